@@ -1,0 +1,45 @@
+# Every target makes the environment on first use. PYTHON chooses the interpreter it is made from.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help demo test check test-slow bench train-reference clean
+
+help:
+	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
+	@echo "make test             the fast tests (minutes)"
+	@echo "make check            format, lint, types and the fast tests"
+	@echo "make test-slow        the slow tests as well"
+	@echo "make bench            compare speed with other tools, as ratios within one run"
+	@echo "make train-reference  train the bundled model again, from its seed"
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python -m pipelines.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --dist loadgroup
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(MAKE) test
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m "not benchmark"
+
+bench: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+
+train-reference: $(READY)
+	$(BIN)/python -m circuits.reference.train
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Measure: everything that touches a model."""

@@ -1,0 +1,178 @@
+"""Prompt sets as tensors: batches of equal length, cut where clean and corrupt begin to differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from circuits.forward import Forward, Run
+from circuits.metrics import Metric
+from circuits.prompts import Prompt, PromptSet
+
+_PROMPTS_AT_ONCE = 64
+# Smaller groups with the same first difference join their neighbours: a batch costs something by itself.
+_WORTH_A_BATCH = 4
+
+
+class Targets(NamedTuple):
+    """The answers of a batch, as weights over `tokens` or, where a metric reads everything, over the vocabulary.
+
+    tokens              [prompt, token] what to read, padded by repetition; None for the whole vocabulary
+    answer_means        [prompt, token] 1/number of answers at the answers, 0 elsewhere; likewise wrong_answer_means
+    is_answer           [prompt, token]; likewise is_wrong_answer
+    """
+
+    tokens: Tensor | None
+    answer_means: Tensor
+    wrong_answer_means: Tensor
+
+    @property
+    def is_answer(self) -> Tensor:
+        return self.answer_means > 0
+
+    @property
+    def is_wrong_answer(self) -> Tensor:
+        return self.wrong_answer_means > 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts of one length on the model's device.
+
+    numbers          their places in the prompt set
+    clean, corrupt   [prompt, position] token ids
+    start            first position at which any pair differs; 0 where later positions can influence earlier ones
+    rows             [prompt] answer positions
+    """
+
+    prompts: tuple[Prompt, ...]
+    numbers: tuple[int, ...]
+    clean: Tensor
+    corrupt: Tensor
+    start: int
+    rows: Tensor
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def n_positions(self) -> int:
+        return self.clean.shape[1]
+
+    def positions_of(self, role: str) -> Tensor:
+        """[prompt, position] whether the position has the role."""
+        found = torch.zeros(self.clean.shape, dtype=torch.bool)
+        for number, prompt in enumerate(self.prompts):
+            found[number, list(prompt.roles.get(role, ()))] = True
+        return found.to(self.clean.device)
+
+
+def batches(prompts: PromptSet, forward: Forward, *, at_once: int = _PROMPTS_AT_ONCE) -> Iterator[Batch]:
+    """The prompts in batches of equal length, at most `at_once` prompts each. In a causal model, prompts whose pairs share a long prefix come together,
+    because nothing before the first difference changes in any patched run."""
+    by_length: dict[int, list[int]] = defaultdict(list)
+    for number, prompt in enumerate(prompts):
+        by_length[len(prompt)].append(number)
+    for numbers in by_length.values():
+        for group in _by_start(numbers, prompts.prompts) if forward.is_causal else [numbers]:
+            for first in range(0, len(group), at_once):
+                yield _batch(group[first : first + at_once], prompts.prompts, forward)
+
+
+def _by_start(numbers: Sequence[int], prompts: Sequence[Prompt]) -> list[list[int]]:
+    by_start: dict[int, list[int]] = defaultdict(list)
+    for number in numbers:
+        by_start[prompts[number].first_difference].append(number)
+    groups: list[list[int]] = []
+    for start in sorted(by_start, reverse=True):
+        if groups and len(groups[-1]) < _WORTH_A_BATCH:
+            groups[-1] += by_start[start]
+        else:
+            groups.append(list(by_start[start]))
+    if len(groups) > 1 and len(groups[-1]) < _WORTH_A_BATCH:
+        last = groups.pop()
+        groups[-1] += last
+    return groups
+
+
+def _batch(numbers: Sequence[int], prompts: Sequence[Prompt], forward: Forward) -> Batch:
+    chosen = tuple(prompts[number] for number in numbers)
+    start = min(min(prompt.first_difference, prompt.answer_position) for prompt in chosen) if forward.is_causal else 0
+    as_tensor = {"dtype": torch.long, "device": forward.device}
+    return Batch(
+        prompts=chosen,
+        numbers=tuple(numbers),
+        clean=torch.tensor([prompt.clean for prompt in chosen], **as_tensor),
+        corrupt=torch.tensor([prompt.corrupt for prompt in chosen], **as_tensor),
+        start=start,
+        rows=torch.tensor([prompt.answer_position for prompt in chosen], **as_tensor),
+    )
+
+
+def targets(batch: Batch, metric: Metric, forward: Forward) -> Targets:
+    """What the metric reads for each prompt of the batch."""
+    device = forward.device
+    if metric.reads_vocabulary:
+        width, columns = forward.weight_u.shape[0], None
+        places = [(list(prompt.answers), list(prompt.wrong_answers)) for prompt in batch.prompts]
+    else:
+        read = [tuple(dict.fromkeys(prompt.answers + prompt.wrong_answers)) for prompt in batch.prompts]
+        width = max(map(len, read))
+        columns = torch.tensor([tokens + tokens[-1:] * (width - len(tokens)) for tokens in read], device=device)
+        places = [
+            ([tokens.index(t) for t in prompt.answers], [tokens.index(t) for t in prompt.wrong_answers])
+            for prompt, tokens in zip(batch.prompts, read, strict=True)
+        ]
+    means = torch.zeros(2, len(batch), width)
+    for number, sides in enumerate(places):
+        for side, tokens in enumerate(sides):
+            for token in tokens:
+                means[side, number, token] += 1 / len(tokens)
+    means = means.to(device)
+    return Targets(columns, means[0], means[1])
+
+
+class Readout:
+    """Reads the metric from final residual streams: what every method calls at the end of a run."""
+
+    def __init__(self, forward: Forward, batch: Batch, metric: Metric, clean_final: Tensor) -> None:
+        """clean_final [prompt, d_model]: the clean run's final stream at the answers, for metrics that compare with it."""
+        self._forward = forward
+        self._metric = metric
+        self._targets = targets(batch, metric, forward)
+        self._clean_logits = None
+        if metric.needs_clean_logits:
+            self._clean_logits = forward.logits(clean_final, self._targets.tokens).detach()
+
+    def __call__(self, final: Tensor) -> Tensor:
+        """The metric [variant, prompt] of final streams [variant x prompt, d_model] (variant 1 for a plain run)."""
+        n_prompts = len(self._targets.answer_means)
+        logits = self._forward.logits(final.unflatten(0, (-1, n_prompts)), self._targets.tokens)
+        return self._metric.values(logits, self._targets, self._clean_logits)
+
+
+class Pair(NamedTuple):
+    """The clean and the corrupt run of a batch, both from `batch.start` on, and the metric's readout."""
+
+    batch: Batch
+    clean: Run
+    corrupt: Run
+    readout: Readout
+
+    def metric_of(self, forward: Forward, run: Run) -> Tensor:
+        """[prompt] the metric of a recorded run."""
+        return self.readout(forward.at_rows(run.residual[-1], self.batch.rows, run.start))[0]
+
+
+def record_pair(forward: Forward, batch: Batch, metric: Metric) -> Pair:
+    """Run clean and corrupt prompts once each. The corrupt run reuses the clean run's prefix: both are the same there."""
+    whole = forward.record(batch.clean)
+    clean = whole.from_position(batch.start)
+    corrupt = forward.record(batch.corrupt, start=batch.start, earlier=whole)
+    clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
+    return Pair(batch, clean, corrupt, Readout(forward, batch, metric, clean_final))

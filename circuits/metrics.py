@@ -1,0 +1,113 @@
+"""Metrics: one number per prompt from the logits at its answer position.
+
+A higher value means more of the behaviour, so `metric(clean) - metric(corrupted)` is positive for what supports it.
+Metrics that look only at the answers say so (`reads_vocabulary`), and the unembedding is then computed for these alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from circuits.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Targets
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number per prompt. Subclasses implement `values`."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    needs_wrong_answers: ClassVar[bool] = False
+    reads_vocabulary: ClassVar[bool] = False
+    needs_clean_logits: ClassVar[bool] = False
+
+    def check(self, prompts: PromptSet) -> None:
+        """Raise a ValueError where the prompts lack what this metric reads."""
+        if not self.needs_wrong_answers:
+            return
+        lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
+        if lacking:
+            raise ValueError(
+                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} prompts "
+                f"have no wrong answer (the first is prompt {lacking[0]}). Add 'wrong_answer_ids', or use 'answer-logit'."
+            )
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        """[..., prompt] from logits [..., prompt, token], the tokens being `targets.tokens` or the whole vocabulary."""
+        raise NotImplementedError
+
+
+class LogitDifference(Metric):
+    """Mean logit of the answers minus mean logit of the wrong answers."""
+
+    name = "logit-difference"
+    summary = "mean logit of the answers minus mean logit of the wrong answers"
+    needs_wrong_answers = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        return (logits * targets.answer_means).sum(-1) - (logits * targets.wrong_answer_means).sum(-1)
+
+
+class AnswerLogit(Metric):
+    """Mean logit of the answers."""
+
+    name = "answer-logit"
+    summary = "mean logit of the answers"
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        return (logits * targets.answer_means).sum(-1)
+
+
+class AnswerLogProbability(Metric):
+    """Natural logarithm of the total probability of the answers, in nats."""
+
+    name = "answer-log-probability"
+    summary = "log of the total probability of the answers (nats)"
+    reads_vocabulary = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        log_probabilities = logits.log_softmax(-1)
+        return log_probabilities.masked_fill(~targets.is_answer, float("-inf")).logsumexp(-1)
+
+
+class ProbabilityDifference(Metric):
+    """Total probability of the answers minus that of the wrong answers (Hanna et al. 2023, for Greater-Than)."""
+
+    name = "probability-difference"
+    summary = "total probability of the answers minus that of the wrong answers"
+    needs_wrong_answers = True
+    reads_vocabulary = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        probabilities = logits.softmax(-1)
+        return (probabilities * (targets.is_answer.to(logits) - targets.is_wrong_answer.to(logits))).sum(-1)
+
+
+class KLDivergence(Metric):
+    """Minus KL(clean || this run) over the vocabulary, in nats.
+
+    Zero on the clean run and negative elsewhere, so that scores keep their sign: corrupting a part that matters
+    lowers it, and its score is the divergence that it causes.
+    """
+
+    name = "kl-divergence"
+    summary = "minus KL(clean || run) over the vocabulary (nats); 0 on the clean run"
+    reads_vocabulary = True
+    needs_clean_logits = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        assert clean_logits is not None, "the readout gives clean logits to metrics that need them"
+        clean = clean_logits.log_softmax(-1)
+        return -(clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (LogitDifference(), ProbabilityDifference(), KLDivergence(), AnswerLogit(), AnswerLogProbability())
+}

@@ -1,0 +1,275 @@
+"""Load a model as a TransformerBridge, checked at the door."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+from torch import Tensor
+
+from circuits import checks
+from circuits.components import Wiring
+from circuits.forward import Forward
+from circuits.naming import lookup
+from circuits.prompts import PromptSet, Tokenizer
+from circuits.sources import ModelSource, find_model, source_fingerprint
+
+log = logging.getLogger(__name__)
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model with everything methods need.
+
+    bridge    the TransformerBridge; raw weights, no processing (folded norms or centred weights)
+    forward   runs all or part of it
+    wiring    its components and possible edges
+    refusals  capability (`edges`) -> why it cannot be measured on this model
+    """
+
+    name: str
+    fingerprint: str
+    bridge: Any = field(repr=False)
+    forward: Forward = field(repr=False)
+    wiring: Wiring
+    tokenizer: Tokenizer | None = field(repr=False)
+    refusals: dict[str, str]
+    dtype: str
+    device: str
+
+    @property
+    def n_vocabulary(self) -> int:
+        """Tokens that may stand in a prompt."""
+        return int(self.bridge.cfg.d_vocab)
+
+    @property
+    def n_outputs(self) -> int:
+        """Tokens, or numbers, that the model predicts."""
+        return self.forward.weight_u.shape[0]
+
+    @property
+    def n_positions(self) -> int:
+        """Longest prompt."""
+        return int(self.bridge.cfg.n_ctx)
+
+    def require(self, capability: str, method: str) -> None:
+        """Raise a ValueError where the checks at the door refused what `method` needs."""
+        if capability in self.refusals:
+            raise ValueError(f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}.")
+
+    def check_prompts(self, prompts: PromptSet) -> None:
+        """Raise a ValueError that names the prompt which this model cannot take."""
+        prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
+        for number, prompt in enumerate(prompts):
+            if len(prompt) > self.n_positions:
+                raise ValueError(
+                    f"prompt {number} has {len(prompt)} tokens; {self.name!r} takes at most {self.n_positions}."
+                )
+
+    def description(self) -> dict[str, Any]:
+        """Plain facts for tables and records."""
+        wiring = self.wiring
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "family": str(self.bridge.cfg.architecture),
+            "layers": wiring.n_layers,
+            "heads": wiring.n_heads,
+            "key_value_heads": wiring.n_kv_heads,
+            "d_model": int(self.bridge.cfg.d_model),
+            "vocabulary": self.n_vocabulary,
+            "edges": wiring.n_edges,
+            "dtype": self.dtype,
+            "device": self.device,
+            "refused": self.refusals,
+        }
+
+
+def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "float32") -> Model:
+    """Load a model and check it at the door.
+
+    spec    a bundled name (`reference`), a local Hugging Face folder, a local native folder, or a Hugging Face id
+    device  `cpu`, `cuda`, `cuda:1`, ...
+    dtype   `float32` or `bfloat16`
+
+    Raises a ValueError that says what to do where the model cannot be found, is damaged, lacks weights, or is built in
+    a way that its forward pass cannot be reproduced. Cost: loading, and about ten forward passes of 12 tokens.
+    """
+    torch_dtype = lookup(DTYPES, dtype, "dtype")
+    _require_device(device)
+    source = find_model(spec)
+    load = _load_native if source.format == "native" else _load_huggingface
+    bridge, tokenizer, ids, expected = load(source, device, torch_dtype)
+    return _checked(source, bridge, tokenizer, ids, expected, dtype=dtype, device=device)
+
+
+def model_from_module(module: Any, *, tokenizer: Tokenizer | None = None, name: str = "module", seed: int = 0) -> Model:
+    """Wrap a transformers model that is already built, such as a small random one.
+
+    Its parameters are frozen and the bridge replaces its submodules in place.
+    """
+    module = module.eval()
+    ids = checks.probe_ids(_TextConfig(module.config), next(module.parameters()).device)
+    with torch.no_grad():
+        expected = module(ids, use_cache=False).logits
+    bridge = _bridge(module, tokenizer)
+    parameter = next(module.parameters())
+    dtype = str(parameter.dtype).removeprefix("torch.")
+    source = _NotFromDisk(name)
+    return _checked(source, bridge, tokenizer, ids, expected, dtype=dtype, device=str(parameter.device))
+
+
+@dataclass(frozen=True)
+class _NotFromDisk:
+    name: str
+
+
+class _TextConfig:
+    """The two numbers `checks.probe_ids` reads, from a transformers configuration."""
+
+    def __init__(self, config: Any) -> None:
+        text = config.get_text_config()
+        self.d_vocab = text.vocab_size
+        self.n_ctx = getattr(text, "max_position_embeddings", None)
+
+
+def _checked(
+    source: ModelSource | _NotFromDisk,
+    bridge: Any,
+    tokenizer: Tokenizer | None,
+    ids: Tensor,
+    expected: Tensor,
+    *,
+    dtype: str,
+    device: str,
+) -> Model:
+    for parameter in bridge.original_model.parameters():
+        parameter.requires_grad_(False)
+    with torch.no_grad():
+        checks.require_same_logits(bridge(ids), expected, f"model {source.name!r} through TransformerBridge")
+    try:
+        forward = Forward(bridge)
+        checks.check_resuming(forward, bridge, ids)
+        wiring = checks.wiring_of(forward)
+    except ValueError as error:
+        raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
+    return Model(
+        name=source.name,
+        fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
+        bridge=bridge,
+        forward=forward,
+        wiring=wiring,
+        tokenizer=tokenizer,
+        refusals=checks.refusals(forward, bridge, ids),
+        dtype=dtype,
+        device=device,
+    )
+
+
+def _module_fingerprint(bridge: Any) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name, parameter in bridge.original_model.named_parameters():
+        digest.update(name.encode() + parameter.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _require_device(device: str) -> None:
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). Use --device cpu, "
+            "or install a CUDA build of torch."
+        )
+
+
+def _load_huggingface(
+    source: ModelSource, device: str, dtype: torch.dtype
+) -> tuple[Any, Tokenizer | None, Tensor, Tensor]:
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(source.folder)
+        module, loading = AutoModelForCausalLM.from_pretrained(
+            source.folder,
+            config=config,
+            dtype=dtype,
+            use_safetensors=True,
+            attn_implementation="eager",
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ValueError(f"model {source.name!r} could not be loaded from {source.folder}: {error}") from None
+    # transformers fills missing weights with random numbers and goes on.
+    if missing := sorted(loading["missing_keys"]):
+        raise ValueError(
+            f"model {source.name!r}: the weights in {source.folder} lack {len(missing)} tensor(s), such as {missing[0]!r}."
+        )
+    module = module.to(device).eval()
+    ids = checks.probe_ids(_TextConfig(config), device)
+    with torch.no_grad():
+        expected = module(ids, use_cache=False).logits
+    tokenizer = _tokenizer(source)
+    return _bridge(module, tokenizer), tokenizer, ids, expected
+
+
+def _tokenizer(source: ModelSource) -> Tokenizer | None:
+    from transformers import AutoTokenizer
+
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+    if not any((source.folder / name).exists() for name in names):
+        return None
+    tokenizer = AutoTokenizer.from_pretrained(source.folder)
+    if not tokenizer.is_fast:
+        log.warning(
+            "%s has no fast tokenizer: prompts as text need token offsets; give token ids instead.", source.name
+        )
+        return None
+    return tokenizer
+
+
+def _bridge(module: Any, tokenizer: Any) -> Any:
+    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+
+    architecture = type(module).__name__
+    try:
+        # Without the tokenizer: the bridge would change its padding and special tokens.
+        return build_bridge_from_module(module, architecture, hf_config=module.config, tokenizer=None).eval()
+    except (ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError) as error:
+        raise ValueError(f"transformer-lens cannot wrap a {architecture}: {error}") from None
+
+
+def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> tuple[Any, Tokenizer | None, Tensor, Tensor]:
+    import transformer_lens.model_bridge.sources.native  # noqa: F401  registers boot_native
+    from safetensors.torch import load_file
+    from transformer_lens.config import TransformerBridgeConfig
+    from transformer_lens.model_bridge import TransformerBridge
+    from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
+
+    try:
+        config = TransformerBridgeConfig(**source.config)
+        bridge = TransformerBridge.boot_native(config)
+        weights = {name: tensor for file in source.weight_files for name, tensor in load_file(file).items()}
+        bridge.load_state_dict(convert_tl_checkpoint(weights, config), strict=True)
+    except (TypeError, ValueError, RuntimeError, KeyError, AssertionError) as error:
+        raise ValueError(f"native model {source.name!r} could not be loaded from {source.folder}: {error}") from None
+    bridge.original_model.to(device=device, dtype=dtype)
+    bridge.eval()
+    ids = checks.probe_ids(bridge.cfg, device)
+    with torch.no_grad():
+        expected = bridge.original_model(ids)
+    expected = expected if isinstance(expected, Tensor) else expected.logits
+    return bridge, _tokenizer(source), ids, expected

@@ -1,0 +1,26 @@
+"""Look-ups by name whose errors name what is known and what was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+Value = TypeVar("Value")
+
+
+def unknown(asked: str, known: Iterable[str], what: str) -> str:
+    """The message for a name that is not known: the known ones, and the nearest."""
+    known = sorted(known)
+    nearest = difflib.get_close_matches(asked.lower().replace("_", "-"), known, n=1, cutoff=0.5)
+    nearest = nearest or difflib.get_close_matches(asked.lower(), known, n=1, cutoff=0.5)
+    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    return f"no {what} {asked!r}. Known: {', '.join(known)}.{hint}"
+
+
+def lookup(registry: Mapping[str, Value], name: str, what: str) -> Value:
+    """`registry[name]`; a ValueError that names the nearest entry where there is none."""
+    try:
+        return registry[name]
+    except KeyError:
+        raise ValueError(unknown(name, registry, what)) from None

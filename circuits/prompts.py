@@ -1,0 +1,356 @@
+"""Prompt sets: clean and corrupt prompts that align token for token, their answers and the roles of their tokens.
+
+Patching moves an activation from a position of one prompt to the same position of the other, so both must have the
+same number of tokens; everything here is checked before a model runs, and errors name the prompt and the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+END = "END"
+
+
+class Tokenizer(Protocol):
+    """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
+
+    def __call__(self, text: str, **settings: Any) -> Any: ...
+    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One clean prompt with its corruption, as token ids.
+
+    answers, wrong_answers  token ids; metrics average over several. `wrong_answers` may be empty.
+    answer_position         where the answer is predicted: the logits at this position are read
+    roles                   name -> positions, such as {"IO": (2,), "END": (14,)}
+    """
+
+    clean: tuple[int, ...]
+    corrupt: tuple[int, ...]
+    answers: tuple[int, ...]
+    wrong_answers: tuple[int, ...] = ()
+    answer_position: int = -1
+    roles: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.clean:
+            raise ValueError("the clean prompt is empty.")
+        if len(self.clean) != len(self.corrupt):
+            raise ValueError(
+                f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one positions. "
+                "Choose words of equal token length."
+            )
+        if not self.answers:
+            raise ValueError("no answer is given: `answers` needs at least one token.")
+        if not -len(self.clean) <= self.answer_position < len(self.clean):
+            raise ValueError(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
+        object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
+        roles = {END: (self.answer_position,)} | {role: tuple(places) for role, places in self.roles.items()}
+        for role, places in roles.items():
+            if not places or not all(0 <= place < len(self.clean) for place in places):
+                raise ValueError(
+                    f"role {role!r} is at positions {list(places)}, but the prompt has {len(self.clean)} tokens, 0 to "
+                    f"{len(self.clean) - 1}."
+                )
+        object.__setattr__(self, "roles", roles)
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @property
+    def first_difference(self) -> int:
+        """First position at which clean and corrupt differ; the length where they do not."""
+        pairs = enumerate(zip(self.clean, self.corrupt, strict=True))
+        return next((place for place, (clean, corrupt) in pairs if clean != corrupt), len(self))
+
+    def as_json(self) -> dict[str, Any]:
+        """The prompt in the JSONL form of token ids."""
+        return {
+            "clean_ids": list(self.clean),
+            "corrupt_ids": list(self.corrupt),
+            "answer_ids": list(self.answers),
+            "wrong_answer_ids": list(self.wrong_answers),
+            "answer_position": self.answer_position,
+            "roles": {role: list(places) for role, places in self.roles.items()},
+        }
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Prompts of one task, in a fixed order. Lengths may differ: methods batch equal lengths, so nothing is padded."""
+
+    task: str
+    prompts: tuple[Prompt, ...]
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise ValueError(f"prompt set {self.task!r} is empty.")
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self.prompts)
+
+    def __getitem__(self, chosen: slice) -> PromptSet:
+        return PromptSet(self.task, self.prompts[chosen])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that can change a result: tokens, answers, positions and roles, not the task's name."""
+        text = json.dumps([prompt.as_json() for prompt in self.prompts], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """Names of all roles, in order of first appearance in the prompts' text; `END` last."""
+        first_seen: dict[str, int] = {}
+        for prompt in self.prompts:
+            for role, places in prompt.roles.items():
+                first_seen.setdefault(role, places[0])
+        named = sorted((role for role in first_seen if role != END), key=lambda role: first_seen[role])
+        return (*named, *([END] if END in first_seen else []))
+
+    @property
+    def has_wrong_answers(self) -> bool:
+        return all(prompt.wrong_answers for prompt in self.prompts)
+
+    def swapped(self) -> PromptSet:
+        """Clean and corrupt exchanged, answers unchanged."""
+        return PromptSet(
+            self.task,
+            tuple(
+                Prompt(p.corrupt, p.clean, p.answers, p.wrong_answers, p.answer_position, p.roles) for p in self.prompts
+            ),
+        )
+
+    def require_vocabulary(self, n_tokens: int, n_outputs: int | None = None) -> None:
+        """Raise a ValueError that names the prompt and the token where an id is beyond the model's vocabulary."""
+        n_outputs = n_tokens if n_outputs is None else n_outputs
+        for number, prompt in enumerate(self.prompts):
+            for ids, limit, what in (
+                (prompt.clean + prompt.corrupt, n_tokens, "token"),
+                (prompt.answers + prompt.wrong_answers, n_outputs, "answer token"),
+            ):
+                for token in ids:
+                    if not 0 <= token < limit:
+                        raise ValueError(
+                            f"prompt {number}: {what} {token} is not in the model's vocabulary of {limit}. "
+                            "Was the prompt file made for another model?"
+                        )
+
+    def write_jsonl(self, path: Path) -> None:
+        """Write one prompt a line as token ids; `read_jsonl` reads it back."""
+        lines = (json.dumps(prompt.as_json()) + "\n" for prompt in self.prompts)
+        path.write_text("".join(lines), encoding="utf-8")
+
+
+class BadPrompts(ValueError):
+    """All faults of a prompt file at once, each with its line number."""
+
+    def __init__(self, path: str, faults: Sequence[str]) -> None:
+        shown = [*faults[:20], *([f"... and {len(faults) - 20} more"] if len(faults) > 20 else [])]
+        super().__init__(f"{path}: {len(faults)} bad line(s); no model was run.\n" + "\n".join(f"  {f}" for f in shown))
+        self.faults = tuple(faults)
+
+
+_TEXT_KEYS = {"clean", "corrupt", "answers", "wrong_answers", "roles"}
+_ID_KEYS = {"clean_ids", "corrupt_ids", "answer_ids", "wrong_answer_ids", "answer_position", "roles"}
+
+
+def read_jsonl(path: Path, tokenizer: Tokenizer | None = None) -> PromptSet:
+    """Read a prompt file: one JSON object a line, as text or as token ids.
+
+    Text: {"clean", "corrupt", "answers": [...], "wrong_answers": [...], "roles"?}; answers are one token each, as they
+    follow the prompt (" Mary"); roles map a name to a substring of the clean prompt, or to positions.
+    Ids:  {"clean_ids", "corrupt_ids", "answer_ids", "wrong_answer_ids", "answer_position"?, "roles"?}.
+    Raises `BadPrompts` with every bad line; a file that cannot be read raises a ValueError that says why.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error}") from None
+    prompts, faults = [], []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            prompts.append(_parse_line(line, tokenizer))
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+    if faults:
+        raise BadPrompts(str(path), faults)
+    if not prompts:
+        raise ValueError(
+            f"{path} holds no prompt. Give one JSON object a line, such as "
+            '{"clean": "...", "corrupt": "...", "answers": [" Mary"], "wrong_answers": [" John"]}.'
+        )
+    return PromptSet(path.stem, tuple(prompts))
+
+
+def _parse_line(line: str, tokenizer: Tokenizer | None) -> Prompt:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+    is_ids = "clean_ids" in record
+    known = _ID_KEYS if is_ids else _TEXT_KEYS
+    required = {"clean_ids", "corrupt_ids", "answer_ids"} if is_ids else {"clean", "corrupt", "answers"}
+    if missing := sorted(required - record.keys()):
+        raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
+    if unknown := sorted(record.keys() - known):
+        raise ValueError(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
+    if is_ids:
+        return Prompt(
+            _ids(record, "clean_ids"),
+            _ids(record, "corrupt_ids"),
+            _ids(record, "answer_ids"),
+            _ids(record, "wrong_answer_ids"),
+            _integer(record.get("answer_position", -1), "answer_position"),
+            _positions(record.get("roles", {})),
+        )
+    if tokenizer is None:
+        raise ValueError("holds text, but the model has no tokenizer: give 'clean_ids', 'corrupt_ids', 'answer_ids'.")
+    return prompt_from_text(
+        _text(record["clean"], "clean"),
+        _text(record["corrupt"], "corrupt"),
+        answers=_texts(record["answers"], "answers"),
+        wrong_answers=_texts(record.get("wrong_answers", []), "wrong_answers"),
+        roles=record.get("roles", {}),
+        tokenizer=tokenizer,
+    )
+
+
+def _integer(value: Any, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{key!r} holds {value!r}, expected a whole number.")
+    return value
+
+
+def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    values = record.get(key, [])
+    if not isinstance(values, list):
+        raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
+    return tuple(_integer(value, key) for value in values)
+
+
+def _positions(roles: Any) -> dict[str, tuple[int, ...]]:
+    if not isinstance(roles, dict):
+        raise ValueError(f"'roles' holds {roles!r}, expected an object such as {{\"IO\": [2]}}.")
+    return {
+        role: tuple(_integer(place, f"roles.{role}") for place in (places if isinstance(places, list) else [places]))
+        for role, places in roles.items()
+    }
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key!r} holds {value!r}, expected a text.")
+    return value
+
+
+def _texts(values: Any, key: str) -> list[str]:
+    values = [values] if isinstance(values, str) else values
+    if not isinstance(values, list):
+        raise ValueError(f"{key!r} holds {values!r}, expected a list of texts.")
+    return [_text(value, key) for value in values]
+
+
+class _Tokens:
+    """A tokenised text with the stretch of characters that each token covers."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
+        encoded = tokenizer(text, return_offsets_mapping=True)
+        self.text = text
+        self.ids = tuple(int(token) for token in encoded["input_ids"])
+        self._spans = [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
+
+    def covering(self, start: int, stop: int) -> tuple[int, ...]:
+        """Positions of the tokens that overlap characters start .. stop-1."""
+        return tuple(place for place, (a, b) in enumerate(self._spans) if a < stop and b > start)
+
+
+def single_token(word: str, tokenizer: Tokenizer) -> int | None:
+    """The id of `word` (with its leading space, as it follows a prompt), or None if it is not exactly one known token."""
+    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+    if len(ids) == 1 and ids[0] != getattr(tokenizer, "unk_token_id", None):
+        return int(ids[0])
+    # Tokenizers of the SentencePiece kind mark the space themselves: " Mary" may give a bare space and then "Mary".
+    stripped = tokenizer(word.lstrip(), add_special_tokens=False)["input_ids"]
+    if len(stripped) == 1 and stripped[0] != getattr(tokenizer, "unk_token_id", None):
+        return int(stripped[0])
+    return None
+
+
+def prompt_from_text(
+    clean: str,
+    corrupt: str,
+    *,
+    answers: Iterable[str],
+    wrong_answers: Iterable[str],
+    roles: Mapping[str, Any],
+    tokenizer: Tokenizer,
+) -> Prompt:
+    """Tokenise a pair of prompts.
+
+    roles  name -> a substring of `clean` (its first occurrence), a (start, stop) tuple of characters of `clean`, a
+           position, or a list of positions
+    Errors show both tokenisations, so that the word of unequal length is seen.
+    """
+    tokens, corrupt_tokens = _Tokens(clean, tokenizer), _Tokens(corrupt, tokenizer)
+    if len(tokens.ids) != len(corrupt_tokens.ids):
+        raise ValueError(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
+    return Prompt(
+        tokens.ids,
+        corrupt_tokens.ids,
+        tuple(_answer_token(word, tokenizer) for word in answers),
+        tuple(_answer_token(word, tokenizer) for word in wrong_answers),
+        -1,
+        {role: _locate(role, where, tokens) for role, where in roles.items()},
+    )
+
+
+def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> str:
+    shown = [list(tokenizer.convert_ids_to_tokens(list(tokens.ids))) for tokens in (clean, corrupt)]
+    place = next((i for i, (a, b) in enumerate(zip(*shown, strict=False)) if a != b), min(map(len, shown)))
+    parts = [" ".join(map(repr, tokens[place : place + 4])) for tokens in shown]
+    return (
+        f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They first "
+        f"differ at token {place}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of equal token length."
+    )
+
+
+def _answer_token(word: str, tokenizer: Tokenizer) -> int:
+    token = single_token(word, tokenizer)
+    if token is None:
+        pieces = tokenizer.convert_ids_to_tokens(tokenizer(word, add_special_tokens=False)["input_ids"])
+        raise ValueError(
+            f"answer {word!r} is not one token of this model but {list(pieces)}. Choose a one-token answer."
+        )
+    return token
+
+
+def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:
+    match where:
+        case str():
+            start = tokens.text.find(where)
+            if start < 0 or not where:
+                raise ValueError(f"role {role!r}: {where!r} does not occur in the clean prompt {tokens.text!r}.")
+            # A leading space belongs to the word's token in some tokenizers only.
+            start += len(where) - len(where.lstrip())
+            return tokens.covering(start, start + len(where.lstrip()))
+        case (int(start), int(stop)) if isinstance(where, tuple):
+            return tokens.covering(start, stop)
+        case _:
+            return _positions({role: where})[role]

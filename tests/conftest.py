@@ -1,0 +1,120 @@
+"""Small models and prompts that the tests share."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+
+from circuits.prompts import Prompt, PromptSet
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
+
+FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
+VOCABULARY = 50
+
+
+def random_module(family: str, *, n_layers: int = 3) -> Any:
+    """A tiny random model of a family, with weights large enough that every part matters."""
+    import torch
+    import transformers as tf
+
+    shape = {
+        "vocab_size": VOCABULARY,
+        "hidden_size": 32,
+        "num_hidden_layers": n_layers,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": 64,
+        "bos_token_id": None,
+        "eos_token_id": None,
+    }
+    grouped = shape | {"num_key_value_heads": 2}
+    build: dict[str, Callable[[], Any]] = {
+        "gpt2": lambda: tf.GPT2LMHeadModel(
+            tf.GPT2Config(
+                vocab_size=VOCABULARY,
+                n_embd=32,
+                n_layer=n_layers,
+                n_head=4,
+                n_positions=64,
+                bos_token_id=None,
+                eos_token_id=None,
+            )
+        ),
+        "neox": lambda: tf.GPTNeoXForCausalLM(tf.GPTNeoXConfig(**shape, rotary_pct=0.25)),
+        "llama": lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**grouped)),
+        "mistral": lambda: tf.MistralForCausalLM(tf.MistralConfig(**grouped, sliding_window=4)),
+        "qwen2": lambda: tf.Qwen2ForCausalLM(tf.Qwen2Config(**grouped)),
+        "qwen3": lambda: tf.Qwen3ForCausalLM(tf.Qwen3Config(**grouped, head_dim=8)),
+        "gemma2": lambda: tf.Gemma2ForCausalLM(
+            tf.Gemma2Config(**grouped, head_dim=8, sliding_window=4, query_pre_attn_scalar=8, pad_token_id=0)
+        ),
+    }
+    torch.manual_seed(0)
+    module = build[family]()
+    for name, parameter in module.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.25 if parameter.ndim > 1 else 0.3)
+        if parameter.ndim == 1 and "weight" in name:
+            parameter.data += 1
+    return module.eval()
+
+
+def random_prompts(
+    n: int = 6, length: int = 9, *, shared_prefix: int = 0, seed: int = 0, vocabulary: int = VOCABULARY
+) -> PromptSet:
+    """Random pairs of two lengths whose first `shared_prefix` tokens agree; some answers stand before the last token."""
+    generator = random.Random(seed)
+    prompts = []
+    for number in range(n):
+        n_tokens = length + number % 2
+        clean = tuple(generator.randrange(vocabulary) for _ in range(n_tokens))
+        corrupt = clean[:shared_prefix] + tuple(generator.randrange(vocabulary) for _ in range(n_tokens - shared_prefix))
+        answer, wrong = generator.sample(range(vocabulary), 2)
+        prompts.append(
+            Prompt(
+                clean,
+                corrupt,
+                (answer,),
+                (wrong,),
+                answer_position=n_tokens - 1 - number % 3 // 2,
+                roles={"first": (0,), "last-two": (n_tokens - 2, n_tokens - 1)},
+            )
+        )
+    return PromptSet("random", tuple(prompts))
+
+
+@pytest.fixture(scope="session")
+def family_model() -> Callable[[str], Any]:
+    """`family_model("llama")`: a loaded tiny random model, built once."""
+    from circuits.models import model_from_module
+
+    built: dict[str, Any] = {}
+
+    def model(family: str) -> Any:
+        if family not in built:
+            built[family] = model_from_module(random_module(family), name=f"tiny-{family}")
+        return built[family]
+
+    return model
+
+
+@pytest.fixture(scope="session")
+def sample_model() -> Callable[[str], Any]:
+    """`sample_model("hist")`: a sample model, or a skip where the samples are absent."""
+    from circuits.models import load_model
+
+    def model(name: str) -> Any:
+        folder = SAMPLES / name
+        if not folder.is_dir():
+            pytest.skip(f"no sample model {name!r} here (CIRCUITS_SAMPLE_MODELS)")
+        return load_model(str(folder))
+
+    return model
