@@ -1,1 +1,63 @@
-"""Measure: everything that touches a model."""
+"""Measure: everything that touches a model.
+
+A `Method` turns a model and a `PromptSet` into scores. Names below are imported when first used, because loading torch
+takes seconds:
+
+    from circuits import METHODS, METRICS, TASKS, load_model
+
+    model = load_model("reference")
+    prompts = TASKS["ioi"]().build(model.tokenizer, n=64)
+    scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from circuits.components import Component, Edge, Wiring
+    from circuits.methods import METHODS
+    from circuits.metrics import METRICS
+    from circuits.models import Model, load_model
+    from circuits.prompts import Prompt, PromptSet, read_jsonl
+    from circuits.scores import ComponentScores, EdgeScores
+    from circuits.tasks import TASKS
+
+_HOMES = {
+    "Component": "components",
+    "Edge": "components",
+    "Wiring": "components",
+    "METHODS": "methods",
+    "METRICS": "metrics",
+    "Model": "models",
+    "load_model": "models",
+    "Prompt": "prompts",
+    "PromptSet": "prompts",
+    "read_jsonl": "prompts",
+    "ComponentScores": "scores",
+    "EdgeScores": "scores",
+    "TASKS": "tasks",
+}
+
+__all__ = [
+    "METHODS",
+    "METRICS",
+    "TASKS",
+    "Component",
+    "ComponentScores",
+    "Edge",
+    "EdgeScores",
+    "Model",
+    "Prompt",
+    "PromptSet",
+    "Wiring",
+    "load_model",
+    "read_jsonl",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'circuits' has no attribute {name!r}")
+    return getattr(import_module(f"circuits.{_HOMES[name]}"), name)

@@ -73,8 +73,11 @@ class Batch:
 
 
 def batches(prompts: PromptSet, forward: Forward, *, at_once: int = _PROMPTS_AT_ONCE) -> Iterator[Batch]:
-    """The prompts in batches of equal length, at most `at_once` prompts each. In a causal model, prompts whose pairs share a long prefix come together,
-    because nothing before the first difference changes in any patched run."""
+    """The prompts in batches of equal length, at most `at_once` prompts each.
+
+    In a causal model, prompts whose pairs share a long prefix come together, because nothing before the first
+    difference changes in any patched run.
+    """
     by_length: dict[int, list[int]] = defaultdict(list)
     for number, prompt in enumerate(prompts):
         by_length[len(prompt)].append(number)
@@ -141,7 +144,7 @@ class Readout:
     """Reads the metric from final residual streams: what every method calls at the end of a run."""
 
     def __init__(self, forward: Forward, batch: Batch, metric: Metric, clean_final: Tensor) -> None:
-        """clean_final [prompt, d_model]: the clean run's final stream at the answers, for metrics that compare with it."""
+        """clean_final [prompt, d_model]: the clean run's final stream at the answers; some metrics compare with it."""
         self._forward = forward
         self._metric = metric
         self._targets = targets(batch, metric, forward)
@@ -170,7 +173,7 @@ class Pair(NamedTuple):
 
 
 def record_pair(forward: Forward, batch: Batch, metric: Metric) -> Pair:
-    """Run clean and corrupt prompts once each. The corrupt run reuses the clean run's prefix: both are the same there."""
+    """Run clean and corrupt prompts once each. The corrupt run reuses the prefix that it shares with the clean one."""
     whole = forward.record(batch.clean)
     clean = whole.from_position(batch.start)
     corrupt = forward.record(batch.corrupt, start=batch.start, earlier=whole)

@@ -40,13 +40,13 @@ def require_same_logits(found: Tensor, expected: Tensor, what: str) -> None:
     measured = deviation(found, expected)
     if not measured <= allowed:
         raise ValueError(
-            f"{what}: logits differ by {measured:.1e} of their size (allowed {allowed:.0e}). Results would be wrong, so the "
-            "model is refused. Is this family supported by the installed transformer-lens?"
+            f"{what}: logits differ by {measured:.1e} of their size (allowed {allowed:.0e}). Results would be wrong, "
+            "so the model is refused. Is this family supported by the installed transformer-lens?"
         )
 
 
 def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
-    """Raise a ValueError unless a run resumed at every layer, and from the middle of the prompt, equals the whole run."""
+    """Raise a ValueError unless a run resumed at any layer, from the middle of the prompt, equals the whole run."""
     with torch.no_grad():
         expected = bridge(ids)
     try:

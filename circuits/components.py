@@ -56,7 +56,8 @@ class Component:
         match = _NAME.fullmatch(name)
         if match is None:
             raise ValueError(
-                f"no component can be called {name!r}. Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'm3', 'r9', 'logits'."
+                f"no component can be called {name!r}. "
+                "Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'm3', 'r9', 'logits'."
             )
         found = {group: text for group, text in match.groupdict().items() if text is not None}
         if "input" in found:

@@ -1,7 +1,7 @@
 """How well a circuit explains the behaviour: its metric with everything outside it corrupted.
 
-Faithfulness f(C) = (m(C) - m(corrupt)) / (m(clean) - m(corrupt)), of means over prompts: 1 for the whole model, 0 for the
-empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB benchmark, circuit-localisation track).
+Faithfulness f(C) = (m(C) - m(corrupt)) / (m(clean) - m(corrupt)), of means over prompts: 1 for the whole model, 0 for
+the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB benchmark, circuit-localisation track).
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric:
     circuits  [circuit, edge] in wiring order
 
     Every reader gets the corrupt residual stream plus, along the circuit's edges, how far each source is now from its
-    corrupt value. Circuits are stacked on the batch axis over one clean and one corrupt pass; cost per circuit about one
-    forward pass, and memory of one [prompt, writer, position, d_model] tensor.
+    corrupt value. Circuits are stacked on the batch axis over one clean and one corrupt pass; cost per circuit about
+    one forward pass, and memory of one [prompt, writer, position, d_model] tensor.
     """
     from circuits.batches import batches, record_pair
 
@@ -153,7 +153,7 @@ def _stacked_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
 
 
 class _Shifts:
-    """How far each writer is from its corrupt value, [circuit, prompt, writer, position, d_model], filled as they run."""
+    """How far writers are from their corrupt values [circuit, prompt, writer, position, d_model], as far as they ran."""
 
     def __init__(self, forward: Forward, pair: Pair, n_circuits: int, n_writers: int) -> None:
         n_prompts, n_positions, d_model = pair.corrupt.residual[0].shape
@@ -257,7 +257,7 @@ def curve(values: Floats, baseline: Baseline) -> Floats:
 
 
 def cpr(values: Floats, baseline: Baseline) -> float:
-    """Circuit performance ratio: area under f over the budgets, of circuits ranked by signed score. Higher is better."""
+    """Circuit performance ratio: area under f over budgets, for circuits ranked by signed score; higher is better."""
     return float(np.trapezoid(curve(values, baseline), BUDGETS))
 
 

@@ -25,8 +25,8 @@ from circuits.layers import QKV, Layer, LayerContext, Places, TensorFunction, la
 Site = Literal["residual", "q", "k", "v", "key", "value", "pattern", "z", "attention", "mlp_in", "mlp"]
 Tap = Callable[[int, Site, Tensor], Tensor]
 """Sees every value of a run, and returns it or what takes its place. Shapes by site, with batch = variant x prompt:
-residual, attention, mlp_in, mlp [batch, position, d_model]; q [batch, position, head, d_head] and k, v [batch, position,
-key-value head, d_head] as projected; key, value [batch, key-value head, position, d_head] as attended to;
+residual, attention, mlp_in, mlp [batch, position, d_model]; q [batch, position, head, d_head] and k, v [batch,
+position, key-value head, d_head] as projected; key, value [batch, key-value head, position, d_head] as attended to;
 pattern [batch, head, query, key]; z [batch, position, head, d_head]."""
 
 # Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
@@ -317,7 +317,7 @@ class Forward:
         return run
 
     def resume(self, base: Run, layer: int, residual: Tensor, rows: Tensor, *, start: int | None = None) -> Tensor:
-        """Final stream at `rows` [variant x prompt, d_model] when the stream entering `layer` is replaced from `start` on.
+        """Final stream at `rows` [variant x prompt, d_model], given another stream entering `layer` from `start` on.
 
         residual  [variant x prompt, position, d_model] at positions start .. ; everything before comes from `base`
         """

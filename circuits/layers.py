@@ -100,7 +100,10 @@ class Layer:
     def positioned(
         self, projected: Tensor, norm: TensorFunction | None, context: LayerContext, places: Places
     ) -> Tensor:
-        """Queries or keys as they meet: normed per head and rotated. [batch, position, head, d_head] -> [batch, head, ...]."""
+        """Queries or keys as they meet, normed per head and rotated: [batch, head, position, d_head].
+
+        projected  [batch, position, head, d_head]
+        """
         values = projected.transpose(1, 2)
         if norm is not None:
             values = norm(values)

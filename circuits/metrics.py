@@ -34,8 +34,9 @@ class Metric:
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
         if lacking:
             raise ValueError(
-                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} prompts "
-                f"have no wrong answer (the first is prompt {lacking[0]}). Add 'wrong_answer_ids', or use 'answer-logit'."
+                f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
+                f"prompts have no wrong answer (the first is prompt {lacking[0]}). Add 'wrong_answer_ids', or use "
+                "'answer-logit'."
             )
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:

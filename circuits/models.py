@@ -189,8 +189,8 @@ def _require_device(device: str) -> None:
         raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
     if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). Use --device cpu, "
-            "or install a CUDA build of torch."
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "
+            "Use --device cpu, or install a CUDA build of torch."
         )
 
 
@@ -216,7 +216,8 @@ def _load_huggingface(
     # transformers fills missing weights with random numbers and goes on.
     if missing := sorted(loading["missing_keys"]):
         raise ValueError(
-            f"model {source.name!r}: the weights in {source.folder} lack {len(missing)} tensor(s), such as {missing[0]!r}."
+            f"model {source.name!r}: the weights in {source.folder} lack {len(missing)} tensor(s), "
+            f"such as {missing[0]!r}."
         )
     module = module.to(device).eval()
     ids = checks.probe_ids(_TextConfig(config), device)

@@ -22,6 +22,10 @@ class Tokenizer(Protocol):
 
     def __call__(self, text: str, **settings: Any) -> Any: ...
     def convert_ids_to_tokens(self, ids: Any) -> Any: ...
+    def get_vocab(self) -> dict[str, int]: ...
+    def get_added_vocab(self) -> dict[str, int]: ...
+    @property
+    def all_special_ids(self) -> list[int]: ...
     def __len__(self) -> int: ...
 
 
@@ -46,7 +50,8 @@ class Prompt:
             raise ValueError("the clean prompt is empty.")
         if len(self.clean) != len(self.corrupt):
             raise ValueError(
-                f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one positions. "
+                f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one "
+                "positions. "
                 "Choose words of equal token length."
             )
         if not self.answers:
@@ -275,6 +280,19 @@ class _Tokens:
         self.text = text
         self.ids = tuple(int(token) for token in encoded["input_ids"])
         self._spans = [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
+        # An end-of-sequence token that the tokenizer appends would stand where the answer is predicted.
+        while self.ids and self.ids[-1] in tokenizer.all_special_ids and self._spans[-1][0] == self._spans[-1][1]:
+            self.ids, self._spans = self.ids[:-1], self._spans[:-1]
+        self._require_known(tokenizer)
+
+    def _require_known(self, tokenizer: Tokenizer) -> None:
+        unk = getattr(tokenizer, "unk_token_id", None)
+        spans = [span for token, span in zip(self.ids, self._spans, strict=True) if token == unk]
+        words = dict.fromkeys(self.text[a:b].strip() for a, b in spans)
+        if missing := [word for word in words if word and word != getattr(tokenizer, "unk_token", None)]:
+            raise ValueError(
+                f"the model's tokenizer does not know {', '.join(map(repr, missing))}. Choose words of its vocabulary."
+            )
 
     def covering(self, start: int, stop: int) -> tuple[int, ...]:
         """Positions of the tokens that overlap characters start .. stop-1."""
@@ -282,7 +300,7 @@ class _Tokens:
 
 
 def single_token(word: str, tokenizer: Tokenizer) -> int | None:
-    """The id of `word` (with its leading space, as it follows a prompt), or None if it is not exactly one known token."""
+    """The id of `word` (with its leading space, as it follows a prompt), or None if it is not one known token."""
     ids = tokenizer(word, add_special_tokens=False)["input_ids"]
     if len(ids) == 1 and ids[0] != getattr(tokenizer, "unk_token_id", None):
         return int(ids[0])
@@ -293,17 +311,27 @@ def single_token(word: str, tokenizer: Tokenizer) -> int | None:
     return None
 
 
+def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
+    """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
+    where the tokens of `text` itself change."""
+    before = tokenizer(text, add_special_tokens=False)["input_ids"]
+    after = tokenizer(text + word, add_special_tokens=False)["input_ids"]
+    is_one = len(after) == len(before) + 1 and list(after[:-1]) == list(before)
+    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
+
+
 def prompt_from_text(
     clean: str,
     corrupt: str,
     *,
-    answers: Iterable[str],
-    wrong_answers: Iterable[str],
+    answers: Iterable[str | int],
+    wrong_answers: Iterable[str | int],
     roles: Mapping[str, Any],
     tokenizer: Tokenizer,
 ) -> Prompt:
     """Tokenise a pair of prompts.
 
+    answers, wrong_answers  one token each: a text as it follows the clean prompt (" Mary"), or a token id
     roles  name -> a substring of `clean` (its first occurrence), a (start, stop) tuple of characters of `clean`, a
            position, or a list of positions
     Errors show both tokenisations, so that the word of unequal length is seen.
@@ -314,8 +342,8 @@ def prompt_from_text(
     return Prompt(
         tokens.ids,
         corrupt_tokens.ids,
-        tuple(_answer_token(word, tokenizer) for word in answers),
-        tuple(_answer_token(word, tokenizer) for word in wrong_answers),
+        tuple(_answer_token(word, clean, tokenizer) for word in answers),
+        tuple(_answer_token(word, clean, tokenizer) for word in wrong_answers),
         -1,
         {role: _locate(role, where, tokens) for role, where in roles.items()},
     )
@@ -326,13 +354,18 @@ def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> 
     place = next((i for i, (a, b) in enumerate(zip(*shown, strict=False)) if a != b), min(map(len, shown)))
     parts = [" ".join(map(repr, tokens[place : place + 4])) for tokens in shown]
     return (
-        f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They first "
-        f"differ at token {place}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of equal token length."
+        f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They "
+        f"first differ at token {place}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of "
+        "equal token length."
     )
 
 
-def _answer_token(word: str, tokenizer: Tokenizer) -> int:
-    token = single_token(word, tokenizer)
+def _answer_token(word: str | int, prompt: str, tokenizer: Tokenizer) -> int:
+    if isinstance(word, int):
+        return word
+    # Asked in its place first: "32" after "17" and "32" after a space are different tokens of some tokenizers.
+    token = next_token(prompt, word, tokenizer)
+    token = single_token(word, tokenizer) if token is None else token
     if token is None:
         pieces = tokenizer.convert_ids_to_tokens(tokenizer(word, add_special_tokens=False)["input_ids"])
         raise ValueError(

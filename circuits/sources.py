@@ -57,8 +57,8 @@ def find_model(spec: str) -> ModelSource:
     source = ModelSource(name, folder, "native" if is_native else "huggingface")
     if not source.weight_files:
         raise ValueError(
-            f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not read; "
-            "convert them with transformers' save_pretrained."
+            f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not "
+            "read; convert them with transformers' save_pretrained."
         )
     for file in source.weight_files:
         _require_sound(file)
@@ -71,8 +71,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ValueError(
-            f"{folder} holds no config.json. A model folder has the Hugging Face layout (config.json, model.safetensors, "
-            f'tokenizer files), or is native: config.json with "architecture": "{NATIVE_ARCHITECTURE}".'
+            f"{folder} holds no config.json. A model folder has the Hugging Face layout (config.json, "
+            f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
+            f'"{NATIVE_ARCHITECTURE}".'
         ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"cannot read the model configuration {path}: {error}") from None
@@ -110,8 +111,8 @@ def _from_hub(spec: str) -> Path:
     except Exception as error:  # the hub client raises dozens of kinds for "cannot be had"
         raise ValueError(
             f"{unknown(spec, BUNDLED, 'bundled model or folder')} As a Hugging Face id it could not be fetched "
-            f"({type(error).__name__}). On a machine without network, copy the model's folder here and give its path, or "
-            f"fill the cache elsewhere with `hf download {spec}`."
+            f"({type(error).__name__}). On a machine without network, copy the model's folder here and give its path, "
+            f"or fill the cache elsewhere with `hf download {spec}`."
         ) from None
 
 
@@ -139,5 +140,5 @@ def _content_hash(file: Path) -> str:
 
 @lru_cache(maxsize=64)
 def _file_hash(path: str, _size: int, _modified: int) -> str:
-    with open(path, "rb") as stream:
+    with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -26,7 +26,7 @@ def random_module(family: str, *, n_layers: int = 3) -> Any:
     import torch
     import transformers as tf
 
-    shape = {
+    shape: dict[str, Any] = {
         "vocab_size": VOCABULARY,
         "hidden_size": 32,
         "num_hidden_layers": n_layers,
@@ -36,7 +36,7 @@ def random_module(family: str, *, n_layers: int = 3) -> Any:
         "bos_token_id": None,
         "eos_token_id": None,
     }
-    grouped = shape | {"num_key_value_heads": 2}
+    grouped: dict[str, Any] = shape | {"num_key_value_heads": 2}
     build: dict[str, Callable[[], Any]] = {
         "gpt2": lambda: tf.GPT2LMHeadModel(
             tf.GPT2Config(
@@ -70,13 +70,15 @@ def random_module(family: str, *, n_layers: int = 3) -> Any:
 def random_prompts(
     n: int = 6, length: int = 9, *, shared_prefix: int = 0, seed: int = 0, vocabulary: int = VOCABULARY
 ) -> PromptSet:
-    """Random pairs of two lengths whose first `shared_prefix` tokens agree; some answers stand before the last token."""
+    """Random pairs of two lengths whose first `shared_prefix` tokens agree; some answers stand before the end."""
     generator = random.Random(seed)
     prompts = []
     for number in range(n):
         n_tokens = length + number % 2
         clean = tuple(generator.randrange(vocabulary) for _ in range(n_tokens))
-        corrupt = clean[:shared_prefix] + tuple(generator.randrange(vocabulary) for _ in range(n_tokens - shared_prefix))
+        corrupt = clean[:shared_prefix] + tuple(
+            generator.randrange(vocabulary) for _ in range(n_tokens - shared_prefix)
+        )
         answer, wrong = generator.sample(range(vocabulary), 2)
         prompts.append(
             Prompt(

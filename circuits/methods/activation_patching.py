@@ -199,7 +199,7 @@ class _Patched(NamedTuple):
 
 @dataclass(frozen=True)
 class _Layer:
-    """Builds the patched streams of one layer. In the last layer everything but `residual` is built at the answers only."""
+    """Builds the patched streams of one layer; in the last layer all but those of `residual` at the answers only."""
 
     forward: Forward
     base: Run

@@ -1,0 +1,40 @@
+"""Compare and show circuits: selection, graphs, differences, reuse, exports and drawings. No torch, no dask."""
+
+from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
+from graphs.comparison import Comparison, compare
+from graphs.diff import Diff, diff
+from graphs.reuse import Reuse, reuse
+from graphs.selection import (
+    SELECTIONS,
+    ComponentThreshold,
+    Greedy,
+    Selected,
+    Selection,
+    Threshold,
+    TopComponents,
+    TopEdges,
+    describe,
+    selection_from,
+)
+
+__all__ = [
+    "SELECTIONS",
+    "CircuitEdge",
+    "CircuitGraph",
+    "CircuitNode",
+    "Comparison",
+    "ComponentThreshold",
+    "Diff",
+    "Greedy",
+    "Reuse",
+    "Selected",
+    "Selection",
+    "Threshold",
+    "TopComponents",
+    "TopEdges",
+    "compare",
+    "describe",
+    "diff",
+    "reuse",
+    "selection_from",
+]

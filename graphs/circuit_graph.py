@@ -1,0 +1,351 @@
+"""CircuitGraph: the chosen part of a model, with scores and with where it came from.
+
+Nodes are components, edges are those of the wiring, several ports between two heads are several edges. Every
+node lies on a path from `input` to `logits`; what was chosen but does not is named in `left_out` with the reason.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
+from circuits.scores import Bools, ComponentScores, EdgeScores, Floats, Interval, Provenance, bootstrap_interval
+from graphs.selection import Selected, Selection, explain_left_out, means_at
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+GIVEN = "given"  # name of the selection of a circuit whose edges were listed by hand
+
+
+@dataclass(frozen=True)
+class CircuitNode:
+    """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+
+    component: Component
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+    role: str | None = None  # what it does, where that is known: "name mover", "induction"
+
+    @property
+    def name(self) -> str:
+        return str(self.component)
+
+
+@dataclass(frozen=True)
+class CircuitEdge:
+    """An edge in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+
+    edge: Edge
+    score: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def name(self) -> str:
+        return str(self.edge)
+
+
+@dataclass(frozen=True)
+class CircuitGraph:
+    """A circuit: edges on paths from `input` to `logits`, and the components they connect. Read-only.
+
+    nodes, edges     in wiring order
+    selection        name and settings of what chose them
+    threshold        smallest |score| of an edge kept; None if empty or not chosen by score
+    faithfulness     1: the circuit alone behaves as the model does, 0: as if all were corrupted; None: not measured
+    metrics          named values in metric units, such as `clean`, `corrupt`, `circuit`
+    provenance       of the edge scores; `node_provenance` of the component scores, if there were any
+    left_out         component -> why it is not in the circuit, though it or one of its edges was chosen
+    reason           why the circuit is empty; None when it is not
+
+    Build one with `from_scores` or `from_edges`. ValueError from the constructor if an edge does not exist in the
+    wiring or lies on no path, if nodes and edges disagree, or if a number is not finite.
+    """
+
+    wiring: Wiring
+    nodes: tuple[CircuitNode, ...]
+    edges: tuple[CircuitEdge, ...]
+    selection: Mapping[str, Any] = field(default_factory=lambda: {"name": GIVEN})
+    threshold: float | None = None
+    faithfulness: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    provenance: Provenance | None = None
+    node_provenance: Provenance | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        edges = [item.edge for item in self.edges]
+        on_a_path = tuple(self.wiring.on_a_path(edges))
+        if list(on_a_path) != edges:
+            astray = sorted(set(map(str, edges)) - set(map(str, on_a_path)))
+            problem = f"{', '.join(astray[:5])} lie on no path from input to logits" if astray else "edges out of order"
+            raise ValueError(f"not a circuit: {problem}. CircuitGraph.from_edges drops dead ends and sorts.")
+        if [node.component for node in self.nodes] != components_of(self.wiring, edges):
+            raise ValueError(
+                "nodes are not exactly the components that the edges connect, in wiring order. "
+                "CircuitGraph.from_edges finds them."
+            )
+        self._require_finite()
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores: EdgeScores,
+        selection: Selection | Selected,
+        *,
+        node_scores: ComponentScores | None = None,
+        faithfulness: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+        roles: Mapping[str, str] | None = None,
+        level: float = 0.95,
+        resamples: int = 2000,
+        seed: int = 0,
+    ) -> CircuitGraph:
+        """The circuit that `selection` keeps, with mean scores and bootstrap intervals over prompts.
+
+        selection    settings, or what they already selected (when faithfulness was measured in between)
+        node_scores  scores of components, for component selections and for colouring nodes
+        roles        component name -> role, for components that may or may not be in the circuit
+        """
+        selected = selection if isinstance(selection, Selected) else selection.choose(scores, node_scores)
+        if selected.wiring != scores.wiring:
+            raise ValueError(f"edges selected from {selected.wiring}, scores of {scores.wiring}: use one model's.")
+        numbers = np.flatnonzero(selected.mask)
+        means = scores.per_prompt[:, numbers].mean(axis=0, dtype=np.float64)
+        interval = bootstrap_interval(scores.per_prompt[:, numbers], level=level, resamples=resamples, seed=seed)
+        edges = tuple(
+            CircuitEdge(edge, *_as_floats(means, interval, place)) if scores.measured[number] else CircuitEdge(edge)
+            for place, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
+        )
+        place = selected.selection.get("place")
+        measured = _node_scores(node_scores, place, level, resamples, seed) if node_scores is not None else {}
+        nodes = tuple(
+            CircuitNode(component, *measured.get(component, (None, None, None)), role=(roles or {}).get(str(component)))
+            for component in components_of(scores.wiring, selected.edges)
+        )
+        return cls(
+            wiring=scores.wiring,
+            nodes=nodes,
+            edges=edges,
+            selection=dict(selected.selection),
+            threshold=selected.threshold,
+            faithfulness=faithfulness,
+            metrics=dict(metrics or {}),
+            provenance=scores.provenance,
+            node_provenance=node_scores.provenance if node_scores is not None else None,
+            left_out=dict(selected.left_out),
+            reason=selected.reason,
+        )
+
+    @classmethod
+    def from_edges(
+        cls,
+        wiring: Wiring,
+        edges: Iterable[Edge],
+        *,
+        roles: Mapping[str, str] | None = None,
+        faithfulness: float | None = None,
+        metrics: Mapping[str, float] | None = None,
+        provenance: Provenance | None = None,
+    ) -> CircuitGraph:
+        """The circuit of the listed edges, without scores: a published circuit, or one drawn by hand.
+
+        Edges on no path from `input` to `logits` are dropped. ValueError for an edge that the wiring does not have.
+        """
+        chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
+        kept = tuple(wiring.on_a_path(chosen))
+        found = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(wiring, kept))
+        empty = f"the edges given ({len(chosen)}) make no path from input to logits."
+        return cls(
+            wiring=wiring,
+            nodes=tuple(found),
+            edges=tuple(CircuitEdge(edge) for edge in kept),
+            faithfulness=faithfulness,
+            metrics=dict(metrics or {}),
+            provenance=provenance,
+            left_out=dict(explain_left_out(wiring, chosen, kept)),
+            reason=None if kept else empty,
+        )
+
+    def with_evaluation(
+        self, *, faithfulness: float | None = None, metrics: Mapping[str, float] | None = None
+    ) -> CircuitGraph:
+        """The same circuit with what was measured on it."""
+        return replace(self, faithfulness=faithfulness, metrics=dict(metrics or {}))
+
+    @property
+    def n_edges(self) -> int:
+        return len(self.edges)
+
+    @property
+    def of_edges(self) -> int:
+        """How many edges the model could have."""
+        return self.wiring.n_edges
+
+    @property
+    def heads(self) -> tuple[Component, ...]:
+        """The attention heads in the circuit, in wiring order."""
+        return tuple(node.component for node in self.nodes if node.component.kind == "head")
+
+    @cached_property
+    def edge_mask(self) -> Bools:
+        """[edge] whether each possible edge is in the circuit, in the order of `wiring.edges`."""
+        kept = np.zeros(self.of_edges, dtype=bool)
+        kept[[self.wiring.edge_index(item.edge) for item in self.edges]] = True
+        return kept
+
+    @property
+    def label(self) -> str:
+        """What the circuit is called in figures: its task, or `circuit` if that is not recorded."""
+        return self.provenance.task if self.provenance is not None else "circuit"
+
+    @property
+    def method(self) -> str | None:
+        """The method whose scores chose the circuit, if recorded."""
+        chosen_by = self.node_provenance if "component" in str(self.selection.get("name")) else None
+        source = chosen_by or self.provenance
+        return source.method if source is not None else None
+
+    @property
+    def description(self) -> str:
+        """`24 of 606 edges, threshold 0.012, faithfulness 0.91`: what a figure must not leave out."""
+        threshold = "none" if self.threshold is None else f"{self.threshold:.3g}"
+        faithfulness = "not measured" if self.faithfulness is None else f"{self.faithfulness:.2f}"
+        return f"{self.n_edges:,} of {self.of_edges:,} edges, threshold {threshold}, faithfulness {faithfulness}"
+
+    @cached_property
+    def graph(self) -> nx.MultiDiGraph:
+        """The circuit as a frozen networkx graph, for its algorithms; edges are keyed by port, or "".
+
+        Nodes carry kind, layer, index, score, low, high, role; edges carry kind="edge", port, score, low, high.
+        A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
+        every path of the graph is one that values can take.
+        """
+        import networkx
+
+        found = networkx.MultiDiGraph()
+        for node in self.nodes:
+            part = node.component
+            place = {"kind": part.kind, "layer": part.layer, "index": part.index}
+            found.add_node(node.name, **place, score=node.score, low=node.low, high=node.high, role=node.role)
+        for item in self.edges:
+            source, target, port = str(item.edge.source), str(item.edge.target), item.edge.port
+            values = {"score": item.score, "low": item.low, "high": item.high}
+            found.add_edge(source, target, key=port or "", kind="edge", port=port, **values)
+        for group, served in self.group_edges:
+            found.add_edge(str(group), str(served), key="", kind="group", port=None, score=None, low=None, high=None)
+        return networkx.freeze(found)
+
+    @property
+    def group_edges(self) -> tuple[tuple[Component, Component], ...]:
+        """(key-value head, head it serves) for those in the circuit; empty without grouped-query attention."""
+        present = set(self.heads)
+        return tuple(
+            (node.component, served)
+            for node in self.nodes
+            if node.component.kind == "kv"
+            for served in self.wiring.heads_of_group(node.component)
+            if served in present
+        )
+
+    def _require_finite(self) -> None:
+        scored = [
+            (item.name, value) for item in (*self.nodes, *self.edges) for value in (item.score, item.low, item.high)
+        ]
+        named = [*scored, ("threshold", self.threshold), ("faithfulness", self.faithfulness), *self.metrics.items()]
+        for name, value in named:
+            if value is not None and not math.isfinite(value):
+                raise ValueError(
+                    f"{name} is {value}: circuits hold finite numbers, and None for what was not measured."
+                )
+
+
+def components_of(wiring: Wiring, edges: Iterable[Edge]) -> list[Component]:
+    """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
+    rank = {"input": 0, "kv": 1, "head": 2, "mlp": 3, "logits": 4}
+    found = {component for edge in edges for component in (edge.source, edge.target)}
+
+    def order(component: Component) -> tuple[int, int, int]:
+        layer = {INPUT: -1, LOGITS: wiring.n_layers}.get(component, component.layer or 0)
+        return layer, rank[component.kind], component.index or 0
+
+    return sorted(found, key=order)
+
+
+def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool = False) -> None:
+    """ValueError if nodes and edges of the two circuits do not mean the same, saying what can still be compared.
+
+    Circuits of one model are comparable. With `across_models`, so are those of models with the same wiring, such as
+    two checkpoints of one training run, whose heads correspond by position.
+    """
+    if a.wiring != b.wiring:
+        raise ValueError(
+            f"circuits of different models: {_model_of(a)} and {_model_of(b)} have different wirings "
+            f"({_shape_of(a.wiring)}; {_shape_of(b.wiring)}), so heads and edges do not correspond. "
+            f"{_still_comparable(a, b)}"
+        )
+    if a.provenance is None or b.provenance is None or across_models:
+        return
+    if a.provenance.model_fingerprint != b.provenance.model_fingerprint:
+        raise ValueError(
+            f"circuits of different models: {_model_of(a)} and {_model_of(b)} have different weights. If they are "
+            "checkpoints of one training run, their heads correspond by position: compare with across_models=True. "
+            f"{_still_comparable(a, b)}"
+        )
+
+
+def _still_comparable(a: CircuitGraph, b: CircuitGraph) -> str:
+    return f"Still comparable: size, depth and roles. First: {_outline(a)}. Second: {_outline(b)}."
+
+
+def _outline(graph: CircuitGraph) -> str:
+    """Size, heads per third of the depth, and counts per role: what does not depend on the wiring."""
+    thirds = Counter(3 * (head.layer or 0) // graph.wiring.n_layers for head in graph.heads)
+    depth = "/".join(str(thirds[third]) for third in range(3))
+    n_heads = graph.wiring.n_layers * graph.wiring.n_heads
+    roles = Counter(node.role for node in graph.nodes if node.role is not None)
+    named = "".join(f", {count} {role}" for role, count in sorted(roles.items()))
+    return (
+        f"{graph.n_edges:,} of {graph.of_edges:,} edges, {len(graph.heads)} of {n_heads} heads "
+        f"({depth} in the lower/middle/upper third of layers){named}"
+    )
+
+
+def _shape_of(wiring: Wiring) -> str:
+    groups = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
+    extra = ", parallel blocks" if wiring.is_parallel else ""
+    return f"{wiring.n_layers} layers of {wiring.n_heads} heads{groups}{extra}{'' if wiring.has_mlps else ', no MLPs'}"
+
+
+def _model_of(graph: CircuitGraph) -> str:
+    if graph.provenance is None:
+        return "an unrecorded model"
+    return f"{graph.provenance.model} ({graph.provenance.model_fingerprint[:8]})"
+
+
+def _node_scores(
+    node_scores: ComponentScores, place: str | None, level: float, resamples: int, seed: int
+) -> dict[Component, tuple[float, float, float]]:
+    found = means_at(node_scores, place)
+    interval = node_scores.at(found.place).interval(level=level, resamples=resamples, seed=seed)
+    ends = Interval(interval.low[0], interval.high[0])
+    return {
+        component: _as_floats(found.means, ends, number)
+        for number, component in enumerate(node_scores.components)
+        if found.measured[number]
+    }
+
+
+def _as_floats(means: Floats, interval: Interval, place: int) -> tuple[float, float, float]:
+    """Score, low and high as Python floats."""
+    return float(means[place]), float(interval.low[place]), float(interval.high[place])

@@ -1,0 +1,66 @@
+"""What changed from one circuit to another: kept, gained, lost, rescored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from graphs.circuit_graph import CircuitGraph, require_comparable
+
+
+class Rescored(NamedTuple):
+    """A node or edge of both circuits whose score differs; None on the side where it was not measured."""
+
+    name: str
+    before: float | None
+    after: float | None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Names in wiring order. `rescored` is a part of `kept`."""
+
+    kept: tuple[str, ...]
+    gained: tuple[str, ...]
+    lost: tuple[str, ...]
+    rescored: tuple[Rescored, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.gained or self.lost or self.rescored)
+
+
+@dataclass(frozen=True)
+class Diff:
+    """What changed among the nodes and among the edges."""
+
+    nodes: Changes
+    edges: Changes
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether both circuits are the same, scores included."""
+        return self.nodes.is_empty and self.edges.is_empty
+
+
+def diff(before: CircuitGraph, after: CircuitGraph, *, across_models: bool = False) -> Diff:
+    """What was kept, gained, lost and rescored from `before` to `after`; empty for a circuit and itself.
+
+    ValueError for circuits of different models (see `require_comparable`).
+    """
+    require_comparable(before, after, across_models=across_models)
+    return Diff(
+        nodes=_changes({n.name: n.score for n in before.nodes}, {n.name: n.score for n in after.nodes}),
+        edges=_changes({e.name: e.score for e in before.edges}, {e.name: e.score for e in after.edges}),
+    )
+
+
+def _changes(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> Changes:
+    kept = tuple(name for name in before if name in after)
+    return Changes(
+        kept=kept,
+        gained=tuple(name for name in after if name not in before),
+        lost=tuple(name for name in before if name not in after),
+        rescored=tuple(Rescored(name, before[name], after[name]) for name in kept if before[name] != after[name]),
+    )

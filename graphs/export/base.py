@@ -1,0 +1,38 @@
+"""What an export is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from circuits.scores import Scores
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison import Comparison
+
+
+class Export(ABC):
+    """One file format. The same circuit or comparison gives the same bytes."""
+
+    extension: ClassVar[str]  # of the file name, without the dot; also the format's name
+
+    @abstractmethod
+    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
+        """The whole file. `scores`: all that was measured, for formats that list it."""
+
+    def write(self, subject: CircuitGraph | Comparison, path: str | Path, *, scores: Sequence[Scores] = ()) -> None:
+        """Write the file at `path`, replacing what is there. OSError if that cannot be written."""
+        Path(path).write_bytes(self.to_bytes(subject, scores=scores))
+
+
+class ReadableExport(Export):
+    """A format that can be read back."""
+
+    @abstractmethod
+    def from_bytes(self, data: bytes, *, source: str = "data") -> CircuitGraph | Comparison:
+        """What was written. ValueError, naming `source`, for a damaged file or one of a newer format version."""
+
+    def read(self, path: str | Path) -> CircuitGraph | Comparison:
+        """What was written at `path`."""
+        return self.from_bytes(Path(path).read_bytes(), source=str(path))

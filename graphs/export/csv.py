@@ -1,0 +1,92 @@
+"""CSV: every component and edge that scores exist for, in the circuit or not; or what two circuits share."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Scores
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison import Comparison
+from graphs.export.base import Export
+
+COLUMNS = ("name", "kind", "score", "low", "high", "measured", "in_circuit")
+COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_b", "membership")
+
+Row = tuple[str, ...]
+
+
+class CsvExport(Export):
+    """One row per component or edge, in wiring order.
+
+    A component scored at a token role or position is called `a9.h6@END`. Scores and the ends of their bootstrap
+    interval are empty where `measured` is false; a score measured as zero is 0.0. Numbers are written in full.
+    """
+
+    extension: ClassVar[str] = "csv"
+
+    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
+        if isinstance(subject, Comparison):
+            return _table(COMPARISON_COLUMNS, _comparison_rows(subject))
+        if not scores:
+            raise ValueError(
+                "CSV lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
+                "was selected from)."
+            )
+        return _table(COLUMNS, (row for table in scores for row in _rows(subject, table)))
+
+
+def _rows(graph: CircuitGraph, scores: Scores) -> Iterator[Row]:
+    if scores.wiring != graph.wiring:
+        raise ValueError(
+            f"scores of {scores.wiring}, circuit of {graph.wiring}: give the scores the circuit came from."
+        )
+    return _edge_rows(graph, scores) if isinstance(scores, EdgeScores) else _component_rows(graph, scores)
+
+
+def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
+    means, interval = scores.means, scores.interval()
+    columns = zip(scores.wiring.edges, means, *interval, scores.measured, graph.edge_mask, strict=True)
+    for edge, mean, low, high, is_measured, is_in in columns:
+        yield str(edge), "edge", *_numbers(is_measured, mean, low, high), _boolean(is_measured), _boolean(is_in)
+
+
+def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
+    means, interval, measured = scores.means, scores.interval(), np.asarray(scores.measured.any(axis=0), dtype=bool)
+    in_circuit = {node.component for node in graph.nodes}
+    for place, place_name in enumerate(scores.places):
+        suffix = "" if place_name == ALL_POSITIONS else f"@{place_name}"
+        columns = zip(
+            scores.components, means[place], interval.low[place], interval.high[place], measured[place], strict=True
+        )
+        for part, mean, low, high, is_measured in columns:
+            numbers = _numbers(is_measured, mean, low, high)
+            yield f"{part}{suffix}", part.kind, *numbers, _boolean(is_measured), _boolean(part in in_circuit)
+
+
+def _comparison_rows(comparison: Comparison) -> Iterator[Row]:
+    kinds = {node.name: node.component.kind for side in (comparison.a, comparison.b) for node in side.nodes}
+    scores = [{item.name: item.score for item in (*g.nodes, *g.edges)} for g in (comparison.a, comparison.b)]
+    for name, membership in {**comparison.node_membership(), **comparison.edge_membership()}.items():
+        values = ("" if side.get(name) is None else repr(side[name]) for side in scores)
+        yield name, kinds.get(name, "edge"), *values, membership
+
+
+def _numbers(is_measured: bool, *values: float) -> Iterator[str]:
+    return (repr(float(value)) if is_measured else "" for value in values)
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _table(columns: Row, rows: Iterable[Row]) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return stream.getvalue().encode()

@@ -1,0 +1,186 @@
+"""Circuits and comparisons as plain values: what JSON holds, and what files of other formats are rebuilt from.
+
+Every document carries the name and the version of its format. Readers accept their own and older versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import Any
+
+import numpy as np
+
+from circuits.components import Component, Edge, Wiring
+from circuits.scores import Provenance
+from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
+from graphs.comparison import Comparison
+from graphs.diff import Changes, diff
+from graphs.reuse import Overlap, Reuse, SweepPoint
+
+CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
+VERSION = 1
+
+
+def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
+    """A circuit as mappings, lists, text and numbers; None for what was not measured."""
+    return {
+        "format": CIRCUIT_FORMAT,
+        "version": VERSION,
+        "wiring": asdict(graph.wiring),
+        "n_edges": graph.n_edges,
+        "of_edges": graph.of_edges,
+        "selection": dict(graph.selection),
+        "threshold": graph.threshold,
+        "faithfulness": graph.faithfulness,
+        "metrics": dict(graph.metrics),
+        "provenance": _provenance_document(graph.provenance),
+        "node_provenance": _provenance_document(graph.node_provenance),
+        "left_out": dict(graph.left_out),
+        "reason": graph.reason,
+        "nodes": [node_document(node) for node in graph.nodes],
+        "edges": [edge_document(item) for item in graph.edges],
+    }
+
+
+def node_document(node: CircuitNode) -> dict[str, Any]:
+    part = node.component
+    place = {"name": node.name, "kind": part.kind, "layer": part.layer, "index": part.index}
+    return {**place, "score": node.score, "low": node.low, "high": node.high, "role": node.role}
+
+
+def edge_document(item: CircuitEdge) -> dict[str, Any]:
+    ends = {"source": str(item.edge.source), "target": str(item.edge.target), "port": item.edge.port}
+    return {"name": item.name, **ends, "score": item.score, "low": item.low, "high": item.high}
+
+
+def circuit_from_document(document: Mapping[str, Any], *, source: str) -> CircuitGraph:
+    """Inverse of `circuit_document`. ValueError, naming `source`, if that is not one."""
+    require_format(document, CIRCUIT_FORMAT, source=source)
+    with _named_faults(source, CIRCUIT_FORMAT):
+        return CircuitGraph(
+            wiring=Wiring(**document["wiring"]),
+            nodes=tuple(
+                CircuitNode(Component.parse(node["name"]), node["score"], node["low"], node["high"], node["role"])
+                for node in document["nodes"]
+            ),
+            edges=tuple(
+                CircuitEdge(Edge.parse(edge["name"]), edge["score"], edge["low"], edge["high"])
+                for edge in document["edges"]
+            ),
+            selection=document["selection"],
+            threshold=document["threshold"],
+            faithfulness=document["faithfulness"],
+            metrics=document["metrics"],
+            provenance=_provenance_from(document["provenance"]),
+            node_provenance=_provenance_from(document["node_provenance"]),
+            left_out=document["left_out"],
+            reason=document["reason"],
+        )
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as plain values, both circuits included."""
+    found = comparison.reuse
+    sorts = {sort: _overlap_document(getattr(found, sort)) for sort in ("heads", "nodes", "edges")}
+    return {
+        "format": COMPARISON_FORMAT,
+        "version": VERSION,
+        "labels": list(comparison.labels),
+        "reuse": {
+            **sorts,
+            "heads_interval": list(found.heads_interval) if found.heads_interval is not None else None,
+            "edge_rank_correlation": found.edge_rank_correlation,
+            "head_rank_correlation": found.head_rank_correlation,
+            "sweep": [asdict(point) for point in found.sweep],
+        },
+        "diff": {
+            "nodes": _changes_document(comparison.diff.nodes),
+            "edges": _changes_document(comparison.diff.edges),
+        },
+        "a": circuit_document(comparison.a),
+        "b": circuit_document(comparison.b),
+    }
+
+
+def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Comparison:
+    """Inverse of `comparison_document`; what follows from the two circuits alone is worked out again."""
+    require_format(document, COMPARISON_FORMAT, source=source)
+    with _named_faults(source, COMPARISON_FORMAT):
+        a = circuit_from_document(document["a"], source=source)
+        b = circuit_from_document(document["b"], source=source)
+        found = document["reuse"]
+        interval = found["heads_interval"]
+        reuse = Reuse(
+            heads=_overlap_from(found["heads"]),
+            nodes=_overlap_from(found["nodes"]),
+            edges=_overlap_from(found["edges"]),
+            heads_interval=None if interval is None else (interval[0], interval[1]),
+            edge_rank_correlation=found["edge_rank_correlation"],
+            head_rank_correlation=found["head_rank_correlation"],
+            sweep=tuple(SweepPoint(**point) for point in found["sweep"]),
+        )
+        # whether the two may be compared was settled when the comparison was made
+        return Comparison(a, b, diff(a, b, across_models=True), reuse)
+
+
+def require_format(document: Mapping[str, Any], expected: str, *, source: str) -> None:
+    """ValueError unless the document is of the format, in a version that this code can read."""
+    found = document.get("format") if isinstance(document, Mapping) else None
+    if found != expected:
+        raise ValueError(f"{source}: its format is {found!r}, expected {expected!r}. Is it the right file?")
+    version = document.get("version")
+    if not isinstance(version, int) or version > VERSION:
+        raise ValueError(
+            f"{source}: {expected} version {version!r}; this release reads versions up to {VERSION}. "
+            "Upgrade circuit-workbench, or export the file again with this release."
+        )
+
+
+def plain_number(value: Any) -> int | float | bool:
+    """A numpy number as Python's, for `json.dumps(default=...)`. TypeError for what no document may hold."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r} ({type(value).__name__}) cannot be exported: use text, numbers, lists or mappings.")
+
+
+@contextmanager
+def _named_faults(source: str, expected: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{source}: not a whole {expected} file, {error} is missing. Export it again.") from error
+    except (TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"{source}: not a valid {expected} file ({error}). Export it again.") from error
+    except ValueError as error:
+        if str(error).startswith(source):
+            raise
+        raise ValueError(f"{source}: not a valid {expected} file: {error}") from error
+
+
+def _provenance_document(provenance: Provenance | None) -> dict[str, Any] | None:
+    return None if provenance is None else asdict(provenance)
+
+
+def _provenance_from(document: Mapping[str, Any] | None) -> Provenance | None:
+    return None if document is None else Provenance(**document)
+
+
+def _overlap_document(found: Overlap) -> dict[str, Any]:
+    derived = {"n_shared": found.n_shared, "iou": found.iou, "of_a": found.of_a, "of_b": found.of_b}
+    return {**derived, **asdict(found), "shared": list(found.shared)}
+
+
+def _overlap_from(document: Mapping[str, Any]) -> Overlap:
+    stored = {field.name: document[field.name] for field in fields(Overlap)}
+    return Overlap(**{**stored, "shared": tuple(stored["shared"])})
+
+
+def _changes_document(changes: Changes) -> dict[str, Any]:
+    return {
+        "kept": list(changes.kept),
+        "gained": list(changes.gained),
+        "lost": list(changes.lost),
+        "rescored": [item._asdict() for item in changes.rescored],
+    }

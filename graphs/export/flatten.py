@@ -1,0 +1,133 @@
+"""One flattening step for every format that knows only text and plain numbers: string ids, Python scalars, no None.
+
+Nested values (selection, provenance, ...) become JSON text. `unflatten` rebuilds the circuit.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.components import Edge, Wiring
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison import Comparison
+from graphs.export.document import (
+    CIRCUIT_FORMAT,
+    COMPARISON_FORMAT,
+    VERSION,
+    circuit_document,
+    circuit_from_document,
+    edge_document,
+    node_document,
+    plain_number,
+    require_format,
+)
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+_NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out")
+_OPTIONAL = ("threshold", "faithfulness", "provenance", "node_provenance", "reason")
+_SCORES = ("score", "low", "high")
+
+
+def flatten(subject: CircuitGraph | Comparison) -> nx.MultiDiGraph:
+    """The circuit, or the union of both, as a graph of plain values; edges are keyed by their name.
+
+    A comparison's nodes and edges carry `membership` (shared, only_a, only_b), `score_a` and `score_b`.
+    """
+    return _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
+
+
+def unflatten(flat: nx.MultiDiGraph, *, source: str) -> CircuitGraph:
+    """The circuit that was flattened. ValueError, naming `source`, if that was not a circuit."""
+    values = dict(flat.graph)
+    require_format(values, CIRCUIT_FORMAT, source=source)
+    nodes = [{**dict.fromkeys((*_SCORES, "role")), **data, "name": name} for name, data in flat.nodes(data=True)]
+    edges = [{**dict.fromkeys(_SCORES), **data} for *_, data in flat.edges(data=True) if data.get("kind") == "edge"]
+    try:
+        nested = {key: json.loads(values[key]) for key in _NESTED if key in values}
+        wiring = Wiring(**nested["wiring"])
+        edges.sort(key=lambda edge: wiring.edge_index(Edge.parse(edge["name"])))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{source}: not a whole circuit-graph file ({error}). Export it again.") from None
+    return circuit_from_document(
+        {**dict.fromkeys(_OPTIONAL), **values, **nested, "nodes": nodes, "edges": edges}, source=source
+    )
+
+
+def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
+    import networkx
+
+    document = circuit_document(graph)
+    found = networkx.MultiDiGraph(**_plain(document | {"nodes": None, "edges": None}))
+    for node in graph.nodes:
+        found.add_node(node.name, **_without_name(node_document(node)))
+    for item in graph.edges:
+        _add_edge(found, edge_document(item) | {"kind": "edge"})
+    _add_groups(found, graph)
+    return found
+
+
+def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
+    import networkx
+
+    summary = {key: value for key, value in comparison.reuse.summary().items() if key not in ("sweep", "shared_heads")}
+    labels = {"label_a": comparison.labels[0], "label_b": comparison.labels[1]}
+    about = {"description_a": comparison.a.description, "description_b": comparison.b.description}
+    found = networkx.MultiDiGraph(
+        **_plain({"format": COMPARISON_FORMAT, "version": VERSION, **labels, **about, **summary})
+    )
+    sides = (comparison.a, comparison.b)
+    node_scores = [{node.name: node.score for node in side.nodes} for side in sides]
+    edge_scores = [{item.name: item.score for item in side.edges} for side in sides]
+    nodes = {node.name: node for side in sides for node in side.nodes}
+    edges = {item.name: item for side in sides for item in side.edges}
+    for name, membership in comparison.node_membership().items():
+        about = _both(name, node_scores, membership)
+        found.add_node(
+            name, **_without_name({k: v for k, v in node_document(nodes[name]).items() if k not in _SCORES} | about)
+        )
+    for name, membership in comparison.edge_membership().items():
+        about = {"kind": "edge", **_both(name, edge_scores, membership)}
+        _add_edge(found, {k: v for k, v in edge_document(edges[name]).items() if k not in _SCORES} | about)
+    for side in sides:
+        _add_groups(found, side)
+    return found
+
+
+def _both(name: str, scores: list[dict[str, float | None]], membership: str) -> dict[str, Any]:
+    return {"membership": membership, "score_a": scores[0].get(name), "score_b": scores[1].get(name)}
+
+
+def _add_edge(found: nx.MultiDiGraph, edge: Mapping[str, Any]) -> None:
+    ends = ("source", "target")
+    found.add_edge(
+        edge["source"], edge["target"], key=edge["name"], **_plain({k: v for k, v in edge.items() if k not in ends})
+    )
+
+
+def _add_groups(found: nx.MultiDiGraph, graph: CircuitGraph) -> None:
+    """A key-value head leads on to the heads it serves."""
+    for group, served in graph.group_edges:
+        found.add_edge(str(group), str(served), key=f"{group}->{served}", kind="group")
+
+
+def _without_name(node: Mapping[str, Any]) -> dict[str, Any]:
+    return _plain({key: value for key, value in node.items() if key != "name"})
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Python scalars and text only; None is dropped, mappings and lists become JSON."""
+    return {key: _scalar(value) for key, value in values.items() if value is not None}
+
+
+def _scalar(value: Any) -> str | int | float | bool:
+    if isinstance(value, str | int | float | bool):
+        return value
+    if isinstance(value, np.generic):
+        return plain_number(value)
+    return json.dumps(value, allow_nan=False, default=plain_number)

@@ -1,0 +1,21 @@
+"""PDF: the layered drawing of a circuit, or of two coloured by what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from circuits.scores import Scores
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison import Comparison
+from graphs.export.base import Export
+from graphs.render import drawing_bytes
+
+
+class PdfExport(Export):
+    """A vector drawing with fonts embedded as TrueType, ready for a paper."""
+
+    extension: ClassVar[str] = "pdf"
+
+    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
+        return drawing_bytes(subject, "pdf")

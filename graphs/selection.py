@@ -1,0 +1,399 @@
+"""Which scored edges form the circuit.
+
+A selection is a frozen dataclass whose fields are its settings; `choose` turns scores into the edges kept.
+Every selection ends the same way: edges that lie on no path from `input` to `logits` are dropped, because they
+cannot influence the output of a circuit in which everything else is corrupted. A budget of n edges therefore
+keeps *at most* n, as in the MIB benchmark.
+
+Edge selections rank edges; component selections rank heads and MLPs first and keep edges among the best of them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import heapq
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.components import INPUT, LOGITS, PORTS, Component, Edge, Reader, Wiring
+from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, EdgeScores, Floats
+
+Numbers = NDArray[np.int64]
+
+
+class Endpoints(NamedTuple):
+    """Where every possible edge of a wiring starts and ends, as numbers.
+
+    source  [edge] number of the writer in `wiring.writers`
+    target  [edge] number of the reader in `wiring.readers`
+    """
+
+    source: Numbers
+    target: Numbers
+
+
+def endpoints(wiring: Wiring) -> Endpoints:
+    """The writer and the reader of every possible edge, without building a million `Edge` objects."""
+    offsets = np.asarray(wiring.edge_offsets, dtype=np.int64)
+    target = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return Endpoints(np.arange(offsets[-1]) - offsets[target], target)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The edges that a selection kept.
+
+    edges      kept, in wiring order
+    threshold  smallest |score| among them (smallest score, if the selection ranks by signed score); None if empty
+    selection  name and settings of the selection, as `describe` gives them
+    n_chosen   how many edges were chosen before those on no path from `input` to `logits` were dropped
+    left_out   component -> why it is not in the circuit, though its score or one of its edges was chosen
+    """
+
+    wiring: Wiring
+    edges: tuple[Edge, ...]
+    threshold: float | None
+    selection: Mapping[str, Any]
+    n_chosen: int
+    left_out: Mapping[str, str]
+
+    @property
+    def n_dropped(self) -> int:
+        """How many chosen edges were dropped as dead ends."""
+        return self.n_chosen - len(self.edges)
+
+    @cached_property
+    def mask(self) -> Bools:
+        """[edge] whether each possible edge is kept, in the order of `wiring.edges`."""
+        kept = np.zeros(self.wiring.n_edges, dtype=bool)
+        kept[[self.wiring.edge_index(edge) for edge in self.edges]] = True
+        return kept
+
+    @property
+    def reason(self) -> str | None:
+        """Why the circuit is empty; None when it is not."""
+        if self.edges:
+            return None
+        settings = ", ".join(f"{key}={value}" for key, value in self.selection.items() if key != "name")
+        chosen_by = f"{self.selection['name']} ({settings})"
+        if self.n_chosen == 0:
+            return f"{chosen_by} chose no edge: ask for more, or lower the threshold."
+        return (
+            f"{chosen_by} chose {self.n_chosen} edge{'s' if self.n_chosen > 1 else ''}, but together they make no path "
+            "from input to logits: ask for more edges, or use 'greedy', which grows from the logits."
+        )
+
+
+@runtime_checkable
+class Selection(Protocol):
+    """Anything that chooses the edges of a circuit; its dataclass fields are its settings."""
+
+    name: ClassVar[str]
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        """The edges to keep. Only component selections use `node_scores`."""
+        ...
+
+
+@dataclass(frozen=True)
+class TopEdges:
+    """The `n` measured edges of highest |mean score|; ties in wiring order."""
+
+    name: ClassVar[str] = "top-edges"
+
+    n: int  # edges chosen, before dead ends are dropped
+    absolute: bool = True  # False: rank by signed score, so that only supporting edges come first
+
+    def __post_init__(self) -> None:
+        _require_count("n", self.n)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        return _keep(self, scores, scores.ranking(absolute=self.absolute)[: self.n])
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The measured edges whose |mean score| is at least `minimum`, in units of the metric."""
+
+    name: ClassVar[str] = "threshold"
+
+    minimum: float
+    absolute: bool = True  # False: compare the signed score
+
+    def __post_init__(self) -> None:
+        _require_finite_setting("minimum", self.minimum)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        strength = _strength(scores.means, absolute=self.absolute)
+        return _keep(self, scores, np.flatnonzero(scores.measured & (strength >= self.minimum)))
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """`n` edges grown from the logits: again and again the strongest edge into what is already in the circuit.
+
+    Follows the greedy selection of EAP-IG (Hanna et al. 2024). Every edge chosen leads to the logits, so dead ends
+    are only those that the input does not reach. A head that joins opens its query, and the key and value inputs
+    it attends with. Ties in wiring order.
+    """
+
+    name: ClassVar[str] = "greedy"
+
+    n: int  # edges chosen, before dead ends are dropped
+    absolute: bool = True  # False: rank by signed score
+
+    def __post_init__(self) -> None:
+        _require_count("n", self.n)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        return _keep(self, scores, self._grow(scores))
+
+    def _grow(self, scores: EdgeScores) -> Numbers:
+        wiring, ranking = scores.wiring, scores.ranking(absolute=self.absolute)
+        source, target = endpoints(wiring)
+        by_reader = np.argsort(target[ranking], kind="stable")  # ranks, sorted by reader, best first within each
+        starts = np.searchsorted(target[ranking][by_reader], np.arange(len(wiring.readers) + 1))
+        candidates: list[tuple[int, int, int]] = []  # (rank, place in by_reader, reader): each reader's best edge left
+
+        def offer(place: int, reader: int) -> None:
+            if place < starts[reader + 1]:
+                heapq.heappush(candidates, (int(by_reader[place]), place, reader))
+
+        opened: set[int] = set()
+        joining, chosen = LOGITS, []
+        while True:
+            for reader in _readers_of(wiring, joining):
+                if reader not in opened:
+                    opened.add(reader)
+                    offer(int(starts[reader]), reader)
+            if len(chosen) == self.n or not candidates:
+                return np.asarray(chosen, dtype=np.int64)
+            rank, place, reader = heapq.heappop(candidates)
+            offer(place + 1, reader)
+            chosen.append(int(ranking[rank]))
+            joining = wiring.writers[source[ranking[rank]]]
+
+
+@dataclass(frozen=True)
+class TopComponents:
+    """The `n` heads and MLPs of highest |mean score|, and the strongest edges among them, `input` and `logits`."""
+
+    name: ClassVar[str] = "top-components"
+
+    n: int
+    n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
+    place: str | None = None  # where component scores are read; None: their only place, or `all`
+    absolute: bool = True  # False: rank components and edges by signed score
+
+    def __post_init__(self) -> None:
+        _require_count("n", self.n)
+        _require_count("n_edges", self.n_edges)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        candidates = _candidates(self, scores, node_scores)
+        order = np.argsort(-candidates.strength, kind="stable")[: self.n]
+        return _keep_among(self, scores, [candidates.components[i] for i in order])
+
+
+@dataclass(frozen=True)
+class ComponentThreshold:
+    """Heads and MLPs of |mean score| at least `minimum`, and the strongest edges among them, `input` and `logits`."""
+
+    name: ClassVar[str] = "component-threshold"
+
+    minimum: float  # in units of the metric
+    n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
+    place: str | None = None  # where component scores are read; None: their only place, or `all`
+    absolute: bool = True  # False: compare signed scores
+
+    def __post_init__(self) -> None:
+        _require_finite_setting("minimum", self.minimum)
+        _require_count("n_edges", self.n_edges)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        candidates = _candidates(self, scores, node_scores)
+        strong = np.flatnonzero(candidates.strength >= self.minimum)
+        return _keep_among(self, scores, [candidates.components[i] for i in strong])
+
+
+ComponentSelection = TopComponents | ComponentThreshold
+
+SELECTIONS: Mapping[str, type[Selection]] = {
+    selection.name: selection for selection in (TopEdges, Threshold, Greedy, TopComponents, ComponentThreshold)
+}
+
+
+def describe(selection: Selection) -> dict[str, Any]:
+    """Name and settings of a selection as plain values; inverse of `selection_from`."""
+    return {"name": selection.name, **asdict(selection)}  # pyright: ignore[reportArgumentType]
+
+
+def selection_from(description: Mapping[str, Any]) -> Selection:
+    """The selection that `describe` described. ValueError for an unknown name or setting."""
+    settings = dict(description)
+    name = settings.pop("name", None)
+    if name not in SELECTIONS:
+        raise ValueError(f"no selection {name!r}. Known: {', '.join(SELECTIONS)}.{_nearest(str(name), SELECTIONS)}")
+    known = [field.name for field in fields(SELECTIONS[name])]  # pyright: ignore[reportArgumentType]
+    for key in settings:
+        if key not in known:
+            raise ValueError(f"{name} has no setting {key!r}. It has: {', '.join(known)}.{_nearest(key, known)}")
+    try:
+        return SELECTIONS[name](**settings)
+    except TypeError as error:
+        raise ValueError(f"{name} needs more settings ({error}). It has: {', '.join(known)}.") from None
+
+
+class PlaceMeans(NamedTuple):
+    """Mean component scores at one place of the prompt.
+
+    place     its name
+    means     [component] in units of the metric
+    measured  [component] whether any prompt measured it there
+    """
+
+    place: str
+    means: Floats
+    measured: Bools
+
+
+def means_at(node_scores: ComponentScores, place: str | None = None) -> PlaceMeans:
+    """Mean scores at `place`; by default the only place there is, else `all`.
+
+    ValueError if there are several places, none of them `all`, and none was asked for.
+    """
+    if place is None:
+        if len(node_scores.places) > 1 and ALL_POSITIONS not in node_scores.places:
+            raise ValueError(
+                f"component scores at {len(node_scores.places)} places ({', '.join(node_scores.places)}) and none was "
+                "asked for. Set `place`, or measure over all positions."
+            )
+        place = node_scores.places[0] if len(node_scores.places) == 1 else ALL_POSITIONS
+    there = node_scores.at(place)
+    return PlaceMeans(place, there.means[0], np.asarray(there.measured[:, 0].any(axis=0), dtype=bool))
+
+
+class _Candidates(NamedTuple):
+    components: list[Component]
+    strength: Floats  # [component]
+
+
+def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: ComponentScores | None) -> _Candidates:
+    if node_scores is None:
+        raise ValueError(
+            f"{selection.name} chooses components by their own scores, but got only edge scores. Give `node_scores` "
+            f"from a component method, or use an edge selection ({TopEdges.name}, {Threshold.name}, {Greedy.name})."
+        )
+    if node_scores.wiring != scores.wiring:
+        raise ValueError(
+            f"component scores of {node_scores.wiring}, edge scores of {scores.wiring}: measure both on one model."
+        )
+    found = means_at(node_scores, selection.place)
+    usable = [
+        number
+        for number, component in enumerate(node_scores.components)
+        if component.kind in ("head", "mlp") and found.measured[number]
+    ]
+    if not usable:
+        kinds = sorted({component.kind for component in node_scores.components})
+        raise ValueError(
+            f"{selection.name} needs scores of heads or MLPs; these are of {', '.join(kinds) or 'nothing'} at "
+            f"{found.place!r}. Measure heads and MLPs."
+        )
+    strength = _strength(found.means[usable], absolute=selection.absolute)
+    return _Candidates([node_scores.components[number] for number in usable], strength)
+
+
+def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Iterable[Component]) -> Selected:
+    """The strongest measured edges that run between the chosen components, `input` and `logits`."""
+    wiring, members = scores.wiring, {INPUT, LOGITS, *chosen}
+    writes = np.array([writer in members for writer in wiring.writers])
+    reads = np.array([bool(members.intersection(_read_by(wiring, reader.component))) for reader in wiring.readers])
+    source, target = endpoints(wiring)
+    ranking = scores.ranking(absolute=selection.absolute)
+    among = ranking[writes[source[ranking]] & reads[target[ranking]]]
+    selected = _keep(selection, scores, among if selection.n_edges is None else among[: selection.n_edges])
+    present = {component for edge in selected.edges for component in (edge.source, edge.target)}
+    unconnected = {
+        str(member): "chosen by its score, but no kept edges connect it to input and logits"
+        for member in wiring.writers
+        if member in members and member not in present and member != INPUT
+    }
+    return Selected(
+        wiring=wiring,
+        edges=selected.edges,
+        threshold=selected.threshold,
+        selection=selected.selection,
+        n_chosen=selected.n_chosen,
+        left_out=unconnected,
+    )
+
+
+def _keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected:
+    """The chosen edges without dead ends."""
+    wiring = scores.wiring
+    chosen_edges = [wiring.edges[number] for number in np.sort(chosen)]
+    kept = tuple(wiring.on_a_path(chosen_edges))
+    strength = _strength(scores.means, absolute=getattr(selection, "absolute", True))
+    threshold = min((float(strength[wiring.edge_index(edge)]) for edge in kept), default=None)
+    left_out = dict(explain_left_out(wiring, chosen_edges, kept))
+    return Selected(wiring, kept, threshold, describe(selection), len(chosen_edges), left_out)
+
+
+def explain_left_out(wiring: Wiring, chosen: Iterable[Edge], kept: Iterable[Edge]) -> Iterator[tuple[str, str]]:
+    """(component, why) for each component of `chosen` that is in none of the `kept` edges.
+
+    `chosen` in wiring order.
+    """
+    chosen = list(chosen)
+    present = {component for edge in kept for component in (edge.source, edge.target)}
+    reached = {INPUT}
+    for edge in chosen:
+        if edge.source in reached:
+            reached.update((edge.target, *_read_by(wiring, edge.target)))
+    ends = dict.fromkeys(component for edge in chosen for component in (edge.source, edge.target))
+    for component in ends:
+        if component not in present:
+            is_reached = component in reached and component != LOGITS
+            yield str(component), "no chosen path leads " + ("from it to logits" if is_reached else "from input to it")
+
+
+def _read_by(wiring: Wiring, target: Component) -> tuple[Component, ...]:
+    return wiring.heads_of_group(target) if target.kind == "kv" else (target,)
+
+
+def _readers_of(wiring: Wiring, component: Component) -> list[int]:
+    """Numbers of the readers through which `component` gets its input."""
+    if component == INPUT:
+        return []
+    if component.kind != "head":
+        return [wiring.reader_index(Reader(component))]
+    owner = wiring.group_of_head(component)
+    return [wiring.reader_index(Reader(component if port == "q" else owner, port)) for port in PORTS]
+
+
+def _strength(means: Floats, *, absolute: bool) -> Floats:
+    return np.abs(means) if absolute else means
+
+
+def _require_count(name: str, value: int | None) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ValueError(f"{name}={value!r} is not a number of edges or components: give a whole number, 0 or more.")
+
+
+def _require_finite_setting(name: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{name}={value!r} selects nothing or everything: give a finite number in units of the metric."
+        )
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

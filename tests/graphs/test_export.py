@@ -1,0 +1,242 @@
+import csv
+import io
+import json
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits.components import Edge, Wiring
+from graphs import CircuitGraph, Greedy, TopComponents, TopEdges, compare
+from graphs.export import EXPORTS, ReadableExport, exporter
+
+WIRINGS = (
+    Wiring(n_layers=2, n_heads=2, n_kv_heads=2),
+    Wiring(n_layers=2, n_heads=4, n_kv_heads=2),
+    Wiring(n_layers=2, n_heads=2, n_kv_heads=2, has_mlps=False),
+)
+READABLE = [name for name, export in EXPORTS.items() if isinstance(export, ReadableExport)]
+
+
+@pytest.fixture(scope="module")
+def graph(random_edge_scores, node_scores_of):
+    """Ten edges with scores, nodes of which one was measured as zero and others were not measured."""
+    nodes = node_scores_of({"a0.h0": 0.0, "m1": -0.5}, wiring=WIRINGS[0])
+    found = CircuitGraph.from_scores(
+        random_edge_scores(WIRINGS[0], seed=1), Greedy(30), node_scores=nodes, roles={"a0.h0": "induction"}
+    )
+    return found.with_evaluation(faithfulness=0.75, metrics={"clean": 3.5, "corrupt": -1.0})
+
+
+@pytest.fixture(scope="module")
+def comparison(random_edge_scores):
+    scores = tuple(random_edge_scores(WIRINGS[0], seed=seed, task=f"task-{seed}") for seed in (1, 2))
+    a, b = (CircuitGraph.from_scores(each, Greedy(25)) for each in scores)
+    return compare(a, b, scores=scores, resamples=10)
+
+
+def rows(data):
+    return list(csv.DictReader(io.StringIO(data.decode())))
+
+
+@settings(deadline=None, max_examples=30)
+@given(which=st.integers(0, 2), n=st.integers(0, 70), seed=st.integers(0, 99), name=st.sampled_from(READABLE))
+def test_export_then_import_is_identity(random_edge_scores, which, n, seed, name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    circuit = CircuitGraph.from_scores(random_edge_scores(WIRINGS[which], seed=seed), Greedy(n), resamples=3)
+    assert export.from_bytes(export.to_bytes(circuit)) == circuit
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_everything_known_of_a_circuit_is_read_back(graph, name, tmp_path):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    export.write(graph, tmp_path / "circuit")
+    assert export.read(tmp_path / "circuit") == graph
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_published_circuit_without_scores_is_read_back(name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    circuit = CircuitGraph.from_edges(WIRINGS[1], [Edge.parse("input->a1.kv1<v>"), Edge.parse("a1.h2->logits")])
+    assert export.from_bytes(export.to_bytes(circuit)) == circuit
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_zero_score_survives_export(graph, name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    found = export.from_bytes(export.to_bytes(graph))
+    assert isinstance(found, CircuitGraph)
+    by_name = {node.name: node.score for node in found.nodes}
+    assert by_name["a0.h0"] == 0.0
+    assert by_name["a0.h1"] is None
+
+
+def test_a_comparison_in_json_is_read_back(comparison):
+    export = EXPORTS["json"]
+    assert isinstance(export, ReadableExport)
+    assert export.from_bytes(export.to_bytes(comparison)) == comparison
+
+
+def test_json_is_strict(graph):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    document = json.loads(EXPORTS["json"].to_bytes(graph), parse_constant=refuse)
+    assert (document["format"], document["version"]) == ("circuit-graph", 1)
+    assert (document["n_edges"], document["of_edges"]) == (graph.n_edges, graph.of_edges)
+
+
+def test_a_setting_that_is_not_a_number_stops_json_instead_of_spoiling_it(graph):
+    spoiled = replace(graph, selection={"name": "threshold", "minimum": float("nan")})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        EXPORTS["json"].to_bytes(spoiled)
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_newer_version_is_refused_with_the_remedy(graph, name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    data = export.to_bytes(graph)
+    if name == "json":
+        newer = data.replace(b'"version": 1', b'"version": 2', 1)
+    else:
+        flat = nx.read_graphml(io.BytesIO(data), force_multigraph=True)
+        flat.graph["version"] = 2
+        newer = "\n".join(nx.generate_graphml(flat)).encode()
+    with pytest.raises(
+        ValueError, match=r"circuit.json: circuit-graph version 2; .* up to 1. Upgrade circuit-workbench"
+    ):
+        export.from_bytes(newer, source="circuit.json")
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_a_file_cut_short_is_refused_by_name(graph, name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    data = export.to_bytes(graph)
+    with pytest.raises(ValueError, match=r"circuit.x: not .* cut short .* Export it again"):
+        export.from_bytes(data[: len(data) // 2], source="circuit.x")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'{"format": "run"}', "x: its format is 'run', expected 'circuit-graph'"),
+        (b"[1]", "x: its format is None"),
+        (b'{"format": "circuit-graph", "version": 1}', "x: not a whole circuit-graph file, 'wiring' is missing"),
+        (b'{"format": "circuit-comparison", "version": 1}', "x: not a whole circuit-comparison file, 'a' is missing"),
+        (b'{"format": "circuit-graph", "version": 1, "wiring": 3}', "x: not a valid circuit-graph file"),
+    ],
+)
+def test_json_that_is_no_circuit_is_refused_by_name(data, message):
+    export = EXPORTS["json"]
+    assert isinstance(export, ReadableExport)
+    with pytest.raises(ValueError, match=message):
+        export.from_bytes(data, source="x")
+
+
+def test_json_edited_into_an_impossible_edge_is_refused_by_name(graph):
+    export = EXPORTS["json"]
+    assert isinstance(export, ReadableExport)
+    data = export.to_bytes(graph).replace(b'"n_layers": 2', b'"n_layers": 1')
+    with pytest.raises(ValueError, match=r"^x: not a valid circuit-graph file: this model has no"):
+        export.from_bytes(data, source="x")
+
+
+def test_graphml_is_a_multigraph_for_networkx_with_scores_and_ports(graph):
+    flat = nx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(graph)), force_multigraph=True)
+    found = {data["name"]: (data["score"], data.get("port")) for *_, data in flat.edges(data=True)}
+    assert found == {item.name: (item.score, item.edge.port) for item in graph.edges}
+    assert all(nx.has_path(flat, "input", node) for node in flat)
+
+
+def test_graphml_of_a_comparison_says_who_has_what(comparison):
+    flat = nx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(comparison)), force_multigraph=True)
+    membership = {data["name"]: data["membership"] for *_, data in flat.edges(data=True) if data["kind"] == "edge"}
+    assert membership == comparison.edge_membership()
+    assert {name: data["membership"] for name, data in flat.nodes(data=True)} == comparison.node_membership()
+
+
+def test_csv_has_a_row_for_every_edge_in_the_circuit_or_not(random_edge_scores):
+    scores = random_edge_scores(WIRINGS[1], seed=1)
+    circuit = CircuitGraph.from_scores(scores, Greedy(20))
+    found = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
+    assert list(found[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
+    assert [row["name"] for row in found] == [str(edge) for edge in scores.wiring.edges]
+    assert [row["in_circuit"] == "true" for row in found] == circuit.edge_mask.tolist()
+    assert [float(row["score"]) for row in found] == scores.means.tolist()
+    assert all(float(row["low"]) <= float(row["score"]) <= float(row["high"]) for row in found)
+
+
+def test_csv_tells_zero_from_not_measured(edge_scores_of):
+    scores = edge_scores_of({"input->logits": 1.0}, unmeasured=("input->a0.h0<q>",))
+    circuit = CircuitGraph.from_scores(scores, TopEdges(1))
+    by_name = {row["name"]: row for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
+    assert (by_name["input->a0.h0<k>"]["score"], by_name["input->a0.h0<k>"]["measured"]) == ("0.0", "true")
+    assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["measured"]) == ("", "false")
+
+
+def test_csv_lists_components_at_every_place_then_edges(edge_scores_of, node_scores_of):
+    edges, nodes = edge_scores_of({}), node_scores_of({"a0.h0": 1.0, "r1": 2.0})
+    at_two = replace(
+        nodes, places=("all", "END"), per_prompt=nodes.per_prompt.repeat(2, 1), measured=nodes.measured.repeat(2, 1)
+    )
+    circuit = CircuitGraph.from_scores(edges, TopComponents(1), node_scores=at_two)
+    found = rows(EXPORTS["csv"].to_bytes(circuit, scores=(at_two, edges)))
+    listed = [(row["name"], row["kind"], row["in_circuit"]) for row in found]
+    assert listed[:4] == [
+        ("a0.h0", "head", "true"),
+        ("r1", "residual", "false"),
+        ("a0.h0@END", "head", "true"),
+        ("r1@END", "residual", "false"),
+    ]
+    assert len(found) == 4 + edges.wiring.n_edges
+
+
+def test_csv_without_scores_says_what_to_give(graph):
+    with pytest.raises(ValueError, match="give `scores`"):
+        EXPORTS["csv"].to_bytes(graph)
+
+
+def test_csv_with_scores_of_another_model_is_refused(graph, random_edge_scores):
+    with pytest.raises(ValueError, match="give the scores the circuit came from"):
+        EXPORTS["csv"].to_bytes(graph, scores=(random_edge_scores(WIRINGS[1], seed=1),))
+
+
+def test_csv_of_a_comparison_lists_what_either_has(comparison):
+    found = rows(EXPORTS["csv"].to_bytes(comparison))
+    membership = {**comparison.node_membership(), **comparison.edge_membership()}
+    assert {row["name"]: row["membership"] for row in found} == membership
+    for row in found:
+        is_edge = row["kind"] == "edge"
+        assert (row["score_a"] != "") == (is_edge and row["membership"] != "only_b")
+
+
+@pytest.mark.parametrize("name", [name for name in EXPORTS if name != "csv"])
+def test_the_same_circuit_gives_the_same_bytes(graph, comparison, name):
+    assert EXPORTS[name].to_bytes(graph) == EXPORTS[name].to_bytes(replace(graph))
+    assert EXPORTS[name].to_bytes(comparison) == EXPORTS[name].to_bytes(replace(comparison))
+
+
+def test_formats_are_found_by_extension_and_misspelt_ones_by_the_nearest():
+    assert exporter("pdf").extension == "pdf"
+    with pytest.raises(ValueError, match=r"no export format 'grapml'. Known: json, graphml.* Did you mean 'graphml'\?"):
+        exporter("grapml")
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_numpy_numbers_are_written_as_plain_ones(graph, name):
+    metrics, selection = {"clean": np.float32(2.0)}, {"name": "top-edges", "n": np.int64(4)}
+    marked = replace(graph, faithfulness=np.float32(0.5), metrics=metrics, selection=selection)
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    found = export.from_bytes(export.to_bytes(marked))
+    assert isinstance(found, CircuitGraph)
+    assert (found.faithfulness, found.metrics, found.selection["n"]) == (0.5, {"clean": 2.0}, 4)

@@ -1,0 +1,251 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits.components import INPUT, LOGITS, Edge, Reader, Wiring
+from graphs.selection import (
+    SELECTIONS,
+    ComponentThreshold,
+    Greedy,
+    Threshold,
+    TopComponents,
+    TopEdges,
+    describe,
+    endpoints,
+    means_at,
+    selection_from,
+)
+
+TINY = Wiring(n_layers=2, n_heads=2, n_kv_heads=2, has_mlps=False)
+WIRINGS = (
+    TINY,
+    Wiring(n_layers=3, n_heads=2, n_kv_heads=2),
+    Wiring(n_layers=2, n_heads=4, n_kv_heads=2),
+    Wiring(n_layers=2, n_heads=2, n_kv_heads=1, is_parallel=True),
+)
+EVERY_SELECTION = (
+    TopEdges(3),
+    Threshold(0.5, absolute=False),
+    Greedy(7),
+    TopComponents(4, n_edges=9, place="END"),
+    ComponentThreshold(0.25),
+)
+
+
+def names(selected):
+    return [str(edge) for edge in selected.edges]
+
+
+def test_endpoints_are_those_of_the_wirings_edges():
+    wiring = WIRINGS[2]
+    source, target = endpoints(wiring)
+    assert [
+        Edge(wiring.writers[s], wiring.readers[t].component, wiring.readers[t].port)
+        for s, t in zip(source, target, strict=True)
+    ] == list(wiring.edges)
+
+
+def test_top_edges_keeps_the_strongest_whatever_their_sign(edge_scores_of):
+    scores = edge_scores_of(
+        {"input->a0.h0<v>": -3.0, "a0.h0->logits": 2.0, "input->logits": 1.0, "input->a1.h1<q>": 0.5}
+    )
+    selected = TopEdges(3).choose(scores)
+    assert names(selected) == ["input->a0.h0<v>", "input->logits", "a0.h0->logits"]
+    assert selected.threshold == 1.0
+
+
+def test_signed_ranking_leaves_out_edges_that_work_against_the_behaviour(edge_scores_of):
+    scores = edge_scores_of({"input->a0.h0<v>": -3.0, "a0.h0->logits": 2.0, "input->logits": 1.0})
+    assert names(TopEdges(2, absolute=False).choose(scores)) == ["input->logits"]
+
+
+def test_dead_ends_are_dropped_and_named_with_the_reason(edge_scores_of):
+    scores = edge_scores_of({"input->a0.h0<v>": 3.0, "a0.h1->logits": 2.0, "input->logits": 1.0})
+    selected = TopEdges(3).choose(scores)
+    assert names(selected) == ["input->logits"]
+    assert (selected.n_chosen, selected.n_dropped) == (3, 2)
+    assert selected.left_out == {
+        "a0.h0": "no chosen path leads from it to logits",
+        "a0.h1": "no chosen path leads from input to it",
+    }
+
+
+def test_a_selection_without_a_path_is_empty_and_says_why(edge_scores_of):
+    selected = TopEdges(1).choose(edge_scores_of({"a0.h0->logits": 2.0}))
+    assert selected.edges == ()
+    assert selected.threshold is None
+    assert not selected.mask.any()
+    assert selected.reason == (
+        "top-edges (n=1, absolute=True) chose 1 edge, but together they make no path from input to logits: "
+        "ask for more edges, or use 'greedy', which grows from the logits."
+    )
+
+
+def test_choosing_no_edge_says_so(edge_scores_of):
+    reason = Threshold(9.0).choose(edge_scores_of({"input->logits": 1.0})).reason
+    assert reason is not None
+    assert "chose no edge" in reason
+
+
+def test_edges_not_measured_are_never_chosen_but_measured_zeros_may_be(edge_scores_of):
+    scores = edge_scores_of({}, unmeasured=("input->logits",))
+    everything = TopEdges(scores.wiring.n_edges).choose(scores)
+    assert len(everything.edges) == scores.wiring.n_edges - 1
+    assert "input->logits" not in names(everything)
+
+
+def test_threshold_keeps_scores_that_equal_it(edge_scores_of):
+    scores = edge_scores_of({"input->a0.h0<v>": -0.5, "a0.h0->logits": 0.5, "input->logits": 0.4})
+    assert names(Threshold(0.5).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
+
+
+def test_greedy_passes_over_stronger_edges_that_lead_nowhere_yet(edge_scores_of):
+    # the strongest edge of all ends in a1.h1, which nothing joins to the logits within two edges
+    scores = edge_scores_of({"input->a1.h1<q>": 9.0, "a0.h0->logits": 2.0, "input->a0.h0<v>": 1.0})
+    assert names(Greedy(2).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
+    assert TopEdges(2).choose(scores).edges == ()
+
+
+def test_greedy_opens_the_key_value_head_that_a_joining_head_attends_with(edge_scores_of):
+    wiring = Wiring(n_layers=1, n_heads=4, n_kv_heads=2, has_mlps=False)
+    scores = edge_scores_of({"input->a0.kv0<v>": 9.0, "input->a0.kv1<v>": 5.0, "a0.h3->logits": 1.0}, wiring=wiring)
+    assert names(Greedy(2).choose(scores)) == ["input->a0.kv1<v>", "a0.h3->logits"]
+
+
+def greedy_by_definition(scores, n):
+    """The same by looking through all edges at every step."""
+    wiring = scores.wiring
+    inside, chosen = {LOGITS}, []
+
+    def is_open(edge):
+        heads = wiring.heads_of_group(edge.target) if edge.target.kind == "kv" else ()
+        return (
+            edge.target in inside
+            or inside.intersection(heads)
+            or any(inside.intersection({head}) and wiring.group_of_head(head) == edge.target for head in heads)
+        )
+
+    strength = np.abs(scores.means)
+    while len(chosen) < n:
+        left = [i for i, edge in enumerate(wiring.edges) if i not in chosen and is_open(edge)]
+        if not left:
+            break
+        best = max(left, key=lambda i: (strength[i], -i))
+        chosen.append(best)
+        inside.add(wiring.edges[best].source)
+    return list(wiring.on_a_path(wiring.edges[i] for i in chosen))
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("n", [1, 8, 30])
+def test_greedy_chooses_what_its_definition_does(random_edge_scores, wiring, n):
+    scores = random_edge_scores(wiring, seed=n)
+    assert list(Greedy(n).choose(scores).edges) == greedy_by_definition(scores, n)
+
+
+@pytest.mark.parametrize("wiring", WIRINGS)
+@pytest.mark.parametrize("selection_type", [TopEdges, Greedy])
+def test_a_budget_of_all_edges_keeps_all(random_edge_scores, wiring, selection_type):
+    selected = selection_type(wiring.n_edges).choose(random_edge_scores(wiring, seed=3))
+    assert selected.edges == wiring.edges
+    assert selected.mask.all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(which=st.integers(0, len(WIRINGS) - 1), n=st.integers(0, 60), seed=st.integers(0, 99), greedy=st.booleans())
+def test_kept_edges_are_in_wiring_order_on_a_path_and_within_the_budget(random_edge_scores, which, n, seed, greedy):
+    wiring = WIRINGS[which]
+    selected = (Greedy(n) if greedy else TopEdges(n)).choose(random_edge_scores(wiring, seed=seed))
+    assert list(selected.edges) == list(wiring.on_a_path(selected.edges))
+    assert len(selected.edges) + selected.n_dropped == selected.n_chosen <= n
+    assert selected.mask.sum() == len(selected.edges)
+
+
+def test_top_components_keep_the_edges_among_them(edge_scores_of, node_scores_of):
+    scores = edge_scores_of({"a0.h0->a1.h1<k>": 4.0, "a0.h1->a1.h1<k>": 9.0})
+    nodes = node_scores_of({"a0.h0": -3.0, "a0.h1": 0.1, "a1.h0": 0.2, "a1.h1": 2.0})
+    selected = TopComponents(2).choose(scores, nodes)
+    assert {str(e.source) for e in selected.edges} == {"input", "a0.h0", "a1.h1"}
+    assert {str(e.target) for e in selected.edges} == {"a0.h0", "a1.h1", "logits"}
+    # input to 2 heads x 3 ports and to logits, a0.h0 to 3 ports of a1.h1, both heads to logits
+    assert len(selected.edges) == 6 + 1 + 3 + 2
+
+
+def test_a_chosen_component_without_kept_edges_is_named_with_the_reason(edge_scores_of, node_scores_of):
+    scores = edge_scores_of({"input->a0.h0<v>": 4.0, "a0.h0->logits": 3.0})
+    nodes = node_scores_of({"a0.h0": 3.0, "a1.h1": 2.0})
+    selected = TopComponents(2, n_edges=2).choose(scores, nodes)
+    assert names(selected) == ["input->a0.h0<v>", "a0.h0->logits"]
+    assert selected.left_out == {"a1.h1": "chosen by its score, but no kept edges connect it to input and logits"}
+
+
+def test_component_threshold_counts_a_negative_effect_as_strong(edge_scores_of, node_scores_of):
+    nodes = node_scores_of({"a0.h0": -3.0, "a0.h1": 0.5, "a1.h0": 1.0})
+    selected = ComponentThreshold(1.0).choose(edge_scores_of({}), nodes)
+    assert {str(e.source) for e in selected.edges} == {"input", "a0.h0", "a1.h0"}
+
+
+def test_components_chosen_in_a_grouped_model_bring_their_key_value_head(edge_scores_of, node_scores_of):
+    wiring = Wiring(n_layers=1, n_heads=4, n_kv_heads=2, has_mlps=False)
+    nodes = node_scores_of({"a0.h3": 1.0, "a0.h0": 0.1}, wiring=wiring)
+    selected = TopComponents(1).choose(edge_scores_of({}, wiring=wiring), nodes)
+    assert names(selected) == [
+        "input->a0.h3<q>",
+        "input->a0.kv1<k>",
+        "input->a0.kv1<v>",
+        "input->logits",
+        "a0.h3->logits",
+    ]
+
+
+def test_component_selection_without_component_scores_says_what_to_give(edge_scores_of):
+    with pytest.raises(ValueError, match="Give `node_scores`"):
+        TopComponents(2).choose(edge_scores_of({}))
+
+
+def test_component_selection_of_residual_scores_says_what_to_measure(edge_scores_of, node_scores_of):
+    with pytest.raises(ValueError, match=r"these are of attention, residual at 'all'. Measure heads and MLPs"):
+        TopComponents(2).choose(edge_scores_of({}), node_scores_of({"a0": 1.0, "r1": 2.0}))
+
+
+def test_components_not_measured_are_not_chosen(edge_scores_of, node_scores_of):
+    nodes = node_scores_of({"a0.h0": 1.0}, unmeasured=("a1.h0",))
+    selected = TopComponents(2).choose(edge_scores_of({}), nodes)
+    assert {str(e.source) for e in selected.edges} == {"input", "a0.h0"}
+
+
+def test_several_places_without_a_choice_are_refused(node_scores_of):
+    one = node_scores_of({"a0.h0": 1.0})
+    two = replace(one, places=("IO", "END"), per_prompt=one.per_prompt.repeat(2, 1), measured=one.measured.repeat(2, 1))
+    with pytest.raises(ValueError, match=r"2 places \(IO, END\).*Set `place`"):
+        means_at(two)
+    assert means_at(two, "END").place == "END"
+
+
+def test_every_selection_survives_its_description():
+    assert {selection.name for selection in EVERY_SELECTION} == set(SELECTIONS)
+    assert [selection_from(describe(selection)) for selection in EVERY_SELECTION] == list(EVERY_SELECTION)
+
+
+@pytest.mark.parametrize(
+    ("description", "message"),
+    [
+        ({"name": "top-edge", "n": 3}, "no selection 'top-edge'. Known: .* Did you mean 'top-edges'?"),
+        ({"name": "threshold", "minimun": 3}, "no setting 'minimun'.*Did you mean 'minimum'?"),
+        ({"name": "greedy"}, "greedy needs more settings"),
+        ({"name": "top-edges", "n": -1}, "n=-1 is not a number of edges"),
+        ({"name": "top-edges", "n": 2.5}, "n=2.5 is not a number of edges"),
+        ({"name": "threshold", "minimum": float("nan")}, "minimum=nan"),
+    ],
+)
+def test_bad_selections_are_refused_with_the_remedy(description, message):
+    with pytest.raises(ValueError, match=message):
+        selection_from(description)
+
+
+def test_input_and_logits_need_no_score_of_their_own(edge_scores_of, node_scores_of):
+    selected = TopComponents(0).choose(edge_scores_of({}), node_scores_of({"a0.h0": 1.0}))
+    assert [(e.source, e.reader) for e in selected.edges] == [(INPUT, Reader(LOGITS))]

@@ -1,0 +1,67 @@
+"""Imports go one way, and the heavy ones happen late."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+HEAVY = ("torch", "transformers", "transformer_lens", "numba", "sparse", "distributed", "matplotlib", "sklearn")
+
+
+def modules_imported(file: Path) -> set[str]:
+    """Every module that a file imports, anywhere in it, type checking included."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    plain = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+
+
+def sources(package: str) -> list[Path]:
+    found = sorted((ROOT / package).rglob("*.py"))
+    assert found
+    return found
+
+
+def offenders(package: str, forbidden: tuple[str, ...], allowed: tuple[str, ...] = ()) -> list[str]:
+    return [
+        f"{file.relative_to(ROOT)} imports {module}"
+        for file in sources(package)
+        for module in sorted(modules_imported(file))
+        if module.split(".")[0] in forbidden and module not in allowed
+    ]
+
+
+def test_circuits_imports_neither_graphs_nor_pipelines_nor_their_libraries():
+    assert not offenders("circuits", ("graphs", "pipelines", "dask", "distributed", "networkx"))
+
+
+def test_graphs_imports_only_components_and_scores_of_circuits_and_no_torch():
+    allowed = ("circuits.components", "circuits.scores", "circuits.naming")
+    assert not offenders("graphs", ("circuits", "pipelines", "torch", "dask", "distributed"), allowed)
+
+
+def test_distributed_appears_in_two_files():
+    using = {f.name for f in sources("pipelines") if any(m.split(".")[0] == "distributed" for m in modules_imported(f))}
+    assert len(using) <= 2, using
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import circuits",
+        "import graphs",
+        "import pipelines",
+        "import circuits.components, circuits.scores, circuits.prompts, circuits.tasks, circuits.evaluation",
+        "import sys; sys.argv = ['circuits', '--help']\n"
+        "from pipelines.cli import main\ntry: main()\nexcept SystemExit: pass",
+    ],
+)
+def test_starting_imports_nothing_heavy(statement):
+    check = f"{statement}\nimport sys\nprint('HEAVY', [m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "HEAVY []" in done.stdout, done.stdout[-300:]
