@@ -153,7 +153,7 @@ def _stacked_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
 
 
 class _Shifts:
-    """How far writers are from their corrupt values [circuit, prompt, writer, position, d_model], as far as they ran."""
+    """How far writers are from their corrupt values [circuit, prompt, writer, position, d_model], as they run."""
 
     def __init__(self, forward: Forward, pair: Pair, n_circuits: int, n_writers: int) -> None:
         n_prompts, n_positions, d_model = pair.corrupt.residual[0].shape

@@ -343,7 +343,8 @@ class Forward:
         if tokens is None:
             logits = torch.nn.functional.linear(normed, self.weight_u, self.bias_u)
         else:
-            logits = torch.einsum("...pd,ptd->...pt", normed, self.weight_u[tokens])
+            # In bfloat16 a logit of 12 has steps of 0.06: differences of a few logits are taken in full precision.
+            logits = torch.einsum("...pd,ptd->...pt", normed.float(), self.weight_u[tokens].float())
             logits = logits if self.bias_u is None else logits + self.bias_u[tokens]
         logits = logits.float()
         return logits if self.final_softcap is None else torch.tanh(logits / self.final_softcap) * self.final_softcap

@@ -203,7 +203,7 @@ def _load_huggingface(
     transformers_logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(source.folder)
-        module, loading = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source.folder,
             config=config,
             dtype=dtype,
@@ -213,6 +213,7 @@ def _load_huggingface(
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ValueError(f"model {source.name!r} could not be loaded from {source.folder}: {error}") from None
+    module, loading = loaded
     # transformers fills missing weights with random numbers and goes on.
     if missing := sorted(loading["missing_keys"]):
         raise ValueError(
@@ -262,7 +263,7 @@ def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> tuple[
 
     try:
         config = TransformerBridgeConfig(**source.config)
-        bridge = TransformerBridge.boot_native(config)
+        bridge = TransformerBridge.boot_native(config)  # pyright: ignore[reportAttributeAccessIssue]
         weights = {name: tensor for file in source.weight_files for name, tensor in load_file(file).items()}
         bridge.load_state_dict(convert_tl_checkpoint(weights, config), strict=True)
     except (TypeError, ValueError, RuntimeError, KeyError, AssertionError) as error:

@@ -51,8 +51,7 @@ class Prompt:
         if len(self.clean) != len(self.corrupt):
             raise ValueError(
                 f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one "
-                "positions. "
-                "Choose words of equal token length."
+                "positions. Choose words of equal token length."
             )
         if not self.answers:
             raise ValueError("no answer is given: `answers` needs at least one token.")

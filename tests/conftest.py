@@ -49,7 +49,9 @@ def random_module(family: str, *, n_layers: int = 3) -> Any:
                 eos_token_id=None,
             )
         ),
-        "neox": lambda: tf.GPTNeoXForCausalLM(tf.GPTNeoXConfig(**shape, rotary_pct=0.25)),
+        "neox": lambda: tf.GPTNeoXForCausalLM(
+            tf.GPTNeoXConfig(**shape, rotary_pct=0.25)  # pyright: ignore[reportCallIssue]
+        ),
         "llama": lambda: tf.LlamaForCausalLM(tf.LlamaConfig(**grouped)),
         "mistral": lambda: tf.MistralForCausalLM(tf.MistralConfig(**grouped, sliding_window=4)),
         "qwen2": lambda: tf.Qwen2ForCausalLM(tf.Qwen2Config(**grouped)),

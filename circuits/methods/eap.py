@@ -106,7 +106,7 @@ def gradients(forward: Forward, pair: Pair) -> Gradients:
         found = torch.autograd.grad(pair.readout(final).sum(), [*wanted.values(), final])
     by_site = dict(zip(wanted, found[:-1], strict=True))
     layers = [
-        LayerGradients(*(by_site[layer, site] for site in ("q", "k", "v")), by_site.get((layer, "mlp_in")))
+        LayerGradients(by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")))
         for layer in range(forward.n_layers)
     ]
     return Gradients(layers, found[-1])

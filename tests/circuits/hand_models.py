@@ -26,7 +26,7 @@ def write_detector(folder: Path) -> Path:
     a0.h0  attends from each position to the one before it, and copies its token into "previous token";
     a1.h1  attends to itself alone (position to position), and copies "previous token" to "output" with weight 2;
     unembedding reads "output". So at position p > 0 the logit of the token at p-1 is 2 and all others are 0.
-    a0.h1, a1.h0 and both MLPs have zero weights. Attention scores are 100 for the wanted key: softmax is exact to e-100.
+    a0.h1, a1.h0 and both MLPs have zero weights. Attention scores are 100 for the wanted key: exact to e-100.
     """
     d_model, d_head, sharp = N_TOKENS + N_POSITIONS + 2 * N_TOKENS, 6, 100.0
     token, place = slice(0, N_TOKENS), slice(N_TOKENS, N_TOKENS + N_POSITIONS)

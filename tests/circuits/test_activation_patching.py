@@ -37,7 +37,10 @@ def whole_rerun_effects(model, prompts, component, position):
         with torch.no_grad():
             runs = model.bridge(clean), model.bridge.run_with_hooks(clean, fwd_hooks=[(name, patch)])
         before, after = (
-            (logits[0, prompt.answer_position, prompt.answers[0]] - logits[0, prompt.answer_position, prompt.wrong_answers[0]])
+            (
+                logits[0, prompt.answer_position, prompt.answers[0]]
+                - logits[0, prompt.answer_position, prompt.wrong_answers[0]]
+            )
             for logits in runs
         )
         effects.append(float(before - after))
@@ -74,12 +77,13 @@ def detector(tmp_path_factory):
 def previous_token_prompt():
     """At the question mark the answer is the token before it: 1 when clean, 2 when corrupt."""
     return PromptSet(
-        "previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,), roles={"asked": (2,), "start": (0, 1)}),)
+        "previous",
+        (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,), roles={"asked": (2,), "start": (0, 1)}),),
     )
 
 
 def test_only_the_two_working_heads_of_the_hand_model_score(detector, previous_token_prompt):
-    """Clean logits at the end: token 1 has 2, others 0; corrupt: token 2 has 2. So the difference falls from 2 to -2."""
+    """Clean logits at the end: token 1 has 2, others 0; corrupt: token 2 has 2. The difference falls from 2 to -2."""
     scores = ActivationPatching(parts=("head", "mlp")).score(detector, previous_token_prompt, metric=LOGIT_DIFFERENCE)
     found = dict(zip(map(str, scores.components), scores.means[0], strict=True))
     assert found == pytest.approx({"a0.h0": 4, "a0.h1": 0, "m0": 0, "a1.h0": 0, "a1.h1": 4, "m1": 0}, abs=1e-5)
@@ -118,7 +122,9 @@ def test_corrupting_the_whole_stream_loses_the_whole_gap_at_every_layer(family_m
 
 def test_positions_beyond_a_short_prompt_are_not_measured_rather_than_zero(family_model):
     prompts = random_prompts(2, length=5)
-    scores = ActivationPatching(at="positions", parts=("mlp",)).score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(at="positions", parts=("mlp",)).score(
+        family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE
+    )
     assert scores.places == tuple("012345")
     assert scores.measured[0, :, 0].tolist() == [True] * 5 + [False]
     assert scores.measured[1, :, 0].all()
@@ -146,7 +152,9 @@ def test_bidirectional_models_are_patched_whole(sample_model):
             np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize(("settings", "named"), [({"at": "rolls"}, "roles"), ({"direction": "x"}, "restore"), ({"parts": ()}, "mlp")])
+@pytest.mark.parametrize(
+    ("settings", "named"), [({"at": "rolls"}, "roles"), ({"direction": "x"}, "restore"), ({"parts": ()}, "mlp")]
+)
 def test_unknown_settings_name_the_known_ones(settings, named):
     with pytest.raises(ValueError, match=f"Known: .*{named}"):
         ActivationPatching(**settings)

@@ -21,8 +21,8 @@ EDGE_FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3")
 
 
 def test_the_hand_models_path_is_found_and_nothing_else(tmp_path):
-    """The head outputs are linear in the values, so EAP is exact there: 4 along the path; a pattern of saturated softmax
-    has no gradient, so queries and keys score 0."""
+    """Head outputs are linear in the values, so EAP is exact there: 4 along the path; a saturated softmax has no
+    gradient, so queries and keys score 0."""
     model = load_model(str(write_detector(tmp_path / "detector")))
     prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
     scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
