@@ -5,7 +5,11 @@ from __future__ import annotations
 from circuits.methods.activation_patching import ActivationPatching
 from circuits.methods.base import Method
 from circuits.methods.eap import EdgeAttribution
+from circuits.methods.eap_ig import IntegratedEdgeAttribution
+from circuits.methods.exact_edges import ExactEdges
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (EdgeAttribution, ActivationPatching)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (EdgeAttribution, IntegratedEdgeAttribution, ExactEdges, ActivationPatching)
+}
 
-__all__ = ["METHODS", "ActivationPatching", "EdgeAttribution", "Method"]
+__all__ = ["METHODS", "ActivationPatching", "EdgeAttribution", "ExactEdges", "IntegratedEdgeAttribution", "Method"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from circuits.batches import Pair
     from circuits.forward import Forward, Run, Site
+    from circuits.layers import Layer
     from circuits.models import Model
 
 # Numbers held at once by the largest intermediate, [prompt, writer, position, d_model]: 64 MB in float32.
@@ -63,12 +64,14 @@ class LayerGradients(NamedTuple):
 
     q         [prompt, position, head, d_head]; k and v [prompt, position, key-value head, d_head]
     mlp_in    [prompt, position, d_model], or None without an MLP
+    residual  the stream entering the layer where the gradients were taken [prompt, position, d_model]
     """
 
     q: Tensor
     k: Tensor
     v: Tensor
     mlp_in: Tensor | None
+    residual: Tensor
 
 
 class Gradients(NamedTuple):
@@ -78,15 +81,22 @@ class Gradients(NamedTuple):
     final: Tensor
 
 
-def gradients(forward: Forward, pair: Pair) -> Gradients:
-    """Gradients of the metric with respect to every reader's input, at the clean run. One forward and backward pass."""
+def gradients(forward: Forward, pair: Pair, entering: Tensor | None = None) -> Gradients:
+    """Gradients of the metric with respect to every reader's input. One forward and backward pass.
+
+    entering  [prompt, position, d_model] the stream entering layer 0 from the batch's start on, where the gradients are
+              taken; by default that of the clean run
+    """
     import torch
 
     from circuits.forward import Earlier
 
     wanted: dict[tuple[int, str], Tensor] = {}
+    residuals: list[Tensor] = []
 
     def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+        if site == "residual":
+            residuals.append(value.detach())
         if site in ("q", "k", "v", "mlp_in"):
             # A node of its own, so that the gradient is that of this use of the value alone.
             value = wanted[layer, site] = value.view_as(value)
@@ -94,9 +104,9 @@ def gradients(forward: Forward, pair: Pair) -> Gradients:
 
     clean, batch = pair.clean, pair.batch
     with torch.enable_grad():
-        entering = clean.residual[0].detach().requires_grad_()
+        embedded = (clean.residual[0] if entering is None else entering).detach().requires_grad_()
         final = forward.run(
-            entering,
+            embedded,
             n_positions=batch.n_positions,
             start=batch.start,
             earlier=Earlier(clean.key, clean.value),
@@ -106,8 +116,10 @@ def gradients(forward: Forward, pair: Pair) -> Gradients:
         found = torch.autograd.grad(pair.readout(final).sum(), [*wanted.values(), final])
     by_site = dict(zip(wanted, found[:-1], strict=True))
     layers = [
-        LayerGradients(by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")))
-        for layer in range(forward.n_layers)
+        LayerGradients(
+            by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")), residual
+        )
+        for layer, residual in enumerate(residuals)
     ]
     return Gradients(layers, found[-1])
 
@@ -140,7 +152,7 @@ def _some_effects(forward: Forward, pair: Pair, found: Gradients, chosen: slice)
     before = 1
     for number, layer in enumerate(forward.layers):
         contract(
-            head_input_gradients(forward, number, pair.clean.residual[number][chosen], found.layers[number], chosen),
+            head_input_gradients(layer, found.layers[number], chosen),
             before,
         )
         after = before + layer.n_heads
@@ -169,13 +181,10 @@ def writer_gaps(forward: Forward, clean: Run, corrupt: Run, chosen: slice) -> Te
     return torch.cat(gaps, dim=1).float()
 
 
-def head_input_gradients(
-    forward: Forward, number: int, residual: Tensor, found: LayerGradients, chosen: slice
-) -> Tensor:
+def head_input_gradients(layer: Layer, found: LayerGradients, chosen: slice) -> Tensor:
     """Gradients at the inputs of a layer's q, k and v readers, [prompt, reader, position, d_model], before the norm."""
     import torch
 
-    layer = forward.layers[number]
     at_projections = (found.q[chosen], found.k[chosen], found.v[chosen])
     normed = torch.cat(
         [
@@ -188,7 +197,7 @@ def head_input_gradients(
         return normed
     with torch.enable_grad():
         # The norm's own backward pass, one copy of its input per reader: exact for any kind of norm.
-        inputs = residual.unsqueeze(1).expand_as(normed).detach().requires_grad_()
+        inputs = found.residual[chosen].unsqueeze(1).expand_as(normed).detach().requires_grad_()
         return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
 
 

@@ -23,7 +23,10 @@ def state_of(model):
     """Everything about a model and torch that a method must leave as it was."""
     modules = dict(model.bridge.original_model.named_modules())
     return (
-        {name: (p.detach().clone(), p.requires_grad, p.grad) for name, p in model.bridge.original_model.named_parameters()},
+        {
+            name: (p.detach().clone(), p.requires_grad, p.grad)
+            for name, p in model.bridge.original_model.named_parameters()
+        },
         {name: (len(m._forward_hooks), len(m._forward_pre_hooks), m.training) for name, m in modules.items()},
         [len(block._forward_pre_hooks) for block in model.bridge.blocks],
         torch.random.get_rng_state().tolist(),

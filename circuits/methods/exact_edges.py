@@ -1,0 +1,221 @@
+"""Exact edge effects: what corrupting each single edge really does, measured one edge at a time.
+
+The reader of an edge sees the clean stream with one source's corrupt value in place of its clean one; everything after
+the reader is run again. Only that: the run resumes inside the reader's layer, one source's change is normed and
+projected once for all heads and ports of a layer, edges are stacked on the batch axis, and edges into the logits need no
+layer at all. In the last layer, only the answer's position is run.
+
+Source: the definition of an edge's effect in Conmy et al. 2023 (ACDC) and Syed et al. 2023, without approximation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from circuits.components import Edge, Wiring
+from circuits.methods.base import Method
+from circuits.methods.eap import writer_gaps
+from circuits.metrics import Metric
+from circuits.prompts import PromptSet
+from circuits.scores import Bools, EdgeScores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
+    from circuits.forward import Forward
+    from circuits.models import Model
+
+_NUMBERS_AT_ONCE = 32_000_000  # of the writers' gaps [prompt, writer, position, d_model]: 128 MB in float32
+
+
+@dataclass(frozen=True)
+class ExactEdges(Method):
+    """The true effect of corrupting each single edge.
+
+    edges  names of the edges to measure, such as ("a0.h1->a2.h3<q>",); empty for all. Others are marked not measured.
+    """
+
+    name = "exact-edges"
+    summary = "the true effect of corrupting each single edge, one at a time"
+    result = "edges"
+
+    edges: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "edges", tuple(self.edges))
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric) -> None:
+        """Also raises a ValueError for an edge that the model does not have."""
+        super().check(model, prompts, metric)
+        self._wanted(model.wiring)
+
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> EdgeScores:
+        """Exact scores [prompt, edge]. Cost: about half a forward pass per edge, less for late layers."""
+        from circuits.batches import batches, record_pair
+
+        self.check(model, prompts, metric)
+        wanted = self._wanted(model.wiring)
+        scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
+        per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
+        for batch in batches(prompts, model.forward, at_once=max(1, min(64, _NUMBERS_AT_ONCE // per_prompt))):
+            pair = record_pair(model.forward, batch, metric)
+            found = edge_corruptions(model.forward, model.wiring, pair, wanted)
+            scores[np.asarray(batch.numbers)] = found.T.cpu().numpy()
+        return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric))
+
+    def _wanted(self, wiring: Wiring) -> Bools:
+        """[edge] which edges to measure."""
+        if not self.edges:
+            return np.ones(wiring.n_edges, dtype=np.bool_)
+        wanted = np.zeros(wiring.n_edges, dtype=np.bool_)
+        wanted[[wiring.edge_index(Edge.parse(name)) for name in self.edges]] = True
+        return wanted
+
+
+def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools) -> Tensor:
+    """Clean minus corrupted metric [edge, prompt] of every wanted edge; 0 for the others."""
+    import torch
+
+    with torch.no_grad():
+        clean = pair.metric_of(forward, pair.clean)
+        patched = clean.expand(wiring.n_edges, -1).clone()
+        changes = -writer_gaps(forward, pair.clean, pair.corrupt, slice(None)).to(forward.weight_u.dtype)
+        measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
+        for layer in range(forward.n_layers):
+            measure.into_heads(layer)
+            if wiring.has_mlps:
+                measure.into_mlp(layer)
+        measure.into_logits()
+        return (clean - patched).float()
+
+
+Leaving: TypeAlias = "Callable[[int, Tensor], Tensor]"
+"""The stream leaving a layer [variant x prompt, ...], from a change [variant, prompt, position, d_model] within it."""
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """Measures the edges into each layer's readers.
+
+    changes  [writer, prompt, position, d_model] corrupt minus clean output
+    patched  [edge, prompt] the metric, filled in place
+    """
+
+    forward: Forward
+    wiring: Wiring
+    pair: Pair
+    changes: Tensor
+    wanted: Bools
+    patched: Tensor
+
+    def into_heads(self, layer: int) -> None:
+        """Edges into the queries, keys and values of a layer."""
+        n_ports = self.wiring.n_heads + 2 * self.wiring.n_kv_heads
+        first = layer * self.wiring.readers_per_layer
+        readers = range(first, first + n_ports)
+        for writers in self._writer_groups(readers, n_variants=n_ports):
+            attention = self._attention_changes(layer, writers)
+            self._measure(layer, readers, writers, attention, self._after_attention)
+
+    def into_mlp(self, layer: int) -> None:
+        """Edges into a layer's MLP."""
+        reader = (layer + 1) * self.wiring.readers_per_layer - 1
+        part, clean = self.forward.layers[layer], self.pair.clean
+        reads = clean.residual[layer] if part.is_parallel else clean.residual[layer] + clean.attention[layer]
+        for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
+            changes = self._needed(layer, self.changes[writers].flatten(0, 1)).unflatten(0, (len(writers), -1))
+            inputs = (self._needed(layer, reads) + changes).flatten(0, 1)
+            mlp = part.mlp_out(inputs).unflatten(0, (len(writers), -1)) - self._needed(layer, clean.mlp[layer])
+            self._measure(layer, range(reader, reader + 1), writers, mlp.unsqueeze(1), self._after_mlp)
+
+    def into_logits(self) -> None:
+        """Edges into the logits: the final stream changes by the source's change alone."""
+        reader, rows = len(self.wiring.readers) - 1, self.pair.batch.rows
+        final = self._at_rows(self.pair.clean.residual[-1])
+        for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
+            changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(0, (-1, len(rows)))
+            numbers = self.wiring.edge_offsets[reader] + np.asarray(writers)
+            self.patched[numbers] = self.pair.readout(changed.flatten(0, 1))
+
+    def _writer_groups(self, readers: range, *, n_variants: int) -> Iterator[list[int]]:
+        """Writers with wanted edges into any of the readers, few enough to be stacked at once."""
+        n_sources = self.wiring.n_sources(readers[0])
+        offsets = self.wiring.edge_offsets
+        table = np.stack([self.wanted[offsets[reader] : offsets[reader] + n_sources] for reader in readers])
+        writers = np.flatnonzero(table.any(axis=0)).tolist()
+        n_prompts, n_positions = self.changes.shape[1:3]
+        is_last = readers[0] >= (self.forward.n_layers - 1) * self.wiring.readers_per_layer
+        at_once = self.forward.variants_at_once(n_prompts, 1 if is_last else n_positions)
+        size = max(1, at_once // n_variants)
+        return (writers[i : i + size] for i in range(0, len(writers), size))
+
+    def _attention_changes(self, layer: int, writers: Sequence[int]) -> Tensor:
+        """What each reader's patched input adds to the attention output [writer, reader, prompt, position, d_model]."""
+        import torch
+
+        from circuits.forward import Earlier
+        from circuits.layers import QKV, Places, tiled
+
+        part, clean = self.forward.layers[layer], self.pair.clean
+        is_last = layer == self.forward.n_layers - 1
+        places = Places(clean.start, self.pair.batch.rows if is_last else None)
+        context = self.forward.context(self.pair.batch.n_positions)[layer]
+        inputs = (clean.residual[layer] + self.changes[list(writers)]).flatten(0, 1)
+        patched = part.project(part.normed(inputs))
+        kept = QKV(*(tiled(values, len(inputs)) for values in part.project(part.normed(clean.residual[layer]))))
+        found = []
+        for port in ("q", "k", "v"):
+            z = self.forward.heads_from(
+                layer,
+                kept._replace(**{port: getattr(patched, port)}),
+                context,
+                places,
+                earlier=Earlier(clean.key, clean.value),
+            )
+            change = z.unflatten(0, (len(writers), -1)) - self._needed(layer, clean.z[layer])
+            per_head = torch.einsum("wbphe,hed->whbpd", change, part.head_weights_o)
+            n_readers = part.n_heads if port == "q" else part.n_kv_heads
+            found.append(per_head.unflatten(1, (n_readers, -1)).sum(2))
+        return torch.cat(found, dim=1)
+
+    def _after_attention(self, layer: int, change: Tensor) -> Tensor:
+        from circuits.layers import tiled
+
+        part, clean = self.forward.layers[layer], self.pair.clean
+        attention = (self._needed(layer, clean.attention[layer]) + change).flatten(0, 1)
+        residual = tiled(self._needed(layer, clean.residual[layer]), len(attention))
+        mlp = None
+        if part.mlp is not None and part.is_parallel:
+            mlp = tiled(self._needed(layer, clean.mlp[layer]), len(attention))
+        return self.forward.rest_of_layer(layer, residual, attention, mlp=mlp)
+
+    def _after_mlp(self, layer: int, change: Tensor) -> Tensor:
+        return (self._needed(layer, self.pair.clean.residual[layer + 1]) + change).flatten(0, 1)
+
+    def _measure(self, layer: int, readers: range, writers: Sequence[int], changes: Tensor, leaving: Leaving) -> None:
+        """Run the patched layer outputs to the end. changes [writer, reader, prompt, position, d_model]"""
+        offsets = np.asarray(self.wiring.edge_offsets)[list(readers)]
+        numbers = (np.asarray(writers)[:, None] + offsets[None, :]).ravel()
+        stacked = changes.flatten(0, 1)
+        wanted = np.flatnonzero(self.wanted[numbers])
+        for part in self.forward.chunks(len(wanted), stacked.shape[1], stacked.shape[2]):
+            stream = leaving(layer, stacked[wanted[part]])
+            if layer == self.forward.n_layers - 1:
+                final = stream[:, 0]
+            else:
+                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.rows)
+            self.patched[numbers[wanted[part]]] = self.pair.readout(final)
+
+    def _needed(self, layer: int, values: Tensor) -> Tensor:
+        """Values [variant x prompt, position, ...] of a layer; of the last one, at the answers alone."""
+        if layer < self.forward.n_layers - 1:
+            return values
+        return self._at_rows(values).unsqueeze(1)
+
+    def _at_rows(self, values: Tensor) -> Tensor:
+        return self.forward.at_rows(values, self.pair.batch.rows, self.pair.clean.start)

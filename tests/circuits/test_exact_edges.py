@@ -1,0 +1,96 @@
+"""Exact edge effects: against runs with one edge left out, against known circuits, beside estimates."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from circuits.evaluation import circuit_values, measure_baseline
+from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution
+from circuits.metrics import METRICS
+from circuits.models import load_model
+from circuits.prompts import Prompt, PromptSet, read_jsonl
+from tests.circuits.hand_models import QUESTION, write_detector
+from tests.conftest import SAMPLES, random_prompts
+
+LOGIT_DIFFERENCE = METRICS["logit-difference"]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "mistral", "qwen2", "qwen3"])
+@pytest.mark.parametrize("shared_prefix", [0, 5])
+def test_every_edge_equals_the_run_with_that_edge_left_out(family, shared_prefix, family_model):
+    """Left out alone by the circuit runner, which shares none of the resuming or stacking by readers."""
+    model, prompts = family_model(family), random_prompts(4, length=7, shared_prefix=shared_prefix)
+    scores = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    without_one = ~np.eye(model.wiring.n_edges, dtype=bool)
+    values = circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
+    expected = (baseline.clean - values).T
+    np.testing.assert_allclose(scores.per_prompt, expected, atol=2e-5 * max(1, np.abs(expected).max()))
+
+
+def test_only_the_asked_edges_are_measured(family_model):
+    model, prompts = family_model("llama"), random_prompts(3)
+    names = ("input->a0.h0<q>", "a0.h3->a1.kv1<v>", "m1->m2", "a2.h0->logits")
+    everything = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    some = ExactEdges(edges=names).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    chosen = np.array([str(edge) in names for edge in model.wiring.edges])
+    assert some.measured.tolist() == chosen.tolist()
+    np.testing.assert_allclose(some.per_prompt[:, chosen], everything.per_prompt[:, chosen], atol=1e-5)
+    assert (some.per_prompt[:, ~chosen] == 0).all()
+
+
+def test_an_edge_that_the_model_lacks_is_refused(family_model):
+    with pytest.raises(ValueError, match=r"no writer a7\.h0"):
+        ExactEdges(edges=("a7.h0->logits",)).score(family_model("gpt2"), random_prompts(2), metric=LOGIT_DIFFERENCE)
+
+
+def test_the_hand_models_edges(tmp_path):
+    """Every edge of the path carries the whole token, so each alone turns the logit difference from 2 to -2."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    scores = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    found = {
+        str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True) if abs(score) > 1e-5
+    }
+    path = {"input->a0.h0<v>": 4, "a0.h0->a1.h1<v>": 4, "a1.h1->logits": 4}
+    assert found == pytest.approx(path, abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "metric"), [("hist", "logit-difference"), ("frac_prevs_causal", "answer-logit")])
+def test_exact_effects_find_the_true_circuit_of_a_compiled_program(name, metric, sample_model):
+    """By the largest effect over prompts: effects of both signs cancel in a mean."""
+    model, prompts = sample_model(name), read_jsonl(SAMPLES / name / "prompts.jsonl")
+    truth = json.loads((SAMPLES / name / "truth.json").read_text())
+    scores = ExactEdges().score(model, prompts, metric=METRICS[metric])
+    names = [str(edge) for edge in model.wiring.edges]
+    matters = np.array([edge in truth["edges_that_matter"] for edge in names])
+    possible = np.array([edge in truth["edges_possible_by_weights"] for edge in names])
+    largest = np.abs(scores.per_prompt).max(axis=0)
+    assert roc_auc_score(matters, largest) == 1.0
+    assert largest[~possible].max(initial=0) <= 1e-6
+
+
+@pytest.mark.parametrize("rule", ["left", "midpoint"])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_on_a_linear_model_all_three_agree(rule, steps, tmp_path):
+    """Values of the hand model's heads are linear, and its patterns saturated: any point has the same gradient."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    exact = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
+    plain = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
+    integrated = IntegratedEdgeAttribution(steps=steps, rule=rule).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(plain, exact, atol=1e-4)
+    np.testing.assert_allclose(integrated.per_prompt, exact, atol=1e-4)
+
+
+def test_integrated_points_are_those_of_the_rule():
+    assert IntegratedEdgeAttribution(steps=4).points == [0, 0.25, 0.5, 0.75]
+    assert IntegratedEdgeAttribution(steps=2, rule="midpoint").points == [0.25, 0.75]
+    with pytest.raises(ValueError, match="Known: left, midpoint"):
+        IntegratedEdgeAttribution(rule="right")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match="At least 1 point"):
+        IntegratedEdgeAttribution(steps=0)
