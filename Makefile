@@ -24,7 +24,7 @@ demo: $(READY)
 	$(BIN)/python -m pipelines.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --nbmake tests notebooks
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -33,7 +33,7 @@ check: $(READY)
 	$(MAKE) test
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m "not benchmark"
+	$(BIN)/python -m pytest -m "not benchmark" --nbmake tests notebooks
 
 bench: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks

@@ -119,6 +119,64 @@ def circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric:
     return values
 
 
+def component_circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric) -> Floats:
+    """The metric [circuit, prompt] when only a circuit's components keep their outputs, all others giving corrupt ones.
+
+    circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the corrupt prompt is embedded
+
+    Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Cost per
+    circuit: one forward pass from the first difference on.
+    """
+    from circuits.batches import batches, record_pair
+
+    metric.check(prompts)
+    model.check_prompts(prompts)
+    circuits = np.atleast_2d(circuits)
+    if circuits.shape[1] != len(model.wiring.writers):
+        raise ValueError(
+            f"a circuit is given over {circuits.shape[1]} components; {model.name!r} has {len(model.wiring.writers)}."
+        )
+    values = np.zeros((len(circuits), len(prompts)))
+    for batch in batches(prompts, model.forward):
+        pair = record_pair(model.forward, batch, metric)
+        for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
+            found = _stacked_component_circuits(model, pair, circuits[part])
+            values[part, np.asarray(batch.numbers)] = found.cpu().numpy()
+    return values
+
+
+def _stacked_component_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
+    """[circuit, prompt] the metric of each component circuit on one batch."""
+    import torch
+
+    from circuits.forward import Earlier, Site
+    from circuits.layers import tiled
+
+    forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
+    keeps = torch.from_numpy(circuits).to(forward.device).repeat_interleave(len(pair.batch), dim=0)
+
+    def kept_or_corrupt(layer: int, site: Site, value: Tensor) -> Tensor:
+        first = 1 + layer * wiring.writers_per_layer
+        if site == "z":
+            keep = keeps[:, None, first : first + wiring.n_heads, None]
+            return torch.where(keep, value, tiled(corrupt.z[layer], len(value)))
+        if site == "mlp":
+            keep = keeps[:, None, first + wiring.n_heads, None]
+            return torch.where(keep, value, tiled(corrupt.mlp[layer], len(value)))
+        return value
+
+    with torch.no_grad():
+        clean, other = (tiled(run.residual[0], len(keeps)) for run in (pair.clean, corrupt))
+        final = forward.run(
+            torch.where(keeps[:, :1, None], clean, other),
+            n_positions=pair.batch.n_positions,
+            start=corrupt.start,
+            earlier=Earlier(corrupt.key, corrupt.value),
+            tap=kept_or_corrupt,
+        )
+        return pair.readout(forward.at_rows(final, pair.batch.rows, corrupt.start))
+
+
 def _stacked_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
     """[circuit, prompt] the metric of each circuit on one batch."""
     import torch

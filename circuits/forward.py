@@ -356,8 +356,7 @@ def _unchanged(_layer: int, _site: Site, value: Tensor) -> Tensor:
 
 def _after(earlier: Tensor, values: Tensor, start: int) -> Tensor:
     """Keys or values [batch, key-value head, position, d_head] with those of the positions before `start` in front."""
-    before = tiled(earlier[:, :, :start], len(values)).expand(len(values), -1, -1, -1)
-    return torch.cat((before, values), dim=2)
+    return torch.cat((tiled(earlier[:, :, :start], len(values)), values), dim=2)
 
 
 def _original(bridge: Any, name: str) -> TensorFunction | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -179,9 +180,11 @@ class Places(NamedTuple):
 
 
 def tiled(values: Tensor, batch: int) -> Tensor:
-    """`values` [1 or prompt, ...] for a stack of variants [variant x prompt, ...]; one prompt broadcasts by itself."""
-    if len(values) in (1, batch):
+    """`values` [1 or prompt, ...] repeated for a stack of variants [variant x prompt, ...]; without a copy for one."""
+    if len(values) == batch:
         return values
+    if len(values) == 1:
+        return values.expand(batch, *values.shape[1:])
     return values.expand(batch // len(values), *values.shape).reshape(batch, *values.shape[1:])
 
 
@@ -233,7 +236,7 @@ def layer_from_block(block: Any, config: Any) -> Layer:
         norm_attention_out=_module(block, "ln1_post"),
         # Parallel families with a single norm (GPT-J, Phi) feed it to both attention and MLP.
         norm_mlp=_module(block, "ln2") or (norm_attention if is_parallel else None),
-        mlp=_first_output(_module(block, "mlp")),
+        mlp=_plain_mlp(block._modules.get("mlp")) or _first_output(_module(block, "mlp")),
         norm_mlp_out=_module(block, "ln2_post"),
     )
 
@@ -270,6 +273,21 @@ def _head_norm(attention: nn.Module, name: str, d_head: int) -> TensorFunction |
         return norm(together.flatten(-2)).view(together.shape).transpose(1, 2)
 
     return over_all_heads
+
+
+def _plain_mlp(component: Any) -> TensorFunction | None:
+    """Linear, activation, linear as three calls, or None for any other kind of MLP.
+
+    GPT-2's tanh GELU is five elementwise operations in transformers; the fused one is the same function.
+    """
+    original = getattr(component, "original_component", None)
+    activation = getattr(original, "act", None)
+    if original is None or not isinstance(activation, nn.Module) or _children(component) != ["in", "out"]:
+        return None
+    (weight_in, bias_in), (weight_out, bias_out) = (_linear(getattr(component, name)) for name in ("in", "out"))
+    is_tanh_gelu = type(activation).__name__ in ("NewGELUActivation", "FastGELUActivation")
+    activate = partial(F.gelu, approximate="tanh") if is_tanh_gelu else activation
+    return lambda values: F.linear(activate(F.linear(values, weight_in, bias_in)), weight_out, bias_out)
 
 
 def _first_output(module: TensorFunction | None) -> TensorFunction | None:

@@ -222,7 +222,7 @@ def _parse_line(line: str, tokenizer: Tokenizer | None) -> Prompt:
             _ids(record, "answer_ids"),
             _ids(record, "wrong_answer_ids"),
             _integer(record.get("answer_position", -1), "answer_position"),
-            _positions(record.get("roles", {})),
+            {role: _positions(role, places) for role, places in _roles(record).items()},
         )
     if tokenizer is None:
         raise ValueError("holds text, but the model has no tokenizer: give 'clean_ids', 'corrupt_ids', 'answer_ids'.")
@@ -231,7 +231,7 @@ def _parse_line(line: str, tokenizer: Tokenizer | None) -> Prompt:
         _text(record["corrupt"], "corrupt"),
         answers=_texts(record["answers"], "answers"),
         wrong_answers=_texts(record.get("wrong_answers", []), "wrong_answers"),
-        roles=record.get("roles", {}),
+        roles=_roles(record),
         tokenizer=tokenizer,
     )
 
@@ -249,13 +249,15 @@ def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
     return tuple(_integer(value, key) for value in values)
 
 
-def _positions(roles: Any) -> dict[str, tuple[int, ...]]:
+def _roles(record: Mapping[str, Any]) -> dict[str, Any]:
+    roles = record.get("roles", {})
     if not isinstance(roles, dict):
         raise ValueError(f"'roles' holds {roles!r}, expected an object such as {{\"IO\": [2]}}.")
-    return {
-        role: tuple(_integer(place, f"roles.{role}") for place in (places if isinstance(places, list) else [places]))
-        for role, places in roles.items()
-    }
+    return roles
+
+
+def _positions(role: str, places: Any) -> tuple[int, ...]:
+    return tuple(_integer(place, f"roles.{role}") for place in (places if isinstance(places, list) else [places]))
 
 
 def _text(value: Any, key: str) -> str:
@@ -385,4 +387,4 @@ def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:
         case (int(start), int(stop)) if isinstance(where, tuple):
             return tokens.covering(start, stop)
         case _:
-            return _positions({role: where})[role]
+            return _positions(role, where)

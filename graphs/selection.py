@@ -311,14 +311,19 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
 
 
 def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Iterable[Component]) -> Selected:
-    """The strongest measured edges that run between the chosen components, `input` and `logits`."""
+    """The strongest measured edges that run between the chosen components, `input` and `logits`.
+
+    Where no edge was measured at all (a model that refuses edges), every edge between them belongs, without a score.
+    """
     wiring, members = scores.wiring, {INPUT, LOGITS, *chosen}
     writes = np.array([writer in members for writer in wiring.writers])
     reads = np.array([bool(members.intersection(_read_by(wiring, reader.component))) for reader in wiring.readers])
     source, target = endpoints(wiring)
     ranking = scores.ranking(absolute=selection.absolute)
-    among = ranking[writes[source[ranking]] & reads[target[ranking]]]
-    selected = _keep(selection, scores, among if selection.n_edges is None else among[: selection.n_edges])
+    among = ranking[writes[source[ranking]] & reads[target[ranking]]][: selection.n_edges]
+    if not scores.measured.any():
+        among = np.flatnonzero(writes[source] & reads[target])
+    selected = _keep(selection, scores, among)
     present = {component for edge in selected.edges for component in (edge.source, edge.target)}
     unconnected = {
         str(member): "chosen by its score, but no kept edges connect it to input and logits"
@@ -341,7 +346,8 @@ def _keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected
     chosen_edges = [wiring.edges[number] for number in np.sort(chosen)]
     kept = tuple(wiring.on_a_path(chosen_edges))
     strength = _strength(scores.means, absolute=getattr(selection, "absolute", True))
-    threshold = min((float(strength[wiring.edge_index(edge)]) for edge in kept), default=None)
+    numbers = [wiring.edge_index(edge) for edge in kept]
+    threshold = min((float(strength[number]) for number in numbers if scores.measured[number]), default=None)
     left_out = dict(explain_left_out(wiring, chosen_edges, kept))
     return Selected(wiring, kept, threshold, describe(selection), len(chosen_edges), left_out)
 

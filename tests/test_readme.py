@@ -31,7 +31,9 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     # The scripts of this environment first, as after activating it.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = ["bash", "-c", command]
-    return subprocess.run(shell, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        shell, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_readme_shows_commands_of_every_kind():
@@ -61,7 +63,9 @@ def test_every_piece_of_code_runs(number, folder):
 def test_every_make_target_exists():
     for command in COMMANDS:
         if command.startswith("make "):
-            done = subprocess.run([*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [*command.split(), "--dry-run"], cwd=ROOT, capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, done.stderr
 
 

@@ -7,9 +7,19 @@ from circuits.methods.base import Method
 from circuits.methods.eap import EdgeAttribution
 from circuits.methods.eap_ig import IntegratedEdgeAttribution
 from circuits.methods.exact_edges import ExactEdges
+from circuits.methods.path_patching import PathPatching
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (EdgeAttribution, IntegratedEdgeAttribution, ExactEdges, ActivationPatching)
+    method.name: method
+    for method in (EdgeAttribution, IntegratedEdgeAttribution, ExactEdges, ActivationPatching, PathPatching)
 }
 
-__all__ = ["METHODS", "ActivationPatching", "EdgeAttribution", "ExactEdges", "IntegratedEdgeAttribution", "Method"]
+__all__ = [
+    "METHODS",
+    "ActivationPatching",
+    "EdgeAttribution",
+    "ExactEdges",
+    "IntegratedEdgeAttribution",
+    "Method",
+    "PathPatching",
+]

@@ -2,8 +2,8 @@
 
 The reader of an edge sees the clean stream with one source's corrupt value in place of its clean one; everything after
 the reader is run again. Only that: the run resumes inside the reader's layer, one source's change is normed and
-projected once for all heads and ports of a layer, edges are stacked on the batch axis, and edges into the logits need no
-layer at all. In the last layer, only the answer's position is run.
+projected once for all heads and ports of a layer, edges are stacked on the batch axis, and edges into the logits need
+no layer at all. In the last layer, only the answer's position is run.
 
 Source: the definition of an edge's effect in Conmy et al. 2023 (ACDC) and Syed et al. 2023, without approximation.
 """

@@ -13,16 +13,17 @@ from circuits.evaluation import (
     budget_circuits,
     circuit_values,
     cmd,
+    component_circuit_values,
     cpr,
     faithfulness,
     measure_baseline,
 )
-from circuits.methods import EdgeAttribution
+from circuits.methods import ActivationPatching, EdgeAttribution
 from circuits.metrics import METRICS
 from circuits.models import load_model
 from circuits.prompts import Prompt, PromptSet
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import random_prompts
+from tests.conftest import FAMILIES, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 EDGE_FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3")
@@ -57,6 +58,28 @@ def test_circuits_stacked_and_alone_agree(family_model):
     together = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
     alone = np.concatenate([circuit_values(model, prompts, one, metric=LOGIT_DIFFERENCE) for one in circuits])
     np.testing.assert_allclose(together, alone, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("shared_prefix", [0, 4])
+def test_all_components_give_the_clean_run_and_none_the_corrupt_run(family, shared_prefix, family_model):
+    model, prompts = family_model(family), random_prompts(shared_prefix=shared_prefix)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    everything = np.ones(len(model.wiring.writers), dtype=bool)
+    values = component_circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
+    np.testing.assert_allclose(values[1], baseline.corrupt, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_leaving_out_one_component_is_patching_it(family, family_model):
+    model, prompts = family_model(family), random_prompts(shared_prefix=3)
+    without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
+    values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert patched.components == model.wiring.writers[1:]
+    np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=5e-5)
 
 
 def one_edge_corrupted(model, prompt, edge: Edge) -> float:

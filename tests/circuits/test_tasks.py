@@ -1,4 +1,4 @@
-"""Claims about the built-in tasks, on the reference tokenizer, on other kinds of tokenizer, and where they cannot be built."""
+"""The built-in tasks, on the reference tokenizer, on other kinds of tokenizer, and where they cannot be built."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import pytest
 
 from circuits.prompts import Prompt, PromptSet
 from circuits.reference.vocabulary import make_tokenizer, vocabulary
-from circuits.tasks import TASKS, Task
+from circuits.tasks import TASKS, Task, ioi
 from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
-from circuits.tasks import ioi
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -364,12 +363,25 @@ def test_a_model_without_the_words_is_told_which_failed() -> None:
         build("greater-than", tokenizer)
 
 
-@pytest.mark.parametrize("name", ["colored-objects", "greater-than", "docstring"])
-def test_a_small_real_vocabulary_cannot_build_most_tasks_and_says_why(name: str) -> None:
+@pytest.fixture(scope="module")
+def stories_tokenizer() -> Any:
+    """The 512 SentencePiece tokens of a small story model."""
     folder = SAMPLES / "stories260k"
     if not folder.is_dir():
         pytest.skip("no sample model 'stories260k' here (CIRCUITS_SAMPLE_MODELS)")
     from transformers import AutoTokenizer
 
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["colored-objects", "greater-than", "docstring"])
+def test_a_small_real_vocabulary_cannot_build_most_tasks_and_says_why(stories_tokenizer: Any, name: str) -> None:
     with pytest.raises(ValueError, match=f"task '{name}' cannot be built for this model's tokenizer: needs"):
-        build(name, AutoTokenizer.from_pretrained(folder))
+        build(name, stories_tokenizer)
+
+
+def test_induction_can_be_built_from_any_vocabulary(stories_tokenizer: Any) -> None:
+    for prompt in build("induction", stories_tokenizer):
+        assert prompt.clean[0] == stories_tokenizer.bos_token_id
+        assert len(prompt) == 21
+        assert not set(stories_tokenizer.all_special_ids) & set(prompt.clean[1:])

@@ -1,0 +1,261 @@
+"""Path patching: how much of a sender's effect runs straight into given receivers.
+
+For every sender head: (a) the clean run with the sender's output from the corrupt prompt and every other head frozen to
+its clean output, MLPs recomputed (or frozen too); what the receivers then get is recorded. (b) the clean run with
+nothing but the recorded receiver inputs put in. score = metric(clean) - metric(b).
+
+With the heads frozen, positions do not mix, so (a) is no forward pass: the sender's change is carried along the
+residual stream through the MLPs at the patched positions alone, for all senders of a layer at once. Into the logits,
+(b) needs no forward pass either. Elsewhere it resumes at the first receiver's layer.
+
+Source: Wang et al. 2022 (all positions); Goldowsky-Dill et al. 2023; Merullo et al. 2024, whose code patches and
+freezes at one position, END by default. They report (patched - clean) / (corrupt - clean): our score over the gap.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from circuits.components import LOGITS, Reader, Wiring, head
+from circuits.methods.base import Method
+from circuits.metrics import Metric
+from circuits.prompts import END, PromptSet
+from circuits.scores import ALL_POSITIONS, ComponentScores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Batch, Pair
+    from circuits.forward import Forward, Site
+    from circuits.models import Model
+
+
+@dataclass(frozen=True)
+class PathPatching(Method):
+    """The effect of each head along its direct paths into the receivers, other heads held at their clean outputs.
+
+    receivers    readers by name: ("logits",) alone, or ("a9.h9<q>", "a10.h0<q>"), ("a3.kv1<v>",) with grouped keys,
+                 ("m3",)
+    at           role at whose position the sender is patched and the heads are frozen, or `all` for every position
+    freeze_mlps  hold MLPs between sender and receivers at their clean outputs too: direct paths only
+    """
+
+    name = "path-patching"
+    summary = "exact effect of each head along its paths into given receivers"
+    result = "components"
+
+    receivers: tuple[str, ...] = ("logits",)
+    at: str = END
+    freeze_mlps: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "receivers", tuple(self.receivers))
+        if not self.receivers:
+            raise ValueError("path-patching: no receiver is given. Name readers, such as 'logits' or 'a9.h9<q>'.")
+        parsed = [Reader.parse(name) for name in self.receivers]
+        if Reader(LOGITS) in parsed and len(parsed) > 1:
+            raise ValueError(
+                "path-patching: 'logits' stands beside other receivers. Putting in the final stream overwrites what "
+                "they change: run two path patchings, one into 'logits'."
+            )
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric) -> None:
+        """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
+        super().check(model, prompts, metric)
+        for receiver in self._receivers():
+            model.wiring.reader_index(receiver)
+        if self.at != ALL_POSITIONS:
+            lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
+            if lacking:
+                raise ValueError(
+                    f"path-patching at {self.at!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the first "
+                    f"is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
+                )
+
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> ComponentScores:
+        """Exact scores [prompt, place, sender head]. Heads that run after every receiver's layer are not measured.
+
+        Cost into the logits: the MLPs at the patched positions. Else half a forward pass per sender.
+        """
+        from circuits.batches import batches, record_pair
+
+        self.check(model, prompts, metric)
+        receivers = self._receivers()
+        last = max(_reads_at(receiver, model.wiring) for receiver in receivers)
+        senders = tuple(
+            head(layer, index) for layer in range(model.wiring.n_layers) for index in range(model.wiring.n_heads)
+        )
+        reaches = np.array([sender.layer is not None and sender.layer < last for sender in senders])
+        scores = np.zeros((len(prompts), 1, len(senders)), dtype=np.float32)
+        for batch in batches(prompts, model.forward):
+            pair = record_pair(model.forward, batch, metric)
+            paths = _Paths(model.forward, model.wiring, pair, receivers, self._mask(batch), self.freeze_mlps)
+            scores[np.asarray(batch.numbers), 0] = paths.scores().T.cpu().numpy()
+        measured = np.broadcast_to(reaches, scores.shape).copy()
+        return ComponentScores(
+            model.wiring, senders, (self.at,), scores * measured, measured, self.provenance(model, prompts, metric)
+        )
+
+    def _receivers(self) -> tuple[Reader, ...]:
+        return tuple(Reader.parse(name) for name in self.receivers)
+
+    def _mask(self, batch: Batch) -> Tensor:
+        """[prompt, position] where to patch and freeze, from the batch's start on."""
+        import torch
+
+        if self.at == ALL_POSITIONS:
+            return torch.ones_like(batch.clean[:, batch.start :], dtype=torch.bool)
+        return batch.positions_of(self.at)[:, batch.start :]
+
+
+def _reads_at(receiver: Reader, wiring: Wiring) -> float:
+    """Heads of earlier layers than this number reach the receiver."""
+    if receiver.component == LOGITS:
+        return wiring.n_layers
+    layer = receiver.component.layer
+    assert layer is not None
+    # An MLP reads the heads of its own layer, unless they run in parallel.
+    return layer + 1 if receiver.component.kind == "mlp" and not wiring.is_parallel else layer
+
+
+@dataclass(frozen=True)
+class _Paths:
+    """Path patching of one batch.
+
+    mask  [prompt, position] where the sender is patched and heads are frozen
+    """
+
+    forward: Forward
+    wiring: Wiring
+    pair: Pair
+    receivers: tuple[Reader, ...]
+    mask: Tensor
+    freeze_mlps: bool
+
+    def scores(self) -> Tensor:
+        """[sender, prompt] clean minus patched metric, senders by layer and head."""
+        import torch
+
+        with torch.no_grad():
+            clean = self.pair.metric_of(self.forward, self.pair.clean)
+            patched = clean.expand(self.wiring.n_layers * self.wiring.n_heads, -1).clone()
+            n_prompts, n_positions = self.mask.shape
+            for layer in range(self.wiring.n_layers):
+                for part in self.forward.chunks(self.wiring.n_heads, n_prompts, n_positions):
+                    indices = range(self.wiring.n_heads)[part]
+                    received = self._received(layer, indices)
+                    if received:
+                        rows = [layer * self.wiring.n_heads + index for index in indices]
+                        patched[rows] = self._with_received(received, len(indices))
+            return (clean - patched).float()
+
+    def _received(self, layer: int, indices: Sequence[int]) -> dict[Reader, Tensor]:
+        """What each receiver reads when one head of `layer` is corrupted and all other heads are frozen.
+
+        Reader -> [variant x prompt, position, d_model]; receivers before the sender are left out.
+        """
+        clean = self.pair.clean
+        wanted = defaultdict(list)
+        for receiver in self.receivers:
+            wanted[receiver.component.layer if receiver.component != LOGITS else self.wiring.n_layers].append(receiver)
+        found: dict[Reader, Tensor] = {}
+        change = self._sender_change(layer, indices)
+        for number in range(layer, self.wiring.n_layers):
+            part = self.forward.layers[number]
+            heads_in = clean.residual[number] if number > layer else None
+            for receiver in wanted[number]:
+                if receiver.component.kind == "mlp":
+                    if not (part.is_parallel and heads_in is None):
+                        found[receiver] = (self._mlp_in(number) + change).flatten(0, 1)
+                elif heads_in is not None:
+                    found[receiver] = (heads_in + change).flatten(0, 1)
+            if part.mlp is not None and not self.freeze_mlps and not (part.is_parallel and heads_in is None):
+                mlp = part.mlp_out((self._mlp_in(number) + change).flatten(0, 1)).unflatten(0, change.shape[:2])
+                change = change + (mlp - clean.mlp[number]) * self.mask.unsqueeze(-1)
+        for receiver in wanted[self.wiring.n_layers]:
+            found[receiver] = (clean.residual[-1] + change).flatten(0, 1)
+        return found
+
+    def _sender_change(self, layer: int, indices: Sequence[int]) -> Tensor:
+        """What corrupting each head adds to the stream [variant, prompt, position, d_model]."""
+        import torch
+
+        part, clean = self.forward.layers[layer], self.pair.clean
+        chosen = torch.tensor(list(indices), device=self.mask.device)
+        gap = (self.pair.corrupt.z[layer] - clean.z[layer]) * self.mask[..., None, None]
+        if part.norm_z is not None:
+            one_head = torch.nn.functional.one_hot(chosen, part.n_heads).to(gap)
+            z = clean.z[layer] + gap * one_head[:, None, None, :, None]
+            return part.attention_out(part.heads_sum(z)) - clean.attention[layer]
+        added = torch.einsum("bphe,hed->hbpd", gap[:, :, chosen], part.head_weights_o[chosen])
+        if part.norm_attention_out is None:
+            return added
+        return part.attention_out(part.heads_sum(clean.z[layer]) + added) - clean.attention[layer]
+
+    def _mlp_in(self, number: int) -> Tensor:
+        clean = self.pair.clean
+        if self.forward.layers[number].is_parallel:
+            return clean.residual[number]
+        return clean.residual[number] + clean.attention[number]
+
+    def _with_received(self, received: dict[Reader, Tensor], n_variants: int) -> Tensor:
+        """The metric [variant, prompt] of the clean run with the recorded receiver inputs put in."""
+        from circuits.forward import Earlier
+        from circuits.layers import tiled
+
+        clean, rows = self.pair.clean, self.pair.batch.rows
+        if Reader(LOGITS) in received:
+            return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], rows, clean.start))
+        first = min(reader.component.layer for reader in received if reader.component.layer is not None)
+        final = self.forward.run(
+            tiled(clean.residual[first], n_variants * len(rows)),
+            n_positions=self.pair.batch.n_positions,
+            first_layer=first,
+            start=clean.start,
+            earlier=Earlier(clean.key, clean.value),
+            tap=self._putting_in(received, n_variants),
+        )
+        return self.pair.readout(self.forward.at_rows(final, rows, clean.start))
+
+    def _putting_in(self, received: dict[Reader, Tensor], n_variants: int) -> _PutIn:
+        from circuits.layers import tiled
+
+        projections: dict[tuple[int, str], list[tuple[int, Tensor]]] = defaultdict(list)
+        mlps: dict[int, Tensor] = {}
+        mask = tiled(self.mask, n_variants * len(self.mask))
+        for reader, stream in received.items():
+            layer = reader.component.layer
+            if layer is None:
+                continue
+            if reader.port is None:
+                mlps[layer] = stream
+                continue
+            part = self.forward.layers[layer]
+            values = getattr(part.project(part.normed(stream)), reader.port)
+            assert reader.component.index is not None
+            projections[layer, reader.port].append((reader.component.index, values[:, :, reader.component.index]))
+        return _PutIn(projections, mlps, mask)
+
+
+@dataclass(frozen=True)
+class _PutIn:
+    """A tap that puts recorded inputs into receivers where the mask is set, and leaves everything else."""
+
+    projections: dict[tuple[int, str], list[tuple[int, Tensor]]]
+    mlps: dict[int, Tensor]
+    mask: Tensor
+
+    def __call__(self, layer: int, site: Site, value: Tensor) -> Tensor:
+        import torch
+
+        if site == "mlp_in" and layer in self.mlps:
+            return torch.where(self.mask.unsqueeze(-1), self.mlps[layer], value)
+        for index, recorded in self.projections.get((layer, site), ()):
+            value = value.clone()
+            value[:, :, index] = torch.where(self.mask.unsqueeze(-1), recorded, value[:, :, index])
+        return value

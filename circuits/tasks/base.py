@@ -1,0 +1,153 @@
+"""What all tasks share: drawing distinct prompts from a seed, filling templates, choosing words that fit a tokenizer.
+
+A task states its templates and words in plain text. Which of them can be used is found out from the tokenizer: a name
+that must be swapped for another has to be one token as it follows a space, a filler word only has to be known.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import ClassVar, NamedTuple
+
+from circuits.naming import unknown
+from circuits.prompts import Prompt, PromptSet, Tokenizer, next_token
+
+Draw = Callable[[random.Random], Prompt]
+
+# This many repeats in a row: with one prompt in 100 still unseen, missing it has a chance of 1e-13.
+_REPEATS_BEFORE_GIVING_UP = 3000
+_SHOWN_WORDS = 12
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """Prompts of one behaviour, built for whatever tokenizer the model has. Fields are the task's settings.
+
+    name, summary  what lists show
+    corruptions    name -> what a corrupt prompt changes; the default of `corruption` comes first
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    corruptions: ClassVar[Mapping[str, str]]
+
+    corruption: str = ""  # one of `corruptions`; empty is the task's default
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "corruption", self.corruption or next(iter(self.corruptions)))
+        if self.corruption not in self.corruptions:
+            raise ValueError(unknown(self.corruption, self.corruptions, f"corruption of task {self.name!r}"))
+
+    def build(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
+        """`n` distinct prompts; the same seed gives the same prompts, and the first ones of a larger set.
+
+        Raises a ValueError where the tokenizer lacks what the task needs (naming the words), or where fewer than `n`
+        distinct prompts exist.
+        """
+        if n < 1:
+            raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")
+        try:
+            draw = self.sampler(tokenizer)
+        except ValueError as error:
+            raise ValueError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}") from None
+        generator = random.Random(seed)
+        prompts: dict[tuple[int, ...], Prompt] = {}
+        repeats = 0
+        while len(prompts) < n:
+            prompt = draw(generator)
+            repeats = repeats + 1 if prompt.clean in prompts else 0
+            prompts.setdefault(prompt.clean, prompt)
+            if repeats == _REPEATS_BEFORE_GIVING_UP:
+                raise ValueError(
+                    f"task {self.name!r}: asked for {n} distinct prompts, found {len(prompts)} with this model's "
+                    "tokenizer. Ask for fewer."
+                )
+        return PromptSet(self.name, tuple(prompts.values()))
+
+    @abstractmethod
+    def sampler(self, tokenizer: Tokenizer) -> Draw:
+        """A function that draws one prompt. Everything the tokenizer must have is checked here, before any is drawn."""
+
+
+def words(text: str) -> tuple[str, ...]:
+    """The words of a list that is written as running text."""
+    return tuple(text.split())
+
+
+class Filled(NamedTuple):
+    """A template with its words put in, and the characters start .. stop-1 that each slot's word covers."""
+
+    text: str
+    spans: dict[str, tuple[int, int]]
+
+    def roles(self, slots: Iterable[str]) -> dict[str, tuple[int, int]]:
+        """The spans of `slots`, as `prompt_from_text` takes them."""
+        return {slot: self.spans[slot] for slot in slots}
+
+
+def fill(template: str, words: Mapping[str, str]) -> Filled:
+    """`template` with every `{slot}` replaced by `words[slot]`; each slot stands once."""
+    text, spans = "", {}
+    for literal, slot, _, _ in Formatter().parse(template):
+        text += literal
+        if slot is not None:
+            spans[slot] = (len(text), len(text) + len(words[slot]))
+            text += words[slot]
+    return Filled(text, spans)
+
+
+def fixed_text(template: str) -> str:
+    """What `template` says around its slots."""
+    return " ".join(literal for literal, _, _, _ in Formatter().parse(template))
+
+
+def knows(text: str, tokenizer: Tokenizer) -> bool:
+    """Whether the tokenizer has tokens for all of `text`."""
+    return getattr(tokenizer, "unk_token_id", None) not in tokenizer(text, add_special_tokens=False)["input_ids"]
+
+
+def known(texts: Sequence[str], tokenizer: Tokenizer, what: str, *, at_least: int = 1) -> list[str]:
+    """Those of `texts` (words, or templates around their slots) that the tokenizer has tokens for, of any length.
+
+    Raises a ValueError that names the unknown ones where fewer than `at_least` are left.
+    """
+    found = [text for text in texts if knows(fixed_text(text), tokenizer)]
+    if len(found) < at_least:
+        failed = [text for text in texts if text not in found]
+        raise ValueError(
+            f"needs at least {at_least} {what} that it knows, found {len(found)}. Unknown: {_listed(failed)}."
+        )
+    return found
+
+
+def single_token_words(
+    words: Sequence[str], tokenizer: Tokenizer, what: str, *, at_least: int, after: Sequence[str] = ("the",)
+) -> dict[str, int]:
+    """Those of `words` that are exactly one known token where they follow a space, with that token.
+
+    after  texts that the word follows in the prompts; it must be the same token after each of them
+
+    Raises a ValueError that names the words which failed where fewer than `at_least` are left.
+    """
+    found: dict[str, int] = {}
+    for word in words:
+        tokens = {next_token(text, f" {word}", tokenizer) for text in after}
+        if len(tokens) == 1 and (token := tokens.pop()) is not None:
+            found[word] = token
+    if len(found) < at_least:
+        failed = [word for word in words if word not in found]
+        usable = f" Usable: {_listed(list(found))}." if found else ""
+        raise ValueError(
+            f"needs at least {at_least} {what} of one token each, found {len(found)}. Not one known token: "
+            f"{_listed(failed)}.{usable}"
+        )
+    return found
+
+
+def _listed(words: Sequence[str]) -> str:
+    more = len(words) - _SHOWN_WORDS
+    return ", ".join(map(repr, words[:_SHOWN_WORDS])) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,122 @@
+"""Colored Objects: which colour has the object that is asked about, among three coloured objects.
+
+"Q: On the table, I see an orange textbook, a red puzzle, and a purple cup. What color is the textbook?\\nA: Orange\\n
+Q: On the floor, there is a blue pencil, a black pen, and a yellow lighter. What color is the pencil?\\nA:" -> " Blue"
+Form, surfaces, objects and colours: Merullo et al. 2024 (component reuse).
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.tasks.base import Draw, Filled, Task, fill, known, single_token_words, words
+
+SURFACES = ("table", "desk", "floor")
+OPENINGS = ("there is", "you see", "I see")
+OBJECTS = words(
+    """
+    pencil notebook pen cup plate jug mug puzzle textbook leash necklace bracelet bottle ball envelope lighter
+    bowl
+    """
+)
+COLORS = words("red orange yellow green blue purple brown black")
+
+QUESTION = (
+    "Q: On the {surface}, {opening} {a_1} {color_1} {object_1}, {a_2} {color_2} {object_2}, and {a_3} {color_3} "
+    "{object_3}. What color is the {query}?\nA:"
+)
+N_OBJECTS = 3
+SENTENCE_ROLES = ("color_1", "object_1", "color_2", "object_2", "color_3", "object_3", "query")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What stands where, and in which colours."""
+
+    surface: str
+    opening: str
+    colors: tuple[str, ...]
+    objects: tuple[str, ...]
+
+    def ask(self, query: int) -> Filled:
+        """The question about object number `query`, up to "A:"."""
+        chosen = {"surface": self.surface, "opening": self.opening, "query": self.objects[query]}
+        for place, (color, thing) in enumerate(zip(self.colors, self.objects, strict=True), start=1):
+            chosen |= {f"a_{place}": article(color), f"color_{place}": color, f"object_{place}": thing}
+        return fill(QUESTION, chosen)
+
+    def exchange(self, one: int, other: int) -> Scene:
+        """The same with the colours of two objects exchanged."""
+        colors = list(self.colors)
+        colors[one], colors[other] = colors[other], colors[one]
+        return replace(self, colors=tuple(colors))
+
+
+@dataclass(frozen=True)
+class ColoredObjects(Task):
+    """One worked question with its answer, then the test question; the two share no colour and no object.
+
+    Roles of the test question: `color_1` to `object_3` in the order of the text, `correct_color` (the answer's colour
+    word), `wrong_color` (the wrong answer's), `query` (the object word in the question); of the worked one:
+    `worked_answer`. The wrong answer is the colour that the corrupt prompt makes right.
+    """
+
+    name: ClassVar[str] = "colored-objects"
+    summary: ClassVar[str] = "three coloured objects; the answer is the colour of the one asked about"
+    corruptions: ClassVar[dict[str, str]] = {
+        "query": "the question asks about another object of the same sentence: the answer is that one's colour",
+        "colors": "two objects exchange their colours, one of them the object asked about: the answer flips",
+    }
+
+    def sampler(self, tokenizer: Tokenizer) -> Draw:
+        needed = 2 * N_OBJECTS
+        objects = list(single_token_words(OBJECTS, tokenizer, "objects", at_least=needed))
+        titles = {color.title(): color for color in COLORS}
+        said = single_token_words(list(titles), tokenizer, "colours", at_least=needed, after=("?\nA:",))
+        colors = list(single_token_words([titles[t] for t in said], tokenizer, "colours", at_least=needed))
+        surfaces, openings = known(SURFACES, tokenizer, "surfaces"), known(OPENINGS, tokenizer, "openings")
+        known([QUESTION, *map(article, colors)], tokenizer, "fixed words", at_least=1 + len(colors))
+
+        def draw(generator: random.Random) -> Prompt:
+            drawn_colors, drawn_objects = generator.sample(colors, needed), generator.sample(objects, needed)
+            worked, test = (
+                Scene(generator.choice(surfaces), generator.choice(openings), tuple(c), tuple(o))
+                for c, o in (
+                    (drawn_colors[:N_OBJECTS], drawn_objects[:N_OBJECTS]),
+                    (drawn_colors[N_OBJECTS:], drawn_objects[N_OBJECTS:]),
+                )
+            )
+            solved = generator.randrange(N_OBJECTS)
+            asked, other = generator.sample(range(N_OBJECTS), 2)
+            before = f"{worked.ask(solved).text} {worked.colors[solved].title()}\n"
+            question = test.ask(asked)
+            changed = test.ask(other) if self.corruption == "query" else test.exchange(asked, other).ask(asked)
+            return prompt_from_text(
+                before + question.text,
+                before + changed.text,
+                answers=[said[test.colors[asked].title()]],
+                wrong_answers=[said[test.colors[other].title()]],
+                roles=roles(before, question, worked.colors[solved], asked, other),
+                tokenizer=tokenizer,
+            )
+
+        return draw
+
+
+def roles(before: str, question: Filled, worked_answer: str, asked: int, other: int) -> dict[str, tuple[int, int]]:
+    """Characters of each role in `before` (the worked question with its answer) and the question behind it."""
+    start, end_of_answer = len(before), len(before.rstrip())
+    found = {role: (start + first, start + stop) for role, (first, stop) in question.roles(SENTENCE_ROLES).items()}
+    return found | {
+        "worked_answer": (end_of_answer - len(worked_answer), end_of_answer),
+        "correct_color": found[f"color_{asked + 1}"],
+        "wrong_color": found[f"color_{other + 1}"],
+    }
+
+
+def article(color: str) -> str:
+    """The article before `color`: "an" before a vowel."""
+    return "an" if color[0] in "aeiou" else "a"

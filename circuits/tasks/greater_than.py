@@ -1,0 +1,100 @@
+"""Greater-Than: the end year of something must come after its start year.
+
+"The siege lasted from the year 1732 to the year 17" -> any two digits above 32
+Form and century prefix: Hanna et al. 2023.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import ClassVar
+
+from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.tasks.base import Draw, Task, fill, known, words
+
+TEMPLATE = "The {noun} lasted from the year {XX}{YY} to the year {century}"
+NOUNS = words(
+    """
+    war siege drought plan reign famine campaign project voyage strike debate rebellion epidemic dynasty
+    treaty conflict mission trial alliance crisis expedition revolt study boom occupation partnership
+    negotiation tour feud search regime marriage program recession construction collaboration pilgrimage
+    journey truce blockade
+    """
+)
+CENTURIES = tuple(f"{century}" for century in range(11, 19))
+YEARS = tuple(f"{year:02d}" for year in range(2, 99))
+TWO_DIGITS = tuple(f"{number:02d}" for number in range(100))
+EARLIEST = "01"
+
+# Fewer start years than this and the prompts hardly differ.
+_AT_LEAST_YEARS = 10
+
+
+@dataclass(frozen=True)
+class GreaterThan(Task):
+    """Start year XXYY, end century XX given; answers are all two-digit tokens above YY, wrong answers all others.
+
+    Only years that the tokenizer splits into XX and YY are used; YY runs from 02 to 98. `logit-difference` is then the
+    mean logit of the answers minus that of the wrong answers.
+    """
+
+    name: ClassVar[str] = "greater-than"
+    summary: ClassVar[str] = "a start year; the answers are the end years that come after it"
+    corruptions: ClassVar[dict[str, str]] = {
+        "start-01": "the start year becomes XX01, which any later year may follow",
+    }
+
+    def sampler(self, tokenizer: Tokenizer) -> Draw:
+        nouns = known(NOUNS, tokenizer, "nouns")
+        known(["The lasted from the year to the year"], tokenizer, "fixed words")
+        digits = two_digit_tokens(tokenizer)
+        years = [
+            (century, year)
+            for century in CENTURIES
+            if splits(century, EARLIEST, digits, tokenizer)
+            for year in YEARS
+            if splits(century, year, digits, tokenizer)
+        ]
+        if len(years) < _AT_LEAST_YEARS:
+            raise ValueError(
+                f"needs years of two tokens, such as '17' and '32'; of {CENTURIES[0]}{YEARS[0]} to "
+                f"{CENTURIES[-1]}{YEARS[-1]} it splits {len(years)} that way. '1732' gives "
+                f"{list(tokenizer.convert_ids_to_tokens(_ids('the year 1732', tokenizer)))}."
+            )
+
+        def draw(generator: random.Random) -> Prompt:
+            century, year = generator.choice(years)
+            chosen = {"noun": generator.choice(nouns), "XX": century, "YY": year, "century": century}
+            clean = fill(TEMPLATE, chosen)
+            return prompt_from_text(
+                clean.text,
+                fill(TEMPLATE, chosen | {"YY": EARLIEST}).text,
+                answers=[digits[number] for number in TWO_DIGITS if number > year],
+                wrong_answers=[digits[number] for number in TWO_DIGITS if number <= year],
+                roles=clean.roles(("noun", "XX", "YY")),
+                tokenizer=tokenizer,
+            )
+
+        return draw
+
+
+def two_digit_tokens(tokenizer: Tokenizer) -> dict[str, int]:
+    """The tokens "00" to "99" as they continue a year, without a space; a ValueError that names those missing."""
+    vocabulary = tokenizer.get_vocab()
+    missing = [number for number in TWO_DIGITS if number not in vocabulary]
+    if missing:
+        raise ValueError(
+            f"needs the 100 tokens '00' to '99' that continue a year; {len(missing)} are missing: "
+            f"{', '.join(map(repr, missing[:12]))}{' ...' if len(missing) > 12 else ''}."
+        )
+    return {number: vocabulary[number] for number in TWO_DIGITS}
+
+
+def splits(century: str, year: str, digits: dict[str, int], tokenizer: Tokenizer) -> bool:
+    """Whether the year XXYY is the tokens of XX followed by the token YY."""
+    return _ids(f"the year {century}{year}", tokenizer) == [*_ids(f"the year {century}", tokenizer), digits[year]]
+
+
+def _ids(text: str, tokenizer: Tokenizer) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])

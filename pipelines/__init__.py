@@ -1,0 +1,37 @@
+"""Run: what to measure, where, and keeping the result.
+
+from pipelines import compare, discover
+ioi = discover("ioi", prompts=64)
+colors = discover("colored-objects", prompts=64)
+print(ioi.graph.description, compare(ioi, colors).summary["heads_iou"])
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.api import StoredComparison, compare, discover, export, open_run
+    from pipelines.config import Execution, RunConfig
+    from pipelines.runs import Run
+
+__all__ = ["Execution", "Run", "RunConfig", "StoredComparison", "compare", "discover", "export", "open_run"]
+
+_HOMES = {
+    "Execution": "config",
+    "Run": "runs",
+    "RunConfig": "config",
+    "StoredComparison": "api",
+    "compare": "api",
+    "discover": "api",
+    "export": "api",
+    "open_run": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Imported on first use: `circuits --help` must not wait for pydantic's models, numpy and networkx.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
+    return getattr(import_module(f"pipelines.{_HOMES[name]}"), name)

@@ -1,0 +1,161 @@
+"""Discover, open and compare circuits from Python; the command line is a thin layer over these functions."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import Execution, RunConfig, settings_from
+from pipelines.execute import execute
+from pipelines.plan import Job, plan
+from pipelines.progress import Progress, progress_on
+from pipelines.runs import Run, begin_run, find_run, finish_run, is_begun
+from pipelines.store import Store, write_atomically, write_json
+from pipelines.summary import summarise
+
+if TYPE_CHECKING:
+    from graphs import Comparison
+
+COMPARISON = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """A run, and what this call spent on it."""
+
+    run: Run
+    n_jobs: int
+    n_computed: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class StoredComparison:
+    """Two circuits compared, and the folder that holds the comparison (JSON and PDF)."""
+
+    comparison: Comparison
+    folder: Path
+    summary: Mapping[str, Any]
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that goes on."""
+
+    def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
+        super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
+
+
+def discover(task: str | Path, **settings: Any) -> Run:
+    """Find the circuit of a task, or of the prompts in a file, and keep it; computes only what the store lacks.
+
+    settings  fields of `RunConfig` (model, method, settings, metric, prompts, seed, edges, threshold, curve, ...) and
+              of `Execution` (out, workers, scheduler, gpus, device), as on the command line
+    Raises a ValueError that says what to change, before any model runs where that can be known.
+    With `workers` or `gpus`, call it under `if __name__ == "__main__":`, because worker processes import the script.
+    """
+    found = settings_from({"task": str(task)} | settings)
+    return run_discovery(found.run, found.execution).run
+
+
+def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bool = False) -> Discovery:
+    """`discover` on checked settings, with what it cost."""
+    began = time.monotonic()
+    store = Store(execution.out)
+    store.prepare()
+    todo = plan(config, store)
+    if is_begun(store, todo) or todo.jobs.check not in todo.todo:
+        begin_run(store, todo)
+    n_jobs = len(todo.jobs.all)
+    progress = progress_on(sys.stderr, todo.todo, n_jobs) if shows_progress and todo.todo else Progress()
+
+    def on_done(job: Job) -> None:
+        progress.done(job)
+        # Not earlier: input that the check refuses leaves no run behind.
+        if job.stage == "check":
+            begin_run(store, todo)
+
+    try:
+        with progress:
+            execute(todo, store, execution, on_done=on_done)
+    except KeyboardInterrupt:
+        n_kept = sum(store.has(job.key) for job in todo.jobs.all)
+        resume = f"circuits discover --config {begin_run(store, todo)} --out {execution.out}"
+        raise Interrupted(n_kept, n_jobs, resume) from None
+    run = finish_run(store, todo, summarise(todo, store))
+    return Discovery(run, n_jobs, len(todo.todo), time.monotonic() - began)
+
+
+def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
+    """A finished run, by the path of its folder or by its name within `out`."""
+    return Run(find_run(reference, Path(out)))
+
+
+def compare(
+    a: Run | str | Path,
+    b: Run | str | Path,
+    *,
+    folder: str | Path | None = None,
+    out: str | Path = "runs",
+    across_models: bool = False,
+) -> StoredComparison:
+    """What the circuits of two runs share, against chance, kept as JSON and PDF.
+
+    folder         where to keep it; by default `compare-A-B` within `out`
+    out            the store in which runs are looked up by name
+    across_models  compare models wired alike, such as two checkpoints, head by head
+    Raises a ValueError for circuits of different models, which says what can still be compared.
+    """
+    from graphs import compare as compare_graphs
+    from graphs.export import exporter
+
+    first, second = (run if isinstance(run, Run) else open_run(run, out=out) for run in (a, b))
+    target = Path(folder) if folder is not None else Path(out) / f"compare-{first.name}-{second.name}"
+    found = compare_graphs(
+        first.graph,
+        second.graph,
+        scores=(first.scores, second.scores),
+        node_scores=(first.node_scores, second.node_scores),
+        across_models=across_models,
+    )
+    summary = {"a": first.name, "b": second.name, "folder": str(target)} | found.reuse.summary()
+    for name, kind in ((COMPARISON, "json"), ("comparison.pdf", "pdf")):
+        write_atomically(target / name, exporter(kind).to_bytes(found))
+    write_json(target / "summary.json", summary)
+    return StoredComparison(found, target, summary)
+
+
+def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
+    """A run's circuit or a comparison in another format: json, graphml, csv, pdf, svg.
+
+    reference  a run (path or name within `out`), or a comparison (its folder or its comparison.json)
+    """
+    from graphs.export import exporter
+
+    made_by = exporter(kind)
+    if (path := _comparison_file(Path(reference), Path(out))) is not None:
+        return made_by.to_bytes(read_comparison(path))
+    run = open_run(reference, out=out)
+    scores = [found for found in (run.scores, run.node_scores) if found is not None]
+    return made_by.to_bytes(run.graph, scores=scores)
+
+
+def read_comparison(path: Path) -> Comparison:
+    """The comparison in a JSON file."""
+    from graphs import Comparison
+    from graphs.export.json import JsonExport
+
+    found = JsonExport().read(path)
+    if not isinstance(found, Comparison):
+        raise ValueError(f"{path} holds one circuit, not a comparison.")
+    return found
+
+
+def _comparison_file(given: Path, out: Path) -> Path | None:
+    for path in (given, given / COMPARISON, out / given / COMPARISON):
+        if path.is_file() and path.name == COMPARISON:
+            return path
+    return None

@@ -1,0 +1,84 @@
+"""Stored results put together again: prompts, baselines and scores of all slices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.components import Component, Wiring
+from circuits.evaluation import Baseline
+from circuits.prompts import Prompt, PromptSet
+from circuits.scores import ComponentScores, EdgeScores, Provenance
+from pipelines.results import Result
+
+
+def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
+    """A prompt set as JSON values; `prompts_from` reads it back."""
+    return {"task": prompts.task, "prompts": [prompt.as_json() for prompt in prompts]}
+
+
+def prompts_from(result: Result) -> PromptSet:
+    """The prompt set of a `prompts` job."""
+    return PromptSet(result.meta["task"], tuple(_prompt(record) for record in result.meta["prompts"]))
+
+
+def _prompt(record: Mapping[str, Any]) -> Prompt:
+    return Prompt(
+        tuple(record["clean_ids"]),
+        tuple(record["corrupt_ids"]),
+        tuple(record["answer_ids"]),
+        tuple(record["wrong_answer_ids"]),
+        record["answer_position"],
+        {role: tuple(places) for role, places in record["roles"].items()},
+    )
+
+
+def baseline_from(result: Result) -> Baseline:
+    """The metric without any intervention, of a `baseline` job."""
+    return Baseline(result.arrays["clean"], result.arrays["corrupt"], result.arrays.get("is_correct"))
+
+
+def join_prompts(results: Sequence[Result], name: str) -> NDArray[Any]:
+    """Array `name` [..., prompt] of all slices, in the order of the prompts."""
+    return np.concatenate([result.arrays[name] for result in results], axis=-1)
+
+
+def scores_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any) -> Any:
+    """The scores of all slices of one method's `measure` jobs; None where there are no such jobs.
+
+    provenance  fields of the provenance to set, such as `task` and `seed`, which the slices do not know
+    """
+    if not results:
+        return None
+    first = results[0]
+    origin = Provenance(**first.meta["provenance"] | {"prompts_fingerprint": prompts.fingerprint} | provenance)
+    wiring = Wiring(**first.meta["wiring"])
+    if "components" not in first.meta:
+        per_prompt = np.concatenate([result.arrays["per_prompt"] for result in results])
+        return EdgeScores(wiring, per_prompt, first.arrays["measured"], origin)
+    places = _all_places(results, prompts)
+    return ComponentScores(
+        wiring,
+        tuple(Component.parse(name) for name in first.meta["components"]),
+        places,
+        np.concatenate([_at_places(result, "per_prompt", places) for result in results]),
+        np.concatenate([_at_places(result, "measured", places) for result in results]),
+        origin,
+    )
+
+
+def _all_places(results: Sequence[Result], prompts: PromptSet) -> tuple[str, ...]:
+    """Places of all slices: a slice of short prompts lacks late positions, another may lack a role."""
+    found = dict.fromkeys(place for result in results for place in result.meta["places"])
+    return tuple(role for role in prompts.roles if role in found) + tuple(p for p in found if p not in prompts.roles)
+
+
+def _at_places(result: Result, name: str, places: tuple[str, ...]) -> NDArray[Any]:
+    """Array `name` [prompt, place, component] spread to `places`; 0 (not measured) at places that the slice lacks."""
+    array = result.arrays[name]
+    spread = np.zeros((len(array), len(places), array.shape[-1]), array.dtype)
+    spread[:, [places.index(place) for place in result.meta["places"]]] = array
+    return spread

@@ -1,0 +1,269 @@
+"""The `circuits` command. Results go to stdout, everything else to stderr; bad input is one message and exit code 2.
+
+What a command needs is imported inside it, so that `circuits --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="circuits",
+    help="Discover, compare and export circuits of transformer language models.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
+Runs = Annotated[Path, typer.Option("--runs", help="Store in which runs are looked up by name.")]
+
+
+def main() -> None:
+    """Entry point of the `circuits` command."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    for package in ("circuits", "graphs", "pipelines"):
+        logging.getLogger(package).addHandler(handler)
+    app()
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, with bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except ValueError as error:
+            _leave(f"error: {error}", BAD_INPUT)
+        except BrokenPipeError:
+            # The reader of a pipe (`| head`) has seen enough; a second flush at exit would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
+        except OSError as error:
+            _leave(f"error: {error}", BAD_INPUT)
+        except KeyboardInterrupt as error:
+            sys.stderr.write(f"{error or 'interrupted'}\n")
+            sys.stderr.flush()
+            # Jobs still computing in threads would hold up a normal exit; they leave whole files or none.
+            os._exit(INTERRUPTED)
+        except RuntimeError as error:
+            if type(error).__name__ != "WorkersDiedError":
+                raise
+            _leave(f"error: {error}", FAILED)
+
+    return run
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stderr.write(message + "\n")
+    raise typer.Exit(code)
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@app.command()
+@reports_errors
+def discover(
+    task: Annotated[str | None, typer.Argument(help="A task (`circuits tasks`) or a prompt file (.jsonl).")] = None,
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with settings; options given here override it.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Bundled name, Hugging Face id or folder. [reference]")] = None,
+    method: Annotated[str | None, typer.Option(help="How parts are scored (`circuits methods`). [eap]")] = None,
+    setting: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, KEY=VALUE.")] = None,
+    metric: Annotated[str | None, typer.Option(help="What is read from the logits. [logit-difference]")] = None,
+    prompts: Annotated[int | None, typer.Option(help="How many prompts. [64; all of a file]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Draws the prompts. [0]")] = None,
+    corruption: Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")] = None,
+    edges: Annotated[int | None, typer.Option(help="Keep the K highest edges.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Keep what scores at least T, in the metric's units.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="Without --edges, --threshold: smallest circuit with faithfulness 1 +- this. [0.15]"),
+    ] = None,
+    nodes: Annotated[
+        int | None, typer.Option(help="Component methods: keep the N highest. [those above 2 % effect]")
+    ] = None,
+    place: Annotated[str | None, typer.Option(help="Component methods: read scores at this role or position.")] = None,
+    greedy: Annotated[bool | None, typer.Option("--greedy", help="Grow the circuit from the output.")] = None,
+    signed: Annotated[bool | None, typer.Option("--signed", help="Rank by signed score, not by magnitude.")] = None,
+    curve: Annotated[bool | None, typer.Option("--curve", help="Also the faithfulness curve (CPR, CMD).")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16. [float32]")] = None,
+    prompts_per_job: Annotated[int | None, typer.Option(help="Prompts per unit of work. [16]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that keeps results. [runs]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Run on N local processes.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Run on the Dask cluster at this address.")] = None,
+    gpus: Annotated[bool | None, typer.Option("--gpus", help="Run on one process per visible GPU.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, ... [cpu]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Find the circuit of a task: measure, select, and check how faithful the circuit is.
+
+    The same command again computes nothing new; after an interruption it goes on where it stopped.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("config", "setting", "as_json")}
+    from pipelines.api import run_discovery
+    from pipelines.config import parse_assignments, read_yaml, settings_from
+
+    values = read_yaml(config) if config is not None else {}
+    values |= {name: value for name, value in given.items() if value is not None}
+    if setting:
+        values["settings"] = (values.get("settings") or {}) | parse_assignments(setting)
+    settings = settings_from(values)
+    found = run_discovery(settings.run, settings.execution, shows_progress=True)
+    for warning in found.run.summary["warnings"]:
+        sys.stderr.write(f"warning: {warning}\n")
+    cost = {
+        "folder": str(found.run.folder),
+        "seconds": round(found.seconds, 3),
+        "jobs": {"total": found.n_jobs, "computed": found.n_computed},
+    }
+    if as_json:
+        _print_json(found.run.summary | cost)
+        return
+    from pipelines.report import print_run
+
+    print_run(found)
+
+
+@app.command()
+@reports_errors
+def compare(
+    run_a: Annotated[str, typer.Argument(help="A run: its folder, or its name within --runs.")],
+    run_b: Annotated[str, typer.Argument(help="The run to compare it with.")],
+    *,
+    out: Annotated[Path | None, typer.Option(help="Folder for the comparison. [RUNS/compare-A-B]")] = None,
+    runs: Runs = Path("runs"),
+    across_models: Annotated[
+        bool, typer.Option("--across-models", help="Compare models wired alike (two checkpoints) head by head.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What two circuits share, against chance; leaves comparison.json and comparison.pdf in a folder."""
+    from pipelines.api import compare as compare_runs
+
+    began = time.monotonic()
+    found = compare_runs(run_a, run_b, folder=out, out=runs, across_models=across_models)
+    if as_json:
+        _print_json(dict(found.summary) | {"seconds": round(time.monotonic() - began, 3)})
+        return
+    from pipelines.report import print_comparison
+
+    print_comparison(found)
+
+
+@app.command()
+@reports_errors
+def export(
+    run: Annotated[str, typer.Argument(metavar="RUN|COMPARISON", help="A run or a comparison: folder or name.")],
+    to: Annotated[str, typer.Option(help="json, graphml, csv, pdf or svg.")],
+    out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Write a circuit or a comparison in another format."""
+    from graphs.export import exporter
+    from pipelines.api import export as export_bytes
+    from pipelines.store import write_atomically
+
+    extension = exporter(to).extension
+    data = export_bytes(run, to, out=runs)
+    if out == "-":
+        sys.stdout.buffer.write(data)
+        return
+    path = Path(out) if out is not None else Path(f"{Path(run).resolve().name}.{extension}")
+    write_atomically(path, data)
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@reports_errors
+def tasks(as_json: Json = False) -> None:
+    """The prompt sets that can be built, and how each corrupts its prompts."""
+    from pipelines.report import print_rows, task_rows
+
+    rows = task_rows()
+    _print_json({"tasks": rows}) if as_json else print_rows("tasks", rows)
+
+
+@app.command()
+@reports_errors
+def methods(as_json: Json = False) -> None:
+    """How parts of a model are scored, with settings and defaults; and the metrics."""
+    from pipelines.report import method_rows, metric_rows, print_rows
+
+    if as_json:
+        _print_json({"methods": method_rows(), "metrics": metric_rows()})
+        return
+    print_rows("methods", method_rows())
+    print_rows("metrics", metric_rows())
+
+
+@app.command()
+@reports_errors
+def models(as_json: Json = False) -> None:
+    """The models that come with the package, and what else --model takes."""
+    from pipelines.report import model_rows, print_rows
+
+    if as_json:
+        _print_json({"models": model_rows()})
+        return
+    print_rows("models", model_rows())
+    sys.stdout.write(
+        "--model also takes a Hugging Face id (gpt2, EleutherAI/pythia-70m, ...) and a local model folder.\n"
+    )
+
+
+@app.command()
+@reports_errors
+def status(
+    runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to look at.")] = Path("runs"),
+    as_json: Json = False,
+) -> None:
+    """The runs of a store: finished, or how many of their jobs are done."""
+    from pipelines.report import print_status
+    from pipelines.runs import run_folders, run_state
+
+    if not runs.is_dir():
+        raise ValueError(f"no folder {runs}. Runs are kept where `circuits discover --out FOLDER` put them.")
+    states = [run_state(folder) for folder in run_folders(runs)]
+    _print_json({"runs": states}) if as_json else print_status(states, runs)
+
+
+@app.command()
+@reports_errors
+def doctor(as_json: Json = False) -> None:
+    """Check versions, device, bundled models, optional packages. Exit code 1 where something fails."""
+    from pipelines.doctor import examine
+    from pipelines.report import print_rows
+
+    findings = examine()
+    is_well = all(entry["state"] != "fails" for entry in findings)
+    _print_json({"is_well": is_well, "checks": findings}) if as_json else print_rows("doctor", findings)
+    if not is_well:
+        raise typer.Exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Compute what a plan has left to do, on Dask: threads of this process, or workers elsewhere.
+
+The same graph runs everywhere, and every job computes on one thread, so the bytes are the same. Jobs pass their results
+through the store and return their keys only: a lost worker loses the jobs it was computing and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from pipelines.config import Execution
+from pipelines.plan import Job, Plan
+from pipelines.store import Store
+
+OnDone = Callable[[Job], None]
+
+
+def execute(plan: Plan, store: Store, execution: Execution, *, on_done: OnDone) -> None:
+    """Compute all jobs of `plan.todo` and keep their results in `store`.
+
+    on_done  called in this thread after each job
+    Raises the first job's error; what other jobs have finished is kept.
+    """
+    if not plan.todo:
+        return
+    if execution.scheduler or execution.gpus or execution.workers:
+        _execute_on_workers(plan, store, execution, on_done)
+    else:
+        _execute_here(plan, store, execution, on_done)
+
+
+def _delayed(plan: Plan, store: Store, device: str) -> dict[str, Any]:
+    """Key -> Dask task; a job waits for those jobs of the plan that it reads or comes after."""
+    from dask.delayed import delayed
+
+    from pipelines.jobs import run_job
+
+    run = delayed(run_job, pure=False)
+    tasks: dict[str, Any] = {}
+    for job in plan.todo:
+        before = [key for keys in (*job.inputs.values(), job.after) for key in keys if key in tasks]
+        waits_for = [tasks[key] for key in dict.fromkeys(before)]
+        tasks[job.key] = run(job, str(store.folder), device, *waits_for, dask_key_name=job.key)
+    return tasks
+
+
+def _execute_here(plan: Plan, store: Store, execution: Execution, on_done: OnDone) -> None:
+    from dask.base import compute
+    from dask.callbacks import Callback
+
+    by_key = {job.key: job for job in plan.todo}
+
+    def report(key: Any, *_: Any) -> None:
+        if key in by_key:
+            on_done(by_key[key])
+
+    tasks = _delayed(plan, store, execution.device)
+    # Several jobs at once would share an accelerator's memory and not make it faster.
+    pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
+    waits = True
+    with _one_thread_per_job(needs_torch=any(job.whence for job in plan.todo)):
+        try:
+            with Callback(posttask=report):
+                compute(*tasks.values(), scheduler="threads", pool=pool)
+        except KeyboardInterrupt:
+            # Return at once: a job in flight writes a whole file or none.
+            waits = False
+            raise
+        finally:
+            pool.shutdown(wait=waits, cancel_futures=True)
+
+
+def _execute_on_workers(plan: Plan, store: Store, execution: Execution, on_done: OnDone) -> None:
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    from pipelines.workers import connect, device_of, resources_of
+
+    by_key = {job.key: job for job in plan.todo}
+    with connect(execution) as client:
+        tasks = _delayed(plan, store, device_of(execution))
+        resources = resources_of(client, execution)
+        futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                future.result()
+                on_done(by_key[future.key])
+        except KilledWorker as error:
+            job = by_key[str(error.task)]
+            raise WorkersDiedError(
+                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for want of "
+                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            ) from None
+        finally:
+            client.cancel(futures)
+
+
+class WorkersDiedError(RuntimeError):
+    """A job whose workers were killed again and again."""
+
+
+def _processors() -> int:
+    """How many processors this process may use: batch systems give fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _one_thread_per_job(*, needs_torch: bool) -> Iterator[None]:
+    """Let numpy and torch use one thread, as jobs do, and give the caller's own code its threads back afterwards."""
+    with threadpool_limits(1):
+        if not needs_torch:
+            yield
+            return
+        import torch
+
+        n_threads = torch.get_num_threads()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)

@@ -1,0 +1,36 @@
+"""Settings of a method, checked against its fields before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from circuits.methods import METHODS, Method
+from circuits.naming import lookup, unknown
+
+
+def make_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """The method `name` with `settings`; raises a ValueError that names the setting at fault."""
+    method = lookup(METHODS, name, "method")
+    known = [field.name for field in dataclasses.fields(method) if field.init]
+    for key in settings:
+        if key not in known:
+            if not known:
+                raise ValueError(f"method {name!r} has no settings; got {key!r}.")
+            raise ValueError(unknown(key, known, f"setting of {name}"))
+    try:
+        return TypeAdapter(method).validate_python(dict(settings))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(part) for part in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        raise ValueError(f"method {name!r}, setting {where or 'values'}: {message} (got {fault['input']!r}).") from None
+
+
+def checked_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of a method with their defaults filled in, as JSON values."""
+    return json.loads(json.dumps(dataclasses.asdict(make_method(name, settings))))

@@ -1,0 +1,242 @@
+"""From a RunConfig to the jobs that compute it, without running a model.
+
+A job's key is a hash of everything that changes its result (stage, version of the stage's code, settings, keys of the
+jobs it reads) and of nothing else: not the device, the number of workers or the folder. So another `--edges` keeps
+every measurement, and the same command again has nothing left to do.
+
+    prompts --> check ..> baseline, measure                  (.. orders only: a check is over before a model runs)
+    prompts, measure, baseline --> select --> evaluate --> graph
+    measure, evaluate and curve are one job per slice of the prompts
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from circuits.methods import METHODS
+from circuits.metrics import METRICS
+from circuits.naming import lookup, unknown
+from circuits.sources import find_model, source_fingerprint
+from circuits.tasks import TASKS
+from pipelines.config import DEFAULT_PROMPTS, RunConfig, from_anywhere
+from pipelines.method_settings import checked_settings
+from pipelines.results import canonical_json
+from pipelines.store import Store
+
+# Raise a stage's version when its code changes what it computes.
+STAGE_VERSIONS = {
+    "prompts": 1,
+    "check": 1,
+    "baseline": 1,
+    "measure": 1,
+    "select": 1,
+    "evaluate": 1,
+    "curve": 1,
+    "graph": 1,
+}
+_TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+EDGE_METHOD = "eap"  # scores the edges between the components that a component method has chosen
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of a run: seconds to minutes of work, one file in the store.
+
+    settings  what to do, as JSON values; enters the key
+    inputs    name -> keys of the jobs whose results it reads, in order; enters the key
+    whence    where to find things whose content is already in the key: the model's spec, the prompt file
+    after     keys of jobs that must be over first, but whose results it does not read
+    weight    expected cost in some unit, for estimates of the time left
+    """
+
+    stage: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whence: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    weight: float = 1
+
+    @cached_property
+    def key(self) -> str:
+        """What the result is kept under."""
+        text = canonical_json([self.stage, STAGE_VERSIONS[self.stage], self.settings, self.inputs])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """The job in a few words, for progress."""
+        parts = [self.stage]
+        if "method" in self.settings:
+            parts.append(str(self.settings["method"]["name"]))
+        if "slice" in self.settings:
+            start, stop = self.settings["slice"]
+            parts.append(f"prompts {start}-{stop - 1}")
+        return " ".join(parts)
+
+
+class Jobs(NamedTuple):
+    """All jobs of a run, by what they are for."""
+
+    prompts: Job
+    check: Job
+    baseline: Job
+    measure_edges: tuple[Job, ...]
+    measure_nodes: tuple[Job, ...]
+    select: Job
+    evaluate: tuple[Job, ...]
+    graph: Job
+    curve: tuple[Job, ...]
+
+    @property
+    def all(self) -> tuple[Job, ...]:
+        """Every job once, those that others read first."""
+        return tuple(job for entry in self for job in ([entry] if isinstance(entry, Job) else entry))
+
+
+class Plan(NamedTuple):
+    """The jobs of a run, and those of them that are still to do."""
+
+    config: RunConfig
+    jobs: Jobs
+    todo: tuple[Job, ...]
+
+    @property
+    def run_name(self) -> str:
+        """Readable and the same for the same circuit: task, method and part of a key."""
+        task = Path(self.config.task).stem if self.config.prompt_file else self.config.task
+        return f"{task}-{self.config.method}-{self.jobs.graph.key[:8]}"
+
+
+def plan(config: RunConfig, store: Store) -> Plan:
+    """The jobs of a run and which of them the store lacks.
+
+    Raises a ValueError for an unknown task, model, method, metric or setting: nothing has run then.
+    """
+    jobs = all_jobs(config)
+    return Plan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
+
+
+def all_jobs(config: RunConfig) -> Jobs:
+    """All jobs of a run, done or not."""
+    methods, selection = _methods(config), _selection(config)
+    source, n_prompts = _prompt_source(config)
+    files = find_model(config.model)
+    model = {"model": source_fingerprint(files)}
+    ran = model | {"dtype": config.dtype, "metric": config.metric}
+    found_at = from_anywhere(config)
+    whence = {"model": found_at.model}
+    file = {"file": found_at.task} if config.prompt_file else {}
+
+    prompts = Job("prompts", model | {"tokenizer": _tokenizer_hash(files.folder)} | source, whence=whence | file)
+    of_prompts = {"prompts": (prompts.key,)}
+    check = Job("check", ran | {"methods": methods}, of_prompts, whence)
+    baseline = Job("baseline", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 8)
+
+    def sliced(
+        stage: str, settings: dict[str, Any], inputs: dict[str, Any], cost: float, *, is_split: bool = True
+    ) -> tuple[Job, ...]:
+        """One job per slice of the prompts; `cost` per prompt."""
+        size = config.prompts_per_job if is_split else max(n_prompts, 1)
+        parts = [(start, min(start + size, n_prompts)) for start in range(0, n_prompts, size)]
+        after = (check.key,)
+        return tuple(
+            Job(stage, ran | settings | {"slice": [a, b]}, of_prompts | inputs, whence, after, weight=cost * (b - a))
+            for a, b in parts
+        )
+
+    measured = [
+        sliced("measure", {"method": method}, {}, 2, is_split=METHODS[method["name"]].per_prompt) for method in methods
+    ]
+    edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
+    of_scores = of_prompts | {"edges": _keys(edges), "nodes": _keys(nodes), "baseline": (baseline.key,)}
+    select = Job("select", selection, of_scores)
+    evaluate = sliced("evaluate", {}, {"select": (select.key,)}, 4)
+    curve = sliced("curve", {}, {"edges": _keys(edges)}, 8) if config.curve else ()
+    graph = Job(
+        "graph",
+        {
+            "task": _task_name(config),
+            "seed": None if config.prompt_file else config.seed,
+            "tolerance": config.tolerance,
+        },
+        of_scores | {"select": (select.key,), "evaluate": _keys(evaluate)},
+    )
+    return Jobs(prompts, check, baseline, edges, nodes, select, evaluate, graph, curve)
+
+
+def _methods(config: RunConfig) -> list[dict[str, Any]]:
+    """The methods to run with all their settings, checked; the last one scores edges."""
+    method = lookup(METHODS, config.method, "method")
+    lookup(METRICS, config.metric, "metric")
+    found = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
+    if method.result == "components":
+        found.append({"name": EDGE_METHOD, "settings": checked_settings(EDGE_METHOD, {})})
+    return found
+
+
+def _tokenizer_hash(folder: Path) -> str:
+    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+    """What decides the prompts, and how many they are."""
+    path = config.prompt_file
+    if path is None:
+        return _task_source(config)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
+    n_lines = sum(1 for line in data.splitlines() if line.strip())
+    if config.corruption is not None:
+        raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
+    n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
+    return {"file": hashlib.sha256(data).hexdigest(), "name": path.stem, "n": n_prompts}, n_prompts
+
+
+def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+    if config.task not in TASKS:
+        raise ValueError(unknown(config.task, TASKS, "task") + " A prompt file ends in .jsonl.")
+    corruptions = TASKS[config.task].corruptions
+    if config.corruption is not None:
+        lookup(corruptions, config.corruption, f"corruption of {config.task}")
+    n_prompts = config.prompts or DEFAULT_PROMPTS
+    corruption = config.corruption or TASKS[config.task]().corruption
+    return {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}, n_prompts
+
+
+def _task_name(config: RunConfig) -> str:
+    return config.prompt_file.stem if config.prompt_file else config.task
+
+
+def _selection(config: RunConfig) -> dict[str, Any]:
+    """What decides the circuit, checked: which options go together depends on the kind of method."""
+    kind = METHODS[config.method].result
+    given = {name for name in ("edges", "threshold", "nodes", "greedy") if getattr(config, name) not in (None, False)}
+    if kind == "edges" and "nodes" in given:
+        raise ValueError(
+            f"{config.method} scores edges: choose with edges or threshold; nodes is for component methods."
+        )
+    if kind == "edges" and config.place is not None:
+        raise ValueError(f"{config.method} scores edges, over all positions: place is for component methods.")
+    if kind == "components" and "greedy" in given:
+        raise ValueError(f"{config.method} scores components, and greedy grows edges: leave out greedy.")
+    clashing = {"edges": ({"edges", "threshold"}, {"greedy", "threshold"}), "components": ({"nodes", "threshold"},)}
+    for pair in clashing[kind]:
+        if pair <= given:
+            raise ValueError(f"{' and '.join(sorted(pair))} are two ways to select a circuit: give one of them.")
+    chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "place", "greedy", "signed")}
+    return chosen | {"kind": kind}
+
+
+def _keys(jobs: tuple[Job, ...]) -> tuple[str, ...]:
+    return tuple(job.key for job in jobs)

@@ -1,0 +1,168 @@
+"""Tables for people: what the commands print without `--json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.progress import duration
+
+if TYPE_CHECKING:
+    from graphs import CircuitEdge, CircuitNode
+    from pipelines.api import Discovery, StoredComparison
+
+_STRONGEST = 8
+
+
+def task_rows() -> list[dict[str, Any]]:
+    """One row per task."""
+    from circuits.tasks import TASKS
+
+    return [
+        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions)}
+        for name, task in sorted(TASKS.items())
+    ]
+
+
+def method_rows() -> list[dict[str, Any]]:
+    """One row per method, with its settings and their defaults."""
+    from circuits.methods import METHODS
+    from pipelines.method_settings import checked_settings
+
+    return [
+        {"method": name, "scores": method.result, "what": method.summary, "settings": checked_settings(name, {})}
+        for name, method in sorted(METHODS.items())
+    ]
+
+
+def metric_rows() -> list[dict[str, Any]]:
+    """One row per metric."""
+    from circuits.metrics import METRICS
+
+    return [{"metric": name, "what": metric.summary} for name, metric in sorted(METRICS.items())]
+
+
+def model_rows() -> list[dict[str, Any]]:
+    """One row per bundled model; a missing or damaged one says so."""
+    from circuits.reference import BUNDLED
+    from circuits.sources import find_model, source_fingerprint
+
+    rows = []
+    for name, folder in sorted(BUNDLED.items()):
+        row: dict[str, Any] = {"model": name, "folder": str(folder)}
+        try:
+            source = find_model(name)
+            size_mb = sum(file.stat().st_size for file in source.weight_files) / 1e6
+            row |= {"format": source.format, "size_mb": round(size_mb, 1), "fingerprint": source_fingerprint(source)}
+        except ValueError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    return rows
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows as a table; a column for every key."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column, "")) for column in columns))
+    _console().print(table)
+
+
+def print_run(found: Discovery) -> None:
+    """The findings of a run, its strongest edges or components, and where they are kept."""
+    run, summary = found.run, found.run.summary
+    metric, circuit = summary["metric"], summary["circuit"]
+    table = Table(title=run.name, title_justify="left", show_header=False)
+    table.add_row("task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}")
+    table.add_row("prompts", str(summary["n_prompts"]))
+    table.add_row("answered correctly", _with_interval(summary, "accuracy", ".1%"))
+    for label in ("clean", "corrupt", "circuit"):
+        table.add_row(f"{metric['name']}, {label}", _with_interval(metric, label, ".3f"))
+    table.add_row("circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}")
+    table.add_row("faithfulness", _with_interval(summary, "faithfulness", ".3f"))
+    if "curve" in summary:
+        table.add_row("curve", f"CPR {summary['curve']['cpr']:.3f}, CMD {summary['curve']['cmd']:.3f}")
+    for kind, parts in (("components", run.graph.nodes), ("edges", run.graph.edges)):
+        scored = sorted((part for part in parts if part.score is not None), key=lambda part: -abs(part.score or 0))
+        if scored:
+            table.add_row(f"strongest {kind}", "\n".join(_scored(part) for part in scored[:_STRONGEST]))
+    console = _console()
+    console.print(table)
+    spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
+    console.print(f"{spent}, {duration(found.seconds)}. Kept in {run.folder}", soft_wrap=True)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
+
+
+def print_comparison(found: StoredComparison) -> None:
+    """What two circuits share, and where the comparison is kept. A share of nothing is shown as a dash."""
+    summary, reuse = found.summary, found.comparison.reuse
+    table = Table(title=f"{summary['a']} and {summary['b']}", title_justify="left")
+    for column in ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p"):
+        table.add_column(column)
+    for name in ("heads", "nodes", "edges"):
+        overlap = getattr(reuse, name)
+        numbers = [_share(value) for value in (overlap.iou, overlap.of_a, overlap.of_b, overlap.expected_iou)]
+        table.add_row(
+            name, str(overlap.n_a), str(overlap.n_b), str(overlap.n_shared), *numbers, f"{overlap.p_value:.2g}"
+        )
+    console = _console()
+    console.print(table)
+    console.print(f"shared heads: {', '.join(summary['shared_heads']) or 'none'}", soft_wrap=True)
+    if summary["rank_correlation"] is not None:
+        console.print(f"rank correlation of scores: {summary['rank_correlation']:.2f}")
+    console.print(f"Kept in {found.folder}", soft_wrap=True)
+
+
+def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
+    """The runs of a store, and how to continue those that are not finished."""
+    if not states:
+        _console().print(f"no runs in {folder}", soft_wrap=True)
+        return
+    rows = []
+    for state in states:
+        row = {key: state.get(key, "") for key in ("run", "task", "model", "method")}
+        rows.append(row | {"jobs": f"{state.get('jobs_done', '?')}/{state.get('jobs', '?')}", "state": _state(state)})
+    print_rows(f"runs in {folder}", rows)
+    for state in states:
+        if not state["is_finished"] and "problem" not in state:
+            config = folder / state["run"] / "config.yaml"
+            _console().print(f"continue: circuits discover --config {config} --out {folder}", soft_wrap=True)
+
+
+def _state(state: Mapping[str, Any]) -> str:
+    if "problem" in state:
+        return state["problem"]
+    if state["is_finished"]:
+        return "finished" if not state["missing"] else "finished; some results are gone from the store"
+    return f"missing: {', '.join(state['missing'][:3])}{' ...' if len(state['missing']) > 3 else ''}"
+
+
+def _with_interval(values: Mapping[str, Any], name: str, spec: str) -> str:
+    if values[name] is None:
+        return "not defined"
+    low, high = values[f"{name}_interval"]
+    return f"{values[name]:{spec}} [{low:{spec}}, {high:{spec}}]"
+
+
+def _scored(part: CircuitNode | CircuitEdge) -> str:
+    return f"{part.score:+.3f} [{part.low:+.3f}, {part.high:+.3f}]  {part.name}"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {entry}" for key, entry in value.items())
+    return str(value)
+
+
+def _console() -> Console:
+    return Console(markup=False, highlight=False)

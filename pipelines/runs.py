@@ -1,0 +1,238 @@
+"""The folder of one run: its settings, circuit, scores and summary, complete in itself so that it can be moved or sent.
+
+run.json          format, settings, keys of its jobs, and a hash of each file below (written last)
+config.yaml       the settings, for `circuits discover --config`
+graph.json        the circuit (`graphs.export`)
+scores.npz        all edge scores per prompt; node_scores.npz those of components, for component methods
+summary.json      what `circuits discover --json` prints
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.config import RunConfig, as_yaml, from_anywhere
+from pipelines.plan import Plan
+from pipelines.results import DamagedError, Result, decode, encode, require_known_version
+from pipelines.store import Store, write_atomically, write_json
+
+if TYPE_CHECKING:
+    from circuits.scores import ComponentScores, EdgeScores
+    from graphs import CircuitGraph
+
+FORMAT = "circuit-workbench-run"
+VERSION = 1
+_LOG = logging.getLogger(__name__)
+SCORES = "scores.npz"
+NODE_SCORES = "node_scores.npz"
+
+
+class Run:
+    """A finished run, read from its folder.
+
+    name, folder  what it is called and where it is
+    config        the settings it was made with
+    summary       accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    graph         the circuit; `scores` and `node_scores` what it was chosen from (read when first used)
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._record = _read_record(folder)
+        if not self._record["files"]:
+            raise ValueError(
+                f"run {folder.name} is not finished. Continue it: circuits discover --config {folder / 'config.yaml'} "
+                f"--out {folder.parent}"
+            )
+        self.name: str = self._record["name"]
+        self.config = RunConfig(**self._record["config"])
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        return json.loads(self._bytes("summary.json"))
+
+    @cached_property
+    def graph(self) -> CircuitGraph:
+        return read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
+
+    @cached_property
+    def scores(self) -> EdgeScores:
+        return self._scores(SCORES)
+
+    @cached_property
+    def node_scores(self) -> ComponentScores | None:
+        """Scores of components, where the method gives them."""
+        return self._scores(NODE_SCORES) if NODE_SCORES in self._record["files"] else None
+
+    @property
+    def faithfulness(self) -> float:
+        """Share of the behaviour that the circuit alone keeps: 1 is all of it."""
+        return self.summary["faithfulness"]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}: {self.graph.description}>"
+
+    def _scores(self, name: str) -> Any:
+        from pipelines.assemble import prompts_from, scores_from
+
+        key = f"{self.name}/{name}"
+        result = decode(self._bytes(name), key=key, where=str(self.folder / name))
+        return scores_from([result], prompts_from(Result(result.meta["prompt_set"])))
+
+    def _bytes(self, name: str) -> bytes:
+        path = self.folder / name
+        config = self.folder / "config.yaml"
+        again = f"Restore it from the store: circuits discover --config {config} --out {self.folder.parent}"
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror or error}. {again}") from None
+        if hashlib.sha256(data).hexdigest() != self._record["files"].get(name):
+            raise ValueError(f"{path} is damaged: its content does not match its hash. {again}")
+        return data
+
+
+def read_circuit(data: bytes, source: str) -> CircuitGraph:
+    """The circuit in the bytes of a JSON file; `source` names it in errors."""
+    from graphs import CircuitGraph
+    from graphs.export.json import JsonExport
+
+    found = JsonExport().from_bytes(data, source=source)
+    if not isinstance(found, CircuitGraph):
+        raise ValueError(f"{source} holds a comparison, not one circuit.")
+    return found
+
+
+def begin_run(store: Store, plan: Plan) -> Path:
+    """Make the folder of a run, so that an interrupted one can be seen and continued. Returns its settings file."""
+    folder = store.folder / plan.run_name
+    if not is_begun(store, plan):
+        write_atomically(folder / "config.yaml", as_yaml(from_anywhere(plan.config)).encode())
+        write_json(folder / "run.json", _record(plan, files={}))
+    return folder / "config.yaml"
+
+
+def finish_run(store: Store, plan: Plan, summary: Mapping[str, Any]) -> Run:
+    """Write a run's circuit, scores and summary from the results of its jobs, all of which must be kept."""
+    folder, jobs = store.folder / plan.run_name, plan.jobs
+    files = {
+        "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
+        "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
+        "summary.json": (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode(),
+        SCORES: _joined_scores(store, plan, SCORES),
+    }
+    if jobs.measure_nodes:
+        files[NODE_SCORES] = _joined_scores(store, plan, NODE_SCORES)
+    for name, data in files.items():
+        write_atomically(folder / name, data)
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    write_json(folder / "run.json", _record(plan, files=hashes))
+    return Run(folder)
+
+
+def find_run(reference: str | Path, store_folder: Path) -> Path:
+    """The folder of a run, given as a path or as a name within the store."""
+    given = Path(reference)
+    for folder in (given, store_folder / given):
+        if (folder / "run.json").is_file():
+            return folder
+    names = [folder.name for folder in run_folders(store_folder)]
+    if not names:
+        raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is no run's folder.")
+    from circuits.naming import unknown
+
+    raise ValueError(unknown(str(reference), names, f"run in {store_folder}"))
+
+
+def run_folders(store_folder: Path) -> list[Path]:
+    """Folders of all runs of a store, finished or not, by name."""
+    return sorted(path.parent for path in store_folder.glob("*/run.json"))
+
+
+def run_state(folder: Path) -> dict[str, Any]:
+    """What `circuits status` says of a run: its settings, and how many of its jobs are done."""
+    try:
+        record = _read_record(folder)
+    except ValueError as error:
+        return {"run": folder.name, "is_finished": False, "problem": str(error)}
+    store = Store(folder.parent)
+    missing = [job["label"] for job in record["jobs"] if not store.has(job["key"])]
+    return {
+        "run": record["name"],
+        "task": _short(record["config"]["task"]),
+        "model": _short(record["config"]["model"]),
+        "method": record["config"]["method"],
+        "is_finished": bool(record["files"]),
+        "jobs_done": len(record["jobs"]) - len(missing),
+        "jobs": len(record["jobs"]),
+        "missing": missing,
+    }
+
+
+def _short(name: str) -> str:
+    """A name, or the last part of an absolute path."""
+    return Path(name).name if Path(name).is_absolute() else name
+
+
+def _record(plan: Plan, *, files: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "name": plan.run_name,
+        "config": from_anywhere(plan.config).model_dump(mode="json"),
+        "jobs": [{"stage": job.stage, "label": job.label, "key": job.key} for job in plan.jobs.all],
+        "files": dict(files),
+    }
+
+
+def _joined_scores(store: Store, plan: Plan, name: str) -> bytes:
+    """All slices of one method's scores in one file, with the prompts they belong to."""
+    from pipelines.assemble import prompts_from, scores_from
+
+    jobs = plan.jobs.measure_edges if name == SCORES else plan.jobs.measure_nodes
+    prompts = store.read(plan.jobs.prompts.key)
+    labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
+    scores = scores_from([store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
+    meta: dict[str, Any] = {
+        "wiring": dataclasses.asdict(scores.wiring),
+        "provenance": dataclasses.asdict(scores.provenance),
+        "prompt_set": dict(prompts.meta),
+    }
+    if jobs is plan.jobs.measure_nodes:
+        meta |= {"components": [str(part) for part in scores.components], "places": list(scores.places)}
+    result = Result(meta, {"per_prompt": scores.per_prompt, "measured": scores.measured})
+    return encode(result, key=f"{plan.run_name}/{name}", stage="scores")
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / "run.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(path))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+    except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
+        raise DamagedError(
+            f"{path} is damaged. The same `circuits discover` command writes it anew, and recomputes nothing."
+        ) from None
+    return record
+
+
+def is_begun(store: Store, plan: Plan) -> bool:
+    """Whether the run has a sound record. Raises for one of a newer version, which must not be overwritten."""
+    folder = store.folder / plan.run_name
+    if not (folder / "run.json").exists():
+        return False
+    try:
+        _read_record(folder)
+    except DamagedError as error:
+        _LOG.warning("%s", error)
+        return False
+    return True

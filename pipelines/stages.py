@@ -1,0 +1,244 @@
+"""What each stage computes: results of earlier jobs in, one result out. No file and no Dask here.
+
+`STAGES` maps a stage's name to a function of (settings, inputs, model): settings and inputs as in `plan.Job`, `model`
+loads the model when called. A stage that does not call it runs without torch. Where code changes what is computed,
+raise the stage's number in `plan.STAGE_VERSIONS`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.evaluation import (
+    BUDGETS,
+    Baseline,
+    Faithfulness,
+    budget_circuits,
+    circuit_values,
+    component_circuit_values,
+    faithfulness,
+    measure_baseline,
+)
+from circuits.metrics import METRICS
+from circuits.prompts import PromptSet, read_jsonl
+from circuits.scores import EdgeScores, Provenance
+from circuits.tasks import TASKS
+from graphs import CircuitGraph, Greedy, Selected, TopComponents, TopEdges, describe, selection_from
+from graphs.export import exporter
+from graphs.selection import ComponentThreshold, Selection, Threshold, endpoints
+from pipelines.assemble import baseline_from, join_prompts, prompts_from, prompts_meta, scores_from
+from pipelines.method_settings import make_method
+from pipelines.results import Result
+
+if TYPE_CHECKING:
+    from circuits.methods import Method
+    from circuits.models import Model
+
+Inputs = Mapping[str, tuple[Result, ...]]
+LoadModel = Callable[[], "Model"]
+Stage = Callable[[Mapping[str, Any], Inputs, LoadModel], Result]
+
+# Without a number of components: those that carry at least this share of the whole effect, clean minus corrupt.
+NODE_SHARE = 0.02
+_LADDER_STEPS = (1, 1.5, 2, 3, 5, 7)
+
+
+def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The prompts of a task for the model's tokenizer, or those of a prompt file; checked against its vocabulary."""
+    loaded = model()
+    n_prompts = settings["n"]
+    if "file" in settings:
+        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer)[:n_prompts]
+    else:
+        if loaded.tokenizer is None:
+            raise ValueError(
+                f"task {settings['task']!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
+                "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
+            )
+        task = TASKS[settings["task"]](corruption=settings["corruption"])
+        prompts = task.build(loaded.tokenizer, n=n_prompts, seed=settings["seed"])
+    loaded.check_prompts(prompts)
+    return Result(prompts_meta(prompts))
+
+
+def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Nothing, or a ValueError: whether the metric and every method can be used on this model and these prompts.
+
+    A component method goes without edge scores where the model refuses edges.
+    """
+    prompts = prompts_from(inputs["prompts"][0])
+    metric = METRICS[settings["metric"]]
+    metric.check(prompts)
+    asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
+    for method in (asked, *(() if "edges" in model().refusals else for_edges)):
+        method.check(model(), prompts, metric)
+    return Result({"checked": True})
+
+
+def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of every clean and corrupt prompt, and whether the model answers it correctly."""
+    prompts = prompts_from(inputs["prompts"][0])
+    baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]])
+    # A model that predicts one number is neither right nor wrong.
+    judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
+    return Result({}, {"clean": baseline.clean, "corrupt": baseline.corrupt} | judged)
+
+
+def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """One method's scores of a slice of the prompts; edges not measured at all where the model refuses them."""
+    method, prompts, metric = _method(settings), _slice(settings, inputs), METRICS[settings["metric"]]
+    if method.result == "edges" and "edges" in model().refusals:
+        scores = _no_edges(model(), len(prompts), method.provenance(model(), prompts, metric))
+    else:
+        scores = method.score(model(), prompts, metric=metric)
+    meta = {
+        "wiring": dataclasses.asdict(scores.wiring),
+        "provenance": dataclasses.asdict(scores.provenance),
+        "method": settings["method"],
+    }
+    if not isinstance(scores, EdgeScores):
+        meta |= {"components": [str(part) for part in scores.components], "places": list(scores.places)}
+    return Result(meta, {"per_prompt": scores.per_prompt, "measured": scores.measured})
+
+
+def _method(settings: Mapping[str, Any]) -> Method:
+    return make_method(settings["method"]["name"], settings["method"]["settings"])
+
+
+def _no_edges(model: Model, n_prompts: int, provenance: Provenance) -> EdgeScores:
+    n_edges = model.wiring.n_edges
+    values = np.zeros((n_prompts, n_edges), dtype=np.float32)
+    return EdgeScores(model.wiring, values, np.zeros(n_edges, dtype=np.bool_), provenance)
+
+
+def select(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The candidate circuits: the one asked for, or a ladder of sizes from which faithfulness will choose."""
+    prompts = prompts_from(inputs["prompts"][0])
+    edges, nodes = scores_from(inputs["edges"], prompts), scores_from(inputs["nodes"], prompts)
+    found: list[Selected] = []
+    for selection in _selections(settings, edges, baseline_from(inputs["baseline"][0])):
+        selected = selection.choose(edges, nodes)
+        if not any(np.array_equal(selected.mask, other.mask) for other in found):
+            found.append(selected)
+    return Result(
+        {"selections": [dict(selected.selection) for selected in found]},
+        {"masks": np.stack([selected.mask for selected in found])},
+    )
+
+
+def _selections(settings: Mapping[str, Any], edges: EdgeScores, baseline: Baseline) -> list[Selection]:
+    absolute = not settings["signed"]
+    n_edges, threshold = settings["edges"], settings["threshold"]
+    sizes = [n_edges] if n_edges is not None else ladder(edges.wiring.n_edges)
+    if settings["kind"] == "edges":
+        if threshold is not None:
+            return [Threshold(threshold, absolute=absolute)]
+        grow = Greedy if settings["greedy"] else TopEdges
+        return [grow(n, absolute=absolute) for n in sizes]
+    place = settings["place"]
+    if settings["nodes"] is not None:
+        return [TopComponents(settings["nodes"], n_edges=n, place=place, absolute=absolute) for n in sizes]
+    if threshold is None:
+        threshold = NODE_SHARE * abs(baseline.gap)
+    return [ComponentThreshold(threshold, n_edges=n, place=place, absolute=absolute) for n in sizes]
+
+
+def ladder(n_edges: int) -> list[int]:
+    """Sizes to try, about six a decade from a thousandth of all edges to half of them, and all edges."""
+    sizes = {int(step * 10**decade) for decade in range(len(str(n_edges))) for step in _LADDER_STEPS}
+    return [*sorted(size for size in sizes if n_edges / 1000 <= size <= n_edges / 2), n_edges]
+
+
+def evaluate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of a slice of the prompts on every candidate circuit, all edges outside it carrying corrupt values.
+
+    Where the model refuses edges, all components outside it give their corrupt outputs instead.
+    """
+    masks = inputs["select"][0].arrays["masks"]
+    if "edges" not in model().refusals:
+        return Result({}, {"values": _circuit_values(settings, inputs, model, masks)})
+    wiring = model().wiring
+    sources = endpoints(wiring).source
+    components = np.stack([np.bincount(sources, weights=mask, minlength=len(wiring.writers)) > 0 for mask in masks])
+    metric = METRICS[settings["metric"]]
+    values = component_circuit_values(model(), _slice(settings, inputs), components, metric=metric)
+    return Result({}, {"values": values})
+
+
+def curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of a slice of the prompts on the circuits of all budgets, ranked by signed score and by magnitude."""
+    scores = scores_from(inputs["edges"], prompts_from(inputs["prompts"][0]))
+    masks = np.concatenate([budget_circuits(scores, absolute=absolute) for absolute in (False, True)])
+    values = _circuit_values(settings, inputs, model, masks)
+    return Result({}, {"values": values.reshape(2, len(BUDGETS), -1)})
+
+
+def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The circuit: the smallest candidate that is faithful within the tolerance, or the most faithful one."""
+    prompts = prompts_from(inputs["prompts"][0])
+    baseline = baseline_from(inputs["baseline"][0])
+    values = join_prompts(inputs["evaluate"], "values")
+    found = [faithfulness(row, baseline) for row in values]
+    chosen = smallest_faithful([entry.mean for entry in found], settings["tolerance"])
+
+    labels = {"task": settings["task"], "seed": settings["seed"]}
+    edges = scores_from(inputs["edges"], prompts, **labels)
+    nodes = scores_from(inputs["nodes"], prompts, **labels)
+    selection = selection_from(inputs["select"][0].meta["selections"][chosen])
+    graph = CircuitGraph.from_scores(
+        edges,
+        selection.choose(edges, nodes),
+        node_scores=nodes,
+        faithfulness=found[chosen].mean,
+        metrics=_metrics(baseline, values[chosen], found[chosen]),
+    )
+    text = exporter("json").to_bytes(graph).decode()
+    return Result({"graph": text, "selection": describe(selection), "candidate": chosen})
+
+
+def smallest_faithful(means: Sequence[float | None], tolerance: float) -> int:
+    """Number of the first candidate whose faithfulness is 1 within `tolerance`, else of the one closest to 1.
+
+    Faithfulness is None where clean and corrupt do not differ: then the first, for want of a reason to choose.
+    """
+    distances = np.array([np.inf if mean is None else abs(1 - mean) for mean in means])
+    faithful = np.flatnonzero(distances <= tolerance)
+    return int(faithful[0]) if len(faithful) else int(distances.argmin())
+
+
+def _metrics(baseline: Baseline, circuit: Any, found: Faithfulness) -> dict[str, float]:
+    measured = {
+        "clean": float(baseline.clean.mean()),
+        "corrupt": float(baseline.corrupt.mean()),
+        "circuit": float(circuit.mean()),
+        "accuracy": baseline.accuracy,
+        "faithfulness_low": found.low,
+        "faithfulness_high": found.high,
+    }
+    return {name: value for name, value in measured.items() if value is not None}
+
+
+def _slice(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:
+    start, stop = settings["slice"]
+    return prompts_from(inputs["prompts"][0])[start:stop]
+
+
+def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel, masks: Any) -> Any:
+    return circuit_values(model(), _slice(settings, inputs), masks, metric=METRICS[settings["metric"]])
+
+
+STAGES: dict[str, Stage] = {
+    "prompts": build_prompts,
+    "check": check,
+    "baseline": measure_clean_and_corrupt,
+    "measure": measure,
+    "select": select,
+    "evaluate": evaluate,
+    "curve": curve,
+    "graph": build_graph,
+}

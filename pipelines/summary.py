@@ -1,0 +1,128 @@
+"""What a run found, in numbers with their uncertainty: the object that `circuits discover --json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from circuits.evaluation import BUDGETS, Baseline, cmd, cpr, curve, faithfulness
+from circuits.scores import bootstrap_interval
+from graphs import CircuitGraph
+from pipelines.assemble import baseline_from, join_prompts
+from pipelines.plan import Job, Plan
+from pipelines.results import Result
+from pipelines.runs import read_circuit
+from pipelines.store import Store
+
+_FEW_PROMPTS = 16
+_POOR_ACCURACY = 0.5
+
+
+def summarise(plan: Plan, store: Store) -> dict[str, Any]:
+    """The findings of a run whose jobs are all kept. Costs no model run."""
+    jobs, config = plan.jobs, plan.config
+    baseline = baseline_from(store.read(jobs.baseline.key))
+    built = store.read(jobs.graph.key)
+    graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
+    candidates = join_prompts(_read(store, jobs.evaluate), "values")
+    values = candidates[built.meta["candidate"]]
+    found = faithfulness(values, baseline)
+    summary: dict[str, Any] = {
+        "run": plan.run_name,
+        "task": jobs.graph.settings["task"],
+        "model": graph.provenance.model if graph.provenance else config.model,
+        "method": config.method,
+        "n_prompts": len(baseline.clean),
+        "accuracy": baseline.accuracy,
+        "accuracy_interval": accuracy_interval(baseline),
+        "metric": _metric(config.metric, baseline, values),
+        "circuit": _circuit(graph),
+        "faithfulness": found.mean,
+        "faithfulness_interval": None if found.low is None else [found.low, found.high],
+    }
+    if jobs.curve and found.mean is not None:
+        summary["curve"] = _curve(_read(store, jobs.curve), baseline)
+    summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
+    if graph.edges and all(edge.score is None for edge in graph.edges):
+        summary["warnings"].append(
+            "edges cannot be measured on this model, only components: all edges between the chosen components are "
+            "shown, and faithfulness is that of the components."
+        )
+    return summary
+
+
+def accuracy_interval(baseline: Baseline) -> list[float] | None:
+    """Wilson's 95 % interval of the accuracy; unlike the bootstrap's, it has a width at 0 and 1."""
+    if baseline.is_correct is None:
+        return None
+    from scipy.stats import binomtest
+
+    n_correct = int(np.count_nonzero(baseline.is_correct))
+    found = binomtest(n_correct, len(baseline.is_correct)).proportion_ci(method="wilson")
+    return [float(found.low), float(found.high)]
+
+
+def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
+    return [store.read(job.key) for job in jobs]
+
+
+def _metric(name: str, baseline: Baseline, circuit_values: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name}
+    for label, values in (("clean", baseline.clean), ("corrupt", baseline.corrupt), ("circuit", circuit_values)):
+        interval = bootstrap_interval(values[:, None])
+        entry[label] = float(values.mean(dtype=np.float64))
+        entry[f"{label}_interval"] = [float(interval.low[0]), float(interval.high[0])]
+    return entry
+
+
+def _circuit(graph: CircuitGraph) -> dict[str, Any]:
+    return {
+        "nodes": [node.name for node in graph.nodes],
+        "n_nodes": len(graph.nodes),
+        "n_heads": len(graph.heads),
+        "n_edges": graph.n_edges,
+        "of_edges": graph.of_edges,
+        "threshold": graph.threshold,
+        "selection": dict(graph.selection),
+        "empty_because": graph.reason,
+    }
+
+
+def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
+    signed, absolute = join_prompts(results, "values")
+    return {
+        "budgets": list(BUDGETS),
+        "faithfulness_signed": curve(signed, baseline).tolist(),
+        "faithfulness_absolute": curve(absolute, baseline).tolist(),
+        "cpr": cpr(signed, baseline),
+        "cmd": cmd(absolute, baseline),
+    }
+
+
+def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
+    found, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
+    if accuracy is not None and accuracy < _POOR_ACCURACY:
+        found.append(f"the model answers {accuracy:.0%} of the prompts correctly: this is no circuit of a solved task.")
+    if summary["n_prompts"] < _FEW_PROMPTS:
+        found.append(f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals.")
+    if share is None:
+        found.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
+    elif _gap_may_be_zero(baseline):
+        found.append(
+            "clean and corrupt prompts may not differ in the metric (the interval of their difference holds 0): "
+            "shares of that difference, such as faithfulness, mean little."
+        )
+    elif n_candidates > 1 and abs(1 - share) > tolerance:
+        found.append(
+            f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest."
+        )
+    if summary["circuit"]["empty_because"]:
+        found.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
+    return found
+
+
+def _gap_may_be_zero(baseline: Baseline) -> bool:
+    interval = bootstrap_interval((baseline.clean - baseline.corrupt)[:, None])
+    return bool(interval.low[0] <= 0 <= interval.high[0])

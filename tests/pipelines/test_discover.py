@@ -1,0 +1,276 @@
+"""`circuits discover`, `compare`, `export` and `status` on a tiny random model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Command = Callable[..., Any]
+
+
+def stored_bytes(store: Path) -> dict[str, bytes]:
+    """File name -> content of every job's result."""
+    return {path.name: path.read_bytes() for path in store.glob("jobs/*/*.npz")}
+
+
+def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--json").json
+    assert {
+        "run",
+        "task",
+        "model",
+        "method",
+        "n_prompts",
+        "accuracy",
+        "metric",
+        "circuit",
+        "faithfulness",
+    } <= found.keys()
+    assert {"name", "clean", "clean_interval", "corrupt", "corrupt_interval"} <= found["metric"].keys()
+    assert {"nodes", "n_edges", "of_edges"} <= found["circuit"].keys()
+    assert found["n_prompts"] == 12
+    assert found["seconds"] > 0
+    for holder, name in (
+        (found, "accuracy"),
+        (found, "faithfulness"),
+        (found["metric"], "clean"),
+        (found["metric"], "corrupt"),
+    ):
+        low, high = holder[f"{name}_interval"]
+        assert low <= holder[name] <= high
+
+
+def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
+    first = circuits(*tiny.arguments, "--json").json
+    kept = stored_bytes(Path("runs"))
+    again = circuits(*tiny.arguments, "--json").json
+    assert first["jobs"] == {"total": len(kept), "computed": len(kept)}
+    assert again["jobs"] == {"total": len(kept), "computed": 0}
+    assert stored_bytes(Path("runs")) == kept
+    different = {key for key in first if first[key] != again[key]}
+    assert different == {"seconds", "jobs"}
+
+
+def test_another_number_of_edges_measures_nothing_again(circuits: Command, tiny: Any):
+    circuits(*tiny.arguments)
+    answer = circuits(*tiny.arguments, "--edges", "9")
+    assert answer.exit_code == 0
+    assert "measure" not in answer.stderr
+    assert "evaluate" in answer.stderr
+
+
+def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
+    first = circuits(*tiny.arguments, "--json").json
+    kept = stored_bytes(Path("runs"))
+    for path in sorted(Path("runs").glob("jobs/*/*.npz"))[::3]:
+        path.unlink()
+    n_missing = len(kept) - len(stored_bytes(Path("runs")))
+    assert circuits(*tiny.arguments, "--json").json["jobs"] == {"total": first["jobs"]["total"], "computed": n_missing}
+    assert stored_bytes(Path("runs")) == kept
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
+def test_a_damaged_result_is_named_and_computed_again(
+    circuits: Command, tiny: Any, damage: str, caplog: pytest.LogCaptureFixture
+):
+    circuits(*tiny.arguments)
+    kept = stored_bytes(Path("runs"))
+    path = sorted(Path("runs").glob("jobs/*/*.npz"))[1]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes({"truncated": bytes(data[:-9]), "flipped": bytes(data), "emptied": b""}[damage])
+    answer = circuits(*tiny.arguments, "--json")
+    assert path.name in caplog.text
+    assert answer.json["jobs"]["computed"] == 1
+    assert stored_bytes(Path("runs")) == kept
+
+
+def test_a_damaged_run_folder_is_named_and_restored_without_computing(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    graph = Path("runs") / run / "graph.json"
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:100])
+    answer = circuits("export", run, "--to", "json")
+    assert answer.exit_code == 2
+    assert "graph.json is damaged" in answer.stderr
+    assert circuits(*tiny.arguments, "--json").json["jobs"]["computed"] == 0
+    assert graph.read_bytes() == whole
+
+
+def test_component_methods_choose_nodes_by_their_scores(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--method", "activation-patching", "--nodes", "2", "--edges", "30", "--json").json
+    assert found["circuit"]["selection"]["name"] == "top-components"
+    assert len(set(found["circuit"]["nodes"]) - {"input", "logits"}) <= 2
+    rows = list(csv.DictReader(io.StringIO(circuits("export", found["run"], "--to", "csv", "--out", "-").stdout)))
+    assert {row["kind"] for row in rows} >= {"edge", "head", "mlp"}
+
+
+@pytest.mark.parametrize(
+    ("options", "selection"),
+    [
+        (["--edges", "8"], {"name": "top-edges", "n": 8, "absolute": True}),
+        (["--edges", "8", "--greedy", "--signed"], {"name": "greedy", "n": 8, "absolute": False}),
+        (["--threshold", "0.05"], {"name": "threshold", "minimum": 0.05, "absolute": True}),
+    ],
+)
+def test_the_circuit_is_selected_as_asked(circuits: Command, tiny: Any, options: list[str], selection: dict[str, Any]):
+    assert circuits(*tiny.arguments, *options, "--json").json["circuit"]["selection"] == selection
+
+
+def test_without_a_size_the_smallest_faithful_circuit_of_the_ladder_is_chosen(circuits: Command, tiny: Any):
+    wide = circuits(*tiny.arguments, "--tolerance", "5", "--json").json
+    narrow = circuits(*tiny.arguments, "--tolerance", "0.0001", "--json").json
+    assert abs(1 - narrow["faithfulness"]) <= 0.0001
+    assert wide["circuit"]["n_edges"] <= narrow["circuit"]["n_edges"]
+
+
+def test_the_whole_graph_is_faithful(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--edges", "9999", "--json").json
+    assert found["circuit"]["n_edges"] == found["circuit"]["of_edges"]
+    assert found["faithfulness"] == pytest.approx(1, abs=1e-5)  # float32 sums in another order
+
+
+def test_the_curve_is_measured_on_request(circuits: Command, tiny: Any):
+    curve = circuits(*tiny.arguments, "--curve", "--json").json["curve"]
+    assert len(curve["budgets"]) == len(curve["faithfulness_signed"]) == len(curve["faithfulness_absolute"])
+    assert curve["faithfulness_absolute"][-1] == pytest.approx(1, abs=1e-5)
+    assert curve["cpr"] == pytest.approx(np.trapezoid(curve["faithfulness_signed"], curve["budgets"]))
+
+
+def test_prompts_of_a_slice_have_the_scores_they_have_together(circuits: Command, tiny: Any):
+    from pipelines import open_run
+
+    names = [circuits(*tiny.arguments, "--prompts-per-job", size, "--json").json["run"] for size in ("5", "12")]
+    first, second = (open_run(name).scores.per_prompt for name in names)
+    # Batches of other sizes sum in another order.
+    assert first == pytest.approx(second, abs=1e-5)
+
+
+def test_places_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny: Any, tmp_path: Path):
+    from pipelines import open_run
+
+    short = [json.loads(line) for line in tiny.prompts.read_text().splitlines()]
+    for record in short[:5]:
+        record |= {key: record[key][:4] for key in ("clean_ids", "corrupt_ids")}
+    path = tmp_path / "mixed.jsonl"
+    path.write_text("\n".join(map(json.dumps, short)))
+    arguments = [*tiny.arguments, "--method", "activation-patching", "--set", "at=positions", "--place", "3", "--json"]
+    answer = circuits("discover", path, *arguments[2:])
+    scores = open_run(answer.json["run"]).node_scores
+    assert scores is not None
+    assert scores.places == ("0", "1", "2", "3", "4", "5")
+    assert not scores.measured[:5, 4:].any()
+    assert scores.measured[5:].any()
+
+
+def test_settings_come_from_yaml_and_options_override_them(circuits: Command, tiny: Any):
+    Path("run.yaml").write_text(f"task: {tiny.prompts}\nmodel: {tiny.model}\nprompts: 6\nedges: 5\nout: kept\n")
+    found = circuits("discover", "--config", "run.yaml", "--edges", "7", "--json").json
+    assert found["n_prompts"] == 6
+    assert found["circuit"]["selection"]["n"] == 7
+    assert Path("kept", found["run"], "graph.json").is_file()
+
+
+def test_the_settings_kept_with_a_run_repeat_it(circuits: Command, tiny: Any):
+    first = circuits(*tiny.arguments, "--edges", "6", "--json").json
+    again = circuits("discover", "--config", Path("runs") / first["run"] / "config.yaml", "--json").json
+    assert again["run"] == first["run"]
+    assert again["jobs"]["computed"] == 0
+
+
+def test_the_settings_kept_with_a_run_work_from_another_folder(
+    circuits: Command, tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shutil.copy(tiny.prompts, "here.jsonl")
+    shutil.copytree(tiny.model, "model")
+    run = circuits("discover", "here.jsonl", "--model", "model", "--json").json["run"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = circuits("discover", "--config", f"../runs/{run}/config.yaml", "--out", "../runs", "--json").json
+    assert (again["run"], again["jobs"]["computed"]) == (run, 0)
+
+
+def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
+    from pipelines import discover
+
+    printed = circuits(*tiny.arguments, "--json").json
+    run = discover(**tiny.settings())
+    assert run.name == printed["run"]
+    assert run.faithfulness == printed["faithfulness"]
+    assert run.graph.n_edges == printed["circuit"]["n_edges"]
+    assert run.scores.n_prompts == 12
+    assert run.scores.provenance.task == "pairs"
+
+
+def test_a_run_folder_is_complete_in_itself(circuits: Command, tiny: Any):
+    from pipelines import open_run
+
+    name = circuits(*tiny.arguments, "--json").json["run"]
+    (Path("runs") / name).rename("sent")
+    run = open_run("sent")
+    assert run.graph.n_edges == run.summary["circuit"]["n_edges"]
+    assert run.scores.n_prompts == 12
+
+
+def test_two_circuits_are_compared_and_the_comparison_is_kept(circuits: Command, tiny: Any):
+    names = [circuits(*tiny.arguments, "--edges", size, "--json").json["run"] for size in ("20", "40")]
+    found = circuits("compare", *names, "--out", "both", "--json").json
+    assert {"shared_heads", "heads_iou", "edges_iou", "rank_correlation", "p_value"} <= found.keys()
+    assert Path("both/comparison.pdf").read_bytes().startswith(b"%PDF")
+    answer = circuits("export", "both", "--to", "svg", "--out", "-")
+    assert answer.exit_code == 0
+    assert "<svg" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("kind", "start"), [("json", b"{"), ("graphml", b"<"), ("csv", b"name,kind"), ("pdf", b"%PDF"), ("svg", b"<")]
+)
+def test_a_run_is_exported_in_every_format(circuits: Command, tiny: Any, kind: str, start: bytes):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    answer = circuits("export", run, "--to", kind, "--out", f"figure.{kind}")
+    assert answer.exit_code == 0
+    assert Path(f"figure.{kind}").read_bytes().startswith(start)
+
+
+def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--json").json
+    text = circuits("export", found["run"], "--to", "csv", "--out", "-").stdout
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
+    assert len(rows) == found["circuit"]["of_edges"]
+    assert sum(row["in_circuit"].lower() == "true" for row in rows) == found["circuit"]["n_edges"]
+
+
+def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any):
+    name = circuits(*tiny.arguments, "--json").json["run"]
+    finished = circuits("status", "--json").json["runs"]
+    assert [(state["run"], state["is_finished"]) for state in finished] == [(name, True)]
+    record = Path("runs") / name / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
+    next(Path("runs").glob("jobs/*/*.npz")).unlink()
+    state = circuits("status", "--json").json["runs"][0]
+    assert state["jobs_done"] == state["jobs"] - 1
+    assert len(state["missing"]) == 1
+    assert "continue: circuits discover --config" in circuits("status").stdout
+
+
+def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: Any):
+    answer = circuits(*tiny.arguments)
+    assert "faithfulness" in answer.stdout
+    assert "[1/" not in answer.stdout
+    assert "measure eap prompts 0-3" in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["tasks", "methods", "models"])
+def test_what_is_known_is_listed(circuits: Command, command: str):
+    rows = circuits(command, "--json").json[command]
+    assert rows
+    assert circuits(command).exit_code == 0
