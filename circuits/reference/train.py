@@ -289,10 +289,13 @@ class Training:
 
 
 def choose_early(checkpoints: list[Checkpoint]) -> Checkpoint:
-    """The checkpoint with IOI solved whose Colored Objects accuracy is nearest to one half, within 40-70 %."""
+    """The checkpoint with IOI solved whose Colored Objects accuracy is nearest to one half.
+
+    It has to lie within 45-65 % on the watched prompts, so that it lies within 40-70 % on any.
+    """
     fitting = [c for c in checkpoints if c.accuracy["ioi"] >= 0.98 and 0.45 <= c.accuracy[COLORED_OBJECTS] <= 0.65]
     if not fitting:
-        raise RuntimeError("no checkpoint has IOI solved and Colored Objects at 40-70 %; checkpoint more often.")
+        raise RuntimeError("no checkpoint has IOI solved and Colored Objects at 45-65 %; checkpoint more often.")
     return min(fitting, key=lambda checkpoint: abs(checkpoint.accuracy[COLORED_OBJECTS] - 0.5))
 
 
