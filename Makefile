@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export TOKENIZERS_PARALLELISM := false
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: help demo test check test-slow bench train-reference clean
 
@@ -36,7 +37,7 @@ test-slow: $(READY)
 	$(BIN)/python -m pytest -m "not benchmark" --nbmake tests notebooks
 
 bench: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
 
 train-reference: $(READY)
 	$(BIN)/python -m circuits.reference.train

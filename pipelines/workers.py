@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CONNECT_WAIT_S = 15
 _ANY_PORT = ":0"
+_CONNECTION_LOGGERS = ("tornado", "asyncio", "distributed")
 # What every worker process starts with; results depend on the number of threads, which is one everywhere.
 _ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 # Set before a worker starts. Its errors reach the driver and are reported there.
@@ -37,28 +38,35 @@ def connect(execution: Execution) -> Iterator[Client]:
     from distributed import Client
 
     # Workers are started with spawn: forking a process that has used torch can hang.
-    with (
-        config.set(_START_UP),
-        contextlib.ExitStack() as stack,
-    ):
+    with config.set(_START_UP), _quiet_connections(), contextlib.ExitStack() as stack:
         if execution.scheduler is not None:
             client = stack.enter_context(_client_at(execution.scheduler))
             _require_shared_folder(client, execution)
         else:
             cluster = _gpu_cluster() if execution.gpus else _local_cluster(execution.workers or 1)
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
-        try:
-            yield client
-        except KeyboardInterrupt:
-            # Connections cut half-way through a message are what was asked for.
-            for noisy in ("distributed", "tornado", "asyncio"):
-                logging.getLogger(noisy).setLevel(logging.CRITICAL)
-            raise
+        yield client
 
 
 def dask_setup(_: Any) -> None:
     """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _CONNECTION_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def _quiet_connections() -> Iterator[None]:
+    """No log of connections cut half-way: Ctrl-C and dying workers cut them. What a job raises comes back by itself."""
+    loggers = [logging.getLogger(name) for name in _CONNECTION_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def visible_gpus() -> list[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Tiny products on many threads spend their time waiting for each other, the more so beside other test processes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
