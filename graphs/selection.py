@@ -182,7 +182,10 @@ class Greedy:
 
 @dataclass(frozen=True)
 class TopComponents:
-    """The `n` heads and MLPs of highest |mean score|, and the strongest edges among them, `input` and `logits`."""
+    """The `n` heads and MLPs of highest |mean score|, and the strongest edges among them, `input` and `logits`.
+
+    Where only heads were scored, all MLPs stay, and the other way round.
+    """
 
     name: ClassVar[str] = "top-components"
 
@@ -198,12 +201,15 @@ class TopComponents:
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         candidates = _candidates(self, scores, node_scores)
         order = np.argsort(-candidates.strength, kind="stable")[: self.n]
-        return _keep_among(self, scores, [candidates.components[i] for i in order])
+        return _keep_among(self, scores, [*(candidates.components[i] for i in order), *candidates.unscored])
 
 
 @dataclass(frozen=True)
 class ComponentThreshold:
-    """Heads and MLPs of |mean score| at least `minimum`, and the strongest edges among them, `input` and `logits`."""
+    """Heads and MLPs of |mean score| at least `minimum`, and the strongest edges among them, `input` and `logits`.
+
+    Where only heads were scored, all MLPs stay, and the other way round.
+    """
 
     name: ClassVar[str] = "component-threshold"
 
@@ -219,7 +225,7 @@ class ComponentThreshold:
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         candidates = _candidates(self, scores, node_scores)
         strong = np.flatnonzero(candidates.strength >= self.minimum)
-        return _keep_among(self, scores, [candidates.components[i] for i in strong])
+        return _keep_among(self, scores, [*(candidates.components[i] for i in strong), *candidates.unscored])
 
 
 ComponentSelection = TopComponents | ComponentThreshold
@@ -280,8 +286,11 @@ def means_at(node_scores: ComponentScores, place: str | None = None) -> PlaceMea
 
 
 class _Candidates(NamedTuple):
+    """The components to choose from, and those of a kind that was not scored at all, which stay in the circuit."""
+
     components: list[Component]
     strength: Floats  # [component]
+    unscored: list[Component]
 
 
 def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: ComponentScores | None) -> _Candidates:
@@ -307,7 +316,11 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
             f"{found.place!r}. Measure heads and MLPs."
         )
     strength = _strength(found.means[usable], absolute=selection.absolute)
-    return _Candidates([node_scores.components[number] for number in usable], strength)
+    candidates = [node_scores.components[number] for number in usable]
+    scored = {component.kind for component in candidates}
+    # Head scores say nothing against the MLPs, and few circuits work without them: as in Wang et al., they are kept.
+    unscored = [writer for writer in scores.wiring.writers if writer.kind != "input" and writer.kind not in scored]
+    return _Candidates(candidates, strength, unscored)
 
 
 def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Iterable[Component]) -> Selected:

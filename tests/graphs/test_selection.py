@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuits.components import INPUT, LOGITS, Edge, Reader, Wiring
+from circuits.components import INPUT, LOGITS, Component, Edge, Reader, Wiring
+from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
@@ -249,3 +250,16 @@ def test_bad_selections_are_refused_with_the_remedy(description, message):
 def test_input_and_logits_need_no_score_of_their_own(edge_scores_of, node_scores_of):
     selected = TopComponents(0).choose(edge_scores_of({}), node_scores_of({"a0.h0": 1.0}))
     assert [(e.source, e.reader) for e in selected.edges] == [(INPUT, Reader(LOGITS))]
+
+
+def test_mlps_stay_where_only_heads_were_scored():
+    """Two layers of two heads with MLPs; only heads were scored, a0.h0 most: the MLPs are not held against it."""
+    wiring = Wiring(2, 2, 2)
+    source = Provenance("path-patching", {}, "logit-difference", "tiny", "f", "task", "p")
+    edges = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=bool), source)
+    heads = tuple(Component("head", layer, index) for layer in range(2) for index in range(2))
+    scores = np.array([[[3.0, 0.1, 0.2, 0.1]]])
+    nodes = ComponentScores(wiring, heads, ("all",), scores, np.ones(scores.shape, dtype=bool), source)
+    selected = TopComponents(1).choose(edges, nodes)
+    present = {str(part) for edge in selected.edges for part in (edge.source, edge.target)}
+    assert present == {"input", "a0.h0", "m0", "m1", "logits"}
