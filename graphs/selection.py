@@ -10,7 +10,6 @@ Edge selections rank edges; component selections rank heads and MLPs first and k
 
 from __future__ import annotations
 
-import difflib
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.components import INPUT, LOGITS, PORTS, Component, Edge, Reader, Wiring
+from circuits.naming import unknown
 from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, EdgeScores, Floats
 
 Numbers = NDArray[np.int64]
@@ -245,11 +245,11 @@ def selection_from(description: Mapping[str, Any]) -> Selection:
     settings = dict(description)
     name = settings.pop("name", None)
     if name not in SELECTIONS:
-        raise ValueError(f"no selection {name!r}. Known: {', '.join(SELECTIONS)}.{_nearest(str(name), SELECTIONS)}")
+        raise ValueError(unknown(str(name), SELECTIONS, "selection"))
     known = [field.name for field in fields(SELECTIONS[name])]  # pyright: ignore[reportArgumentType]
     for key in settings:
         if key not in known:
-            raise ValueError(f"{name} has no setting {key!r}. It has: {', '.join(known)}.{_nearest(key, known)}")
+            raise ValueError(f"{name}: {unknown(key, known, 'setting')}")
     try:
         return SELECTIONS[name](**settings)
     except TypeError as error:
@@ -411,8 +411,3 @@ def _require_finite_setting(name: str, value: float) -> None:
         raise ValueError(
             f"{name}={value!r} selects nothing or everything: give a finite number in units of the metric."
         )
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
+from circuits.naming import lookup
 from graphs.export.base import Export, ReadableExport
 from graphs.export.csv import CsvExport
 from graphs.export.graphml import GraphmlExport
@@ -21,8 +21,4 @@ __all__ = ["EXPORTS", "Export", "ReadableExport", "exporter"]
 
 def exporter(name: str) -> Export:
     """The format called `name`. ValueError naming the known ones, and the nearest."""
-    if name not in EXPORTS:
-        close = difflib.get_close_matches(name.lower(), EXPORTS, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no export format {name!r}. Known: {', '.join(EXPORTS)}.{hint}")
-    return EXPORTS[name]
+    return lookup(EXPORTS, name, "export format")

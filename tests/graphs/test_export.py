@@ -227,7 +227,7 @@ def test_the_same_circuit_gives_the_same_bytes(graph, comparison, name):
 
 def test_formats_are_found_by_extension_and_misspelt_ones_by_the_nearest():
     assert exporter("pdf").extension == "pdf"
-    with pytest.raises(ValueError, match=r"no export format 'grapml'. Known: json, graphml.* Did you mean 'graphml'\?"):
+    with pytest.raises(ValueError, match=r"no export format 'grapml'. Known: csv, graphml.* Did you mean 'graphml'"):
         exporter("grapml")
 
 

@@ -1,16 +1,13 @@
-import ast
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import graphs
 
 FOLDER = Path(graphs.__file__).parent
-FILES = sorted(FOLDER.rglob("*.py"))
+_FILES = sorted(FOLDER.rglob("*.py"))
 MODULES = [
-    ".".join(("graphs", *file.relative_to(FOLDER).with_suffix("").parts)).removesuffix(".__init__") for file in FILES
+    ".".join(("graphs", *file.relative_to(FOLDER).with_suffix("").parts)).removesuffix(".__init__") for file in _FILES
 ]
 
 
@@ -33,20 +30,3 @@ def test_no_module_of_graphs_loads_torch_or_dask():
 
 def test_importing_graphs_leaves_heavy_packages_until_they_are_used():
     assert not modules_after("import graphs") & {"matplotlib", "scipy", "sklearn", "networkx", "sparse", "pandas"}
-
-
-@pytest.mark.parametrize("file", FILES, ids=MODULES)
-def test_graphs_imports_only_names_and_scores_of_circuits(file):
-    imported = {
-        name
-        for node in ast.walk(ast.parse(file.read_text()))
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [a.name for a in getattr(node, "names", [])]
-            if isinstance(node, ast.Import)
-            else []
-        )
-    }
-    ours = {name for name in imported if name.partition(".")[0] in {"circuits", "pipelines", "tests"}}
-    assert ours <= {"circuits.components", "circuits.scores"}
