@@ -30,7 +30,7 @@ position, key-value head, d_head] as projected; key, value [batch, key-value hea
 pattern [batch, head, query, key]; z [batch, position, head, d_head]."""
 
 # Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
-_TOKENS_AT_ONCE = {"cpu": 4096, "cuda": 65536}
+_TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
 
 
 class _Stop(Exception):
@@ -106,7 +106,7 @@ class Forward:
 
     def variants_at_once(self, n_prompts: int, n_positions: int) -> int:
         """How many variants of a batch to stack."""
-        return max(1, _TOKENS_AT_ONCE.get(self.device.type, 4096) // max(1, n_prompts * n_positions))
+        return max(1, _TOKENS_AT_ONCE.get(self.device.type, 2048) // max(1, n_prompts * n_positions))
 
     def chunks(self, n_variants: int, n_prompts: int, n_positions: int) -> Iterator[slice]:
         """Slices of `n_variants` small enough to be stacked at once."""

@@ -54,7 +54,7 @@ def test_equals_transformer_lens_edge_attribution_on_one_pair():
     )
     by_name = {}
     for (source, target), score in theirs.edge_scores.items():
-        name = _our_edge(source, target)
+        name = our_edge(source, target)
         by_name[name] = by_name.get(name, 0.0) - score  # token and position embeddings are one `input` of ours
     names = [str(edge) for edge in model.wiring.edges]
     assert set(by_name) == set(names)
@@ -63,7 +63,7 @@ def test_equals_transformer_lens_edge_attribution_on_one_pair():
     np.testing.assert_allclose(ours.means, expected, atol=1e-4 * np.abs(expected).max())
 
 
-def _our_edge(source, target) -> str:
+def our_edge(source, target) -> str:
     """Our name of an edge between two TransformerLens nodes."""
     if source.kind in ("embed", "pos_embed"):
         writer = "input"
