@@ -22,12 +22,12 @@ from torch import Tensor
 
 from circuits.layers import QKV, Layer, LayerContext, Places, TensorFunction, layer_from_block, tiled
 
-Site = Literal["residual", "q", "k", "v", "key", "value", "pattern", "z", "attention", "mlp_in", "mlp"]
+Site = Literal["residual", "q", "k", "v", "key", "value", "z", "attention", "mlp_in", "mlp"]
 Tap = Callable[[int, Site, Tensor], Tensor]
 """Sees every value of a run, and returns it or what takes its place. Shapes by site, with batch = variant x prompt:
 residual, attention, mlp_in, mlp [batch, position, d_model]; q [batch, position, head, d_head] and k, v [batch,
 position, key-value head, d_head] as projected; key, value [batch, key-value head, position, d_head] as attended to;
-pattern [batch, head, query, key]; z [batch, position, head, d_head]."""
+z [batch, position, head, d_head]."""
 
 # Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
@@ -273,11 +273,7 @@ class Forward:
         key, value = tap(number, "key", key), tap(number, "value", value)
         query = layer.positioned(q, layer.norm_q, context, places)
         bias = places.bias_rows(context.bias, len(query))
-        if tap is _unchanged:
-            return layer.attend(query, key, value, bias)
-        if not getattr(tap, "wants_pattern", False):
-            return tap(number, "z", layer.attend(query, key, value, bias))
-        return tap(number, "z", layer.mix(tap(number, "pattern", layer.pattern(query, key, bias)), value))
+        return tap(number, "z", layer.attend(query, key, value, bias))
 
     def rest_of_layer(
         self, number: int, residual: Tensor, attention: Tensor, *, mlp: Tensor | None = None, tap: Tap | None = None

@@ -124,10 +124,6 @@ class PromptSet:
         named = sorted((role for role in first_seen if role != END), key=lambda role: first_seen[role])
         return (*named, *([END] if END in first_seen else []))
 
-    @property
-    def has_wrong_answers(self) -> bool:
-        return all(prompt.wrong_answers for prompt in self.prompts)
-
     def swapped(self) -> PromptSet:
         """Clean and corrupt exchanged, answers unchanged."""
         return PromptSet(
