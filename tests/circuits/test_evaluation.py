@@ -225,6 +225,7 @@ def test_a_model_with_one_output_has_no_accuracy(sample_model):
     from circuits.prompts import read_jsonl
     from tests.conftest import SAMPLES
 
+    model = sample_model("frac_prevs_causal")
     prompts = read_jsonl(SAMPLES / "frac_prevs_causal" / "prompts.jsonl")
-    baseline = measure_baseline(sample_model("frac_prevs_causal"), prompts, metric=METRICS["answer-logit"])
+    baseline = measure_baseline(model, prompts, metric=METRICS["answer-logit"])
     assert baseline.accuracy is None

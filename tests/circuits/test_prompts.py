@@ -212,7 +212,6 @@ def test_text_and_ids_may_share_a_file_and_lengths_may_differ(tokenizer: Any, wr
 def test_wrong_answers_may_be_missing_or_empty(tokenizer: Any, write: Any) -> None:
     without = {key: value for key, value in TEXT.items() if key != "wrong_answers"}
     prompts = read_jsonl(write(without, IDS | {"wrong_answer_ids": []}), tokenizer)
-    assert not prompts.has_wrong_answers
     assert [prompt.wrong_answers for prompt in prompts] == [(), ()]
 
 
