@@ -265,8 +265,7 @@ def _head_shifts(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sou
 def _mlp_shift(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor) -> Tensor:
     """Shift [circuit, prompt, 1, position, d_model] of a layer's MLP."""
     layer, corrupt = forward.layers[number], pair.corrupt
-    reads = corrupt.residual[number] if layer.is_parallel else corrupt.residual[number] + corrupt.attention[number]
-    inputs = reads + shifts.seen_by(sources)[:, :, 0]
+    inputs = forward.mlp_in(corrupt, number) + shifts.seen_by(sources)[:, :, 0]
     return (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2)
 
 

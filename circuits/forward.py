@@ -56,10 +56,6 @@ class Run:
     attention: list[Tensor] = field(default_factory=list)
     mlp: list[Tensor] = field(default_factory=list)
 
-    @property
-    def n_prompts(self) -> int:
-        return len(self.residual[0])
-
     def from_position(self, start: int) -> Run:
         """The same run without the positions before `start`; keys and values stay whole."""
         skip = start - self.start
@@ -290,6 +286,11 @@ class Forward:
             mlp_in = tap(number, "mlp_in", residual if layer.is_parallel else middle)
             mlp = tap(number, "mlp", layer.mlp_out(mlp_in))
         return middle + mlp
+
+    def mlp_in(self, run: Run, number: int) -> Tensor:
+        """The stream that a layer's MLP read in a recorded run [prompt, position, d_model]."""
+        entering = run.residual[number]
+        return entering if self.layers[number].is_parallel else entering + run.attention[number]
 
     def record(self, ids: Tensor, *, start: int = 0, earlier: Run | None = None) -> Run:
         """One whole run, kept. With `start` and `earlier`, only from there on: prompts that share a prefix with it."""

@@ -153,6 +153,21 @@ class Layer:
         """What the attention adds to the residual stream."""
         return heads_sum if self.norm_attention_out is None else self.norm_attention_out(heads_sum)
 
+    def attention_with_one_head_changed(self, z: Tensor, attention: Tensor, change: Tensor, heads: Tensor) -> Tensor:
+        """What the attention adds when one head's z changes [variant, prompt, position, d_model], one variant per head.
+
+        z, change  [prompt, position, head, d_head]: a run's values, and what is added to those of the changed head
+        attention  [prompt, position, d_model] what the attention adds in that run
+        heads      [variant] which head changes
+        """
+        if self.norm_z is not None:
+            only = F.one_hot(heads, self.n_heads).to(change)[:, None, None, :, None]
+            return self.attention_out(self.heads_sum(z + change * only))
+        added = torch.einsum("bphe,hed->hbpd", change[:, :, heads], self.head_weights_o[heads])
+        if self.norm_attention_out is None:
+            return attention + added
+        return self.attention_out(self.heads_sum(z) + added)
+
     def mlp_out(self, mlp_in: Tensor) -> Tensor:
         """What the MLP adds to the residual stream, from the stream it reads."""
         assert self.mlp is not None

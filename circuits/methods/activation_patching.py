@@ -249,16 +249,9 @@ class _Layer:
 
         part = self.forward.layers[self.layer]
         chosen = torch.tensor(indices, device=self.mask.device)
-        base_z = self._needed(self.base.z)
+        base_z, attention = self._needed(self.base.z), self._needed(self.base.attention)
         change = self._change(self.base.z, self.donor.z)
-        if part.norm_z is not None:
-            one_head = torch.nn.functional.one_hot(chosen, part.n_heads).to(change)
-            z = base_z + change * one_head[:, None, None, :, None]
-            return self._leaving(part.attention_out(part.heads_sum(z)).flatten(0, 1))
-        added = torch.einsum("bphe,hed->hbpd", change[:, :, chosen], part.head_weights_o[chosen])
-        if part.norm_attention_out is not None:
-            return self._leaving(part.attention_out(part.heads_sum(base_z) + added).flatten(0, 1))
-        return self._leaving((self._needed(self.base.attention) + added).flatten(0, 1))
+        return self._leaving(part.attention_with_one_head_changed(base_z, attention, change, chosen).flatten(0, 1))
 
     def _whole(self, kind: str) -> Tensor:
         """The stream leaving the layer when all of its attention, or its MLP, is patched."""

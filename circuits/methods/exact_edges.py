@@ -126,7 +126,7 @@ class _Edges:
         """Edges into a layer's MLP."""
         reader = (layer + 1) * self.wiring.readers_per_layer - 1
         part, clean = self.forward.layers[layer], self.pair.clean
-        reads = clean.residual[layer] if part.is_parallel else clean.residual[layer] + clean.attention[layer]
+        reads = self.forward.mlp_in(clean, layer)
         for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
             changes = self._needed(layer, self.changes[writers].flatten(0, 1)).unflatten(0, (len(writers), -1))
             inputs = (self._needed(layer, reads) + changes).flatten(0, 1)

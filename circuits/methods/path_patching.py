@@ -171,11 +171,12 @@ class _Paths:
             for receiver in wanted[number]:
                 if receiver.component.kind == "mlp":
                     if not (part.is_parallel and heads_in is None):
-                        found[receiver] = (self._mlp_in(number) + change).flatten(0, 1)
+                        found[receiver] = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
                 elif heads_in is not None:
                     found[receiver] = (heads_in + change).flatten(0, 1)
             if part.mlp is not None and not self.freeze_mlps and not (part.is_parallel and heads_in is None):
-                mlp = part.mlp_out((self._mlp_in(number) + change).flatten(0, 1)).unflatten(0, change.shape[:2])
+                inputs = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
+                mlp = part.mlp_out(inputs).unflatten(0, change.shape[:2])
                 change = change + (mlp - clean.mlp[number]) * self.mask.unsqueeze(-1)
         for receiver in wanted[self.wiring.n_layers]:
             found[receiver] = (clean.residual[-1] + change).flatten(0, 1)
@@ -188,20 +189,8 @@ class _Paths:
         part, clean = self.forward.layers[layer], self.pair.clean
         chosen = torch.tensor(list(indices), device=self.mask.device)
         gap = (self.pair.corrupt.z[layer] - clean.z[layer]) * self.mask[..., None, None]
-        if part.norm_z is not None:
-            one_head = torch.nn.functional.one_hot(chosen, part.n_heads).to(gap)
-            z = clean.z[layer] + gap * one_head[:, None, None, :, None]
-            return part.attention_out(part.heads_sum(z)) - clean.attention[layer]
-        added = torch.einsum("bphe,hed->hbpd", gap[:, :, chosen], part.head_weights_o[chosen])
-        if part.norm_attention_out is None:
-            return added
-        return part.attention_out(part.heads_sum(clean.z[layer]) + added) - clean.attention[layer]
-
-    def _mlp_in(self, number: int) -> Tensor:
-        clean = self.pair.clean
-        if self.forward.layers[number].is_parallel:
-            return clean.residual[number]
-        return clean.residual[number] + clean.attention[number]
+        attention = clean.attention[layer]
+        return part.attention_with_one_head_changed(clean.z[layer], attention, gap, chosen) - attention
 
     def _with_received(self, received: dict[Reader, Tensor], n_variants: int) -> Tensor:
         """The metric [variant, prompt] of the clean run with the recorded receiver inputs put in."""

@@ -20,7 +20,7 @@ from circuits.evaluation import (
 )
 from circuits.methods import ActivationPatching, EdgeAttribution
 from circuits.metrics import METRICS
-from circuits.models import load_model
+from circuits.models import load_model, model_from_module
 from circuits.prompts import Prompt, PromptSet
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import FAMILIES, random_prompts
@@ -80,6 +80,22 @@ def test_leaving_out_one_component_is_patching_it(family, family_model):
     patched = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert patched.components == model.wiring.writers[1:]
     np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=5e-5)
+
+
+def test_patching_a_head_behind_a_norm_before_the_output_projection_is_leaving_it_out():
+    """BitNet norms all heads together before W_O, so a head's change goes through that norm."""
+    from transformers import BitNetConfig, BitNetForCausalLM
+
+    shape = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = BitNetConfig(**shape, num_key_value_heads=2, intermediate_size=64, bos_token_id=0, eos_token_id=0)
+    torch.manual_seed(0)
+    model, prompts = model_from_module(BitNetForCausalLM(config)), random_prompts(3)
+    without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
+    values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert np.abs(patched.per_prompt).max() > 1e-3
+    np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=1e-5)
 
 
 def one_edge_corrupted(model, prompt, edge: Edge) -> float:
