@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import logging
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from circuits.forward import Forward, Run
+from circuits.interventions import Ablation
 from circuits.metrics import Metric
 from circuits.prompts import Prompt, PromptSet
+
+if TYPE_CHECKING:
+    from circuits.models import Model
+
+_LOG = logging.getLogger(__name__)
 
 _PROMPTS_AT_ONCE = 64
 # Smaller groups with the same first difference join their neighbours: a batch costs something by itself.
@@ -64,6 +71,17 @@ class Batch:
     def n_positions(self) -> int:
         return self.clean.shape[1]
 
+    def part(self, chosen: slice) -> Batch:
+        """Some of its prompts."""
+        return replace(
+            self,
+            prompts=self.prompts[chosen],
+            numbers=self.numbers[chosen],
+            clean=self.clean[chosen],
+            corrupt=self.corrupt[chosen],
+            rows=self.rows[chosen],
+        )
+
     def positions_of(self, role: str) -> Tensor:
         """[prompt, position] whether the position has the role."""
         found = torch.zeros(self.clean.shape, dtype=torch.bool)
@@ -72,19 +90,25 @@ class Batch:
         return found.to(self.clean.device)
 
 
-def batches(prompts: PromptSet, forward: Forward, *, at_once: int = _PROMPTS_AT_ONCE) -> Iterator[Batch]:
+def batches(
+    prompts: PromptSet, forward: Forward, *, at_once: int = _PROMPTS_AT_ONCE, shares_prefix: bool = True
+) -> Iterator[Batch]:
     """The prompts in batches of equal length, at most `at_once` prompts each.
 
     In a causal model, prompts whose pairs share a long prefix come together, because nothing before the first
     difference changes in any patched run.
+
+    shares_prefix  False: positions before the first difference change too, as they do in most ablations
     """
+    shares_prefix = shares_prefix and forward.is_causal
     by_length: dict[int, list[int]] = defaultdict(list)
     for number, prompt in enumerate(prompts):
         by_length[len(prompt)].append(number)
     for numbers in by_length.values():
-        for group in _by_start(numbers, prompts.prompts) if forward.is_causal else [numbers]:
+        for group in _by_start(numbers, prompts.prompts) if shares_prefix else [numbers]:
             for first in range(0, len(group), at_once):
-                yield _batch(group[first : first + at_once], prompts.prompts, forward)
+                chosen = group[first : first + at_once]
+                yield _batch(chosen, [prompts.prompts[n] for n in chosen], forward, shares_prefix=shares_prefix)
 
 
 def _by_start(numbers: Sequence[int], prompts: Sequence[Prompt]) -> list[list[int]]:
@@ -103,12 +127,11 @@ def _by_start(numbers: Sequence[int], prompts: Sequence[Prompt]) -> list[list[in
     return groups
 
 
-def _batch(numbers: Sequence[int], prompts: Sequence[Prompt], forward: Forward) -> Batch:
-    chosen = tuple(prompts[number] for number in numbers)
-    start = min(min(prompt.first_difference, prompt.answer_position) for prompt in chosen) if forward.is_causal else 0
+def _batch(numbers: Sequence[int], chosen: Sequence[Prompt], forward: Forward, *, shares_prefix: bool) -> Batch:
+    start = min(min(prompt.first_difference, prompt.answer_position) for prompt in chosen) if shares_prefix else 0
     as_tensor = {"dtype": torch.long, "device": forward.device}
     return Batch(
-        prompts=chosen,
+        prompts=tuple(chosen),
         numbers=tuple(numbers),
         clean=torch.tensor([prompt.clean for prompt in chosen], **as_tensor),
         corrupt=torch.tensor([prompt.corrupt for prompt in chosen], **as_tensor),
@@ -160,7 +183,10 @@ class Readout:
 
 
 class Pair(NamedTuple):
-    """The clean and the corrupt run of a batch, both from `batch.start` on, and the metric's readout."""
+    """The clean and the ablated run of a batch, both from `batch.start` on, and the metric's readout.
+
+    corrupt  what an ablated part gives: with the ablation `corrupt`, the run on the corrupt prompts
+    """
 
     batch: Batch
     clean: Run
@@ -172,10 +198,64 @@ class Pair(NamedTuple):
         return self.readout(forward.at_rows(run.residual[-1], self.batch.rows, run.start))[0]
 
 
-def record_pair(forward: Forward, batch: Batch, metric: Metric) -> Pair:
-    """Run clean and corrupt prompts once each. The corrupt run reuses the prefix that it shares with the clean one."""
-    whole = forward.record(batch.clean)
-    clean = whole.from_position(batch.start)
-    corrupt = forward.record(batch.corrupt, start=batch.start, earlier=whole)
-    clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
-    return Pair(batch, clean, corrupt, Readout(forward, batch, metric, clean_final))
+def record_pair(forward: Forward, batch: Batch, metric: Metric, ablation: Ablation) -> Pair:
+    """Run the clean prompts, and what ablated parts give. Corrupt prompts reuse the prefix that both share."""
+    with torch.no_grad():
+        whole = forward.record(batch.clean)
+        clean = whole.from_position(batch.start)
+        corrupt = ablation.ablated(forward, batch, whole)
+        clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
+        return Pair(batch, clean, corrupt, Readout(forward, batch, metric, clean_final))
+
+
+def each_pair(
+    model: Model,
+    prompts: PromptSet,
+    metric: Metric,
+    ablation: Ablation,
+    work: Callable[[Pair], None],
+    *,
+    at_once: int = _PROMPTS_AT_ONCE,
+) -> None:
+    """Call `work` with every batch of the prompts, run once clean and once ablated.
+
+    Where a batch does not fit into memory, it is halved, and so is what the model stacks at once, with a warning.
+    """
+    forward, ablation = model.forward, ablation.fitted(model, prompts)
+    todo = deque(batches(prompts, forward, at_once=max(1, at_once), shares_prefix=ablation.shares_prefix))
+    while todo:
+        batch = todo.popleft()
+        if not _fits(lambda batch=batch: work(record_pair(forward, batch, metric, ablation))):
+            todo.extendleft(reversed(_halves(batch, forward)))
+
+
+def _fits(work: Callable[[], None]) -> bool:
+    """Whether there was memory for the work."""
+    try:
+        work()
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        # On the CPU torch raises a plain RuntimeError.
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error):
+            return False
+        raise
+    return True
+
+
+def _halves(batch: Batch, forward: Forward) -> list[Batch]:
+    """The batch in two, to be run with half as much stacked at once; a ValueError where neither can be smaller."""
+    can_shrink = forward.shrink()
+    if len(batch) == 1 and not can_shrink:
+        raise ValueError(
+            f"out of memory on {forward.device} with a single prompt of {batch.n_positions} tokens and nothing "
+            "stacked. Use a shorter prompt, dtype bfloat16, or a machine with more memory."
+        )
+    _LOG.warning(
+        "out of memory on %s with %d prompts of %d tokens: going on with half of them, and half as much at once.",
+        forward.device,
+        len(batch),
+        batch.n_positions,
+    )
+    if forward.device.type == "cuda":
+        torch.cuda.empty_cache()
+    middle = (len(batch) + 1) // 2
+    return [batch.part(half) for half in (slice(0, middle), slice(middle, None)) if batch.numbers[half]]

@@ -16,24 +16,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-Kind = Literal["input", "head", "kv", "mlp", "logits", "attention", "residual"]
+Kind = Literal["input", "head", "kv", "mlp", "logits", "attention", "residual", "query", "key", "value", "pattern"]
 Port = Literal["q", "k", "v"]
 PORTS: tuple[Port, ...] = ("q", "k", "v")
 
 _NAME = re.compile(
     r"(?P<input>input)|(?P<logits>logits)|a(?P<head_layer>\d+)\.h(?P<head>\d+)|a(?P<kv_layer>\d+)\.kv(?P<kv>\d+)"
+    r"|a(?P<part_layer>\d+)\.(?P<letter>[qkvp])(?P<part>\d+)"
     r"|a(?P<attention>\d+)|m(?P<mlp>\d+)|r(?P<residual>\d+)"
 )
+_LETTERS: dict[Kind, str] = {"query": "q", "key": "k", "value": "v", "pattern": "p"}
 
 
 @dataclass(frozen=True)
 class Component:
     """One part of a model: `input`, `a9.h6` (head), `a9.kv1` (key-value head), `m3` (MLP), `logits`,
-    `a9` (the whole attention output of a layer) or `r9` (the residual stream entering layer 9)."""
+    `a9` (the whole attention output of a layer), `r9` (the residual stream entering layer 9), or inside a layer's
+    attention `a9.q6`, `a9.k6`, `a9.v6`, `a9.p6`: the query of head 6, a key, a value, the attention pattern of head 6.
+    Keys and values are counted as the model has them: with grouped queries, by key-value head."""
 
     kind: Kind
     layer: int | None = None
-    index: int | None = None  # head or key-value head
+    index: int | None = None  # head, or key-value head for `kv`, `key` and `value`
 
     def __str__(self) -> str:
         match self.kind:
@@ -43,6 +47,8 @@ class Component:
                 return f"a{self.layer}.h{self.index}"
             case "kv":
                 return f"a{self.layer}.kv{self.index}"
+            case "query" | "key" | "value" | "pattern":
+                return f"a{self.layer}.{_LETTERS[self.kind]}{self.index}"
             case "attention":
                 return f"a{self.layer}"
             case "mlp":
@@ -57,7 +63,7 @@ class Component:
         if match is None:
             raise ValueError(
                 f"no component can be called {name!r}. "
-                "Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'm3', 'r9', 'logits'."
+                "Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'a9.q6', 'm3', 'r9', 'logits'."
             )
         found = {group: text for group, text in match.groupdict().items() if text is not None}
         if "input" in found:
@@ -68,8 +74,11 @@ class Component:
             return head(int(found["head_layer"]), int(found["head"]))
         if "kv" in found:
             return cls("kv", int(found["kv_layer"]), int(found["kv"]))
-        kind, layer = found.popitem()
-        return cls(kind, int(layer))  # pyright: ignore[reportArgumentType]
+        if "part" in found:
+            kind: Kind = next(kind for kind, letter in _LETTERS.items() if letter == found["letter"])
+            return cls(kind, int(found["part_layer"]), int(found["part"]))
+        whole, layer = found.popitem()
+        return cls(whole, int(layer))  # pyright: ignore[reportArgumentType]
 
 
 INPUT = Component("input")

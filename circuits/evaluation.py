@@ -6,11 +6,13 @@ the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB ben
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from circuits.interventions import Ablation, Corrupt
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
 from circuits.scores import Bools, EdgeScores, Floats
@@ -19,14 +21,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from circuits.batches import Pair
-    from circuits.forward import Forward
     from circuits.models import Model
 
 BUDGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Fractions of all edges at which MIB measures faithfulness."""
 
-# Numbers held at once by the largest intermediate, [circuit, prompt, writer, position, d_model]: 256 MB in float32.
-_NUMBERS_AT_ONCE = 64_000_000
+_CORRUPT = Corrupt()
 # A gap this small, relative to the metric's size, is rounding: no share of it can be explained.
 _SMALLEST_GAP = 1e-6
 
@@ -35,7 +35,7 @@ _SMALLEST_GAP = 1e-6
 class Baseline:
     """The metric without any intervention.
 
-    clean, corrupt  [prompt]
+    clean, corrupt  [prompt] the clean run, and the model with every part ablated (the run on the corrupt prompt)
     is_correct      [prompt] whether the most likely of all tokens at the answer position is an answer; None where the
                     model predicts a single number
     """
@@ -65,43 +65,40 @@ class Faithfulness(NamedTuple):
     high: float | None
 
 
-def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric) -> Baseline:
-    """Metric of the clean and corrupt prompts, and accuracy on the clean ones. Two forward passes."""
-    import torch
-
-    from circuits.batches import batches, record_pair
-
-    metric.check(prompts)
-    model.check_prompts(prompts)
+def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
+    """Metric of the clean prompts and of the ablated model, and accuracy on the clean ones. Two forward passes."""
+    _check(model, prompts, metric)
     clean, corrupt = np.zeros(len(prompts)), np.zeros(len(prompts))
     is_correct = np.zeros(len(prompts), dtype=np.bool_)
     forward = model.forward
-    for batch in batches(prompts, forward):
-        pair = record_pair(forward, batch, metric)
-        rows = np.asarray(batch.numbers)
-        with torch.no_grad():
-            clean[rows] = pair.metric_of(forward, pair.clean).cpu().numpy()
-            corrupt[rows] = pair.metric_of(forward, pair.corrupt).cpu().numpy()
-            final = forward.at_rows(pair.clean.residual[-1], batch.rows, batch.start)
-            predicted = forward.logits(final).argmax(-1).tolist()
+
+    def measure(pair: Pair) -> None:
+        batch, rows = pair.batch, np.asarray(pair.batch.numbers)
+        clean[rows] = pair.metric_of(forward, pair.clean).cpu().numpy()
+        corrupt[rows] = pair.metric_of(forward, pair.corrupt).cpu().numpy()
+        final = forward.at_rows(pair.clean.residual[-1], batch.rows, batch.start)
+        predicted = forward.logits(final).argmax(-1).tolist()
         is_correct[rows] = [token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)]
+
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
     return Baseline(clean, corrupt, is_correct if model.n_outputs > 1 else None)
 
 
-def circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric) -> Floats:
-    """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others corrupt ones.
+def circuit_values(
+    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+) -> Floats:
+    """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others ablated ones.
 
     circuits  [circuit, edge] in wiring order
 
-    Every reader gets the corrupt residual stream plus, along the circuit's edges, how far each source is now from its
-    corrupt value. Circuits are stacked on the batch axis over one clean and one corrupt pass; cost per circuit about
+    Every reader gets the ablated residual stream plus, along the circuit's edges, how far each source is now from its
+    ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass; cost per circuit about
     one forward pass, and memory of one [prompt, writer, position, d_model] tensor.
     """
-    from circuits.batches import batches, record_pair
+    from circuits.masked import metric_with_edges
 
     model.require("edges", "faithfulness")
-    metric.check(prompts)
-    model.check_prompts(prompts)
+    _check(model, prompts, metric)
     circuits = np.atleast_2d(circuits)
     if circuits.shape[1] != model.wiring.n_edges:
         raise ValueError(
@@ -109,164 +106,75 @@ def circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric:
         )
     per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
     values = np.zeros((len(circuits), len(prompts)))
-    for batch in batches(prompts, model.forward, at_once=max(1, min(64, _NUMBERS_AT_ONCE // per_prompt))):
-        pair = record_pair(model.forward, batch, metric)
-        size = max(1, _NUMBERS_AT_ONCE // (per_prompt * len(batch)))
+
+    def measure(pair: Pair) -> None:
+        size = max(1, model.forward.numbers_at_once // (per_prompt * len(pair.batch)))
         for first in range(0, len(circuits), size):
-            chosen = circuits[first : first + size]
-            found = _stacked_circuits(model, pair, chosen).cpu().numpy()
-            values[first : first + size, np.asarray(batch.numbers)] = found
+            chosen = _on_device(circuits[first : first + size], model)
+            found = metric_with_edges(model, pair, chosen).cpu().numpy()
+            values[first : first + size, np.asarray(pair.batch.numbers)] = found
+
+    at_once = min(64, model.forward.numbers_at_once // per_prompt)
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
     return values
 
 
-def component_circuit_values(model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric) -> Floats:
-    """The metric [circuit, prompt] when only a circuit's components keep their outputs, all others giving corrupt ones.
+def component_circuit_values(
+    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+) -> Floats:
+    """The metric [circuit, prompt] when only a circuit's components keep their outputs, all others giving ablated ones.
 
-    circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the corrupt prompt is embedded
+    circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the ablated embedding is read
 
     Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Cost per
     circuit: one forward pass from the first difference on.
     """
-    from circuits.batches import batches, record_pair
+    from circuits.masked import metric_with_components
 
-    metric.check(prompts)
-    model.check_prompts(prompts)
+    _check(model, prompts, metric)
     circuits = np.atleast_2d(circuits)
     if circuits.shape[1] != len(model.wiring.writers):
         raise ValueError(
             f"a circuit is given over {circuits.shape[1]} components; {model.name!r} has {len(model.wiring.writers)}."
         )
     values = np.zeros((len(circuits), len(prompts)))
-    for batch in batches(prompts, model.forward):
-        pair = record_pair(model.forward, batch, metric)
+
+    def measure(pair: Pair) -> None:
+        batch = pair.batch
         for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
-            found = _stacked_component_circuits(model, pair, circuits[part])
+            found = metric_with_components(model, pair, _on_device(circuits[part], model))
             values[part, np.asarray(batch.numbers)] = found.cpu().numpy()
+
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
     return values
 
 
-def _stacked_component_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
-    """[circuit, prompt] the metric of each component circuit on one batch."""
+def _check(model: Model, prompts: PromptSet, metric: Metric) -> None:
+    metric.check(prompts)
+    model.check_prompts(prompts)
+
+
+def _on_device(circuits: Bools, model: Model) -> Tensor:
     import torch
 
-    from circuits.forward import Earlier, Site
-    from circuits.layers import tiled
+    return torch.from_numpy(np.ascontiguousarray(circuits)).to(model.forward.device)
 
-    forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
-    keeps = torch.from_numpy(circuits).to(forward.device).repeat_interleave(len(pair.batch), dim=0)
 
-    def kept_or_corrupt(layer: int, site: Site, value: Tensor) -> Tensor:
-        first = 1 + layer * wiring.writers_per_layer
-        if site == "z":
-            keep = keeps[:, None, first : first + wiring.n_heads, None]
-            return torch.where(keep, value, tiled(corrupt.z[layer], len(value)))
-        if site == "mlp":
-            keep = keeps[:, None, first + wiring.n_heads, None]
-            return torch.where(keep, value, tiled(corrupt.mlp[layer], len(value)))
-        return value
+def _each_pair_without_gradients(
+    model: Model,
+    prompts: PromptSet,
+    metric: Metric,
+    ablation: Ablation,
+    work: Callable[[Pair], None],
+    *,
+    at_once: int = 64,
+) -> None:
+    import torch
+
+    from circuits.batches import each_pair
 
     with torch.no_grad():
-        clean, other = (tiled(run.residual[0], len(keeps)) for run in (pair.clean, corrupt))
-        final = forward.run(
-            torch.where(keeps[:, :1, None], clean, other),
-            n_positions=pair.batch.n_positions,
-            start=corrupt.start,
-            earlier=Earlier(corrupt.key, corrupt.value),
-            tap=kept_or_corrupt,
-        )
-        return pair.readout(forward.at_rows(final, pair.batch.rows, corrupt.start))
-
-
-def _stacked_circuits(model: Model, pair: Pair, circuits: Bools) -> Tensor:
-    """[circuit, prompt] the metric of each circuit on one batch."""
-    import torch
-
-    forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
-    offsets = wiring.edge_offsets
-    edges = torch.from_numpy(circuits).to(forward.device)
-
-    def sources(first_reader: int, n_readers: int) -> Tensor:
-        """[circuit, reader, writer] which writers each of some consecutive readers of the same layer sees."""
-        flat = edges[:, offsets[first_reader] : offsets[first_reader + n_readers]]
-        return flat.unflatten(1, (n_readers, -1))
-
-    with torch.no_grad():
-        shifts = _Shifts(forward, pair, len(circuits), len(wiring.writers))
-        shifts.append((pair.clean.residual[0] - corrupt.residual[0]).expand(len(circuits), -1, -1, -1).unsqueeze(2))
-        for number, layer in enumerate(forward.layers):
-            first = number * wiring.readers_per_layer
-            n_ports = layer.n_heads + 2 * layer.n_kv_heads
-            if layer.mlp is not None and layer.is_parallel:
-                mlp_sources = sources(first + n_ports, 1)
-                heads = _head_shifts(forward, number, pair, shifts, sources(first, n_ports))
-                mlp = _mlp_shift(forward, number, pair, shifts, mlp_sources)
-                shifts.append(heads)
-                shifts.append(mlp)
-                continue
-            shifts.append(_head_shifts(forward, number, pair, shifts, sources(first, n_ports)))
-            if layer.mlp is not None:
-                shifts.append(_mlp_shift(forward, number, pair, shifts, sources(first + n_ports, 1)))
-        final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
-        return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.rows, corrupt.start))
-
-
-class _Shifts:
-    """How far writers are from their corrupt values [circuit, prompt, writer, position, d_model], as they run."""
-
-    def __init__(self, forward: Forward, pair: Pair, n_circuits: int, n_writers: int) -> None:
-        n_prompts, n_positions, d_model = pair.corrupt.residual[0].shape
-        self._values = forward.weight_u.new_zeros(n_circuits, n_prompts, n_writers, n_positions, d_model)
-        self._n_filled = 0
-
-    def append(self, shifts: Tensor) -> None:
-        """Add the next writers [circuit, prompt, writer, position, d_model]."""
-        stop = self._n_filled + shifts.shape[2]
-        self._values[:, :, self._n_filled : stop] = shifts
-        self._n_filled = stop
-
-    def seen_by(self, sources: Tensor) -> Tensor:
-        """Sum of the shifts along each reader's edges [circuit, prompt, reader, position, d_model].
-
-        sources  [circuit, reader, writer] for the first writers
-        """
-        n_sources = sources.shape[2]
-        seen = self._values[:, :, :n_sources].flatten(3)
-        return (sources.to(seen.dtype).unsqueeze(1) @ seen).unflatten(3, self._values.shape[3:])
-
-
-def _head_shifts(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor) -> Tensor:
-    """Shifts [circuit, prompt, head, position, d_model] of a layer's heads, each port reading its own edges."""
-    import torch
-
-    from circuits.forward import Earlier
-    from circuits.layers import QKV, Places
-
-    layer, corrupt = forward.layers[number], pair.corrupt
-    inputs = layer.normed(corrupt.residual[number].unsqueeze(1) + shifts.seen_by(sources))
-    sizes = (layer.n_heads, layer.n_kv_heads, layer.n_kv_heads)
-    projected = [
-        torch.einsum("cbrpd,red->cbpre", values, weight).flatten(0, 1)
-        for values, weight in zip(inputs.split(sizes, dim=2), layer.reader_weights(), strict=True)
-    ]
-    biases = layer.reader_biases()
-    if biases is not None:
-        projected = [values + bias for values, bias in zip(projected, biases, strict=True)]
-    z = forward.heads_from(
-        number,
-        QKV(*projected),
-        forward.context(pair.batch.n_positions)[number],
-        Places(corrupt.start),
-        earlier=Earlier(corrupt.key, corrupt.value),
-    )
-    change = z.unflatten(0, (len(sources), -1)) - corrupt.z[number]
-    return torch.einsum("cbphe,hed->cbhpd", change, layer.head_weights_o)
-
-
-def _mlp_shift(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor) -> Tensor:
-    """Shift [circuit, prompt, 1, position, d_model] of a layer's MLP."""
-    layer, corrupt = forward.layers[number], pair.corrupt
-    inputs = forward.mlp_in(corrupt, number) + shifts.seen_by(sources)[:, :, 0]
-    return (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2)
+        each_pair(model, prompts, metric, ablation, work, at_once=at_once)
 
 
 def faithfulness(

@@ -21,16 +21,21 @@ import torch
 from torch import Tensor
 
 from circuits.layers import QKV, Layer, LayerContext, Places, TensorFunction, layer_from_block, tiled
+from circuits.products import linear
 
-Site = Literal["residual", "q", "k", "v", "key", "value", "z", "attention", "mlp_in", "mlp"]
+Site = Literal["residual", "q", "k", "v", "query", "key", "value", "z", "attention", "mlp_in", "mlp"]
 Tap = Callable[[int, Site, Tensor], Tensor]
 """Sees every value of a run, and returns it or what takes its place. Shapes by site, with batch = variant x prompt:
 residual, attention, mlp_in, mlp [batch, position, d_model]; q [batch, position, head, d_head] and k, v [batch,
-position, key-value head, d_head] as projected; key, value [batch, key-value head, position, d_head] as attended to;
-z [batch, position, head, d_head]."""
+position, key-value head, d_head] as projected; query [batch, head, position, d_head] and key, value [batch, key-value
+head, position, d_head] as they meet (normed and rotated); z [batch, position, head, d_head]."""
 
 # Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
+# Numbers that the largest intermediate of any work may hold on the CPU: 128 MB in float32.
+_NUMBERS_AT_ONCE = 32_000_000
+# The share of an accelerator's memory that one such intermediate may take.
+_SHARE_AT_ONCE = 1 / 16
 
 
 class _Stop(Exception):
@@ -42,6 +47,7 @@ class Run:
     """What one run of the model left behind, from position `start` on; the base that patched runs start from.
 
     residual  per layer, the stream entering it, and at the end the final one: [prompt, position, d_model]
+    query     per layer, as it meets the keys: [prompt, head, position, d_head]
     key       per layer, as attended to, over *all* positions: [prompt, key-value head, position, d_head]
     value     likewise
     z         per layer [prompt, position, head, d_head]
@@ -50,6 +56,7 @@ class Run:
 
     start: int
     residual: list[Tensor] = field(default_factory=list)
+    query: list[Tensor] = field(default_factory=list)
     key: list[Tensor] = field(default_factory=list)
     value: list[Tensor] = field(default_factory=list)
     z: list[Tensor] = field(default_factory=list)
@@ -64,7 +71,14 @@ class Run:
             return [value[:, skip:] for value in values]
 
         return Run(
-            start, later(self.residual), self.key, self.value, later(self.z), later(self.attention), later(self.mlp)
+            start,
+            later(self.residual),
+            [query[:, :, skip:] for query in self.query],
+            self.key,
+            self.value,
+            later(self.z),
+            later(self.attention),
+            later(self.mlp),
         )
 
 
@@ -91,10 +105,30 @@ class Forward:
         self.bias_u: Tensor | None = None if unembedding.bias is None else unembedding.bias.detach()
         softcap = float(getattr(bridge.cfg, "output_logits_soft_cap", -1.0) or -1.0)
         self.final_softcap = softcap if softcap > 0 else None
+        self.tokens_at_once, self.numbers_at_once = self._budget()
+
+    def _budget(self) -> tuple[int, int]:
+        """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device."""
+        tokens = _TOKENS_AT_ONCE.get(self.device.type, 2048)
+        if self.device.type != "cuda":
+            return tokens, _NUMBERS_AT_ONCE
+        n_bytes = torch.cuda.get_device_properties(self.device).total_memory * _SHARE_AT_ONCE
+        numbers = int(n_bytes / self.weight_u.element_size())
+        widest = 4 * max(self.weight_u.shape[1], int(getattr(self.config, "d_mlp", None) or 0))
+        return max(1, min(tokens, numbers // widest)), numbers
+
+    def shrink(self) -> bool:
+        """Halve what is stacked at once, for good; False where nothing is stacked any more."""
+        self.tokens_at_once, self.numbers_at_once = self.tokens_at_once // 2, self.numbers_at_once // 2
+        return self.tokens_at_once > 0
 
     @property
     def n_layers(self) -> int:
         return len(self.layers)
+
+    def multiply_adds(self, n_tokens: int) -> int:
+        """What one plain forward pass costs (`circuits.cost`), without the unembedding."""
+        return n_tokens * sum(layer.n_weights for layer in self.layers)
 
     @property
     def device(self) -> torch.device:
@@ -102,7 +136,7 @@ class Forward:
 
     def variants_at_once(self, n_prompts: int, n_positions: int) -> int:
         """How many variants of a batch to stack."""
-        return max(1, _TOKENS_AT_ONCE.get(self.device.type, 2048) // max(1, n_prompts * n_positions))
+        return max(1, self.tokens_at_once // max(1, n_prompts * n_positions))
 
     def chunks(self, n_variants: int, n_prompts: int, n_positions: int) -> Iterator[slice]:
         """Slices of `n_variants` small enough to be stacked at once."""
@@ -268,6 +302,7 @@ class Forward:
             value = _after(earlier.value[number], value, places.start)
         key, value = tap(number, "key", key), tap(number, "value", value)
         query = layer.positioned(q, layer.norm_q, context, places)
+        query = tap(number, "query", query)
         bias = places.bias_rows(context.bias, len(query))
         return tap(number, "z", layer.attend(query, key, value, bias))
 
@@ -299,7 +334,7 @@ class Forward:
     def record_from(self, residual: Tensor, *, n_positions: int, start: int = 0, earlier: Run | None = None) -> Run:
         """One whole run, kept, from the stream entering layer 0 at positions start .. n_positions-1."""
         run = Run(start)
-        kept = {"residual": run.residual, "key": run.key, "value": run.value, "z": run.z}
+        kept = {"residual": run.residual, "query": run.query, "key": run.key, "value": run.value, "z": run.z}
         kept |= {"attention": run.attention, "mlp": run.mlp}
 
         def keep(_layer: int, site: Site, value: Tensor) -> Tensor:
@@ -313,21 +348,61 @@ class Forward:
         run.residual.append(final)
         return run
 
-    def resume(self, base: Run, layer: int, residual: Tensor, rows: Tensor, *, start: int | None = None) -> Tensor:
-        """Final stream at `rows` [variant x prompt, d_model], given another stream entering `layer` from `start` on.
+    def resume(self, base: Run, layer: int, residual: Tensor, rows: Tensor) -> Tensor:
+        """Final stream at `rows` [variant x prompt, d_model], given another stream entering `layer`.
 
-        residual  [variant x prompt, position, d_model] at positions start .. ; everything before comes from `base`
+        residual  [variant x prompt, position, d_model] at the first positions from `base.start` on; at all others, and
+                  before, the run is `base` until the attention of `layer` has spread the change
         """
-        start = base.start if start is None else start
         n_positions = base.start + base.residual[0].shape[1]
+        if layer == self.n_layers:
+            return self.at_rows(residual, rows, base.start)
+        if residual.shape[1] < n_positions - base.start:
+            is_last = layer == self.n_layers - 1
+            residual = self._layer_after_few_changed(base, layer, residual, rows if is_last else None)
+            layer += 1
+            if is_last:
+                return residual[:, 0]
         return self.run(
             residual,
             n_positions=n_positions,
             first_layer=layer,
-            start=start,
+            start=base.start,
             earlier=Earlier(base.key, base.value),
             rows=rows,
         )
+
+    def _layer_after_few_changed(self, base: Run, number: int, changed: Tensor, rows: Tensor | None) -> Tensor:
+        """The stream leaving a layer, where only the first positions of the one entering it differ from `base`.
+
+        Only these are normed and projected: queries, keys and values of the others are those of `base`.
+        changed  [variant x prompt, position, d_model]
+        """
+        layer, context = self.layers[number], self.context(base.start + base.residual[0].shape[1])[number]
+        n, stop = len(changed), base.start + changed.shape[1]
+        projected = layer.project(layer.normed(changed))
+        here = Places(base.start, stop=stop)
+
+        def whole(values: Tensor, kept: Tensor, first: int) -> Tensor:
+            """values at the changed positions, within those of `base`, whose positions count from `first`"""
+            before, after = kept[:, :, : base.start - first], kept[:, :, stop - first :]
+            return torch.cat((tiled(before, n), values, tiled(after, n)), dim=2)
+
+        key = whole(layer.positioned(projected.k, layer.norm_k, context, here), base.key[number], 0)
+        value = whole(projected.v.transpose(1, 2), base.value[number], 0)
+        query = whole(layer.positioned(projected.q, layer.norm_q, context, here), base.query[number], base.start)
+        residual = torch.cat((changed, tiled(base.residual[number][:, changed.shape[1] :], n)), dim=1)
+        if rows is not None:
+            query = self.at_rows(query.transpose(1, 2), rows, base.start).unsqueeze(2)
+            residual = self.at_rows(residual, rows, base.start).unsqueeze(1)
+        z = layer.attend(query, key, value, Places(base.start, rows).bias_rows(context.bias, n))
+        return self.rest_of_layer(number, residual, layer.attention_out(layer.heads_sum(z)))
+
+    def pattern_of(self, run: Run, number: int) -> Tensor:
+        """Attention pattern [prompt, head, query, key] of a layer in a recorded run, queries from `run.start` on."""
+        context = self.context(run.start + run.residual[0].shape[1])[number]
+        bias = Places(run.start).bias_rows(context.bias, len(run.query[number]))
+        return self.layers[number].pattern(run.query[number], run.key[number], bias)
 
     def logits(self, final: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Logits from the final stream, in float32.
@@ -338,7 +413,7 @@ class Forward:
         """
         normed = final if self.norm_final is None else self.norm_final(final)
         if tokens is None:
-            logits = torch.nn.functional.linear(normed, self.weight_u, self.bias_u)
+            logits = linear(normed, self.weight_u, self.bias_u)
         else:
             # In bfloat16 a logit of 12 has steps of 0.06: differences of a few logits are taken in full precision.
             logits = torch.einsum("...pd,ptd->...pt", normed.float(), self.weight_u[tokens].float())

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from circuits.mlps import MLP, Projection, mlp_from
+from circuits.products import linear, linear_each
 
 Rotary = Literal["half", "adjacent"]
 TensorFunction = Callable[[Tensor], Tensor]
@@ -65,12 +67,22 @@ class Layer:
     norm_z: TensorFunction | None
     norm_attention_out: TensorFunction | None
     norm_mlp: TensorFunction | None
-    mlp: TensorFunction | None
+    mlp: MLP | None
     norm_mlp_out: TensorFunction | None
+
+    @property
+    def n_weights(self) -> int:
+        """Multiply-adds per token."""
+        return self.weight_qkv.numel() + self.weight_o.numel() + (0 if self.mlp is None else self.mlp.n_weights)
 
     @property
     def d_head(self) -> int:
         return self.weight_o.shape[0] // self.n_heads
+
+    def head_outputs(self, z: Tensor) -> Tensor:
+        """What each head adds to the stream [batch, head, position, d_model], from z [batch, position, head, e]."""
+        outputs = linear_each(z.permute(2, 0, 1, 3), self.head_weights_o.transpose(1, 2))
+        return outputs.transpose(0, 1)
 
     @property
     def head_weights_o(self) -> Tensor:
@@ -94,7 +106,7 @@ class Layer:
 
     def project(self, normed: Tensor) -> QKV:
         """Queries, keys and values of every head from the normed residual [batch, position, d_model]."""
-        flat = F.linear(normed, self.weight_qkv, self.bias_qkv)
+        flat = linear(normed, self.weight_qkv, self.bias_qkv)
         heads = flat.unflatten(-1, (self.n_heads + 2 * self.n_kv_heads, self.d_head))
         return QKV(*heads.split((self.n_heads, self.n_kv_heads, self.n_kv_heads), dim=-2))
 
@@ -147,26 +159,33 @@ class Layer:
         flat = z.flatten(-2)
         if self.norm_z is not None:
             flat = self.norm_z(flat)
-        return F.linear(flat, self.weight_o.T, self.bias_o)
+        return linear(flat, self.weight_o.T, self.bias_o)
 
     def attention_out(self, heads_sum: Tensor) -> Tensor:
         """What the attention adds to the residual stream."""
         return heads_sum if self.norm_attention_out is None else self.norm_attention_out(heads_sum)
 
-    def attention_with_one_head_changed(self, z: Tensor, attention: Tensor, change: Tensor, heads: Tensor) -> Tensor:
-        """What the attention adds when one head's z changes [variant, prompt, position, d_model], one variant per head.
+    def attention_with_heads_changed(self, z: Tensor, attention: Tensor, change: Tensor, heads: Tensor) -> Tensor:
+        """What the attention adds when some heads' z change [variant, prompt, position, d_model].
 
-        z, change  [prompt, position, head, d_head]: a run's values, and what is added to those of the changed head
+        z, change  [prompt, position, head, d_head]: a run's values, and what is added to those of the changed heads
         attention  [prompt, position, d_model] what the attention adds in that run
-        heads      [variant] which head changes
+        heads      [variant, n] which n heads change in each variant
         """
         if self.norm_z is not None:
-            only = F.one_hot(heads, self.n_heads).to(change)[:, None, None, :, None]
-            return self.attention_out(self.heads_sum(z + change * only))
-        added = torch.einsum("bphe,hed->hbpd", change[:, :, heads], self.head_weights_o[heads])
+            changed = F.one_hot(heads, self.n_heads).sum(1).to(change)[:, None, None, :, None]
+            return self.attention_out(self.heads_sum(z + change * changed))
+        # [variant, prompt, position, n d_head] times [variant, d_model, n d_head]
+        weights = self.head_weights_o[heads].flatten(1, 2).transpose(1, 2)
+        added = linear_each(change[:, :, heads].permute(2, 0, 1, 3, 4).flatten(3), weights)
         if self.norm_attention_out is None:
             return attention + added
         return self.attention_out(self.heads_sum(z) + added)
+
+    def heads_served(self, of: Tensor) -> Tensor:
+        """Query heads [variant, n] that key-value heads [variant] serve."""
+        size = self.n_heads // self.n_kv_heads
+        return of.unsqueeze(1) * size + torch.arange(size, device=of.device)
 
     def mlp_out(self, mlp_in: Tensor) -> Tensor:
         """What the MLP adds to the residual stream, from the stream it reads."""
@@ -176,15 +195,16 @@ class Layer:
 
 
 class Places(NamedTuple):
-    """Which positions of the full prompt a tensor holds: all from `start` on, or one per prompt (`rows` [prompt])."""
+    """Which positions of the full prompt a tensor holds: those from `start` (to `stop`), or one per prompt (`rows`)."""
 
     start: int
     rows: Tensor | None = None
+    stop: int | None = None
 
     def of(self, values: Tensor, batch: int) -> Tensor:
         """Entries of values [1 or prompt, position, ...] at these places, repeated for stacked variants if needed."""
         if self.rows is None:
-            return tiled(values[:, self.start :], batch)
+            return tiled(values[:, self.start : self.stop], batch)
         if len(values) == 1:
             return tiled(values[0][self.rows].unsqueeze(1), batch)
         return tiled(values[torch.arange(len(values), device=values.device), self.rows].unsqueeze(1), batch)
@@ -251,7 +271,7 @@ def layer_from_block(block: Any, config: Any) -> Layer:
         norm_attention_out=_module(block, "ln1_post"),
         # Parallel families with a single norm (GPT-J, Phi) feed it to both attention and MLP.
         norm_mlp=_module(block, "ln2") or (norm_attention if is_parallel else None),
-        mlp=_plain_mlp(block._modules.get("mlp")) or _first_output(_module(block, "mlp")),
+        mlp=mlp_from(block._modules.get("mlp"), lambda part: Projection(*_linear(part))),
         norm_mlp_out=_module(block, "ln2_post"),
     )
 
@@ -288,33 +308,6 @@ def _head_norm(attention: nn.Module, name: str, d_head: int) -> TensorFunction |
         return norm(together.flatten(-2)).view(together.shape).transpose(1, 2)
 
     return over_all_heads
-
-
-def _plain_mlp(component: Any) -> TensorFunction | None:
-    """Linear, activation, linear as three calls, or None for any other kind of MLP.
-
-    GPT-2's tanh GELU is five elementwise operations in transformers; the fused one is the same function.
-    """
-    original = getattr(component, "original_component", None)
-    activation = getattr(original, "act", None)
-    if original is None or not isinstance(activation, nn.Module) or _children(component) != ["in", "out"]:
-        return None
-    (weight_in, bias_in), (weight_out, bias_out) = (_linear(getattr(component, name)) for name in ("in", "out"))
-    is_tanh_gelu = type(activation).__name__ in ("NewGELUActivation", "FastGELUActivation")
-    activate = partial(F.gelu, approximate="tanh") if is_tanh_gelu else activation
-    return lambda values: F.linear(activate(F.linear(values, weight_in, bias_in)), weight_out, bias_out)
-
-
-def _first_output(module: TensorFunction | None) -> TensorFunction | None:
-    """Mixture-of-experts layers return (output, router logits)."""
-    if module is None:
-        return None
-
-    def output(values: Tensor) -> Tensor:
-        found = module(values)
-        return found[0] if isinstance(found, tuple) else found
-
-    return output
 
 
 def _linear(component: Any) -> tuple[Tensor, Tensor | None]:

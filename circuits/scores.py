@@ -7,6 +7,7 @@ and differences between tasks cost no further model run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,6 +39,7 @@ class Provenance:
     task: str
     prompts_fingerprint: str
     dtype: str = "float32"
+    ablation: str = "corrupt"
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -138,6 +140,25 @@ class EdgeScores:
         shape = (self.n_prompts, len(self.wiring.writers), len(self.wiring.readers))
         return sparse.COO(
             np.stack([prompt, edge - offsets[reader], reader]), self.per_prompt[prompt, edge], shape=shape
+        )
+
+    def node_scores(self) -> ComponentScores:
+        """Scores of the writers as sums of their outgoing edges: first-order effects of a component add up so.
+
+        Only for methods whose `sums_to_nodes` says so; effects of edges measured one by one do not add up.
+        """
+        n_writers = len(self.wiring.writers)
+        offsets = self.wiring.edge_offsets
+        sums = np.zeros((self.n_prompts, 1, n_writers), dtype=np.float64)
+        for first, stop in itertools.pairwise(offsets):
+            sums[:, 0, : stop - first] += self.per_prompt[:, first:stop]
+        return ComponentScores(
+            self.wiring,
+            self.wiring.writers,
+            (ALL_POSITIONS,),
+            sums.astype(self.per_prompt.dtype),
+            np.ones(sums.shape, dtype=np.bool_),
+            self.provenance,
         )
 
     def of_prompts(self, chosen: Sequence[int] | NDArray[np.integer[Any]]) -> EdgeScores:

@@ -94,6 +94,12 @@ def discover(
     method: Annotated[str | None, typer.Option(help="How parts are scored (`circuits methods`). [eap]")] = None,
     setting: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, KEY=VALUE.")] = None,
     metric: Annotated[str | None, typer.Option(help="What is read from the logits. [logit-difference]")] = None,
+    ablation: Annotated[
+        str | None, typer.Option(help="What a corrupted part gives (`circuits methods`). [corrupt]")
+    ] = None,
+    noise: Annotated[
+        float | None, typer.Option(help="Ablation noise: size in standard deviations of the embeddings. [3]")
+    ] = None,
     prompts: Annotated[int | None, typer.Option(help="How many prompts. [64; all of a file]")] = None,
     seed: Annotated[int | None, typer.Option(help="Draws the prompts. [0]")] = None,
     corruption: Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")] = None,
@@ -104,7 +110,8 @@ def discover(
         typer.Option(help="Without --edges, --threshold: smallest circuit with faithfulness 1 +- this. [0.15]"),
     ] = None,
     nodes: Annotated[
-        int | None, typer.Option(help="Component methods: keep the N highest. [those above 2 % effect]")
+        int | None,
+        typer.Option(help="Component methods, and estimates of edges: keep the N highest. [above 2 % effect]"),
     ] = None,
     place: Annotated[str | None, typer.Option(help="Component methods: read scores at this role or position.")] = None,
     greedy: Annotated[bool | None, typer.Option("--greedy", help="Grow the circuit from the output.")] = None,
@@ -210,14 +217,15 @@ def tasks(as_json: Json = False) -> None:
 @app.command()
 @reports_errors
 def methods(as_json: Json = False) -> None:
-    """How parts of a model are scored, with settings and defaults; and the metrics."""
-    from pipelines.report import method_rows, metric_rows, print_rows
+    """How parts of a model are scored, with settings and defaults; the metrics; and what ablated parts give."""
+    from pipelines.report import ablation_rows, method_rows, metric_rows, print_rows
 
+    found = {"methods": method_rows(), "metrics": metric_rows(), "ablations": ablation_rows()}
     if as_json:
-        _print_json({"methods": method_rows(), "metrics": metric_rows()})
+        _print_json(found)
         return
-    print_rows("methods", method_rows())
-    print_rows("metrics", metric_rows())
+    for title, rows in found.items():
+        print_rows(title, rows)
 
 
 @app.command()

@@ -32,6 +32,10 @@ class RunConfig(BaseModel):
     method: str = Field(default="eap", description="how components or edges are scored")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method")
     metric: str = Field(default="logit-difference", description="what is measured in the logits")
+    ablation: str = Field(default="corrupt", description="what a corrupted part gives")
+    noise: float | None = Field(
+        default=None, gt=0, description="with ablation noise: its size in standard deviations of the embeddings"
+    )
     prompts: int | None = Field(
         default=None, ge=1, description=f"how many; None is {DEFAULT_PROMPTS}, or all of a prompt file"
     )

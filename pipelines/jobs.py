@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from pipelines.cost import Meter
 from pipelines.plan import Job
 from pipelines.stages import STAGES
 from pipelines.store import Store
@@ -37,12 +38,15 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
     store = Store(folder)
     if not store.has(job.key):
         inputs = {name: tuple(store.read(key) for key in keys) for name, keys in job.inputs.items()}
+        meter = Meter()
         try:
-            result = STAGES[job.stage](_settings(job), inputs, lambda: _model(job, device))
+            with meter.running():
+                result = STAGES[job.stage](_settings(job), inputs, lambda: meter.loading(lambda: _model(job, device)))
         except ValueError as error:
             # Subclasses with their own arguments do not survive the way back from another process.
             raise ValueError(str(error)) from error
         store.write(job.key, job.stage, result)
+        store.write_cost(job.key, meter.cost)
     return job.key
 
 

@@ -4,13 +4,14 @@ A job's key is a hash of everything that changes its result (stage, version of t
 jobs it reads) and of nothing else: not the device, the number of workers or the folder. So another `--edges` keeps
 every measurement, and the same command again has nothing left to do.
 
-    prompts --> check ..> baseline, measure                  (.. orders only: a check is over before a model runs)
+    prompts --> check ..> reference --> baseline, measure    (.. orders only: a check is over before a model runs)
     prompts, measure, baseline --> select --> evaluate --> graph
     measure, evaluate and curve are one job per slice of the prompts
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,13 +19,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.interventions import ABLATIONS, Noise
 from circuits.methods import METHODS
 from circuits.metrics import METRICS
 from circuits.naming import lookup, unknown
 from circuits.sources import find_model, source_fingerprint
 from circuits.tasks import TASKS
 from pipelines.config import DEFAULT_PROMPTS, RunConfig, from_anywhere
-from pipelines.method_settings import checked_settings
+from pipelines.method_settings import checked_settings, make_method
 from pipelines.results import canonical_json
 from pipelines.store import Store
 
@@ -32,7 +34,8 @@ from pipelines.store import Store
 STAGE_VERSIONS = {
     "prompts": 1,
     "check": 1,
-    "baseline": 1,
+    "reference": 1,
+    "baseline": 2,
     "measure": 1,
     "select": 1,
     "evaluate": 1,
@@ -84,6 +87,7 @@ class Jobs(NamedTuple):
 
     prompts: Job
     check: Job
+    reference: tuple[Job, ...]
     baseline: Job
     measure_edges: tuple[Job, ...]
     measure_nodes: tuple[Job, ...]
@@ -127,7 +131,8 @@ def all_jobs(config: RunConfig) -> Jobs:
     source, n_prompts = _prompt_source(config)
     files = find_model(config.model)
     model = {"model": source_fingerprint(files)}
-    ran = model | {"dtype": config.dtype, "metric": config.metric}
+    ablation = _ablation(config)
+    ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
     found_at = from_anywhere(config)
     whence = {"model": found_at.model}
     file = {"file": found_at.task} if config.prompt_file else {}
@@ -135,6 +140,10 @@ def all_jobs(config: RunConfig) -> Jobs:
     prompts = Job("prompts", model | {"tokenizer": _tokenizer_hash(files.folder)} | source, whence=whence | file)
     of_prompts = {"prompts": (prompts.key,)}
     check = Job("check", ran | {"methods": methods}, of_prompts, whence)
+    reference: tuple[Job, ...] = ()
+    if ABLATIONS[ablation["name"]].needs_reference:
+        reference = (Job("reference", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 16),)
+        of_prompts |= {"reference": _keys(reference)}
     baseline = Job("baseline", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 8)
 
     def sliced(
@@ -150,7 +159,10 @@ def all_jobs(config: RunConfig) -> Jobs:
         )
 
     measured = [
-        sliced("measure", {"method": method}, {}, 2, is_split=METHODS[method["name"]].per_prompt) for method in methods
+        sliced(
+            "measure", {"method": method}, {}, 2, is_split=make_method(method["name"], method["settings"]).per_prompt
+        )
+        for method in methods
     ]
     edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
     of_scores = of_prompts | {"edges": _keys(edges), "nodes": _keys(nodes), "baseline": (baseline.key,)}
@@ -163,10 +175,11 @@ def all_jobs(config: RunConfig) -> Jobs:
             "task": _task_name(config),
             "seed": None if config.prompt_file else config.seed,
             "tolerance": config.tolerance,
+            "kind": selection["kind"],
         },
         of_scores | {"select": (select.key,), "evaluate": _keys(evaluate)},
     )
-    return Jobs(prompts, check, baseline, edges, nodes, select, evaluate, graph, curve)
+    return Jobs(prompts, check, reference, baseline, edges, nodes, select, evaluate, graph, curve)
 
 
 def _methods(config: RunConfig) -> list[dict[str, Any]]:
@@ -177,6 +190,17 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
     if method.result == "components":
         found.append({"name": EDGE_METHOD, "settings": checked_settings(EDGE_METHOD, {})})
     return found
+
+
+def _ablation(config: RunConfig) -> dict[str, Any]:
+    """Name and settings of the ablation, checked."""
+    lookup(ABLATIONS, config.ablation, "ablation")
+    if config.ablation == "noise":
+        noise = Noise(seed=config.seed) if config.noise is None else Noise(config.noise, config.seed)
+        return {"name": config.ablation, "settings": dataclasses.asdict(noise)}
+    if config.noise is not None:
+        raise ValueError(f"noise={config.noise:g} goes with ablation 'noise'; the ablation is {config.ablation!r}.")
+    return {"name": config.ablation, "settings": {}}
 
 
 def _tokenizer_hash(folder: Path) -> str:
@@ -220,13 +244,17 @@ def _task_name(config: RunConfig) -> str:
 
 def _selection(config: RunConfig) -> dict[str, Any]:
     """What decides the circuit, checked: which options go together depends on the kind of method."""
-    kind = METHODS[config.method].result
+    method = make_method(config.method, config.settings)
+    kind = method.result
     given = {name for name in ("edges", "threshold", "nodes", "greedy") if getattr(config, name) not in (None, False)}
     if kind == "edges" and "nodes" in given:
-        raise ValueError(
-            f"{config.method} scores edges: choose with edges or threshold; nodes is for component methods."
-        )
-    if kind == "edges" and config.place is not None:
+        if not method.sums_to_nodes:
+            raise ValueError(
+                f"{config.method} scores edges, and its edges do not add up to components: choose with edges or "
+                "threshold; nodes is for component methods and for estimates from gradients."
+            )
+        kind = "components"
+    if method.result == "edges" and config.place is not None:
         raise ValueError(f"{config.method} scores edges, over all positions: place is for component methods.")
     if kind == "components" and "greedy" in given:
         raise ValueError(f"{config.method} scores components, and greedy grows edges: leave out greedy.")
@@ -235,6 +263,8 @@ def _selection(config: RunConfig) -> dict[str, Any]:
         if pair <= given:
             raise ValueError(f"{' and '.join(sorted(pair))} are two ways to select a circuit: give one of them.")
     chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "place", "greedy", "signed")}
+    if not given & {"edges", "threshold", "nodes"}:
+        chosen |= method.keeps
     return chosen | {"kind": kind}
 
 

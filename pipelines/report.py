@@ -46,6 +46,13 @@ def metric_rows() -> list[dict[str, Any]]:
     return [{"metric": name, "what": metric.summary} for name, metric in sorted(METRICS.items())]
 
 
+def ablation_rows() -> list[dict[str, Any]]:
+    """One row per ablation."""
+    from circuits.interventions import ABLATIONS
+
+    return [{"ablation": name, "what": ablation.summary} for name, ablation in sorted(ABLATIONS.items())]
+
+
 def model_rows() -> list[dict[str, Any]]:
     """One row per bundled model; a missing or damaged one says so."""
     from circuits.reference import BUNDLED

@@ -24,9 +24,10 @@ from circuits.evaluation import (
     faithfulness,
     measure_baseline,
 )
+from circuits.interventions import ABLATIONS, Ablation, Mean, Means
 from circuits.metrics import METRICS
 from circuits.prompts import PromptSet, read_jsonl
-from circuits.scores import EdgeScores, Provenance
+from circuits.scores import ComponentScores, EdgeScores, Provenance
 from circuits.tasks import TASKS
 from graphs import CircuitGraph, Greedy, Selected, TopComponents, TopEdges, describe, selection_from
 from graphs.export import exporter
@@ -74,28 +75,62 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     prompts = prompts_from(inputs["prompts"][0])
     metric = METRICS[settings["metric"]]
     metric.check(prompts)
+    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
     asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
     for method in (asked, *(() if "edges" in model().refusals else for_edges)):
-        method.check(model(), prompts, metric)
+        method.check(model(), prompts, metric, ablation)
     return Result({"checked": True})
 
 
 def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of every clean and corrupt prompt, and whether the model answers it correctly."""
     prompts = prompts_from(inputs["prompts"][0])
-    baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]])
+    ablation = _ablation(settings, inputs, model)
+    baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
     # A model that predicts one number is neither right nor wrong.
     judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
-    return Result({}, {"clean": baseline.clean, "corrupt": baseline.corrupt} | judged)
+    cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
+    return Result(cost, {"clean": baseline.clean, "corrupt": baseline.corrupt} | judged)
+
+
+def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """What a mean ablation puts in: mean values over the clean prompts."""
+    ablation = ABLATIONS[settings["ablation"]["name"]]().fitted(model(), prompts_from(inputs["prompts"][0]))
+    assert isinstance(ablation, Mean)
+    assert ablation.means is not None
+    means = ablation.means
+    arrays = {"embedded": means.embedded} | {
+        f"{name}{layer}": value
+        for name, values in (("z", means.z), ("mlp", means.mlp))
+        for layer, value in enumerate(values)
+    }
+    return Result({}, {name: value.float().cpu().numpy() for name, value in arrays.items()})
+
+
+def _ablation(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Ablation:
+    """The ablation of a run, with its means where it needs some."""
+    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
+    if not isinstance(ablation, Mean):
+        return ablation
+    import torch
+
+    arrays, weights = inputs["reference"][0].arrays, model().forward.weight_u
+    held = {name: torch.from_numpy(array).to(weights) for name, array in arrays.items()}
+
+    def layers(name: str) -> list[torch.Tensor]:
+        return [held[f"{name}{n}"] for n in range(model().wiring.n_layers) if f"{name}{n}" in held]
+
+    return type(ablation)(Means(held["embedded"], layers("z"), layers("mlp")))
 
 
 def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """One method's scores of a slice of the prompts; edges not measured at all where the model refuses them."""
     method, prompts, metric = _method(settings), _slice(settings, inputs), METRICS[settings["metric"]]
+    ablation = _ablation(settings, inputs, model)
     if method.result == "edges" and "edges" in model().refusals:
-        scores = _no_edges(model(), len(prompts), method.provenance(model(), prompts, metric))
+        scores = _no_edges(model(), len(prompts), method.provenance(model(), prompts, metric, ablation))
     else:
-        scores = method.score(model(), prompts, metric=metric)
+        scores = method.score(model(), prompts, metric=metric, ablation=ablation)
     meta = {
         "wiring": dataclasses.asdict(scores.wiring),
         "provenance": dataclasses.asdict(scores.provenance),
@@ -119,7 +154,8 @@ def _no_edges(model: Model, n_prompts: int, provenance: Provenance) -> EdgeScore
 def select(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The candidate circuits: the one asked for, or a ladder of sizes from which faithfulness will choose."""
     prompts = prompts_from(inputs["prompts"][0])
-    edges, nodes = scores_from(inputs["edges"], prompts), scores_from(inputs["nodes"], prompts)
+    edges = scores_from(inputs["edges"], prompts)
+    nodes = _node_scores(settings, inputs, edges)
     found: list[Selected] = []
     for selection in _selections(settings, edges, baseline_from(inputs["baseline"][0])):
         selected = selection.choose(edges, nodes)
@@ -129,6 +165,14 @@ def select(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
         {"selections": [dict(selected.selection) for selected in found]},
         {"masks": np.stack([selected.mask for selected in found])},
     )
+
+
+def _node_scores(
+    settings: Mapping[str, Any], inputs: Inputs, edges: EdgeScores, **labels: Any
+) -> ComponentScores | None:
+    """Scores of components: measured, or summed over edges where components are to be chosen by an edge method."""
+    nodes = scores_from(inputs["nodes"], prompts_from(inputs["prompts"][0]), **labels)
+    return edges.node_scores() if nodes is None and settings["kind"] == "components" else nodes
 
 
 def _selections(settings: Mapping[str, Any], edges: EdgeScores, baseline: Baseline) -> list[Selection]:
@@ -165,8 +209,8 @@ def evaluate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
     wiring = model().wiring
     sources = endpoints(wiring).source
     components = np.stack([np.bincount(sources, weights=mask, minlength=len(wiring.writers)) > 0 for mask in masks])
-    metric = METRICS[settings["metric"]]
-    values = component_circuit_values(model(), _slice(settings, inputs), components, metric=metric)
+    metric, ablation = METRICS[settings["metric"]], _ablation(settings, inputs, model)
+    values = component_circuit_values(model(), _slice(settings, inputs), components, metric=metric, ablation=ablation)
     return Result({}, {"values": values})
 
 
@@ -188,7 +232,7 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
 
     labels = {"task": settings["task"], "seed": settings["seed"]}
     edges = scores_from(inputs["edges"], prompts, **labels)
-    nodes = scores_from(inputs["nodes"], prompts, **labels)
+    nodes = _node_scores(settings, inputs, edges, **labels)
     selection = selection_from(inputs["select"][0].meta["selections"][chosen])
     graph = CircuitGraph.from_scores(
         edges,
@@ -229,12 +273,14 @@ def _slice(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:
 
 
 def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel, masks: Any) -> Any:
-    return circuit_values(model(), _slice(settings, inputs), masks, metric=METRICS[settings["metric"]])
+    metric, ablation = METRICS[settings["metric"]], _ablation(settings, inputs, model)
+    return circuit_values(model(), _slice(settings, inputs), masks, metric=metric, ablation=ablation)
 
 
 STAGES: dict[str, Stage] = {
     "prompts": build_prompts,
     "check": check,
+    "reference": measure_reference,
     "baseline": measure_clean_and_corrupt,
     "measure": measure,
     "select": select,

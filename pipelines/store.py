@@ -1,7 +1,7 @@
 """Where results are kept: one file per job, named after its content key, shared by all runs of a folder.
 
     runs/store.json             format and version
-    runs/jobs/ab/ab12....npz    one job's result (`pipelines.results`)
+    runs/jobs/ab/ab12....npz    one job's result (`pipelines.results`); beside it ....cost.json, what it took
     runs/ioi-eap-1a2b3c4d/      one run, for people (`pipelines.runs`)
 
 Every file is written to a temporary name in its own folder and renamed, so that a reader, a second run on the same
@@ -17,6 +17,7 @@ import logging
 import os
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,17 @@ class Store:
     def write(self, key: str, stage: str, result: Result) -> None:
         """Keep a result under its key."""
         write_atomically(self.path(key), encode(result, key=key, stage=stage))
+
+    def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
+        """Keep what computing a result took, beside it: it differs from run to run, so it is no part of the result."""
+        write_json(self.path(key).with_suffix(".cost.json"), cost)
+
+    def cost(self, key: str) -> dict[str, Any] | None:
+        """What computing the result of `key` took; None where that is not known."""
+        try:
+            return json.loads(self.path(key).with_suffix(".cost.json").read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            return None
 
     def _remove_leftovers(self) -> None:
         """Delete temporary files of processes that were killed while writing, once nobody can still be writing them."""

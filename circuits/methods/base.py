@@ -3,42 +3,64 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
+
+from circuits.interventions import Ablation, Corrupt
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
-from circuits.scores import Provenance, Scores
+from circuits.scores import EdgeScores, Provenance, Scores
 from circuits.versions import versions
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
     from circuits.models import Model
+
+CORRUPT = Corrupt()
 
 
 @dataclasses.dataclass(frozen=True)
 class Method:
     """A way to score the parts of a model. Subclasses are frozen dataclasses whose fields are their settings.
 
-    result      what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
-    per_prompt  whether a prompt's scores depend on that prompt alone, so that prompts may be split over jobs
+    result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
+    sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     result: ClassVar[Literal["edges", "components"]]
-    per_prompt: ClassVar[bool] = True
+    sums_to_nodes: ClassVar[bool] = False
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric) -> None:
-        """Raise a ValueError where this model, these prompts or this metric cannot be measured; runs no model."""
+    @property
+    def per_prompt(self) -> bool:
+        """Whether a prompt's scores depend on that prompt alone, so that prompts may be split over jobs."""
+        return True
+
+    @property
+    def keeps(self) -> Mapping[str, Any]:
+        """How this method itself chooses its circuit, as options of a run ({"threshold": 0.1}); empty if it ranks."""
+        return {}
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
         if self.result == "edges":
             model.require("edges", self.name)
         metric.check(prompts)
         model.check_prompts(prompts)
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> Scores:
-        """Signed scores per prompt. Calls `check` first."""
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Scores:
+        """Signed scores per prompt. Calls `check` first.
+
+        ablation  what a corrupted part gives; without a reference of its own, it is fitted to these prompts
+        """
         raise NotImplementedError
 
-    def provenance(self, model: Model, prompts: PromptSet, metric: Metric) -> Provenance:
+    def provenance(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> Provenance:
         """The record that goes with this method's scores."""
         return Provenance(
             method=self.name,
@@ -49,5 +71,35 @@ class Method:
             task=prompts.task,
             prompts_fingerprint=prompts.fingerprint,
             dtype=model.dtype,
+            ablation=str(ablation),
             versions=versions(),
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeMethod(Method):
+    """A method that scores edges batch by batch: subclasses implement `effects`."""
+
+    result = "edges"
+
+    def effects(self, model: Model, pair: Pair) -> Tensor:
+        """Scores [prompt, edge] of one batch, in wiring order."""
+        raise NotImplementedError
+
+    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+        """How many prompts make a batch."""
+        return 64
+
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
+        """Scores [prompt, edge]. Calls `check` first."""
+        from circuits.batches import each_pair
+
+        self.check(model, prompts, metric, ablation)
+        scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
+
+        def measure(pair: Pair) -> None:
+            scores[np.asarray(pair.batch.numbers)] = self.effects(model, pair).float().cpu().numpy()
+
+        each_pair(model, prompts, metric, ablation, measure, at_once=self.prompts_at_once(model, prompts))
+        measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
+        return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))

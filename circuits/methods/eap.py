@@ -15,48 +15,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from circuits.methods.base import Method
-from circuits.metrics import Metric
-from circuits.prompts import PromptSet
-from circuits.scores import EdgeScores
+from circuits.methods.base import EdgeMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from circuits.batches import Pair
-    from circuits.forward import Forward, Run, Site
+    from circuits.forward import Forward, Site
     from circuits.layers import Layer
     from circuits.models import Model
 
-# Numbers held at once by the largest intermediate, [prompt, writer, position, d_model]: 64 MB in float32.
-_NUMBERS_AT_ONCE = 16_000_000
+# What the writers add is built for this share of a batch's prompts at a time.
+_SHARE_AT_ONCE = 1 / 8
 
 
 @dataclass(frozen=True)
-class EdgeAttribution(Method):
+class EdgeAttribution(EdgeMethod):
     """Estimate each edge's patching effect from gradients (EAP).
 
     Exact where everything after the edge is linear. Each prompt is scored by itself.
+    Cost: two forward passes and one forward and backward pass.
     """
 
     name = "eap"
     summary = "every edge's effect to first order, from one backward pass"
-    result = "edges"
+    sums_to_nodes = True
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> EdgeScores:
-        """Scores [prompt, edge] for all edges. Cost: two forward passes and one forward and backward pass."""
-        from circuits.batches import batches, record_pair
-
-        self.check(model, prompts, metric)
-        scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
-        for batch in batches(prompts, model.forward):
-            pair = record_pair(model.forward, batch, metric)
-            found = edge_effects(model.forward, pair, gradients(model.forward, pair))
-            scores[np.asarray(batch.numbers)] = found.cpu().numpy()
-        measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
-        return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric))
+    def effects(self, model: Model, pair: Pair) -> Tensor:
+        return edge_effects(model.forward, pair, gradients(model.forward, pair))
 
 
 class LayerGradients(NamedTuple):
@@ -128,9 +114,10 @@ def edge_effects(forward: Forward, pair: Pair, found: Gradients) -> Tensor:
     """First-order effect of corrupting each edge [prompt, edge] in wiring order, summed over positions."""
     import torch
 
-    n_prompts, n_positions = pair.clean.residual[0].shape[:2]
+    n_prompts, n_positions, d_model = pair.clean.residual[0].shape
     n_writers = 1 + sum(layer.n_heads + (layer.mlp is not None) for layer in forward.layers)
-    size = max(1, _NUMBERS_AT_ONCE // (n_writers * n_positions * pair.clean.residual[0].shape[2]))
+    fitting = forward.numbers_at_once // (n_writers * n_positions * d_model)
+    size = max(1, min(fitting, round(n_prompts * _SHARE_AT_ONCE)))
     with torch.no_grad():
         parts = [_some_effects(forward, pair, found, slice(i, i + size)) for i in range(0, n_prompts, size)]
     return torch.cat(parts)
@@ -140,8 +127,10 @@ def _some_effects(forward: Forward, pair: Pair, found: Gradients, chosen: slice)
     """`edge_effects` of some prompts of the batch."""
     import torch
 
+    from circuits.writers import writer_gaps
+
     rows = (pair.batch.rows - pair.batch.start)[chosen]
-    gaps = writer_gaps(forward, pair.clean, pair.corrupt, chosen)
+    gaps = writer_gaps(forward, pair.clean, pair.corrupt, chosen).float()
     flat_gaps = gaps.flatten(2)
     blocks: list[Tensor] = []
 
@@ -166,19 +155,6 @@ def _some_effects(forward: Forward, pair: Pair, found: Gradients, chosen: slice)
         before = after
     contract(_scattered(found.final[chosen], rows, gaps.shape[2]).unsqueeze(1), before)
     return torch.cat(blocks, dim=1)
-
-
-def writer_gaps(forward: Forward, clean: Run, corrupt: Run, chosen: slice) -> Tensor:
-    """Clean minus corrupt output of every writer, [prompt, writer, position, d_model] in float32."""
-    import torch
-
-    gaps = [(clean.residual[0] - corrupt.residual[0])[chosen].unsqueeze(1)]
-    for number, layer in enumerate(forward.layers):
-        change = (clean.z[number] - corrupt.z[number])[chosen]
-        gaps.append(torch.einsum("bphe,hed->bhpd", change, layer.head_weights_o))
-        if layer.mlp is not None:
-            gaps.append((clean.mlp[number] - corrupt.mlp[number])[chosen].unsqueeze(1))
-    return torch.cat(gaps, dim=1).float()
 
 
 def head_input_gradients(layer: Layer, found: LayerGradients, chosen: slice) -> Tensor:

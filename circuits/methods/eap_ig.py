@@ -11,26 +11,28 @@ Source: Hanna et al. 2024 (EAP-IG, "inputs"). Their code takes points k/m for k 
 
 from __future__ import annotations
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-import numpy as np
-
-from circuits.methods.base import Method
+from circuits.methods.base import EdgeMethod
 from circuits.methods.eap import edge_effects, gradients
-from circuits.metrics import Metric
-from circuits.prompts import PromptSet
-from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
     from circuits.models import Model
 
 Rule = Literal["left", "midpoint"]
 
 
 @dataclass(frozen=True)
-class IntegratedEdgeAttribution(Method):
+class IntegratedEdgeAttribution(EdgeMethod):
     """Estimate each edge's patching effect from gradients averaged between corrupt and clean embedding (EAP-IG).
+
+    Cost: two forward passes, and one forward and backward pass per step.
 
     steps  points on the line from corrupt to clean
     rule   `left`: points 0, 1/m, ..., (m-1)/m, as in the public code; `midpoint`: 1/2m, 3/2m, ...
@@ -38,7 +40,7 @@ class IntegratedEdgeAttribution(Method):
 
     name = "eap-ig"
     summary = "every edge's effect from gradients averaged between corrupt and clean"
-    result = "edges"
+    sums_to_nodes = True
 
     steps: int = 5
     rule: Rule = "left"
@@ -55,17 +57,7 @@ class IntegratedEdgeAttribution(Method):
         shift = 0.0 if self.rule == "left" else 0.5
         return [(step + shift) / self.steps for step in range(self.steps)]
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> EdgeScores:
-        """Scores [prompt, edge] for all edges. Cost: two forward passes, and one forward and backward pass per step."""
-        from circuits.batches import batches, record_pair
-
-        self.check(model, prompts, metric)
-        scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
-        for batch in batches(prompts, model.forward):
-            pair = record_pair(model.forward, batch, metric)
-            clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
-            along = (gradients(model.forward, pair, corrupt + point * (clean - corrupt)) for point in self.points)
-            total = sum(edge_effects(model.forward, pair, found) for found in along)
-            scores[np.asarray(batch.numbers)] = (total / self.steps).cpu().numpy()  # pyright: ignore[reportAttributeAccessIssue]
-        measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
-        return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric))
+    def effects(self, model: Model, pair: Pair) -> Tensor:
+        clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
+        along = (gradients(model.forward, pair, corrupt + point * (clean - corrupt)) for point in self.points)
+        return functools.reduce(operator.add, (edge_effects(model.forward, pair, at) for at in along)) / self.steps

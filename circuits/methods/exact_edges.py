@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from circuits.components import Edge, Wiring
-from circuits.methods.base import Method
-from circuits.methods.eap import writer_gaps
+from circuits.interventions import Ablation
+from circuits.methods.base import CORRUPT, EdgeMethod, Method
 from circuits.metrics import Metric
+from circuits.naming import lookup
 from circuits.prompts import PromptSet
-from circuits.scores import Bools, EdgeScores
+from circuits.scores import Bools, EdgeScores, Scores
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,50 +31,88 @@ if TYPE_CHECKING:
     from circuits.forward import Forward
     from circuits.models import Model
 
-_NUMBERS_AT_ONCE = 32_000_000  # of the writers' gaps [prompt, writer, position, d_model]: 128 MB in float32
-
 
 @dataclass(frozen=True)
-class ExactEdges(Method):
+class ExactEdges(EdgeMethod):
     """The true effect of corrupting each single edge.
 
-    edges  names of the edges to measure, such as ("a0.h1->a2.h3<q>",); empty for all. Others are marked not measured.
+    Cost: about half a forward pass per edge, less for late layers; and that of the screen.
+
+    edges      names of the edges to measure, such as ("a0.h1->a2.h3<q>",); empty for all. The others are not measured
+    screen     an edge method, such as `eap-ig`, that first ranks all edges (or the given ones) by |mean score|
+    contested  how many of the ranking to measure: a share of it (at most 1) or a number of edges. What ranks lower is
+               out of the question for a circuit, and is marked not measured
     """
 
     name = "exact-edges"
     summary = "the true effect of corrupting each single edge, one at a time"
-    result = "edges"
 
     edges: tuple[str, ...] = ()
+    screen: str | None = None
+    contested: float = 0.1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "edges", tuple(self.edges))
+        if not self.contested > 0:
+            raise ValueError(
+                f"exact-edges: contested={self.contested}. Give a share of the edges up to 1, or a number of edges."
+            )
+        if self.screen is not None:
+            self._screening()
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric) -> None:
+    @property
+    def per_prompt(self) -> bool:
+        return self.screen is None  # the ranking is that of the mean over all prompts
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for an edge that the model does not have."""
-        super().check(model, prompts, metric)
-        self._wanted(model.wiring)
+        super().check(model, prompts, metric, ablation)
+        self._named(model.wiring)
+        if self.screen is not None:
+            self._screening().check(model, prompts, metric, ablation)
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> EdgeScores:
-        """Exact scores [prompt, edge]. Cost: about half a forward pass per edge, less for late layers."""
-        from circuits.batches import batches, record_pair
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
+        """Exact scores [prompt, edge] of the wanted edges; 0 and not measured for the others."""
+        from circuits.batches import each_pair
 
-        self.check(model, prompts, metric)
-        wanted = self._wanted(model.wiring)
+        self.check(model, prompts, metric, ablation)
+        wanted = self._named(model.wiring)
+        if self.screen is not None:
+            estimate = self._screening().score(model, prompts, metric=metric, ablation=ablation)
+            wanted = self._contested(wanted, estimate)
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
-        per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
-        for batch in batches(prompts, model.forward, at_once=max(1, min(64, _NUMBERS_AT_ONCE // per_prompt))):
-            pair = record_pair(model.forward, batch, metric)
-            found = edge_corruptions(model.forward, model.wiring, pair, wanted)
-            scores[np.asarray(batch.numbers)] = found.T.cpu().numpy()
-        return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric))
 
-    def _wanted(self, wiring: Wiring) -> Bools:
-        """[edge] which edges to measure."""
+        def measure(pair: Pair) -> None:
+            found = edge_corruptions(model.forward, model.wiring, pair, wanted)
+            scores[np.asarray(pair.batch.numbers)] = found.T.cpu().numpy()
+
+        per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
+        at_once = min(64, model.forward.numbers_at_once // per_prompt)
+        each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
+        return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric, ablation))
+
+    def _named(self, wiring: Wiring) -> Bools:
+        """[edge] which edges may be measured."""
         if not self.edges:
             return np.ones(wiring.n_edges, dtype=np.bool_)
         wanted = np.zeros(wiring.n_edges, dtype=np.bool_)
         wanted[[wiring.edge_index(Edge.parse(name)) for name in self.edges]] = True
+        return wanted
+
+    def _screening(self) -> Method:
+        from circuits.methods import METHODS
+
+        estimates = {name: method for name, method in METHODS.items() if method.sums_to_nodes}
+        return lookup(estimates, str(self.screen), "screen of exact-edges")()
+
+    def _contested(self, named: Bools, estimate: Scores) -> Bools:
+        """[edge] the named edges that the estimate ranks highest."""
+        assert isinstance(estimate, EdgeScores)
+        ranking = estimate.ranking(absolute=True)
+        ranking = ranking[named[ranking]]
+        n_wanted = round(self.contested * len(ranking)) if self.contested <= 1 else int(self.contested)
+        wanted = np.zeros(len(named), dtype=np.bool_)
+        wanted[ranking[: max(1, n_wanted)]] = True
         return wanted
 
 
@@ -81,10 +120,12 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
     """Clean minus corrupted metric [edge, prompt] of every wanted edge; 0 for the others."""
     import torch
 
+    from circuits.writers import writer_gaps
+
     with torch.no_grad():
         clean = pair.metric_of(forward, pair.clean)
         patched = clean.expand(wiring.n_edges, -1).clone()
-        changes = -writer_gaps(forward, pair.clean, pair.corrupt, slice(None)).to(forward.weight_u.dtype)
+        changes = -writer_gaps(forward, pair.clean, pair.corrupt)
         measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
         for layer in range(forward.n_layers):
             measure.into_heads(layer)

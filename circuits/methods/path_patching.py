@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circuits.components import LOGITS, Reader, Wiring, head
-from circuits.methods.base import Method
+from circuits.interventions import Ablation
+from circuits.methods.base import CORRUPT, Method
 from circuits.metrics import Metric
 from circuits.prompts import END, PromptSet
 from circuits.scores import ALL_POSITIONS, ComponentScores
@@ -64,9 +65,9 @@ class PathPatching(Method):
                 "they change: run two path patchings, one into 'logits'."
             )
 
-    def check(self, model: Model, prompts: PromptSet, metric: Metric) -> None:
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
-        super().check(model, prompts, metric)
+        super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
             model.wiring.reader_index(receiver)
         if self.at != ALL_POSITIONS:
@@ -77,14 +78,16 @@ class PathPatching(Method):
                     f"is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
                 )
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric) -> ComponentScores:
+    def score(
+        self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
+    ) -> ComponentScores:
         """Exact scores [prompt, place, sender head]. Heads that run after every receiver's layer are not measured.
 
         Cost into the logits: the MLPs at the patched positions. Else half a forward pass per sender.
         """
-        from circuits.batches import batches, record_pair
+        from circuits.batches import each_pair
 
-        self.check(model, prompts, metric)
+        self.check(model, prompts, metric, ablation)
         receivers = self._receivers()
         last = max(_reads_at(receiver, model.wiring) for receiver in receivers)
         senders = tuple(
@@ -92,14 +95,16 @@ class PathPatching(Method):
         )
         reaches = np.array([sender.layer is not None and sender.layer < last for sender in senders])
         scores = np.zeros((len(prompts), 1, len(senders)), dtype=np.float32)
-        for batch in batches(prompts, model.forward):
-            pair = record_pair(model.forward, batch, metric)
-            paths = _Paths(model.forward, model.wiring, pair, receivers, self._mask(batch), self.freeze_mlps)
-            scores[np.asarray(batch.numbers), 0] = paths.scores().T.cpu().numpy()
+
+        def measure(pair: Pair) -> None:
+            mask = self._mask(pair.batch)
+            paths = _Paths(model.forward, model.wiring, pair, receivers, mask, self.freeze_mlps)
+            scores[np.asarray(pair.batch.numbers), 0] = paths.scores().T.cpu().numpy()
+
+        each_pair(model, prompts, metric, ablation, measure)
         measured = np.broadcast_to(reaches, scores.shape).copy()
-        return ComponentScores(
-            model.wiring, senders, (self.at,), scores * measured, measured, self.provenance(model, prompts, metric)
-        )
+        provenance = self.provenance(model, prompts, metric, ablation)
+        return ComponentScores(model.wiring, senders, (self.at,), scores * measured, measured, provenance)
 
     def _receivers(self) -> tuple[Reader, ...]:
         return tuple(Reader.parse(name) for name in self.receivers)
@@ -187,10 +192,10 @@ class _Paths:
         import torch
 
         part, clean = self.forward.layers[layer], self.pair.clean
-        chosen = torch.tensor(list(indices), device=self.mask.device)
+        chosen = torch.tensor(list(indices), device=self.mask.device).unsqueeze(1)
         gap = (self.pair.corrupt.z[layer] - clean.z[layer]) * self.mask[..., None, None]
         attention = clean.attention[layer]
-        return part.attention_with_one_head_changed(clean.z[layer], attention, gap, chosen) - attention
+        return part.attention_with_heads_changed(clean.z[layer], attention, gap, chosen) - attention
 
     def _with_received(self, received: dict[Reader, Tensor], n_variants: int) -> Tensor:
         """The metric [variant, prompt] of the clean run with the recorded receiver inputs put in."""

@@ -9,6 +9,7 @@ import torch
 from circuits.batches import batches, record_pair
 from circuits.components import Edge
 from circuits.methods import EdgeAttribution
+from circuits.methods.base import CORRUPT
 from circuits.methods.eap import edge_effects, gradients
 from circuits.metrics import METRICS
 from circuits.models import load_model, model_from_module
@@ -81,7 +82,7 @@ def our_edge(source, target) -> str:
 @pytest.mark.parametrize("shared_prefix", [0, 4])
 def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, shared_prefix, family_model):
     """Corruptions a thousandth of the way have effects to first order: exact single-edge effects must then agree."""
-    from circuits.evaluation import _stacked_circuits
+    from circuits.masked import metric_with_edges
 
     model, prompts = family_model(family), random_prompts(4, length=6, shared_prefix=shared_prefix)
     forward, n_edges = model.forward, model.wiring.n_edges
@@ -89,7 +90,7 @@ def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, share
     without_one = np.ones((len(edges) + 1, n_edges), dtype=bool)
     without_one[np.arange(len(edges)), edges] = False
     for batch in batches(prompts, forward):
-        pair = record_pair(forward, batch, LOGIT_DIFFERENCE)
+        pair = record_pair(forward, batch, LOGIT_DIFFERENCE, CORRUPT)
         whole = forward.record(batch.clean)
         step = 1e-3 * (pair.corrupt.residual[0] - pair.clean.residual[0])
         nearby = forward.record_from(
@@ -97,7 +98,7 @@ def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, share
         )
         pair = pair._replace(corrupt=nearby)
         estimate = edge_effects(forward, pair, gradients(forward, pair))[:, edges].numpy()
-        values = _stacked_circuits(model, pair, without_one).numpy()
+        values = metric_with_edges(model, pair, torch.from_numpy(without_one)).detach().numpy()
         exact = (values[-1] - values[:-1]).T
         assert np.corrcoef(estimate.ravel(), exact.ravel())[0, 1] > 0.999
 
@@ -109,7 +110,7 @@ def test_edges_from_the_last_layer_to_the_logits_sum_to_its_gradient_times_gap(f
     scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
     first = model.wiring.edge_index(Edge.parse("input->logits"))
     for batch in batches(prompts, model.forward):
-        pair = record_pair(model.forward, batch, LOGIT_DIFFERENCE)
+        pair = record_pair(model.forward, batch, LOGIT_DIFFERENCE, CORRUPT)
         gap = model.forward.at_rows(pair.clean.residual[-1] - pair.corrupt.residual[-1], batch.rows, batch.start)
         expected = (gap * gradients(model.forward, pair).final).sum(-1)
         found = scores.per_prompt[list(batch.numbers), first:].sum(1)

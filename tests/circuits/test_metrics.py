@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from circuits.batches import batches, record_pair, targets
+from circuits.methods.base import CORRUPT
 from circuits.metrics import METRICS
 from circuits.prompts import Prompt, PromptSet
 from tests.conftest import random_prompts
@@ -59,7 +60,7 @@ def test_reading_only_the_answers_equals_reading_the_whole_vocabulary(name, fami
     """Through the model: the readout against the metric's definition on the bridge's own logits."""
     metric, model = METRICS[name], family_model("gemma2")
     for batch in batches(random_prompts(5), model.forward):
-        pair = record_pair(model.forward, batch, metric)
+        pair = record_pair(model.forward, batch, metric, CORRUPT)
         with torch.no_grad():
             runs = [model.bridge(ids)[range(len(batch)), batch.rows] for ids in (batch.corrupt, batch.clean)]
         wanted = targets(batch, metric, model.forward)

@@ -169,5 +169,5 @@ def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):
 def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any):
     circuits(*tiny.arguments)
     kept = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
-    require_refusal(circuits(*tiny.arguments, "--nodes", "3"), "component methods")
+    require_refusal(circuits(*tiny.arguments, "--greedy", "--threshold", "3"), "two ways")
     assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == kept

@@ -102,7 +102,9 @@ def test_inputs_come_before_the_jobs_that_read_them(tiny: Any):
     [
         ({"edges": 5, "threshold": 0.1}, "two ways to select"),
         ({"greedy": True, "threshold": 0.1}, "two ways to select"),
-        ({"nodes": 3}, "nodes is for component methods"),
+        ({"method": "exact-edges", "nodes": 3}, "nodes is for component methods"),
+        ({"noise": 2.0}, "goes with ablation 'noise'"),
+        ({"ablation": "meen"}, "[Dd]id you mean 'mean'"),
         ({"place": "END"}, "place is for component methods"),
         ({"method": "activation-patching", "greedy": True}, "greedy grows edges"),
         ({"method": "activation-patching", "nodes": 3, "threshold": 0.1}, "two ways to select"),

@@ -1,0 +1,223 @@
+"""ABLATIONS: what takes the place of a part's value when it is corrupted.
+
+Every method and every evaluation puts in the values of an *ablated run*, which an ablation makes for a batch: what
+each component would write. Its metric is that of the empty circuit. For `corrupt` and `noise` it is a run of the model
+(on other tokens, on noisy embeddings), so that parts can also be restored in it; for `zero` and the means each
+component's value is given, and the residual stream is their sum with the biases that belong to no component.
+
+Sources: Wang et al. 2022 (mean ablation over a reference set), Meng et al. 2022 (noise), Zhang & Nanda 2024 (pairs).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Batch
+    from circuits.forward import Forward, Run
+    from circuits.models import Model
+    from circuits.prompts import PromptSet
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Makes ablated runs. Subclasses are frozen dataclasses whose fields are their settings.
+
+    shares_prefix    whether positions before the first difference of clean and corrupt keep their clean values
+    is_run           whether the ablated values are those of a run of the model, in which parts can be restored
+    needs_reference  whether it must be `fitted` to a set of prompts first
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    shares_prefix: ClassVar[bool] = False
+    is_run: ClassVar[bool] = False
+    needs_reference: ClassVar[bool] = False
+
+    def __str__(self) -> str:
+        """Name and settings, such as `noise(sigma=3.0, seed=0)`."""
+        settings = [f"{entry.name}={getattr(self, entry.name)}" for entry in fields(self) if entry.repr]
+        return f"{self.name}({', '.join(settings)})" if settings else self.name
+
+    def fitted(self, model: Model, reference: PromptSet) -> Ablation:
+        """The ablation with what it has to know of a reference set; itself where it needs none, or has it already."""
+        return self
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        """The ablated run of a batch, from position `batch.start` on.
+
+        clean  the clean run over all positions
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Corrupt(Ablation):
+    """The value that the part has on the corrupt prompt of the pair."""
+
+    name = "corrupt"
+    summary = "the part's value on the corrupt prompt of the pair"
+    shares_prefix = True
+    is_run = True
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        return forward.record(batch.corrupt, start=batch.start, earlier=clean)
+
+
+@dataclass(frozen=True)
+class Noise(Ablation):
+    """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
+
+    sigma  standard deviation of the noise, in standard deviations of the prompt's own embeddings
+    seed   draws the noise, with the prompt's tokens: the same prompt gets the same noise in any batch
+    """
+
+    name = "noise"
+    summary = "the part's value on the clean prompt with noise on its embeddings"
+    is_run = True
+
+    sigma: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise ValueError(f"noise: sigma={self.sigma}. It must be positive; 3 is usual.")
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        import torch
+
+        embedded = clean.residual[0]
+        noise = torch.stack([self._drawn(prompt.clean, embedded.shape[1:]) for prompt in batch.prompts])
+        spread = embedded.float().std(dim=(1, 2), keepdim=True)
+        noisy = embedded + (self.sigma * spread * noise.to(embedded.device)).to(embedded.dtype)
+        return forward.record_from(noisy, n_positions=batch.n_positions)
+
+    def _drawn(self, tokens: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+        import torch
+
+        digest = hashlib.sha256(repr((self.seed, tokens)).encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        return torch.randn(shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class Zero(Ablation):
+    """Zero: the part writes nothing."""
+
+    name = "zero"
+    summary = "zero: the part writes nothing"
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        import torch
+
+        return _run_of(
+            forward,
+            torch.zeros_like(clean.residual[0]),
+            [torch.zeros_like(z) for z in clean.z],
+            [torch.zeros_like(mlp) for mlp in clean.mlp],
+        )
+
+
+class Means(NamedTuple):
+    """Mean values over a reference set, one entry per position, or a single one for all positions.
+
+    embedded [position, d_model], z per layer [position, head, d_head], mlp per layer [position, d_model]
+    """
+
+    embedded: Tensor
+    z: list[Tensor]
+    mlp: list[Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Ablation):
+    """The mean of the part's values over all positions of the clean prompts of a reference set."""
+
+    name = "mean"
+    summary = "the mean of the part's values over the run's clean prompts, all positions"
+    needs_reference = True
+
+    means: Means | None = field(default=None, repr=False)
+
+    def fitted(self, model: Model, reference: PromptSet) -> Mean:
+        if self.means is not None:
+            return self
+        return type(self)(_means(model, reference, by_position=isinstance(self, PositionMean)))
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        if self.means is None:
+            raise ValueError(f"ablation {self.name!r} has no reference yet: call `fitted(model, prompts)` first.")
+        n_known = len(self.means.embedded)
+        if n_known not in (1, *range(batch.n_positions, n_known + 1)):
+            raise ValueError(
+                f"ablation {self.name!r}: a prompt has {batch.n_positions} tokens, the longest of the reference set "
+                f"{n_known}. Add a longer one to the reference set, or use 'mean'."
+            )
+
+        def spread(mean: Tensor) -> Tensor:
+            """[prompt, position, ...]"""
+            held = mean if n_known == 1 else mean[: batch.n_positions]
+            return held.expand(len(batch), batch.n_positions, *mean.shape[1:])
+
+        return _run_of(
+            forward, spread(self.means.embedded), [spread(z) for z in self.means.z], [spread(m) for m in self.means.mlp]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PositionMean(Mean):
+    """The mean of the part's values at the same position, counted from the start, over a reference set.
+
+    A position is averaged over the prompts that are long enough to have it.
+    """
+
+    name = "position-mean"
+    summary = "the mean of the part's values at the same position over the run's clean prompts"
+
+
+def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
+    """Means over the clean prompts of a reference set. Cost: one forward pass per prompt."""
+    import torch
+
+    from circuits.batches import batches
+
+    forward, longest = model.forward, max(map(len, reference))
+    totals: dict[str, list[Tensor]] = {}
+    counts = torch.zeros(longest, dtype=torch.float64)
+    for batch in batches(reference, forward, shares_prefix=False):
+        run = forward.record(batch.clean)
+        counts[: batch.n_positions] += len(batch)
+        for name, values in (("embedded", run.residual[:1]), ("z", run.z), ("mlp", run.mlp)):
+            sums = [value.double().sum(0) for value in values]
+            held = totals.setdefault(name, [value.new_zeros(longest, *value.shape[1:]) for value in sums])
+            for total, value in zip(held, sums, strict=True):
+                total[: batch.n_positions] += value
+
+    def mean(total: Tensor) -> Tensor:
+        n = counts.to(total.device).view(-1, *[1] * (total.ndim - 1))
+        found = total / n if by_position else total.sum(0, keepdim=True) / n.sum()
+        return found.to(forward.weight_u.dtype)
+
+    found = {name: [mean(total) for total in values] for name, values in totals.items()}
+    return Means(found["embedded"][0], found["z"], found.get("mlp", []))
+
+
+def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tensor]) -> Run:
+    """The run in which every component writes a given value [prompt, position, ...]; it has no keys and no values."""
+    from circuits.forward import Run
+
+    run = Run(0, residual=[embedded], z=z, mlp=mlp)
+    for number, layer in enumerate(forward.layers):
+        run.attention.append(layer.attention_out(layer.heads_sum(z[number])))
+        after = run.residual[-1] + run.attention[-1]
+        run.residual.append(after + mlp[number] if layer.mlp is not None else after)
+    return run
+
+
+ABLATIONS: dict[str, type[Ablation]] = {
+    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise)
+}
