@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
-from circuits.forward import Forward, Run
+from circuits.forward import Forward, Run, Site
 from circuits.interventions import Ablation
 from circuits.metrics import Metric
 from circuits.prompts import Prompt, PromptSet
@@ -175,6 +176,12 @@ class Readout:
         if metric.needs_clean_logits:
             self._clean_logits = forward.logits(clean_final, self._targets.tokens).detach()
 
+    def through(self, forward: Forward) -> Readout:
+        """The same readout by a forward pass with other gradients."""
+        found = copy.copy(self)
+        found._forward = forward
+        return found
+
     def __call__(self, final: Tensor) -> Tensor:
         """The metric [variant, prompt] of final streams [variant x prompt, d_model] (variant 1 for a plain run)."""
         n_prompts = len(self._targets.answer_means)
@@ -198,12 +205,20 @@ class Pair(NamedTuple):
         return self.readout(forward.at_rows(run.residual[-1], self.batch.rows, run.start))[0]
 
 
-def record_pair(forward: Forward, batch: Batch, metric: Metric, ablation: Ablation) -> Pair:
-    """Run the clean prompts, and what ablated parts give. Corrupt prompts reuse the prefix that both share."""
+def record_pair(
+    forward: Forward, batch: Batch, metric: Metric, ablation: Ablation, *, needs: Collection[Site] | None = None
+) -> Pair:
+    """Run the clean prompts, and what ablated parts give. Corrupt prompts reuse the prefix that both share.
+
+    needs  which values of the runs to keep; by default all
+    """
     with torch.no_grad():
         whole = forward.record(batch.clean)
+        if needs is not None:
+            whole = whole.only({*needs, *(("key", "value") if batch.start else ())})
         clean = whole.from_position(batch.start)
         corrupt = ablation.ablated(forward, batch, whole)
+        corrupt = corrupt if needs is None else corrupt.only(needs)
         clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
         return Pair(batch, clean, corrupt, Readout(forward, batch, metric, clean_final))
 
@@ -216,16 +231,37 @@ def each_pair(
     work: Callable[[Pair], None],
     *,
     at_once: int = _PROMPTS_AT_ONCE,
+    needs: Collection[Site] | None = None,
 ) -> None:
     """Call `work` with every batch of the prompts, run once clean and once ablated.
 
-    Where a batch does not fit into memory, it is halved, and so is what the model stacks at once, with a warning.
+    needs  which values of the runs to keep; by default all
+
+    Where a batch does not fit into memory, it is halved, and so is what the model stacks at once, with a warning:
+    `work` may be called again with prompts that it had begun.
     """
     forward, ablation = model.forward, ablation.fitted(model, prompts)
-    todo = deque(batches(prompts, forward, at_once=max(1, at_once), shares_prefix=ablation.shares_prefix))
+
+    def record(batch: Batch) -> None:
+        work(record_pair(forward, batch, metric, ablation, needs=needs))
+
+    each_batch(prompts, forward, record, at_once=at_once, shares_prefix=ablation.shares_prefix)
+
+
+def each_batch(
+    prompts: PromptSet,
+    forward: Forward,
+    work: Callable[[Batch], None],
+    *,
+    at_once: int = _PROMPTS_AT_ONCE,
+    shares_prefix: bool = True,
+) -> None:
+    """Call `work` with every batch of the prompts; one that does not fit into memory is halved, with a warning."""
+    at_once = max(1, min(at_once, forward.prompts_at_once(max(map(len, prompts)))))
+    todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix))
     while todo:
         batch = todo.popleft()
-        if not _fits(lambda batch=batch: work(record_pair(forward, batch, metric, ablation))):
+        if not _fits(lambda batch=batch: work(batch)):
             todo.extendleft(reversed(_halves(batch, forward)))
 
 

@@ -13,7 +13,7 @@ threads may share one model.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -81,6 +81,13 @@ class Run:
             later(self.mlp),
         )
 
+    def only(self, sites: Collection[Site]) -> Run:
+        """The same run without the values of other sites; of the stream, only its ends."""
+        names = ("query", "key", "value", "z", "attention", "mlp")
+        kept = {name: getattr(self, name) if name in sites else [] for name in names}
+        residual = self.residual if "residual" in sites else [self.residual[0], self.residual[-1]]
+        return Run(self.start, residual, **kept)
+
 
 class Earlier(NamedTuple):
     """Keys and values that positions before `start` had in another run, per layer."""
@@ -125,6 +132,18 @@ class Forward:
     @property
     def n_layers(self) -> int:
         return len(self.layers)
+
+    @property
+    def tokens_with_gradients(self) -> int:
+        """How many tokens to run at once with what a backward pass needs of them."""
+        # Per token and layer about three numbers are kept for every row of its weights.
+        per_token = 3 * sum(layer.n_weights for layer in self.layers) // self.weight_u.shape[1]
+        return 8 * self.numbers_at_once // per_token
+
+    def prompts_at_once(self, n_positions: int) -> int:
+        """How many prompts to record at once, clean and corrupt."""
+        per_prompt = 2 * 8 * n_positions * self.n_layers * self.weight_u.shape[1]
+        return max(1, 16 * self.numbers_at_once // per_prompt)
 
     def multiply_adds(self, n_tokens: int) -> int:
         """What one plain forward pass costs (`circuits.cost`), without the unembedding."""

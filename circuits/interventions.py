@@ -38,8 +38,8 @@ class Ablation:
     is_run: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
 
-    def __str__(self) -> str:
-        """Name and settings, such as `noise(sigma=3.0, seed=0)`."""
+    def described(self, prompts: PromptSet) -> str:
+        """Name and settings, such as `noise(sigma=3.0, seed=0)`, when used on these prompts."""
         settings = [f"{entry.name}={getattr(self, entry.name)}" for entry in fields(self) if entry.repr]
         return f"{self.name}({', '.join(settings)})" if settings else self.name
 
@@ -125,12 +125,14 @@ class Zero(Ablation):
 class Means(NamedTuple):
     """Mean values over a reference set, one entry per position, or a single one for all positions.
 
-    embedded [position, d_model], z per layer [position, head, d_head], mlp per layer [position, d_model]
+    embedded   [position, d_model], z per layer [position, head, d_head], mlp per layer [position, d_model]
+    reference  fingerprint of the prompts
     """
 
     embedded: Tensor
     z: list[Tensor]
     mlp: list[Tensor]
+    reference: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,19 +142,23 @@ class Mean(Ablation):
     name = "mean"
     summary = "the mean of the part's values over the run's clean prompts, all positions"
     needs_reference = True
+    by_position: ClassVar[bool] = False
 
     means: Means | None = field(default=None, repr=False)
 
     def fitted(self, model: Model, reference: PromptSet) -> Mean:
         if self.means is not None:
             return self
-        return type(self)(_means(model, reference, by_position=isinstance(self, PositionMean)))
+        return type(self)(_means(model, reference, by_position=self.by_position))
+
+    def described(self, prompts: PromptSet) -> str:
+        return f"{self.name}(reference={prompts.fingerprint if self.means is None else self.means.reference})"
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         if self.means is None:
             raise ValueError(f"ablation {self.name!r} has no reference yet: call `fitted(model, prompts)` first.")
         n_known = len(self.means.embedded)
-        if n_known not in (1, *range(batch.n_positions, n_known + 1)):
+        if self.by_position and n_known < batch.n_positions:
             raise ValueError(
                 f"ablation {self.name!r}: a prompt has {batch.n_positions} tokens, the longest of the reference set "
                 f"{n_known}. Add a longer one to the reference set, or use 'mean'."
@@ -160,7 +166,7 @@ class Mean(Ablation):
 
         def spread(mean: Tensor) -> Tensor:
             """[prompt, position, ...]"""
-            held = mean if n_known == 1 else mean[: batch.n_positions]
+            held = mean[: batch.n_positions] if self.by_position else mean
             return held.expand(len(batch), batch.n_positions, *mean.shape[1:])
 
         return _run_of(
@@ -177,25 +183,30 @@ class PositionMean(Mean):
 
     name = "position-mean"
     summary = "the mean of the part's values at the same position over the run's clean prompts"
+    by_position = True
 
 
 def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
     """Means over the clean prompts of a reference set. Cost: one forward pass per prompt."""
     import torch
 
-    from circuits.batches import batches
+    from circuits.batches import Batch, each_batch
 
     forward, longest = model.forward, max(map(len, reference))
     totals: dict[str, list[Tensor]] = {}
     counts = torch.zeros(longest, dtype=torch.float64)
-    for batch in batches(reference, forward, shares_prefix=False):
+
+    def add(batch: Batch) -> None:
         run = forward.record(batch.clean)
+        values = {"embedded": run.residual[:1], "z": run.z, "mlp": run.mlp}
+        sums = {name: [value.double().sum(0) for value in of_layers] for name, of_layers in values.items()}
         counts[: batch.n_positions] += len(batch)
-        for name, values in (("embedded", run.residual[:1]), ("z", run.z), ("mlp", run.mlp)):
-            sums = [value.double().sum(0) for value in values]
-            held = totals.setdefault(name, [value.new_zeros(longest, *value.shape[1:]) for value in sums])
-            for total, value in zip(held, sums, strict=True):
+        for name, of_layers in sums.items():
+            held = totals.setdefault(name, [value.new_zeros(longest, *value.shape[1:]) for value in of_layers])
+            for total, value in zip(held, of_layers, strict=True):
                 total[: batch.n_positions] += value
+
+    each_batch(reference, forward, add, shares_prefix=False)
 
     def mean(total: Tensor) -> Tensor:
         n = counts.to(total.device).view(-1, *[1] * (total.ndim - 1))
@@ -203,7 +214,7 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
         return found.to(forward.weight_u.dtype)
 
     found = {name: [mean(total) for total in values] for name, values in totals.items()}
-    return Means(found["embedded"][0], found["z"], found.get("mlp", []))
+    return Means(found["embedded"][0], found["z"], found["mlp"], reference.fingerprint)
 
 
 def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tensor]) -> Run:

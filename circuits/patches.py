@@ -72,6 +72,35 @@ def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
     return min(start, int(batch.rows.min()))
 
 
+def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: Kind) -> Tensor:
+    """z [prompt, position, head, d_head] of all heads of a layer, each with its own part of this kind patched.
+
+    kind  `head` (z itself), `query`, `key`, `value` or `pattern`
+    mask  [prompt, position] where to patch, from `base.start` on
+    """
+    part = forward.layers[layer]
+    if kind == "head":
+        return _replaced(base.z[layer], donor.z[layer], mask)
+    if kind == "pattern":
+        mixed = part.mix(forward.pattern_of(donor, layer), base.value[layer])
+        return _replaced(base.z[layer], mixed, mask)
+    query, key, value = base.query[layer], base.key[layer], base.value[layer]
+    everywhere = torch.cat((mask.new_zeros(len(mask), base.start), mask), dim=1)[:, None, :, None]
+    if kind == "query":
+        query = torch.where(mask[:, None, :, None], donor.query[layer], query)
+    elif kind == "key":
+        key = torch.where(everywhere, donor.key[layer], key)
+    else:
+        value = torch.where(everywhere, donor.value[layer], value)
+    bias = forward.context(key.shape[2])[layer].bias
+    return part.attend(query, key, value, Places(base.start).bias_rows(bias, len(query)))
+
+
+def _replaced(base: Tensor, donor: Tensor, mask: Tensor) -> Tensor:
+    """base [prompt, position, ...] with the donor's values where the mask [prompt, position] is set."""
+    return torch.where(mask.view(*mask.shape, *[1] * (base.ndim - 2)), donor, base)
+
+
 @dataclass(frozen=True)
 class _Patches:
     """Patches of `base` by `donor`, both cut where the mask begins to matter.
@@ -108,8 +137,7 @@ class _Patches:
         return final.unflatten(0, (len(components), -1))[order.to(final.device)].flatten(0, 1)
 
     def _patched(self, base: Tensor, donor: Tensor) -> Tensor:
-        """base [prompt, position, ...] with the donor's values where the mask is set."""
-        return torch.where(self.mask.view(*self.mask.shape, *[1] * (base.ndim - 2)), donor, base)
+        return _replaced(base, donor, self.mask)
 
     def _leaving(self, layer: int, kind: Kind, indices: Sequence[int | None]) -> Tensor:
         """The stream leaving the layer [variant x prompt, position, d_model], where it may differ from the base's."""
@@ -124,34 +152,15 @@ class _Patches:
         of = torch.tensor(indices, device=self.mask.device)
         heads = part.heads_served(of) if kind in _SPREADING else of.unsqueeze(1)
         z, before, attention = (
-            self._needed(layer, kind, values) for values in (self._z(layer, kind), base.z[layer], base.attention[layer])
+            self._needed(layer, kind, values)
+            for values in (
+                patched_z(self.forward, base, donor, self.mask, layer, kind),
+                base.z[layer],
+                base.attention[layer],
+            )
         )
         changed = part.attention_with_heads_changed(before, attention, z - before, heads)
         return self._after_attention(layer, kind, changed.flatten(0, 1))
-
-    def _z(self, layer: int, kind: Kind) -> Tensor:
-        """z [prompt, position, head, d_head] of all heads, each with its own part of this kind patched."""
-        part, base, donor = self.forward.layers[layer], self.base, self.donor
-        if kind == "head":
-            return self._patched(base.z[layer], donor.z[layer])
-        if kind == "pattern":
-            mixed = part.mix(self.forward.pattern_of(donor, layer), base.value[layer])
-            return self._patched(base.z[layer], mixed)
-        query, key, value = base.query[layer], base.key[layer], base.value[layer]
-        later, everywhere = self.mask[:, None, :, None], self._mask_everywhere()[:, None, :, None]
-        if kind == "query":
-            query = torch.where(later, donor.query[layer], query)
-        elif kind == "key":
-            key = torch.where(everywhere, donor.key[layer], key)
-        else:
-            value = torch.where(everywhere, donor.value[layer], value)
-        bias = self.forward.context(key.shape[2])[layer].bias
-        return part.attend(query, key, value, Places(base.start).bias_rows(bias, len(query)))
-
-    def _mask_everywhere(self) -> Tensor:
-        """[prompt, position] the mask over the whole prompt."""
-        before = self.mask.new_zeros(len(self.mask), self.base.start)
-        return torch.cat((before, self.mask), dim=1)
 
     def _needed(self, layer: int, kind: Kind, values: Tensor) -> Tensor:
         """Values [prompt, position, ...] where the rest of the run may need them; of the last layer, at the answers."""

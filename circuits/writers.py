@@ -1,24 +1,59 @@
-"""What the writers of a model add to the residual stream, as differences between two runs."""
+"""What the writers of a model add to the residual stream, as differences between a clean and an ablated run."""
 
 from __future__ import annotations
 
-import torch
+from typing import NamedTuple
+
 from torch import Tensor
 
 from circuits.forward import Forward, Run
 
 
-def writer_gaps(
-    forward: Forward, clean: Run, corrupt: Run, chosen: slice = slice(None), *, n_layers: int | None = None
-) -> Tensor:
-    """Clean minus corrupt output of every writer [prompt, writer, position, d_model], in the model's dtype.
+class Gaps(NamedTuple):
+    """Clean minus ablated values: embedded [prompt, position, d_model], z per layer [prompt, position, head, d_head],
+    mlp per layer [prompt, position, d_model]."""
 
-    chosen    which prompts of the runs
+    embedded: Tensor
+    z: list[Tensor]
+    mlp: list[Tensor]
+
+
+def gaps_between(clean: Run, corrupt: Run) -> Gaps:
+    """How far two runs are apart."""
+    return Gaps(
+        clean.residual[0] - corrupt.residual[0],
+        [a - b for a, b in zip(clean.z, corrupt.z, strict=True)],
+        [a - b for a, b in zip(clean.mlp, corrupt.mlp, strict=True)],
+    )
+
+
+def turned_into_gaps(clean: Run, corrupt: Run) -> Gaps:
+    """`gaps_between` in the memory of the clean run: neither run knows its z and mlp afterwards."""
+    gaps = Gaps(clean.residual[0] - corrupt.residual[0], list(clean.z), list(clean.mlp))
+    for kept, lost in ((gaps.z, corrupt.z), (gaps.mlp, corrupt.mlp)):
+        for value in kept:
+            value.sub_(lost.pop(0))
+    clean.z.clear()
+    clean.mlp.clear()
+    return gaps
+
+
+def writer_gaps(forward: Forward, gaps: Gaps, chosen: slice = slice(None), *, n_layers: int | None = None) -> Tensor:
+    """Clean minus ablated output of every writer [prompt, writer, position, d_model], in the model's dtype.
+
+    chosen    which prompts of the batch
     n_layers  only the input and the writers of the first layers
     """
-    gaps = [(clean.residual[0] - corrupt.residual[0])[chosen].unsqueeze(1)]
-    for number, layer in enumerate(forward.layers[:n_layers]):
-        gaps.append(layer.head_outputs((clean.z[number] - corrupt.z[number])[chosen]))
+    layers = forward.layers[:n_layers]
+    n_writers = 1 + sum(layer.n_heads + (layer.mlp is not None) for layer in layers)
+    embedded = gaps.embedded[chosen]
+    found = embedded.new_empty(len(embedded), n_writers, *embedded.shape[1:])
+    found[:, 0] = embedded
+    place = 1
+    for number, layer in enumerate(layers):
+        found[:, place : place + layer.n_heads] = layer.head_outputs(gaps.z[number][chosen])
+        place += layer.n_heads
         if layer.mlp is not None:
-            gaps.append((clean.mlp[number] - corrupt.mlp[number])[chosen].unsqueeze(1))
-    return torch.cat(gaps, dim=1)
+            found[:, place] = gaps.mlp[number][chosen]
+            place += 1
+    return found

@@ -23,8 +23,11 @@ FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
 VOCABULARY = 50
 
 
-def random_module(family: str, *, n_layers: int = 3) -> Any:
-    """A tiny random model of a family, with weights large enough that every part matters."""
+def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) -> Any:
+    """A tiny random model of a family, with weights large enough that every part matters.
+
+    is_grouped  where the family can, two query heads share one key-value head
+    """
     import torch
     import transformers as tf
 
@@ -38,7 +41,7 @@ def random_module(family: str, *, n_layers: int = 3) -> Any:
         "bos_token_id": None,
         "eos_token_id": None,
     }
-    grouped: dict[str, Any] = shape | {"num_key_value_heads": 2}
+    grouped: dict[str, Any] = shape | {"num_key_value_heads": 2 if is_grouped else 4}
     build: dict[str, Callable[[], Any]] = {
         "gpt2": lambda: tf.GPT2LMHeadModel(
             tf.GPT2Config(

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
+from circuits.methods.acdc import ACDC
 from circuits.methods.activation_patching import ActivationPatching
+from circuits.methods.atp_star import AtPStar
 from circuits.methods.base import Method
+from circuits.methods.clean_corrupt import CleanCorrupt
 from circuits.methods.eap import EdgeAttribution
 from circuits.methods.eap_ig import IntegratedEdgeAttribution
+from circuits.methods.eap_ig_activations import ActivationIntegratedAttribution
 from circuits.methods.exact_edges import ExactEdges
+from circuits.methods.mask_learning import MaskLearning
 from circuits.methods.path_patching import PathPatching
+from circuits.methods.random import RandomScores
+from circuits.methods.relp import RelevancePatching
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
-    for method in (EdgeAttribution, IntegratedEdgeAttribution, ExactEdges, ActivationPatching, PathPatching)
+    for method in (
+        EdgeAttribution,
+        IntegratedEdgeAttribution,
+        ActivationIntegratedAttribution,
+        CleanCorrupt,
+        RelevancePatching,
+        ExactEdges,
+        ActivationPatching,
+        AtPStar,
+        PathPatching,
+        ACDC,
+        MaskLearning,
+        RandomScores,
+    )
 }
 
 __all__ = [
+    "ACDC",
     "METHODS",
+    "ActivationIntegratedAttribution",
     "ActivationPatching",
+    "AtPStar",
+    "CleanCorrupt",
     "EdgeAttribution",
     "ExactEdges",
     "IntegratedEdgeAttribution",
+    "MaskLearning",
     "Method",
     "PathPatching",
+    "RandomScores",
+    "RelevancePatching",
 ]

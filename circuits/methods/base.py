@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from circuits.batches import Pair
+    from circuits.forward import Site
     from circuits.models import Model
 
 CORRUPT = Corrupt()
@@ -71,16 +72,20 @@ class Method:
             task=prompts.task,
             prompts_fingerprint=prompts.fingerprint,
             dtype=model.dtype,
-            ablation=str(ablation),
+            ablation=ablation.described(prompts),
             versions=versions(),
         )
 
 
 @dataclasses.dataclass(frozen=True)
 class EdgeMethod(Method):
-    """A method that scores edges batch by batch: subclasses implement `effects`."""
+    """A method that scores edges batch by batch: subclasses implement `effects`.
+
+    needs  which values of the clean and the ablated run `effects` reads; None for all
+    """
 
     result = "edges"
+    needs: ClassVar[tuple[Site, ...] | None] = None
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
         """Scores [prompt, edge] of one batch, in wiring order."""
@@ -100,6 +105,24 @@ class EdgeMethod(Method):
         def measure(pair: Pair) -> None:
             scores[np.asarray(pair.batch.numbers)] = self.effects(model, pair).float().cpu().numpy()
 
-        each_pair(model, prompts, metric, ablation, measure, at_once=self.prompts_at_once(model, prompts))
+        at_once = self.prompts_at_once(model, prompts)
+        each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
         return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
+
+
+@dataclasses.dataclass(frozen=True)
+class GradientMethod(EdgeMethod):
+    """An edge method that estimates effects to first order: a component's is then the sum over its edges."""
+
+    sums_to_nodes = True
+    needs = ("z", "mlp")
+
+    @property
+    def n_points(self) -> int:
+        """How many points of each prompt are run at once with their gradients."""
+        return 1
+
+    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+        n_tokens = max(map(len, prompts)) * self.n_points
+        return max(1, min(64, model.forward.tokens_with_gradients // n_tokens))

@@ -3,7 +3,8 @@
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . mean over points of d metric / d input_v
 
 The points lie on the straight line between the two embeddings; a gradient that vanishes at the clean run, where the
-metric is saturated, is seen on the way there.
+metric is saturated, is seen on the way there. All points of a prompt are stacked in one forward and backward pass, and
+their gradients are summed before they meet the writers' differences.
 
 Source: Hanna et al. 2024 (EAP-IG, "inputs"). Their code takes points k/m for k = 0 .. m-1 (`left`); the midpoints
 (k + 1/2)/m integrate more accurately with as many points.
@@ -11,13 +12,11 @@ Source: Hanna et al. 2024 (EAP-IG, "inputs"). Their code takes points k/m for k 
 
 from __future__ import annotations
 
-import functools
-import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from circuits.methods.base import EdgeMethod
-from circuits.methods.eap import edge_effects, gradients
+from circuits.methods.base import GradientMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,7 +28,7 @@ Rule = Literal["left", "midpoint"]
 
 
 @dataclass(frozen=True)
-class IntegratedEdgeAttribution(EdgeMethod):
+class IntegratedEdgeAttribution(GradientMethod):
     """Estimate each edge's patching effect from gradients averaged between corrupt and clean embedding (EAP-IG).
 
     Cost: two forward passes, and one forward and backward pass per step.
@@ -40,24 +39,44 @@ class IntegratedEdgeAttribution(EdgeMethod):
 
     name = "eap-ig"
     summary = "every edge's effect from gradients averaged between corrupt and clean"
-    sums_to_nodes = True
 
     steps: int = 5
     rule: Rule = "left"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise ValueError(f"eap-ig: steps={self.steps}. At least 1 point is needed; 5 is usual.")
-        if self.rule not in get_args(Rule):
-            raise ValueError(f"eap-ig: rule={self.rule!r}. Known: {', '.join(get_args(Rule))}.")
+        check_steps(self.name, self.steps, self.rule)
 
     @property
-    def points(self) -> list[float]:
-        """Where gradients are taken: 0 is the corrupt embedding, 1 the clean one."""
-        shift = 0.0 if self.rule == "left" else 0.5
-        return [(step + shift) / self.steps for step in range(self.steps)]
+    def n_points(self) -> int:
+        return self.steps
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
-        clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
-        along = (gradients(model.forward, pair, corrupt + point * (clean - corrupt)) for point in self.points)
-        return functools.reduce(operator.add, (edge_effects(model.forward, pair, at) for at in along)) / self.steps
+        return effects_between(model, pair, points(self.steps, self.rule))
+
+
+def check_steps(name: str, steps: int, rule: str) -> None:
+    """Raise a ValueError for a number of points or a rule that cannot be used."""
+    if steps < 1:
+        raise ValueError(f"{name}: steps={steps}. At least 1 point is needed; 5 is usual.")
+    if rule not in get_args(Rule):
+        raise ValueError(f"{name}: rule={rule!r}. Known: {', '.join(get_args(Rule))}.")
+
+
+def points(steps: int, rule: Rule) -> list[float]:
+    """Where gradients are taken: 0 is the corrupt embedding, 1 the clean one."""
+    shift = 0.0 if rule == "left" else 0.5
+    return [(step + shift) / steps for step in range(steps)]
+
+
+def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
+    """Effects [prompt, edge] from gradients averaged over points from the corrupt (0) to the clean embedding (1)."""
+    import torch
+
+    from circuits.attribution import edge_effects, gradients
+    from circuits.writers import turned_into_gaps
+
+    clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
+    entering = torch.cat([corrupt + point * (clean - corrupt) for point in at])
+    gaps = turned_into_gaps(pair.clean, pair.corrupt)
+    found = gradients(model.forward, pair, entering)
+    return edge_effects(model.forward, model.wiring, pair.batch, gaps, found) / len(at)

@@ -120,12 +120,12 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
     """Clean minus corrupted metric [edge, prompt] of every wanted edge; 0 for the others."""
     import torch
 
-    from circuits.writers import writer_gaps
+    from circuits.writers import gaps_between, writer_gaps
 
     with torch.no_grad():
         clean = pair.metric_of(forward, pair.clean)
         patched = clean.expand(wiring.n_edges, -1).clone()
-        changes = -writer_gaps(forward, pair.clean, pair.corrupt)
+        changes = -writer_gaps(forward, gaps_between(pair.clean, pair.corrupt))
         measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
         for layer in range(forward.n_layers):
             measure.into_heads(layer)

@@ -17,16 +17,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from circuits.components import LOGITS, Reader, Wiring, head
+from circuits.components import LOGITS, Component, Port, Reader, Wiring, head
 from circuits.interventions import Ablation
 from circuits.methods.base import CORRUPT, Method
 from circuits.metrics import Metric
 from circuits.prompts import END, PromptSet
-from circuits.scores import ALL_POSITIONS, ComponentScores
+from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, Floats
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,27 +35,38 @@ if TYPE_CHECKING:
     from circuits.forward import Forward, Site
     from circuits.models import Model
 
+Stage = Literal["queries", "values", "keys"]
+_PORT_OF_STAGE: dict[Stage, Port] = {"queries": "q", "values": "v", "keys": "k"}
+
 
 @dataclass(frozen=True)
 class PathPatching(Method):
     """The effect of each head along its direct paths into the receivers, other heads held at their clean outputs.
 
+    Cost into the logits: the MLPs at the patched positions. Else half a forward pass per sender and stage.
+
     receivers    readers by name: ("logits",) alone, or ("a9.h9<q>", "a10.h0<q>"), ("a3.kv1<v>",) with grouped keys,
                  ("m3",)
     at           role at whose position the sender is patched and the heads are frozen, or `all` for every position
     freeze_mlps  hold MLPs between sender and receivers at their clean outputs too: direct paths only
+    stages       a search backwards: ("queries", "values", "keys") goes on to the queries of the heads found with
+                 `receivers`, to the values of the heads found with those, and to their keys
+    top          how many heads each stage hands on, by |mean score|: a share of all heads (below 1) or a number
     """
 
     name = "path-patching"
-    summary = "exact effect of each head along its paths into given receivers"
+    summary = "exact effect of each head along its paths into given receivers, or stage by stage back from the logits"
     result = "components"
 
     receivers: tuple[str, ...] = ("logits",)
     at: str = END
     freeze_mlps: bool = False
+    stages: tuple[Stage, ...] = ()
+    top: float = 0.02
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "receivers", tuple(self.receivers))
+        object.__setattr__(self, "stages", tuple(self.stages))
         if not self.receivers:
             raise ValueError("path-patching: no receiver is given. Name readers, such as 'logits' or 'a9.h9<q>'.")
         parsed = [Reader.parse(name) for name in self.receivers]
@@ -64,6 +75,16 @@ class PathPatching(Method):
                 "path-patching: 'logits' stands beside other receivers. Putting in the final stream overwrites what "
                 "they change: run two path patchings, one into 'logits'."
             )
+        if not set(self.stages) <= set(_PORT_OF_STAGE) or len(set(self.stages)) < len(self.stages):
+            raise ValueError(
+                f"path-patching: stages={', '.join(self.stages)}. Known, each at most once: {', '.join(_PORT_OF_STAGE)}."
+            )
+        if not self.top > 0:
+            raise ValueError(f"path-patching: top={self.top}. Give a share of the heads below 1, or a number of heads.")
+
+    @property
+    def per_prompt(self) -> bool:
+        return not self.stages  # a stage's heads are those of the mean over all prompts
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
@@ -83,28 +104,56 @@ class PathPatching(Method):
     ) -> ComponentScores:
         """Exact scores [prompt, place, sender head]. Heads that run after every receiver's layer are not measured.
 
-        Cost into the logits: the MLPs at the patched positions. Else half a forward pass per sender.
+        The place is where it was patched. With stages the places are the receivers, the stages, and last `all`: there a
+        head has its scores of the stage in which its mean is largest in magnitude.
         """
+        self.check(model, prompts, metric, ablation)
+        found = [self._into(model, prompts, self._receivers(), metric, ablation)]
+        for stage in self.stages:
+            receivers = self._receivers_of(stage, found[-1], model.wiring)
+            found.append(self._into(model, prompts, receivers, metric, ablation))
+        places = (self.at,)
+        if self.stages:
+            places = ("+".join(self.receivers), *self.stages, ALL_POSITIONS)
+            found.append(_strongest(found))
+        scores, measured = (np.stack(values, axis=1) for values in zip(*found, strict=True))
+        provenance = self.provenance(model, prompts, metric, ablation)
+        return ComponentScores(model.wiring, _heads(model.wiring), places, scores, measured, provenance)
+
+    def _into(
+        self,
+        model: Model,
+        prompts: PromptSet,
+        receivers: tuple[Reader, ...],
+        metric: Metric,
+        ablation: Ablation,
+    ) -> _Found:
+        """Scores of all heads along their paths into some receivers."""
         from circuits.batches import each_pair
 
-        self.check(model, prompts, metric, ablation)
-        receivers = self._receivers()
-        last = max(_reads_at(receiver, model.wiring) for receiver in receivers)
-        senders = tuple(
-            head(layer, index) for layer in range(model.wiring.n_layers) for index in range(model.wiring.n_heads)
-        )
+        senders = _heads(model.wiring)
+        last = max((_reads_at(receiver, model.wiring) for receiver in receivers), default=0)
         reaches = np.array([sender.layer is not None and sender.layer < last for sender in senders])
-        scores = np.zeros((len(prompts), 1, len(senders)), dtype=np.float32)
+        scores = np.zeros((len(prompts), len(senders)), dtype=np.float32)
 
         def measure(pair: Pair) -> None:
             mask = self._mask(pair.batch)
             paths = _Paths(model.forward, model.wiring, pair, receivers, mask, self.freeze_mlps)
-            scores[np.asarray(pair.batch.numbers), 0] = paths.scores().T.cpu().numpy()
+            scores[np.asarray(pair.batch.numbers)] = paths.scores().T.cpu().numpy()
 
-        each_pair(model, prompts, metric, ablation, measure)
-        measured = np.broadcast_to(reaches, scores.shape).copy()
-        provenance = self.provenance(model, prompts, metric, ablation)
-        return ComponentScores(model.wiring, senders, (self.at,), scores * measured, measured, provenance)
+        if reaches.any():
+            each_pair(model, prompts, metric, ablation, measure)
+        return _Found(scores * reaches, np.broadcast_to(reaches, scores.shape).copy())
+
+    def _receivers_of(self, stage: Stage, found: _Found, wiring: Wiring) -> tuple[Reader, ...]:
+        """The readers of a stage: ports of the heads that the stage before it found."""
+        n_heads = round(self.top * found.scores.shape[1]) if self.top < 1 else int(self.top)
+        strength = np.where(found.measured[0], np.abs(found.scores.mean(axis=0, dtype=np.float64)), -1)
+        best = [n for n in np.argsort(-strength, kind="stable")[: max(1, n_heads)] if strength[n] >= 0]
+        heads = [_heads(wiring)[number] for number in best]
+        port = _PORT_OF_STAGE[stage]
+        owners = heads if port == "q" else [wiring.group_of_head(of) for of in heads]
+        return tuple(Reader(owner, port) for owner in dict.fromkeys(owners))
 
     def _receivers(self) -> tuple[Reader, ...]:
         return tuple(Reader.parse(name) for name in self.receivers)
@@ -116,6 +165,27 @@ class PathPatching(Method):
         if self.at == ALL_POSITIONS:
             return torch.ones_like(batch.clean[:, batch.start :], dtype=torch.bool)
         return batch.positions_of(self.at)[:, batch.start :]
+
+
+class _Found(NamedTuple):
+    """Scores of one stage: scores and measured, both [prompt, head]."""
+
+    scores: Floats
+    measured: Bools
+
+
+def _heads(wiring: Wiring) -> tuple[Component, ...]:
+    """All heads, by layer."""
+    return tuple(head(layer, index) for layer in range(wiring.n_layers) for index in range(wiring.n_heads))
+
+
+def _strongest(stages: Sequence[_Found]) -> _Found:
+    """Each head's scores from the stage in which its mean is largest in magnitude."""
+    strength = [np.where(stage.measured[0], np.abs(stage.scores.mean(axis=0)), -1) for stage in stages]
+    best = np.argmax(strength, axis=0)
+    numbers = np.arange(len(best))
+    scores, measured = (np.stack(values)[best, :, numbers].T for values in zip(*stages, strict=True))
+    return _Found(scores, measured)
 
 
 def _reads_at(receiver: Reader, wiring: Wiring) -> float:

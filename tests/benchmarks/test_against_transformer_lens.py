@@ -1,16 +1,10 @@
 """Speed beside TransformerLens, as ratios within one run: same model, same prompts, same numbers, same threads.
 
-`make bench` prints the table, on one thread; `OMP_NUM_THREADS=2 make bench` on two. Medians of several runs, except for
-the slow tool's long sweeps, which run once. Numbers that differ fail; a ratio below what is wanted is printed as such.
+`make bench` prints the table, on one thread. Medians of several runs, except for the slow tool's long sweeps, which run
+once. Numbers that differ fail; a ratio below what is wanted is printed as such.
 """
 
 from __future__ import annotations
-
-import statistics
-import sys
-import time
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,63 +12,19 @@ import torch
 
 from circuits.methods import ActivationPatching, EdgeAttribution
 from circuits.metrics import METRICS
-from circuits.models import Model, model_from_module
-from circuits.prompts import Prompt, PromptSet
+from tests.benchmarks.conftest import medians, random_pairs, report, time_of
 from tests.circuits.test_eap import our_edge
 
 pytestmark = pytest.mark.benchmark
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
+PAIRS = [(0, "differ everywhere"), (10, "differ from two thirds on")]
+# Of the sweep over positions TransformerLens runs this share of the patches, drawn at random, and its time is scaled.
+SHARE = 1 / 45
 
 
-def seconds(work: Callable[[], Any], *, repeats: int = 3) -> float:
-    """Median wall time of a few runs after a first one that is not counted."""
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return statistics.median(times)
-
-
-def report(work: str, theirs: float, ours: float, wanted: float, deviation: float) -> None:
-    """Print one row of the table."""
-    verdict = "reached" if theirs / ours >= wanted else "NOT REACHED"
-    sys.stdout.write(
-        f"\n| {work} | {theirs:.3g} s | {ours:.3g} s | {theirs / ours:.1f}x | {wanted:g}x {verdict} | {deviation:.0e} "
-        f"| {torch.get_num_threads()} |\n"
-    )
-
-
-@pytest.fixture(scope="module")
-def gpt2_small() -> Model:
-    """GPT-2 small's shape with random weights."""
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    torch.manual_seed(0)
-    return model_from_module(GPT2LMHeadModel(GPT2Config()).eval(), name="gpt2-small-shaped")
-
-
-def random_pairs(n_prompts: int, length: int, *, shared_prefix: int, vocabulary: int) -> PromptSet:
-    generator = np.random.default_rng(0)
-    prompts = []
-    for _ in range(n_prompts):
-        clean, corrupt = generator.integers(vocabulary, size=(2, length)).tolist()
-        answers = generator.choice(vocabulary, size=2, replace=False).tolist()
-        corrupt = clean[:shared_prefix] + corrupt[shared_prefix:]
-        prompts.append(Prompt(tuple(clean), tuple(corrupt), (answers[0],), (answers[1],)))
-    return PromptSet("random", tuple(prompts))
-
-
-@pytest.mark.parametrize(
-    ("shared_prefix", "wanted"), [(0, 4), (10, 8)], ids=["differ everywhere", "differ at two thirds"]
-)
-def test_head_sweep(gpt2_small, shared_prefix, wanted):
-    """144 heads, 16 prompts x 15 tokens, all positions, pairs that differ from the first token or from the eleventh."""
-    from transformer_lens.patching import get_act_patch_attn_head_out_all_pos
-
-    model, prompts = gpt2_small, random_pairs(16, 15, shared_prefix=shared_prefix, vocabulary=50257)
+def _sides(prompts):
+    """Clean and corrupt ids, and TransformerLens' metric of logits."""
     clean = torch.tensor([prompt.clean for prompt in prompts])
     corrupt = torch.tensor([prompt.corrupt for prompt in prompts])
     answers = torch.tensor([[prompt.answers[0], prompt.wrong_answers[0]] for prompt in prompts])
@@ -83,52 +33,115 @@ def test_head_sweep(gpt2_small, shared_prefix, wanted):
         read = logits[:, -1].gather(1, answers)
         return (read[:, 0] - read[:, 1]).mean()
 
+    return clean, corrupt, metric
+
+
+@pytest.mark.parametrize(("shared_prefix", "kind"), PAIRS)
+def test_head_sweep(gpt2_small, shared_prefix, kind):
+    """144 heads, 16 prompts x 15 tokens, all positions at once."""
+    from transformer_lens.patching import get_act_patch_attn_head_out_all_pos
+
+    model, prompts = gpt2_small, random_pairs(16, 15, shared_prefix=shared_prefix, vocabulary=50257)
+    clean, corrupt, metric = _sides(prompts)
+    found = {}
+
     def theirs():
         with torch.no_grad():
             # Their sweep puts values of the cached run into the other: corrupt ones into the clean run, as ours does.
             _, cache = model.bridge.run_with_cache(corrupt)
-            return metric(model.bridge(clean)) - get_act_patch_attn_head_out_all_pos(model.bridge, clean, cache, metric)
+            patched = get_act_patch_attn_head_out_all_pos(model.bridge, clean, cache, metric)
+            found["theirs"] = metric(model.bridge(clean)) - patched
 
-    method = ActivationPatching(parts=("head",))
-    began = time.perf_counter()
-    expected = theirs().flatten().numpy()
-    their_seconds = time.perf_counter() - began
-    found = method.score(model, prompts, metric=LOGIT_DIFFERENCE).means[0]
-    deviation = float(np.abs(found - expected).max() / np.abs(expected).max())
-    assert deviation < 1e-4
-    our_seconds = seconds(lambda: method.score(model, prompts, metric=LOGIT_DIFFERENCE))
-    report(f"sweep of 144 heads, {shared_prefix} tokens shared", their_seconds, our_seconds, wanted, deviation)
+    def ours():
+        scores = ActivationPatching(parts=("head",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+        found["ours"] = scores.means[0]
+
+    their_seconds, (our_seconds,) = time_of(theirs), medians([ours], repeats=3)
+    deviation = _deviation(found["ours"], found["theirs"].flatten().numpy())
+    wanted = 12 if shared_prefix else 5
+    work = f"head sweep, 144 heads, pairs {kind}"
+    report(work, "TransformerLens", their_seconds, our_seconds, wanted=wanted, note=f"{deviation:.0e}")
 
 
-def test_edge_attribution_of_one_pair():
-    """4 layers, 8 heads, d=128, 16 tokens: 1,519 edges."""
-    from transformer_lens.tools.analysis.attribution_patching import EdgeAttributionConfig, attribution_patch
-    from transformers import GPT2Config, GPT2LMHeadModel
+@pytest.mark.parametrize(("shared_prefix", "kind"), PAIRS)
+def test_head_and_position_sweep(gpt2_small, shared_prefix, kind):
+    """144 heads x 15 positions."""
+    import pandas as pd
+    from transformer_lens.patching import generic_activation_patch, layer_pos_head_vector_patch_setter
 
-    torch.manual_seed(0)
-    config = GPT2Config(vocab_size=1000, n_embd=128, n_layer=4, n_head=8, n_positions=64)
-    model = model_from_module(GPT2LMHeadModel(config).eval(), name="toy")
-    prompts = random_pairs(1, 16, shared_prefix=0, vocabulary=1000)
-    prompt = prompts.prompts[0]
+    model, prompts = gpt2_small, random_pairs(16, 15, shared_prefix=shared_prefix, vocabulary=50257)
+    clean, corrupt, metric = _sides(prompts)
+    every = [(layer, position, head) for layer in range(12) for position in range(15) for head in range(12)]
+    drawn = np.random.default_rng(0).choice(len(every), size=round(SHARE * len(every)), replace=False)
+    some = [every[number] for number in sorted(drawn)]
+    found = {}
 
     def theirs():
-        return attribution_patch(
-            model.bridge,
-            torch.tensor([prompt.corrupt]),
-            torch.tensor([prompt.clean]),
-            lambda logits: logits[0, -1, prompt.answers[0]] - logits[0, -1, prompt.wrong_answers[0]],
-            EdgeAttributionConfig(granularity="edge"),
-        )
+        with torch.no_grad():
+            _, cache = model.bridge.run_with_cache(corrupt)
+            patched = generic_activation_patch(
+                model.bridge,
+                clean,
+                cache,
+                metric,
+                layer_pos_head_vector_patch_setter,
+                "z",
+                index_df=pd.DataFrame(some, columns=["layer", "pos", "head"]),
+            )
+            found["theirs"] = metric(model.bridge(clean)) - patched
 
-    model.bridge.original_model.requires_grad_(True)  # their gradients run through the parameters
-    expected = dict.fromkeys(map(str, model.wiring.edges), 0.0)
-    for (source, target), score in theirs().edge_scores.items():
-        expected[our_edge(source, target)] -= score
-    their_seconds = seconds(theirs)
-    model.bridge.original_model.requires_grad_(False)
-    scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
-    values = np.array(list(expected.values()))
-    deviation = float(np.abs(scores.means - values).max() / np.abs(values).max())
+    def ours():
+        scores = ActivationPatching(parts=("head",), at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
+        found["ours"] = scores.means
+
+    their_seconds = time_of(theirs) * len(every) / len(some)
+    our_seconds = time_of(ours)
+    chosen = [found["ours"][position, 12 * layer + head] for layer, position, head in some]
+    deviation = _deviation(np.array(chosen), found["theirs"].flatten().numpy())
+    wanted = 30 if shared_prefix else 8
+    work = f"head x position sweep, 2,160 patches, pairs {kind}"
+    note = f"{deviation:.0e}; theirs from {len(some)} patches"
+    report(work, "TransformerLens", their_seconds, our_seconds, wanted=wanted, note=note)
+
+
+def test_edge_attribution(toy):
+    """8 pairs x 16 tokens, which TransformerLens takes one by one."""
+    from transformer_lens.tools.analysis.attribution_patching import EdgeAttributionConfig, attribution_patch
+
+    prompts = random_pairs(8, 16, shared_prefix=0, vocabulary=1000)
+    found = {}
+
+    def theirs():
+        found["theirs"] = [
+            attribution_patch(
+                toy.bridge,
+                torch.tensor([prompt.corrupt]),
+                torch.tensor([prompt.clean]),
+                lambda logits, prompt=prompt: logits[0, -1, prompt.answers[0]] - logits[0, -1, prompt.wrong_answers[0]],
+                EdgeAttributionConfig(granularity="edge"),
+            )
+            for prompt in prompts
+        ]
+
+    def ours():
+        found["ours"] = EdgeAttribution().score(toy, prompts, metric=LOGIT_DIFFERENCE)
+
+    toy.bridge.original_model.requires_grad_(True)  # their gradients run through the parameters
+    (their_seconds,) = medians([theirs], repeats=3)
+    toy.bridge.original_model.requires_grad_(False)
+    (our_seconds,) = medians([ours], repeats=15)
+    names = [str(edge) for edge in toy.wiring.edges]
+    expected = np.zeros((len(prompts), len(names)))
+    for row, result in zip(expected, found["theirs"], strict=True):
+        for (source, target), score in result.edge_scores.items():
+            row[names.index(our_edge(source, target))] -= score
+    deviation = _deviation(found["ours"].per_prompt, expected)
+    work = "edge attribution, 8 pairs, 1,519 edges"
+    report(work, "TransformerLens", their_seconds, our_seconds, wanted=30, note=f"{deviation:.0e}")
+
+
+def _deviation(found, expected) -> float:
+    """Largest difference, relative to the largest value; more than rounding fails."""
+    deviation = float(np.abs(found - expected).max() / np.abs(expected).max())
     assert deviation < 1e-4
-    our_seconds = seconds(lambda: EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE), repeats=9)
-    report("edge attribution of one pair", their_seconds, our_seconds, 5, deviation)
+    return deviation

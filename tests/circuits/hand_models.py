@@ -1,78 +1,350 @@
-"""Models written by hand into weights, whose every effect can be worked out on paper."""
+"""Models written by hand into weights, whose every effect can be worked out on paper.
+
+All are native models without norms. The residual stream is cut into named blocks, each a one-hot vector of its own:
+the embedding writes "token" and "place", heads copy blocks to blocks, and the unembedding reads "output" alone. An
+edge can only have an effect where its reader reads a block that its source writes, and where the reader leads on to
+"output". Scores are 200 for the wanted key and 0 for others: exp(-200) is 0 in float32, so patterns are exactly
+one-hot, and with weights 1 and 2 all values are exact.
+
+An edge is *true* when corrupting it alone changes the answer of some prompt. An edge that carries position alone is
+read too, but prompts of equal length have the same positions: it matters only when position itself is taken away.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
-# Tokens 0..3 are letters, 4 is a question mark that asks for the previous token.
+from circuits.prompts import Prompt, PromptSet
+
+_SHARP = 200.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A hand-written model, and what is true of it.
+
+    write           puts the model into a folder, and returns the folder
+    prompts         makes prompts on which every true edge matters for some prompt
+    true_edges      corrupting the edge alone changes the answer of some prompt
+    position_edges  carry position alone: matter where an ablation takes position away, never between two prompts
+    working         the heads and MLPs whose corruption changes the answer of some prompt
+
+    Every edge in neither set has effect exactly 0 under any ablation.
+    """
+
+    write: Callable[[Path], Path]
+    prompts: Callable[[], PromptSet]
+    true_edges: frozenset[str]
+    position_edges: frozenset[str]
+    working: frozenset[str]
+
+
+class _Weights:
+    """Weights of a native model, all zero but for what is written into them."""
+
+    def __init__(self, *, n_tokens: int, n_positions: int, n_layers: int, n_heads: int, blocks: dict[str, int]) -> None:
+        """blocks  sizes of the blocks beside "token", "place" and "output" """
+        sizes = {"token": n_tokens, "place": n_positions, **blocks, "output": n_tokens}
+        stops = list(itertools.accumulate(sizes.values()))
+        self.block = {name: slice(stop - sizes[name], stop) for name, stop in zip(sizes, stops, strict=True)}
+        self.d_head = max(n_tokens, n_positions)
+        d_model, d_mlp = stops[-1], 4
+        self.config = {
+            "n_layers": n_layers,
+            "d_model": d_model,
+            "d_head": self.d_head,
+            "n_heads": n_heads,
+            "n_ctx": n_positions,
+            "d_vocab": n_tokens,
+            "d_mlp": d_mlp,
+            "architecture": "TransformerLensNative",
+            "act_fn": "relu",
+            "attention_dir": "causal",
+            "normalization_type": None,
+            "positional_embedding_type": "standard",
+        }
+        self.tensors = {
+            "embed.W_E": torch.eye(n_tokens, d_model),
+            "pos_embed.W_pos": torch.zeros(n_positions, d_model),
+            "unembed.W_U": torch.zeros(d_model, n_tokens),
+            "unembed.b_U": torch.zeros(n_tokens),
+        }
+        self.tensors["pos_embed.W_pos"][:, self.block["place"]] = torch.eye(n_positions)
+        self.tensors["unembed.W_U"][self.block["output"]] = torch.eye(n_tokens)
+        shapes: dict[str, tuple[int, ...]] = {"attn.W_O": (n_heads, self.d_head, d_model), "attn.b_O": (d_model,)}
+        for name in "QKV":
+            shapes |= {f"attn.W_{name}": (n_heads, d_model, self.d_head), f"attn.b_{name}": (n_heads, self.d_head)}
+        shapes |= {"mlp.W_in": (d_model, d_mlp), "mlp.b_in": (d_mlp,)}
+        shapes |= {"mlp.W_out": (d_mlp, d_model), "mlp.b_out": (d_model,)}
+        for layer, (name, shape) in itertools.product(range(n_layers), shapes.items()):
+            self.tensors[f"blocks.{layer}.{name}"] = torch.zeros(shape)
+
+    def of(self, layer: int, name: str) -> Tensor:
+        return self.tensors[f"blocks.{layer}.{name}"]
+
+    def attend(self, layer: int, index: int, query: str, key: str, wanted: Tensor) -> None:
+        """Head `index` attends where the block `key` of another position matches its own block `query`.
+
+        wanted  [query value, key value] 1 where a key is wanted; a query that wants none attends to all alike
+        """
+        queries, keys = self.block[query], self.block[key]
+        self.of(layer, "attn.W_Q")[index, queries, : wanted.shape[1]] = _SHARP * self.d_head**0.5 * wanted
+        self.of(layer, "attn.W_K")[index, keys, : wanted.shape[1]] = torch.eye(wanted.shape[1])
+
+    def copy(self, layer: int, index: int, source: str | slice, target: str, *, weight: float = 1) -> None:
+        """Head `index` adds what it attends to in the block `source` to the block `target` of its own position."""
+        read = self.block[source] if isinstance(source, str) else source
+        size = read.stop - read.start
+        self.of(layer, "attn.W_V")[index, read, :size] = torch.eye(size)
+        self.of(layer, "attn.W_O")[index, :size, self.block[target]] = weight * torch.eye(size)
+
+    def write(self, folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(self.config))
+        save_file({name: tensor.contiguous() for name, tensor in self.tensors.items()}, folder / "model.safetensors")
+        return folder
+
+
+def _one_before(n_positions: int) -> Tensor:
+    """Wanted keys of a previous-token head; the first position has nothing before it, and sees itself alone."""
+    return torch.eye(n_positions).roll(-1, dims=1).index_fill(0, torch.tensor([0]), 0)
+
+
+# The detector. Tokens 0..3 are letters, 4 is a question mark that asks for the previous token.
 N_TOKENS, N_POSITIONS, QUESTION = 5, 6, 4
 
 
-def _write(folder: Path, config: dict, weights: dict[str, torch.Tensor]) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(config))
-    save_file({name: tensor.contiguous() for name, tensor in weights.items()}, folder / "model.safetensors")
-    return folder
-
-
 def write_detector(folder: Path) -> Path:
-    """Two layers of two heads, no MLP weights, no norm: only a0.h0 then a1.h1 do anything.
+    """Which token stands before this one: the model says so with logit 2, and gives all others 0.
 
-    The residual stream holds, in blocks: token (5), position (6), previous token (5), output (5).
-    a0.h0  attends from each position to the one before it, and copies its token into "previous token";
-    a1.h1  attends to itself alone (position to position), and copies "previous token" to "output" with weight 2;
-    unembedding reads "output". So at position p > 0 the logit of the token at p-1 is 2 and all others are 0.
-    a0.h1, a1.h0 and both MLPs have zero weights. Attention scores are 100 for the wanted key: exact to e-100.
+    a0.h0  attends from each position to the one before it, and copies its "token" into "previous";
+    a1.h1  attends to itself alone (position to position), and copies "previous" to "output" with weight 2.
+    a0.h1, a1.h0 and both MLPs have zero weights.
+
+    True: input->a0.h0<v> (the token), a0.h0->a1.h1<v>, a1.h1->logits: each alone turns the answer into the corrupt
+    one, from 2 to -2. The queries and keys of both heads read "place", which input alone writes.
     """
-    d_model, d_head, sharp = N_TOKENS + N_POSITIONS + 2 * N_TOKENS, 6, 100.0
-    token, place = slice(0, N_TOKENS), slice(N_TOKENS, N_TOKENS + N_POSITIONS)
-    previous = slice(place.stop, place.stop + N_TOKENS)
-    output = slice(previous.stop, previous.stop + N_TOKENS)
-    config = {
-        "n_layers": 2,
-        "d_model": d_model,
-        "d_head": d_head,
-        "n_heads": 2,
-        "n_ctx": N_POSITIONS,
-        "d_vocab": N_TOKENS,
-        "d_mlp": 4,
-        "architecture": "TransformerLensNative",
-        "act_fn": "relu",
-        "attention_dir": "causal",
-        "normalization_type": None,
-        "positional_embedding_type": "standard",
-    }
-    weights = {
-        "embed.W_E": torch.eye(N_TOKENS, d_model),
-        "pos_embed.W_pos": torch.zeros(N_POSITIONS, d_model),
-        "unembed.W_U": torch.zeros(d_model, N_TOKENS),
-        "unembed.b_U": torch.zeros(N_TOKENS),
-    }
-    weights["pos_embed.W_pos"][:, place] = torch.eye(N_POSITIONS)
-    weights["unembed.W_U"][output] = torch.eye(N_TOKENS)
+    weights = _Weights(n_tokens=N_TOKENS, n_positions=N_POSITIONS, n_layers=2, n_heads=2, blocks={"previous": N_TOKENS})
+    weights.attend(0, 0, "place", "place", _one_before(N_POSITIONS))
+    weights.copy(0, 0, "token", "previous")
+    weights.attend(1, 1, "place", "place", torch.eye(N_POSITIONS))
+    weights.copy(1, 1, "previous", "output", weight=2)
+    return weights.write(folder)
+
+
+def detector_prompts(n: int = 36, seed: int = 0) -> PromptSet:
+    """Letters, then the question mark; the letter before it differs between clean and corrupt."""
+    draw, prompts = random.Random(seed), []
+    for number in range(n):
+        n_before = 1 + number % (N_POSITIONS - 2)
+        answer, wrong = draw.sample(range(QUESTION), 2)
+        clean, corrupt = ((*draw.choices(range(QUESTION), k=n_before), last, QUESTION) for last in (answer, wrong))
+        prompts.append(Prompt(clean, corrupt, (answer,), (wrong,)))
+    return PromptSet("detector", tuple(prompts))
+
+
+# Induction. Token 0 starts every prompt and is never asked for.
+_N_LETTERS, _START, _LONGEST = 9, 0, 8
+
+
+def write_induction(folder: Path) -> Path:
+    """What followed this token when it last occurred: A B ... A gives B the logit 2, and all others 0.
+
+    a0.h0  attends from each position to the one before it, and copies its "token" into "previous";
+    a1.h1  its query is "token", its key "previous": it attends from A to the position after the earlier A, and copies
+           the "token" found there to "output" with weight 2.
+    a0.h1, a1.h0 and both MLPs have zero weights.
+
+    True, with clean ... A B ... A and corrupt ... A' B' ... A' such that A occurs twice and every other token once,
+    A' differs from A, B' from B, and the corrupt prompt has neither A nor B where the clean one has them first:
+    input->a1.h1<q>    the query is A', which has no match at the position of B;
+    input->a0.h0<v>    "previous" is that of the corrupt prompt, in which A does not stand before B's position;
+    a0.h0->a1.h1<k>    the same: the head's output is what the keys read of it;
+    input->a1.h1<v>    another token is copied from B's position;
+    a1.h1->logits      the corrupt answer is written.
+    In all of them B, which stands at one position alone, has less than the whole attention, or is not there: its logit
+    falls below 2 while the logit of B' is at least 0. The query and key of a0.h0 read "place", which input alone
+    writes; those of a1.h1 read no position.
+    """
+    weights = _Weights(
+        n_tokens=_N_LETTERS, n_positions=_LONGEST, n_layers=2, n_heads=2, blocks={"previous": _N_LETTERS}
+    )
+    weights.attend(0, 0, "place", "place", _one_before(_LONGEST))
+    weights.copy(0, 0, "token", "previous")
+    weights.attend(1, 1, "token", "previous", torch.eye(_N_LETTERS))
+    weights.copy(1, 1, "token", "output", weight=2)
+    return weights.write(folder)
+
+
+def induction_prompts(n: int = 36, seed: int = 0) -> PromptSet:
+    """The last letter occurred once before; nothing else occurs twice."""
+    draw, prompts = random.Random(seed), []
+
+    def drawn(length: int) -> tuple[tuple[int, ...], int]:
+        """A prompt, and where its last letter occurred before: something follows there that is not the last letter."""
+        letters = draw.sample(range(1, _N_LETTERS), length - 2)
+        place = draw.randrange(1, length - 2)
+        return (_START, *letters, letters[place - 1]), place
+
+    while len(prompts) < n:
+        length = _LONGEST - len(prompts) % 3
+        (clean, place), (corrupt, corrupt_place) = drawn(length), drawn(length)
+        answer, wrong = clean[place + 1], corrupt[corrupt_place + 1]
+        differ = clean[place] != corrupt[place] and clean[place + 1] != corrupt[place + 1]
+        if differ and clean[-1] != corrupt[-1] and answer != wrong:
+            prompts.append(Prompt(clean, corrupt, (answer,), (wrong,)))
+    return PromptSet("induction", tuple(prompts))
+
+
+# The two-step copy. All prompts have the same length.
+_N_COPIED, _COPY_LENGTH, _SOURCE, _MIDDLE = 5, 7, 1, 3
+
+
+def write_two_step_copy(folder: Path) -> Path:
+    """Which token stands at position 1, by way of position 3: the end gives it the logit 2, and all others 0.
+
+    a0.h1  attends from position 3 to position 1 and copies "token" into "carried";
+    a1.h0  attends from the last position to position 3 and copies "carried" to "output" with weight 2.
+    Beside them two heads are busy to no end: a0.h0 copies each "token" into "scratch" of its own position, and a1.h1
+    copies "scratch" to "scratch"; no reader that leads to the output reads it. a0.h2, a1.h2 and both MLPs are zero.
+    Elsewhere a0.h1 and a1.h0 attend to all positions alike; nothing reads what they write there.
+
+    True: input->a0.h1<v>, a0.h1->a1.h0<v>, a1.h0->logits, from 2 to -2 each. The queries and keys of both working heads
+    read "place", which input alone writes.
+    """
+    weights = _Weights(
+        n_tokens=_N_COPIED,
+        n_positions=_COPY_LENGTH,
+        n_layers=2,
+        n_heads=3,
+        blocks={"carried": _N_COPIED, "scratch": _N_COPIED},
+    )
+    for layer, index, position, seen in ((0, 1, _MIDDLE, _SOURCE), (1, 0, _COPY_LENGTH - 1, _MIDDLE)):
+        wanted = torch.zeros(_COPY_LENGTH, _COPY_LENGTH)
+        wanted[position, seen] = 1
+        weights.attend(layer, index, "place", "place", wanted)
+    weights.copy(0, 1, "token", "carried")
+    weights.copy(1, 0, "carried", "output", weight=2)
+    for layer, index, block in ((0, 0, "token"), (1, 1, "scratch")):
+        weights.attend(layer, index, "place", "place", torch.eye(_COPY_LENGTH))
+        weights.copy(layer, index, block, "scratch")
+    return weights.write(folder)
+
+
+def two_step_copy_prompts(n: int = 36, seed: int = 0) -> PromptSet:
+    """Random tokens, another one at position 1 in the corrupt prompt."""
+    draw, prompts = random.Random(seed), []
+    for _ in range(n):
+        clean, corrupt = (draw.choices(range(_N_COPIED), k=_COPY_LENGTH) for _ in range(2))
+        clean[_SOURCE], corrupt[_SOURCE] = draw.sample(range(_N_COPIED), 2)
+        prompts.append(Prompt(tuple(clean), tuple(corrupt), (clean[_SOURCE],), (corrupt[_SOURCE],)))
+    return PromptSet("two-step copy", tuple(prompts))
+
+
+# The conjunction. NO and YES may stand at positions 1 and 2, anything elsewhere; they are the answers too.
+_NO, _YES, _OTHER, _AND_LENGTH = 0, 1, 2, 5
+
+
+def write_conjunction(folder: Path) -> Path:
+    """Whether YES stands at both position 1 and position 2: logit 2 for YES if so, against a constant 1 for NO.
+
+    a0.h0  attends from the last position to position 1 and copies whether there is a YES into "left";
+    a0.h1  attends from the last position to position 2 and copies whether there is a YES into "right";
+    m1     writes 4 relu(left + right - 1.5) to the output of YES: 2 for both, else 0.
+    m0 is busy to no end: it writes relu(left + right) into "scratch", which nobody reads. Layer 1 has no working head.
+
+    True: input->a0.h0<v>, input->a0.h1<v>, a0.h0->m1, a0.h1->m1, m1->logits. From (YES, YES) to (NO, NO) each of them
+    alone costs the answer 2, and so do all of them at once: the edges into m1 do not add up. From (YES, NO) to
+    (NO, YES) those of "left" change nothing, those of "right" make it (YES, YES) and cost the answer NO 2, and all at
+    once change nothing. The queries and keys of a0.h0 and a0.h1 read "place", which input alone writes.
+    """
+    weights = _Weights(
+        n_tokens=3, n_positions=_AND_LENGTH, n_layers=2, n_heads=2, blocks={"left": 1, "right": 1, "scratch": 1}
+    )
+    yes = weights.block["token"].start + _YES
+    left, right, scratch = (weights.block[name].start for name in ("left", "right", "scratch"))
+    for index, block in enumerate(("left", "right")):
+        wanted = torch.zeros(_AND_LENGTH, _AND_LENGTH)
+        wanted[-1, 1 + index] = 1
+        weights.attend(0, index, "place", "place", wanted)
+        weights.copy(0, index, slice(yes, yes + 1), block)
     for layer in range(2):
-        prefix = f"blocks.{layer}."
-        for name in ("Q", "K", "V"):
-            weights[prefix + f"attn.W_{name}"] = torch.zeros(2, d_model, d_head)
-            weights[prefix + f"attn.b_{name}"] = torch.zeros(2, d_head)
-        weights[prefix + "attn.W_O"] = torch.zeros(2, d_head, d_model)
-        weights[prefix + "attn.b_O"] = torch.zeros(d_model)
-        weights[prefix + "mlp.W_in"] = torch.zeros(d_model, 4)
-        weights[prefix + "mlp.b_in"] = torch.zeros(4)
-        weights[prefix + "mlp.W_out"] = torch.zeros(4, d_model)
-        weights[prefix + "mlp.b_out"] = torch.zeros(d_model)
-    scale = sharp * d_head**0.5
-    weights["blocks.0.attn.W_K"][0, place] = torch.eye(N_POSITIONS)
-    weights["blocks.0.attn.W_Q"][0, place] = scale * torch.eye(N_POSITIONS).roll(-1, dims=1)
-    weights["blocks.0.attn.W_Q"][0, place.start] = 0  # the first position has nothing before it
-    weights["blocks.0.attn.W_V"][0, token, :N_TOKENS] = torch.eye(N_TOKENS)
-    weights["blocks.0.attn.W_O"][0, :N_TOKENS, previous] = torch.eye(N_TOKENS)
-    weights["blocks.1.attn.W_K"][1, place] = torch.eye(N_POSITIONS)
-    weights["blocks.1.attn.W_Q"][1, place] = scale * torch.eye(N_POSITIONS)
-    weights["blocks.1.attn.W_V"][1, previous, :N_TOKENS] = torch.eye(N_TOKENS)
-    weights["blocks.1.attn.W_O"][1, :N_TOKENS, output] = 2 * torch.eye(N_TOKENS)
-    return _write(folder, config, weights)
+        weights.of(layer, "mlp.W_in")[[left, right], 0] = 1
+    weights.of(0, "mlp.W_out")[0, scratch] = 1
+    weights.of(1, "mlp.b_in")[0] = -1.5
+    weights.of(1, "mlp.W_out")[0, weights.block["output"].start + _YES] = 4
+    weights.tensors["unembed.b_U"][_NO] = 1
+    return weights.write(folder)
+
+
+def conjunction_prompts(n_each: int = 4, seed: int = 0) -> PromptSet:
+    """All pairs of different values at positions 1 and 2, among random tokens."""
+    draw, prompts = random.Random(seed), []
+    values = list(itertools.product((_NO, _YES), repeat=2))
+    for clean_pair, corrupt_pair in itertools.permutations(values, 2):
+        for _ in range(n_each):
+            clean, corrupt = (
+                (draw.randrange(3), *pair, *draw.choices(range(3), k=_AND_LENGTH - 3))
+                for pair in (clean_pair, corrupt_pair)
+            )
+            answer, wrong = (_YES, _NO) if clean_pair == (_YES, _YES) else (_NO, _YES)
+            prompts.append(Prompt(clean, corrupt, (answer,), (wrong,)))
+    return PromptSet("conjunction", tuple(prompts))
+
+
+def write_averager(folder: Path) -> Path:
+    """Two layers of random heads that attend to all positions alike, and no MLP: every effect is linear.
+
+    No query or key is ever read, so edges into them have no effect, under any ablation.
+    """
+    n_tokens, n_positions = 7, 8
+    weights = _Weights(n_tokens=n_tokens, n_positions=n_positions, n_layers=2, n_heads=2, blocks={})
+    draw = torch.Generator().manual_seed(0)
+    random_names = ("W_E", "W_pos", "W_U", "attn.W_V", "attn.b_V", "attn.W_O", "attn.b_O")
+    for name, tensor in weights.tensors.items():
+        if name.endswith(random_names):
+            tensor.copy_(0.4 * torch.randn(tensor.shape, generator=draw))
+    return weights.write(folder)
+
+
+PROGRAMS = {
+    "detector": Program(
+        write_detector,
+        detector_prompts,
+        true_edges=frozenset({"input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"}),
+        position_edges=frozenset({"input->a0.h0<q>", "input->a0.h0<k>", "input->a1.h1<q>", "input->a1.h1<k>"}),
+        working=frozenset({"a0.h0", "a1.h1"}),
+    ),
+    "induction": Program(
+        write_induction,
+        induction_prompts,
+        true_edges=frozenset(
+            {"input->a0.h0<v>", "a0.h0->a1.h1<k>", "input->a1.h1<q>", "input->a1.h1<v>", "a1.h1->logits"}
+        ),
+        position_edges=frozenset({"input->a0.h0<q>", "input->a0.h0<k>"}),
+        working=frozenset({"a0.h0", "a1.h1"}),
+    ),
+    "two-step copy": Program(
+        write_two_step_copy,
+        two_step_copy_prompts,
+        true_edges=frozenset({"input->a0.h1<v>", "a0.h1->a1.h0<v>", "a1.h0->logits"}),
+        position_edges=frozenset({"input->a0.h1<q>", "input->a0.h1<k>", "input->a1.h0<q>", "input->a1.h0<k>"}),
+        working=frozenset({"a0.h1", "a1.h0"}),
+    ),
+    "conjunction": Program(
+        write_conjunction,
+        conjunction_prompts,
+        true_edges=frozenset({"input->a0.h0<v>", "input->a0.h1<v>", "a0.h0->m1", "a0.h1->m1", "m1->logits"}),
+        position_edges=frozenset({"input->a0.h0<q>", "input->a0.h0<k>", "input->a0.h1<q>", "input->a0.h1<k>"}),
+        working=frozenset({"a0.h0", "a0.h1", "m1"}),
+    ),
+}

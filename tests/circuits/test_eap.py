@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
+from circuits.attribution import edge_effects, gradients
 from circuits.batches import batches, record_pair
 from circuits.components import Edge
 from circuits.methods import EdgeAttribution
 from circuits.methods.base import CORRUPT
-from circuits.methods.eap import edge_effects, gradients
 from circuits.metrics import METRICS
 from circuits.models import load_model, model_from_module
 from circuits.prompts import Prompt, PromptSet
+from circuits.writers import gaps_between
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import random_module, random_prompts
 
@@ -33,11 +34,13 @@ def test_the_hand_models_path_is_found_and_nothing_else(tmp_path):
     assert scores.measured.all()
 
 
-def test_equals_transformer_lens_edge_attribution_on_one_pair():
-    """TransformerLens takes gradients at its corrupt prompt and restores, so the two prompts are exchanged."""
+@pytest.mark.parametrize("family", EDGE_FAMILIES)
+def test_equals_transformer_lens_edge_attribution_on_one_pair(family):
+    """TransformerLens takes gradients at its corrupt prompt and restores, so the two prompts are exchanged. It knows
+    no edges of grouped keys."""
     from transformer_lens.tools.analysis.attribution_patching import EdgeAttributionConfig, attribution_patch
 
-    model, prompts = model_from_module(random_module("gpt2")), random_prompts(1)
+    model, prompts = model_from_module(random_module(family, is_grouped=False)), random_prompts(1)
     prompt = prompts.prompts[0]
     ours = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
 
@@ -97,7 +100,9 @@ def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, share
             pair.clean.residual[0] + step, n_positions=batch.n_positions, start=batch.start, earlier=whole
         )
         pair = pair._replace(corrupt=nearby)
-        estimate = edge_effects(forward, pair, gradients(forward, pair))[:, edges].numpy()
+        estimate = edge_effects(
+            forward, model.wiring, pair.batch, gaps_between(pair.clean, pair.corrupt), gradients(forward, pair)
+        )[:, edges].numpy()
         values = metric_with_edges(model, pair, torch.from_numpy(without_one)).detach().numpy()
         exact = (values[-1] - values[:-1]).T
         assert np.corrcoef(estimate.ravel(), exact.ravel())[0, 1] > 0.999

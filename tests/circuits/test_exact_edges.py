@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from circuits.evaluation import circuit_values, measure_baseline
 from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution
+from circuits.methods.eap_ig import points
 from circuits.metrics import METRICS
 from circuits.models import load_model
 from circuits.prompts import Prompt, PromptSet, read_jsonl
@@ -88,9 +89,32 @@ def test_on_a_linear_model_all_three_agree(rule, steps, tmp_path):
 
 
 def test_integrated_points_are_those_of_the_rule():
-    assert IntegratedEdgeAttribution(steps=4).points == [0, 0.25, 0.5, 0.75]
-    assert IntegratedEdgeAttribution(steps=2, rule="midpoint").points == [0.25, 0.75]
+    assert points(4, "left") == [0, 0.25, 0.5, 0.75]
+    assert points(2, "midpoint") == [0.25, 0.75]
     with pytest.raises(ValueError, match="Known: left, midpoint"):
         IntegratedEdgeAttribution(rule="right")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="At least 1 point"):
         IntegratedEdgeAttribution(steps=0)
+
+
+@pytest.mark.parametrize(("contested", "n_measured"), [(0.1, None), (7, 7)])
+def test_a_screen_measures_the_edges_that_the_estimate_ranks_highest(contested, n_measured, family_model):
+    model, prompts = family_model("gpt2"), random_prompts(4, length=6)
+    method = ExactEdges(screen="eap-ig", contested=contested)
+    scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    estimate = IntegratedEdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    n_measured = n_measured or round(contested * model.wiring.n_edges)
+    assert set(np.flatnonzero(scores.measured)) == set(estimate.ranking()[:n_measured])
+    exact = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
+    np.testing.assert_allclose(scores.per_prompt[:, scores.measured], exact[:, scores.measured], atol=1e-5)
+    assert (scores.per_prompt[:, ~scores.measured] == 0).all()
+    # The ranking is that of all prompts together, so they may not be split over jobs.
+    assert not method.per_prompt
+    assert ExactEdges().per_prompt
+
+
+def test_a_screen_that_is_no_estimate_is_refused():
+    with pytest.raises(ValueError, match=r"no screen of exact-edges 'exact-edges'. Known: .*eap-ig"):
+        ExactEdges(screen="exact-edges")
+    with pytest.raises(ValueError, match=r"contested=0.* Give a share"):
+        ExactEdges(screen="eap", contested=0)

@@ -89,7 +89,7 @@ class Breaking(Metric):
         return logits.sum(-1)
 
 
-@every_method
+@pytest.mark.parametrize("name", sorted(METHODS.keys() - {"random"}))  # random scores read no metric
 def test_the_model_is_left_as_it_was_after_an_exception_halfway(name, family_model):
     model = family_model("gpt2")
     before = state_of(model)

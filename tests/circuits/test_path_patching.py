@@ -132,3 +132,42 @@ def test_bad_receivers_and_roles_are_refused(family_model):
     ):
         with pytest.raises(ValueError, match=message):
             PathPatching(**settings).score(model, prompts, metric=LOGIT_DIFFERENCE)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_stages_search_backwards_through_the_heads_that_were_found(family, family_model):
+    """Every stage equals a path patching of its own into the ports of the best heads of the stage before."""
+    model, prompts = family_model(family), random_prompts(4)
+    staged = PathPatching(at="all", stages=("queries", "values", "keys"), top=2)
+    found = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert found.places == ("logits", "queries", "values", "keys", "all")
+    receivers = ["logits"]
+    for number, port in enumerate(("q", "v", "k", None)):
+        plain = PathPatching(at="all", receivers=tuple(receivers)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+        np.testing.assert_allclose(found.per_prompt[:, number], plain.per_prompt[:, 0], atol=1e-6)
+        assert (found.measured[:, number] == plain.measured[:, 0]).all()
+        strength = np.where(plain.measured[0, 0], np.abs(plain.means[0]), -1)
+        best = [plain.components[n] for n in np.argsort(-strength)[:2] if strength[n] >= 0]
+        owners = best if port == "q" else [model.wiring.group_of_head(head) for head in best]
+        receivers = [f"{owner}<{port}>" for owner in dict.fromkeys(owners)]
+        if not receivers:
+            break
+    stages = np.where(found.measured[:, :4], found.per_prompt[:, :4], 0)
+    strongest = np.abs(stages.mean(0)).argmax(0)
+    picked = np.stack([stages[:, stage, n] for n, stage in enumerate(strongest)], axis=1)
+    np.testing.assert_array_equal(found.per_prompt[:, 4], picked)
+    assert not staged.per_prompt
+    assert PathPatching().per_prompt
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stages": ("queries", "queries")}, "each at most once: queries, values, keys"),
+        ({"stages": ("outputs",)}, "each at most once: queries, values, keys"),
+        ({"top": 0}, "a share of the heads below 1, or a number"),
+    ],
+)
+def test_unknown_stages_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        PathPatching(**settings)

@@ -1,0 +1,224 @@
+"""Gradients at every reader of a model, and what they say of edges to first order: the engine of all estimates.
+
+Head readers have an input of their own in front of the layer's norm, so their gradient is that of q, k or v carried
+back through the projection and the norm; q, k and v are asked for once per layer, and heads with grouped keys are not
+ungrouped. All edges into a layer are then one matrix product per prompt. Only positions from the first difference on
+are run at all, because nothing before it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from circuits.batches import Batch, Pair
+from circuits.components import Wiring
+from circuits.forward import Earlier, Forward, Site, Tap
+from circuits.layers import Layer
+from circuits.writers import Gaps, writer_gaps
+
+# What the writers add is built for this share of a batch's prompts at a time.
+_SHARE_AT_ONCE = 1 / 8
+
+
+class LayerGradients(NamedTuple):
+    """d metric / d what each reader of a layer gets, at positions from the batch's start on.
+
+    q         [point x prompt, position, head, d_head]; k and v [point x prompt, position, key-value head, d_head]
+    mlp_in    [point x prompt, position, d_model], of the last layer at the answer only; None without an MLP
+    residual  the stream entering the layer where the gradients were taken [point x prompt, position, d_model]
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    mlp_in: Tensor | None
+    residual: Tensor
+
+
+class Gradients(NamedTuple):
+    """Gradients at one or more points per prompt.
+
+    layers  those of the layers from `first_layer` on
+    final   at the final stream [point x prompt, d_model] at the answer
+    """
+
+    layers: dict[int, LayerGradients]
+    final: Tensor
+
+
+def gradients(
+    forward: Forward, pair: Pair, entering: Tensor | None = None, *, first_layer: int = 0, tap: Tap | None = None
+) -> Gradients:
+    """Gradients of the metric with respect to every reader's input. One forward and backward pass.
+
+    entering  [point x prompt, position, d_model] the stream entering `first_layer` from the batch's start on, where the
+              gradients are taken; by default that of the clean run
+    tap       sees every value first, and may replace it
+    """
+    wanted: dict[tuple[int, Site], Tensor] = {}
+    residuals: dict[int, Tensor] = {}
+
+    def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+        if site == "residual":
+            residuals[layer] = value.detach()
+        if tap is not None:
+            value = tap(layer, site, value)
+        if site in ("q", "k", "v", "mlp_in"):
+            # A node of its own, so that the gradient is that of this use of the value alone.
+            value = wanted[layer, site] = value.view_as(value)
+        return value
+
+    final = _run_with_gradients(forward, pair, entering, first_layer, keep)
+    asked = [*wanted.values(), final]
+    found = gradients_of(pair, final, asked)
+    by_site = dict(zip(wanted, found[:-1], strict=True))
+    layers = {
+        layer: LayerGradients(
+            by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")), residual
+        )
+        for layer, residual in residuals.items()
+    }
+    return Gradients(layers, found[-1])
+
+
+def output_gradients(forward: Forward, pair: Pair, entering: Tensor, tap: Tap) -> dict[tuple[int, Site], Tensor]:
+    """Gradients at what heads (`z`) and MLPs (`mlp`) give, of the last layer at the answer only.
+
+    entering  [point x prompt, position, d_model] the stream entering layer 0
+    tap       sees every value after it was kept, and may replace it
+    """
+    wanted: dict[tuple[int, Site], Tensor] = {}
+
+    def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+        if site in ("z", "mlp"):
+            value = wanted[layer, site] = value.view_as(value)
+        return tap(layer, site, value)
+
+    final = _run_with_gradients(forward, pair, entering, 0, keep)
+    return dict(zip(wanted, gradients_of(pair, final, list(wanted.values())), strict=True))
+
+
+def _run_with_gradients(forward: Forward, pair: Pair, entering: Tensor | None, first_layer: int, tap: Tap) -> Tensor:
+    """The final stream at the answers [point x prompt, d_model], with its graph."""
+    clean, batch = pair.clean, pair.batch
+    with torch.enable_grad():
+        start = (clean.residual[first_layer] if entering is None else entering).detach().requires_grad_()
+        return forward.run(
+            start,
+            n_positions=batch.n_positions,
+            first_layer=first_layer,
+            start=batch.start,
+            earlier=Earlier(clean.key, clean.value),
+            rows=batch.rows,
+            tap=tap,
+        )
+
+
+def gradients_of(pair: Pair, final: Tensor, asked: list[Tensor]) -> list[Tensor]:
+    """d metric / d each tensor asked for; zero where the metric does not depend on it."""
+    with torch.enable_grad():
+        total = pair.readout(final).sum()
+    found = torch.autograd.grad(total, asked, allow_unused=True)
+    return [torch.zeros_like(at) if grad is None else grad for at, grad in zip(asked, found, strict=True)]
+
+
+def edge_effects(forward: Forward, wiring: Wiring, batch: Batch, gaps: Gaps, found: Gradients) -> Tensor:
+    """First-order effect of corrupting each edge [prompt, edge] in wiring order, summed over positions and points."""
+
+    def written(chosen: slice) -> Tensor:
+        return writer_gaps(forward, gaps, chosen)
+
+    return effects_of_writers(forward, wiring, batch, found, range(len(wiring.writers)), written)
+
+
+def effects_of_writers(
+    forward: Forward, wiring: Wiring, batch: Batch, found: Gradients, writers: range, written: Callable[[slice], Tensor]
+) -> Tensor:
+    """`edge_effects` of the edges that leave some consecutive writers; 0 for all others.
+
+    written  gives clean minus ablated outputs [prompt, writer, position, d_model] of some of the batch's prompts
+    """
+    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
+    d_model = forward.weight_u.shape[1]
+    fitting = forward.numbers_at_once // (max(1, len(writers)) * n_positions * d_model)
+    size = max(1, min(fitting, round(n_prompts * _SHARE_AT_ONCE)))
+    scores = torch.zeros(n_prompts, wiring.n_edges, device=forward.device)
+    with torch.no_grad():
+        for first in range(0, n_prompts, size):
+            chosen = slice(first, first + size)
+            gaps = written(chosen).float().flatten(2)
+            _fill(scores[chosen], forward, wiring, batch, found, writers, gaps, chosen)
+    return scores
+
+
+def _fill(
+    scores: Tensor,
+    forward: Forward,
+    wiring: Wiring,
+    batch: Batch,
+    found: Gradients,
+    writers: range,
+    gaps: Tensor,
+    chosen: slice,
+) -> None:
+    """Write the effects of some prompts into scores [prompt, edge].
+
+    gaps  [prompt, writer, position x d_model]
+    """
+    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
+    rows = (batch.rows - batch.start)[chosen]
+
+    def some(values: Tensor) -> Tensor:
+        """[point, prompt, ...] of the chosen prompts"""
+        return values.unflatten(0, (-1, n_prompts))[:, chosen]
+
+    def contract(first_reader: int, readers: Tensor) -> None:
+        """readers [prompt, reader, position, d_model]: gradients of consecutive readers of the same sources"""
+        n_readers, n_sources = readers.shape[1], wiring.n_sources(first_reader)
+        stop = min(writers.stop, n_sources)
+        if stop <= writers.start:
+            return
+        offsets = wiring.edge_offsets
+        table = scores[:, offsets[first_reader] : offsets[first_reader + n_readers]].unflatten(1, (n_readers, -1))
+        effects = readers.float().flatten(2) @ gaps[:, : stop - writers.start].transpose(1, 2)
+        table[:, :, writers.start : stop] = effects
+
+    for number, gradient in found.layers.items():
+        layer, first = forward.layers[number], number * wiring.readers_per_layer
+        contract(first, head_input_gradients(layer, gradient, some).sum(0))
+        if gradient.mlp_in is not None:
+            at_mlp = some(gradient.mlp_in).sum(0)
+            if number == forward.n_layers - 1:  # the last MLP ran at the answer alone
+                at_mlp = _scattered(at_mlp[:, 0], rows, n_positions)
+            contract(first + wiring.readers_per_layer - 1, at_mlp.unsqueeze(1))
+    contract(len(wiring.readers) - 1, _scattered(some(found.final).sum(0), rows, n_positions).unsqueeze(1))
+
+
+def head_input_gradients(layer: Layer, found: LayerGradients, some: Callable[[Tensor], Tensor]) -> Tensor:
+    """Gradients at the inputs of a layer's q, k and v readers, [point, prompt, reader, position, d_model]: before the
+    norm."""
+    at_projections = (some(found.q), some(found.k), some(found.v))
+    normed = torch.cat(
+        [
+            torch.einsum("xbphe,hed->xbhpd", gradient, weight)
+            for gradient, weight in zip(at_projections, layer.reader_weights(), strict=True)
+        ],
+        dim=2,
+    )
+    if layer.norm_attention is None:
+        return normed
+    with torch.enable_grad():
+        # The norm's own backward pass, one copy of its input per reader: exact for any kind of norm.
+        inputs = some(found.residual).unsqueeze(2).expand_as(normed).detach().requires_grad_()
+        return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
+
+
+def _scattered(values: Tensor, rows: Tensor, n_positions: int) -> Tensor:
+    """[prompt, position, d_model] holding values [prompt, d_model] at each prompt's row and zero elsewhere."""
+    found = values.new_zeros(len(values), n_positions, values.shape[-1])
+    found[torch.arange(len(values), device=values.device), rows] = values
+    return found

@@ -1,0 +1,173 @@
+"""Circuits as masks over edges or over components: pruning, budgets, random circuits, knocking components out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.components import LOGITS, Component, Wiring
+from circuits.evaluation import BUDGETS
+from circuits.scores import Bools, Floats
+
+Numbers = NDArray[np.int64]
+
+# Random orders of all edges that are tried where the first one misses the size.
+_MORE_ORDERS = 10
+
+
+def edge_sources(wiring: Wiring) -> Numbers:
+    """[edge] number of the writer that each possible edge starts from."""
+    return np.concatenate([np.arange(wiring.n_sources(reader)) for reader in range(len(wiring.readers))])
+
+
+def pruned(wiring: Wiring, circuits: Bools) -> Bools:
+    """The circuits [..., edge] without edges on no path from `input` to `logits`: `Wiring.on_a_path` for many at once.
+
+    A head is reached through any of its ports; a key-value head leads on to every head it serves.
+    """
+    flat = np.atleast_2d(circuits).reshape(-1, wiring.n_edges)
+    offsets, led_to = wiring.edge_offsets, _led_to(wiring)
+    reached = np.zeros((len(flat), len(wiring.writers) + 1), dtype=np.bool_)  # the last column is `logits`
+    leading = reached.copy()
+    reached[:, 0], leading[:, -1] = True, True
+    readers = [(slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends) for n, ends in enumerate(led_to)]
+    for edges, n_sources, ends in readers:
+        reached[:, ends] |= (flat[:, edges] & reached[:, :n_sources]).any(axis=1, keepdims=True)
+    kept = np.zeros_like(flat)
+    for edges, n_sources, ends in reversed(readers):
+        used = flat[:, edges] & leading[:, ends].any(axis=1, keepdims=True)
+        leading[:, :n_sources] |= used
+        kept[:, edges] = used & reached[:, :n_sources]
+    return kept.reshape(circuits.shape)
+
+
+def _led_to(wiring: Wiring) -> list[slice]:
+    """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
+    found = []
+    for reader in wiring.readers:
+        if reader.component == LOGITS:
+            first, n = len(wiring.writers), 1
+        elif reader.component.kind == "kv":
+            heads = wiring.heads_of_group(reader.component)
+            first, n = wiring.writer_index(heads[0]), len(heads)
+        else:
+            first, n = wiring.writer_index(reader.component), 1
+        found.append(slice(first, first + n))
+    return found
+
+
+def edges_among(wiring: Wiring, components: Bools) -> Bools:
+    """All edges [..., edge] that run between the components [..., writer], `input` and `logits`, without dead ends.
+
+    Their number is the weighted edge count of a circuit that is made of components.
+    """
+    members = np.atleast_2d(components).reshape(-1, len(wiring.writers)) | (np.arange(len(wiring.writers)) == 0)
+    members = np.concatenate([members, np.ones((len(members), 1), dtype=np.bool_)], axis=1)
+    reads = np.stack([members[:, ends].any(axis=1) for ends in _led_to(wiring)], axis=1)
+    sizes = np.diff(wiring.edge_offsets)
+    among = members[:, edge_sources(wiring)] & np.repeat(reads, sizes, axis=1)
+    return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)
+
+
+def node_budget_circuits(wiring: Wiring, components: Sequence[Component], strength: Floats) -> Bools:
+    """[budget, writer] the top int(budget * n) of n scored components for each of `BUDGETS` (MIB at node level).
+
+    components  what was scored, heads and MLPs; `input` is always in, and so is a kind that was not scored at all
+    strength    [component] higher comes first; ties in the order given
+    """
+    kinds = {component.kind for component in components}
+    always = np.array([writer.kind == "input" or writer.kind not in kinds for writer in wiring.writers])
+    order = np.array([wiring.writer_index(component) for component in components], dtype=np.int64)
+    order = order[np.argsort(-np.asarray(strength), kind="stable")]
+    circuits = np.tile(always, (len(BUDGETS), 1))
+    for number, budget in enumerate(BUDGETS):
+        circuits[number, order[: int(budget * len(order))]] = True
+    return circuits
+
+
+def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0) -> Bools:
+    """[random circuit, edge] circuits with as many edges as `circuit` after dead ends are dropped, as nearly as can be.
+
+    For each, all edges are put in a uniformly random order, and the first so many are kept, dead ends dropped, that
+    the size comes closest to that of `circuit`. The size grows with the number kept, so it is found by bisection. As
+    one more edge can connect many at once, the size may be missed: then up to ten more orders are tried, and the
+    circuit that comes closest is taken.
+    """
+    target = int(np.count_nonzero(pruned(wiring, circuit)))
+    draw = np.random.default_rng(seed)
+    found = _first_edges(wiring, draw, target, n)
+    for _ in range(_MORE_ORDERS):
+        misses = np.abs(found.sum(axis=1) - target)
+        rows = np.flatnonzero(misses)
+        if not len(rows):
+            break
+        again = _first_edges(wiring, draw, target, len(rows))
+        is_nearer = np.abs(again.sum(axis=1) - target) < misses[rows]
+        found[rows[is_nearer]] = again[is_nearer]
+    return found
+
+
+def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int) -> Bools:
+    """[random circuit, edge] the first edges of one random order each, so many that the size comes closest."""
+    ranks = np.stack([draw.permutation(wiring.n_edges) for _ in range(n)])
+
+    def kept(first: Numbers) -> Bools:
+        return pruned(wiring, ranks < first[:, None])
+
+    low, high = np.zeros(n, dtype=np.int64), np.full(n, wiring.n_edges)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        is_enough = kept(middle).sum(axis=1) >= target
+        low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
+    fewer, more = kept(low), kept(high)
+    is_nearer = target - fewer.sum(axis=1) < more.sum(axis=1) - target
+    return np.where(is_nearer[:, None], fewer, more)
+
+
+def random_component_sets(circuit: Bools, *, n: int, seed: int = 0) -> Bools:
+    """[random circuit, writer] uniformly drawn sets of as many components as `circuit`; `input` is in all if it is."""
+    draw, size = np.random.default_rng(seed), int(np.count_nonzero(circuit[1:]))
+    found = np.zeros((n, len(circuit)), dtype=np.bool_)
+    found[:, 0] = circuit[0]
+    for row in found:
+        row[1 + draw.choice(len(circuit) - 1, size=size, replace=False)] = True
+    return found
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What circuits are masks of.
+
+    owners     [part] number of the writer whose output the part carries
+    n_writers  how many writers the model has
+    """
+
+    owners: Numbers
+    n_writers: int
+
+    @classmethod
+    def edges(cls, wiring: Wiring) -> Parts:
+        """Circuits are sets of edges."""
+        return cls(edge_sources(wiring), len(wiring.writers))
+
+    @classmethod
+    def components(cls, wiring: Wiring) -> Parts:
+        """Circuits are sets of components."""
+        return cls(np.arange(len(wiring.writers)), len(wiring.writers))
+
+    @property
+    def everything(self) -> Bools:
+        """The whole model."""
+        return np.ones(len(self.owners), dtype=np.bool_)
+
+    def members(self, circuit: Bools) -> Numbers:
+        """Numbers of the heads and MLPs that write into the circuit."""
+        writes = np.bincount(self.owners, weights=circuit, minlength=self.n_writers) > 0
+        return np.flatnonzero(writes[1:]) + 1
+
+    def without(self, circuit: Bools, knocked: Bools) -> Bools:
+        """[set, part] the circuit without the parts of the knocked-out writers [set, writer]."""
+        return circuit & ~knocked[:, self.owners]

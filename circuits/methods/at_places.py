@@ -1,0 +1,129 @@
+"""What methods share that score components at places of the prompt: all positions at once, roles, or positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from circuits.components import Component, Kind, Wiring, head, mlp
+from circuits.interventions import Ablation
+from circuits.methods.base import CORRUPT, Method
+from circuits.metrics import Metric
+from circuits.prompts import PromptSet
+from circuits.scores import ALL_POSITIONS, ComponentScores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Batch, Pair
+    from circuits.models import Model
+
+Granularity = Literal["all", "roles", "positions"]
+INSIDE_ATTENTION: tuple[Kind, ...] = ("query", "key", "value", "pattern")
+Settings: TypeAlias = "dict[str, tuple[Sequence[str], tuple[str, ...]]]"
+
+
+@dataclass(frozen=True)
+class PlacesMethod(Method):
+    """A method that scores some kinds of component at each place; subclasses have the settings `at` and `parts`.
+
+    at     `all` positions at once, each token role (`roles`), or each position (`positions`)
+    parts  which kinds of component to score
+    """
+
+    result = "components"
+
+    at: Granularity = "all"
+    parts: tuple[str, ...] = ()
+
+    def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
+        """Scores [component, prompt] of a batch for each mask [prompt, position] over the whole prompt."""
+        raise NotImplementedError
+
+    def check_settings(self, known: Settings) -> None:
+        """Raise a ValueError for a setting whose values are not all known; name -> (values, known values)."""
+        for name, (values, choices) in {"at": ([self.at], get_args(Granularity)), **known}.items():
+            if not values or not set(values) <= set(choices):
+                found = ", ".join(map(repr, values))
+                raise ValueError(f"{self.name}: {name}={found}. Known: {', '.join(choices)}.")
+
+    def score(
+        self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
+    ) -> ComponentScores:
+        """Scores [prompt, place, component]. Calls `check` first."""
+        from circuits.batches import each_pair
+
+        self.check(model, prompts, metric, ablation)
+        components = tuple(components_of(model.wiring, self.parts))
+        places = self._places(prompts)
+        scores = np.zeros((len(prompts), len(places), len(components)), dtype=np.float32)
+        measured = np.zeros(scores.shape, dtype=np.bool_)
+
+        def measure(pair: Pair) -> None:
+            rows = np.asarray(pair.batch.numbers)
+            masks = {number: self._mask(pair.batch, place) for number, place in enumerate(places)}
+            masks = {number: mask for number, mask in masks.items() if mask.any()}
+            found = self.effects(model, pair, list(masks.values()))
+            for (number, mask), values in zip(masks.items(), found, strict=True):
+                has_place = mask.any(1).cpu().numpy()[:, None]
+                scores[rows, number] = np.where(has_place, values.T.float().cpu().numpy(), 0)
+                measured[rows, number] = has_place
+
+        each_pair(model, prompts, metric, ablation, measure, at_once=self.prompts_at_once(model, prompts))
+        provenance = self.provenance(model, prompts, metric, ablation)
+        return ComponentScores(model.wiring, components, places, scores, measured, provenance)
+
+    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+        """How many prompts make a batch."""
+        return 64
+
+    def _places(self, prompts: PromptSet) -> tuple[str, ...]:
+        if self.at == "all":
+            return (ALL_POSITIONS,)
+        if self.at == "roles":
+            return prompts.roles
+        return tuple(str(position) for position in range(max(map(len, prompts))))
+
+    def _mask(self, batch: Batch, place: str) -> Tensor:
+        """[prompt, position] where a place is."""
+        import torch
+
+        if self.at == "roles":
+            return batch.positions_of(place)
+        mask = torch.zeros(batch.clean.shape, dtype=torch.bool, device=batch.clean.device)
+        if self.at == "all":
+            return ~mask
+        if int(place) < batch.n_positions:
+            mask[:, int(place)] = True
+        return mask
+
+
+def components_of(wiring: Wiring, parts: Sequence[str]) -> Iterator[Component]:
+    """Components of some kinds, in the order in which they run."""
+    for layer in range(wiring.n_layers):
+        if "residual" in parts:
+            yield Component("residual", layer)
+        if "head" in parts:
+            yield from (head(layer, index) for index in range(wiring.n_heads))
+        for kind in INSIDE_ATTENTION:
+            if kind in parts:
+                n = wiring.n_kv_heads if kind in ("key", "value") else wiring.n_heads
+                yield from (Component(kind, layer, index) for index in range(n))
+        if "attention" in parts:
+            yield Component("attention", layer)
+        if "mlp" in parts and wiring.has_mlps:
+            yield mlp(layer)
+    if "residual" in parts:
+        yield Component("residual", wiring.n_layers)
+
+
+def require_run(method: str, asked: str, ablation: Ablation) -> None:
+    """Raise a ValueError where an ablation gives no value to what is inside a component."""
+    if not ablation.is_run:
+        raise ValueError(
+            f"{method} of {asked} needs a whole run to take values from; ablation {ablation.name!r} only says what "
+            "components write. Use 'corrupt' or 'noise'."
+        )

@@ -1,0 +1,150 @@
+"""AtP*: node attribution with its two known blind spots mended.
+
+    score(n) = (value of n, clean minus corrupt) . d metric / d n, at the clean run
+
+Saturated attention: for queries and keys the pattern is computed again from the corrupt values, and the effect is first
+order only from the head's output on. Cancellation: with `grad_drop`, gradients are also taken with each layer in turn
+cut out of the backward pass, where a direct and an indirect effect no longer cancel; the magnitude of the score is the
+mean magnitude over these, and its sign that of their sum.
+
+Source: Kramar et al. 2024 (AtP*, arXiv 2403.00745). They report magnitudes; we keep the sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+from circuits.interventions import Ablation
+from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, PlacesMethod, components_of, require_run
+from circuits.methods.base import CORRUPT
+from circuits.metrics import Metric
+from circuits.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
+    from circuits.components import Component
+    from circuits.forward import Site, Tap
+    from circuits.models import Model
+
+Part = Literal["head", "mlp", "query", "key", "value"]
+
+
+@dataclass(frozen=True)
+class AtPStar(PlacesMethod):
+    """Estimate the patching effect of heads, MLPs, queries, keys and values from gradients at their outputs.
+
+    Cost: two forward passes; one forward and backward pass, or one per layer and one more with `grad_drop`; one
+    layer's attention per kind of query, key and value, layer and place.
+
+    at         `all` positions at once, each token role (`roles`), or each position (`positions`)
+    parts      which kinds of component to score
+    grad_drop  average over gradients with one layer cut out
+    """
+
+    name = "atp-star"
+    summary = "effect of each head, MLP, query, key and value from gradients, with patterns computed again and GradDrop"
+
+    at: Granularity = "all"
+    parts: tuple[Part, ...] = ("head", "mlp", "query", "key", "value")
+    grad_drop: bool = True
+
+    def __post_init__(self) -> None:
+        self.check_settings({"parts": (self.parts, get_args(Part))})
+        object.__setattr__(self, "parts", tuple(self.parts))
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Also raises a ValueError for parts that the ablation gives no value."""
+        super().check(model, prompts, metric, ablation)
+        inner = [part for part in self.parts if part in INSIDE_ATTENTION]
+        if inner:
+            require_run(self.name, ", ".join(inner), ablation)
+
+    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+        return max(1, min(64, model.forward.tokens_with_gradients // max(map(len, prompts))))
+
+    def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
+        import torch
+
+        gradients = self._gradients(model, pair)
+        for mask in masks:
+            with torch.no_grad():
+                found = self._at_mask(model, pair, mask[:, pair.batch.start :], gradients)
+                yield self._combined(found)
+
+    def _gradients(self, model: Model, pair: Pair) -> dict[tuple[int, Site], Tensor]:
+        """d metric / d each head's z and each MLP's output [way, prompt, position, ...], one way per dropped layer."""
+        import torch
+
+        from circuits.attribution import output_gradients
+
+        forward, n_prompts = model.forward, len(pair.batch)
+        ways = list(range(forward.n_layers)) if self.grad_drop and forward.n_layers > 1 else [None]
+        n_tokens = n_prompts * pair.clean.residual[0].shape[1]
+        at_once = max(1, forward.tokens_with_gradients // n_tokens)
+        parts = []
+        for first in range(0, len(ways), at_once):
+            some = ways[first : first + at_once]
+            entering = pair.clean.residual[0].repeat(len(some), 1, 1)
+            found = output_gradients(forward, pair, entering, _dropping(some, n_prompts))
+            parts.append({at: grad.unflatten(0, (len(some), -1)) for at, grad in found.items()})
+        return {at: torch.cat([part[at] for part in parts]) for at in parts[0]}
+
+    def _at_mask(self, model: Model, pair: Pair, mask: Tensor, gradients: dict[tuple[int, Site], Tensor]) -> Tensor:
+        """[way, component, prompt] effects of patching where the mask [prompt, position] is set."""
+        import torch
+
+        from circuits.patches import patched_z
+
+        forward, clean, corrupt = model.forward, pair.clean, pair.corrupt
+        is_there = mask.unsqueeze(-1)
+        columns: dict[Component, Tensor] = {}
+        for layer in range(forward.n_layers):
+            for kind in self.parts:
+                parts = [part for part in components_of(model.wiring, [kind]) if part.layer == layer]
+                if kind == "mlp":
+                    if parts:
+                        gap = (clean.mlp[layer] - corrupt.mlp[layer]) * is_there
+                        columns[parts[0]] = _dotted(gap.unsqueeze(2), gradients[layer, "mlp"].unsqueeze(3), pair)[:, 0]
+                    continue
+                z = patched_z(forward, clean, corrupt, mask, layer, kind)
+                per_head = _dotted(clean.z[layer] - z, gradients[layer, "z"], pair)
+                served = per_head.unflatten(1, (len(parts), -1)).sum(2)
+                columns |= {part: served[:, number] for number, part in enumerate(parts)}
+        return torch.stack([columns[part] for part in components_of(model.wiring, self.parts)], dim=1)
+
+    def _combined(self, found: Tensor) -> Tensor:
+        """[component, prompt] from the effects [way, component, prompt]."""
+        if len(found) == 1:
+            return found[0]
+        # A component's own layer, cut out, leaves it no gradient: of L ways L - 1 count.
+        return found.sum(0).sign() * found.abs().sum(0) / (len(found) - 1)
+
+
+def _dropping(ways: Sequence[int | None], n_prompts: int) -> Tap:
+    """A tap that cuts what one layer writes out of the backward pass, another layer for each stacked way."""
+
+    def tap(layer: int, site: Site, value: Tensor) -> Tensor:
+        import torch
+
+        if site not in ("attention", "mlp") or layer not in ways:
+            return value
+        way = ways.index(layer)
+        rows = slice(way * n_prompts, (way + 1) * n_prompts)
+        return torch.cat((value[: rows.start], value[rows].detach(), value[rows.stop :]))
+
+    return tap
+
+
+def _dotted(gap: Tensor, gradient: Tensor, pair: Pair) -> Tensor:
+    """[way, head, prompt] sums over positions and dimensions of a gap [prompt, position, head, dimension] times
+    gradients [way, prompt, position, head, dimension]; of the last layer, both at the answer alone."""
+    import torch
+
+    if gradient.shape[2] != gap.shape[1]:
+        rows = pair.batch.rows - pair.batch.start
+        gap = gap[torch.arange(len(rows), device=rows.device), rows].unsqueeze(1)
+    return torch.einsum("bphe,wbphe->whb", gap.float(), gradient.float())

@@ -1,0 +1,46 @@
+"""Random scores: the baseline that every ranking of edges has to beat. No model is run."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from circuits.interventions import Ablation
+from circuits.methods.base import CORRUPT, Method
+from circuits.metrics import Metric
+from circuits.prompts import Prompt, PromptSet
+from circuits.scores import EdgeScores, Floats
+
+if TYPE_CHECKING:
+    from circuits.models import Model
+
+
+@dataclass(frozen=True)
+class RandomScores(Method):
+    """Independent standard normal scores, per prompt and edge; neither metric nor ablation plays a part.
+
+    seed  draws the scores, with the prompt's tokens: the same prompt gets the same scores in any set of prompts
+    """
+
+    name = "random"
+    summary = "standard normal scores, the baseline; runs no model"
+    result = "edges"
+    sums_to_nodes = True
+
+    seed: int = 0
+
+    def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
+        """Random scores [prompt, edge]."""
+        self.check(model, prompts, metric, ablation)
+        n_edges = model.wiring.n_edges
+        scores = np.stack([self._drawn(prompt, n_edges) for prompt in prompts])
+        measured = np.ones(n_edges, dtype=np.bool_)
+        return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
+
+    def _drawn(self, prompt: Prompt, n_edges: int) -> Floats:
+        digest = hashlib.sha256(repr((self.seed, prompt.clean, prompt.corrupt)).encode()).digest()
+        generator = np.random.default_rng(int.from_bytes(digest, "big"))
+        return generator.standard_normal(n_edges, dtype=np.float32)

@@ -1,0 +1,57 @@
+"""RelP: edge attribution with relevances in place of gradients, at EAP's price.
+
+    score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . relevance at input_v of the clean run
+
+Gradients through norms, attention patterns, activations and gates are noisy: a saturated activation has none, though
+the part matters. RelP lets each nonlinear step pass on what it passed forward (`circuits.rules`). Queries and keys get
+no score, because patterns count as constants.
+
+Source: Jafari et al. 2025 (arXiv 2508.21258).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from circuits.interventions import Ablation
+from circuits.methods.base import CORRUPT, GradientMethod
+from circuits.metrics import Metric
+from circuits.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
+    from circuits.models import Model
+
+
+@dataclass(frozen=True)
+class RelevancePatching(GradientMethod):
+    """Estimate each edge's patching effect from relevances (RelP). Edges into queries and keys score 0.
+
+    Cost: two forward passes and one forward and backward pass.
+    """
+
+    name = "relp"
+    summary = "every edge's effect from relevances: gradients with rules for norms, patterns, activations and gates"
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Also raises a ValueError where a part of the model has no rule."""
+        from circuits.rules import NoRules, with_rules
+
+        super().check(model, prompts, metric, ablation)
+        try:
+            with_rules(model.forward)
+        except NoRules as error:
+            raise ValueError(f"relp cannot be used on {model.name!r}: {error}. Use eap or eap-ig.") from None
+
+    def effects(self, model: Model, pair: Pair) -> Tensor:
+        from circuits.attribution import edge_effects, gradients
+        from circuits.rules import detached_pattern, with_rules
+        from circuits.writers import turned_into_gaps
+
+        ruled = with_rules(model.forward)
+        pair = pair._replace(readout=pair.readout.through(ruled))
+        gaps = turned_into_gaps(pair.clean, pair.corrupt)
+        return edge_effects(ruled, model.wiring, pair.batch, gaps, gradients(ruled, pair, tap=detached_pattern))

@@ -1,0 +1,127 @@
+"""RelP's backward rules: a model whose forward pass is the same and whose gradients are relevances.
+
+    norms        the scale is constant: the gradient is that of a linear map
+    attention    the pattern is constant: no gradient reaches queries and keys
+    activations  f(x) = x (f(x)/x) with a constant ratio
+    gates        a product gives each of its factors half of its relevance
+
+Source: Jafari et al. 2025 (RelP, arXiv 2508.21258), after layer-wise relevance propagation (Ali et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from circuits.forward import Forward, Site
+from circuits.layers import Layer, TensorFunction
+from circuits.mlps import MLP, Activation, GatedMLP, PlainMLP
+
+_SMALL = 1e-6
+# Largest deviation from the model's own norm that is rounding, relative to its size.
+_TOLERANCE = 1e-2
+
+
+class NoRules(ValueError):
+    """A part of the model has no rule; says which."""
+
+
+def with_rules(forward: Forward) -> Forward:
+    """The same forward pass with RelP's gradients, but for the attention pattern (`detached_pattern`).
+
+    Raises `NoRules` for norms that are neither LayerNorm nor RMSNorm, and for MLPs that cannot be taken apart.
+    """
+    ruled = copy.copy(forward)
+    ruled.layers = [_layer_with_rules(layer) for layer in forward.layers]
+    ruled.norm_final = _norm_with_rule(forward.norm_final, forward.weight_u)
+    return ruled
+
+
+def detached_pattern(_layer: int, site: Site, value: Tensor) -> Tensor:
+    """A tap that keeps the attention pattern constant."""
+    return value.detach() if site in ("query", "key") else value
+
+
+def _layer_with_rules(layer: Layer) -> Layer:
+    weight = layer.weight_qkv
+    return replace(
+        layer,
+        norm_attention=_norm_with_rule(layer.norm_attention, weight),
+        norm_mlp=_norm_with_rule(layer.norm_mlp, weight),
+        mlp=None if layer.mlp is None else _mlp_with_rules(layer.mlp),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _LinearNorm:
+    """A LayerNorm or RMSNorm whose scale is a constant for gradients: gain x centred(x) x scale + bias."""
+
+    norm: TensorFunction
+    gain: Tensor
+    bias: Tensor
+    is_centred: bool
+
+    def directed(self, values: Tensor) -> Tensor:
+        """gain x centred(values)"""
+        return self.gain * (values - values.mean(-1, keepdim=True) if self.is_centred else values)
+
+    def __call__(self, values: Tensor) -> Tensor:
+        directed = self.directed(values)
+        with torch.no_grad():
+            wanted = self.norm(values) - self.bias
+            size = directed.float().square().sum(-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
+            scale = ((wanted.float() * directed.float()).sum(-1, keepdim=True) / size).to(values.dtype)
+        return directed * scale + self.bias
+
+
+def _norm_with_rule(norm: TensorFunction | None, like: Tensor) -> _LinearNorm | None:
+    """The norm with its rule, its gain, bias and centring read off its values on random input."""
+    if norm is None:
+        return None
+    generator = torch.Generator().manual_seed(0)
+    probe = 10 * torch.randn(8, like.shape[-1], generator=generator, dtype=torch.float64).to(like)
+    with torch.no_grad():
+        bias = norm(torch.zeros_like(probe[:1]))[0]
+        found = norm(probe) - bias
+        is_centred = bool(_differ(norm(probe + 5), norm(probe)) < _TOLERANCE)
+        centred = probe - probe.mean(-1, keepdim=True) if is_centred else probe
+        unit = centred / centred.float().square().mean(-1, keepdim=True).sqrt().to(centred)
+        gain = ((found * unit).float().sum(0) / unit.float().square().sum(0)).to(like)
+        ruled = _LinearNorm(norm, gain, bias, is_centred)
+        if not _differ(ruled(probe / 7), norm(probe / 7)) < _TOLERANCE:
+            raise NoRules(f"its norm {type(norm).__name__} is neither a LayerNorm nor an RMSNorm")
+    return ruled
+
+
+def _differ(found: Tensor, expected: Tensor) -> float:
+    return float((found - expected).float().abs().max() / expected.float().abs().max().clamp_min(_SMALL))
+
+
+def _mlp_with_rules(mlp: MLP) -> MLP:
+    if isinstance(mlp, PlainMLP):
+        return replace(mlp, activation=_constant_ratio(mlp.activation))
+    if isinstance(mlp, GatedMLP):
+        return _HalvedGate(mlp.gate, mlp.into, _constant_ratio(mlp.activation), mlp.out)
+    raise NoRules(f"its MLP {type(mlp.module).__name__} cannot be taken apart")
+
+
+def _constant_ratio(activation: Activation) -> Activation:
+    def with_rule(values: Tensor) -> Tensor:
+        with torch.no_grad():
+            is_zero = values.abs() < _SMALL
+            safe = torch.where(is_zero, torch.full_like(values, 1e-3), values)
+            ratio = activation(safe) / safe
+        return values * ratio
+
+    return with_rule
+
+
+class _HalvedGate(GatedMLP):
+    """A gated MLP in which gate and input each get half of the gradient."""
+
+    def __call__(self, values: Tensor) -> Tensor:
+        gate, inner = self.activation(self.gate(values)), self.into(values)
+        return self.out(0.5 * (gate * inner.detach() + gate.detach() * inner))

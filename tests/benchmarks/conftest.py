@@ -1,0 +1,86 @@
+"""What the benchmarks share: two random models, prompts, and how rows are measured and printed."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from circuits.models import Model, model_from_module
+from circuits.prompts import Prompt, PromptSet
+
+
+def time_of(work: Callable[[], Any]) -> float:
+    """Wall time of one run, in seconds."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def medians(works: Sequence[Callable[[], Any]], *, repeats: int) -> list[float]:
+    """Median wall times after a first run of each; the works take turns, so that all see the same machine."""
+    for work in works:
+        work()
+    times = [[time_of(work) for work in works] for _ in range(repeats)]
+    return [statistics.median(column) for column in zip(*times, strict=True)]
+
+
+def report(work: str, against: str, theirs: float, ours: float, *, wanted: float, note: str) -> None:
+    """Print one row of the table: how many times faster, or how many of something fit into its time."""
+    verdict = "reached" if theirs / ours >= wanted else "NOT REACHED"
+    cells = (
+        work,
+        against,
+        f"{theirs:.3g} s",
+        f"{ours:.3g} s",
+        f"{theirs / ours:.1f}x",
+        f">= {wanted:g}x {verdict}",
+        note,
+    )
+    sys.stdout.write(f"\n| {' | '.join(cells)} | {torch.get_num_threads()} |\n")
+
+
+def report_share(work: str, against: str, theirs: float, ours: float, *, wanted: float, unit: str) -> None:
+    """Print one row of the table: what share of something else is needed."""
+    verdict = "reached" if ours / theirs <= wanted else "NOT REACHED"
+    cells = (work, against, f"{theirs:.3g} {unit}", f"{ours:.3g} {unit}", f"{ours / theirs:.2f}")
+    sys.stdout.write(f"\n| {' | '.join(cells)} | <= {wanted:g} {verdict} | | {torch.get_num_threads()} |\n")
+
+
+@pytest.fixture(scope="session")
+def gpt2_small() -> Model:
+    """GPT-2 small's shape with random weights."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    return model_from_module(GPT2LMHeadModel(GPT2Config()).eval(), name="gpt2-small-shaped")
+
+
+@pytest.fixture(scope="session")
+def toy() -> Model:
+    """4 layers, 8 heads, d=128: 1,519 edges."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=1000, n_embd=128, n_layer=4, n_head=8, n_positions=64, bos_token_id=None, eos_token_id=None
+    )
+    return model_from_module(GPT2LMHeadModel(config).eval(), name="toy")
+
+
+def random_pairs(n_prompts: int, length: int, *, shared_prefix: int, vocabulary: int) -> PromptSet:
+    """Random pairs of prompts whose first tokens agree."""
+    generator = np.random.default_rng(0)
+    prompts = []
+    for _ in range(n_prompts):
+        clean, corrupt = generator.integers(vocabulary, size=(2, length)).tolist()
+        answers = generator.choice(vocabulary, size=2, replace=False).tolist()
+        corrupt = clean[:shared_prefix] + corrupt[shared_prefix:]
+        prompts.append(Prompt(tuple(clean), tuple(corrupt), (answers[0],), (answers[1],)))
+    return PromptSet("random", tuple(prompts))
