@@ -190,7 +190,7 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
     """Means over the clean prompts of a reference set. Cost: one forward pass per prompt."""
     import torch
 
-    from circuits.batches import Batch, each_batch
+    from circuits.batches import each_batch
 
     forward, longest = model.forward, max(map(len, reference))
     totals: dict[str, list[Tensor]] = {}

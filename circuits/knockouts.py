@@ -1,6 +1,6 @@
 """Sets of components to knock out of a circuit: drawn at random, and searched for where they tell most.
 
-C is the circuit, M the whole model, F the mean of the metric over prompts, C\\K the circuit without the components K. To
+C is the circuit, M the whole model, F the mean of the metric over prompts, C\\K the circuit without components K. To
 knock a component out is to remove its outgoing edges, so that whoever reads it sees its ablated value. Sets are
 searched for with any function from circuits to values; `circuits.judge.Bench.values` is the one that runs the model.
 

@@ -14,17 +14,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.api import StoredComparison, compare, discover, export, open_run
     from pipelines.config import Execution, RunConfig
+    from pipelines.judge_runs import Evaluation, evaluate
     from pipelines.runs import Run
 
-__all__ = ["Execution", "Run", "RunConfig", "StoredComparison", "compare", "discover", "export", "open_run"]
+__all__ = [
+    "Evaluation",
+    "Execution",
+    "Run",
+    "RunConfig",
+    "StoredComparison",
+    "compare",
+    "discover",
+    "evaluate",
+    "export",
+    "open_run",
+]
 
 _HOMES = {
+    "Evaluation": "judge_runs",
     "Execution": "config",
     "Run": "runs",
     "RunConfig": "config",
     "StoredComparison": "api",
     "compare": "api",
     "discover": "api",
+    "evaluate": "judge_runs",
     "export": "api",
     "open_run": "api",
 }

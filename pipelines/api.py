@@ -80,7 +80,7 @@ def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bo
 
     try:
         with progress:
-            execute(todo, store, execution, on_done=on_done)
+            execute(todo.todo, store, execution, on_done=on_done)
     except KeyboardInterrupt:
         n_kept = sum(store.has(job.key) for job in todo.jobs.all)
         resume = f"circuits discover --config {begin_run(store, todo)} --out {execution.out}"

@@ -183,6 +183,45 @@ def compare(
 
 @app.command()
 @reports_errors
+def evaluate(
+    run: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs: folders, or names within --runs.")],
+    *,
+    truth: Annotated[
+        str | None, typer.Option(help="Known circuit: JSON file with edges, or ioi, greater-than, docstring.")
+    ] = None,
+    random: Annotated[int | None, typer.Option(help="Random circuits of the same size. [20]")] = None,
+    knockouts: Annotated[int | None, typer.Option(help="Random sets of components to knock out. [8]")] = None,
+    resamples: Annotated[int | None, typer.Option(help="Resamples of the prompts, for the stability. [100]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the table. [RUNS/evaluate-...]")] = None,
+    runs: Runs = Path("runs"),
+    workers: Annotated[int | None, typer.Option(help="Run on N local processes.")] = None,
+    scheduler: Annotated[str | None, typer.Option(help="Run on the Dask cluster at this address.")] = None,
+    gpus: Annotated[bool | None, typer.Option("--gpus", help="Run on one process per visible GPU.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, ... [cpu]")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge circuits: faithful, complete, minimal, better than chance, stable, and at what cost.
+
+    Leaves evaluation.json and evaluation.csv in a folder. The same command again computes nothing new.
+    """
+    options: dict[str, Any] = {"random": random, "knockouts": knockouts, "resamples": resamples}
+    options |= {"workers": workers, "scheduler": scheduler, "gpus": gpus, "device": device}
+    given = {name: value for name, value in options.items() if value is not None}
+    from pipelines.judge_runs import evaluate as evaluate_runs
+
+    found = evaluate_runs(run, truth=truth, folder=out, out=runs, shows_progress=True, **given)
+    if as_json:
+        cost = {"folder": str(found.folder), "seconds": round(found.seconds, 3)}
+        _print_json(found.to_dict() | cost | {"jobs": {"total": found.n_jobs, "computed": found.n_computed}})
+        return
+    from pipelines.verdict_table import print_verdicts
+
+    print_verdicts(found.rows, has_truth=found.truth is not None)
+    sys.stdout.write(f"Kept in {found.folder}\n")
+
+
+@app.command()
+@reports_errors
 def export(
     run: Annotated[str, typer.Argument(metavar="RUN|COMPARISON", help="A run or a comparison: folder or name.")],
     to: Annotated[str, typer.Option(help="json, graphml, csv, pdf or svg.")],

@@ -125,6 +125,17 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
         raise ValueError(_readable(error)) from None
 
 
+def execution_from(values: Mapping[str, Any]) -> Execution:
+    """Checked settings of where to compute; ValueErrors as in `settings_from`."""
+    for key in values:
+        if key not in Execution.model_fields:
+            raise ValueError(unknown(key, Execution.model_fields, "setting"))
+    try:
+        return Execution(**values)
+    except ValidationError as error:
+        raise ValueError(_readable(error)) from None
+
+
 def as_yaml(config: RunConfig) -> str:
     """The YAML file of a run: `read_yaml` reads it back."""
     return yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)

@@ -1,4 +1,4 @@
-"""Compute what a plan has left to do, on Dask: threads of this process, or workers elsewhere.
+"""Compute jobs, on Dask: threads of this process, or workers elsewhere.
 
 The same graph runs everywhere, and every job computes on one thread, so the bytes are the same. Jobs pass their results
 through the store and return their keys only: a lost worker loses the jobs it was computing and nothing else.
@@ -8,63 +8,63 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from pipelines.config import Execution
-from pipelines.plan import Job, Plan
+from pipelines.plan import Job
 from pipelines.store import Store
 
 OnDone = Callable[[Job], None]
 
 
-def execute(plan: Plan, store: Store, execution: Execution, *, on_done: OnDone) -> None:
-    """Compute all jobs of `plan.todo` and keep their results in `store`.
+def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone) -> None:
+    """Compute the jobs and keep their results in `store`. What they read is kept there, or comes before them in `todo`.
 
     on_done  called in this thread after each job
     Raises the first job's error; what other jobs have finished is kept.
     """
-    if not plan.todo:
+    if not todo:
         return
     if execution.scheduler or execution.gpus or execution.workers:
-        _execute_on_workers(plan, store, execution, on_done)
+        _execute_on_workers(todo, store, execution, on_done)
     else:
-        _execute_here(plan, store, execution, on_done)
+        _execute_here(todo, store, execution, on_done)
 
 
-def _delayed(plan: Plan, store: Store, device: str) -> dict[str, Any]:
-    """Key -> Dask task; a job waits for those jobs of the plan that it reads or comes after."""
+def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
+    """Key -> Dask task; a job waits for those of the jobs that it reads or comes after."""
     from dask.delayed import delayed
 
     from pipelines.jobs import run_job
 
     run = delayed(run_job, pure=False)
     tasks: dict[str, Any] = {}
-    for job in plan.todo:
+    for job in todo:
         before = [key for keys in (*job.inputs.values(), job.after) for key in keys if key in tasks]
         waits_for = [tasks[key] for key in dict.fromkeys(before)]
         tasks[job.key] = run(job, str(store.folder), device, *waits_for, dask_key_name=job.key)
     return tasks
 
 
-def _execute_here(plan: Plan, store: Store, execution: Execution, on_done: OnDone) -> None:
+def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
     from dask.base import compute
     from dask.callbacks import Callback
 
-    by_key = {job.key: job for job in plan.todo}
+    by_key = {job.key: job for job in todo}
 
     def report(key: Any, *_: Any) -> None:
         if key in by_key:
             on_done(by_key[key])
 
-    tasks = _delayed(plan, store, execution.device)
+    tasks = _delayed(todo, store, execution.device)
     # Several jobs at once would share an accelerator's memory and not make it faster.
     pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
     waits = True
-    with _one_thread_per_job(needs_torch=any(job.whence for job in plan.todo)):
+    with _one_thread_per_job(needs_torch=any(job.whence for job in todo)):
         try:
             with Callback(posttask=report):
                 compute(*tasks.values(), scheduler="threads", pool=pool)
@@ -76,15 +76,15 @@ def _execute_here(plan: Plan, store: Store, execution: Execution, on_done: OnDon
             pool.shutdown(wait=waits, cancel_futures=True)
 
 
-def _execute_on_workers(plan: Plan, store: Store, execution: Execution, on_done: OnDone) -> None:
+def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
     from pipelines.workers import connect, device_of, resources_of
 
-    by_key = {job.key: job for job in plan.todo}
+    by_key = {job.key: job for job in todo}
     with connect(execution) as client:
-        tasks = _delayed(plan, store, device_of(execution))
+        tasks = _delayed(todo, store, device_of(execution))
         resources = resources_of(client, execution)
         futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
         try:

@@ -41,6 +41,11 @@ STAGE_VERSIONS = {
     "evaluate": 1,
     "curve": 1,
     "graph": 1,
+    "search-knockouts": 1,
+    "knockouts": 1,
+    "random-circuits": 1,
+    "node-curve": 1,
+    "stability": 1,
 }
 _TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 EDGE_METHOD = "eap"  # scores the edges between the components that a component method has chosen
@@ -143,7 +148,7 @@ def all_jobs(config: RunConfig) -> Jobs:
     reference: tuple[Job, ...] = ()
     if ABLATIONS[ablation["name"]].needs_reference:
         reference = (Job("reference", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 16),)
-        of_prompts |= {"reference": _keys(reference)}
+        of_prompts = of_prompts | {"reference": _keys(reference)}  # not |=: earlier jobs hold the same dict
     baseline = Job("baseline", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 8)
 
     def sliced(

@@ -8,7 +8,7 @@ raise the stage's number in `plan.STAGE_VERSIONS`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,25 +24,25 @@ from circuits.evaluation import (
     faithfulness,
     measure_baseline,
 )
-from circuits.interventions import ABLATIONS, Ablation, Mean, Means
+from circuits.interventions import ABLATIONS, Mean
 from circuits.metrics import METRICS
-from circuits.prompts import PromptSet, read_jsonl
+from circuits.prompts import read_jsonl
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from circuits.tasks import TASKS
 from graphs import CircuitGraph, Greedy, Selected, TopComponents, TopEdges, describe, selection_from
 from graphs.export import exporter
 from graphs.selection import ComponentThreshold, Selection, Threshold, endpoints
 from pipelines.assemble import baseline_from, join_prompts, prompts_from, prompts_meta, scores_from
+from pipelines.judging import JUDGING
 from pipelines.method_settings import make_method
 from pipelines.results import Result
+from pipelines.stage_inputs import Inputs, LoadModel, Stage
+from pipelines.stage_inputs import ablation_of as _ablation
+from pipelines.stage_inputs import slice_of as _slice
 
 if TYPE_CHECKING:
     from circuits.methods import Method
     from circuits.models import Model
-
-Inputs = Mapping[str, tuple[Result, ...]]
-LoadModel = Callable[[], "Model"]
-Stage = Callable[[Mapping[str, Any], Inputs, LoadModel], Result]
 
 # Without a number of components: those that carry at least this share of the whole effect, clean minus corrupt.
 NODE_SHARE = 0.02
@@ -105,22 +105,6 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
         for layer, value in enumerate(values)
     }
     return Result({}, {name: value.float().cpu().numpy() for name, value in arrays.items()})
-
-
-def _ablation(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Ablation:
-    """The ablation of a run, with its means where it needs some."""
-    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
-    if not isinstance(ablation, Mean):
-        return ablation
-    import torch
-
-    arrays, weights = inputs["reference"][0].arrays, model().forward.weight_u
-    held = {name: torch.from_numpy(array).to(weights) for name, array in arrays.items()}
-
-    def layers(name: str) -> list[torch.Tensor]:
-        return [held[f"{name}{n}"] for n in range(model().wiring.n_layers) if f"{name}{n}" in held]
-
-    return type(ablation)(Means(held["embedded"], layers("z"), layers("mlp")))
 
 
 def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -267,11 +251,6 @@ def _metrics(baseline: Baseline, circuit: Any, found: Faithfulness) -> dict[str,
     return {name: value for name, value in measured.items() if value is not None}
 
 
-def _slice(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:
-    start, stop = settings["slice"]
-    return prompts_from(inputs["prompts"][0])[start:stop]
-
-
 def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel, masks: Any) -> Any:
     metric, ablation = METRICS[settings["metric"]], _ablation(settings, inputs, model)
     return circuit_values(model(), _slice(settings, inputs), masks, metric=metric, ablation=ablation)
@@ -287,4 +266,5 @@ STAGES: dict[str, Stage] = {
     "evaluate": evaluate,
     "curve": curve,
     "graph": build_graph,
+    **JUDGING,
 }

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from circuits.evaluation import BUDGETS, Baseline, cmd, cpr, curve, faithfulness
+from circuits.methods import METHODS
 from circuits.scores import bootstrap_interval
 from graphs import CircuitGraph
 from pipelines.assemble import baseline_from, join_prompts
@@ -45,6 +46,10 @@ def summarise(plan: Plan, store: Store) -> dict[str, Any]:
     if jobs.curve and found.mean is not None:
         summary["curve"] = _curve(_read(store, jobs.curve), baseline)
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
+    if METHODS[config.method].is_one_for_all:
+        summary["warnings"].append(
+            f"{config.method} gives one score for all prompts: intervals of its scores have no width and say nothing."
+        )
     if graph.edges and all(edge.score is None for edge in graph.edges):
         summary["warnings"].append(
             "edges cannot be measured on this model, only components: all edges between the chosen components are "

@@ -30,12 +30,14 @@ class Method:
 
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
     sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
+    is_one_for_all  whether all prompts have the same scores, so that intervals over prompts say nothing
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     result: ClassVar[Literal["edges", "components"]]
     sums_to_nodes: ClassVar[bool] = False
+    is_one_for_all: ClassVar[bool] = False
 
     @property
     def per_prompt(self) -> bool:

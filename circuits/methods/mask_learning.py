@@ -74,6 +74,7 @@ class MaskLearning(Method):
     name = "mask-learning"
     summary = "one mask over all edges, trained so that the circuit behaves like the model"
     result = "edges"
+    is_one_for_all = True
 
     mask: Mask = "top-k"
     steps: int = 200

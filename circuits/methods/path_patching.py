@@ -77,7 +77,8 @@ class PathPatching(Method):
             )
         if not set(self.stages) <= set(_PORT_OF_STAGE) or len(set(self.stages)) < len(self.stages):
             raise ValueError(
-                f"path-patching: stages={', '.join(self.stages)}. Known, each at most once: {', '.join(_PORT_OF_STAGE)}."
+                f"path-patching: stages={', '.join(self.stages)}. Known, each at most once: "
+                f"{', '.join(_PORT_OF_STAGE)}."
             )
         if not self.top > 0:
             raise ValueError(f"path-patching: top={self.top}. Give a share of the heads below 1, or a number of heads.")

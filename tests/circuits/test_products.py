@@ -1,4 +1,4 @@
-"""Products with weights: whatever kernel runs, the numbers, the gradients and the counts are those of the definition."""
+"""Products with weights: whatever kernel runs, numbers, gradients and counts are those of the definition."""
 
 from __future__ import annotations
 

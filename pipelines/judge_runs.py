@@ -1,0 +1,186 @@
+"""Judge finished runs, from Python; `circuits evaluate` is a thin layer over `evaluate`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuits.known import KnownCircuit, read_known
+from circuits.naming import unknown
+from circuits.reference.published import PUBLISHED
+from pipelines.api import Interrupted, open_run
+from pipelines.config import execution_from
+from pipelines.execute import execute
+from pipelines.judging import Asked, JudgeJobs, judge_jobs
+from pipelines.progress import Progress, progress_on
+from pipelines.store import Store, write_atomically, write_json
+from pipelines.verdict_table import as_csv
+from pipelines.verdicts import Row, verdict
+
+if TYPE_CHECKING:
+    from pipelines.config import Execution
+    from pipelines.plan import Job
+    from pipelines.runs import Run
+
+FORMAT = "circuit-workbench-evaluation"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Runs judged, and what this call spent on it.
+
+    rows    one per run, as plain values (`pipelines.verdicts`)
+    truth   name of the known circuit that rankings were compared with
+    folder  holds evaluation.json and evaluation.csv
+    """
+
+    rows: tuple[Row, ...]
+    truth: str | None
+    folder: Path
+    n_jobs: int
+    n_computed: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was found, without what it cost: the content of evaluation.json."""
+        return {"format": FORMAT, "version": VERSION, "truth": self.truth, "runs": list(self.rows)}
+
+
+class _Case(NamedTuple):
+    run: Run
+    jobs: JudgeJobs
+    store: Store
+
+    @property
+    def place(self) -> tuple[Path, str, str]:
+        """Cases with the same store and the same loaded model are computed together."""
+        settings = self.jobs.run.baseline.settings
+        return self.store.folder, settings["model"], settings["dtype"]
+
+
+def evaluate(
+    runs: Run | str | Path | Sequence[Run | str | Path],
+    *,
+    truth: KnownCircuit | str | Path | None = None,
+    random: int = Asked.random,
+    knockouts: int = Asked.knockouts,
+    resamples: int = Asked.resamples,
+    seed: int = Asked.seed,
+    folder: str | Path | None = None,
+    out: str | Path = "runs",
+    shows_progress: bool = False,
+    **execution: Any,
+) -> Evaluation:
+    """Judge finished runs: faithful, complete, minimal, better than chance, stable, true, and at what cost.
+
+    runs       folders or names within the store `out`; a run elsewhere keeps its results in its own store
+    truth      a known circuit: a JSON file (`edges_that_matter` or `edges`, optionally `nodes`) or the name of a
+               published one (`circuits.reference.published`)
+    random     how many random circuits of the same size; knockouts: how many random sets of components to knock out;
+               resamples: of the prompts, for the stability. 0 leaves a number out
+    folder     where to keep evaluation.json and evaluation.csv; by default `evaluate-...` within `out`
+    execution  workers, scheduler, gpus, device, as in `discover`
+
+    Computes only what the store lacks. Raises a ValueError before any model runs where a run is unknown, unfinished or
+    out of date, or where the known circuit belongs to another model.
+    """
+    began = time.monotonic()
+    where = execution_from({"out": out} | execution)
+    given = [runs] if isinstance(runs, str | Path) or not isinstance(runs, Sequence) else list(runs)
+    known, asked = known_circuit(truth), Asked(random, knockouts, resamples, seed)
+    cases = [_case(run, asked, known, where) for run in _opened(given, where)]
+    target = Path(folder) if folder is not None else Path(out) / _name([case.run.name for case in cases])
+    todo = _todo(cases)
+    n_jobs = len({(case.store.folder, job.key) for case in cases for job in case.jobs.all})
+    n_todo = sum(map(len, todo.values()))
+    try:
+        _compute(cases, todo, where, n_jobs, shows_progress=shows_progress)
+    except KeyboardInterrupt:
+        n_kept = n_jobs - sum(map(len, _todo(cases).values()))
+        again = _command(cases, asked, truth, folder, out)
+        raise Interrupted(n_kept, n_jobs, again) from None
+    rows = tuple(verdict(case.run, case.jobs, case.store, known) for case in cases)
+    found = Evaluation(rows, None if known is None else known.name, target, n_jobs, n_todo, time.monotonic() - began)
+    write_json(target / "evaluation.json", found.to_dict())
+    write_atomically(target / "evaluation.csv", as_csv(rows))
+    return found
+
+
+def known_circuit(truth: KnownCircuit | str | Path | None) -> KnownCircuit | None:
+    """The known circuit in a file, or a published one by name."""
+    if truth is None or isinstance(truth, KnownCircuit):
+        return truth
+    if str(truth) in PUBLISHED:
+        return PUBLISHED[str(truth)].known
+    if not Path(truth).is_file():
+        raise ValueError(f"{unknown(str(truth), PUBLISHED, 'published circuit')} It is no file either.")
+    return read_known(Path(truth))
+
+
+def _command(cases: Sequence[_Case], asked: Asked, truth: Any, folder: Any, out: Any) -> str:
+    """The command that goes on where this call was interrupted."""
+    options = {name: value for name, value in asdict(asked).items() if name != "seed"} | {"out": folder, "runs": out}
+    if not isinstance(truth, KnownCircuit):
+        options["truth"] = truth
+    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
+    return f"circuits evaluate {' '.join(str(case.run.folder) for case in cases)} {given}"
+
+
+def _opened(given: Sequence[Run | str | Path], where: Execution) -> list[Run]:
+    """The runs, each once."""
+    if not given:
+        raise ValueError("no run is given. `circuits status` lists the runs of a store.")
+    found = [open_run(run, out=where.out) if isinstance(run, str | Path) else run for run in given]
+    return list({run.name: run for run in found}.values())
+
+
+def _case(run: Run, asked: Asked, known: KnownCircuit | None, where: Execution) -> _Case:
+    beside = run.folder.absolute().parent
+    store = Store(beside if (beside / "store.json").is_file() else where.out)
+    try:
+        if known is not None:
+            known.check(run.graph.wiring)
+        return _Case(run, judge_jobs(run, asked), store)
+    except ValueError as error:
+        raise ValueError(f"run {run.name}: {error}") from None
+
+
+def _todo(cases: Sequence[_Case]) -> dict[tuple[Path, str, str], list[Job]]:
+    """The jobs that the stores lack, by store and model, each once."""
+    found: dict[tuple[Path, str, str], dict[str, Job]] = {}
+    for case in cases:
+        jobs = found.setdefault(case.place, {})
+        jobs |= {job.key: job for job in case.jobs.all if job.key not in jobs and not case.store.has(job.key)}
+    return {place: list(jobs.values()) for place, jobs in found.items()}
+
+
+def _compute(
+    cases: Sequence[_Case],
+    todo: Mapping[tuple[Path, str, str], list[Job]],
+    where: Execution,
+    n_jobs: int,
+    *,
+    shows_progress: bool,
+) -> None:
+    stores = {case.place: case.store for case in cases}
+    for store in stores.values():
+        store.prepare()
+    every = [job for jobs in todo.values() for job in jobs]
+    progress = progress_on(sys.stderr, every, n_jobs) if shows_progress and every else Progress()
+    with progress:
+        for place, jobs in todo.items():
+            execute(jobs, stores[place], where, on_done=progress.done)
+
+
+def _name(runs: Sequence[str]) -> str:
+    """The same folder for the same runs."""
+    if len(runs) == 1:
+        return f"evaluate-{runs[0]}"
+    return f"evaluate-{hashlib.sha256(json.dumps(sorted(runs)).encode()).hexdigest()[:8]}"

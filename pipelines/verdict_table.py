@@ -1,0 +1,136 @@
+"""The judge's rows as a table for people and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.verdicts import value_at
+
+DASH = "-"
+# Column of the CSV -> where it stands in a row.
+_COLUMNS = {
+    **{name: name for name in ("run", "task", "model", "method", "metric", "ablation", "n_prompts")},
+    **{name: name for name in ("clean", "corrupt", "n_edges", "of_edges", "n_components", "circuit_of")},
+    "faithfulness": "faithfulness",
+    "distance": "distance.value",
+    "distance_share": "distance.share",
+    "cpr": "cpr.value",
+    "cmd": "cmd.value",
+    "completeness_sampled": "completeness.sampled.value",
+    "completeness_sampled_share": "completeness.sampled.share",
+    "completeness_greedy": "completeness.greedy.value",
+    "completeness_greedy_share": "completeness.greedy.share",
+    "minimality": "minimality.smallest.value",
+    "minimality_share": "minimality.smallest.share",
+    "minimality_component": "minimality.smallest.component",
+    "random_circuits": "random.n",
+    "random_faithfulness": "random.faithfulness.value",
+    "random_p": "random.p_value",
+    "stability": "stability",
+    "auroc_edges": "auroc.edges.by_mean",
+    "auroc_edges_by_prompt": "auroc.edges.by_prompt",
+    "auroc_nodes": "auroc.nodes.by_mean",
+    "auroc_nodes_by_prompt": "auroc.nodes.by_prompt",
+    "forward_equivalents": "forward_equivalents",
+    "seconds": "seconds",
+    "peak_memory_mb": "peak_memory_mb",
+}
+# Number -> where its 95 % interval stands.
+_INTERVALS = {
+    "faithfulness": "faithfulness_interval",
+    "distance": "distance.interval",
+    "cpr": "cpr.interval",
+    "cmd": "cmd.interval",
+    "completeness_sampled": "completeness.sampled.interval",
+    "completeness_greedy": "completeness.greedy.interval",
+    "minimality": "minimality.smallest.interval",
+    "random_faithfulness": "random.faithfulness.interval",
+}
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """One line per run; an empty cell is a number that was not measured. Shares are of the gap clean - corrupt."""
+    ends = [f"{name}_{end}" for name in _INTERVALS for end in ("low", "high")]
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [*_COLUMNS, *ends], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        line = {name: value_at(row, path) for name, path in _COLUMNS.items()}
+        for name, path in _INTERVALS.items():
+            low, high = value_at(row, path) or (None, None)
+            line |= {f"{name}_low": low, f"{name}_high": high}
+        writer.writerow(line)
+    return text.getvalue().encode()
+
+
+def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> None:
+    """A row per run, and below the table why a number is missing."""
+    table = Table(title="judged runs", title_justify="left")
+    cells = [_cells(row, has_truth=has_truth) for row in rows]
+    for column in cells[0]:
+        table.add_column(column, no_wrap=True)
+    for row in cells:
+        table.add_row(*row.values())
+    console = Console(markup=False, highlight=False)
+    # Numbers cut in two are no numbers: lines may be longer than the terminal is wide.
+    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=1000)).maximum)
+    console.print(table)
+    console.print("In brackets: 95 % intervals over prompts. In parentheses: shares of the gap clean - corrupt.")
+    for reason, runs in _reasons(rows, has_truth=has_truth).items():
+        console.print(f"{DASH} {reason} ({', '.join(runs)})", soft_wrap=True)
+
+
+def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, str]:
+    def number(path: str, spec: str = ".3f") -> str:
+        found = value_at(row, path)
+        return DASH if found is None else f"{found:{spec}}"
+
+    def interval(path: str) -> str:
+        found = value_at(row, path)
+        return "" if found is None else f"\n[{found[0]:.3f}, {found[1]:.3f}]"
+
+    def judged(path: str) -> str:
+        share = value_at(row, f"{path}.share")
+        return number(f"{path}.value") + ("" if share is None else f" ({share:.0%})") + interval(f"{path}.interval")
+
+    least = value_at(row, "minimality.smallest.component")
+    found = {
+        "run": row["run"],
+        "method": row["method"],
+        "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
+        "faithfulness": number("faithfulness") + interval("faithfulness_interval"),
+        "|F(M)-F(C)|": judged("distance"),
+        "CPR": number("cpr.value") + interval("cpr.interval"),
+        "CMD": number("cmd.value") + interval("cmd.interval"),
+        "incomplete,\nsampled": judged("completeness.sampled"),
+        "incomplete,\ngreedy": judged("completeness.greedy"),
+        "least use\nof a part": judged("minimality.smallest") + (f"\n{least}" if least else ""),
+        "random,\nfaithfulness": number("random.faithfulness.value") + interval("random.faithfulness.interval"),
+        "random,\np": number("random.p_value", ".2g"),
+        "stability": number("stability", ".2f"),
+    }
+    if has_truth:
+        for part in ("edges", "nodes"):
+            of_prompt = number(f"auroc.{part}.by_prompt")
+            found[f"AUROC\n{part}"] = number(f"auroc.{part}.by_mean") + ("" if of_prompt == DASH else f"\n{of_prompt}")
+    return found | {
+        "forward\nequivalents": number("forward_equivalents", ".1f"),
+        "s": number("seconds", ".2f"),
+        "peak MB": number("peak_memory_mb", ".0f"),
+    }
+
+
+def _reasons(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> dict[str, list[str]]:
+    """`what: why` -> the runs it holds for."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for name, why in row["reasons"].items():
+            if has_truth or not name.startswith("auroc"):
+                found.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(row["run"])
+    return found

@@ -1,0 +1,264 @@
+"""What the judge says of a run, as plain values: from the stored results of its jobs, without running a model.
+
+A number that was not measured is None, and `reasons` says why under the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from circuits.components import Wiring
+from circuits.evaluation import BUDGETS, Baseline, budget_circuits, curve, faithfulness
+from circuits.judge import (
+    Estimate,
+    Judgement,
+    against_random,
+    cmd_estimate,
+    component_uses,
+    cpr_estimate,
+    distance,
+    has_gap,
+    mean_incompleteness,
+    smallest_use,
+    worst_incompleteness,
+)
+from circuits.known import Auroc, KnownCircuit, edge_auroc, node_auroc
+from circuits.masks import pruned
+from circuits.methods import METHODS
+from circuits.scores import Bools, Floats
+from graphs.selection import means_at
+from pipelines.assemble import baseline_from, join_prompts
+from pipelines.judging import JudgeJobs, knockout_values_from, knockouts_from
+from pipelines.plan import Job
+from pipelines.results import Result
+from pipelines.runs import Run
+from pipelines.store import Store
+
+NO_GAP = "the metric does not differ between clean and corrupt prompts"
+EMPTY = "the circuit is empty"
+Row = dict[str, Any]
+
+
+def verdict(run: Run, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
+    """One run's row: every number with its interval, and the reason for each that is missing."""
+    baseline = baseline_from(store.read(jobs.run.baseline.key))
+    candidate = store.read(jobs.run.graph.key).meta["candidate"]
+    values = join_prompts(_read(store, jobs.run.evaluate), "values")[candidate]
+    reasons: dict[str, str] = {}
+    row = _facts(run, baseline)
+    row |= _faithfulness(values, baseline, reasons)
+    row |= _curve(run, jobs, store, baseline, reasons)
+    row |= _knockouts(run, jobs, store, baseline, reasons)
+    row |= _random(run, jobs, store, values, baseline, reasons)
+    row |= {"stability": _stability(run, jobs, store, reasons)}
+    row |= {"auroc": _auroc(run, known, reasons)}
+    row |= _cost(jobs, store, reasons)
+    return row | {"reasons": reasons}
+
+
+def _facts(run: Run, baseline: Baseline) -> Row:
+    graph, summary = run.graph, run.summary
+    return {
+        "run": run.name,
+        "task": summary["task"],
+        "model": summary["model"],
+        "method": summary["method"],
+        "metric": run.config.metric,
+        "ablation": run.config.ablation,
+        "n_prompts": len(baseline.clean),
+        "clean": float(baseline.clean.mean()),
+        "corrupt": float(baseline.corrupt.mean()),
+        "n_edges": graph.n_edges,
+        "of_edges": graph.of_edges,
+        "n_components": sum(node.component.kind in ("head", "mlp") for node in graph.nodes),
+        "circuit_of": "components" if _has_no_edges(run) else "edges",
+    }
+
+
+def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -> Row:
+    found = faithfulness(values, baseline)
+    if found.mean is None:
+        reasons["faithfulness"] = NO_GAP
+    interval = None if found.low is None else [found.low, found.high]
+    return {
+        "faithfulness": found.mean,
+        "faithfulness_interval": interval,
+        "distance": _judgement(distance(values, baseline)),
+    }
+
+
+def _curve(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
+    """CPR and CMD: over edges for edge methods, over heads and MLPs for component methods."""
+    empty: Row = {"cpr": None, "cmd": None, "curve": None}
+    if not has_gap(baseline):
+        reasons["cpr"] = reasons["cmd"] = NO_GAP
+        return empty
+    results = _read(store, jobs.node_curve or jobs.run.curve)
+    signed, absolute = join_prompts(results, "values")
+    if jobs.node_curve:
+        sizes = results[0].meta["sizes"]
+    else:
+        circuits = np.stack([budget_circuits(run.scores, absolute=is_absolute) for is_absolute in (False, True)])
+        sizes = pruned(run.scores.wiring, circuits).sum(axis=-1).tolist()
+    return {
+        "cpr": _estimate(cpr_estimate(signed, baseline)),
+        "cmd": _estimate(cmd_estimate(absolute, baseline)),
+        "curve": {
+            "over": "components" if jobs.node_curve else "edges",
+            "budgets": list(BUDGETS),
+            "faithfulness_signed": curve(signed, baseline).tolist(),
+            "faithfulness_absolute": curve(absolute, baseline).tolist(),
+            "weighted_edges_signed": sizes[0],
+            "weighted_edges_absolute": sizes[1],
+        },
+    }
+
+
+def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
+    if jobs.search is None:
+        is_asked = not any(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+        why = "no head and no MLP is in the circuit" if is_asked else "no knock-outs were asked for"
+        reasons["completeness"] = reasons["minimality"] = why
+        return {"completeness": None, "minimality": None}
+    sets = knockouts_from(store.read(jobs.search.key))
+    found = knockout_values_from(_read(store, jobs.knockouts))
+    worst, knocked = worst_incompleteness(found, sets, baseline)
+    wiring = run.graph.wiring
+    names = [str(wiring.writers[number]) for number in sets.components]
+    uses = component_uses(found, baseline)
+    least = min(range(len(uses)), key=lambda number: uses[number].in_metric.value)
+    components = {
+        name: _judgement(use) | {"knocked_out": _names(wiring, telling)}
+        for name, use, telling in zip(names, uses, sets.telling, strict=True)
+    }
+    return {
+        "completeness": {
+            "sampled": _judgement(mean_incompleteness(found, sets, baseline)) | {"n_sets": len(sets.sampled)},
+            "greedy": _judgement(worst) | {"knocked_out": _names(wiring, knocked)},
+        },
+        "minimality": {
+            "smallest": _judgement(smallest_use(found, baseline)) | {"component": names[least]},
+            "components": components,
+        },
+    }
+
+
+def _random(
+    run: Run, jobs: JudgeJobs, store: Store, values: Floats, baseline: Baseline, reasons: dict[str, str]
+) -> Row:
+    if not jobs.random:
+        reasons["random"] = "no random circuits were asked for" if run.graph.edges else EMPTY
+        return {"random": None}
+    results = _read(store, jobs.random)
+    found = against_random(join_prompts(results, "values"), values, baseline)
+    if found.kept is None:
+        reasons["random"] = f"no share of a gap: {NO_GAP}"
+    meta = results[0].meta
+    return {
+        "random": {
+            "n": len(meta["sizes"]),
+            "faithfulness": _estimate(found.kept),
+            "distance": _judgement(found.distance),
+            "p_value": found.p_value,
+            "size": meta["size"],
+            "sizes": [min(meta["sizes"]), max(meta["sizes"])],
+        }
+    }
+
+
+def _stability(run: Run, jobs: JudgeJobs, store: Store, reasons: dict[str, str]) -> float | None:
+    if jobs.stability is None:
+        reasons["stability"] = "no resamples were asked for" if run.graph.edges else EMPTY
+        return None
+    found = store.read(jobs.stability.key).meta["jaccard"]
+    if found is None:
+        reasons["stability"] = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
+    return found
+
+
+def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row:
+    if known is None:
+        reasons["auroc"] = "no known circuit was given"
+        return {"edges": None, "nodes": None}
+    if known.edges is None:
+        reasons["auroc_edges"] = f"the known circuit {known.name!r} lists components only"
+    elif METHODS[run.config.method].result == "components":
+        reasons["auroc_edges"] = "the method scores components"
+
+    def ranked(name: str, find: Callable[[], Auroc]) -> Row | None:
+        if f"auroc_{name}" in reasons:
+            return None
+        try:
+            return find()._asdict()
+        except ValueError as error:
+            # Nothing to rank among what this method measured; a circuit of another model was refused before.
+            reasons[f"auroc_{name}"] = str(error)
+            return None
+
+    nodes = run.node_scores
+    place = None if nodes is None else means_at(nodes, run.config.place).place
+    return {
+        "edges": ranked("edges", lambda: edge_auroc(run.scores, known)),
+        "nodes": ranked("nodes", lambda: node_auroc(run.scores if nodes is None else nodes, known, place=place)),
+    }
+
+
+def _cost(jobs: JudgeJobs, store: Store, reasons: dict[str, str]) -> Row:
+    """What the method itself took; None where one of its jobs has no record of it."""
+    costs = [store.cost(job.key) or {} for job in jobs.measured]
+
+    def each(name: str) -> list[float] | None:
+        found = [cost.get(name) for cost in costs]
+        return None if None in found else found  # pyright: ignore[reportReturnType]
+
+    work, seconds, peaks = each("multiply_adds"), each("seconds"), each("peak_memory_mb")
+    one_pass = store.read(jobs.run.baseline.key).meta.get("forward_multiply_adds")
+    for name, found in (("forward_equivalents", work and one_pass), ("seconds", seconds), ("peak_memory_mb", peaks)):
+        if not found:
+            reasons[name] = "not recorded when the scores were computed"
+    return {
+        "forward_equivalents": sum(work) / one_pass if work and one_pass else None,
+        "seconds": round(sum(seconds), 3) if seconds else None,
+        "peak_memory_mb": max(peaks) if peaks else None,
+    }
+
+
+def _has_no_edges(run: Run) -> bool:
+    """Whether the model refuses edges, so that circuits are made of components."""
+    return not run.scores.measured.any()
+
+
+def _read(store: Store, jobs: tuple[Job, ...]) -> tuple[Result, ...]:
+    return tuple(store.read(job.key) for job in jobs)
+
+
+def _estimate(found: Estimate | None) -> Row | None:
+    return None if found is None else {"value": found.value, "interval": [found.low, found.high]}
+
+
+def _judgement(found: Judgement) -> Row:
+    """In the metric's units, and as a share of the gap between clean and corrupt."""
+    share = found.of_gap
+    return {
+        "value": found.in_metric.value,
+        "interval": [found.in_metric.low, found.in_metric.high],
+        "share": None if share is None else share.value,
+        "share_interval": None if share is None else [share.low, share.high],
+    }
+
+
+def _names(wiring: Wiring, writers: Bools) -> list[str]:
+    return [str(wiring.writers[number]) for number in np.flatnonzero(writers)]
+
+
+def value_at(row: Mapping[str, Any], path: str) -> Any:
+    """The value at `completeness.sampled.share`, say; None where any part of the path is missing."""
+    found: Any = row
+    for key in path.split("."):
+        if not isinstance(found, Mapping):
+            return None
+        found = found.get(key)
+    return found

@@ -1,0 +1,94 @@
+"""Runs under other ablations than the paired one, and components chosen from estimates of edges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipelines import discover, open_run
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize("ablation", ["corrupt", "zero", "mean", "position-mean", "noise"])
+def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny: Any, ablation: str):
+    found = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
+    graph = open_run(found["folder"]).graph
+    assert graph.provenance is not None
+    assert graph.provenance.ablation.startswith(ablation)
+    # The whole circuit explains all of the gap between the clean and the ablated model.
+    whole = circuits(*tiny.arguments, "--ablation", ablation, "--edges", "10000", "--json").json
+    assert whole["faithfulness"] == pytest.approx(1, abs=1e-4)
+
+
+def test_ablations_differ_in_what_they_measure(tiny: Any, tmp_path: Path):
+    names = ("corrupt", "zero", "mean", "position-mean", "noise")
+    runs = [
+        discover(
+            **tiny.settings(out=tmp_path, ablation=name, method="activation-patching", settings={"parts": ["head"]})
+        )
+        for name in names
+    ]
+    means = [run.node_scores.means for run in runs if run.node_scores is not None]
+    assert len(means) == len(names)
+    for number, one in enumerate(means):
+        assert all(np.abs(one - other).max() > 1e-3 for other in means[number + 1 :])
+
+
+@pytest.mark.parametrize("ablation", ["mean", "position-mean"])
+def test_the_mean_is_that_of_all_prompts_however_they_are_split(tiny: Any, tmp_path: Path, ablation: str):
+    split, whole = (
+        discover(**tiny.settings(out=tmp_path / str(size), ablation=ablation, prompts_per_job=size)) for size in (4, 12)
+    )
+    np.testing.assert_allclose(split.scores.per_prompt, whole.scores.per_prompt, atol=1e-5)
+    assert split.scores.provenance.ablation == whole.scores.provenance.ablation
+    assert split.faithfulness == pytest.approx(whole.faithfulness, abs=1e-5)
+
+
+def test_the_size_of_the_noise_matters_and_is_refused_elsewhere(circuits: Command, tiny: Any):
+    faint, strong = (
+        circuits(*tiny.arguments, "--ablation", "noise", "--noise", size, "--json").json for size in ("0.01", "5")
+    )
+    gaps = [abs(found["metric"]["clean"] - found["metric"]["corrupt"]) for found in (faint, strong)]
+    assert gaps[0] < 0.1 * gaps[1]
+    answer = circuits(*tiny.arguments, "--noise", "2")
+    assert answer.exit_code == 2
+    assert "goes with ablation 'noise'" in answer.stderr
+
+
+def test_an_ablation_that_a_method_cannot_use_is_refused_before_anything_runs(circuits: Command, tiny: Any):
+    answer = circuits(
+        *tiny.arguments, "--method", "activation-patching", "--set", "direction=restore", "--ablation", "zero"
+    )
+    assert answer.exit_code == 2
+    assert "needs a whole run to take values from" in answer.stderr
+    assert not list(Path("runs").glob("*/run.json"))
+
+
+def test_estimates_of_edges_choose_components_by_their_sums(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--nodes", "3", "--json").json
+    assert found["circuit"]["selection"]["name"] == "top-components"
+    run = discover(**tiny.settings(nodes=3))
+    sums = run.scores.node_scores()
+    strongest = np.argsort(-np.abs(sums.means[0, 1:]))[:3] + 1
+    wanted = {str(sums.components[number]) for number in strongest}
+    assert {node.name for node in run.graph.nodes} - {"input", "logits"} <= wanted
+    by_name = {node.name: node.score for node in run.graph.nodes}
+    for number in strongest:
+        name = str(sums.components[number])
+        if name in by_name:
+            assert by_name[name] == pytest.approx(sums.means[0, number], abs=1e-6)
+
+
+def test_what_a_job_took_is_kept_beside_its_result(circuits: Command, tiny: Any):
+    circuits(*tiny.arguments)
+    costs = {path.name: json.loads(path.read_text()) for path in Path("runs").glob("jobs/*/*.cost.json")}
+    assert len(costs) == len(list(Path("runs").glob("jobs/*/*.npz")))
+    counted = [cost["multiply_adds"] for cost in costs.values() if cost["multiply_adds"]]
+    assert len(counted) >= 3
+    assert all(cost["seconds"] >= 0 for cost in costs.values())
