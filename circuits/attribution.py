@@ -20,8 +20,8 @@ from circuits.forward import Earlier, Forward, Site, Tap
 from circuits.layers import Layer
 from circuits.writers import Gaps, writer_gaps
 
-# What the writers add is built for this share of a batch's prompts at a time.
-_SHARE_AT_ONCE = 1 / 8
+# What the writers add is built for so many numbers at once, or for this share of a batch's prompts, if that is more.
+_NUMBERS_AT_ONCE, _SHARE_AT_ONCE = 2_000_000, 1 / 8
 
 
 class LayerGradients(NamedTuple):
@@ -144,8 +144,9 @@ def effects_of_writers(
     """
     n_prompts, n_positions = len(batch), batch.n_positions - batch.start
     d_model = forward.weight_u.shape[1]
-    fitting = forward.numbers_at_once // (max(1, len(writers)) * n_positions * d_model)
-    size = max(1, min(fitting, round(n_prompts * _SHARE_AT_ONCE)))
+    per_prompt = max(1, len(writers)) * n_positions * d_model
+    few = max(_NUMBERS_AT_ONCE // per_prompt, round(n_prompts * _SHARE_AT_ONCE))
+    size = max(1, min(forward.numbers_at_once // per_prompt, few))
     scores = torch.zeros(n_prompts, wiring.n_edges, device=forward.device)
     with torch.no_grad():
         for first in range(0, n_prompts, size):

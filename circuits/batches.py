@@ -192,13 +192,15 @@ class Readout:
 class Pair(NamedTuple):
     """The clean and the ablated run of a batch, both from `batch.start` on, and the metric's readout.
 
-    corrupt  what an ablated part gives: with the ablation `corrupt`, the run on the corrupt prompts
+    corrupt         what an ablated part gives: with the ablation `corrupt`, the run on the corrupt prompts
+    ablated_is_run  whether that is a run of the model
     """
 
     batch: Batch
     clean: Run
     corrupt: Run
     readout: Readout
+    ablated_is_run: bool
 
     def metric_of(self, forward: Forward, run: Run) -> Tensor:
         """[prompt] the metric of a recorded run."""
@@ -220,7 +222,8 @@ def record_pair(
         corrupt = ablation.ablated(forward, batch, whole)
         corrupt = corrupt if needs is None else corrupt.only(needs)
         clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
-        return Pair(batch, clean, corrupt, Readout(forward, batch, metric, clean_final))
+        readout = Readout(forward, batch, metric, clean_final)
+        return Pair(batch, clean, corrupt, readout, ablation.is_run)
 
 
 def each_pair(

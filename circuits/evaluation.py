@@ -92,8 +92,9 @@ def circuit_values(
     circuits  [circuit, edge] in wiring order
 
     Every reader gets the ablated residual stream plus, along the circuit's edges, how far each source is now from its
-    ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass; cost per circuit about
-    one forward pass, and memory of one [prompt, writer, position, d_model] tensor.
+    ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass, those of one size
+    together; equal ones are run once, and the whole model not again. Cost per circuit: one forward pass at most, less
+    where few readers have an edge; memory of one [prompt, writer, position, d_model] tensor.
     """
     from circuits.masked import metric_with_edges
 
@@ -105,18 +106,23 @@ def circuit_values(
             f"a circuit is given over {circuits.shape[1]} edges; {model.name!r} has {model.wiring.n_edges}."
         )
     per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
-    values = np.zeros((len(circuits), len(prompts)))
+    different, number_of = np.unique(circuits, axis=0, return_inverse=True)
+    order = np.argsort(different.sum(axis=1), kind="stable")
+    partial = order[~different[order].all(axis=1)]
+    values = np.zeros((len(different), len(prompts)))
 
     def measure(pair: Pair) -> None:
-        size = max(1, model.forward.numbers_at_once // (per_prompt * len(pair.batch)))
-        for first in range(0, len(circuits), size):
-            chosen = _on_device(circuits[first : first + size], model)
-            found = metric_with_edges(model, pair, chosen).cpu().numpy()
-            values[first : first + size, np.asarray(pair.batch.numbers)] = found
+        rows = np.asarray(pair.batch.numbers)
+        values[:, rows] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
+        size = max(1, model.forward.numbers_at_once // (per_prompt * len(rows)))
+        for first in range(0, len(partial), size):
+            chosen = partial[first : first + size]
+            found = metric_with_edges(model, pair, _on_device(different[chosen], model))
+            values[np.ix_(chosen, rows)] = found.cpu().numpy()
 
     at_once = min(64, model.forward.numbers_at_once // per_prompt)
     _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
-    return values
+    return values[number_of.reshape(-1)]
 
 
 def component_circuit_values(

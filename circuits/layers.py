@@ -79,10 +79,18 @@ class Layer:
     def d_head(self) -> int:
         return self.weight_o.shape[0] // self.n_heads
 
-    def head_outputs(self, z: Tensor) -> Tensor:
-        """What each head adds to the stream [batch, head, position, d_model], from z [batch, position, head, e]."""
-        outputs = linear_each(z.permute(2, 0, 1, 3), self.head_weights_o.transpose(1, 2))
-        return outputs.transpose(0, 1)
+    def head_outputs(self, z: Tensor, heads: Tensor | None = None) -> Tensor:
+        """What each head adds to the stream [batch, head, position, d_model], from z [batch, position, head, d_head].
+
+        heads  [head] which heads z holds; by default all
+        """
+        weights = self.head_weights_o if heads is None else self.head_weights_o[heads]
+        return linear_each(z.permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
+
+    @property
+    def norms_heads_apart(self) -> bool:
+        """Whether a norm of queries or keys, if there is one, norms each head by itself."""
+        return all(norm is None or isinstance(norm, nn.Module) for norm in (self.norm_q, self.norm_k))
 
     @property
     def head_weights_o(self) -> Tensor:
@@ -127,21 +135,22 @@ class Layer:
 
     def pattern(self, q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
         """Attention pattern [batch, head, query, key] from positioned q [batch, head, query, d_head] and k."""
-        batch, _, n_queries, _ = q.shape
-        grouped = q.reshape(batch, self.n_kv_heads, -1, self.d_head)
-        scores = (grouped @ k.transpose(-1, -2)).view(batch, self.n_heads, n_queries, -1) * self.scale
+        batch, n_heads, n_queries, _ = q.shape
+        grouped = q.reshape(batch, k.shape[1], -1, self.d_head)
+        scores = (grouped @ k.transpose(-1, -2)).view(batch, n_heads, n_queries, -1) * self.scale
         if self.softcap is not None:
             scores = torch.tanh(scores / self.softcap) * self.softcap
         return torch.softmax(scores + bias, dim=-1, dtype=torch.float32).to(q.dtype)
 
     def mix(self, pattern: Tensor, v: Tensor) -> Tensor:
         """z [batch, query, head, d_head]: values [batch, key-value head, key, d_head] weighted by the pattern."""
-        batch, _, n_queries, n_keys = pattern.shape
-        grouped = pattern.reshape(batch, self.n_kv_heads, -1, n_keys)
-        return (grouped @ v).view(batch, self.n_heads, n_queries, self.d_head).transpose(1, 2)
+        batch, n_heads, n_queries, n_keys = pattern.shape
+        grouped = pattern.reshape(batch, v.shape[1], -1, n_keys)
+        return (grouped @ v).view(batch, n_heads, n_queries, self.d_head).transpose(1, 2)
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
-        """z [batch, query, head, d_head] from positioned q, k, v, without keeping the pattern."""
+        """z [batch, query, head, d_head] from positioned q, k, v, without keeping the pattern; also of some heads only,
+        with the key-value heads that serve them."""
         if self.softcap is not None:
             return self.mix(self.pattern(q, k, bias), v)
         z = F.scaled_dot_product_attention(

@@ -7,13 +7,14 @@ gradients reach them. Circuits are stacked on the batch axis over one clean and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from circuits.forward import Earlier, Forward, Site
-from circuits.layers import QKV, Places, tiled
+from circuits.layers import Layer, Places, tiled
 from circuits.products import linear_each
 from circuits.writers import gaps_between, writer_gaps
 
@@ -31,11 +32,13 @@ def metric_with_edges(
     first_layer      readers of earlier layers have all their edges in every circuit, so that they need not be run
     heads_are_whole  so have the heads of `first_layer`
 
-    Cost per circuit: about one forward pass from `first_layer` and the first difference on; memory of one
-    [prompt, writer, position, d_model] tensor.
+    Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
+    an edge; memory of one [prompt, writer, position, d_model] tensor.
     """
     forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
     offsets = wiring.edge_offsets
+    # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
+    skips = pair.ablated_is_run and not weights.requires_grad
     weights = weights.to(forward.weight_u.dtype)
 
     def sources(first_reader: int, n_readers: int) -> Tensor:
@@ -49,17 +52,30 @@ def metric_with_edges(
     for number in range(first_layer, forward.n_layers):
         layer, first = forward.layers[number], number * wiring.readers_per_layer
         n_ports = layer.n_heads + 2 * layer.n_kv_heads
-        computed = []
+        written: list[_Written] = []
         if not (heads_are_whole and number == first_layer):
-            computed.append(_head_shifts(forward, number, pair, shifts, sources(first, n_ports)))
+            written.append(_by_heads(forward, number, pair, shifts, sources(first, n_ports), skips=skips))
         if layer.mlp is not None:
             if not layer.is_parallel:
-                shifts.append(computed)
-                computed = []
-            computed.append(_mlp_shift(forward, number, pair, shifts, sources(first + n_ports, 1)))
-        shifts.append(computed)
+                shifts.append(written)
+                written = []
+            written.append(_by_mlp(forward, number, pair, shifts, sources(first + n_ports, 1), skips=skips))
+        shifts.append(written)
     final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
     return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.rows, corrupt.start))
+
+
+class _Written(NamedTuple):
+    """What some consecutive writers add beyond their ablated values.
+
+    n_writers  how many writers there are
+    which      [n] those of them that add anything; None for all
+    shifts     [circuit, prompt, n, position, d_model]; None where none does
+    """
+
+    n_writers: int
+    which: Tensor | None
+    shifts: Tensor | None
 
 
 class _Shifts:
@@ -76,16 +92,17 @@ class _Shifts:
         # Gradients do not pass through tensors that are overwritten.
         self._parts: list[Tensor] | None = [] if keeps_graph else None
         if not keeps_graph:
-            self._values = known.new_empty(n_circuits, n_prompts, n_writers - self._n_known, *self._shape)
+            self._values = known.new_zeros(n_circuits, n_prompts, n_writers - self._n_known, *self._shape)
 
-    def append(self, shifts: list[Tensor]) -> None:
-        """Add the next writers, each tensor [circuit, prompt, writer, position, d_model]."""
-        for shift in shifts:
-            if self._parts is not None:
-                self._parts.append(shift)
-            else:
-                self._values[:, :, self._n_filled : self._n_filled + shift.shape[2]] = shift
-            self._n_filled += shift.shape[2]
+    def append(self, written: list[_Written]) -> None:
+        """Add the next writers."""
+        for n_writers, which, shifts in written:
+            if shifts is not None and self._parts is not None:
+                self._parts.append(shifts)
+            elif shifts is not None:
+                place = slice(self._n_filled, self._n_filled + n_writers) if which is None else self._n_filled + which
+                self._values[:, :, place] = shifts
+            self._n_filled += n_writers
 
     def seen_by(self, sources: Tensor) -> Tensor:
         """Weighted sum of the shifts along each reader's edges [circuit, prompt, reader, position, d_model].
@@ -97,40 +114,99 @@ class _Shifts:
         seen = sources[..., :n_known].flatten(0, 1) @ self._known[:, :n_known]
         seen = seen.unflatten(1, (n_circuits, n_readers)).transpose(0, 1)
         if n_sources > n_known:
-            values = self._values if self._parts is None else torch.cat(self._parts, dim=2)
-            later = values[:, :, : n_sources - n_known].flatten(3)
-            seen = seen + sources[..., n_known:].unsqueeze(1) @ later
+            # In this order the sum is laid out [circuit, prompt, ...], as what follows reads it.
+            seen = self._later(sources[..., n_known:]) + seen
         return seen.unflatten(3, self._shape)
 
+    def _later(self, sources: Tensor) -> Tensor:
+        """The sum over writers that are not `known`, [circuit, prompt, reader, position x d_model]."""
+        if self._parts is not None:
+            values = torch.cat(self._parts, dim=2)[:, :, : sources.shape[2]]
+            return sources.unsqueeze(1) @ values.flatten(3)
+        values = self._values[:, :, : sources.shape[2]]
+        used = sources.any(1).any(0).nonzero()[:, 0]
+        if 2 * len(used) < sources.shape[2]:
+            values, sources = values[:, :, used], sources[..., used]
+        return sources.unsqueeze(1) @ values.flatten(3)
 
-def _head_shifts(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor) -> Tensor:
-    """Shifts [circuit, prompt, head, position, d_model] of a layer's heads, each port reading its own edges."""
+
+def _by_heads(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+    """What a layer's heads write, each port reading its own edges.
+
+    skips  leave out heads into which no edge of any circuit leads
+    """
     layer, corrupt = forward.layers[number], pair.corrupt
-    inputs = layer.normed(corrupt.residual[number].unsqueeze(1) + shifts.seen_by(sources))
-    sizes = (layer.n_heads, layer.n_kv_heads, layer.n_kv_heads)
-    projected = [
-        linear_each(values.permute(2, 0, 1, 3, 4).flatten(1, 2), weight).permute(1, 2, 0, 3)
-        for values, weight in zip(inputs.split(sizes, dim=2), layer.reader_weights(), strict=True)
-    ]
-    biases = layer.reader_biases()
-    if biases is not None:
-        projected = [values + bias for values, bias in zip(projected, biases, strict=True)]
-    z = forward.heads_from(
-        number,
-        QKV(*projected),
-        forward.context(pair.batch.n_positions)[number],
-        Places(corrupt.start),
-        earlier=Earlier(corrupt.key, corrupt.value),
+    reads = torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
+    if skips and layer.norms_heads_apart:
+        reads = sources.any(2).any(0)
+    q_heads, k_groups, v_groups = (
+        port.nonzero()[:, 0] for port in reads.split((layer.n_heads, layer.n_kv_heads, layer.n_kv_heads))
     )
-    change = z.unflatten(0, (len(sources), -1)) - corrupt.z[number]
-    return layer.head_outputs(change.flatten(0, 1)).unflatten(0, change.shape[:2])
+    group_of = torch.arange(layer.n_heads, device=sources.device) // (layer.n_heads // layer.n_kv_heads)
+    groups = torch.cat((group_of[q_heads], k_groups, v_groups)).unique()
+    heads = torch.isin(group_of, groups).nonzero()[:, 0]
+    if not len(heads):
+        return _Written(layer.n_heads, heads, None)
+
+    q, k, v = _projected(layer, corrupt.residual[number], shifts, sources[:, reads], (q_heads, k_groups, v_groups))
+    context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
+    query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
+    key = _among(corrupt.key, number, layer.positioned(k, layer.norm_k, context, places), k_groups, groups)
+    value = _among(corrupt.value, number, v.transpose(1, 2), v_groups, groups)
+    z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
+    change = z.unflatten(0, (len(sources), -1)) - corrupt.z[number][:, :, heads]
+    outputs = layer.head_outputs(change.flatten(0, 1), heads).unflatten(0, change.shape[:2])
+    return _Written(layer.n_heads, None if len(heads) == layer.n_heads else heads, outputs)
 
 
-def _mlp_shift(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor) -> Tensor:
-    """Shift [circuit, prompt, 1, position, d_model] of a layer's MLP."""
+def _projected(
+    layer: Layer, ablated: Tensor, shifts: _Shifts, sources: Tensor, ports: tuple[Tensor, Tensor, Tensor]
+) -> list[Tensor]:
+    """Queries, keys and values [circuit x prompt, position, reader, d_head] of some readers, in the order of `ports`.
+
+    ablated  [prompt, position, d_model] the ablated stream entering the layer
+    sources  [circuit, reader, writer] of these readers
+    """
+    inputs = layer.normed(ablated.unsqueeze(1) + shifts.seen_by(sources))
+    biases = layer.reader_biases() or (None, None, None)
+    found = []
+    for values, weight, bias, port in zip(
+        inputs.split([len(port) for port in ports], dim=2), layer.reader_weights(), biases, ports, strict=True
+    ):
+        projected = linear_each(values.permute(2, 0, 1, 3, 4).flatten(1, 2), weight[port]).permute(1, 2, 0, 3)
+        found.append(projected if bias is None else projected + bias[port])
+    return found
+
+
+def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor, wanted: Tensor) -> Tensor:
+    """Queries, keys or values [circuit x prompt, wanted, position, d_head] of a layer, those of `port` being new.
+
+    ablated  per layer [prompt, reader, position, d_head], of all positions or those from the first difference on
+    values   [circuit x prompt, port, position, d_head] at the last positions
+    """
+    if len(port) == len(wanted) and (not ablated or values.shape[2] == ablated[number].shape[2]):
+        return values
+    found = tiled(ablated[number][:, wanted], len(values)).clone()
+    found[:, torch.isin(wanted, port), found.shape[2] - values.shape[2] :] = values
+    return found
+
+
+def _by_mlp(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+    """What a layer's MLP writes.
+
+    skips  leave out circuits without an edge into it
+    """
     layer, corrupt = forward.layers[number], pair.corrupt
+    reads = sources[:, 0].any(1)
+    is_whole = not skips or bool(reads.all())
+    if not is_whole and not reads.any():
+        return _Written(1, None, None)
     inputs = forward.mlp_in(corrupt, number) + shifts.seen_by(sources)[:, :, 0]
-    return (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2)
+    if is_whole:
+        return _Written(1, None, (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2))
+    found = torch.zeros_like(inputs)
+    found[reads] = layer.mlp_out(inputs[reads]) - corrupt.mlp[number]
+    return _Written(1, None, found.unsqueeze(2))
 
 
 def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:

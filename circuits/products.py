@@ -37,7 +37,7 @@ def linear(values: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 def linear_each(values: Tensor, weights: Tensor) -> Tensor:
     """One product per group: values [group, ..., in] times weights [group, out, in], as [group, ..., out]."""
-    multiply_adds = values[0].numel() * weights.shape[1]
+    multiply_adds = values[:1].numel() * weights.shape[1]
     if _suits_onednn(values, weights, multiply_adds):
         return torch.stack([linear(one, weight) for one, weight in zip(values, weights, strict=True)])
     count_product(len(values) * multiply_adds, values)
