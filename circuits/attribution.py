@@ -13,11 +13,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from circuits.batches import Batch, Pair
 from circuits.components import Wiring
 from circuits.forward import Earlier, Forward, Site, Tap
 from circuits.layers import Layer
+from circuits.products import linear_each
 from circuits.writers import Gaps, writer_gaps
 
 # What the writers add is built for so many numbers at once, or for this share of a batch's prompts, if that is more.
@@ -177,8 +179,9 @@ def _fill(
         """[point, prompt, ...] of the chosen prompts"""
         return values.unflatten(0, (-1, n_prompts))[:, chosen]
 
-    def contract(first_reader: int, readers: Tensor) -> None:
-        """readers [prompt, reader, position, d_model]: gradients of consecutive readers of the same sources"""
+    def contract(first_reader: int, readers: Tensor, correction: Tensor | None = None) -> None:
+        """readers [prompt, reader, position, d_model]: gradients of consecutive readers of the same sources;
+        correction [prompt, reader, writer] is taken off"""
         n_readers, n_sources = readers.shape[1], wiring.n_sources(first_reader)
         stop = min(writers.stop, n_sources)
         if stop <= writers.start:
@@ -186,11 +189,14 @@ def _fill(
         offsets = wiring.edge_offsets
         table = scores[:, offsets[first_reader] : offsets[first_reader + n_readers]].unflatten(1, (n_readers, -1))
         effects = readers.float().flatten(2) @ gaps[:, : stop - writers.start].transpose(1, 2)
+        if correction is not None:
+            effects = effects - correction
         table[:, :, writers.start : stop] = effects
 
     for number, gradient in found.layers.items():
         layer, first = forward.layers[number], number * wiring.readers_per_layer
-        contract(first, head_input_gradients(layer, gradient, some).sum(0))
+        readers, correction = head_input_gradients(layer, gradient, some, gaps[:, : wiring.n_sources(first)])
+        contract(first, readers, correction)
         if gradient.mlp_in is not None:
             at_mlp = some(gradient.mlp_in).sum(0)
             if number == forward.n_layers - 1:  # the last MLP ran at the answer alone
@@ -199,21 +205,71 @@ def _fill(
     contract(len(wiring.readers) - 1, _scattered(some(found.final).sum(0), rows, n_positions).unsqueeze(1))
 
 
-def head_input_gradients(layer: Layer, found: LayerGradients, some: Callable[[Tensor], Tensor]) -> Tensor:
-    """Gradients at the inputs of a layer's q, k and v readers, [point, prompt, reader, position, d_model]: before the
-    norm."""
-    at_projections = (some(found.q), some(found.k), some(found.v))
-    normed = torch.cat(
-        [
-            torch.einsum("xbphe,hed->xbhpd", gradient, weight)
-            for gradient, weight in zip(at_projections, layer.reader_weights(), strict=True)
-        ],
-        dim=2,
-    )
+class _HeadInputs(NamedTuple):
+    """Gradients at the inputs of a layer's q, k and v readers, before the norm, summed over points.
+
+    readers     [prompt, reader, position, d_model]
+    correction  [prompt, reader, writer] what is to be taken off their products with the writers' gaps; None for nothing
+    """
+
+    readers: Tensor
+    correction: Tensor | None
+
+
+def head_input_gradients(
+    layer: Layer, found: LayerGradients, some: Callable[[Tensor], Tensor], gaps: Tensor
+) -> _HeadInputs:
+    """Gradients carried from the projections back through the norm.
+
+    The norm's derivative is that of its direction, gain x centred(x) at a fixed scale, less a part along x itself. The
+    first is linear, so the points are summed before it; the second is a product of two numbers per point, reader and
+    writer. No reader needs a copy of the norm's input.
+
+    some  picks the chosen prompts: [point, prompt, ...]
+    gaps  [prompt, writer, position x d_model] of the writers that the layer reads
+    """
+    at_projections = torch.cat((some(found.q), some(found.k), some(found.v)), dim=3)
+    norm = layer.known_norm
+    if norm is None:
+        return _HeadInputs(_through_any_norm(layer, found, some, at_projections).sum(0), None)
+    residual = some(found.residual)
+    scale = norm.scale(residual)
+    direction = norm.centred(residual) * scale.to(residual)
+    linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
+    readers = norm.centred(norm.gain * linear_part)
+    # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
+    along = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
+    of_readers = (along * at_projections).sum(-1).float() * scale / residual.shape[-1]
+    of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float())
+    correction = of_readers.permute(1, 3, 2, 0).flatten(2) @ of_writers.flatten(1, 2)
+    return _HeadInputs(readers, correction)
+
+
+def _along(gaps: Tensor, direction: Tensor) -> Tensor:
+    """Products [prompt, position, point, writer] of gaps [prompt, writer, position, d_model] with directions
+    [point, prompt, position, d_model]; prompt by prompt, because the gaps of several would be copied."""
+    products = [
+        direction[:, number].transpose(0, 1) @ of_prompt.permute(1, 2, 0) for number, of_prompt in enumerate(gaps)
+    ]
+    return torch.stack(products)
+
+
+def _expanded(layer: Layer, at_projections: Tensor) -> Tensor:
+    """Gradients [prompt, position, reader, d_head] carried back through the projections, one row per reader:
+    [prompt, reader, position, d_model]."""
+    weights = torch.cat(layer.reader_weights())
+    return linear_each(at_projections.permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
+
+
+def _through_any_norm(
+    layer: Layer, found: LayerGradients, some: Callable[[Tensor], Tensor], at_projections: Tensor
+) -> Tensor:
+    """The same by the norm's own backward pass, one copy of its input per reader [point, prompt, reader, position,
+    d_model]."""
+    normed = _expanded(layer, at_projections.flatten(0, 1)).unflatten(0, at_projections.shape[:2])
     if layer.norm_attention is None:
         return normed
     with torch.enable_grad():
-        # The norm's own backward pass, one copy of its input per reader: exact for any kind of norm.
         inputs = some(found.residual).unsqueeze(2).expand_as(normed).detach().requires_grad_()
         return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
 

@@ -8,8 +8,8 @@ from any position, on stacked variants, with keys and values of earlier position
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from circuits.mlps import MLP, Projection, mlp_from
+from circuits.norms import KnownNorm, TensorFunction, known_norm
 from circuits.products import linear, linear_each
 
 Rotary = Literal["half", "adjacent"]
-TensorFunction = Callable[[Tensor], Tensor]
 
 
 class LayerContext(NamedTuple):
@@ -86,6 +86,13 @@ class Layer:
         """
         weights = self.head_weights_o if heads is None else self.head_weights_o[heads]
         return linear_each(z.permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
+
+    @cached_property
+    def known_norm(self) -> KnownNorm | None:
+        """The norm before the attention as a formula; None where there is none, or it is of another kind."""
+        if not isinstance(self.norm_attention, nn.Module):
+            return None
+        return known_norm(self.norm_attention, self.weight_qkv)
 
     @property
     def norms_heads_apart(self) -> bool:

@@ -11,18 +11,17 @@ Source: Jafari et al. 2025 (RelP, arXiv 2508.21258), after layer-wise relevance 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from circuits.forward import Forward, Site
-from circuits.layers import Layer, TensorFunction
+from circuits.layers import Layer
 from circuits.mlps import MLP, Activation, GatedMLP, PlainMLP
+from circuits.norms import KnownNorm, TensorFunction, known_norm
 
 _SMALL = 1e-6
-# Largest deviation from the model's own norm that is rounding, relative to its size.
-_TOLERANCE = 1e-2
 
 
 class NoRules(ValueError):
@@ -55,49 +54,20 @@ def _layer_with_rules(layer: Layer) -> Layer:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _LinearNorm:
-    """A LayerNorm or RMSNorm whose scale is a constant for gradients: gain x centred(x) x scale + bias."""
-
-    norm: TensorFunction
-    gain: Tensor
-    bias: Tensor
-    is_centred: bool
-
-    def directed(self, values: Tensor) -> Tensor:
-        """gain x centred(values)"""
-        return self.gain * (values - values.mean(-1, keepdim=True) if self.is_centred else values)
+class _LinearNorm(KnownNorm):
+    """A norm whose scale is a constant for gradients."""
 
     def __call__(self, values: Tensor) -> Tensor:
-        directed = self.directed(values)
-        with torch.no_grad():
-            wanted = self.norm(values) - self.bias
-            size = directed.float().square().sum(-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
-            scale = ((wanted.float() * directed.float()).sum(-1, keepdim=True) / size).to(values.dtype)
-        return directed * scale + self.bias
+        return self.gain * self.centred(values) * self.scale(values).to(values.dtype) + self.bias
 
 
 def _norm_with_rule(norm: TensorFunction | None, like: Tensor) -> _LinearNorm | None:
-    """The norm with its rule, its gain, bias and centring read off its values on random input."""
     if norm is None:
         return None
-    generator = torch.Generator().manual_seed(0)
-    probe = 10 * torch.randn(8, like.shape[-1], generator=generator, dtype=torch.float64).to(like)
-    with torch.no_grad():
-        bias = norm(torch.zeros_like(probe[:1]))[0]
-        found = norm(probe) - bias
-        is_centred = bool(_differ(norm(probe + 5), norm(probe)) < _TOLERANCE)
-        centred = probe - probe.mean(-1, keepdim=True) if is_centred else probe
-        unit = centred / centred.float().square().mean(-1, keepdim=True).sqrt().to(centred)
-        gain = ((found * unit).float().sum(0) / unit.float().square().sum(0)).to(like)
-        ruled = _LinearNorm(norm, gain, bias, is_centred)
-        if not _differ(ruled(probe / 7), norm(probe / 7)) < _TOLERANCE:
-            raise NoRules(f"its norm {type(norm).__name__} is neither a LayerNorm nor an RMSNorm")
-    return ruled
-
-
-def _differ(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).float().abs().max() / expected.float().abs().max().clamp_min(_SMALL))
+    known = known_norm(norm, like)
+    if known is None:
+        raise NoRules(f"its norm {type(norm).__name__} is neither a LayerNorm nor an RMSNorm")
+    return _LinearNorm(norm, known.gain, known.bias, known.is_centred)
 
 
 def _mlp_with_rules(mlp: MLP) -> MLP:
