@@ -70,23 +70,28 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> None:
-    """A row per run, and below the table why a number is missing."""
-    table = Table(title="judged runs", title_justify="left")
-    cells = [_cells(row, has_truth=has_truth) for row in rows]
-    for column in cells[0]:
-        table.add_column(column, no_wrap=True)
-    for row in cells:
-        table.add_row(*row.values())
+    """A row per run in each of two tables, and below them why a number is missing."""
     console = Console(markup=False, highlight=False)
-    # Numbers cut in two are no numbers: lines may be longer than the terminal is wide.
-    console.width = max(console.width, console.measure(table, options=console.options.update(max_width=1000)).maximum)
-    console.print(table)
+    titles = ("how good the circuits are, and what their scores took", "how complete, minimal, uncommon and stable")
+    for title, columns in zip(titles, ("quality", "checks"), strict=True):
+        table = Table(title=title, title_justify="left")
+        cells = [_cells(row, has_truth=has_truth)[columns] for row in rows]
+        for column in cells[0]:
+            table.add_column(column, no_wrap=True)
+        for row in cells:
+            table.add_row(*row.values())
+        # Numbers cut in two are no numbers: lines may be longer than the terminal is wide.
+        widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
+        console.width = max(console.width, widest)
+        console.print(table)
     console.print("In brackets: 95 % intervals over prompts. In parentheses: shares of the gap clean - corrupt.")
     for reason, runs in _reasons(rows, has_truth=has_truth).items():
         console.print(f"{DASH} {reason} ({', '.join(runs)})", soft_wrap=True)
 
 
-def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, str]:
+def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, str]]:
+    """Column -> text, for each of the tables."""
+
     def number(path: str, spec: str = ".3f") -> str:
         found = value_at(row, path)
         return DASH if found is None else f"{found:{spec}}"
@@ -100,14 +105,16 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, str]:
         return number(f"{path}.value") + ("" if share is None else f" ({share:.0%})") + interval(f"{path}.interval")
 
     least = value_at(row, "minimality.smallest.component")
-    found = {
+    quality = {
         "run": row["run"],
-        "method": row["method"],
         "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
         "faithfulness": number("faithfulness") + interval("faithfulness_interval"),
         "|F(M)-F(C)|": judged("distance"),
         "CPR": number("cpr.value") + interval("cpr.interval"),
         "CMD": number("cmd.value") + interval("cmd.interval"),
+    }
+    checks = {
+        "run": row["run"],
         "incomplete,\nsampled": judged("completeness.sampled"),
         "incomplete,\ngreedy": judged("completeness.greedy"),
         "least use\nof a part": judged("minimality.smallest") + (f"\n{least}" if least else ""),
@@ -118,12 +125,15 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, str]:
     if has_truth:
         for part in ("edges", "nodes"):
             of_prompt = number(f"auroc.{part}.by_prompt")
-            found[f"AUROC\n{part}"] = number(f"auroc.{part}.by_mean") + ("" if of_prompt == DASH else f"\n{of_prompt}")
-    return found | {
+            quality[f"AUROC\n{part}"] = number(f"auroc.{part}.by_mean") + (
+                "" if of_prompt == DASH else f"\n{of_prompt}"
+            )
+    cost = {
         "forward\nequivalents": number("forward_equivalents", ".1f"),
         "s": number("seconds", ".2f"),
         "peak MB": number("peak_memory_mb", ".0f"),
     }
+    return {"quality": quality | cost, "checks": checks}
 
 
 def _reasons(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> dict[str, list[str]]:

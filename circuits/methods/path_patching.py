@@ -47,7 +47,8 @@ class PathPatching(Method):
 
     receivers    readers by name: ("logits",) alone, or ("a9.h9<q>", "a10.h0<q>"), ("a3.kv1<v>",) with grouped keys,
                  ("m3",)
-    at           role at whose position the sender is patched and the heads are frozen, or `all` for every position
+    at           role at whose position the sender is patched and the heads are frozen, or `all` for every position. By
+                 default END, as in Merullo et al.; with stages all, because values and keys are read elsewhere
     freeze_mlps  hold MLPs between sender and receivers at their clean outputs too: direct paths only
     stages       a search backwards: ("queries", "values", "keys") goes on to the queries of the heads found with
                  `receivers`, to the values of the heads found with those, and to their keys
@@ -59,7 +60,7 @@ class PathPatching(Method):
     result = "components"
 
     receivers: tuple[str, ...] = ("logits",)
-    at: str = END
+    at: str | None = None
     freeze_mlps: bool = False
     stages: tuple[Stage, ...] = ()
     top: float = 0.02
@@ -84,6 +85,11 @@ class PathPatching(Method):
             raise ValueError(f"path-patching: top={self.top}. Give a share of the heads below 1, or a number of heads.")
 
     @property
+    def place(self) -> str:
+        """Where senders are patched."""
+        return self.at or (ALL_POSITIONS if self.stages else END)
+
+    @property
     def per_prompt(self) -> bool:
         return not self.stages  # a stage's heads are those of the mean over all prompts
 
@@ -92,11 +98,11 @@ class PathPatching(Method):
         super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
             model.wiring.reader_index(receiver)
-        if self.at != ALL_POSITIONS:
-            lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
+        if self.place != ALL_POSITIONS:
+            lacking = [number for number, prompt in enumerate(prompts) if self.place not in prompt.roles]
             if lacking:
                 raise ValueError(
-                    f"path-patching at {self.at!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the first "
+                    f"path-patching at {self.place!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the first "
                     f"is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
                 )
 
@@ -113,7 +119,7 @@ class PathPatching(Method):
         for stage in self.stages:
             receivers = self._receivers_of(stage, found[-1], model.wiring)
             found.append(self._into(model, prompts, receivers, metric, ablation))
-        places = (self.at,)
+        places = (self.place,)
         if self.stages:
             places = ("+".join(self.receivers), *self.stages, ALL_POSITIONS)
             found.append(_strongest(found))
@@ -163,9 +169,9 @@ class PathPatching(Method):
         """[prompt, position] where to patch and freeze, from the batch's start on."""
         import torch
 
-        if self.at == ALL_POSITIONS:
+        if self.place == ALL_POSITIONS:
             return torch.ones_like(batch.clean[:, batch.start :], dtype=torch.bool)
-        return batch.positions_of(self.at)[:, batch.start :]
+        return batch.positions_of(self.place)[:, batch.start :]
 
 
 class _Found(NamedTuple):
