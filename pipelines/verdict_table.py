@@ -92,13 +92,13 @@ def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> Non
 def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, str]]:
     """Column -> text, for each of the tables."""
 
-    def number(path: str, spec: str = ".3f") -> str:
+    def number(path: str, spec: str = "z.3f") -> str:
         found = value_at(row, path)
         return DASH if found is None else f"{found:{spec}}"
 
     def interval(path: str) -> str:
         found = value_at(row, path)
-        return "" if found is None else f"\n[{found[0]:.3f}, {found[1]:.3f}]"
+        return "" if found is None else f"\n[{found[0]:z.3f}, {found[1]:z.3f}]"
 
     def judged(path: str) -> str:
         share = value_at(row, f"{path}.share")

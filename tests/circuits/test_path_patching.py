@@ -158,6 +158,12 @@ def test_stages_search_backwards_through_the_heads_that_were_found(family, famil
     np.testing.assert_array_equal(found.per_prompt[:, 4], picked)
     assert not staged.per_prompt
     assert PathPatching().per_prompt
+    # Values and keys are read at other positions than END.
+    assert [PathPatching().place, PathPatching(stages=("keys",)).place, PathPatching(at="IO").place] == [
+        "END",
+        "all",
+        "IO",
+    ]
 
 
 @pytest.mark.parametrize(
