@@ -110,6 +110,10 @@ class Forward:
         unembedding = bridge.unembed.original_component
         self.weight_u: Tensor = unembedding.weight.detach()  # [vocabulary, d_model]
         self.bias_u: Tensor | None = None if unembedding.bias is None else unembedding.bias.detach()
+        text = bridge.original_model.config if hasattr(bridge.original_model, "config") else None
+        # Cohere multiplies its logits, Granite divides them.
+        scale = float(getattr(text, "logit_scale", None) or 1) / float(getattr(text, "logits_scaling", None) or 1)
+        self.logit_scale = scale
         softcap = float(getattr(bridge.cfg, "output_logits_soft_cap", -1.0) or -1.0)
         self.final_softcap = softcap if softcap > 0 else None
         self.tokens_at_once, self.numbers_at_once = self._budget()
@@ -214,8 +218,16 @@ class Forward:
             mask = None
         if id(mask) not in shared:
             shared[id(mask)] = self._bias(mask, n_positions)
+        bias = shared[id(mask)]
+        local = getattr(self._attention(number), "bias", None)
+        if isinstance(local, Tensor) and local.dtype == torch.bool and local.ndim == 4:  # GPT-Neo's local layers
+            bias = bias.masked_fill(~local[..., :n_positions, :n_positions], torch.finfo(bias.dtype).min)
         cos, sin = self._rotary_tables(number, kwargs, n_positions)
-        return LayerContext(shared[id(mask)], cos, sin)
+        return LayerContext(bias, cos, sin)
+
+    def _attention(self, number: int) -> Any:
+        """The model's own attention module of a layer."""
+        return self._bridge.blocks[number].attn.original_component
 
     def _bias(self, mask: Tensor | None, n_positions: int) -> Tensor:
         """Additive attention bias [1, 1, query, key]; a model that passes no mask is causal or sees everything."""
@@ -233,11 +245,20 @@ class Forward:
     ) -> tuple[Tensor | None, Tensor | None]:
         if self.layers[number].rotary is None:
             return None, None
-        rotary = getattr(self._bridge.blocks[number].attn.original_component, "rotary", None)
+        rotary = getattr(self._attention(number), "rotary", None)
         if rotary is not None:  # native models keep the tables in the attention
             return rotary.cos_cached[None, :n_positions], rotary.sin_cached[None, :n_positions]
+        kept = getattr(self._attention(number), "embed_positions", None)
+        if isinstance(kept, Tensor):  # GPT-J: sines, then cosines, one for each pair of neighbouring dimensions
+            sin, cos = kept[None, :n_positions].to(self.device).repeat_interleave(2, dim=-1).chunk(2, dim=-1)
+            return cos, sin
         tables = kwargs.get("position_embeddings")
-        return (None, None) if tables is None else (tables[0], tables[1])
+        if tables is None:
+            return None, None
+        if getattr(self.config, "rotary_adjacent_pairs", False):  # GLM pairs neighbours, with tables made for halves
+            cos, sin = (table.chunk(2, dim=-1)[0].repeat_interleave(2, dim=-1) for table in tables)
+            return cos, sin
+        return tables[0], tables[1]
 
     def run(
         self,
@@ -437,7 +458,7 @@ class Forward:
             # In bfloat16 a logit of 12 has steps of 0.06: differences of a few logits are taken in full precision.
             logits = torch.einsum("...pd,ptd->...pt", normed.float(), self.weight_u[tokens].float())
             logits = logits if self.bias_u is None else logits + self.bias_u[tokens]
-        logits = logits.float()
+        logits = logits.float() if self.logit_scale == 1 else self.logit_scale * logits.float()
         return logits if self.final_softcap is None else torch.tanh(logits / self.final_softcap) * self.final_softcap
 
 

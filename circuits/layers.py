@@ -262,7 +262,9 @@ def layer_from_block(block: Any, config: Any) -> Layer:
         raise NotDecomposable(f"its attention has no separate {', '.join(missing)} projection")
     original = attention.original_component
     weights = [_linear(getattr(attention, name)) for name in "qkv"]
-    weight_o, bias_o = _linear(attention.o)
+    multiplier = float(getattr(config, "residual_multiplier", None) or 1)  # Granite scales what layers add
+    weight_o, bias_o = (None if part is None else multiplier * part for part in _linear(attention.o))
+    assert weight_o is not None
     n_heads = int(config.n_heads)
     d_head = weight_o.shape[1] // n_heads
     is_parallel = type(block).__name__.startswith("Parallel")
@@ -287,9 +289,18 @@ def layer_from_block(block: Any, config: Any) -> Layer:
         norm_attention_out=_module(block, "ln1_post"),
         # Parallel families with a single norm (GPT-J, Phi) feed it to both attention and MLP.
         norm_mlp=_module(block, "ln2") or (norm_attention if is_parallel else None),
-        mlp=mlp_from(block._modules.get("mlp"), lambda part: Projection(*_linear(part))),
+        mlp=_mlp(block, multiplier),
         norm_mlp_out=_module(block, "ln2_post"),
     )
+
+
+def _mlp(block: nn.Module, multiplier: float) -> MLP | None:
+    """The layer's MLP, times what the family multiplies its output with."""
+    component = block._modules.get("mlp")
+    # OPT has no module for the MLP: its two projections belong to the layer itself.
+    has_own_module = getattr(component, "original_component", None) is not getattr(block, "original_component", 0)
+    mlp = mlp_from(component, lambda part: Projection(*_linear(part)), has_own_module=has_own_module)
+    return mlp if mlp is None or multiplier == 1 else mlp.scaled(multiplier)
 
 
 def _children(component: nn.Module) -> list[str]:
@@ -347,6 +358,8 @@ def _scale(original: Any, d_head: int) -> float:
     """The factor on the attention scores."""
     if type(original).__name__ == "NativeAttention":
         return 1.0 / float(original.scale)  # native modules divide by their scale
+    if type(original).__name__ == "GPTNeoSelfAttention":
+        return 1.0
     scaling = getattr(original, "scaling", None)
     return d_head**-0.5 if scaling is None else float(scaling)
 
@@ -354,9 +367,14 @@ def _scale(original: Any, d_head: int) -> float:
 def _rotary_style(original: Any, config: Any) -> Rotary | None:
     if type(original).__name__ == "NativeAttention":
         return None if original.rotary is None else "adjacent"
-    if getattr(config, "rotary_adjacent_pairs", False):
-        raise NotDecomposable("its rotary embedding pairs neighbouring dimensions in a layout of its own")
-    return "adjacent" if getattr(config, "rotary_interleaved_cos_sin", False) else "half"
+    if not getattr(original, "use_rope", True):  # some layers of SmolLM3 know no positions
+        return None
+    if isinstance(getattr(original, "embed_positions", None), Tensor):  # GPT-J keeps its tables in the attention
+        return "adjacent"
+    pairs_neighbours = any(
+        getattr(config, name, False) for name in ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin")
+    )
+    return "adjacent" if pairs_neighbours else "half"
 
 
 def _positive(value: Any) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -28,6 +28,10 @@ class Projection:
     def __call__(self, values: Tensor) -> Tensor:
         return linear(values, self.weight, self.bias)
 
+    def scaled(self, factor: float) -> Projection:
+        """The projection times a number."""
+        return Projection(factor * self.weight, None if self.bias is None else factor * self.bias)
+
 
 @dataclass(frozen=True, eq=False)
 class PlainMLP:
@@ -41,6 +45,9 @@ class PlainMLP:
     def n_weights(self) -> int:
         """Multiply-adds per token."""
         return self.into.weight.numel() + self.out.weight.numel()
+
+    def scaled(self, factor: float) -> PlainMLP:
+        return replace(self, out=self.out.scaled(factor))
 
     def __call__(self, values: Tensor) -> Tensor:
         return self.out(self.activation(self.into(values)))
@@ -60,6 +67,9 @@ class GatedMLP:
         """Multiply-adds per token."""
         return self.gate.weight.numel() + self.into.weight.numel() + self.out.weight.numel()
 
+    def scaled(self, factor: float) -> GatedMLP:
+        return replace(self, out=self.out.scaled(factor))
+
     def __call__(self, values: Tensor) -> Tensor:
         return self.out(self.activation(self.gate(values)) * self.into(values))
 
@@ -70,28 +80,34 @@ class WholeMLP:
 
     module: nn.Module
     n_weights: int
+    factor: float = 1
+
+    def scaled(self, factor: float) -> WholeMLP:
+        return replace(self, factor=factor)
 
     def __call__(self, values: Tensor) -> Tensor:
         count_product(self.n_weights * values[..., 0].numel(), values)
         found = self.module(values)
-        return found[0] if isinstance(found, tuple) else found  # mixtures of experts return (output, router logits)
+        found = found[0] if isinstance(found, tuple) else found  # mixtures of experts return (output, router logits)
+        return found if self.factor == 1 else self.factor * found
 
 
 MLP = PlainMLP | GatedMLP | WholeMLP
 
 
-def mlp_from(component: Any, projection: Callable[[Any], Projection]) -> MLP | None:
+def mlp_from(component: Any, projection: Callable[[Any], Projection], *, has_own_module: bool = True) -> MLP | None:
     """The MLP behind a component of a TransformerBridge; None where the layer has none.
 
-    projection  takes a linear component apart; raises a ValueError for what is none
-    Taken apart only where the parts do on random input what the module does.
+    projection      takes a linear component apart; raises a ValueError for what is none
+    has_own_module  whether the component wraps a module that computes the MLP: then it is taken apart only where the
+                    parts do on random input what the module does
     """
     module = getattr(component, "original_component", None)
     if module is None or isinstance(module, nn.Identity):
         return None
     whole = WholeMLP(module, sum(parameter.numel() for parameter in module.parameters()))
     found = _apart(component, module, projection)
-    return found if found is not None and _agree(found, whole) else whole
+    return found if found is not None and (not has_own_module or _agree(found, whole)) else whole
 
 
 def _apart(component: Any, module: nn.Module, projection: Callable[[Any], Projection]) -> PlainMLP | GatedMLP | None:

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
 
 FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
+# Each with something of its own: scales, local layers, tables or projections where others have none.
+MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
 VOCABULARY = 50
 
 
@@ -64,6 +66,49 @@ def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) ->
         "gemma2": lambda: tf.Gemma2ForCausalLM(
             tf.Gemma2Config(**grouped, head_dim=8, sliding_window=4, query_pre_attn_scalar=8, pad_token_id=0)
         ),
+    }
+    gpt: dict[str, Any] = {"vocab_size": VOCABULARY, "bos_token_id": None, "eos_token_id": None}
+    padded: dict[str, Any] = grouped | {"pad_token_id": 0}
+    build |= {
+        "gptneo": lambda: tf.GPTNeoForCausalLM(
+            tf.GPTNeoConfig(
+                **gpt,
+                hidden_size=32,
+                num_layers=n_layers,
+                attention_types=[[["global", "local"], n_layers // 2], [["global"], n_layers % 2]],
+                num_heads=4,
+                intermediate_size=64,
+                max_position_embeddings=64,
+                window_size=4,
+            )
+        ),
+        "gptj": lambda: tf.GPTJForCausalLM(
+            tf.GPTJConfig(**gpt, n_embd=32, n_layer=n_layers, n_head=4, n_positions=64, rotary_dim=4)
+        ),
+        "opt": lambda: tf.OPTForCausalLM(
+            tf.OPTConfig(
+                **gpt,
+                pad_token_id=1,
+                hidden_size=32,
+                num_hidden_layers=n_layers,
+                num_attention_heads=4,
+                ffn_dim=64,
+                max_position_embeddings=64,
+                word_embed_proj_dim=32,
+            )
+        ),
+        "cohere": lambda: tf.CohereForCausalLM(tf.CohereConfig(**padded)),
+        "granite": lambda: tf.GraniteForCausalLM(
+            tf.GraniteConfig(
+                **padded,
+                residual_multiplier=0.5,
+                attention_multiplier=0.3,
+                embedding_multiplier=2.0,
+                logits_scaling=3.0,
+            )
+        ),
+        "smollm3": lambda: tf.SmolLM3ForCausalLM(tf.SmolLM3Config(**padded, no_rope_layers=[1, 0, 1, 0][:n_layers])),
+        "glm": lambda: tf.GlmForCausalLM(tf.GlmConfig(**padded, head_dim=8)),
     }
     torch.manual_seed(0)
     module = build[family]()

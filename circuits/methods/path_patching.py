@@ -102,8 +102,8 @@ class PathPatching(Method):
             lacking = [number for number, prompt in enumerate(prompts) if self.place not in prompt.roles]
             if lacking:
                 raise ValueError(
-                    f"path-patching at {self.place!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the first "
-                    f"is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
+                    f"path-patching at {self.place!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
+                    f"first is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
                 )
 
     def score(

@@ -11,7 +11,7 @@ from circuits.metrics import METRICS
 from circuits.models import load_model
 from circuits.prompts import Prompt, PromptSet
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import FAMILIES, random_prompts
+from tests.conftest import FAMILIES, MORE_FAMILIES, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 _HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
@@ -47,7 +47,7 @@ def whole_rerun_effects(model, prompts, component, position):
     return np.array(effects)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
 @pytest.mark.parametrize("shared_prefix", [0, 5])
 @pytest.mark.parametrize("at", ["all", "positions"])
 def test_resumed_and_stacked_patches_equal_whole_reruns(family, shared_prefix, at, family_model):
@@ -102,7 +102,7 @@ def test_roles_show_where_the_hand_model_keeps_the_token(detector, previous_toke
     assert [by_role[role][column["a0.h0"]] for role in scores.places] == pytest.approx([0, 0, 4], abs=1e-5)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
 def test_restoring_is_corrupting_with_the_prompts_exchanged(family, family_model):
     model, prompts = family_model(family), random_prompts(shared_prefix=3)
     restored = ActivationPatching(direction="restore").score(model, prompts, metric=LOGIT_DIFFERENCE)

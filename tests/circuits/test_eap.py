@@ -16,10 +16,10 @@ from circuits.models import load_model, model_from_module
 from circuits.prompts import Prompt, PromptSet
 from circuits.writers import gaps_between
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import random_module, random_prompts
+from tests.conftest import MORE_FAMILIES, random_module, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
-EDGE_FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3")
+EDGE_FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", *MORE_FAMILIES)
 
 
 def test_the_hand_models_path_is_found_and_nothing_else(tmp_path):
@@ -34,7 +34,7 @@ def test_the_hand_models_path_is_found_and_nothing_else(tmp_path):
     assert scores.measured.all()
 
 
-@pytest.mark.parametrize("family", EDGE_FAMILIES)
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "smollm3", "glm"])
 def test_equals_transformer_lens_edge_attribution_on_one_pair(family):
     """TransformerLens takes gradients at its corrupt prompt and restores, so the two prompts are exchanged. It knows
     no edges of grouped keys."""

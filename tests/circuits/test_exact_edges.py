@@ -15,12 +15,12 @@ from circuits.metrics import METRICS
 from circuits.models import load_model
 from circuits.prompts import Prompt, PromptSet, read_jsonl
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import SAMPLES, random_prompts
+from tests.conftest import MORE_FAMILIES, SAMPLES, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
 
-@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "mistral", "qwen2", "qwen3"])
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", *MORE_FAMILIES])
 @pytest.mark.parametrize("shared_prefix", [0, 5])
 def test_every_edge_equals_the_run_with_that_edge_left_out(family, shared_prefix, family_model):
     """Left out alone by the circuit runner, which shares none of the resuming or stacking by readers."""
