@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number per prompt. Subclasses implement `values`."""
+    """One number per prompt. Subclasses implement `values`.
+
+    is_flat_at_clean  whether it is at its highest on the clean run, so that every gradient there is zero
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     needs_wrong_answers: ClassVar[bool] = False
     reads_vocabulary: ClassVar[bool] = False
     needs_clean_logits: ClassVar[bool] = False
+    is_flat_at_clean: ClassVar[bool] = False
 
     def check(self, prompts: PromptSet) -> None:
         """Raise a ValueError where the prompts lack what this metric reads."""
@@ -101,6 +105,7 @@ class KLDivergence(Metric):
     summary = "minus KL(clean || run) over the vocabulary (nats); 0 on the clean run"
     reads_vocabulary = True
     needs_clean_logits = True
+    is_flat_at_clean = True
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         assert clean_logits is not None, "the readout gives clean logits to metrics that need them"

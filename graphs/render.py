@@ -299,6 +299,8 @@ def _subtitle(graph: CircuitGraph) -> str:
     parts = []
     if graph.provenance is not None:
         parts = [f"model {graph.provenance.model}", f"method {graph.method}", f"metric {graph.provenance.metric}"]
+        if graph.provenance.ablation != "corrupt":
+            parts.append(f"ablation {graph.provenance.ablation.partition('(')[0]}")
     return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
 
 

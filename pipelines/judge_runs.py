@@ -96,7 +96,8 @@ def evaluate(
     given = [runs] if isinstance(runs, str | Path) or not isinstance(runs, Sequence) else list(runs)
     known, asked = known_circuit(truth), Asked(random, knockouts, resamples, seed)
     cases = [_case(run, asked, known, where) for run in _opened(given, where)]
-    target = Path(folder) if folder is not None else Path(out) / _name([case.run.name for case in cases])
+    options = [] if asked == Asked() and known is None else [repr(asked), repr(known)]
+    target = Path(folder) if folder is not None else Path(out) / _name([case.run.name for case in cases], options)
     todo = _todo(cases)
     n_jobs = len({(case.store.folder, job.key) for case in cases for job in case.jobs.all})
     n_todo = sum(map(len, todo.values()))
@@ -179,8 +180,9 @@ def _compute(
             execute(jobs, stores[place], where, on_done=progress.done)
 
 
-def _name(runs: Sequence[str]) -> str:
-    """The same folder for the same runs."""
-    if len(runs) == 1:
-        return f"evaluate-{runs[0]}"
-    return f"evaluate-{hashlib.sha256(json.dumps(sorted(runs)).encode()).hexdigest()[:8]}"
+def _name(runs: Sequence[str], options: Sequence[str]) -> str:
+    """The same folder for the same runs and options."""
+    digest = hashlib.sha256(json.dumps([sorted(runs), *options]).encode()).hexdigest()[:8]
+    if len(runs) > 1:
+        return f"evaluate-{digest}"
+    return f"evaluate-{runs[0]}-{digest}" if options else f"evaluate-{runs[0]}"

@@ -28,6 +28,8 @@ def make_method(name: str, settings: Mapping[str, Any]) -> Method:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "tuple_type":
+            message = "a list is wanted, such as [a, b]"
         raise ValueError(f"method {name!r}, setting {where or 'values'}: {message} (got {fault['input']!r}).") from None
 
 

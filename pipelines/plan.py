@@ -37,7 +37,7 @@ STAGE_VERSIONS = {
     "reference": 1,
     "baseline": 2,
     "measure": 1,
-    "select": 1,
+    "select": 2,
     "evaluate": 1,
     "curve": 1,
     "graph": 1,
@@ -48,7 +48,9 @@ STAGE_VERSIONS = {
     "stability": 1,
 }
 _TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
-EDGE_METHOD = "eap"  # scores the edges between the components that a component method has chosen
+# What scores the edges between the components that a component method has chosen; and with a metric that has no
+# gradient at the clean run.
+EDGE_METHOD, FLAT_EDGE_METHOD = "eap", "eap-ig"
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
     lookup(METRICS, config.metric, "metric")
     found = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
     if method.result == "components":
-        found.append({"name": EDGE_METHOD, "settings": checked_settings(EDGE_METHOD, {})})
+        of_edges = FLAT_EDGE_METHOD if METRICS[config.metric].is_flat_at_clean else EDGE_METHOD
+        found.append({"name": of_edges, "settings": checked_settings(of_edges, {})})
     return found
 
 
@@ -259,6 +262,8 @@ def _selection(config: RunConfig) -> dict[str, Any]:
                 "threshold; nodes is for component methods and for estimates from gradients."
             )
         kind = "components"
+    if method.result == "components":
+        method.check_selection(config.place)
     if method.result == "edges" and config.place is not None:
         raise ValueError(f"{config.method} scores edges, over all positions: place is for component methods.")
     if kind == "components" and "greedy" in given:

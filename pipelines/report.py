@@ -91,11 +91,14 @@ def print_run(found: Discovery) -> None:
     table.add_row("prompts", str(summary["n_prompts"]))
     table.add_row("answered correctly", _with_interval(summary, "accuracy", ".1%"))
     for label in ("clean", "corrupt", "circuit"):
-        table.add_row(f"{metric['name']}, {label}", _with_interval(metric, label, ".3f"))
+        shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
+        table.add_row(f"{metric['name']}, {shown}", _with_interval(metric, label, ".3f"))
     table.add_row("circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}")
     table.add_row("faithfulness", _with_interval(summary, "faithfulness", ".3f"))
     if "curve" in summary:
-        table.add_row("curve", f"CPR {summary['curve']['cpr']:.3f}, CMD {summary['curve']['cmd']:.3f}")
+        found_curve = summary["curve"]
+        areas = f"CPR {found_curve['cpr']:.3f}, CMD {found_curve['cmd']:.3f}"
+        table.add_row("curve", f"{areas}, edges ranked by {found_curve['ranked_by']}")
     for kind, parts in (("components", run.graph.nodes), ("edges", run.graph.edges)):
         scored = sorted((part for part in parts if part.score is not None), key=lambda part: -abs(part.score or 0))
         if scored:

@@ -68,8 +68,10 @@ class Run:
 
     @cached_property
     def node_scores(self) -> ComponentScores | None:
-        """Scores of components, where the method gives them."""
-        return self._scores(NODE_SCORES) if NODE_SCORES in self._record["files"] else None
+        """Scores of components, where the method gives them or components were chosen by the sums of their edges."""
+        if NODE_SCORES in self._record["files"]:
+            return self._scores(NODE_SCORES)
+        return self.scores.node_scores() if self.config.nodes is not None else None
 
     @property
     def faithfulness(self) -> float:

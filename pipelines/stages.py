@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 # Without a number of components: those that carry at least this share of the whole effect, clean minus corrupt.
 NODE_SHARE = 0.02
 _LADDER_STEPS = (1, 1.5, 2, 3, 5, 7)
+_FEW_EDGES = 30
 
 
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -177,9 +178,11 @@ def _selections(settings: Mapping[str, Any], edges: EdgeScores, baseline: Baseli
 
 
 def ladder(n_edges: int) -> list[int]:
-    """Sizes to try, about six a decade from a thousandth of all edges to half of them, and all edges."""
+    """Sizes to try: of few edges every one, else about six a decade from a thousandth of all edges to all of them."""
+    if n_edges <= _FEW_EDGES:
+        return list(range(1, n_edges + 1))
     sizes = {int(step * 10**decade) for decade in range(len(str(n_edges))) for step in _LADDER_STEPS}
-    return [*sorted(size for size in sizes if n_edges / 1000 <= size <= n_edges / 2), n_edges]
+    return [*sorted(size for size in sizes if n_edges / 1000 <= size < n_edges), n_edges]
 
 
 def evaluate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:

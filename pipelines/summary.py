@@ -35,6 +35,7 @@ def summarise(plan: Plan, store: Store) -> dict[str, Any]:
         "task": jobs.graph.settings["task"],
         "model": graph.provenance.model if graph.provenance else config.model,
         "method": config.method,
+        "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
         "n_prompts": len(baseline.clean),
         "accuracy": baseline.accuracy,
         "accuracy_interval": accuracy_interval(baseline),
@@ -44,7 +45,8 @@ def summarise(plan: Plan, store: Store) -> dict[str, Any]:
         "faithfulness_interval": None if found.low is None else [found.low, found.high],
     }
     if jobs.curve and found.mean is not None:
-        summary["curve"] = _curve(_read(store, jobs.curve), baseline)
+        ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
+        summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
     if METHODS[config.method].is_one_for_all:
         summary["warnings"].append(
@@ -119,9 +121,15 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
             "clean and corrupt prompts may not differ in the metric (the interval of their difference holds 0): "
             "shares of that difference, such as faithfulness, mean little."
         )
-    elif n_candidates > 1 and abs(1 - share) > tolerance:
+    if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
         found.append(
-            f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest."
+            f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest. Ask "
+            "for a size (edges), allow more (tolerance), or measure more edges or with another method."
+        )
+    elif share is not None and n_candidates > 1 and summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]:
+        found.append(
+            f"of {n_candidates} sizes tried, only the whole model has a faithfulness of 1 +- {tolerance:g}: this is no "
+            "small circuit. Ask for a size (edges), or rank with another method or ablation."
         )
     if summary["circuit"]["empty_because"]:
         found.append(f"the circuit is empty: {summary['circuit']['empty_because']}")

@@ -125,7 +125,7 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
     if has_truth:
         for part in ("edges", "nodes"):
             of_prompt = number(f"auroc.{part}.by_prompt")
-            quality[f"AUROC\n{part}"] = number(f"auroc.{part}.by_mean") + (
+            quality[f"AUROC {part},\nmean / largest"] = number(f"auroc.{part}.by_mean") + (
                 "" if of_prompt == DASH else f"\n{of_prompt}"
             )
     cost = {

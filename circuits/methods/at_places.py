@@ -50,6 +50,22 @@ class PlacesMethod(Method):
                 found = ", ".join(map(repr, values))
                 raise ValueError(f"{self.name}: {name}={found}. Known: {', '.join(choices)}.")
 
+    def check_selection(self, place: str | None) -> None:
+        if not {"head", "mlp"} & set(self.parts):
+            raise ValueError(
+                f"{self.name}: parts={', '.join(self.parts)} scores nothing that a circuit is made of. Add 'head' or "
+                "'mlp' to the parts."
+            )
+        if self.at == "all" and place not in (None, ALL_POSITIONS):
+            raise ValueError(
+                f"{self.name} scores all positions at once, and place={place!r} asks for some: set at=roles or "
+                "at=positions."
+            )
+        if self.at != "all" and place is None:
+            raise ValueError(
+                f"{self.name} with at={self.at} scores several places: say by place which one chooses the circuit."
+            )
+
     def score(
         self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
     ) -> ComponentScores:

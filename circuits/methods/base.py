@@ -49,6 +49,9 @@ class Method:
         """How this method itself chooses its circuit, as options of a run ({"threshold": 0.1}); empty if it ranks."""
         return {}
 
+    def check_selection(self, place: str | None) -> None:
+        """Raise a ValueError where no circuit can be chosen from scores at `place` (None: their only one, or all)."""
+
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
         if self.result == "edges":
@@ -111,6 +114,15 @@ class EdgeMethod(Method):
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
         return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
+
+
+def require_slope_at_clean(method: str, metric: Metric) -> None:
+    """Raise a ValueError for a metric whose gradients at the clean run, the only ones a method takes, are all zero."""
+    if metric.is_flat_at_clean:
+        raise ValueError(
+            f"{method} takes gradients at the clean run, where metric {metric.name!r} is at its highest and they are "
+            "all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method, or another metric."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -93,6 +93,11 @@ class PathPatching(Method):
     def per_prompt(self) -> bool:
         return not self.stages  # a stage's heads are those of the mean over all prompts
 
+    def check_selection(self, place: str | None) -> None:
+        known = ("+".join(self.receivers), *self.stages, ALL_POSITIONS) if self.stages else (self.place,)
+        if place is not None and place not in known:
+            raise ValueError(f"path-patching has no scores at place={place!r}. It has: {', '.join(known)}.")
+
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
         super().check(model, prompts, metric, ablation)

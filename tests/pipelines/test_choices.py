@@ -1,0 +1,65 @@
+"""What is refused before anything runs because no circuit, or no meaningful one, could come of it; and its contrary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import compare, discover
+from pipelines.stages import ladder
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "activation-patching", "--set", "parts=[query, key]"], "nothing that a circuit is made of"),
+        (["--method", "activation-patching", "--place", "END"], "scores all positions at once"),
+        (["--method", "activation-patching", "--set", "at=positions"], "say by place which one"),
+        (["--method", "atp-star", "--set", "at=roles"], "say by place which one"),
+        (["--method", "path-patching", "--place", "IO"], "It has: END"),
+        (["--metric", "kl-divergence"], "gradients at the clean run"),
+        (["--method", "relp", "--metric", "kl-divergence"], "gradients at the clean run"),
+        (["--method", "activation-patching", "--set", "parts=head,mlp"], r"a list is wanted, such as \[a, b\]"),
+    ],
+)
+def test_no_run_is_begun(circuits: Command, tiny: Any, more: list[str], message: str):
+    answer = circuits(*tiny.arguments, *more)
+    assert answer.exit_code == 2
+    assert message.replace("\\", "") in answer.stderr
+    assert not list(Path("runs").glob("*/run.json"))
+
+
+@pytest.mark.parametrize("method", ["eap-ig", "activation-patching", "exact-edges"])
+def test_a_divergence_is_explained_by_what_looks_away_from_the_clean_run(tiny: Any, tmp_path: Path, method: str):
+    run = discover(**tiny.settings(out=tmp_path, method=method, metric="kl-divergence"))
+    assert abs(run.scores.means).max() > 1e-3
+
+
+def test_runs_whose_components_were_chosen_by_their_edges_can_be_compared(tiny: Any, tmp_path: Path):
+    one, other = (discover(**tiny.settings(out=tmp_path, nodes=n)) for n in (2, 4))
+    found = compare(one, other, out=tmp_path).comparison.reuse.nodes
+    assert found.n_a <= found.n_b
+    assert found.n_shared == found.n_a
+
+
+def test_the_whole_model_is_no_small_circuit(circuits: Command, tiny: Any):
+    found = circuits(*tiny.arguments, "--method", "random", "--tolerance", "0.0001", "--json").json
+    assert found["circuit"]["n_edges"] == found["circuit"]["of_edges"]
+    assert any("only the whole model" in warning for warning in found["warnings"])
+
+
+def test_the_ladder_tries_every_size_of_few_edges_and_few_sizes_of_many():
+    assert ladder(8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert ladder(479) == [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 479]
+    assert len(ladder(32491)) < 20
+    assert ladder(32491)[-1] == 32491
+
+
+def test_the_ablation_is_named_where_its_metric_is_shown(circuits: Command, tiny: Any):
+    assert "logit-difference, zero" in circuits(*tiny.arguments, "--ablation", "zero").stdout
+    assert "logit-difference, corrupt" in circuits(*tiny.arguments).stdout
