@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.interventions import Ablation
 from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, PlacesMethod, components_of, require_run
-from circuits.methods.base import CORRUPT, require_slope_at_clean
+from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
 
@@ -46,6 +46,7 @@ class AtPStar(PlacesMethod):
     """
 
     name = "atp-star"
+    only_at_clean = True
     summary = "effect of each head, MLP, query, key and value from gradients, with patterns computed again and GradDrop"
 
     at: Granularity = "all"
@@ -57,9 +58,8 @@ class AtPStar(PlacesMethod):
         object.__setattr__(self, "parts", tuple(self.parts))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for parts that the ablation gives no value, or a metric flat at the clean run."""
+        """Also raises a ValueError for parts that the ablation gives no value."""
         super().check(model, prompts, metric, ablation)
-        require_slope_at_clean(self.name, metric)
         inner = [part for part in self.parts if part in INSIDE_ATTENTION]
         if inner:
             require_run(self.name, ", ".join(inner), ablation)

@@ -31,6 +31,7 @@ class Method:
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
     sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
     is_one_for_all  whether all prompts have the same scores, so that intervals over prompts say nothing
+    only_at_clean   whether all it measures are gradients at the clean run
     """
 
     name: ClassVar[str]
@@ -38,6 +39,7 @@ class Method:
     result: ClassVar[Literal["edges", "components"]]
     sums_to_nodes: ClassVar[bool] = False
     is_one_for_all: ClassVar[bool] = False
+    only_at_clean: ClassVar[bool] = False
 
     @property
     def per_prompt(self) -> bool:
@@ -56,6 +58,11 @@ class Method:
         """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
         if self.result == "edges":
             model.require("edges", self.name)
+        if self.only_at_clean and metric.is_flat_at_clean:
+            raise ValueError(
+                f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its highest and "
+                "they are all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method or another metric."
+            )
         metric.check(prompts)
         model.check_prompts(prompts)
 
@@ -114,15 +121,6 @@ class EdgeMethod(Method):
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
         return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
-
-
-def require_slope_at_clean(method: str, metric: Metric) -> None:
-    """Raise a ValueError for a metric whose gradients at the clean run, the only ones a method takes, are all zero."""
-    if metric.is_flat_at_clean:
-        raise ValueError(
-            f"{method} takes gradients at the clean run, where metric {metric.name!r} is at its highest and they are "
-            "all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method, or another metric."
-        )
 
 
 @dataclasses.dataclass(frozen=True)

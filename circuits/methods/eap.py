@@ -10,10 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from circuits.interventions import Ablation
-from circuits.methods.base import CORRUPT, GradientMethod, require_slope_at_clean
-from circuits.metrics import Metric
-from circuits.prompts import PromptSet
+from circuits.methods.base import GradientMethod
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,11 +29,7 @@ class EdgeAttribution(GradientMethod):
 
     name = "eap"
     summary = "every edge's effect to first order, from one backward pass"
-
-    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a metric without a gradient at the clean run."""
-        super().check(model, prompts, metric, ablation)
-        require_slope_at_clean(self.name, metric)
+    only_at_clean = True
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
         from circuits.attribution import edge_effects, gradients

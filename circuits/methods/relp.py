@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from circuits.interventions import Ablation
-from circuits.methods.base import CORRUPT, GradientMethod, require_slope_at_clean
+from circuits.methods.base import CORRUPT, GradientMethod
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
 
@@ -34,14 +34,14 @@ class RelevancePatching(GradientMethod):
     """
 
     name = "relp"
+    only_at_clean = True
     summary = "every edge's effect from relevances: gradients with rules for norms, patterns, activations and gates"
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError where a part of the model has no rule, or the metric no slope at the clean run."""
+        """Also raises a ValueError where a part of the model has no rule."""
         from circuits.rules import NoRules, with_rules
 
         super().check(model, prompts, metric, ablation)
-        require_slope_at_clean(self.name, metric)
         try:
             with_rules(model.forward)
         except NoRules as error:
