@@ -28,7 +28,7 @@ BUDGETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 _CORRUPT = Corrupt()
 # A gap this small, relative to the metric's size, is rounding: no share of it can be explained.
-_SMALLEST_GAP = 1e-6
+SMALLEST_GAP = 1e-6
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def circuit_values(
             found = metric_with_edges(model, pair, _on_device(different[chosen], model))
             values[np.ix_(chosen, rows)] = found.cpu().numpy()
 
-    at_once = min(64, model.forward.numbers_at_once // per_prompt)
+    at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
     _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
     return values[number_of.reshape(-1)]
 
@@ -191,12 +191,12 @@ def faithfulness(
     values  [prompt] the circuit's metric
     """
     size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.corrupt).mean()), 1e-12)
-    if abs(baseline.gap) <= _SMALLEST_GAP * size:
+    if abs(baseline.gap) <= SMALLEST_GAP * size:
         return Faithfulness(None, None, None)
     kept, gap = values - baseline.corrupt, baseline.clean - baseline.corrupt
     draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
     gaps = gap[draws].mean(axis=1)
-    ratios = kept[draws].mean(axis=1)[np.abs(gaps) > _SMALLEST_GAP * size] / gaps[np.abs(gaps) > _SMALLEST_GAP * size]
+    ratios = kept[draws].mean(axis=1)[np.abs(gaps) > SMALLEST_GAP * size] / gaps[np.abs(gaps) > SMALLEST_GAP * size]
     tail = (1 - level) / 2
     low, high = np.quantile(ratios, [tail, 1 - tail])
     return Faithfulness(float(kept.mean() / gap.mean()), float(low), float(high))

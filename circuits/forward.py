@@ -149,6 +149,11 @@ class Forward:
         per_prompt = 2 * 8 * n_positions * self.n_layers * self.weight_u.shape[1]
         return max(1, 16 * self.numbers_at_once // per_prompt)
 
+    def prompts_with_writers_at_once(self, n_positions: int) -> int:
+        """For how many prompts, at most 64, every writer's output [prompt, writer, position, d_model] may be held."""
+        n_writers = 1 + sum(layer.n_heads + (layer.mlp is not None) for layer in self.layers)
+        return max(1, min(64, self.numbers_at_once // (n_writers * n_positions * self.weight_u.shape[1])))
+
     def multiply_adds(self, n_tokens: int) -> int:
         """What one plain forward pass costs (`circuits.cost`), without the unembedding."""
         return n_tokens * sum(layer.n_weights for layer in self.layers)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from circuits.evaluation import BUDGETS, Baseline, circuit_values, component_circuit_values, faithfulness
+from circuits.evaluation import BUDGETS, SMALLEST_GAP, Baseline, circuit_values, component_circuit_values, faithfulness
 from circuits.interventions import Ablation, Corrupt
 from circuits.knockouts import Knockouts, KnockoutValues
 from circuits.masks import Parts, edge_sources, pruned
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from circuits.models import Model
 
 _CORRUPT = Corrupt()
-# A gap this small, relative to the metric's size, is rounding (as in `circuits.evaluation`).
-_SMALLEST_GAP = 1e-6
 # Bootstrap resamples of the prompts for an interval, and the ends of the 95 % interval.
 _RESAMPLES = 2000
 _TAILS = (0.025, 0.975)
@@ -139,7 +137,7 @@ def _of_gap(
         return None
     gaps = size_of(_shares_of_prompts(len(baseline.clean)) @ (baseline.clean - baseline.corrupt))
     size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.corrupt).mean()))
-    usable = np.abs(gaps) > _SMALLEST_GAP * size
+    usable = np.abs(gaps) > SMALLEST_GAP * size
     low, high = np.quantile(resampled[usable] / gaps[usable], _TAILS)
     return Estimate(found / float(size_of(np.asarray(baseline.gap))), float(low), float(high))
 

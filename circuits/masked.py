@@ -46,7 +46,8 @@ def metric_with_edges(
         flat = weights[:, offsets[first_reader] : offsets[first_reader + n_readers]]
         return flat.unflatten(1, (n_readers, -1))
 
-    known = writer_gaps(forward, gaps_between(pair.clean, corrupt), n_layers=first_layer + heads_are_whole)
+    n_layers = first_layer + heads_are_whole
+    known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
     known = known[:, : 1 + first_layer * wiring.writers_per_layer + heads_are_whole * wiring.n_heads]
     shifts = _Shifts(known, len(weights), len(wiring.writers), keeps_graph=weights.requires_grad)
     for number in range(first_layer, forward.n_layers):

@@ -18,12 +18,12 @@ class Gaps(NamedTuple):
     mlp: list[Tensor]
 
 
-def gaps_between(clean: Run, corrupt: Run) -> Gaps:
-    """How far two runs are apart."""
+def gaps_between(clean: Run, corrupt: Run, *, n_layers: int | None = None) -> Gaps:
+    """How far two runs are apart, in the embedding and the first layers (all by default)."""
     return Gaps(
         clean.residual[0] - corrupt.residual[0],
-        [a - b for a, b in zip(clean.z, corrupt.z, strict=True)],
-        [a - b for a, b in zip(clean.mlp, corrupt.mlp, strict=True)],
+        [a - b for a, b in zip(clean.z[:n_layers], corrupt.z[:n_layers], strict=True)],
+        [a - b for a, b in zip(clean.mlp[:n_layers], corrupt.mlp[:n_layers], strict=True)],
     )
 
 

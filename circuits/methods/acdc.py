@@ -211,8 +211,7 @@ def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
         np.logical_or(writes_differ, _differences(pair, model.wiring), out=writes_differ)
         pairs.append(pair)
 
-    per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
-    at_once = min(64, model.forward.numbers_at_once // per_prompt)
+    at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
     each_pair(model, prompts, metric, ablation, keep, at_once=at_once)
     return _Recorded(model, len(prompts), pairs, writes_differ)
 

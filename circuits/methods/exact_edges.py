@@ -86,8 +86,7 @@ class ExactEdges(EdgeMethod):
             found = edge_corruptions(model.forward, model.wiring, pair, wanted)
             scores[np.asarray(pair.batch.numbers)] = found.T.cpu().numpy()
 
-        per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
-        at_once = min(64, model.forward.numbers_at_once // per_prompt)
+        at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
         return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric, ablation))
 
