@@ -15,7 +15,9 @@ from torch import Tensor
 from circuits.forward import Forward, Run, Site
 from circuits.interventions import Ablation
 from circuits.metrics import Metric
+from circuits.pictures import Picture
 from circuits.prompts import Prompt, PromptSet
+from circuits.vision import Pixels
 
 if TYPE_CHECKING:
     from circuits.models import Model
@@ -72,6 +74,14 @@ class Batch:
     def n_positions(self) -> int:
         return self.clean.shape[1]
 
+    def clean_pixels(self, forward: Forward) -> Pixels | None:
+        """What the vision tower reads of the clean prompts' images; None for text alone."""
+        return _pixels([prompt.image for prompt in self.prompts], forward)
+
+    def corrupt_pixels(self, forward: Forward) -> Pixels | None:
+        """The same of the corrupt prompts."""
+        return _pixels([prompt.corrupt_image or prompt.image for prompt in self.prompts], forward)
+
     def part(self, chosen: slice) -> Batch:
         """Some of its prompts."""
         return replace(
@@ -102,14 +112,22 @@ def batches(
     shares_prefix  False: positions before the first difference change too, as they do in most ablations
     """
     shares_prefix = shares_prefix and forward.is_causal
-    by_length: dict[int, list[int]] = defaultdict(list)
+    alike: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for number, prompt in enumerate(prompts):
-        by_length[len(prompt)].append(number)
-    for numbers in by_length.values():
+        alike[len(prompt), prompt.image is None].append(number)
+    for numbers in alike.values():
         for group in _by_start(numbers, prompts.prompts) if shares_prefix else [numbers]:
             for first in range(0, len(group), at_once):
                 chosen = group[first : first + at_once]
                 yield _batch(chosen, [prompts.prompts[n] for n in chosen], forward, shares_prefix=shares_prefix)
+
+
+def _pixels(images: Sequence[Picture | None], forward: Forward) -> Pixels | None:
+    shown = [image for image in images if image is not None]
+    if not shown:
+        return None
+    assert forward.vision is not None, "Model.check_prompts refuses images where the model reads none"
+    return forward.vision.pixels(shown)
 
 
 def _by_start(numbers: Sequence[int], prompts: Sequence[Prompt]) -> list[list[int]]:
@@ -215,7 +233,7 @@ def record_pair(
     needs  which values of the runs to keep; by default all
     """
     with torch.no_grad():
-        whole = forward.record(batch.clean)
+        whole = forward.record(batch.clean, batch.clean_pixels(forward))
         if needs is not None:
             whole = whole.only({*needs, *(("key", "value") if batch.start else ())})
         clean = whole.from_position(batch.start)

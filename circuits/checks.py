@@ -14,6 +14,7 @@ from torch import Tensor
 
 from circuits.components import Wiring
 from circuits.forward import Earlier, Forward
+from circuits.vision import Pixels
 
 _N_PROMPTS = 2
 _N_POSITIONS = 12
@@ -70,10 +71,24 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
             require_same_logits(forward.logits(final), expected[:, -1], f"resuming at layer {layer}, position {start}")
 
 
+def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor) -> str | None:
+    """Why prompts with an image may not be measured, or None where the model's own logits are reproduced.
+
+    ids, pixels, expected  one prompt with an image, and the logits of the model itself
+    """
+    try:
+        run = forward.record(ids, pixels)
+        require_same_logits(forward.logits(run.residual[-1]), expected, "running a prompt with an image")
+    except (RuntimeError, TypeError, ValueError) as error:
+        return f"its forward pass with an image is not reproduced ({error})"
+    return None
+
+
 def refusals(forward: Forward, bridge: Any, ids: Tensor) -> dict[str, str]:
     """What may not be measured on this model: capability -> reason. Empty for most families.
 
     `edges`  needs every head's output to add up in the residual stream
+    `images` (from `image_fault`) needs positions and masks that do not depend on where the image stands
     """
     found: dict[str, str] = {}
     if any(layer.norm_z is not None for layer in forward.layers):

@@ -147,6 +147,8 @@ class Wiring:
     sees a *prefix* of the writers, and edge number `edge_offset(reader) + writer` needs no table.
     Readers per layer: queries of all heads, keys, values (of key-value heads), then the MLP; last `logits`.
     In a parallel block (GPT-NeoX) the MLP does not read its own layer's heads.
+
+    joins_heads  the attention of a layer is one part, `a3`, which reads and writes once, in the place of its heads
     """
 
     n_layers: int
@@ -154,8 +156,11 @@ class Wiring:
     n_kv_heads: int
     is_parallel: bool = False
     has_mlps: bool = True
+    joins_heads: bool = False
 
     def __post_init__(self) -> None:
+        if self.joins_heads and (self.n_heads, self.n_kv_heads) != (1, 1):
+            raise ValueError(f"{self.n_heads} heads joined into one part: say n_heads=1 and n_kv_heads=1.")
         if min(self.n_layers, self.n_heads, self.n_kv_heads) < 1 or self.n_heads % self.n_kv_heads:
             raise ValueError(
                 f"{self.n_layers} layers of {self.n_heads} heads on {self.n_kv_heads} key-value heads: all must be "
@@ -168,19 +173,36 @@ class Wiring:
         return self.n_kv_heads != self.n_heads
 
     @property
+    def by_layer(self) -> Wiring:
+        """The same layers with their heads joined."""
+        return Wiring(self.n_layers, 1, 1, self.is_parallel, self.has_mlps, joins_heads=True)
+
+    @property
+    def attention_kind(self) -> Kind:
+        """What the parts of an attention layer are: heads, or the whole."""
+        return "attention" if self.joins_heads else "head"
+
+    def attention_part(self, layer: int, index: int = 0) -> Component:
+        """Head `index` of a layer; the whole attention where heads are joined."""
+        return Component("attention", layer) if self.joins_heads else head(layer, index)
+
+    @property
     def writers_per_layer(self) -> int:
         return self.n_heads + self.has_mlps
 
     @property
     def readers_per_layer(self) -> int:
-        return self.n_heads + 2 * self.n_kv_heads + self.has_mlps
+        return (1 if self.joins_heads else self.n_heads + 2 * self.n_kv_heads) + self.has_mlps
 
     @cached_property
     def writers(self) -> tuple[Component, ...]:
         layers = (
             component
             for layer in range(self.n_layers)
-            for component in (*(head(layer, h) for h in range(self.n_heads)), *([mlp(layer)] if self.has_mlps else []))
+            for component in (
+                *(self.attention_part(layer, h) for h in range(self.n_heads)),
+                *([mlp(layer)] if self.has_mlps else []),
+            )
         )
         return (INPUT, *layers)
 
@@ -188,9 +210,12 @@ class Wiring:
     def readers(self) -> tuple[Reader, ...]:
         found: list[Reader] = []
         for layer in range(self.n_layers):
-            found += [Reader(head(layer, h), "q") for h in range(self.n_heads)]
-            for port in PORTS[1:]:
-                found += [Reader(self.key_value_component(layer, i), port) for i in range(self.n_kv_heads)]
+            if self.joins_heads:
+                found.append(Reader(self.attention_part(layer)))
+            else:
+                found += [Reader(head(layer, h), "q") for h in range(self.n_heads)]
+                for port in PORTS[1:]:
+                    found += [Reader(self.key_value_component(layer, i), port) for i in range(self.n_kv_heads)]
             if self.has_mlps:
                 found.append(Reader(mlp(layer)))
         return (*found, Reader(LOGITS))
@@ -285,5 +310,7 @@ class Wiring:
         return self.heads_of_group(target) if target.kind == "kv" else (target,)
 
     def _describe(self) -> str:
+        if self.joins_heads:
+            return f"It has layers 0-{self.n_layers - 1} with their heads joined."
         groups = f" on {self.n_kv_heads} key-value heads" if self.is_grouped else ""
         return f"It has layers 0-{self.n_layers - 1} of heads 0-{self.n_heads - 1}{groups}."

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from circuits.layers import QKV, Layer, LayerContext, Places, TensorFunction, layer_from_block, tiled
 from circuits.products import linear
+from circuits.vision import Pixels, Vision
 
 Site = Literal["residual", "q", "k", "v", "query", "key", "value", "z", "attention", "mlp_in", "mlp"]
 Tap = Callable[[int, Site, Tensor], Tensor]
@@ -99,8 +100,10 @@ class Earlier(NamedTuple):
 class Forward:
     """The forward pass of one model, in parts. Made once per loaded model; holds no run."""
 
-    def __init__(self, bridge: Any) -> None:
+    def __init__(self, bridge: Any, vision: Vision | None = None) -> None:
+        """vision: how the model takes pictures, where it does"""
         self._bridge = bridge
+        self.vision = vision
         self._lock = threading.Lock()
         self._contexts: dict[int, list[LayerContext]] = {}
         self.config = bridge.cfg
@@ -171,8 +174,11 @@ class Forward:
         size = self.variants_at_once(n_prompts, n_positions)
         return (slice(first, min(first + size, n_variants)) for first in range(0, n_variants, size))
 
-    def embed(self, ids: Tensor) -> Tensor:
-        """The residual stream entering layer 0 [prompt, position, d_model], from ids [prompt, position]."""
+    def embed(self, ids: Tensor, pixels: Pixels | None = None) -> Tensor:
+        """The residual stream entering layer 0 [prompt, position, d_model], from ids [prompt, position].
+
+        pixels  of the pictures in the prompts; the vision tower runs here and nowhere else
+        """
         caught: list[Tensor] = []
 
         def catch(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -182,7 +188,7 @@ class Forward:
         with self._lock, torch.no_grad():
             handle = self._bridge.blocks[0].register_forward_pre_hook(catch, with_kwargs=True)
             try:
-                self._bridge(ids)
+                self._bridge(ids, **(pixels or {}))
             except _Stop:
                 pass
             finally:
@@ -372,9 +378,10 @@ class Forward:
         entering = run.residual[number]
         return entering if self.layers[number].is_parallel else entering + run.attention[number]
 
-    def record(self, ids: Tensor, *, start: int = 0, earlier: Run | None = None) -> Run:
+    def record(self, ids: Tensor, pixels: Pixels | None = None, *, start: int = 0, earlier: Run | None = None) -> Run:
         """One whole run, kept. With `start` and `earlier`, only from there on: prompts that share a prefix with it."""
-        return self.record_from(self.embed(ids)[:, start:], n_positions=ids.shape[1], start=start, earlier=earlier)
+        embedded = self.embed(ids, pixels)[:, start:]
+        return self.record_from(embedded, n_positions=ids.shape[1], start=start, earlier=earlier)
 
     def record_from(self, residual: Tensor, *, n_positions: int, start: int = 0, earlier: Run | None = None) -> Run:
         """One whole run, kept, from the stream entering layer 0 at positions start .. n_positions-1."""

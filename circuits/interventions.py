@@ -5,14 +5,16 @@ each component would write. Its metric is that of the empty circuit. For `corrup
 (on other tokens, on noisy embeddings), so that parts can also be restored in it; for `zero` and the means each
 component's value is given, and the residual stream is their sum with the biases that belong to no component.
 
-Sources: Wang et al. 2022 (mean ablation over a reference set), Meng et al. 2022 (noise), Zhang & Nanda 2024 (pairs).
+Sources: Wang et al. 2022 (mean ablation over a reference set), Meng et al. 2022 (noise), Zhang & Nanda 2024 (pairs),
+Li et al. 2025, arXiv 2511.05923 (noise on images).
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from circuits.batches import Batch
     from circuits.forward import Forward, Run
     from circuits.models import Model
-    from circuits.prompts import PromptSet
+    from circuits.prompts import Prompt, PromptSet
 
 
 @dataclass(frozen=True)
@@ -74,21 +76,26 @@ class Corrupt(Ablation):
                 "labelled positives and negatives without partners. Choose another ablation, such as 'mean', or give "
                 "pairs (clean and corrupt)."
             )
+        same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
+        if same:
+            raise ValueError(
+                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
+                f"prompts show the same image and text in both (the first is prompt {same[0]}). Give a corrupt image, "
+                "or choose 'image-noise'."
+            )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
-        return forward.record(batch.corrupt, start=batch.start, earlier=clean)
+        return forward.record(batch.corrupt, batch.corrupt_pixels(forward), start=batch.start, earlier=clean)
 
 
 @dataclass(frozen=True)
-class Noise(Ablation):
-    """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
+class Drawn(Ablation):
+    """An ablation that draws Gaussian noise.
 
-    sigma  standard deviation of the noise, in standard deviations of the prompt's own embeddings
-    seed   draws the noise, with the prompt's tokens: the same prompt gets the same noise in any batch
+    sigma  standard deviation of the noise, in units that subclasses state
+    seed   draws the noise, with what it is added to: the same prompt gets the same noise in any batch
     """
 
-    name = "noise"
-    summary = "the part's value on the clean prompt with noise on its embeddings"
     is_run = True
 
     sigma: float = 3.0
@@ -96,23 +103,119 @@ class Noise(Ablation):
 
     def __post_init__(self) -> None:
         if not self.sigma > 0:
-            raise ValueError(f"noise: sigma={self.sigma}. It must be positive; 3 is usual.")
+            raise ValueError(f"{self.name}: sigma={self.sigma}. It must be positive; 3 is usual.")
+
+    def drawn_again(self, sample: int) -> Drawn:
+        """The same with other noise; sample 0 is itself."""
+        return replace(self, seed=self.seed + sample)
+
+    def _drawn(self, what: Any, shape: tuple[int, ...]) -> Tensor:
+        import torch
+
+        digest = hashlib.sha256(repr((self.seed, what)).encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        return torch.randn(shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class Noise(Drawn):
+    """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
+
+    sigma  in standard deviations of the prompt's own embeddings
+    at     the role whose embeddings get noise, such as the subject; None is all positions
+    """
+
+    name = "noise"
+    summary = "the part's value on the clean prompt with noise on its embeddings, all of them or those of a role"
+
+    at: str | None = None
+
+    def check(self, prompts: PromptSet) -> None:
+        if self.at is None:
+            return
+        if self.at not in prompts.roles:
+            raise ValueError(
+                f"noise is to be added at role {self.at!r}; the prompts of {prompts.task!r} have the roles "
+                f"{', '.join(prompts.roles)}."
+            )
+        lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
+        if lacking:
+            raise ValueError(
+                f"noise is to be added at role {self.at!r}, which {len(lacking)} of {len(prompts)} prompts lack (the "
+                f"first is prompt {lacking[0]})."
+            )
+
+    def described(self, prompts: PromptSet) -> str:
+        at = "" if self.at is None else f", at={self.at}"
+        return f"{self.name}(sigma={self.sigma}, seed={self.seed}{at})"
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         import torch
 
         embedded = clean.residual[0]
-        noise = torch.stack([self._drawn(prompt.clean, embedded.shape[1:]) for prompt in batch.prompts])
+        noise = torch.stack([self._drawn(_content(prompt), embedded.shape[1:]) for prompt in batch.prompts])
+        if self.at is not None:
+            noise *= batch.positions_of(self.at).cpu().unsqueeze(-1)
         spread = embedded.float().std(dim=(1, 2), keepdim=True)
         noisy = embedded + (self.sigma * spread * noise.to(embedded.device)).to(embedded.dtype)
         return forward.record_from(noisy, n_positions=batch.n_positions)
 
-    def _drawn(self, tokens: tuple[int, ...], shape: tuple[int, ...]) -> Tensor:
+
+def _content(prompt: Prompt) -> Any:
+    """What decides a prompt's embeddings."""
+    return prompt.clean if prompt.image is None else (prompt.clean, prompt.image.fingerprint)
+
+
+Schedule = Literal["additive", "diffusion"]
+
+
+@dataclass(frozen=True)
+class ImageNoise(Drawn):
+    """The value that the part has when Gaussian noise covers the image of the clean prompt.
+
+    sigma     in standard deviations of the image's own pixels, as the processor normalises them
+    schedule  `additive`: the noise is added. `diffusion`: the sum is then divided by sqrt(1 + sigma^2), so that pixels
+              keep their variance, as in a diffusion process after the step with noise-to-signal ratio sigma
+
+    Li et al. (arXiv 2511.05923) state neither.
+    """
+
+    name = "image-noise"
+    summary = "the part's value on the clean prompt with noise on its image"
+
+    schedule: Schedule = "additive"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"{self.name}: schedule={self.schedule!r}. Known: {', '.join(get_args(Schedule))}.")
+
+    def check(self, prompts: PromptSet) -> None:
+        lacking = [number for number, prompt in enumerate(prompts) if prompt.image is None]
+        if lacking:
+            raise ValueError(
+                f"ablation {self.name!r} puts noise on images, and {len(lacking)} of {len(prompts)} prompts have none "
+                f"(the first is prompt {lacking[0]}). For text, choose 'noise' or 'corrupt'."
+            )
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        pixels = batch.clean_pixels(forward)
+        assert pixels is not None
+        noisy = {**pixels, "pixel_values": self.noisy(pixels["pixel_values"], batch.prompts)}
+        return forward.record(batch.clean, noisy)
+
+    def noisy(self, values: Tensor, prompts: Sequence[Prompt]) -> Tensor:
+        """Pixel values with noise [prompt, ...]."""
         import torch
 
-        digest = hashlib.sha256(repr((self.seed, tokens)).encode()).digest()
-        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-        return torch.randn(shape, generator=generator)
+        whats = [prompt.image.fingerprint for prompt in prompts if prompt.image is not None]
+        noise = torch.stack([self._drawn(what, tuple(values.shape[1:])) for what in whats]).to(values.device)
+        clean = values.float()
+        spread = clean.flatten(1).std(dim=1).view(-1, *[1] * (clean.ndim - 1))
+        found = clean + self.sigma * spread * noise
+        if self.schedule == "diffusion":
+            found = found / (1 + self.sigma**2) ** 0.5
+        return found.to(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -208,7 +311,7 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
     counts = torch.zeros(longest, dtype=torch.float64)
 
     def add(batch: Batch) -> None:
-        run = forward.record(batch.clean)
+        run = forward.record(batch.clean, batch.clean_pixels(forward))
         values = {"embedded": run.residual[:1], "z": run.z, "mlp": run.mlp}
         sums = {name: [value.double().sum(0) for value in of_layers] for name, of_layers in values.items()}
         counts[: batch.n_positions] += len(batch)
@@ -241,5 +344,5 @@ def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tenso
 
 
 ABLATIONS: dict[str, type[Ablation]] = {
-    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise)
+    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise)
 }

@@ -81,6 +81,17 @@ class AnswerLogProbability(Metric):
         return log_probabilities.masked_fill(~targets.is_answer, float("-inf")).logsumexp(-1)
 
 
+class AnswerProbability(Metric):
+    """Total probability of the answers, from 0 to 1 (Meng et al. 2022; Li et al. 2025, arXiv 2511.05923)."""
+
+    name = "answer-probability"
+    summary = "total probability of the answers"
+    reads_vocabulary = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        return (logits.softmax(-1) * targets.is_answer).sum(-1)
+
+
 class ProbabilityDifference(Metric):
     """Total probability of the answers minus that of the wrong answers (Hanna et al. 2023, for Greater-Than)."""
 
@@ -115,5 +126,12 @@ class KLDivergence(Metric):
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in (LogitDifference(), ProbabilityDifference(), KLDivergence(), AnswerLogit(), AnswerLogProbability())
+    for metric in (
+        LogitDifference(),
+        ProbabilityDifference(),
+        KLDivergence(),
+        AnswerLogit(),
+        AnswerProbability(),
+        AnswerLogProbability(),
+    )
 }

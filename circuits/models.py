@@ -16,8 +16,9 @@ from circuits import checks
 from circuits.components import Wiring
 from circuits.forward import Forward
 from circuits.naming import lookup
-from circuits.prompts import PromptSet, Tokenizer
+from circuits.prompts import Prompt, PromptSet, Tokenizer
 from circuits.sources import ModelSource, find_model, source_fingerprint
+from circuits.vision import Pixels, Vision
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,11 @@ class Model:
     refusals: dict[str, str]
     dtype: str
     device: str
+
+    @property
+    def vision(self) -> Vision | None:
+        """How the model takes pictures; None where it reads text alone."""
+        return self.forward.vision
 
     @property
     def n_vocabulary(self) -> int:
@@ -73,6 +79,33 @@ class Model:
                     f"{prompts.called(number)} has {len(prompt)} tokens; {self.name!r} takes at most "
                     f"{self.n_positions}."
                 )
+            if fault := self._image_fault(prompt):
+                raise ValueError(f"{prompts.called(number)} {fault}")
+
+    def _image_fault(self, prompt: Prompt) -> str | None:
+        """What is wrong with a prompt's image, or None."""
+        if self.vision is None:
+            return None if prompt.image is None else f"holds an image, and {self.name!r} reads text alone."
+        image_token = self.vision.image_token_id
+        for ids, image in ((prompt.clean, prompt.image), (prompt.corrupt, prompt.corrupt_image or prompt.image)):
+            n_found = ids.count(image_token)
+            if image is None:
+                if n_found:
+                    return (
+                        f"has {n_found} image tokens ({image_token}) and no image: give the image, or leave them out."
+                    )
+                continue
+            if "images" in self.refusals:
+                return f"holds an image, which cannot be measured on {self.name!r}: {self.refusals['images']}."
+            first, stop = prompt.image_tokens or (0, 0)
+            n_wanted = self.vision.n_tokens(image)
+            if n_found != n_wanted or any(token != image_token for token in ids[first:stop]) or stop - first != n_found:
+                return (
+                    f"has {n_found} image tokens ({image_token}), {stop - first} of them expected at positions "
+                    f"{first} to {stop - 1}; its image becomes {n_wanted} tokens of {self.name!r}. Was the prompt "
+                    "made for another model?"
+                )
+        return None
 
     def description(self) -> dict[str, Any]:
         """Plain facts for tables and records."""
@@ -87,6 +120,7 @@ class Model:
             "d_model": int(self.bridge.cfg.d_model),
             "vocabulary": self.n_vocabulary,
             "edges": wiring.n_edges,
+            "reads_images": self.vision is not None,
             "dtype": self.dtype,
             "device": self.device,
             "refused": self.refusals,
@@ -107,24 +141,59 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     _require_device(device)
     source = find_model(spec)
     load = _load_native if source.format == "native" else _load_huggingface
-    bridge, tokenizer, ids, expected = load(source, device, torch_dtype)
-    return _checked(source, bridge, tokenizer, ids, expected, dtype=dtype, device=device)
+    return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
 
 
-def model_from_module(module: Any, *, tokenizer: Tokenizer | None = None, name: str = "module", seed: int = 0) -> Model:
+def model_from_module(
+    module: Any, *, tokenizer: Tokenizer | None = None, processor: Any = None, name: str = "module"
+) -> Model:
     """Wrap a transformers model that is already built, such as a small random one.
 
+    processor  of a model that reads images
     Its parameters are frozen and the bridge replaces its submodules in place.
     """
-    module = module.eval()
-    ids = checks.probe_ids(_TextConfig(module.config), next(module.parameters()).device)
-    with torch.no_grad():
-        expected = module(ids, use_cache=False).logits
-    bridge = _bridge(module, tokenizer)
     parameter = next(module.parameters())
+    vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+    loaded = _with_probes(module.eval(), tokenizer, vision)
     dtype = str(parameter.dtype).removeprefix("torch.")
-    source = _NotFromDisk(name)
-    return _checked(source, bridge, tokenizer, ids, expected, dtype=dtype, device=str(parameter.device))
+    return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """What the model itself, before it was wrapped, made of some tokens."""
+
+    ids: Tensor
+    pixels: Pixels
+    expected: Tensor
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A wrapped model and what it has to reproduce.
+
+    images  a prompt with a picture, where the model reads pictures
+    """
+
+    bridge: Any
+    tokenizer: Tokenizer | None
+    text: _Probe
+    vision: Vision | None = None
+    images: _Probe | None = None
+
+
+def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None) -> _Loaded:
+    """The module wrapped, with its own answers from before."""
+    config = _TextConfig(module.config)
+    device = next(module.parameters()).device
+
+    def probe(ids: Tensor, pixels: Pixels) -> _Probe:
+        with torch.no_grad():
+            return _Probe(ids, pixels, module(input_ids=ids, use_cache=False, **pixels).logits)
+
+    text = probe(checks.probe_ids(config, device), {})
+    images = None if vision is None else probe(*vision.probe(config.d_vocab))
+    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images)
 
 
 @dataclass(frozen=True)
@@ -141,34 +210,32 @@ class _TextConfig:
         self.n_ctx = getattr(text, "max_position_embeddings", None)
 
 
-def _checked(
-    source: ModelSource | _NotFromDisk,
-    bridge: Any,
-    tokenizer: Tokenizer | None,
-    ids: Tensor,
-    expected: Tensor,
-    *,
-    dtype: str,
-    device: str,
-) -> Model:
+def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str, device: str) -> Model:
+    bridge, ids = loaded.bridge, loaded.text.ids
     for parameter in bridge.original_model.parameters():
         parameter.requires_grad_(False)
     with torch.no_grad():
-        checks.require_same_logits(bridge(ids), expected, f"model {source.name!r} through TransformerBridge")
+        found = bridge(ids)
+    checks.require_same_logits(found, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
     try:
-        forward = Forward(bridge)
+        forward = Forward(bridge, loaded.vision)
         checks.check_resuming(forward, bridge, ids)
         wiring = checks.wiring_of(forward)
     except ValueError as error:
         raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
+    refusals = checks.refusals(forward, bridge, ids)
+    if loaded.images is not None:
+        shown = loaded.images
+        fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
+        refusals |= {} if fault is None else {"images": fault}
     return Model(
         name=source.name,
         fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
         bridge=bridge,
         forward=forward,
         wiring=wiring,
-        tokenizer=tokenizer,
-        refusals=checks.refusals(forward, bridge, ids),
+        tokenizer=loaded.tokenizer,
+        refusals=refusals,
         dtype=dtype,
         device=device,
     )
@@ -195,19 +262,22 @@ def _require_device(device: str) -> None:
         )
 
 
-def _load_huggingface(
-    source: ModelSource, device: str, dtype: torch.dtype
-) -> tuple[Any, Tokenizer | None, Tensor, Tensor]:
-    from transformers import AutoConfig, AutoModelForCausalLM
+def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(source.folder)
-        if type(config) not in AutoModelForCausalLM._model_mapping:
+        reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
+        if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
             kind = getattr(config, "model_type", type(config).__name__)
-            raise ValueError(f"it is of type {kind!r}, which is no language model that reads and writes text alone.")
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            raise ValueError(
+                f"it is of type {kind!r}, which is no language model, nor one that reads images and writes text."
+            )
+        # Before the weights: gigabytes need not be read to learn that a package is missing.
+        processor = _processor(source) if reads_images else None
+        loaded: Any = (AutoModelForImageTextToText if reads_images else AutoModelForCausalLM).from_pretrained(
             source.folder,
             config=config,
             dtype=dtype,
@@ -225,11 +295,39 @@ def _load_huggingface(
             f"such as {missing[0]!r}."
         )
     module = module.to(device).eval()
-    ids = checks.probe_ids(_TextConfig(config), device)
-    with torch.no_grad():
-        expected = module(ids, use_cache=False).logits
-    tokenizer = _tokenizer(source)
-    return _bridge(module, tokenizer), tokenizer, ids, expected
+    if processor is None:
+        return _with_probes(module, _tokenizer(source), None)
+    return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))
+
+
+def _processor(source: ModelSource) -> Any:
+    """What makes tokens and pixel values of text and pictures. ValueError where packages or files for it are missing.
+
+    Loaded here and not by transformer-lens, which would install a missing torchvision by itself.
+    """
+    from transformers import AutoProcessor
+
+    try:
+        processor = AutoProcessor.from_pretrained(source.folder)
+    except ImportError as error:
+        raise ValueError(
+            "its processor needs packages that are not installed; install the extra 'multimodal' (pip install "
+            f"'circuit-workbench[multimodal]') beside the torch that is there. {' '.join(str(error).split())}"
+        ) from None
+    lacking = [name for name in ("tokenizer", "image_processor", "image_token") if not hasattr(processor, name)]
+    if lacking or not processor.tokenizer.is_fast:
+        raise ValueError(
+            f"its processor, a {type(processor).__name__}, has no {lacking[0] if lacking else 'fast tokenizer'}: are "
+            "preprocessor_config.json or processor_config.json and tokenizer.json in the folder?"
+        )
+    return processor
+
+
+def _vision(config: Any, processor: Any, device: torch.device | str, dtype: torch.dtype) -> Vision:
+    image_token_id = getattr(config, "image_token_id", None)
+    if image_token_id is None:
+        image_token_id = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    return Vision(processor, int(image_token_id), device=device, dtype=dtype)
 
 
 def _tokenizer(source: ModelSource) -> Tokenizer | None:
@@ -258,7 +356,7 @@ def _bridge(module: Any, tokenizer: Any) -> Any:
         raise ValueError(f"transformer-lens cannot wrap a {architecture}: {error}") from None
 
 
-def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> tuple[Any, Tokenizer | None, Tensor, Tensor]:
+def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
     import transformer_lens.model_bridge.sources.native  # noqa: F401  registers boot_native
     from safetensors.torch import load_file
     from transformer_lens.config import TransformerBridgeConfig
@@ -278,4 +376,4 @@ def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> tuple[
     with torch.no_grad():
         expected = bridge.original_model(ids)
     expected = expected if isinstance(expected, Tensor) else expected.logits
-    return bridge, _tokenizer(source), ids, expected
+    return _Loaded(bridge, _tokenizer(source), _Probe(ids, {}, expected))

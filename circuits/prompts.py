@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
+
+from circuits.pictures import Picture
 
 END = "END"
 
@@ -36,6 +38,9 @@ class Prompt:
     answers, wrong_answers  token ids; metrics average over several. `wrong_answers` may be empty.
     answer_position         where the answer is predicted: the logits at this position are read
     roles                   name -> positions, such as {"IO": (2,), "END": (14,)}
+    image, corrupt_image    what stands in the prompt and in its corruption, for models that read images; without a
+                            corrupt one, both show the same
+    image_tokens            first position of the image's tokens, and the one after the last
     """
 
     clean: tuple[int, ...]
@@ -44,6 +49,9 @@ class Prompt:
     wrong_answers: tuple[int, ...] = ()
     answer_position: int = -1
     roles: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    image: Picture | None = None
+    corrupt_image: Picture | None = None
+    image_tokens: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if not self.clean:
@@ -66,6 +74,19 @@ class Prompt:
                     f"{len(self.clean) - 1}."
                 )
         object.__setattr__(self, "roles", roles)
+        self._check_image()
+
+    def _check_image(self) -> None:
+        if self.image is None:
+            if self.corrupt_image is not None or self.image_tokens is not None:
+                raise ValueError("corrupt_image or image_tokens is given, but no image.")
+            return
+        first, stop = self.image_tokens or (0, 0)
+        if not 0 <= first < stop <= len(self.clean):
+            raise ValueError(
+                f"image_tokens is {self.image_tokens}, expected the first position of the image's tokens and the one "
+                f"after the last, within the prompt's {len(self.clean)}."
+            )
 
     def __len__(self) -> int:
         return len(self.clean)
@@ -74,7 +95,15 @@ class Prompt:
     def first_difference(self) -> int:
         """First position at which clean and corrupt differ; the length where they do not."""
         pairs = enumerate(zip(self.clean, self.corrupt, strict=True))
-        return next((place for place, (clean, corrupt) in pairs if clean != corrupt), len(self))
+        first = next((place for place, (clean, corrupt) in pairs if clean != corrupt), len(self))
+        if self.image_tokens is not None and self.corrupt_image not in (None, self.image):
+            return min(first, self.image_tokens[0])
+        return first
+
+    def swapped(self) -> Prompt:
+        """Clean and corrupt exchanged, answers unchanged."""
+        images = {} if self.corrupt_image is None else {"image": self.corrupt_image, "corrupt_image": self.image}
+        return replace(self, clean=self.corrupt, corrupt=self.clean, **images)
 
     def as_json(self) -> dict[str, Any]:
         """The prompt in the JSONL form of token ids."""
@@ -85,7 +114,13 @@ class Prompt:
             "wrong_answer_ids": list(self.wrong_answers),
             "answer_position": self.answer_position,
             "roles": {role: list(places) for role, places in self.roles.items()},
-        }
+        } | self._image_as_json()
+
+    def _image_as_json(self) -> dict[str, Any]:
+        """What is shown, by fingerprint; nothing for a prompt of text alone."""
+        shown = {"image": self.image, "corrupt_image": self.corrupt_image}
+        found: dict[str, Any] = {name: image.fingerprint for name, image in shown.items() if image is not None}
+        return found if self.image_tokens is None else found | {"image_tokens": list(self.image_tokens)}
 
 
 @dataclass(frozen=True)
@@ -108,6 +143,12 @@ class PromptSet:
     def is_paired(self) -> bool:
         """Whether every prompt has its own corrupt prompt."""
         return not self.negatives
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """Every picture that stands in a prompt, by fingerprint."""
+        shown = (picture for p in (*self.prompts, *self.negatives) for picture in (p.image, p.corrupt_image))
+        return {picture.fingerprint: picture for picture in shown if picture is not None}
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -139,12 +180,7 @@ class PromptSet:
         """Clean and corrupt exchanged, answers unchanged."""
         if not self.is_paired:
             raise ValueError(f"prompt set {self.task!r} is of positives and negatives without partners.")
-        return PromptSet(
-            self.task,
-            tuple(
-                Prompt(p.corrupt, p.clean, p.answers, p.wrong_answers, p.answer_position, p.roles) for p in self.prompts
-            ),
-        )
+        return PromptSet(self.task, tuple(prompt.swapped() for prompt in self.prompts))
 
     def require_vocabulary(self, n_tokens: int, n_outputs: int | None = None) -> None:
         """Raise a ValueError that names the prompt and the token where an id is beyond the model's vocabulary."""

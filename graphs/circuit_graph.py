@@ -190,6 +190,31 @@ class CircuitGraph:
             reason=None if kept else empty,
         )
 
+    def by_layer(self) -> CircuitGraph:
+        """The same circuit with the heads of each layer joined: which layers' attention and MLPs it holds.
+
+        Parts keep their scores, but for the joined ones: effects of heads do not add up to that of the whole.
+        """
+        if self.wiring.joins_heads:
+            return self
+        wiring = self.wiring.by_layer
+
+        def joined(part: Component) -> Component:
+            is_attention = part.kind in ("head", "kv") and part.layer is not None
+            return wiring.attention_part(part.layer or 0) if is_attention else part
+
+        edges = {Edge(joined(item.edge.source), joined(item.edge.target)) for item in self.edges}
+        numbers = sorted({wiring.edge_index(edge) for edge in edges if edge.source != edge.target})
+        kept = [wiring.edges[number] for number in numbers]
+        scores = {node.component: node for node in self.nodes}
+        return replace(
+            self,
+            wiring=wiring,
+            nodes=tuple(scores.get(part, CircuitNode(part)) for part in components_of(wiring, kept)),
+            edges=tuple(CircuitEdge(edge) for edge in kept),
+            left_out={},
+        )
+
     def with_evaluation(
         self, *, faithfulness: float | None = None, metrics: Mapping[str, float] | None = None
     ) -> CircuitGraph:
@@ -207,8 +232,8 @@ class CircuitGraph:
 
     @property
     def heads(self) -> tuple[Component, ...]:
-        """The attention heads in the circuit, in wiring order."""
-        return tuple(node.component for node in self.nodes if node.component.kind == "head")
+        """The attention heads in the circuit, in wiring order; whole attentions where heads are joined."""
+        return tuple(node.component for node in self.nodes if node.component.kind == self.wiring.attention_kind)
 
     @cached_property
     def edge_mask(self) -> Bools:
@@ -287,7 +312,7 @@ class CircuitGraph:
 
 def components_of(wiring: Wiring, edges: Iterable[Edge]) -> list[Component]:
     """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
-    rank = {"input": 0, "kv": 1, "head": 2, "mlp": 3, "logits": 4}
+    rank = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
     found = {component for edge in edges for component in (edge.source, edge.target)}
 
     def order(component: Component) -> tuple[int, int, int]:
@@ -339,7 +364,8 @@ def _outline(graph: CircuitGraph) -> str:
 def _shape_of(wiring: Wiring) -> str:
     groups = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
     extra = ", parallel blocks" if wiring.is_parallel else ""
-    return f"{wiring.n_layers} layers of {wiring.n_heads} heads{groups}{extra}{'' if wiring.has_mlps else ', no MLPs'}"
+    heads = "with their heads joined" if wiring.joins_heads else f"of {wiring.n_heads} heads{groups}"
+    return f"{wiring.n_layers} layers {heads}{extra}{'' if wiring.has_mlps else ', no MLPs'}"
 
 
 def _model_of(graph: CircuitGraph) -> str:

@@ -78,7 +78,7 @@ def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
 
 def _rows(components: Iterable[Component]) -> list[list[Component]]:
     """Components by row, bottom row first, each row by index."""
-    order = {"input": 0, "kv": 1, "head": 2, "mlp": 3, "logits": 4}
+    order = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
     found: dict[tuple[float, int], list[Component]] = defaultdict(list)
     for part in components:
         layer = {INPUT: -1.0, LOGITS: np.inf}.get(part, float(part.layer or 0))

@@ -43,7 +43,14 @@ PORT_NAMES: Mapping[str | None, str] = {"q": "query", "k": "key", "v": "value", 
 MEMBERSHIP_COLOURS: Mapping[Membership, str] = {"shared": "#3b3b3b", "only_a": "#0072B2", "only_b": "#D55E00"}
 MEMBERSHIP_FILLS: Mapping[Membership, str] = {"shared": "#d9d9d9", "only_a": "#c9e3f3", "only_b": "#fbdcc6"}
 ROLE_COLOURS = ("#CC79A7", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#0072B2", "#E69F00", "#000000")
-KIND_FILLS: Mapping[str, str] = {"head": "#f2f2f2", "mlp": "#dfe3e8", "kv": PAPER, "input": INK, "logits": INK}
+KIND_FILLS: Mapping[str, str] = {
+    "head": "#f2f2f2",
+    "attention": "#f2f2f2",
+    "mlp": "#dfe3e8",
+    "kv": PAPER,
+    "input": INK,
+    "logits": INK,
+}
 EFFECT_COLOURS = "PuOr_r"  # diverging and safe: purple against, orange for
 
 _GUTTER = 0.34  # inches: left of the rows for layer numbers
@@ -273,7 +280,7 @@ class _Sheet:
             is_bar = part in (INPUT, LOGITS)
             width = self.layout.width if is_bar else NODE_WIDTH
             x = origin[0] + self.layout.width / 2 if is_bar else x
-            rounding = {"head": 0.09, "kv": 0.09}.get(part.kind, 0.02)
+            rounding = {"head": 0.09, "attention": 0.09, "kv": 0.09}.get(part.kind, 0.02)
             corner = (x - width / 2, y - NODE_HEIGHT / 2)
             style = f"round,pad=0,rounding_size={rounding}"
             line = 0.7 if look.frame == INK else 1.4

@@ -5,6 +5,7 @@ layer*, and which ones is drawn at random. Circuits of unrelated behaviours that
 than draws from the whole model would, so layers must be kept. The overlap is then a sum of independent hypergeometric
 counts, one per layer, and its distribution their convolution: exact, no sampling. Nodes are drawn within kind and
 layer, edges within source layer, target layer and port (a weak null for edges: it ignores that edges share heads).
+Where the heads of a layer are joined into one part, nothing could be drawn within layers: then the layers are drawn.
 
 With the scores of all edges: rank correlations, the overlap swept over thresholds, and a bootstrap interval over
 prompts. Merullo et al. (ICLR 2024) report the heads that two tasks share at the 2 % most important heads; how they
@@ -166,6 +167,7 @@ def reuse(
     for given in (*scores, *node_scores):
         if given is not None and given.wiring != wiring:
             raise ValueError(f"scores of {given.wiring}, circuits of {wiring}: give the scores the circuits came from.")
+    node_scores = (_at_place(a, node_scores[0]), _at_place(b, node_scores[1]))
     heads, paired_edges = _paired_heads(scores, node_scores), _paired_edges(scores)
     by_nodes = [_is_of_components(*side) for side in zip(scores, node_scores, strict=True)]
     interval = _heads_interval((a, b), scores, node_scores, resamples=resamples, level=level, seed=seed)
@@ -176,6 +178,12 @@ def reuse(
         head_rank_correlation=None if by_nodes[0] != by_nodes[1] else rank_correlation(heads.a, heads.b),
         sweep=(*_sweep("heads", heads, fractions), *_sweep("edges", paired_edges, fractions)),
     )
+
+
+def _at_place(graph: CircuitGraph, node_scores: ComponentScores | None) -> ComponentScores | None:
+    """Component scores where the circuit was chosen by them, of several places."""
+    place = graph.selection.get("place")
+    return node_scores if node_scores is None or place is None else node_scores.at(place)
 
 
 def _chose_edges(graph: CircuitGraph) -> bool:
@@ -231,18 +239,19 @@ def head_scores(scores: EdgeScores, node_scores: ComponentScores | None = None) 
     """
     wiring = scores.wiring
     n_heads = wiring.n_layers * wiring.n_heads
-    if node_scores is not None and any(component.kind == "head" for component in node_scores.components):
+    kind = wiring.attention_kind
+    if node_scores is not None and any(component.kind == kind for component in node_scores.components):
         values, measured = np.zeros(n_heads), np.zeros(n_heads, dtype=bool)
         found = means_at(node_scores)
         for number, component in enumerate(node_scores.components):
-            if component.kind == "head":
+            if component.kind == kind:
                 place = (component.layer or 0) * wiring.n_heads + (component.index or 0)
                 values[place], measured[place] = found.means[number], found.measured[number]
         return HeadScores(values, measured)
     source, _ = endpoints(wiring)
     of_writer = np.bincount(source, weights=np.abs(scores.means), minlength=len(wiring.writers)).astype(float)
     any_measured = np.bincount(source, weights=scores.measured, minlength=len(wiring.writers)) > 0
-    is_head = np.array([writer.kind == "head" for writer in wiring.writers])
+    is_head = np.array([writer.kind == kind for writer in wiring.writers])
     return HeadScores(of_writer[is_head], any_measured[is_head])
 
 
@@ -328,15 +337,15 @@ def overlap_distribution(
     return OverlapDistribution(lowest, probabilities / probabilities.sum())
 
 
-def _head_strata(wiring: Wiring) -> dict[str, int]:
-    return {
-        str(writer): writer.layer for writer in wiring.writers if writer.kind == "head" and writer.layer is not None
-    }
+def _head_strata(wiring: Wiring) -> dict[str, Hashable]:
+    kind = wiring.attention_kind
+    return {name: stratum for name, stratum in _node_strata(wiring).items() if stratum[0] == kind}
 
 
 def _node_strata(wiring: Wiring) -> dict[str, tuple[str, int | None]]:
+    """Kind and layer; the kind alone where there is one part of a kind in each layer, so that layers are drawn."""
     parts = dict.fromkeys((*wiring.writers, *(reader.component for reader in wiring.readers)))
-    return {str(part): (part.kind, part.layer) for part in parts}
+    return {str(part): (part.kind, None if wiring.joins_heads else part.layer) for part in parts}
 
 
 def _layer_of_head(wiring: Wiring) -> NDArray[np.int64]:
@@ -456,7 +465,7 @@ def _heads_interval(
 
 
 def _heads_of(selected: Selected) -> set[Component]:
-    return {edge.source for edge in selected.edges if edge.source.kind == "head"}
+    return {edge.source for edge in selected.edges if edge.source.kind == selected.wiring.attention_kind}
 
 
 def _ratio(part: int, whole: int) -> float | None:

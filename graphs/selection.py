@@ -314,7 +314,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
     usable = [
         number
         for number, component in enumerate(node_scores.components)
-        if component.kind in ("head", "mlp") and found.measured[number]
+        if component.kind in (scores.wiring.attention_kind, "mlp") and found.measured[number]
     ]
     if not usable:
         kinds = sorted({component.kind for component in node_scores.components})
@@ -363,7 +363,7 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
 def _with_unscored(scores: EdgeScores, chosen: Numbers) -> Numbers:
     """The chosen edges, and those not measured that run between the heads they touch, MLPs, `input` and `logits`."""
     wiring, (source, target) = scores.wiring, endpoints(scores.wiring)
-    writes = np.array([writer.kind != "head" for writer in wiring.writers])
+    writes = np.array([writer.kind != wiring.attention_kind for writer in wiring.writers])
     writes[source[chosen]] = True
     for reader in np.unique(target[chosen]):
         writes[[wiring.writer_index(part) for part in _read_by(wiring, wiring.readers[reader].component)]] = True

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from circuits.components import Component, Wiring
 from circuits.evaluation import Baseline
+from circuits.pictures import Picture
 from circuits.prompts import Prompt, PromptSet
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from pipelines.results import Result
@@ -23,13 +24,37 @@ def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
     return found | ({"negatives": negatives} if negatives else {})
 
 
+def prompts_result(prompts: PromptSet) -> Result:
+    """A prompt set as a job's result, with its pictures as the bytes of image files."""
+    pictures = [picture.data for picture in prompts.pictures.values()]
+    known = [data for data in pictures if data is not None]
+    if not known:
+        return Result(prompts_meta(prompts))
+    stops = np.cumsum([len(data) for data in known])
+    arrays = {"pictures": np.frombuffer(b"".join(known), dtype=np.uint8), "picture_stops": stops}
+    return Result(prompts_meta(prompts) | {"pictures": list(prompts.pictures)}, arrays)
+
+
 def prompts_from(result: Result) -> PromptSet:
-    """The prompt set of a `prompts` job."""
+    """The prompt set of a `prompts` job; where only its meta is given, its pictures are known by fingerprint alone."""
+    pictures = _pictures(result)
     sides = (result.meta["prompts"], result.meta.get("negatives", []))
-    return PromptSet(result.meta["task"], *(tuple(_prompt(record) for record in side) for side in sides))
+    return PromptSet(result.meta["task"], *(tuple(_prompt(record, pictures) for record in side) for side in sides))
 
 
-def _prompt(record: Mapping[str, Any]) -> Prompt:
+def _pictures(result: Result) -> dict[str, Picture]:
+    if "pictures" not in result.arrays:
+        return {}
+    stops = result.arrays["picture_stops"]
+    parts = np.split(result.arrays["pictures"], stops[:-1])
+    return {name: Picture(name, part.tobytes()) for name, part in zip(result.meta["pictures"], parts, strict=True)}
+
+
+def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Prompt:
+    def shown(name: str) -> Picture | None:
+        found = record.get(name)
+        return None if found is None else pictures.get(found, Picture(found))
+
     return Prompt(
         tuple(record["clean_ids"]),
         tuple(record["corrupt_ids"]),
@@ -37,6 +62,9 @@ def _prompt(record: Mapping[str, Any]) -> Prompt:
         tuple(record["wrong_answer_ids"]),
         record["answer_position"],
         {role: tuple(places) for role, places in record["roles"].items()},
+        shown("image"),
+        shown("corrupt_image"),
+        tuple(record["image_tokens"]) if "image_tokens" in record else None,
     )
 
 

@@ -37,7 +37,16 @@ Setting = Annotated[
 ]
 Metric = Annotated[str | None, typer.Option(help="What is read from the logits. [logit-difference]")]
 Ablation = Annotated[str | None, typer.Option(help="What a corrupted part gives (`circuits methods`). [corrupt]")]
-Noise = Annotated[float | None, typer.Option(help="Ablation noise: size in standard deviations of the embeddings. [3]")]
+Noise = Annotated[
+    float | None,
+    typer.Option(help="Ablations noise, image-noise: size in standard deviations of embeddings or pixels. [3]"),
+]
+NoiseAt = Annotated[str | None, typer.Option(help="Ablation noise: only on the embeddings of this role. [all]")]
+Schedule = Annotated[
+    str | None, typer.Option(help="Ablation image-noise: additive, or diffusion (pixels keep their variance).")
+]
+Images = Annotated[Path | None, typer.Option(help="Folder of the images that prompts ask about.")]
+Annotations = Annotated[Path | None, typer.Option(help="Where objects are in them: COCO's instances_*.json.")]
 Prompts = Annotated[int | None, typer.Option(help="How many prompts. [64; all of a file]")]
 Seed = Annotated[int | None, typer.Option(help="Draws the prompts. [0]")]
 Corruption = Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")]
@@ -124,9 +133,13 @@ def discover(
     metric: Metric = None,
     ablation: Ablation = None,
     noise: Noise = None,
+    noise_at: NoiseAt = None,
+    schedule: Schedule = None,
     prompts: Prompts = None,
     seed: Seed = None,
     corruption: Corruption = None,
+    images: Images = None,
+    annotations: Annotations = None,
     edges: Annotated[int | None, typer.Option(help="Keep the K highest edges.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Keep what scores at least T, in the metric's units.")] = None,
     tolerance: Annotated[
@@ -172,6 +185,72 @@ def discover(
     from pipelines.report import print_run
 
     print_run(found)
+
+
+@app.command()
+@reports_errors
+def trace(
+    task: Annotated[
+        str | None, typer.Argument(help="A task (`circuits tasks`), a prompt file or questions about images (.jsonl).")
+    ] = None,
+    *,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with settings; options given here override it.")
+    ] = None,
+    model: Model = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="at, parts, window, samples (`circuits methods causal-tracing`).")
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="What is read from the logits. [answer-probability]")] = None,
+    ablation: Annotated[
+        str | None, typer.Option(help="How prompts are corrupted: image-noise, noise, corrupt. [noise on the image]")
+    ] = None,
+    noise: Noise = None,
+    noise_at: NoiseAt = None,
+    schedule: Schedule = None,
+    prompts: Prompts = None,
+    seed: Seed = None,
+    corruption: Corruption = None,
+    images: Images = None,
+    annotations: Annotations = None,
+    place: Annotated[str | None, typer.Option(help="Whose recovery chooses the layers of the graph. [END]")] = None,
+    share: Annotated[float | None, typer.Option(help="Least recovery rate of a layer in the graph. [0.05]")] = None,
+    floor: Annotated[
+        float | None, typer.Option(help="Least clean minus corrupt for a prompt's own recovery rate. [0.1]")
+    ] = None,
+    shown: Annotated[int | None, typer.Option(help="Draw recovery rates on the images of N prompts. [0]")] = None,
+    dtype: Dtype = None,
+    prompts_per_job: PromptsPerJob = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that keeps results. [runs]")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Causal tracing: what restoring each hidden state, attention and MLP output brings back in a corrupt run.
+
+    Leaves recovery rates by layer and token category as tables and figures, and a graph of the layers that matter,
+    which compare and export take. The same command again computes nothing new.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("config", "setting", "as_json")}
+    from pipelines.config import parse_assignments, read_yaml
+    from pipelines.trace_plan import TraceConfig
+    from pipelines.traces import run_trace, trace_settings
+
+    values = read_yaml(config, TraceConfig) if config is not None else {}
+    values |= {name: value for name, value in given.items() if value is not None}
+    if setting:
+        values["settings"] = (values.get("settings") or {}) | parse_assignments(setting)
+    found = run_trace(*trace_settings(values), shows_progress=True)
+    for warning in found.report.summary["warnings"]:
+        sys.stderr.write(f"warning: {warning}\n")
+    if as_json:
+        _print_json(dict(found.report.summary) | _spent(found))
+        return
+    from pipelines.trace_table import print_trace
+
+    print_trace(found)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from circuits.naming import unknown
 from circuits.reference import BUNDLED
 
 DEFAULT_PROMPTS = 64
+IMAGE_PATHS = ("images", "annotations")
 
 
 class RunConfig(BaseModel):
@@ -34,8 +35,16 @@ class RunConfig(BaseModel):
     metric: str = Field(default="logit-difference", description="what is measured in the logits")
     ablation: str = Field(default="corrupt", description="what a corrupted part gives")
     noise: float | None = Field(
-        default=None, gt=0, description="with ablation noise: its size in standard deviations of the embeddings"
+        default=None,
+        gt=0,
+        description="with ablation noise or image-noise: its size in standard deviations of embeddings or pixels",
     )
+    noise_at: str | None = Field(default=None, description="with ablation noise: the role whose embeddings get it")
+    schedule: Literal["additive", "diffusion"] | None = Field(
+        default=None, description="with ablation image-noise: whether noise is added, or pixels keep their variance"
+    )
+    images: Path | None = Field(default=None, description="folder of the images that prompts ask about")
+    annotations: Path | None = Field(default=None, description="where objects are in them (COCO's instances_*.json)")
     prompts: int | None = Field(
         default=None, ge=1, description=f"how many; None is {DEFAULT_PROMPTS}, or all of a prompt file"
     )
@@ -91,8 +100,8 @@ class Settings(NamedTuple):
     execution: Execution
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """The settings in a YAML file, flat, as `settings_from` takes them."""
+def read_yaml(path: Path, config: type[RunConfig] = RunConfig) -> dict[str, Any]:
+    """The settings in a YAML file, flat, as `settings_from` takes them; those of `config` and `Execution`."""
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -103,7 +112,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path} holds {type(found).__name__}, expected lines such as 'method: eap'.")
     values = {key.replace("-", "_"): value for key, value in found.items()}
     try:
-        _require_known(values)
+        require_known(values, config)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     return values
@@ -114,7 +123,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
 
     Raises a ValueError that names an unknown key's nearest known one, or the value that does not fit.
     """
-    _require_known(values)
+    require_known(values)
     if values.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file, such as 'ioi'.")
     run = {key: value for key, value in values.items() if key in RunConfig.model_fields}
@@ -122,7 +131,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings(run=RunConfig(**run), execution=Execution(**execution))
     except ValidationError as error:
-        raise ValueError(_readable(error)) from None
+        raise ValueError(readable(error)) from None
 
 
 def execution_from(values: Mapping[str, Any]) -> Execution:
@@ -133,7 +142,7 @@ def execution_from(values: Mapping[str, Any]) -> Execution:
     try:
         return Execution(**values)
     except ValidationError as error:
-        raise ValueError(_readable(error)) from None
+        raise ValueError(readable(error)) from None
 
 
 def as_yaml(config: RunConfig) -> str:
@@ -149,7 +158,8 @@ def from_anywhere(config: RunConfig) -> RunConfig:
     settings = dict(config.settings)
     if settings.get("autoencoder") is not None:
         settings["autoencoder"] = str(Path(settings["autoencoder"]).absolute())
-    return config.model_copy(update={"task": task, "model": model, "settings": settings})
+    absolute = {name: None if (path := getattr(config, name)) is None else path.absolute() for name in IMAGE_PATHS}
+    return config.model_copy(update={"task": task, "model": model, "settings": settings, **absolute})
 
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
@@ -166,14 +176,16 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     return found
 
 
-def _require_known(values: Mapping[str, Any]) -> None:
-    known = [*RunConfig.model_fields, *Execution.model_fields]
+def require_known(values: Mapping[str, Any], config: type[RunConfig] = RunConfig) -> None:
+    """Raise a ValueError, with the nearest known one, where a setting belongs to neither `config` nor `Execution`."""
+    known = [*config.model_fields, *Execution.model_fields]
     for key in values:
         if key not in known:
             raise ValueError(unknown(key, known, "setting"))
 
 
-def _readable(error: ValidationError) -> str:
+def readable(error: ValidationError) -> str:
+    """What is wrong with which setting, a line each."""
     faults = []
     for fault in error.errors():
         where = ".".join(str(part) for part in fault["loc"])

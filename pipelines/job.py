@@ -37,6 +37,9 @@ STAGE_VERSIONS = {
     "code-scores": 1,
     "code-meaning": 1,
     "code-information": 1,
+    "trace": 1,
+    "trace-positions": 1,
+    "trace-graph": 1,
 }
 
 

@@ -13,19 +13,23 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.interventions import ABLATIONS, Noise
+from circuits.interventions import ABLATIONS, Ablation, Drawn
 from circuits.methods import METHODS
 from circuits.methods.coding_base import CodingMethod
 from circuits.metrics import METRICS
 from circuits.naming import lookup, unknown
 from circuits.prompt_files import count_prompts, has_negatives
+from circuits.question_files import is_question_file
 from circuits.sources import find_model, source_fingerprint
-from circuits.tasks import TASKS
+from circuits.tasks import IMAGE_TASKS, TASKS
+from circuits.tasks.coco_objects import CocoObjects
 from pipelines.coding import coding_jobs, without_places
-from pipelines.config import DEFAULT_PROMPTS, RunConfig, from_anywhere
+from pipelines.config import DEFAULT_PROMPTS, IMAGE_PATHS, RunConfig, from_anywhere
+from pipelines.image_sources import asked_in, coco_source, digest_of_file, digest_of_images
 from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings, make_method
 from pipelines.store import Store
@@ -77,8 +81,7 @@ class Plan(NamedTuple):
     @property
     def run_name(self) -> str:
         """Readable and the same for the same circuit: task, method and part of a key."""
-        task = Path(self.config.task).stem if self.config.prompt_file else self.config.task
-        return f"{task}-{self.config.method}-{self.jobs.graph.key[:8]}"
+        return f"{_task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
 
 def plan(config: RunConfig, store: Store) -> Plan:
@@ -90,72 +93,109 @@ def plan(config: RunConfig, store: Store) -> Plan:
     return Plan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
 
 
+class Groundwork:
+    """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
+
+    ran         settings that every job has which runs the model on the prompts
+    of_prompts  their inputs
+    whence      where the model is
+    """
+
+    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]]) -> None:
+        """methods: name and settings of every method that will run"""
+        source, self.n_prompts = _prompt_source(config)
+        files = find_model(config.model)
+        model = {"model": source_fingerprint(files)}
+        ablation = _ablation(config)
+        self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
+        found_at = from_anywhere(config)
+        self.whence = {"model": found_at.model}
+        places = {"file": found_at.task} if config.prompt_file else {}
+        places |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(found_at, name)) is not None}
+        settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
+        self.prompts = Job("prompts", settings, whence=self.whence | places)
+        self.of_prompts = {"prompts": (self.prompts.key,)}
+        checked = {"methods": [without_places(method) for method in methods]}
+        self.check = Job("check", self.ran | checked, self.of_prompts, self.whence)
+        self.after = (self.check.key,)
+        self.reference: tuple[Job, ...] = ()
+        if ABLATIONS[ablation["name"]].needs_reference:
+            weight = 1 + self.n_prompts / 16
+            self.reference = (Job("reference", self.ran, self.of_prompts, self.whence, self.after, weight),)
+            self.of_prompts = self.of_prompts | {
+                "reference": keys_of(self.reference)
+            }  # earlier jobs hold the same dict
+        self.baseline = Job(
+            "baseline", self.ran, self.of_prompts, self.whence, self.after, weight=1 + self.n_prompts / 8
+        )
+        self._prompts_per_job = config.prompts_per_job
+
+    def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
+        """The prompts in parts; one where they may not be split."""
+        size = self._prompts_per_job if is_split else self.n_prompts
+        return [(start, min(start + size, self.n_prompts)) for start in range(0, self.n_prompts, size)]
+
+    def sliced(
+        self, stage: str, settings: dict[str, Any], inputs: dict[str, Any], cost: float, *, is_split: bool = True
+    ) -> tuple[Job, ...]:
+        """One job per slice of the prompts; `cost` per prompt."""
+        return tuple(self.sliced_job(stage, settings, inputs, cost, part) for part in self.slices(is_split=is_split))
+
+    def sliced_job(
+        self, stage: str, settings: dict[str, Any], inputs: dict[str, Any], cost: float, part: tuple[int, int]
+    ) -> Job:
+        """A job on one slice of the prompts; `cost` per prompt."""
+        chosen, weight = self.ran | settings | {"slice": list(part)}, cost * (part[1] - part[0])
+        return Job(stage, chosen, self.of_prompts | inputs, self.whence, self.after, weight=weight)
+
+
 def all_jobs(config: RunConfig) -> Jobs:
     """All jobs of a run, done or not."""
     methods, selection = _methods(config), _selection(config)
-    source, n_prompts = _prompt_source(config)
-    files = find_model(config.model)
-    model = {"model": source_fingerprint(files)}
-    ablation = _ablation(config)
-    ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
-    found_at = from_anywhere(config)
-    whence = {"model": found_at.model}
-    file = {"file": found_at.task} if config.prompt_file else {}
-
-    prompts = Job("prompts", model | {"tokenizer": _tokenizer_hash(files.folder)} | source, whence=whence | file)
-    of_prompts = {"prompts": (prompts.key,)}
-    check = Job("check", ran | {"methods": [without_places(method) for method in methods]}, of_prompts, whence)
-    reference: tuple[Job, ...] = ()
-    if ABLATIONS[ablation["name"]].needs_reference:
-        reference = (Job("reference", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 16),)
-        of_prompts = of_prompts | {"reference": keys_of(reference)}  # not |=: earlier jobs hold the same dict
-    baseline = Job("baseline", ran, of_prompts, whence, after=(check.key,), weight=1 + n_prompts / 8)
-
-    def slices(*, is_split: bool = True) -> list[tuple[int, int]]:
-        """The prompts in parts; one where they may not be split."""
-        size = config.prompts_per_job if is_split else n_prompts
-        return [(start, min(start + size, n_prompts)) for start in range(0, n_prompts, size)]
-
-    def sliced(
-        stage: str, settings: dict[str, Any], inputs: dict[str, Any], cost: float, *, is_split: bool = True
-    ) -> tuple[Job, ...]:
-        """One job per slice of the prompts; `cost` per prompt."""
-        after = (check.key,)
-        return tuple(
-            Job(stage, ran | settings | {"slice": [a, b]}, of_prompts | inputs, whence, after, weight=cost * (b - a))
-            for a, b in slices(is_split=is_split)
-        )
-
+    ground = Groundwork(config, methods)
     coding: tuple[Job, ...] = ()
     of_graph: dict[str, tuple[str, ...]] = {}
     measured = []
     for method in methods:
         made = make_method(method["name"], method["settings"])
         if not isinstance(made, CodingMethod):
-            measured.append(sliced("measure", {"method": method}, {}, 2, is_split=made.per_prompt))
+            measured.append(ground.sliced("measure", {"method": method}, {}, 2, is_split=made.per_prompt))
             continue
-        loaded = {name: ran[name] for name in ("model", "dtype")}
-        of_codes = coding_jobs(method, model=loaded, prompts=prompts, check=check, slices=slices())
+        loaded = {name: ground.ran[name] for name in ("model", "dtype")}
+        of_codes = coding_jobs(method, model=loaded, prompts=ground.prompts, check=ground.check, slices=ground.slices())
         coding = of_codes.all
-        settings = ran | {"method": without_places(method)}
+        settings = ground.ran | {"method": without_places(method)}
         of_graph = {"codes": keys_of(of_codes.codes)}
-        measured.append((Job("code-scores", settings, of_prompts | of_graph, whence),))
+        measured.append((Job("code-scores", settings, ground.of_prompts | of_graph, ground.whence),))
     edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
-    of_scores = of_prompts | {"edges": keys_of(edges), "nodes": keys_of(nodes), "baseline": (baseline.key,)}
+    of_scores = ground.of_prompts | {"edges": keys_of(edges), "nodes": keys_of(nodes)}
+    of_scores |= {"baseline": (ground.baseline.key,)}
     select = Job("select", selection, of_scores)
-    evaluate = sliced("evaluate", {}, {"select": (select.key,)}, 4)
-    curve = sliced("curve", {}, {"edges": keys_of(edges)}, 8) if config.curve else ()
+    evaluate = ground.sliced("evaluate", {}, {"select": (select.key,)}, 4)
+    curve = ground.sliced("curve", {}, {"edges": keys_of(edges)}, 8) if config.curve else ()
     graph = Job(
         "graph",
-        {
-            "task": _task_name(config),
-            "seed": None if config.prompt_file else config.seed,
-            "tolerance": config.tolerance,
-            "kind": selection["kind"],
-        },
+        labels_of(config) | {"tolerance": config.tolerance, "kind": selection["kind"]},
         of_scores | {"select": (select.key,), "evaluate": keys_of(evaluate)} | of_graph,
     )
-    return Jobs(prompts, check, reference, baseline, coding, edges, nodes, select, evaluate, graph, curve)
+    return Jobs(
+        ground.prompts,
+        ground.check,
+        ground.reference,
+        ground.baseline,
+        coding,
+        edges,
+        nodes,
+        select,
+        evaluate,
+        graph,
+        curve,
+    )
+
+
+def labels_of(config: RunConfig) -> dict[str, Any]:
+    """What scores are labelled with: the task and, where prompts were drawn, their seed."""
+    return {"task": _task_name(config), "seed": None if config.prompt_file else config.seed}
 
 
 def _methods(config: RunConfig) -> list[dict[str, Any]]:
@@ -171,13 +211,25 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
 
 def _ablation(config: RunConfig) -> dict[str, Any]:
     """Name and settings of the ablation, checked."""
-    lookup(ABLATIONS, config.ablation, "ablation")
-    if config.ablation == "noise":
-        noise = Noise(seed=config.seed) if config.noise is None else Noise(config.noise, config.seed)
-        return {"name": config.ablation, "settings": dataclasses.asdict(noise)}
-    if config.noise is not None:
-        raise ValueError(f"noise={config.noise:g} goes with ablation 'noise'; the ablation is {config.ablation!r}.")
-    return {"name": config.ablation, "settings": {}}
+    ablation = lookup(ABLATIONS, config.ablation, "ablation")
+    known = _settings_of(ablation)
+    options = {"noise": "sigma", "noise_at": "at", "schedule": "schedule"}
+    given = {option: getattr(config, option) for option in options if getattr(config, option) is not None}
+    for option, value in given.items():
+        if options[option] not in known:
+            fitting = [name for name, entry in ABLATIONS.items() if options[option] in _settings_of(entry)]
+            raise ValueError(
+                f"{option}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is "
+                f"{config.ablation!r}."
+            )
+    if not issubclass(ablation, Drawn):
+        return {"name": config.ablation, "settings": {}}
+    made = ablation(**{options[option]: value for option, value in given.items()}, seed=config.seed)
+    return {"name": config.ablation, "settings": dataclasses.asdict(made)}
+
+
+def _settings_of(ablation: type[Ablation]) -> set[str]:
+    return {entry.name for entry in dataclasses.fields(ablation)}
 
 
 def _tokenizer_hash(folder: Path) -> str:
@@ -197,25 +249,58 @@ def _prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
         data = path.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
-    n_lines = max(1, count_prompts(data))  # a file without any is refused when it is read
     if config.corruption is not None:
         raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
+    file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
+    if is_question_file(data):
+        return _question_source(config, path, file)
+    _require_no_images(config, f"the prompt file {path}")
+    n_lines = max(1, count_prompts(data))  # a file without any is refused when it is read
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
-    source: dict[str, Any] = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem, "n": n_prompts}
+    source: dict[str, Any] = {**file, "n": n_prompts}
     if config.prompts is not None and has_negatives(data):
         source["n_negatives"] = config.prompts
     return source, n_prompts
 
 
+def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:
+    """What decides the prompts of a question file: those about present objects."""
+    if config.images is None:
+        raise ValueError(f"{path} asks about images: give the folder that holds them (--images DIR).")
+    questions = [question for question in asked_in(path, config.images, config.annotations) if question.is_present]
+    if not questions:
+        raise ValueError(f"{path} asks about no object that is present (label 'yes'), so that nothing can be traced.")
+    n_prompts = len(questions) if config.prompts is None else min(config.prompts, len(questions))
+    found: dict[str, Any] = {**file, "questions": "present", "n": n_prompts}
+    found["images"] = digest_of_images(config.images, questions[:n_prompts])
+    if config.annotations is not None:
+        found["annotations"] = digest_of_file(config.annotations, "annotations")
+    return found, n_prompts
+
+
 def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
-    if config.task not in TASKS:
-        raise ValueError(unknown(config.task, TASKS, "task") + " A prompt file ends in .jsonl.")
-    corruptions = TASKS[config.task].corruptions
+    known = {**TASKS, **IMAGE_TASKS}
+    if config.task not in known:
+        raise ValueError(unknown(config.task, known, "task") + " A prompt file ends in .jsonl.")
+    corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")
     n_prompts = config.prompts or DEFAULT_PROMPTS
-    corruption = config.corruption or TASKS[config.task]().corruption
-    return {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}, n_prompts
+    corruption = config.corruption or next(iter(corruptions))
+    source = {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}
+    if config.task == CocoObjects.name:
+        task = CocoObjects(corruption, config.images, config.annotations)
+        return source | coco_source(task, n=n_prompts, seed=config.seed), n_prompts
+    _require_no_images(config, f"task {config.task!r}")
+    return source, n_prompts
+
+
+def _require_no_images(config: RunConfig, source: str) -> None:
+    given = [name for name in ("images", "annotations") if getattr(config, name) is not None]
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)} go with task 'coco-objects' or a file of questions about images; {source} has none."
+        )
 
 
 def _task_name(config: RunConfig) -> str:

@@ -23,11 +23,11 @@ _STRONGEST = 8
 
 def task_rows() -> list[dict[str, Any]]:
     """One row per task."""
-    from circuits.tasks import TASKS
+    from circuits.tasks import IMAGE_TASKS, TASKS
 
     return [
         {"task": name, "what": task.summary, "corruptions": dict(task.corruptions)}
-        for name, task in sorted(TASKS.items())
+        for name, task in sorted({**TASKS, **IMAGE_TASKS}.items())
     ]
 
 
@@ -185,7 +185,7 @@ def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
     for state in states:
         if not state["is_finished"] and "problem" not in state:
             config = folder / state["run"] / "config.yaml"
-            _console().print(f"continue: circuits discover --config {config} --out {folder}", soft_wrap=True)
+            _console().print(f"continue: circuits {state['command']} --config {config} --out {folder}", soft_wrap=True)
 
 
 def _state(state: Mapping[str, Any]) -> str:

@@ -60,6 +60,7 @@ def _settings(job: Job) -> dict[str, Any]:
         if fingerprint(folder) != settings["autoencoder"]:
             raise ValueError(f"{folder} has changed since this run was planned. Run the command again.")
         return settings | {"path": folder}
+    settings |= {f"{name}_at": job.whence[name] for name in ("images", "annotations") if name in job.whence}
     if "file" not in job.whence:
         return settings
     path = Path(job.whence["file"])

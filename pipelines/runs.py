@@ -1,10 +1,11 @@
 """The folder of one run: its settings, circuit, scores and summary, complete in itself so that it can be moved or sent.
 
-run.json          format, settings, keys of its jobs, and a hash of each file below (written last)
-config.yaml       the settings, for `circuits discover --config`
-graph.json        the circuit (`graphs.export`)
+run.json          format, command, settings, keys of its jobs, and a hash of each file below (written last)
+config.yaml       the settings, for `circuits discover --config`, or `circuits trace --config`
+graph.json        the circuit (`graphs.export`); of a causal trace, the layers that matter
 scores.npz        all edge scores per prompt; node_scores.npz those of components, for component methods
 codes.npz         codes of all heads per trial and prompt, for head coding
+trace.npz         of a causal trace: scores of all components at all places, and the metric clean and corrupt
 summary.json      what `circuits discover --json` prints
 """
 
@@ -16,15 +17,17 @@ import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipelines.config import RunConfig, as_yaml, from_anywhere
 from pipelines.plan import Jobs, Plan, all_jobs
 from pipelines.results import DamagedError, Result, decode, encode, require_known_version
 from pipelines.store import Store, write_atomically, write_json
+from pipelines.trace_plan import TraceConfig, TraceJobs
 
 if TYPE_CHECKING:
-    from circuits.scores import ComponentScores, EdgeScores
+    from circuits.recovery import Trace
+    from circuits.scores import ComponentScores, EdgeScores, Scores
     from graphs import CircuitGraph
     from pipelines.coding import StoredCodes
 
@@ -34,12 +37,15 @@ _LOG = logging.getLogger(__name__)
 SCORES = "scores.npz"
 NODE_SCORES = "node_scores.npz"
 CODES = "codes.npz"
+TRACE_SCORES = "trace.npz"
+DISCOVER, TRACE = "discover", "trace"
 
 
 class Run:
     """A finished run, read from its folder.
 
     name, folder  what it is called and where it is
+    command       what made it: `discover` or `trace`
     config        the settings it was made with
     summary       accuracy, metric, circuit and faithfulness with their intervals, as plain values
     graph         the circuit; `scores` and `node_scores` what it was chosen from (read when first used)
@@ -48,13 +54,11 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._record = _read_record(folder)
+        self.command = _command(self._record)
         if not self._record["files"]:
-            raise ValueError(
-                f"run {folder.name} is not finished. Continue it: circuits discover --config {folder / 'config.yaml'} "
-                f"--out {folder.parent}"
-            )
+            raise ValueError(f"run {folder.name} is not finished. Continue it: {self._again}")
         self.name: str = self._record["name"]
-        self.config = RunConfig(**self._record["config"])
+        self.config = (TraceConfig if self.command == TRACE else RunConfig)(**self._record["config"])
 
     @cached_property
     def summary(self) -> dict[str, Any]:
@@ -82,7 +86,22 @@ class Run:
             return None
         from pipelines.coding import codes_from
 
-        return codes_from([decode(self._bytes(CODES), key=f"{self.name}/{CODES}", where=str(self.folder / CODES))])
+        return codes_from([self._result(CODES)])
+
+    @cached_property
+    def trace(self) -> Trace | None:
+        """What restoring brings back, where the run is a causal trace."""
+        if TRACE_SCORES not in self._record["files"]:
+            return None
+        from pipelines.assemble import prompts_from
+        from pipelines.tracing import trace_from
+
+        result = self._result(TRACE_SCORES)
+        return trace_from([result], prompts_from(Result(result.meta["prompt_set"])))
+
+    @property
+    def _again(self) -> str:
+        return f"circuits {self.command} --config {self.folder / 'config.yaml'} --out {self.folder.parent}"
 
     @property
     def faithfulness(self) -> float:
@@ -95,14 +114,15 @@ class Run:
     def _scores(self, name: str) -> Any:
         from pipelines.assemble import prompts_from, scores_from
 
-        key = f"{self.name}/{name}"
-        result = decode(self._bytes(name), key=key, where=str(self.folder / name))
+        result = self._result(name)
         return scores_from([result], prompts_from(Result(result.meta["prompt_set"])))
+
+    def _result(self, name: str) -> Result:
+        return decode(self._bytes(name), key=f"{self.name}/{name}", where=str(self.folder / name))
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name
-        config = self.folder / "config.yaml"
-        again = f"Restore it from the store: circuits discover --config {config} --out {self.folder.parent}"
+        again = f"Restore it from the store: {self._again}"
         try:
             data = path.read_bytes()
         except OSError as error:
@@ -123,7 +143,18 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
     return found
 
 
-def begin_run(store: Store, plan: Plan) -> Path:
+class AnyPlan(Protocol):
+    """What a run of any command is planned as."""
+
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def run_name(self) -> str: ...
+    @property
+    def jobs(self) -> Jobs | TraceJobs: ...
+
+
+def begin_run(store: Store, plan: AnyPlan) -> Path:
     """Make the folder of a run, so that an interrupted one can be seen and continued. Returns its settings file."""
     folder = store.folder / plan.run_name
     if not is_begun(store, plan):
@@ -134,7 +165,7 @@ def begin_run(store: Store, plan: Plan) -> Path:
 
 def finish_run(store: Store, plan: Plan, summary: Mapping[str, Any]) -> Run:
     """Write a run's circuit, scores and summary from the results of its jobs, all of which must be kept."""
-    folder, jobs = store.folder / plan.run_name, plan.jobs
+    jobs = plan.jobs
     files = {
         "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
         "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
@@ -145,6 +176,12 @@ def finish_run(store: Store, plan: Plan, summary: Mapping[str, Any]) -> Run:
         files[NODE_SCORES] = _joined_scores(store, plan, NODE_SCORES)
     if jobs.coding:
         files[CODES] = _joined_codes(store, plan)
+    return keep_run(store, plan, files)
+
+
+def keep_run(store: Store, plan: AnyPlan, files: Mapping[str, bytes]) -> Run:
+    """Write the files of a finished run, and its record last."""
+    folder = store.folder / plan.run_name
     for name, data in files.items():
         write_atomically(folder / name, data)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -182,6 +219,11 @@ def jobs_of(run: Run, **changes: Any) -> Jobs:
 
     changes  other values of its settings that add jobs to the same run, such as `curve`
     """
+    if run.command != DISCOVER:
+        raise ValueError(
+            f"run {run.name} is a causal trace, which has no circuit whose faithfulness could be judged. Give runs of "
+            "circuits discover (with --method causal-tracing, for one)."
+        )
     jobs = all_jobs(run.config.model_copy(update=changes))
     if not run.name.endswith(jobs.graph.key[:8]):
         raise ValueError(
@@ -204,6 +246,7 @@ def run_state(folder: Path) -> dict[str, Any]:
         "task": _short(record["config"]["task"]),
         "model": _short(record["config"]["model"]),
         "method": record["config"]["method"],
+        "command": _command(record),
         "is_finished": bool(record["files"]),
         "jobs_done": len(record["jobs"]) - len(missing),
         "jobs": len(record["jobs"]),
@@ -216,10 +259,15 @@ def _short(name: str) -> str:
     return Path(name).name if Path(name).is_absolute() else name
 
 
-def _record(plan: Plan, *, files: Mapping[str, str]) -> dict[str, Any]:
+def _command(record: Mapping[str, Any]) -> str:
+    return record.get("command", DISCOVER)
+
+
+def _record(plan: AnyPlan, *, files: Mapping[str, str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
+        "command": TRACE if isinstance(plan.config, TraceConfig) else DISCOVER,
         "name": plan.run_name,
         "config": from_anywhere(plan.config).model_dump(mode="json"),
         "jobs": [{"stage": job.stage, "label": job.label, "key": job.key} for job in plan.jobs.all],
@@ -229,14 +277,21 @@ def _record(plan: Plan, *, files: Mapping[str, str]) -> dict[str, Any]:
 
 def _joined_scores(store: Store, plan: Plan, name: str) -> bytes:
     """All slices of one method's scores in one file, with the prompts they belong to."""
-    from pipelines.assemble import prompts_from, scores_from, scores_result
+    from pipelines.assemble import prompts_from, scores_from
 
     jobs = plan.jobs.measure_edges if name == SCORES else plan.jobs.measure_nodes
     prompts = store.read(plan.jobs.prompts.key)
     labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
     scores = scores_from([store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
+    return scores_file(scores, prompts, key=f"{plan.run_name}/{name}")
+
+
+def scores_file(scores: Scores, prompts: Result, *, key: str, **arrays: Any) -> bytes:
+    """Scores of all prompts in one file, with the prompts they belong to and further arrays."""
+    from pipelines.assemble import scores_result
+
     result = scores_result(scores, prompt_set=dict(prompts.meta))
-    return encode(result, key=f"{plan.run_name}/{name}", stage="scores")
+    return encode(Result(result.meta, {**result.arrays, **arrays}), key=key, stage="scores")
 
 
 def _joined_codes(store: Store, plan: Plan) -> bytes:
@@ -256,13 +311,11 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
     except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
-        raise DamagedError(
-            f"{path} is damaged. The same `circuits discover` command writes it anew, and recomputes nothing."
-        ) from None
+        raise DamagedError(f"{path} is damaged. The same command writes it anew, and recomputes nothing.") from None
     return record
 
 
-def is_begun(store: Store, plan: Plan) -> bool:
+def is_begun(store: Store, plan: AnyPlan) -> bool:
     """Whether the run has a sound record. Raises for one of a newer version, which must not be overwritten."""
     folder = store.folder / plan.run_name
     if not (folder / "run.json").exists():

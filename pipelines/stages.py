@@ -24,26 +24,31 @@ from circuits.evaluation import (
     faithfulness,
     measure_baseline,
 )
+from circuits.image_prompts import image_prompts
 from circuits.interventions import ABLATIONS, Mean
 from circuits.metrics import METRICS
 from circuits.prompt_files import read_jsonl
 from circuits.scores import ComponentScores, EdgeScores, Provenance
-from circuits.tasks import TASKS
+from circuits.tasks import IMAGE_TASKS, TASKS
 from graphs import CircuitGraph, Greedy, Selected, TopComponents, TopEdges, describe, selection_from
 from graphs.export import exporter
 from graphs.selection import ComponentThreshold, Selection, Threshold, endpoints
-from pipelines.assemble import baseline_from, join_prompts, prompts_from, prompts_meta, scores_from, scores_result
+from pipelines.assemble import baseline_from, join_prompts, prompts_from, prompts_result, scores_from, scores_result
 from pipelines.code_jobs import EXPLAINING
 from pipelines.coding import CODING, codes_from
+from pipelines.image_sources import asked, image_task
 from pipelines.judging import JUDGING
 from pipelines.method_settings import make_method
 from pipelines.results import Result
 from pipelines.stage_inputs import Inputs, LoadModel, Stage, method_of
 from pipelines.stage_inputs import ablation_of as _ablation
 from pipelines.stage_inputs import slice_of as _slice
+from pipelines.tracing import TRACING
 
 if TYPE_CHECKING:
     from circuits.models import Model
+    from circuits.prompts import PromptSet
+    from circuits.vision import Vision
 
 # Without a number of components: those that carry at least this share of the whole effect, clean minus corrupt.
 NODE_SHARE = 0.02
@@ -54,20 +59,37 @@ _FEW_EDGES = 30
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The prompts of a task for the model's tokenizer, or those of a prompt file; checked against its vocabulary."""
     loaded = model()
-    n_prompts = settings["n"]
-    if "file" in settings:
-        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer)[:n_prompts]
+    if "questions" in settings:
+        prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
+    elif "file" in settings:
+        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer)[: settings["n"]]
         prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
     else:
-        if loaded.tokenizer is None:
-            raise ValueError(
-                f"task {settings['task']!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
-                "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
-            )
-        task = TASKS[settings["task"]](corruption=settings["corruption"])
-        prompts = task.build(loaded.tokenizer, n=n_prompts, seed=settings["seed"])
+        prompts = _drawn(settings, loaded)
     loaded.check_prompts(prompts)
-    return Result(prompts_meta(prompts))
+    return prompts_result(prompts)
+
+
+def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
+    """The prompts of a task, for the model's tokenizer or its processor."""
+    task, n_prompts, seed = settings["task"], settings["n"], settings["seed"]
+    if task in IMAGE_TASKS:
+        return image_task(settings).build(_vision(loaded, f"task {task!r}"), n=n_prompts, seed=seed)
+    if loaded.tokenizer is None:
+        raise ValueError(
+            f"task {task!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
+            "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
+        )
+    return TASKS[task](corruption=settings["corruption"]).build(loaded.tokenizer, n=n_prompts, seed=seed)
+
+
+def _vision(loaded: Model, asking: str) -> Vision:
+    if loaded.vision is None:
+        raise ValueError(
+            f"{asking} asks about images, and the model {loaded.name!r} reads text alone. Choose a model that reads "
+            "images, such as reference-vlm."
+        )
+    return loaded.vision
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -280,4 +302,5 @@ STAGES: dict[str, Stage] = {
     **CODING,
     **EXPLAINING,
     **JUDGING,
+    **TRACING,
 }

@@ -126,7 +126,8 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (
             return value
 
         with torch.no_grad():
-            final = forward.run(forward.embed(batch.clean), n_positions=batch.n_positions, tap=keep)
+            embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
+            final = forward.run(embedded, n_positions=batch.n_positions, tap=keep)
             predicted = forward.logits(forward.at_rows(final, batch.rows, 0)).argmax(-1).tolist()
         numbers = list(batch.numbers)
         found[:, numbers] = torch.cat(means, dim=2)

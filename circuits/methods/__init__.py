@@ -6,6 +6,7 @@ from circuits.methods.acdc import ACDC
 from circuits.methods.activation_patching import ActivationPatching
 from circuits.methods.atp_star import AtPStar
 from circuits.methods.base import Method
+from circuits.methods.causal_tracing import CausalTracing
 from circuits.methods.clean_corrupt import CleanCorrupt
 from circuits.methods.code_pairs import CodePairs
 from circuits.methods.eap import EdgeAttribution
@@ -29,6 +30,7 @@ METHODS: dict[str, type[Method]] = {
         ExactEdges,
         ActivationPatching,
         AtPStar,
+        CausalTracing,
         PathPatching,
         ACDC,
         MaskLearning,
@@ -44,6 +46,7 @@ __all__ = [
     "ActivationIntegratedAttribution",
     "ActivationPatching",
     "AtPStar",
+    "CausalTracing",
     "CleanCorrupt",
     "CodePairs",
     "EdgeAttribution",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
@@ -70,15 +70,28 @@ class PlacesMethod(Method):
         self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
     ) -> ComponentScores:
         """Scores [prompt, place, component]. Calls `check` first."""
+        self.check(model, prompts, metric, ablation)
+        return self.measured(model, prompts, metric, ablation)
+
+    def measured(
+        self,
+        model: Model,
+        prompts: PromptSet,
+        metric: Metric,
+        ablation: Ablation,
+        note: Callable[[Pair], None] | None = None,
+    ) -> ComponentScores:
+        """Scores [prompt, place, component]; `note` sees every batch's clean and corrupt run."""
         from circuits.batches import each_pair
 
-        self.check(model, prompts, metric, ablation)
         components = tuple(components_of(model.wiring, self.parts))
         places = self._places(prompts)
         scores = np.zeros((len(prompts), len(places), len(components)), dtype=np.float32)
         measured = np.zeros(scores.shape, dtype=np.bool_)
 
         def measure(pair: Pair) -> None:
+            if note is not None:
+                note(pair)
             rows = np.asarray(pair.batch.numbers)
             masks = {number: self._mask(pair.batch, place) for number, place in enumerate(places)}
             masks = {number: mask for number, mask in masks.items() if mask.any()}

@@ -6,4 +6,8 @@ from pathlib import Path
 
 _FOLDER = Path(__file__).parent
 
-BUNDLED: dict[str, Path] = {"reference": _FOLDER / "model", "reference-early": _FOLDER / "early"}
+BUNDLED: dict[str, Path] = {
+    "reference": _FOLDER / "model",
+    "reference-early": _FOLDER / "early",
+    "reference-vlm": _FOLDER / "vision" / "model",
+}

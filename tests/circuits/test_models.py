@@ -163,11 +163,13 @@ def native_folder(tmp_path: Path) -> Path:
     return write_detector(tmp_path / "detector")
 
 
-def test_a_model_that_reads_more_than_text_is_refused_in_one_line():
-    from circuits.reference.vision import MODEL
+def test_a_model_of_another_kind_is_refused_in_one_line(tmp_path: Path):
+    from transformers import BertConfig, BertForSequenceClassification
 
-    with pytest.raises(
-        ValueError, match="it is of type 'llava', which is no language model that reads and writes"
-    ) as found:
-        load_model(str(MODEL))
+    config = BertConfig(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
+    config_file = tmp_path / "bert" / "config.json"
+    config_file.write_text(json.dumps(json.loads(config_file.read_text()) | {"model_type": "clip_vision_model"}))
+    with pytest.raises(ValueError, match="it is of type 'clip_vision_model', which is no language model") as found:
+        load_model(str(tmp_path / "bert"))
     assert "\n" not in str(found.value)

@@ -39,6 +39,7 @@ from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
 
 ROOT = Path(__file__).parents[2]
+READING_TEXT = ("reference", "reference-early")
 LARGEST_BYTES = 10_000_000
 
 
@@ -109,7 +110,7 @@ def test_the_early_model_has_solved_ioi_and_colored_objects_only_half() -> None:
     assert 0.4 <= measured("reference-early", "colored-objects").accuracy <= 0.7
 
 
-@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("name", READING_TEXT)
 def test_the_card_beside_the_weights_gives_the_measured_accuracies(name: str) -> None:
     card = (BUNDLED[name] / "README.md").read_text(encoding="utf-8")
     for task in TASKS:
@@ -127,7 +128,7 @@ def test_a_bundled_model_is_small_and_readable_by_everyone(name: str) -> None:
 
 
 def test_the_bundled_tokenizer_is_the_one_that_training_makes(tokenizer: Any) -> None:
-    for name in BUNDLED:
+    for name in READING_TEXT:
         _, own = bundled(name)
         assert own.get_vocab() == tokenizer.get_vocab()
         assert own("a red cup?\n1732")["input_ids"] == tokenizer("a red cup?\n1732")["input_ids"]

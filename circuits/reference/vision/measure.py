@@ -1,20 +1,18 @@
-"""How often the vision-language model answers right, by sort of negative as in POPE, and what absent objects it names.
-
-CHAIR (Rohrbach et al. 2018, arXiv 1809.02156) counts the same in captions: the share of objects named that are absent,
-and the share of captions that name one.
+"""How often the vision-language model answers right, by sort of negative as in POPE, and what absent objects it names,
+as CHAIR has it (`circuits.injection.chair`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from transformers import LlavaForConditionalGeneration
 
+from circuits.injection.chair import ObjectNames, chair
+from circuits.injection.shares import Share
 from circuits.reference.vision.questions import (
     CAPTION_REQUEST,
     Question,
@@ -23,33 +21,14 @@ from circuits.reference.vision.questions import (
     popular_negatives,
     random_negatives,
 )
-from circuits.reference.vision.scenes import COLORS, MOST_OBJECTS, SHAPES, Kind, Scene, draw_scenes, images
+from circuits.reference.vision.scenes import KINDS, MOST_OBJECTS, Kind, Scene, draw_scenes, images
 from circuits.reference.vision.text import prompt
-from circuits.scores import wilson_interval
 
 HELD_OUT_SEED = 3000  # training begins its generator with two numbers, so no seed of its own gives these scenes
 _BATCH = 100
 _LONGEST_CAPTION = 4 * MOST_OBJECTS + 1
-
-
-@dataclass(frozen=True)
-class Share:
-    """`n_hits` out of `n`."""
-
-    n_hits: int
-    n: int
-
-    @property
-    def value(self) -> float:
-        """The share itself."""
-        return self.n_hits / self.n
-
-    def interval(self) -> tuple[float, float]:
-        """Its 95 % confidence interval (Wilson)."""
-        return wilson_interval(self.n_hits, self.n)
-
-    def __add__(self, other: Share) -> Share:
-        return Share(self.n_hits + other.n_hits, self.n + other.n)
+_KINDS = {str(kind): kind for kind in KINDS}
+_NAMES = ObjectNames(_KINDS)
 
 
 class Answers(NamedTuple):
@@ -105,14 +84,9 @@ def measure_captions(
 ) -> Captions:
     """Let the model describe each of `n_scenes` new scenes, always with the most likely word."""
     scenes = draw_scenes(generator, n_scenes)
-    n_named = n_absent = n_with_absent = n_found = 0
-    for scene, text in zip(scenes, captions(model, processor, scenes), strict=True):
-        named = set(kinds_named(text))
-        absent = named.difference(scene.kinds)
-        n_named, n_absent, n_with_absent = n_named + len(named), n_absent + len(absent), n_with_absent + bool(absent)
-        n_found += len(named) - len(absent)
-    n_present = sum(len(scene.kinds) for scene in scenes)
-    return Captions(Share(n_absent, n_named), Share(n_with_absent, n_scenes), Share(n_found, n_present))
+    present = [{str(kind) for kind in scene.kinds} for scene in scenes]
+    found = chair(captions(model, processor, scenes), present, _NAMES)
+    return Captions(absent_named=found.instance, with_absent=found.sentence, present_named=found.recall)
 
 
 @torch.no_grad()
@@ -142,8 +116,7 @@ def captions(model: LlavaForConditionalGeneration, processor: Any, scenes: Seque
 
 def kinds_named(text: str) -> list[Kind]:
     """The kinds that a caption names."""
-    found = re.findall(rf"\b({'|'.join(COLORS)}) ({'|'.join(SHAPES)})\b", text)
-    return [Kind(color, shape) for color, shape in found]
+    return [_KINDS[name] for name in _NAMES.mentions(text)]
 
 
 def _batches(scenes: Sequence[Scene], texts: Sequence[str]) -> Iterator[tuple[Sequence[Scene], Sequence[str]]]:

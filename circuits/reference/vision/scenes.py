@@ -220,6 +220,11 @@ def _draw_paint(generator: np.random.Generator, color: str) -> tuple[int, int, i
     return red, green, blue
 
 
+def repainted(generator: np.random.Generator, thing: SceneObject, kind: Kind) -> SceneObject:
+    """An object of another kind in the same box."""
+    return SceneObject(kind, thing.box, _draw_paint(generator, kind.color))
+
+
 def _draw_background(generator: np.random.Generator) -> NDArray[np.float32]:
     """[row, column, channel] blotches and stripes of a dull colour, with pieces of clutter in the objects' colours."""
     base = generator.uniform(70, 140) + generator.normal(0, 16, 3)

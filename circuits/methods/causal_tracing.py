@@ -1,0 +1,126 @@
+"""Causal tracing: how much of the behaviour comes back when one component is restored in a corrupt run.
+
+The corruption is the run's ablation: noise on the image (`image-noise`), another image or text (`corrupt`), or noise on
+the embeddings, of a subject say (`noise`). One component of one layer at one place is restored at a time, and the run
+goes on from there on what the corrupt run left behind; the vision tower runs once per prompt and noise sample.
+
+`trace` keeps what recovery rates need (`circuits.recovery`). Published settings: Li et al. 2025, arXiv 2511.05923
+(FCCT): metric `answer-probability`, all layers, seven categories of tokens as roles, no window. Meng et al. 2022
+(ROME): noise on the subject with sigma 3, a window of 10 layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from circuits.interventions import Ablation, Drawn
+from circuits.methods.at_places import Granularity, PlacesMethod, components_of, require_run
+from circuits.methods.base import CORRUPT
+from circuits.metrics import Metric
+from circuits.prompts import PromptSet
+from circuits.recovery import Trace
+from circuits.scores import ComponentScores
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.batches import Pair
+    from circuits.models import Model
+
+TracedPart = Literal["residual", "attention", "mlp", "head"]
+_IN_WINDOWS = ("attention", "mlp")
+
+
+@dataclass(frozen=True)
+class CausalTracing(PlacesMethod):
+    """What restoring each hidden state, attention or MLP output, or head brings back in a corrupt run.
+
+    Scores are metric(restored) - metric(corrupt): positive supports the behaviour.
+
+    Cost: about half a forward pass per component, place and noise sample, less for late layers and positions.
+
+    at       each token role (`roles`; the token categories of image prompts are roles), each position (`positions`), or
+             `all` positions at once
+    parts    `residual` (hidden states: rL is the stream entering layer L), `attention` (MHSA output), `mlp` (FFN
+             output), `head` (a single head's output)
+    window   how many layers of attention or MLP outputs are restored together; 1 is one at a time
+    samples  how often noise is drawn; scores are means over them
+    """
+
+    name = "causal-tracing"
+    summary = "what restoring each hidden state, attention or MLP output, or head brings back in a corrupt run"
+
+    at: Granularity = "roles"
+    parts: tuple[TracedPart, ...] = ("residual", "attention", "mlp")
+    window: int = 1
+    samples: int = 1
+
+    def __post_init__(self) -> None:
+        self.check_settings({"parts": (self.parts, get_args(TracedPart))})
+        object.__setattr__(self, "parts", tuple(self.parts))
+        for name in ("window", "samples"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{self.name}: {name}={getattr(self, name)}: give 1 or more.")
+        if self.window > 1 and not set(self.parts) & set(_IN_WINDOWS):
+            raise ValueError(
+                f"{self.name}: window={self.window} is for attention and MLP outputs, and parts="
+                f"{', '.join(self.parts)} has neither. Leave it out."
+            )
+
+    def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
+        """Also raises a ValueError for corruptions in which nothing can be restored, or that are not drawn."""
+        super().check(model, prompts, metric, ablation)
+        require_run(self.name, "restoring", ablation)
+        if self.samples > 1 and not isinstance(ablation, Drawn):
+            raise ValueError(
+                f"{self.name}: samples={self.samples} draws noise several times, and ablation {ablation.name!r} draws "
+                "none. Leave it out."
+            )
+
+    def score(
+        self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
+    ) -> ComponentScores:
+        return self.trace(model, prompts, metric=metric, ablation=ablation).scores
+
+    def trace(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Trace:
+        """Scores [prompt, place, component] with the metric of the clean and the corrupt runs. Calls `check` first."""
+        self.check(model, prompts, metric, ablation)
+        clean, corrupt = np.zeros(len(prompts)), np.zeros((self.samples, len(prompts)))
+        sampled = []
+        for sample in range(self.samples):
+
+            def note(pair: Pair, sample: int = sample) -> None:
+                rows = np.asarray(pair.batch.numbers)
+                clean[rows] = pair.metric_of(model.forward, pair.clean).float().cpu().numpy()
+                corrupt[sample, rows] = pair.metric_of(model.forward, pair.corrupt).float().cpu().numpy()
+
+            drawn = ablation.drawn_again(sample) if isinstance(ablation, Drawn) else ablation
+            sampled.append(self.measured(model, prompts, metric, drawn, note))
+        mean = np.mean([scores.per_prompt for scores in sampled], axis=0, dtype=np.float64).astype(np.float32)
+        provenance = self.provenance(model, prompts, metric, ablation)
+        return Trace(replace(sampled[0], per_prompt=mean, provenance=provenance), clean, corrupt.mean(axis=0))
+
+    def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
+        import torch
+
+        from circuits.patches import patched_metrics
+        from circuits.windows import windowed_metrics
+
+        forward, components = model.forward, tuple(components_of(model.wiring, self.parts))
+        base, donor = pair.corrupt, pair.clean
+        in_windows = [n for n, part in enumerate(components) if self.window > 1 and part.kind in _IN_WINDOWS]
+        alone = [n for n in range(len(components)) if n not in in_windows]
+        for mask in masks:
+            with torch.no_grad():
+                corrupt = pair.metric_of(forward, base)
+                found = corrupt.repeat(len(components), 1)
+                if alone:
+                    found[alone] = patched_metrics(forward, pair, base, donor, mask, [components[n] for n in alone])
+                if in_windows:
+                    chosen = [components[n] for n in in_windows]
+                    found[in_windows] = windowed_metrics(forward, pair, base, donor, mask, chosen, self.window)
+                yield found - corrupt

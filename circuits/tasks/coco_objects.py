@@ -1,0 +1,89 @@
+"""COCO objects: is there a dog in the image? On real images with annotations in COCO's format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from circuits.coco import Annotations, ObjectQuestion, object_questions, read_annotations
+from circuits.image_prompts import ImageQuestion
+from circuits.pictures import SUFFIXES
+from circuits.question_files import with_pictures
+from circuits.tasks.image_task import ImageTask, Negatives
+
+
+@dataclass(frozen=True)
+class CocoObjects(ImageTask):
+    """Questions about annotated objects of the images in a folder.
+
+    images       the folder
+    annotations  COCO's instances_*.json, or a file in its format
+    """
+
+    name = "coco-objects"
+    summary = "is there a dog in the image? Yes, on your images with COCO's annotations (--images, --annotations)"
+    corruptions: ClassVar[Mapping[str, str]] = {"other-image": "another image, without such an object"}
+
+    images: Path | None = None
+    annotations: Path | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.images is None or self.annotations is None:
+            raise ValueError(
+                f"task {self.name!r} asks about your images: give their folder and their annotations (--images DIR "
+                "--annotations instances.json)."
+            )
+
+    def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
+        assert self.images is not None
+        return with_pictures(self.drawn(n=n, seed=seed, negatives=negatives), self.images)
+
+    def drawn(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ObjectQuestion]:
+        """The questions without their images, of which none is opened."""
+        assert self.images is not None
+        assert self.annotations is not None
+        annotations, files = _annotations(self.annotations), image_names(self.images)
+        n_images = n if negatives is None else (n + 1) // 2
+        found = object_questions(annotations, n=n_images, seed=seed, negatives=negatives, images=files)[:n]
+        others = np.random.default_rng([seed, 1])
+        return [
+            replace(question, corrupt_image=_without(question.object_name, annotations, files, others))
+            if question.is_present
+            else question
+            for question in found
+        ]
+
+
+def image_names(folder: Path) -> list[str]:
+    """The image files of a folder, in the order of the alphabet. ValueError where there are none."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}: give the folder that holds the images.")
+    found = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ValueError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
+    return found
+
+
+def _annotations(path: Path) -> Annotations:
+    return _read(str(path), path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=2)
+def _read(path: str, _modified: int) -> Annotations:
+    # Those of COCO take many seconds to read.
+    return read_annotations(Path(path))
+
+
+def _without(name: str, annotations: Annotations, files: Sequence[str], generator: np.random.Generator) -> str | None:
+    """An image that shows no such object; None where all do."""
+    for place in generator.permutation(len(files)):
+        file = files[int(place)]
+        if file in annotations and name not in annotations.image(file).objects:
+            return file
+    return None

@@ -1,0 +1,51 @@
+"""What tasks share whose prompts show images: questions about present and absent objects."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from circuits.image_prompts import ImageQuestion, image_prompts
+from circuits.naming import unknown
+from circuits.prompts import PromptSet
+
+if TYPE_CHECKING:
+    from circuits.vision import Vision
+
+Negatives = Literal["random", "popular", "adversarial"]
+
+
+@dataclass(frozen=True)
+class ImageTask(ABC):
+    """Questions about images, for models that read them. Fields are the task's settings.
+
+    name, summary  what lists show
+    corruptions    name -> what the corrupt image shows; the default of `corruption` comes first
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    corruptions: ClassVar[Mapping[str, str]]
+
+    corruption: str = ""  # one of `corruptions`; empty is the task's default
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "corruption", self.corruption or next(iter(self.corruptions), ""))
+        if self.corruption and self.corruption not in self.corruptions:
+            raise ValueError(unknown(self.corruption, self.corruptions, f"corruption of task {self.name!r}"))
+
+    @abstractmethod
+    def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
+        """`n` questions; the same seed gives the same ones, and the first ones of a larger set.
+
+        negatives  how absent objects are chosen, as in POPE: then every second question is about one. By default all
+                   objects are present
+        """
+
+    def build(self, vision: Vision, *, n: int, seed: int = 0) -> PromptSet:
+        """Prompts of `n` questions about present objects, for a model's own processor."""
+        if n < 1:
+            raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")
+        return image_prompts(self.name, self.questions(n=n, seed=seed), vision)

@@ -1,0 +1,85 @@
+"""Questions about images as the source of prompts: what they are known by before a model is loaded, and read again.
+
+Content enters a job's key, and where it lies does not: a digest of the question file or the annotations, and of every
+image that is asked about.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from circuits.absent import NEGATIVES
+from circuits.coco import ObjectQuestion, read_annotations
+from circuits.image_prompts import ImageQuestion
+from circuits.question_files import image_files, read_questions, require_images, with_pictures, with_regions
+from circuits.tasks import IMAGE_TASKS
+from circuits.tasks.coco_objects import CocoObjects
+from circuits.tasks.image_task import ImageTask
+
+
+def image_task(settings: Mapping[str, Any]) -> ImageTask:
+    """The task of a job that draws questions. ValueError where its images have changed since it was planned."""
+    task = IMAGE_TASKS[settings["task"]]
+    places = {name: Path(settings[f"{name}_at"]) for name in ("images", "annotations") if f"{name}_at" in settings}
+    made = task(corruption=settings["corruption"], **places)
+    if isinstance(made, CocoObjects):
+        found = coco_source(made, n=settings["n"], seed=settings["seed"], negatives=settings.get("negatives"))
+        _require_unchanged(settings, found)
+    return made
+
+
+def asked_in(path: Path, images: Path, annotations: Path | None) -> list[ObjectQuestion]:
+    """The questions of a file, all of them, with regions where annotations are given. ValueError for missing images."""
+    found: Sequence[ObjectQuestion] = read_questions(path)
+    require_images(images, image_files(found))
+    return list(found if annotations is None else with_regions(found, read_annotations(annotations)))
+
+
+def asked(settings: Mapping[str, Any]) -> list[ImageQuestion]:
+    """The questions about present objects of a job that reads a question file."""
+    annotations = settings.get("annotations_at")
+    images = Path(settings["images_at"])
+    found = asked_in(Path(settings["path"]), images, None if annotations is None else Path(annotations))
+    chosen = [question for question in found if question.is_present][: settings["n"]]
+    _require_unchanged(settings, {"images": digest_of_images(images, chosen)})
+    return with_pictures(chosen, images)
+
+
+def _require_unchanged(settings: Mapping[str, Any], found: Mapping[str, str]) -> None:
+    for name, digest in found.items():
+        if settings[name] != digest:
+            raise ValueError(
+                f"the {name} at {settings[f'{name}_at']} have changed since this run was planned. Run the command "
+                "again."
+            )
+
+
+def digest_of_images(folder: Path, questions: Sequence[ObjectQuestion]) -> str:
+    """Hash of the images that are asked about, by content and name."""
+    digest = hashlib.sha256()
+    for name in image_files(questions):
+        digest.update(f"{name}\n".encode() + hashlib.sha256((folder / name).read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def digest_of_file(path: Path, what: str) -> str:
+    """Hash of a file. ValueError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read the {what} {path}: {error.strerror or error}.") from None
+
+
+def coco_source(task: CocoObjects, *, n: int, seed: int, negatives: str | None = None) -> dict[str, Any]:
+    """What decides the questions of a task on annotated images."""
+    assert task.images is not None
+    assert task.annotations is not None
+    assert negatives is None or negatives in NEGATIVES
+    drawn = task.drawn(n=n, seed=seed, negatives=negatives)  # pyright: ignore[reportArgumentType]
+    return {
+        "annotations": digest_of_file(task.annotations, "annotations"),
+        "images": digest_of_images(task.images, drawn),
+    }

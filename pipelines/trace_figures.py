@@ -1,0 +1,137 @@
+"""The figures of a causal trace: recovery rates by layer and place, over depth, of heads, and on images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from circuits.prompts import END, PromptSet
+from circuits.recovery import Recovery
+from circuits.scores import ComponentScores
+from graphs.depth_figure import depth_figure_bytes
+from graphs.patch_figure import PatchMaps, patch_figure_bytes
+from graphs.trace_figure import KINDS, TraceTable, trace_figure_bytes
+from pipelines.assemble import prompts_from
+from pipelines.store import Store
+from pipelines.trace_plan import TracePlan
+from pipelines.trace_report import TraceReport
+from pipelines.tracing import trace_from
+
+LABELS: Mapping[str, str] = {END: "last token"}
+_FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
+_PANELS = 3  # hidden states shown on an image, spread over the depth
+
+
+def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, bytes]:
+    """All figures as PDF and SVG, by file name."""
+    table, heads = trace_table(report), head_table(report, plan.config.place)
+    shown = [image_maps(plan, store, number) for number in range(len(plan.jobs.positions))]
+    files = {}
+    for kind in _FORMATS:
+        if table is not None:
+            files[f"trace.{kind}"] = trace_figure_bytes(table, kind)
+            files[f"depth.{kind}"] = depth_figure_bytes(table, kind)
+        if heads is not None:
+            files[f"heads.{kind}"] = trace_figure_bytes(heads, kind)
+        files |= {f"patches-{number}.{kind}": patch_figure_bytes(maps, kind) for number, maps in enumerate(shown)}
+    return files
+
+
+def trace_table(report: TraceReport) -> TraceTable | None:
+    """Recovery rates of whole layers by place, for figures; None where only heads were traced."""
+    parts = report.trace.scores.components
+    kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in parts)]
+    if not kinds:
+        return None
+
+    def of_kind(array: Any, kind: str) -> Any:
+        return array[:, [number for number, part in enumerate(parts) if part.kind == kind]].T
+
+    values, low, high = ({kind: of_kind(array, kind) for kind in kinds} for array in _shown(report.ratio))
+    return TraceTable(values, low, high, report.trace.scores.places, LABELS, **_texts(report))
+
+
+def head_table(report: TraceReport, place: str | None) -> TraceTable | None:
+    """Recovery rates of single heads at one place; None where none were traced."""
+    scores = report.trace.scores
+    numbers = [number for number, part in enumerate(scores.components) if part.kind == "head"]
+    if not numbers or place not in scores.places:
+        return None
+    row, n_heads = scores.places.index(place), scores.wiring.n_heads
+    values, low, high = ({"head": array[row, numbers].reshape(-1, n_heads)} for array in _shown(report.ratio))
+    texts = _texts(report)
+    texts["title"] += f": heads at {LABELS.get(str(place), str(place))}"
+    return TraceTable(values, low, high, tuple(f"head {number}" for number in range(n_heads)), {}, **texts)
+
+
+def _shown(found: Recovery) -> tuple[Any, Any, Any]:
+    """Values and ends of the intervals, which figures want missing together."""
+    missing = ~np.isfinite(found.values) | ~np.isfinite(found.low) | ~np.isfinite(found.high)
+    values, low, high = (np.where(missing, np.nan, array) for array in found[:3])
+    return values, low, high
+
+
+class _Texts(TypedDict):
+    title: str
+    subtitle: str
+    notes: tuple[str, ...]
+
+
+def _texts(report: TraceReport) -> _Texts:
+    summary = report.summary
+    metric, settings = summary["metric"], summary["settings"]
+    parts = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts"]
+    parts += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
+    parts += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
+    clean = f"{metric['name']} is {metric['clean']:.3g} clean and {metric['corrupt']:.3g} corrupt, means over prompts."
+    notes = [f"Ratios of means. {clean}"]
+    if summary["n_below_floor"]:
+        notes.append(
+            f"{summary['n_below_floor']} of {summary['n_prompts']} prompts have a gap below {summary['floor']:g}."
+        )
+    return _Texts(title=summary["run"], subtitle=", ".join(parts), notes=tuple(notes))
+
+
+def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
+    """Recovery rates of one prompt at every patch of its image, for some hidden states and the strongest layers."""
+    result = store.read(plan.jobs.positions[number].key)
+    prompts = prompts_from(store.read(plan.jobs.prompts.key))
+    found = trace_from([result], PromptSet(prompts.task, prompts.prompts[number : number + 1]))
+    prompt, scores = prompts.prompts[number], found.scores
+    rows, columns = result.meta["grid"]
+    first, gap = result.meta["first"], float(found.gaps[0])
+    if gap <= 0:
+        raise ValueError(
+            f"prompt {number} is no better clean than corrupt ({gap:.3g}), so that nothing can come back: trace "
+            "without shown, or with more noise."
+        )
+    places = [scores.places.index(str(position)) for position in range(first, first + rows * columns)]
+    rates = scores.per_prompt[0, places].T.reshape(-1, rows, columns) / gap
+    chosen = _panels(scores, rates)
+    own = np.zeros(rows * columns, dtype=np.bool_)
+    own[[place - first for place in prompt.roles.get("object-visual", ()) if place >= first]] = True
+    titles = tuple(f"{KINDS[scores.components[n].kind]}, {scores.components[n]}" for n in chosen)
+    origin = scores.provenance
+    return PatchMaps(
+        result.arrays["seen"],
+        rates[chosen],
+        titles,
+        f"{plan.run_name}: prompt {number}",
+        outline=own.reshape(rows, columns) if own.any() else None,
+        subtitle=", ".join((origin.model, origin.ablation, origin.metric)),
+        notes=(f"One prompt: {origin.metric} is {found.clean[0]:.3g} clean and {found.corrupt[0]:.3g} corrupt.",),
+    )
+
+
+def _panels(scores: ComponentScores, rates: NDArray[Any]) -> list[int]:
+    """Numbers of the components to show: hidden states spread over the depth, and the strongest layer of each kind."""
+    of_kind = {kind: [n for n, part in enumerate(scores.components) if part.kind == kind] for kind in KINDS}
+    states = of_kind["residual"][:-1]
+    chosen = [states[round(place)] for place in np.linspace(0, len(states) - 1, _PANELS)] if states else []
+    for kind in ("attention", "mlp"):
+        if numbers := of_kind[kind]:
+            chosen.append(numbers[int(np.abs(rates[numbers]).max(axis=(1, 2)).argmax())])
+    return list(dict.fromkeys(chosen))

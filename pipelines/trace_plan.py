@@ -1,0 +1,92 @@
+"""From the settings of a causal trace to the jobs that compute it.
+
+prompts --> check ..> baseline, trace    (.. orders only), trace --> trace-graph
+trace is one job per slice of the prompts; for figures on images, one more per prompt that is shown
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pydantic import Field
+
+from circuits.recovery import FLOOR
+from pipelines.config import RunConfig
+from pipelines.job import Job, keys_of
+from pipelines.method_settings import checked_settings
+from pipelines.plan import Groundwork, labels_of
+from pipelines.store import Store
+
+METHOD = "causal-tracing"
+SHARE = 0.05
+
+
+class TraceConfig(RunConfig):
+    """Everything that decides a trace: the settings of a run whose method is causal tracing, and how it is read."""
+
+    method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="causal tracing")
+    metric: str = Field(default="answer-probability", description="what is measured in the logits")
+    place: str | None = Field(default="END", description="whose recovery chooses the layers of the graph")
+    floor: float = Field(
+        default=FLOOR, gt=0, description="least metric(clean) - metric(corrupt) for a prompt's own recovery rate"
+    )
+    share: float = Field(
+        default=SHARE, gt=0, description="least recovery rate of a layer's attention or MLP for a place in the graph"
+    )
+    shown: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
+
+
+class TraceJobs(NamedTuple):
+    """All jobs of a trace, by what they are for.
+
+    positions  traces of single prompts at every position, for figures on their images
+    """
+
+    prompts: Job
+    check: Job
+    baseline: Job
+    trace: tuple[Job, ...]
+    positions: tuple[Job, ...]
+    graph: Job
+
+    @property
+    def all(self) -> tuple[Job, ...]:
+        """Every job once, those that others read first."""
+        return (self.prompts, self.check, self.baseline, *self.trace, *self.positions, self.graph)
+
+
+class TracePlan(NamedTuple):
+    """The jobs of a trace, and those of them that are still to do."""
+
+    config: TraceConfig
+    jobs: TraceJobs
+    todo: tuple[Job, ...]
+
+    @property
+    def run_name(self) -> str:
+        """Readable and the same for the same trace: task and part of a key."""
+        # The figures on images add files, and change none.
+        return f"{self.jobs.graph.settings['task']}-trace-{self.jobs.graph.key[:8]}"
+
+
+def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
+    """The jobs of a trace and which of them the store lacks. ValueErrors as in `plan.plan`; nothing has run then."""
+    jobs = trace_jobs(config)
+    return TracePlan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
+
+
+def trace_jobs(config: TraceConfig) -> TraceJobs:
+    """All jobs of a trace, done or not."""
+    method = {"name": METHOD, "settings": checked_settings(METHOD, config.settings)}
+    ground = Groundwork(config, [method])
+    cost = 4.0 * method["settings"]["samples"]
+    trace = ground.sliced("trace", {"method": method}, {}, cost)
+    n_shown = min(config.shown, ground.n_prompts)
+    finely = {**method, "settings": method["settings"] | {"at": "positions"}}
+    positions = tuple(
+        ground.sliced_job("trace-positions", {"method": finely}, {}, 20 * cost, (number, number + 1))
+        for number in range(n_shown)
+    )
+    settings = labels_of(config) | {"floor": config.floor, "share": config.share, "place": config.place}
+    graph = Job("trace-graph", settings, {"prompts": (ground.prompts.key,), "trace": keys_of(trace)})
+    return TraceJobs(ground.prompts, ground.check, ground.baseline, trace, positions, graph)

@@ -1,0 +1,143 @@
+"""What a causal trace found, as plain values: summary and rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from circuits.recovery import Recovery, Trace
+from circuits.scores import ComponentScores, bootstrap_interval
+from pipelines.assemble import baseline_from, prompts_from
+from pipelines.runs import read_circuit
+from pipelines.store import Store
+from pipelines.summary import accuracy_interval
+from pipelines.trace_plan import TracePlan
+from pipelines.tracing import trace_from
+
+FORMAT = "circuit-workbench-trace"
+VERSION = 1
+_FEW_PROMPTS = 16
+_LISTED = 10
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TraceReport:
+    """A trace as plain values.
+
+    summary  the numbers of the whole trace, ready for JSON
+    rows     one per component and place: its recovery rate in both averages, with intervals
+    """
+
+    trace: Trace
+    ratio: Recovery
+    summary: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+
+def report_of(plan: TracePlan, store: Store) -> TraceReport:
+    """What a trace found, all of whose jobs are kept. Costs no model run."""
+    jobs, config = plan.jobs, plan.config
+    prompts = prompts_from(store.read(jobs.prompts.key))
+    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
+    found = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
+    ratio, mean = found.ratio_of_means(), found.mean_of_ratios(config.floor)
+    baseline, origin = baseline_from(store.read(jobs.baseline.key)), found.scores.provenance
+    below = found.below(config.floor)
+    graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
+    summary: dict[str, Any] = {
+        "run": plan.run_name,
+        "task": labels["task"],
+        "model": origin.model,
+        "method": config.method,
+        "settings": dict(origin.settings),
+        "ablation": origin.ablation,
+        "n_prompts": len(prompts),
+        "accuracy": baseline.accuracy,
+        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        "metric": {"name": config.metric, **_with_interval("clean", found.clean)}
+        | {**_with_interval("corrupt", found.corrupt), **_with_interval("gap", found.gaps)},
+        "floor": config.floor,
+        "n_below_floor": len(below),
+        "below_floor": below,
+        "place": config.place,
+        "share": config.share,
+        "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
+    }
+    summary["warnings"] = _warnings(summary, found)
+    return TraceReport(found, ratio, summary, tuple(_rows(found.scores, ratio, mean)))
+
+
+def _with_interval(name: str, values: Any) -> dict[str, Any]:
+    interval = bootstrap_interval(np.asarray(values)[:, None])
+    return {name: float(np.mean(values)), f"{name}_interval": [float(interval.low[0]), float(interval.high[0])]}
+
+
+def _warnings(summary: Mapping[str, Any], found: Trace) -> list[str]:
+    warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
+    if n_prompts < _FEW_PROMPTS:
+        warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
+    if metric["gap_interval"][0] <= 0:
+        warnings.append(
+            "the corruption may not lower the metric at all (the interval of clean minus corrupt holds 0): recovery "
+            "rates mean little. Use more noise, or another ablation."
+        )
+    if below := summary["below_floor"]:
+        listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
+        warnings.append(
+            f"clean minus corrupt is below the floor of {summary['floor']:g} for {len(below)} of {n_prompts} prompts "
+            f"({listed}): they count in ratios of means, and not in means of ratios."
+        )
+    return warnings
+
+
+def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]:
+    rows, means, interval = [], scores.means, scores.interval()
+    for number, part in enumerate(scores.components):
+        for place, name in enumerate(scores.places):
+            if not ratio.n_prompts[place]:
+                continue
+            row: dict[str, Any] = {"kind": part.kind, "component": str(part), "layer": part.layer, "place": name}
+            for label, found in (("recovery", ratio), ("mean_of_ratios", mean)):
+                row |= {
+                    label: _number(found.values[place, number]),
+                    f"{label}_low": _number(found.low[place, number]),
+                    f"{label}_high": _number(found.high[place, number]),
+                    f"{label}_prompts": int(found.n_prompts[place]),
+                }
+            row |= {"score": float(means[place, number])}
+            row |= {f"score_{end}": float(getattr(interval, end)[place, number]) for end in ("low", "high")}
+            rows.append(row)
+    return rows
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def as_json(value: Any) -> bytes:
+    """A JSON file for people and programs."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
+def tables_of(report: TraceReport) -> dict[str, bytes]:
+    """trace.json and trace.csv, by file name."""
+    origin = report.trace.scores.provenance
+    provenance = {**vars(origin), "versions": dict(origin.versions), "settings": dict(origin.settings)}
+    document = {"format": FORMAT, "version": VERSION, **report.summary, "provenance": provenance}
+    return {"trace.json": as_json(document | {"rows": list(report.rows)}), "trace.csv": _as_csv(report.rows)}
+
+
+def _as_csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,86 @@
+"""A causal trace as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from graphs.trace_figure import KINDS
+from pipelines.progress import duration
+from pipelines.trace_figures import LABELS
+from pipelines.trace_report import Row
+
+if TYPE_CHECKING:
+    from pipelines.traces import Traced
+
+_HEADS_SHOWN = 8
+_HALF = 0.5
+
+
+def print_trace(found: Traced) -> None:
+    """A row per place: where hidden states bring back half or more, and the strongest attention and MLP outputs."""
+    report, summary = found.report, found.report.summary
+    metric, console = summary["metric"], Console(markup=False, highlight=False)
+    table = Table(title=summary["run"], title_justify="left")
+    kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in report.rows)]
+    for column in ("place", "n", *(_heading(kind) for kind in kinds)):
+        table.add_column(column)
+    for place in report.trace.scores.places:
+        rows = [row for row in report.rows if row["place"] == place]
+        if not rows:
+            continue
+        cells = [_half_back(rows) if kind == "residual" else _strongest(rows, kind) for kind in kinds]
+        table.add_row(LABELS.get(place, place), str(rows[0]["recovery_prompts"]), *cells)
+    console.print(
+        f"{summary['task']}, {summary['model']}, {summary['ablation']}: {metric['name']} {_interval(metric, 'clean')} "
+        f"clean, {_interval(metric, 'corrupt')} corrupt",
+        soft_wrap=True,
+    )
+    console.print(table)
+    heads = sorted((row for row in report.rows if row["kind"] == "head"), key=lambda row: -(row["recovery"] or 0))
+    for row in heads[:_HEADS_SHOWN]:
+        console.print(f"{_rate(row)} at {LABELS.get(row['place'], row['place'])}")
+    place = LABELS.get(summary["place"], summary["place"])
+    layers = ", ".join(summary["layers"]) or "none"
+    console.print(f"at least {summary['share']:g} at {place}: {layers}", soft_wrap=True)
+    spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
+    console.print(f"{spent}, {duration(found.seconds)}. Kept in {found.folder}", soft_wrap=True)
+
+
+def _heading(kind: str) -> str:
+    return "half back" if kind == "residual" else f"strongest {KINDS[kind]}"
+
+
+def _half_back(rows: Sequence[Row]) -> str:
+    """The hidden states that bring back half or more."""
+    layers = [row["layer"] for row in rows if row["kind"] == "residual" and (row["recovery"] or 0) >= _HALF]
+    return ", ".join(f"r{first}" if first == last else f"r{first}-r{last}" for first, last in _ranges(layers)) or "-"
+
+
+def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _strongest(rows: Sequence[Row], kind: str) -> str:
+    own = [row for row in rows if row["kind"] == kind and row["recovery"] is not None]
+    return _rate(max(own, key=lambda row: abs(row["recovery"]))) if own else "-"
+
+
+def _rate(row: Row) -> str:
+    if row["recovery"] is None:
+        return f"{row['component']} -"
+    return f"{row['component']} {row['recovery']:.2f} [{row['recovery_low']:.2f}, {row['recovery_high']:.2f}]"
+
+
+def _interval(values: Mapping[str, Any], name: str) -> str:
+    low, high = values[f"{name}_interval"]
+    return f"{values[name]:.3f} [{low:.3f}, {high:.3f}]"

@@ -1,0 +1,136 @@
+"""Causal traces from Python; `circuits trace` is a thin layer.
+
+trace.json           summary, and a row for every component at every place
+trace.csv            the rows
+trace.pdf, .svg      recovery rates, layer by place; depth.pdf, .svg the same as curves over depth
+heads.pdf, .svg      of single heads at the place that chooses the graph, where they were traced
+patches-0.pdf, ...   on the image of a prompt, where asked for
+
+Beside them the files of every run (`pipelines.runs`); the circuit is a graph of layers.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from circuits.question_files import is_question_file
+from circuits.tasks import IMAGE_TASKS
+from pipelines.api import Interrupted
+from pipelines.assemble import prompts_from
+from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, readable, require_known
+from pipelines.execute import execute
+from pipelines.job import Job
+from pipelines.progress import Progress, progress_on
+from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, begin_run, is_begun, keep_run, scores_file
+from pipelines.store import Store, write_atomically
+from pipelines.trace_figures import figures_of
+from pipelines.trace_plan import TraceConfig, TracePlan, plan_trace
+from pipelines.trace_report import TraceReport, as_json, report_of, tables_of
+from pipelines.tracing import layer_scores, no_edges, trace_from
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A causal trace, and what this call spent on it."""
+
+    run: Run
+    report: TraceReport
+    n_jobs: int
+    n_computed: int
+    seconds: float
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return self.run.folder
+
+
+def trace(task: str | Path, **settings: Any) -> Run:
+    """Trace a task, or the prompts of a file, and keep the trace; computes only what the store lacks.
+
+    settings  fields of `TraceConfig` (model, settings of the method, metric, ablation, noise, noise_at, schedule,
+              images, annotations, prompts, seed, place, floor, share, shown, ...) and of `Execution`
+    Raises a ValueError that says what to change, before any model runs where that can be known.
+    """
+    config, execution = trace_settings({"task": str(task)} | settings)
+    return run_trace(config, execution).run
+
+
+def trace_settings(values: dict[str, Any]) -> tuple[TraceConfig, Execution]:
+    """Checked settings from flat values. Without an ablation: noise on images, or on the embeddings of text."""
+    require_known(values, TraceConfig)
+    if values.get("task") is None:
+        raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file.")
+    fields = {key: value for key, value in values.items() if key in TraceConfig.model_fields}
+    execution = execution_from({key: value for key, value in values.items() if key in Execution.model_fields})
+    try:
+        config = TraceConfig(**fields)
+        if "ablation" not in fields:
+            config = TraceConfig(**{**fields, "ablation": "image-noise" if _asks_about_images(config) else "noise"})
+    except ValidationError as error:
+        raise ValueError(readable(error)) from None
+    return config, execution
+
+
+def _asks_about_images(config: TraceConfig) -> bool:
+    path = config.prompt_file
+    if path is None:
+        return config.task in IMAGE_TASKS
+    return path.is_file() and is_question_file(path.read_bytes())
+
+
+def run_trace(config: TraceConfig, execution: Execution, *, shows_progress: bool = False) -> Traced:
+    """`trace` on checked settings, with what it cost."""
+    began = time.monotonic()
+    store = Store(execution.out)
+    store.prepare()
+    plan = plan_trace(config, store)
+    if is_begun(store, plan) or plan.jobs.check not in plan.todo:
+        begin_run(store, plan)
+    n_jobs = len(plan.jobs.all)
+    progress = progress_on(sys.stderr, plan.todo, n_jobs) if shows_progress and plan.todo else Progress()
+
+    def on_done(job: Job) -> None:
+        progress.done(job)
+        # Not earlier: input that the check refuses leaves no run behind.
+        if job.stage == "check":
+            begin_run(store, plan)
+
+    try:
+        with progress:
+            execute(plan.todo, store, execution, on_done=on_done)
+    except KeyboardInterrupt:
+        n_kept = sum(store.has(job.key) for job in plan.jobs.all)
+        resume = f"circuits trace --config {begin_run(store, plan)} --out {execution.out}"
+        raise Interrupted(n_kept, n_jobs, resume) from None
+    report = report_of(plan, store)
+    run = keep_run(store, plan, _run_files(store, plan, report))
+    for name, data in (tables_of(report) | figures_of(report, plan, store)).items():
+        write_atomically(run.folder / name, data)
+    return Traced(run, report, n_jobs, len(plan.todo), time.monotonic() - began)
+
+
+def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, bytes]:
+    """The files that every run has."""
+    jobs, prompts = plan.jobs, store.read(plan.jobs.prompts.key)
+    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
+    found = trace_from([store.read(job.key) for job in jobs.trace], prompts_from(prompts), **labels)
+    nodes = layer_scores(found.scores)
+
+    def kept(name: str, scores: Any, **arrays: Any) -> bytes:
+        return scores_file(scores, prompts, key=f"{plan.run_name}/{name}", **arrays)
+
+    return {
+        "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
+        "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
+        "summary.json": as_json(report.summary),
+        SCORES: kept(SCORES, no_edges(nodes)),
+        NODE_SCORES: kept(NODE_SCORES, nodes),
+        TRACE_SCORES: kept(TRACE_SCORES, found.scores, clean=found.clean, corrupt=found.corrupt),
+    }

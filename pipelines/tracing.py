@@ -1,0 +1,101 @@
+"""What the stages of a causal trace compute: `trace`, and the graph of the layers that matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from circuits.methods.causal_tracing import CausalTracing
+from circuits.metrics import METRICS
+from circuits.prompts import PromptSet
+from circuits.recovery import Trace
+from circuits.scores import ComponentScores, EdgeScores
+from graphs import CircuitGraph
+from graphs.export import exporter
+from graphs.selection import ComponentThreshold
+from pipelines.assemble import join_prompts, prompts_from, scores_from, scores_result
+from pipelines.results import Result
+from pipelines.stage_inputs import Inputs, LoadModel, Stage, ablation_of, method_of, slice_of
+
+# The wiring of layers knows these; hidden states are between its parts.
+_WIRED = ("attention", "mlp")
+
+
+def trace(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """A slice of the prompts traced: what every component brings back, and the metric clean and corrupt."""
+    method, prompts = method_of(settings), slice_of(settings, inputs)
+    assert isinstance(method, CausalTracing)
+    ablation = ablation_of(settings, inputs, model)
+    found = method.trace(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
+    result = scores_result(found.scores, method=settings["method"])
+    return Result(result.meta, {**result.arrays, "clean": found.clean, "corrupt": found.corrupt})
+
+
+def trace_positions(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """One prompt traced at every position, with the image as the model sees it and where its patches stand."""
+    (prompt,) = slice_of(settings, inputs)
+    if prompt.image is None or prompt.image_tokens is None:
+        raise ValueError(f"prompt {settings['slice'][0]} has no image to show recovery rates on: leave out shown.")
+    found, vision = trace(settings, inputs, model), model().vision
+    assert vision is not None, "the check refuses images where the model reads none"
+    first, stop = prompt.image_tokens
+    seen = vision.seen(prompt.image)
+    grid = vision.coverage(np.ones(prompt.image.pixels().shape[:2], dtype=np.bool_), stop - first).shape
+    # A token for the whole image stands in front of those of the patches.
+    meta = {"grid": list(grid), "first": stop - grid[0] * grid[1]}
+    return Result({**found.meta, **meta}, {**found.arrays, "seen": seen})
+
+
+def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The layers whose attention or MLP brings back at least a share of the effect at one place, as a graph."""
+    prompts = prompts_from(inputs["prompts"][0])
+    found = trace_from(inputs["trace"], prompts, task=settings["task"], seed=settings["seed"])
+    return Result({"graph": exporter("json").to_bytes(layer_graph(found, settings)).decode()})
+
+
+def layer_graph(found: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
+    """Layers as nodes: attention and MLP outputs that bring back at least `share` at `place`; edges are not measured.
+
+    ValueError where there is no such place, or the trace has neither attention nor MLP outputs.
+    """
+    nodes, gap, place = layer_scores(found.scores), float(found.gaps.mean()), settings["place"]
+    if place not in nodes.places:
+        raise ValueError(f"place is {place!r}; traced were {', '.join(nodes.places)}.")
+    minimum = max(0.0, settings["share"] * gap)
+    metrics = {"clean": float(found.clean.mean()), "corrupt": float(found.corrupt.mean())}
+    return CircuitGraph.from_scores(
+        no_edges(nodes), ComponentThreshold(minimum, place=place), node_scores=nodes, metrics=metrics
+    )
+
+
+def layer_scores(scores: ComponentScores) -> ComponentScores:
+    """The scores of attention and MLP outputs, on a wiring whose parts they are."""
+    kept = [number for number, part in enumerate(scores.components) if part.kind in _WIRED]
+    if not kept:
+        raise ValueError("the trace has neither attention nor MLP outputs, of which a graph of layers is made.")
+    return replace(
+        scores,
+        wiring=scores.wiring.by_layer,
+        components=tuple(scores.components[number] for number in kept),
+        per_prompt=scores.per_prompt[..., kept],
+        measured=scores.measured[..., kept],
+    )
+
+
+def no_edges(scores: ComponentScores) -> EdgeScores:
+    """Scores of no edge at all, for the graph of components."""
+    n_edges = scores.wiring.n_edges
+    values = np.zeros((scores.n_prompts, n_edges), dtype=np.float32)
+    return EdgeScores(scores.wiring, values, np.zeros(n_edges, dtype=np.bool_), scores.provenance)
+
+
+def trace_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any) -> Trace:
+    """The trace of all slices."""
+    scores = scores_from(results, prompts, **provenance)
+    return Trace(scores, join_prompts(results, "clean"), join_prompts(results, "corrupt"))
+
+
+TRACING: dict[str, Stage] = {"trace": trace, "trace-positions": trace_positions, "trace-graph": build_graph}
