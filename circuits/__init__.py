@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from circuits.prompt_files import read_jsonl, write_jsonl
     from circuits.prompts import Prompt, PromptSet
     from circuits.scores import ComponentScores, EdgeScores
-    from circuits.tasks import TASKS
+    from circuits.tasks import IMAGE_TASKS, TASKS
 
 _HOMES = {
     "Component": "components",
@@ -39,10 +39,12 @@ _HOMES = {
     "write_jsonl": "prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
+    "IMAGE_TASKS": "tasks",
     "TASKS": "tasks",
 }
 
 __all__ = [
+    "IMAGE_TASKS",
     "METHODS",
     "METRICS",
     "TASKS",

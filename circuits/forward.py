@@ -6,8 +6,8 @@ is already there, and takes keys and values of earlier positions from it. Varian
 stacked along the batch: [variant x prompt, position, d_model], variant-major. The last layer and the unembedding are
 computed only where the answer is read.
 
-All functions here are free of side effects on the model: nothing is hooked, so an exception leaves nothing behind and
-threads may share one model.
+All functions here are free of side effects on the model: an exception leaves nothing behind, and threads may share one
+model. Only the input of the first layer and its masks are caught by hooks, which see their own thread alone.
 """
 
 from __future__ import annotations
@@ -180,8 +180,11 @@ class Forward:
         pixels  of the pictures in the prompts; the vision tower runs here and nowhere else
         """
         caught: list[Tensor] = []
+        own_thread = threading.get_ident()
 
         def catch(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+            if threading.get_ident() != own_thread:  # another one runs the whole model, to generate
+                return
             caught.append(args[0] if args else kwargs["hidden_states"])
             raise _Stop
 
@@ -204,9 +207,15 @@ class Forward:
 
     def _observed_context(self, n_positions: int) -> list[LayerContext]:
         seen: dict[int, dict[str, Any]] = {}
+        own_thread = threading.get_ident()
+
+        def see(kwargs: dict[str, Any], number: int) -> None:
+            if threading.get_ident() == own_thread:
+                seen.setdefault(number, kwargs)
+
         handles = [
             block.register_forward_pre_hook(
-                lambda _module, _args, kwargs, number=number: seen.setdefault(number, kwargs) and None, with_kwargs=True
+                lambda _module, _args, kwargs, number=number: see(kwargs, number), with_kwargs=True
             )
             for number, block in enumerate(self._bridge.blocks)
         ]

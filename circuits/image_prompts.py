@@ -45,6 +45,7 @@ class ImageQuestion:
     corrupt_picture  of the same number of tokens, to which the answer is the other one; None without one
     sort             of an absent object: how it was chosen (`random`, `popular`, `adversarial`); else None
     source           where the picture comes from, for messages
+    objects          names of all objects in the picture; None where that is not known
     """
 
     picture: Picture
@@ -55,6 +56,7 @@ class ImageQuestion:
     corrupt_picture: Picture | None = None
     sort: str | None = None
     source: str = "the picture"
+    objects: tuple[str, ...] | None = None
 
 
 def image_prompts(name: str, questions: Sequence[ImageQuestion], vision: Vision) -> PromptSet:
@@ -117,6 +119,10 @@ def _visual(question: ImageQuestion, vision: Vision, first: int, stop: int) -> d
     """Image tokens before, of and beside the object."""
     if question.mask is None:
         return {WHOLE_IMAGE: tuple(range(first, stop))}
+    size = question.picture.pixels().shape[:2]
+    if question.mask.shape != size:
+        rows, columns = question.mask.shape
+        raise ValueError(f"the object's mask is {rows} x {columns}, its image {size[0]} x {size[1]} pixels.")
     shares = vision.coverage(question.mask, stop - first)
     # A model that keeps a token for the whole image has it in front.
     start = stop - shares.size
@@ -132,4 +138,4 @@ def _textual(prompt: Prompt, first: int, stop: int) -> dict[str, tuple[int, ...]
     text = [place for place in range(len(prompt) - 1) if not first <= place < stop]
     early = tuple(place for place in text if place < named[0])
     late = tuple(place for place in text if place > named[-1])
-    return dict(zip(TEXTUAL, (early, named, late), strict=True))
+    return dict(zip(TEXTUAL, (early, tuple(place for place in named if place in text), late), strict=True))

@@ -173,7 +173,7 @@ Schedule = Literal["additive", "diffusion"]
 class ImageNoise(Drawn):
     """The value that the part has when Gaussian noise covers the image of the clean prompt.
 
-    sigma     in standard deviations of the image's own pixels, as the processor normalises them
+    sigma     in standard deviations of the image's own pixels, as the processor normalises them (1 for one colour)
     schedule  `additive`: the noise is added. `diffusion`: the sum is then divided by sqrt(1 + sigma^2), so that pixels
               keep their variance, as in a diffusion process after the step with noise-to-signal ratio sigma
 
@@ -208,10 +208,16 @@ class ImageNoise(Drawn):
         """Pixel values with noise [prompt, ...]."""
         import torch
 
+        if len(values) != len(prompts):
+            raise ValueError(
+                f"ablation {self.name!r} needs one picture for each prompt, and this model's processor makes "
+                f"{len(values)} of {len(prompts)}: it cuts images into parts. Use 'corrupt' with another image."
+            )
         whats = [prompt.image.fingerprint for prompt in prompts if prompt.image is not None]
         noise = torch.stack([self._drawn(what, tuple(values.shape[1:])) for what in whats]).to(values.device)
         clean = values.float()
         spread = clean.flatten(1).std(dim=1).view(-1, *[1] * (clean.ndim - 1))
+        spread = torch.where(spread > 0, spread, 1.0)  # of an image of one colour
         found = clean + self.sigma * spread * noise
         if self.schedule == "diffusion":
             found = found / (1 + self.sigma**2) ** 0.5

@@ -87,7 +87,11 @@ class Model:
         if self.vision is None:
             return None if prompt.image is None else f"holds an image, and {self.name!r} reads text alone."
         image_token = self.vision.image_token_id
-        for ids, image in ((prompt.clean, prompt.image), (prompt.corrupt, prompt.corrupt_image or prompt.image)):
+        sides = (
+            ("", prompt.clean, prompt.image),
+            (" in its corruption", prompt.corrupt, prompt.corrupt_image or prompt.image),
+        )
+        for side, ids, image in sides:
             n_found = ids.count(image_token)
             if image is None:
                 if n_found:
@@ -101,9 +105,9 @@ class Model:
             n_wanted = self.vision.n_tokens(image)
             if n_found != n_wanted or any(token != image_token for token in ids[first:stop]) or stop - first != n_found:
                 return (
-                    f"has {n_found} image tokens ({image_token}), {stop - first} of them expected at positions "
-                    f"{first} to {stop - 1}; its image becomes {n_wanted} tokens of {self.name!r}. Was the prompt "
-                    "made for another model?"
+                    f"has {n_found} image tokens ({image_token}){side}, {stop - first} of them expected at positions "
+                    f"{first} to {stop - 1}; its image becomes {n_wanted} tokens of {self.name!r}. Was the "
+                    "prompt made for another model?"
                 )
         return None
 
@@ -154,6 +158,7 @@ def model_from_module(
     """
     parameter = next(module.parameters())
     vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+    tokenizer = tokenizer if processor is None else processor.tokenizer
     loaded = _with_probes(module.eval(), tokenizer, vision)
     dtype = str(parameter.dtype).removeprefix("torch.")
     return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
@@ -172,7 +177,7 @@ class _Probe:
 class _Loaded:
     """A wrapped model and what it has to reproduce.
 
-    images  a prompt with a picture, where the model reads pictures
+    images  a prompt with a picture; None where the processor makes another prompt of it than is made here
     """
 
     bridge: Any
@@ -186,14 +191,16 @@ def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None
     """The module wrapped, with its own answers from before."""
     config = _TextConfig(module.config)
     device = next(module.parameters()).device
-
-    def probe(ids: Tensor, pixels: Pixels) -> _Probe:
-        with torch.no_grad():
-            return _Probe(ids, pixels, module(input_ids=ids, use_cache=False, **pixels).logits)
-
-    text = probe(checks.probe_ids(config, device), {})
-    images = None if vision is None else probe(*vision.probe(config.d_vocab))
-    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images)
+    ids = checks.probe_ids(config, device)
+    with torch.no_grad():
+        text = _Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
+    if vision is None:
+        return _Loaded(_bridge(module, tokenizer), tokenizer, text)
+    shown = vision.probe()
+    with torch.no_grad():
+        images = _Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
+    same = shown.ids.shape == shown.inputs["input_ids"].shape and bool((shown.ids == shown.inputs["input_ids"]).all())
+    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images if same else None)
 
 
 @dataclass(frozen=True)
@@ -224,9 +231,10 @@ def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str,
     except ValueError as error:
         raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
     refusals = checks.refusals(forward, bridge, ids)
-    if loaded.images is not None:
-        shown = loaded.images
-        fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
+    if loaded.vision is not None:
+        fault = "its processor puts more tokens around an image than those of the image itself"
+        if (shown := loaded.images) is not None:
+            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
         refusals |= {} if fault is None else {"images": fault}
     return Model(
         name=source.name,
@@ -297,7 +305,13 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
     module = module.to(device).eval()
     if processor is None:
         return _with_probes(module, _tokenizer(source), None)
-    return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))
+    try:
+        return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ValueError(
+            f"model {source.name!r}: its processor in {source.folder} does not give what the model reads "
+            f"({' '.join(str(error).split())})."
+        ) from None
 
 
 def _processor(source: ModelSource) -> Any:
@@ -314,6 +328,8 @@ def _processor(source: ModelSource) -> Any:
             "its processor needs packages that are not installed; install the extra 'multimodal' (pip install "
             f"'circuit-workbench[multimodal]') beside the torch that is there. {' '.join(str(error).split())}"
         ) from None
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"its processor cannot be read ({' '.join(str(error).split())}).") from None
     lacking = [name for name in ("tokenizer", "image_processor", "image_token") if not hasattr(processor, name)]
     if lacking or not processor.tokenizer.is_fast:
         raise ValueError(
@@ -352,7 +368,7 @@ def _bridge(module: Any, tokenizer: Any) -> Any:
     try:
         # Without the tokenizer: the bridge would change its padding and special tokens.
         return build_bridge_from_module(module, architecture, hf_config=module.config, tokenizer=None).eval()
-    except (ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError) as error:
+    except (ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError, ImportError) as error:
         raise ValueError(f"transformer-lens cannot wrap a {architecture}: {error}") from None
 
 

@@ -146,9 +146,13 @@ class PromptSet:
 
     @property
     def pictures(self) -> dict[str, Picture]:
-        """Every picture that stands in a prompt, by fingerprint."""
+        """Every picture that stands in a prompt, by fingerprint; of copies one that has data."""
         shown = (picture for p in (*self.prompts, *self.negatives) for picture in (p.image, p.corrupt_image))
-        return {picture.fingerprint: picture for picture in shown if picture is not None}
+        found: dict[str, Picture] = {}
+        for picture in shown:
+            if picture is not None and (picture.data is not None or picture.fingerprint not in found):
+                found[picture.fingerprint] = picture
+        return found
 
     def __len__(self) -> int:
         return len(self.prompts)

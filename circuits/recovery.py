@@ -10,14 +10,14 @@ Source: Li et al. 2025, arXiv 2511.05923 (which leaves both the average and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.scores import Bools, ComponentScores, Floats
+from circuits.scores import ComponentScores, Floats
 
 FLOOR = 0.1
 _RESAMPLES = 2000
@@ -66,44 +66,65 @@ class Trace:
 
     def ratio_of_means(self, *, seed: int = 0) -> Recovery:
         """Mean of metric(restored) - metric(corrupt) over the mean gap, of the prompts that have the place."""
-        gaps = self.gaps
+        return _recovery([self.drawn_ratios(place, seed=seed) for place in range(len(self.scores.places))])
 
-        def ratio(weights: Floats, scores: Floats, has_place: Bools) -> Floats:
-            below = weights @ gaps[has_place]
+    def drawn_ratios(self, place: int, *, seed: int = 0) -> Drawn:
+        """Ratios of means at one place, of its prompts and of bootstrap samples of them."""
+        has_place = self.scores.measured[:, place].any(axis=1)
+        gaps, scores = self.gaps[has_place], self.scores.per_prompt[has_place, place].astype(np.float64)
+
+        def ratio(weights: Floats) -> Floats:
+            below = weights @ gaps
             return (weights @ scores) / np.where(below > 0, below, np.nan)[:, None]
 
-        return self._over_places(ratio, np.ones(len(gaps), dtype=np.bool_), seed)
+        return _drawn(ratio, len(gaps), scores.shape[1], seed)
 
     def mean_of_ratios(self, floor: float = FLOOR, *, seed: int = 0) -> Recovery:
         """Mean RR of the prompts whose gap is at least `floor`."""
-        rates = np.nan_to_num(self.per_prompt(floor))
-        return self._over_places(
-            lambda weights, scores, _: weights @ scores, (self.gaps >= floor) & (self.gaps > 0), seed, values=rates
-        )
+        rates, found = self.per_prompt(floor), []
+        for place in range(len(self.scores.places)):
+            own = rates[np.isfinite(rates[:, place]).any(axis=1), place]
+            found.append(_drawn(lambda weights, own=own: weights @ own, len(own), own.shape[1], seed))
+        return _recovery(found)
 
-    def _over_places(
-        self, average: Callable[[Floats, Floats, Bools], Floats], counts: Bools, seed: int, values: Floats | None = None
-    ) -> Recovery:
-        """An average over the prompts of each place, of all of them and of bootstrap samples.
 
-        average  weights [sample, prompt] that sum to one, values [prompt, component], which prompts they are
-        counts   [prompt] which prompts count at all
-        """
-        per_prompt = self.scores.per_prompt.astype(np.float64) if values is None else values
-        shape = (len(self.scores.places), len(self.scores.components))
-        values, low, high = (np.full(shape, np.nan) for _ in range(3))
-        found = Recovery(values, low, high, np.zeros(shape[0], dtype=np.int64))
-        for place in range(shape[0]):
-            has_place = self.scores.measured[:, place].any(axis=1) & counts
-            n_prompts = int(has_place.sum())
-            found.n_prompts[place] = n_prompts
-            if n_prompts == 0:
-                continue
-            even = np.full((1, n_prompts), 1 / n_prompts)
-            drawn = np.random.default_rng(seed).multinomial(n_prompts, even[0], size=_RESAMPLES) / n_prompts
-            own = per_prompt[has_place, place]
-            found.values[place] = average(even, own, has_place)[0]
-            if np.isfinite(found.values[place]).all():
-                resampled = average(drawn, own, has_place)
-                found.low[place], found.high[place] = np.nanquantile(resampled, [0.025, 0.975], axis=0)
-        return found
+class Drawn(NamedTuple):
+    """An average over prompts, and the same over bootstrap samples of them.
+
+    value     [component]; NaN where there is no prompt, or none is better clean than corrupt
+    samples   [sample, component]; NaN in samples without a gap
+    """
+
+    value: Floats
+    samples: Floats
+    n_prompts: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value."""
+        return bool(np.isfinite(self.value).all())
+
+
+def _drawn(average: Callable[[Floats], Floats], n_prompts: int, n_components: int, seed: int) -> Drawn:
+    """`average` takes weights [sample, prompt] that sum to one, and gives [sample, component]."""
+    if n_prompts == 0:
+        return Drawn(np.full(n_components, np.nan), np.full((_RESAMPLES, n_components), np.nan), 0)
+    even = np.full((1, n_prompts), 1 / n_prompts)
+    drawn = np.random.default_rng(seed).multinomial(n_prompts, even[0], size=_RESAMPLES) / n_prompts
+    return Drawn(average(even)[0], average(drawn), n_prompts)
+
+
+def _recovery(of_places: Sequence[Drawn]) -> Recovery:
+    ends = [percentiles(drawn.samples) if drawn.is_known else (drawn.value, drawn.value) for drawn in of_places]
+    return Recovery(
+        np.stack([drawn.value for drawn in of_places]),
+        np.stack([low for low, _ in ends]),
+        np.stack([high for _, high in ends]),
+        np.array([drawn.n_prompts for drawn in of_places], dtype=np.int64),
+    )
+
+
+def percentiles(samples: Floats) -> tuple[Floats, Floats]:
+    """Ends of the 95 % interval of samples [sample, ...]; samples that are NaN are left out."""
+    low, high = np.nanquantile(samples, [0.025, 0.975], axis=0)
+    return low, high

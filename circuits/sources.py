@@ -1,6 +1,7 @@
 """Where a model's files are: from the name a user gives to a checked folder, without importing torch.
 
-Also the model's fingerprint, a hash of its configuration and weights, so that a plan can be made without loading it.
+Also the model's fingerprint, a hash of its configuration and weights (and of what makes numbers of images), so that a
+plan can be made without loading it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from circuits.naming import unknown
 from circuits.reference import BUNDLED
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
-_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
+_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,11 @@ def model_fingerprint(spec: str) -> str:
 
 
 def source_fingerprint(source: ModelSource) -> str:
-    """Hash of configuration and weights, whatever the folder is called."""
+    """Hash of configuration, weights and what makes numbers of images, whatever the folder is called."""
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
+    for name in _IMAGE_FILES:
+        if (path := source.folder / name).is_file():
+            digest.update(f"{name}\n".encode() + path.read_bytes())
     for file in source.weight_files:
         digest.update(_content_hash(file).encode())
     return digest.hexdigest()[:16]

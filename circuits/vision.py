@@ -7,7 +7,7 @@ picture is, and compared with the patches afterwards, so that no geometry is wri
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ Pixels = Mapping[str, Tensor]
 """What the vision tower reads, by argument of the model: `pixel_values` [picture, channel, row, column], ..."""
 
 _PROBE_SIZE = (48, 60)
+_PROBE_QUESTION = "Is there a red circle in the image?"
 
 
 class Vision:
@@ -44,10 +45,7 @@ class Vision:
     def pixels(self, pictures: Sequence[Picture]) -> Pixels:
         """What the vision tower reads of these pictures, on the model's device."""
         found = self._processed([picture.pixels() for picture in pictures])
-        return {
-            name: value.to(self._device, self._dtype) if value.is_floating_point() else value.to(self._device)
-            for name, value in found.items()
-        }
+        return {name: self._placed(value) for name, value in found.items()}
 
     def _processed(self, images: Sequence[Image]) -> dict[str, Tensor]:
         found = self.processor.image_processor(images=list(images), return_tensors="pt")
@@ -80,8 +78,9 @@ class Vision:
             )
         parts = [{"type": "image"}, {"type": "text", "text": question}]
         text = self.processor.apply_chat_template([{"role": "user", "content": parts}], add_generation_prompt=True)
-        # The tokenizer puts it in front again.
-        return str(text).removeprefix(getattr(self.tokenizer, "bos_token", None) or "")
+        start = getattr(self.tokenizer, "bos_token_id", None)
+        puts_it_in_front = start is not None and list(self.tokenizer("")["input_ids"])[:1] == [start]
+        return str(text).removeprefix(self.processor.tokenizer.bos_token) if puts_it_in_front else str(text)
 
     def seen(self, picture: Picture) -> Image:
         """The part of the picture that the model sees, at the size in which it sees it [row, column, 3]."""
@@ -97,7 +96,10 @@ class Vision:
         ValueError where this model's tokens are not one for each patch.
         """
         image = np.repeat(np.uint8(255) * mask[..., None].astype(np.uint8), 3, axis=2)
-        covered = self._shown(image).mean(axis=2) >= 0.5
+        shown = self._shown(image).mean(axis=2).clip(0, 1)
+        is_covered = shown >= 0.5
+        # Of an object thinner than half a pixel that the model sees, every trace counts.
+        covered = is_covered if is_covered.any() else shown
         height, width = covered.shape
         patch = int(getattr(self.processor, "patch_size", None) or 0)
         rows, columns = (height // patch, width // patch) if patch else (0, 0)
@@ -120,12 +122,34 @@ class Vision:
                 f"{shape}: where the parts of an image end up is not known. Give roles by position instead of regions."
             )
         found, low, high = values.double().numpy()
-        return ((found - low) / (high - low)).transpose(1, 2, 0)
+        # Bars that the processor adds are the same for any picture: they get a share of 0.
+        white = (high - low).max(axis=(1, 2), keepdims=True)
+        return ((found - low) / white).transpose(1, 2, 0)
 
-    def probe(self, n_vocabulary: int) -> tuple[Tensor, Pixels]:
-        """A random picture with a few random tokens around it: ids [1, position] and pixels, the same on every load."""
+    def probe(self) -> VisionProbe:
+        """A question about a random picture, the same on every load: as prompts are made here, and by the processor."""
         generator = np.random.default_rng(0)
-        picture = Picture.from_pixels(generator.integers(0, 256, (*_PROBE_SIZE, 3), dtype=np.uint8))
-        words = generator.choice([token for token in range(n_vocabulary) if token != self.image_token_id], size=8)
-        ids = [*words[:3].tolist(), *[self.image_token_id] * self.n_tokens(picture), *words[3:].tolist()]
-        return torch.tensor([ids], device=self._device), self.pixels([picture])
+        image = generator.integers(0, 256, (*_PROBE_SIZE, 3), dtype=np.uint8)
+        picture = Picture.from_pixels(image)
+        has_template = getattr(self.processor, "chat_template", None) is not None
+        text = self.chat(_PROBE_QUESTION) if has_template else ""
+        text = text if self.image_token in text else f"{self.image_token} {_PROBE_QUESTION}"
+        read = self.processor(images=[image], text=[text], return_tensors="pt")
+        ids = torch.tensor([self.tokenizer(self.expanded(text, picture))["input_ids"]])
+        own = {name: self._placed(value) for name, value in read.items() if isinstance(value, Tensor)}
+        return VisionProbe(ids.to(self._device), self.pixels([picture]), own)
+
+    def _placed(self, value: Tensor) -> Tensor:
+        return value.to(self._device, self._dtype) if value.is_floating_point() else value.to(self._device)
+
+
+class VisionProbe(NamedTuple):
+    """One prompt with a picture.
+
+    ids, pixels  as prompts are made here: ids [1, position]
+    inputs       everything that the processor itself gives the model, `input_ids` among it
+    """
+
+    ids: Tensor
+    pixels: Pixels
+    inputs: Mapping[str, Tensor]

@@ -160,14 +160,16 @@ def limit_caption(values: Iterable[Floats], limit: float) -> str:
     return f"Colours end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):.2f}."
 
 
-def draw_colour_bar(axes: Axes, left: float, bottom: float, limit: float, *, over: float | None = None) -> None:
+def draw_colour_bar(
+    axes: Axes, left: float, bottom: float, limit: float, *, name: str = RECOVERY_RATE, over: float | None = None
+) -> None:
     """The bar from -limit to limit with its numbers, BAR_HEIGHT high; its name ends left of `left` or pushes it right.
 
     over  a grey, 0 to 1, that shows through the colours as `overlaid` lets it; None for full colours
     """
     from matplotlib.patches import Rectangle
 
-    left = max(left, MARGIN + text_width(RECOVERY_RATE) + 0.1)
+    left = max(left, MARGIN + text_width(name) + 0.1)
     base = bottom + BAR_HEIGHT - _BAR_THICKNESS
     colours = recovery_colours(np.linspace(-limit, limit, 256), limit)[None]
     if over is not None:
@@ -176,7 +178,7 @@ def draw_colour_bar(axes: Axes, left: float, bottom: float, limit: float, *, ove
     axes.imshow(colours, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
     axes.add_patch(Rectangle((left, base), _BAR_WIDTH, _BAR_THICKNESS, fill=False, ec=INK, lw=0.5, zorder=2))
     middle = base + _BAR_THICKNESS / 2
-    draw_text(axes, left - 0.1, middle, RECOVERY_RATE, size=NORMAL, ha="right", va="center")
+    draw_text(axes, left - 0.1, middle, name, size=NORMAL, ha="right", va="center")
     for share in (-1, -0.5, 0, 0.5, 1):
         x = left + _BAR_WIDTH * (share + 1) / 2
         draw_line(axes, [x, x], [base, base - 0.03], color=INK, lw=0.5)

@@ -18,6 +18,7 @@ from graphs.figures import INK, LINE, MARGIN, NORMAL, PAPER, DrawingFormat, draw
 from graphs.recovery_page import (
     BAR_HEIGHT,
     DPI,
+    RECOVERY_RATE,
     Page,
     colour_limit,
     draw_colour_bar,
@@ -66,6 +67,7 @@ class TraceTable:
     title     name of the run
     subtitle  where it came from: model, task, corruption, metric, number of prompts
     notes     lines below the figure
+    minus     what was subtracted, where values are differences of recovery rates; else None
 
     Kinds are `residual` (the stream entering each layer and, last, the final one: one more than there are layers),
     `attention` and `mlp`; or `head` alone, of which the places are the heads.
@@ -79,6 +81,7 @@ class TraceTable:
     title: str
     subtitle: str = ""
     notes: tuple[str, ...] = ()
+    minus: str | None = None
 
     def __post_init__(self) -> None:
         if unknown := [kind for kind in self.values if kind not in KINDS]:
@@ -122,6 +125,11 @@ class TraceTable:
             raise ValueError(f"{kind}: some low ends of intervals are above the high ones; swap low and high?")
 
     @property
+    def measure(self) -> str:
+        """What the numbers are called."""
+        return RECOVERY_RATE if self.minus is None else f"difference of {RECOVERY_RATE}s"
+
+    @property
     def kinds(self) -> tuple[str, ...]:
         """Kinds of component in the order of the panels."""
         return tuple(kind for kind in KINDS if kind in self.values)
@@ -158,7 +166,7 @@ def draw_trace(table: TraceTable) -> Figure:
     _draw_names(axes, grid, bottom)
     for kind, left in zip(table.kinds, grid.lefts, strict=True):
         _draw_panel(axes, grid, (left, bottom), table, kind, limit)
-    draw_colour_bar(axes, grid.lefts[0], page.under, limit)
+    draw_colour_bar(axes, grid.lefts[0], page.under, limit, name=table.measure)
     return figure
 
 
@@ -279,6 +287,8 @@ def definition(table: TraceTable) -> str:
     """What the numbers mean, and how hidden states are counted where there are any."""
     what = "head" if "head" in table.values else "component at one place"
     text = f"Recovery rate (RR): share of the gap from corrupt to clean run that one restored {what} closes."
+    if table.minus is not None:
+        text = f"RR minus that of {table.minus}. {text}"
     if "residual" in table.values:
         text += " Hidden state n enters layer n; the last is the final one."
     return text

@@ -15,14 +15,17 @@ if TYPE_CHECKING:
     from pipelines.api import StoredComparison, compare, discover, export, open_run
     from pipelines.code_report import CodeReport, explain_codes
     from pipelines.config import Execution, RunConfig
+    from pipelines.interventions import Intervention, intervene
     from pipelines.judge_runs import Evaluation, evaluate
     from pipelines.runs import Run
     from pipelines.studies import Study, study
+    from pipelines.traces import trace
 
 __all__ = [
     "CodeReport",
     "Evaluation",
     "Execution",
+    "Intervention",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -32,14 +35,17 @@ __all__ = [
     "evaluate",
     "explain_codes",
     "export",
+    "intervene",
     "open_run",
     "study",
+    "trace",
 ]
 
 _HOMES = {
     "CodeReport": "code_report",
     "Evaluation": "judge_runs",
     "Execution": "config",
+    "Intervention": "interventions",
     "Run": "runs",
     "RunConfig": "config",
     "StoredComparison": "api",
@@ -49,8 +55,10 @@ _HOMES = {
     "evaluate": "judge_runs",
     "explain_codes": "code_report",
     "export": "api",
+    "intervene": "interventions",
     "open_run": "api",
     "study": "studies",
+    "trace": "traces",
 }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graphs import Comparison
 
 COMPARISON = "comparison.json"
+_LARGEST_DIFFERENCES = 8
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def compare(
     across_models  compare models wired alike, such as two checkpoints, head by head
     Raises a ValueError for circuits of different models, which says what can still be compared.
     Where both runs are of head coding, heads that code together across the two tasks are groups of the same number.
+    Where both are causal traces, their recovery rates are compared cell by cell as well; a trace and a circuit of heads
+    are compared by layer.
     """
     from graphs import compare as compare_graphs
     from graphs.export import exporter
@@ -122,14 +125,19 @@ def compare(
     first, second = (run if isinstance(run, Run) else open_run(run, out=out) for run in (a, b))
     target = Path(folder) if folder is not None else Path(out) / f"compare-{first.name}-{second.name}"
     groups = _groups_across(first, second)
-    found = compare_graphs(
-        first.graph.with_groups(groups),
-        second.graph.with_groups(groups),
-        scores=(first.scores, second.scores),
-        node_scores=(first.node_scores, second.node_scores),
-        across_models=across_models,
-    )
+    if first.graph.wiring.joins_heads == second.graph.wiring.joins_heads:
+        found = compare_graphs(
+            first.graph.with_groups(groups),
+            second.graph.with_groups(groups),
+            scores=(first.scores, second.scores),
+            node_scores=(first.node_scores, second.node_scores),
+            across_models=across_models,
+        )
+    else:  # a trace knows whole layers, so that the other circuit's heads are joined
+        found = compare_graphs(first.graph.by_layer(), second.graph.by_layer(), across_models=across_models)
     summary = {"a": first.name, "b": second.name, "folder": str(target)} | found.reuse.summary()
+    if first.trace is not None and second.trace is not None:
+        summary["traces"] = _compare_traces(first, second, target)
     if groups:
         summary["head_groups"] = [
             [name for name, of in groups.items() if of == group] for group in sorted(set(groups.values()))
@@ -138,6 +146,24 @@ def compare(
         write_atomically(target / name, exporter(kind).to_bytes(found))
     write_json(target / "summary.json", summary)
     return StoredComparison(found, target, summary)
+
+
+def _compare_traces(a: Run, b: Run, target: Path) -> dict[str, Any]:
+    """What two traces bring back differently, kept as a table and a figure (traces.json, traces.pdf, .svg)."""
+    from graphs.trace_comparison import compare_traces
+    from graphs.trace_figure import trace_figure_bytes
+    from pipelines.trace_figures import FORMATS, LABELS
+
+    assert a.trace is not None
+    assert b.trace is not None
+    found = compare_traces(a.trace, b.trace)
+    rows = found.rows()
+    write_json(target / "traces.json", {"a": a.name, "b": b.name, "cells": rows})
+    if (table := found.table((a.name, b.name), LABELS)) is not None:
+        for kind in FORMATS:
+            write_atomically(target / f"traces.{kind}", trace_figure_bytes(table, kind))
+    shown = {"cells": found.n_cells, "cells_apart": found.n_apart, "rank_correlations": dict(found.correlations)}
+    return shown | {"largest": rows[:_LARGEST_DIFFERENCES]}
 
 
 def _groups_across(a: Run, b: Run) -> dict[str, int]:

@@ -26,13 +26,12 @@ def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
 
 def prompts_result(prompts: PromptSet) -> Result:
     """A prompt set as a job's result, with its pictures as the bytes of image files."""
-    pictures = [picture.data for picture in prompts.pictures.values()]
-    known = [data for data in pictures if data is not None]
+    known = {name: picture.data for name, picture in prompts.pictures.items() if picture.data is not None}
     if not known:
         return Result(prompts_meta(prompts))
-    stops = np.cumsum([len(data) for data in known])
-    arrays = {"pictures": np.frombuffer(b"".join(known), dtype=np.uint8), "picture_stops": stops}
-    return Result(prompts_meta(prompts) | {"pictures": list(prompts.pictures)}, arrays)
+    stops = np.cumsum([len(data) for data in known.values()])
+    arrays = {"pictures": np.frombuffer(b"".join(known.values()), dtype=np.uint8), "picture_stops": stops}
+    return Result(prompts_meta(prompts) | {"pictures": list(known)}, arrays)
 
 
 def prompts_from(result: Result) -> PromptSet:

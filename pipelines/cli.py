@@ -253,6 +253,69 @@ def trace(
     print_trace(found)
 
 
+intervening = typer.Typer(help="Change a model while it answers, where a trace says it may help, and judge that.")
+app.add_typer(intervening, name="intervene", no_args_is_help=True)
+
+
+@intervening.callback()
+def intervene() -> None:
+    """Change a model while it answers, where a trace says it may help, and judge that."""
+
+
+@intervening.command()
+@reports_errors
+def iri(
+    run: Annotated[str, typer.Option(help="A causal trace: its folder, or its name within --runs.")],
+    *,
+    questions: Annotated[int | None, typer.Option(help="Images that test questions ask about. [300]")] = None,
+    validation: Annotated[int | None, typer.Option(help="Images whose questions choose the strengths. [200]")] = None,
+    lambda_attention: Annotated[
+        float | None, typer.Option(help="Strength for attention outputs (with --lambda-mlp). [searched]")
+    ] = None,
+    lambda_mlp: Annotated[
+        float | None, typer.Option(help="Strength for MLP outputs (with --lambda-attention). [searched]")
+    ] = None,
+    k1: Annotated[int | None, typer.Option(help="Source layers: those of highest last-token recovery. [3]")] = None,
+    k2: Annotated[int | None, typer.Option(help="Target layers, likewise. [10]")] = None,
+    chosen_by: Annotated[
+        str | None, typer.Option(help="Negatives that strengths are searched on. [adversarial]")
+    ] = None,
+    most_lost: Annotated[
+        float | None, typer.Option(help="Share of random negatives' accuracy that searched strengths may cost. [0.005]")
+    ] = None,
+    ablations: Annotated[bool | None, typer.Option("--ablations", help="Also the paper's ablations.")] = None,
+    captions: Annotated[int | None, typer.Option(help="Images to describe, for CHAIR. [0]")] = None,
+    longest: Annotated[int | None, typer.Option(help="Most tokens of a caption. [64]")] = None,
+    repeats: Annotated[int, typer.Option(help="Take the time per token so often. [0]")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the findings. [RUN/iri]")] = None,
+    runs: Runs = Path("runs"),
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    gpus: Gpus = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Intermediate representation injection: early layers' outputs again in later ones, at the last token.
+
+    Beside it the plain model and the baseline that strengthens heads which see (vhr). Leaves intervention.json and
+    intervention.csv in a folder. The same command again computes nothing new.
+    """
+    options = locals()
+    left_out = ("run", "repeats", "out", "runs", "as_json")
+    given = {name: value for name, value in options.items() if name not in left_out and value is not None}
+    from pipelines.interventions import intervene as intervene_on
+
+    found = intervene_on(run, repeats=repeats, folder=out, out=runs, shows_progress=True, **given)
+    for warning in found.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    if as_json:
+        _print_json(found.to_dict() | _spent(found))
+        return
+    from pipelines.intervention_table import print_intervention
+
+    print_intervention(found)
+
+
 @app.command()
 @reports_errors
 def compare(

@@ -15,6 +15,7 @@ from circuits.versions import versions
 _OPTIONAL = {
     "pygraphviz": "Graphviz layouts",
     "pyarrow": "Parquet tables",
+    "torchvision": "image processors of some vision-language models (extra multimodal)",
     "dask_jobqueue": "clusters with a queue (SLURM)",
     "bokeh": "the Dask dashboard",
 }

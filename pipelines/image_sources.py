@@ -16,7 +16,7 @@ from circuits.coco import ObjectQuestion, read_annotations
 from circuits.image_prompts import ImageQuestion
 from circuits.question_files import image_files, read_questions, require_images, with_pictures, with_regions
 from circuits.tasks import IMAGE_TASKS
-from circuits.tasks.coco_objects import CocoObjects
+from circuits.tasks.coco_objects import CocoObjects, with_objects
 from circuits.tasks.image_task import ImageTask
 
 
@@ -55,6 +55,23 @@ def _require_unchanged(settings: Mapping[str, Any], found: Mapping[str, str]) ->
                 f"the {name} at {settings[f'{name}_at']} have changed since this run was planned. Run the command "
                 "again."
             )
+
+
+def halves(questions: Sequence[ObjectQuestion], is_first: bool) -> list[ObjectQuestion]:
+    """The questions about the first half of the images, or those about the others."""
+    names = list(dict.fromkeys(question.image for question in questions))
+    first = set(names[: len(names) // 2])
+    return [question for question in questions if (question.image in first) is is_first]
+
+
+def all_asked(settings: Mapping[str, Any], *, is_first: bool) -> list[ImageQuestion]:
+    """The questions about half the images of a file, present and absent ones, with all objects that are known."""
+    annotations = None if (path := settings.get("annotations_at")) is None else read_annotations(Path(path))
+    images = Path(settings["images_at"])
+    found: Sequence[ObjectQuestion] = halves(asked_in(Path(settings["path"]), images, None), is_first)
+    _require_unchanged(settings, {"images": digest_of_images(images, found)})
+    pictured = with_pictures(found if annotations is None else with_regions(found, annotations), images)
+    return pictured if annotations is None else with_objects(pictured, annotations)
 
 
 def digest_of_images(folder: Path, questions: Sequence[ObjectQuestion]) -> str:

@@ -40,6 +40,11 @@ STAGE_VERSIONS = {
     "trace": 1,
     "trace-positions": 1,
     "trace-graph": 1,
+    "questions": 1,
+    "iri-search": 1,
+    "head-divergence": 1,
+    "iri-answers": 1,
+    "iri-captions": 1,
 }
 
 

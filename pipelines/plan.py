@@ -34,7 +34,10 @@ from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings, make_method
 from pipelines.store import Store
 
-_TOKENIZER_FILES = ("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json")
+_TOKENIZER_FILES = (
+    *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+    "chat_template*",
+)
 # What scores the edges between the components that a component method has chosen; and with a metric that has no
 # gradient at the clean run.
 EDGE_METHOD, FLAT_EDGE_METHOD = "eap", "eap-ig"

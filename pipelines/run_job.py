@@ -41,7 +41,7 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
         meter = Meter()
         try:
             with meter.running():
-                result = STAGES[job.stage](_settings(job), inputs, lambda: meter.loading(lambda: _model(job, device)))
+                result = STAGES[job.stage](_settings(job), inputs, lambda: meter.loading(lambda: model_of(job, device)))
         except ValueError as error:
             # Subclasses with their own arguments do not survive the way back from another process.
             raise ValueError(str(error)) from error
@@ -73,7 +73,7 @@ def _settings(job: Job) -> dict[str, Any]:
     return settings | {"path": str(path)}
 
 
-def _model(job: Job, device: str) -> Model:
+def model_of(job: Job, device: str) -> Model:
     """The model of a job, loaded once per process."""
     spec, dtype = job.whence["model"], job.settings.get("dtype", "float32")
     wanted = (job.settings["model"], dtype, device)

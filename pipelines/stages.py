@@ -37,6 +37,7 @@ from pipelines.assemble import baseline_from, join_prompts, prompts_from, prompt
 from pipelines.code_jobs import EXPLAINING
 from pipelines.coding import CODING, codes_from
 from pipelines.image_sources import asked, image_task
+from pipelines.intervening import INTERVENING
 from pipelines.judging import JUDGING
 from pipelines.method_settings import make_method
 from pipelines.results import Result
@@ -303,4 +304,5 @@ STAGES: dict[str, Stage] = {
     **EXPLAINING,
     **JUDGING,
     **TRACING,
+    **INTERVENING,
 }

@@ -21,7 +21,7 @@ from pipelines.trace_report import TraceReport
 from pipelines.tracing import trace_from
 
 LABELS: Mapping[str, str] = {END: "last token"}
-_FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
+FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 _PANELS = 3  # hidden states shown on an image, spread over the depth
 
 
@@ -30,7 +30,7 @@ def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, 
     table, heads = trace_table(report), head_table(report, plan.config.place)
     shown = [image_maps(plan, store, number) for number in range(len(plan.jobs.positions))]
     files = {}
-    for kind in _FORMATS:
+    for kind in FORMATS:
         if table is not None:
             files[f"trace.{kind}"] = trace_figure_bytes(table, kind)
             files[f"depth.{kind}"] = depth_figure_bytes(table, kind)

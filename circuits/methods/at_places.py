@@ -154,5 +154,5 @@ def require_run(method: str, asked: str, ablation: Ablation) -> None:
     if not ablation.is_run:
         raise ValueError(
             f"{method} of {asked} needs a whole run to take values from; ablation {ablation.name!r} only says what "
-            "components write. Use 'corrupt' or 'noise'."
+            "components write. Use 'corrupt', 'noise' or 'image-noise'."
         )

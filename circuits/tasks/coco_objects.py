@@ -40,9 +40,16 @@ class CocoObjects(ImageTask):
                 "--annotations instances.json)."
             )
 
+    @property
+    def object_names(self) -> tuple[str, ...]:
+        assert self.annotations is not None
+        return _annotations(self.annotations).categories
+
     def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
         assert self.images is not None
-        return with_pictures(self.drawn(n=n, seed=seed, negatives=negatives), self.images)
+        assert self.annotations is not None
+        drawn = self.drawn(n=n, seed=seed, negatives=negatives)
+        return with_objects(with_pictures(drawn, self.images), _annotations(self.annotations))
 
     def drawn(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ObjectQuestion]:
         """The questions without their images, of which none is opened."""
@@ -78,6 +85,16 @@ def _annotations(path: Path) -> Annotations:
 def _read(path: str, _modified: int) -> Annotations:
     # Those of COCO take many seconds to read.
     return read_annotations(Path(path))
+
+
+def with_objects(questions: Sequence[ImageQuestion], annotations: Annotations) -> list[ImageQuestion]:
+    """The questions with all objects that annotations know in their images."""
+    return [
+        replace(question, objects=tuple(annotations.image(question.source).objects))
+        if question.source in annotations
+        else question
+        for question in questions
+    ]
 
 
 def _without(name: str, annotations: Annotations, files: Sequence[str], generator: np.random.Generator) -> str | None:

@@ -44,6 +44,11 @@ class ImageTask(ABC):
                    objects are present
         """
 
+    @property
+    @abstractmethod
+    def object_names(self) -> tuple[str, ...]:
+        """Everything that may be asked about."""
+
     def build(self, vision: Vision, *, n: int, seed: int = 0) -> PromptSet:
         """Prompts of `n` questions about present objects, for a model's own processor."""
         if n < 1:

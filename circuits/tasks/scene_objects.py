@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -45,17 +46,24 @@ class SceneObjects(ImageTask):
         "other-scene": "another scene, without such an object",
     }
 
+    @property
+    def object_names(self) -> tuple[str, ...]:
+        return tuple(map(str, KINDS))
+
     def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
         generator = np.random.default_rng([seed, *_STREAM])
         frequencies = count_kinds() if negatives in ("popular", "adversarial") else None
         found: list[ImageQuestion] = []
-        while len(found) < n:
+        for number in itertools.count():
+            if len(found) >= n:
+                break
             scene = draw_scene(generator, int(generator.integers(1, MOST_OBJECTS + 1)))
             # Drawn in any case, so that questions about the same scenes differ in their negatives alone.
             one = scene.objects[int(generator.integers(len(scene.objects)))]
             absent = random_negatives(scene.kinds, 1, generator)[0]
             corrupt = self._corrupt(scene, one, generator)
-            picture, source = Picture.from_pixels(scene.image), f"scene {len(found)}"
+            picture, source = Picture.from_pixels(scene.image), f"scene {number}"
+            objects = tuple(map(str, scene.kinds))
             found.append(
                 ImageQuestion(
                     picture,
@@ -65,13 +73,20 @@ class SceneObjects(ImageTask):
                     mask=one.mask(),
                     corrupt_picture=Picture.from_pixels(corrupt.image),
                     source=source,
+                    objects=objects,
                 )
             )
             if negatives is not None:
                 kind = _negative(negatives, scene, absent, frequencies)
                 found.append(
                     ImageQuestion(
-                        picture, question_text(kind), str(kind), is_present=False, sort=negatives, source=source
+                        picture,
+                        question_text(kind),
+                        str(kind),
+                        is_present=False,
+                        sort=negatives,
+                        source=source,
+                        objects=objects,
                     )
                 )
         return found[:n]

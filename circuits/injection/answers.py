@@ -1,0 +1,247 @@
+"""Yes-no questions under many interventions at the last token, each prompt being run once.
+
+Nothing before the last token depends on what is done there, so its keys and values are computed once, and every
+intervention re-runs one position. Answers are scored as in POPE (Li et al. 2023, arXiv 2305.10355), `Yes` being
+positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from circuits.batches import Batch, each_batch
+from circuits.forward import Earlier, Tap
+from circuits.injection.shares import Share
+from circuits.prompts import PromptSet
+from circuits.scores import Bools, Floats, bootstrap_interval
+
+if TYPE_CHECKING:
+    from circuits.models import Model
+
+TapFactory = Callable[[], Tap]
+_RESAMPLES = 2000
+
+
+class LastTokens(NamedTuple):
+    """What the last token of some prompts of one length needs.
+
+    residual  [prompt, 1, d_model] the stream that enters layer 0
+    earlier   keys and values of all positions before it, per layer [prompt, key-value head, position, d_head]
+    """
+
+    batch: Batch
+    residual: Tensor
+    earlier: Earlier
+
+    def to(self, device: torch.device | str) -> LastTokens:
+        """The same on a device."""
+        key, value = ([found.to(device) for found in side] for side in self.earlier)
+        return LastTokens(self.batch, self.residual.to(device), Earlier(key, value))
+
+
+class Prepared(NamedTuple):
+    """Prompts that have been run up to their last token, kept in the CPU's memory.
+
+    About 4 x n_layers x n_kv_heads x d_head x 2 bytes a token in float32: 0.5 MB a prompt of the bundled model, 1 GB
+    of one with 7 billion parameters; `answers` keeps one batch at a time instead.
+    """
+
+    model: Model
+    n_prompts: int
+    parts: tuple[LastTokens, ...]
+
+
+class Answers(NamedTuple):
+    """What the model says [prompt].
+
+    answer_logit, wrong_answer_logit  mean logits of the answers, and of the wrong answers
+    predicted                         the token of highest logit in the whole vocabulary
+    is_answer, is_wrong_answer        whether that is one of them; it may be neither
+    """
+
+    answer_logit: Floats
+    wrong_answer_logit: Floats
+    predicted: NDArray[np.int64]
+    is_answer: Bools
+    is_wrong_answer: Bools
+
+
+def each_last_tokens(model: Model, prompts: PromptSet, work: Callable[[LastTokens], None]) -> None:
+    """Run every prompt once, and call `work` with what its last token needs, batch after batch.
+
+    ValueError where a prompt is not answered at its last token, has no wrong answer, or where later tokens influence
+    earlier ones. Cost: one forward pass per prompt.
+    """
+    _check(model, prompts)
+
+    def record(batch: Batch) -> None:
+        with torch.no_grad():
+            run = model.forward.record(batch.clean, batch.clean_pixels(model.forward))
+        key, value = ([found[:, :, :-1] for found in side] for side in (run.key, run.value))
+        work(LastTokens(batch, run.residual[0][:, -1:], Earlier(key, value)))
+
+    each_batch(prompts, model.forward, record, shares_prefix=False)
+
+
+def _check(model: Model, prompts: PromptSet) -> None:
+    model.check_prompts(prompts)
+    if not model.forward.is_causal:
+        raise ValueError(f"in {model.name!r} the last token influences those before it, so it cannot be run alone.")
+    for number, prompt in enumerate(prompts):
+        if prompt.answer_position != len(prompt) - 1:
+            raise ValueError(
+                f"{prompts.called(number)} is answered at position {prompt.answer_position}, but its last token is at "
+                f"{len(prompt) - 1}: interventions at the last token would not be seen."
+            )
+        if not prompt.wrong_answers:
+            raise ValueError(f"{prompts.called(number)} has no wrong answer: give those of a yes-no question.")
+
+
+def prepare(model: Model, prompts: PromptSet) -> Prepared:
+    """The prompts, run up to their last token; for `answer`, any number of times."""
+    parts: list[LastTokens] = []
+    each_last_tokens(model, prompts, lambda found: parts.append(found.to("cpu")))
+    return Prepared(model, len(prompts), tuple(parts))
+
+
+def answer(prepared: Prepared, tap: TapFactory | None = None) -> Answers:
+    """What the model says under an intervention; as it is, without one.
+
+    tap   makes a tap for one run, such as `lambda: injection_tap(injection)`
+    Cost: one forward pass of one token per prompt.
+    """
+    found = _empty(prepared.n_prompts)
+    for part in prepared.parts:
+        _answer(prepared.model, part.to(prepared.model.forward.device), tap, found)
+    return found
+
+
+def answers(model: Model, prompts: PromptSet, interventions: Mapping[str, TapFactory | None]) -> dict[str, Answers]:
+    """What the model says under each intervention, by its name; None is the model as it is.
+
+    Keeps one batch at a time. Cost: one forward pass per prompt, and one of one token per prompt and intervention.
+    """
+    found = {name: _empty(len(prompts)) for name in interventions}
+
+    def work(part: LastTokens) -> None:
+        for name, tap in interventions.items():
+            _answer(model, part, tap, found[name])
+
+    each_last_tokens(model, prompts, work)
+    return found
+
+
+def _empty(n: int) -> Answers:
+    logits = np.zeros((2, n), dtype=np.float32)
+    said = np.zeros((2, n), dtype=np.bool_)
+    return Answers(logits[0], logits[1], np.zeros(n, dtype=np.int64), said[0], said[1])
+
+
+def _answer(model: Model, part: LastTokens, tap: TapFactory | None, into: Answers) -> None:
+    """Run the last token of some prompts and write down what it says, at the prompts' numbers."""
+    batch, n = part.batch, part.batch.n_positions
+    with torch.no_grad():
+        final = model.forward.run(
+            part.residual,
+            n_positions=n,
+            start=n - 1,
+            earlier=part.earlier,
+            rows=batch.rows,
+            tap=None if tap is None else tap(),
+        )
+        logits = model.forward.logits(final)
+    predicted, places = logits.argmax(-1).cpu().numpy(), list(batch.numbers)
+    into.predicted[places] = predicted
+    for row, (number, prompt) in enumerate(zip(places, batch.prompts, strict=True)):
+        into.answer_logit[number] = float(logits[row, list(prompt.answers)].mean())
+        into.wrong_answer_logit[number] = float(logits[row, list(prompt.wrong_answers)].mean())
+        into.is_answer[number] = predicted[row] in prompt.answers
+        into.is_wrong_answer[number] = predicted[row] in prompt.wrong_answers
+
+
+@dataclass(frozen=True)
+class AnswerScores:
+    """How well yes-no questions are answered, with 95 % intervals (Wilson's; for F1, bootstrapped over questions).
+
+    An answer is right when the likeliest token of the vocabulary is one of its answers. One that is neither yes nor no
+    is wrong and counts as not saying yes: it lowers accuracy and recall, and does not touch precision. (POPE's own
+    script takes whatever does not say no for yes.)
+
+    accuracy   right answers of all
+    precision  questions about what is there, of those answered yes; 0 where none is
+    recall     questions answered yes, of those about what is there
+    yes_ratio  questions answered yes, of all
+    f1         harmonic mean of precision and recall
+    n_neither  answers that are neither yes nor no
+    """
+
+    accuracy: Share
+    precision: Share
+    recall: Share
+    yes_ratio: Share
+    f1: float
+    f1_interval: tuple[float, float]
+    n_neither: int
+
+
+def answer_scores(found: Answers, is_positive: Sequence[bool] | Bools, *, seed: int = 0) -> AnswerScores:
+    """Scores of answers.
+
+    is_positive  [prompt] whether the right answer is yes
+    seed         draws the resamples for the interval of F1
+    """
+    positive = np.asarray(is_positive, dtype=np.bool_)
+    if positive.shape != found.is_answer.shape:
+        raise ValueError(f"{len(found.is_answer)} answers have {len(positive)} labels: give one for each.")
+    said_yes = np.where(positive, found.is_answer, found.is_wrong_answer)
+    hits, n_yes, n_positive = int((said_yes & positive).sum()), int(said_yes.sum()), int(positive.sum())
+    return AnswerScores(
+        accuracy=Share(int(found.is_answer.sum()), len(positive)),
+        precision=Share(hits, n_yes),
+        recall=Share(hits, n_positive),
+        yes_ratio=Share(n_yes, len(positive)),
+        f1=_f1(np.array([hits, n_yes, n_positive])).item(),
+        f1_interval=_f1_interval(np.stack([said_yes & positive, said_yes, positive], axis=1), seed),
+        n_neither=int((~found.is_answer & ~found.is_wrong_answer).sum()),
+    )
+
+
+def _f1(counts: Floats | NDArray[np.int64]) -> Floats:
+    """2 hits / (yes + positive) from counts [..., 3]; 0 where nothing is positive and nothing was said to be."""
+    hits, said, positive = np.moveaxis(counts, -1, 0)
+    return 2 * hits / np.maximum(said + positive, 1)
+
+
+def _f1_interval(counted: Bools, seed: int) -> tuple[float, float]:
+    """95 % bootstrap interval from [question, 3]: hit, said to be positive, positive."""
+    n = len(counted)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    low, high = np.quantile(_f1(drawn @ counted.astype(np.int64)), [0.025, 0.975])
+    return float(low), float(high)
+
+
+class Difference(NamedTuple):
+    """A mean difference with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def paired_difference(right: Bools, baseline: Bools, *, seed: int = 0) -> Difference:
+    """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, bootstrapped over them.
+
+    Questions are drawn one by one: those that share a picture are taken as independent.
+    """
+    if right.shape != baseline.shape:
+        raise ValueError(f"{len(right)} and {len(baseline)} answers cannot be paired: ask the same questions of both.")
+    gained = right.astype(np.float64) - baseline.astype(np.float64)
+    interval = bootstrap_interval(gained, resamples=_RESAMPLES, seed=seed)
+    return Difference(float(gained.mean()), float(interval.low), float(interval.high))

@@ -1,0 +1,252 @@
+"""What the stages of an intervention compute: questions, strengths, heads that see, answers and captions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.absent import NEGATIVES, RANDOM
+from circuits.image_prompts import ImageQuestion, image_prompts
+from circuits.prompts import PromptSet
+from circuits.scores import bootstrap_interval
+from pipelines.assemble import prompts_from, prompts_result
+from pipelines.image_sources import all_asked, image_task
+from pipelines.results import Result
+from pipelines.stage_inputs import Inputs, LoadModel, Stage
+
+if TYPE_CHECKING:
+    from circuits.injection.answers import TapFactory
+    from circuits.injection.captions import Intervention
+    from circuits.injection.settings import Injection
+    from circuits.models import Model
+    from circuits.pictures import Picture
+    from circuits.vision_heads import HeadDivergence, Reinforcement
+
+PLAIN, IRI, VHR = "plain", "iri", "vhr"
+PRESENT = "present"
+_KINDS = ("attention", "mlp", "residual")
+
+
+def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Questions about present and absent objects as prompts, and what is known of each."""
+    loaded = model()
+    assert loaded.vision is not None, "the trace asked about images"
+    names: Sequence[str]
+    if "file" in settings:
+        questions, names = all_asked(settings, is_first=settings["part"] == "validation"), ()
+    else:
+        task = image_task(settings)
+        questions, names = _of_all_sorts(task, settings), task.object_names
+    prompts = image_prompts(settings.get("task", settings.get("name", "questions")), questions, loaded.vision)
+    loaded.check_prompts(prompts)
+    result = prompts_result(prompts)
+    told = {
+        "is_present": [question.is_present for question in questions],
+        "sort": [PRESENT if question.is_present else question.sort for question in questions],
+        "objects": [None if question.objects is None else list(question.objects) for question in questions],
+        "object_names": list(names),
+    }
+    return Result({**result.meta, **told}, result.arrays)
+
+
+def _of_all_sorts(task: Any, settings: Mapping[str, Any]) -> list[ImageQuestion]:
+    """Of every image a question about a present object, and one about an absent object of each sort."""
+    of_sort = [task.questions(n=settings["n"], seed=settings["seed"], negatives=sort) for sort in NEGATIVES]
+    found = []
+    for place in range(0, settings["n"], 2):
+        # Corrupt pictures are for tracing alone.
+        found.append(replace(of_sort[0][place], corrupt_picture=None))
+        found += [questions[place + 1] for questions in of_sort]
+    return found
+
+
+def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The strengths that answer most validation questions right, without losing many about random negatives.
+
+    The given ones, where they are given.
+    """
+    from circuits.injection.search import search_strengths
+
+    questions = inputs["questions"][0]
+    if "given" in settings:
+        return Result({"strengths": settings["given"], "tried": []})
+    chosen = asked_of(questions, settings["sort"])
+    prompts = prompts_from(questions)
+    base = injection_of(settings, (1.0, 1.0))
+    tried, has_guard = settings["strengths"], RANDOM in questions.meta["sort"]
+    guard = _some(prompts, asked_of(questions, RANDOM)) if has_guard else None
+    found = search_strengths(
+        model(),
+        _some(prompts, chosen),
+        base,
+        attention=tried,
+        mlp=tried,
+        guard=guard,
+        most_lost=settings["most_lost"],
+    )
+    best = found.injection
+    strengths = [0.0 if part is None else part.strength for part in (best.attention, best.mlp)]
+    arrays = {"accuracy": found.accuracy} | ({} if found.guarded is None else {"guarded": found.guarded})
+    return Result({"strengths": strengths, "tried": tried, "n_questions": len(chosen)}, arrays)
+
+
+def asked_of(questions: Result, sort: str) -> list[int]:
+    """Numbers of the questions about present objects and absent ones of a sort; all, where sorts are not known."""
+    sorts = questions.meta["sort"]
+    chosen = [number for number, found in enumerate(sorts) if found in (PRESENT, sort)]
+    return chosen if sort in sorts else list(range(len(sorts)))
+
+
+def _some(prompts: PromptSet, numbers: Sequence[int]) -> PromptSet:
+    return PromptSet(prompts.task, tuple(prompts.prompts[number] for number in numbers))
+
+
+def injection_of(settings: Mapping[str, Any], strengths: Sequence[float]) -> Injection:
+    """The injection that recovery rates and strengths make."""
+    from circuits.injection.settings import injection_from
+
+    return injection_from(
+        settings["recovery"]["attention"],
+        settings["recovery"]["mlp"],
+        k1=settings["k1"],
+        k2=settings["k2"],
+        lambda_attention=strengths[0],
+        lambda_mlp=strengths[1],
+    )
+
+
+def measure_divergence(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """How much each head's output changes without the image, on some validation questions."""
+    from circuits.vision_heads import head_divergence
+
+    prompts = prompts_from(inputs["questions"][0])
+    found = head_divergence(model(), prompts[: settings["n"]])
+    meta = {"heads": list(found.heads), "n_layers": found.n_layers}
+    return Result(meta, {"divergence": found.divergence, "without": found.without})
+
+
+def divergence_from(result: Result) -> HeadDivergence:
+    """The divergence of a job."""
+    from circuits.vision_heads import HeadDivergence
+
+    heads, n_layers = tuple(result.meta["heads"]), result.meta["n_layers"]
+    return HeadDivergence(heads, n_layers, result.arrays["divergence"], result.arrays["without"])
+
+
+def head_rows(result: Result) -> list[dict[str, Any]]:
+    """One row per head: its divergence with interval, and what the baseline multiplies its output with."""
+    from circuits.vision_heads import reinforcement
+
+    found = divergence_from(result)
+    factors = [factor for layer in reinforcement(found).factors for factor in layer]
+    interval = bootstrap_interval(found.divergence)
+    means, without = found.divergence.mean(axis=0, dtype=np.float64), found.without.mean(axis=0, dtype=np.float64)
+    return [
+        {
+            "head": head,
+            "divergence": float(means[number]),
+            "divergence_low": float(interval.low[number]),
+            "divergence_high": float(interval.high[number]),
+            "squared_norm_without_image": float(without[number]),
+            "factor": float(factors[number]),
+            "n_prompts": len(found.divergence),
+        }
+        for number, head in enumerate(found.heads)
+    ]
+
+
+def reinforcement_of(inputs: Inputs) -> Reinforcement:
+    """The heads that the baseline strengthens."""
+    from circuits.vision_heads import reinforcement
+
+    return reinforcement(divergence_from(inputs["divergence"][0]))
+
+
+def answer(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Answers to a slice of the test questions, plain and under every intervention."""
+    from circuits.injection.answers import answers
+    from circuits.injection.intervene import injection_tap
+    from circuits.vision_heads import reinforcement_tap
+
+    start, stop = settings["slice"]
+    prompts = prompts_from(inputs["questions"][0])[start:stop]
+    injections, dropped = _injections(settings, inputs)
+    chosen = reinforcement_of(inputs)
+    taps: dict[str, TapFactory | None] = {PLAIN: None}
+    taps |= {name: partial(injection_tap, injection) for name, injection in injections.items()}
+    taps[VHR] = partial(reinforcement_tap, model(), chosen)
+    found = answers(model(), prompts, taps)
+    stacked = {
+        name: np.stack([getattr(found[variant], name) for variant in taps])
+        for name in ("answer_logit", "wrong_answer_logit", "is_answer", "is_wrong_answer")
+    }
+    return Result({"variants": list(taps), "dropped": dropped}, stacked)
+
+
+def _injections(settings: Mapping[str, Any], inputs: Inputs) -> tuple[dict[str, Injection], dict[str, str]]:
+    """The injection and, where asked for, its ablations; and what was left out, with the reason."""
+    from circuits.injection.ablations import Recovery, ablations
+
+    strengths = inputs["search"][0].meta["strengths"]
+    if not settings["ablations"]:
+        return {IRI: injection_of(settings, strengths)}, {}
+    recovery = Recovery(*(tuple(settings["recovery"][kind]) for kind in _KINDS))
+    found = ablations(
+        recovery, k1=settings["k1"], k2=settings["k2"], lambda_attention=strengths[0], lambda_mlp=strengths[1]
+    )
+    # Without strength it changes nothing, and is kept all the same: it is what was asked for.
+    return {IRI: injection_of(settings, strengths), **found.injections}, dict(found.dropped)
+
+
+def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Captions of some of the test images, plain and under the injection and the baseline."""
+    from circuits.injection.captions import captions
+
+    pictures, objects = pictures_of(inputs["questions"][0], settings["n"])
+    contexts = interventions_of(settings, inputs, model())
+    found = {
+        name: captions(model(), pictures, longest=settings["longest"], intervention=context)
+        for name, context in contexts.items()
+    }
+    return Result({"captions": found, "objects": objects})
+
+
+def interventions_of(settings: Mapping[str, Any], inputs: Inputs, model: Model) -> dict[str, Intervention]:
+    """Name -> the context in which the model is changed."""
+    from circuits.injection.intervene import injected
+    from circuits.vision_heads import reinforced
+
+    injection = injection_of(settings, inputs["search"][0].meta["strengths"])
+    return {
+        PLAIN: nullcontext,
+        IRI: partial(injected, model, injection),
+        VHR: partial(reinforced, model, reinforcement_of(inputs)),
+    }
+
+
+def pictures_of(questions: Result, n: int) -> tuple[list[Picture], list[list[str]]]:
+    """The first `n` images that are asked about, and the objects in each. ValueError where these are not known."""
+    found: dict[str, tuple[Picture, list[str]]] = {}
+    for prompt, objects in zip(prompts_from(questions), questions.meta["objects"], strict=True):
+        if prompt.image is not None and objects is not None:
+            found.setdefault(prompt.image.fingerprint, (prompt.image, objects))
+    if not found:
+        raise ValueError(
+            "captions are judged by the objects in each image, which are not known here: trace with --annotations."
+        )
+    chosen = list(found.values())[:n]
+    return [picture for picture, _ in chosen], [objects for _, objects in chosen]
+
+
+INTERVENING: dict[str, Stage] = {
+    "questions": build_questions,
+    "iri-search": search,
+    "head-divergence": measure_divergence,
+    "iri-answers": answer,
+    "iri-captions": caption,
+}

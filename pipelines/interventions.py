@@ -1,0 +1,285 @@
+"""Interventions from Python; `circuits intervene iri` is a thin layer.
+
+intervention.json   settings, strengths, and a row for every variant and sort of questions
+intervention.csv    the rows
+heads.csv           how much each head's output changes without the image (vision-aware head divergence)
+captions.json       what was said of each image, where captions were asked for
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from circuits.absent import NEGATIVES
+from circuits.injection.answers import Answers, answer_scores, paired_difference
+from circuits.injection.chair import ObjectNames, chair
+from circuits.injection.shares import Share
+from circuits.naming import unknown
+from pipelines.api import Interrupted, open_run
+from pipelines.assemble import join_prompts
+from pipelines.config import Execution, execution_from, readable
+from pipelines.execute import execute
+from pipelines.intervening import IRI, PLAIN, asked_of, head_rows, interventions_of, pictures_of
+from pipelines.intervention_plan import InterventionConfig, InterventionJobs, intervention_jobs
+from pipelines.progress import Progress, progress_on
+from pipelines.results import Result
+from pipelines.run_job import model_of
+from pipelines.runs import Run, store_of
+from pipelines.store import Store, write_atomically, write_json
+
+FORMAT = "circuit-workbench-intervention"
+VERSION = 1
+WHOLE = "all"  # questions whose sort is not known
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What an injection does, and what this call spent on it.
+
+    settings   as asked for, with the layers and the strengths that were chosen
+    rows       one per variant and sort of negatives: scores with intervals, and the difference from the plain model
+    heads      one per head: its vision-aware divergence
+    captions   one per variant: CHAIR with intervals
+    times      one per variant: seconds to the first token and per token; measured by this call, and kept nowhere else
+    dropped    ablation -> why it was left out
+    """
+
+    run: str
+    settings: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    heads: tuple[Row, ...]
+    captions: tuple[Row, ...]
+    times: tuple[Row, ...]
+    dropped: Mapping[str, str]
+    warnings: tuple[str, ...]
+    folder: Path
+    n_jobs: int
+    n_computed: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was found: the content of intervention.json."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "run": self.run,
+            "settings": dict(self.settings),
+            "rows": list(self.rows),
+            "heads": list(self.heads),
+            "captions": list(self.captions),
+            "times": list(self.times),
+            "dropped": dict(self.dropped),
+            "warnings": list(self.warnings),
+        }
+
+
+def intervene(
+    run: Run | str | Path,
+    *,
+    repeats: int = 0,
+    folder: str | Path | None = None,
+    out: str | Path = "runs",
+    shows_progress: bool = False,
+    **settings: Any,
+) -> Intervention:
+    """Inject early layers' outputs into later ones at the last token (IRI), where a trace found recovery, and judge it.
+
+    run       a causal trace: its folder, or its name within the store `out`
+    repeats   how often to take the time per token, here and now; 0 leaves it out
+    folder    where to keep the findings; by default `iri` in the run's folder
+    settings  fields of `InterventionConfig`, and of `Execution` (workers, scheduler, gpus, device)
+
+    Computes only what the store lacks. Raises a ValueError before any model runs where the run is no trace, or did not
+    trace attention and MLP outputs at the last token.
+    """
+    began = time.monotonic()
+    where, config = _checked(settings | {"out": out})
+    opened = open_run(run, out=where.out) if isinstance(run, str | Path) else run
+    jobs, store = intervention_jobs(opened, config), store_of(opened, where.out)
+    target = Path(folder) if folder is not None else opened.folder / IRI
+    todo = [job for job in jobs.all if not store.has(job.key)]
+    store.prepare()
+    progress = progress_on(sys.stderr, todo, len(jobs.all)) if shows_progress and todo else Progress()
+    try:
+        with progress:
+            execute(todo, store, where, on_done=progress.done)
+    except KeyboardInterrupt:
+        n_kept = sum(store.has(job.key) for job in jobs.all)
+        raise Interrupted(n_kept, len(jobs.all), f"circuits intervene iri --run {opened.folder}") from None
+    found = Intervention(
+        opened.name,
+        _settings(opened, config, jobs, store),
+        tuple(_rows(jobs, store)),
+        tuple(head_rows(store.read(jobs.divergence.key))),
+        tuple(_captions(jobs, store)),
+        tuple(_times(jobs, store, where, repeats)),
+        store.read(jobs.answers[0].key).meta["dropped"],
+        tuple(_warnings(jobs, store)),
+        target,
+        len(jobs.all),
+        len(todo),
+        time.monotonic() - began,
+    )
+    write_json(target / "intervention.json", found.to_dict())
+    write_atomically(target / "intervention.csv", _as_csv(found.rows))
+    write_atomically(target / "heads.csv", _as_csv(found.heads))
+    if jobs.captions:
+        write_json(target / "captions.json", dict(store.read(jobs.captions[0].key).meta))
+    return found
+
+
+def _checked(values: dict[str, Any]) -> tuple[Execution, InterventionConfig]:
+    known = [*InterventionConfig.model_fields, *Execution.model_fields]
+    for key in values:
+        if key not in known:
+            raise ValueError(unknown(key, known, "setting"))
+    where = execution_from({key: value for key, value in values.items() if key in Execution.model_fields})
+    try:
+        chosen = {key: value for key, value in values.items() if key in InterventionConfig.model_fields}
+        return where, InterventionConfig(**chosen)
+    except ValidationError as error:
+        raise ValueError(readable(error)) from None
+
+
+def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
+    from pipelines.intervening import injection_of
+
+    found = store.read(jobs.search.key)
+    injection = injection_of(jobs.search.settings, found.meta["strengths"])
+    attention, mlp = injection.attention, injection.mlp
+    assert attention is not None
+    assert mlp is not None
+    searched = (
+        {}
+        if not found.meta["tried"]
+        else {
+            "validation_accuracy": found.arrays["accuracy"].tolist(),
+            "validation_accuracy_random": found.arrays["guarded"].tolist() if "guarded" in found.arrays else None,
+            "strengths_tried": found.meta["tried"],
+            "validation_questions": found.meta["n_questions"],
+        }
+    )
+    assert run.trace is not None
+    origin = run.trace.scores.provenance
+    return {
+        "model": origin.model,
+        "task": origin.task,
+        **config.model_dump(mode="json"),
+        "lambda_attention": attention.strength,
+        "lambda_mlp": mlp.strength,
+        **searched,
+        "injection": injection.as_json(),
+    }
+
+
+def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
+    """One row per variant and sort of negatives."""
+    questions = store.read(jobs.test.key)
+    results = [store.read(job.key) for job in jobs.answers]
+    is_present = np.asarray(questions.meta["is_present"])
+    variants = results[0].meta["variants"]
+    joined = {name: join_prompts(results, name) for name in results[0].arrays}
+    rows = []
+    for variant, name in enumerate(variants):
+        for sort in _sorts(questions):
+            chosen = asked_of(questions, sort)
+            found, plain = (_answers({key: values[v][chosen] for key, values in joined.items()}) for v in (variant, 0))
+            rows.append(_row(name, sort, found, plain, is_present[chosen]))
+    return rows
+
+
+def _sorts(questions: Result) -> list[str]:
+    sorts = [sort for sort in NEGATIVES if sort in questions.meta["sort"]]
+    return sorts or [WHOLE]
+
+
+def _answers(arrays: Mapping[str, Any]) -> Answers:
+    # Which token it was is not kept: whether it is an answer is.
+    return Answers(predicted=np.zeros(len(arrays["is_answer"]), dtype=np.int64), **arrays)
+
+
+def _row(variant: str, sort: str, found: Answers, plain: Answers, is_present: Any) -> Row:
+    scores = answer_scores(found, is_present)
+    difference = paired_difference(found.is_answer, plain.is_answer)
+    row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
+    for name in ("accuracy", "precision", "recall", "yes_ratio"):
+        row |= _share(name, getattr(scores, name))
+    row |= {"f1": scores.f1, "f1_low": scores.f1_interval[0], "f1_high": scores.f1_interval[1]}
+    row |= {"difference": difference.value, "difference_low": difference.low, "difference_high": difference.high}
+    return row | {"n_neither": scores.n_neither}
+
+
+def _share(name: str, share: Share) -> dict[str, float]:
+    low, high = share.interval()
+    return {name: share.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
+    """One row per variant."""
+    if not jobs.captions:
+        return []
+    found, questions = store.read(jobs.captions[0].key).meta, store.read(jobs.test.key).meta
+    present = found["objects"]
+    names = ObjectNames(questions["object_names"] or {name for objects in present for name in objects})
+    rows = []
+    for variant, texts in found["captions"].items():
+        measured = chair(texts, present, names)
+        row: dict[str, Any] = {"variant": variant, "n": len(texts)}
+        for name in ("sentence", "instance", "recall"):
+            row |= _share(name, getattr(measured, name))
+        rows.append(row)
+    return rows
+
+
+def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int) -> list[Row]:
+    """Seconds per token of every variant, taken on one image in this process."""
+    if not repeats:
+        return []
+    from circuits.injection.captions import token_times
+
+    model = model_of(jobs.search, where.device)
+    inputs = {name: (store.read(job.key),) for name, job in (("search", jobs.search), ("divergence", jobs.divergence))}
+    pictures, _ = pictures_of(store.read(jobs.test.key), 1)
+    contexts = interventions_of(jobs.search.settings, inputs, model)
+    found = token_times(model, pictures[0], contexts, repeats=repeats)
+    plain = found[PLAIN]
+    return [
+        {
+            "variant": name,
+            **times._asdict(),
+            "first_ratio": times.first_s / plain.first_s,
+            "per_token_ratio": times.per_token_s / plain.per_token_s,
+            "repeats": repeats,
+        }
+        for name, times in found.items()
+    ]
+
+
+def _warnings(jobs: InterventionJobs, store: Store) -> list[str]:
+    strengths = store.read(jobs.search.key).meta["strengths"]
+    if any(strengths):
+        return []
+    return [
+        "no strength that was tried answers more validation questions right than none does: the injection changes "
+        "nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
+    ]
+
+
+def _as_csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
