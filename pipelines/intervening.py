@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from circuits.pictures import Picture
     from circuits.vision_heads import HeadDivergence, Reinforcement
 
-PLAIN, IRI, VHR = "plain", "iri", "vhr"
+PLAIN, IRI, VHR, THRESHOLD = "plain", "iri", "vhr", "threshold"
 PRESENT = "present"
 _KINDS = ("attention", "mlp", "residual")
 
@@ -74,7 +74,7 @@ def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
 
     questions = inputs["questions"][0]
     if "given" in settings:
-        return Result({"strengths": settings["given"], "tried": []})
+        return Result({"strengths": settings["given"], "tried": [], "threshold": None})
     chosen = asked_of(questions, settings["sort"])
     prompts = prompts_from(questions)
     base = injection_of(settings, (1.0, 1.0))
@@ -90,9 +90,27 @@ def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
         most_lost=settings["most_lost"],
     )
     best = found.injection
+    threshold = _threshold(settings, questions, model(), chosen)
     strengths = [0.0 if part is None else part.strength for part in (best.attention, best.mlp)]
     arrays = {"accuracy": found.accuracy} | ({} if found.guarded is None else {"guarded": found.guarded})
-    return Result({"strengths": strengths, "tried": tried, "n_questions": len(chosen)}, arrays)
+    meta = {"strengths": strengths, "tried": tried, "n_questions": len(chosen), "threshold": threshold}
+    return Result(meta, arrays)
+
+
+def _threshold(settings: Mapping[str, Any], questions: Result, model: Model, judged: Sequence[int]) -> float:
+    """The threshold on the logits that the same questions choose by the same rule."""
+    from circuits.injection.answers import answers
+    from circuits.injection.threshold import choose_threshold, yes_minus_no
+
+    is_present = np.asarray(questions.meta["is_present"])
+    plain = answers(model, prompts_from(questions), {PLAIN: None})[PLAIN]
+    chosen = {}
+    for name, numbers in (("judged", judged), ("guarded", asked_of(questions, RANDOM))):
+        chosen[name] = np.zeros(len(is_present), dtype=np.bool_)
+        chosen[name][numbers] = True
+    guarded = chosen["guarded"] if RANDOM in questions.meta["sort"] else None
+    margin = yes_minus_no(plain, is_present)
+    return choose_threshold(margin, is_present, chosen["judged"], guarded, most_lost=settings["most_lost"])
 
 
 def asked_of(questions: Result, sort: str) -> list[int]:

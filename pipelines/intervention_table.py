@@ -64,6 +64,12 @@ def _print_answers(console: Console, found: Intervention) -> None:
         ]
         table.add_row(variant, *cells, f"{rows[-1]['yes_ratio']:.1%}")
     console.print(table)
+    if found.settings["threshold"] is not None:
+        console.print(
+            f"threshold: yes where its logit exceeds that of no by more than {found.settings['threshold']:.2f}, chosen "
+            "by the same questions; an intervention has to do better.",
+            soft_wrap=True,
+        )
 
 
 def _layers(numbers: list[int]) -> str:

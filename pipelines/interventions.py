@@ -24,12 +24,13 @@ from circuits.absent import NEGATIVES
 from circuits.injection.answers import Answers, answer_scores, paired_difference
 from circuits.injection.chair import ObjectNames, chair
 from circuits.injection.shares import Share
+from circuits.injection.threshold import with_threshold
 from circuits.naming import unknown
 from pipelines.api import Interrupted, open_run
 from pipelines.assemble import join_prompts
 from pipelines.config import Execution, execution_from, readable
 from pipelines.execute import execute
-from pipelines.intervening import IRI, PLAIN, asked_of, head_rows, interventions_of, pictures_of
+from pipelines.intervening import IRI, PLAIN, THRESHOLD, VHR, asked_of, head_rows, interventions_of, pictures_of
 from pipelines.intervention_plan import InterventionConfig, InterventionJobs, intervention_jobs
 from pipelines.progress import Progress, progress_on
 from pipelines.results import Result
@@ -179,6 +180,7 @@ def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, stor
         **config.model_dump(mode="json"),
         "lambda_attention": attention.strength,
         "lambda_mlp": mlp.strength,
+        "threshold": found.meta["threshold"],
         **searched,
         "injection": injection.as_json(),
     }
@@ -191,13 +193,23 @@ def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
     is_present = np.asarray(questions.meta["is_present"])
     variants = results[0].meta["variants"]
     joined = {name: join_prompts(results, name) for name in results[0].arrays}
-    rows = []
-    for variant, name in enumerate(variants):
-        for sort in _sorts(questions):
-            chosen = asked_of(questions, sort)
-            found, plain = (_answers({key: values[v][chosen] for key, values in joined.items()}) for v in (variant, 0))
-            rows.append(_row(name, sort, found, plain, is_present[chosen]))
-    return rows
+    found = {
+        name: _answers({key: values[variant] for key, values in joined.items()})
+        for variant, name in enumerate(variants)
+    }
+    threshold = store.read(jobs.search.key).meta["threshold"]
+    if threshold is not None:
+        found[THRESHOLD] = with_threshold(found[PLAIN], is_present, threshold)
+    sorts = {sort: np.asarray(asked_of(questions, sort)) for sort in _sorts(questions)}
+    return [
+        _row(name, sort, _some(said, chosen), _some(found[PLAIN], chosen), is_present[chosen])
+        for name, said in found.items()
+        for sort, chosen in sorts.items()
+    ]
+
+
+def _some(found: Answers, chosen: Any) -> Answers:
+    return found._replace(**{name: values[chosen] for name, values in found._asdict().items()})
 
 
 def _sorts(questions: Result) -> list[str]:
@@ -234,7 +246,8 @@ def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
     present = found["objects"]
     names = ObjectNames(questions["object_names"] or {name for objects in present for name in objects})
     rows = []
-    for variant, texts in found["captions"].items():
+    for variant in (PLAIN, IRI, VHR):
+        texts = found["captions"][variant]
         measured = chair(texts, present, names)
         row: dict[str, Any] = {"variant": variant, "n": len(texts)}
         for name in ("sentence", "instance", "recall"):

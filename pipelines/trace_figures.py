@@ -34,6 +34,7 @@ def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, 
         if table is not None:
             files[f"trace.{kind}"] = trace_figure_bytes(table, kind)
             files[f"depth.{kind}"] = depth_figure_bytes(table, kind)
+            files[f"places.{kind}"] = depth_figure_bytes(table, kind, by="place")
         if heads is not None:
             files[f"heads.{kind}"] = trace_figure_bytes(heads, kind)
         files |= {f"patches-{number}.{kind}": patch_figure_bytes(maps, kind) for number, maps in enumerate(shown)}

@@ -2,7 +2,8 @@
 
 trace.json           summary, and a row for every component at every place
 trace.csv            the rows
-trace.pdf, .svg      recovery rates, layer by place; depth.pdf, .svg the same as curves over depth
+trace.pdf, .svg      recovery rates, layer by place
+depth.pdf, .svg      the same as curves over depth, by kind of component; places.pdf, .svg by place
 heads.pdf, .svg      of single heads at the place that chooses the graph, where they were traced
 patches-0.pdf, ...   on the image of a prompt, where asked for
 
