@@ -25,7 +25,7 @@ class Comparison:
 
     @property
     def labels(self) -> tuple[str, str]:
-        """What the two are called in figures: by task, else by method, else by model, else `A` and `B`."""
+        """What the two are called in figures: by task, else by method, model or ablation, else `A` and `B`."""
         sides = (self.a, self.b)
         if self.a.label != self.b.label:
             return self.a.label, self.b.label
@@ -35,6 +35,11 @@ class Comparison:
         models = [side.provenance.model if side.provenance is not None else None for side in sides]
         if models[0] != models[1]:
             return f"{self.a.label}, {models[0]}", f"{self.b.label}, {models[1]}"
+        ablations = [side.provenance.ablation if side.provenance is not None else "" for side in sides]
+        short = [ablation.partition("(")[0] for ablation in ablations]
+        shown = short if short[0] != short[1] else ablations
+        if shown[0] != shown[1]:
+            return f"{self.a.label}, {shown[0]}", f"{self.b.label}, {shown[1]}"
         return "A", "B"
 
     def node_membership(self) -> dict[str, Membership]:

@@ -310,7 +310,8 @@ def _overlap_lines(comparison: Comparison) -> list[str]:
     sides = zip(comparison.labels, (comparison.a, comparison.b), strict=True)
     found = comparison.reuse
     lines = [f"{label}: {side.description}" for label, side in sides]
-    lines += [_overlap_line("heads", found.heads), _overlap_line("edges", found.edges)]
+    heads = "attention of layers" if comparison.a.wiring.joins_heads else "heads"
+    lines += [_overlap_line(heads, found.heads), _overlap_line("edges", found.edges)]
     return lines
 
 
@@ -324,8 +325,12 @@ def _overlap_line(what: str, found: Overlap) -> str:
 
 
 def _effect_label(graph: CircuitGraph) -> str:
-    metric = graph.node_provenance.metric if graph.node_provenance is not None else "the metric"
-    return f"node score: by how much corrupting it lowers {metric}"
+    origin = graph.node_provenance
+    metric = "the metric" if origin is None else origin.metric
+    restores = origin is not None and (
+        origin.method == "causal-tracing" or origin.settings.get("direction") == "restore"
+    )
+    return f"node score: by how much {'restoring it raises' if restores else 'corrupting it lowers'} {metric}"
 
 
 def _strengths(edges: Sequence[CircuitEdge]) -> list[float]:
@@ -373,6 +378,8 @@ def _curve(points: Floats) -> Any:
 
 
 def _port_legend(ports: set[Any]) -> list[_Entry]:
+    if ports == {None}:  # of whole layers, all edges are alike
+        return []
     return [_Entry("line", PORT_COLOURS[port], PORT_NAMES[port]) for port in PORT_COLOURS if port in ports]
 
 
