@@ -43,11 +43,11 @@ def limit_prompts(monkeypatch, at_most: int, fail=out_of_gpu_memory) -> list[int
     """Let no more prompts than that be recorded at once. Returns the sizes of all batches that were tried."""
     record, tried = Forward.record, []
 
-    def limited(self, ids, **settings):
+    def limited(self, ids, pixels=None, **settings):
         tried.append(len(ids))
         if len(ids) > at_most:
             fail()
-        return record(self, ids, **settings)
+        return record(self, ids, pixels, **settings)
 
     monkeypatch.setattr(Forward, "record", limited)
     return tried

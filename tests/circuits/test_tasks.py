@@ -97,7 +97,7 @@ def build(name: str, tokenizer: Any, corruption: str = "", n: int = 60, seed: in
 
 
 def test_importing_the_tasks_leaves_torch_and_transformers_alone() -> None:
-    code = "import sys, circuits.tasks; print([m for m in ('torch', 'transformers', 'numpy') if m in sys.modules])"
+    code = "import sys, circuits.tasks; print([m for m in ('torch', 'transformers', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 
