@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.carry_out import carry_out
 from pipelines.config import Execution, RunConfig, settings_from
-from pipelines.execute import execute
 from pipelines.job import Job
 from pipelines.plan import plan
-from pipelines.progress import Progress, progress_on
 from pipelines.runs import Run, begin_run, find_run, finish_run, is_begun
 from pipelines.store import Store, write_atomically, write_json
 from pipelines.summary import summarise
@@ -49,13 +47,6 @@ class StoredComparison:
     summary: Mapping[str, Any]
 
 
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that goes on."""
-
-    def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
-        super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
-
-
 def discover(task: str | Path, **settings: Any) -> Run:
     """Find the circuit of a task, or of the prompts in a file, and keep it; computes only what the store lacks.
 
@@ -76,24 +67,22 @@ def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bo
     todo = plan(config, store)
     if is_begun(store, todo) or todo.jobs.check not in todo.todo:
         begin_run(store, todo)
-    n_jobs = len(todo.jobs.all)
-    progress = progress_on(sys.stderr, todo.todo, n_jobs) if shows_progress and todo.todo else Progress()
 
     def on_done(job: Job) -> None:
-        progress.done(job)
         # Not earlier: input that the check refuses leaves no run behind.
         if job.stage == "check":
             begin_run(store, todo)
 
-    try:
-        with progress:
-            execute(todo.todo, store, execution, on_done=on_done)
-    except KeyboardInterrupt:
-        n_kept = sum(store.has(job.key) for job in todo.jobs.all)
-        resume = f"circuits discover --config {begin_run(store, todo)} --out {execution.out}"
-        raise Interrupted(n_kept, n_jobs, resume) from None
+    n_computed = carry_out(
+        todo.jobs.all,
+        store,
+        execution,
+        resume=lambda: f"circuits discover --config {begin_run(store, todo)} --out {execution.out}",
+        shows_progress=shows_progress,
+        on_done=on_done,
+    )
     run = finish_run(store, todo, summarise(todo, store))
-    return Discovery(run, n_jobs, len(todo.todo), time.monotonic() - began)
+    return Discovery(run, len(todo.jobs.all), n_computed, time.monotonic() - began)
 
 
 def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:

@@ -529,7 +529,7 @@ def models(as_json: Json = False) -> None:
         return
     print_rows("models", model_rows())
     sys.stdout.write(
-        "--model also takes a Hugging Face id (gpt2, EleutherAI/pythia-70m, ...) and a local model folder.\n"
+        "--model also takes a Hugging Face id (gpt2, llava-hf/llava-1.5-7b-hf, ...) and a local model folder.\n"
     )
 
 

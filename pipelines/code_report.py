@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 import textwrap
 import time
 from collections.abc import Mapping, Sequence
@@ -23,12 +22,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.api import Interrupted, open_run
+from pipelines.api import open_run
+from pipelines.carry_out import carry_out
 from pipelines.code_jobs import CodeJobs, code_jobs, require_codes
 from pipelines.coding import coding_of
 from pipelines.config import execution_from
-from pipelines.execute import execute
-from pipelines.progress import Progress, duration, progress_on
+from pipelines.progress import duration
 from pipelines.results import Result
 from pipelines.runs import Run, store_of
 from pipelines.store import Store, write_atomically, write_json
@@ -106,18 +105,16 @@ def explain_codes(
     scores = _head_scores(opened, codes)
     chosen = _chosen(opened, codes, scores, trial, heads)
     jobs, store = code_jobs(opened, trial=trial, heads=chosen), store_of(opened, where.out)
-    todo = [job for job in jobs.all if not store.has(job.key)]
     target = Path(folder) if folder is not None else opened.folder / "codes"
-    store.prepare()
-    progress = progress_on(sys.stderr, todo, len(jobs.all)) if shows_progress and todo else Progress()
-    try:
-        with progress:
-            execute(todo, store, where, on_done=progress.done)
-    except KeyboardInterrupt:
-        n_kept = sum(store.has(job.key) for job in jobs.all)
-        options = {"trial": trial, "heads": heads, "out": folder}
-        given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
-        raise Interrupted(n_kept, len(jobs.all), f"circuits codes {opened.folder} {given} --runs {out}") from None
+    options = {"trial": trial, "heads": heads, "out": folder}
+    given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
+    n_computed = carry_out(
+        jobs.all,
+        store,
+        where,
+        resume=lambda: f"circuits codes {opened.folder} {given} --runs {out}",
+        shows_progress=shows_progress,
+    )
     told = store.read(jobs.information.key).meta
     n_positives = int(codes.is_positive.sum())
     found = CodeReport(
@@ -130,7 +127,7 @@ def explain_codes(
         _provenance(opened),
         target,
         len(jobs.all),
-        len(todo),
+        n_computed,
         time.monotonic() - began,
     )
     _write(found, opened, codes, jobs, store)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,13 +25,12 @@ from circuits.injection.chair import ObjectNames, chair
 from circuits.injection.shares import Share
 from circuits.injection.threshold import with_threshold
 from circuits.naming import unknown
-from pipelines.api import Interrupted, open_run
+from pipelines.api import open_run
 from pipelines.assemble import join_prompts
+from pipelines.carry_out import carry_out
 from pipelines.config import Execution, execution_from, readable
-from pipelines.execute import execute
 from pipelines.intervening import IRI, PLAIN, THRESHOLD, VHR, asked_of, head_rows, interventions_of, pictures_of
 from pipelines.intervention_plan import InterventionConfig, InterventionJobs, intervention_jobs
-from pipelines.progress import Progress, progress_on
 from pipelines.results import Result
 from pipelines.run_job import model_of
 from pipelines.runs import Run, store_of
@@ -110,15 +108,13 @@ def intervene(
     opened = open_run(run, out=where.out) if isinstance(run, str | Path) else run
     jobs, store = intervention_jobs(opened, config), store_of(opened, where.out)
     target = Path(folder) if folder is not None else opened.folder / IRI
-    todo = [job for job in jobs.all if not store.has(job.key)]
-    store.prepare()
-    progress = progress_on(sys.stderr, todo, len(jobs.all)) if shows_progress and todo else Progress()
-    try:
-        with progress:
-            execute(todo, store, where, on_done=progress.done)
-    except KeyboardInterrupt:
-        n_kept = sum(store.has(job.key) for job in jobs.all)
-        raise Interrupted(n_kept, len(jobs.all), f"circuits intervene iri --run {opened.folder}") from None
+    n_computed = carry_out(
+        jobs.all,
+        store,
+        where,
+        resume=lambda: _command(opened, config, repeats, folder, out),
+        shows_progress=shows_progress,
+    )
     found = Intervention(
         opened.name,
         _settings(opened, config, jobs, store),
@@ -130,7 +126,7 @@ def intervene(
         tuple(_warnings(jobs, store)),
         target,
         len(jobs.all),
-        len(todo),
+        n_computed,
         time.monotonic() - began,
     )
     write_json(target / "intervention.json", found.to_dict())
@@ -139,6 +135,19 @@ def intervene(
     if jobs.captions:
         write_json(target / "captions.json", dict(store.read(jobs.captions[0].key).meta))
     return found
+
+
+def _command(run: Run, config: InterventionConfig, repeats: int, folder: str | Path | None, out: str | Path) -> str:
+    """The command line that does the same."""
+    defaults = InterventionConfig().model_dump()
+    asked = {name: value for name, value in config.model_dump().items() if value != defaults[name]}
+    options = asked | {"repeats": repeats or None, "out": folder}
+    given = [
+        f"--{name.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for name, value in options.items()
+        if value is not None
+    ]
+    return " ".join(["circuits intervene iri --run", str(run.folder), *given, f"--runs {out}"])
 
 
 def _checked(values: dict[str, Any]) -> tuple[Execution, InterventionConfig]:

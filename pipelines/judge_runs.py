@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from circuits.known import KnownCircuit, read_known
 from circuits.naming import unknown
 from circuits.reference.published import PUBLISHED
-from pipelines.api import Interrupted, open_run
+from pipelines.api import open_run
+from pipelines.carry_out import Interrupted
 from pipelines.config import execution_from
 from pipelines.execute import execute
 from pipelines.judging import Asked, JudgeJobs, judge_jobs

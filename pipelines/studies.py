@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +18,9 @@ from typing import Any
 from circuits.known import KnownCircuit
 from circuits.reference.published import PUBLISHED
 from graphs.study_figure import StudyCurve, StudyPoint, study_figure_bytes
-from pipelines.api import Interrupted
+from pipelines.carry_out import carry_out
 from pipelines.config import Execution, RunConfig, from_anywhere, settings_from
-from pipelines.execute import execute
 from pipelines.judge_runs import known_circuit
-from pipelines.progress import Progress, progress_on
 from pipelines.results import canonical_json
 from pipelines.store import Store, write_atomically, write_json
 from pipelines.study_plan import (
@@ -113,21 +110,19 @@ def study(
     cases = study_cases(given, varied)
     known = _known(truth, where)
     store, jobs = Store(where.out), study_jobs(cases)
-    todo = [job for job in jobs if not store.has(job.key)]
-    if todo:
+    if not all(store.has(job.key) for job in jobs):
         require_fit(cases, known)
-    store.prepare()
-    progress = progress_on(sys.stderr, todo, len(jobs)) if shows_progress and todo else Progress()
-    try:
-        with progress:
-            execute(todo, store, where, on_done=progress.done)
-    except KeyboardInterrupt:
-        n_kept = sum(store.has(job.key) for job in jobs)
-        raise Interrupted(n_kept, len(jobs), _command(given, varied, truth, folder, out)) from None
+    n_computed = carry_out(
+        jobs,
+        store,
+        where,
+        resume=lambda: _command(given, varied, truth, folder, out),
+        shows_progress=shows_progress,
+    )
     rows = _rows(cases, known, store)
     target = Path(folder) if folder is not None else where.out / _name(cases, varied, known)
     config = _in_common(cases[0].config, varied)
-    found = Study(varied.key, rows, config, known.name, target, len(jobs), len(todo), time.monotonic() - began)
+    found = Study(varied.key, rows, config, known.name, target, len(jobs), n_computed, time.monotonic() - began)
     write_json(target / "study.json", found.to_dict())
     write_atomically(target / "study.csv", as_csv(found.key, rows))
     for kind in ("pdf", "svg"):

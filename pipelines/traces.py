@@ -12,7 +12,6 @@ Beside them the files of every run (`pipelines.runs`); the circuit is a graph of
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,10 @@ from pydantic import ValidationError
 
 from circuits.question_files import is_question_file
 from circuits.tasks import IMAGE_TASKS
-from pipelines.api import Interrupted
 from pipelines.assemble import prompts_from
+from pipelines.carry_out import carry_out
 from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, readable, require_known
-from pipelines.execute import execute
 from pipelines.job import Job
-from pipelines.progress import Progress, progress_on
 from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, begin_run, is_begun, keep_run, scores_file
 from pipelines.store import Store, write_atomically
 from pipelines.trace_figures import figures_of
@@ -94,27 +91,25 @@ def run_trace(config: TraceConfig, execution: Execution, *, shows_progress: bool
     plan = plan_trace(config, store)
     if is_begun(store, plan) or plan.jobs.check not in plan.todo:
         begin_run(store, plan)
-    n_jobs = len(plan.jobs.all)
-    progress = progress_on(sys.stderr, plan.todo, n_jobs) if shows_progress and plan.todo else Progress()
 
     def on_done(job: Job) -> None:
-        progress.done(job)
         # Not earlier: input that the check refuses leaves no run behind.
         if job.stage == "check":
             begin_run(store, plan)
 
-    try:
-        with progress:
-            execute(plan.todo, store, execution, on_done=on_done)
-    except KeyboardInterrupt:
-        n_kept = sum(store.has(job.key) for job in plan.jobs.all)
-        resume = f"circuits trace --config {begin_run(store, plan)} --out {execution.out}"
-        raise Interrupted(n_kept, n_jobs, resume) from None
+    n_computed = carry_out(
+        plan.jobs.all,
+        store,
+        execution,
+        resume=lambda: f"circuits trace --config {begin_run(store, plan)} --out {execution.out}",
+        shows_progress=shows_progress,
+        on_done=on_done,
+    )
     report = report_of(plan, store)
     run = keep_run(store, plan, _run_files(store, plan, report))
     for name, data in (tables_of(report) | figures_of(report, plan, store)).items():
         write_atomically(run.folder / name, data)
-    return Traced(run, report, n_jobs, len(plan.todo), time.monotonic() - began)
+    return Traced(run, report, len(plan.jobs.all), n_computed, time.monotonic() - began)
 
 
 def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, bytes]:

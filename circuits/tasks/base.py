@@ -24,8 +24,8 @@ _SHOWN_WORDS = 12
 
 
 @dataclass(frozen=True)
-class Task(ABC):
-    """Prompts of one behaviour, built for whatever tokenizer the model has. Fields are the task's settings.
+class AnyTask(ABC):
+    """What lists show of a task, and how it corrupts its prompts. Fields are the task's settings.
 
     name, summary  what lists show
     corruptions    name -> what a corrupt prompt changes; the default of `corruption` comes first
@@ -41,6 +41,11 @@ class Task(ABC):
         object.__setattr__(self, "corruption", self.corruption or next(iter(self.corruptions)))
         if self.corruption not in self.corruptions:
             raise ValueError(unknown(self.corruption, self.corruptions, f"corruption of task {self.name!r}"))
+
+
+@dataclass(frozen=True)
+class Task(AnyTask):
+    """Prompts of one behaviour, built for whatever tokenizer the model has."""
 
     def build(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """`n` distinct prompts; the same seed gives the same prompts, and the first ones of a larger set.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from circuits.image_prompts import ImageQuestion, image_prompts
-from circuits.naming import unknown
 from circuits.prompts import PromptSet
+from circuits.tasks.base import AnyTask
 
 if TYPE_CHECKING:
     from circuits.vision import Vision
@@ -18,23 +17,8 @@ Negatives = Literal["random", "popular", "adversarial"]
 
 
 @dataclass(frozen=True)
-class ImageTask(ABC):
-    """Questions about images, for models that read them. Fields are the task's settings.
-
-    name, summary  what lists show
-    corruptions    name -> what the corrupt image shows; the default of `corruption` comes first
-    """
-
-    name: ClassVar[str]
-    summary: ClassVar[str]
-    corruptions: ClassVar[Mapping[str, str]]
-
-    corruption: str = ""  # one of `corruptions`; empty is the task's default
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "corruption", self.corruption or next(iter(self.corruptions), ""))
-        if self.corruption and self.corruption not in self.corruptions:
-            raise ValueError(unknown(self.corruption, self.corruptions, f"corruption of task {self.name!r}"))
+class ImageTask(AnyTask):
+    """Questions about images, for models that read them."""
 
     @abstractmethod
     def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:

@@ -1,0 +1,51 @@
+"""Compute what the store lacks of some jobs, with progress, and say how to go on after Ctrl-C."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from pipelines.config import Execution
+from pipelines.execute import OnDone, execute
+from pipelines.job import Job
+from pipelines.progress import Progress, progress_on
+from pipelines.store import Store
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that goes on."""
+
+    def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
+        super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
+
+
+def carry_out(
+    jobs: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    *,
+    resume: Callable[[], str],
+    shows_progress: bool,
+    on_done: OnDone | None = None,
+) -> int:
+    """Compute those of the jobs that the store lacks. Returns how many they were.
+
+    resume   the command that goes on; asked for only where it is needed
+    on_done  called after each job
+    Raises `Interrupted` on Ctrl-C, and the first job's error.
+    """
+    store.prepare()
+    todo = [job for job in jobs if not store.has(job.key)]
+    progress = progress_on(sys.stderr, todo, len(jobs)) if shows_progress and todo else Progress()
+
+    def note(job: Job) -> None:
+        progress.done(job)
+        if on_done is not None:
+            on_done(job)
+
+    try:
+        with progress:
+            execute(todo, store, execution, on_done=note)
+    except KeyboardInterrupt:
+        raise Interrupted(sum(store.has(job.key) for job in jobs), len(jobs), resume()) from None
+    return len(todo)
