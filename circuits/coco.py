@@ -111,6 +111,7 @@ class ObjectQuestion:
     regions      where the object is; empty where it is absent, or where nobody has said it yet
     negative     the way in which an absent object was drawn, one of `NEGATIVES`; None where it is present or not known
     corrupt_image  file name of an image to which the answer is the other one; None without one
+    size         (height, width) of the image that the regions are for; None where it is not known
     """
 
     image: str
@@ -120,6 +121,7 @@ class ObjectQuestion:
     regions: tuple[Region, ...] = ()
     negative: str | None = None
     corrupt_image: str | None = None
+    size: tuple[int, int] | None = None
 
     @property
     def answer(self) -> str:
@@ -181,7 +183,8 @@ def object_questions(
         image = annotations.image(name)
         present = sorted(image.objects)
         chosen = present[choice.integers(len(present))]
-        questions.append(ObjectQuestion(name, chosen, _text(chosen), is_present=True, regions=image.objects[chosen]))
+        size, regions = (image.height, image.width), image.objects[chosen]
+        questions.append(ObjectQuestion(name, chosen, _text(chosen), is_present=True, regions=regions, size=size))
         if negatives is not None:
             other = _absent_object(annotations, image, negatives, drawing)
             questions.append(ObjectQuestion(name, other, _text(other), is_present=False, negative=negatives))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]
 """[row, column, channel], red, green and blue from 0 to 255."""
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 """Endings of image files."""
 
 
@@ -67,13 +67,18 @@ class Picture:
 
 def _decoded(data: bytes, name: str) -> Image:
     from PIL import Image as Images
-    from PIL import UnidentifiedImageError
+    from PIL import ImageOps, UnidentifiedImageError
 
     try:
         with Images.open(io.BytesIO(data)) as image:
-            return np.asarray(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Images.DecompressionBombError) as error:
+            mode, pixels = image.mode, np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except UnidentifiedImageError:
+        raise ValueError(f"{name} is no image that can be read, or is cut short.") from None
+    except (OSError, ValueError, SyntaxError, Images.DecompressionBombError) as error:
         raise ValueError(f"{name} is no image that can be read, or is cut short ({error}).") from None
+    if mode.startswith(("I", "F")):
+        raise ValueError(f"{name} has more than 8 bits a pixel (mode {mode}), which would be cut off: save it with 8.")
+    return pixels
 
 
 def _fingerprint(pixels: Image) -> str:

@@ -71,7 +71,8 @@ def with_regions(questions: Sequence[ObjectQuestion], annotations: Annotations) 
         elif question.image not in annotations:
             faults.append(f"{question.image}: not annotated")
         elif regions := annotations.image(question.image).objects.get(question.object_name):
-            found.append(replace(question, regions=regions))
+            image = annotations.image(question.image)
+            found.append(replace(question, regions=regions, size=(image.height, image.width)))
         else:
             faults.append(f"{question.image}: no {question.object_name!r} in it")
     if faults:
@@ -104,8 +105,14 @@ def with_pictures(questions: Sequence[ObjectQuestion], folder: Path) -> list[Ima
         corrupt = None if question.corrupt_image is None else Picture.from_file(folder / question.corrupt_image)
         mask = None
         if question.regions:
+            height, width = picture.pixels().shape[:2]
+            if question.size is not None and question.size != (height, width):
+                raise ValueError(
+                    f"{question.image}: annotated at {question.size[1]} x {question.size[0]} pixels, and the file has "
+                    f"{width} x {height}. Give the images that the annotations were made for."
+                )
             try:
-                mask = region_mask(question.regions, picture.pixels().shape[:2])
+                mask = region_mask(question.regions, (height, width))
             except ValueError as error:
                 raise ValueError(f"{question.image}, {question.object_name!r}: {error}") from None
         found.append(

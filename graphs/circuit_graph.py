@@ -256,7 +256,15 @@ class CircuitGraph:
 
     @property
     def description(self) -> str:
-        """`24 of 606 edges, threshold 0.012, faithfulness 0.91`: what a figure must not leave out."""
+        """`24 of 606 edges, threshold 0.012, faithfulness 0.91`: what a figure must not leave out.
+
+        Of whole layers: how many of them.
+        """
+        if self.wiring.joins_heads:
+            minimum = self.selection.get("minimum")
+            least = "" if minimum is None else f", score at least {minimum:.3g}"
+            n_parts = sum(node.component.layer is not None for node in self.nodes)
+            return f"{n_parts} of {len(self.wiring.writers) - 1} attention and MLP outputs{least}; edges not measured"
         threshold = "none" if self.threshold is None else f"{self.threshold:.3g}"
         faithfulness = "not measured" if self.faithfulness is None else f"{self.faithfulness:.2f}"
         return f"{self.n_edges:,} of {self.of_edges:,} edges, threshold {threshold}, faithfulness {faithfulness}"

@@ -310,9 +310,9 @@ def _overlap_lines(comparison: Comparison) -> list[str]:
     sides = zip(comparison.labels, (comparison.a, comparison.b), strict=True)
     found = comparison.reuse
     lines = [f"{label}: {side.description}" for label, side in sides]
-    heads = "attention of layers" if comparison.a.wiring.joins_heads else "heads"
-    lines += [_overlap_line(heads, found.heads), _overlap_line("edges", found.edges)]
-    return lines
+    if comparison.a.wiring.joins_heads:
+        return [*lines, _overlap_line("attention of layers", found.heads), _overlap_line("nodes", found.nodes)]
+    return [*lines, _overlap_line("heads", found.heads), _overlap_line("edges", found.edges)]
 
 
 def _overlap_line(what: str, found: Overlap) -> str:

@@ -215,7 +215,7 @@ class TopComponents:
 class ComponentThreshold:
     """Heads and MLPs of |mean score| at least `minimum`, and the strongest edges among them, `input` and `logits`.
 
-    Where only heads were scored, all MLPs stay, and the other way round.
+    Where only heads were scored, all MLPs stay, and the other way round, unless `keeps_unscored` is False.
     """
 
     name: ClassVar[str] = "component-threshold"
@@ -224,6 +224,7 @@ class ComponentThreshold:
     n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
     place: str | None = None  # where component scores are read; None: their only place, or `all`
     absolute: bool = True  # False: compare signed scores
+    keeps_unscored: bool = True  # False: only what was scored
 
     def __post_init__(self) -> None:
         _require_finite_setting("minimum", self.minimum)
@@ -231,8 +232,8 @@ class ComponentThreshold:
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         candidates = _candidates(self, scores, node_scores)
-        strong = np.flatnonzero(candidates.strength >= self.minimum)
-        return _keep_among(self, scores, [*(candidates.components[i] for i in strong), *candidates.unscored])
+        strong = [candidates.components[i] for i in np.flatnonzero(candidates.strength >= self.minimum)]
+        return _keep_among(self, scores, [*strong, *(candidates.unscored if self.keeps_unscored else ())])
 
 
 ComponentSelection = TopComponents | ComponentThreshold

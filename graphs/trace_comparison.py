@@ -1,7 +1,8 @@
 """Two causal traces side by side: where restoring brings back more in one than in the other.
 
-Cells are compared that both traces have: the same component at the same place. The prompt sets are resampled
-independently, so that the interval of a difference holds the chance of both. Across depth, the rank correlation of the
+Cells are compared that both traces have: the same component at the same place. Different prompts are resampled
+independently, so that the interval of a difference holds the chance of both; the same prompts are resampled together,
+as pairs. Across depth, the rank correlation of the
 cells of a kind says whether the same layers and places matter, whatever their size.
 """
 
@@ -65,10 +66,12 @@ class TraceComparison:
             for place, number in cells[order]
         ]
 
-    def table(self, labels: tuple[str, str], names: Mapping[str, str]) -> TraceTable | None:
+    def table(self, labels: tuple[str, str], names: Mapping[str, str], subtitle: str = "") -> TraceTable | None:
         """The differences of whole layers for a figure; None where only heads were traced.
 
-        labels  what a and b are called; names  place -> what figures call it
+        labels    what a and b are called
+        names     place -> what figures call it
+        subtitle  where they come from
         """
         kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in self.components)]
         if not kinds:
@@ -84,7 +87,8 @@ class TraceComparison:
             f"{KINDS[kind]} {value:.2f}" for kind in kinds if (value := self.correlations[kind]) is not None
         )
         notes = (f"Rank correlations over all cells: {text}.",) if text else ()
-        return TraceTable(values, low, high, self.places, names, " minus ".join(labels), notes=notes, minus=labels[1])
+        title = " minus ".join(labels)
+        return TraceTable(values, low, high, self.places, names, title, subtitle, notes=notes, minus=labels[1])
 
 
 def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
@@ -97,11 +101,13 @@ def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
             f"the traces share no cell: {len(a.scores.components)} and {len(b.scores.components)} components at "
             f"{', '.join(a.scores.places)} and {', '.join(b.scores.places)}. Trace the same parts at the same places."
         )
+    # The same seed draws the same prompts on both sides.
+    is_paired = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
     shape = (len(places), len(components))
     rates, (low, high) = np.full((2, *shape), np.nan), np.full((2, *shape), np.nan)
     for row, place in enumerate(places):
         drawn = []
-        for side, (found, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + 1))):
+        for side, (found, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
             ratios = found.drawn_ratios(found.scores.places.index(place), seed=stream)
             columns = [found.scores.components.index(part) for part in components]
             rates[side, row] = ratios.value[columns]

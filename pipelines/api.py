@@ -126,7 +126,7 @@ def compare(
         found = compare_graphs(first.graph.by_layer(), second.graph.by_layer(), across_models=across_models)
     summary = {"a": first.name, "b": second.name, "folder": str(target)} | found.reuse.summary()
     if first.trace is not None and second.trace is not None:
-        summary["traces"] = _compare_traces(first, second, target)
+        summary["traces"] = _compare_traces(first, second, found.labels, target)
     if groups:
         summary["head_groups"] = [
             [name for name, of in groups.items() if of == group] for group in sorted(set(groups.values()))
@@ -137,7 +137,7 @@ def compare(
     return StoredComparison(found, target, summary)
 
 
-def _compare_traces(a: Run, b: Run, target: Path) -> dict[str, Any]:
+def _compare_traces(a: Run, b: Run, labels: tuple[str, str], target: Path) -> dict[str, Any]:
     """What two traces bring back differently, kept as a table and a figure (traces.json, traces.pdf, .svg)."""
     from graphs.trace_comparison import compare_traces
     from graphs.trace_figure import trace_figure_bytes
@@ -148,7 +148,9 @@ def _compare_traces(a: Run, b: Run, target: Path) -> dict[str, Any]:
     found = compare_traces(a.trace, b.trace)
     rows = found.rows()
     write_json(target / "traces.json", {"a": a.name, "b": b.name, "cells": rows})
-    if (table := found.table((a.name, b.name), LABELS)) is not None:
+    origin = a.trace.scores.provenance
+    subtitle = f"{origin.model}, {origin.metric}; {a.name} and {b.name}"
+    if (table := found.table(labels, LABELS, subtitle)) is not None:
         for kind in FORMATS:
             write_atomically(target / f"traces.{kind}", trace_figure_bytes(table, kind))
     shown = {"cells": found.n_cells, "cells_apart": found.n_apart, "rank_correlations": dict(found.correlations)}

@@ -33,7 +33,8 @@ app = typer.Typer(
 Model = Annotated[str | None, typer.Option(help="Bundled name, Hugging Face id or folder. [reference]")]
 Method = Annotated[str | None, typer.Option(help="How parts are scored (`circuits methods`). [eap]")]
 Setting = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting of the method, KEY=VALUE (`circuits methods NAME`).")
+    list[str] | None,
+    typer.Option("--set", help="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`)."),
 ]
 Metric = Annotated[str | None, typer.Option(help="What is read from the logits. [logit-difference]")]
 Ablation = Annotated[str | None, typer.Option(help="What a corrupted part gives (`circuits methods`). [corrupt]")]
@@ -199,7 +200,7 @@ def trace(
     ] = None,
     model: Model = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="at, parts, window, samples (`circuits methods causal-tracing`).")
+        list[str] | None, typer.Option("--set", help="KEY=VALUE: at, parts, window, samples; repeat for more.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="What is read from the logits. [answer-probability]")] = None,
     ablation: Annotated[
@@ -213,7 +214,9 @@ def trace(
     corruption: Corruption = None,
     images: Images = None,
     annotations: Annotations = None,
-    place: Annotated[str | None, typer.Option(help="Whose recovery chooses the layers of the graph. [END]")] = None,
+    place: Annotated[
+        str | None, typer.Option(help="Whose recovery chooses the layers of the graph. [last token]")
+    ] = None,
     share: Annotated[float | None, typer.Option(help="Least recovery rate of a layer in the graph. [0.05]")] = None,
     floor: Annotated[
         float | None, typer.Option(help="Least clean minus corrupt for a prompt's own recovery rate. [0.1]")
@@ -246,7 +249,7 @@ def trace(
     for warning in found.report.summary["warnings"]:
         sys.stderr.write(f"warning: {warning}\n")
     if as_json:
-        _print_json(dict(found.report.summary) | _spent(found))
+        _print_json(dict(found.report.summary) | _spent(found) | {"rows": list(found.report.rows)})
         return
     from pipelines.trace_table import print_trace
 
@@ -267,8 +270,12 @@ def intervene() -> None:
 def iri(
     run: Annotated[str, typer.Option(help="A causal trace: its folder, or its name within --runs.")],
     *,
-    questions: Annotated[int | None, typer.Option(help="Images that test questions ask about. [300]")] = None,
-    validation: Annotated[int | None, typer.Option(help="Images whose questions choose the strengths. [200]")] = None,
+    questions: Annotated[
+        int | None, typer.Option(help="Images that test questions ask about. [300; half of a file's]")
+    ] = None,
+    validation: Annotated[
+        int | None, typer.Option(help="Images whose questions choose strengths. [200; half of a file's]")
+    ] = None,
     lambda_attention: Annotated[
         float | None, typer.Option(help="Strength for attention outputs (with --lambda-mlp). [searched]")
     ] = None,
@@ -284,10 +291,10 @@ def iri(
         float | None, typer.Option(help="Share of random negatives' accuracy that searched strengths may cost. [0.005]")
     ] = None,
     ablations: Annotated[bool | None, typer.Option("--ablations", help="Also the paper's ablations.")] = None,
-    captions: Annotated[int | None, typer.Option(help="Images to describe, for CHAIR. [0]")] = None,
+    captions: Annotated[int | None, typer.Option(help="Images to describe, for CHAIR (needs annotations). [0]")] = None,
     longest: Annotated[int | None, typer.Option(help="Most tokens of a caption. [64]")] = None,
     repeats: Annotated[int, typer.Option(help="Take the time per token so often. [0]")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the findings. [RUN/iri]")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the findings. [RUN/iri-...]")] = None,
     runs: Runs = Path("runs"),
     workers: Workers = None,
     scheduler: Scheduler = None,

@@ -42,7 +42,9 @@ def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     else:
         task = image_task(settings)
         questions, names = _of_all_sorts(task, settings), task.object_names
-    prompts = image_prompts(settings.get("task", settings.get("name", "questions")), questions, loaded.vision)
+    # Where objects are, and corrupt pictures, are for tracing alone.
+    plain = [replace(question, mask=None, corrupt_picture=None) for question in questions]
+    prompts = image_prompts(settings.get("task", settings.get("name", "questions")), plain, loaded.vision)
     loaded.check_prompts(prompts)
     result = prompts_result(prompts)
     told = {
@@ -59,8 +61,7 @@ def _of_all_sorts(task: Any, settings: Mapping[str, Any]) -> list[ImageQuestion]
     of_sort = [task.questions(n=settings["n"], seed=settings["seed"], negatives=sort) for sort in NEGATIVES]
     found = []
     for place in range(0, settings["n"], 2):
-        # Corrupt pictures are for tracing alone.
-        found.append(replace(of_sort[0][place], corrupt_picture=None))
+        found.append(of_sort[0][place])
         found += [questions[place + 1] for questions in of_sort]
     return found
 

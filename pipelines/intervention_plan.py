@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from circuits.absent import NEGATIVES
@@ -25,6 +26,7 @@ from pipelines.runs import TRACE, Run
 from pipelines.trace_plan import TraceConfig, trace_jobs
 
 VALIDATION, TEST = "validation", "test"
+WHOLE = "all"  # questions whose sort is not known
 _SEEDS = {VALIDATION: 1, TEST: 2}  # added to the trace's own, times _APART
 _APART = 1000
 _QUESTIONS_PER_JOB = 256
@@ -86,6 +88,17 @@ def last_token_recovery(run: Run) -> dict[str, list[float]]:
         kind: [float(rates[n]) for n, part in enumerate(found.scores.components) if part.kind == kind]
         for kind in ("attention", "mlp", "residual")
     }
+    window = found.scores.provenance.settings["window"]
+    if window > 1:
+        raise ValueError(
+            f"run {run.name} restored windows of {window} layers, and an injection needs the recovery rates of single "
+            "layers: trace with window=1."
+        )
+    if not np.isfinite(rates).all():
+        raise ValueError(
+            f"run {run.name} has no recovery rates: its prompts are on average no better clean than corrupt "
+            f"({found.gaps.mean():.3g}). Trace with more noise, or with another corruption."
+        )
     if missing := [kind for kind in ("attention", "mlp") if not of_kind[kind]]:
         raise ValueError(f"run {run.name} did not trace {missing[0]} outputs: trace parts=[residual, attention, mlp].")
     # The final stream enters no layer.
@@ -112,12 +125,14 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
             f"circuits trace --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
         )
     whence, model = of_trace.check.whence, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
+    _require_fitting(run.config, config)
     asking = [_questions(run.config, of_trace.prompts, config, part) for part in (VALIDATION, TEST)]
     validation, test = (Job("questions", found, whence=of_trace.prompts.whence) for found in asking)
     of_search = {"questions": (validation.key,)}
     chosen: dict[str, Any] = {"recovery": recovery, "k1": config.k1, "k2": config.k2}
     if config.lambda_attention is None:
-        tried: dict[str, Any] = {"strengths": list(STRENGTHS), "sort": config.chosen_by}
+        sort = WHOLE if run.config.prompt_file is not None else config.chosen_by
+        tried: dict[str, Any] = {"strengths": list(STRENGTHS), "sort": sort}
         tried |= {"most_lost": config.most_lost}
     else:
         tried = {"given": [config.lambda_attention, config.lambda_mlp]}
@@ -144,6 +159,22 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
         after = keys_of(answers)
         captions = (Job("iri-captions", settings, inputs, whence, after, weight=40 * config.captions),)
     return InterventionJobs(validation, test, search, divergence, answers, captions)
+
+
+def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
+    """Raise a ValueError for settings that do not go with a file of questions."""
+    path = trace.prompt_file
+    if path is None:
+        return
+    if asked := sorted(config.model_fields_set & {"questions", "validation", "chosen_by", "most_lost"}):
+        raise ValueError(
+            f"the questions of {path} are split by image, half to choose strengths and half to judge, and the file "
+            f"does not say how absent objects were chosen: leave out {', '.join(asked)}."
+        )
+    if config.captions and trace.annotations is None:
+        raise ValueError(
+            "captions are judged by the objects in each image, which only annotations tell: trace with --annotations."
+        )
 
 
 def _questions(trace: TraceConfig, prompts: Job, config: InterventionConfig, part: str) -> dict[str, Any]:

@@ -17,14 +17,9 @@ if TYPE_CHECKING:
 def print_intervention(found: Intervention) -> None:
     """Answers by variant and sort of negatives, captions, times, and where all of it is kept."""
     console, settings = Console(markup=False, highlight=False), found.settings
-    injection = settings["injection"]
     for part, strength in (("attention", "lambda_attention"), ("mlp", "lambda_mlp")):
-        layers = injection[part]
-        console.print(
-            f"{part}: lambda {settings[strength]:g}, from layers {_layers(layers['sources'])} to "
-            f"{_layers(layers['targets'])}",
-            soft_wrap=True,
-        )
+        read, changed = (_layers(settings[name].get(part, [])) for name in ("read", "changed"))
+        console.print(f"{part}: lambda {settings[strength]:g}, from layers {read} into {changed}", soft_wrap=True)
     _print_answers(console, found)
     if found.captions:
         table = Table(title="captions (CHAIR)", title_justify="left")
@@ -67,7 +62,7 @@ def _print_answers(console: Console, found: Intervention) -> None:
     if found.settings["threshold"] is not None:
         console.print(
             f"threshold: yes where its logit exceeds that of no by more than {found.settings['threshold']:.2f}, chosen "
-            "by the same questions; an intervention has to do better.",
+            "by the validation questions; an intervention has to do better.",
             soft_wrap=True,
         )
 

@@ -9,6 +9,7 @@ captions.json       what was said of each image, where captions were asked for
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import time
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,18 @@ from pipelines.api import open_run
 from pipelines.assemble import join_prompts
 from pipelines.carry_out import carry_out
 from pipelines.config import Execution, execution_from, readable
-from pipelines.intervening import IRI, PLAIN, THRESHOLD, VHR, asked_of, head_rows, interventions_of, pictures_of
-from pipelines.intervention_plan import InterventionConfig, InterventionJobs, intervention_jobs
+from pipelines.intervening import (
+    IRI,
+    PLAIN,
+    THRESHOLD,
+    VHR,
+    asked_of,
+    head_rows,
+    injection_of,
+    interventions_of,
+    pictures_of,
+)
+from pipelines.intervention_plan import WHOLE, InterventionConfig, InterventionJobs, intervention_jobs
 from pipelines.results import Result
 from pipelines.run_job import model_of
 from pipelines.runs import Run, store_of
@@ -38,7 +49,6 @@ from pipelines.store import Store, write_atomically, write_json
 
 FORMAT = "circuit-workbench-intervention"
 VERSION = 1
-WHOLE = "all"  # questions whose sort is not known
 
 Row = Mapping[str, Any]
 
@@ -97,7 +107,7 @@ def intervene(
 
     run       a causal trace: its folder, or its name within the store `out`
     repeats   how often to take the time per token, here and now; 0 leaves it out
-    folder    where to keep the findings; by default `iri` in the run's folder
+    folder    where to keep the findings; by default one in the run's folder, for these settings alone
     settings  fields of `InterventionConfig`, and of `Execution` (workers, scheduler, gpus, device)
 
     Computes only what the store lacks. Raises a ValueError before any model runs where the run is no trace, or did not
@@ -107,7 +117,7 @@ def intervene(
     where, config = _checked(settings | {"out": out})
     opened = open_run(run, out=where.out) if isinstance(run, str | Path) else run
     jobs, store = intervention_jobs(opened, config), store_of(opened, where.out)
-    target = Path(folder) if folder is not None else opened.folder / IRI
+    target = Path(folder) if folder is not None else opened.folder / _name(jobs)
     n_computed = carry_out(
         jobs.all,
         store,
@@ -164,8 +174,6 @@ def _checked(values: dict[str, Any]) -> tuple[Execution, InterventionConfig]:
 
 
 def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
-    from pipelines.intervening import injection_of
-
     found = store.read(jobs.search.key)
     injection = injection_of(jobs.search.settings, found.meta["strengths"])
     attention, mlp = injection.attention, injection.mlp
@@ -192,6 +200,8 @@ def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, stor
         "threshold": found.meta["threshold"],
         **searched,
         "injection": injection.as_json(),
+        "read": {part: sorted(of_part.added) for part, of_part in injection.parts.items()},
+        "changed": {part: list(of_part.changed) for part, of_part in injection.parts.items()},
     }
 
 
@@ -210,8 +220,9 @@ def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
     if threshold is not None:
         found[THRESHOLD] = with_threshold(found[PLAIN], is_present, threshold)
     sorts = {sort: np.asarray(asked_of(questions, sort)) for sort in _sorts(questions)}
+    pictures = np.asarray([record["image"] for record in questions.meta["prompts"]])
     return [
-        _row(name, sort, _some(said, chosen), _some(found[PLAIN], chosen), is_present[chosen])
+        _row(name, sort, _some(said, chosen), _some(found[PLAIN], chosen), is_present[chosen], pictures[chosen])
         for name, said in found.items()
         for sort, chosen in sorts.items()
     ]
@@ -231,9 +242,9 @@ def _answers(arrays: Mapping[str, Any]) -> Answers:
     return Answers(predicted=np.zeros(len(arrays["is_answer"]), dtype=np.int64), **arrays)
 
 
-def _row(variant: str, sort: str, found: Answers, plain: Answers, is_present: Any) -> Row:
+def _row(variant: str, sort: str, found: Answers, plain: Answers, is_present: Any, pictures: Any) -> Row:
     scores = answer_scores(found, is_present)
-    difference = paired_difference(found.is_answer, plain.is_answer)
+    difference = paired_difference(found.is_answer, plain.is_answer, pictures)
     row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
     for name in ("accuracy", "precision", "recall", "yes_ratio"):
         row |= _share(name, getattr(scores, name))
@@ -290,13 +301,21 @@ def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int)
 
 
 def _warnings(jobs: InterventionJobs, store: Store) -> list[str]:
-    strengths = store.read(jobs.search.key).meta["strengths"]
-    if any(strengths):
+    found = store.read(jobs.search.key).meta
+    if injection_of(jobs.search.settings, found["strengths"]).parts:
         return []
-    return [
-        "no strength that was tried answers more validation questions right than none does: the injection changes "
-        "nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
-    ]
+    if found["tried"] and not any(found["strengths"]):
+        return [
+            "no strength that was tried answers more validation questions right than none does: the injection changes "
+            "nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
+        ]
+    return ["the injection changes nothing: every strength is 0, or no source comes before a target (see k1, k2)."]
+
+
+def _name(jobs: InterventionJobs) -> str:
+    """The folder of these settings."""
+    keys = "".join(job.key for job in jobs.all)
+    return f"{IRI}-{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
 
 
 def _as_csv(rows: Sequence[Row]) -> bytes:

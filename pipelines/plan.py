@@ -104,8 +104,12 @@ class Groundwork:
     whence      where the model is
     """
 
-    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]]) -> None:
-        """methods: name and settings of every method that will run"""
+    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, place: str | None = None) -> None:
+        """What a run of these methods begins with.
+
+        methods  name and settings of every method that will run
+        place    a role that the prompts must have
+        """
         source, self.n_prompts = _prompt_source(config)
         files = find_model(config.model)
         model = {"model": source_fingerprint(files)}
@@ -118,7 +122,8 @@ class Groundwork:
         settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
         self.prompts = Job("prompts", settings, whence=self.whence | places)
         self.of_prompts = {"prompts": (self.prompts.key,)}
-        checked = {"methods": [without_places(method) for method in methods]}
+        checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
+        checked |= {} if place is None else {"place": place}
         self.check = Job("check", self.ran | checked, self.of_prompts, self.whence)
         self.after = (self.check.key,)
         self.reference: tuple[Job, ...] = ()
@@ -270,11 +275,12 @@ def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tup
     """What decides the prompts of a question file: those about present objects."""
     if config.images is None:
         raise ValueError(f"{path} asks about images: give the folder that holds them (--images DIR).")
-    questions = [question for question in asked_in(path, config.images, config.annotations) if question.is_present]
+    asked = asked_in(path, config.images, config.annotations)
+    questions = [question for question in asked if question.is_present]
     if not questions:
         raise ValueError(f"{path} asks about no object that is present (label 'yes'), so that nothing can be traced.")
     n_prompts = len(questions) if config.prompts is None else min(config.prompts, len(questions))
-    found: dict[str, Any] = {**file, "questions": "present", "n": n_prompts}
+    found: dict[str, Any] = {**file, "questions": "present", "n": n_prompts, "n_absent": len(asked) - len(questions)}
     found["images"] = digest_of_images(config.images, questions[:n_prompts])
     if config.annotations is not None:
         found["annotations"] = digest_of_file(config.annotations, "annotations")

@@ -157,7 +157,7 @@ def print_comparison(found: StoredComparison) -> None:
     table = Table(title=f"{summary['a']} and {summary['b']}", title_justify="left")
     for column in ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p"):
         table.add_column(column)
-    for name in ("heads", "nodes", "edges"):
+    for name in ("heads", "nodes") if is_by_layer else ("heads", "nodes", "edges"):
         overlap = getattr(reuse, name)
         numbers = [_share(value) for value in (overlap.iou, overlap.of_a, overlap.of_b, overlap.expected_iou)]
         shown = "attention" if name == "heads" and is_by_layer else name

@@ -104,9 +104,9 @@ class Run:
         return f"circuits {self.command} --config {self.folder / 'config.yaml'} --out {self.folder.parent}"
 
     @property
-    def faithfulness(self) -> float:
-        """Share of the behaviour that the circuit alone keeps: 1 is all of it."""
-        return self.summary["faithfulness"]
+    def faithfulness(self) -> float | None:
+        """Share of the behaviour that the circuit alone keeps: 1 is all of it. None where that was not measured."""
+        return self.summary.get("faithfulness")
 
     def __repr__(self) -> str:
         return f"<Run {self.name}: {self.graph.description}>"

@@ -101,6 +101,8 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     prompts = prompts_from(inputs["prompts"][0])
     metric = METRICS[settings["metric"]]
     metric.check(prompts)
+    if (place := settings.get("place")) is not None and place not in prompts.roles:
+        raise ValueError(f"place is {place!r}; the prompts have the roles {', '.join(prompts.roles)}.")
     ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
     asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
     for method in (asked, *(() if "edges" in model().refusals else for_edges)):

@@ -17,7 +17,7 @@ from graphs.trace_figure import KINDS, TraceTable, trace_figure_bytes
 from pipelines.assemble import prompts_from
 from pipelines.store import Store
 from pipelines.trace_plan import TracePlan
-from pipelines.trace_report import TraceReport
+from pipelines.trace_report import MOST_CURVES, TraceReport
 from pipelines.tracing import trace_from
 
 LABELS: Mapping[str, str] = {END: "last token"}
@@ -27,12 +27,14 @@ _PANELS = 3  # hidden states shown on an image, spread over the depth
 
 def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, bytes]:
     """All figures as PDF and SVG, by file name."""
-    table, heads = trace_table(report), head_table(report, plan.config.place)
+    table, heads = trace_table(report), head_table(report, report.summary["place"])
+    has_curves = len(report.trace.scores.places) <= MOST_CURVES
     shown = [image_maps(plan, store, number) for number in range(len(plan.jobs.positions))]
     files = {}
     for kind in FORMATS:
         if table is not None:
             files[f"trace.{kind}"] = trace_figure_bytes(table, kind)
+        if table is not None and has_curves:
             files[f"depth.{kind}"] = depth_figure_bytes(table, kind)
             files[f"places.{kind}"] = depth_figure_bytes(table, kind, by="place")
         if heads is not None:
@@ -114,6 +116,7 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
     chosen = _panels(scores, rates)
     own = np.zeros(rows * columns, dtype=np.bool_)
     own[[place - first for place in prompt.roles.get("object-visual", ()) if place >= first]] = True
+    below = f", below the floor of {plan.config.floor:g}" if gap < plan.config.floor else ""
     titles = tuple(f"{KINDS[scores.components[n].kind]}, {scores.components[n]}" for n in chosen)
     origin = scores.provenance
     return PatchMaps(
@@ -123,7 +126,11 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
         f"{plan.run_name}: prompt {number}",
         outline=own.reshape(rows, columns) if own.any() else None,
         subtitle=", ".join((origin.model, origin.ablation, origin.metric)),
-        notes=(f"One prompt: {origin.metric} is {found.clean[0]:.3g} clean and {found.corrupt[0]:.3g} corrupt.",),
+        notes=(
+            f"Asked: {result.meta['asked']}",
+            f"One prompt: {origin.metric} is {found.clean[0]:.3g} clean and {found.corrupt[0]:.3g} corrupt{below}.",
+            "Hidden states spread over the depth; attention and MLP outputs of the layer with the largest |RR|.",
+        ),
     )
 
 

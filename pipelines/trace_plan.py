@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from circuits.recovery import FLOOR
+from circuits.scores import ALL_POSITIONS
 from pipelines.config import RunConfig
 from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings
@@ -26,12 +27,17 @@ class TraceConfig(RunConfig):
 
     method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="causal tracing")
     metric: str = Field(default="answer-probability", description="what is measured in the logits")
-    place: str | None = Field(default="END", description="whose recovery chooses the layers of the graph")
+    place: str | None = Field(
+        default=None, description="whose recovery chooses the layers of the graph; the last place where it is not given"
+    )
     floor: float = Field(
         default=FLOOR, gt=0, description="least metric(clean) - metric(corrupt) for a prompt's own recovery rate"
     )
     share: float = Field(
-        default=SHARE, gt=0, description="least recovery rate of a layer's attention or MLP for a place in the graph"
+        default=SHARE,
+        gt=0,
+        le=1,
+        description="least recovery rate of a layer's attention or MLP for a place in the graph",
     )
     shown: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
 
@@ -78,7 +84,8 @@ def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
 def trace_jobs(config: TraceConfig) -> TraceJobs:
     """All jobs of a trace, done or not."""
     method = {"name": METHOD, "settings": checked_settings(METHOD, config.settings)}
-    ground = Groundwork(config, [method])
+    _require_place(config.place, method["settings"]["at"])
+    ground = Groundwork(config, [method], place=config.place if method["settings"]["at"] == "roles" else None)
     cost = 4.0 * method["settings"]["samples"]
     trace = ground.sliced("trace", {"method": method}, {}, cost)
     n_shown = min(config.shown, ground.n_prompts)
@@ -90,3 +97,15 @@ def trace_jobs(config: TraceConfig) -> TraceJobs:
     settings = labels_of(config) | {"floor": config.floor, "share": config.share, "place": config.place}
     graph = Job("trace-graph", settings, {"prompts": (ground.prompts.key,), "trace": keys_of(trace)})
     return TraceJobs(ground.prompts, ground.check, ground.baseline, trace, positions, graph)
+
+
+def _require_place(place: str | None, at: str) -> None:
+    """Raise a ValueError where there can be no such place; roles are known when the prompts are."""
+    if place is None or at == "roles":
+        return
+    if at == "all" and place != ALL_POSITIONS:
+        raise ValueError(f"place is {place!r}, and at=all traces all positions at once: leave it out.")
+    if at == "positions" and not place.isdecimal():
+        raise ValueError(
+            f"place is {place!r}, and at=positions traces positions: give one as a number, counted from 0."
+        )

@@ -23,6 +23,7 @@ from pipelines.tracing import trace_from
 FORMAT = "circuit-workbench-trace"
 VERSION = 1
 _FEW_PROMPTS = 16
+MOST_CURVES = 24
 _LISTED = 10
 
 Row = Mapping[str, Any]
@@ -67,11 +68,17 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "floor": config.floor,
         "n_below_floor": len(below),
         "below_floor": below,
-        "place": config.place,
+        "place": config.place or found.scores.places[-1],
         "share": config.share,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
     summary["warnings"] = _warnings(summary, found)
+    if n_absent := jobs.prompts.settings.get("n_absent"):
+        summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
+    if len(found.scores.places) > MOST_CURVES:
+        summary["warnings"].append(
+            f"no curves over depth are drawn for {len(found.scores.places)} places; heat map and tables hold all."
+        )
     return TraceReport(found, ratio, summary, tuple(_rows(found.scores, ratio, mean)))
 
 

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 _HEADS_SHOWN = 8
 _HALF = 0.5
+_RATES = ("recovery", "recovery_low", "recovery_high")
 
 
 def print_trace(found: Traced) -> None:
     """A row per place: where hidden states bring back half or more, and the strongest attention and MLP outputs."""
     report, summary = found.report, found.report.summary
     metric, console = summary["metric"], Console(markup=False, highlight=False)
-    table = Table(title=summary["run"], title_justify="left")
+    table = Table(title=f"{summary['run']}: recovery rates", title_justify="left")
     kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in report.rows)]
     for column in ("place", "n", *(_heading(kind) for kind in kinds)):
         table.add_column(column)
@@ -46,6 +47,11 @@ def print_trace(found: Traced) -> None:
     place = LABELS.get(summary["place"], summary["place"])
     layers = ", ".join(summary["layers"]) or "none"
     console.print(f"at least {summary['share']:g} at {place}: {layers}", soft_wrap=True)
+    console.print(
+        "Recovery rates are ratios of means with 95 % intervals; half back: hidden states that bring back half or "
+        "more; strongest: by magnitude.",
+        soft_wrap=True,
+    )
     spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
     console.print(f"{spent}, {duration(found.seconds)}. Kept in {found.folder}", soft_wrap=True)
 
@@ -78,7 +84,8 @@ def _strongest(rows: Sequence[Row], kind: str) -> str:
 def _rate(row: Row) -> str:
     if row["recovery"] is None:
         return f"{row['component']} -"
-    return f"{row['component']} {row['recovery']:.2f} [{row['recovery_low']:.2f}, {row['recovery_high']:.2f}]"
+    value, low, high = (f"{row[name]:.2f}".replace("-0.00", "0.00") for name in _RATES)
+    return f"{row['component']} {value} [{low}, {high}]"
 
 
 def _interval(values: Mapping[str, Any], name: str) -> str:

@@ -13,7 +13,7 @@ Beside them the files of every run (`pipelines.runs`); the circuit is a graph of
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,10 @@ from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, 
 from pipelines.job import Job
 from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, begin_run, is_begun, keep_run, scores_file
 from pipelines.store import Store, write_atomically
-from pipelines.trace_figures import figures_of
+from pipelines.trace_figures import LABELS, figures_of
 from pipelines.trace_plan import TraceConfig, TracePlan, plan_trace
 from pipelines.trace_report import TraceReport, as_json, report_of, tables_of
-from pipelines.tracing import layer_scores, no_edges, trace_from
+from pipelines.tracing import graph_scores, no_edges, trace_from
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,9 @@ def trace_settings(values: dict[str, Any]) -> tuple[TraceConfig, Execution]:
     if values.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file.")
     fields = {key: value for key, value in values.items() if key in TraceConfig.model_fields}
+    if (place := fields.get("place")) is not None:
+        # As tables and figures call it.
+        fields["place"] = next((name for name, label in LABELS.items() if place == label), str(place))
     execution = execution_from({key: value for key, value in values.items() if key in Execution.model_fields})
     try:
         config = TraceConfig(**fields)
@@ -117,7 +120,8 @@ def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, 
     jobs, prompts = plan.jobs, store.read(plan.jobs.prompts.key)
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
     found = trace_from([store.read(job.key) for job in jobs.trace], prompts_from(prompts), **labels)
-    nodes = layer_scores(found.scores)
+    nodes = graph_scores(found.scores)
+    edges = no_edges(replace(found.scores, wiring=found.scores.wiring.by_layer) if nodes is None else nodes)
 
     def kept(name: str, scores: Any, **arrays: Any) -> bytes:
         return scores_file(scores, prompts, key=f"{plan.run_name}/{name}", **arrays)
@@ -126,7 +130,7 @@ def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, 
         "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
         "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
         "summary.json": as_json(report.summary),
-        SCORES: kept(SCORES, no_edges(nodes)),
-        NODE_SCORES: kept(NODE_SCORES, nodes),
+        SCORES: kept(SCORES, edges),
+        **({} if nodes is None else {NODE_SCORES: kept(NODE_SCORES, nodes)}),
         TRACE_SCORES: kept(TRACE_SCORES, found.scores, clean=found.clean, corrupt=found.corrupt),
     }

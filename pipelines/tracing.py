@@ -44,8 +44,9 @@ def trace_positions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     first, stop = prompt.image_tokens
     seen = vision.seen(prompt.image)
     grid = vision.coverage(np.ones(prompt.image.pixels().shape[:2], dtype=np.bool_), stop - first).shape
+    asked = vision.processor.tokenizer.decode(list(prompt.clean[stop:]), skip_special_tokens=True)
     # A token for the whole image stands in front of those of the patches.
-    meta = {"grid": list(grid), "first": stop - grid[0] * grid[1]}
+    meta = {"grid": list(grid), "first": stop - grid[0] * grid[1], "asked": " ".join(asked.split())}
     return Result({**found.meta, **meta}, {**found.arrays, "seen": seen})
 
 
@@ -57,32 +58,41 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
 
 
 def layer_graph(found: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
-    """Layers as nodes: attention and MLP outputs that bring back at least `share` at `place`; edges are not measured.
+    """What brings back at least `share` at `place`: attention and MLP outputs, or, where none was traced, heads.
 
-    ValueError where there is no such place, or the trace has neither attention nor MLP outputs.
+    Edges are not measured: all that may run between these are there. Hidden states are no parts of a graph: with them
+    alone, it is empty. So it is where the metric is no better clean than corrupt. ValueError for a place not traced.
     """
-    nodes, gap, place = layer_scores(found.scores), float(found.gaps.mean()), settings["place"]
-    if place not in nodes.places:
-        raise ValueError(f"place is {place!r}; traced were {', '.join(nodes.places)}.")
-    minimum = max(0.0, settings["share"] * gap)
+    place, gap = settings["place"] or found.scores.places[-1], float(found.gaps.mean())
+    if place not in found.scores.places:
+        raise ValueError(f"place is {place!r}; traced were {', '.join(found.scores.places)}.")
+    nodes = graph_scores(found.scores)
+    if nodes is None:
+        reason = "only hidden states were traced, which are no parts of a circuit."
+        return CircuitGraph(found.scores.wiring.by_layer, (), (), reason=reason, provenance=found.scores.provenance)
+    # Without a gap there is no share of it that anything could bring back.
+    minimum = settings["share"] * gap if gap > 0 else float(np.abs(nodes.means).max()) + 1
+    chosen = ComponentThreshold(minimum, place=place, absolute=False, keeps_unscored=False)
     metrics = {"clean": float(found.clean.mean()), "corrupt": float(found.corrupt.mean())}
-    return CircuitGraph.from_scores(
-        no_edges(nodes), ComponentThreshold(minimum, place=place), node_scores=nodes, metrics=metrics
-    )
+    return CircuitGraph.from_scores(no_edges(nodes), chosen, node_scores=nodes, metrics=metrics)
 
 
-def layer_scores(scores: ComponentScores) -> ComponentScores:
-    """The scores of attention and MLP outputs, on a wiring whose parts they are."""
-    kept = [number for number, part in enumerate(scores.components) if part.kind in _WIRED]
-    if not kept:
-        raise ValueError("the trace has neither attention nor MLP outputs, of which a graph of layers is made.")
-    return replace(
-        scores,
-        wiring=scores.wiring.by_layer,
-        components=tuple(scores.components[number] for number in kept),
-        per_prompt=scores.per_prompt[..., kept],
-        measured=scores.measured[..., kept],
-    )
+def graph_scores(scores: ComponentScores) -> ComponentScores | None:
+    """The scores that a graph is made of: of attention and MLP outputs on the wiring of layers, else of heads.
+
+    None where only hidden states were traced.
+    """
+    for kinds in (_WIRED, ("head",)):
+        kept = [number for number, part in enumerate(scores.components) if part.kind in kinds]
+        if kept:
+            return replace(
+                scores,
+                wiring=scores.wiring.by_layer if kinds == _WIRED else scores.wiring,
+                components=tuple(scores.components[number] for number in kept),
+                per_prompt=scores.per_prompt[..., kept],
+                measured=scores.measured[..., kept],
+            )
+    return None
 
 
 def no_edges(scores: ComponentScores) -> EdgeScores:

@@ -20,7 +20,7 @@ from circuits.batches import Batch, each_batch
 from circuits.forward import Earlier, Tap
 from circuits.injection.shares import Share
 from circuits.prompts import PromptSet
-from circuits.scores import Bools, Floats, bootstrap_interval
+from circuits.scores import Bools, Floats
 
 if TYPE_CHECKING:
     from circuits.models import Model
@@ -235,13 +235,19 @@ class Difference(NamedTuple):
     high: float
 
 
-def paired_difference(right: Bools, baseline: Bools, *, seed: int = 0) -> Difference:
-    """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, bootstrapped over them.
+def paired_difference(
+    right: Bools, baseline: Bools, pictures: Sequence[str] | None = None, *, seed: int = 0
+) -> Difference:
+    """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, bootstrapped.
 
-    Questions are drawn one by one: those that share a picture are taken as independent.
+    pictures  [question] what each is about: questions about one picture are drawn together. Without, one by one
     """
     if right.shape != baseline.shape:
         raise ValueError(f"{len(right)} and {len(baseline)} answers cannot be paired: ask the same questions of both.")
     gained = right.astype(np.float64) - baseline.astype(np.float64)
-    interval = bootstrap_interval(gained, resamples=_RESAMPLES, seed=seed)
-    return Difference(float(gained.mean()), float(interval.low), float(interval.high))
+    _, picture = np.unique(range(len(gained)) if pictures is None else pictures, return_inverse=True)
+    totals, counts = np.bincount(picture, weights=gained), np.bincount(picture)
+    n = len(totals)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
+    low, high = np.quantile((drawn @ totals) / (drawn @ counts), [0.025, 0.975])
+    return Difference(float(gained.mean()), float(low), float(high))

@@ -61,7 +61,8 @@ class SceneObjects(ImageTask):
             # Drawn in any case, so that questions about the same scenes differ in their negatives alone.
             one = scene.objects[int(generator.integers(len(scene.objects)))]
             absent = random_negatives(scene.kinds, 1, generator)[0]
-            corrupt = self._corrupt(scene, one, generator)
+            # With numbers of its own: corruptions differ in what is corrupt alone.
+            corrupt = self._corrupt(scene, one, np.random.default_rng([seed, *_STREAM, number]))
             picture, source = Picture.from_pixels(scene.image), f"scene {number}"
             objects = tuple(map(str, scene.kinds))
             found.append(

@@ -90,9 +90,7 @@ def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
 def test_layers_that_bring_back_enough_are_the_nodes_of_a_graph(noisy: Path):
     run = open_run(noisy)
     rates = {row["component"]: float(row["recovery"]) for row in rows(noisy) if row["place"] == "END"}
-    expected = {
-        name for name, rate in rates.items() if name[0] in "am" and abs(rate) >= run.config.model_dump()["share"]
-    }
+    expected = {name for name, rate in rates.items() if name[0] in "am" and rate >= run.config.model_dump()["share"]}
     nodes = {node.name: node for node in run.graph.nodes if node.component.layer is not None}
     assert set(nodes) == expected
     assert run.graph.wiring.joins_heads
@@ -278,7 +276,10 @@ def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command,
         (("ioi", "--ablation", "image-noise", "--prompts", "4"), "puts noise on images"),
         (("ioi", "--noise-at", "subject", "--prompts", "4"), "have the roles"),
         (("ioi", "--ablation", "mean", "--prompts", "4"), "needs a whole run to take values from"),
-        (("ioi", "--place", "nowhere", "--prompts", "4"), "place is 'nowhere'; traced were"),
+        (("ioi", "--place", "nowhere", "--prompts", "4"), "place is 'nowhere'; the prompts have the roles"),
+        (("ioi", "--set", "at=all", "--place", "END"), "at=all traces all positions at once: leave it out"),
+        (("ioi", "--set", "at=positions", "--place", "END"), "give one as a number"),
+        (("ioi", "--share", "2"), "share is 2"),
         (("ioi", "--set", "window=0"), "window=0: give 1 or more"),
         (("ioi", "--set", "samples=2", "--ablation", "corrupt", "--prompts", "4"), "draws none"),
         (("ioi", "--shown", "1", "--prompts", "4"), "has no image to show recovery rates on"),
@@ -318,3 +319,103 @@ def test_other_methods_take_images_too(circuits: Command):
     found = circuits("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "100", "--json").json
     assert found["task"] == "scene-objects"
     assert found["circuit"]["of_edges"] == 1108
+
+
+def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
+    from pipelines import carry_out
+
+    execute = carry_out.execute
+
+    def interrupted(todo, store, execution, *, on_done):
+        execute(todo[:3], store, execution, on_done=on_done)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.carry_out.execute", interrupted)
+    with pytest.raises(
+        KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace --config"
+    ) as caught:
+        trace("scene-objects", model="reference-vlm", prompts=4, prompts_per_job=2, out=tmp_path / "runs")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    again = circuits(*str(caught.value).split("circuits ")[1].split(), "--json")
+    assert again.json["jobs"] == {"total": 6, "computed": 3}
+
+
+# What is traced, and what a graph is made of
+
+
+@pytest.mark.parametrize(
+    ("parts", "kinds"),
+    [("[head]", {"head"}), ("[residual]", set()), ("[attention,head]", {"attention"}), ("[mlp,residual]", {"mlp"})],
+)
+def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, parts: str, kinds: set[str]):
+    found = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--set", f"parts={parts}", "--json").json
+    graph = open_run(found["folder"]).graph
+    assert {node.component.kind for node in graph.nodes if node.component.layer is not None} <= kinds
+    if not kinds:
+        assert "only hidden states were traced" in graph.reason
+    assert {row["kind"] for row in found["rows"]} == {*parts.strip("[]").split(",")}
+
+
+def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
+    answer = circuits("trace", "scene-objects", *VLM, "--prompts", "4", "--noise", "0.0001", "--json")
+    assert "the corruption may not lower the metric at all" in answer.stderr
+    found = answer.json
+    if found["metric"]["gap"] <= 0:
+        assert found["layers"] == []
+    assert found["n_below_floor"] == 4
+    refused = circuits("intervene", "iri", "--run", found["folder"])
+    assert refused.exit_code == 2 or found["metric"]["gap"] > 0
+
+
+@pytest.mark.parametrize("at", ["all", "positions"])
+def test_other_places_than_roles_are_traced_with_their_tables(circuits: Command, at: str):
+    answer = circuits("trace", "scene-objects", *VLM, "--prompts", "2", "--set", f"at={at}", "--json")
+    found, folder = answer.json, Path(answer.json["folder"])
+    assert (folder / "trace.pdf").is_file()
+    assert len(rows(folder)) == 19 * (1 if at == "all" else 91)
+    assert (folder / "depth.pdf").is_file() == (at == "all")
+    assert ("no curves over depth are drawn for 91 places" in answer.stderr) == (at == "positions")
+    assert found["place"] == ("all" if at == "all" else "90")
+
+
+def test_the_last_token_goes_by_both_of_its_names(circuits: Command):
+    asked = ("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--json")
+    assert circuits(*asked, "--place", "last token").json["run"] == circuits(*asked, "--place", "END").json["run"]
+
+
+def test_corruptions_differ_in_the_corrupt_image_alone():
+    clean = []
+    for corruption in IMAGE_TASKS["scene-objects"].corruptions:
+        questions = IMAGE_TASKS["scene-objects"](corruption=corruption).questions(n=6, seed=3)
+        clean.append([(question.picture, question.text) for question in questions])
+    assert clean[0] == clean[1] == clean[2]
+
+
+def test_annotations_for_another_size_are_refused(circuits: Command, tmp_path: Path):
+    images, annotations, _ = scene_folder(tmp_path)
+    data = json.loads(annotations.read_text())
+    for image in data["images"]:
+        image["width"] = image["height"] = 640
+    annotations.write_text(json.dumps(data))
+    asked = (
+        "trace",
+        "coco-objects",
+        *VLM,
+        "--images",
+        str(images),
+        "--annotations",
+        str(annotations),
+        "--prompts",
+        "4",
+    )
+    answer = circuits(*asked)
+    assert answer.exit_code == 2
+    assert "annotated at 640 x 640 pixels, and the file has 128 x 128" in answer.stderr
+
+
+def test_the_same_prompts_are_compared_as_pairs(circuits: Command, store: Path, noisy: Path):
+    found = circuits("compare", str(noisy), str(noisy), "--out", "pairs", "--json").json
+    assert found["traces"]["cells_apart"] == 0
+    cells = json.loads(Path("pairs/traces.json").read_text())["cells"]
+    assert all(cell["difference_low"] == cell["difference_high"] == 0 for cell in cells)
