@@ -210,6 +210,7 @@ def test_a_question_has_the_wording_of_pope_and_the_instruction() -> None:
         "Is there an a in the image? Please answer this question with one word (Yes or No).",
         is_present=True,
         regions=(BOX,),
+        size=(10, 10),
     )
     assert absent == ObjectQuestion("0.jpg", "b", f"Is there a b in the image? {INSTRUCTION}", False, (), "popular")
     assert [question.answer for question in (present, absent)] == ["Yes", "No"]

@@ -482,3 +482,15 @@ def test_chair_of_three_captions_by_hand():
     assert found.recall == Share(2, 4)
     with pytest.raises(ValueError, match="1 captions have 0 lists"):
         chair(["a cat"], [], names)
+
+
+def test_questions_about_one_picture_are_drawn_together():
+    """Two questions about each of 40 pictures, both right or both wrong: as wide an interval as of 40 questions."""
+    gained = np.arange(40) % 4 == 0
+    right, baseline = np.repeat(gained, 2), np.zeros(80, dtype=bool)
+    pictures = np.repeat([f"picture {number}" for number in range(40)], 2)
+    together, alone = paired_difference(right, baseline, pictures), paired_difference(right, baseline)
+    one_each = paired_difference(gained, baseline[:40])
+    assert together.value == alone.value == one_each.value == 0.25
+    assert together.high - together.low == pytest.approx(one_each.high - one_each.low, rel=0.15)
+    assert together.high - together.low > 1.2 * (alone.high - alone.low)

@@ -142,3 +142,25 @@ def test_a_picture_is_shown_by_its_fingerprint_alone():
     assert repr(picture) == f"Picture(fingerprint='{picture.fingerprint}')"
     with pytest.raises(dataclasses.FrozenInstanceError):
         picture.fingerprint = "another"  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_pixels_of_sixteen_bits_are_refused_rather_than_cut_off(tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.full((4, 4), 40_000, dtype=np.uint16)).save(tmp_path / "deep.png")
+    with pytest.raises(ValueError, match=r"deep\.png has more than 8 bits a pixel"):
+        Picture.from_file(tmp_path / "deep.png")
+
+
+def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
+    from PIL import Image
+
+    pixels = np.zeros((16, 32, 3), dtype=np.uint8)
+    pixels[:, :16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    found = Picture.from_file(tmp_path / "turned.png").pixels()
+    assert found.shape == (32, 16, 3)
+    assert (found[:16] == 255).all()
+    assert (found[16:] == 0).all()
