@@ -204,7 +204,7 @@ def trace(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="What is read from the logits. [answer-probability]")] = None,
     ablation: Annotated[
-        str | None, typer.Option(help="How prompts are corrupted: image-noise, noise, corrupt. [noise on the image]")
+        str | None, typer.Option(help="image-noise, noise or corrupt. [noise on the image, or on text]")
     ] = None,
     noise: Noise = None,
     noise_at: NoiseAt = None,
