@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.carry_out import carry_out
+from pipelines.carry_out import carry_out_run
 from pipelines.config import Execution, RunConfig, settings_from
-from pipelines.job import Job
 from pipelines.plan import plan
-from pipelines.runs import Run, begin_run, find_run, finish_run, is_begun
+from pipelines.runs import Run, find_run, finish_run
 from pipelines.store import Store, write_atomically, write_json
 from pipelines.summary import summarise
 
@@ -65,22 +64,7 @@ def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bo
     store = Store(execution.out)
     store.prepare()
     todo = plan(config, store)
-    if is_begun(store, todo) or todo.jobs.check not in todo.todo:
-        begin_run(store, todo)
-
-    def on_done(job: Job) -> None:
-        # Not earlier: input that the check refuses leaves no run behind.
-        if job.stage == "check":
-            begin_run(store, todo)
-
-    n_computed = carry_out(
-        todo.jobs.all,
-        store,
-        execution,
-        resume=lambda: f"circuits discover --config {begin_run(store, todo)} --out {execution.out}",
-        shows_progress=shows_progress,
-        on_done=on_done,
-    )
+    n_computed = carry_out_run(todo, store, execution, shows_progress=shows_progress)
     run = finish_run(store, todo, summarise(todo, store))
     return Discovery(run, len(todo.jobs.all), n_computed, time.monotonic() - began)
 

@@ -1,4 +1,4 @@
-"""Compute what the store lacks of some jobs, with progress, and say how to go on after Ctrl-C."""
+"""Compute what the store lacks of some jobs or of a run, with progress, and say how to go on after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pipelines.config import Execution
 from pipelines.execute import OnDone, execute
 from pipelines.job import Job
 from pipelines.progress import Progress, progress_on
+from pipelines.runs import AnyPlan, begin_run, command_of, is_begun
 from pipelines.store import Store
 
 
@@ -49,3 +50,27 @@ def carry_out(
     except KeyboardInterrupt:
         raise Interrupted(sum(store.has(job.key) for job in jobs), len(jobs), resume()) from None
     return len(todo)
+
+
+def carry_out_run(plan: AnyPlan, store: Store, execution: Execution, *, shows_progress: bool) -> int:
+    """Compute what a run lacks, in a store that is prepared. Returns how many jobs that were.
+
+    Its folder is begun when the check is over, and not earlier: input that is refused leaves no run behind.
+    """
+    check = plan.jobs.check
+    if is_begun(store, plan) or store.has(check.key):
+        begin_run(store, plan)
+
+    def on_done(job: Job) -> None:
+        if job.key == check.key:
+            begin_run(store, plan)
+
+    command = f"circuits {command_of(plan.config)}"
+    return carry_out(
+        plan.jobs.all,
+        store,
+        execution,
+        resume=lambda: f"{command} --config {begin_run(store, plan)} --out {execution.out}",
+        shows_progress=shows_progress,
+        on_done=on_done,
+    )

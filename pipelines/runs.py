@@ -263,11 +263,16 @@ def _command(record: Mapping[str, Any]) -> str:
     return record.get("command", DISCOVER)
 
 
+def command_of(config: RunConfig) -> str:
+    """The command that runs these settings."""
+    return TRACE if isinstance(config, TraceConfig) else DISCOVER
+
+
 def _record(plan: AnyPlan, *, files: Mapping[str, str]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "command": TRACE if isinstance(plan.config, TraceConfig) else DISCOVER,
+        "command": command_of(plan.config),
         "name": plan.run_name,
         "config": from_anywhere(plan.config).model_dump(mode="json"),
         "jobs": [{"stage": job.stage, "label": job.label, "key": job.key} for job in plan.jobs.all],

@@ -22,10 +22,9 @@ from pydantic import ValidationError
 from circuits.question_files import is_question_file
 from circuits.tasks import IMAGE_TASKS
 from pipelines.assemble import prompts_from
-from pipelines.carry_out import carry_out
+from pipelines.carry_out import carry_out_run
 from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, readable, require_known
-from pipelines.job import Job
-from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, begin_run, is_begun, keep_run, scores_file
+from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, keep_run, scores_file
 from pipelines.store import Store, write_atomically
 from pipelines.trace_figures import LABELS, figures_of
 from pipelines.trace_plan import TraceConfig, TracePlan, plan_trace
@@ -92,22 +91,7 @@ def run_trace(config: TraceConfig, execution: Execution, *, shows_progress: bool
     store = Store(execution.out)
     store.prepare()
     plan = plan_trace(config, store)
-    if is_begun(store, plan) or plan.jobs.check not in plan.todo:
-        begin_run(store, plan)
-
-    def on_done(job: Job) -> None:
-        # Not earlier: input that the check refuses leaves no run behind.
-        if job.stage == "check":
-            begin_run(store, plan)
-
-    n_computed = carry_out(
-        plan.jobs.all,
-        store,
-        execution,
-        resume=lambda: f"circuits trace --config {begin_run(store, plan)} --out {execution.out}",
-        shows_progress=shows_progress,
-        on_done=on_done,
-    )
+    n_computed = carry_out_run(plan, store, execution, shows_progress=shows_progress)
     report = report_of(plan, store)
     run = keep_run(store, plan, _run_files(store, plan, report))
     for name, data in (tables_of(report) | figures_of(report, plan, store)).items():

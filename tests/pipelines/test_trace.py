@@ -191,6 +191,21 @@ def test_a_trace_is_no_circuit_that_can_be_judged(circuits: Command, noisy: Path
 # Images with annotations
 
 
+def about(images: Path, annotations: Path, n: int) -> tuple[str, ...]:
+    """The command that traces questions about annotated images."""
+    return (
+        "trace",
+        "coco-objects",
+        *VLM,
+        "--images",
+        str(images),
+        "--annotations",
+        str(annotations),
+        "--prompts",
+        str(n),
+    )
+
+
 def scene_folder(folder: Path, n: int = 8) -> tuple[Path, Path, list[Scene]]:
     """Scenes as image files, larger than the model sees them and not square, with COCO annotations."""
     from PIL import Image
@@ -215,17 +230,7 @@ def scene_folder(folder: Path, n: int = 8) -> tuple[Path, Path, list[Scene]]:
 
 def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp_path: Path):
     images, annotations, _ = scene_folder(tmp_path)
-    asked = (
-        "trace",
-        "coco-objects",
-        *VLM,
-        "--images",
-        str(images),
-        "--annotations",
-        str(annotations),
-        "--prompts",
-        "6",
-    )
+    asked = about(images, annotations, 6)
     found = circuits(*asked, "--json").json
     assert found["n_prompts"] == 6
     assert found["accuracy"] >= 0.8
@@ -398,17 +403,7 @@ def test_annotations_for_another_size_are_refused(circuits: Command, tmp_path: P
     for image in data["images"]:
         image["width"] = image["height"] = 640
     annotations.write_text(json.dumps(data))
-    asked = (
-        "trace",
-        "coco-objects",
-        *VLM,
-        "--images",
-        str(images),
-        "--annotations",
-        str(annotations),
-        "--prompts",
-        "4",
-    )
+    asked = about(images, annotations, 4)
     answer = circuits(*asked)
     assert answer.exit_code == 2
     assert "annotated at 640 x 640 pixels, and the file has 128 x 128" in answer.stderr
