@@ -15,6 +15,7 @@ from circuits.scores import Bools, bootstrap_interval, wilson_interval
 from graphs import CircuitGraph
 from pipelines.assemble import baseline_from, join_prompts, prompts_from
 from pipelines.coding import codes_from
+from pipelines.config import RunConfig
 from pipelines.job import Job
 from pipelines.plan import Plan
 from pipelines.results import Result
@@ -61,6 +62,7 @@ def summarise(plan: Plan, store: Store) -> dict[str, Any]:
     summary["warnings"] += _of_negatives(coding, prompts)
     if coding is not None:
         summary["warnings"] += _of_codes(coding)
+    summary["warnings"] += of_size(config, len(prompts))
     if METHODS[config.method].is_one_for_all:
         summary["warnings"].append(
             f"{config.method} gives one score for all prompts: intervals of its scores have no width and say nothing."
@@ -78,6 +80,13 @@ def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
     if is_correct is None:
         return None
     return list(wilson_interval(int(np.count_nonzero(is_correct)), len(is_correct)))
+
+
+def of_size(config: RunConfig, n_prompts: int) -> list[str]:
+    """A warning where a file holds fewer prompts than were asked for."""
+    if config.prompts is None or n_prompts >= config.prompts:
+        return []
+    return [f"{config.prompts} prompts were asked for, and {config.task} holds {n_prompts}: all of them were taken."]
 
 
 def _coding(plan: Plan, store: Store) -> dict[str, Any] | None:

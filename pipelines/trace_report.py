@@ -16,7 +16,7 @@ from circuits.scores import ComponentScores, bootstrap_interval
 from pipelines.assemble import baseline_from, prompts_from
 from pipelines.runs import read_circuit
 from pipelines.store import Store
-from pipelines.summary import accuracy_interval
+from pipelines.summary import accuracy_interval, of_size
 from pipelines.trace_plan import TracePlan
 from pipelines.tracing import trace_from
 
@@ -72,7 +72,7 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "share": config.share,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
-    summary["warnings"] = _warnings(summary, found)
+    summary["warnings"] = [*_warnings(summary, found), *of_size(config, len(prompts))]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
     if len(found.scores.places) > MOST_CURVES:

@@ -63,3 +63,10 @@ def test_the_ladder_tries_every_size_of_few_edges_and_few_sizes_of_many():
 def test_the_ablation_is_named_where_its_metric_is_shown(circuits: Command, tiny: Any):
     assert "logit-difference, zero" in circuits(*tiny.arguments, "--ablation", "zero").stdout
     assert "logit-difference, corrupt" in circuits(*tiny.arguments).stdout
+
+
+def test_a_file_with_fewer_prompts_than_asked_for_is_taken_whole_with_a_warning(circuits, tiny):
+    answer = circuits(*tiny.arguments, "--prompts", "50", "--json")
+    assert answer.json["n_prompts"] == 12
+    assert "50 prompts were asked for, and" in answer.stderr
+    assert "holds 12: all of them were taken" in answer.stderr
