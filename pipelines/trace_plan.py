@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from circuits.recovery import FLOOR
 from circuits.scores import ALL_POSITIONS
@@ -20,6 +20,7 @@ from pipelines.store import Store
 
 METHOD = "causal-tracing"
 SHARE = 0.05
+_OF_CIRCUITS = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
 
 
 class TraceConfig(RunConfig):
@@ -40,6 +41,16 @@ class TraceConfig(RunConfig):
         description="least recovery rate of a layer's attention or MLP for a place in the graph",
     )
     shown: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
+
+    @model_validator(mode="after")
+    def _chooses_no_edges(self) -> TraceConfig:
+        asked = [name for name in _OF_CIRCUITS if getattr(self, name) != type(self).model_fields[name].default]
+        if asked:
+            raise ValueError(
+                f"{', '.join(asked)} choose or judge a circuit, and a trace does not: leave them out, or use discover "
+                f"with method {METHOD}."
+            )
+        return self
 
 
 class TraceJobs(NamedTuple):

@@ -414,3 +414,12 @@ def test_the_same_prompts_are_compared_as_pairs(circuits: Command, store: Path, 
     assert found["traces"]["cells_apart"] == 0
     cells = json.loads(Path("pairs/traces.json").read_text())["cells"]
     assert all(cell["difference_low"] == cell["difference_high"] == 0 for cell in cells)
+
+
+def test_settings_of_circuits_are_refused_by_traces(tmp_path: Path):
+    with pytest.raises(ValueError, match="edges, curve choose or judge a circuit, and a trace does not"):
+        trace("ioi", edges=5, curve=True, out=tmp_path)
+    with pytest.raises(ValueError, match="method is 'eap'"):
+        trace("ioi", method="eap", out=tmp_path)
+    with pytest.raises(ValueError, match="no setting 'noise_on'"):
+        trace("ioi", noise_on="S1", out=tmp_path)
