@@ -69,49 +69,31 @@ def _of_all_sorts(task: Any, settings: Mapping[str, Any]) -> list[ImageQuestion]
 def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The strengths that answer most validation questions right, without losing many about random negatives.
 
-    The given ones, where they are given.
+    The given ones, where they are given. Beside them the threshold that the same questions choose by the same rule.
     """
     from circuits.injection.search import search_strengths
+    from circuits.injection.threshold import choose_threshold, yes_minus_no
 
     questions = inputs["questions"][0]
     if "given" in settings:
         return Result({"strengths": settings["given"], "tried": [], "threshold": None})
-    chosen = asked_of(questions, settings["sort"])
-    prompts = prompts_from(questions)
-    base = injection_of(settings, (1.0, 1.0))
-    tried, has_guard = settings["strengths"], RANDOM in questions.meta["sort"]
-    guard = _some(prompts, asked_of(questions, RANDOM)) if has_guard else None
-    found = search_strengths(
-        model(),
-        _some(prompts, chosen),
-        base,
-        attention=tried,
-        mlp=tried,
-        guard=guard,
-        most_lost=settings["most_lost"],
-    )
+    sides = {"judged": asked_of(questions, settings["sort"])}
+    if RANDOM in questions.meta["sort"]:
+        sides["guarded"] = asked_of(questions, RANDOM)
+    numbers = sorted({number for side in sides.values() for number in side})
+    chosen = {name: np.isin(numbers, side) for name, side in sides.items()}
+    tried, base, most_lost = settings["strengths"], injection_of(settings, (1.0, 1.0)), settings["most_lost"]
+    prompts = _some(prompts_from(questions), numbers)
+    found = search_strengths(model(), prompts, base, attention=tried, mlp=tried, most_lost=most_lost, **chosen)
+    is_present = np.asarray(questions.meta["is_present"])[numbers]
+    margin = yes_minus_no(found.plain, is_present)
+    threshold = choose_threshold(margin, is_present, chosen["judged"], chosen.get("guarded"), most_lost=most_lost)
     best = found.injection
-    threshold = _threshold(settings, questions, model(), chosen)
     strengths = [0.0 if part is None else part.strength for part in (best.attention, best.mlp)]
     arrays = {"accuracy": found.accuracy} | ({} if found.guarded is None else {"guarded": found.guarded})
-    meta = {"strengths": strengths, "tried": tried, "n_questions": len(chosen), "threshold": threshold}
+    n_judged = len(sides["judged"])
+    meta = {"strengths": strengths, "tried": tried, "n_questions": n_judged, "threshold": threshold}
     return Result(meta, arrays)
-
-
-def _threshold(settings: Mapping[str, Any], questions: Result, model: Model, judged: Sequence[int]) -> float:
-    """The threshold on the logits that the same questions choose by the same rule."""
-    from circuits.injection.answers import answers
-    from circuits.injection.threshold import choose_threshold, yes_minus_no
-
-    is_present = np.asarray(questions.meta["is_present"])
-    plain = answers(model, prompts_from(questions), {PLAIN: None})[PLAIN]
-    chosen = {}
-    for name, numbers in (("judged", judged), ("guarded", asked_of(questions, RANDOM))):
-        chosen[name] = np.zeros(len(is_present), dtype=np.bool_)
-        chosen[name][numbers] = True
-    guarded = chosen["guarded"] if RANDOM in questions.meta["sort"] else None
-    margin = yes_minus_no(plain, is_present)
-    return choose_threshold(margin, is_present, chosen["judged"], guarded, most_lost=settings["most_lost"])
 
 
 def asked_of(questions: Result, sort: str) -> list[int]:

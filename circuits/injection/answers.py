@@ -40,23 +40,6 @@ class LastTokens(NamedTuple):
     residual: Tensor
     earlier: Earlier
 
-    def to(self, device: torch.device | str) -> LastTokens:
-        """The same on a device."""
-        key, value = ([found.to(device) for found in side] for side in self.earlier)
-        return LastTokens(self.batch, self.residual.to(device), Earlier(key, value))
-
-
-class Prepared(NamedTuple):
-    """Prompts that have been run up to their last token, kept in the CPU's memory.
-
-    About 4 x n_layers x n_kv_heads x d_head x 2 bytes a token in float32: 0.5 MB a prompt of the bundled model, 1 GB
-    of one with 7 billion parameters; `answers` keeps one batch at a time instead.
-    """
-
-    model: Model
-    n_prompts: int
-    parts: tuple[LastTokens, ...]
-
 
 class Answers(NamedTuple):
     """What the model says [prompt].
@@ -102,25 +85,6 @@ def _check(model: Model, prompts: PromptSet) -> None:
             )
         if not prompt.wrong_answers:
             raise ValueError(f"{prompts.called(number)} has no wrong answer: give those of a yes-no question.")
-
-
-def prepare(model: Model, prompts: PromptSet) -> Prepared:
-    """The prompts, run up to their last token; for `answer`, any number of times."""
-    parts: list[LastTokens] = []
-    each_last_tokens(model, prompts, lambda found: parts.append(found.to("cpu")))
-    return Prepared(model, len(prompts), tuple(parts))
-
-
-def answer(prepared: Prepared, tap: TapFactory | None = None) -> Answers:
-    """What the model says under an intervention; as it is, without one.
-
-    tap   makes a tap for one run, such as `lambda: injection_tap(injection)`
-    Cost: one forward pass of one token per prompt.
-    """
-    found = _empty(prepared.n_prompts)
-    for part in prepared.parts:
-        _answer(prepared.model, part.to(prepared.model.forward.device), tap, found)
-    return found
 
 
 def answers(model: Model, prompts: PromptSet, interventions: Mapping[str, TapFactory | None]) -> dict[str, Answers]:

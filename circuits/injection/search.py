@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.injection.answers import answers
+from circuits.injection.answers import Answers, TapFactory, answers
 from circuits.injection.intervene import injection_tap
 from circuits.injection.settings import Injection
 from circuits.prompts import PromptSet
-from circuits.scores import Floats
+from circuits.scores import Bools, Floats
 
 if TYPE_CHECKING:
     from circuits.models import Model
 
-Pair = tuple[float, float]
+_PLAIN = "plain"
 
 STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.5, 6.0, 9.0)
 """Those of the paper are 0.08 to 0.26; what they do is proportional to the recovery rates, small ones need more."""
@@ -32,6 +32,7 @@ class StrengthSearch:
     accuracy        [attention, mlp]
     guarded         [attention, mlp] accuracy on the questions that must not suffer; None where there are none
     injection       the base with the best strengths; the smaller ones (in sum, then of the attention) where pairs tie
+    plain           what the model says without any
     """
 
     attention: tuple[float, ...]
@@ -39,6 +40,7 @@ class StrengthSearch:
     accuracy: Floats
     guarded: Floats | None
     injection: Injection
+    plain: Answers
 
 
 def with_strengths(base: Injection, attention: float, mlp: float) -> Injection:
@@ -57,43 +59,52 @@ def search_strengths(
     *,
     attention: Sequence[float] = STRENGTHS,
     mlp: Sequence[float] = STRENGTHS,
-    guard: PromptSet | None = None,
+    judged: Bools | None = None,
+    guarded: Bools | None = None,
     most_lost: float = 0.0,
 ) -> StrengthSearch:
     """The strengths at which most questions of a validation split are answered right, from every pair of these.
 
-    guard      other questions, such as easier ones: strengths that lower the accuracy on them by more than `most_lost`
-               are passed over. Strengths above those of the paper can make a model say no to everything in doubt
+    judged     [prompt] which questions count; by default all
+    guarded    [prompt] which must not suffer, such as easier ones: strengths that lower the accuracy on them by more
+               than `most_lost` are passed over. Strengths above those of the paper can make a model say no to
+               everything in doubt
     most_lost  as a share: 0.005 is half a percentage point
 
-    ValueError where both strengths cannot be 0, since the guard's accuracy is compared with that.
     Cost: one forward pass per prompt, and one of one token per prompt and pair.
     """
     if not attention or not mlp:
         raise ValueError("no strengths to try: give at least one for the attention and one for the MLPs.")
-    if guard is not None and not (0 in attention and 0 in mlp):
-        raise ValueError(f"strengths {list(attention)} and {list(mlp)} lack 0, with which the guard compares: add it.")
+    judged = np.ones(len(prompts), dtype=np.bool_) if judged is None else judged
     pairs = [(a, m) for a in attention for m in mlp]
-    accuracy = _accuracies(model, prompts, base, pairs)
-    guarded = None if guard is None else _accuracies(model, guard, base, pairs)
-    # Shares of whole questions: their rounding is far below one question.
-    allowed = [p for p in pairs if guarded is None or guarded[p] >= guarded[0, 0] - most_lost - 1e-9]
-    best = min(allowed, key=lambda pair: (-accuracy[pair], sum(pair), pair))
+    taps: dict[str, TapFactory | None] = {
+        str(pair): partial(injection_tap, with_strengths(base, *pair)) for pair in pairs
+    }
+    found = answers(model, prompts, {_PLAIN: None} | taps)
 
-    def grid(found: dict[Pair, float]) -> Floats:
-        return np.array([[found[a, m] for m in mlp] for a in attention])
+    def accuracy(name: str, chosen: Bools) -> float:
+        return float(found[name].is_answer[chosen].mean())
+
+    allowed = pairs
+    if guarded is not None:
+        # Shares of whole questions: their rounding is far below one question.
+        least = accuracy(_PLAIN, guarded) - most_lost - 1e-9
+        allowed = [pair for pair in pairs if accuracy(str(pair), guarded) >= least]
+    if not allowed:
+        raise ValueError(
+            f"every pair of strengths {list(attention)} and {list(mlp)} costs more than {most_lost:g} of the accuracy "
+            "that is guarded: add 0 to both, or allow more."
+        )
+    best = min(allowed, key=lambda pair: (-accuracy(str(pair), judged), sum(pair), pair))
+
+    def grid(chosen: Bools) -> Floats:
+        return np.array([[accuracy(str((a, m)), chosen) for m in mlp] for a in attention])
 
     return StrengthSearch(
         tuple(attention),
         tuple(mlp),
-        grid(accuracy),
+        grid(judged),
         None if guarded is None else grid(guarded),
         with_strengths(base, *best),
+        found[_PLAIN],
     )
-
-
-def _accuracies(model: Model, prompts: PromptSet, base: Injection, pairs: Sequence[Pair]) -> dict[Pair, float]:
-    """Share of the prompts answered right, by strengths."""
-    taps = {str(pair): partial(injection_tap, with_strengths(base, *pair)) for pair in pairs}
-    found = answers(model, prompts, taps)
-    return {pair: float(found[str(pair)].is_answer.mean()) for pair in pairs}

@@ -15,11 +15,9 @@ from circuits.forward import Earlier, Site
 from circuits.injection.ablations import Recovery, ablations
 from circuits.injection.answers import (
     Answers,
-    answer,
     answer_scores,
     answers,
     paired_difference,
-    prepare,
 )
 from circuits.injection.captions import captions, token_times
 from circuits.injection.chair import ObjectNames, chair
@@ -316,13 +314,12 @@ def test_generating_equals_running_token_by_token_with_the_tap(vlm: Any):
 def test_answers_are_those_of_whole_runs(vlm: Any, questions: tuple[Any, PromptSet]):
     _, prompts = questions
     own = injection_from([0.1, 0.2, 0.3, 0.1, 0.2, 0.3], [0.3, 0.2, 0.1, 0.1, 0.2, 0.3], lambda_attention=3)
-    prepared = prepare(vlm, prompts)
     together = answers(vlm, prompts, {"plain": None, "iri": partial(injection_tap, own)})
     for found, tap, context in (
         (together["plain"], None, nullcontext()),
         (together["iri"], partial(injection_tap, own), injected(vlm, own)),
     ):
-        apart = answer(prepared, tap)
+        apart = answers(vlm, prompts, {"alone": tap})["alone"]
         with context:
             for number, prompt in enumerate(prompts):
                 pixels = vlm.vision.pixels([prompt.image])
@@ -334,10 +331,10 @@ def test_answers_are_those_of_whole_runs(vlm: Any, questions: tuple[Any, PromptS
 
 def test_prompts_answered_before_their_end_are_refused(family_model: Any):
     with pytest.raises(ValueError, match="prompt 2 is answered at position 7, but its last token is at 8"):
-        prepare(family_model("llama"), random_prompts())
+        answers(family_model("llama"), random_prompts(), {"plain": None})
     plain = PromptSet("plain", (Prompt((1, 2), (1, 2), (3,)),))
     with pytest.raises(ValueError, match="prompt 0 has no wrong answer"):
-        prepare(family_model("llama"), plain)
+        answers(family_model("llama"), plain, {"plain": None})
 
 
 def said(right: list[int], wrong: list[int], n: int) -> Answers:
@@ -392,32 +389,41 @@ def test_the_search_returns_its_grid_and_the_smaller_strengths_where_pairs_tie(
     _, prompts = questions
     base = injection_from([0.1] * 6, [0.1] * 6)
     found = search_strengths(vlm, prompts, base, attention=(1e-6, 0.0), mlp=(0.0, 1e-6, 50.0))
-    plain = answer(prepare(vlm, prompts)).is_answer.mean()
+    plain = answers(vlm, prompts, {"plain": None})["plain"].is_answer.mean()
     assert found.accuracy.shape == (2, 3)
     assert (found.accuracy[:, :2] == plain).all()
     strong = with_strengths(base, 0.0, 50.0)
-    assert found.accuracy[1, 2] == answer(prepare(vlm, prompts), partial(injection_tap, strong)).is_answer.mean()
+    changed = answers(vlm, prompts, {"strong": partial(injection_tap, strong)})["strong"]
+    assert found.accuracy[1, 2] == changed.is_answer.mean()
     if found.accuracy.max() == plain:
         assert found.injection == with_strengths(base, 0.0, 0.0)
 
 
 def test_the_search_passes_over_strengths_that_the_guard_forbids(vlm: Any, questions: tuple[Any, PromptSet]):
     _, prompts = questions
-    present, absent = (PromptSet("half", prompts.prompts[start::2]) for start in (0, 1))
+    present = np.arange(len(prompts)) % 2 == 0
     base = injection_from([0.0, 0.3, 0.2, 0.1, 0.2, 0.3], [0.3] * 6)
     settings: dict[str, Any] = {"attention": (0.0, 4.0, 40.0), "mlp": (0.0, 40.0)}
-    for guard, kept in ((absent, present), (present, absent)):
-        found = search_strengths(vlm, kept, base, guard=guard, **settings)
+    for guarded, judged in ((~present, present), (present, ~present)):
+        found = search_strengths(vlm, prompts, base, judged=judged, guarded=guarded, **settings)
         chosen = (
             found.attention.index(found.injection.attention.strength),
             found.mlp.index(found.injection.mlp.strength),
         )
-        guarded = np.asarray(found.guarded)
-        allowed = guarded >= guarded[0, 0]
+        kept = np.asarray(found.guarded)
+        allowed = kept >= kept[0, 0]
         assert allowed[chosen]
         assert found.accuracy[chosen] == found.accuracy[allowed].max()
-    with pytest.raises(ValueError, match="lack 0"):
-        search_strengths(vlm, present, base, guard=absent, attention=(1.0,), mlp=(0.0,))
+        assert kept[0, 0] == found.plain.is_answer[guarded].mean()
+        changed = answers(vlm, prompts, {"chosen": partial(injection_tap, found.injection)})["chosen"]
+        assert found.accuracy[chosen] == changed.is_answer[judged].mean()
+
+
+def test_strengths_that_all_cost_too_much_are_refused(vlm: Any, questions: tuple[Any, PromptSet]):
+    _, prompts = questions
+    base = injection_from([0.3] * 6, [0.3] * 6)
+    with pytest.raises(ValueError, match="costs more than -1 of the accuracy that is guarded"):
+        search_strengths(vlm, prompts, base, mlp=(0.0,), guarded=np.ones(len(prompts), dtype=bool), most_lost=-1)
 
 
 def test_ablations_undo_one_choice_each_and_drop_what_the_model_is_too_small_for():

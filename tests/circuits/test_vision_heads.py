@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from circuits.image_prompts import image_prompts
-from circuits.injection.answers import answer, prepare
+from circuits.injection.answers import answers
 from circuits.models import load_model
 from circuits.prompts import PromptSet
 from circuits.tasks import IMAGE_TASKS
@@ -101,8 +101,7 @@ def test_the_tap_on_the_last_token_does_what_the_hooks_do(family_model: Any, fam
 
 def test_factors_of_one_change_no_bit_and_hooks_go(vlm: Any, prompts: PromptSet):
     nothing = Reinforcement(((1.0,) * 4,) * 6)
-    prepared = prepare(vlm, prompts)
-    plain, found = answer(prepared), answer(prepared, partial(reinforcement_tap, vlm, nothing))
+    plain, found = answers(vlm, prompts, {"plain": None, "one": partial(reinforcement_tap, vlm, nothing)}).values()
     assert np.array_equal(plain.answer_logit, found.answer_logit)
     matrix, twice = vlm.bridge.blocks[5].attn.o, Reinforcement(((2.0,) * 4,) * 6)
     with reinforced(vlm, twice):
