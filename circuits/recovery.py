@@ -68,7 +68,7 @@ class Trace:
         """Mean of metric(restored) - metric(corrupt) over the mean gap, of the prompts that have the place."""
         return _recovery([self.drawn_ratios(place, seed=seed) for place in range(len(self.scores.places))])
 
-    def drawn_ratios(self, place: int, *, seed: int = 0) -> Drawn:
+    def drawn_ratios(self, place: int, *, seed: int = 0) -> Resampled:
         """Ratios of means at one place, of its prompts and of bootstrap samples of them."""
         has_place = self.scores.measured[:, place].any(axis=1)
         gaps, scores = self.gaps[has_place], self.scores.per_prompt[has_place, place].astype(np.float64)
@@ -88,7 +88,7 @@ class Trace:
         return _recovery(found)
 
 
-class Drawn(NamedTuple):
+class Resampled(NamedTuple):
     """An average over prompts, and the same over bootstrap samples of them.
 
     value     [component]; NaN where there is no prompt, or none is better clean than corrupt
@@ -105,16 +105,16 @@ class Drawn(NamedTuple):
         return bool(np.isfinite(self.value).all())
 
 
-def _drawn(average: Callable[[Floats], Floats], n_prompts: int, n_components: int, seed: int) -> Drawn:
+def _drawn(average: Callable[[Floats], Floats], n_prompts: int, n_components: int, seed: int) -> Resampled:
     """`average` takes weights [sample, prompt] that sum to one, and gives [sample, component]."""
     if n_prompts == 0:
-        return Drawn(np.full(n_components, np.nan), np.full((_RESAMPLES, n_components), np.nan), 0)
+        return Resampled(np.full(n_components, np.nan), np.full((_RESAMPLES, n_components), np.nan), 0)
     even = np.full((1, n_prompts), 1 / n_prompts)
     drawn = np.random.default_rng(seed).multinomial(n_prompts, even[0], size=_RESAMPLES) / n_prompts
-    return Drawn(average(even)[0], average(drawn), n_prompts)
+    return Resampled(average(even)[0], average(drawn), n_prompts)
 
 
-def _recovery(of_places: Sequence[Drawn]) -> Recovery:
+def _recovery(of_places: Sequence[Resampled]) -> Recovery:
     ends = [percentiles(drawn.samples) if drawn.is_known else (drawn.value, drawn.value) for drawn in of_places]
     return Recovery(
         np.stack([drawn.value for drawn in of_places]),

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from circuits.question_files import is_question_file
 from circuits.tasks import IMAGE_TASKS
+from pipelines.api import Discovery
 from pipelines.assemble import prompts_from
 from pipelines.carry_out import carry_out_run
 from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, readable, require_known
@@ -33,19 +34,10 @@ from pipelines.tracing import graph_scores, no_edges, trace_from
 
 
 @dataclass(frozen=True)
-class Traced:
+class Traced(Discovery):
     """A causal trace, and what this call spent on it."""
 
-    run: Run
     report: TraceReport
-    n_jobs: int
-    n_computed: int
-    seconds: float
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return self.run.folder
 
 
 def trace(task: str | Path, **settings: Any) -> Run:
@@ -96,7 +88,7 @@ def run_trace(config: TraceConfig, execution: Execution, *, shows_progress: bool
     run = keep_run(store, plan, _run_files(store, plan, report))
     for name, data in (tables_of(report) | figures_of(report, plan, store)).items():
         write_atomically(run.folder / name, data)
-    return Traced(run, report, len(plan.jobs.all), n_computed, time.monotonic() - began)
+    return Traced(run, len(plan.jobs.all), n_computed, time.monotonic() - began, report)
 
 
 def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, bytes]:

@@ -61,7 +61,8 @@ def layer_graph(found: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
     """What brings back at least `share` at `place`: attention and MLP outputs, or, where none was traced, heads.
 
     Edges are not measured: all that may run between these are there. Hidden states are no parts of a graph: with them
-    alone, it is empty. So it is where the metric is no better clean than corrupt. ValueError for a place not traced.
+    alone, it is empty. Where the metric is no better clean than corrupt, no layer is in it. ValueError for a place not
+    traced.
     """
     place, gap = settings["place"] or found.scores.places[-1], float(found.gaps.mean())
     if place not in found.scores.places:

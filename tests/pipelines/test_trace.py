@@ -6,7 +6,9 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ from circuits.pictures import Picture
 from circuits.reference.vision.scenes import Scene, draw_scenes
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines import open_run, trace
+from pipelines.intervention_plan import last_token_recovery
+from pipelines.tracing import layer_graph
 
 Command = Callable[..., Any]
 VLM = ("--model", "reference-vlm")
@@ -365,12 +369,19 @@ def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, par
 def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
     answer = circuits("trace", "scene-objects", *VLM, "--prompts", "4", "--noise", "0.0001", "--json")
     assert "the corruption may not lower the metric at all" in answer.stderr
-    found = answer.json
-    if found["metric"]["gap"] <= 0:
-        assert found["layers"] == []
-    assert found["n_below_floor"] == 4
-    refused = circuits("intervene", "iri", "--run", found["folder"])
-    assert refused.exit_code == 2 or found["metric"]["gap"] > 0
+    assert answer.json["n_below_floor"] == 4
+
+
+def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy: Path):
+    found = open_run(noisy).trace
+    assert found is not None
+    worse = replace(found, clean=found.corrupt - 0.1)
+    settings = {"place": "END", "share": 0.05}
+    assert layer_graph(found, settings).heads
+    assert [node.name for node in layer_graph(worse, settings).nodes] == ["input", "logits"]
+    run = SimpleNamespace(command="trace", name="worse", trace=worse)
+    with pytest.raises(ValueError, match="no recovery rates: its prompts are on average no better clean"):
+        last_token_recovery(run)
 
 
 @pytest.mark.parametrize("at", ["all", "positions"])
