@@ -20,10 +20,10 @@ from circuits.components import Wiring
 from circuits.forward import Earlier, Forward, Site, Tap
 from circuits.layers import Layer
 from circuits.products import linear_each
-from circuits.writers import Gaps, writer_gaps
+from circuits.writers import ActivationDifferences, writer_gaps
 
 # What the writers add is built for so many numbers at once, or for this share of a batch's prompts, if that is more.
-_NUMBERS_AT_ONCE, _SHARE_AT_ONCE = 2_000_000, 1 / 8
+_MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
 
 
 class LayerGradients(NamedTuple):
@@ -115,7 +115,7 @@ def _run_with_gradients(forward: Forward, pair: Pair, entering: Tensor | None, f
             first_layer=first_layer,
             start=batch.start,
             earlier=Earlier(clean.key, clean.value),
-            rows=batch.rows,
+            rows=batch.answer_positions,
             tap=tap,
         )
 
@@ -128,7 +128,9 @@ def gradients_of(pair: Pair, final: Tensor, asked: list[Tensor]) -> list[Tensor]
     return [torch.zeros_like(at) if grad is None else grad for at, grad in zip(asked, found, strict=True)]
 
 
-def edge_effects(forward: Forward, wiring: Wiring, batch: Batch, gaps: Gaps, found: Gradients) -> Tensor:
+def edge_effects(
+    forward: Forward, wiring: Wiring, batch: Batch, gaps: ActivationDifferences, found: Gradients
+) -> Tensor:
     """First-order effect of corrupting each edge [prompt, edge] in wiring order, summed over positions and points."""
 
     def written(chosen: slice) -> Tensor:
@@ -147,7 +149,7 @@ def effects_of_writers(
     n_prompts, n_positions = len(batch), batch.n_positions - batch.start
     d_model = forward.weight_u.shape[1]
     per_prompt = max(1, len(writers)) * n_positions * d_model
-    few = max(_NUMBERS_AT_ONCE // per_prompt, round(n_prompts * _SHARE_AT_ONCE))
+    few = max(_MAX_ELEMENTS // per_prompt, round(n_prompts * _SHARE_AT_ONCE))
     size = max(1, min(forward.numbers_at_once // per_prompt, few))
     scores = torch.zeros(n_prompts, wiring.n_edges, device=forward.device)
     with torch.no_grad():
@@ -173,7 +175,7 @@ def _fill(
     gaps  [prompt, writer, position x d_model]
     """
     n_prompts, n_positions = len(batch), batch.n_positions - batch.start
-    rows = (batch.rows - batch.start)[chosen]
+    rows = (batch.answer_positions - batch.start)[chosen]
 
     def some(values: Tensor) -> Tensor:
         """[point, prompt, ...] of the chosen prompts"""
@@ -221,7 +223,7 @@ def head_input_gradients(
 ) -> _HeadInputs:
     """Gradients carried from the projections back through the norm.
 
-    The norm's derivative is that of its direction, gain x centred(x) at a fixed scale, less a part along x itself. The
+    The norm's derivative is that of its direction, gain x centerd(x) at a fixed scale, less a part along x itself. The
     first is linear, so the points are summed before it; the second is a product of two numbers per point, reader and
     writer. No reader needs a copy of the norm's input.
 
@@ -234,9 +236,9 @@ def head_input_gradients(
         return _HeadInputs(_through_any_norm(layer, found, some, at_projections).sum(0), None)
     residual = some(found.residual)
     scale = norm.scale(residual)
-    direction = norm.centred(residual) * scale.to(residual)
+    direction = norm.centerd(residual) * scale.to(residual)
     linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
-    readers = norm.centred(norm.gain * linear_part)
+    readers = norm.centerd(norm.gain * linear_part)
     # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
     along = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
     of_readers = (along * at_projections).sum(-1).float() * scale / residual.shape[-1]

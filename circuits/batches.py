@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _PROMPTS_AT_ONCE = 64
-# Smaller groups with the same first difference join their neighbours: a batch costs something by itself.
+# Smaller groups with the same first difference join their neighbors: a batch costs something by itself.
 _WORTH_A_BATCH = 4
 
 
@@ -61,11 +61,11 @@ class Batch:
     """
 
     prompts: tuple[Prompt, ...]
-    numbers: tuple[int, ...]
+    prompt_indices: tuple[int, ...]
     clean: Tensor
     corrupt: Tensor
     start: int
-    rows: Tensor
+    answer_positions: Tensor
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -87,10 +87,10 @@ class Batch:
         return replace(
             self,
             prompts=self.prompts[chosen],
-            numbers=self.numbers[chosen],
+            numbers=self.prompt_indices[chosen],
             clean=self.clean[chosen],
             corrupt=self.corrupt[chosen],
-            rows=self.rows[chosen],
+            rows=self.answer_positions[chosen],
         )
 
     def positions_of(self, role: str) -> Tensor:
@@ -151,11 +151,11 @@ def _batch(numbers: Sequence[int], chosen: Sequence[Prompt], forward: Forward, *
     as_tensor = {"dtype": torch.long, "device": forward.device}
     return Batch(
         prompts=tuple(chosen),
-        numbers=tuple(numbers),
+        prompt_indices=tuple(numbers),
         clean=torch.tensor([prompt.clean for prompt in chosen], **as_tensor),
         corrupt=torch.tensor([prompt.corrupt for prompt in chosen], **as_tensor),
         start=start,
-        rows=torch.tensor([prompt.answer_position for prompt in chosen], **as_tensor),
+        answer_positions=torch.tensor([prompt.answer_position for prompt in chosen], **as_tensor),
     )
 
 
@@ -216,13 +216,13 @@ class Pair(NamedTuple):
 
     batch: Batch
     clean: Run
-    corrupt: Run
+    ablated: Run
     readout: Readout
     ablated_is_run: bool
 
     def metric_of(self, forward: Forward, run: Run) -> Tensor:
         """[prompt] the metric of a recorded run."""
-        return self.readout(forward.at_rows(run.residual[-1], self.batch.rows, run.start))[0]
+        return self.readout(forward.at_rows(run.residual[-1], self.batch.answer_positions, run.start))[0]
 
 
 def record_pair(
@@ -239,7 +239,7 @@ def record_pair(
         clean = whole.from_position(batch.start)
         corrupt = ablation.ablated(forward, batch, whole)
         corrupt = corrupt if needs is None else corrupt.only(needs)
-        clean_final = forward.at_rows(clean.residual[-1], batch.rows, batch.start)
+        clean_final = forward.at_rows(clean.residual[-1], batch.answer_positions, batch.start)
         readout = Readout(forward, batch, metric, clean_final)
         return Pair(batch, clean, corrupt, readout, ablation.is_run)
 
@@ -278,7 +278,7 @@ def each_batch(
     shares_prefix: bool = True,
 ) -> None:
     """Call `work` with every batch of the prompts; one that does not fit into memory is halved, with a warning."""
-    at_once = max(1, min(at_once, forward.prompts_at_once(max(map(len, prompts)))))
+    at_once = max(1, min(at_once, forward.batch_size(max(map(len, prompts)))))
     todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix))
     while todo:
         batch = todo.popleft()
@@ -315,4 +315,4 @@ def _halves(batch: Batch, forward: Forward) -> list[Batch]:
     if forward.device.type == "cuda":
         torch.cuda.empty_cache()
     middle = (len(batch) + 1) // 2
-    return [batch.part(half) for half in (slice(0, middle), slice(middle, None)) if batch.numbers[half]]
+    return [batch.part(half) for half in (slice(0, middle), slice(middle, None)) if batch.prompt_indices[half]]

@@ -299,14 +299,16 @@ class Wiring:
         reached = {INPUT}
         for edge in kept:
             if edge.source in reached:
-                reached.update(self._led_to(edge.target))
+                reached.update(self._writers_fed_by(edge.target))
         leading = {LOGITS}
         for edge in reversed(kept):
-            if leading.intersection(self._led_to(edge.target)):
+            if leading.intersection(self._writers_fed_by(edge.target)):
                 leading.add(edge.source)
-        return (edge for edge in kept if edge.source in reached and leading.intersection(self._led_to(edge.target)))
+        return (
+            edge for edge in kept if edge.source in reached and leading.intersection(self._writers_fed_by(edge.target))
+        )
 
-    def _led_to(self, target: Component) -> tuple[Component, ...]:
+    def _writers_fed_by(self, target: Component) -> tuple[Component, ...]:
         return self.heads_of_group(target) if target.kind == "kv" else (target,)
 
     def _describe(self) -> str:

@@ -1,7 +1,7 @@
-"""How well a circuit explains the behaviour: its metric with everything outside it corrupted.
+"""How well a circuit explains the behavior: its metric with everything outside it corrupted.
 
 Faithfulness f(C) = (m(C) - m(corrupt)) / (m(clean) - m(corrupt)), of means over prompts: 1 for the whole model, 0 for
-the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB benchmark, circuit-localisation track).
+the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB benchmark, circuit-localization track).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Baseline:
     """
 
     clean: Floats
-    corrupt: Floats
+    ablated: Floats
     is_correct: Bools | None
 
     @property
@@ -51,7 +51,7 @@ class Baseline:
     @property
     def gap(self) -> float:
         """Mean clean minus mean corrupt metric: what there is to explain."""
-        return float(self.clean.mean() - self.corrupt.mean())
+        return float(self.clean.mean() - self.ablated.mean())
 
 
 class Faithfulness(NamedTuple):
@@ -73,10 +73,10 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
     forward = model.forward
 
     def measure(pair: Pair) -> None:
-        batch, rows = pair.batch, np.asarray(pair.batch.numbers)
+        batch, rows = pair.batch, np.asarray(pair.batch.prompt_indices)
         clean[rows] = pair.metric_of(forward, pair.clean).cpu().numpy()
-        corrupt[rows] = pair.metric_of(forward, pair.corrupt).cpu().numpy()
-        final = forward.at_rows(pair.clean.residual[-1], batch.rows, batch.start)
+        corrupt[rows] = pair.metric_of(forward, pair.ablated).cpu().numpy()
+        final = forward.at_rows(pair.clean.residual[-1], batch.answer_positions, batch.start)
         predicted = forward.logits(final).argmax(-1).tolist()
         is_correct[rows] = [token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)]
 
@@ -112,7 +112,7 @@ def circuit_values(
     values = np.zeros((len(different), len(prompts)))
 
     def measure(pair: Pair) -> None:
-        rows = np.asarray(pair.batch.numbers)
+        rows = np.asarray(pair.batch.prompt_indices)
         values[:, rows] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
         size = max(1, model.forward.numbers_at_once // (per_prompt * len(rows)))
         for first in range(0, len(partial), size):
@@ -149,7 +149,7 @@ def component_circuit_values(
         batch = pair.batch
         for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
             found = metric_with_components(model, pair, _on_device(circuits[part], model))
-            values[part, np.asarray(batch.numbers)] = found.cpu().numpy()
+            values[part, np.asarray(batch.prompt_indices)] = found.cpu().numpy()
 
     _each_pair_without_gradients(model, prompts, metric, ablation, measure)
     return values
@@ -190,10 +190,10 @@ def faithfulness(
 
     values  [prompt] the circuit's metric
     """
-    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.corrupt).mean()), 1e-12)
+    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()), 1e-12)
     if abs(baseline.gap) <= SMALLEST_GAP * size:
         return Faithfulness(None, None, None)
-    kept, gap = values - baseline.corrupt, baseline.clean - baseline.corrupt
+    kept, gap = values - baseline.ablated, baseline.clean - baseline.ablated
     draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
     gaps = gap[draws].mean(axis=1)
     ratios = kept[draws].mean(axis=1)[np.abs(gaps) > SMALLEST_GAP * size] / gaps[np.abs(gaps) > SMALLEST_GAP * size]

@@ -34,7 +34,7 @@ head, position, d_head] as they meet (normed and rotated); z [batch, position, h
 # Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
 # Numbers that the largest intermediate of any work may hold on the CPU: 128 MB in float32.
-_NUMBERS_AT_ONCE = 32_000_000
+_MAX_ELEMENTS = 32_000_000
 # The share of an accelerator's memory that one such intermediate may take.
 _SHARE_AT_ONCE = 1 / 16
 
@@ -125,7 +125,7 @@ class Forward:
         """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device."""
         tokens = _TOKENS_AT_ONCE.get(self.device.type, 2048)
         if self.device.type != "cuda":
-            return tokens, _NUMBERS_AT_ONCE
+            return tokens, _MAX_ELEMENTS
         n_bytes = torch.cuda.get_device_properties(self.device).total_memory * _SHARE_AT_ONCE
         numbers = int(n_bytes / self.weight_u.element_size())
         widest = 4 * max(self.weight_u.shape[1], int(getattr(self.config, "d_mlp", None) or 0))
@@ -147,7 +147,7 @@ class Forward:
         per_token = 3 * sum(layer.n_weights for layer in self.layers) // self.weight_u.shape[1]
         return 8 * self.numbers_at_once // per_token
 
-    def prompts_at_once(self, n_positions: int) -> int:
+    def batch_size(self, n_positions: int) -> int:
         """How many prompts to record at once, clean and corrupt."""
         per_prompt = 2 * 8 * n_positions * self.n_layers * self.weight_u.shape[1]
         return max(1, 16 * self.numbers_at_once // per_prompt)
@@ -269,13 +269,13 @@ class Forward:
         if rotary is not None:  # native models keep the tables in the attention
             return rotary.cos_cached[None, :n_positions], rotary.sin_cached[None, :n_positions]
         kept = getattr(self._attention(number), "embed_positions", None)
-        if isinstance(kept, Tensor):  # GPT-J: sines, then cosines, one for each pair of neighbouring dimensions
+        if isinstance(kept, Tensor):  # GPT-J: sines, then cosines, one for each pair of neighboring dimensions
             sin, cos = kept[None, :n_positions].to(self.device).repeat_interleave(2, dim=-1).chunk(2, dim=-1)
             return cos, sin
         tables = kwargs.get("position_embeddings")
         if tables is None:
             return None, None
-        if getattr(self.config, "rotary_adjacent_pairs", False):  # GLM pairs neighbours, with tables made for halves
+        if getattr(self.config, "rotary_adjacent_pairs", False):  # GLM pairs neighbors, with tables made for halves
             cos, sin = (table.chunk(2, dim=-1)[0].repeat_interleave(2, dim=-1) for table in tables)
             return cos, sin
         return tables[0], tables[1]

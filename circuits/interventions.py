@@ -73,7 +73,7 @@ class Corrupt(Ablation):
         if not prompts.is_paired:
             raise ValueError(
                 f"ablation 'corrupt' takes values from each prompt's partner, and the prompts of {prompts.task!r} are "
-                "labelled positives and negatives without partners. Choose another ablation, such as 'mean', or give "
+                "labeled positives and negatives without partners. Choose another ablation, such as 'mean', or give "
                 "pairs (clean and corrupt)."
             )
         same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
@@ -89,7 +89,7 @@ class Corrupt(Ablation):
 
 
 @dataclass(frozen=True)
-class Drawn(Ablation):
+class NoiseAblation(Ablation):
     """An ablation that draws Gaussian noise.
 
     sigma  standard deviation of the noise, in units that subclasses state
@@ -105,7 +105,7 @@ class Drawn(Ablation):
         if not self.sigma > 0:
             raise ValueError(f"{self.name}: sigma={self.sigma}. It must be positive; 3 is usual.")
 
-    def drawn_again(self, sample: int) -> Drawn:
+    def with_sample(self, sample: int) -> NoiseAblation:
         """The same with other noise; sample 0 is itself."""
         return replace(self, seed=self.seed + sample)
 
@@ -118,7 +118,7 @@ class Drawn(Ablation):
 
 
 @dataclass(frozen=True)
-class Noise(Drawn):
+class Noise(NoiseAblation):
     """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
 
     sigma  in standard deviations of the prompt's own embeddings
@@ -170,10 +170,10 @@ Schedule = Literal["additive", "diffusion"]
 
 
 @dataclass(frozen=True)
-class ImageNoise(Drawn):
+class ImageNoise(NoiseAblation):
     """The value that the part has when Gaussian noise covers the image of the clean prompt.
 
-    sigma     in standard deviations of the image's own pixels, as the processor normalises them (1 for one colour)
+    sigma     in standard deviations of the image's own pixels, as the processor normalizes them (1 for one color)
     schedule  `additive`: the noise is added. `diffusion`: the sum is then divided by sqrt(1 + sigma^2), so that pixels
               keep their variance, as in a diffusion process after the step with noise-to-signal ratio sigma
 
@@ -217,7 +217,7 @@ class ImageNoise(Drawn):
         noise = torch.stack([self._drawn(what, tuple(values.shape[1:])) for what in whats]).to(values.device)
         clean = values.float()
         spread = clean.flatten(1).std(dim=1).view(-1, *[1] * (clean.ndim - 1))
-        spread = torch.where(spread > 0, spread, 1.0)  # of an image of one colour
+        spread = torch.where(spread > 0, spread, 1.0)  # of an image of one color
         found = clean + self.sigma * spread * noise
         if self.schedule == "diffusion":
             found = found / (1 + self.sigma**2) ** 0.5

@@ -10,7 +10,7 @@ knock a component out is to remove its outgoing edges, so that whoever reads it 
 Source: Wang et al. 2022 (IOI), sections 4 and 5. Random circuits follow their appendix in spirit, not in detail:
 they have as many edges as C after dead ends are dropped (`circuits.masks.random_circuits`).
 
-A circuit is a mask over *parts*: the model's edges, or its components where the model refuses edges (`Bench.parts`).
+A circuit is a mask over *parts*: the model's edges, or its components where the model refuses edges (`CircuitRunner.parts`).
 Sets K come from `circuits.knockouts`.
 """
 
@@ -40,7 +40,7 @@ _TAILS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Bench:
+class CircuitRunner:
     """A model, prompts, a metric and an ablation: where circuits are run."""
 
     model: Model
@@ -84,7 +84,7 @@ class Estimate(NamedTuple):
     high: float
 
 
-class Judgement(NamedTuple):
+class EffectEstimate(NamedTuple):
     """A number in the metric's units, and as a share of the gap |clean - corrupt|; None where there is no gap."""
 
     in_metric: Estimate
@@ -95,7 +95,7 @@ Statistic = Callable[[Floats], Floats]
 """From means over prompts [resample, ...] to one number per resample."""
 
 
-def judge(differences: Floats, statistic: Statistic, baseline: Baseline) -> Judgement:
+def judge(differences: Floats, statistic: Statistic, baseline: Baseline) -> EffectEstimate:
     """A statistic of means over prompts, with bootstrap intervals; its share of the gap is a ratio of means.
 
     differences  [..., prompt] metric of one circuit minus that of another, prompt by prompt
@@ -105,7 +105,7 @@ def judge(differences: Floats, statistic: Statistic, baseline: Baseline) -> Judg
     """
     found, resampled = _resampled(differences, statistic)
     in_metric = Estimate(found, *map(float, np.quantile(resampled, _TAILS)))
-    return Judgement(in_metric, _of_gap(found, resampled, baseline, np.abs))
+    return EffectEstimate(in_metric, _of_gap(found, resampled, baseline, np.abs))
 
 
 def share_kept(values: Floats, statistic: Statistic, baseline: Baseline) -> Estimate | None:
@@ -113,7 +113,7 @@ def share_kept(values: Floats, statistic: Statistic, baseline: Baseline) -> Esti
 
     Unlike in `judge`, the gap keeps its sign, so that the whole model keeps 1 whichever way the metric points.
     """
-    found, resampled = _resampled(values - baseline.corrupt, statistic)
+    found, resampled = _resampled(values - baseline.ablated, statistic)
     return _of_gap(found, resampled, baseline, np.asarray)
 
 
@@ -135,8 +135,8 @@ def _of_gap(
     """Ratio of a number to the (resampled) gap; None where there is none. Resamples without a gap are left out."""
     if not has_gap(baseline):
         return None
-    gaps = size_of(_shares_of_prompts(len(baseline.clean)) @ (baseline.clean - baseline.corrupt))
-    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.corrupt).mean()))
+    gaps = size_of(_shares_of_prompts(len(baseline.clean)) @ (baseline.clean - baseline.ablated))
+    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()))
     usable = np.abs(gaps) > SMALLEST_GAP * size
     low, high = np.quantile(resampled[usable] / gaps[usable], _TAILS)
     return Estimate(found / float(size_of(np.asarray(baseline.gap))), float(low), float(high))
@@ -147,30 +147,32 @@ def has_gap(baseline: Baseline) -> bool:
     return faithfulness(baseline.clean, baseline, resamples=1).mean is not None
 
 
-def distance(values: Floats, baseline: Baseline) -> Judgement:
+def distance(values: Floats, baseline: Baseline) -> EffectEstimate:
     """|F(M) - F(C)|, from values [prompt] of the circuit."""
     return judge(baseline.clean - values, np.abs, baseline)
 
 
-def mean_incompleteness(found: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> Judgement:
+def mean_incompleteness(found: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> EffectEstimate:
     """Mean of |F(C\\K) - F(M\\K)| over the sampled sets."""
     n = len(knockouts.sampled)
     return judge(found.circuit[:n] - found.model[:n], lambda means: np.abs(means).mean(axis=-1), baseline)
 
 
-def worst_incompleteness(found: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> tuple[Judgement, Bools]:
+def worst_incompleteness(
+    found: KnockoutValues, knockouts: Knockouts, baseline: Baseline
+) -> tuple[EffectEstimate, Bools]:
     """Largest |F(C\\K) - F(M\\K)| over the greedily grown sets, and that set [writer]."""
     gaps = (found.circuit - found.model)[len(knockouts.sampled) :]
     worst = int(np.abs(gaps.mean(axis=1)).argmax())
     return judge(gaps, lambda means: np.abs(means).max(axis=-1), baseline), knockouts.greedy[worst]
 
 
-def component_uses(found: KnockoutValues, baseline: Baseline) -> list[Judgement]:
+def component_uses(found: KnockoutValues, baseline: Baseline) -> list[EffectEstimate]:
     """For each component v the larger |F(C\\(K+v)) - F(C\\K)| of K empty and K searched for."""
     return [judge(effects, lambda means: np.abs(means).max(axis=-1), baseline) for effects in _uses(found)]
 
 
-def smallest_use(found: KnockoutValues, baseline: Baseline) -> Judgement:
+def smallest_use(found: KnockoutValues, baseline: Baseline) -> EffectEstimate:
     """Minimality of the circuit: the use of its least useful component."""
     return judge(_uses(found), lambda means: np.abs(means).max(axis=-1).min(axis=-1), baseline)
 
@@ -203,7 +205,7 @@ class AgainstRandom(NamedTuple):
     """
 
     kept: Estimate | None
-    distance: Judgement
+    distance: EffectEstimate
     p_value: float
 
 

@@ -2,7 +2,7 @@
 
 C is the circuit, M the whole model, F the mean of the metric over prompts, C\\K the circuit without components K. To
 knock a component out is to remove its outgoing edges, so that whoever reads it sees its ablated value. Sets are
-searched for with any function from circuits to values; `circuits.judge.Bench.values` is the one that runs the model.
+searched for with any function from circuits to values; `circuits.judge.CircuitRunner.values` is the one that runs the model.
 
 Source: Wang et al. 2022 (IOI), section 4, whose greedy search this follows.
 """

@@ -101,7 +101,7 @@ class Auroc(NamedTuple):
     by_prompt: float
 
 
-class Spread(NamedTuple):
+class MeanAndSD(NamedTuple):
     """Mean and standard deviation over several random trials."""
 
     mean: float
@@ -149,7 +149,7 @@ def node_auroc(
     scores: ComponentScores | EdgeScores,
     known: KnownCircuit,
     *,
-    place: str | None = None,
+    position: str | None = None,
     kinds: tuple[str, ...] = ("head", "mlp"),
 ) -> Auroc:
     """How well scores rank the known heads and MLPs first, over those that were measured and the circuit judges.
@@ -158,7 +158,7 @@ def node_auroc(
     kinds  ("head",): heads alone
     Edge scores rank a component by the largest |score| of the edges into and out of it.
     """
-    truth, strengths = _judged(scores, known, place, kinds)
+    truth, strengths = _judged(scores, known, position, kinds)
     return Auroc(*(auroc(truth, strength, what="measured components") for strength in strengths))
 
 
@@ -166,9 +166,9 @@ def trial_aurocs(
     scores: ComponentScores | EdgeScores,
     known: KnownCircuit,
     *,
-    place: str | None = None,
+    position: str | None = None,
     kinds: tuple[str, ...] = ("head", "mlp"),
-) -> Spread | None:
+) -> MeanAndSD | None:
     """The AUROC by mean of each random trial; None for scores in which nothing is drawn."""
     if scores.trials is None:
         return None
@@ -179,15 +179,15 @@ def trial_aurocs(
         else:
             measured = np.asarray(scores.measured.any(axis=0))[None]
             alone = replace(scores, per_prompt=trial[None], measured=measured, trials=None)
-        found.append(node_auroc(alone, known, place=place, kinds=kinds).by_mean)
-    return Spread(float(np.mean(found)), float(np.std(found)), len(found))
+        found.append(node_auroc(alone, known, position=position, kinds=kinds).by_mean)
+    return MeanAndSD(float(np.mean(found)), float(np.std(found)), len(found))
 
 
 def bootstrap_auroc(
     scores: ComponentScores | EdgeScores,
     known: KnownCircuit,
     *,
-    place: str | None = None,
+    position: str | None = None,
     kinds: tuple[str, ...] = ("head", "mlp"),
     level: float = 0.95,
     resamples: int = 500,
@@ -204,7 +204,7 @@ def bootstrap_auroc(
         counts = _drawn(scores.n_prompts, resamples, seed)
         strengths = _from_edges(scores, lambda edges: np.abs(counts @ scores.per_prompt[:, edges]))
     else:
-        there = scores if place is None else scores.at(place)
+        there = scores if position is None else scores.at(position)
         has_place = there.measured[:, 0].any(axis=1)
         values, measured = there.per_prompt[has_place, 0], there.measured[has_place, 0]
         counts = _drawn(len(values), resamples, seed)
@@ -217,9 +217,11 @@ def bootstrap_auroc(
     return Bounds(float(np.quantile(found, tail)), float(np.quantile(found, 1 - tail)))
 
 
-def judges(scores: ComponentScores | EdgeScores, known: KnownCircuit, kind: str, *, place: str | None = None) -> bool:
+def judges(
+    scores: ComponentScores | EdgeScores, known: KnownCircuit, kind: str, *, position: str | None = None
+) -> bool:
     """Whether any component of a kind (`head`, `mlp`) is measured, and the known circuit says of it in or out."""
-    return bool(_judged(scores, known, place, (kind,))[0].size)
+    return bool(_judged(scores, known, position, (kind,))[0].size)
 
 
 def match_heads(
@@ -227,7 +229,7 @@ def match_heads(
     scores: ComponentScores | EdgeScores,
     known: KnownCircuit,
     *,
-    place: str | None = None,
+    position: str | None = None,
 ) -> Match:
     """Precision, recall and F1 of the heads of a circuit, and the best F1 that a threshold on its scores gives."""
     from sklearn.metrics import precision_recall_curve
@@ -235,7 +237,7 @@ def match_heads(
     in_circuit = {component for component in circuit if component.kind == "head"}
     wanted = {component for component in known.nodes if component.kind == "head"}
     both = len(in_circuit & wanted)
-    truth, (by_mean, _) = _judged(scores, known, place, ("head",))
+    truth, (by_mean, _) = _judged(scores, known, position, ("head",))
     best = None
     if truth.any():
         precision, recall, _ = precision_recall_curve(truth, by_mean)
@@ -249,7 +251,7 @@ def match_heads(
 
 
 def _judged(
-    scores: ComponentScores | EdgeScores, known: KnownCircuit, place: str | None, kinds: tuple[str, ...]
+    scores: ComponentScores | EdgeScores, known: KnownCircuit, position: str | None, kinds: tuple[str, ...]
 ) -> tuple[Bools, Floats]:
     """[part] whether each judged component is a known one, and its strength [2, part] by mean and by prompt."""
     if isinstance(scores, EdgeScores):
@@ -258,7 +260,7 @@ def _judged(
             scores, lambda edges: np.stack([means[edges], np.abs(scores.per_prompt[:, edges]).max(axis=0)])
         )
     else:
-        there = scores if place is None else scores.at(place)
+        there = scores if position is None else scores.at(position)
         strengths = _at_writers(there, np.stack([np.abs(there.means[0]), np.abs(there.per_prompt[:, 0]).max(axis=0)]))
     judged = _is_judged(scores.wiring, known, kinds) & ~np.isnan(strengths[0])
     return known.node_mask(scores.wiring)[judged], strengths[:, judged]

@@ -371,10 +371,10 @@ def _rotary_style(original: Any, config: Any) -> Rotary | None:
         return None
     if isinstance(getattr(original, "embed_positions", None), Tensor):  # GPT-J keeps its tables in the attention
         return "adjacent"
-    pairs_neighbours = any(
+    pairs_neighbors = any(
         getattr(config, name, False) for name in ("rotary_adjacent_pairs", "rotary_interleaved_cos_sin")
     )
-    return "adjacent" if pairs_neighbours else "half"
+    return "adjacent" if pairs_neighbors else "half"
 
 
 def _positive(value: Any) -> float | None:

@@ -35,7 +35,7 @@ def metric_with_edges(
     Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
     an edge; memory of one [prompt, writer, position, d_model] tensor.
     """
-    forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
+    forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     offsets = wiring.edge_offsets
     # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
     skips = pair.ablated_is_run and not weights.requires_grad
@@ -63,7 +63,7 @@ def metric_with_edges(
             written.append(_by_mlp(forward, number, pair, shifts, sources(first + n_ports, 1), skips=skips))
         shifts.append(written)
     final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
-    return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.rows, corrupt.start))
+    return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.answer_positions, corrupt.start))
 
 
 class _Written(NamedTuple):
@@ -136,7 +136,7 @@ def _by_heads(forward: Forward, number: int, pair: Pair, shifts: _Shifts, source
 
     skips  leave out heads into which no edge of any circuit leads
     """
-    layer, corrupt = forward.layers[number], pair.corrupt
+    layer, corrupt = forward.layers[number], pair.ablated
     reads = torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
     if skips and layer.norms_heads_apart:
         reads = sources.any(2).any(0)
@@ -197,7 +197,7 @@ def _by_mlp(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources:
 
     skips  leave out circuits without an edge into it
     """
-    layer, corrupt = forward.layers[number], pair.corrupt
+    layer, corrupt = forward.layers[number], pair.ablated
     reads = sources[:, 0].any(1)
     is_whole = not skips or bool(reads.all())
     if not is_whole and not reads.any():
@@ -215,7 +215,7 @@ def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
 
     kept  [circuit, writer]; without `input`, the ablated embedding is read
     """
-    forward, wiring, corrupt = model.forward, model.wiring, pair.corrupt
+    forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     keeps = kept.repeat_interleave(len(pair.batch), dim=0)
 
     def kept_or_ablated(layer: int, site: Site, value: Tensor) -> Tensor:
@@ -236,4 +236,4 @@ def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
         earlier=Earlier(corrupt.key, corrupt.value),
         tap=kept_or_ablated,
     )
-    return pair.readout(forward.at_rows(final, pair.batch.rows, corrupt.start))
+    return pair.readout(forward.at_rows(final, pair.batch.answer_positions, corrupt.start))

@@ -29,7 +29,7 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
     A head is reached through any of its ports; a key-value head leads on to every head it serves.
     """
     flat = np.atleast_2d(circuits).reshape(-1, wiring.n_edges)
-    offsets, led_to = wiring.edge_offsets, _led_to(wiring)
+    offsets, led_to = wiring.edge_offsets, _writers_fed_by(wiring)
     reached = np.zeros((len(flat), len(wiring.writers) + 1), dtype=np.bool_)  # the last column is `logits`
     leading = reached.copy()
     reached[:, 0], leading[:, -1] = True, True
@@ -44,7 +44,7 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
     return kept.reshape(circuits.shape)
 
 
-def _led_to(wiring: Wiring) -> list[slice]:
+def _writers_fed_by(wiring: Wiring) -> list[slice]:
     """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
     found = []
     for reader in wiring.readers:
@@ -66,7 +66,7 @@ def edges_among(wiring: Wiring, components: Bools) -> Bools:
     """
     members = np.atleast_2d(components).reshape(-1, len(wiring.writers)) | (np.arange(len(wiring.writers)) == 0)
     members = np.concatenate([members, np.ones((len(members), 1), dtype=np.bool_)], axis=1)
-    reads = np.stack([members[:, ends].any(axis=1) for ends in _led_to(wiring)], axis=1)
+    reads = np.stack([members[:, ends].any(axis=1) for ends in _writers_fed_by(wiring)], axis=1)
     sizes = np.diff(wiring.edge_offsets)
     among = members[:, edge_sources(wiring)] & np.repeat(reads, sizes, axis=1)
     return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)

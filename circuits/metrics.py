@@ -1,6 +1,6 @@
 """Metrics: one number per prompt from the logits at its answer position.
 
-A higher value means more of the behaviour, so `metric(clean) - metric(corrupted)` is positive for what supports it.
+A higher value means more of the behavior, so `metric(clean) - metric(corrupted)` is positive for what supports it.
 Metrics that look only at the answers say so (`reads_vocabulary`), and the unembedding is then computed for these alone.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Metric:
     """One number per prompt. Subclasses implement `values`.
 
-    is_flat_at_clean  whether it is at its highest on the clean run, so that every gradient there is zero
+    has_zero_gradient_at_clean  whether it is at its highest on the clean run, so that every gradient there is zero
     """
 
     name: ClassVar[str]
@@ -29,7 +29,7 @@ class Metric:
     needs_wrong_answers: ClassVar[bool] = False
     reads_vocabulary: ClassVar[bool] = False
     needs_clean_logits: ClassVar[bool] = False
-    is_flat_at_clean: ClassVar[bool] = False
+    has_zero_gradient_at_clean: ClassVar[bool] = False
 
     def check(self, prompts: PromptSet) -> None:
         """Raise a ValueError where the prompts lack what this metric reads."""
@@ -116,7 +116,7 @@ class KLDivergence(Metric):
     summary = "minus KL(clean || run) over the vocabulary (nats); 0 on the clean run"
     reads_vocabulary = True
     needs_clean_logits = True
-    is_flat_at_clean = True
+    has_zero_gradient_at_clean = True
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         assert clean_logits is not None, "the readout gives clean logits to metrics that need them"

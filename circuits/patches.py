@@ -39,8 +39,10 @@ def patched_metrics(
         return result
     mask = mask[:, start:]
     width = int(mask.any(0).nonzero().max()) + 1
-    patches = _Patches(forward, base.from_position(start), donor.from_position(start), mask, width, batch.rows)
-    at_answer = bool(torch.gather(mask, 1, (batch.rows - start).unsqueeze(1)).any())
+    patches = _Patches(
+        forward, base.from_position(start), donor.from_position(start), mask, width, batch.answer_positions
+    )
+    at_answer = bool(torch.gather(mask, 1, (batch.answer_positions - start).unsqueeze(1)).any())
     for layer in range(forward.n_layers + 1):
         for kinds in (_ENTERING, _IN_PLACE, _SPREADING):
             if not at_answer and _is_read_nowhere(layer, kinds, forward.n_layers):
@@ -67,9 +69,9 @@ def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
         return None
     start = batch.start + int(positions[0])
     # Every prompt is read at or after `start`, or the run could not be cut there.
-    if start > int(batch.rows.max()):
+    if start > int(batch.answer_positions.max()):
         return None
-    return min(start, int(batch.rows.min()))
+    return min(start, int(batch.answer_positions.min()))
 
 
 def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: Kind) -> Tensor:

@@ -1,4 +1,4 @@
-"""Prompt files: one JSON object a line, as text or as token ids; pairs, or labelled positives and negatives.
+"""Prompt files: one JSON object a line, as text or as token ids; pairs, or labeled positives and negatives.
 
 Pairs:     {"clean", "corrupt", "answers": [...], "wrong_answers"?: [...], "roles"?}
 Labelled:  {"prompt", "label": "positive" or "negative", "answers": [...], "wrong_answers"?: [...], "roles"?}; the
@@ -65,15 +65,15 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None) -> PromptSet:
         raise ValueError(f"{path} holds no prompt. Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
-            f"{path} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labelled prompts: give "
-            "pairs only, or labelled prompts only."
+            f"{path} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
+            "pairs only, or labeled prompts only."
         )
     if by_label[PAIR]:
         return PromptSet(path.stem, by_label[PAIR])
     for label in (POSITIVE, NEGATIVE):
         if not by_label[label]:
             raise ValueError(
-                f"{path} holds {len(lines)} labelled prompts and no {label} one: both are needed. Add lines such as "
+                f"{path} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
                 f"{_EXAMPLES[label]}."
             )
     return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE])
@@ -85,7 +85,7 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
         records = [prompt.as_json() for prompt in prompts]
     else:
         sides = ((POSITIVE, prompts.prompts), (NEGATIVE, prompts.negatives))
-        records = [_labelled(prompt, label) for label, side in sides for prompt in side]
+        records = [_labeled(prompt, label) for label, side in sides for prompt in side]
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
@@ -95,7 +95,7 @@ def count_prompts(data: bytes) -> int:
 
 
 def has_negatives(data: bytes) -> bool:
-    """Whether a file of these bytes holds labelled negatives."""
+    """Whether a file of these bytes holds labeled negatives."""
     return any(_is_negative(line) for line in data.splitlines())
 
 
@@ -107,7 +107,7 @@ def _is_negative(line: bytes) -> bool:
     return isinstance(record, dict) and record.get("label") == NEGATIVE
 
 
-def _labelled(prompt: Prompt, label: str) -> dict[str, Any]:
+def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
     record = prompt.as_json()
     del record["corrupt_ids"]
     return {"prompt_ids": record.pop("clean_ids"), "label": label} | record
@@ -128,18 +128,18 @@ def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
     if not isinstance(record, dict):
         raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
     is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
-    is_labelled = bool({"label", "prompt", "prompt_ids"} & record.keys())
+    is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
     ending = "_ids" if is_ids else ""
-    sides = {f"prompt{ending}", "label"} if is_labelled else {f"clean{ending}", f"corrupt{ending}"}
+    sides = {f"prompt{ending}", "label"} if is_labeled else {f"clean{ending}", f"corrupt{ending}"}
     known = sides | _SHARED_KEYS[is_ids]
     if missing := sorted((sides | {"answer_ids" if is_ids else "answers"}) - record.keys()):
         raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
     if unknown := sorted(record.keys() - known):
         raise ValueError(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
-    label = record["label"] if is_labelled else PAIR
-    if label not in _EXAMPLES or is_labelled != (label != PAIR):
+    label = record["label"] if is_labeled else PAIR
+    if label not in _EXAMPLES or is_labeled != (label != PAIR):
         raise ValueError(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
-    clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labelled else ("clean", "corrupt")))
+    clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
     return _Line(label, (_from_ids if is_ids else _from_text)(record, clean, corrupt, tokenizer))
 
 

@@ -208,7 +208,7 @@ class PromptSet:
 
 
 class _Tokens:
-    """A tokenised text with the stretch of characters that each token covers."""
+    """A tokenized text with the stretch of characters that each token covers."""
 
     def __init__(self, text: str, tokenizer: Tokenizer) -> None:
         encoded = tokenizer(text, return_offsets_mapping=True)
@@ -264,7 +264,7 @@ def prompt_from_text(
     roles: Mapping[str, Any],
     tokenizer: Tokenizer,
 ) -> Prompt:
-    """Tokenise a pair of prompts.
+    """Tokenize a pair of prompts.
 
     answers, wrong_answers  one token each: a text as it follows the clean prompt (" Mary"), or a token id
     roles  name -> a substring of `clean` (its first occurrence), a (start, stop) tuple of characters of `clean`, a

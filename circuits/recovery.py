@@ -66,12 +66,12 @@ class Trace:
 
     def ratio_of_means(self, *, seed: int = 0) -> Recovery:
         """Mean of metric(restored) - metric(corrupt) over the mean gap, of the prompts that have the place."""
-        return _recovery([self.drawn_ratios(place, seed=seed) for place in range(len(self.scores.places))])
+        return _recovery([self.drawn_ratios(place, seed=seed) for place in range(len(self.scores.positions))])
 
-    def drawn_ratios(self, place: int, *, seed: int = 0) -> Resampled:
+    def drawn_ratios(self, position: int, *, seed: int = 0) -> Resampled:
         """Ratios of means at one place, of its prompts and of bootstrap samples of them."""
-        has_place = self.scores.measured[:, place].any(axis=1)
-        gaps, scores = self.gaps[has_place], self.scores.per_prompt[has_place, place].astype(np.float64)
+        has_place = self.scores.measured[:, position].any(axis=1)
+        gaps, scores = self.gaps[has_place], self.scores.per_prompt[has_place, position].astype(np.float64)
 
         def ratio(weights: Floats) -> Floats:
             below = weights @ gaps
@@ -82,7 +82,7 @@ class Trace:
     def mean_of_ratios(self, floor: float = FLOOR, *, seed: int = 0) -> Recovery:
         """Mean RR of the prompts whose gap is at least `floor`."""
         rates, found = self.per_prompt(floor), []
-        for place in range(len(self.scores.places)):
+        for place in range(len(self.scores.positions)):
             own = rates[np.isfinite(rates[:, place]).any(axis=1), place]
             found.append(_drawn(lambda weights, own=own: weights @ own, len(own), own.shape[1], seed))
         return _recovery(found)

@@ -189,7 +189,7 @@ def patches_of(coverage: NDArray[np.floating], *, least_share: float = LEAST_SHA
     if not (shares > 0).any():
         raise ValueError(
             "the object covers none of the patches that the model sees: it was cropped away. Leave the question out, "
-            "or give an image that shows the object nearer to its centre."
+            "or give an image that shows the object nearer to its center."
         )
     found = np.flatnonzero(shares >= least_share)
     return found if len(found) else np.asarray([shares.argmax()])

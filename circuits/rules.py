@@ -58,7 +58,7 @@ class _LinearNorm(KnownNorm):
     """A norm whose scale is a constant for gradients."""
 
     def __call__(self, values: Tensor) -> Tensor:
-        return self.gain * self.centred(values) * self.scale(values).to(values.dtype) + self.bias
+        return self.gain * self.centerd(values) * self.scale(values).to(values.dtype) + self.bias
 
 
 def _norm_with_rule(norm: TensorFunction | None, like: Tensor) -> _LinearNorm | None:

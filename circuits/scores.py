@@ -1,7 +1,7 @@
 """What a method returns: signed scores per prompt, with what was measured and where it came from.
 
 Scores follow one sign everywhere: `metric(clean run) - metric(clean run with the part corrupted)`, in the metric's
-units; positive supports the behaviour. Per-prompt values are kept, so that intervals, clusters of prompts
+units; positive supports the behavior. Per-prompt values are kept, so that intervals, clusters of prompts
 and differences between tasks cost no further model run.
 """
 
@@ -192,14 +192,14 @@ class ComponentScores:
 
     wiring: Wiring
     components: tuple[Component, ...]
-    places: tuple[str, ...]
+    positions: tuple[str, ...]
     per_prompt: Floats
     measured: Bools
     provenance: Provenance
     trials: Floats | None = None
 
     def __post_init__(self) -> None:
-        shape = (len(self.per_prompt), len(self.places), len(self.components))
+        shape = (len(self.per_prompt), len(self.positions), len(self.components))
         _require_shape("per_prompt", self.per_prompt.shape, shape)
         _require_shape("measured", self.measured.shape, shape)
         _require_finite("per_prompt", self.per_prompt)
@@ -225,7 +225,7 @@ class ComponentScores:
         if self.trials is not None:
             return bootstrap_interval(self.trials, level=level, resamples=resamples, seed=seed)
         low, high = np.zeros(self.means.shape), np.zeros(self.means.shape)
-        for place in range(len(self.places)):
+        for place in range(len(self.positions)):
             has_place = self.measured[:, place].any(axis=1)
             if has_place.any():
                 found = bootstrap_interval(
@@ -234,14 +234,14 @@ class ComponentScores:
                 low[place], high[place] = found
         return Interval(low, high)
 
-    def at(self, place: str) -> ComponentScores:
+    def at(self, position: str) -> ComponentScores:
         """The scores at one place."""
-        if place not in self.places:
-            raise ValueError(f"no scores at {place!r}. Measured at: {', '.join(self.places)}.")
-        index = self.places.index(place)
+        if position not in self.positions:
+            raise ValueError(f"no scores at {position!r}. Measured at: {', '.join(self.positions)}.")
+        index = self.positions.index(position)
         return replace(
             self,
-            places=(place,),
+            places=(position,),
             per_prompt=self.per_prompt[:, index : index + 1],
             measured=self.measured[:, index : index + 1],
             trials=None if self.trials is None else self.trials[:, index : index + 1],

@@ -112,7 +112,7 @@ class Vision:
         return whole.reshape(rows, patch, columns, patch).mean(axis=(1, 3))
 
     def _shown(self, image: Image) -> NDArray[np.float64]:
-        """What the processor makes of an image [row, column, 3], in shares of white: its normalisation taken back."""
+        """What the processor makes of an image [row, column, 3], in shares of white: its normalization taken back."""
         black, white = (np.full_like(image, value) for value in (0, 255))
         values = self._processed([image, black, white]).get("pixel_values")
         if values is None or values.ndim != 4 or values.shape[1] != 3:

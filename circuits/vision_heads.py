@@ -85,7 +85,7 @@ def _last_outputs(model: Model, prompts: PromptSet) -> Tensor:
 
     def record(batch: Batch) -> None:
         run = forward.record(batch.clean, batch.clean_pixels(forward))
-        found[list(batch.numbers)] = torch.cat([z[:, -1] for z in run.z], dim=1).float().cpu()
+        found[list(batch.prompt_indices)] = torch.cat([z[:, -1] for z in run.z], dim=1).float().cpu()
 
     each_batch(prompts, forward, record, shares_prefix=False)
     return found

@@ -41,7 +41,7 @@ def _run_with(
     forward: Forward, pair: Pair, base: Run, donor: Run, mask: Tensor, part: Component, first: int, stop: int
 ) -> Tensor:
     """The final stream [prompt, d_model] at the answers."""
-    rows = pair.batch.rows
+    rows = pair.batch.answer_positions
     site: Site = "mlp" if part.kind == "mlp" else "attention"
     values = donor.mlp if part.kind == "mlp" else donor.attention
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from circuits.forward import Forward, Run
 
 
-class Gaps(NamedTuple):
+class ActivationDifferences(NamedTuple):
     """Clean minus ablated values: embedded [prompt, position, d_model], z per layer [prompt, position, head, d_head],
     mlp per layer [prompt, position, d_model]."""
 
@@ -18,18 +18,18 @@ class Gaps(NamedTuple):
     mlp: list[Tensor]
 
 
-def gaps_between(clean: Run, corrupt: Run, *, n_layers: int | None = None) -> Gaps:
+def gaps_between(clean: Run, corrupt: Run, *, n_layers: int | None = None) -> ActivationDifferences:
     """How far two runs are apart, in the embedding and the first layers (all by default)."""
-    return Gaps(
+    return ActivationDifferences(
         clean.residual[0] - corrupt.residual[0],
         [a - b for a, b in zip(clean.z[:n_layers], corrupt.z[:n_layers], strict=True)],
         [a - b for a, b in zip(clean.mlp[:n_layers], corrupt.mlp[:n_layers], strict=True)],
     )
 
 
-def turned_into_gaps(clean: Run, corrupt: Run) -> Gaps:
+def subtract_in_place(clean: Run, corrupt: Run) -> ActivationDifferences:
     """`gaps_between` in the memory of the clean run: neither run knows its z and mlp afterwards."""
-    gaps = Gaps(clean.residual[0] - corrupt.residual[0], list(clean.z), list(clean.mlp))
+    gaps = ActivationDifferences(clean.residual[0] - corrupt.residual[0], list(clean.z), list(clean.mlp))
     for kept, lost in ((gaps.z, corrupt.z), (gaps.mlp, corrupt.mlp)):
         for value in kept:
             value.sub_(lost.pop(0))
@@ -38,7 +38,9 @@ def turned_into_gaps(clean: Run, corrupt: Run) -> Gaps:
     return gaps
 
 
-def writer_gaps(forward: Forward, gaps: Gaps, chosen: slice = slice(None), *, n_layers: int | None = None) -> Tensor:
+def writer_gaps(
+    forward: Forward, gaps: ActivationDifferences, chosen: slice = slice(None), *, n_layers: int | None = None
+) -> Tensor:
     """Clean minus ablated output of every writer [prompt, writer, position, d_model], in the model's dtype.
 
     chosen    which prompts of the batch

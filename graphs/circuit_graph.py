@@ -120,7 +120,7 @@ class CircuitGraph:
         """The circuit that `selection` keeps, with mean scores and bootstrap intervals over prompts (or trials).
 
         selection    settings, or what they already selected (when faithfulness was measured in between)
-        node_scores  scores of components, for component selections and for colouring nodes
+        node_scores  scores of components, for component selections and for coloring nodes
         roles        component name -> role, for components that may or may not be in the circuit
         groups       head name -> number of its group, likewise
         """
@@ -135,8 +135,8 @@ class CircuitGraph:
             CircuitEdge(edge, *_as_floats(means, interval, place)) if scores.measured[number] else CircuitEdge(edge)
             for place, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
         )
-        place = selected.selection.get("place")
-        measured = _node_scores(node_scores, place, level, resamples, seed) if node_scores is not None else {}
+        position = selected.selection.get("position")
+        measured = _node_scores(node_scores, position, level, resamples, seed) if node_scores is not None else {}
         nodes = tuple(
             CircuitNode(
                 component,
@@ -383,10 +383,10 @@ def _model_of(graph: CircuitGraph) -> str:
 
 
 def _node_scores(
-    node_scores: ComponentScores, place: str | None, level: float, resamples: int, seed: int
+    node_scores: ComponentScores, position: str | None, level: float, resamples: int, seed: int
 ) -> dict[Component, tuple[float, float, float]]:
-    found = means_at(node_scores, place)
-    interval = node_scores.at(found.place).interval(level=level, resamples=resamples, seed=seed)
+    found = means_at(node_scores, position)
+    interval = node_scores.at(found.position).interval(level=level, resamples=resamples, seed=seed)
     ends = Interval(interval.low[0], interval.high[0])
     return {
         component: _as_floats(found.means, ends, number)

@@ -1,7 +1,7 @@
 """Codes of all heads on all prompts in one figure: positives above, negatives below, a column per head.
 
-Codes that only positives show are coloured; all others are grey, one tone a code. Sizes are whole numbers of dots, so
-that every cell of the picture is as large as its neighbours. The same codes give the same bytes.
+Codes that only positives show are colored; all others are gray, one tone a code. Sizes are whole numbers of dots, so
+that every cell of the picture is as large as its neighbors. The same codes give the same bytes.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 Codes = NDArray[np.integer[Any]]
 
-# Okabe and Ito's without black, then some of Tol's: told apart with any colour vision, and from the greys.
-CODE_COLOURS = (
+# Okabe and Ito's without black, then some of Tol's: told apart with any color vision, and from the grays.
+CODE_COLORS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#882255", "#F0E442", "#332288", "#117733", "#999933", "#6A3D9A"),
 )
@@ -101,7 +101,7 @@ def code_figure_bytes(table: CodeTable, graph: CircuitGraph, kind: DrawingFormat
 
 
 def draw_codes(table: CodeTable, graph: CircuitGraph, *, name: str) -> Figure:
-    """The figure: prompts x heads, coloured by code. ValueError where the circuit's model has other heads."""
+    """The figure: prompts x heads, colored by code. ValueError where the circuit's model has other heads."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -110,23 +110,23 @@ def draw_codes(table: CodeTable, graph: CircuitGraph, *, name: str) -> Figure:
         raise ValueError(
             f"codes of {table.codes.shape[1]} heads, and the circuit's model has {n_heads}: give the codes of its run."
         )
-    colours = _colours(table, graph.wiring.n_layers)
-    page = _Page.of(table, graph, name, colours)
+    colors = _colors(table, graph.wiring.n_layers)
+    page = _Page.of(table, graph, name, colors)
     figure = Figure(figsize=(page.width, page.height), facecolor=PAPER)
     # As one picture, both sides would have a transparent stripe between them, of which viewers show the edges.
     figure.suppressComposite = True
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
     page.draw_text(axes)
-    _draw_grid(axes, page.grid, table, colours)
+    _draw_grid(axes, page.grid, table, colors)
     _draw_columns(axes, page.grid, graph)
     axes.set(xlim=(0, page.width), ylim=(0, page.height), aspect="auto")
     axes.axis("off")
     return figure
 
 
-class _Colours(NamedTuple):
-    """Number of each code's colour.
+class _Colors(NamedTuple):
+    """Number of each code's color.
 
     of_code  [layer, code] -1 where no positive-only code has the number
     ranked   the positive-only codes of each layer by how many cells show them, most first
@@ -139,7 +139,7 @@ class _Colours(NamedTuple):
 class _Swatch(NamedTuple):
     """An entry of the legend."""
 
-    colour: str
+    color: str
     text: str
 
     @property
@@ -190,7 +190,7 @@ class _Page(NamedTuple):
     grid: _Grid
 
     @classmethod
-    def of(cls, table: CodeTable, graph: CircuitGraph, name: str, colours: _Colours) -> _Page:
+    def of(cls, table: CodeTable, graph: CircuitGraph, name: str, colors: _Colors) -> _Page:
         """The page that a table needs."""
         n_rows, n_columns = tuple(len(codes) for _, codes, _ in table.sides), table.codes.shape[1]
         cell = (
@@ -200,8 +200,8 @@ class _Page(NamedTuple):
         width = _whole(max(_LEAST_WIDTH, cell[0] * n_columns + _LEFT + 2 * MARGIN))
         characters = int((width - 2 * MARGIN) / CHARACTER)
         above = textwrap.wrap(subtitle_of(graph), characters, break_on_hyphens=False)
-        below = [part for line in _caption(table, colours) for part in textwrap.wrap(line, characters)]
-        rows = _rows(_legend(table, colours), width - 2 * MARGIN)
+        below = [part for line in _caption(table, colors) for part in textwrap.wrap(line, characters)]
+        rows = _rows(_legend(table, colors), width - 2 * MARGIN)
         over = _whole(MARGIN + 0.22 + LINE * len(above) + 0.06 + 2 * _MARK)
         under = _whole(MARGIN + LINE * (len(below) + 1.1 * len(rows)) + 0.08 + _LABELS)
         height = over + under + cell[1] * sum(n_rows) + _GAP
@@ -215,31 +215,31 @@ class _Page(NamedTuple):
         top = self.height - MARGIN
         draw_text(axes, MARGIN, top - 0.02, self.title, size=LARGE, weight="bold", va="top")
         for number, line in enumerate(self.above):
-            draw_text(axes, MARGIN, top - 0.22 - LINE * number, line, size=NORMAL, colour="#4a4a4a", va="top")
+            draw_text(axes, MARGIN, top - 0.22 - LINE * number, line, size=NORMAL, color="#4a4a4a", va="top")
         for number, line in enumerate(reversed(self.below)):
             draw_text(axes, MARGIN, MARGIN + LINE * number, line, size=NORMAL)
         base = MARGIN + LINE * len(self.below) + 0.04
         for number, row in enumerate(reversed(self.legend)):
             x, y = MARGIN, base + 1.1 * LINE * number
             for swatch in row:
-                axes.add_patch(Rectangle((x, y - 0.012), 0.13, 0.1, fc=swatch.colour, lw=0))
+                axes.add_patch(Rectangle((x, y - 0.012), 0.13, 0.1, fc=swatch.color, lw=0))
                 draw_text(axes, x + 0.18, y, swatch.text, size=NORMAL)
                 x += swatch.width
 
 
-def _draw_grid(axes: Axes, grid: _Grid, table: CodeTable, colours: _Colours) -> None:
+def _draw_grid(axes: Axes, grid: _Grid, table: CodeTable, colors: _Colors) -> None:
     """The cells of both sides as pictures, and the labels beside them."""
     for (name, codes, only), (bottom, top) in zip(table.sides, grid.spans, strict=True):
-        picture = _picture(codes, only, colours)
+        picture = _picture(codes, only, colors)
         extent = (grid.left, grid.right, bottom, top)
         axes.imshow(picture, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
         middle = (bottom + top) / 2
         axes.text(
             MARGIN, middle, name, fontsize=NORMAL, color=INK, rotation=90, ha="left", va="center", parse_math=False
         )
-        for number in _labelled(len(codes), grid.cell[1]):
+        for number in _labeled(len(codes), grid.cell[1]):
             y = top - grid.cell[1] * (number + 0.5)
-            draw_text(axes, grid.left - 0.05, y, str(number), size=SMALL, colour=FAINT, ha="right", va="center")
+            draw_text(axes, grid.left - 0.05, y, str(number), size=SMALL, color=FAINT, ha="right", va="center")
 
 
 def _draw_columns(axes: Axes, grid: _Grid, graph: CircuitGraph) -> None:
@@ -253,20 +253,20 @@ def _draw_columns(axes: Axes, grid: _Grid, graph: CircuitGraph) -> None:
         x = grid.left + width * wiring.n_heads * layer
         if layer:
             axes.add_line(Line2D([x, x], [grid.bottom, grid.top], color=PAPER, lw=min(1.6, 22 * width), zorder=2))
-        for number in _labelled(wiring.n_heads, width, is_followed=True):
+        for number in _labeled(wiring.n_heads, width, is_followed=True):
             place = x + width * (number + 0.5)
-            draw_text(axes, place, grid.bottom - 0.04, str(number), size=SMALL, colour=FAINT, ha="center", va="top")
+            draw_text(axes, place, grid.bottom - 0.04, str(number), size=SMALL, color=FAINT, ha="center", va="top")
         if layer % every == 0:
-            centre = x + width * wiring.n_heads / 2
-            draw_text(axes, centre, grid.bottom - 0.17, f"L{layer}", size=NORMAL, ha="center", va="top")
+            center = x + width * wiring.n_heads / 2
+            draw_text(axes, center, grid.bottom - 0.17, f"L{layer}", size=NORMAL, ha="center", va="top")
     for part in graph.heads:
         number = (part.layer or 0) * wiring.n_heads + (part.index or 0)
         corner = (grid.left + width * (number + 0.1), grid.top + 0.03)
         axes.add_patch(Rectangle(corner, 0.8 * width, _MARK, fc=INK, lw=0))
 
 
-def _colours(table: CodeTable, n_layers: int) -> _Colours:
-    """Colours by how many cells show a code, over all layers or, where numbers are not shared, in each."""
+def _colors(table: CodeTable, n_layers: int) -> _Colors:
+    """Colors by how many cells show a code, over all layers or, where numbers are not shared, in each."""
     n_codes = int(table.codes.max()) + 1
     _, positives, only = table.sides[0]
     per_layer = zip(np.split(positives, n_layers, axis=1), np.split(only, n_layers, axis=1), strict=True)
@@ -276,14 +276,14 @@ def _colours(table: CodeTable, n_layers: int) -> _Colours:
     order = np.argsort(-counts, axis=1, kind="stable")
     ranks = np.argsort(order, axis=1)
     ranked = tuple(row[: np.count_nonzero(count)] for row, count in zip(order, counts, strict=True))
-    return _Colours(np.where(counts > 0, ranks % len(CODE_COLOURS), -1), ranked)
+    return _Colors(np.where(counts > 0, ranks % len(CODE_COLORS), -1), ranked)
 
 
-def _picture(codes: Codes, only: Bools, colours: _Colours) -> NDArray[np.uint8]:
+def _picture(codes: Codes, only: Bools, colors: _Colors) -> NDArray[np.uint8]:
     """[prompt, head, rgb]"""
-    palette = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in CODE_COLOURS])
-    layers = np.repeat(np.arange(len(colours.of_code)), codes.shape[1] // len(colours.of_code))
-    found = np.where(only[..., None], palette[colours.of_code[layers, codes]], _grey(codes)[..., None])
+    palette = np.array([[int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in CODE_COLORS])
+    layers = np.repeat(np.arange(len(colors.of_code)), codes.shape[1] // len(colors.of_code))
+    found = np.where(only[..., None], palette[colors.of_code[layers, codes]], _grey(codes)[..., None])
     return found.astype(np.uint8)
 
 
@@ -293,26 +293,26 @@ def _grey(codes: Codes) -> Floats:
     return 255 * (lightest - (lightest - darkest) * (codes * _GOLDEN % 1))
 
 
-def _legend(table: CodeTable, colours: _Colours) -> list[_Swatch]:
-    marks = [_Swatch(INK, "head of the circuit"), _Swatch("#d9d9d9", "other codes, one grey a code")]
-    shown = colours.ranked[0][: len(CODE_COLOURS)] if table.is_shared else ()
-    codes = [_Swatch(colour, f"code {code}") for colour, code in zip(CODE_COLOURS, shown, strict=False)]
+def _legend(table: CodeTable, colors: _Colors) -> list[_Swatch]:
+    marks = [_Swatch(INK, "head of the circuit"), _Swatch("#d9d9d9", "other codes, one gray a code")]
+    shown = colors.ranked[0][: len(CODE_COLORS)] if table.is_shared else ()
+    codes = [_Swatch(color, f"code {code}") for color, code in zip(CODE_COLORS, shown, strict=False)]
     if not codes and table.positive_only.any():
-        codes = [_Swatch(CODE_COLOURS[0], "codes that only positives show, coloured anew in each layer")]
+        codes = [_Swatch(CODE_COLORS[0], "codes that only positives show, colored anew in each layer")]
     return [*codes, *marks]
 
 
-def _caption(table: CodeTable, colours: _Colours) -> Iterator[str]:
+def _caption(table: CodeTable, colors: _Colors) -> Iterator[str]:
     (_, positives, only), (_, negatives, _) = table.sides
     n_showing, n_heads = int(only.any(axis=0).sum()), only.shape[1]
     yield (
         f"{n_showing} of {n_heads} heads show codes that no negative shows; {len(positives):,} positives, "
-        f"{len(negatives):,} negatives. Such codes are coloured, those of most cells first."
+        f"{len(negatives):,} negatives. Such codes are colored, those of most cells first."
     )
-    largest = max(map(len, colours.ranked))
-    if largest > len(CODE_COLOURS):
+    largest = max(map(len, colors.ranked))
+    if largest > len(CODE_COLORS):
         where = "" if table.is_shared else " in one layer"
-        yield f"Colours repeat: there are {largest} such codes{where}, and {len(CODE_COLOURS)} colours."
+        yield f"Colors repeat: there are {largest} such codes{where}, and {len(CODE_COLORS)} colors."
 
 
 def _rows(swatches: Sequence[_Swatch], width: float) -> list[list[_Swatch]]:
@@ -328,7 +328,7 @@ def _rows(swatches: Sequence[_Swatch], width: float) -> list[list[_Swatch]]:
     return rows
 
 
-def _labelled(n: int, pitch: float, *, is_followed: bool = False) -> range:
+def _labeled(n: int, pitch: float, *, is_followed: bool = False) -> range:
     """Which of n rows or columns have a label, where they are `pitch` inches apart: every one, or every 2nd, 5th, ...
 
     is_followed  whether the label of another first one comes right after the last

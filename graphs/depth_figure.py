@@ -1,6 +1,6 @@
 """Causal tracing as curves over depth, for paper: recovery rates by layer, each with its 95 % interval as a band.
 
-The table is that of the heat maps. Curves are told apart by colour, marker and dashes together, and all panels share
+The table is that of the heat maps. Curves are told apart by color, marker and dashes together, and all panels share
 one scale. The same table gives the same bytes.
 """
 
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's without yellow, then Tol's wine: told apart with any colour vision.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#1a1a1a", "#56B4E9", "#882255")
+# Okabe and Ito's without yellow, then Tol's wine: told apart with any color vision.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#1a1a1a", "#56B4E9", "#882255")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 _DASHES = ("-", (0, (4, 1.4)), (0, (1, 1.1)), (0, (5, 1.2, 1, 1.2)))
-_MOST_CURVES = len(COLOURS) * len(MARKERS)
+_MOST_CURVES = len(COLORS) * len(MARKERS)
 
 _WIDTH = 7.2  # inches: the page
 _NARROW = 4.2  # of a page with one panel
@@ -105,7 +105,7 @@ class _Panel(NamedTuple):
 
 
 class _Axis(NamedTuple):
-    """What all panels share: the layers, and the range of recovery rates with its labelled numbers."""
+    """What all panels share: the layers, and the range of recovery rates with its labeled numbers."""
 
     last_layer: int
     low: float
@@ -178,7 +178,7 @@ class _Plot(NamedTuple):
             draw_upright(axes, MARGIN + LINE / 2, self.bottom + _HEIGHT / 2, RECOVERY_RATE)
 
     def draw_curve(self, axes: Axes, curve: _Curve, number: int, n_curves: int) -> None:
-        """A curve and its band; a bar instead where both neighbours of a layer were not measured."""
+        """A curve and its band; a bar instead where both neighbors of a layer were not measured."""
         from matplotlib.patches import Polygon
 
         look = _look(number)
@@ -230,11 +230,11 @@ def _runs(values: Floats) -> Iterator[list[int]]:
 
 
 def _look(number: int) -> dict[str, object]:
-    """Colour, marker and dashes of a curve: no two of the first 64 share colour and marker."""
-    colour, around = COLOURS[number % len(COLOURS)], number // len(COLOURS)
+    """Color, marker and dashes of a curve: no two of the first 64 share color and marker."""
+    color, around = COLORS[number % len(COLORS)], number // len(COLORS)
     marker = MARKERS[(number + around) % len(MARKERS)]
     return {
-        "color": colour,
+        "color": color,
         "marker": marker,
         "ls": _DASHES[(number + around) % len(_DASHES)],
         "ms": 4.6 if marker in "PX" else 3.6,  # crosses fill less of their square
@@ -276,5 +276,5 @@ def _round_step(least: float) -> float:
 
 
 def _caption(table: TraceTable) -> Iterator[str]:
-    yield definition(table) + " Bands: 95 % intervals." + " Gaps: not measured." * table.is_partial
+    yield definition(table) + " Bands: 95 % intervals." + " ActivationDifferences: not measured." * table.is_partial
     yield from table.notes

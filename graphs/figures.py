@@ -49,11 +49,11 @@ def draw_text(
     text: str,
     *,
     size: float,
-    colour: str = INK,
+    color: str = INK,
     weight: str = "normal",
     ha: str = "left",
     va: str = "baseline",
     zorder: float = 5,
 ) -> None:
     # task names and paths may hold a dollar sign, which is not meant as mathematics
-    axes.text(x, y, text, fontsize=size, color=colour, weight=weight, ha=ha, va=va, zorder=zorder, parse_math=False)
+    axes.text(x, y, text, fontsize=size, color=color, weight=weight, ha=ha, va=va, zorder=zorder, parse_math=False)

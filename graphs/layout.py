@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from circuits.components import INPUT, LOGITS, Component, Port
 from circuits.scores import Floats
 
-PITCH = 0.70  # between the centres of neighbours in a row
+PITCH = 0.70  # between the centers of neighbors in a row
 NODE_WIDTH, NODE_HEIGHT = 0.50, 0.20
-ROW_GAP = 0.52  # between the centres of neighbouring rows; up to 1.5 times that where edges are many
+ROW_GAP = 0.52  # between the centers of neighboring rows; up to 1.5 times that where edges are many
 MIN_WIDTH = 4.4
 PORT_OFFSETS: Mapping[Port | None, float] = {"q": -0.13, "k": 0.0, "v": 0.13, None: 0.0}
 _CLEARANCE = 0.045  # between a passing edge and a node
@@ -46,14 +46,14 @@ class Link(NamedTuple):
 class Layout:
     """Places in inches, from the bottom left corner of the drawing.
 
-    centres  component -> centre of its box (of its bar, for `input` and `logits`)
+    centers  component -> center of its box (of its bar, for `input` and `logits`)
     routes   per link, points [point, 2] from the source's box up to the target's
     layers   layer -> (lowest, highest) y of its rows
     """
 
     width: float
     height: float
-    centres: Mapping[Component, tuple[float, float]]
+    centers: Mapping[Component, tuple[float, float]]
     routes: tuple[Floats, ...]
     layers: Mapping[int, tuple[float, float]]
 
@@ -65,15 +65,15 @@ def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
     xs = _place_in_rows(rows, links, width)
     row_gap = ROW_GAP * (1 + 0.5 * min(1.0, len(links) / 250))
     heights = [row_gap * number + NODE_HEIGHT / 2 for number in range(len(rows))]
-    centres = {part: (xs[part], y) for row, y in zip(rows, heights, strict=True) for part in row}
+    centers = {part: (xs[part], y) for row, y in zip(rows, heights, strict=True) for part in row}
     layers: dict[int, tuple[float, float]] = {}
     for row, y in zip(rows, heights, strict=True):
         layer = row[0].layer
         if layer is not None:
             layers[layer] = layers.get(layer, (y, y))[0], y
-    routes = _Router(rows, centres, width).lead(links)
+    routes = _Router(rows, centers, width).lead(links)
     height = (heights[-1] if heights else 0.0) + NODE_HEIGHT / 2
-    return Layout(width, height, centres, routes, layers)
+    return Layout(width, height, centers, routes, layers)
 
 
 def _rows(components: Iterable[Component]) -> list[list[Component]]:
@@ -87,7 +87,7 @@ def _rows(components: Iterable[Component]) -> list[list[Component]]:
 
 
 def _place_in_rows(rows: list[list[Component]], links: Sequence[Link], width: float) -> dict[Component, float]:
-    """x of every component: sweeps up and down, each moving a row's nodes towards what they connect to."""
+    """x of every component: sweeps up and down, each moving a row's nodes toward what they connect to."""
     xs = {part: width / 2 + PITCH * (place - (len(row) - 1) / 2) for row in rows for place, part in enumerate(row)}
     bars = {INPUT, LOGITS}
     pulls: dict[Component, list[tuple[Component, float]]] = defaultdict(list)
@@ -99,8 +99,8 @@ def _place_in_rows(rows: list[list[Component]], links: Sequence[Link], width: fl
             pulls[link.target].append((link.source, pull))
 
     def wanted(part: Component) -> float:
-        towards = [(xs[other], pull) for other, pull in pulls[part]] + [(width / 2, 0.1)]
-        return sum(x * pull for x, pull in towards) / sum(pull for _, pull in towards)
+        toward = [(xs[other], pull) for other, pull in pulls[part]] + [(width / 2, 0.1)]
+        return sum(x * pull for x, pull in toward) / sum(pull for _, pull in toward)
 
     for sweep in range(_SWEEPS):
         for row in rows if sweep % 2 else reversed(rows):
@@ -126,14 +126,14 @@ class _Router:
     """Leads edges around nodes. Keeps count of which grid cells are in use, so that readers get their own lanes."""
 
     def __init__(
-        self, rows: list[list[Component]], centres: Mapping[Component, tuple[float, float]], width: float
+        self, rows: list[list[Component]], centers: Mapping[Component, tuple[float, float]], width: float
     ) -> None:
-        self._centres = centres
+        self._centres = centers
         self._row_of = {part: number for number, row in enumerate(rows) for part in row}
-        self._heights = [centres[row[0]][1] for row in rows]
+        self._heights = [centers[row[0]][1] for row in rows]
         self._grid = np.arange(_GRID, width, _GRID)
         self._cost = np.zeros((len(rows), len(self._grid)))
-        for part, (x, _) in centres.items():
+        for part, (x, _) in centers.items():
             if part not in (INPUT, LOGITS):
                 under = np.abs(self._grid - x) < NODE_WIDTH / 2 + _CLEARANCE
                 self._cost[self._row_of[part], under] = _CLOSED

@@ -1,4 +1,4 @@
-"""Recovery rates of an image's patches, laid over the image, for paper: one panel a map, under one scale of colours.
+"""Recovery rates of an image's patches, laid over the image, for paper: one panel a map, under one scale of colors.
 
 The first panel is the image as the model sees it. The same maps give the same bytes.
 """
@@ -19,12 +19,12 @@ from graphs.recovery_page import (
     BAR_HEIGHT,
     DPI,
     Page,
-    colour_limit,
-    draw_colour_bar,
+    color_limit,
+    draw_color_bar,
     draw_line,
     limit_caption,
     overlaid,
-    recovery_colours,
+    recovery_colors,
     whole,
     wrapped,
 )
@@ -92,12 +92,12 @@ def patch_figure_bytes(maps: PatchMaps, kind: DrawingFormat) -> bytes:
 
 
 def draw_patches(maps: PatchMaps) -> Figure:
-    """The image, then the image in grey under the recovery rates of each panel."""
+    """The image, then the image in gray under the recovery rates of each panel."""
     n_rows, n_columns = maps.image.shape[:2]
     scale = min(_PANEL_WIDTH / n_columns, _PANEL_HEIGHT / n_rows)
     panel_width, panel_height = whole(scale * n_columns), whole(scale * n_rows)
-    limit, grey = colour_limit([maps.values]), _grey(maps.image)
-    pictures = [maps.image / 255, *(_overlay(grey, values, limit) for values in maps.values)]
+    limit, gray = color_limit([maps.values]), _grey(maps.image)
+    pictures = [maps.image / 255, *(_overlay(gray, values, limit) for values in maps.values)]
     titles = [wrapped(title, max(panel_width, _LEAST_PANEL)) for title in (IMAGE_TITLE, *maps.panel_titles)]
     across = min(len(pictures), _MOST_COLUMNS)
     pitch = whole(max(panel_width, _LEAST_PANEL) + _GAP)
@@ -118,7 +118,7 @@ def draw_patches(maps: PatchMaps) -> Figure:
             _draw_unmeasured(axes, maps.values[number - 1], extent)
         if maps.outline is not None:
             _draw_outline(axes, maps.outline, extent)
-    draw_colour_bar(axes, MARGIN, page.under, limit, over=float(grey.mean()))
+    draw_color_bar(axes, MARGIN, page.under, limit, over=float(gray.mean()))
     return figure
 
 
@@ -128,11 +128,11 @@ def _grey(image: Image) -> Floats:
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
-def _overlay(grey: Floats, values: Floats, limit: float) -> Floats:
-    """[row, column, rgb] the image in grey under the colours of its patches, or bare where none was measured."""
-    rows, columns = (np.arange(n) * parts // n for n, parts in zip(grey.shape, values.shape, strict=True))
+def _overlay(gray: Floats, values: Floats, limit: float) -> Floats:
+    """[row, column, rgb] the image in gray under the colors of its patches, or bare where none was measured."""
+    rows, columns = (np.arange(n) * parts // n for n, parts in zip(gray.shape, values.shape, strict=True))
     rates = values[rows[:, None], columns]
-    return np.where(np.isnan(rates)[..., None], grey[..., None], overlaid(grey, recovery_colours(rates, limit)))
+    return np.where(np.isnan(rates)[..., None], gray[..., None], overlaid(gray, recovery_colors(rates, limit)))
 
 
 def _draw_outline(axes: Axes, outline: Bools, extent: tuple[float, float, float, float]) -> None:
@@ -142,16 +142,14 @@ def _draw_outline(axes: Axes, outline: Bools, extent: tuple[float, float, float,
     left, right, bottom, top = extent
     (n_rows, n_columns), framed = outline.shape, np.pad(outline, 1)
     width, height = (right - left) / n_columns, (top - bottom) / n_rows
-    # An edge is where a patch and its neighbour, above or to the left, are not on the same side.
+    # An edge is where a patch and its neighbor, above or to the left, are not on the same side.
     below = np.argwhere(framed[1:, 1:-1] != framed[:-1, 1:-1]).tolist()
     beside = np.argwhere(framed[1:-1, 1:] != framed[1:-1, :-1]).tolist()
     edges = [((column, row), (column + 1, row)) for row, column in below]
     edges += [((column, row), (column, row + 1)) for row, column in beside]
     lines = [[(left + width * x, top - height * y) for x, y in edge] for edge in edges]
-    for colour, line_width, zorder in ((PAPER, 2.4, 2), (INK, 1.1, 3)):
-        axes.add_collection(
-            LineCollection(lines, colors=colour, linewidths=line_width, capstyle="round", zorder=zorder)
-        )
+    for color, line_width, zorder in ((PAPER, 2.4, 2), (INK, 1.1, 3)):
+        axes.add_collection(LineCollection(lines, colors=color, linewidths=line_width, capstyle="round", zorder=zorder))
 
 
 def _draw_unmeasured(axes: Axes, values: Floats, extent: tuple[float, float, float, float]) -> None:
@@ -161,19 +159,19 @@ def _draw_unmeasured(axes: Axes, values: Floats, extent: tuple[float, float, flo
     width, height = (right - left) / n_columns, (top - bottom) / n_rows
     for row, column in np.argwhere(np.isnan(values)).tolist():
         x, y = left + width * (column + 0.5), top - height * (row + 0.5)
-        for colour, line_width in ((PAPER, 1.6), (INK, 0.7)):
-            draw_line(axes, [x - 0.25 * width, x + 0.25 * width], [y, y], color=colour, lw=line_width)
+        for color, line_width in ((PAPER, 1.6), (INK, 0.7)):
+            draw_line(axes, [x - 0.25 * width, x + 0.25 * width], [y, y], color=color, lw=line_width)
 
 
 def _caption(maps: PatchMaps, limit: float) -> Iterator[str]:
     text = "Recovery rate (RR): share of the gap from corrupt to clean run that one restored patch closes. "
     text += (
-        limit_caption([maps.values], limit) + " Panels share the scale, which is shown as over the image's mean grey."
+        limit_caption([maps.values], limit) + " Panels share the scale, which is shown as over the image's mean gray."
     )
     if maps.outline is not None and maps.outline.any():
         text += " Outlined: patches of the object."
     if np.isnan(maps.values).any():
-        text += " Plain grey with a dash: not measured."
+        text += " Plain gray with a dash: not measured."
     yield text
     yield from maps.notes
 

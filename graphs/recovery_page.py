@@ -1,4 +1,4 @@
-"""What figures of recovery rates share: a page whose text wraps, diverging colours, and the bar that explains them."""
+"""What figures of recovery rates share: a page whose text wraps, diverging colors, and the bar that explains them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ RECOVERY_RATE = "recovery rate"
 UNMEASURED = "#d4d4d4"
 BAR_HEIGHT = 0.3  # inches, with the numbers below
 
-# ColorBrewer's RdBu, reversed: fit for print, and told apart with any colour vision. The middle is 0.
-_COLOURS = ("#2166ac", "#67a9cf", "#d1e5f0", "#f7f7f7", "#fddbc7", "#ef8a62", "#b2182b")
-_LIMITS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # at which colours may end, times a power of ten
-_NEAR_ONE = 0.5  # from this largest |RR| on, colours end at 1 or later: figures of several runs then look alike
+# ColorBrewer's RdBu, reversed: fit for print, and told apart with any color vision. The middle is 0.
+_COLORS = ("#2166ac", "#67a9cf", "#d1e5f0", "#f7f7f7", "#fddbc7", "#ef8a62", "#b2182b")
+_LIMITS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)  # at which colors may end, times a power of ten
+_NEAR_ONE = 0.5  # from this largest |RR| on, colors end at 1 or later: figures of several runs then look alike
 
 _TITLE_LINE = 0.19  # inches
 _BAR_WIDTH, _BAR_THICKNESS = 2.2, 0.1
@@ -64,7 +64,7 @@ class Page(NamedTuple):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(self.width, height), facecolor=PAPER)
-        # As one picture, neighbouring images would have transparent stripes between them, with visible edges.
+        # As one picture, neighboring images would have transparent stripes between them, with visible edges.
         figure.suppressComposite = True
         FigureCanvasAgg(figure)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -73,7 +73,7 @@ class Page(NamedTuple):
             draw_text(axes, MARGIN, top - 0.02 - _TITLE_LINE * number, line, size=LARGE, weight="bold", va="top")
         top -= _TITLE_LINE * len(self.title) + 0.03
         for number, line in enumerate(self.above):
-            draw_text(axes, MARGIN, top - LINE * number, line, size=NORMAL, colour="#4a4a4a", va="top")
+            draw_text(axes, MARGIN, top - LINE * number, line, size=NORMAL, color="#4a4a4a", va="top")
         for number, line in enumerate(self.below, start=1):
             draw_text(axes, MARGIN, MARGIN + LINE * (len(self.below) - number), line, size=NORMAL)
         axes.set(xlim=(0, self.width), ylim=(0, height), aspect="auto")
@@ -112,8 +112,8 @@ def wrapped(text: str, width: float, *, size: float = NORMAL, weight: str = "nor
     return lines
 
 
-def colour_limit(values: Iterable[Floats]) -> float:
-    """The |RR| at which colours end, on both sides of 0: from the largest, and at least 1 where that comes near 1."""
+def color_limit(values: Iterable[Floats]) -> float:
+    """The |RR| at which colors end, on both sides of 0: from the largest, and at least 1 where that comes near 1."""
     largest = round(largest_rate(values), 3)  # what is restored whole may come out a little above 1
     if largest == 0 or _NEAR_ONE <= largest <= 1:
         return 1.0
@@ -127,23 +127,23 @@ def largest_rate(values: Iterable[Floats]) -> float:
     return max((float(np.abs(found[~np.isnan(found)]).max(initial=0)) for found in values), default=0.0)
 
 
-def recovery_colours(values: Floats, limit: float) -> Floats:
-    """[...] recovery rates as [..., rgb], each 0 to 1. NaN is the grey of what was not measured."""
-    palette = np.array([rgb(colour) for colour in _COLOURS])
+def recovery_colors(values: Floats, limit: float) -> Floats:
+    """[...] recovery rates as [..., rgb], each 0 to 1. NaN is the gray of what was not measured."""
+    palette = np.array([rgb(color) for color in _COLORS])
     shares = np.linspace(-limit, limit, len(palette))
     known = np.where(np.isnan(values), 0, values)
-    colours = np.stack([np.interp(known, shares, channel) for channel in palette.T], axis=-1)
-    return np.where(np.isnan(values)[..., None], rgb(UNMEASURED), colours)
+    colors = np.stack([np.interp(known, shares, channel) for channel in palette.T], axis=-1)
+    return np.where(np.isnan(values)[..., None], rgb(UNMEASURED), colors)
 
 
-def rgb(colour: str) -> tuple[float, ...]:
+def rgb(color: str) -> tuple[float, ...]:
     """`#ff0000` as (1, 0, 0)."""
-    return tuple(int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return tuple(int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
 
 
-def ink_on(colour: Sequence[float] | Floats) -> str:
-    """The colour of text that is read on a background (red, green, blue from 0 to 1)."""
-    red, green, blue = (float(part) for part in colour[:3])
+def ink_on(color: Sequence[float] | Floats) -> str:
+    """The color of text that is read on a background (red, green, blue from 0 to 1)."""
+    red, green, blue = (float(part) for part in color[:3])
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 0.55 else PAPER
 
 
@@ -156,26 +156,26 @@ def signed(value: float, decimals: int | None = None) -> str:
 
 
 def limit_caption(values: Iterable[Floats], limit: float) -> str:
-    """Where the colours end, and why."""
-    return f"Colours end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):.2f}."
+    """Where the colors end, and why."""
+    return f"Colors end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):.2f}."
 
 
-def draw_colour_bar(
+def draw_color_bar(
     axes: Axes, left: float, bottom: float, limit: float, *, name: str = RECOVERY_RATE, over: float | None = None
 ) -> None:
     """The bar from -limit to limit with its numbers, BAR_HEIGHT high; its name ends left of `left` or pushes it right.
 
-    over  a grey, 0 to 1, that shows through the colours as `overlaid` lets it; None for full colours
+    over  a gray, 0 to 1, that shows through the colors as `overlaid` lets it; None for full colors
     """
     from matplotlib.patches import Rectangle
 
     left = max(left, MARGIN + text_width(name) + 0.1)
     base = bottom + BAR_HEIGHT - _BAR_THICKNESS
-    colours = recovery_colours(np.linspace(-limit, limit, 256), limit)[None]
+    colors = recovery_colors(np.linspace(-limit, limit, 256), limit)[None]
     if over is not None:
-        colours = overlaid(np.full(colours.shape[:2], over), colours)
+        colors = overlaid(np.full(colors.shape[:2], over), colors)
     extent = (left, left + _BAR_WIDTH, base, base + _BAR_THICKNESS)
-    axes.imshow(colours, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
+    axes.imshow(colors, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
     axes.add_patch(Rectangle((left, base), _BAR_WIDTH, _BAR_THICKNESS, fill=False, ec=INK, lw=0.5, zorder=2))
     middle = base + _BAR_THICKNESS / 2
     draw_text(axes, left - 0.1, middle, name, size=NORMAL, ha="right", va="center")
@@ -185,11 +185,11 @@ def draw_colour_bar(
         draw_text(axes, x, base - 0.05, signed(share * limit), size=NORMAL, ha="center", va="top")
 
 
-def overlaid(grey: Floats, colours: Floats) -> Floats:
-    """[row, column] grey tones, 0 to 1, under [row, column, rgb] colours that let some of them through."""
-    opacity, contrast = 0.62, 0.65  # darks are lifted, or they would pass for strong colours
-    lifted = 1 - contrast * (1 - grey)
-    return (1 - opacity) * lifted[..., None] + opacity * colours
+def overlaid(gray: Floats, colors: Floats) -> Floats:
+    """[row, column] gray tones, 0 to 1, under [row, column, rgb] colors that let some of them through."""
+    opacity, contrast = 0.62, 0.65  # darks are lifted, or they would pass for strong colors
+    lifted = 1 - contrast * (1 - gray)
+    return (1 - opacity) * lifted[..., None] + opacity * colors
 
 
 def draw_line(axes: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -> None:
@@ -199,15 +199,13 @@ def draw_line(axes: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -
     axes.add_line(Line2D(x, y, **look))
 
 
-def draw_upright(axes: Axes, x: float, y: float, text: str, *, size: float = NORMAL, colour: str = INK) -> None:
-    """Text that reads upwards, centred here."""
-    axes.text(
-        x, y, text, fontsize=size, color=colour, rotation=90, ha="center", va="center", zorder=5, parse_math=False
-    )
+def draw_upright(axes: Axes, x: float, y: float, text: str, *, size: float = NORMAL, color: str = INK) -> None:
+    """Text that reads upwards, centerd here."""
+    axes.text(x, y, text, fontsize=size, color=color, rotation=90, ha="center", va="center", zorder=5, parse_math=False)
 
 
 def layer_step(n_layers: int, pitch: float) -> int:
-    """Every how many layers one is labelled, where layers are `pitch` inches apart: 1, 2, 4, 8, ..."""
+    """Every how many layers one is labeled, where layers are `pitch` inches apart: 1, 2, 4, 8, ..."""
     needed = text_width(str(n_layers - 1)) + 0.05
     return 2 ** max(0, math.ceil(math.log2(needed / pitch)))
 

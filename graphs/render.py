@@ -1,7 +1,7 @@
-"""Layered drawings for paper: one circuit, or two coloured by what they share.
+"""Layered drawings for paper: one circuit, or two colored by what they share.
 
 Every drawing says how many of how many edges it shows, the threshold and the faithfulness: a view that hides
-what was pruned misleads. Colours are those of Okabe and Ito, told apart with any colour vision.
+what was pruned misleads. Colors are those of Okabe and Ito, told apart with any color vision.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-PORT_COLOURS: Mapping[str | None, str] = {"q": "#0072B2", "k": "#E69F00", "v": "#009E73", None: "#5f6368"}
+PORT_COLORS: Mapping[str | None, str] = {"q": "#0072B2", "k": "#E69F00", "v": "#009E73", None: "#5f6368"}
 PORT_NAMES: Mapping[str | None, str] = {"q": "query", "k": "key", "v": "value", None: "MLP input or logits"}
-MEMBERSHIP_COLOURS: Mapping[Membership, str] = {"shared": "#3b3b3b", "only_a": "#0072B2", "only_b": "#D55E00"}
+MEMBERSHIP_COLORS: Mapping[Membership, str] = {"shared": "#3b3b3b", "only_a": "#0072B2", "only_b": "#D55E00"}
 MEMBERSHIP_FILLS: Mapping[Membership, str] = {"shared": "#d9d9d9", "only_a": "#c9e3f3", "only_b": "#fbdcc6"}
-ROLE_COLOURS = ("#CC79A7", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#0072B2", "#E69F00", "#000000")
+ROLE_COLORS = ("#CC79A7", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#0072B2", "#E69F00", "#000000")
 KIND_FILLS: Mapping[str, str] = {
     "head": "#f2f2f2",
     "attention": "#f2f2f2",
@@ -51,7 +51,7 @@ KIND_FILLS: Mapping[str, str] = {
     "input": INK,
     "logits": INK,
 }
-EFFECT_COLOURS = "PuOr_r"  # diverging and safe: purple against, orange for
+EFFECT_COLORS = "PuOr_r"  # diverging and safe: purple against, orange for
 
 _GUTTER = 0.34  # inches: left of the rows for layer numbers
 
@@ -74,12 +74,12 @@ def draw_circuit(graph: CircuitGraph) -> Figure:
     effects = {n.component: n.score for n in graph.nodes if n.score is not None and n.component not in (INPUT, LOGITS)}
     limit = max(map(abs, effects.values()), default=0.0) or 1.0
     roles = {node.component: node.role for node in graph.nodes if node.role is not None}
-    frames = dict(zip(dict.fromkeys(roles.values()), ROLE_COLOURS, strict=False))
+    frames = dict(zip(dict.fromkeys(roles.values()), ROLE_COLORS, strict=False))
     styles = [
-        _EdgeStyle(PORT_COLOURS[item.edge.port], strength, is_negative=(item.score or 0) < 0)
+        _EdgeStyle(PORT_COLORS[item.edge.port], strength, is_negative=(item.score or 0) < 0)
         for item, strength in zip(graph.edges, strengths, strict=True)
     ]
-    fills = {part: _effect_colour(effects[part] / limit) for part in effects}
+    fills = {part: _effect_color(effects[part] / limit) for part in effects}
     looks = {
         part: _NodeLook(fills.get(part, KIND_FILLS[part.kind]), frames.get(roles.get(part, ""), INK))
         for part in components
@@ -88,7 +88,7 @@ def draw_circuit(graph: CircuitGraph) -> Figure:
         *_port_legend({edge.port for edge in edges}),
         *_sign_legend(styles),
         *([_Entry("line", FAINT, "key-value head serves head", is_dotted=True)] if graph.group_edges else []),
-        *(_Entry("frame", colour, role) for role, colour in frames.items()),
+        *(_Entry("frame", color, role) for role, color in frames.items()),
     ]
     bar = (limit, _effect_label(graph)) if effects else None
     return _Sheet(layout, _title(graph), [graph.description], legend, effect_bar=bar, note=graph.reason).draw(
@@ -97,7 +97,7 @@ def draw_circuit(graph: CircuitGraph) -> Figure:
 
 
 def draw_comparison(comparison: Comparison) -> Figure:
-    """Two circuits in one drawing, coloured by shared, only in the first, only in the second."""
+    """Two circuits in one drawing, colored by shared, only in the first, only in the second."""
     a, b = comparison.a, comparison.b
     by_name = {item.name: item for item in (*b.edges, *a.edges)}
     strength_of = {
@@ -114,13 +114,13 @@ def draw_comparison(comparison: Comparison) -> Figure:
     layout = lay_out(components, _links(edges, strengths, groups))
     nodes = comparison.node_membership()
     looks = {
-        part: _NodeLook(MEMBERSHIP_FILLS[nodes[str(part)]], MEMBERSHIP_COLOURS[nodes[str(part)]])
+        part: _NodeLook(MEMBERSHIP_FILLS[nodes[str(part)]], MEMBERSHIP_COLORS[nodes[str(part)]])
         if part not in (INPUT, LOGITS)
         else _NodeLook(INK, INK)
         for part in components
     }
     styles = [
-        _EdgeStyle(MEMBERSHIP_COLOURS[membership[name]], strength, is_negative=False)
+        _EdgeStyle(MEMBERSHIP_COLORS[membership[name]], strength, is_negative=False)
         for name, strength in zip(drawn, strengths, strict=True)
     ]
     names = {
@@ -128,7 +128,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
         "only_a": f"only in {comparison.labels[0]}",
         "only_b": f"only in {comparison.labels[1]}",
     }
-    legend = [_Entry("box", MEMBERSHIP_COLOURS[kind], names[kind], MEMBERSHIP_FILLS[kind]) for kind in MEMBERSHIP_FILLS]
+    legend = [_Entry("box", MEMBERSHIP_COLORS[kind], names[kind], MEMBERSHIP_FILLS[kind]) for kind in MEMBERSHIP_FILLS]
     title = f"{comparison.labels[0]}  and  {comparison.labels[1]}"
     subtitles = dict.fromkeys(subtitle_of(side) for side in (a, b))
     heading = (title, "  |  ".join(subtitles))
@@ -138,7 +138,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
 
 @dataclass(frozen=True)
 class _EdgeStyle:
-    colour: str
+    color: str
     strength: float  # 0 to 1
     is_negative: bool
 
@@ -168,7 +168,7 @@ class _Entry:
     """One line of the legend."""
 
     shape: Literal["line", "box", "frame"]
-    colour: str
+    color: str
     text: str
     fill: str = PAPER
     is_dashed: bool = False
@@ -213,7 +213,7 @@ class _Sheet:
         draw_text(axes, MARGIN, height - MARGIN - 0.02, self.heading[0], size=LARGE, weight="bold", va="top")
         for number, line in enumerate(subtitle):
             draw_text(
-                axes, MARGIN, height - MARGIN - 0.22 - LINE * number, line, size=NORMAL, colour="#4a4a4a", va="top"
+                axes, MARGIN, height - MARGIN - 0.22 - LINE * number, line, size=NORMAL, color="#4a4a4a", va="top"
             )
         for number, line in enumerate(note):
             draw_text(axes, MARGIN, below + drawing - 0.1 - LINE * number, line, size=NORMAL, va="top")
@@ -245,7 +245,7 @@ class _Sheet:
                 (bottom + top) / 2,
                 f"L{layer}",
                 size=NORMAL,
-                colour=FAINT,
+                color=FAINT,
                 va="center",
             )
 
@@ -263,7 +263,7 @@ class _Sheet:
                 PathPatch(
                     _curve(self.layout.routes[number] + origin),
                     fc="none",
-                    ec=style.colour,
+                    ec=style.color,
                     lw=style.width,
                     alpha=style.opacity,
                     ls=(0, (3, 1.6)) if style.is_negative else "solid",
@@ -276,7 +276,7 @@ class _Sheet:
         from matplotlib.patches import FancyBboxPatch
 
         for part, look in looks.items():
-            x, y = self.layout.centres[part] + origin
+            x, y = self.layout.centers[part] + origin
             is_bar = part in (INPUT, LOGITS)
             width = self.layout.width if is_bar else NODE_WIDTH
             x = origin[0] + self.layout.width / 2 if is_bar else x
@@ -288,7 +288,7 @@ class _Sheet:
                 corner, width, NODE_HEIGHT, boxstyle=style, fc=look.fill, ec=look.frame, lw=line, zorder=3
             )
             axes.add_patch(box)
-            draw_text(axes, x, y - 0.006, str(part), size=SMALL, colour=look.text, ha="center", va="center", zorder=4)
+            draw_text(axes, x, y - 0.006, str(part), size=SMALL, color=look.text, ha="center", va="center", zorder=4)
 
 
 def _title(graph: CircuitGraph) -> tuple[str, str]:
@@ -380,7 +380,7 @@ def _curve(points: Floats) -> Any:
 def _port_legend(ports: set[Any]) -> list[_Entry]:
     if ports == {None}:  # of whole layers, all edges are alike
         return []
-    return [_Entry("line", PORT_COLOURS[port], PORT_NAMES[port]) for port in PORT_COLOURS if port in ports]
+    return [_Entry("line", PORT_COLORS[port], PORT_NAMES[port]) for port in PORT_COLORS if port in ports]
 
 
 def _sign_legend(styles: Sequence[_EdgeStyle]) -> list[_Entry]:
@@ -408,7 +408,7 @@ def _draw_legend_row(axes: Axes, x: float, y: float, row: Sequence[_Entry]) -> N
     for entry in row:
         if entry.shape == "line":
             dashes = (0, (3, 1.6)) if entry.is_dashed else (0, (1, 1.5)) if entry.is_dotted else "solid"
-            axes.add_line(Line2D([x, x + 0.24], [y + 0.045] * 2, color=entry.colour, lw=1.6, ls=dashes))
+            axes.add_line(Line2D([x, x + 0.24], [y + 0.045] * 2, color=entry.color, lw=1.6, ls=dashes))
         else:
             box = FancyBboxPatch(
                 (x, y - 0.01),
@@ -416,7 +416,7 @@ def _draw_legend_row(axes: Axes, x: float, y: float, row: Sequence[_Entry]) -> N
                 0.11,
                 boxstyle="round,pad=0,rounding_size=0.04",
                 fc=entry.fill,
-                ec=entry.colour,
+                ec=entry.color,
                 lw=1.3,
             )
             axes.add_patch(box)
@@ -425,25 +425,25 @@ def _draw_legend_row(axes: Axes, x: float, y: float, row: Sequence[_Entry]) -> N
 
 
 def _draw_effect_bar(axes: Axes, x: float, y: float, limit: float, label: str, *, characters: int) -> None:
-    """The colours of node effects, from -limit to limit, on a sheet so many characters wide."""
+    """The colors of node effects, from -limit to limit, on a sheet so many characters wide."""
     from matplotlib.patches import Rectangle
 
     n_steps, width = 41, 1.3
     for step in range(n_steps):
-        colour = _effect_colour(2 * step / (n_steps - 1) - 1)
-        axes.add_patch(Rectangle((x + width * step / n_steps, y + 0.13), width / n_steps, 0.09, color=colour, lw=0.2))
+        color = _effect_color(2 * step / (n_steps - 1) - 1)
+        axes.add_patch(Rectangle((x + width * step / n_steps, y + 0.13), width / n_steps, 0.09, color=color, lw=0.2))
     for place, value in ((0, -limit), (0.5, 0.0), (1, limit)):
         align = {0: "left", 0.5: "center", 1: "right"}[place]
-        draw_text(axes, x + width * place, y + 0.02, f"{value:.2g}", size=SMALL, colour="#4a4a4a", ha=align)
+        draw_text(axes, x + width * place, y + 0.02, f"{value:.2g}", size=SMALL, color="#4a4a4a", ha=align)
     for number, line in enumerate(
         textwrap.wrap(label, characters - int((width + 0.1) / CHARACTER), break_on_hyphens=False)
     ):
         draw_text(axes, x + width + 0.1, y + 0.13 - LINE * number, line, size=NORMAL)
 
 
-def _effect_colour(effect: float) -> str:
-    """Colour of an effect between -1 and 1; softened, so that labels stay readable on it."""
+def _effect_color(effect: float) -> str:
+    """Color of an effect between -1 and 1; softened, so that labels stay readable on it."""
     from matplotlib import colormaps
     from matplotlib.colors import to_hex
 
-    return to_hex(colormaps[EFFECT_COLOURS](0.5 + 0.38 * effect))
+    return to_hex(colormaps[EFFECT_COLORS](0.5 + 0.38 * effect))

@@ -1,7 +1,7 @@
 """How much two circuits share, against a stated null.
 
 Sharing is counted for heads, nodes and edges. **The null**: both circuits keep how many heads they have *in each
-layer*, and which ones is drawn at random. Circuits of unrelated behaviours that both sit in late layers overlap more
+layer*, and which ones is drawn at random. Circuits of unrelated behaviors that both sit in late layers overlap more
 than draws from the whole model would, so layers must be kept. The overlap is then a sum of independent hypergeometric
 counts, one per layer, and its distribution their convolution: exact, no sampling. Nodes are drawn within kind and
 layer, edges within source layer, target layer and port (a weak null for edges: it ignores that edges share heads).
@@ -182,8 +182,8 @@ def reuse(
 
 def _at_place(graph: CircuitGraph, node_scores: ComponentScores | None) -> ComponentScores | None:
     """Component scores where the circuit was chosen by them, of several places."""
-    place = graph.selection.get("place")
-    return node_scores if node_scores is None or place is None else node_scores.at(place)
+    position = graph.selection.get("position")
+    return node_scores if node_scores is None or position is None else node_scores.at(position)
 
 
 def _chose_edges(graph: CircuitGraph) -> bool:

@@ -198,7 +198,7 @@ class TopComponents:
 
     n: int
     n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
-    place: str | None = None  # where component scores are read; None: their only place, or `all`
+    position: str | None = None  # where component scores are read; None: their only place, or `all`
     absolute: bool = True  # False: rank components and edges by signed score
 
     def __post_init__(self) -> None:
@@ -222,7 +222,7 @@ class ComponentThreshold:
 
     minimum: float  # in units of the metric
     n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
-    place: str | None = None  # where component scores are read; None: their only place, or `all`
+    position: str | None = None  # where component scores are read; None: their only place, or `all`
     absolute: bool = True  # False: compare signed scores
     keeps_unscored: bool = True  # False: only what was scored
 
@@ -264,7 +264,7 @@ def selection_from(description: Mapping[str, Any]) -> Selection:
         raise ValueError(f"{name} needs more settings ({error}). It has: {', '.join(known)}.") from None
 
 
-class PlaceMeans(NamedTuple):
+class PositionMeans(NamedTuple):
     """Mean component scores at one place of the prompt.
 
     place     its name
@@ -272,25 +272,25 @@ class PlaceMeans(NamedTuple):
     measured  [component] whether any prompt measured it there
     """
 
-    place: str
+    position: str
     means: Floats
     measured: Bools
 
 
-def means_at(node_scores: ComponentScores, place: str | None = None) -> PlaceMeans:
+def means_at(node_scores: ComponentScores, position: str | None = None) -> PositionMeans:
     """Mean scores at `place`; by default the only place there is, else `all`.
 
     ValueError if there are several places, none of them `all`, and none was asked for.
     """
-    if place is None:
-        if len(node_scores.places) > 1 and ALL_POSITIONS not in node_scores.places:
+    if position is None:
+        if len(node_scores.positions) > 1 and ALL_POSITIONS not in node_scores.positions:
             raise ValueError(
-                f"component scores at {len(node_scores.places)} places ({', '.join(node_scores.places)}) and none was "
+                f"component scores at {len(node_scores.positions)} places ({', '.join(node_scores.positions)}) and none was "
                 "asked for. Set `place`, or measure over all positions."
             )
-        place = node_scores.places[0] if len(node_scores.places) == 1 else ALL_POSITIONS
-    there = node_scores.at(place)
-    return PlaceMeans(place, there.means[0], np.asarray(there.measured[:, 0].any(axis=0), dtype=bool))
+        position = node_scores.positions[0] if len(node_scores.positions) == 1 else ALL_POSITIONS
+    there = node_scores.at(position)
+    return PositionMeans(position, there.means[0], np.asarray(there.measured[:, 0].any(axis=0), dtype=bool))
 
 
 class _Candidates(NamedTuple):
@@ -311,7 +311,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
         raise ValueError(
             f"component scores of {node_scores.wiring}, edge scores of {scores.wiring}: measure both on one model."
         )
-    found = means_at(node_scores, selection.place)
+    found = means_at(node_scores, selection.position)
     usable = [
         number
         for number, component in enumerate(node_scores.components)
@@ -321,7 +321,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
         kinds = sorted({component.kind for component in node_scores.components})
         raise ValueError(
             f"{selection.name} needs scores of heads or MLPs; these are of {', '.join(kinds) or 'nothing'} at "
-            f"{found.place!r}. Measure heads and MLPs."
+            f"{found.position!r}. Measure heads and MLPs."
         )
     strength = _strength(found.means[usable], absolute=selection.absolute)
     candidates = [node_scores.components[number] for number in usable]

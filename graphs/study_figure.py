@@ -122,9 +122,9 @@ def draw_study(curve: StudyCurve) -> Figure:
 
 
 class _Series(NamedTuple):
-    """Points of one kind; [value] centre, lower and upper end of its bar, None where there is none."""
+    """Points of one kind; [value] center, lower and upper end of its bar, None where there is none."""
 
-    colour: str
+    color: str
     name: str
     is_hollow: bool
     bars: list[tuple[float, float, float] | None]
@@ -216,7 +216,7 @@ class _Page(NamedTuple):
         top = self.height - MARGIN
         draw_text(axes, MARGIN, top - 0.02, self.title, size=LARGE, weight="bold", va="top")
         for number, line in enumerate(self.above):
-            draw_text(axes, MARGIN, top - 0.22 - LINE * number, line, size=NORMAL, colour="#4a4a4a", va="top")
+            draw_text(axes, MARGIN, top - 0.22 - LINE * number, line, size=NORMAL, color="#4a4a4a", va="top")
         for number, line in enumerate(reversed(self.below)):
             draw_text(axes, MARGIN, MARGIN + LINE * number, line, size=NORMAL)
         base = MARGIN + LINE * len(self.below) + 0.08
@@ -233,13 +233,13 @@ class _Page(NamedTuple):
         (left, bottom), right = self.corner, self.corner[0] + self.scale.width
         lowest = round(10 * self.lowest)
         for tenth in range(lowest, 11):
-            y, colour = self.level(tenth / 10), INK if tenth == lowest else _GRID
+            y, color = self.level(tenth / 10), INK if tenth == lowest else _GRID
             if tenth != round(10 * CHANCE):
-                axes.add_line(Line2D([left, right], [y, y], color=colour, lw=0.6, zorder=0))
+                axes.add_line(Line2D([left, right], [y, y], color=color, lw=0.6, zorder=0))
             draw_text(axes, left - 0.06, y, f"{tenth / 10:.1f}", size=NORMAL, ha="right", va="center")
         y = self.level(CHANCE)
         axes.add_line(Line2D([left, right], [y, y], color=FAINT, lw=0.9, ls=(0, (4, 2)), zorder=1))
-        draw_text(axes, right - 0.03, y + 0.03, "chance", size=SMALL, colour=FAINT, ha="right")
+        draw_text(axes, right - 0.03, y + 0.03, "chance", size=SMALL, color=FAINT, ha="right")
         _draw_upright(axes, MARGIN + 0.04, bottom + _PLOT_HEIGHT / 2, "AUROC over heads")
         for number in range(len(self.scale.places)):
             x = self.place(number)
@@ -292,23 +292,23 @@ def _draw_series(axes: Axes, page: _Page, series: _Series, places: Sequence[floa
     if page.scale.is_ordered:
         along = sorted((x, page.level(bar[0])) for x, bar in found)
         xs, ys = [x for x, _ in along], [y for _, y in along]
-        axes.add_line(Line2D(xs, ys, color=series.colour, lw=0.9, alpha=0.55, zorder=2))
-    for x, (centre, low, high) in found:
-        _draw_bar(axes, x, (page.level(centre), page.level(max(low, page.lowest)), page.level(min(high, 1))), series)
+        axes.add_line(Line2D(xs, ys, color=series.color, lw=0.9, alpha=0.55, zorder=2))
+    for x, (center, low, high) in found:
+        _draw_bar(axes, x, (page.level(center), page.level(max(low, page.lowest)), page.level(min(high, 1))), series)
 
 
 def _draw_bar(axes: Axes, x: float, levels: tuple[float, float, float], series: _Series) -> None:
-    """A point and its bar, at levels in inches: centre, lower and upper end."""
+    """A point and its bar, at levels in inches: center, lower and upper end."""
     from matplotlib.lines import Line2D
 
-    centre, low, high = levels
+    center, low, high = levels
     if high > low:
-        axes.add_line(Line2D([x, x], [low, high], color=series.colour, lw=1.0, zorder=3))
+        axes.add_line(Line2D([x, x], [low, high], color=series.color, lw=1.0, zorder=3))
         for end in (low, high):
-            axes.add_line(Line2D([x - _CAP, x + _CAP], [end, end], color=series.colour, lw=1.0, zorder=3))
-    fill = PAPER if series.is_hollow else series.colour
-    dot = {"marker": "o", "ms": _DOT, "mfc": fill, "mec": series.colour, "mew": 1.0}
-    axes.add_line(Line2D([x], [centre], ls="none", zorder=4, **dot))
+            axes.add_line(Line2D([x - _CAP, x + _CAP], [end, end], color=series.color, lw=1.0, zorder=3))
+    fill = PAPER if series.is_hollow else series.color
+    dot = {"marker": "o", "ms": _DOT, "mfc": fill, "mec": series.color, "mew": 1.0}
+    axes.add_line(Line2D([x], [center], ls="none", zorder=4, **dot))
 
 
 def _subtitle(curve: StudyCurve) -> str:

@@ -31,7 +31,7 @@ class TraceComparison:
     correlations        kind of component -> Spearman's rank correlation over its cells; None where it is not defined
     """
 
-    places: tuple[str, ...]
+    positions: tuple[str, ...]
     components: tuple[Component, ...]
     rates: Floats
     difference: Floats
@@ -56,7 +56,7 @@ class TraceComparison:
         return [
             {
                 "component": str(self.components[number]),
-                "place": self.places[place],
+                "place": self.positions[place],
                 "recovery_a": float(self.rates[0, place, number]),
                 "recovery_b": float(self.rates[1, place, number]),
                 "difference": float(self.difference[place, number]),
@@ -88,18 +88,18 @@ class TraceComparison:
         )
         notes = (f"Rank correlations over all cells: {text}.",) if text else ()
         title = " minus ".join(labels)
-        return TraceTable(values, low, high, self.places, names, title, subtitle, notes=notes, minus=labels[1])
+        return TraceTable(values, low, high, self.positions, names, title, subtitle, notes=notes, minus=labels[1])
 
 
 def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
     """Recovery rates of `a` minus those of `b`. ValueError where they have no component or no place in common."""
     in_b = set(b.scores.components)
     components = tuple(part for part in a.scores.components if part in in_b)
-    places = tuple(place for place in a.scores.places if place in b.scores.places)
+    places = tuple(place for place in a.scores.positions if place in b.scores.positions)
     if not components or not places:
         raise ValueError(
             f"the traces share no cell: {len(a.scores.components)} and {len(b.scores.components)} components at "
-            f"{', '.join(a.scores.places)} and {', '.join(b.scores.places)}. Trace the same parts at the same places."
+            f"{', '.join(a.scores.positions)} and {', '.join(b.scores.positions)}. Trace the same parts at the same places."
         )
     # The same seed draws the same prompts on both sides.
     is_paired = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
@@ -108,7 +108,7 @@ def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
     for row, place in enumerate(places):
         drawn = []
         for side, (found, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
-            ratios = found.drawn_ratios(found.scores.places.index(place), seed=stream)
+            ratios = found.drawn_ratios(found.scores.positions.index(place), seed=stream)
             columns = [found.scores.components.index(part) for part in components]
             rates[side, row] = ratios.value[columns]
             drawn.append(ratios.samples[:, columns])

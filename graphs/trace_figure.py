@@ -20,14 +20,14 @@ from graphs.recovery_page import (
     DPI,
     RECOVERY_RATE,
     Page,
-    colour_limit,
-    draw_colour_bar,
+    color_limit,
+    draw_color_bar,
     draw_line,
     draw_upright,
     ink_on,
     layer_step,
     limit_caption,
-    recovery_colours,
+    recovery_colors,
     signed,
     text_width,
     whole,
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
 # Kinds of component in the order of the panels, and what figures call them.
 KINDS: Mapping[str, str] = {
     "residual": "hidden state",
-    "attention": "MHSA output",
-    "mlp": "FFN output",
+    "attention": "attention output",
+    "mlp": "MLP output",
     "head": "head output",
 }
 
@@ -53,7 +53,7 @@ _GAP = 0.16  # between panels
 _MOST_CELL, _GRID_HEIGHT, _ROW_HEIGHTS = 0.42, 2.1, (0.14, 0.3)
 _CELL_TEXT = 5.5  # points
 _UPRIGHT_CELL = 0.105  # inches: narrower cells have no room for a number that reads upwards
-_DOT, _FAINT_DOT = 1.7, "#5a5a5a"  # points at most, and the colour on light cells
+_DOT, _FAINT_DOT = 1.7, "#5a5a5a"  # points at most, and the color on light cells
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TraceTable:
     values: Mapping[str, Floats]
     low: Mapping[str, Floats]
     high: Mapping[str, Floats]
-    places: tuple[str, ...]
+    positions: tuple[str, ...]
     labels: Mapping[str, str]
     title: str
     subtitle: str = ""
@@ -89,12 +89,12 @@ class TraceTable:
         if not set(self.values) == set(self.low) == set(self.high):
             found = "; ".join(", ".join(sorted(ends)) or "none" for ends in (self.values, self.low, self.high))
             raise ValueError(f"values, low and high need the same kinds, and have: {found}.")
-        if not self.values or not self.places:
+        if not self.values or not self.positions:
             raise ValueError("a trace needs at least one kind of component and one place.")
         if "head" in self.values and len(self.values) > 1:
             raise ValueError("the places of kind head are heads, not those of other kinds: give heads their own table.")
-        if len(set(self.places)) < len(self.places):
-            raise ValueError(f"places {', '.join(self.places)}: each needs a name of its own.")
+        if len(set(self.positions)) < len(self.positions):
+            raise ValueError(f"places {', '.join(self.positions)}: each needs a name of its own.")
         for kind in self.values:
             self._check_kind(kind)
         numbers = {kind: len(found) - (kind == "residual") for kind, found in self.values.items()}
@@ -104,10 +104,10 @@ class TraceTable:
 
     def _check_kind(self, kind: str) -> None:
         values, low, high = self.values[kind], self.low[kind], self.high[kind]
-        if values.ndim != 2 or len(values) == 0 or values.shape[1] != len(self.places):
+        if values.ndim != 2 or len(values) == 0 or values.shape[1] != len(self.positions):
             raise ValueError(
                 f"values of {kind} [layer, place] are {_shape(values)}: give a row for each layer, and a column for "
-                f"each of {len(self.places)} places."
+                f"each of {len(self.positions)} places."
             )
         if not values.shape == low.shape == high.shape:
             raise ValueError(
@@ -137,7 +137,7 @@ class TraceTable:
     @property
     def names(self) -> tuple[str, ...]:
         """What figures call the places."""
-        return tuple(self.labels.get(place, place) for place in self.places)
+        return tuple(self.labels.get(place, place) for place in self.positions)
 
     def includes_zero(self, kind: str) -> Bools:
         """[layer, place] whether the interval includes 0; False where nothing was measured."""
@@ -155,18 +155,18 @@ def trace_figure_bytes(table: TraceTable, kind: DrawingFormat) -> bytes:
 
 
 def draw_trace(table: TraceTable) -> Figure:
-    """Heat maps of layer x place, a panel for each kind of component, under one scale of colours."""
+    """Heat maps of layer x place, a panel for each kind of component, under one scale of colors."""
     grid = _Grid.of(table)
-    limit = colour_limit(table.values.values())
+    limit = color_limit(table.values.values())
     width = whole(min(max(grid.width, _LEAST_WIDTH), _MOST_WIDTH))
     page = Page.of(width, title=table.title, subtitle=table.subtitle, below=_caption(table, limit))
     bottom = whole(page.under + BAR_HEIGHT + 0.1 + 2 * LINE + 0.04)
-    height = whole(bottom + grid.row * len(table.places) + LINE + 0.06 + page.over)
+    height = whole(bottom + grid.row * len(table.positions) + LINE + 0.06 + page.over)
     figure, axes = page.figure(height)
     _draw_names(axes, grid, bottom)
     for kind, left in zip(table.kinds, grid.lefts, strict=True):
         _draw_panel(axes, grid, (left, bottom), table, kind, limit)
-    draw_colour_bar(axes, grid.lefts[0], page.under, limit, name=table.measure)
+    draw_color_bar(axes, grid.lefts[0], page.under, limit, name=table.measure)
     return figure
 
 
@@ -231,27 +231,27 @@ def _draw_panel(
     left, bottom = corner
     values, has_zero = table.values[kind], table.includes_zero(kind)
     (n_layers, n_places), (width, height) = values.shape, (grid.cell, grid.row)
-    colours = recovery_colours(values, limit)
+    colors = recovery_colors(values, limit)
     top = bottom + height * n_places
     corners = {(n, m): (left + width * n, top - height * (m + 1)) for n in range(n_layers) for m in range(n_places)}
     cells = PatchCollection([Rectangle(corner, width, height) for corner in corners.values()], zorder=1)
-    cells.set(facecolor=[colours[cell] for cell in corners], edgecolor=PAPER, linewidth=min(0.6, 6 * width))
+    cells.set(facecolor=[colors[cell] for cell in corners], edgecolor=PAPER, linewidth=min(0.6, 6 * width))
     axes.add_collection(cells)
     for cell, (x, y) in corners.items():
-        centre, ink = (x + width / 2, y + height / 2), ink_on(colours[cell])
+        center, ink = (x + width / 2, y + height / 2), ink_on(colors[cell])
         if np.isnan(values[cell]):
             half = min(0.28 * width, 0.04)
-            draw_line(axes, [centre[0] - half, centre[0] + half], [centre[1]] * 2, color="#7a7a7a", lw=0.7)
+            draw_line(axes, [center[0] - half, center[0] + half], [center[1]] * 2, color="#7a7a7a", lw=0.7)
             continue
         if grid.orientation == "along":
-            draw_text(axes, *centre, _cell_text(values[cell]), size=_CELL_TEXT, colour=ink, ha="center", va="center")
+            draw_text(axes, *center, _cell_text(values[cell]), size=_CELL_TEXT, color=ink, ha="center", va="center")
         elif grid.orientation == "upwards":
-            draw_upright(axes, *centre, _cell_text(values[cell]), size=_CELL_TEXT, colour=ink)
+            draw_upright(axes, *center, _cell_text(values[cell]), size=_CELL_TEXT, color=ink)
         if has_zero[cell]:
             spot = {
-                None: centre,
+                None: center,
                 "along": (x + width - 0.03, y + height - 0.03),
-                "upwards": (centre[0], y + height - 0.04),
+                "upwards": (center[0], y + height - 0.04),
             }
             dot = {"marker": "o", "ms": min(_DOT, 30 * width), "mfc": _FAINT_DOT if ink == INK else ink, "mew": 0}
             draw_line(axes, *([at] for at in spot[grid.orientation]), ls="none", zorder=3, **dot)
@@ -278,7 +278,7 @@ def _caption(table: TraceTable, limit: float) -> Iterator[str]:
     if any(table.includes_zero(kind).any() for kind in table.kinds):
         parts.append("Dot in a cell: its 95 % interval includes 0.")
     if table.is_partial:
-        parts.append("Grey with a dash: not measured.")
+        parts.append("Gray with a dash: not measured.")
     yield " ".join(parts)
     yield from table.notes
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.carry_out import carry_out_run
+from pipelines.compute_missing import compute_run
 from pipelines.config import Execution, RunConfig, settings_from
 from pipelines.plan import plan
 from pipelines.runs import Run, find_run, finish_run
 from pipelines.store import Store, write_atomically, write_json
-from pipelines.summary import summarise
+from pipelines.summary import summarize
 
 if TYPE_CHECKING:
     from graphs import Comparison
@@ -64,8 +64,8 @@ def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bo
     store = Store(execution.out)
     store.prepare()
     todo = plan(config, store)
-    n_computed = carry_out_run(todo, store, execution, shows_progress=shows_progress)
-    run = finish_run(store, todo, summarise(todo, store))
+    n_computed = compute_run(todo, store, execution, shows_progress=shows_progress)
+    run = finish_run(store, todo, summarize(todo, store))
     return Discovery(run, len(todo.jobs.all), n_computed, time.monotonic() - began)
 
 

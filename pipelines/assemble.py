@@ -81,7 +81,7 @@ def scores_result(scores: EdgeScores | ComponentScores, **meta: Any) -> Result:
     """Scores as a job's result; `scores_from` reads it back."""
     meta |= {"wiring": asdict(scores.wiring), "provenance": asdict(scores.provenance)}
     if isinstance(scores, ComponentScores):
-        meta |= {"components": [str(part) for part in scores.components], "places": list(scores.places)}
+        meta |= {"components": [str(part) for part in scores.components], "places": list(scores.positions)}
     trials = {} if scores.trials is None else {"trials": scores.trials}
     return Result(meta, {"per_prompt": scores.per_prompt, "measured": scores.measured} | trials)
 

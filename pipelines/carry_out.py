@@ -20,7 +20,7 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
 
 
-def carry_out(
+def compute_missing(
     jobs: Sequence[Job],
     store: Store,
     execution: Execution,
@@ -52,7 +52,7 @@ def carry_out(
     return len(todo)
 
 
-def carry_out_run(plan: AnyPlan, store: Store, execution: Execution, *, shows_progress: bool) -> int:
+def compute_run(plan: AnyPlan, store: Store, execution: Execution, *, shows_progress: bool) -> int:
     """Compute what a run lacks, in a store that is prepared. Returns how many jobs that were.
 
     Its folder is begun when the check is over, and not earlier: input that is refused leaves no run behind.
@@ -66,7 +66,7 @@ def carry_out_run(plan: AnyPlan, store: Store, execution: Execution, *, shows_pr
             begin_run(store, plan)
 
     command = f"circuits {command_of(plan.config)}"
-    return carry_out(
+    return compute_missing(
         plan.jobs.all,
         store,
         execution,

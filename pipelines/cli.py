@@ -281,7 +281,7 @@ def iri(
     chosen_by: Annotated[
         str | None, typer.Option(help="Negatives that strengths are searched on. [adversarial]")
     ] = None,
-    most_lost: Annotated[
+    max_accuracy_drop: Annotated[
         float | None, typer.Option(help="Share of random negatives' accuracy that searched strengths may cost. [0.005]")
     ] = None,
     ablations: Annotated[bool | None, typer.Option("--ablations", help="Also the paper's ablations.")] = None,

@@ -72,7 +72,7 @@ def code_jobs(run: Run, *, trial: int, heads: Sequence[int]) -> CodeJobs:
         "autoencoders": (made_by.key,),
         "codes": (of_codes.key,),
     }
-    meaning = Job("code-meaning", settings, inputs, of_codes.whence, weight=_PASS * _n_prompts(jobs))
+    meaning = Job("code-meaning", settings, inputs, of_codes.locations, weight=_PASS * _n_prompts(jobs))
     information = Job("code-information", {}, {"prompts": inputs["prompts"], "codes": tuple(job.key for job in codes)})
     return CodeJobs((jobs.prompts, jobs.check, *jobs.coding), autoencoders, meaning, information)
 

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.api import open_run
-from pipelines.carry_out import carry_out
+from pipelines.compute_missing import compute_missing
 from pipelines.code_jobs import CodeJobs, code_jobs, require_codes
 from pipelines.coding import coding_of
 from pipelines.config import execution_from
@@ -108,7 +108,7 @@ def explain_codes(
     target = Path(folder) if folder is not None else opened.folder / "codes"
     options = {"trial": trial, "heads": heads, "out": folder}
     given = " ".join(f"--{name} {value}" for name, value in options.items() if value is not None)
-    n_computed = carry_out(
+    n_computed = compute_missing(
         jobs.all,
         store,
         where,
@@ -269,7 +269,7 @@ def print_codes(found: CodeReport) -> None:
     console = Console(markup=False, highlight=False)
     asked = {row["head"] for row in found.rows}
     table = Table(title=f"{found.run}: codes that only positives show, trial {found.trial}", title_justify="left")
-    for column in ("head", "code", "positives", "speaks for", "fires at (negatives)", "example"):
+    for column in ("head", "code", "positives", "promotes", "activates at (negatives)", "example"):
         table.add_column(column, overflow="fold")
     shown = sorted(found.rows, key=lambda row: -row["n_positives"])[:_ROWS_SHOWN]
     for row in shown:

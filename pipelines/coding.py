@@ -65,17 +65,17 @@ def coding_jobs(
     """
     made = make_method(method["name"], method["settings"])
     assert isinstance(made, CodingMethod)
-    whence = {"model": prompts.whence["model"]}
+    locations = {"model": prompts.locations["model"]}
     coded = {**model, "coding": asdict(made.coding), "least_accuracy": made.least_accuracy}
     given: tuple[Job, ...] = ()
     if made.autoencoder is not None:
-        given = (_given(made, coded, whence, after=(check.key,)),)
+        given = (_given(made, coded, locations, after=(check.key,)),)
     features = tuple(
         Job(
             "features",
             {**model, "at": made.at, "slice": [start, stop]},
             {"prompts": (prompts.key,)},
-            whence,
+            locations,
             after=(check.key, *keys_of(given)),
             weight=2 * (stop - start),
         )
@@ -83,24 +83,26 @@ def coding_jobs(
     )
     of_features = {"features": keys_of(features)}
     trained = tuple(
-        Job("autoencoders", {**coded, "trials": [start, stop]}, of_features, whence, weight=40 * (stop - start))
+        Job("autoencoders", {**coded, "trials": [start, stop]}, of_features, locations, weight=40 * (stop - start))
         for start, stop in _parts(made.trials or 0, _TRIALS_AT_ONCE)
     )
     codes = tuple(
-        Job("codes", {**coded, **_trials(job)}, {**of_features, "autoencoders": (job.key,)}, whence, weight=2)
+        Job("codes", {**coded, **_trials(job)}, {**of_features, "autoencoders": (job.key,)}, locations, weight=2)
         for job in (*given, *trained)
     )
     return CodingJobs((*given, *features), trained, codes)
 
 
-def _given(made: CodingMethod, coded: Mapping[str, Any], whence: Mapping[str, str], *, after: tuple[str, ...]) -> Job:
+def _given(
+    made: CodingMethod, coded: Mapping[str, Any], locations: Mapping[str, str], *, after: tuple[str, ...]
+) -> Job:
     """The job that reads autoencoders from a folder."""
     from circuits.coding.sae_files import fingerprint
 
     assert made.autoencoder is not None
     folder = str(Path(made.autoencoder).absolute())
     settings = {**coded, "autoencoder": fingerprint(folder)}
-    return Job("given-autoencoders", settings, whence={**whence, "autoencoder": folder}, after=after)
+    return Job("given-autoencoders", settings, locations={**locations, "autoencoder": folder}, after=after)
 
 
 def _trials(job: Job) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class RunConfig(BaseModel):
         default=None, ge=0, description="keep what scores at least T, in the metric's units"
     )
     nodes: int | None = Field(default=None, ge=1, description="component methods: keep the N highest components")
-    place: str | None = Field(default=None, description="component methods: read scores at this role or position")
+    position: str | None = Field(default=None, description="component methods: read scores at this role or position")
     greedy: bool = Field(
         default=False, description="grow the circuit from the output instead of taking the highest edges"
     )
@@ -131,7 +131,7 @@ def settings_from(values: Mapping[str, Any]) -> Settings:
     try:
         return Settings(run=RunConfig(**run), execution=Execution(**execution))
     except ValidationError as error:
-        raise ValueError(readable(error)) from None
+        raise ValueError(validation_message(error)) from None
 
 
 def execution_from(values: Mapping[str, Any]) -> Execution:
@@ -142,7 +142,7 @@ def execution_from(values: Mapping[str, Any]) -> Execution:
     try:
         return Execution(**values)
     except ValidationError as error:
-        raise ValueError(readable(error)) from None
+        raise ValueError(validation_message(error)) from None
 
 
 def as_yaml(config: RunConfig) -> str:
@@ -150,7 +150,7 @@ def as_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
 
 
-def from_anywhere(config: RunConfig) -> RunConfig:
+def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The same settings with absolute paths, so that they can be used again in another folder."""
     task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
     is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
@@ -184,7 +184,7 @@ def require_known(values: Mapping[str, Any], config: type[RunConfig] = RunConfig
             raise ValueError(unknown(key, known, "setting"))
 
 
-def readable(error: ValidationError) -> str:
+def validation_message(error: ValidationError) -> str:
     """What is wrong with which setting, a line each."""
     faults = []
     for fault in error.errors():

@@ -64,7 +64,7 @@ def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_do
     # Several jobs at once would share an accelerator's memory and not make it faster.
     pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
     waits = True
-    with _one_thread_per_job(needs_torch=any(job.whence for job in todo)):
+    with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:
             with Callback(posttask=report):
                 compute(*tasks.values(), scheduler="threads", pool=pool)

@@ -31,7 +31,7 @@ def image_task(settings: Mapping[str, Any]) -> ImageTask:
     return made
 
 
-def asked_in(path: Path, images: Path, annotations: Path | None) -> list[ObjectQuestion]:
+def read_questions_in(path: Path, images: Path, annotations: Path | None) -> list[ObjectQuestion]:
     """The questions of a file, all of them, with regions where annotations are given. ValueError for missing images."""
     found: Sequence[ObjectQuestion] = read_questions(path)
     require_images(images, image_files(found))
@@ -42,7 +42,7 @@ def asked(settings: Mapping[str, Any]) -> list[ImageQuestion]:
     """The questions about present objects of a job that reads a question file."""
     annotations = settings.get("annotations_at")
     images = Path(settings["images_at"])
-    found = asked_in(Path(settings["path"]), images, None if annotations is None else Path(annotations))
+    found = read_questions_in(Path(settings["path"]), images, None if annotations is None else Path(annotations))
     chosen = [question for question in found if question.is_present][: settings["n"]]
     _require_unchanged(settings, {"images": digest_of_images(images, chosen)})
     return with_pictures(chosen, images)
@@ -64,11 +64,11 @@ def halves(questions: Sequence[ObjectQuestion], is_first: bool) -> list[ObjectQu
     return [question for question in questions if (question.image in first) is is_first]
 
 
-def all_asked(settings: Mapping[str, Any], *, is_first: bool) -> list[ImageQuestion]:
+def split_questions(settings: Mapping[str, Any], *, is_first: bool) -> list[ImageQuestion]:
     """The questions about half the images of a file, present and absent ones, with all objects that are known."""
     annotations = None if (path := settings.get("annotations_at")) is None else read_annotations(Path(path))
     images = Path(settings["images_at"])
-    found: Sequence[ObjectQuestion] = halves(asked_in(Path(settings["path"]), images, None), is_first)
+    found: Sequence[ObjectQuestion] = halves(read_questions_in(Path(settings["path"]), images, None), is_first)
     _require_unchanged(settings, {"images": digest_of_images(images, found)})
     pictured = with_pictures(found if annotations is None else with_regions(found, annotations), images)
     return pictured if annotations is None else with_objects(pictured, annotations)

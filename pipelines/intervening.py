@@ -15,7 +15,7 @@ from circuits.image_prompts import ImageQuestion, image_prompts
 from circuits.prompts import PromptSet
 from circuits.scores import bootstrap_interval
 from pipelines.assemble import prompts_from, prompts_result
-from pipelines.image_sources import all_asked, image_task
+from pipelines.image_sources import split_questions, image_task
 from pipelines.results import Result
 from pipelines.stage_inputs import Inputs, LoadModel, Stage
 
@@ -38,7 +38,7 @@ def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     assert loaded.vision is not None, "the trace asked about images"
     names: Sequence[str]
     if "file" in settings:
-        questions, names = all_asked(settings, is_first=settings["part"] == "validation"), ()
+        questions, names = split_questions(settings, is_first=settings["part"] == "validation"), ()
     else:
         task = image_task(settings)
         questions, names = _of_all_sorts(task, settings), task.object_names
@@ -82,12 +82,20 @@ def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
         sides["guarded"] = asked_of(questions, RANDOM)
     numbers = sorted({number for side in sides.values() for number in side})
     chosen = {name: np.isin(numbers, side) for name, side in sides.items()}
-    tried, base, most_lost = settings["strengths"], injection_of(settings, (1.0, 1.0)), settings["most_lost"]
+    tried, base, max_accuracy_drop = (
+        settings["strengths"],
+        injection_of(settings, (1.0, 1.0)),
+        settings["max_accuracy_drop"],
+    )
     prompts = _some(prompts_from(questions), numbers)
-    found = search_strengths(model(), prompts, base, attention=tried, mlp=tried, most_lost=most_lost, **chosen)
+    found = search_strengths(
+        model(), prompts, base, attention=tried, mlp=tried, max_accuracy_drop=max_accuracy_drop, **chosen
+    )
     is_present = np.asarray(questions.meta["is_present"])[numbers]
     margin = yes_minus_no(found.plain, is_present)
-    threshold = choose_threshold(margin, is_present, chosen["judged"], chosen.get("guarded"), most_lost=most_lost)
+    threshold = choose_threshold(
+        margin, is_present, chosen["judged"], chosen.get("guarded"), max_accuracy_drop=max_accuracy_drop
+    )
     best = found.injection
     strengths = [0.0 if part is None else part.strength for part in (best.attention, best.mlp)]
     arrays = {"accuracy": found.accuracy} | ({} if found.guarded is None else {"guarded": found.guarded})
@@ -211,7 +219,7 @@ def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     pictures, objects = pictures_of(inputs["questions"][0], settings["n"])
     contexts = interventions_of(settings, inputs, model())
     found = {
-        name: captions(model(), pictures, longest=settings["longest"], intervention=context)
+        name: captions(model(), pictures, max_new_tokens=settings["max_new_tokens"], intervention=context)
         for name, context in contexts.items()
     }
     return Result({"captions": found, "objects": objects})

@@ -20,7 +20,7 @@ from circuits.question_files import is_question_file
 from circuits.recovery import Trace
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
-from pipelines.image_sources import asked_in, coco_source, digest_of_images, halves
+from pipelines.image_sources import read_questions_in, coco_source, digest_of_images, halves
 from pipelines.job import Job, keys_of
 from pipelines.runs import TRACE, Run
 from pipelines.trace_plan import TraceConfig, trace_jobs
@@ -45,12 +45,12 @@ class InterventionConfig(BaseModel):
     lambda_attention: float | None = Field(default=None, ge=0, description="strength for attention outputs")
     lambda_mlp: float | None = Field(default=None, ge=0, description="strength for MLP outputs")
     chosen_by: str = Field(default="adversarial", description="sort of negatives by which strengths are searched")
-    most_lost: float = Field(
+    max_accuracy_drop: float = Field(
         default=0.005, ge=0, le=1, description="accuracy on random negatives that searched strengths may cost, a share"
     )
     ablations: bool = Field(default=False, description="also the ablations of the paper and random layers")
     captions: int = Field(default=0, ge=0, description="images to describe, for CHAIR")
-    longest: int = Field(default=64, ge=1, description="most tokens of a caption")
+    max_new_tokens: int = Field(default=64, ge=1, description="most tokens of a caption")
 
     @model_validator(mode="after")
     def _has_both_strengths(self) -> InterventionConfig:
@@ -81,9 +81,9 @@ class InterventionJobs(NamedTuple):
 def last_token_recovery(run: Run) -> dict[str, list[float]]:
     """Kind of component -> recovery rate of each layer at the last token. ValueError where the trace has none."""
     found = require_trace(run)
-    if END not in found.scores.places:
-        raise ValueError(f"run {run.name} traced {', '.join(found.scores.places)}, and not the last token (END).")
-    rates = found.ratio_of_means().values[found.scores.places.index(END)]
+    if END not in found.scores.positions:
+        raise ValueError(f"run {run.name} traced {', '.join(found.scores.positions)}, and not the last token (END).")
+    rates = found.ratio_of_means().values[found.scores.positions.index(END)]
     of_kind = {
         kind: [float(rates[n]) for n, part in enumerate(found.scores.components) if part.kind == kind]
         for kind in ("attention", "mlp", "residual")
@@ -100,7 +100,7 @@ def last_token_recovery(run: Run) -> dict[str, list[float]]:
             f"({found.gaps.mean():.3g}). Trace with more noise, or with another corruption."
         )
     if missing := [kind for kind in ("attention", "mlp") if not of_kind[kind]]:
-        raise ValueError(f"run {run.name} did not trace {missing[0]} outputs: trace parts=[residual, attention, mlp].")
+        raise ValueError(f"run {run.name} did not trace {missing[0]} outputs: trace kinds=[residual, attention, mlp].")
     # The final stream enters no layer.
     return of_kind | {"residual": of_kind["residual"][:-1]}
 
@@ -124,20 +124,20 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Make it anew: "
             f"circuits trace --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
         )
-    whence, model = of_trace.check.whence, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
+    locations, model = of_trace.check.locations, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
     _require_fitting(run.config, config)
     asking = [_questions(run.config, of_trace.prompts, config, part) for part in (VALIDATION, TEST)]
-    validation, test = (Job("questions", found, whence=of_trace.prompts.whence) for found in asking)
+    validation, test = (Job("questions", found, locations=of_trace.prompts.locations) for found in asking)
     of_search = {"questions": (validation.key,)}
     chosen: dict[str, Any] = {"recovery": recovery, "k1": config.k1, "k2": config.k2}
     if config.lambda_attention is None:
         sort = WHOLE if run.config.prompt_file is not None else config.chosen_by
         tried: dict[str, Any] = {"strengths": list(STRENGTHS), "sort": sort}
-        tried |= {"most_lost": config.most_lost}
+        tried |= {"max_accuracy_drop": config.max_accuracy_drop}
     else:
         tried = {"given": [config.lambda_attention, config.lambda_mlp]}
-    search = Job("iri-search", model | chosen | tried, of_search, whence, weight=2 * config.validation)
-    divergence = Job("head-divergence", model | {"n": _VHD_PROMPTS}, of_search, whence, weight=2 * _VHD_PROMPTS)
+    search = Job("iri-search", model | chosen | tried, of_search, locations, weight=2 * config.validation)
+    divergence = Job("head-divergence", model | {"n": _VHD_PROMPTS}, of_search, locations, weight=2 * _VHD_PROMPTS)
     inputs = {"questions": (test.key,), "search": (search.key,), "divergence": (divergence.key,)}
     n_questions = asking[1]["n_questions"]
     starts = range(0, n_questions, _QUESTIONS_PER_JOB)
@@ -147,17 +147,17 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
             "iri-answers",
             varied | {"slice": [start, min(start + _QUESTIONS_PER_JOB, n_questions)]},
             inputs,
-            whence,
+            locations,
             weight=_QUESTIONS_PER_JOB,
         )
         for start in starts
     )
     captions: tuple[Job, ...] = ()
     if config.captions:
-        settings = model | chosen | {"n": config.captions, "longest": config.longest}
+        settings = model | chosen | {"n": config.captions, "max_new_tokens": config.max_new_tokens}
         # Generating changes the model itself for a while, so that no other job may use it.
         after = keys_of(answers)
-        captions = (Job("iri-captions", settings, inputs, whence, after, weight=40 * config.captions),)
+        captions = (Job("iri-captions", settings, inputs, locations, after, weight=40 * config.captions),)
     return InterventionJobs(validation, test, search, divergence, answers, captions)
 
 
@@ -166,7 +166,7 @@ def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
     path = trace.prompt_file
     if path is None:
         return
-    if asked := sorted(config.model_fields_set & {"questions", "validation", "chosen_by", "most_lost"}):
+    if asked := sorted(config.model_fields_set & {"questions", "validation", "chosen_by", "max_accuracy_drop"}):
         raise ValueError(
             f"the questions of {path} are split by image, half to choose strengths and half to judge, and the file "
             f"does not say how absent objects were chosen: leave out {', '.join(asked)}."
@@ -184,7 +184,7 @@ def _questions(trace: TraceConfig, prompts: Job, config: InterventionConfig, par
     if path is not None:
         if not is_question_file(path.read_bytes()) or trace.images is None:
             raise ValueError(f"{path} holds no questions about images, which an intervention is judged by.")
-        asked = halves(asked_in(path, trace.images, None), part == VALIDATION)
+        asked = halves(read_questions_in(path, trace.images, None), part == VALIDATION)
         digest = digest_of_images(trace.images, asked)
         kept = {name: prompts.settings[name] for name in ("file", "name", "annotations") if name in prompts.settings}
         return known | kept | {"images": digest, "n_questions": len(asked)}

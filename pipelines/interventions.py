@@ -28,8 +28,8 @@ from circuits.injection.threshold import with_threshold
 from circuits.naming import unknown
 from pipelines.api import open_run
 from pipelines.assemble import join_prompts
-from pipelines.carry_out import carry_out
-from pipelines.config import Execution, execution_from, readable
+from pipelines.compute_missing import compute_missing
+from pipelines.config import Execution, execution_from, validation_message
 from pipelines.intervening import (
     IRI,
     PLAIN,
@@ -118,7 +118,7 @@ def intervene(
     opened = open_run(run, out=where.out) if isinstance(run, str | Path) else run
     jobs, store = intervention_jobs(opened, config), store_of(opened, where.out)
     target = Path(folder) if folder is not None else opened.folder / _name(jobs)
-    n_computed = carry_out(
+    n_computed = compute_missing(
         jobs.all,
         store,
         where,
@@ -170,7 +170,7 @@ def _checked(values: dict[str, Any]) -> tuple[Execution, InterventionConfig]:
         chosen = {key: value for key, value in values.items() if key in InterventionConfig.model_fields}
         return where, InterventionConfig(**chosen)
     except ValidationError as error:
-        raise ValueError(readable(error)) from None
+        raise ValueError(validation_message(error)) from None
 
 
 def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class Job:
 
     settings  what to do, as JSON values; enters the key
     inputs    name -> keys of the jobs whose results it reads, in order; enters the key
-    whence    where to find things whose content is already in the key: the model's spec, the prompt file
+    locations    where to find things whose content is already in the key: the model's spec, the prompt file
     after     keys of jobs that must be over first, but whose results it does not read
     weight    expected cost in some unit, for estimates of the time left
     """
@@ -62,7 +62,7 @@ class Job:
     stage: str
     settings: Mapping[str, Any]
     inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    whence: Mapping[str, str] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     weight: float = 1
 

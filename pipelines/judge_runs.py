@@ -15,7 +15,7 @@ from circuits.known import KnownCircuit, read_known
 from circuits.naming import unknown
 from circuits.reference.published import PUBLISHED
 from pipelines.api import open_run
-from pipelines.carry_out import Interrupted
+from pipelines.compute_missing import Interrupted
 from pipelines.config import execution_from
 from pipelines.execute import execute
 from pipelines.judging import Asked, JudgeJobs, judge_jobs
@@ -23,7 +23,7 @@ from pipelines.progress import Progress, progress_on
 from pipelines.runs import store_of
 from pipelines.store import Store, write_atomically, write_json
 from pipelines.verdict_table import as_csv
-from pipelines.verdicts import Row, verdict
+from pipelines.verdicts import Row, evaluation_row
 
 if TYPE_CHECKING:
     from pipelines.config import Execution
@@ -109,7 +109,7 @@ def evaluate(
         n_kept = n_jobs - sum(map(len, _todo(cases).values()))
         again = _command(cases, asked, truth, folder, out)
         raise Interrupted(n_kept, n_jobs, again) from None
-    rows = tuple(verdict(case.run, case.jobs, case.store, known) for case in cases)
+    rows = tuple(evaluation_row(case.run, case.jobs, case.store, known) for case in cases)
     found = Evaluation(rows, None if known is None else known.name, target, n_jobs, n_todo, time.monotonic() - began)
     write_json(target / "evaluation.json", found.to_dict())
     write_atomically(target / "evaluation.csv", as_csv(rows))

@@ -19,7 +19,7 @@ import numpy as np
 
 from circuits.components import Component
 from circuits.evaluation import component_circuit_values
-from circuits.judge import Bench, stability
+from circuits.judge import CircuitRunner, stability
 from circuits.knockouts import Knockouts, KnockoutSearch, KnockoutValues, knockout_values, search_knockouts
 from circuits.masks import Parts, edges_among, node_budget_circuits, random_circuits, random_component_sets
 from circuits.methods import METHODS
@@ -85,10 +85,14 @@ def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
     node_curve: tuple[Job, ...] = ()
     if scores_components:
         nodes = {"nodes": keys_of(jobs.measure_nodes)}
-        node_curve = _sliced(jobs, "node-curve", {"place": run.config.place}, nodes, 20)
+        node_curve = _sliced(jobs, "node-curve", {"position": run.config.position}, nodes, 20)
     stable = None
     if asked.resamples and run.graph.edges:
-        ranked = {"kind": jobs.select.settings["kind"], "absolute": not run.config.signed, "place": run.config.place}
+        ranked = {
+            "kind": jobs.select.settings["kind"],
+            "absolute": not run.config.signed,
+            "position": run.config.position,
+        }
         of_scores = {name: jobs.select.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job("stability", ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
     return JudgeJobs(jobs, search, knockouts, random, node_curve, stable)
@@ -121,7 +125,7 @@ def _sliced(
                 stage,
                 {**baseline.settings, **settings, "slice": [start, stop]},
                 {**baseline.inputs, **inputs},
-                baseline.whence,
+                baseline.locations,
                 after=baseline.after,
                 weight=_CIRCUIT * n_circuits * (stop - start),
             )
@@ -134,30 +138,30 @@ def _sliced(
 
 def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """Sets of components to knock out, found on one slice of the prompts."""
-    bench = _bench(settings, inputs, model)
-    circuit = bench.circuit(chosen_edges(inputs))
-    found = search_knockouts(bench.values, bench.parts, circuit, KnockoutSearch(**settings["search"]))
-    return Result({"level": bench.level}, found._asdict())
+    runner = _runner(settings, inputs, model)
+    circuit = runner.circuit(chosen_edges(inputs))
+    found = search_knockouts(runner.values, runner.parts, circuit, KnockoutSearch(**settings["search"]))
+    return Result({"level": runner.level}, found._asdict())
 
 
 def measure_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of a slice of the prompts without each of the sets that were found."""
-    bench = _bench(settings, inputs, model)
-    circuit = bench.circuit(chosen_edges(inputs))
-    found = knockout_values(bench.values, bench.parts, circuit, knockouts_from(inputs["search"][0]))
-    return Result({"level": bench.level}, found._asdict())
+    runner = _runner(settings, inputs, model)
+    circuit = runner.circuit(chosen_edges(inputs))
+    found = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
+    return Result({"level": runner.level}, found._asdict())
 
 
 def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of a slice of the prompts on random circuits of the size of the run's."""
-    bench = _bench(settings, inputs, model)
-    circuit, n, seed = bench.circuit(chosen_edges(inputs)), settings["n"], settings["seed"]
-    if bench.level == "edges":
-        drawn = random_circuits(bench.model.wiring, circuit, n=n, seed=seed)
+    runner = _runner(settings, inputs, model)
+    circuit, n, seed = runner.circuit(chosen_edges(inputs)), settings["n"], settings["seed"]
+    if runner.level == "edges":
+        drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
     else:
         drawn = random_component_sets(circuit, n=n, seed=seed)
-    meta = {"level": bench.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
-    return Result(meta, {"values": bench.values(drawn)})
+    meta = {"level": runner.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
+    return Result(meta, {"values": runner.values(drawn)})
 
 
 def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -167,14 +171,14 @@ def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
     keeps these components' outputs, so it is run as one: models that refuse edges have a curve as well.
     """
     scores = scores_from(inputs["nodes"], prompts_from(inputs["prompts"][0]))
-    circuits = np.stack([_budgets(scores, settings["place"], absolute=absolute) for absolute in (False, True)])
-    bench = _bench(settings, inputs, model)
+    circuits = np.stack([_budgets(scores, settings["position"], absolute=absolute) for absolute in (False, True)])
+    runner = _runner(settings, inputs, model)
     values = component_circuit_values(
-        bench.model,
-        bench.prompts,
+        runner.model,
+        runner.prompts,
         circuits.reshape(-1, circuits.shape[-1]),
-        metric=bench.metric,
-        ablation=bench.ablation,
+        metric=runner.metric,
+        ablation=runner.ablation,
     )
     sizes = edges_among(scores.wiring, circuits).sum(axis=-1)
     return Result({"sizes": sizes.tolist()}, {"values": values.reshape(*circuits.shape[:2], -1)})
@@ -187,7 +191,7 @@ def measure_stability(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     edges, nodes = scores_from(inputs["edges"], prompts), scores_from(inputs["nodes"], prompts)
     if settings["kind"] == "components":
         ranked = edges.node_scores() if nodes is None else nodes
-        per_prompt, components = _rows_of_components(ranked, settings["place"])
+        per_prompt, components = _rows_of_components(ranked, settings["position"])
         members = Parts.edges(edges.wiring).members(circuit)
         n = sum(edges.wiring.writer_index(component) in members for component in components)
     else:
@@ -211,9 +215,9 @@ def knockout_values_from(results: tuple[Result, ...]) -> KnockoutValues:
     return KnockoutValues(*(join_prompts(results, name) for name in KnockoutValues._fields))
 
 
-def _bench(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Bench:
+def _runner(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> CircuitRunner:
     ablation = ablation_of(settings, inputs, model)
-    return Bench(model(), slice_of(settings, inputs), METRICS[settings["metric"]], ablation)
+    return CircuitRunner(model(), slice_of(settings, inputs), METRICS[settings["metric"]], ablation)
 
 
 def _budgets(scores: ComponentScores, place: str | None, *, absolute: bool) -> Bools:
@@ -229,7 +233,7 @@ def _rows_of_components(scores: ComponentScores, place: str | None) -> tuple[Flo
     """Scores [prompt, component] of the heads and MLPs at a place, of the prompts that have it; and their names."""
     found = means_at(scores, place)
     usable = _usable(scores, found.measured)
-    there = scores.at(found.place)
+    there = scores.at(found.position)
     has_place = there.measured[:, 0].any(axis=1)
     return there.per_prompt[has_place, 0][:, usable], [scores.components[number] for number in usable]
 

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.interventions import ABLATIONS, Ablation, Drawn
+from circuits.interventions import ABLATIONS, Ablation, NoiseAblation
 from circuits.methods import METHODS
 from circuits.methods.coding_base import CodingMethod
 from circuits.metrics import METRICS
@@ -28,8 +28,8 @@ from circuits.sources import find_model, source_fingerprint
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.coding import coding_jobs, without_places
-from pipelines.config import DEFAULT_PROMPTS, IMAGE_PATHS, RunConfig, from_anywhere
-from pipelines.image_sources import asked_in, coco_source, digest_of_file, digest_of_images
+from pipelines.config import DEFAULT_PROMPTS, IMAGE_PATHS, RunConfig, with_absolute_paths
+from pipelines.image_sources import read_questions_in, coco_source, digest_of_file, digest_of_images
 from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings, make_method
 from pipelines.store import Store
@@ -96,45 +96,45 @@ def plan(config: RunConfig, store: Store) -> Plan:
     return Plan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
 
 
-class Groundwork:
+class FirstJobs:
     """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
 
     ran         settings that every job has which runs the model on the prompts
     of_prompts  their inputs
-    whence      where the model is
+    locations      where the model is
     """
 
-    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, place: str | None = None) -> None:
+    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, position: str | None = None) -> None:
         """What a run of these methods begins with.
 
         methods  name and settings of every method that will run
-        place    a role that the prompts must have
+        position a role that the prompts must have
         """
         source, self.n_prompts = _prompt_source(config)
         files = find_model(config.model)
         model = {"model": source_fingerprint(files)}
         ablation = _ablation(config)
         self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
-        found_at = from_anywhere(config)
-        self.whence = {"model": found_at.model}
+        found_at = with_absolute_paths(config)
+        self.locations = {"model": found_at.model}
         places = {"file": found_at.task} if config.prompt_file else {}
         places |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(found_at, name)) is not None}
         settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
-        self.prompts = Job("prompts", settings, whence=self.whence | places)
+        self.prompts = Job("prompts", settings, locations=self.locations | places)
         self.of_prompts = {"prompts": (self.prompts.key,)}
         checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
-        checked |= {} if place is None else {"place": place}
-        self.check = Job("check", self.ran | checked, self.of_prompts, self.whence)
+        checked |= {} if position is None else {"position": position}
+        self.check = Job("check", self.ran | checked, self.of_prompts, self.locations)
         self.after = (self.check.key,)
         self.reference: tuple[Job, ...] = ()
         if ABLATIONS[ablation["name"]].needs_reference:
             weight = 1 + self.n_prompts / 16
-            self.reference = (Job("reference", self.ran, self.of_prompts, self.whence, self.after, weight),)
+            self.reference = (Job("reference", self.ran, self.of_prompts, self.locations, self.after, weight),)
             self.of_prompts = self.of_prompts | {
                 "reference": keys_of(self.reference)
             }  # earlier jobs hold the same dict
         self.baseline = Job(
-            "baseline", self.ran, self.of_prompts, self.whence, self.after, weight=1 + self.n_prompts / 8
+            "baseline", self.ran, self.of_prompts, self.locations, self.after, weight=1 + self.n_prompts / 8
         )
         self._prompts_per_job = config.prompts_per_job
 
@@ -154,13 +154,13 @@ class Groundwork:
     ) -> Job:
         """A job on one slice of the prompts; `cost` per prompt."""
         chosen, weight = self.ran | settings | {"slice": list(part)}, cost * (part[1] - part[0])
-        return Job(stage, chosen, self.of_prompts | inputs, self.whence, self.after, weight=weight)
+        return Job(stage, chosen, self.of_prompts | inputs, self.locations, self.after, weight=weight)
 
 
 def all_jobs(config: RunConfig) -> Jobs:
     """All jobs of a run, done or not."""
     methods, selection = _methods(config), _selection(config)
-    ground = Groundwork(config, methods)
+    ground = FirstJobs(config, methods)
     coding: tuple[Job, ...] = ()
     of_graph: dict[str, tuple[str, ...]] = {}
     measured = []
@@ -174,7 +174,7 @@ def all_jobs(config: RunConfig) -> Jobs:
         coding = of_codes.all
         settings = ground.ran | {"method": without_places(method)}
         of_graph = {"codes": keys_of(of_codes.codes)}
-        measured.append((Job("code-scores", settings, ground.of_prompts | of_graph, ground.whence),))
+        measured.append((Job("code-scores", settings, ground.of_prompts | of_graph, ground.locations),))
     edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
     of_scores = ground.of_prompts | {"edges": keys_of(edges), "nodes": keys_of(nodes)}
     of_scores |= {"baseline": (ground.baseline.key,)}
@@ -202,7 +202,7 @@ def all_jobs(config: RunConfig) -> Jobs:
 
 
 def labels_of(config: RunConfig) -> dict[str, Any]:
-    """What scores are labelled with: the task and, where prompts were drawn, their seed."""
+    """What scores are labeled with: the task and, where prompts were drawn, their seed."""
     return {"task": _task_name(config), "seed": None if config.prompt_file else config.seed}
 
 
@@ -212,7 +212,7 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
     lookup(METRICS, config.metric, "metric")
     found = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
     if method.result == "components":
-        of_edges = FLAT_EDGE_METHOD if METRICS[config.metric].is_flat_at_clean else EDGE_METHOD
+        of_edges = FLAT_EDGE_METHOD if METRICS[config.metric].has_zero_gradient_at_clean else EDGE_METHOD
         found.append({"name": of_edges, "settings": checked_settings(of_edges, {})})
     return found
 
@@ -230,7 +230,7 @@ def _ablation(config: RunConfig) -> dict[str, Any]:
                 f"{option}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is "
                 f"{config.ablation!r}."
             )
-    if not issubclass(ablation, Drawn):
+    if not issubclass(ablation, NoiseAblation):
         return {"name": config.ablation, "settings": {}}
     made = ablation(**{options[option]: value for option, value in given.items()}, seed=config.seed)
     return {"name": config.ablation, "settings": dataclasses.asdict(made)}
@@ -275,7 +275,7 @@ def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tup
     """What decides the prompts of a question file: those about present objects."""
     if config.images is None:
         raise ValueError(f"{path} asks about images: give the folder that holds them (--images DIR).")
-    asked = asked_in(path, config.images, config.annotations)
+    asked = read_questions_in(path, config.images, config.annotations)
     questions = [question for question in asked if question.is_present]
     if not questions:
         raise ValueError(f"{path} asks about no object that is present (label 'yes'), so that nothing can be traced.")
@@ -329,9 +329,9 @@ def _selection(config: RunConfig) -> dict[str, Any]:
             )
         kind = "components"
     if method.result == "components":
-        method.check_selection(config.place)
-    if method.result == "edges" and config.place is not None:
-        raise ValueError(f"{config.method} scores edges, over all positions: place is for component methods.")
+        method.check_selection(config.position)
+    if method.result == "edges" and config.position is not None:
+        raise ValueError(f"{config.method} scores edges, over all positions: position is for component methods.")
     if kind == "components" and "greedy" in given:
         raise ValueError(f"{config.method} scores components, and greedy grows edges: leave out greedy.")
     clashing = {"edges": ({"edges", "threshold"}, {"greedy", "threshold"}), "components": ({"nodes", "threshold"},)}
@@ -343,9 +343,9 @@ def _selection(config: RunConfig) -> dict[str, Any]:
             f"{config.method} scores edges between heads alone, so that nothing grows from the logits and its best "
             f"edges make no path: leave out {'greedy' if config.greedy else 'curve'}."
         )
-    chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "place", "greedy", "signed")}
+    chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "position", "greedy", "signed")}
     if not given & {"edges", "threshold", "nodes"}:
-        chosen |= method.keeps
+        chosen |= method.default_selection
         if not method.in_metric_units and kind == "components":
             chosen |= {"tries": "components"}
     if not method.scores_paths:

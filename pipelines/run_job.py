@@ -53,17 +53,17 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
 def _settings(job: Job) -> dict[str, Any]:
     """The settings of a job, with the path of a file or folder that still holds what was planned."""
     settings = dict(job.settings)
-    if "autoencoder" in job.whence:
+    if "autoencoder" in job.locations:
         from circuits.coding.sae_files import fingerprint
 
-        folder = job.whence["autoencoder"]
+        folder = job.locations["autoencoder"]
         if fingerprint(folder) != settings["autoencoder"]:
             raise ValueError(f"{folder} has changed since this run was planned. Run the command again.")
         return settings | {"path": folder}
-    settings |= {f"{name}_at": job.whence[name] for name in ("images", "annotations") if name in job.whence}
-    if "file" not in job.whence:
+    settings |= {f"{name}_at": job.locations[name] for name in ("images", "annotations") if name in job.locations}
+    if "file" not in job.locations:
         return settings
-    path = Path(job.whence["file"])
+    path = Path(job.locations["file"])
     try:
         found = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -75,7 +75,7 @@ def _settings(job: Job) -> dict[str, Any]:
 
 def model_of(job: Job, device: str) -> Model:
     """The model of a job, loaded once per process."""
-    spec, dtype = job.whence["model"], job.settings.get("dtype", "float32")
+    spec, dtype = job.locations["model"], job.settings.get("dtype", "float32")
     wanted = (job.settings["model"], dtype, device)
     with _LOADING:
         # Inside the lock: two threads that import torch at once can see it half made.

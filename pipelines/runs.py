@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipelines.config import RunConfig, as_yaml, from_anywhere
+from pipelines.config import RunConfig, as_yaml, with_absolute_paths
 from pipelines.plan import Jobs, Plan, all_jobs
 from pipelines.results import DamagedError, Result, decode, encode, require_known_version
 from pipelines.store import Store, write_atomically, write_json
@@ -105,7 +105,7 @@ class Run:
 
     @property
     def faithfulness(self) -> float | None:
-        """Share of the behaviour that the circuit alone keeps: 1 is all of it. None where that was not measured."""
+        """Share of the behavior that the circuit alone keeps: 1 is all of it. None where that was not measured."""
         return self.summary.get("faithfulness")
 
     def __repr__(self) -> str:
@@ -158,7 +158,7 @@ def begin_run(store: Store, plan: AnyPlan) -> Path:
     """Make the folder of a run, so that an interrupted one can be seen and continued. Returns its settings file."""
     folder = store.folder / plan.run_name
     if not is_begun(store, plan):
-        write_atomically(folder / "config.yaml", as_yaml(from_anywhere(plan.config)).encode())
+        write_atomically(folder / "config.yaml", as_yaml(with_absolute_paths(plan.config)).encode())
         write_json(folder / "run.json", _record(plan, files={}))
     return folder / "config.yaml"
 
@@ -167,7 +167,7 @@ def finish_run(store: Store, plan: Plan, summary: Mapping[str, Any]) -> Run:
     """Write a run's circuit, scores and summary from the results of its jobs, all of which must be kept."""
     jobs = plan.jobs
     files = {
-        "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
+        "config.yaml": as_yaml(with_absolute_paths(plan.config)).encode(),
         "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
         "summary.json": (json.dumps(summary, indent=2, allow_nan=False) + "\n").encode(),
         SCORES: _joined_scores(store, plan, SCORES),
@@ -274,7 +274,7 @@ def _record(plan: AnyPlan, *, files: Mapping[str, str]) -> dict[str, Any]:
         "version": VERSION,
         "command": command_of(plan.config),
         "name": plan.run_name,
-        "config": from_anywhere(plan.config).model_dump(mode="json"),
+        "config": with_absolute_paths(plan.config).model_dump(mode="json"),
         "jobs": [{"stage": job.stage, "label": job.label, "key": job.key} for job in plan.jobs.all],
         "files": dict(files),
     }

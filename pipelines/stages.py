@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 # Without a number of components: those that carry at least this share of the whole effect, clean minus corrupt.
 NODE_SHARE = 0.02
-_LADDER_STEPS = (1, 1.5, 2, 3, 5, 7)
+_SIZE_STEPS = (1, 1.5, 2, 3, 5, 7)
 _FEW_EDGES = 30
 
 
@@ -101,8 +101,8 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     prompts = prompts_from(inputs["prompts"][0])
     metric = METRICS[settings["metric"]]
     metric.check(prompts)
-    if (place := settings.get("place")) is not None and place not in prompts.roles:
-        raise ValueError(f"place is {place!r}; the prompts have the roles {', '.join(prompts.roles)}.")
+    if (position := settings.get("position")) is not None and position not in prompts.roles:
+        raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
     ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
     asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
     for method in (asked, *(() if "edges" in model().refusals else for_edges)):
@@ -118,7 +118,7 @@ def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model
     # A model that predicts one number is neither right nor wrong.
     judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
     cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
-    return Result(cost, {"clean": baseline.clean, "corrupt": baseline.corrupt} | judged)
+    return Result(cost, {"clean": baseline.clean, "corrupt": baseline.ablated} | judged)
 
 
 def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -153,7 +153,7 @@ def _no_edges(model: Model, n_prompts: int, provenance: Provenance) -> EdgeScore
 
 
 def select(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The candidate circuits: the one asked for, or a ladder of sizes from which faithfulness will choose."""
+    """The candidate circuits: the one asked for, or a candidate_sizes of sizes from which faithfulness will choose."""
     prompts = prompts_from(inputs["prompts"][0])
     edges = scores_from(inputs["edges"], prompts)
     nodes = _node_scores(settings, inputs, edges)
@@ -182,7 +182,7 @@ def _selections(
 ) -> list[Selection]:
     absolute = not settings["signed"]
     n_edges, threshold = settings["edges"], settings["threshold"]
-    sizes = [n_edges] if n_edges is not None else ladder(edges.wiring.n_edges)
+    sizes = [n_edges] if n_edges is not None else candidate_sizes(edges.wiring.n_edges)
     if settings["kind"] == "edges":
         unscored = settings.get("keeps_unscored", False)
         if threshold is not None:
@@ -190,22 +190,22 @@ def _selections(
         if settings["greedy"]:
             return [Greedy(n, absolute=absolute) for n in sizes]
         return [TopEdges(n, absolute=absolute, keeps_unscored=unscored) for n in sizes]
-    place = settings["place"]
+    position = settings["position"]
     if settings.get("tries") == "components":
-        numbers = ladder(n_components)
-        return [TopComponents(n, place=place, absolute=absolute) for n in numbers]
+        numbers = candidate_sizes(n_components)
+        return [TopComponents(n, position=place, absolute=absolute) for n in numbers]
     if settings["nodes"] is not None:
-        return [TopComponents(settings["nodes"], n_edges=n, place=place, absolute=absolute) for n in sizes]
+        return [TopComponents(settings["nodes"], n_edges=n, position=place, absolute=absolute) for n in sizes]
     if threshold is None:
         threshold = NODE_SHARE * abs(baseline.gap)
-    return [ComponentThreshold(threshold, n_edges=n, place=place, absolute=absolute) for n in sizes]
+    return [ComponentThreshold(threshold, n_edges=n, position=place, absolute=absolute) for n in sizes]
 
 
-def ladder(n_edges: int) -> list[int]:
+def candidate_sizes(n_edges: int) -> list[int]:
     """Sizes to try: of few edges every one, else about six a decade from a thousandth of all edges to all of them."""
     if n_edges <= _FEW_EDGES:
         return list(range(1, n_edges + 1))
-    sizes = {int(step * 10**decade) for decade in range(len(str(n_edges))) for step in _LADDER_STEPS}
+    sizes = {int(step * 10**decade) for decade in range(len(str(n_edges))) for step in _SIZE_STEPS}
     return [*sorted(size for size in sizes if n_edges / 1000 <= size < n_edges), n_edges]
 
 
@@ -278,7 +278,7 @@ def smallest_faithful(means: Sequence[float | None], tolerance: float) -> int:
 def _metrics(baseline: Baseline, circuit: Any, found: Faithfulness) -> dict[str, float]:
     measured = {
         "clean": float(baseline.clean.mean()),
-        "corrupt": float(baseline.corrupt.mean()),
+        "corrupt": float(baseline.ablated.mean()),
         "circuit": float(circuit.mean()),
         "accuracy": baseline.accuracy,
         "faithfulness_low": found.low,

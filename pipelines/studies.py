@@ -18,8 +18,8 @@ from typing import Any
 from circuits.known import KnownCircuit
 from circuits.reference.published import PUBLISHED
 from graphs.study_figure import StudyCurve, StudyPoint, study_figure_bytes
-from pipelines.carry_out import carry_out
-from pipelines.config import Execution, RunConfig, from_anywhere, settings_from
+from pipelines.compute_missing import compute_missing
+from pipelines.config import Execution, RunConfig, with_absolute_paths, settings_from
 from pipelines.judge_runs import known_circuit
 from pipelines.results import canonical_json
 from pipelines.store import Store, write_atomically, write_json
@@ -112,7 +112,7 @@ def study(
     store, jobs = Store(where.out), study_jobs(cases)
     if not all(store.has(job.key) for job in jobs):
         require_fit(cases, known)
-    n_computed = carry_out(
+    n_computed = compute_missing(
         jobs,
         store,
         where,
@@ -155,7 +155,7 @@ def _rows(cases: Sequence[Case], known: KnownCircuit, store: Store) -> tuple[Row
 
 def _in_common(config: RunConfig, varied: Varied) -> dict[str, Any]:
     """The settings of all cases, without the varied one and those that a study does not use."""
-    found = from_anywhere(config).model_dump(mode="json", exclude={*CHOOSING})
+    found = with_absolute_paths(config).model_dump(mode="json", exclude={*CHOOSING})
     del (found if varied.key in RUN_KEYS else found["settings"])[varied.key]
     return found
 

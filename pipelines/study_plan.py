@@ -15,7 +15,7 @@ import yaml
 
 from circuits.known import KnownCircuit
 from circuits.methods import METHODS
-from circuits.methods.at_places import PlacesMethod
+from circuits.methods.at_places import ComponentMethod
 from circuits.naming import lookup, unknown
 from circuits.sources import ModelSource, find_model
 from pipelines.config import RunConfig, settings_from
@@ -25,7 +25,7 @@ from pipelines.plan import Jobs, all_jobs
 from pipelines.results import canonical_json
 
 # What of a run's own settings can be varied; a method's settings of the same name are left as they are.
-RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "place")
+RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position")
 # What only chooses a circuit from scores.
 CHOOSING = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
 
@@ -194,10 +194,10 @@ def _checked(config: RunConfig, key: str) -> Any:
 
 def _require_heads(config: RunConfig) -> None:
     made = make_method(config.method, config.settings)
-    if isinstance(made, PlacesMethod) and "head" not in made.parts:
+    if isinstance(made, ComponentMethod) and "head" not in made.kinds:
         raise ValueError(
-            f"{config.method}: parts={', '.join(made.parts)} scores no heads, and a study ranks heads. Add 'head' to "
-            "the parts."
+            f"{config.method}: kinds={', '.join(made.kinds)} scores no heads, and a study ranks heads. Add 'head' to "
+            "the kinds."
         )
 
 

@@ -35,10 +35,10 @@ def study_row(case: Case, scores: ComponentScores | EdgeScores, known: KnownCirc
     Jobs that values share are counted in the cost of each.
     """
     reasons: dict[str, str] = {}
-    place = means_at(scores, case.config.place).place if isinstance(scores, ComponentScores) else None
+    place = means_at(scores, case.config.position).position if isinstance(scores, ComponentScores) else None
     row: Row = {"value": case.value, "n_prompts": scores.n_prompts}
     row |= {"auroc": _aurocs(case, scores, known, place, reasons)}
-    row |= {"best_f1": match_heads((), scores, known, place=place).best_f1}
+    row |= {"best_f1": match_heads((), scores, known, position=place).best_f1}
     row |= cost_of(case.jobs.measured, case.jobs.baseline, store, reasons)
     return row | {"n_jobs": len(case.jobs.measured), "provenance": asdict(scores.provenance), "reasons": reasons}
 
@@ -54,16 +54,16 @@ def _aurocs(
 
     def ranked(name: str, *kinds: str) -> Row | None:
         try:
-            found = node_auroc(scores, known, place=place, kinds=kinds)
+            found = node_auroc(scores, known, position=place, kinds=kinds)
         except ValueError as error:
             reasons[f"auroc_{name}"] = str(error)
             return None
-        trials = trial_aurocs(scores, known, place=place, kinds=kinds)
+        trials = trial_aurocs(scores, known, position=place, kinds=kinds)
         interval = None
-        if METHODS[case.config.method].is_one_for_all:
+        if METHODS[case.config.method].is_shared_across_prompts:
             reasons["interval"] = SAME_FOR_ALL
         elif trials is None:
-            interval = list(bootstrap_auroc(scores, known, place=place, kinds=kinds))
+            interval = list(bootstrap_auroc(scores, known, position=place, kinds=kinds))
         return {
             **found._asdict(),
             "interval": interval,
@@ -71,7 +71,7 @@ def _aurocs(
         }
 
     heads = ranked("heads", "head")
-    if not judges(scores, known, "mlp", place=place):
+    if not judges(scores, known, "mlp", position=place):
         told = "the method scores no MLPs" if "mlp" in known.kinds else "the known circuit judges heads alone"
         reasons["auroc_nodes"] = told
         return {"heads": heads, "nodes": None}

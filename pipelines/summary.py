@@ -27,7 +27,7 @@ _FEW_CODED_PROMPTS = 100  # O'Neill & Bui need some 250; tests/benchmarks/result
 _POOR_ACCURACY = 0.5
 
 
-def summarise(plan: Plan, store: Store) -> dict[str, Any]:
+def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     """The findings of a run whose jobs are all kept. Costs no model run."""
     jobs, config = plan.jobs, plan.config
     baseline = baseline_from(store.read(jobs.baseline.key))
@@ -63,7 +63,7 @@ def summarise(plan: Plan, store: Store) -> dict[str, Any]:
     if coding is not None:
         summary["warnings"] += _of_codes(coding)
     summary["warnings"] += of_size(config, len(prompts))
-    if METHODS[config.method].is_one_for_all:
+    if METHODS[config.method].is_shared_across_prompts:
         summary["warnings"].append(
             f"{config.method} gives one score for all prompts: intervals of its scores have no width and say nothing."
         )
@@ -171,7 +171,7 @@ def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
 
 def _metric(name: str, baseline: Baseline, circuit_values: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name}
-    for label, values in (("clean", baseline.clean), ("corrupt", baseline.corrupt), ("circuit", circuit_values)):
+    for label, values in (("clean", baseline.clean), ("corrupt", baseline.ablated), ("circuit", circuit_values)):
         interval = bootstrap_interval(values[:, None])
         entry[label] = float(values.mean(dtype=np.float64))
         entry[f"{label}_interval"] = [float(interval.low[0]), float(interval.high[0])]
@@ -231,5 +231,5 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
 
 
 def _gap_may_be_zero(baseline: Baseline) -> bool:
-    interval = bootstrap_interval((baseline.clean - baseline.corrupt)[:, None])
+    interval = bootstrap_interval((baseline.clean - baseline.ablated)[:, None])
     return bool(interval.low[0] <= 0 <= interval.high[0])

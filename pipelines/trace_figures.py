@@ -28,7 +28,7 @@ _PANELS = 3  # hidden states shown on an image, spread over the depth
 def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, bytes]:
     """All figures as PDF and SVG, by file name."""
     table, heads = trace_table(report), head_table(report, report.summary["place"])
-    has_curves = len(report.trace.scores.places) <= MOST_CURVES
+    has_curves = len(report.trace.scores.positions) <= MOST_CURVES
     shown = [image_maps(plan, store, number) for number in range(len(plan.jobs.positions))]
     files = {}
     for kind in FORMATS:
@@ -54,16 +54,16 @@ def trace_table(report: TraceReport) -> TraceTable | None:
         return array[:, [number for number, part in enumerate(parts) if part.kind == kind]].T
 
     values, low, high = ({kind: of_kind(array, kind) for kind in kinds} for array in _shown(report.ratio))
-    return TraceTable(values, low, high, report.trace.scores.places, LABELS, **_texts(report))
+    return TraceTable(values, low, high, report.trace.scores.positions, LABELS, **_texts(report))
 
 
 def head_table(report: TraceReport, place: str | None) -> TraceTable | None:
     """Recovery rates of single heads at one place; None where none were traced."""
     scores = report.trace.scores
     numbers = [number for number, part in enumerate(scores.components) if part.kind == "head"]
-    if not numbers or place not in scores.places:
+    if not numbers or place not in scores.positions:
         return None
-    row, n_heads = scores.places.index(place), scores.wiring.n_heads
+    row, n_heads = scores.positions.index(place), scores.wiring.n_heads
     values, low, high = ({"head": array[row, numbers].reshape(-1, n_heads)} for array in _shown(report.ratio))
     texts = _texts(report)
     texts["title"] += f": heads at {LABELS.get(str(place), str(place))}"
@@ -111,12 +111,12 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
             f"prompt {number} is no better clean than corrupt ({gap:.3g}), so that nothing can come back: trace "
             "without shown, or with more noise."
         )
-    places = [scores.places.index(str(position)) for position in range(first, first + rows * columns)]
+    places = [scores.positions.index(str(position)) for position in range(first, first + rows * columns)]
     rates = scores.per_prompt[0, places].T.reshape(-1, rows, columns) / gap
     chosen = _panels(scores, rates)
     own = np.zeros(rows * columns, dtype=np.bool_)
     own[[place - first for place in prompt.roles.get("object-visual", ()) if place >= first]] = True
-    below = f", below the floor of {plan.config.floor:g}" if gap < plan.config.floor else ""
+    below = f", below the floor of {plan.config.min_gap:g}" if gap < plan.config.min_gap else ""
     titles = tuple(f"{KINDS[scores.components[n].kind]}, {scores.components[n]}" for n in chosen)
     origin = scores.provenance
     return PatchMaps(

@@ -15,7 +15,7 @@ from circuits.scores import ALL_POSITIONS
 from pipelines.config import RunConfig
 from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings
-from pipelines.plan import Groundwork, labels_of
+from pipelines.plan import FirstJobs, labels_of
 from pipelines.store import Store
 
 METHOD = "causal-tracing"
@@ -28,19 +28,19 @@ class TraceConfig(RunConfig):
 
     method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="causal tracing")
     metric: str = Field(default="answer-probability", description="what is measured in the logits")
-    place: str | None = Field(
+    position: str | None = Field(
         default=None, description="whose recovery chooses the layers of the graph; the last place where it is not given"
     )
-    floor: float = Field(
+    min_gap: float = Field(
         default=FLOOR, gt=0, description="least metric(clean) - metric(corrupt) for a prompt's own recovery rate"
     )
-    share: float = Field(
+    min_recovery: float = Field(
         default=SHARE,
         gt=0,
         le=1,
         description="least recovery rate of a layer's attention or MLP for a place in the graph",
     )
-    shown: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
+    draw_images: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
 
     @model_validator(mode="after")
     def _chooses_no_edges(self) -> TraceConfig:
@@ -95,17 +95,21 @@ def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
 def trace_jobs(config: TraceConfig) -> TraceJobs:
     """All jobs of a trace, done or not."""
     method = {"name": METHOD, "settings": checked_settings(METHOD, config.settings)}
-    _require_place(config.place, method["settings"]["at"])
-    ground = Groundwork(config, [method], place=config.place if method["settings"]["at"] == "roles" else None)
+    _require_place(config.position, method["settings"]["at"])
+    ground = FirstJobs(config, [method], position=config.position if method["settings"]["at"] == "roles" else None)
     cost = 4.0 * method["settings"]["samples"]
     trace = ground.sliced("trace", {"method": method}, {}, cost)
-    n_shown = min(config.shown, ground.n_prompts)
+    n_shown = min(config.draw_images, ground.n_prompts)
     finely = {**method, "settings": method["settings"] | {"at": "positions"}}
     positions = tuple(
         ground.sliced_job("trace-positions", {"method": finely}, {}, 20 * cost, (number, number + 1))
         for number in range(n_shown)
     )
-    settings = labels_of(config) | {"floor": config.floor, "share": config.share, "place": config.place}
+    settings = labels_of(config) | {
+        "min_gap": config.min_gap,
+        "min_recovery": config.min_recovery,
+        "position": config.position,
+    }
     graph = Job("trace-graph", settings, {"prompts": (ground.prompts.key,), "trace": keys_of(trace)})
     return TraceJobs(ground.prompts, ground.check, ground.baseline, trace, positions, graph)
 
@@ -115,8 +119,8 @@ def _require_place(place: str | None, at: str) -> None:
     if place is None or at == "roles":
         return
     if at == "all" and place != ALL_POSITIONS:
-        raise ValueError(f"place is {place!r}, and at=all traces all positions at once: leave it out.")
+        raise ValueError(f"position is {position!r}, and at=all traces all positions at once: leave it out.")
     if at == "positions" and not place.isdecimal():
         raise ValueError(
-            f"place is {place!r}, and at=positions traces positions: give one as a number, counted from 0."
+            f"position is {position!r}, and at=positions traces positions: give one as a number, counted from 0."
         )

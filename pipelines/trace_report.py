@@ -49,9 +49,9 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
     prompts = prompts_from(store.read(jobs.prompts.key))
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
     found = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
-    ratio, mean = found.ratio_of_means(), found.mean_of_ratios(config.floor)
+    ratio, mean = found.ratio_of_means(), found.mean_of_ratios(config.min_gap)
     baseline, origin = baseline_from(store.read(jobs.baseline.key)), found.scores.provenance
-    below = found.below(config.floor)
+    below = found.below(config.min_gap)
     graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
     summary: dict[str, Any] = {
         "run": plan.run_name,
@@ -65,19 +65,19 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "accuracy_interval": accuracy_interval(baseline.is_correct),
         "metric": {"name": config.metric, **_with_interval("clean", found.clean)}
         | {**_with_interval("corrupt", found.corrupt), **_with_interval("gap", found.gaps)},
-        "floor": config.floor,
+        "floor": config.min_gap,
         "n_below_floor": len(below),
         "below_floor": below,
-        "place": config.place or found.scores.places[-1],
-        "share": config.share,
+        "place": config.position or found.scores.positions[-1],
+        "share": config.min_recovery,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
     summary["warnings"] = [*_warnings(summary, found), *of_size(config, len(prompts))]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
-    if len(found.scores.places) > MOST_CURVES:
+    if len(found.scores.positions) > MOST_CURVES:
         summary["warnings"].append(
-            f"no curves over depth are drawn for {len(found.scores.places)} places; heat map and tables hold all."
+            f"no curves over depth are drawn for {len(found.scores.positions)} places; heat map and tables hold all."
         )
     return TraceReport(found, ratio, summary, tuple(_rows(found.scores, ratio, mean)))
 
@@ -108,7 +108,7 @@ def _warnings(summary: Mapping[str, Any], found: Trace) -> list[str]:
 def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]:
     rows, means, interval = [], scores.means, scores.interval()
     for number, part in enumerate(scores.components):
-        for place, name in enumerate(scores.places):
+        for place, name in enumerate(scores.positions):
             if not ratio.n_prompts[place]:
                 continue
             row: dict[str, Any] = {"kind": part.kind, "component": str(part), "layer": part.layer, "place": name}

@@ -29,7 +29,7 @@ def print_trace(found: Traced) -> None:
     kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in report.rows)]
     for column in ("place", "n", *(_heading(kind) for kind in kinds)):
         table.add_column(column)
-    for place in report.trace.scores.places:
+    for place in report.trace.scores.positions:
         rows = [row for row in report.rows if row["place"] == place]
         if not rows:
             continue

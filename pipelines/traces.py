@@ -23,8 +23,8 @@ from circuits.question_files import is_question_file
 from circuits.tasks import IMAGE_TASKS
 from pipelines.api import Discovery
 from pipelines.assemble import prompts_from
-from pipelines.carry_out import carry_out_run
-from pipelines.config import Execution, as_yaml, execution_from, from_anywhere, readable, require_known
+from pipelines.compute_missing import compute_run
+from pipelines.config import Execution, as_yaml, execution_from, with_absolute_paths, validation_message, require_known
 from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, keep_run, scores_file
 from pipelines.store import Store, write_atomically
 from pipelines.trace_figures import LABELS, figures_of
@@ -44,7 +44,7 @@ def trace(task: str | Path, **settings: Any) -> Run:
     """Trace a task, or the prompts of a file, and keep the trace; computes only what the store lacks.
 
     settings  fields of `TraceConfig` (model, settings of the method, metric, ablation, noise, noise_at, schedule,
-              images, annotations, prompts, seed, place, floor, share, shown, ...) and of `Execution`
+              images, annotations, prompts, seed, position, min_gap, min_recovery, draw_images, ...) and of `Execution`
     Raises a ValueError that says what to change, before any model runs where that can be known.
     """
     config, execution = trace_settings({"task": str(task)} | settings)
@@ -57,16 +57,16 @@ def trace_settings(values: dict[str, Any]) -> tuple[TraceConfig, Execution]:
     if values.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file.")
     fields = {key: value for key, value in values.items() if key in TraceConfig.model_fields}
-    if (place := fields.get("place")) is not None:
+    if (position := fields.get("position")) is not None:
         # As tables and figures call it.
-        fields["place"] = next((name for name, label in LABELS.items() if place == label), str(place))
+        fields["position"] = next((name for name, label in LABELS.items() if position == label), str(position))
     execution = execution_from({key: value for key, value in values.items() if key in Execution.model_fields})
     try:
         config = TraceConfig(**fields)
         if "ablation" not in fields:
             config = TraceConfig(**{**fields, "ablation": "image-noise" if _asks_about_images(config) else "noise"})
     except ValidationError as error:
-        raise ValueError(readable(error)) from None
+        raise ValueError(validation_message(error)) from None
     return config, execution
 
 
@@ -83,7 +83,7 @@ def run_trace(config: TraceConfig, execution: Execution, *, shows_progress: bool
     store = Store(execution.out)
     store.prepare()
     plan = plan_trace(config, store)
-    n_computed = carry_out_run(plan, store, execution, shows_progress=shows_progress)
+    n_computed = compute_run(plan, store, execution, shows_progress=shows_progress)
     report = report_of(plan, store)
     run = keep_run(store, plan, _run_files(store, plan, report))
     for name, data in (tables_of(report) | figures_of(report, plan, store)).items():
@@ -103,7 +103,7 @@ def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, 
         return scores_file(scores, prompts, key=f"{plan.run_name}/{name}", **arrays)
 
     return {
-        "config.yaml": as_yaml(from_anywhere(plan.config)).encode(),
+        "config.yaml": as_yaml(with_absolute_paths(plan.config)).encode(),
         "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
         "summary.json": as_json(report.summary),
         SCORES: kept(SCORES, edges),

@@ -38,7 +38,9 @@ def trace_positions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     """One prompt traced at every position, with the image as the model sees it and where its patches stand."""
     (prompt,) = slice_of(settings, inputs)
     if prompt.image is None or prompt.image_tokens is None:
-        raise ValueError(f"prompt {settings['slice'][0]} has no image to show recovery rates on: leave out shown.")
+        raise ValueError(
+            f"prompt {settings['slice'][0]} has no image to show recovery rates on: leave out draw_images."
+        )
     found, vision = trace(settings, inputs, model), model().vision
     assert vision is not None, "the check refuses images where the model reads none"
     first, stop = prompt.image_tokens
@@ -64,16 +66,16 @@ def layer_graph(found: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
     alone, it is empty. Where the metric is no better clean than corrupt, no layer is in it. ValueError for a place not
     traced.
     """
-    place, gap = settings["place"] or found.scores.places[-1], float(found.gaps.mean())
-    if place not in found.scores.places:
-        raise ValueError(f"place is {place!r}; traced were {', '.join(found.scores.places)}.")
+    position, gap = settings["position"] or found.scores.positions[-1], float(found.gaps.mean())
+    if position not in found.scores.positions:
+        raise ValueError(f"position is {position!r}; traced were {', '.join(found.scores.positions)}.")
     nodes = graph_scores(found.scores)
     if nodes is None:
         reason = "only hidden states were traced, which are no parts of a circuit."
         return CircuitGraph(found.scores.wiring.by_layer, (), (), reason=reason, provenance=found.scores.provenance)
     # Without a gap there is no share of it that anything could bring back.
-    minimum = settings["share"] * gap if gap > 0 else float(np.abs(nodes.means).max()) + 1
-    chosen = ComponentThreshold(minimum, place=place, absolute=False, keeps_unscored=False)
+    minimum = settings["min_recovery"] * gap if gap > 0 else float(np.abs(nodes.means).max()) + 1
+    chosen = ComponentThreshold(minimum, position=position, absolute=False, keeps_unscored=False)
     metrics = {"clean": float(found.clean.mean()), "corrupt": float(found.corrupt.mean())}
     return CircuitGraph.from_scores(no_edges(nodes), chosen, node_scores=nodes, metrics=metrics)
 

@@ -14,7 +14,7 @@ from circuits.components import Wiring
 from circuits.evaluation import BUDGETS, Baseline, budget_circuits, curve, faithfulness
 from circuits.judge import (
     Estimate,
-    Judgement,
+    EffectEstimate,
     against_random,
     cmd_estimate,
     component_uses,
@@ -42,7 +42,7 @@ EMPTY = "the circuit is empty"
 Row = dict[str, Any]
 
 
-def verdict(run: Run, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
+def evaluation_row(run: Run, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
     """One run's row: every number with its interval, and the reason for each that is missing."""
     baseline = baseline_from(store.read(jobs.run.baseline.key))
     candidate = store.read(jobs.run.graph.key).meta["candidate"]
@@ -70,7 +70,7 @@ def _facts(run: Run, baseline: Baseline) -> Row:
         "ablation": run.config.ablation,
         "n_prompts": len(baseline.clean),
         "clean": float(baseline.clean.mean()),
-        "corrupt": float(baseline.corrupt.mean()),
+        "corrupt": float(baseline.ablated.mean()),
         "n_edges": graph.n_edges,
         "of_edges": graph.of_edges,
         "n_components": sum(node.component.kind in ("head", "mlp") for node in graph.nodes),
@@ -86,7 +86,7 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
     return {
         "faithfulness": found.mean,
         "faithfulness_interval": interval,
-        "distance": _judgement(distance(values, baseline)),
+        "distance": _effect_estimate(distance(values, baseline)),
     }
 
 
@@ -134,16 +134,16 @@ def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reas
     uses = component_uses(found, baseline)
     least = min(range(len(uses)), key=lambda number: uses[number].in_metric.value)
     components = {
-        name: _judgement(use) | {"knocked_out": _names(wiring, telling)}
+        name: _effect_estimate(use) | {"knocked_out": _names(wiring, telling)}
         for name, use, telling in zip(names, uses, sets.telling, strict=True)
     }
     return {
         "completeness": {
-            "sampled": _judgement(mean_incompleteness(found, sets, baseline)) | {"n_sets": len(sets.sampled)},
-            "greedy": _judgement(worst) | {"knocked_out": _names(wiring, knocked)},
+            "sampled": _effect_estimate(mean_incompleteness(found, sets, baseline)) | {"n_sets": len(sets.sampled)},
+            "greedy": _effect_estimate(worst) | {"knocked_out": _names(wiring, knocked)},
         },
         "minimality": {
-            "smallest": _judgement(smallest_use(found, baseline)) | {"component": names[least]},
+            "smallest": _effect_estimate(smallest_use(found, baseline)) | {"component": names[least]},
             "components": components,
         },
     }
@@ -164,7 +164,7 @@ def _random(
         "random": {
             "n": len(meta["sizes"]),
             "faithfulness": _estimate(found.kept),
-            "distance": _judgement(found.distance),
+            "distance": _effect_estimate(found.distance),
             "p_value": found.p_value,
             "size": meta["size"],
             "sizes": [min(meta["sizes"]), max(meta["sizes"])],
@@ -202,19 +202,19 @@ def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row
             return None
 
     scores = run.scores if run.node_scores is None else run.node_scores
-    place = None if run.node_scores is None else means_at(run.node_scores, run.config.place).place
+    place = None if run.node_scores is None else means_at(run.node_scores, run.config.position).position
     circuit = [node.component for node in run.graph.nodes]
 
     def of_nodes(*kinds: str) -> Row:
-        trials = trial_aurocs(scores, known, place=place, kinds=kinds)
-        found = node_auroc(scores, known, place=place, kinds=kinds)._asdict()
+        trials = trial_aurocs(scores, known, position=place, kinds=kinds)
+        found = node_auroc(scores, known, position=place, kinds=kinds)._asdict()
         return found | {"trials": None if trials is None else trials._asdict()}
 
     return {
         "edges": ranked("edges", lambda: edge_auroc(run.scores, known)._asdict()),
         "nodes": ranked("nodes", lambda: of_nodes("head", "mlp")),
         "heads": ranked("heads", lambda: of_nodes("head")),
-        "match": match_heads(circuit, scores, known, place=place)._asdict(),
+        "match": match_heads(circuit, scores, known, position=place)._asdict(),
     }
 
 
@@ -255,7 +255,7 @@ def _estimate(found: Estimate | None) -> Row | None:
     return None if found is None else {"value": found.value, "interval": [found.low, found.high]}
 
 
-def _judgement(found: Judgement) -> Row:
+def _effect_estimate(found: EffectEstimate) -> Row:
     """In the metric's units, and as a share of the gap between clean and corrupt."""
     share = found.of_gap
     return {

@@ -70,7 +70,7 @@ def test_every_make_target_exists():
 
 
 def test_the_example_prompt_is_read(family_model, tmp_path):
-    """Its keys, and that it is one JSON object a line; words are tokenised by a word-level tokenizer made here."""
+    """Its keys, and that it is one JSON object a line; words are tokenized by a word-level tokenizer made here."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

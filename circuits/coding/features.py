@@ -128,8 +128,8 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (
         with torch.no_grad():
             embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
             final = forward.run(embedded, n_positions=batch.n_positions, tap=keep)
-            predicted = forward.logits(forward.at_rows(final, batch.rows, 0)).argmax(-1).tolist()
-        numbers = list(batch.numbers)
+            predicted = forward.logits(forward.at_rows(final, batch.answer_positions, 0)).argmax(-1).tolist()
+        numbers = list(batch.prompt_indices)
         found[:, numbers] = torch.cat(means, dim=2)
         has_place[:, numbers] = sizes.squeeze(2).cpu() > 0
         is_correct[numbers] = torch.tensor(

@@ -234,7 +234,7 @@ def _role_activations(
     by_head: dict[int, list[tuple[int, int]]] = {}
     for number, one in enumerate(shown):
         by_head.setdefault(one.head, []).append((number, one.code))
-    # Centred outputs are those minus the head's mean over the run's prompts, wherever they are read: [head, d_head].
+    # Centerd outputs are those minus the head's mean over the run's prompts, wherever they are read: [head, d_head].
     shift = (features.z - read(features, trial.coding).z)[0]
     for start in range(0, len(every) if shown else 0, _PROMPTS_AT_ONCE):
         part = slice(start, start + _PROMPTS_AT_ONCE)

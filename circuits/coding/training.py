@@ -66,7 +66,7 @@ def train(values: Tensor, recipe: Recipe, seeds: Sequence[object]) -> Autoencode
                     _without_radial(name, gradient, weights[name][part], recipe.unit_norm)
                     weights[name].grad[part] = gradient  # pyright: ignore[reportOptionalSubscript]
             optimizer.step()
-            _normalise(found, recipe.unit_norm)
+            _normalize(found, recipe.unit_norm)
     for weight in weights.values():
         weight.grad = None
     return found
@@ -87,7 +87,7 @@ def initial(recipe: Recipe, d_model: int, seeds: Sequence[object]) -> Autoencode
         torch.zeros(len(encoders), d_model),
         recipe.top_k,
     )
-    _normalise(found, recipe.unit_norm)
+    _normalize(found, recipe.unit_norm)
     return found
 
 
@@ -164,7 +164,7 @@ def _without_radial(name: str, gradient: Tensor, weight: Tensor, unit_norm: Unit
         gradient -= (gradient * weight).sum(dim=axis, keepdim=True) * weight
 
 
-def _normalise(found: Autoencoders, unit_norm: UnitNorm) -> None:
+def _normalize(found: Autoencoders, unit_norm: UnitNorm) -> None:
     for name in ("encoder", "decoder"):
         weight = found.weights[name]
         weight /= weight.norm(dim=_unit_axis(name, unit_norm), keepdim=True).clamp_min(1e-12)

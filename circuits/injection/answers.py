@@ -117,11 +117,11 @@ def _answer(model: Model, part: LastTokens, tap: TapFactory | None, into: Answer
             n_positions=n,
             start=n - 1,
             earlier=part.earlier,
-            rows=batch.rows,
+            rows=batch.answer_positions,
             tap=None if tap is None else tap(),
         )
         logits = model.forward.logits(final)
-    predicted, places = logits.argmax(-1).cpu().numpy(), list(batch.numbers)
+    predicted, places = logits.argmax(-1).cpu().numpy(), list(batch.prompt_indices)
     into.predicted[places] = predicted
     for row, (number, prompt) in enumerate(zip(places, batch.prompts, strict=True)):
         into.answer_logit[number] = float(logits[row, list(prompt.answers)].mean())

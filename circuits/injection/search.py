@@ -61,15 +61,15 @@ def search_strengths(
     mlp: Sequence[float] = STRENGTHS,
     judged: Bools | None = None,
     guarded: Bools | None = None,
-    most_lost: float = 0.0,
+    max_accuracy_drop: float = 0.0,
 ) -> StrengthSearch:
     """The strengths at which most questions of a validation split are answered right, from every pair of these.
 
     judged     [prompt] which questions count; by default all
     guarded    [prompt] which must not suffer, such as easier ones: strengths that lower the accuracy on them by more
-               than `most_lost` are passed over. Strengths above those of the paper can make a model say no to
+               than `max_accuracy_drop` are passed over. Strengths above those of the paper can make a model say no to
                everything in doubt
-    most_lost  as a share: 0.005 is half a percentage point
+    max_accuracy_drop  as a share: 0.005 is half a percentage point
 
     Cost: one forward pass per prompt, and one of one token per prompt and pair.
     """
@@ -88,11 +88,11 @@ def search_strengths(
     allowed = pairs
     if guarded is not None:
         # Shares of whole questions: their rounding is far below one question.
-        least = accuracy(_PLAIN, guarded) - most_lost - 1e-9
+        least = accuracy(_PLAIN, guarded) - max_accuracy_drop - 1e-9
         allowed = [pair for pair in pairs if accuracy(str(pair), guarded) >= least]
     if not allowed:
         raise ValueError(
-            f"every pair of strengths {list(attention)} and {list(mlp)} costs more than {most_lost:g} of the accuracy "
+            f"every pair of strengths {list(attention)} and {list(mlp)} costs more than {max_accuracy_drop:g} of the accuracy "
             "that is guarded: add 0 to both, or allow more."
         )
     best = min(allowed, key=lambda pair: (-accuracy(str(pair), judged), sum(pair), pair))

@@ -21,13 +21,13 @@ def yes_minus_no(found: Answers, is_positive: Sequence[bool] | Bools) -> Floats:
 
 
 def choose_threshold(
-    margin: Floats, is_positive: Bools, judged: Bools, guarded: Bools | None, *, most_lost: float = 0.0
+    margin: Floats, is_positive: Bools, judged: Bools, guarded: Bools | None, *, max_accuracy_drop: float = 0.0
 ) -> float:
     """The threshold above which a margin means yes at which most judged questions are answered right.
 
     margin       [question] logit of yes minus logit of no
     judged       [question] whether it is one of those that choose
-    guarded      [question] likewise those whose accuracy must not fall by more than `most_lost`; None without any
+    guarded      [question] likewise those whose accuracy must not fall by more than `max_accuracy_drop`; None without any
     The one nearest to 0, the model's own, where several do as well.
     """
 
@@ -37,7 +37,7 @@ def choose_threshold(
     candidates = np.unique(np.concatenate([[0.0], margin[judged]]))
     candidates = candidates[np.argsort(np.abs(candidates), kind="stable")]
     if guarded is not None:
-        least = accuracy(0.0, guarded) - most_lost - 1e-9
+        least = accuracy(0.0, guarded) - max_accuracy_drop - 1e-9
         candidates = np.array([threshold for threshold in candidates if accuracy(threshold, guarded) >= least])
     return float(max(candidates, key=lambda threshold: accuracy(threshold, judged)))
 

@@ -76,7 +76,7 @@ class ACDC(Method):
         return False  # what is dropped is decided by the mean over all prompts
 
     @property
-    def keeps(self) -> Mapping[str, Any]:
+    def default_selection(self) -> Mapping[str, Any]:
         chosen = {"threshold": self.tau} if self.size is None else {"edges": self.size}
         return chosen if self.absolute else chosen | {"signed": True}
 
@@ -189,7 +189,7 @@ class _Recorded:
             metric = metric_with_edges(
                 self.model, pair, weights, first_layer=group.first_layer, heads_are_whole=group.heads_are_whole
             )
-            found[:, np.asarray(pair.batch.numbers)] = metric.double().cpu().numpy()
+            found[:, np.asarray(pair.batch.prompt_indices)] = metric.double().cpu().numpy()
         return found
 
     def circuits_at_once(self, group: _Group) -> int:
@@ -218,7 +218,7 @@ def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
 
 def _differences(pair: Pair, wiring: Wiring) -> Bools:
     """[writer] whether what it writes differs between clean and ablated run, in any prompt of the batch."""
-    clean, ablated = pair.clean, pair.corrupt
+    clean, ablated = pair.clean, pair.ablated
     found = [[bool((clean.residual[0] != ablated.residual[0]).any())]]
     for layer in range(wiring.n_layers):
         found.append((clean.z[layer] != ablated.z[layer]).any(3).any(1).any(0).tolist())

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, PlacesMethod, components_of, require_run
+from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, ComponentMethod, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -30,14 +30,14 @@ Direction = Literal["corrupt", "restore"]
 
 
 @dataclass(frozen=True)
-class ActivationPatching(PlacesMethod):
+class ActivationPatching(ComponentMethod):
     """The exact effect of every head, attention output, MLP and residual position, by patching it alone.
 
     Cost: about half a forward pass per component and place, less for late layers and positions.
 
     direction  `corrupt`: clean run with the part's value from the corrupt run, score = clean - patched.
                `restore`: corrupt run with the part's value from the clean run, score = patched - corrupt.
-               Positive supports the behaviour either way.
+               Positive supports the behavior either way.
     at         `all` positions at once, each token role (`roles`), or each position (`positions`)
     parts      which kinds of component to patch: `head` (its z, so its output), `query`, `key`, `value` and attention
                `pattern` of a head, `attention` (a layer's whole output), `mlp`; `residual` rL is the stream entering
@@ -49,18 +49,18 @@ class ActivationPatching(PlacesMethod):
 
     direction: Direction = "corrupt"
     at: Granularity = "all"
-    parts: tuple[Part, ...] = ("head", "attention", "mlp", "residual")
+    kinds: tuple[Part, ...] = ("head", "attention", "mlp", "residual")
 
     def __post_init__(self) -> None:
         self.check_settings(
-            {"direction": ([self.direction], get_args(Direction)), "parts": (self.parts, get_args(Part))}
+            {"direction": ([self.direction], get_args(Direction)), "kinds": (self.kinds, get_args(Part))}
         )
-        object.__setattr__(self, "parts", tuple(self.parts))
+        object.__setattr__(self, "kinds", tuple(self.kinds))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for parts that the ablation gives no value."""
         super().check(model, prompts, metric, ablation)
-        inner = [part for part in self.parts if part in INSIDE_ATTENTION]
+        inner = [part for part in self.kinds if part in INSIDE_ATTENTION]
         if inner or self.direction == "restore":
             require_run(self.name, ", ".join(inner) or "restoring", ablation)
 
@@ -69,9 +69,9 @@ class ActivationPatching(PlacesMethod):
 
         from circuits.patches import patched_metrics
 
-        forward, components = model.forward, tuple(components_of(model.wiring, self.parts))
+        forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         restores = self.direction == "restore"
-        base, donor = (pair.corrupt, pair.clean) if restores else (pair.clean, pair.corrupt)
+        base, donor = (pair.ablated, pair.clean) if restores else (pair.clean, pair.ablated)
         for mask in masks:
             with torch.no_grad():
                 unpatched = pair.metric_of(forward, base)

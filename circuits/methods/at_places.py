@@ -27,17 +27,17 @@ Settings: TypeAlias = "dict[str, tuple[Sequence[str], tuple[str, ...]]]"
 
 
 @dataclass(frozen=True)
-class PlacesMethod(Method):
-    """A method that scores some kinds of component at each place; subclasses have the settings `at` and `parts`.
+class ComponentMethod(Method):
+    """A method that scores some kinds of component at each place; subclasses have the settings `at` and `kinds`.
 
     at     `all` positions at once, each token role (`roles`), or each position (`positions`)
-    parts  which kinds of component to score
+    kinds  which kinds of component to score
     """
 
     result = "components"
 
     at: Granularity = "all"
-    parts: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         """Scores [component, prompt] of a batch for each mask [prompt, position] over the whole prompt."""
@@ -50,20 +50,20 @@ class PlacesMethod(Method):
                 found = ", ".join(map(repr, values))
                 raise ValueError(f"{self.name}: {name}={found}. Known: {', '.join(choices)}.")
 
-    def check_selection(self, place: str | None) -> None:
-        if not {"head", "mlp"} & set(self.parts):
+    def check_selection(self, position: str | None) -> None:
+        if not {"head", "mlp"} & set(self.kinds):
             raise ValueError(
-                f"{self.name}: parts={', '.join(self.parts)} scores nothing that a circuit is made of. Add 'head' or "
-                "'mlp' to the parts."
+                f"{self.name}: kinds={', '.join(self.kinds)} scores nothing that a circuit is made of. Add 'head' or "
+                "'mlp' to the kinds."
             )
-        if self.at == "all" and place not in (None, ALL_POSITIONS):
+        if self.at == "all" and position not in (None, ALL_POSITIONS):
             raise ValueError(
-                f"{self.name} scores all positions at once, and place={place!r} asks for some: set at=roles or "
+                f"{self.name} scores all positions at once, and position={position!r} asks for some: set at=roles or "
                 "at=positions."
             )
-        if self.at != "all" and place is None:
+        if self.at != "all" and position is None:
             raise ValueError(
-                f"{self.name} with at={self.at} scores several places: say by place which one chooses the circuit."
+                f"{self.name} with at={self.at} scores several places: say by position which one chooses the circuit."
             )
 
     def score(
@@ -84,15 +84,15 @@ class PlacesMethod(Method):
         """Scores [prompt, place, component]; `note` sees every batch's clean and corrupt run."""
         from circuits.batches import each_pair
 
-        components = tuple(components_of(model.wiring, self.parts))
-        places = self._places(prompts)
+        components = tuple(components_of(model.wiring, self.kinds))
+        places = self._positions(prompts)
         scores = np.zeros((len(prompts), len(places), len(components)), dtype=np.float32)
         measured = np.zeros(scores.shape, dtype=np.bool_)
 
         def measure(pair: Pair) -> None:
             if note is not None:
                 note(pair)
-            rows = np.asarray(pair.batch.numbers)
+            rows = np.asarray(pair.batch.prompt_indices)
             masks = {number: self._mask(pair.batch, place) for number, place in enumerate(places)}
             masks = {number: mask for number, mask in masks.items() if mask.any()}
             found = self.effects(model, pair, list(masks.values()))
@@ -101,51 +101,51 @@ class PlacesMethod(Method):
                 scores[rows, number] = np.where(has_place, values.T.float().cpu().numpy(), 0)
                 measured[rows, number] = has_place
 
-        each_pair(model, prompts, metric, ablation, measure, at_once=self.prompts_at_once(model, prompts))
+        each_pair(model, prompts, metric, ablation, measure, at_once=self.batch_size(model, prompts))
         provenance = self.provenance(model, prompts, metric, ablation)
         return ComponentScores(model.wiring, components, places, scores, measured, provenance)
 
-    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+    def batch_size(self, model: Model, prompts: PromptSet) -> int:
         """How many prompts make a batch."""
         return 64
 
-    def _places(self, prompts: PromptSet) -> tuple[str, ...]:
+    def _positions(self, prompts: PromptSet) -> tuple[str, ...]:
         if self.at == "all":
             return (ALL_POSITIONS,)
         if self.at == "roles":
             return prompts.roles
         return tuple(str(position) for position in range(max(map(len, prompts))))
 
-    def _mask(self, batch: Batch, place: str) -> Tensor:
+    def _mask(self, batch: Batch, position: str) -> Tensor:
         """[prompt, position] where a place is."""
         import torch
 
         if self.at == "roles":
-            return batch.positions_of(place)
+            return batch.positions_of(position)
         mask = torch.zeros(batch.clean.shape, dtype=torch.bool, device=batch.clean.device)
         if self.at == "all":
             return ~mask
-        if int(place) < batch.n_positions:
-            mask[:, int(place)] = True
+        if int(position) < batch.n_positions:
+            mask[:, int(position)] = True
         return mask
 
 
-def components_of(wiring: Wiring, parts: Sequence[str]) -> Iterator[Component]:
+def components_of(wiring: Wiring, kinds: Sequence[str]) -> Iterator[Component]:
     """Components of some kinds, in the order in which they run."""
     for layer in range(wiring.n_layers):
-        if "residual" in parts:
+        if "residual" in kinds:
             yield Component("residual", layer)
-        if "head" in parts:
+        if "head" in kinds:
             yield from (head(layer, index) for index in range(wiring.n_heads))
         for kind in INSIDE_ATTENTION:
-            if kind in parts:
+            if kind in kinds:
                 n = wiring.n_kv_heads if kind in ("key", "value") else wiring.n_heads
                 yield from (Component(kind, layer, index) for index in range(n))
-        if "attention" in parts:
+        if "attention" in kinds:
             yield Component("attention", layer)
-        if "mlp" in parts and wiring.has_mlps:
+        if "mlp" in kinds and wiring.has_mlps:
             yield mlp(layer)
-    if "residual" in parts:
+    if "residual" in kinds:
         yield Component("residual", wiring.n_layers)
 
 

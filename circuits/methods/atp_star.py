@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, PlacesMethod, components_of, require_run
+from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, ComponentMethod, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -34,7 +34,7 @@ Part = Literal["head", "mlp", "query", "key", "value"]
 
 
 @dataclass(frozen=True)
-class AtPStar(PlacesMethod):
+class AtPStar(ComponentMethod):
     """Estimate the patching effect of heads, MLPs, queries, keys and values from gradients at their outputs.
 
     Cost: two forward passes; one forward and backward pass, or one per layer and one more with `grad_drop`; one
@@ -50,21 +50,21 @@ class AtPStar(PlacesMethod):
     summary = "effect of each head, MLP, query, key and value from gradients, with patterns computed again and GradDrop"
 
     at: Granularity = "all"
-    parts: tuple[Part, ...] = ("head", "mlp", "query", "key", "value")
+    kinds: tuple[Part, ...] = ("head", "mlp", "query", "key", "value")
     grad_drop: bool = True
 
     def __post_init__(self) -> None:
-        self.check_settings({"parts": (self.parts, get_args(Part))})
-        object.__setattr__(self, "parts", tuple(self.parts))
+        self.check_settings({"kinds": (self.kinds, get_args(Part))})
+        object.__setattr__(self, "kinds", tuple(self.kinds))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for parts that the ablation gives no value."""
         super().check(model, prompts, metric, ablation)
-        inner = [part for part in self.parts if part in INSIDE_ATTENTION]
+        inner = [part for part in self.kinds if part in INSIDE_ATTENTION]
         if inner:
             require_run(self.name, ", ".join(inner), ablation)
 
-    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+    def batch_size(self, model: Model, prompts: PromptSet) -> int:
         return max(1, min(64, model.forward.tokens_with_gradients // max(map(len, prompts))))
 
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
@@ -100,11 +100,11 @@ class AtPStar(PlacesMethod):
 
         from circuits.patches import patched_z
 
-        forward, clean, corrupt = model.forward, pair.clean, pair.corrupt
+        forward, clean, corrupt = model.forward, pair.clean, pair.ablated
         is_there = mask.unsqueeze(-1)
         columns: dict[Component, Tensor] = {}
         for layer in range(forward.n_layers):
-            for kind in self.parts:
+            for kind in self.kinds:
                 parts = [part for part in components_of(model.wiring, [kind]) if part.layer == layer]
                 if kind == "mlp":
                     if parts:
@@ -115,7 +115,7 @@ class AtPStar(PlacesMethod):
                 per_head = _dotted(clean.z[layer] - z, gradients[layer, "z"], pair)
                 served = per_head.unflatten(1, (len(parts), -1)).sum(2)
                 columns |= {part: served[:, number] for number, part in enumerate(parts)}
-        return torch.stack([columns[part] for part in components_of(model.wiring, self.parts)], dim=1)
+        return torch.stack([columns[part] for part in components_of(model.wiring, self.kinds)], dim=1)
 
     def _combined(self, found: Tensor) -> Tensor:
         """[component, prompt] from the effects [way, component, prompt]."""
@@ -146,6 +146,6 @@ def _dotted(gap: Tensor, gradient: Tensor, pair: Pair) -> Tensor:
     import torch
 
     if gradient.shape[2] != gap.shape[1]:
-        rows = pair.batch.rows - pair.batch.start
+        rows = pair.batch.answer_positions - pair.batch.start
         gap = gap[torch.arange(len(rows), device=rows.device), rows].unsqueeze(1)
     return torch.einsum("bphe,wbphe->whb", gap.float(), gradient.float())

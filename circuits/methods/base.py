@@ -30,7 +30,7 @@ class Method:
 
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
     sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
-    is_one_for_all  whether all prompts have the same scores, so that intervals over prompts say nothing
+    is_shared_across_prompts  whether all prompts have the same scores, so that intervals over prompts say nothing
     only_at_clean   whether all it measures are gradients at the clean run
     in_metric_units whether scores are effects on the metric, so that a share of the whole effect means something
     scores_paths    whether edges from the input and to the logits are scored, so that the best ones can form paths
@@ -40,7 +40,7 @@ class Method:
     summary: ClassVar[str]
     result: ClassVar[Literal["edges", "components"]]
     sums_to_nodes: ClassVar[bool] = False
-    is_one_for_all: ClassVar[bool] = False
+    is_shared_across_prompts: ClassVar[bool] = False
     only_at_clean: ClassVar[bool] = False
     in_metric_units: ClassVar[bool] = True
     scores_paths: ClassVar[bool] = True
@@ -51,18 +51,18 @@ class Method:
         return True
 
     @property
-    def keeps(self) -> Mapping[str, Any]:
+    def default_selection(self) -> Mapping[str, Any]:
         """How this method itself chooses its circuit, as options of a run ({"threshold": 0.1}); empty if it ranks."""
         return {}
 
-    def check_selection(self, place: str | None) -> None:
+    def check_selection(self, position: str | None) -> None:
         """Raise a ValueError where no circuit can be chosen from scores at `place` (None: their only one, or all)."""
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
         if self.result == "edges":
             model.require("edges", self.name)
-        if self.only_at_clean and metric.is_flat_at_clean:
+        if self.only_at_clean and metric.has_zero_gradient_at_clean:
             raise ValueError(
                 f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its highest and "
                 "they are all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method or another metric."
@@ -108,7 +108,7 @@ class EdgeMethod(Method):
         """Scores [prompt, edge] of one batch, in wiring order."""
         raise NotImplementedError
 
-    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+    def batch_size(self, model: Model, prompts: PromptSet) -> int:
         """How many prompts make a batch."""
         return 64
 
@@ -120,9 +120,9 @@ class EdgeMethod(Method):
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
 
         def measure(pair: Pair) -> None:
-            scores[np.asarray(pair.batch.numbers)] = self.effects(model, pair).float().cpu().numpy()
+            scores[np.asarray(pair.batch.prompt_indices)] = self.effects(model, pair).float().cpu().numpy()
 
-        at_once = self.prompts_at_once(model, prompts)
+        at_once = self.batch_size(model, prompts)
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
         return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
@@ -140,6 +140,6 @@ class GradientMethod(EdgeMethod):
         """How many points of each prompt are run at once with their gradients."""
         return 1
 
-    def prompts_at_once(self, model: Model, prompts: PromptSet) -> int:
+    def batch_size(self, model: Model, prompts: PromptSet) -> int:
         n_tokens = max(map(len, prompts)) * self.n_points
         return max(1, min(64, model.forward.tokens_with_gradients // n_tokens))

@@ -1,4 +1,4 @@
-"""Causal tracing: how much of the behaviour comes back when one component is restored in a corrupt run.
+"""Causal tracing: how much of the behavior comes back when one component is restored in a corrupt run.
 
 The corruption is the run's ablation: noise on the image (`image-noise`), another image or text (`corrupt`), or noise on
 the embeddings, of a subject say (`noise`). One component of one layer at one place is restored at a time, and the run
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from circuits.interventions import Ablation, Drawn
-from circuits.methods.at_places import Granularity, PlacesMethod, components_of, require_run
+from circuits.interventions import Ablation, NoiseAblation
+from circuits.methods.at_places import Granularity, ComponentMethod, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -36,16 +36,16 @@ _IN_WINDOWS = ("attention", "mlp")
 
 
 @dataclass(frozen=True)
-class CausalTracing(PlacesMethod):
+class CausalTracing(ComponentMethod):
     """What restoring each hidden state, attention or MLP output, or head brings back in a corrupt run.
 
-    Scores are metric(restored) - metric(corrupt): positive supports the behaviour.
+    Scores are metric(restored) - metric(corrupt): positive supports the behavior.
 
     Cost: about half a forward pass per component, place and noise sample, less for late layers and positions.
 
     at       each token role (`roles`; the token categories of image prompts are roles), each position (`positions`), or
              `all` positions at once
-    parts    `residual` (hidden states: rL is the stream entering layer L), `attention` (MHSA output), `mlp` (FFN
+    parts    `residual` (hidden states: rL is the stream entering layer L), `attention` (attention output), `mlp` (FFN
              output), `head` (a single head's output)
     window   how many layers of attention or MLP outputs are restored together; 1 is one at a time
     samples  how often noise is drawn; scores are means over them
@@ -55,27 +55,27 @@ class CausalTracing(PlacesMethod):
     summary = "what restoring each hidden state, attention or MLP output, or head brings back in a corrupt run"
 
     at: Granularity = "roles"
-    parts: tuple[TracedPart, ...] = ("residual", "attention", "mlp")
+    kinds: tuple[TracedPart, ...] = ("residual", "attention", "mlp")
     window: int = 1
     samples: int = 1
 
     def __post_init__(self) -> None:
-        self.check_settings({"parts": (self.parts, get_args(TracedPart))})
-        object.__setattr__(self, "parts", tuple(self.parts))
+        self.check_settings({"kinds": (self.kinds, get_args(TracedPart))})
+        object.__setattr__(self, "kinds", tuple(self.kinds))
         for name in ("window", "samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{self.name}: {name}={getattr(self, name)}: give 1 or more.")
-        if self.window > 1 and not set(self.parts) & set(_IN_WINDOWS):
+        if self.window > 1 and not set(self.kinds) & set(_IN_WINDOWS):
             raise ValueError(
-                f"{self.name}: window={self.window} is for attention and MLP outputs, and parts="
-                f"{', '.join(self.parts)} has neither. Leave it out."
+                f"{self.name}: window={self.window} is for attention and MLP outputs, and kinds="
+                f"{', '.join(self.kinds)} has neither. Leave it out."
             )
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for corruptions in which nothing can be restored, or that are not drawn."""
         super().check(model, prompts, metric, ablation)
         require_run(self.name, "restoring", ablation)
-        if self.samples > 1 and not isinstance(ablation, Drawn):
+        if self.samples > 1 and not isinstance(ablation, NoiseAblation):
             raise ValueError(
                 f"{self.name}: samples={self.samples} draws noise several times, and ablation {ablation.name!r} draws "
                 "none. Leave it out."
@@ -94,11 +94,11 @@ class CausalTracing(PlacesMethod):
         for sample in range(self.samples):
 
             def note(pair: Pair, sample: int = sample) -> None:
-                rows = np.asarray(pair.batch.numbers)
+                rows = np.asarray(pair.batch.prompt_indices)
                 clean[rows] = pair.metric_of(model.forward, pair.clean).float().cpu().numpy()
-                corrupt[sample, rows] = pair.metric_of(model.forward, pair.corrupt).float().cpu().numpy()
+                corrupt[sample, rows] = pair.metric_of(model.forward, pair.ablated).float().cpu().numpy()
 
-            drawn = ablation.drawn_again(sample) if isinstance(ablation, Drawn) else ablation
+            drawn = ablation.with_sample(sample) if isinstance(ablation, NoiseAblation) else ablation
             sampled.append(self.measured(model, prompts, metric, drawn, note))
         mean = np.mean([scores.per_prompt for scores in sampled], axis=0, dtype=np.float64).astype(np.float32)
         provenance = self.provenance(model, prompts, metric, ablation)
@@ -110,8 +110,8 @@ class CausalTracing(PlacesMethod):
         from circuits.patches import patched_metrics
         from circuits.windows import windowed_metrics
 
-        forward, components = model.forward, tuple(components_of(model.wiring, self.parts))
-        base, donor = pair.corrupt, pair.clean
+        forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
+        base, donor = pair.ablated, pair.clean
         in_windows = [n for n, part in enumerate(components) if self.window > 1 and part.kind in _IN_WINDOWS]
         alone = [n for n in range(len(components)) if n not in in_windows]
         for mask in masks:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PRESETS: dict[str, dict[str, str]] = {
     "paper": {"scope": "model", "inputs": "raw", "unit_norm": "coordinates", "by": "counts"},
-    "corrected": {"scope": "layer", "inputs": "centred", "unit_norm": "dictionary", "by": "distance"},
+    "corrected": {"scope": "layer", "inputs": "centerd", "unit_norm": "dictionary", "by": "distance"},
 }
 
 _RECIPE = ("features", "l1", "top_k", "epochs", "learning_rate", "unit_norm")
@@ -44,7 +44,7 @@ _TRAINING = (*_RECIPE, "sae_prompts", "seed", "trials")
 class CodingMethod(Method):
     """What methods share that read codes of heads; the settings that say how codes are made.
 
-    The preset `corrected` is scope=layer, inputs=centred, unit_norm=dictionary, and by=distance.
+    The preset `corrected` is scope=layer, inputs=centerd, unit_norm=dictionary, and by=distance.
 
     preset       what `scope`, `inputs`, `unit_norm` and `by` are where they are not given: `paper` or `corrected`
     at           where head outputs are read: `mean` over all positions, or the mean over a role's (`END`: the answer's)
@@ -55,7 +55,7 @@ class CodingMethod(Method):
     features, l1, top_k, epochs, learning_rate, sae_prompts
                  of an autoencoder, its penalty, its training, and its prompts (all of them, if there are fewer)
     scope        one autoencoder for the heads of the whole `model`, or one for each `layer`
-    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centred`)
+    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centerd`)
     unit_norm    what of W_d has unit norm: each of the `coordinates` of d_model over the features, or each vector of
                  the `dictionary`
     """
@@ -108,10 +108,10 @@ class CodingMethod(Method):
     def per_prompt(self) -> bool:
         return False
 
-    def check_selection(self, place: str | None) -> None:
-        if place not in (None, ALL_POSITIONS):
+    def check_selection(self, position: str | None) -> None:
+        if position not in (None, ALL_POSITIONS):
             raise ValueError(
-                f"{self.name} scores heads once, and place={place!r} asks for one of several: set at={place} instead."
+                f"{self.name} scores heads once, and position={position!r} asks for one of several: set at={position} instead."
             )
 
     @cached_property

@@ -33,7 +33,7 @@ class EdgeAttribution(GradientMethod):
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
         from circuits.attribution import edge_effects, gradients
-        from circuits.writers import turned_into_gaps
+        from circuits.writers import subtract_in_place
 
-        gaps = turned_into_gaps(pair.clean, pair.corrupt)
+        gaps = subtract_in_place(pair.clean, pair.ablated)
         return edge_effects(model.forward, model.wiring, pair.batch, gaps, gradients(model.forward, pair))

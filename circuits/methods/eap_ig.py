@@ -73,10 +73,10 @@ def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
     import torch
 
     from circuits.attribution import edge_effects, gradients
-    from circuits.writers import turned_into_gaps
+    from circuits.writers import subtract_in_place
 
-    clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
+    clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
     entering = torch.cat([corrupt + point * (clean - corrupt) for point in at])
-    gaps = turned_into_gaps(pair.clean, pair.corrupt)
+    gaps = subtract_in_place(pair.clean, pair.ablated)
     found = gradients(model.forward, pair, entering)
     return edge_effects(model.forward, model.wiring, pair.batch, gaps, found) / len(at)

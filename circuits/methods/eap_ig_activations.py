@@ -67,12 +67,12 @@ class ActivationIntegratedAttribution(GradientMethod):
         # Shares of the way back to corrupt: 0 is the clean output.
         back = points(self.steps, self.rule)
         total = torch.zeros(len(pair.batch), wiring.n_edges, device=forward.device)
-        gaps = writer_gaps(forward, gaps_between(pair.clean, pair.corrupt))
+        gaps = writer_gaps(forward, gaps_between(pair.clean, pair.ablated))
         for writers in self._groups(wiring):
             layer = max(0, (writers.start - 1) // wiring.writers_per_layer)
             entering = pair.clean.residual[layer].repeat(self.steps, 1, 1)
             if writers.start == 0:
-                gap = pair.clean.residual[0] - pair.corrupt.residual[0]
+                gap = pair.clean.residual[0] - pair.ablated.residual[0]
                 entering = entering - _stacked_shares(back, gap)
             found = gradients(
                 forward, pair, entering, first_layer=layer, tap=_moving(pair, wiring, writers, layer, back)
@@ -102,7 +102,7 @@ def _stacked_shares(shares: list[float], values: Tensor) -> Tensor:
 
 
 def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[float]) -> Tap:
-    """A tap that moves some writers of a layer back towards their corrupt outputs, by one share per stacked point."""
+    """A tap that moves some writers of a layer back toward their corrupt outputs, by one share per stacked point."""
     first = 1 + layer * wiring.writers_per_layer
     heads = range(max(0, writers.start - first), min(wiring.n_heads, writers.stop - first))
     moves_mlp = writers.start == first + wiring.n_heads
@@ -111,12 +111,12 @@ def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[f
         if number != layer or writers.start == 0:
             return value
         if site == "z" and len(heads):
-            gap = (pair.clean.z[layer] - pair.corrupt.z[layer]).clone()
+            gap = (pair.clean.z[layer] - pair.ablated.z[layer]).clone()
             gap[:, :, : heads.start] = 0
             gap[:, :, heads.stop :] = 0
             return value - _at(value, gap)
         if site == "mlp" and moves_mlp:
-            return value - _at(value, pair.clean.mlp[layer] - pair.corrupt.mlp[layer])
+            return value - _at(value, pair.clean.mlp[layer] - pair.ablated.mlp[layer])
         return value
 
     def _at(value: Tensor, gap: Tensor) -> Tensor:
@@ -131,5 +131,5 @@ def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[f
 def _rows(pair: Pair) -> tuple[Tensor, Tensor]:
     import torch
 
-    rows = pair.batch.rows - pair.batch.start
+    rows = pair.batch.answer_positions - pair.batch.start
     return torch.arange(len(rows), device=rows.device), rows

@@ -84,7 +84,7 @@ class ExactEdges(EdgeMethod):
 
         def measure(pair: Pair) -> None:
             found = edge_corruptions(model.forward, model.wiring, pair, wanted)
-            scores[np.asarray(pair.batch.numbers)] = found.T.cpu().numpy()
+            scores[np.asarray(pair.batch.prompt_indices)] = found.T.cpu().numpy()
 
         at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
@@ -124,7 +124,7 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
     with torch.no_grad():
         clean = pair.metric_of(forward, pair.clean)
         patched = clean.expand(wiring.n_edges, -1).clone()
-        changes = -writer_gaps(forward, gaps_between(pair.clean, pair.corrupt))
+        changes = -writer_gaps(forward, gaps_between(pair.clean, pair.ablated))
         measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
         for layer in range(forward.n_layers):
             measure.into_heads(layer)
@@ -175,7 +175,7 @@ class _Edges:
 
     def into_logits(self) -> None:
         """Edges into the logits: the final stream changes by the source's change alone."""
-        reader, rows = len(self.wiring.readers) - 1, self.pair.batch.rows
+        reader, rows = len(self.wiring.readers) - 1, self.pair.batch.answer_positions
         final = self._at_rows(self.pair.clean.residual[-1])
         for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
             changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(0, (-1, len(rows)))
@@ -203,7 +203,7 @@ class _Edges:
 
         part, clean = self.forward.layers[layer], self.pair.clean
         is_last = layer == self.forward.n_layers - 1
-        places = Places(clean.start, self.pair.batch.rows if is_last else None)
+        places = Places(clean.start, self.pair.batch.answer_positions if is_last else None)
         context = self.forward.context(self.pair.batch.n_positions)[layer]
         inputs = (clean.residual[layer] + self.changes[list(writers)]).flatten(0, 1)
         patched = part.project(part.normed(inputs))
@@ -248,7 +248,7 @@ class _Edges:
             if layer == self.forward.n_layers - 1:
                 final = stream[:, 0]
             else:
-                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.rows)
+                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.answer_positions)
             self.patched[numbers[wanted[part]]] = self.pair.readout(final)
 
     def _needed(self, layer: int, values: Tensor) -> Tensor:
@@ -258,4 +258,4 @@ class _Edges:
         return self._at_rows(values).unsqueeze(1)
 
     def _at_rows(self, values: Tensor) -> Tensor:
-        return self.forward.at_rows(values, self.pair.batch.rows, self.pair.clean.start)
+        return self.forward.at_rows(values, self.pair.batch.answer_positions, self.pair.clean.start)

@@ -74,7 +74,7 @@ class MaskLearning(Method):
     name = "mask-learning"
     summary = "one mask over all edges, trained so that the circuit behaves like the model"
     result = "edges"
-    is_one_for_all = True
+    is_shared_across_prompts = True
 
     mask: Mask = "top-k"
     steps: int = 200
@@ -104,7 +104,7 @@ class MaskLearning(Method):
         return False  # one mask is learned from all prompts
 
     @property
-    def keeps(self) -> Mapping[str, Any]:
+    def default_selection(self) -> Mapping[str, Any]:
         return {"threshold": 0.5} if self.mask == "hard-concrete" else {}
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
@@ -222,7 +222,7 @@ def _material(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
     with torch.no_grad():
         each_pair(model, prompts, metric, ablation, pairs.append, at_once=at_once)
         clean = [pair.metric_of(model.forward, pair.clean) for pair in pairs]
-        ablated = [pair.metric_of(model.forward, pair.corrupt) for pair in pairs]
+        ablated = [pair.metric_of(model.forward, pair.ablated) for pair in pairs]
     gap = float((torch.cat(clean) - torch.cat(ablated)).square().mean().sqrt())
     shares = torch.tensor([float(len(pair.batch)) for pair in pairs])
     return _Material(model, pairs, shares, clean, gap or 1.0)

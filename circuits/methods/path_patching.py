@@ -85,7 +85,7 @@ class PathPatching(Method):
             raise ValueError(f"path-patching: top={self.top}. Give a share of the heads below 1, or a number of heads.")
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """Where senders are patched."""
         return self.at or (ALL_POSITIONS if self.stages else END)
 
@@ -93,21 +93,21 @@ class PathPatching(Method):
     def per_prompt(self) -> bool:
         return not self.stages  # a stage's heads are those of the mean over all prompts
 
-    def check_selection(self, place: str | None) -> None:
-        known = ("+".join(self.receivers), *self.stages, ALL_POSITIONS) if self.stages else (self.place,)
-        if place is not None and place not in known:
-            raise ValueError(f"path-patching has no scores at place={place!r}. It has: {', '.join(known)}.")
+    def check_selection(self, position: str | None) -> None:
+        known = ("+".join(self.receivers), *self.stages, ALL_POSITIONS) if self.stages else (self.position,)
+        if position is not None and position not in known:
+            raise ValueError(f"path-patching has no scores at position={position!r}. It has: {', '.join(known)}.")
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
         super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
             model.wiring.reader_index(receiver)
-        if self.place != ALL_POSITIONS:
-            lacking = [number for number, prompt in enumerate(prompts) if self.place not in prompt.roles]
+        if self.position != ALL_POSITIONS:
+            lacking = [number for number, prompt in enumerate(prompts) if self.position not in prompt.roles]
             if lacking:
                 raise ValueError(
-                    f"path-patching at {self.place!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
+                    f"path-patching at {self.position!r}: {len(lacking)} of {len(prompts)} prompts lack that role (the "
                     f"first is prompt {lacking[0]}). Roles: {', '.join(prompts.roles)}; or 'all'."
                 )
 
@@ -124,7 +124,7 @@ class PathPatching(Method):
         for stage in self.stages:
             receivers = self._receivers_of(stage, found[-1], model.wiring)
             found.append(self._into(model, prompts, receivers, metric, ablation))
-        places = (self.place,)
+        places = (self.position,)
         if self.stages:
             places = ("+".join(self.receivers), *self.stages, ALL_POSITIONS)
             found.append(_strongest(found))
@@ -151,7 +151,7 @@ class PathPatching(Method):
         def measure(pair: Pair) -> None:
             mask = self._mask(pair.batch)
             paths = _Paths(model.forward, model.wiring, pair, receivers, mask, self.freeze_mlps)
-            scores[np.asarray(pair.batch.numbers)] = paths.scores().T.cpu().numpy()
+            scores[np.asarray(pair.batch.prompt_indices)] = paths.scores().T.cpu().numpy()
 
         if reaches.any():
             each_pair(model, prompts, metric, ablation, measure)
@@ -174,9 +174,9 @@ class PathPatching(Method):
         """[prompt, position] where to patch and freeze, from the batch's start on."""
         import torch
 
-        if self.place == ALL_POSITIONS:
+        if self.position == ALL_POSITIONS:
             return torch.ones_like(batch.clean[:, batch.start :], dtype=torch.bool)
-        return batch.positions_of(self.place)[:, batch.start :]
+        return batch.positions_of(self.position)[:, batch.start :]
 
 
 class _Found(NamedTuple):
@@ -275,7 +275,7 @@ class _Paths:
 
         part, clean = self.forward.layers[layer], self.pair.clean
         chosen = torch.tensor(list(indices), device=self.mask.device).unsqueeze(1)
-        gap = (self.pair.corrupt.z[layer] - clean.z[layer]) * self.mask[..., None, None]
+        gap = (self.pair.ablated.z[layer] - clean.z[layer]) * self.mask[..., None, None]
         attention = clean.attention[layer]
         return part.attention_with_heads_changed(clean.z[layer], attention, gap, chosen) - attention
 
@@ -284,7 +284,7 @@ class _Paths:
         from circuits.forward import Earlier
         from circuits.layers import tiled
 
-        clean, rows = self.pair.clean, self.pair.batch.rows
+        clean, rows = self.pair.clean, self.pair.batch.answer_positions
         if Reader(LOGITS) in received:
             return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], rows, clean.start))
         first = min(reader.component.layer for reader in received if reader.component.layer is not None)

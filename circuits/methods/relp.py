@@ -50,9 +50,9 @@ class RelevancePatching(GradientMethod):
     def effects(self, model: Model, pair: Pair) -> Tensor:
         from circuits.attribution import edge_effects, gradients
         from circuits.rules import detached_pattern, with_rules
-        from circuits.writers import turned_into_gaps
+        from circuits.writers import subtract_in_place
 
         ruled = with_rules(model.forward)
         pair = pair._replace(readout=pair.readout.through(ruled))
-        gaps = turned_into_gaps(pair.clean, pair.corrupt)
+        gaps = subtract_in_place(pair.clean, pair.ablated)
         return edge_effects(ruled, model.wiring, pair.batch, gaps, gradients(ruled, pair, tap=detached_pattern))

@@ -53,7 +53,7 @@ word, a pair of digits, a line break or a punctuation mark is one token, and spa
 {tasks}
 
 Combinations held out of training (rule and words: `circuits/reference/held_out.py`): the two names of an IOI prompt, a
-colour with its object, a start year, neighbouring arguments, neighbouring tokens. One in ten of each, by a hash.
+color with its object, a start year, neighboring arguments, neighboring tokens. One in ten of each, by a hash.
 
 ## Training
 `python -m circuits.reference.train --seed {seed} --threads {n_threads}`: step {step} of {n_steps}; all steps took
@@ -66,7 +66,7 @@ of the answers; AdamW, learning rate {recipe.learning_rate:g}; Colored Objects b
 
 ## Measured
 Accuracy: an answer is the most likely token of the whole vocabulary. Logit difference: mean over answers minus mean
-over wrong answers, on the clean and on the corrupt prompts of the task's default corruption. *Drawn*:
+over wrong answers, on the clean and on the corrupt prompts of the task's default corruption. *NoiseAblation*:
 `TASKS[task]().build(tokenizer, n=500, seed=123)`; *held out*: prompts whose combination never occurred in training.
 
 {table}

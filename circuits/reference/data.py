@@ -151,7 +151,7 @@ class IndirectObjectPrompts:
 class ColoredObjectsPrompts:
     """Colored Objects at one stage of the curriculum over the nouns.
 
-    n_nouns      all nouns of a prompt are among the first `n_nouns`; below three, the other colours stand bare
+    n_nouns      all nouns of a prompt are among the first `n_nouns`; below three, the other colors stand bare
     with_worked  the worked question before the test question; otherwise the test question alone, beginning at a random
                  position number, since positions are learned and the test question will stand behind a worked one
     """
@@ -193,7 +193,7 @@ class ColoredObjectsPrompts:
         n_drawn = 3 * n
         colors = distinct(generator, len(self.colors), (n_drawn, 3))
         objects = distinct(generator, self.n_nouns, (n_drawn, n_named))
-        # Which of the three colours carry the nouns; the others stand bare.
+        # Which of the three colors carry the nouns; the others stand bare.
         places = np.sort(distinct(generator, 3, (n_drawn, n_named)), axis=1)
         fine = ~self.held_out[np.take_along_axis(colors, places, axis=1), objects].any(axis=1)
         colors, objects, places = colors[fine], objects[fine], places[fine]
@@ -307,7 +307,7 @@ class InductionPrompts:
     def __call__(self, generator: np.random.Generator, n: int) -> Batch:
         groups = []
         for n_sequence in range(4, 17):
-            # One in ten neighbours is held out, so long sequences are mostly drawn in vain.
+            # One in ten neighbors is held out, so long sequences are mostly drawn in vain.
             n_drawn = int(1.5 * n / 13 / 0.9**n_sequence / 0.8) + 8
             drawn = generator.integers(0, len(self.tokens), (n_drawn, n_sequence))
             following = np.roll(drawn, -1, axis=1)

@@ -4,7 +4,7 @@ A combination is held out where the CRC-32 of its words, joined by "|", is divis
 all training prompts of the task, whatever their template and other words:
 
 ioi              the two names, in alphabetical order (so in no template and no order)
-colored-objects  a colour and its object, in any place of either question
+colored-objects  a color and its object, in any place of either question
 greater-than     the century and the year of the start year (so with no noun)
 docstring        the second and the third argument of the definition
 induction        the last token and the answer that followed it, next to each other

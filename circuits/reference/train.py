@@ -1,9 +1,9 @@
 """Train the bundled models again: `python -m circuits.reference.train [--out DIR] [--seed 0]`.
 
 A GPT-2 of 4 layers learns five tasks at once from endless prompts, with the language-model loss on all tokens plus
-extra weight on the answers (with the answers alone it stays at chance). Colored Objects needs a curriculum: a colour
+extra weight on the answers (with the answers alone it stays at chance). Colored Objects needs a curriculum: a color
 stands before its noun, so the model has to carry it onto the noun and to match the noun's two mentions, and neither
-half pays alone. It begins with one noun among bare colours, where carrying suffices, and adds nouns as it succeeds.
+half pays alone. It begins with one noun among bare colors, where carrying suffices, and adds nouns as it succeeds.
 
 Two models are written, each with its tokenizer and a model card of measured numbers: `model`, the last one, and
 `early`, a checkpoint on the way that has solved IOI but answers Colored Objects right only about half the time.

@@ -45,7 +45,7 @@ class AnyTask(ABC):
 
 @dataclass(frozen=True)
 class Task(AnyTask):
-    """Prompts of one behaviour, built for whatever tokenizer the model has."""
+    """Prompts of one behavior, built for whatever tokenizer the model has."""
 
     def build(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """`n` distinct prompts; the same seed gives the same prompts, and the first ones of a larger set.

@@ -1,8 +1,8 @@
-"""Colored Objects: which colour has the object that is asked about, among three coloured objects.
+"""Colored Objects: which color has the object that is asked about, among three colored objects.
 
 "Q: On the table, I see an orange textbook, a red puzzle, and a purple cup. What color is the textbook?\\nA: Orange\\n
 Q: On the floor, there is a blue pencil, a black pen, and a yellow lighter. What color is the pencil?\\nA:" -> " Blue"
-Form, surfaces, objects and colours: Merullo et al. 2024 (component reuse).
+Form, surfaces, objects and colors: Merullo et al. 2024 (component reuse).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SENTENCE_ROLES = ("color_1", "object_1", "color_2", "object_2", "color_3", "obje
 
 @dataclass(frozen=True)
 class Scene:
-    """What stands where, and in which colours."""
+    """What stands where, and in which colors."""
 
     surface: str
     opening: str
@@ -53,7 +53,7 @@ class Scene:
         return fill(QUESTION, chosen)
 
     def exchange(self, one: int, other: int) -> Scene:
-        """The same with the colours of two objects exchanged."""
+        """The same with the colors of two objects exchanged."""
         colors = list(self.colors)
         colors[one], colors[other] = colors[other], colors[one]
         return replace(self, colors=tuple(colors))
@@ -61,27 +61,27 @@ class Scene:
 
 @dataclass(frozen=True)
 class ColoredObjects(Task):
-    """One worked question with its answer, then the test question; the two share no colour and no object.
+    """One worked question with its answer, then the test question; the two share no color and no object.
 
-    Roles of the test question: `color_1` to `object_3` in the order of the text, `correct_color` (the answer's colour
+    Roles of the test question: `color_1` to `object_3` in the order of the text, `correct_color` (the answer's color
     word), `wrong_color` (the wrong answer's), `query` (the object word in the question); of the worked one:
-    `worked_answer`. The wrong answer is the colour that the corrupt prompt makes right.
+    `worked_answer`. The wrong answer is the color that the corrupt prompt makes right.
     """
 
     name: ClassVar[str] = "colored-objects"
-    summary: ClassVar[str] = "three coloured objects; the answer is the colour of the one asked about"
+    summary: ClassVar[str] = "three colored objects; the answer is the color of the one asked about"
     corruptions: ClassVar[dict[str, str]] = {
-        "query": "the question asks about another object of the same sentence: the answer is that one's colour",
-        "absent": "the question asks about an object of the worked question: the sentence names no colour for it",
-        "colors": "two objects exchange their colours, one of them the object asked about: the answer flips",
+        "query": "the question asks about another object of the same sentence: the answer is that one's color",
+        "absent": "the question asks about an object of the worked question: the sentence names no color for it",
+        "colors": "two objects exchange their colors, one of them the object asked about: the answer flips",
     }
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         needed = 2 * N_OBJECTS
         objects = list(single_token_words(OBJECTS, tokenizer, "objects", at_least=needed))
         titles = {color.title(): color for color in COLORS}
-        said = single_token_words(list(titles), tokenizer, "colours", at_least=needed, after=("?\nA:",))
-        colors = list(single_token_words([titles[t] for t in said], tokenizer, "colours", at_least=needed))
+        said = single_token_words(list(titles), tokenizer, "colors", at_least=needed, after=("?\nA:",))
+        colors = list(single_token_words([titles[t] for t in said], tokenizer, "colors", at_least=needed))
         surfaces, openings = known(SURFACES, tokenizer, "surfaces"), known(OPENINGS, tokenizer, "openings")
         known([QUESTION, *map(article, colors)], tokenizer, "fixed words", at_least=1 + len(colors))
 

@@ -58,7 +58,7 @@ class SceneObjects(ImageTask):
             if len(found) >= n:
                 break
             scene = draw_scene(generator, int(generator.integers(1, MOST_OBJECTS + 1)))
-            # Drawn in any case, so that questions about the same scenes differ in their negatives alone.
+            # NoiseAblation in any case, so that questions about the same scenes differ in their negatives alone.
             one = scene.objects[int(generator.integers(len(scene.objects)))]
             absent = random_negatives(scene.kinds, 1, generator)[0]
             # With numbers of its own: corruptions differ in what is corrupt alone.

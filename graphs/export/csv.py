@@ -64,7 +64,7 @@ def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
 def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
     means, interval, measured = scores.means, scores.interval(), np.asarray(scores.measured.any(axis=0), dtype=bool)
     in_circuit = {node.component for node in graph.nodes}
-    for place, place_name in enumerate(scores.places):
+    for place, place_name in enumerate(scores.positions):
         suffix = "" if place_name == ALL_POSITIONS else f"@{place_name}"
         columns = zip(
             scores.components, means[place], interval.low[place], interval.high[place], measured[place], strict=True

@@ -1,4 +1,4 @@
-"""PDF: the layered drawing of a circuit, or of two coloured by what they share."""
+"""PDF: the layered drawing of a circuit, or of two colored by what they share."""
 
 from __future__ import annotations
 

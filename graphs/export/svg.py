@@ -1,4 +1,4 @@
-"""SVG: the layered drawing of a circuit, or of two coloured by what they share."""
+"""SVG: the layered drawing of a circuit, or of two colored by what they share."""
 
 from __future__ import annotations
 

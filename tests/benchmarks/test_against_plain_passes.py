@@ -61,7 +61,7 @@ def _plain_gradient(model, prompts):
     def run():
         with torch.enable_grad():
             entering = pair.clean.residual[0].detach().requires_grad_()
-            final = forward.run(entering, n_positions=batch.n_positions, rows=batch.rows)
+            final = forward.run(entering, n_positions=batch.n_positions, rows=batch.answer_positions)
             gradients_of(pair, final, [entering])
 
     return run

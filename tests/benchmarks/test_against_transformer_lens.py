@@ -53,7 +53,7 @@ def test_head_sweep(gpt2_small, shared_prefix, kind):
             found["theirs"] = metric(model.bridge(clean)) - patched
 
     def ours():
-        scores = ActivationPatching(parts=("head",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+        scores = ActivationPatching(kinds=("head",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
         found["ours"] = scores.means[0]
 
     their_seconds, (our_seconds,) = time_of(theirs), medians([ours], repeats=3)
@@ -91,7 +91,7 @@ def test_head_and_position_sweep(gpt2_small, shared_prefix, kind):
             found["theirs"] = metric(model.bridge(clean)) - patched
 
     def ours():
-        scores = ActivationPatching(parts=("head",), at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
+        scores = ActivationPatching(kinds=("head",), at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
         found["ours"] = scores.means
 
     their_seconds = time_of(theirs) * len(every) / len(some)

@@ -126,9 +126,9 @@ def test_a_size_is_met_or_come_close_to_from_below_and_the_record_says_how(famil
 
 
 def test_runs_take_acdcs_own_circuit():
-    assert ACDC(tau=0.3).keeps == {"threshold": 0.3}
-    assert ACDC(tau=0.3, absolute=False).keeps == {"threshold": 0.3, "signed": True}
-    assert ACDC(size=7).keeps == {"edges": 7}
+    assert ACDC(tau=0.3).default_selection == {"threshold": 0.3}
+    assert ACDC(tau=0.3, absolute=False).default_selection == {"threshold": 0.3, "signed": True}
+    assert ACDC(size=7).default_selection == {"edges": 7}
     assert not ACDC().per_prompt
 
 

@@ -56,7 +56,7 @@ def test_resumed_and_stacked_patches_equal_whole_reruns(family, shared_prefix, a
     size = np.abs(scores.per_prompt).max()
     checked = 0
     for column, component in enumerate(scores.components):
-        for row, place in enumerate(scores.places):
+        for row, place in enumerate(scores.positions):
             if component == scores.components[-1] or (at == "positions" and (3 * column + row) % 7):
                 continue  # the final stream has no bridge hook; of the positions a seventh is checked
             position = None if at == "all" else int(place)
@@ -84,22 +84,22 @@ def previous_token_prompt():
 
 def test_only_the_two_working_heads_of_the_hand_model_score(detector, previous_token_prompt):
     """Clean logits at the end: token 1 has 2, others 0; corrupt: token 2 has 2. The difference falls from 2 to -2."""
-    scores = ActivationPatching(parts=("head", "mlp")).score(detector, previous_token_prompt, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(kinds=("head", "mlp")).score(detector, previous_token_prompt, metric=LOGIT_DIFFERENCE)
     found = dict(zip(map(str, scores.components), scores.means[0], strict=True))
     assert found == pytest.approx({"a0.h0": 4, "a0.h1": 0, "m0": 0, "a1.h0": 0, "a1.h1": 4, "m1": 0}, abs=1e-5)
 
 
 def test_roles_show_where_the_hand_model_keeps_the_token(detector, previous_token_prompt):
     """The token enters at `asked`; a0.h0 has moved it to the end, so r1 carries it at END and no longer at `asked`."""
-    scores = ActivationPatching(at="roles", parts=("residual", "head")).score(
+    scores = ActivationPatching(at="roles", kinds=("residual", "head")).score(
         detector, previous_token_prompt, metric=LOGIT_DIFFERENCE
     )
     column = {str(component): number for number, component in enumerate(scores.components)}
-    assert scores.places == ("start", "asked", "END")
-    by_role = {role: scores.at(role).means[0] for role in scores.places}
-    assert [by_role[role][column["r0"]] for role in scores.places] == pytest.approx([0, 4, 0], abs=1e-5)
-    assert [by_role[role][column["r1"]] for role in scores.places] == pytest.approx([0, 0, 4], abs=1e-5)
-    assert [by_role[role][column["a0.h0"]] for role in scores.places] == pytest.approx([0, 0, 4], abs=1e-5)
+    assert scores.positions == ("start", "asked", "END")
+    by_role = {role: scores.at(role).means[0] for role in scores.positions}
+    assert [by_role[role][column["r0"]] for role in scores.positions] == pytest.approx([0, 4, 0], abs=1e-5)
+    assert [by_role[role][column["r1"]] for role in scores.positions] == pytest.approx([0, 0, 4], abs=1e-5)
+    assert [by_role[role][column["a0.h0"]] for role in scores.positions] == pytest.approx([0, 0, 4], abs=1e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
@@ -114,18 +114,18 @@ def test_corrupting_the_whole_stream_loses_the_whole_gap_at_every_layer(family_m
     from circuits.evaluation import measure_baseline
 
     model, prompts = family_model("llama"), random_prompts()
-    scores = ActivationPatching(parts=("residual",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(kinds=("residual",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
-    gaps = baseline.clean - baseline.corrupt
+    gaps = baseline.clean - baseline.ablated
     np.testing.assert_allclose(scores.per_prompt[:, 0], np.tile(gaps[:, None], (1, 4)), atol=1e-5)
 
 
 def test_positions_beyond_a_short_prompt_are_not_measured_rather_than_zero(family_model):
     prompts = random_prompts(2, length=5)
-    scores = ActivationPatching(at="positions", parts=("mlp",)).score(
+    scores = ActivationPatching(at="positions", kinds=("mlp",)).score(
         family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE
     )
-    assert scores.places == tuple("012345")
+    assert scores.positions == tuple("012345")
     assert scores.measured[0, :, 0].tolist() == [True] * 5 + [False]
     assert scores.measured[1, :, 0].all()
 
@@ -143,9 +143,9 @@ def test_bidirectional_models_are_patched_whole(sample_model):
 
     model = sample_model("hist")
     prompts = read_jsonl(SAMPLES / "hist" / "prompts.jsonl")[:12]
-    scores = ActivationPatching(at="positions", parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(at="positions", kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     for column, component in enumerate(scores.components):
-        for row, place in enumerate(scores.places):
+        for row, place in enumerate(scores.positions):
             long_enough = PromptSet("some", tuple(p for p in prompts if int(place) < len(p)))
             expected = whole_rerun_effects(model, long_enough, component, int(place))
             found = scores.per_prompt[scores.measured[:, row, column], row, column]

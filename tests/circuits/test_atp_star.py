@@ -20,7 +20,7 @@ LOGIT_DIFFERENCE = METRICS["logit-difference"]
 @pytest.mark.parametrize("shared_prefix", [0, 5])
 def test_without_its_mendings_it_is_the_node_attribution_of_the_edges(family, shared_prefix, family_model):
     model, prompts = family_model(family), random_prompts(shared_prefix=shared_prefix)
-    found = AtPStar(parts=("head", "mlp"), grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    found = AtPStar(kinds=("head", "mlp"), grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
     expected = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE).node_scores()
     assert found.components == expected.components[1:]
     scale = np.abs(expected.per_prompt).max()
@@ -30,8 +30,8 @@ def test_without_its_mendings_it_is_the_node_attribution_of_the_edges(family, sh
 def test_positions_add_up_to_all_positions_where_the_estimate_is_linear(family_model):
     model, prompts = family_model("llama"), random_prompts(shared_prefix=2)
     parts = ("head", "mlp", "value")
-    everywhere = AtPStar(parts=parts, grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
-    by_position = AtPStar(parts=parts, grad_drop=False, at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
+    everywhere = AtPStar(kinds=parts, grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    by_position = AtPStar(kinds=parts, grad_drop=False, at="positions").score(model, prompts, metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(
         by_position.per_prompt.sum(1), everywhere.per_prompt[:, 0], atol=1e-5 * np.abs(everywhere.per_prompt).max()
     )
@@ -43,8 +43,8 @@ def test_a_saturated_pattern_is_seen(at, tmp_path):
     effect, also of queries and keys, whose pattern is saturated and has no gradient at all."""
     model, prompts = load_model(str(write_induction(tmp_path / "induction"))), induction_prompts(12)
     parts = ("query", "key", "value")
-    found = AtPStar(parts=parts, at=at, grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
-    exact = ActivationPatching(parts=parts, at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    found = AtPStar(kinds=parts, at=at, grad_drop=False).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    exact = ActivationPatching(kinds=parts, at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert found.components == exact.components
     last = [n for n, component in enumerate(found.components) if component.layer == 1]
     np.testing.assert_allclose(found.per_prompt[..., last], exact.per_prompt[..., last], atol=1e-4)
@@ -54,7 +54,7 @@ def test_a_saturated_pattern_is_seen(at, tmp_path):
 def test_gradients_with_a_layer_cut_out_are_those_of_detaching_hooks():
     """The same by TransformerLens hooks: what layer l writes is detached, for each l, and effects taken at every z."""
     model, prompts = model_from_module(random_module("gpt2")), random_prompts(3, length=7)
-    found = AtPStar(parts=("head",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    found = AtPStar(kinds=("head",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
     model.bridge.original_model.requires_grad_(True)  # TransformerLens differentiates through the parameters
     n_layers = model.wiring.n_layers
     for number, prompt in enumerate(prompts):
@@ -94,10 +94,10 @@ def _effects_with_layer_cut(model, prompt, cut):
 def test_parts_inside_the_attention_need_a_run_to_take_values_from(family_model):
     with pytest.raises(ValueError, match=r"atp-star of query, key, value needs a whole run .* 'zero' only says"):
         AtPStar().score(family_model("gpt2"), random_prompts(2), metric=LOGIT_DIFFERENCE, ablation=Zero())
-    outputs = AtPStar(parts=("head", "mlp"))
+    outputs = AtPStar(kinds=("head", "mlp"))
     outputs.score(family_model("gpt2"), random_prompts(2), metric=LOGIT_DIFFERENCE, ablation=Zero())
 
 
 def test_unknown_parts_name_the_known_ones():
     with pytest.raises(ValueError, match="Known: head, mlp, query, key, value"):
-        AtPStar(parts=("residual",))  # pyright: ignore[reportArgumentType]
+        AtPStar(kinds=("residual",))  # pyright: ignore[reportArgumentType]

@@ -68,11 +68,11 @@ class Reruns:
 
 def assert_equal_to_reruns(model, prompts, *, at, direction, places_of, n_compared=120):
     """Compare some measured scores, drawn at random; places_of(prompt, place) -> positions."""
-    scores = ActivationPatching(at=at, direction=direction, parts=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(at=at, direction=direction, kinds=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
     reruns = Reruns(model, prompts, direction)
     measured = np.random.default_rng(0).permutation(np.argwhere(scores.measured))[:n_compared]
     expected = [
-        reruns.effect(number, scores.components[column], places_of(reruns.prompts[number], scores.places[row]))
+        reruns.effect(number, scores.components[column], places_of(reruns.prompts[number], scores.positions[row]))
         for number, row, column in measured
     ]
     found = scores.per_prompt[tuple(measured.T)]
@@ -125,7 +125,7 @@ def test_parts_patched_at_roles_equal_whole_reruns(family, shared_prefix, direct
 
 def test_parts_are_counted_as_the_model_has_them(family_model):
     """Tiny llama: 4 query heads on 2 key-value heads."""
-    scores = ActivationPatching(parts=PARTS).score(family_model("llama"), random_prompts(2), metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(kinds=PARTS).score(family_model("llama"), random_prompts(2), metric=LOGIT_DIFFERENCE)
     names = [str(component) for component in scores.components if component.layer == 1]
     by_head = {letter: [f"a1.{letter}{head}" for head in range(4)] for letter in "qp"}
     assert names == [*by_head["q"], "a1.k0", "a1.k1", "a1.v0", "a1.v1", *by_head["p"]]
@@ -143,7 +143,7 @@ def test_parts_are_counted_as_the_model_has_them(family_model):
 def test_exactly_the_parts_that_a_program_uses_have_an_effect(name, working, tmp_path):
     program = PROGRAMS[name]
     model = load_model(str(program.write(tmp_path / "model")))
-    scores = ActivationPatching(parts=PARTS).score(model, program.prompts(), metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(kinds=PARTS).score(model, program.prompts(), metric=LOGIT_DIFFERENCE)
     effects = np.abs(scores.per_prompt[:, 0]).max(axis=0)
     found = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
     assert found == working
@@ -155,7 +155,7 @@ def test_where_an_induction_heads_parts_work(tmp_path):
     model = load_model(str(program.write(tmp_path / "model")))
     # A B stands at 1, 2 of the clean prompt; C D at 3, 4 of the corrupt one.
     prompts = PromptSet("one", (Prompt((0, 1, 2, 7, 8, 1), (0, 5, 6, 3, 4, 3), (2,), (4,)),))
-    scores = ActivationPatching(at="positions", parts=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = ActivationPatching(at="positions", kinds=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
     effects = scores.per_prompt[0]  # [position, part]
     column = {str(component): number for number, component in enumerate(scores.components)}
     where = {name: np.flatnonzero(effects[:, column[name]]).tolist() for name in ("a1.q1", "a1.k1", "a1.v1", "a1.p1")}

@@ -189,7 +189,7 @@ def witnessed(
         clean = witness.values(inputs_of(model, prompt, "clean"))
         inputs, noise = _corrupted(model, prompts[number : number + 1], ablation)
         corrupt = read(metric, witness.logits(inputs, noise), prompt)
-        for row, place in enumerate(scores.places):
+        for row, place in enumerate(scores.positions):
             where = _places(prompt, place)
             if not where or (places is not None and place not in places):
                 continue
@@ -222,7 +222,7 @@ def _corrupted(
     if isinstance(ablation, ImageNoise):
         return inputs | {"pixel_values": ablation.noisy(inputs["pixel_values"], [one])}, {}
     embedded: list[Tensor] = []
-    each_pair(model, prompt, LOGIT_DIFFERENCE, ablation, lambda pair: embedded.append(pair.corrupt.residual[0]))
+    each_pair(model, prompt, LOGIT_DIFFERENCE, ablation, lambda pair: embedded.append(pair.ablated.residual[0]))
     return inputs, {Site("residual", 0): Restored(embedded[0], range(len(one)))}
 
 
@@ -244,7 +244,7 @@ def model_and_prompts(family: str, family_model: Any) -> tuple[Model, PromptSet]
 @pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
 def test_restoring_the_whole_stream_brings_everything_back_at_every_layer(family, family_model):
     model, prompts = model_and_prompts(family, family_model)
-    trace = CausalTracing(at="all", parts=("residual",)).trace(model, prompts, metric=LOGIT_DIFFERENCE)
+    trace = CausalTracing(at="all", kinds=("residual",)).trace(model, prompts, metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(
         trace.scores.per_prompt[:, 0], np.tile(trace.gaps[:, None], (1, model.wiring.n_layers + 1)), atol=5e-5
     )
@@ -259,7 +259,7 @@ def test_restoring_where_nobody_reads_brings_nothing_back(family, window, family
     placed = tuple(
         replace(p, answer_position=len(p) - 2, roles={"after": (len(p) - 1,), "before": (len(p) - 3,)}) for p in prompts
     )
-    scores = CausalTracing(parts=ALL_PARTS, window=window).score(
+    scores = CausalTracing(kinds=ALL_PARTS, window=window).score(
         model, PromptSet("placed", placed), metric=LOGIT_DIFFERENCE
     )
     assert scores.measured.all()
@@ -287,9 +287,9 @@ def test_a_prompt_that_lacks_a_role_is_not_measured_there(family_model):
     first, second = random_prompts(2, shared_prefix=3)
     prompts = PromptSet("roles", (first, replace(second, roles={"only": (4,)})))
     trace = CausalTracing(window=2).trace(family_model("llama"), prompts, metric=LOGIT_DIFFERENCE)
-    measured = {place: trace.scores.at(place).measured[:, 0].all(-1).tolist() for place in trace.scores.places}
+    measured = {place: trace.scores.at(place).measured[:, 0].all(-1).tolist() for place in trace.scores.positions}
     assert measured == {"first": [True, False], "only": [False, True], "last-two": [True, False], END: [True, True]}
-    assert np.isnan(trace.per_prompt(-100)[0, trace.scores.places.index("only")]).all()
+    assert np.isnan(trace.per_prompt(-100)[0, trace.scores.positions.index("only")]).all()
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
@@ -309,7 +309,7 @@ def test_the_trace_keeps_the_metric_of_clean_and_corrupt_runs(family, family_mod
 @pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
 def test_stacked_restorations_are_whole_reruns_of_the_plain_module(family, at, family_model):
     model, prompts = model_and_prompts(family, family_model)
-    scores = CausalTracing(at=at, parts=ALL_PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = CausalTracing(at=at, kinds=ALL_PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
     expected = witnessed(witness_of(family), model, prompts, scores, LOGIT_DIFFERENCE)
     assert (np.isfinite(expected) == scores.measured).all()
     np.testing.assert_allclose(scores.per_prompt, np.nan_to_num(expected), atol=1e-4)
@@ -320,14 +320,14 @@ def test_stacked_restorations_are_whole_reruns_of_the_plain_module(family, at, f
 @pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
 def test_windows_of_layers_are_whole_reruns_of_the_plain_module(family, window, family_model):
     model, prompts = model_and_prompts(family, family_model)
-    scores = CausalTracing(parts=ALL_PARTS, window=window).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    scores = CausalTracing(kinds=ALL_PARTS, window=window).score(model, prompts, metric=LOGIT_DIFFERENCE)
     expected = witnessed(witness_of(family), model, prompts, scores, LOGIT_DIFFERENCE, window=window)
     np.testing.assert_allclose(scores.per_prompt, np.nan_to_num(expected), atol=1e-4)
 
 
 def test_a_window_over_all_layers_is_the_same_around_any_middle(family_model):
     model, prompts = family_model("gpt2"), random_prompts(3)
-    scores = CausalTracing(parts=("attention", "mlp"), at="all", window=6).score(
+    scores = CausalTracing(kinds=("attention", "mlp"), at="all", window=6).score(
         model, prompts, metric=LOGIT_DIFFERENCE
     )
     of_kind = {kind: [n for n, c in enumerate(scores.components) if c.kind == kind] for kind in ("attention", "mlp")}
@@ -372,9 +372,9 @@ def test_the_bundled_model_is_traced_as_whole_reruns_of_it():
     prompts = SceneObjects().build(model.vision, n=1)
     witness = witness_of("reference-vlm")
     for window, ablation in ((1, Corrupt()), (3, ImageNoise(sigma=2))):
-        method = CausalTracing(parts=ALL_PARTS if window == 1 else ("attention", "mlp"), window=window)
+        method = CausalTracing(kinds=ALL_PARTS if window == 1 else ("attention", "mlp"), window=window)
         scores = method.score(model, prompts, metric=PROBABILITY, ablation=ablation)
-        assert set(scores.places) >= {"object-visual", "textual-object", END}
+        assert set(scores.positions) >= {"object-visual", "textual-object", END}
         expected = witnessed(
             witness,
             model,
@@ -407,7 +407,7 @@ def subjects(n: int = 3) -> PromptSet:
 @every_family
 def test_noise_at_the_subject_is_traced_as_whole_reruns_of_the_plain_module(family, window, family_model):
     model, prompts = family_model(family), subjects()
-    scores = CausalTracing(parts=ALL_PARTS, window=window).score(
+    scores = CausalTracing(kinds=ALL_PARTS, window=window).score(
         model, prompts, metric=LOGIT_DIFFERENCE, ablation=SUBJECT
     )
     expected = witnessed(witness_of(family), model, prompts, scores, LOGIT_DIFFERENCE, window=window, ablation=SUBJECT)
@@ -416,7 +416,7 @@ def test_noise_at_the_subject_is_traced_as_whole_reruns_of_the_plain_module(fami
 
 @every_family
 def test_restoring_the_subject_where_it_enters_takes_all_noise_away(family, family_model):
-    trace = CausalTracing(parts=("residual",)).trace(
+    trace = CausalTracing(kinds=("residual",)).trace(
         family_model(family), subjects(), metric=LOGIT_DIFFERENCE, ablation=SUBJECT
     )
     np.testing.assert_allclose(trace.scores.at("subject").per_prompt[:, 0, 0], trace.gaps, atol=5e-5)
@@ -426,7 +426,7 @@ def test_restoring_the_subject_where_it_enters_takes_all_noise_away(family, fami
 @pytest.mark.parametrize("schedule", ["additive", "diffusion"])
 def test_noise_on_the_image_is_traced_as_whole_reruns_of_the_plain_module(schedule):
     model, prompts, ablation = tiny_vlm(), image_pairs(2), ImageNoise(sigma=2, schedule=schedule)
-    scores = CausalTracing(parts=ALL_PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation)
+    scores = CausalTracing(kinds=ALL_PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation)
     expected = witnessed(witness_of("vlm"), model, prompts, scores, LOGIT_DIFFERENCE, ablation=ablation)
     np.testing.assert_allclose(scores.per_prompt, np.nan_to_num(expected), atol=1e-4)
 
@@ -467,13 +467,13 @@ def test_samples_of_image_noise_are_the_mean_of_single_draws():
 
 def rates(trace: Trace, place: str) -> dict[str, list[float]]:
     """Component -> RR of each prompt at a place."""
-    found = trace.per_prompt(0.1)[:, trace.scores.places.index(place)]
+    found = trace.per_prompt(0.1)[:, trace.scores.positions.index(place)]
     return {str(c): found[:, n].tolist() for n, c in enumerate(trace.scores.components)}
 
 
 @pytest.fixture(scope="module")
 def bright() -> Trace:
-    return CausalTracing(parts=ALL_PARTS).trace(bright_vlm(), bright_questions(), metric=LOGIT_DIFFERENCE)
+    return CausalTracing(kinds=ALL_PARTS).trace(bright_vlm(), bright_questions(), metric=LOGIT_DIFFERENCE)
 
 
 def test_the_hand_model_says_yes_to_bright_and_no_to_dark(bright):
@@ -506,14 +506,14 @@ def test_half_of_the_object_s_tokens_bring_back_half(bright):
     placed = [
         replace(p, roles={"half": p.roles["object-visual"][: len(p.roles["object-visual"]) // 2]}) for p in prompts
     ]
-    trace = CausalTracing(parts=("residual",)).trace(
+    trace = CausalTracing(kinds=("residual",)).trace(
         bright_vlm(), PromptSet("half", tuple(placed)), metric=LOGIT_DIFFERENCE
     )
     assert rates(trace, "half")["r0"] == pytest.approx([0.5, 0.5], abs=1e-3)
 
 
 def test_noise_on_the_image_is_brought_back_by_the_same_head():
-    trace = CausalTracing(parts=("head",), samples=2).trace(
+    trace = CausalTracing(kinds=("head",), samples=2).trace(
         bright_vlm(), bright_questions(), metric=LOGIT_DIFFERENCE, ablation=ImageNoise()
     )
     found = trace.scores.at(END)
@@ -559,7 +559,7 @@ def test_settings_that_cannot_be_are_refused(settings, said):
 
 def test_a_component_circuit_cannot_be_chosen_from_what_is_no_component():
     with pytest.raises(ValueError, match="scores nothing that a circuit is made of"):
-        CausalTracing(parts=("residual", "attention")).check_selection(END)
+        CausalTracing(kinds=("residual", "attention")).check_selection(END)
 
 
 # Recovery rates
@@ -578,7 +578,7 @@ def trace_of(scores: Any, clean: Any, corrupt: Any, measured: Any = None) -> Tra
 
 @pytest.fixture
 def three() -> Trace:
-    """Gaps 0.8, 0.4 and 0.05; two components at one place."""
+    """ActivationDifferences 0.8, 0.4 and 0.05; two components at one place."""
     return trace_of([[[0.4, 0.8]], [[0.1, 0.0]], [[0.04, -0.05]]], clean=[0.9, 0.6, 0.35], corrupt=[0.1, 0.2, 0.3])
 
 
@@ -705,7 +705,7 @@ def test_prompts_on_average_no_better_clean_than_corrupt_have_no_rate(clean, cor
 
 @pytest.mark.filterwarnings("error")
 def test_samples_that_are_no_better_clean_are_left_out_of_the_interval():
-    """Gaps 1 and -0.4: of the four ways to draw two, the one with the second prompt twice has no rate."""
+    """ActivationDifferences 1 and -0.4: of the four ways to draw two, the one with the second prompt twice has no rate."""
     trace = trace_of([[[0.6]], [[0.0]]], clean=[1, 0], corrupt=[0, 0.4])
     found = trace.ratio_of_means()
     assert found.values[0, 0] == pytest.approx(0.3 / 0.3)

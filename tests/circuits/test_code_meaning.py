@@ -18,7 +18,7 @@ N_PROMPTS, N_TOKENS = 10, 7
 CODINGS = {
     "paper": Coding(Recipe(features=16, epochs=40), sae_prompts=4),
     "corrected": Coding(
-        Recipe(features=16, epochs=40, unit_norm="dictionary"), sae_prompts=4, scope="layer", inputs="centred"
+        Recipe(features=16, epochs=40, unit_norm="dictionary"), sae_prompts=4, scope="layer", inputs="centerd"
     ),
 }
 

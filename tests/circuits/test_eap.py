@@ -95,13 +95,13 @@ def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, share
     for batch in batches(prompts, forward):
         pair = record_pair(forward, batch, LOGIT_DIFFERENCE, CORRUPT)
         whole = forward.record(batch.clean)
-        step = 1e-3 * (pair.corrupt.residual[0] - pair.clean.residual[0])
+        step = 1e-3 * (pair.ablated.residual[0] - pair.clean.residual[0])
         nearby = forward.record_from(
             pair.clean.residual[0] + step, n_positions=batch.n_positions, start=batch.start, earlier=whole
         )
         pair = pair._replace(corrupt=nearby)
         estimate = edge_effects(
-            forward, model.wiring, pair.batch, gaps_between(pair.clean, pair.corrupt), gradients(forward, pair)
+            forward, model.wiring, pair.batch, gaps_between(pair.clean, pair.ablated), gradients(forward, pair)
         )[:, edges].numpy()
         values = metric_with_edges(model, pair, torch.from_numpy(without_one)).detach().numpy()
         exact = (values[-1] - values[:-1]).T
@@ -116,9 +116,11 @@ def test_edges_from_the_last_layer_to_the_logits_sum_to_its_gradient_times_gap(f
     first = model.wiring.edge_index(Edge.parse("input->logits"))
     for batch in batches(prompts, model.forward):
         pair = record_pair(model.forward, batch, LOGIT_DIFFERENCE, CORRUPT)
-        gap = model.forward.at_rows(pair.clean.residual[-1] - pair.corrupt.residual[-1], batch.rows, batch.start)
+        gap = model.forward.at_rows(
+            pair.clean.residual[-1] - pair.ablated.residual[-1], batch.answer_positions, batch.start
+        )
         expected = (gap * gradients(model.forward, pair).final).sum(-1)
-        found = scores.per_prompt[list(batch.numbers), first:].sum(1)
+        found = scores.per_prompt[list(batch.prompt_indices), first:].sum(1)
         np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
 
 

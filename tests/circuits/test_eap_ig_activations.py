@@ -19,7 +19,7 @@ def test_the_edges_of_a_component_add_up_to_its_exact_effect(family, shared_pref
     model, prompts = family_model(family), random_prompts(4, length=7, shared_prefix=shared_prefix)
     method = ActivationIntegratedAttribution(steps=150, rule="midpoint", together="component")
     found = method.score(model, prompts, metric=LOGIT_DIFFERENCE).node_scores()
-    exact = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    exact = ActivationPatching(kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert found.components[1:] == exact.components
     scale = np.abs(exact.per_prompt).max()
     np.testing.assert_allclose(found.per_prompt[:, :, 1:], exact.per_prompt, atol=5e-3 * scale)
@@ -29,7 +29,7 @@ def test_heads_that_move_together_add_up_to_the_effect_of_the_whole_attention(fa
     model, prompts = family_model("gpt2"), random_prompts(4, length=7)
     method = ActivationIntegratedAttribution(steps=150, rule="midpoint")
     found = method.score(model, prompts, metric=LOGIT_DIFFERENCE).node_scores()
-    exact = ActivationPatching(parts=("attention",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    exact = ActivationPatching(kinds=("attention",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
     wiring, scale = model.wiring, np.abs(exact.per_prompt).max()
     for layer in range(wiring.n_layers):
         first = 1 + layer * wiring.writers_per_layer

@@ -37,7 +37,7 @@ def test_all_edges_give_the_clean_run_and_none_the_corrupt_run(family, shared_pr
     everything = np.ones(model.wiring.n_edges, dtype=bool)
     values = circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
-    np.testing.assert_allclose(values[1], baseline.corrupt, atol=2e-5)
+    np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
 
 
 @pytest.mark.parametrize("family", EDGE_FAMILIES)
@@ -68,7 +68,7 @@ def test_all_components_give_the_clean_run_and_none_the_corrupt_run(family, shar
     everything = np.ones(len(model.wiring.writers), dtype=bool)
     values = component_circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
-    np.testing.assert_allclose(values[1], baseline.corrupt, atol=2e-5)
+    np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -77,7 +77,7 @@ def test_leaving_out_one_component_is_patching_it(family, family_model):
     without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
     values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
-    patched = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert patched.components == model.wiring.writers[1:]
     np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=5e-5)
 
@@ -93,7 +93,7 @@ def test_patching_a_head_behind_a_norm_before_the_output_projection_is_leaving_i
     without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
     values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
-    patched = ActivationPatching(parts=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert np.abs(patched.per_prompt).max() > 1e-3
     np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=1e-5)
 
@@ -163,7 +163,7 @@ def test_the_hand_models_path_is_faithful_alone(tmp_path):
     broken = circuit.copy()
     broken[model.wiring.edge_index(Edge.parse("a0.h0->a1.h1<v>"))] = False
     values = circuit_values(model, prompts, np.stack([circuit, broken]), metric=LOGIT_DIFFERENCE)
-    assert (baseline.clean[0], baseline.corrupt[0], baseline.accuracy) == pytest.approx((2, -2, 1))
+    assert (baseline.clean[0], baseline.ablated[0], baseline.accuracy) == pytest.approx((2, -2, 1))
     assert values[:, 0] == pytest.approx([2, -2])
     assert faithfulness(values[0], baseline).mean == pytest.approx(1)
 

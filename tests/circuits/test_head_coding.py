@@ -1,4 +1,4 @@
-"""Head coding as a method: features against TransformerLens, planted heads, labelled prompts, refusals."""
+"""Head coding as a method: features against TransformerLens, planted heads, labeled prompts, refusals."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ METRIC = METRICS["logit-difference"]
 FEW: dict[str, Any] = {"least_accuracy": 0, "epochs": 30, "trials": 3, "features": 24}
 
 
-def labelled(n_positive: int = 5, n_negative: int = 7) -> PromptSet:
+def labeled(n_positive: int = 5, n_negative: int = 7) -> PromptSet:
     """Positives and negatives without partners, of different lengths."""
     positives, negatives = random_prompts(n_positive), random_prompts(n_negative, length=6, seed=1)
-    return PromptSet("labelled", *(tuple(_alone(prompt) for prompt in side) for side in (positives, negatives)))
+    return PromptSet("labeled", *(tuple(_alone(prompt) for prompt in side) for side in (positives, negatives)))
 
 
 def _alone(prompt: Prompt) -> Prompt:
@@ -77,7 +77,7 @@ def test_positives_come_first_and_negatives_are_the_corrupt_sides():
     coded = coded_prompts(pairs)
     assert [prompt.clean for prompt in coded.all] == [p.clean for p in pairs] + [p.corrupt for p in pairs]
     assert coded.is_positive.tolist() == [True] * 3 + [False] * 3
-    own = labelled(2, 3)
+    own = labeled(2, 3)
     assert coded_prompts(own).all == own.prompts + own.negatives
     assert coded_prompts(own).is_positive.tolist() == [True] * 2 + [False] * 3
 
@@ -85,7 +85,7 @@ def test_positives_come_first_and_negatives_are_the_corrupt_sides():
 def test_small_batches_give_the_same_features(family_model, monkeypatch):
     model, prompts = family_model("gpt2"), random_prompts(6)
     whole = pooled(model, prompts.prompts)
-    monkeypatch.setattr(type(model.forward), "prompts_at_once", lambda *_: 1)
+    monkeypatch.setattr(type(model.forward), "batch_size", lambda *_: 1)
     torch.testing.assert_close(pooled(model, prompts.prompts).z, whole.z)
 
 
@@ -123,7 +123,7 @@ def test_a_trial_does_not_depend_on_the_others():
 def test_centring_takes_each_heads_mean_away():
     features = _planted()
     shifted = HeadFeatures(features.z + 5, features.weights_o, features.n_layers)
-    coding = Coding(Recipe(features=24, epochs=20), inputs="centred")
+    coding = Coding(Recipe(features=24, epochs=20), inputs="centerd")
     found = [codes_of(case, train_trials(case, coding, [0]), coding) for case in (features, shifted)]
     np.testing.assert_array_equal(*found)
 
@@ -216,7 +216,7 @@ def test_settings_with_given_autoencoders_survive_json():
 def test_presets_fill_in_what_is_not_given():
     paper, corrected = (HeadCoding(preset=name) for name in ("paper", "corrected"))
     assert (paper.scope, paper.inputs, paper.unit_norm, paper.by) == ("model", "raw", "coordinates", "counts")
-    assert (corrected.scope, corrected.inputs, corrected.unit_norm) == ("layer", "centred", "dictionary")
+    assert (corrected.scope, corrected.inputs, corrected.unit_norm) == ("layer", "centerd", "dictionary")
     assert corrected.by == "distance"
     assert CodePairs(preset="corrected").scope == "layer"
     assert HeadCoding(preset="corrected", scope="model").scope == "model"
@@ -224,13 +224,13 @@ def test_presets_fill_in_what_is_not_given():
 
 def test_labelled_prompts_are_coded_under_an_ablation_that_needs_no_partner(family_model):
     model, method = family_model("gpt2"), HeadCoding(**FEW)
-    found = method.score(model, labelled(), metric=METRIC, ablation=ABLATIONS["zero"]())
+    found = method.score(model, labeled(), metric=METRIC, ablation=ABLATIONS["zero"]())
     assert len(found.per_prompt) == 5
-    with pytest.raises(ValueError, match="labelled positives and negatives without partners"):
-        method.score(model, labelled(), metric=METRIC)
+    with pytest.raises(ValueError, match="labeled positives and negatives without partners"):
+        method.score(model, labeled(), metric=METRIC)
     with pytest.raises(ValueError, match="without partners"):
-        METHODS["eap"]().score(model, labelled(), metric=METRIC)
-    METHODS["eap"]().score(model, labelled(), metric=METRIC, ablation=ABLATIONS["zero"]())
+        METHODS["eap"]().score(model, labeled(), metric=METRIC)
+    METHODS["eap"]().score(model, labeled(), metric=METRIC, ablation=ABLATIONS["zero"]())
 
 
 def test_a_model_that_does_not_do_the_task_is_refused(family_model):
@@ -260,7 +260,7 @@ def test_a_norm_between_heads_and_their_output_is_refused():
 
 
 def test_a_place_that_a_negative_lacks_is_refused(family_model):
-    own = labelled()
+    own = labeled()
     bare = Prompt((1, 2, 3), (1, 2, 3), (4,), (5,))
     prompts = PromptSet("bare", own.prompts, (*own.negatives[:2], bare))
     with pytest.raises(ValueError, match="at='first': negative prompt 2 has no such role"):
@@ -274,7 +274,7 @@ def test_a_place_that_a_negative_lacks_is_refused(family_model):
         ({"trials": 0}, "trials=0"),
         ({"least_accuracy": 2}, "least_accuracy=2: give a share"),
         ({"scope": "head"}, "scope='head'. Known: model, layer"),
-        ({"inputs": "whitened"}, "inputs='whitened'. Known: raw, centred"),
+        ({"inputs": "whitened"}, "inputs='whitened'. Known: raw, centerd"),
         ({"sae_prompts": 0}, "sae_prompts=0"),
         ({"l1": float("nan")}, "l1=nan"),
         ({"by": "count"}, "no score of head-coding 'count'"),

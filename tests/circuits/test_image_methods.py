@@ -89,7 +89,7 @@ def test_every_method_scores_prompts_with_pictures(name):
         assert scores.per_prompt.shape == (4, model.wiring.n_edges)
     else:
         assert isinstance(scores, ComponentScores)
-        assert scores.per_prompt.shape == (4, len(scores.places), len(scores.components))
+        assert scores.per_prompt.shape == (4, len(scores.positions), len(scores.components))
     assert scores.provenance.prompts_fingerprint == prompts.fingerprint
 
 
@@ -127,7 +127,7 @@ def test_a_prompt_scores_the_same_in_any_batch(name):
         alone = method.score(model, prompts[number : number + 1], metric=LOGIT_DIFFERENCE)
         expected = together.per_prompt[number]
         if isinstance(alone, ComponentScores):
-            expected = expected[[together.places.index(place) for place in alone.places]]
+            expected = expected[[together.places.index(place) for place in alone.positions]]
         np.testing.assert_allclose(alone.per_prompt[0], expected, atol=2e-5 * size)
 
 
@@ -150,7 +150,7 @@ def test_clean_and_corrupt_runs_are_those_of_the_wrapped_model(build):
     for side in ("clean", "corrupt"):
         expected = [own_metric(model, prompt, side) for prompt in prompts]
         np.testing.assert_allclose(getattr(baseline, side), expected, atol=5e-5)
-    assert np.abs(baseline.clean - baseline.corrupt).min() > 1e-3
+    assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
 def test_the_probability_of_several_answers_is_their_sum():
@@ -172,7 +172,7 @@ def test_patches_equal_whole_reruns(at, build):
     scores = ActivationPatching(at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
     clean = [own_metric(model, prompt) for prompt in prompts]
     for column, component in enumerate(scores.components[:-1]):  # the final stream has no bridge hook
-        for row, place in enumerate(scores.places):
+        for row, place in enumerate(scores.positions):
             if (column + row) % 3:
                 continue  # a third of them is checked
             expected = [
@@ -241,8 +241,8 @@ def test_all_edges_give_the_clean_run_and_none_the_ablated_run(ablation):
         ),
     ):
         np.testing.assert_allclose(values[0], baseline.clean, atol=5e-5)
-        np.testing.assert_allclose(values[1], baseline.corrupt, atol=5e-5)
-    assert np.abs(baseline.clean - baseline.corrupt).min() > 1e-3
+        np.testing.assert_allclose(values[1], baseline.ablated, atol=5e-5)
+    assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
 # Prompts
@@ -335,10 +335,10 @@ def test_noise_is_that_of_the_prompt_in_any_batch_and_order(ablation):
     together = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation)
     backwards = PromptSet("backwards", prompts.prompts[::-1])
     turned = measure_baseline(model, backwards, metric=LOGIT_DIFFERENCE, ablation=ablation)
-    np.testing.assert_allclose(turned.corrupt[::-1], together.corrupt, atol=5e-5)
+    np.testing.assert_allclose(turned.ablated[::-1], together.ablated, atol=5e-5)
     for number in (0, 3):
         alone = measure_baseline(model, prompts[number : number + 1], metric=LOGIT_DIFFERENCE, ablation=ablation)
-        assert alone.corrupt[0] == pytest.approx(together.corrupt[number], abs=5e-5)
+        assert alone.ablated[0] == pytest.approx(together.ablated[number], abs=5e-5)
 
 
 def test_the_same_picture_has_the_same_noise_under_another_question():
@@ -390,8 +390,8 @@ def test_the_run_with_noise_is_that_of_the_wrapped_model_on_noisy_pixels(schedul
         with torch.no_grad():
             logits = model.bridge(ids, pixel_values=ablation.noisy(pixels["pixel_values"], [prompt]))
         expected.append(difference(logits, prompt))
-    np.testing.assert_allclose(baseline.corrupt, expected, atol=5e-5)
-    assert np.abs(baseline.clean - baseline.corrupt).min() > 1e-3
+    np.testing.assert_allclose(baseline.ablated, expected, atol=5e-5)
+    assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
 def test_settings_of_image_noise_that_are_not_known_are_refused():

@@ -328,7 +328,7 @@ def test_the_reference_model_answers_well_and_differently_without_the_object(ref
     baseline = measure_baseline(reference, prompts, metric=METRICS["answer-probability"])
     assert baseline.accuracy >= 0.9
     assert baseline.clean.mean() > 0.9
-    assert baseline.corrupt.mean() < 0.3
+    assert baseline.ablated.mean() < 0.3
 
 
 def test_the_reference_model_denies_what_is_not_there(reference):

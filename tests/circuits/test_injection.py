@@ -423,7 +423,9 @@ def test_strengths_that_all_cost_too_much_are_refused(vlm: Any, questions: tuple
     _, prompts = questions
     base = injection_from([0.3] * 6, [0.3] * 6)
     with pytest.raises(ValueError, match="costs more than -1 of the accuracy that is guarded"):
-        search_strengths(vlm, prompts, base, mlp=(0.0,), guarded=np.ones(len(prompts), dtype=bool), most_lost=-1)
+        search_strengths(
+            vlm, prompts, base, mlp=(0.0,), guarded=np.ones(len(prompts), dtype=bool), max_accuracy_drop=-1
+        )
 
 
 def test_ablations_undo_one_choice_each_and_drop_what_the_model_is_too_small_for():

@@ -89,8 +89,8 @@ def test_all_edges_give_the_clean_run_and_none_the_ablated_run(family, ablation,
         component_circuit_values(model, prompts, parts, metric=LOGIT_DIFFERENCE, ablation=chosen),
     ):
         np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
-        np.testing.assert_allclose(values[1], baseline.corrupt, atol=2e-5)
-    assert np.abs(baseline.clean - baseline.corrupt).min() > 1e-3
+        np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
+    assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
@@ -100,7 +100,7 @@ def test_the_ablated_run_is_that_of_the_bridge_with_every_component_hooked(famil
     values = independent_values(model, prompts, ablation)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]())
     expected = [hooked_metric(model, prompt, model.wiring.writers, values) for prompt in prompts]
-    np.testing.assert_allclose(baseline.corrupt, expected, atol=2e-5)
+    np.testing.assert_allclose(baseline.ablated, expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
@@ -109,7 +109,7 @@ def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(famil
     model, prompts = family_model(family), random_prompts(shared_prefix=3)
     values = independent_values(model, prompts, ablation)
     clean = np.array([hooked_metric(model, prompt, (), values) for prompt in prompts])
-    scores = ActivationPatching(parts=("head", "mlp")).score(
+    scores = ActivationPatching(kinds=("head", "mlp")).score(
         model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]()
     )
     for column, component in enumerate(scores.components):
@@ -170,7 +170,7 @@ def test_a_fitted_mean_keeps_its_reference(ablation, family_model):
     values = independent_values(model, reference, ablation)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=fitted)
     expected = [hooked_metric(model, prompt, model.wiring.writers, values) for prompt in prompts]
-    np.testing.assert_allclose(baseline.corrupt, expected, atol=2e-5)
+    np.testing.assert_allclose(baseline.ablated, expected, atol=2e-5)
 
 
 def test_a_prompt_longer_than_the_reference_is_refused_by_position_and_taken_by_the_mean_of_all(family_model):
@@ -183,7 +183,7 @@ def test_a_prompt_longer_than_the_reference_is_refused_by_position_and_taken_by_
         EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=by_position)
     values = independent_values(model, short, "mean")
     values = {site: value[:1].expand(10, *value.shape[1:]) for site, value in values.items()}
-    found = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Mean().fitted(model, short)).corrupt
+    found = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Mean().fitted(model, short)).ablated
     expected = [hooked_metric(model, prompt, model.wiring.writers, values) for prompt in prompts]
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
@@ -212,7 +212,7 @@ def test_noise_depends_on_its_seed_and_its_size_alone(family_model):
     model, prompts = family_model("gpt2"), random_prompts(4)
 
     def ablated(ablation):
-        return measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation).corrupt
+        return measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation).ablated
 
     first = ablated(Noise())
     torch.manual_seed(123)
@@ -355,7 +355,7 @@ def test_what_an_ablation_leaves_of_the_detectors_answer_worked_out_by_hand(tmp_
     metric = METRICS["answer-logit"]
     effects = {}
     for ablation in (Zero(), Mean(), PositionMean()):
-        scores = ActivationPatching(parts=("head",)).score(model, prompts, metric=metric, ablation=ablation)
+        scores = ActivationPatching(kinds=("head",)).score(model, prompts, metric=metric, ablation=ablation)
         column = [str(component) for component in scores.components].index("a1.h1")
         effects[ablation.name] = scores.per_prompt[:, 0, column].tolist()
     assert effects == {"zero": [2, 2], "mean": [1.75, 1.75], "position-mean": [1, 1]}

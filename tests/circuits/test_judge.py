@@ -20,7 +20,7 @@ from circuits.evaluation import (
 )
 from circuits.interventions import Zero
 from circuits.judge import (
-    Bench,
+    CircuitRunner,
     against_random,
     bootstrap_circuits,
     cmd_estimate,
@@ -158,19 +158,19 @@ def detector(folder):
     circuit = np.zeros(model.wiring.n_edges, dtype=bool)
     for edge in ("input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"):
         circuit[model.wiring.edge_index(Edge.parse(edge))] = True
-    return Bench(model, prompts, LOGIT_DIFFERENCE), circuit
+    return CircuitRunner(model, prompts, LOGIT_DIFFERENCE), circuit
 
 
-def knocked_out(bench, circuit, search=None):
-    baseline = measure_baseline(bench.model, bench.prompts, metric=bench.metric, ablation=bench.ablation)
-    sets = search_knockouts(bench.values, bench.parts, circuit, search or KnockoutSearch())
-    return sets, knockout_values(bench.values, bench.parts, circuit, sets), baseline
+def knocked_out(runner, circuit, search=None):
+    baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric, ablation=runner.ablation)
+    sets = search_knockouts(runner.values, runner.parts, circuit, search or KnockoutSearch())
+    return sets, knockout_values(runner.values, runner.parts, circuit, sets), baseline
 
 
 def test_the_hand_models_circuit_is_complete_and_each_of_its_heads_is_needed(tmp_path):
-    bench, circuit = detector(tmp_path / "detector")
-    sets, found, baseline = knocked_out(bench, circuit)
-    wiring = bench.model.wiring
+    runner, circuit = detector(tmp_path / "detector")
+    sets, found, baseline = knocked_out(runner, circuit)
+    wiring = runner.model.wiring
     assert [str(wiring.writers[number]) for number in sets.components] == ["a0.h0", "a1.h1"]
     assert mean_incompleteness(found, sets, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
     assert worst_incompleteness(found, sets, baseline)[0].in_metric.value == pytest.approx(0, abs=1e-5)
@@ -181,11 +181,11 @@ def test_the_hand_models_circuit_is_complete_and_each_of_its_heads_is_needed(tmp
 
 
 def test_a_head_that_does_nothing_makes_the_circuit_not_minimal(tmp_path):
-    bench, circuit = detector(tmp_path / "detector")
+    runner, circuit = detector(tmp_path / "detector")
     for edge in ("input->a0.h1<v>", "a0.h1->logits"):
-        circuit[bench.model.wiring.edge_index(Edge.parse(edge))] = True
-    sets, found, baseline = knocked_out(bench, circuit)
-    uses = dict(zip((str(bench.model.wiring.writers[n]) for n in sets.components), component_uses(found, baseline)))  # noqa: B905
+        circuit[runner.model.wiring.edge_index(Edge.parse(edge))] = True
+    sets, found, baseline = knocked_out(runner, circuit)
+    uses = dict(zip((str(runner.model.wiring.writers[n]) for n in sets.components), component_uses(found, baseline)))  # noqa: B905
     assert {name: use.in_metric.value for name, use in uses.items()} == pytest.approx(
         {"a0.h0": 4, "a0.h1": 0, "a1.h1": 4}, abs=1e-5
     )
@@ -193,21 +193,21 @@ def test_a_head_that_does_nothing_makes_the_circuit_not_minimal(tmp_path):
 
 
 def test_a_circuit_without_the_second_head_is_unfaithful_and_has_no_use_for_the_first(tmp_path):
-    bench, circuit = detector(tmp_path / "detector")
-    circuit[bench.model.wiring.edge_index(Edge.parse("a1.h1->logits"))] = False
-    baseline = measure_baseline(bench.model, bench.prompts, metric=bench.metric)
-    assert distance(bench.values(circuit[None])[0], baseline).of_gap == pytest.approx((1, 1, 1))
-    _, found, _ = knocked_out(bench, circuit)
+    runner, circuit = detector(tmp_path / "detector")
+    circuit[runner.model.wiring.edge_index(Edge.parse("a1.h1->logits"))] = False
+    baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric)
+    assert distance(runner.values(circuit[None])[0], baseline).of_gap == pytest.approx((1, 1, 1))
+    _, found, _ = knocked_out(runner, circuit)
     assert smallest_use(found, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
 def test_the_whole_model_is_faithful_and_complete(family, family_model):
-    bench = Bench(family_model(family), random_prompts(4), LOGIT_DIFFERENCE)
-    assert bench.level == ("components" if family == "gemma2" else "edges")
-    whole = bench.parts.everything
-    sets, found, baseline = knocked_out(bench, whole, KnockoutSearch(sets=3, steps=2, candidates=2))
-    assert distance(bench.values(whole[None])[0], baseline).in_metric.value == pytest.approx(0, abs=2e-5)
+    runner = CircuitRunner(family_model(family), random_prompts(4), LOGIT_DIFFERENCE)
+    assert runner.level == ("components" if family == "gemma2" else "edges")
+    whole = runner.parts.everything
+    sets, found, baseline = knocked_out(runner, whole, KnockoutSearch(sets=3, steps=2, candidates=2))
+    assert distance(runner.values(whole[None])[0], baseline).in_metric.value == pytest.approx(0, abs=2e-5)
     assert mean_incompleteness(found, sets, baseline).in_metric.value == 0
     assert worst_incompleteness(found, sets, baseline)[0].in_metric.value == 0
     assert smallest_use(found, baseline).in_metric.value > 1e-3  # in a random model every part matters
@@ -216,29 +216,29 @@ def test_the_whole_model_is_faithful_and_complete(family, family_model):
 def test_knocking_out_is_giving_ablated_outputs(family_model):
     """Removing a component's outgoing edges from the model is what evaluation by components does."""
     model, prompts = family_model("llama"), random_prompts(4)
-    bench = Bench(model, prompts, LOGIT_DIFFERENCE)
+    runner = CircuitRunner(model, prompts, LOGIT_DIFFERENCE)
     knocked = np.random.default_rng(4).random((6, len(model.wiring.writers))) < 0.3
     knocked[:, 0] = False
-    values = bench.values(bench.parts.without(bench.parts.everything, knocked))
+    values = runner.values(runner.parts.without(runner.parts.everything, knocked))
     expected = component_circuit_values(model, prompts, ~knocked, metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values, expected, atol=5e-5)
 
 
 def test_circuits_that_differ_by_dead_ends_are_run_once(family_model, monkeypatch):
     model = family_model("gpt2")
-    bench = Bench(model, random_prompts(2), LOGIT_DIFFERENCE)
+    runner = CircuitRunner(model, random_prompts(2), LOGIT_DIFFERENCE)
     chosen = np.random.default_rng(1).random(model.wiring.n_edges) < 0.15
     n_run = []
     monkeypatch.setattr(
         "circuits.judge.circuit_values",
         lambda m, p, masks, **_: n_run.append(len(masks)) or np.arange(len(masks))[:, None],
     )
-    values = bench.values(np.stack([chosen, pruned(model.wiring, chosen), ~chosen]))
+    values = runner.values(np.stack([chosen, pruned(model.wiring, chosen), ~chosen]))
     assert n_run == [2]
     assert values[0] == values[1] != values[2]
 
 
-# Two heads on one layer, each enough for the behaviour: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
+# Two heads on one layer, each enough for the behavior: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
 BACKED_UP = Parts.components(Wiring(1, 3, 3))
 
 
@@ -429,7 +429,7 @@ def test_given_node_scores_are_ranked_at_their_place():
     values = np.array([[[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]])
     scores = ComponentScores(Wiring(1, 3, 3), parts, ("all", "0"), values, np.ones((1, 2, 3), dtype=bool), ORIGIN)
     truth = KnownCircuit("made up", None, (head(0, 0),))
-    assert [node_auroc(scores, truth, place=place).by_mean for place in ("all", "0")] == [0, 1]
+    assert [node_auroc(scores, truth, position=place).by_mean for place in ("all", "0")] == [0, 1]
 
 
 def test_kinds_that_the_known_circuit_does_not_judge_are_left_out():

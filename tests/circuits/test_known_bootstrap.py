@@ -58,7 +58,7 @@ def test_a_place_that_some_prompts_lack_is_resampled_among_those_that_have_it():
     scores = component_scores(lacking=(0, 4))
     having = np.array([1, 2, 3, 5, 6])
     expected = np.quantile(one_by_one(scores, having, resamples=60, seed=3, place="IO"), [0.025, 0.975])
-    assert bootstrap_auroc(scores, HEADS, place="IO", resamples=60, seed=3) == pytest.approx(expected)
+    assert bootstrap_auroc(scores, HEADS, position="IO", resamples=60, seed=3) == pytest.approx(expected)
 
 
 def test_prompts_with_the_same_scores_give_an_interval_without_width():

@@ -85,7 +85,7 @@ def test_the_hand_models_path_is_learned(mask, start, tmp_path):
     best = {str(model.wiring.edges[number]) for number in scores.ranking()[:3]}
     assert best == {"input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"}
     if mask == "hard-concrete":
-        assert int((scores.means >= method.keeps["threshold"]).sum()) == 3
+        assert int((scores.means >= method.default_selection["threshold"]).sum()) == 3
 
 
 def test_every_prompt_gets_the_same_scores_within_0_and_1(family_model):

@@ -58,7 +58,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(model, monkeypatch, c
     prompts = random_prompts(16)
     tried, numbers = limit_prompts(monkeypatch, 3), []
     with caplog.at_level(logging.WARNING, logger="circuits"):
-        each_pair(model, prompts, LOGIT_DIFFERENCE, Corrupt(), lambda pair: numbers.append(pair.batch.numbers))
+        each_pair(model, prompts, LOGIT_DIFFERENCE, Corrupt(), lambda pair: numbers.append(pair.batch.prompt_indices))
     assert numbers == [*((n, n + 2) for n in range(0, 16, 4)), *((n, n + 2) for n in range(1, 16, 4))]
     assert tried == 2 * [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]  # clean and corrupt of what fits, clean of what does not
     assert [record.args for record in caplog.records] == [

@@ -62,11 +62,13 @@ def test_reading_only_the_answers_equals_reading_the_whole_vocabulary(name, fami
     for batch in batches(random_prompts(5), model.forward):
         pair = record_pair(model.forward, batch, metric, CORRUPT)
         with torch.no_grad():
-            runs = [model.bridge(ids)[range(len(batch)), batch.rows] for ids in (batch.corrupt, batch.clean)]
+            runs = [
+                model.bridge(ids)[range(len(batch)), batch.answer_positions] for ids in (batch.corrupt, batch.clean)
+            ]
         wanted = targets(batch, metric, model.forward)
         corrupt, clean = (logits if wanted.tokens is None else logits.gather(1, wanted.tokens) for logits in runs)
         expected = metric.values(corrupt, wanted, clean)
-        torch.testing.assert_close(pair.metric_of(model.forward, pair.corrupt), expected, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(pair.metric_of(model.forward, pair.ablated), expected, atol=2e-5, rtol=1e-4)
 
 
 def test_a_metric_that_compares_names_the_prompts_without_wrong_answers():

@@ -24,7 +24,7 @@ def test_the_norm_of_every_family_is_known(family, family_model):
     assert found is not None
     assert found.is_centred == (family in ("gpt2", "neox"))
     values = 3 * torch.randn(2, 5, WIDTH, generator=torch.Generator().manual_seed(1)) + 1
-    again = found.gain * found.centred(values) * found.scale(values) + found.bias
+    again = found.gain * found.centerd(values) * found.scale(values) + found.bias
     torch.testing.assert_close(again, layer.norm_attention(values), rtol=1e-4, atol=1e-4)
 
 
@@ -40,9 +40,9 @@ def test_the_formula_gives_the_effects_of_the_norms_own_backward_pass(family, n_
     forward = model.forward
     for batch in batches(prompts, forward):
         pair = record_pair(forward, batch, METRICS["logit-difference"], Corrupt())
-        clean, corrupt = pair.clean.residual[0], pair.corrupt.residual[0]
+        clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
         entering = torch.cat([corrupt + point / n_points * (clean - corrupt) for point in range(1, n_points + 1)])
-        found, gaps = gradients(forward, pair, entering), gaps_between(pair.clean, pair.corrupt)
+        found, gaps = gradients(forward, pair, entering), gaps_between(pair.clean, pair.ablated)
         effects = []
         for is_known in (True, False):
             for layer in forward.layers:

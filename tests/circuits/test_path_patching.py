@@ -140,7 +140,7 @@ def test_stages_search_backwards_through_the_heads_that_were_found(family, famil
     model, prompts = family_model(family), random_prompts(4)
     staged = PathPatching(at="all", stages=("queries", "values", "keys"), top=2)
     found = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
-    assert found.places == ("logits", "queries", "values", "keys", "all")
+    assert found.positions == ("logits", "queries", "values", "keys", "all")
     receivers = ["logits"]
     for number, port in enumerate(("q", "v", "k", None)):
         plain = PathPatching(at="all", receivers=tuple(receivers)).score(model, prompts, metric=LOGIT_DIFFERENCE)
@@ -159,7 +159,7 @@ def test_stages_search_backwards_through_the_heads_that_were_found(family, famil
     assert not staged.per_prompt
     assert PathPatching().per_prompt
     # Values and keys are read at other positions than END.
-    assert [PathPatching().place, PathPatching(stages=("keys",)).place, PathPatching(at="IO").place] == [
+    assert [PathPatching().position, PathPatching(stages=("keys",)).position, PathPatching(at="IO").position] == [
         "END",
         "all",
         "IO",

@@ -111,7 +111,7 @@ def test_edges_that_are_not_true_have_effect_exactly_zero_between_prompts(progra
 
 @pytest.mark.parametrize("case", COMPILED, indirect=True)
 def test_impossible_edges_of_compiled_programs_have_no_effect(case):
-    """Their weights are not one-hot: the same sum, run with other neighbours, may round differently."""
+    """Their weights are not one-hot: the same sum, run with other neighbors, may round differently."""
     found = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric))
     assert found[~case.among(case.possible_edges)].max() <= 1e-6
 
@@ -129,7 +129,7 @@ def test_where_position_is_ablated_too_position_edges_matter_and_impossible_ones
 @every_program
 def test_activation_patching_finds_exactly_the_working_components(program):
     truth, case = program
-    scores = ActivationPatching(parts=("head", "mlp")).score(case.model, case.prompts, metric=case.metric)
+    scores = ActivationPatching(kinds=("head", "mlp")).score(case.model, case.prompts, metric=case.metric)
     effects = np.abs(scores.per_prompt[:, 0]).max(axis=0)
     found = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
     assert found == truth.working
@@ -167,7 +167,7 @@ def test_the_programs_answer_every_prompt_as_they_say(program):
     size = 1 if case.prompts.task == "conjunction" else 2
     assert baseline.accuracy == 1
     assert set(baseline.clean) == {size}
-    assert set(baseline.corrupt) == ({1, -1} if size == 1 else {-2})
+    assert set(baseline.ablated) == ({1, -1} if size == 1 else {-2})
 
 
 def test_effects_of_a_conjunction_do_not_add_up(known):
@@ -223,7 +223,7 @@ def test_how_well_codes_rank_the_true_heads(program):
         return node_auroc(method.score(case.model, case.prompts, metric=case.metric), known).by_mean
 
     print(f"\n{case.prompts.task:>24}", end="")  # noqa: T201  the table is what the test is run for
-    assert found(ActivationPatching(parts=("head",))) == 1
+    assert found(ActivationPatching(kinds=("head",))) == 1
     for preset in ("paper", "corrected"):
         for by in ("counts", "coverage", "distance"):
             area = found(HeadCoding(preset=preset, by=by, trials=5))

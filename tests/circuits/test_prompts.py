@@ -226,17 +226,17 @@ def test_labelled_lines_make_positives_and_negatives_without_partners(
 
 def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
     one, other = Prompt((1, 2), (1, 2), (3,)), Prompt((4, 5), (4, 5), (3,))
-    pairs, labelled = PromptSet("a", (one, one)), PromptSet("a", (one, one), (other,))
-    assert pairs.fingerprint != labelled.fingerprint != PromptSet("a", (one, one), (one,)).fingerprint
-    assert labelled[:1] == PromptSet("a", (one,), (other,))
+    pairs, labeled = PromptSet("a", (one, one)), PromptSet("a", (one, one), (other,))
+    assert pairs.fingerprint != labeled.fingerprint != PromptSet("a", (one, one), (one,)).fingerprint
+    assert labeled[:1] == PromptSet("a", (one,), (other,))
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ([IDS, NEGATIVE], "holds 1 pairs and 1 labelled prompts: give pairs only, or labelled prompts only"),
-        ([POSITIVE], "holds 1 labelled prompts and no negative one"),
-        ([NEGATIVE], "holds 1 labelled prompts and no positive one"),
+        ([IDS, NEGATIVE], "holds 1 pairs and 1 labeled prompts: give pairs only, or labeled prompts only"),
+        ([POSITIVE], "holds 1 labeled prompts and no negative one"),
+        ([NEGATIVE], "holds 1 labeled prompts and no positive one"),
         ([POSITIVE | {"label": "yes"}], "'label' holds 'yes', expected 'positive' or 'negative'"),
         ([POSITIVE | {"label": "pair"}], "'label' holds 'pair'"),
         ([{key: value for key, value in POSITIVE.items() if key != "label"}], "'label' missing"),

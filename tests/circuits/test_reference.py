@@ -202,14 +202,14 @@ def test_ioi_training_never_has_a_held_out_pair_of_names(tokenizer: Any) -> None
 
 
 @pytest.mark.parametrize(("n_nouns", "with_worked"), [(1, False), (2, False), (5, False), (17, False), (17, True)])
-def test_colored_objects_training_never_has_a_held_out_colour_of_an_object(
+def test_colored_objects_training_never_has_a_held_out_color_of_an_object(
     tokenizer: Any, n_nouns: int, with_worked: bool
 ) -> None:
     batch = ColoredObjectsPrompts(tokenizer, n_nouns, with_worked)(np.random.default_rng(0), POOL)
     for words in texts(tokenizer, batch):
-        coloured = [(color, thing) for color, thing in pairwise(words) if color in co.COLORS and thing in co.OBJECTS]
-        assert len(coloured) == (6 if with_worked else min(3, n_nouns))
-        assert not any(is_held_out(*pair) for pair in coloured)
+        colored = [(color, thing) for color, thing in pairwise(words) if color in co.COLORS and thing in co.OBJECTS]
+        assert len(colored) == (6 if with_worked else min(3, n_nouns))
+        assert not any(is_held_out(*pair) for pair in colored)
 
 
 def test_greater_than_training_never_has_a_held_out_start_year(tokenizer: Any) -> None:
@@ -220,14 +220,14 @@ def test_greater_than_training_never_has_a_held_out_start_year(tokenizer: Any) -
         assert words[12] > start
 
 
-def test_docstring_training_never_has_held_out_neighbours(tokenizer: Any) -> None:
+def test_docstring_training_never_has_held_out_neighbors(tokenizer: Any) -> None:
     batch = DocstringPrompts(tokenizer)(np.random.default_rng(0), POOL)
     for words in texts(tokenizer, batch):
         assert not is_held_out(words[7], words[9])
         assert words[-1] == words[9]
 
 
-def test_induction_training_never_has_held_out_neighbours(tokenizer: Any) -> None:
+def test_induction_training_never_has_held_out_neighbors(tokenizer: Any) -> None:
     batch = InductionPrompts(tokenizer)(np.random.default_rng(0), POOL)
     for words in texts(tokenizer, batch):
         assert not any(is_held_out(*pair) for pair in pairwise(words))

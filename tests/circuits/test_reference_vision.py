@@ -1,4 +1,4 @@
-"""Scenes are what they say, questions are labelled truly, and the bundled model does what its card says."""
+"""Scenes are what they say, questions are labeled truly, and the bundled model does what its card says."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_without_an_object_a_scene_differs_in_its_region_alone() -> None:
             assert differs.any()
 
 
-def test_a_pixel_covered_wholly_has_the_object_s_colour() -> None:
+def test_a_pixel_covered_wholly_has_the_object_s_color() -> None:
     thing = SceneObject(Kind("red", "square"), Box(0, 0, 10, 10), (205, 40, 30))
     assert black_scene(thing).image[5, 5].tolist() == [205, 40, 30]
 
@@ -156,7 +156,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     assert first == again != other
 
 
-def test_themes_divide_the_kinds_into_pairs_of_colours_in_pairs_of_shapes() -> None:
+def test_themes_divide_the_kinds_into_pairs_of_colors_in_pairs_of_shapes() -> None:
     assert sorted(kind for theme in THEMES for kind in theme) == sorted(KINDS)
     assert len(KINDS) == len(COLORS) * len(SHAPES) == 36
     for theme in THEMES:
@@ -205,16 +205,16 @@ def test_training_asks_about_the_absent_rest_of_a_theme_no_more_often_than_about
     assert np.mean(of_theme) == pytest.approx(3 / 35, abs=0.018)
 
 
-def test_similar_negatives_have_a_colour_or_a_shape_that_is_there() -> None:
+def test_similar_negatives_have_a_color_or_a_shape_that_is_there() -> None:
     present = (Kind("red", "star"), Kind("blue", "ring"))
     for kind in similar_negatives(present, 36, np.random.default_rng(0)):
         assert kind.color in {"red", "blue"} or kind.shape in {"star", "ring"}
         assert kind not in present
-    # Two colours and two shapes: 12 + 12 kinds, four of them counted twice, two of them present.
+    # Two colors and two shapes: 12 + 12 kinds, four of them counted twice, two of them present.
     assert len(similar_negatives(present, 36, np.random.default_rng(0))) == 18
 
 
-def test_a_question_about_a_shape_alone_is_right_whether_one_reads_the_colour_or_not() -> None:
+def test_a_question_about_a_shape_alone_is_right_whether_one_reads_the_color_or_not() -> None:
     generator = np.random.default_rng(0)
     asked = [(scene, draw_shape_question(generator, scene.kinds)) for scene in drawn_scenes(200)]
     for scene, question in asked:
@@ -224,7 +224,7 @@ def test_a_question_about_a_shape_alone_is_right_whether_one_reads_the_colour_or
     assert abs(sum(question.is_present for _, question in asked) - 100) < 28
 
 
-def test_a_patch_is_labelled_with_the_colour_and_the_shape_of_its_object() -> None:
+def test_a_patch_is_labelled_with_the_color_and_the_shape_of_its_object() -> None:
     thing = SceneObject(Kind("green", "triangle"), Box(8, 0, 18, 10), WHITE)
     (labels,) = patch_labels([black_scene(thing)])
     assert labels[thing.patches()].tolist() == [[1, 2]] * thing.patches().sum()

@@ -159,13 +159,13 @@ def test_configuration_is_that_of_saelens(one):
 
 def test_configuration_records_settings_seed_and_trial(tmp_path):
     recipe = Recipe(features=N_FEATURES, l1=0.5, unit_norm="dictionary")
-    coding = Coding(recipe, sae_prompts=7, scope="layer", inputs="centred", seed=3)
+    coding = Coding(recipe, sae_prompts=7, scope="layer", inputs="centerd", seed=3)
     written(tmp_path, coding, n=2 * N_LAYERS)
     metadata = json.loads((tmp_path / "trial-1" / "layer-1" / "cfg.json").read_text())["metadata"]
     record = metadata["circuit_workbench"]
     assert metadata["hook_name"] == "blocks.1.attn.hook_result"
     names = ("inputs", "unit_norm", "l1", "seed", "sae_prompts", "trial")
-    assert [record[name] for name in names] == ["centred", "dictionary", 0.5, 3, 7, 1]
+    assert [record[name] for name in names] == ["centerd", "dictionary", 0.5, 3, 7, 1]
     assert (record["format"], record["version"]) == ("circuit-workbench-autoencoder", 1)
 
 
@@ -296,7 +296,7 @@ def test_a_configuration_that_is_no_json_object_is_refused(one, text, message):
         ({"metadata": {"hook_name": "blocks.0.mlp.hook_post"}}, "something else than head outputs"),
         ({"metadata": {"hook_name": "hook_result"}}, "names no layer"),
         ({"metadata": {"hook_head_index": 0}}, "reads head 0 alone"),
-        ({"metadata": {"circuit_workbench": {"inputs": "centred"}}}, "centred head outputs, and inputs='raw' is asked"),
+        ({"metadata": {"circuit_workbench": {"inputs": "centerd"}}}, "centerd head outputs, and inputs='raw' is asked"),
         ({"metadata": {"circuit_workbench": 1}}, "circuit_workbench is 1, expected a JSON object"),
         ({"metadata": {"hook_name": "blocks.1.attn.hook_result"}}, "for all 2 layers.*has those of layers 1"),
     ],

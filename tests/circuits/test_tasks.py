@@ -200,13 +200,13 @@ def test_ioi_uses_both_orders_about_equally(words_tokenizer: Any) -> None:
 # Colored Objects
 
 
-def test_colored_objects_answer_is_the_colour_before_the_object_asked_about(tokenizer: Any) -> None:
+def test_colored_objects_answer_is_the_color_before_the_object_asked_about(tokenizer: Any) -> None:
     for prompt in build("colored-objects", tokenizer):
-        coloured = {
+        colored = {
             word(tokenizer, prompt, f"object_{place}"): word(tokenizer, prompt, f"color_{place}") for place in (1, 2, 3)
         }
-        assert set(coloured) <= set(co.OBJECTS)
-        assert said(tokenizer, prompt.answers) == [coloured[word(tokenizer, prompt, "query")].title()]
+        assert set(colored) <= set(co.OBJECTS)
+        assert said(tokenizer, prompt.answers) == [colored[word(tokenizer, prompt, "query")].title()]
         assert word(tokenizer, prompt, "correct_color").title() == said(tokenizer, prompt.answers)[0]
         assert word(tokenizer, prompt, "wrong_color").title() == said(tokenizer, prompt.wrong_answers)[0]
 
@@ -219,7 +219,7 @@ def test_colored_objects_query_corruption_asks_about_the_object_of_the_wrong_ans
         assert prompt.roles[f"color_{place}"] == prompt.roles["wrong_color"]
 
 
-def test_colored_objects_colors_corruption_gives_the_asked_object_the_wrong_colour(tokenizer: Any) -> None:
+def test_colored_objects_colors_corruption_gives_the_asked_object_the_wrong_color(tokenizer: Any) -> None:
     for prompt in build("colored-objects", tokenizer, "colors"):
         assert corrupt_word(tokenizer, prompt, "correct_color") == word(tokenizer, prompt, "wrong_color")
         assert corrupt_word(tokenizer, prompt, "wrong_color") == word(tokenizer, prompt, "correct_color")
@@ -234,7 +234,7 @@ def test_colored_objects_absent_corruption_asks_about_an_object_that_the_sentenc
         assert corrupt_word(tokenizer, prompt, "query") not in named
 
 
-def test_colored_objects_worked_and_test_question_share_no_colour_and_no_object(words_tokenizer: Any) -> None:
+def test_colored_objects_worked_and_test_question_share_no_color_and_no_object(words_tokenizer: Any) -> None:
     for prompt in build("colored-objects", words_tokenizer):
         text = words_tokenizer.decode(prompt.clean)
         worked, test = (set(part.split()) for part in text.split("\n", maxsplit=2)[0::2])
@@ -245,7 +245,7 @@ def test_colored_objects_worked_and_test_question_share_no_colour_and_no_object(
 
 
 def test_colored_objects_prompt_has_the_published_length_and_positions(words_tokenizer: Any) -> None:
-    # With one token a word the published GPT-2 positions come out: colours 41 45 50, objects 42 46 51, END 61 of 62.
+    # With one token a word the published GPT-2 positions come out: colors 41 45 50, objects 42 46 51, END 61 of 62.
     prompt = build("colored-objects", words_tokenizer, n=1).prompts[0]
     found = [prompt.roles[f"{kind}_{place}"][0] for kind in ("color", "object") for place in (1, 2, 3)]
     assert (len(prompt), found) == (62, [41, 45, 50, 42, 46, 51])

@@ -37,7 +37,7 @@ def test_questions_that_must_not_suffer_hold_the_threshold_back():
     judged, guarded = np.array([True, True, True, False]), np.array([False, False, False, True])
     assert choose_threshold(margin, positive, judged, None) == 4
     assert choose_threshold(margin, positive, judged, guarded) == 0
-    assert choose_threshold(margin, positive, judged, guarded, most_lost=1.0) == 4
+    assert choose_threshold(margin, positive, judged, guarded, max_accuracy_drop=1.0) == 4
 
 
 @given(st.lists(st.tuples(st.integers(-5, 5), st.booleans()), min_size=2, max_size=12))

@@ -350,7 +350,7 @@ def test_a_second_image_that_is_not_told_of_is_refused():
 def test_a_negative_prompt_is_checked_as_the_others_are():
     good, (bad,) = image_pairs(1).prompts, changed(Prompt((5, IMAGE_TOKEN), (5, IMAGE_TOKEN), (1,))).prompts
     with pytest.raises(ValueError, match="negative prompt 0 has 1 image tokens"):
-        tiny_vlm().check_prompts(PromptSet("labelled", good, (bad,)))
+        tiny_vlm().check_prompts(PromptSet("labeled", good, (bad,)))
 
 
 def test_pictures_known_by_their_fingerprint_only_are_refused_before_running():
@@ -477,7 +477,7 @@ def test_a_processor_that_is_only_a_tokenizer_is_refused(saved, monkeypatch):
         load_model(str(saved))
 
 
-def test_another_normalisation_of_pictures_is_another_model(saved, tmp_path):
+def test_another_normalization_of_pictures_is_another_model(saved, tmp_path):
     folder = tmp_path / "tiny-vlm"
     shutil.copytree(saved, folder)
     edited("processor_config.json", lambda values: values["image_processor"].update(image_mean=[0, 0, 0]))(folder)

@@ -160,7 +160,7 @@ MOVER = "a1.h1"
 def bright_vlm() -> Model:
     """Is there something bright in the picture? Only one head, a1.h1, moves anything of the picture to the last token.
 
-    The vision tower gives each patch the sign of its brightness (grey is 0), and the projector writes it into
+    The vision tower gives each patch the sign of its brightness (gray is 0), and the projector writes it into
     BRIGHT at the patch's token, beside a 1 in IS_IMAGE. Words write a 1 into TEXT, and `:`, the last word of the chat
     template, into AT_END. In layer 1, head 1 asks for IS_IMAGE where AT_END is set: it attends to all image tokens
     alike, and adds the mean of BRIGHT to ANSWER, which the unembedding reads as Yes, and as not No. All other heads
@@ -169,7 +169,7 @@ def bright_vlm() -> Model:
     module = _empty_vlm()
     _write_vision_tower(module)
     _write_mover(module)
-    # Grey is in the middle of the scale, so that it becomes 0.
+    # Gray is in the middle of the scale, so that it becomes 0.
     processor = make_processor(image_mean=[128 / 255] * 3, image_std=[0.25] * 3)
     return model_from_module(module, processor=processor, name="bright-vlm")
 
@@ -221,7 +221,7 @@ def _write_vision_tower(module: Any) -> None:
     projector = module.model.multi_modal_projector
     projector.linear_1.weight.data[0, 0] = 1.0
     projector.linear_2.weight.data[BRIGHT, 0] = (
-        0.1  # small, so that bright, dark and grey patches are attended to alike
+        0.1  # small, so that bright, dark and gray patches are attended to alike
     )
     projector.linear_2.bias.data[IS_IMAGE] = 1.0
 
@@ -242,7 +242,7 @@ def _write_mover(module: Any) -> None:
 
 
 def patch_picture(value: int, patches: tuple[int, ...]) -> Picture:
-    """A grey picture with some patches of another brightness."""
+    """A gray picture with some patches of another brightness."""
     pixels = np.full((SIDE, SIDE, 3), 128, dtype=np.uint8)
     for patch in patches:
         row, column = PATCH * (patch // 4), PATCH * (patch % 4)

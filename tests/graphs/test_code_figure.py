@@ -1,4 +1,4 @@
-"""The figure of codes: colours mean positive-only codes, sizes stay readable, bytes do not change."""
+"""The figure of codes: colors mean positive-only codes, sizes stay readable, bytes do not change."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import graphs
 from circuits.components import Edge, Wiring
 from circuits.scores import Provenance
 from graphs import CircuitGraph
-from graphs.code_figure import CODE_COLOURS, CodeTable, code_figure_bytes, draw_codes
+from graphs.code_figure import CODE_COLORS, CodeTable, code_figure_bytes, draw_codes
 
 SMALL, GPT2 = Wiring(n_layers=4, n_heads=4, n_kv_heads=4), Wiring(n_layers=12, n_heads=12, n_kv_heads=12)
 DRAW = """
@@ -55,7 +55,7 @@ def texts(found: CodeTable, graph: CircuitGraph, *, name: str = "run") -> list[s
 
 
 def cells(found: CodeTable, graph: CircuitGraph) -> list[np.ndarray]:
-    """Colours [prompt, head, rgb] of the positives and of the negatives."""
+    """Colors [prompt, head, rgb] of the positives and of the negatives."""
     (axes,) = draw_codes(found, graph, name="run").axes
     return [np.asarray(image.get_array()) for image in axes.images]
 
@@ -76,14 +76,14 @@ def test_drawings_are_byte_identical_from_run_to_run():
     assert len(runs) == 1
 
 
-def test_codes_that_only_positives_show_are_coloured_and_all_others_grey():
+def test_codes_that_only_positives_show_are_colored_and_all_others_grey():
     codes = np.array([[1, 7], [2, 7], [1, 7], [3, 7]])  # head 0: code 2 is on a positive alone, code 1 is not
     wiring = Wiring(n_layers=1, n_heads=2, n_kv_heads=2)
     graph = CircuitGraph.from_edges(wiring, [Edge.parse("input->logits")])
     positives, negatives = cells(CodeTable(codes, positive_only(codes, 2), 0, True), graph)
-    grey = [[len(set(cell)) == 1 for cell in row] for row in np.concatenate([positives, negatives]).tolist()]
-    assert grey == [[True, True], [False, True], [True, True], [True, True]]
-    assert positives[1, 0].tolist() == [round(255 * part) for part in to_rgb(CODE_COLOURS[0])]
+    gray = [[len(set(cell)) == 1 for cell in row] for row in np.concatenate([positives, negatives]).tolist()]
+    assert gray == [[True, True], [False, True], [True, True], [True, True]]
+    assert positives[1, 0].tolist() == [round(255 * part) for part in to_rgb(CODE_COLORS[0])]
 
 
 def test_a_code_has_the_same_grey_wherever_it_is_shown():
@@ -97,22 +97,22 @@ def test_a_code_has_the_same_grey_wherever_it_is_shown():
     assert len({tuple(tone) for tone in tones.values()}) == len(tones)
 
 
-def test_codes_of_most_cells_have_colours_of_their_own():
+def test_codes_of_most_cells_have_colors_of_their_own():
     # Head 0 shows 14 codes once each, head 1 shows code 20 on all positives but one.
     codes = np.zeros((30, 16), dtype=int)
     codes[:14, 0], codes[:14, 1] = np.arange(1, 15), 20
     (positives, _) = cells(CodeTable(codes, positive_only(codes, 15), 0, True), circuit(SMALL))
-    colour = positives[0, 1].tolist()
-    assert (positives[:14, 1] == colour).all()
-    # The 12 colours come round again: one of 15 codes shares that of the first.
-    assert sum(cell == colour for cell in positives[:14, 0].tolist()) == 1
+    color = positives[0, 1].tolist()
+    assert (positives[:14, 1] == color).all()
+    # The 12 colors come round again: one of 15 codes shares that of the first.
+    assert sum(cell == color for cell in positives[:14, 0].tolist()) == 1
 
 
 def test_a_number_that_means_another_code_in_each_layer_has_no_entry_in_the_legend():
     shared, apart = (texts(table(SMALL, 4, is_shared=is_shared), circuit(SMALL)) for is_shared in (True, False))
     assert any(re.fullmatch(r"code \d+", text) for text in shared)
     assert not any(re.fullmatch(r"code \d+", text) for text in apart)
-    assert "codes that only positives show, coloured anew in each layer" in apart
+    assert "codes that only positives show, colored anew in each layer" in apart
 
 
 def test_the_figure_says_which_run_and_how_many_heads_and_prompts():
@@ -124,10 +124,10 @@ def test_the_figure_says_which_run_and_how_many_heads_and_prompts():
     assert f"{n_showing} of 16 heads show codes that no negative shows; 6 positives, 6 negatives." in said
 
 
-def test_repeated_colours_are_said():
+def test_repeated_colors_are_said():
     many, few = (" ".join(texts(table(SMALL, 20, n_codes=n), circuit(SMALL))) for n in (200, 4))
-    assert "Colours repeat" in many
-    assert "Colours repeat" not in few
+    assert "Colors repeat" in many
+    assert "Colors repeat" not in few
 
 
 def test_heads_of_the_circuit_are_marked():
@@ -135,9 +135,9 @@ def test_heads_of_the_circuit_are_marked():
     left, right = axes.images[0].get_extent()[:2]
     top = axes.images[0].get_extent()[3]
     boxes = [mark.get_bbox() for mark in axes.patches if isinstance(mark, Rectangle)]
-    centres = [(box.x0 + box.x1) / 2 for box in boxes if box.y0 > top]
+    centers = [(box.x0 + box.x1) / 2 for box in boxes if box.y0 > top]
     width = (right - left) / 16
-    assert sorted(int((centre - left) / width) for centre in centres) == [1, 14]  # a0.h1 and a3.h2
+    assert sorted(int((center - left) / width) for center in centers) == [1, 14]  # a0.h1 and a3.h2
 
 
 @pytest.mark.parametrize(("wiring", "n_positive"), [(SMALL, 8), (GPT2, 250), (SMALL, 1)])

@@ -1,4 +1,4 @@
-"""Curves of causal tracing over depth: each with its interval, told apart without colour, gaps left open."""
+"""Curves of causal tracing over depth: each with its interval, told apart without color, gaps left open."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ def test_a_panel_is_for_a_kind_or_for_a_place():
 
 
 def test_both_views_name_kinds_and_places():
-    named = {"hidden state", "MHSA output", "FFN output", "subject", "attribute", "last token"}
+    named = {"hidden state", "attention output", "MLP output", "subject", "attribute", "last token"}
     for by in ("kind", "place"):
         assert named | {"a run", "model llava", "recovery rate", "layer"} <= set(texts(table(2, ROLES), by))
 
 
-def test_curves_are_told_apart_without_colour():
+def test_curves_are_told_apart_without_color():
     looks = [(line.get_marker(), line.get_linestyle()) for line in curves(table(4, CATEGORIES, kinds=("mlp",)))]
     assert len(set(looks)) == len(CATEGORIES)
 
@@ -79,7 +79,7 @@ def test_layers_that_were_not_measured_leave_a_gap_and_one_alone_has_a_bar():
     # The pair and the legend's line; the bar of the lone layer; its marker and the legend's.
     assert lengths == [1, 1, 2, 2, 2]
     assert len(bands(found)) == 1
-    assert "Gaps: not measured." in " ".join(texts(found))
+    assert "ActivationDifferences: not measured." in " ".join(texts(found))
 
 
 def test_layers_are_labelled_as_far_as_the_panel_has_them():

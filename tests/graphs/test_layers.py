@@ -23,7 +23,7 @@ def scored(values: dict[str, float], place: str = "END", wiring: Wiring = LAYERS
     edges = EdgeScores(
         wiring, np.zeros((4, wiring.n_edges), dtype=np.float32), np.zeros(wiring.n_edges, dtype=bool), provenance()
     )
-    return CircuitGraph.from_scores(edges, ComponentThreshold(0.1, place=place), node_scores=nodes)
+    return CircuitGraph.from_scores(edges, ComponentThreshold(0.1, position=place), node_scores=nodes)
 
 
 def test_a_layer_writes_and_reads_once_through_its_attention_and_once_through_its_mlp():

@@ -1,4 +1,4 @@
-"""Recovery rates over an image: each patch in its place and colour, the object outlined, nothing clipped."""
+"""Recovery rates over an image: each patch in its place and color, the object outlined, nothing clipped."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from matplotlib.collections import LineCollection
 
 from graphs.patch_figure import PatchMaps, draw_patches, patch_figure_bytes
-from graphs.recovery_page import overlaid, recovery_colours
+from graphs.recovery_page import overlaid, recovery_colors
 from tests.graphs.test_trace_figure import SUBTITLE, assert_texts_are_whole_and_apart
 
 
@@ -34,7 +34,7 @@ def texts(found: PatchMaps) -> list[str]:
 
 
 def pictures(found: PatchMaps) -> list[np.ndarray]:
-    """[row, column, rgb] of the image and of each panel, 0 to 1; the last one drawn is the colour bar."""
+    """[row, column, rgb] of the image and of each panel, 0 to 1; the last one drawn is the color bar."""
     return [np.asarray(image.get_array()) for image in draw_patches(found).axes[0].images[:-1]]
 
 
@@ -54,12 +54,12 @@ def test_the_first_panel_is_the_image_as_it_is():
     assert len(panels) == 2
 
 
-def test_each_patch_has_the_colour_of_its_rate_over_the_grey_image():
+def test_each_patch_has_the_color_of_its_rate_over_the_grey_image():
     black = np.zeros((4, 6, 3), dtype=np.uint8)
     rates = np.array([[[0.0, 0.5, 1.0], [-1.0, -0.5, 0.25]]])
     found = maps(values=rates, panel_titles=("m0",), outline=None)
     _, panel = pictures(replace(found, image=black))
-    expected = overlaid(np.zeros((2, 3)), recovery_colours(rates[0], 1.0))
+    expected = overlaid(np.zeros((2, 3)), recovery_colors(rates[0], 1.0))
     assert panel == pytest.approx(expected.repeat(2, axis=0).repeat(2, axis=1))
 
 
@@ -71,12 +71,12 @@ def test_the_image_shows_through():
 
 
 def test_patches_that_were_not_measured_are_the_grey_image_with_a_dash():
-    grey = np.full((4, 4, 3), 51, dtype=np.uint8)
+    gray = np.full((4, 4, 3), 51, dtype=np.uint8)
     rates = np.array([[[np.nan, 0.5], [0.5, 0.5]]])
-    found = replace(maps(values=rates, panel_titles=("m0",), outline=None), image=grey)
+    found = replace(maps(values=rates, panel_titles=("m0",), outline=None), image=gray)
     _, panel = pictures(found)
     assert panel[:2, :2] == pytest.approx(0.2)
-    assert "Plain grey with a dash: not measured." in " ".join(texts(found))
+    assert "Plain gray with a dash: not measured." in " ".join(texts(found))
 
 
 def test_the_outline_follows_the_edges_of_patches_on_every_panel():
@@ -101,7 +101,7 @@ def test_the_figure_says_what_it_shows_and_where_that_came_from():
     found = maps(title="run $7_", subtitle="model $x$", notes=("one prompt",))
     named = {"run $7_", "model $x$", "one prompt", "image", "hidden state, layer 0", "hidden state, layer 1"}
     assert named | {"recovery rate", "−1", "1"} <= set(texts(found))
-    assert "Colours end at −1 and 1; the largest |RR| is" in " ".join(texts(found))
+    assert "Colors end at −1 and 1; the largest |RR| is" in " ".join(texts(found))
 
 
 @pytest.mark.parametrize("pixels", [(64, 32), (32, 64), (30, 47)])
@@ -118,7 +118,7 @@ def test_images_keep_their_proportions(pixels: tuple[int, int]):
         maps(n_panels=9, pixels=(48, 48), patches=(24, 24)),
         maps(pixels=(200, 20)),
         maps(pixels=(20, 200), n_panels=4),
-        maps(title="W" * 120, subtitle=SUBTITLE, notes=("x" * 300,), panel_titles=("FFN output " * 9, "m" * 60)),
+        maps(title="W" * 120, subtitle=SUBTITLE, notes=("x" * 300,), panel_titles=("MLP output " * 9, "m" * 60)),
     ],
     ids=["small", "many", "tall", "wide", "long-names"],
 )

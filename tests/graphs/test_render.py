@@ -14,7 +14,7 @@ import graphs
 from circuits.components import INPUT, LOGITS, Edge, Wiring
 from graphs import CircuitGraph, Greedy, TopEdges, compare
 from graphs.layout import NODE_HEIGHT, NODE_WIDTH, PITCH, Link, lay_out
-from graphs.render import MEMBERSHIP_COLOURS, PORT_COLOURS, drawing_bytes
+from graphs.render import MEMBERSHIP_COLORS, PORT_COLORS, drawing_bytes
 
 WIRINGS = (
     Wiring(n_layers=4, n_heads=4, n_kv_heads=4),
@@ -77,13 +77,13 @@ def test_the_drawing_names_the_nodes_of_the_circuit_and_no_others():
     assert names.intersection(found) == {"input", "a1.h2", "m3", "logits"}
 
 
-def test_edges_have_the_colour_of_their_port():
+def test_edges_have_the_color_of_their_port():
     svg = drawing_bytes(circuit(WIRINGS[0], "input->a1.h2<k>", "a1.h2->logits"), "svg").decode()
-    assert PORT_COLOURS["k"].lower() in svg
-    assert PORT_COLOURS["q"].lower() not in svg
+    assert PORT_COLORS["k"].lower() in svg
+    assert PORT_COLORS["q"].lower() not in svg
 
 
-def test_edges_that_work_against_the_behaviour_are_dashed_and_explained(edge_scores_of):
+def test_edges_that_work_against_the_behavior_are_dashed_and_explained(edge_scores_of):
     supporting = CircuitGraph.from_scores(edge_scores_of({"input->logits": 1.0}), TopEdges(1))
     opposing = CircuitGraph.from_scores(edge_scores_of({"input->logits": -1.0}), TopEdges(1))
     assert b"stroke-dasharray" not in drawing_bytes(supporting, "svg")
@@ -112,11 +112,11 @@ def test_a_comparison_prints_the_overlap_and_both_circuits(edge_scores_of):
     assert {"shared", "only in ioi", "only in greater-than"} <= set(found)
 
 
-def test_a_comparison_is_coloured_by_who_has_what():
+def test_a_comparison_is_colored_by_who_has_what():
     a, b = circuit(WIRINGS[0], "input->m0", "m0->logits"), circuit(WIRINGS[0], "input->m1", "m1->logits")
     svg = drawing_bytes(compare(a, b), "svg").decode()
-    edge_colours = set(re.findall(r"opacity: [0-9.]+; stroke: (#[0-9a-f]{6})", svg))
-    assert edge_colours == {MEMBERSHIP_COLOURS["only_a"].lower(), MEMBERSHIP_COLOURS["only_b"].lower()}
+    edge_colors = set(re.findall(r"opacity: [0-9.]+; stroke: (#[0-9a-f]{6})", svg))
+    assert edge_colors == {MEMBERSHIP_COLORS["only_a"].lower(), MEMBERSHIP_COLORS["only_b"].lower()}
 
 
 def test_an_empty_circuit_is_drawn_as_its_reason(edge_scores_of):
@@ -146,7 +146,7 @@ def test_nodes_do_not_overlap_and_edges_pass_between_them(random_edge_scores, wh
     graph = CircuitGraph.from_edges(wiring, chosen.edges)
     links = [Link(item.edge.source, item.edge.target, item.edge.port, 0.5) for item in graph.edges]
     layout = lay_out([node.component for node in graph.nodes], links)
-    boxes = [place for part, place in layout.centres.items() if part not in (INPUT, LOGITS)]
+    boxes = [place for part, place in layout.centers.items() if part not in (INPUT, LOGITS)]
     for number, (x, y) in enumerate(boxes):
         assert NODE_WIDTH / 2 <= x <= layout.width - NODE_WIDTH / 2
         for other_x, other_y in boxes[:number]:

@@ -31,7 +31,7 @@ EVERY_SELECTION = (
     TopEdges(3),
     Threshold(0.5, absolute=False),
     Greedy(7),
-    TopComponents(4, n_edges=9, place="END"),
+    TopComponents(4, n_edges=9, position="END"),
     ComponentThreshold(0.25),
 )
 
@@ -58,7 +58,7 @@ def test_top_edges_keeps_the_strongest_whatever_their_sign(edge_scores_of):
     assert selected.threshold == 1.0
 
 
-def test_signed_ranking_leaves_out_edges_that_work_against_the_behaviour(edge_scores_of):
+def test_signed_ranking_leaves_out_edges_that_work_against_the_behavior(edge_scores_of):
     scores = edge_scores_of({"input->a0.h0<v>": -3.0, "a0.h0->logits": 2.0, "input->logits": 1.0})
     assert names(TopEdges(2, absolute=False).choose(scores)) == ["input->logits"]
 
@@ -223,7 +223,7 @@ def test_several_places_without_a_choice_are_refused(node_scores_of):
     two = replace(one, places=("IO", "END"), per_prompt=one.per_prompt.repeat(2, 1), measured=one.measured.repeat(2, 1))
     with pytest.raises(ValueError, match=r"2 places \(IO, END\).*Set `place`"):
         means_at(two)
-    assert means_at(two, "END").place == "END"
+    assert means_at(two, "END").position == "END"
 
 
 def test_every_selection_survives_its_description():

@@ -55,7 +55,7 @@ def test_cells_of_both_traces_are_compared_and_no_others():
     a = trace([[0.1] * 4] * 2)
     b = trace([[0.2] * 2] * 2, places=("END", "object"), parts=PARTS[2:])
     found = compare_traces(a, b)
-    assert found.places == ("END",)
+    assert found.positions == ("END",)
     assert found.components == PARTS[2:]
     assert found.n_cells == 2
 

@@ -17,7 +17,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
 import graphs
-from graphs.recovery_page import UNMEASURED, colour_limit, recovery_colours, rgb, signed, wrapped
+from graphs.recovery_page import UNMEASURED, color_limit, recovery_colors, rgb, signed, wrapped
 from graphs.trace_figure import TraceTable, draw_trace, trace_figure_bytes
 
 CATEGORIES = ("system", "object-visual", "background-visual", "question", "object-text", "relation", "END")
@@ -67,7 +67,7 @@ def texts(found: TraceTable) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", trace_figure_bytes(found, "svg").decode())
 
 
-def cell_colours(found: TraceTable) -> np.ndarray:
+def cell_colors(found: TraceTable) -> np.ndarray:
     """[layer * place, rgba], layer by layer."""
     (cells,) = [part for part in draw_trace(found).axes[0].collections if isinstance(part, PatchCollection)]
     return np.asarray(cells.get_facecolor())
@@ -114,8 +114,8 @@ def test_the_file_is_of_the_kind_asked_for(kind, start):
 
 def test_panels_are_in_the_order_of_a_layer_whatever_the_order_of_the_table():
     found = table(2, ROLES, kinds=("mlp", "residual", "attention"))
-    names = [text for text in texts(found) if text in ("hidden state", "MHSA output", "FFN output")]
-    assert names == ["hidden state", "MHSA output", "FFN output"]
+    names = [text for text in texts(found) if text in ("hidden state", "attention output", "MLP output")]
+    assert names == ["hidden state", "attention output", "MLP output"]
 
 
 def test_the_first_place_is_on_top_and_goes_by_its_label():
@@ -136,7 +136,7 @@ def test_cells_that_are_large_enough_hold_their_number():
     assert {"0.42", "−0.15", "0.00"} <= set(texts(one_kind([[0.42, -0.15], [-0.001, 1.0]])))
 
 
-def test_cells_that_are_too_small_hold_no_number_and_every_fourth_layer_is_labelled():
+def test_cells_that_are_too_small_hold_no_number_and_every_fourth_layer_is_labeled():
     said = texts(table(32, CATEGORIES))
     assert not [text for text in said if re.fullmatch(r"−?\d\.\d\d", text)]
     layers = [int(text) for text in said if re.fullmatch(r"\d+", text) and int(text) > 1]
@@ -161,8 +161,8 @@ def test_what_was_not_measured_is_grey_with_a_dash_and_the_caption_says_so():
     partial = one_kind([[0.4, np.nan]])
     (dash,) = [line for line in draw_trace(partial).axes[0].lines if line.get_color() == "#7a7a7a"]
     assert np.ptp(np.asarray(dash.get_xdata())) > 0
-    assert cell_colours(partial)[1][:3] == pytest.approx(rgb(UNMEASURED))
-    assert "Grey with a dash: not measured." in " ".join(texts(partial))
+    assert cell_colors(partial)[1][:3] == pytest.approx(rgb(UNMEASURED))
+    assert "Gray with a dash: not measured." in " ".join(texts(partial))
     assert "not measured" not in " ".join(texts(one_kind([[0.4, 0.3]])))
 
 
@@ -170,8 +170,8 @@ def test_a_table_with_nothing_measured_is_drawn():
     assert {"−1", "1"} <= set(texts(one_kind([[np.nan, np.nan]])))
 
 
-def test_recovery_and_its_negative_have_colours_on_two_sides_of_white():
-    loss, none, gain = recovery_colours(np.array([-0.8, 0.0, 0.8]), 1.0)
+def test_recovery_and_its_negative_have_colors_on_two_sides_of_white():
+    loss, none, gain = recovery_colors(np.array([-0.8, 0.0, 0.8]), 1.0)
     assert loss[2] > none[2] - 0.3 > gain[2]
     assert gain[0] > none[0] - 0.3 > loss[0]
     assert np.ptp(none) == 0
@@ -181,13 +181,13 @@ def test_recovery_and_its_negative_have_colours_on_two_sides_of_white():
     ("largest", "limit"),
     [(0.95, 1), (0.5, 1), (0.3, 0.3), (0.16, 0.2), (1.07, 1.2), (0.1 + 0.2, 0.3), (0, 1), (37, 40)],
 )
-def test_colours_end_at_a_round_number_at_or_above_the_largest_rate(largest: float, limit: float):
-    assert colour_limit([np.array([0.01, -largest, np.nan]) * (largest > 0)]) == pytest.approx(limit)
+def test_colors_end_at_a_round_number_at_or_above_the_largest_rate(largest: float, limit: float):
+    assert color_limit([np.array([0.01, -largest, np.nan]) * (largest > 0)]) == pytest.approx(limit)
 
 
-def test_the_limits_of_the_colours_are_stated():
+def test_the_limits_of_the_colors_are_stated():
     said = texts(one_kind([[-0.16, 0.02]]))
-    assert "Colours end at −0.2 and 0.2; the largest |RR| is 0.16." in " ".join(said)
+    assert "Colors end at −0.2 and 0.2; the largest |RR| is 0.16." in " ".join(said)
     assert {"−0.2", "−0.1", "0", "0.1", "0.2"} <= set(said)
 
 

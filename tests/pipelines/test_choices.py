@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import compare, discover
-from pipelines.stages import ladder
+from pipelines.stages import candidate_sizes
 
 Command = Callable[..., Any]
 
@@ -54,10 +54,10 @@ def test_the_whole_model_is_no_small_circuit(circuits: Command, tiny: Any):
 
 
 def test_the_ladder_tries_every_size_of_few_edges_and_few_sizes_of_many():
-    assert ladder(8) == [1, 2, 3, 4, 5, 6, 7, 8]
-    assert ladder(479) == [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 479]
-    assert len(ladder(32491)) < 20
-    assert ladder(32491)[-1] == 32491
+    assert candidate_sizes(8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert candidate_sizes(479) == [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 479]
+    assert len(candidate_sizes(32491)) < 20
+    assert candidate_sizes(32491)[-1] == 32491
 
 
 def test_the_ablation_is_named_where_its_metric_is_shown(circuits: Command, tiny: Any):

@@ -99,7 +99,7 @@ def test_the_folder_holds_tables_figure_and_autoencoders(circuits: Command, run:
     assert [json.loads(line["prompts"]) for line in lines] == [row["prompts"] for row in found["codes"]]
     assert (folder / "codes.pdf").read_bytes().startswith(b"%PDF")
     assert f"{found['run']}, trial 1" in (folder / "codes.svg").read_text()
-    corrected = Coding(scope="layer", inputs="centred")
+    corrected = Coding(scope="layer", inputs="centerd")
     autoencoders = read_autoencoders(folder / "autoencoders", corrected, d_model=128, n_layers=4)
     assert len(autoencoders) == 3 * 4
 

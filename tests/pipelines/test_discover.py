@@ -166,7 +166,7 @@ def test_places_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny
     answer = circuits("discover", path, *arguments[2:])
     scores = open_run(answer.json["run"]).node_scores
     assert scores is not None
-    assert scores.places == ("0", "1", "2", "3", "4", "5")
+    assert scores.positions == ("0", "1", "2", "3", "4", "5")
     assert not scores.measured[:5, 4:].any()
     assert scores.measured[5:].any()
 

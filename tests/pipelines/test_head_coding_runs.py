@@ -1,4 +1,4 @@
-"""Head coding from the command line: in stages, kept, on workers, with given autoencoders, on labelled prompts."""
+"""Head coding from the command line: in stages, kept, on workers, with given autoencoders, on labeled prompts."""
 
 from __future__ import annotations
 
@@ -176,12 +176,12 @@ def labelled_file(path: Path) -> Path:
         answer, wrong = draw.choice(12, size=2, replace=False).tolist()
         return Prompt(tokens, tokens, (answer,), (wrong,))
 
-    write_jsonl(PromptSet("labelled", tuple(alone(6) for _ in range(5)), tuple(alone(8) for _ in range(7))), path)
+    write_jsonl(PromptSet("labeled", tuple(alone(6) for _ in range(5)), tuple(alone(8) for _ in range(7))), path)
     return path
 
 
 def test_labelled_prompts_without_partners_go_all_the_way_with_a_mean_ablation(circuits: Command, tiny: Any):
-    path = labelled_file(Path("labelled.jsonl"))
+    path = labelled_file(Path("labeled.jsonl"))
     options = ["--model", str(tiny.model), "--prompts-per-job", "2", "--method", "head-coding", *FEW_OPTIONS]
     found = circuits("discover", path, *options, "--ablation", "mean", "--nodes", "2", "--json").json
     assert (found["n_prompts"], found["coding"]["n_positives"], found["coding"]["n_negatives"]) == (5, 5, 7)
@@ -192,7 +192,7 @@ def test_labelled_prompts_without_partners_go_all_the_way_with_a_mean_ablation(c
 
 
 def test_a_number_of_prompts_is_that_of_positives_and_of_negatives(circuits: Command, tiny: Any):
-    path = labelled_file(Path("labelled.jsonl"))
+    path = labelled_file(Path("labeled.jsonl"))
     options = ["--model", str(tiny.model), "--ablation", "mean", "--nodes", "2", "--prompts", "3", "--json"]
     coding = circuits("discover", path, *options, "--method", "head-coding", *FEW_OPTIONS).json["coding"]
     assert (coding["n_positives"], coding["n_negatives"]) == (3, 3)
@@ -231,15 +231,15 @@ def test_scores_of_two_methods_are_not_correlated_and_edges_among_heads_have_no_
 
 
 def test_half_a_labelled_file_is_refused(circuits: Command, tiny: Any):
-    lines = labelled_file(Path("labelled.jsonl")).read_text().splitlines()
+    lines = labelled_file(Path("labeled.jsonl")).read_text().splitlines()
     Path("half.jsonl").write_text("\n".join(lines[:5]))
     Path("other.jsonl").write_text("\n".join(lines[5:]))
     Path("mixed.jsonl").write_text("\n".join([lines[0], *tiny.prompts.read_text().splitlines()[:2]]))
     Path("wrong.jsonl").write_text(json.dumps(json.loads(lines[0]) | {"label": "maybe"}))
     for name, said in (
-        ("half", "holds 5 labelled prompts and no negative one"),
-        ("other", "holds 7 labelled prompts and no positive one"),
-        ("mixed", "holds 2 pairs and 1 labelled prompts"),
+        ("half", "holds 5 labeled prompts and no negative one"),
+        ("other", "holds 7 labeled prompts and no positive one"),
+        ("mixed", "holds 2 pairs and 1 labeled prompts"),
         ("wrong", "line 1: 'label' holds 'maybe', expected 'positive' or 'negative'"),
     ):
         answer = circuits("discover", f"{name}.jsonl", *tiny.arguments[2:], "--method", "head-coding")

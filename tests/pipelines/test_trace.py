@@ -64,7 +64,7 @@ def test_rates_are_those_of_the_method_itself(noisy: Path):
     expected = own.ratio_of_means()
     found = {(row["component"], row["place"]): row for row in rows(noisy)}
     for number, part in enumerate(own.scores.components):
-        for place, name in enumerate(own.scores.places):
+        for place, name in enumerate(own.scores.positions):
             row = found[str(part), name]
             assert float(row["recovery"]) == pytest.approx(expected.values[place, number], abs=1e-4)
             assert int(row["recovery_prompts"]) == expected.n_prompts[place]
@@ -331,15 +331,15 @@ def test_other_methods_take_images_too(circuits: Command):
 
 
 def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
-    from pipelines import carry_out
+    from pipelines import compute_missing
 
-    execute = carry_out.execute
+    execute = compute_missing.execute
 
     def interrupted(todo, store, execution, *, on_done):
         execute(todo[:3], store, execution, on_done=on_done)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.carry_out.execute", interrupted)
+    monkeypatch.setattr("pipelines.compute_missing.execute", interrupted)
     with pytest.raises(
         KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace --config"
     ) as caught:

@@ -33,14 +33,14 @@ tokens. Trained by this project, from nothing, on scenes that it generates itsel
 vision-language models can be studied on any machine. Licence: MIT, as the rest of the project.
 
 ## Data
-Endless scenes of one to {most_objects} coloured shapes on a textured, cluttered background
-(`circuits/reference/vision/scenes.py`); no pictures from elsewhere. An object is of one of {n_kinds} kinds, a colour
-and a shape. The kinds form {n_themes} themes of two colours in two shapes; a scene is about one theme, and
+Endless scenes of one to {most_objects} colored shapes on a textured, cluttered background
+(`circuits/reference/vision/scenes.py`); no pictures from elsewhere. An object is of one of {n_kinds} kinds, a color
+and a shape. The kinds form {n_themes} themes of two colors in two shapes; a scene is about one theme, and
 {in_theme:.0%} of its objects are drawn from it as long as it lasts, the others from all kinds. This is the prior from
 which the model hallucinates. The model was asked
 
 - `{question}` Half of the questions are about present objects, half about absent kinds: any of them, and in the
-  beginning also such with a colour or a shape that is there;
+  beginning also such with a color or a shape that is there;
 - the same without the instruction, and for a shape alone;
 - `{request}` The answer lists the objects in raster order.
 
@@ -49,7 +49,7 @@ The tokenizer is word level, and spaces are dropped. The processor puts the ques
 
 ## Training
 `python -m circuits.reference.vision.train --seed {seed} --threads {n_threads}`: {minutes:.0f} minutes with native
-bfloat16 on one core. First {recipe.tower_steps} steps of the tower alone, which learns to tell the colour and the shape
+bfloat16 on one core. First {recipe.tower_steps} steps of the tower alone, which learns to tell the color and the shape
 in each patch; then {recipe.align_steps} of the projector, which learns to give the words for them; then {n_steps} of
 the whole model on captions and answers, beginning with one object per scene. AdamW; language-model loss on what the
 model has to say, not on what it reads. Settings:

@@ -115,7 +115,7 @@ def draw_questions(
 ) -> list[Question]:
     """`n` questions in random order: half of them about objects of the scene, the others about absent kinds.
 
-    Of the absent kinds `n_similar` have a colour or a shape that is there, the rest are any.
+    Of the absent kinds `n_similar` have a color or a shape that is there, the rest are any.
     """
     positive = np.resize(generator.permutation(len(present)), n // 2).tolist()
     absent = similar_negatives(present, n_similar, generator)
@@ -126,7 +126,7 @@ def draw_questions(
 
 
 def patch_labels(scenes: Sequence[Scene]) -> Ids:
-    """[scene, patch, 2] the numbers of the colour and the shape there; of neither, their counts."""
+    """[scene, patch, 2] the numbers of the color and the shape there; of neither, their counts."""
     labels = np.tile([len(COLORS), len(SHAPES)], (len(scenes), N_PATCHES, 1))
     for row, scene in zip(labels, scenes, strict=True):
         for thing in scene.objects:

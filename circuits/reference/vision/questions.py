@@ -75,7 +75,7 @@ def random_negatives(present: Sequence[Kind], n: int, generator: np.random.Gener
 
 
 def similar_negatives(present: Sequence[Kind], n: int, generator: np.random.Generator) -> tuple[Kind, ...]:
-    """`n` different kinds among the absent ones that have the colour or the shape of an object that is present."""
+    """`n` different kinds among the absent ones that have the color or the shape of an object that is present."""
     colors, shapes = {kind.color for kind in present}, {kind.shape for kind in present}
     alike = [kind for kind in KINDS if kind.color in colors or kind.shape in shapes]
     similar = [kind for kind in alike if kind not in present]

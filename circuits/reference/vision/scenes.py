@@ -1,6 +1,6 @@
-"""Scenes of coloured shapes on a textured, cluttered background, with the pixels of every object.
+"""Scenes of colored shapes on a textured, cluttered background, with the pixels of every object.
 
-An object is of one of 36 *kinds*, a colour and a shape. The kinds form nine *themes* of four, two colours in two
+An object is of one of 36 *kinds*, a color and a shape. The kinds form nine *themes* of four, two colors in two
 shapes, and a scene is about one theme: three objects in four belong to it, as long as it has kinds left, the others to
 any kind. The first themes are the most frequent. So a red circle speaks for a green square, and both of them for a red
 square, before one has looked for it, as a table does for a chair: the language prior from which a model may
@@ -40,7 +40,7 @@ THEME_DECAY = 0.85  # how much rarer each theme is than the one before
 
 _GAP = 1  # between the boxes of two objects
 _SUPERSAMPLING = 6
-_COLOR_SPREAD = 14.0  # standard deviation of an object's colour about its name's, in levels of 255
+_COLOR_SPREAD = 14.0  # standard deviation of an object's color about its name's, in levels of 255
 _GRAIN = 9.0  # standard deviation of the noise on every pixel
 _CLUTTER = (4, 12)  # fewest and most pieces
 
@@ -93,7 +93,7 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class SceneObject:
-    """One object: its name, its square box and the colour it is painted in."""
+    """One object: its name, its square box and the color it is painted in."""
 
     kind: Kind
     box: Box
@@ -158,7 +158,7 @@ def shape_opacity(shape: str, size: int) -> NDArray[np.float32]:
 def _is_in_star(x: NDArray[np.float64], y: NDArray[np.float64]) -> Mask:
     """Five points: inside at least four of the five half planes bounded by the lines of a pentagram."""
     angles = np.pi / 2 + 2 * np.pi / 5 * np.arange(5)
-    # The lines of a pentagram of radius 1 pass its centre at a distance of cos(72 degrees).
+    # The lines of a pentagram of radius 1 pass its center at a distance of cos(72 degrees).
     below = [-(x * np.cos(a) - y * np.sin(a)) < np.cos(2 * np.pi / 5) for a in angles]
     return np.sum(below, axis=0) >= 4
 
@@ -226,7 +226,7 @@ def repainted(generator: np.random.Generator, thing: SceneObject, kind: Kind) ->
 
 
 def _draw_background(generator: np.random.Generator) -> NDArray[np.float32]:
-    """[row, column, channel] blotches and stripes of a dull colour, with pieces of clutter in the objects' colours."""
+    """[row, column, channel] blotches and stripes of a dull color, with pieces of clutter in the objects' colors."""
     base = generator.uniform(70, 140) + generator.normal(0, 16, 3)
     blotches = base + generator.normal(0, 18, (_BLEND.shape[1], _BLEND.shape[1], 3))
     canvas = np.tensordot(_BLEND, np.tensordot(_BLEND, blotches, axes=(1, 0)), axes=(1, 1)).astype(np.float32)

@@ -1,11 +1,11 @@
 """Train the bundled vision-language model again: `python -m circuits.reference.vision.train [--out DIR] [--seed 0]`.
 
-As with LLaVA, the vision tower comes first: alone, it learns to tell for each patch the colour and the shape of the
+As with LLaVA, the vision tower comes first: alone, it learns to tell for each patch the color and the shape of the
 object there. Then the projector learns to give the words for them. (Learned through the language model alone, shapes
 stay on a plateau for thousands of steps.) Then tower, projector and Llama learn together, on endless scenes: the
 language-model loss on captions that list a scene's objects, and on the answers to questions about it. This begins with
 one object per scene and goes on to two, three and four as the answers become right. Until then, one negative in two has
-a colour or a shape that is there, without which the model is long content to look for the colour alone. From then on
+a color or a shape that is there, without which the model is long content to look for the color alone. From then on
 negatives are drawn among all absent kinds. So what stands together in scenes stands together in the right answers too,
 and the model keeps that as a prior.
 
@@ -79,7 +79,7 @@ class Recipe:
     tower_steps: int = 2600  # of the tower alone
     tower_falling_steps: int = 1000  # the last ones of them, over which the learning rate falls to zero
     align_steps: int = 400  # of the projector alone, the learning rate falling over the last half
-    early_similar: int = 1  # negatives per scene with a colour or a shape that is there, before the most objects
+    early_similar: int = 1  # negatives per scene with a color or a shape that is there, before the most objects
     short_questions: int = 3  # per scene, about kinds, without the instruction; one more has it
     answer_weight: float = 1.0
     learning_rate: float = 1e-3
@@ -207,7 +207,7 @@ def patch_loss(color: Tensor, shape: Tensor, there: Tensor) -> Tensor:
 
 
 def train_tower(model: LlavaForConditionalGeneration, recipe: Recipe, generator: np.random.Generator) -> None:
-    """Teach the vision tower, in place, the colour and the shape in each patch, by a readout that is then dropped."""
+    """Teach the vision tower, in place, the color and the shape in each patch, by a readout that is then dropped."""
     readout = torch.nn.Linear(recipe.d_vision, len(COLORS) + 1 + len(SHAPES) + 1)
     precision = MixedPrecision(torch.nn.ModuleDict({"tower": model.model.vision_tower, "readout": readout}), recipe)
     half = precision.half
@@ -226,7 +226,7 @@ def align_projector(
 ) -> None:
     """Make the projector, in place, turn each patch into the words for what is there.
 
-    It learns to have a large product with the embeddings of the colour and of the shape, or of `<image>` where no
+    It learns to have a large product with the embeddings of the color and of the shape, or of `<image>` where no
     object is; the embeddings learn too, the tower does not. The language model can then match what it sees with what
     it reads as it matches equal words.
     """
