@@ -223,7 +223,7 @@ def head_input_gradients(
 ) -> _HeadInputs:
     """Gradients carried from the projections back through the norm.
 
-    The norm's derivative is that of its direction, gain x centerd(x) at a fixed scale, less a part along x itself. The
+    The norm's derivative is that of its direction, gain x centered(x) at a fixed scale, less a part along x itself. The
     first is linear, so the points are summed before it; the second is a product of two numbers per point, reader and
     writer. No reader needs a copy of the norm's input.
 
@@ -236,9 +236,9 @@ def head_input_gradients(
         return _HeadInputs(_through_any_norm(layer, found, some, at_projections).sum(0), None)
     residual = some(found.residual)
     scale = norm.scale(residual)
-    direction = norm.centerd(residual) * scale.to(residual)
+    direction = norm.centered(residual) * scale.to(residual)
     linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
-    readers = norm.centerd(norm.gain * linear_part)
+    readers = norm.centered(norm.gain * linear_part)
     # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
     along = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
     of_readers = (along * at_projections).sum(-1).float() * scale / residual.shape[-1]

@@ -35,7 +35,7 @@ SMALLEST_GAP = 1e-6
 class Baseline:
     """The metric without any intervention.
 
-    clean, corrupt  [prompt] the clean run, and the model with every part ablated (the run on the corrupt prompt)
+    clean, ablated  [prompt] of the clean run, and of the model with every part ablated (for `corrupt`, the corrupt run)
     is_correct      [prompt] whether the most likely of all tokens at the answer position is an answer; None where the
                     model predicts a single number
     """
@@ -68,20 +68,22 @@ class Faithfulness(NamedTuple):
 def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
     """Metric of the clean prompts and of the ablated model, and accuracy on the clean ones. Two forward passes."""
     _check(model, prompts, metric)
-    clean, corrupt = np.zeros(len(prompts)), np.zeros(len(prompts))
+    clean, ablated = np.zeros(len(prompts)), np.zeros(len(prompts))
     is_correct = np.zeros(len(prompts), dtype=np.bool_)
     forward = model.forward
 
     def measure(pair: Pair) -> None:
-        batch, rows = pair.batch, np.asarray(pair.batch.prompt_indices)
-        clean[rows] = pair.metric_of(forward, pair.clean).cpu().numpy()
-        corrupt[rows] = pair.metric_of(forward, pair.ablated).cpu().numpy()
+        batch, prompt_indices = pair.batch, np.asarray(pair.batch.prompt_indices)
+        clean[prompt_indices] = pair.metric_of(forward, pair.clean).cpu().numpy()
+        ablated[prompt_indices] = pair.metric_of(forward, pair.ablated).cpu().numpy()
         final = forward.at_rows(pair.clean.residual[-1], batch.answer_positions, batch.start)
         predicted = forward.logits(final).argmax(-1).tolist()
-        is_correct[rows] = [token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)]
+        is_correct[prompt_indices] = [
+            token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)
+        ]
 
     _each_pair_without_gradients(model, prompts, metric, ablation, measure)
-    return Baseline(clean, corrupt, is_correct if model.n_outputs > 1 else None)
+    return Baseline(clean, ablated, is_correct if model.n_outputs > 1 else None)
 
 
 def circuit_values(
@@ -112,13 +114,13 @@ def circuit_values(
     values = np.zeros((len(different), len(prompts)))
 
     def measure(pair: Pair) -> None:
-        rows = np.asarray(pair.batch.prompt_indices)
-        values[:, rows] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
-        size = max(1, model.forward.numbers_at_once // (per_prompt * len(rows)))
+        prompt_indices = np.asarray(pair.batch.prompt_indices)
+        values[:, prompt_indices] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
+        size = max(1, model.forward.numbers_at_once // (per_prompt * len(prompt_indices)))
         for first in range(0, len(partial), size):
             chosen = partial[first : first + size]
-            found = metric_with_edges(model, pair, _on_device(different[chosen], model))
-            values[np.ix_(chosen, rows)] = found.cpu().numpy()
+            metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
+            values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
 
     at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
     _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
@@ -128,7 +130,7 @@ def circuit_values(
 def component_circuit_values(
     model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
 ) -> Floats:
-    """The metric [circuit, prompt] when only a circuit's components keep their outputs, all others giving ablated ones.
+    """The metric [circuit, prompt] when only a circuit's components keep their outputs and all others are ablated.
 
     circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the ablated embedding is read
 
@@ -148,8 +150,8 @@ def component_circuit_values(
     def measure(pair: Pair) -> None:
         batch = pair.batch
         for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
-            found = metric_with_components(model, pair, _on_device(circuits[part], model))
-            values[part, np.asarray(batch.prompt_indices)] = found.cpu().numpy()
+            metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
+            values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
 
     _each_pair_without_gradients(model, prompts, metric, ablation, measure)
     return values
@@ -219,12 +221,12 @@ def budget_circuits(scores: EdgeScores, *, absolute: bool) -> Bools:
 
 def curve(values: Floats, baseline: Baseline) -> Floats:
     """f at each budget, from values [budget, prompt]."""
-    found = [faithfulness(row, baseline, resamples=1).mean for row in values]
-    if any(f is None for f in found):
+    shares = [faithfulness(row, baseline, resamples=1).mean for row in values]
+    if any(f is None for f in shares):
         raise ValueError(
             "the metric is the same on clean and corrupt prompts: there is nothing for a circuit to explain."
         )
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(shares, dtype=np.float64)
 
 
 def cpr(values: Floats, baseline: Baseline) -> float:

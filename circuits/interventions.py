@@ -49,7 +49,7 @@ class Ablation:
         """Raise a ValueError where these prompts lack what the ablation needs."""
 
     def fitted(self, model: Model, reference: PromptSet) -> Ablation:
-        """The ablation with what it has to know of a reference set; itself where it needs none, or has it already."""
+        """The ablation fitted to a reference set; itself where it needs none, or is fitted already."""
         return self
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
@@ -106,7 +106,7 @@ class NoiseAblation(Ablation):
             raise ValueError(f"{self.name}: sigma={self.sigma}. It must be positive; 3 is usual.")
 
     def with_sample(self, sample: int) -> NoiseAblation:
-        """The same with other noise; sample 0 is itself."""
+        """The same ablation with other noise; sample 0 is itself."""
         return replace(self, seed=self.seed + sample)
 
     def _drawn(self, what: Any, shape: tuple[int, ...]) -> Tensor:
@@ -162,7 +162,7 @@ class Noise(NoiseAblation):
 
 
 def _content(prompt: Prompt) -> Any:
-    """What decides a prompt's embeddings."""
+    """What determines a prompt's embeddings."""
     return prompt.clean if prompt.image is None else (prompt.clean, prompt.image.fingerprint)
 
 
@@ -173,7 +173,7 @@ Schedule = Literal["additive", "diffusion"]
 class ImageNoise(NoiseAblation):
     """The value that the part has when Gaussian noise covers the image of the clean prompt.
 
-    sigma     in standard deviations of the image's own pixels, as the processor normalizes them (1 for one color)
+    sigma     in standard deviations of the image's own pixels, as the processor normalizes them (1 where all are equal)
     schedule  `additive`: the noise is added. `diffusion`: the sum is then divided by sqrt(1 + sigma^2), so that pixels
               keep their variance, as in a diffusion process after the step with noise-to-signal ratio sigma
 
@@ -218,10 +218,10 @@ class ImageNoise(NoiseAblation):
         clean = values.float()
         spread = clean.flatten(1).std(dim=1).view(-1, *[1] * (clean.ndim - 1))
         spread = torch.where(spread > 0, spread, 1.0)  # of an image of one color
-        found = clean + self.sigma * spread * noise
+        noisy = clean + self.sigma * spread * noise
         if self.schedule == "diffusion":
-            found = found / (1 + self.sigma**2) ** 0.5
-        return found.to(values.dtype)
+            noisy = noisy / (1 + self.sigma**2) ** 0.5
+        return noisy.to(values.dtype)
 
 
 @dataclass(frozen=True)
@@ -330,11 +330,11 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
 
     def mean(total: Tensor) -> Tensor:
         n = counts.to(total.device).view(-1, *[1] * (total.ndim - 1))
-        found = total / n if by_position else total.sum(0, keepdim=True) / n.sum()
-        return found.to(forward.weight_u.dtype)
+        value = total / n if by_position else total.sum(0, keepdim=True) / n.sum()
+        return value.to(forward.weight_u.dtype)
 
-    found = {name: [mean(total) for total in values] for name, values in totals.items()}
-    return Means(found["embedded"][0], found["z"], found["mlp"], reference.fingerprint)
+    means = {name: [mean(total) for total in values] for name, values in totals.items()}
+    return Means(means["embedded"][0], means["z"], means["mlp"], reference.fingerprint)
 
 
 def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tensor]) -> Run:

@@ -1,7 +1,7 @@
 """Judge a circuit: is it complete, is each of its parts needed, is it better than chance, does it stay the same?
 
 F is the mean of the metric over prompts, M the whole model, C the circuit, C\\K the circuit without components K. To
-knock a component out is to remove its outgoing edges, so that whoever reads it sees its ablated value.
+knock a component out is to remove its outgoing edges, so that its readers see its ablated value.
 
     faithfulness   |F(M) - F(C)|                              0 is best
     completeness   |F(C\\K) - F(M\\K)| for sets K              0 is best: whatever M uses, C has
@@ -10,8 +10,8 @@ knock a component out is to remove its outgoing edges, so that whoever reads it 
 Source: Wang et al. 2022 (IOI), sections 4 and 5. Random circuits follow their appendix in spirit, not in detail:
 they have as many edges as C after dead ends are dropped (`circuits.masks.random_circuits`).
 
-A circuit is a mask over *parts*: the model's edges, or its components where the model refuses edges (`CircuitRunner.parts`).
-Sets K come from `circuits.knockouts`.
+A circuit is a mask over *parts*: the model's edges, or its components where the model refuses edges
+(`CircuitRunner.parts`). Sets K come from `circuits.knockouts`.
 """
 
 from __future__ import annotations
@@ -66,14 +66,14 @@ class CircuitRunner:
         return np.bincount(sources, weights=edges, minlength=len(self.model.wiring.writers)) > 0
 
     def values(self, circuits: Bools) -> Floats:
-        """The metric [circuit, prompt]. Circuits that differ by dead ends only are run once."""
+        """The metric [circuit, prompt]. Circuits that differ only by dead ends are run once."""
         if self.level == "edges":
             circuits = pruned(self.model.wiring, circuits)
         packed = np.packbits(circuits, axis=1)
         _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         run = circuit_values if self.level == "edges" else component_circuit_values
-        found = run(self.model, self.prompts, circuits[first], metric=self.metric, ablation=self.ablation)
-        return found[number.reshape(-1)]
+        values = run(self.model, self.prompts, circuits[first], metric=self.metric, ablation=self.ablation)
+        return values[number.reshape(-1)]
 
 
 class Estimate(NamedTuple):
@@ -103,9 +103,9 @@ def judge(differences: Floats, statistic: Statistic, baseline: Baseline) -> Effe
     Statistics here take absolute values, so intervals of something that is zero lie above it; and a maximum over
     circuits is resampled as a maximum.
     """
-    found, resampled = _resampled(differences, statistic)
-    in_metric = Estimate(found, *map(float, np.quantile(resampled, _TAILS)))
-    return EffectEstimate(in_metric, _of_gap(found, resampled, baseline, np.abs))
+    value, resampled = _resampled(differences, statistic)
+    in_metric = Estimate(value, *map(float, np.quantile(resampled, _TAILS)))
+    return EffectEstimate(in_metric, _of_gap(value, resampled, baseline, np.abs))
 
 
 def share_kept(values: Floats, statistic: Statistic, baseline: Baseline) -> Estimate | None:
@@ -113,12 +113,12 @@ def share_kept(values: Floats, statistic: Statistic, baseline: Baseline) -> Esti
 
     Unlike in `judge`, the gap keeps its sign, so that the whole model keeps 1 whichever way the metric points.
     """
-    found, resampled = _resampled(values - baseline.ablated, statistic)
-    return _of_gap(found, resampled, baseline, np.asarray)
+    value, resampled = _resampled(values - baseline.ablated, statistic)
+    return _of_gap(value, resampled, baseline, np.asarray)
 
 
 def _shares_of_prompts(n_prompts: int) -> Floats:
-    """[resample, prompt] how much of each bootstrap resample is each prompt; the same draw for every number."""
+    """[resample, prompt] each prompt's share of each bootstrap resample; the same draws for every statistic."""
     even = np.full(n_prompts, 1 / n_prompts)
     return np.random.default_rng(0).multinomial(n_prompts, even, size=_RESAMPLES) / n_prompts
 
@@ -130,7 +130,7 @@ def _resampled(differences: Floats, statistic: Statistic) -> tuple[float, Floats
 
 
 def _of_gap(
-    found: float, resampled: Floats, baseline: Baseline, size_of: Callable[[Floats], Floats]
+    value: float, resampled: Floats, baseline: Baseline, size_of: Callable[[Floats], Floats]
 ) -> Estimate | None:
     """Ratio of a number to the (resampled) gap; None where there is none. Resamples without a gap are left out."""
     if not has_gap(baseline):
@@ -139,7 +139,7 @@ def _of_gap(
     size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()))
     usable = np.abs(gaps) > SMALLEST_GAP * size
     low, high = np.quantile(resampled[usable] / gaps[usable], _TAILS)
-    return Estimate(found / float(size_of(np.asarray(baseline.gap))), float(low), float(high))
+    return Estimate(value / float(size_of(np.asarray(baseline.gap))), float(low), float(high))
 
 
 def has_gap(baseline: Baseline) -> bool:
@@ -152,33 +152,33 @@ def distance(values: Floats, baseline: Baseline) -> EffectEstimate:
     return judge(baseline.clean - values, np.abs, baseline)
 
 
-def mean_incompleteness(found: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> EffectEstimate:
+def mean_incompleteness(values: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> EffectEstimate:
     """Mean of |F(C\\K) - F(M\\K)| over the sampled sets."""
     n = len(knockouts.sampled)
-    return judge(found.circuit[:n] - found.model[:n], lambda means: np.abs(means).mean(axis=-1), baseline)
+    return judge(values.circuit[:n] - values.model[:n], lambda means: np.abs(means).mean(axis=-1), baseline)
 
 
 def worst_incompleteness(
-    found: KnockoutValues, knockouts: Knockouts, baseline: Baseline
+    values: KnockoutValues, knockouts: Knockouts, baseline: Baseline
 ) -> tuple[EffectEstimate, Bools]:
     """Largest |F(C\\K) - F(M\\K)| over the greedily grown sets, and that set [writer]."""
-    gaps = (found.circuit - found.model)[len(knockouts.sampled) :]
+    gaps = (values.circuit - values.model)[len(knockouts.sampled) :]
     worst = int(np.abs(gaps.mean(axis=1)).argmax())
     return judge(gaps, lambda means: np.abs(means).max(axis=-1), baseline), knockouts.greedy[worst]
 
 
-def component_uses(found: KnockoutValues, baseline: Baseline) -> list[EffectEstimate]:
+def component_uses(values: KnockoutValues, baseline: Baseline) -> list[EffectEstimate]:
     """For each component v the larger |F(C\\(K+v)) - F(C\\K)| of K empty and K searched for."""
-    return [judge(effects, lambda means: np.abs(means).max(axis=-1), baseline) for effects in _uses(found)]
+    return [judge(effects, lambda means: np.abs(means).max(axis=-1), baseline) for effects in _uses(values)]
 
 
-def smallest_use(found: KnockoutValues, baseline: Baseline) -> EffectEstimate:
+def smallest_use(values: KnockoutValues, baseline: Baseline) -> EffectEstimate:
     """Minimality of the circuit: the use of its least useful component."""
-    return judge(_uses(found), lambda means: np.abs(means).max(axis=-1).min(axis=-1), baseline)
+    return judge(_uses(values), lambda means: np.abs(means).max(axis=-1).min(axis=-1), baseline)
 
 
-def _uses(found: KnockoutValues) -> Floats:
-    return found.telling[:, :, 0] - found.telling[:, :, 1]
+def _uses(values: KnockoutValues) -> Floats:
+    return values.telling[:, :, 0] - values.telling[:, :, 1]
 
 
 def cpr_estimate(signed: Floats, baseline: Baseline) -> Estimate | None:
@@ -197,7 +197,7 @@ def _area(heights: Floats) -> Floats:
 
 
 class AgainstRandom(NamedTuple):
-    """A circuit beside random ones of its size.
+    """A circuit compared with random ones of its size.
 
     kept      mean faithfulness of the random circuits, (F - corrupt) / (clean - corrupt); None without a gap
     distance  mean |F(M) - F(R)| of the random circuits

@@ -1,8 +1,9 @@
-"""Sets of components to knock out of a circuit: drawn at random, and searched for where they tell most.
+"""Sets of components to knock out of a circuit: random ones, and the most telling ones that a search finds.
 
 C is the circuit, M the whole model, F the mean of the metric over prompts, C\\K the circuit without components K. To
-knock a component out is to remove its outgoing edges, so that whoever reads it sees its ablated value. Sets are
-searched for with any function from circuits to values; `circuits.judge.CircuitRunner.values` is the one that runs the model.
+knock a component out is to remove its outgoing edges, so that its readers see its ablated value. Sets are
+searched for with any function from circuits to values; `circuits.judge.CircuitRunner.values` is one that runs the
+model.
 
 Source: Wang et al. 2022 (IOI), section 4, whose greedy search this follows.
 """
@@ -70,7 +71,7 @@ class KnockoutValues(NamedTuple):
 def search_knockouts(values: Values, parts: Parts, circuit: Bools, search: KnockoutSearch) -> Knockouts:
     """Sets K that are likely to show what a circuit lacks, and what each of its components does.
 
-    Sets are judged by the prompts that `values` runs; measure them on others, or on more, to be fair to the circuit.
+    Sets are chosen on the prompts that `values` runs; measure them on others, or on more, to be fair to the circuit.
     """
     components = parts.members(circuit)
     draw = np.random.default_rng(search.seed)
@@ -90,18 +91,18 @@ def knockout_values(values: Values, parts: Parts, circuit: Bools, knockouts: Kno
         parts.without(parts.everything, sets),
         parts.without(circuit, pairs.reshape(-1, parts.n_writers)),
     ]
-    found = values(np.concatenate(masks))
+    metric = values(np.concatenate(masks))
     n = len(sets)
-    return KnockoutValues(found[:n], found[n : 2 * n], found[2 * n :].reshape(*pairs.shape[:3], -1))
+    return KnockoutValues(metric[:n], metric[n : 2 * n], metric[2 * n :].reshape(*pairs.shape[:3], -1))
 
 
 def _random_sets(components: Numbers, n_writers: int, n: int, draw: np.random.Generator) -> Bools:
     """[set, writer] random subsets of the components, none of them empty."""
-    found = np.zeros((n if len(components) else 0, n_writers), dtype=np.bool_)
-    sizes = np.linspace(1, max(1, len(components) - 1), len(found)).round().astype(int)
-    for row, size in zip(found, sizes, strict=True):
+    sets = np.zeros((n if len(components) else 0, n_writers), dtype=np.bool_)
+    sizes = np.linspace(1, max(1, len(components) - 1), len(sets)).round().astype(int)
+    for row, size in zip(sets, sizes, strict=True):
         row[draw.choice(components, size=size, replace=False)] = True
-    return found
+    return sets
 
 
 def _grown(
@@ -114,8 +115,8 @@ def _grown(
         left = components[~knocked[components]]
         candidates = draw.choice(left, size=min(search.candidates, len(left)), replace=False)
         tried = knocked | _singles(candidates, parts)
-        found = values(np.concatenate([parts.without(circuit, tried), parts.without(parts.everything, tried)]))
-        gaps = np.abs((found[: len(tried)] - found[len(tried) :]).mean(axis=1))
+        metric = values(np.concatenate([parts.without(circuit, tried), parts.without(parts.everything, tried)]))
+        gaps = np.abs((metric[: len(tried)] - metric[len(tried) :]).mean(axis=1))
         knocked = tried[gaps.argmax()]
         trail.append(knocked)
     return np.array(trail, dtype=np.bool_).reshape(-1, parts.n_writers)
@@ -141,9 +142,9 @@ def _telling(
         left = [components[~(grown[row] | singles[row])[components]] for row in range(len(components))]
         candidates = [draw.choice(numbers, size=n, replace=False) for numbers in left]
         tried = grown[:, None] | np.stack([_singles(chosen, parts) for chosen in candidates])
-        grown, found = _strongest(tried, _effects(values, parts, circuit, tried, singles))
-        best = np.where((found > strength)[:, None], grown, best)
-        strength = np.maximum(found, strength)
+        grown, grown_strength = _strongest(tried, _effects(values, parts, circuit, tried, singles))
+        best = np.where((grown_strength > strength)[:, None], grown, best)
+        strength = np.maximum(grown_strength, strength)
     return best
 
 
@@ -161,13 +162,13 @@ def _effects(values: Values, parts: Parts, circuit: Bools, tried: Bools, singles
     pairs = np.stack([tried, tried | singles[:, None]], axis=2)
     per_component = pairs.shape[1] * 2 * len(parts.owners)
     at_once = max(1, _MASK_ENTRIES // max(1, per_component))
-    found = []
+    effects = []
     for first in range(0, len(pairs), at_once):
         block = pairs[first : first + at_once]
         masks = parts.without(circuit, block.reshape(-1, parts.n_writers))
         means = values(masks).mean(axis=1).reshape(block.shape[:3])
-        found.append(np.abs(means[..., 0] - means[..., 1]))
-    return np.concatenate(found) if found else np.zeros(tried.shape[:2])
+        effects.append(np.abs(means[..., 0] - means[..., 1]))
+    return np.concatenate(effects) if effects else np.zeros(tried.shape[:2])
 
 
 def _singles(writers: Numbers, parts: Parts) -> Bools:

@@ -19,12 +19,12 @@ _EDGE_KEYS = ("edges_that_matter", "edges")
 
 @dataclass(frozen=True)
 class KnownCircuit:
-    """A circuit that is taken for true.
+    """A circuit that is taken as ground truth.
 
     edges   its edges; None where they are not known
     nodes   its heads and MLPs
-    kinds   the kinds of components about which it says what is in and what is not
-    wiring  of the model it was found in; None where any model that has these names will do
+    kinds   the kinds of component for which it says what is in and what is not
+    wiring  of the model it belongs to; None where any model that has these names will do
     """
 
     name: str
@@ -47,19 +47,19 @@ class KnownCircuit:
     def check_heads(self, n_layers: int, n_heads: int) -> None:
         """Raise a ValueError where the heads of a model of this shape cannot be ranked against the known circuit.
 
-        What can be said before it is known how the model is wired; `check` says the rest.
+        What can be checked before the model's wiring is known; `check` does the rest.
         """
         heads = {node for node in self.nodes if node.kind == "head"}
-        found = f"{n_layers} layers of {n_heads} heads"
+        shape = f"{n_layers} layers of {n_heads} heads"
         if "head" not in self.kinds or not heads:
             raise ValueError(f"the known circuit {self.name!r} lists no heads: a ranking of heads needs some.")
         if self.wiring is not None and (self.wiring.n_layers, self.wiring.n_heads) != (n_layers, n_heads):
             raise ValueError(
-                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has {found}."
+                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has {shape}."
             )
         for part in heads:
             if (part.layer or 0) >= n_layers or (part.index or 0) >= n_heads:
-                raise ValueError(f"the known circuit {self.name!r} has {part}: this model has {found}.")
+                raise ValueError(f"the known circuit {self.name!r} has {part}: this model has {shape}.")
         if len(heads) == n_layers * n_heads:
             raise ValueError(
                 f"the known circuit {self.name!r} has all {len(heads)} heads: a ranking needs some outside of it."
@@ -91,7 +91,7 @@ class KnownCircuit:
 
 
 class Auroc(NamedTuple):
-    """Chance that a part of the known circuit is ranked before one outside it; 0.5 is a coin.
+    """Probability that a part of the known circuit is ranked before one outside it; 0.5 is chance.
 
     by_mean    ranked by |mean score| over prompts
     by_prompt  ranked by the largest |score| on any one prompt
@@ -154,8 +154,8 @@ def node_auroc(
 ) -> Auroc:
     """How well scores rank the known heads and MLPs first, over those that were measured and the circuit judges.
 
-    place  where component scores are read; None is their first place
-    kinds  ("head",): heads alone
+    position  where component scores are read; None is their first position
+    kinds     ("head",): heads alone
     Edge scores rank a component by the largest |score| of the edges into and out of it.
     """
     truth, strengths = _judged(scores, known, position, kinds)
@@ -172,15 +172,15 @@ def trial_aurocs(
     """The AUROC by mean of each random trial; None for scores in which nothing is drawn."""
     if scores.trials is None:
         return None
-    found = []
+    aurocs = []
     for trial in scores.trials:
         if isinstance(scores, EdgeScores):
             alone: ComponentScores | EdgeScores = replace(scores, per_prompt=trial[None], trials=None)
         else:
             measured = np.asarray(scores.measured.any(axis=0))[None]
             alone = replace(scores, per_prompt=trial[None], measured=measured, trials=None)
-        found.append(node_auroc(alone, known, position=position, kinds=kinds).by_mean)
-    return MeanAndSD(float(np.mean(found)), float(np.std(found)), len(found))
+        aurocs.append(node_auroc(alone, known, position=position, kinds=kinds).by_mean)
+    return MeanAndSD(float(np.mean(aurocs)), float(np.std(aurocs)), len(aurocs))
 
 
 def bootstrap_auroc(
@@ -195,9 +195,9 @@ def bootstrap_auroc(
 ) -> Bounds:
     """Percentile bootstrap interval of the AUROC by mean: how far other prompts of the same kind would move it.
 
-    Prompts are drawn with replacement and every resample is ranked anew; of a place that only some prompts have,
+    Prompts are drawn with replacement and every resample is ranked anew; at a position that only some prompts have,
     those are drawn. No model is run. Cost: a product [resample, prompt] x [prompt, part], and a sort of the components
-    for each resample; seconds for the edges of GPT-2 small. Says nothing of scores that all prompts share, or that
+    for each resample; seconds for the edges of GPT-2 small. Says nothing about scores that all prompts share, or that
     differ from one random trial to the next (`trial_aurocs`).
     """
     if isinstance(scores, EdgeScores):
@@ -205,22 +205,22 @@ def bootstrap_auroc(
         strengths = _from_edges(scores, lambda edges: np.abs(counts @ scores.per_prompt[:, edges]))
     else:
         there = scores if position is None else scores.at(position)
-        has_place = there.measured[:, 0].any(axis=1)
-        values, measured = there.per_prompt[has_place, 0], there.measured[has_place, 0]
+        has_position = there.measured[:, 0].any(axis=1)
+        values, measured = there.per_prompt[has_position, 0], there.measured[has_position, 0]
         counts = _drawn(len(values), resamples, seed)
         # A component that no drawn prompt has measured stays at 0.
         n_measured = np.maximum(counts @ measured, 1)
         strengths = _at_writers(there, np.abs(counts @ np.where(measured, values, 0)) / n_measured)
     judged = _is_judged(scores.wiring, known, kinds) & ~np.isnan(strengths[0])
     truth = _require_both(known.node_mask(scores.wiring)[judged], "the known circuit", "measured components")
-    found, tail = _aurocs(truth, strengths[:, judged]), (1 - level) / 2
-    return Bounds(float(np.quantile(found, tail)), float(np.quantile(found, 1 - tail)))
+    aurocs, tail = _aurocs(truth, strengths[:, judged]), (1 - level) / 2
+    return Bounds(float(np.quantile(aurocs, tail)), float(np.quantile(aurocs, 1 - tail)))
 
 
 def judges(
     scores: ComponentScores | EdgeScores, known: KnownCircuit, kind: str, *, position: str | None = None
 ) -> bool:
-    """Whether any component of a kind (`head`, `mlp`) is measured, and the known circuit says of it in or out."""
+    """Whether any component of a kind (`head`, `mlp`) is measured, and is one that the known circuit judges."""
     return bool(_judged(scores, known, position, (kind,))[0].size)
 
 
@@ -267,7 +267,7 @@ def _judged(
 
 
 def _is_judged(wiring: Wiring, known: KnownCircuit, kinds: tuple[str, ...]) -> Bools:
-    """[writer] whether it is of a kind that is asked for, and of which the known circuit says what is in."""
+    """[writer] whether its kind is one of these, and one for which the known circuit says what is in."""
     return np.array([writer.kind in known.kinds and writer.kind in kinds for writer in wiring.writers])
 
 
@@ -294,20 +294,20 @@ def read_known(path: Path) -> KnownCircuit:
     return KnownCircuit(path.stem, edges, tuple(node for node in ends if node.kind in ("head", "mlp")))
 
 
-def _names(found: Any, key: str) -> list[str]:
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
-        raise ValueError(f"{key} is {found!r}; expected a list of names, such as 'a0.h1->m0'.")
-    return found
+def _names(names: Any, key: str) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{key} is {names!r}; expected a list of names, such as 'a0.h1->m0'.")
+    return names
 
 
 def _at_writers(there: ComponentScores, strengths: Floats) -> Floats:
     """Strengths [row, component] of heads and MLPs as [row, writer]; NaN where not measured."""
-    found = np.full((len(strengths), len(there.wiring.writers)), np.nan)
+    by_writer = np.full((len(strengths), len(there.wiring.writers)), np.nan)
     measured = np.asarray(there.measured[:, 0].any(axis=0))
     for number, component in enumerate(there.components):
         if component.kind in ("head", "mlp") and measured[number]:
-            found[:, there.wiring.writer_index(component)] = strengths[:, number]
-    return found
+            by_writer[:, there.wiring.writer_index(component)] = strengths[:, number]
+    return by_writer
 
 
 def _from_edges(scores: EdgeScores, strength_of: Callable[[slice], Floats]) -> Floats:
@@ -356,7 +356,7 @@ def _served(wiring: Wiring, component: Component) -> list[int]:
 
 
 def _require_both(mask: Bools, whose: str, what: str) -> Bools:
-    """The mask, if it holds both; there is nothing to rank otherwise."""
+    """The mask, if it has parts inside and outside; otherwise there is nothing to rank."""
     n_in = int(np.count_nonzero(mask))
     if n_in in (0, len(mask)):
         raise ValueError(

@@ -14,7 +14,7 @@ from circuits.scores import Bools, Floats
 
 Numbers = NDArray[np.int64]
 
-# Random orders of all edges that are tried where the first one misses the size.
+# How many more random orders of all edges are tried where the first one misses the size.
 _MORE_ORDERS = 10
 
 
@@ -46,7 +46,7 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
 
 def _writers_fed_by(wiring: Wiring) -> list[slice]:
     """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
-    found = []
+    fed = []
     for reader in wiring.readers:
         if reader.component == LOGITS:
             first, n = len(wiring.writers), 1
@@ -55,8 +55,8 @@ def _writers_fed_by(wiring: Wiring) -> list[slice]:
             first, n = wiring.writer_index(heads[0]), len(heads)
         else:
             first, n = wiring.writer_index(reader.component), 1
-        found.append(slice(first, first + n))
-    return found
+        fed.append(slice(first, first + n))
+    return fed
 
 
 def edges_among(wiring: Wiring, components: Bools) -> Bools:
@@ -89,29 +89,29 @@ def node_budget_circuits(wiring: Wiring, components: Sequence[Component], streng
 
 
 def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0) -> Bools:
-    """[random circuit, edge] circuits with as many edges as `circuit` after dead ends are dropped, as nearly as can be.
+    """[random circuit, edge] circuits with as many edges as `circuit` after dead ends are dropped, or nearly.
 
-    For each, all edges are put in a uniformly random order, and the first so many are kept, dead ends dropped, that
-    the size comes closest to that of `circuit`. The size grows with the number kept, so it is found by bisection. As
+    For each, all edges are put in a uniformly random order, and as many of the first are kept, dead ends dropped, as
+    bring the size closest to that of `circuit`. The size grows with the number kept, so it is found by bisection. As
     one more edge can connect many at once, the size may be missed: then up to ten more orders are tried, and the
     circuit that comes closest is taken.
     """
     target = int(np.count_nonzero(pruned(wiring, circuit)))
     draw = np.random.default_rng(seed)
-    found = _first_edges(wiring, draw, target, n)
+    circuits = _first_edges(wiring, draw, target, n)
     for _ in range(_MORE_ORDERS):
-        misses = np.abs(found.sum(axis=1) - target)
+        misses = np.abs(circuits.sum(axis=1) - target)
         rows = np.flatnonzero(misses)
         if not len(rows):
             break
         again = _first_edges(wiring, draw, target, len(rows))
         is_nearer = np.abs(again.sum(axis=1) - target) < misses[rows]
-        found[rows[is_nearer]] = again[is_nearer]
-    return found
+        circuits[rows[is_nearer]] = again[is_nearer]
+    return circuits
 
 
 def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int) -> Bools:
-    """[random circuit, edge] the first edges of one random order each, so many that the size comes closest."""
+    """[random circuit, edge] the first edges of one random order each, as many as bring the size closest."""
     ranks = np.stack([draw.permutation(wiring.n_edges) for _ in range(n)])
 
     def kept(first: Numbers) -> Bools:
@@ -128,18 +128,18 @@ def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int)
 
 
 def random_component_sets(circuit: Bools, *, n: int, seed: int = 0) -> Bools:
-    """[random circuit, writer] uniformly drawn sets of as many components as `circuit`; `input` is in all if it is."""
+    """[random circuit, writer] uniformly drawn sets of as many components as `circuit`, and `input` where it has it."""
     draw, size = np.random.default_rng(seed), int(np.count_nonzero(circuit[1:]))
-    found = np.zeros((n, len(circuit)), dtype=np.bool_)
-    found[:, 0] = circuit[0]
-    for row in found:
+    sets = np.zeros((n, len(circuit)), dtype=np.bool_)
+    sets[:, 0] = circuit[0]
+    for row in sets:
         row[1 + draw.choice(len(circuit) - 1, size=size, replace=False)] = True
-    return found
+    return sets
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What circuits are masks of.
+    """What circuits are masks over.
 
     owners     [part] number of the writer whose output the part carries
     n_writers  how many writers the model has

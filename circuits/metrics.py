@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Metric:
     """One number per prompt. Subclasses implement `values`.
 
-    has_zero_gradient_at_clean  whether it is at its highest on the clean run, so that every gradient there is zero
+    has_zero_gradient_at_clean  whether it is at its maximum on the clean run, so that every gradient there is zero
     """
 
     name: ClassVar[str]

@@ -29,7 +29,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Model:
     """A loaded model with everything methods need.
 
-    bridge    the TransformerBridge; raw weights, no processing (folded norms or centerd weights)
+    bridge    the TransformerBridge; raw weights, no processing (folded norms or centered weights)
     forward   runs all or part of it
     wiring    its components and possible edges
     refusals  capability (`edges`) -> why it cannot be measured on this model

@@ -1,4 +1,4 @@
-"""Norms as formulas: gain x centerd(x) x scale + bias, read off the values of a model's own norm."""
+"""Norms as formulas: gain x centered(x) x scale + bias, read off the values of a model's own norm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SMALL = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class KnownNorm:
-    """A LayerNorm (centerd) or an RMSNorm, whatever its family calls it and wherever it adds its epsilon.
+    """A LayerNorm (centered) or an RMSNorm, whatever its family calls it and wherever it adds its epsilon.
 
     gain, bias  [d_model]
     """
@@ -26,15 +26,15 @@ class KnownNorm:
     norm: TensorFunction
     gain: Tensor
     bias: Tensor
-    is_centred: bool
+    is_centered: bool
 
-    def centerd(self, values: Tensor) -> Tensor:
-        return values - values.mean(-1, keepdim=True) if self.is_centred else values
+    def centered(self, values: Tensor) -> Tensor:
+        return values - values.mean(-1, keepdim=True) if self.is_centered else values
 
     def scale(self, values: Tensor) -> Tensor:
-        """The factor [..., 1] on centerd(values), without a gradient."""
+        """The factor [..., 1] on centered(values), without a gradient."""
         with torch.no_grad():
-            directed = (self.gain * self.centerd(values)).float()
+            directed = (self.gain * self.centered(values)).float()
             wanted = (self.norm(values) - self.bias).float()
             size = directed.square().sum(-1, keepdim=True).clamp_min(torch.finfo(torch.float32).tiny)
             return (wanted * directed).sum(-1, keepdim=True) / size
@@ -51,12 +51,12 @@ def known_norm(norm: TensorFunction, like: Tensor) -> KnownNorm | None:
     with torch.no_grad():
         bias = norm(torch.zeros_like(probe[:1]))[0]
         found = (norm(probe) - bias).float()
-        is_centred = _differ(norm(probe + 5), norm(probe)) < tolerance
-        centerd = (probe - probe.mean(-1, keepdim=True) if is_centred else probe).float()
-        unit = centerd / centerd.square().mean(-1, keepdim=True).sqrt()
+        is_centered = _differ(norm(probe + 5), norm(probe)) < tolerance
+        centered = (probe - probe.mean(-1, keepdim=True) if is_centered else probe).float()
+        unit = centered / centered.square().mean(-1, keepdim=True).sqrt()
         gain = ((found * unit).sum(0) / unit.square().sum(0)).to(like)
-        known = KnownNorm(norm, gain, bias, is_centred)
-        again = gain * known.centerd(probe / 7) * known.scale(probe / 7).to(like) + bias
+        known = KnownNorm(norm, gain, bias, is_centered)
+        again = gain * known.centered(probe / 7) * known.scale(probe / 7).to(like) + bias
         return known if _differ(again, norm(probe / 7)) < tolerance else None
 
 

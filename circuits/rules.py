@@ -58,7 +58,7 @@ class _LinearNorm(KnownNorm):
     """A norm whose scale is a constant for gradients."""
 
     def __call__(self, values: Tensor) -> Tensor:
-        return self.gain * self.centerd(values) * self.scale(values).to(values.dtype) + self.bias
+        return self.gain * self.centered(values) * self.scale(values).to(values.dtype) + self.bias
 
 
 def _norm_with_rule(norm: TensorFunction | None, like: Tensor) -> _LinearNorm | None:
@@ -67,7 +67,7 @@ def _norm_with_rule(norm: TensorFunction | None, like: Tensor) -> _LinearNorm | 
     known = known_norm(norm, like)
     if known is None:
         raise NoRules(f"its norm {type(norm).__name__} is neither a LayerNorm nor an RMSNorm")
-    return _LinearNorm(norm, known.gain, known.bias, known.is_centred)
+    return _LinearNorm(norm, known.gain, known.bias, known.is_centered)
 
 
 def _mlp_with_rules(mlp: MLP) -> MLP:

@@ -80,13 +80,13 @@ def wilson_interval(n_hits: int, n: int) -> tuple[float, float]:
     """Wilson's 95 % interval of a share; unlike the bootstrap's, it has a width at 0 and 1."""
     from scipy.stats import binomtest
 
-    found = binomtest(n_hits, n).proportion_ci(method="wilson")
-    return float(found.low), float(found.high)
+    interval = binomtest(n_hits, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def _require_shape(name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    if found != expected:
-        raise ValueError(f"{name} has shape {found}, expected {expected}.")
+def _require_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if shape != expected:
+        raise ValueError(f"{name} has shape {shape}, expected {expected}.")
 
 
 def _require_finite(name: str, values: Floats) -> None:
@@ -156,7 +156,7 @@ class EdgeScores:
         )
 
     def node_scores(self) -> ComponentScores:
-        """Scores of the writers as sums of their outgoing edges: first-order effects of a component add up so.
+        """Scores of the writers as sums of their outgoing edges: first-order effects of a component add up this way.
 
         Only for methods whose `sums_to_nodes` says so; effects of edges measured one by one do not add up.
         """
@@ -181,13 +181,13 @@ class EdgeScores:
 
 @dataclass(frozen=True)
 class ComponentScores:
-    """A signed score for components, at one or more places of the prompt, per prompt.
+    """A signed score for components, at one or more positions of the prompt, per prompt.
 
     components  what was scored; their order is that of the last axis
-    places      where: `all` (all positions at once), roles (`IO`, `END`) or positions (`0`, `1`, ...)
-    per_prompt  [prompt, place, component], in units of the metric; 0 where not measured
-    measured    [prompt, place, component]: a short prompt has no position 20, a prompt may lack a role
-    trials      [trial, place, component] the means of each of several random trials; None where nothing is drawn
+    positions   where: `all` (all positions at once), roles (`IO`, `END`) or single positions (`0`, `1`, ...)
+    per_prompt  [prompt, position, component], in units of the metric; 0 where not measured
+    measured    [prompt, position, component]: a short prompt has no position 20, a prompt may lack a role
+    trials      [trial, position, component] the means of each of several random trials; None where nothing is drawn
     """
 
     wiring: Wiring
@@ -212,7 +212,7 @@ class ComponentScores:
 
     @property
     def means(self) -> Floats:
-        """[place, component] mean over the prompts in which that place was measured; 0 where none was."""
+        """[position, component] mean over the prompts in which that position was measured; 0 where none was."""
         counts = self.measured.sum(axis=0)
         totals = np.where(self.measured, self.per_prompt, 0).sum(axis=0, dtype=np.float64)
         return totals / np.maximum(counts, 1)
@@ -220,28 +220,28 @@ class ComponentScores:
     def interval(self, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
         """Bootstrap interval of `means` over prompts; over trials, where there are any.
 
-        A place that only some prompts have is resampled among those.
+        A position that only some prompts have is resampled among those.
         """
         if self.trials is not None:
             return bootstrap_interval(self.trials, level=level, resamples=resamples, seed=seed)
         low, high = np.zeros(self.means.shape), np.zeros(self.means.shape)
-        for place in range(len(self.positions)):
-            has_place = self.measured[:, place].any(axis=1)
-            if has_place.any():
-                found = bootstrap_interval(
-                    self.per_prompt[has_place, place], level=level, resamples=resamples, seed=seed
+        for index in range(len(self.positions)):
+            has_position = self.measured[:, index].any(axis=1)
+            if has_position.any():
+                bounds = bootstrap_interval(
+                    self.per_prompt[has_position, index], level=level, resamples=resamples, seed=seed
                 )
-                low[place], high[place] = found
+                low[index], high[index] = bounds
         return Interval(low, high)
 
     def at(self, position: str) -> ComponentScores:
-        """The scores at one place."""
+        """The scores at one position."""
         if position not in self.positions:
             raise ValueError(f"no scores at {position!r}. Measured at: {', '.join(self.positions)}.")
         index = self.positions.index(position)
         return replace(
             self,
-            places=(position,),
+            positions=(position,),
             per_prompt=self.per_prompt[:, index : index + 1],
             measured=self.measured[:, index : index + 1],
             trials=None if self.trials is None else self.trials[:, index : index + 1],

@@ -34,7 +34,7 @@ class HeadDivergence:
     """How much each head's output at the last position depends on the picture.
 
     heads       names in the order of the last axis, layer by layer
-    n_layers    the heads of one layer stand together, as many in each
+    n_layers    the heads of one layer are adjacent, equally many in each
     divergence  [prompt, head] norm of the output with the picture minus that without (VHD)
     without     [prompt, head] squared norm of the output without the picture
     """
@@ -48,7 +48,7 @@ class HeadDivergence:
         """Means over prompts of `divergence` and of `without`, each [layer, head]."""
         shape = (self.n_layers, -1)
         first, second = (
-            found.mean(axis=0, dtype=np.float64).reshape(shape) for found in (self.divergence, self.without)
+            values.mean(axis=0, dtype=np.float64).reshape(shape) for values in (self.divergence, self.without)
         )
         return first, second
 
@@ -81,19 +81,19 @@ def _last_outputs(model: Model, prompts: PromptSet) -> Tensor:
     """z of every head at the last position, in float32 on the CPU [prompt, head, d_head]."""
     forward = model.forward
     n_heads, d_head = forward.layers[0].n_heads, forward.layers[0].d_head
-    found = torch.zeros(len(prompts), forward.n_layers * n_heads, d_head)
+    outputs = torch.zeros(len(prompts), forward.n_layers * n_heads, d_head)
 
     def record(batch: Batch) -> None:
         run = forward.record(batch.clean, batch.clean_pixels(forward))
-        found[list(batch.prompt_indices)] = torch.cat([z[:, -1] for z in run.z], dim=1).float().cpu()
+        outputs[list(batch.prompt_indices)] = torch.cat([z[:, -1] for z in run.z], dim=1).float().cpu()
 
     each_batch(prompts, forward, record, shares_prefix=False)
-    return found
+    return outputs
 
 
 @dataclass(frozen=True)
 class Reinforcement:
-    """What each head's output is multiplied with at the last position.
+    """What each head's output is multiplied by at the last position.
 
     factors  per layer, one for each head
     """
@@ -106,13 +106,13 @@ class Reinforcement:
         return tuple(layer for layer, factors in enumerate(self.factors) if any(f != 1 for f in factors))
 
 
-def reinforcement(found: HeadDivergence, *, factor: float = 2.0) -> Reinforcement:
+def reinforcement(measurement: HeadDivergence, *, factor: float = 2.0) -> Reinforcement:
     """Strengthen the heads whose mean divergence is above the median of their layer.
 
     Outliers, whose divergence and whose output without the picture both exceed the layer's mean by more than one
-    standard deviation, count as divergence 0: they react to whatever is left out, not to the picture.
+    standard deviation, are given divergence 0: they react to whatever is left out, not to the picture.
     """
-    divergence, without = found.by_layer()
+    divergence, without = measurement.by_layer()
     is_outlier = np.logical_and.reduce(
         [
             values > values.mean(axis=1, keepdims=True) + values.std(axis=1, keepdims=True)
@@ -153,15 +153,16 @@ def reinforcement_tap(model: Model, chosen: Reinforcement) -> Tap:
 
 @contextmanager
 def reinforced(model: Model, chosen: Reinforcement) -> Iterator[None]:
-    """Within it, every forward pass of the model strengthens the heads at its last position, generating included.
+    """Within it, every forward pass of the model strengthens the heads at its last position, generation included.
 
-    ValueError where the model norms z before the output matrix, and where a prompt's last position is padding.
+    ValueError where the model normalizes z before the output matrix, and where a prompt's last position is padding.
     """
     scales = _scales(model, chosen)
     normed = [layer for layer in scales if model.forward.layers[layer].norm_z is not None]
     if normed:
         raise ValueError(
-            f"{model.name!r} norms what heads gather before reading it (layer {normed[0]}): use `reinforcement_tap`."
+            f"{model.name!r} normalizes head outputs before the output matrix (layer {normed[0]}): use "
+            "`reinforcement_tap`."
         )
     handles: list[Any] = []
     try:

@@ -1,7 +1,7 @@
 """CircuitGraph: the chosen part of a model, with scores and with where it came from.
 
-Nodes are components, edges are those of the wiring, several ports between two heads are several edges. Every
-node lies on a path from `input` to `logits`; what was chosen but does not is named in `left_out` with the reason.
+Nodes are components, edges are those of the wiring; two heads connected through several ports have several edges.
+Every node lies on a path from `input` to `logits`; chosen components that do not are in `left_out`, with the reason.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ class CircuitGraph:
     """A circuit: edges on paths from `input` to `logits`, and the components they connect. Read-only.
 
     nodes, edges     in wiring order
-    selection        name and settings of what chose them
+    selection        name and settings of the selection that chose them
     threshold        smallest |score| of an edge kept; None if empty or not chosen by score
-    faithfulness     1: the circuit alone behaves as the model does, 0: as if all were corrupted; None: not measured
+    faithfulness     1: the circuit alone behaves like the whole model, 0: as if all were corrupted; None: not measured
     metrics          named values in metric units, such as `clean`, `corrupt`, `circuit`
     provenance       of the edge scores; `node_provenance` of the component scores, if there were any
     left_out         component -> why it is not in the circuit, though it or one of its edges was chosen
@@ -85,7 +85,7 @@ class CircuitGraph:
     reason: str | None = None
 
     def with_groups(self, groups: Mapping[str, int]) -> CircuitGraph:
-        """The same circuit with other groups of heads: head name -> number of its group, none where it has none."""
+        """The same circuit with other groups of heads: head name -> number of its group; other heads have none."""
         return replace(self, nodes=tuple(replace(node, group=groups.get(node.name)) for node in self.nodes))
 
     def __post_init__(self) -> None:
@@ -119,21 +119,23 @@ class CircuitGraph:
     ) -> CircuitGraph:
         """The circuit that `selection` keeps, with mean scores and bootstrap intervals over prompts (or trials).
 
-        selection    settings, or what they already selected (when faithfulness was measured in between)
+        selection    a selection, or what it already selected (when faithfulness was measured in between)
         node_scores  scores of components, for component selections and for coloring nodes
-        roles        component name -> role, for components that may or may not be in the circuit
+        roles        component name -> role; the components need not be in the circuit
         groups       head name -> number of its group, likewise
         """
         selected = selection if isinstance(selection, Selected) else selection.choose(scores, node_scores)
         if selected.wiring != scores.wiring:
-            raise ValueError(f"edges selected from {selected.wiring}, scores of {scores.wiring}: use one model's.")
+            raise ValueError(
+                f"edges selected from {selected.wiring}, scores of {scores.wiring}: use those of one model."
+            )
         numbers = np.flatnonzero(selected.mask)
         means = scores.per_prompt[:, numbers].mean(axis=0, dtype=np.float64)
         sample = scores.per_prompt if scores.trials is None else scores.trials
         interval = bootstrap_interval(sample[:, numbers], level=level, resamples=resamples, seed=seed)
         edges = tuple(
-            CircuitEdge(edge, *_as_floats(means, interval, place)) if scores.measured[number] else CircuitEdge(edge)
-            for place, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
+            CircuitEdge(edge, *_as_floats(means, interval, index)) if scores.measured[number] else CircuitEdge(edge)
+            for index, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
         )
         position = selected.selection.get("position")
         measured = _node_scores(node_scores, position, level, resamples, seed) if node_scores is not None else {}
@@ -177,11 +179,11 @@ class CircuitGraph:
         """
         chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
         kept = tuple(wiring.on_a_path(chosen))
-        found = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(wiring, kept))
+        nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(wiring, kept))
         empty = f"the edges given ({len(chosen)}) make no path from input to logits."
         return cls(
             wiring=wiring,
-            nodes=tuple(found),
+            nodes=tuple(nodes),
             edges=tuple(CircuitEdge(edge) for edge in kept),
             faithfulness=faithfulness,
             metrics=dict(metrics or {}),
@@ -193,7 +195,7 @@ class CircuitGraph:
     def by_layer(self) -> CircuitGraph:
         """The same circuit with the heads of each layer joined: which layers' attention and MLPs it holds.
 
-        Parts keep their scores, but for the joined ones: effects of heads do not add up to that of the whole.
+        Components keep their scores, except joined ones: effects of heads do not add up to that of the whole layer's.
         """
         if self.wiring.joins_heads:
             return self
@@ -227,7 +229,7 @@ class CircuitGraph:
 
     @property
     def of_edges(self) -> int:
-        """How many edges the model could have."""
+        """How many possible edges the model has."""
         return self.wiring.n_edges
 
     @property
@@ -258,7 +260,7 @@ class CircuitGraph:
     def description(self) -> str:
         """`24 of 606 edges, threshold 0.012, faithfulness 0.91`: what a figure must not leave out.
 
-        Of whole layers: how many of them.
+        Where heads are joined, it counts attention and MLP outputs instead.
         """
         if self.wiring.joins_heads:
             minimum = self.selection.get("minimum")
@@ -276,23 +278,23 @@ class CircuitGraph:
         Nodes carry kind, layer, index, score, low, high, role, and group where they have one; edges carry kind="edge",
         port, score, low, high.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
-        every path of the graph is one that values can take.
+        every path in the graph is one along which values can flow.
         """
         import networkx
 
-        found = networkx.MultiDiGraph()
+        network = networkx.MultiDiGraph()
         for node in self.nodes:
             part = node.component
-            place = {"kind": part.kind, "layer": part.layer, "index": part.index}
+            identity = {"kind": part.kind, "layer": part.layer, "index": part.index}
             about = {"role": node.role} | ({} if node.group is None else {"group": node.group})
-            found.add_node(node.name, **place, score=node.score, low=node.low, high=node.high, **about)
+            network.add_node(node.name, **identity, score=node.score, low=node.low, high=node.high, **about)
         for item in self.edges:
             source, target, port = str(item.edge.source), str(item.edge.target), item.edge.port
             values = {"score": item.score, "low": item.low, "high": item.high}
-            found.add_edge(source, target, key=port or "", kind="edge", port=port, **values)
+            network.add_edge(source, target, key=port or "", kind="edge", port=port, **values)
         for group, served in self.group_edges:
-            found.add_edge(str(group), str(served), key="", kind="group", port=None, score=None, low=None, high=None)
-        return networkx.freeze(found)
+            network.add_edge(str(group), str(served), key="", kind="group", port=None, score=None, low=None, high=None)
+        return networkx.freeze(network)
 
     @property
     def group_edges(self) -> tuple[tuple[Component, Component], ...]:
@@ -321,17 +323,17 @@ class CircuitGraph:
 def components_of(wiring: Wiring, edges: Iterable[Edge]) -> list[Component]:
     """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
     rank = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
-    found = {component for edge in edges for component in (edge.source, edge.target)}
+    components = {component for edge in edges for component in (edge.source, edge.target)}
 
     def order(component: Component) -> tuple[int, int, int]:
         layer = {INPUT: -1, LOGITS: wiring.n_layers}.get(component, component.layer or 0)
         return layer, rank[component.kind], component.index or 0
 
-    return sorted(found, key=order)
+    return sorted(components, key=order)
 
 
 def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool = False) -> None:
-    """ValueError if nodes and edges of the two circuits do not mean the same, saying what can still be compared.
+    """ValueError if nodes and edges of the two circuits do not correspond; it says what can still be compared.
 
     Circuits of one model are comparable. With `across_models`, so are those of models with the same wiring, such as
     two checkpoints of one training run, whose heads correspond by position.
@@ -385,16 +387,16 @@ def _model_of(graph: CircuitGraph) -> str:
 def _node_scores(
     node_scores: ComponentScores, position: str | None, level: float, resamples: int, seed: int
 ) -> dict[Component, tuple[float, float, float]]:
-    found = means_at(node_scores, position)
-    interval = node_scores.at(found.position).interval(level=level, resamples=resamples, seed=seed)
+    position_means = means_at(node_scores, position)
+    interval = node_scores.at(position_means.position).interval(level=level, resamples=resamples, seed=seed)
     ends = Interval(interval.low[0], interval.high[0])
     return {
-        component: _as_floats(found.means, ends, number)
+        component: _as_floats(position_means.means, ends, number)
         for number, component in enumerate(node_scores.components)
-        if found.measured[number]
+        if position_means.measured[number]
     }
 
 
-def _as_floats(means: Floats, interval: Interval, place: int) -> tuple[float, float, float]:
+def _as_floats(means: Floats, interval: Interval, index: int) -> tuple[float, float, float]:
     """Score, low and high as Python floats."""
-    return float(means[place]), float(interval.low[place]), float(interval.high[place])
+    return float(means[index]), float(interval.low[index]), float(interval.high[index])

@@ -1,6 +1,6 @@
 """Codes of all heads on all prompts in one figure: positives above, negatives below, a column per head.
 
-Codes that only positives show are colored; all others are gray, one tone a code. Sizes are whole numbers of dots, so
+Codes that only positives show are colored; all others are gray, one tone per code. Sizes are whole numbers of dots, so
 that every cell of the picture is as large as its neighbors. The same codes give the same bytes.
 """
 
@@ -44,7 +44,7 @@ CODE_COLORS = (
     *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
     *("#882255", "#F0E442", "#332288", "#117733", "#999933", "#6A3D9A"),
 )
-_GREYS = (0.80, 0.96)
+_GRAYS = (0.80, 0.96)
 _GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, are spread evenly however many there are
 
 _DPI = 300
@@ -63,7 +63,7 @@ class CodeTable:
     codes          [prompt, head] all positives, then all negatives; heads of layer 0 first
     positive_only  [positive, head] whether no negative shows the code
     trial          which trial it is
-    is_shared      whether a number is the same code in every layer (one autoencoder), or another in each
+    is_shared      whether a number is the same code in every layer (one autoencoder), or a different one in each
     """
 
     codes: Codes
@@ -94,7 +94,7 @@ class CodeTable:
 def code_figure_bytes(table: CodeTable, graph: CircuitGraph, kind: DrawingFormat, *, name: str) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch.
 
-    graph  the circuit that the codes led to: its heads are marked, and it says where everything came from
+    graph  the circuit that the codes led to: its heads are marked, and its provenance is the subtitle
     name   of the run
     """
     return figure_bytes(lambda: draw_codes(table, graph, name=name), kind, dpi=_DPI)
@@ -108,12 +108,12 @@ def draw_codes(table: CodeTable, graph: CircuitGraph, *, name: str) -> Figure:
     n_heads = graph.wiring.n_layers * graph.wiring.n_heads
     if table.codes.shape[1] != n_heads:
         raise ValueError(
-            f"codes of {table.codes.shape[1]} heads, and the circuit's model has {n_heads}: give the codes of its run."
+            f"codes of {table.codes.shape[1]} heads, but the circuit's model has {n_heads}: give the codes of its run."
         )
     colors = _colors(table, graph.wiring.n_layers)
     page = _Page.of(table, graph, name, colors)
     figure = Figure(figsize=(page.width, page.height), facecolor=PAPER)
-    # As one picture, both sides would have a transparent stripe between them, of which viewers show the edges.
+    # As one picture, the two sides would have a transparent stripe between them, whose edges viewers show.
     figure.suppressComposite = True
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -128,7 +128,7 @@ def draw_codes(table: CodeTable, graph: CircuitGraph, *, name: str) -> Figure:
 class _Colors(NamedTuple):
     """Number of each code's color.
 
-    of_code  [layer, code] -1 where no positive-only code has the number
+    of_code  [layer, code] -1 where no positive-only code has that number
     ranked   the positive-only codes of each layer by how many cells show them, most first
     """
 
@@ -254,8 +254,8 @@ def _draw_columns(axes: Axes, grid: _Grid, graph: CircuitGraph) -> None:
         if layer:
             axes.add_line(Line2D([x, x], [grid.bottom, grid.top], color=PAPER, lw=min(1.6, 22 * width), zorder=2))
         for number in _labeled(wiring.n_heads, width, is_followed=True):
-            place = x + width * (number + 0.5)
-            draw_text(axes, place, grid.bottom - 0.04, str(number), size=SMALL, color=FAINT, ha="center", va="top")
+            middle = x + width * (number + 0.5)
+            draw_text(axes, middle, grid.bottom - 0.04, str(number), size=SMALL, color=FAINT, ha="center", va="top")
         if layer % every == 0:
             center = x + width * wiring.n_heads / 2
             draw_text(axes, center, grid.bottom - 0.17, f"L{layer}", size=NORMAL, ha="center", va="top")
@@ -281,20 +281,20 @@ def _colors(table: CodeTable, n_layers: int) -> _Colors:
 
 def _picture(codes: Codes, only: Bools, colors: _Colors) -> NDArray[np.uint8]:
     """[prompt, head, rgb]"""
-    palette = np.array([[int(color[place : place + 2], 16) for place in (1, 3, 5)] for color in CODE_COLORS])
+    palette = np.array([[int(color[start : start + 2], 16) for start in (1, 3, 5)] for color in CODE_COLORS])
     layers = np.repeat(np.arange(len(colors.of_code)), codes.shape[1] // len(colors.of_code))
-    found = np.where(only[..., None], palette[colors.of_code[layers, codes]], _grey(codes)[..., None])
-    return found.astype(np.uint8)
+    pixels = np.where(only[..., None], palette[colors.of_code[layers, codes]], _gray(codes)[..., None])
+    return pixels.astype(np.uint8)
 
 
-def _grey(codes: Codes) -> Floats:
-    """The tone of each code, 0 to 255. That of code 0 is the lightest: it also stands for no feature firing."""
-    darkest, lightest = _GREYS
+def _gray(codes: Codes) -> Floats:
+    """The tone of each code, 0 to 255. That of code 0 is the lightest: it also stands for no active feature."""
+    darkest, lightest = _GRAYS
     return 255 * (lightest - (lightest - darkest) * (codes * _GOLDEN % 1))
 
 
 def _legend(table: CodeTable, colors: _Colors) -> list[_Swatch]:
-    marks = [_Swatch(INK, "head of the circuit"), _Swatch("#d9d9d9", "other codes, one gray a code")]
+    marks = [_Swatch(INK, "head of the circuit"), _Swatch("#d9d9d9", "other codes, one gray per code")]
     shown = colors.ranked[0][: len(CODE_COLORS)] if table.is_shared else ()
     codes = [_Swatch(color, f"code {code}") for color, code in zip(CODE_COLORS, shown, strict=False)]
     if not codes and table.positive_only.any():
@@ -307,7 +307,7 @@ def _caption(table: CodeTable, colors: _Colors) -> Iterator[str]:
     n_showing, n_heads = int(only.any(axis=0).sum()), only.shape[1]
     yield (
         f"{n_showing} of {n_heads} heads show codes that no negative shows; {len(positives):,} positives, "
-        f"{len(negatives):,} negatives. Such codes are colored, those of most cells first."
+        f"{len(negatives):,} negatives. Such codes are colored, the most frequent first."
     )
     largest = max(map(len, colors.ranked))
     if largest > len(CODE_COLORS):
@@ -331,7 +331,7 @@ def _rows(swatches: Sequence[_Swatch], width: float) -> list[list[_Swatch]]:
 def _labeled(n: int, pitch: float, *, is_followed: bool = False) -> range:
     """Which of n rows or columns have a label, where they are `pitch` inches apart: every one, or every 2nd, 5th, ...
 
-    is_followed  whether the label of another first one comes right after the last
+    is_followed  whether the first label of another sequence comes right after the last one
     """
     step = next(step for step in _steps() if step * pitch >= _LABEL_PITCH)
     if not is_followed:

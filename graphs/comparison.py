@@ -16,7 +16,7 @@ Membership = Literal["shared", "only_a", "only_b"]
 
 @dataclass(frozen=True)
 class Comparison:
-    """Circuits `a` and `b` of one model (or of models wired alike), and what follows from comparing them."""
+    """Circuits `a` and `b` of one model (or of models with the same wiring), and what follows from comparing them."""
 
     a: CircuitGraph
     b: CircuitGraph

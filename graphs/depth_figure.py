@@ -1,7 +1,7 @@
-"""Causal tracing as curves over depth, for paper: recovery rates by layer, each with its 95 % interval as a band.
+"""Causal tracing as curves over depth, for papers: recovery rates by layer, each with its 95 % interval as a band.
 
-The table is that of the heat maps. Curves are told apart by color, marker and dashes together, and all panels share
-one scale. The same table gives the same bytes.
+The table is the one that heat maps are drawn from. Curves are told apart by color, marker and dashes together, and all
+panels share one scale. The same table gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ _INSET = 0.1  # from a panel's frame to the first and last layer
 _KEY = 0.34  # a legend entry's line
 _GRID = "#e3e3e3"
 _MOST_TICKS = 7  # of recovery rates
-_MARKED = 16  # markers on a curve at most, one above: more would hide it
+_MARKED = 16  # markers on a curve, or one more: further ones would hide it
 
 
-def depth_figure_bytes(table: TraceTable, kind: DrawingFormat, *, by: Literal["kind", "place"] = "kind") -> bytes:
-    """The curves as a PDF, SVG or PNG file, at 300 dots an inch. `by` says what there is a panel for."""
+def depth_figure_bytes(table: TraceTable, kind: DrawingFormat, *, by: Literal["kind", "position"] = "kind") -> bytes:
+    """The curves as a PDF, SVG or PNG file, at 300 dots an inch. `by`: what each panel shows."""
     return figure_bytes(lambda: draw_depth(table, by=by), kind, dpi=DPI)
 
 
-def draw_depth(table: TraceTable, *, by: Literal["kind", "place"] = "kind") -> Figure:
-    """Curves over layers: a panel for each kind with a curve for each place, or a panel for each place.
+def draw_depth(table: TraceTable, *, by: Literal["kind", "position"] = "kind") -> Figure:
+    """Curves over layers: a panel for each kind with a curve for each position, or the other way round.
 
     ValueError where there are more curves in a panel than can be told apart.
     """
-    if by not in ("kind", "place"):
-        raise ValueError(f"no panels by {by!r}. Known: kind, place.")
+    if by not in ("kind", "position"):
+        raise ValueError(f"no panels by {by!r}. Known: kind, position.")
     panels = _panels(table, by)
     curves = panels[0].curves
     if len(curves) > _MOST_CURVES:
@@ -84,8 +84,8 @@ def draw_depth(table: TraceTable, *, by: Literal["kind", "place"] = "kind") -> F
         bottom = base + (n_rows - 1 - row) * (_HEIGHT + pad) + 2 * LINE + 0.1
         plot = _Plot(left + pitch * column, bottom, pitch - _GAP, axis)
         plot.draw_scales(axes, title, n_layers=max(len(curve.values) for curve in panel.curves), is_first=column == 0)
-        for place, curve in enumerate(panel.curves):
-            plot.draw_curve(axes, curve, place, len(panel.curves))
+        for index, curve in enumerate(panel.curves):
+            plot.draw_curve(axes, curve, index, len(panel.curves))
     _draw_legend(axes, legend, page.under + 0.03)
     return figure
 
@@ -116,7 +116,7 @@ class _Axis(NamedTuple):
     def of(cls, table: TraceTable) -> _Axis:
         """Axes that hold all intervals, and 0."""
         ends = np.concatenate(
-            [found[kind].ravel() for found in (table.values, table.low, table.high) for kind in found]
+            [rates[kind].ravel() for rates in (table.values, table.low, table.high) for kind in rates]
         )
         ends = ends[~np.isnan(ends)]
         low, high = float(ends.min(initial=0)), float(ends.max(initial=0))
@@ -130,7 +130,7 @@ class _Axis(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """The numbers as text, all with as many decimals."""
+        """The numbers as text, all with the same number of decimals."""
         step = self.ticks[1] - self.ticks[0]
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
         return [signed(tick, decimals) for tick in self.ticks]
@@ -145,13 +145,13 @@ class _Plot(NamedTuple):
     axis: _Axis
 
     def across(self, layer: float) -> float:
-        """Where a layer is."""
+        """x of a layer."""
         if self.axis.last_layer == 0:
             return self.left + self.width / 2
         return self.left + _INSET + (self.width - 2 * _INSET) * layer / self.axis.last_layer
 
     def level(self, value: float) -> float:
-        """How high a recovery rate is drawn."""
+        """y of a recovery rate."""
         return self.bottom + _HEIGHT * (value - self.axis.low) / (self.axis.high - self.axis.low)
 
     def draw_scales(self, axes: Axes, title: list[str], *, n_layers: int, is_first: bool) -> None:
@@ -197,20 +197,20 @@ class _Plot(NamedTuple):
             draw_line(axes, xs, ys, lw=1.1, zorder=3, markevery=marked, **look)
 
 
-def _panels(table: TraceTable, by: Literal["kind", "place"]) -> list[_Panel]:
+def _panels(table: TraceTable, by: Literal["kind", "position"]) -> list[_Panel]:
     """Panels with their curves."""
 
-    def curve(kind: str, place: int, name: str) -> _Curve:
-        return _Curve(name, *(found[kind][:, place] for found in (table.values, table.low, table.high)))
+    def curve(kind: str, index: int, name: str) -> _Curve:
+        return _Curve(name, *(rates[kind][:, index] for rates in (table.values, table.low, table.high)))
 
     named = list(enumerate(table.names))
     if by == "kind":
-        return [_Panel(KINDS[kind], [curve(kind, place, name) for place, name in named]) for kind in table.kinds]
-    return [_Panel(name, [curve(kind, place, KINDS[kind]) for kind in table.kinds]) for place, name in named]
+        return [_Panel(KINDS[kind], [curve(kind, index, name) for index, name in named]) for kind in table.kinds]
+    return [_Panel(name, [curve(kind, index, KINDS[kind]) for kind in table.kinds]) for index, name in named]
 
 
 def _n_columns(n_panels: int) -> int:
-    """Panels in a row: up to three, or four where fewer rows come of it."""
+    """Panels in a row: up to three, or four where that saves a row."""
     if n_panels <= 3:
         return n_panels
     return 4 if math.ceil(n_panels / 4) < math.ceil(n_panels / 3) else 3
@@ -276,5 +276,5 @@ def _round_step(least: float) -> float:
 
 
 def _caption(table: TraceTable) -> Iterator[str]:
-    yield definition(table) + " Bands: 95 % intervals." + " ActivationDifferences: not measured." * table.is_partial
+    yield definition(table) + " Bands: 95 % intervals." + " Gaps: not measured." * table.is_partial
     yield from table.notes

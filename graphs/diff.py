@@ -10,7 +10,7 @@ from graphs.circuit_graph import CircuitGraph, require_comparable
 
 
 class Rescored(NamedTuple):
-    """A node or edge of both circuits whose score differs; None on the side where it was not measured."""
+    """A node or edge in both circuits whose score differs; None on the side where it was not measured."""
 
     name: str
     before: float | None

@@ -1,4 +1,4 @@
-"""What all figures for paper share: text sizes, margins, fonts, and files without dates.
+"""What all figures for papers share: text sizes, margins, fonts, and files without dates.
 
 The same figure gives the same bytes: fixed ids, fonts embedded as TrueType (PDF) or left as text (SVG).
 """

@@ -4,7 +4,7 @@ Rows run from `input` at the bottom to `logits` at the top: within a layer the k
 Rows without nodes take no room. In a row, nodes stand near the mean of what they connect to, at least a pitch apart.
 `input` and `logits` are bars as wide as the drawing, so that an edge from or to them is a vertical line.
 
-Edges that skip rows are led around the nodes in between: per reader, a shortest path over a fine grid whose cells
+Edges that skip rows are routed around the nodes in between: per reader, a shortest path over a fine grid whose cells
 under nodes are closed and whose cells in use by other readers cost extra. Edges into one reader may run together.
 """
 
@@ -29,7 +29,7 @@ PORT_OFFSETS: Mapping[Port | None, float] = {"q": -0.13, "k": 0.0, "v": 0.13, No
 _CLEARANCE = 0.045  # between a passing edge and a node
 _GRID = 0.05
 _SWEEPS = 12
-_CROWDING = 0.02  # cost of a grid cell for every other reader already led through it, in square inches
+_CROWDING = 0.02  # cost of a grid cell for every other reader already routed through it, in square inches
 _CLOSED = 1e6  # cost of a cell under a node: passable only where a row is full
 
 
@@ -44,7 +44,7 @@ class Link(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Places in inches, from the bottom left corner of the drawing.
+    """Coordinates in inches, from the bottom left corner of the drawing.
 
     centers  component -> center of its box (of its bar, for `input` and `logits`)
     routes   per link, points [point, 2] from the source's box up to the target's
@@ -59,7 +59,7 @@ class Layout:
 
 
 def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
-    """Place components in rows and lead the links around them. Deterministic; ties go by wiring order."""
+    """Place components in rows and route the links around them. Deterministic; ties are broken by wiring order."""
     rows = _rows(components)
     width = max(MIN_WIDTH, PITCH * max((len(row) for row in rows), default=1))
     xs = _place_in_rows(rows, links, width)
@@ -79,16 +79,16 @@ def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
 def _rows(components: Iterable[Component]) -> list[list[Component]]:
     """Components by row, bottom row first, each row by index."""
     order = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
-    found: dict[tuple[float, int], list[Component]] = defaultdict(list)
+    by_row: dict[tuple[float, int], list[Component]] = defaultdict(list)
     for part in components:
         layer = {INPUT: -1.0, LOGITS: np.inf}.get(part, float(part.layer or 0))
-        found[layer, order[part.kind]].append(part)
-    return [sorted(found[key], key=lambda part: part.index or 0) for key in sorted(found)]
+        by_row[layer, order[part.kind]].append(part)
+    return [sorted(by_row[key], key=lambda part: part.index or 0) for key in sorted(by_row)]
 
 
 def _place_in_rows(rows: list[list[Component]], links: Sequence[Link], width: float) -> dict[Component, float]:
     """x of every component: sweeps up and down, each moving a row's nodes toward what they connect to."""
-    xs = {part: width / 2 + PITCH * (place - (len(row) - 1) / 2) for row in rows for place, part in enumerate(row)}
+    xs = {part: width / 2 + PITCH * (index - (len(row) - 1) / 2) for row in rows for index, part in enumerate(row)}
     bars = {INPUT, LOGITS}
     pulls: dict[Component, list[tuple[Component, float]]] = defaultdict(list)
     strongest = max((link.strength for link in links), default=0.0) or 1.0
@@ -107,12 +107,12 @@ def _place_in_rows(rows: list[list[Component]], links: Sequence[Link], width: fl
             if row[0] not in bars:
                 xs.update(_spread({part: wanted(part) for part in row}, width))
     free = [x for part, x in xs.items() if part not in bars]
-    off_centre = (min(free) + max(free) - width) / 2 if free else 0.0
-    return {part: x if part in bars else x - off_centre for part, x in xs.items()}
+    off_center = (min(free) + max(free) - width) / 2 if free else 0.0
+    return {part: x if part in bars else x - off_center for part, x in xs.items()}
 
 
 def _spread(wanted: Mapping[Component, float], width: float) -> dict[Component, float]:
-    """Places closest to the wanted ones (least squares) that are a pitch apart and inside the drawing."""
+    """The x closest to the wanted ones (least squares) that are at least a pitch apart and inside the drawing."""
     from scipy.optimize import isotonic_regression
 
     row = sorted(wanted, key=lambda part: wanted[part])
@@ -123,12 +123,12 @@ def _spread(wanted: Mapping[Component, float], width: float) -> dict[Component, 
 
 
 class _Router:
-    """Leads edges around nodes. Keeps count of which grid cells are in use, so that readers get their own lanes."""
+    """Routes edges around nodes. Keeps track of which grid cells are in use, so that readers get their own lanes."""
 
     def __init__(
         self, rows: list[list[Component]], centers: Mapping[Component, tuple[float, float]], width: float
     ) -> None:
-        self._centres = centers
+        self._centers = centers
         self._row_of = {part: number for number, row in enumerate(rows) for part in row}
         self._heights = [centers[row[0]][1] for row in rows]
         self._grid = np.arange(_GRID, width, _GRID)
@@ -137,11 +137,11 @@ class _Router:
             if part not in (INPUT, LOGITS):
                 under = np.abs(self._grid - x) < NODE_WIDTH / 2 + _CLEARANCE
                 self._cost[self._row_of[part], under] = _CLOSED
-        # moving a grid step costs its square: straight slants are preferred to sharp turns
+        # a sideways move costs its squared length: straight slants are preferred to sharp turns
         self._moves = (self._grid[:, None] - self._grid[None, :]) ** 2
 
     def lead(self, links: Sequence[Link]) -> tuple[Floats, ...]:
-        """Points of every link, in the order given. Readers are led strongest first."""
+        """Points of every link, in the order given. Readers are routed strongest first."""
         by_reader: dict[tuple[Component, Port | None], list[int]] = defaultdict(list)
         for number, link in enumerate(links):
             by_reader[link.target, link.port].append(number)
@@ -163,29 +163,29 @@ class _Router:
             xs = [float(self._grid[best])] * (last - start + 1)
         else:
             tables = self._tables(last, None, start)
-            xs = self._follow(tables, start, last, self._centres[link.source][0])
+            xs = self._follow(tables, start, last, self._centers[link.source][0])
             xs.append(xs[-1])
         self._occupy({(row, x) for row, x in zip(range(start + 1, last), xs[1:], strict=False)})
         return self._points(start, last, xs)
 
     def _to_reader(self, reader: tuple[Component, Port | None], sources: Mapping[int, Component]) -> dict[int, Floats]:
         target, port = reader
-        end, end_x = self._row_of[target], self._centres[target][0] + PORT_OFFSETS[port]
+        end, end_x = self._row_of[target], self._centers[target][0] + PORT_OFFSETS[port]
         tables = self._tables(end, end_x, min(self._row_of[source] for source in sources.values()))
         used: set[tuple[int, float]] = set()
-        found: dict[int, Floats] = {}
+        routes: dict[int, Floats] = {}
         for number, source in sources.items():
             start = self._row_of[source]
             if source == INPUT:
                 first = float(self._grid[np.argmin(tables[start + 1])]) if end - start > 1 else end_x
                 xs = [first, *self._follow(tables, start + 1, end, first)] if end - start > 1 else [first]
             else:
-                xs = self._follow(tables, start, end, self._centres[source][0])
+                xs = self._follow(tables, start, end, self._centers[source][0])
             xs.append(end_x)
             used.update(zip(range(start + 1, end), xs[1:], strict=False))
-            found[number] = self._points(start, end, xs)
+            routes[number] = self._points(start, end, xs)
         self._occupy(used)
-        return found
+        return routes
 
     def _tables(self, end: int, end_x: float | None, lowest: int) -> dict[int, Floats]:
         """Per row, cost [grid cell] of the cheapest way from that cell up to row `end` at `end_x` (None: anywhere)."""

@@ -1,4 +1,4 @@
-"""Recovery rates of an image's patches, laid over the image, for paper: one panel a map, under one scale of colors.
+"""Recovery rates of an image's patches, laid over the image, for papers: one panel per map, on one color scale.
 
 The first panel is the image as the model sees it. The same maps give the same bytes.
 """
@@ -38,7 +38,7 @@ Image = NDArray[np.uint8]
 IMAGE_TITLE = "image"
 _LEAST_WIDTH = 4.6  # inches: a page
 _PANEL_WIDTH, _PANEL_HEIGHT = 1.62, 2.0  # inches at most
-_LEAST_PANEL = 0.8  # width of what a panel's title has to itself
+_LEAST_PANEL = 0.8  # width that a panel's title has to itself
 _GAP = 0.12  # between panels
 _MOST_COLUMNS = 4
 
@@ -76,7 +76,7 @@ class PatchMaps:
             )
         patches = self.values.shape[1:]
         if any(pixels < n for pixels, n in zip(self.image.shape, patches, strict=False)):
-            raise ValueError(f"an image of {_shape(self.image)} has no {patches[0]} x {patches[1]} patches.")
+            raise ValueError(f"an image of {_shape(self.image)} cannot have {patches[0]} x {patches[1]} patches.")
         if np.isinf(self.values).any():
             raise ValueError("infinite recovery rates; leave out prompts without a gap, or give NaN.")
         if self.outline is not None and (self.outline.shape != patches or self.outline.dtype != np.bool_):
@@ -96,7 +96,7 @@ def draw_patches(maps: PatchMaps) -> Figure:
     n_rows, n_columns = maps.image.shape[:2]
     scale = min(_PANEL_WIDTH / n_columns, _PANEL_HEIGHT / n_rows)
     panel_width, panel_height = whole(scale * n_columns), whole(scale * n_rows)
-    limit, gray = color_limit([maps.values]), _grey(maps.image)
+    limit, gray = color_limit([maps.values]), _gray(maps.image)
     pictures = [maps.image / 255, *(_overlay(gray, values, limit) for values in maps.values)]
     titles = [wrapped(title, max(panel_width, _LEAST_PANEL)) for title in (IMAGE_TITLE, *maps.panel_titles)]
     across = min(len(pictures), _MOST_COLUMNS)
@@ -112,8 +112,8 @@ def draw_patches(maps: PatchMaps) -> Figure:
         left, bottom = MARGIN + pitch * column, base + (down - 1 - row) * (panel_height + over)
         extent = (left, left + panel_width, bottom, bottom + panel_height)
         axes.imshow(picture, extent=extent, interpolation="nearest", aspect="auto", zorder=1)
-        for place, line in enumerate(reversed(title)):
-            draw_text(axes, left, bottom + panel_height + 0.05 + LINE * place, line, size=NORMAL)
+        for above, line in enumerate(reversed(title)):
+            draw_text(axes, left, bottom + panel_height + 0.05 + LINE * above, line, size=NORMAL)
         if number:
             _draw_unmeasured(axes, maps.values[number - 1], extent)
         if maps.outline is not None:
@@ -122,7 +122,7 @@ def draw_patches(maps: PatchMaps) -> Figure:
     return figure
 
 
-def _grey(image: Image) -> Floats:
+def _gray(image: Image) -> Floats:
     """[row, column] how light the image is, 0 to 1."""
     red, green, blue = np.moveaxis(image / 255, -1, 0)
     return 0.299 * red + 0.587 * green + 0.114 * blue
@@ -164,10 +164,8 @@ def _draw_unmeasured(axes: Axes, values: Floats, extent: tuple[float, float, flo
 
 
 def _caption(maps: PatchMaps, limit: float) -> Iterator[str]:
-    text = "Recovery rate (RR): share of the gap from corrupt to clean run that one restored patch closes. "
-    text += (
-        limit_caption([maps.values], limit) + " Panels share the scale, which is shown as over the image's mean gray."
-    )
+    text = "Recovery rate (RR): share of the gap between corrupt and clean run that restoring one patch closes. "
+    text += limit_caption([maps.values], limit) + " Panels share the scale, shown here over the image's mean gray."
     if maps.outline is not None and maps.outline.any():
         text += " Outlined: patches of the object."
     if np.isnan(maps.values).any():
@@ -176,5 +174,5 @@ def _caption(maps: PatchMaps, limit: float) -> Iterator[str]:
     yield from maps.notes
 
 
-def _shape(found: NDArray[Any]) -> str:
-    return " x ".join(map(str, found.shape)) or "a single number"
+def _shape(array: NDArray[Any]) -> str:
+    return " x ".join(map(str, array.shape)) or "a single number"

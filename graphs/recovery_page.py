@@ -34,7 +34,7 @@ _MINUS = "\u2212"
 
 
 class Page(NamedTuple):
-    """Lines of text on a page: its title, where it came from, and what is said below the figure."""
+    """Lines of text on a page: its title, where it came from, and the notes below the figure."""
 
     width: float
     title: list[str]
@@ -114,7 +114,7 @@ def wrapped(text: str, width: float, *, size: float = NORMAL, weight: str = "nor
 
 def color_limit(values: Iterable[Floats]) -> float:
     """The |RR| at which colors end, on both sides of 0: from the largest, and at least 1 where that comes near 1."""
-    largest = round(largest_rate(values), 3)  # what is restored whole may come out a little above 1
+    largest = round(largest_rate(values), 3)  # full restoration may come out a little above 1
     if largest == 0 or _NEAR_ONE <= largest <= 1:
         return 1.0
     power = 10.0 ** math.floor(math.log10(largest))
@@ -124,21 +124,21 @@ def color_limit(values: Iterable[Floats]) -> float:
 
 def largest_rate(values: Iterable[Floats]) -> float:
     """The largest |RR| that was measured; 0 where nothing was."""
-    return max((float(np.abs(found[~np.isnan(found)]).max(initial=0)) for found in values), default=0.0)
+    return max((float(np.abs(rates[~np.isnan(rates)]).max(initial=0)) for rates in values), default=0.0)
 
 
 def recovery_colors(values: Floats, limit: float) -> Floats:
     """[...] recovery rates as [..., rgb], each 0 to 1. NaN is the gray of what was not measured."""
     palette = np.array([rgb(color) for color in _COLORS])
-    shares = np.linspace(-limit, limit, len(palette))
+    levels = np.linspace(-limit, limit, len(palette))
     known = np.where(np.isnan(values), 0, values)
-    colors = np.stack([np.interp(known, shares, channel) for channel in palette.T], axis=-1)
+    colors = np.stack([np.interp(known, levels, channel) for channel in palette.T], axis=-1)
     return np.where(np.isnan(values)[..., None], rgb(UNMEASURED), colors)
 
 
 def rgb(color: str) -> tuple[float, ...]:
     """`#ff0000` as (1, 0, 0)."""
-    return tuple(int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return tuple(int(color[start : start + 2], 16) / 255 for start in (1, 3, 5))
 
 
 def ink_on(color: Sequence[float] | Floats) -> str:
@@ -148,7 +148,7 @@ def ink_on(color: Sequence[float] | Floats) -> str:
 
 
 def signed(value: float, decimals: int | None = None) -> str:
-    """A number with a true minus sign: `−0.25`; never `−0.00`. As short as it is exact without `decimals`."""
+    """A number with a true minus sign: `−0.25`; never `−0.00`. Without `decimals`, in the shortest form (`:g`)."""
     text = f"{value:g}" if decimals is None else f"{value:.{decimals}f}"
     if float(text) == 0:
         text = text.removeprefix("-")
@@ -163,7 +163,7 @@ def limit_caption(values: Iterable[Floats], limit: float) -> str:
 def draw_color_bar(
     axes: Axes, left: float, bottom: float, limit: float, *, name: str = RECOVERY_RATE, over: float | None = None
 ) -> None:
-    """The bar from -limit to limit with its numbers, BAR_HEIGHT high; its name ends left of `left` or pushes it right.
+    """The bar from -limit to limit with its numbers, BAR_HEIGHT high; its name ends left of `left`, or pushes it right.
 
     over  a gray, 0 to 1, that shows through the colors as `overlaid` lets it; None for full colors
     """
@@ -179,10 +179,10 @@ def draw_color_bar(
     axes.add_patch(Rectangle((left, base), _BAR_WIDTH, _BAR_THICKNESS, fill=False, ec=INK, lw=0.5, zorder=2))
     middle = base + _BAR_THICKNESS / 2
     draw_text(axes, left - 0.1, middle, name, size=NORMAL, ha="right", va="center")
-    for share in (-1, -0.5, 0, 0.5, 1):
-        x = left + _BAR_WIDTH * (share + 1) / 2
+    for fraction in (-1, -0.5, 0, 0.5, 1):
+        x = left + _BAR_WIDTH * (fraction + 1) / 2
         draw_line(axes, [x, x], [base, base - 0.03], color=INK, lw=0.5)
-        draw_text(axes, x, base - 0.05, signed(share * limit), size=NORMAL, ha="center", va="top")
+        draw_text(axes, x, base - 0.05, signed(fraction * limit), size=NORMAL, ha="center", va="top")
 
 
 def overlaid(gray: Floats, colors: Floats) -> Floats:
@@ -200,12 +200,12 @@ def draw_line(axes: Axes, x: Sequence[float], y: Sequence[float], **look: Any) -
 
 
 def draw_upright(axes: Axes, x: float, y: float, text: str, *, size: float = NORMAL, color: str = INK) -> None:
-    """Text that reads upwards, centerd here."""
+    """Text that reads upwards, centered here."""
     axes.text(x, y, text, fontsize=size, color=color, rotation=90, ha="center", va="center", zorder=5, parse_math=False)
 
 
 def layer_step(n_layers: int, pitch: float) -> int:
-    """Every how many layers one is labeled, where layers are `pitch` inches apart: 1, 2, 4, 8, ..."""
+    """Steps between labeled layers, where layers are `pitch` inches apart: 1, 2, 4, 8, ..."""
     needed = text_width(str(n_layers - 1)) + 0.05
     return 2 ** max(0, math.ceil(math.log2(needed / pitch)))
 

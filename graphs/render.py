@@ -1,6 +1,6 @@
-"""Layered drawings for paper: one circuit, or two colored by what they share.
+"""Layered drawings for papers: one circuit, or two colored by what they share.
 
-Every drawing says how many of how many edges it shows, the threshold and the faithfulness: a view that hides
+Every drawing says how many of all possible edges it shows, the threshold and the faithfulness: a view that hides
 what was pruned misleads. Colors are those of Okabe and Ito, told apart with any color vision.
 """
 
@@ -51,7 +51,7 @@ KIND_FILLS: Mapping[str, str] = {
     "input": INK,
     "logits": INK,
 }
-EFFECT_COLORS = "PuOr_r"  # diverging and safe: purple against, orange for
+EFFECT_COLORS = "PuOr_r"  # diverging and colorblind-safe: purple against, orange for
 
 _GUTTER = 0.34  # inches: left of the rows for layer numbers
 
@@ -159,7 +159,7 @@ class _NodeLook:
 
     @property
     def text(self) -> str:
-        red, green, blue = (int(self.fill[place : place + 2], 16) for place in (1, 3, 5))
+        red, green, blue = (int(self.fill[start : start + 2], 16) for start in (1, 3, 5))
         return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
@@ -257,7 +257,7 @@ class _Sheet:
             path = _curve(route + origin)
             axes.add_patch(PathPatch(path, fc="none", ec=FAINT, lw=0.7, ls=(0, (1, 1.5)), zorder=1))
         # weakest first, so that strong edges lie on top
-        for number in sorted(range(n_scored), key=lambda place: styles[place].strength):
+        for number in sorted(range(n_scored), key=lambda index: styles[index].strength):
             style = styles[number]
             axes.add_patch(
                 PathPatch(
@@ -308,20 +308,20 @@ def subtitle_of(graph: CircuitGraph) -> str:
 def _overlap_lines(comparison: Comparison) -> list[str]:
     """Sizes of both circuits and the overlap, as numbers."""
     sides = zip(comparison.labels, (comparison.a, comparison.b), strict=True)
-    found = comparison.reuse
+    reuse = comparison.reuse
     lines = [f"{label}: {side.description}" for label, side in sides]
     if comparison.a.wiring.joins_heads:
-        return [*lines, _overlap_line("attention of layers", found.heads), _overlap_line("nodes", found.nodes)]
-    return [*lines, _overlap_line("heads", found.heads), _overlap_line("edges", found.edges)]
+        return [*lines, _overlap_line("attention of layers", reuse.heads), _overlap_line("nodes", reuse.nodes)]
+    return [*lines, _overlap_line("heads", reuse.heads), _overlap_line("edges", reuse.edges)]
 
 
-def _overlap_line(what: str, found: Overlap) -> str:
-    if found.iou is None:
+def _overlap_line(what: str, overlap: Overlap) -> str:
+    if overlap.iou is None:
         return f"{what}: none in either circuit"
-    line = f"{what}: {found.n_shared} shared of {found.n_either} (IoU {found.iou:.2f}"
-    if found.p_value is None:
+    line = f"{what}: {overlap.n_shared} shared of {overlap.n_either} (IoU {overlap.iou:.2f}"
+    if overlap.p_value is None:
         return f"{line}; those among the chosen components)"
-    return f"{line}; by chance {found.expected_iou or 0:.2f}, p = {found.p_value:.2g})"
+    return f"{line}; by chance {overlap.expected_iou or 0:.2f}, p = {overlap.p_value:.2g})"
 
 
 def _effect_label(graph: CircuitGraph) -> str:
@@ -334,7 +334,7 @@ def _effect_label(graph: CircuitGraph) -> str:
 
 
 def _strengths(edges: Sequence[CircuitEdge]) -> list[float]:
-    """Root of |score| over the largest, between 0 and 1; the same middling strength for all where nothing was scored.
+    """Root of |score| over the largest, between 0 and 1; the same medium strength for all where nothing was scored.
 
     The root keeps weak edges visible: scores of one circuit span two orders of magnitude.
     """
@@ -347,7 +347,7 @@ def _strengths(edges: Sequence[CircuitEdge]) -> list[float]:
 def _links(
     edges: Sequence[Edge], strengths: Sequence[float], groups: Sequence[tuple[Component, Component]]
 ) -> list[Link]:
-    """What the layout has to lead, scored edges first; groups hold their heads close."""
+    """What the layout has to route, scored edges first; groups hold their heads close."""
     scored = [Link(e.source, e.target, e.port, strength) for e, strength in zip(edges, strengths, strict=True)]
     return [*scored, *(Link(source, target, None, 1.0) for source, target in groups)]
 
@@ -378,7 +378,7 @@ def _curve(points: Floats) -> Any:
 
 
 def _port_legend(ports: set[Any]) -> list[_Entry]:
-    if ports == {None}:  # of whole layers, all edges are alike
+    if ports == {None}:  # edges between whole layers are all alike
         return []
     return [_Entry("line", PORT_COLORS[port], PORT_NAMES[port]) for port in PORT_COLORS if port in ports]
 
@@ -425,16 +425,16 @@ def _draw_legend_row(axes: Axes, x: float, y: float, row: Sequence[_Entry]) -> N
 
 
 def _draw_effect_bar(axes: Axes, x: float, y: float, limit: float, label: str, *, characters: int) -> None:
-    """The colors of node effects, from -limit to limit, on a sheet so many characters wide."""
+    """The colors of node effects, from -limit to limit, on a sheet of this width in characters."""
     from matplotlib.patches import Rectangle
 
     n_steps, width = 41, 1.3
     for step in range(n_steps):
         color = _effect_color(2 * step / (n_steps - 1) - 1)
         axes.add_patch(Rectangle((x + width * step / n_steps, y + 0.13), width / n_steps, 0.09, color=color, lw=0.2))
-    for place, value in ((0, -limit), (0.5, 0.0), (1, limit)):
-        align = {0: "left", 0.5: "center", 1: "right"}[place]
-        draw_text(axes, x + width * place, y + 0.02, f"{value:.2g}", size=SMALL, color="#4a4a4a", ha=align)
+    for fraction, value in ((0, -limit), (0.5, 0.0), (1, limit)):
+        align = {0: "left", 0.5: "center", 1: "right"}[fraction]
+        draw_text(axes, x + width * fraction, y + 0.02, f"{value:.2g}", size=SMALL, color="#4a4a4a", ha=align)
     for number, line in enumerate(
         textwrap.wrap(label, characters - int((width + 0.1) / CHARACTER), break_on_hyphens=False)
     ):

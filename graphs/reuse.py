@@ -33,7 +33,7 @@ _NEGLIGIBLE = 1e-100  # probabilities below this are trimmed from the ends of a 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two circuits share of one sort of thing.
+    """What two circuits share: heads, nodes or edges.
 
     shared          names in both, in wiring order
     n_a, n_b        how many each circuit has
@@ -65,12 +65,12 @@ class Overlap:
 
     @property
     def of_a(self) -> float | None:
-        """Share of a's that b has too; None if a has none."""
+        """Fraction of a's that b has too; None if a has none."""
         return _ratio(self.n_shared, self.n_a)
 
     @property
     def of_b(self) -> float | None:
-        """Share of b's that a has too; None if b has none."""
+        """Fraction of b's that a has too; None if b has none."""
         return _ratio(self.n_shared, self.n_b)
 
 
@@ -92,12 +92,11 @@ class SweepPoint:
 class Reuse:
     """How much two circuits share. Fields that need the scores of all edges are None (or empty) without them.
 
-    heads_interval          bootstrap interval of the heads' intersection over union: prompts drawn, circuits selected
-                            anew; None too if the circuits were not selected from scores
-    edge_rank_correlation   Spearman's, of the signed scores of all edges measured in both; None too if one is constant,
-                            or if another method than the circuit's scored the edges
-    head_rank_correlation   the same of `head_scores`; None too where one side's heads were scored themselves, and the
-                            other's were not
+    heads_interval          bootstrap interval of the heads' intersection over union: prompts resampled, circuits
+                            selected anew; also None if the circuits were not selected from scores
+    edge_rank_correlation   Spearman's, of the signed scores of all edges measured in both; also None if one side is
+                            constant, or if the edges were scored by another method than the circuit's
+    head_rank_correlation   the same of `head_scores`; also None where heads were scored themselves on one side only
     sweep                   the overlap at several thresholds, heads first, then edges
     """
 
@@ -110,7 +109,7 @@ class Reuse:
     sweep: tuple[SweepPoint, ...] = ()
 
     def summary(self) -> dict[str, Any]:
-        """The findings as plain values, ready for JSON."""
+        """The results as plain values, ready for JSON."""
         return {
             "shared_heads": list(self.heads.shared),
             "n_shared_heads": self.heads.n_shared,
@@ -149,7 +148,7 @@ def reuse(
 
     scores       of all edges, for a and b: adds correlations, sweep and interval
     node_scores  component scores for a and b, where heads were scored themselves; used for the heads' correlation and
-                 sweep if both have them, so that like is compared with like
+                 sweep only if both have them, so that like is compared with like
     fractions    of all heads and of all edges, at which the sweep compares the strongest
     resamples    bootstrap draws of prompts for the interval; each selects both circuits anew (milliseconds each)
 
@@ -157,22 +156,22 @@ def reuse(
     """
     require_comparable(a, b, across_models=across_models)
     wiring, edges = a.wiring, _edge_overlap(a, b)
-    found = Reuse(
+    overlaps = Reuse(
         heads=overlap(map(str, a.heads), map(str, b.heads), stratum_of=_head_strata(wiring)),
         nodes=overlap((n.name for n in a.nodes), (n.name for n in b.nodes), stratum_of=_node_strata(wiring)),
         edges=edges if _chose_edges(a) and _chose_edges(b) else replace(edges, p_value=None),
     )
     if scores is None:
-        return found
+        return overlaps
     for given in (*scores, *node_scores):
         if given is not None and given.wiring != wiring:
             raise ValueError(f"scores of {given.wiring}, circuits of {wiring}: give the scores the circuits came from.")
-    node_scores = (_at_place(a, node_scores[0]), _at_place(b, node_scores[1]))
+    node_scores = (_at_position(a, node_scores[0]), _at_position(b, node_scores[1]))
     heads, paired_edges = _paired_heads(scores, node_scores), _paired_edges(scores)
     by_nodes = [_is_of_components(*side) for side in zip(scores, node_scores, strict=True)]
     interval = _heads_interval((a, b), scores, node_scores, resamples=resamples, level=level, seed=seed)
     return replace(
-        found,
+        overlaps,
         heads_interval=interval,
         edge_rank_correlation=None if any(by_nodes) else rank_correlation(paired_edges.a, paired_edges.b),
         head_rank_correlation=None if by_nodes[0] != by_nodes[1] else rank_correlation(heads.a, heads.b),
@@ -180,8 +179,8 @@ def reuse(
     )
 
 
-def _at_place(graph: CircuitGraph, node_scores: ComponentScores | None) -> ComponentScores | None:
-    """Component scores where the circuit was chosen by them, of several places."""
+def _at_position(graph: CircuitGraph, node_scores: ComponentScores | None) -> ComponentScores | None:
+    """Component scores at the position whose scores chose the circuit, if its selection names one."""
     position = graph.selection.get("position")
     return node_scores if node_scores is None or position is None else node_scores.at(position)
 
@@ -192,7 +191,7 @@ def _chose_edges(graph: CircuitGraph) -> bool:
 
 
 def _is_of_components(scores: EdgeScores, node_scores: ComponentScores | None) -> bool:
-    """Whether a method scored components, so that its edges were scored by another one."""
+    """Whether the method scored components, so that edges were scored by another method."""
     return node_scores is not None and node_scores.provenance.method != scores.provenance.method
 
 
@@ -242,11 +241,11 @@ def head_scores(scores: EdgeScores, node_scores: ComponentScores | None = None) 
     kind = wiring.attention_kind
     if node_scores is not None and any(component.kind == kind for component in node_scores.components):
         values, measured = np.zeros(n_heads), np.zeros(n_heads, dtype=bool)
-        found = means_at(node_scores)
+        position_means = means_at(node_scores)
         for number, component in enumerate(node_scores.components):
             if component.kind == kind:
-                place = (component.layer or 0) * wiring.n_heads + (component.index or 0)
-                values[place], measured[place] = found.means[number], found.measured[number]
+                head = (component.layer or 0) * wiring.n_heads + (component.index or 0)
+                values[head], measured[head] = position_means.means[number], position_means.measured[number]
         return HeadScores(values, measured)
     source, _ = endpoints(wiring)
     of_writer = np.bincount(source, weights=np.abs(scores.means), minlength=len(wiring.writers)).astype(float)
@@ -353,16 +352,16 @@ def _layer_of_head(wiring: Wiring) -> NDArray[np.int64]:
 
 
 def _edge_strata(wiring: Wiring) -> NDArray[np.int64]:
-    """[edge] a number per (source layer, target layer, port); heads and MLPs of a layer are kept apart."""
+    """[edge] a number per (source layer, target layer, port); heads and MLPs of a layer have different numbers."""
 
-    def place(part: Component) -> int:
+    def group_of(part: Component) -> int:
         is_mlp = part.kind == "mlp"
         return {"input": 0, "logits": 1}.get(part.kind, 2 + 2 * (part.layer or 0) + is_mlp)
 
     source, target = endpoints(wiring)
-    of_writer = np.array([place(writer) for writer in wiring.writers])
+    of_writer = np.array([group_of(writer) for writer in wiring.writers])
     ports = {None: 0, "q": 1, "k": 2, "v": 3}
-    of_reader = np.array([4 * place(reader.component) + ports[reader.port] for reader in wiring.readers])
+    of_reader = np.array([4 * group_of(reader.component) + ports[reader.port] for reader in wiring.readers])
     return of_writer[source] * (of_reader.max() + 1) + of_reader[target]
 
 
@@ -422,7 +421,7 @@ class _Resample:
         return replace(scores, per_prompt=(self.weights(scores) @ scores.per_prompt)[None])
 
     def components(self, scores: ComponentScores) -> ComponentScores:
-        """The drawn prompts' mean over those that have the place, as the scores of a single prompt."""
+        """The drawn prompts' mean over those that have the position, as the scores of a single prompt."""
         weights = self.weights(scores)[:, None, None] * scores.measured
         total = weights.sum(axis=0, keepdims=True)
         means = (weights * scores.per_prompt).sum(axis=0, keepdims=True) / np.where(total > 0, total, 1)
@@ -448,7 +447,7 @@ def _heads_interval(
         return None
     selections = [selection_from(graph.selection) for graph in graphs]
     generator = np.random.default_rng(seed)
-    found: list[float] = []
+    ious: list[float] = []
     for _ in range(resamples):
         draw = _Resample(generator)
         in_a, in_b = (
@@ -456,11 +455,11 @@ def _heads_interval(
             for selection, edge, node in zip(selections, scores, node_scores, strict=True)
         )
         if in_a or in_b:
-            found.append(len(in_a & in_b) / len(in_a | in_b))
-    if not found:
+            ious.append(len(in_a & in_b) / len(in_a | in_b))
+    if not ious:
         return None
     tail = (1 - level) / 2
-    low, high = np.quantile(found, [tail, 1 - tail])
+    low, high = np.quantile(ious, [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -26,6 +26,8 @@ from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, EdgeScores, F
 
 Numbers = NDArray[np.int64]
 
+_FORMER_SETTINGS = {"place": "position"}  # setting as files of earlier versions call it -> its name now
+
 
 class Endpoints(NamedTuple):
     """Where every possible edge of a wiring starts and ends, as numbers.
@@ -112,7 +114,7 @@ class TopEdges:
 
     n: int  # edges chosen, before dead ends are dropped
     absolute: bool = True  # False: rank by signed score, so that only supporting edges come first
-    keeps_unscored: bool = False  # also keep edges that were not measured, between what the chosen ones touch
+    keeps_unscored: bool = False  # also keep edges that were not measured, between components that chosen ones touch
 
     def __post_init__(self) -> None:
         _require_count("n", self.n)
@@ -130,7 +132,7 @@ class Threshold:
 
     minimum: float
     absolute: bool = True  # False: compare the signed score
-    keeps_unscored: bool = False  # also keep edges that were not measured, between what the chosen ones touch
+    keeps_unscored: bool = False  # also keep edges that were not measured, between components that chosen ones touch
 
     def __post_init__(self) -> None:
         _require_finite_setting("minimum", self.minimum)
@@ -146,8 +148,8 @@ class Greedy:
     """`n` edges grown from the logits: again and again the strongest edge into what is already in the circuit.
 
     Follows the greedy selection of EAP-IG (Hanna et al. 2024). Every edge chosen leads to the logits, so dead ends
-    are only those that the input does not reach. A head that joins opens its query, and the key and value inputs
-    it attends with. Ties in wiring order.
+    are only those that the input does not reach. A head that joins opens its query input, and the key and value
+    inputs it attends with. Ties in wiring order.
     """
 
     name: ClassVar[str] = "greedy"
@@ -166,11 +168,11 @@ class Greedy:
         source, target = endpoints(wiring)
         by_reader = np.argsort(target[ranking], kind="stable")  # ranks, sorted by reader, best first within each
         starts = np.searchsorted(target[ranking][by_reader], np.arange(len(wiring.readers) + 1))
-        candidates: list[tuple[int, int, int]] = []  # (rank, place in by_reader, reader): each reader's best edge left
+        candidates: list[tuple[int, int, int]] = []  # (rank, index in by_reader, reader): each reader's best edge left
 
-        def offer(place: int, reader: int) -> None:
-            if place < starts[reader + 1]:
-                heapq.heappush(candidates, (int(by_reader[place]), place, reader))
+        def offer(index: int, reader: int) -> None:
+            if index < starts[reader + 1]:
+                heapq.heappush(candidates, (int(by_reader[index]), index, reader))
 
         opened: set[int] = set()
         joining, chosen = LOGITS, []
@@ -181,8 +183,8 @@ class Greedy:
                     offer(int(starts[reader]), reader)
             if len(chosen) == self.n or not candidates:
                 return np.asarray(chosen, dtype=np.int64)
-            rank, place, reader = heapq.heappop(candidates)
-            offer(place + 1, reader)
+            rank, index, reader = heapq.heappop(candidates)
+            offer(index + 1, reader)
             chosen.append(int(ranking[rank]))
             joining = wiring.writers[source[ranking[rank]]]
 
@@ -198,7 +200,7 @@ class TopComponents:
 
     n: int
     n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
-    position: str | None = None  # where component scores are read; None: their only place, or `all`
+    position: str | None = None  # where component scores are read; None: their only position, or `all`
     absolute: bool = True  # False: rank components and edges by signed score
 
     def __post_init__(self) -> None:
@@ -222,9 +224,9 @@ class ComponentThreshold:
 
     minimum: float  # in units of the metric
     n_edges: int | None = None  # edges chosen among them, before dead ends are dropped; None: all that were measured
-    position: str | None = None  # where component scores are read; None: their only place, or `all`
+    position: str | None = None  # where component scores are read; None: their only position, or `all`
     absolute: bool = True  # False: compare signed scores
-    keeps_unscored: bool = True  # False: only what was scored
+    keeps_unscored: bool = True  # False: keep only scored components
 
     def __post_init__(self) -> None:
         _require_finite_setting("minimum", self.minimum)
@@ -250,7 +252,7 @@ def describe(selection: Selection) -> dict[str, Any]:
 
 def selection_from(description: Mapping[str, Any]) -> Selection:
     """The selection that `describe` described. ValueError for an unknown name or setting."""
-    settings = dict(description)
+    settings = current_settings(description)
     name = settings.pop("name", None)
     if name not in SELECTIONS:
         raise ValueError(unknown(str(name), SELECTIONS, "selection"))
@@ -264,10 +266,15 @@ def selection_from(description: Mapping[str, Any]) -> Selection:
         raise ValueError(f"{name} needs more settings ({error}). It has: {', '.join(known)}.") from None
 
 
-class PositionMeans(NamedTuple):
-    """Mean component scores at one place of the prompt.
+def current_settings(description: Mapping[str, Any]) -> dict[str, Any]:
+    """A description with settings as they are named now, whichever version of this package wrote it."""
+    return {_FORMER_SETTINGS.get(name, name): value for name, value in description.items()}
 
-    place     its name
+
+class PositionMeans(NamedTuple):
+    """Mean component scores at one position of the prompt.
+
+    position  its name
     means     [component] in units of the metric
     measured  [component] whether any prompt measured it there
     """
@@ -278,15 +285,15 @@ class PositionMeans(NamedTuple):
 
 
 def means_at(node_scores: ComponentScores, position: str | None = None) -> PositionMeans:
-    """Mean scores at `place`; by default the only place there is, else `all`.
+    """Mean scores at `position`; by default the only position there is, else `all`.
 
-    ValueError if there are several places, none of them `all`, and none was asked for.
+    ValueError if there are several positions, none of them `all`, and `position` is None.
     """
     if position is None:
         if len(node_scores.positions) > 1 and ALL_POSITIONS not in node_scores.positions:
             raise ValueError(
-                f"component scores at {len(node_scores.positions)} places ({', '.join(node_scores.positions)}) and none was "
-                "asked for. Set `place`, or measure over all positions."
+                f"component scores at {len(node_scores.positions)} positions ({', '.join(node_scores.positions)}), "
+                "and none was chosen. Set `position`, or measure over all positions."
             )
         position = node_scores.positions[0] if len(node_scores.positions) == 1 else ALL_POSITIONS
     there = node_scores.at(position)
@@ -311,19 +318,19 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
         raise ValueError(
             f"component scores of {node_scores.wiring}, edge scores of {scores.wiring}: measure both on one model."
         )
-    found = means_at(node_scores, selection.position)
+    position_means = means_at(node_scores, selection.position)
     usable = [
         number
         for number, component in enumerate(node_scores.components)
-        if component.kind in (scores.wiring.attention_kind, "mlp") and found.measured[number]
+        if component.kind in (scores.wiring.attention_kind, "mlp") and position_means.measured[number]
     ]
     if not usable:
         kinds = sorted({component.kind for component in node_scores.components})
         raise ValueError(
             f"{selection.name} needs scores of heads or MLPs; these are of {', '.join(kinds) or 'nothing'} at "
-            f"{found.position!r}. Measure heads and MLPs."
+            f"{position_means.position!r}. Measure heads and MLPs."
         )
-    strength = _strength(found.means[usable], absolute=selection.absolute)
+    strength = _strength(position_means.means[usable], absolute=selection.absolute)
     candidates = [node_scores.components[number] for number in usable]
     scored = {component.kind for component in candidates}
     # Head scores say nothing against the MLPs, and few circuits work without them: as in Wang et al., they are kept.
@@ -334,7 +341,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
 def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Iterable[Component]) -> Selected:
     """The strongest measured edges that run between the chosen components, `input` and `logits`.
 
-    Where no edge was measured at all (a model that refuses edges), every edge between them belongs, without a score.
+    Where no edge was measured at all (a model whose edges cannot be scored), all edges between them stay, unscored.
     """
     wiring, members = scores.wiring, {INPUT, LOGITS, *chosen}
     writes = np.array([writer in members for writer in wiring.writers])
@@ -362,7 +369,7 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
 
 
 def _with_unscored(scores: EdgeScores, chosen: Numbers) -> Numbers:
-    """The chosen edges, and those not measured that run between the heads they touch, MLPs, `input` and `logits`."""
+    """The chosen edges, and unmeasured edges between the heads that these touch, MLPs, `input` and `logits`."""
     wiring, (source, target) = scores.wiring, endpoints(scores.wiring)
     writes = np.array([writer.kind != wiring.attention_kind for writer in wiring.writers])
     writes[source[chosen]] = True

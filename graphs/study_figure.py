@@ -1,7 +1,7 @@
-"""How well scores rank known heads first, over the values of one setting, in one figure for paper.
+"""How well scores rank known heads first, over the values of one setting, in one figure for papers.
 
-Numbers are placed to scale, over a factor of ten on a logarithmic axis; names stand side by side. Everything is drawn
-in inches with fixed sizes, whatever matplotlib is set to: the same study gives the same bytes.
+Numbers are placed to scale, on a logarithmic axis if they span more than a factor of ten; names stand side by side.
+Everything is drawn in inches with fixed sizes, whatever matplotlib is set to: the same study gives the same bytes.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TILT = math.radians(30)  # of names too long to stand side by side
 
 
 class StudyPoint(NamedTuple):
-    """What was found at one value.
+    """Results at one value.
 
     auroc      of the mean scores; None where nothing could be ranked
     interval   its 95 % interval over prompts; None where scores are drawn at random or all prompts share them
@@ -62,7 +62,7 @@ class StudyPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class StudyCurve:
-    """A study, as far as it is drawn. What is None differs from value to value.
+    """A study, as far as the figure shows it. Fields that are None differ between values.
 
     key    the setting that was varied
     truth  name of the known circuit
@@ -112,12 +112,12 @@ def draw_study(curve: StudyCurve) -> Figure:
     page.draw_text(axes)
     page.draw_scales(axes, curve)
     series = list(_series(curve))
-    # Two bars at one place would hide each other.
+    # Two bars at the same x would hide each other.
     has_both = [all(bar is not None for bar in bars) for bars in zip(*(one.bars for one in series), strict=True)]
     for number, one in enumerate(series):
         shift = _APART * (number - (len(series) - 1) / 2)
-        places = [page.place(n) + shift * is_shifted for n, is_shifted in enumerate(has_both)]
-        _draw_series(axes, page, one, places)
+        centers = [page.across(n) + shift * is_shifted for n, is_shifted in enumerate(has_both)]
+        _draw_series(axes, page, one, centers)
     return figure
 
 
@@ -138,7 +138,7 @@ class _Series(NamedTuple):
 class _Scale(NamedTuple):
     """Where values are, in inches from the left of the plot; whether their order is that of numbers."""
 
-    places: list[float]
+    offsets: list[float]
     labels: list[str]
     width: float
     is_ordered: bool
@@ -154,14 +154,14 @@ class _Scale(NamedTuple):
         is_log = min(values) > 0 and max(values) > _LOG_FROM * min(values)
         along = [math.log(value) if is_log else float(value) for value in values]
         low, span = min(along), max(along) - min(along)
-        shares = [(value - low) / span if span else 0.5 for value in along]
+        fractions = [(value - low) / span if span else 0.5 for value in along]
         room = _PLOT_WIDTH - 2 * _INSET
-        return cls([_INSET + room * share for share in shares], labels, _PLOT_WIDTH, is_ordered=True)
+        return cls([_INSET + room * fraction for fraction in fractions], labels, _PLOT_WIDTH, is_ordered=True)
 
     @property
     def is_tilted(self) -> bool:
         """Whether names are too long to stand side by side."""
-        pitch = self.width / len(self.places)
+        pitch = self.width / len(self.offsets)
         return not self.is_ordered and any(CHARACTER * len(label) > pitch for label in self.labels)
 
     @property
@@ -188,8 +188,8 @@ class _Page(NamedTuple):
     def of(cls, curve: StudyCurve) -> _Page:
         """The page that a study needs."""
         scale, series = _Scale.of([point.value for point in curve.points]), list(_series(curve))
-        # The first tilted name reaches out to the left of its place.
-        reach = max((CHARACTER * len(scale.labels[0]) * math.cos(_TILT) - scale.places[0]) * scale.is_tilted, 0)
+        # The first tilted name reaches out to the left of its point.
+        reach = max((CHARACTER * len(scale.labels[0]) * math.cos(_TILT) - scale.offsets[0]) * scale.is_tilted, 0)
         left = MARGIN + max(_LEFT, reach)
         width = _whole(left + scale.width + MARGIN)
         characters = int((width - 2 * MARGIN) / CHARACTER)
@@ -203,12 +203,12 @@ class _Page(NamedTuple):
         title = f"{curve.task}: ranking of known heads, {_named(curve.key)} varied"
         return cls(width, height, title, above, below, series, scale, (left, under), max(lowest, 0.0))
 
-    def place(self, number: int) -> float:
-        """Where value number n is."""
-        return self.corner[0] + self.scale.places[number]
+    def across(self, number: int) -> float:
+        """x of a value, by its number."""
+        return self.corner[0] + self.scale.offsets[number]
 
     def level(self, auroc: float) -> float:
-        """How high an AUROC is drawn."""
+        """y of an AUROC."""
         return self.corner[1] + _PLOT_HEIGHT * (auroc - self.lowest) / (1 - self.lowest)
 
     def draw_text(self, axes: Axes) -> None:
@@ -241,11 +241,11 @@ class _Page(NamedTuple):
         axes.add_line(Line2D([left, right], [y, y], color=FAINT, lw=0.9, ls=(0, (4, 2)), zorder=1))
         draw_text(axes, right - 0.03, y + 0.03, "chance", size=SMALL, color=FAINT, ha="right")
         _draw_upright(axes, MARGIN + 0.04, bottom + _PLOT_HEIGHT / 2, "AUROC over heads")
-        for number in range(len(self.scale.places)):
-            x = self.place(number)
+        for number in range(len(self.scale.offsets)):
+            x = self.across(number)
             axes.add_line(Line2D([x, x], [bottom, bottom - 0.04], color=INK, lw=0.6))
         for number in _apart(self.scale):
-            label, x = self.scale.labels[number], self.place(number)
+            label, x = self.scale.labels[number], self.across(number)
             if self.scale.is_tilted:
                 _draw_tilted(axes, x + 0.05, bottom - 0.08, label)
             else:
@@ -278,22 +278,22 @@ def _series(curve: StudyCurve) -> Iterator[_Series]:
     name += " (not of trials)" if has_trials and has_intervals else ""
     yield _Series(OF_PROMPTS, name, False, [of_prompts(point) for point in curve.points])
     if has_trials:
-        numbers = sorted({point.trials[2] for point in curve.points if point.trials is not None})
-        told = f"{numbers[0]} trials" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} trials"
-        name = f"ranked by the scores of one trial: mean and SD of {told}"
+        counts = sorted({point.trials[2] for point in curve.points if point.trials is not None})
+        n_trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        name = f"ranked by the scores of one trial: mean and SD of {n_trials} trials"
         yield _Series(OF_TRIALS, name, True, [of_trials(point) for point in curve.points])
 
 
-def _draw_series(axes: Axes, page: _Page, series: _Series, places: Sequence[float]) -> None:
+def _draw_series(axes: Axes, page: _Page, series: _Series, centers: Sequence[float]) -> None:
     """Points with their bars, and a line from each to the next where values are numbers."""
     from matplotlib.lines import Line2D
 
-    found = [(x, bar) for x, bar in zip(places, series.bars, strict=True) if bar is not None]
+    bars = [(x, bar) for x, bar in zip(centers, series.bars, strict=True) if bar is not None]
     if page.scale.is_ordered:
-        along = sorted((x, page.level(bar[0])) for x, bar in found)
+        along = sorted((x, page.level(bar[0])) for x, bar in bars)
         xs, ys = [x for x, _ in along], [y for _, y in along]
         axes.add_line(Line2D(xs, ys, color=series.color, lw=0.9, alpha=0.55, zorder=2))
-    for x, (center, low, high) in found:
+    for x, (center, low, high) in bars:
         _draw_bar(axes, x, (page.level(center), page.level(max(low, page.lowest)), page.level(min(high, 1))), series)
 
 
@@ -321,27 +321,27 @@ def _subtitle(curve: StudyCurve) -> str:
 
 
 def _caption(curve: StudyCurve) -> Iterator[str]:
-    numbers = sorted({point.n_prompts for point in curve.points})
-    told = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    counts = sorted({point.n_prompts for point in curve.points})
+    n_prompts = f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
     yield (
-        f"{told} prompts. Known circuit: {curve.truth}. AUROC: chance that a head of it is ranked before a head "
-        "outside; 0.5 is a coin."
+        f"{n_prompts} prompts. Known circuit: {curve.truth}. AUROC: probability that one of its heads is ranked before "
+        "another head; 0.5 is chance."
     )
     if missing := [value_label(point.value) for point in curve.points if point.auroc is None]:
         yield f"Nothing to rank at {', '.join(missing)}."
 
 
 def _apart(scale: _Scale) -> Iterator[int]:
-    """Numbers of the values whose labels do not run into the one before."""
+    """Numbers of the values whose labels do not run into the previous label."""
     if not scale.is_ordered:
-        yield from range(len(scale.places))
+        yield from range(len(scale.offsets))
         return
     end = -math.inf
-    for number in sorted(range(len(scale.places)), key=lambda number: scale.places[number]):
+    for number in sorted(range(len(scale.offsets)), key=lambda number: scale.offsets[number]):
         half = CHARACTER * (len(scale.labels[number]) + 0.5) / 2
-        if scale.places[number] - half >= end:
+        if scale.offsets[number] - half >= end:
             yield number
-            end = scale.places[number] + half
+            end = scale.offsets[number] + half
 
 
 def _named(key: str) -> str:

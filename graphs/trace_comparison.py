@@ -1,9 +1,9 @@
-"""Two causal traces side by side: where restoring brings back more in one than in the other.
+"""Two causal traces side by side: where restoring recovers more in one than in the other.
 
-Cells are compared that both traces have: the same component at the same place. Different prompts are resampled
-independently, so that the interval of a difference holds the chance of both; the same prompts are resampled together,
-as pairs. Across depth, the rank correlation of the
-cells of a kind says whether the same layers and places matter, whatever their size.
+Compared are the cells that both traces have: the same component at the same position. Different prompts are resampled
+independently, so that the interval of a difference holds the sampling error of both; the same prompts are resampled
+together, as pairs. Across depth, the rank correlation of the cells of a kind says whether the same layers and positions
+matter, whatever the size of their rates.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from graphs.trace_figure import KINDS, TraceTable
 class TraceComparison:
     """Recovery rates (ratios of means) of trace `a` minus those of `b`.
 
-    places, components  that both have
-    rates               of a and of b [side, place, component]; NaN where a side has none
-    difference          [place, component], with the ends of its 95 % interval
-    correlations        kind of component -> Spearman's rank correlation over its cells; None where it is not defined
+    positions, components  that both have
+    rates                  of a and of b [side, position, component]; NaN where a side has none
+    difference             [position, component]; `low` and `high` are the ends of its 95 % interval
+    correlations           kind of component -> Spearman's rank correlation over its cells; None where it is not defined
     """
 
     positions: tuple[str, ...]
@@ -41,7 +41,7 @@ class TraceComparison:
 
     @property
     def n_apart(self) -> int:
-        """In how many cells the interval of the difference leaves out 0."""
+        """In how many cells the interval of the difference excludes 0."""
         return int(((self.low > 0) | (self.high < 0)).sum())
 
     @property
@@ -55,22 +55,22 @@ class TraceComparison:
         order = np.argsort([-abs(self.difference[tuple(cell)]) for cell in cells], kind="stable")
         return [
             {
-                "component": str(self.components[number]),
-                "place": self.positions[place],
-                "recovery_a": float(self.rates[0, place, number]),
-                "recovery_b": float(self.rates[1, place, number]),
-                "difference": float(self.difference[place, number]),
-                "difference_low": float(self.low[place, number]),
-                "difference_high": float(self.high[place, number]),
+                "component": str(self.components[column]),
+                "place": self.positions[row],
+                "recovery_a": float(self.rates[0, row, column]),
+                "recovery_b": float(self.rates[1, row, column]),
+                "difference": float(self.difference[row, column]),
+                "difference_low": float(self.low[row, column]),
+                "difference_high": float(self.high[row, column]),
             }
-            for place, number in cells[order]
+            for row, column in cells[order]
         ]
 
     def table(self, labels: tuple[str, str], names: Mapping[str, str], subtitle: str = "") -> TraceTable | None:
         """The differences of whole layers for a figure; None where only heads were traced.
 
         labels    what a and b are called
-        names     place -> what figures call it
+        names     position -> what figures call it
         subtitle  where they come from
         """
         kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in self.components)]
@@ -92,31 +92,32 @@ class TraceComparison:
 
 
 def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
-    """Recovery rates of `a` minus those of `b`. ValueError where they have no component or no place in common."""
+    """Recovery rates of `a` minus those of `b`. ValueError where they have no component or no position in common."""
     in_b = set(b.scores.components)
     components = tuple(part for part in a.scores.components if part in in_b)
-    places = tuple(place for place in a.scores.positions if place in b.scores.positions)
-    if not components or not places:
+    positions = tuple(position for position in a.scores.positions if position in b.scores.positions)
+    if not components or not positions:
         raise ValueError(
             f"the traces share no cell: {len(a.scores.components)} and {len(b.scores.components)} components at "
-            f"{', '.join(a.scores.positions)} and {', '.join(b.scores.positions)}. Trace the same parts at the same places."
+            f"{', '.join(a.scores.positions)} and {', '.join(b.scores.positions)}. Trace the same "
+            "components at the same positions."
         )
     # The same seed draws the same prompts on both sides.
     is_paired = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
-    shape = (len(places), len(components))
+    shape = (len(positions), len(components))
     rates, (low, high) = np.full((2, *shape), np.nan), np.full((2, *shape), np.nan)
-    for row, place in enumerate(places):
+    for row, position in enumerate(positions):
         drawn = []
-        for side, (found, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
-            ratios = found.drawn_ratios(found.scores.positions.index(place), seed=stream)
-            columns = [found.scores.components.index(part) for part in components]
+        for side, (trace, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
+            ratios = trace.drawn_ratios(trace.scores.positions.index(position), seed=stream)
+            columns = [trace.scores.components.index(part) for part in components]
             rates[side, row] = ratios.value[columns]
             drawn.append(ratios.samples[:, columns])
         if np.isfinite(rates[:, row]).all():
             low[row], high[row] = percentiles(drawn[0] - drawn[1])
     kinds = dict.fromkeys(part.kind for part in components)
     return TraceComparison(
-        places,
+        positions,
         components,
         rates,
         rates[0] - rates[1],

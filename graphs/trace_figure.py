@@ -1,8 +1,8 @@
-"""Causal tracing as heat maps of layer x place, for paper.
+"""Causal tracing as heat maps of layer x position, for papers.
 
-A recovery rate is the share of the gap between the corrupt and the clean run that comes back when one component of one
-layer is restored at one place of the prompt (Meng et al. 2022): 0 nothing, 1 everything. Sizes are in inches, whatever
-matplotlib is set to: the same table gives the same bytes.
+A recovery rate is the share of the gap between the corrupt and the clean run that is recovered when one component
+of one layer is restored at one position of the prompt (Meng et al. 2022): 0 nothing, 1 everything. Sizes are in
+inches, whatever matplotlib is set to: the same table gives the same bytes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ KINDS: Mapping[str, str] = {
 }
 
 _MOST_WIDTH, _LEAST_WIDTH = 7.2, 4.6  # inches: a page
-_MOST_LABEL = 1.5  # a place's name, before it is broken
+_MOST_LABEL = 1.5  # a position's name, before it is broken
 _LABEL_LINE = 0.125  # between lines of such a name
 _GAP = 0.16  # between panels
 _MOST_CELL, _GRID_HEIGHT, _ROW_HEIGHTS = 0.42, 2.1, (0.14, 0.3)
@@ -60,17 +60,17 @@ _DOT, _FAINT_DOT = 1.7, "#5a5a5a"  # points at most, and the color on light cell
 class TraceTable:
     """Recovery rates of layer components.
 
-    values    kind -> [layer, place]; NaN where a place was not measured
+    values     kind -> [layer, position]; NaN where it was not measured
     low, high  as values: ends of the 95 % interval
-    places    names, in the order of the prompt
-    labels    place -> what figures call it; places without an entry are called by their name
-    title     name of the run
-    subtitle  where it came from: model, task, corruption, metric, number of prompts
-    notes     lines below the figure
-    minus     what was subtracted, where values are differences of recovery rates; else None
+    positions  names, in the order of the prompt
+    labels     position -> what figures call it; positions without an entry are called by their name
+    title      name of the run
+    subtitle   where it came from: model, task, corruption, metric, number of prompts
+    notes      lines below the figure
+    minus      what was subtracted, where values are differences of recovery rates; else None
 
     Kinds are `residual` (the stream entering each layer and, last, the final one: one more than there are layers),
-    `attention` and `mlp`; or `head` alone, of which the places are the heads.
+    `attention` and `mlp`; or `head` alone, whose positions are the heads.
     """
 
     values: Mapping[str, Floats]
@@ -87,34 +87,36 @@ class TraceTable:
         if unknown := [kind for kind in self.values if kind not in KINDS]:
             raise ValueError(f"no kind of component {unknown[0]!r}. Known: {', '.join(KINDS)}.")
         if not set(self.values) == set(self.low) == set(self.high):
-            found = "; ".join(", ".join(sorted(ends)) or "none" for ends in (self.values, self.low, self.high))
-            raise ValueError(f"values, low and high need the same kinds, and have: {found}.")
+            given = "; ".join(", ".join(sorted(ends)) or "none" for ends in (self.values, self.low, self.high))
+            raise ValueError(f"values, low and high need the same kinds, and have: {given}.")
         if not self.values or not self.positions:
-            raise ValueError("a trace needs at least one kind of component and one place.")
+            raise ValueError("a trace needs at least one kind of component and one position.")
         if "head" in self.values and len(self.values) > 1:
-            raise ValueError("the places of kind head are heads, not those of other kinds: give heads their own table.")
+            raise ValueError(
+                "positions of kind head are heads, unlike those of other kinds: give heads their own table."
+            )
         if len(set(self.positions)) < len(self.positions):
-            raise ValueError(f"places {', '.join(self.positions)}: each needs a name of its own.")
+            raise ValueError(f"positions {', '.join(self.positions)}: each needs a name of its own.")
         for kind in self.values:
             self._check_kind(kind)
-        numbers = {kind: len(found) - (kind == "residual") for kind, found in self.values.items()}
-        if len(set(numbers.values())) > 1:
-            found = ", ".join(f"{kind} {len(found)}" for kind, found in self.values.items())
-            raise ValueError(f"rows by kind: {found}; need one for each layer, and one more (the last) for residual.")
+        n_layers = {kind: len(rates) - (kind == "residual") for kind, rates in self.values.items()}
+        if len(set(n_layers.values())) > 1:
+            lengths = ", ".join(f"{kind} {len(rates)}" for kind, rates in self.values.items())
+            raise ValueError(f"rows by kind: {lengths}; need one for each layer, and one more (the last) for residual.")
 
     def _check_kind(self, kind: str) -> None:
         values, low, high = self.values[kind], self.low[kind], self.high[kind]
         if values.ndim != 2 or len(values) == 0 or values.shape[1] != len(self.positions):
             raise ValueError(
-                f"values of {kind} [layer, place] are {_shape(values)}: give a row for each layer, and a column for "
-                f"each of {len(self.positions)} places."
+                f"values of {kind} [layer, position] are {_shape(values)}: give a row for each layer, and a column for "
+                f"each of {len(self.positions)} positions."
             )
         if not values.shape == low.shape == high.shape:
             raise ValueError(
                 f"{kind}: values are {_shape(values)}, low {_shape(low)}, high {_shape(high)}; "
                 "each value needs both ends of its interval."
             )
-        if any(np.isinf(found).any() for found in (values, low, high)):
+        if any(np.isinf(rates).any() for rates in (values, low, high)):
             raise ValueError(f"{kind}: infinite recovery rates; leave out prompts without a gap, or give NaN.")
         is_missing = np.isnan(values)
         if (np.isnan(low) != is_missing).any() or (np.isnan(high) != is_missing).any():
@@ -136,17 +138,17 @@ class TraceTable:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What figures call the places."""
-        return tuple(self.labels.get(place, place) for place in self.positions)
+        """What figures call the positions."""
+        return tuple(self.labels.get(position, position) for position in self.positions)
 
     def includes_zero(self, kind: str) -> Bools:
-        """[layer, place] whether the interval includes 0; False where nothing was measured."""
+        """[layer, position] whether the interval includes 0; False where nothing was measured."""
         return (self.low[kind] <= 0) & (self.high[kind] >= 0)
 
     @property
     def is_partial(self) -> bool:
         """Whether anything was not measured."""
-        return any(bool(np.isnan(found).any()) for found in self.values.values())
+        return any(bool(np.isnan(rates).any()) for rates in self.values.values())
 
 
 def trace_figure_bytes(table: TraceTable, kind: DrawingFormat) -> bytes:
@@ -155,7 +157,7 @@ def trace_figure_bytes(table: TraceTable, kind: DrawingFormat) -> bytes:
 
 
 def draw_trace(table: TraceTable) -> Figure:
-    """Heat maps of layer x place, a panel for each kind of component, under one scale of colors."""
+    """Heat maps of layer x position, a panel for each kind of component, on one color scale."""
     grid = _Grid.of(table)
     limit = color_limit(table.values.values())
     width = whole(min(max(grid.width, _LEAST_WIDTH), _MOST_WIDTH))
@@ -175,8 +177,8 @@ class _Grid(NamedTuple):
 
     lefts        of each panel
     cell, row    width of a column, height of a row
-    names        lines of the name of each place
-    orientation  how the numbers in the cells read; None where cells are too small for them
+    names        lines of the name of each position
+    orientation  how the numbers in the cells are written; None where cells are too small for them
     """
 
     lefts: tuple[float, ...]
@@ -213,12 +215,12 @@ def _names_height(names: list[list[str]]) -> float:
 
 
 def _draw_names(axes: Axes, grid: _Grid, bottom: float) -> None:
-    """The names of the places, right of which the panels begin; the first place on top."""
+    """The names of the positions, right of which the panels begin; the first position on top."""
     x = grid.lefts[0] - 0.08
     for number, lines in enumerate(reversed(grid.names)):
         middle = bottom + grid.row * (number + 0.5) + _LABEL_LINE * (len(lines) - 1) / 2
-        for place, line in enumerate(lines):
-            draw_text(axes, x, middle - _LABEL_LINE * place, line, size=NORMAL, ha="right", va="center")
+        for below, line in enumerate(lines):
+            draw_text(axes, x, middle - _LABEL_LINE * below, line, size=NORMAL, ha="right", va="center")
 
 
 def _draw_panel(
@@ -230,10 +232,10 @@ def _draw_panel(
 
     left, bottom = corner
     values, has_zero = table.values[kind], table.includes_zero(kind)
-    (n_layers, n_places), (width, height) = values.shape, (grid.cell, grid.row)
+    (n_layers, n_positions), (width, height) = values.shape, (grid.cell, grid.row)
     colors = recovery_colors(values, limit)
-    top = bottom + height * n_places
-    corners = {(n, m): (left + width * n, top - height * (m + 1)) for n in range(n_layers) for m in range(n_places)}
+    top = bottom + height * n_positions
+    corners = {(n, m): (left + width * n, top - height * (m + 1)) for n in range(n_layers) for m in range(n_positions)}
     cells = PatchCollection([Rectangle(corner, width, height) for corner in corners.values()], zorder=1)
     cells.set(facecolor=[colors[cell] for cell in corners], edgecolor=PAPER, linewidth=min(0.6, 6 * width))
     axes.add_collection(cells)
@@ -285,8 +287,8 @@ def _caption(table: TraceTable, limit: float) -> Iterator[str]:
 
 def definition(table: TraceTable) -> str:
     """What the numbers mean, and how hidden states are counted where there are any."""
-    what = "head" if "head" in table.values else "component at one place"
-    text = f"Recovery rate (RR): share of the gap from corrupt to clean run that one restored {what} closes."
+    what = "head" if "head" in table.values else "component at one position"
+    text = f"Recovery rate (RR): share of the gap between corrupt and clean run that restoring one {what} closes."
     if table.minus is not None:
         text = f"RR minus that of {table.minus}. {text}"
     if "residual" in table.values:
@@ -294,5 +296,5 @@ def definition(table: TraceTable) -> str:
     return text
 
 
-def _shape(found: Floats) -> str:
-    return " x ".join(map(str, found.shape))
+def _shape(array: Floats) -> str:
+    return " x ".join(map(str, array.shape))

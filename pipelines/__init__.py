@@ -1,4 +1,4 @@
-"""Run: what to measure, where, and keeping the result.
+"""Runs: what to measure, where to compute it, and how results are stored.
 
 from pipelines import compare, discover
 ioi = discover("ioi", prompts=64)
@@ -63,7 +63,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Imported on first use: `circuits --help` must not wait for pydantic's models, numpy and networkx.
+    # Imported on first use: `circuits --help` must not wait for pydantic, numpy and networkx.
     if name not in _HOMES:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
     return getattr(import_module(f"pipelines.{_HOMES[name]}"), name)

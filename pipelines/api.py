@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.compute_missing import compute_run
+from pipelines.carry_out import compute_run
 from pipelines.config import Execution, RunConfig, settings_from
 from pipelines.plan import plan
 from pipelines.runs import Run, find_run, finish_run
@@ -47,19 +47,19 @@ class StoredComparison:
 
 
 def discover(task: str | Path, **settings: Any) -> Run:
-    """Find the circuit of a task, or of the prompts in a file, and keep it; computes only what the store lacks.
+    """Find the circuit of a task, or of the prompts in a file, and store it; computes only what the store lacks.
 
     settings  fields of `RunConfig` (model, method, settings, metric, prompts, seed, edges, threshold, curve, ...) and
               of `Execution` (out, workers, scheduler, gpus, device), as on the command line
-    Raises a ValueError that says what to change, before any model runs where that can be known.
+    Raises a ValueError that says what to change, before any model runs where possible.
     With `workers` or `gpus`, call it under `if __name__ == "__main__":`, because worker processes import the script.
     """
-    found = settings_from({"task": str(task)} | settings)
-    return run_discovery(found.run, found.execution).run
+    checked = settings_from({"task": str(task)} | settings)
+    return run_discovery(checked.run, checked.execution).run
 
 
 def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bool = False) -> Discovery:
-    """`discover` on checked settings, with what it cost."""
+    """`discover` with checked settings; also reports what it cost."""
     began = time.monotonic()
     store = Store(execution.out)
     store.prepare()
@@ -70,7 +70,7 @@ def run_discovery(config: RunConfig, execution: Execution, *, shows_progress: bo
 
 
 def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
-    """A finished run, by the path of its folder or by its name within `out`."""
+    """A finished run, by the path of its folder or by its name in the store `out`."""
     return Run(find_run(reference, Path(out)))
 
 
@@ -82,15 +82,15 @@ def compare(
     out: str | Path = "runs",
     across_models: bool = False,
 ) -> StoredComparison:
-    """What the circuits of two runs share, against chance, kept as JSON and PDF.
+    """What the circuits of two runs share, compared with chance; saved as JSON and PDF.
 
-    folder         where to keep it; by default `compare-A-B` within `out`
+    folder         where to save it; by default `compare-A-B` within `out`
     out            the store in which runs are looked up by name
-    across_models  compare models wired alike, such as two checkpoints, head by head
+    across_models  compare models of the same architecture, such as two checkpoints, head by head
     Raises a ValueError for circuits of different models, which says what can still be compared.
-    Where both runs are of head coding, heads that code together across the two tasks are groups of the same number.
-    Where both are causal traces, their recovery rates are compared cell by cell as well; a trace and a circuit of heads
-    are compared by layer.
+    If both runs are of head coding, heads that code together across the two tasks share a group number. If both are
+    causal traces, their recovery rates are compared cell by cell as well; a trace and a circuit of heads are compared
+    by layer.
     """
     from graphs import compare as compare_graphs
     from graphs.export import exporter
@@ -99,52 +99,53 @@ def compare(
     target = Path(folder) if folder is not None else Path(out) / f"compare-{first.name}-{second.name}"
     groups = _groups_across(first, second)
     if first.graph.wiring.joins_heads == second.graph.wiring.joins_heads:
-        found = compare_graphs(
+        comparison = compare_graphs(
             first.graph.with_groups(groups),
             second.graph.with_groups(groups),
             scores=(first.scores, second.scores),
             node_scores=(first.node_scores, second.node_scores),
             across_models=across_models,
         )
-    else:  # a trace knows whole layers, so that the other circuit's heads are joined
-        found = compare_graphs(first.graph.by_layer(), second.graph.by_layer(), across_models=across_models)
-    summary = {"a": first.name, "b": second.name, "folder": str(target)} | found.reuse.summary()
+    else:  # a trace has whole layers only, so the other circuit's heads are merged by layer
+        comparison = compare_graphs(first.graph.by_layer(), second.graph.by_layer(), across_models=across_models)
+    summary = {"a": first.name, "b": second.name, "folder": str(target)} | comparison.reuse.summary()
     if first.trace is not None and second.trace is not None:
-        summary["traces"] = _compare_traces(first, second, found.labels, target)
+        summary["traces"] = _compare_traces(first, second, comparison.labels, target)
     if groups:
         summary["head_groups"] = [
             [name for name, of in groups.items() if of == group] for group in sorted(set(groups.values()))
         ]
     for name, kind in ((COMPARISON, "json"), ("comparison.pdf", "pdf")):
-        write_atomically(target / name, exporter(kind).to_bytes(found))
+        write_atomically(target / name, exporter(kind).to_bytes(comparison))
     write_json(target / "summary.json", summary)
-    return StoredComparison(found, target, summary)
+    return StoredComparison(comparison, target, summary)
 
 
 def _compare_traces(a: Run, b: Run, labels: tuple[str, str], target: Path) -> dict[str, Any]:
-    """What two traces bring back differently, kept as a table and a figure (traces.json, traces.pdf, .svg)."""
+    """Where two traces recover different amounts, saved as a table and a figure (traces.json, traces.pdf, .svg)."""
     from graphs.trace_comparison import compare_traces
     from graphs.trace_figure import trace_figure_bytes
     from pipelines.trace_figures import FORMATS, LABELS
 
     assert a.trace is not None
     assert b.trace is not None
-    found = compare_traces(a.trace, b.trace)
-    rows = found.rows()
+    comparison = compare_traces(a.trace, b.trace)
+    rows = comparison.rows()
     write_json(target / "traces.json", {"a": a.name, "b": b.name, "cells": rows})
     origin = a.trace.scores.provenance
     subtitle = f"{origin.model}, {origin.metric}; {a.name} and {b.name}"
-    if (table := found.table(labels, LABELS, subtitle)) is not None:
+    if (table := comparison.table(labels, LABELS, subtitle)) is not None:
         for kind in FORMATS:
             write_atomically(target / f"traces.{kind}", trace_figure_bytes(table, kind))
-    shown = {"cells": found.n_cells, "cells_apart": found.n_apart, "rank_correlations": dict(found.correlations)}
-    return shown | {"largest": rows[:_LARGEST_DIFFERENCES]}
+    counts = {"cells": comparison.n_cells, "cells_apart": comparison.n_apart}
+    correlations = {"rank_correlations": dict(comparison.correlations)}
+    return counts | correlations | {"largest": rows[:_LARGEST_DIFFERENCES]}
 
 
 def _groups_across(a: Run, b: Run) -> dict[str, int]:
     """Head -> number of its group, for heads that code together on the prompts of both runs; empty without codes.
 
-    Heads of the same group show positive-only codes on the same prompts, of either task (`circuits.coding.grouping`).
+    Heads of one group show positive-only codes on the same prompts of both tasks (`circuits.coding.grouping`).
     """
     coded = [run.codes for run in (a, b)]
     models = {run.scores.provenance.model_fingerprint for run in (a, b)}
@@ -162,12 +163,12 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     """
     from graphs.export import exporter
 
-    made_by = exporter(kind)
+    exports = exporter(kind)
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
-        return made_by.to_bytes(read_comparison(path))
+        return exports.to_bytes(read_comparison(path))
     run = open_run(reference, out=out)
-    scores = [found for found in (run.scores, run.node_scores) if found is not None]
-    return made_by.to_bytes(run.graph, scores=scores)
+    scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
+    return exports.to_bytes(run.graph, scores=scores)
 
 
 def read_comparison(path: Path) -> Comparison:
@@ -175,10 +176,10 @@ def read_comparison(path: Path) -> Comparison:
     from graphs import Comparison
     from graphs.export.json import JsonExport
 
-    found = JsonExport().read(path)
-    if not isinstance(found, Comparison):
+    content = JsonExport().read(path)
+    if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison.")
-    return found
+    return content
 
 
 def _comparison_file(given: Path, out: Path) -> Path | None:

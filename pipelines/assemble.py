@@ -1,4 +1,4 @@
-"""Stored results put together again: prompts, baselines and scores of all slices."""
+"""Stored results put back together: prompts, baselines and scores of all slices."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pipelines.results import Result
 def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
     """A prompt set as JSON values; `prompts_from` reads it back."""
     negatives = [prompt.as_json() for prompt in prompts.negatives]
-    found = {"task": prompts.task, "prompts": [prompt.as_json() for prompt in prompts]}
-    return found | ({"negatives": negatives} if negatives else {})
+    meta = {"task": prompts.task, "prompts": [prompt.as_json() for prompt in prompts]}
+    return meta | ({"negatives": negatives} if negatives else {})
 
 
 def prompts_result(prompts: PromptSet) -> Result:
-    """A prompt set as a job's result, with its pictures as the bytes of image files."""
+    """A prompt set as a job's result, with its pictures as image-file bytes."""
     known = {name: picture.data for name, picture in prompts.pictures.items() if picture.data is not None}
     if not known:
         return Result(prompts_meta(prompts))
@@ -35,7 +35,7 @@ def prompts_result(prompts: PromptSet) -> Result:
 
 
 def prompts_from(result: Result) -> PromptSet:
-    """The prompt set of a `prompts` job; where only its meta is given, its pictures are known by fingerprint alone."""
+    """The prompt set of a `prompts` job; from its meta alone, pictures have only fingerprints."""
     pictures = _pictures(result)
     sides = (result.meta["prompts"], result.meta.get("negatives", []))
     return PromptSet(result.meta["task"], *(tuple(_prompt(record, pictures) for record in side) for side in sides))
@@ -50,9 +50,9 @@ def _pictures(result: Result) -> dict[str, Picture]:
 
 
 def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Prompt:
-    def shown(name: str) -> Picture | None:
-        found = record.get(name)
-        return None if found is None else pictures.get(found, Picture(found))
+    def picture(name: str) -> Picture | None:
+        fingerprint = record.get(name)
+        return None if fingerprint is None else pictures.get(fingerprint, Picture(fingerprint))
 
     return Prompt(
         tuple(record["clean_ids"]),
@@ -60,9 +60,9 @@ def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Promp
         tuple(record["answer_ids"]),
         tuple(record["wrong_answer_ids"]),
         record["answer_position"],
-        {role: tuple(places) for role, places in record["roles"].items()},
-        shown("image"),
-        shown("corrupt_image"),
+        {role: tuple(positions) for role, positions in record["roles"].items()},
+        picture("image"),
+        picture("corrupt_image"),
         tuple(record["image_tokens"]) if "image_tokens" in record else None,
     )
 
@@ -99,27 +99,27 @@ def scores_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any
     if "components" not in first.meta:
         per_prompt = np.concatenate([result.arrays["per_prompt"] for result in results])
         return EdgeScores(wiring, per_prompt, first.arrays["measured"], origin, first.arrays.get("trials"))
-    places = _all_places(results, prompts)
+    positions = _all_positions(results, prompts)
     return ComponentScores(
         wiring,
         tuple(Component.parse(name) for name in first.meta["components"]),
-        places,
-        np.concatenate([_at_places(result, "per_prompt", places) for result in results]),
-        np.concatenate([_at_places(result, "measured", places) for result in results]),
+        positions,
+        np.concatenate([_at_positions(result, "per_prompt", positions) for result in results]),
+        np.concatenate([_at_positions(result, "measured", positions) for result in results]),
         origin,
         first.arrays.get("trials"),  # of all prompts: methods with trials measure in one job
     )
 
 
-def _all_places(results: Sequence[Result], prompts: PromptSet) -> tuple[str, ...]:
-    """Places of all slices: a slice of short prompts lacks late positions, another may lack a role."""
-    found = dict.fromkeys(place for result in results for place in result.meta["places"])
-    return tuple(role for role in prompts.roles if role in found) + tuple(p for p in found if p not in prompts.roles)
+def _all_positions(results: Sequence[Result], prompts: PromptSet) -> tuple[str, ...]:
+    """Positions of all slices: a slice of short prompts lacks late positions, another may lack a role."""
+    names = dict.fromkeys(position for result in results for position in result.meta["places"])
+    return tuple(role for role in prompts.roles if role in names) + tuple(p for p in names if p not in prompts.roles)
 
 
-def _at_places(result: Result, name: str, places: tuple[str, ...]) -> NDArray[Any]:
-    """Array `name` [prompt, place, component] spread to `places`; 0 (not measured) at places that the slice lacks."""
+def _at_positions(result: Result, name: str, positions: tuple[str, ...]) -> NDArray[Any]:
+    """Array `name` [prompt, position, component] spread to `positions`; 0 (not measured) where the slice lacks one."""
     array = result.arrays[name]
-    spread = np.zeros((len(array), len(places), array.shape[-1]), array.dtype)
-    spread[:, [places.index(place) for place in result.meta["places"]]] = array
+    spread = np.zeros((len(array), len(positions), array.shape[-1]), array.dtype)
+    spread[:, [positions.index(position) for position in result.meta["places"]]] = array
     return spread

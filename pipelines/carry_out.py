@@ -1,4 +1,4 @@
-"""Compute what the store lacks of some jobs or of a run, with progress, and say how to go on after Ctrl-C."""
+"""Compute the jobs, of a list or of a run, that the store lacks; show progress, and say how to resume after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipelines.store import Store
 
 
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that goes on."""
+    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that continues."""
 
     def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
         super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
@@ -29,9 +29,9 @@ def compute_missing(
     shows_progress: bool,
     on_done: OnDone | None = None,
 ) -> int:
-    """Compute those of the jobs that the store lacks. Returns how many they were.
+    """Compute those of the jobs that the store lacks. Returns how many there were.
 
-    resume   the command that goes on; asked for only where it is needed
+    resume   returns the command that continues; called only on Ctrl-C
     on_done  called after each job
     Raises `Interrupted` on Ctrl-C, and the first job's error.
     """
@@ -53,9 +53,9 @@ def compute_missing(
 
 
 def compute_run(plan: AnyPlan, store: Store, execution: Execution, *, shows_progress: bool) -> int:
-    """Compute what a run lacks, in a store that is prepared. Returns how many jobs that were.
+    """Compute the jobs of a run that a prepared store lacks. Returns how many there were.
 
-    Its folder is begun when the check is over, and not earlier: input that is refused leaves no run behind.
+    The run's folder is created only after the check has passed: input that is refused leaves no run behind.
     """
     check = plan.jobs.check
     if is_begun(store, plan) or store.has(check.key):

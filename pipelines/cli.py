@@ -1,6 +1,6 @@
-"""The `circuits` command. Results go to stdout, everything else to stderr; bad input is one message and exit code 2.
+"""The `circuits` command. Results go to stdout, everything else to stderr; bad input gives one message and exit code 2.
 
-What a command needs is imported inside it, so that `circuits --help` answers at once.
+Each command imports what it needs itself, so that `circuits --help` answers at once.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipelines.options import (
     Model,
     Noise,
     NoiseAt,
-    Place,
+    Position,
     Prompts,
     PromptsPerJob,
     Runs,
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, with bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
+    """The command, reporting bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
 
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
@@ -78,7 +78,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except ValueError as error:
             _leave(f"error: {error}", BAD_INPUT)
         except BrokenPipeError:
-            # The reader of a pipe (`| head`) has seen enough; a second flush at exit would complain.
+            # The reader of a pipe (`| head`) has closed it; a second flush at exit would complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except OSError as error:
@@ -86,7 +86,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except KeyboardInterrupt as error:
             sys.stderr.write(f"{error or 'interrupted'}\n")
             sys.stderr.flush()
-            # Jobs still computing in threads would hold up a normal exit; they leave whole files or none.
+            # Jobs still running in threads would delay a normal exit; they write whole files or none.
             os._exit(INTERRUPTED)
         except RuntimeError as error:
             if type(error).__name__ != "WorkersDiedError":
@@ -105,12 +105,12 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def _spent(found: Any) -> dict[str, Any]:
-    """Where findings are kept, and what this call spent on them."""
+def _spent(result: Any) -> dict[str, Any]:
+    """Where results are stored, and what this call cost."""
     return {
-        "folder": str(found.folder),
-        "seconds": round(found.seconds, 3),
-        "jobs": {"total": found.n_jobs, "computed": found.n_computed},
+        "folder": str(result.folder),
+        "seconds": round(result.seconds, 3),
+        "jobs": {"total": result.n_jobs, "computed": result.n_computed},
     }
 
 
@@ -145,7 +145,7 @@ def discover(
         int | None,
         typer.Option(help="Component methods, and estimates of edges: keep the N highest. [above 2 % effect]"),
     ] = None,
-    place: Place = None,
+    position: Position = None,
     greedy: Annotated[bool | None, typer.Option("--greedy", help="Grow the circuit from the output.")] = None,
     signed: Annotated[bool | None, typer.Option("--signed", help="Rank by signed score, not by magnitude.")] = None,
     curve: Annotated[bool | None, typer.Option("--curve", help="Also the faithfulness curve (CPR, CMD).")] = None,
@@ -160,7 +160,7 @@ def discover(
 ) -> None:
     """Find the circuit of a task: measure, select, and check how faithful the circuit is.
 
-    The same command again computes nothing new; after an interruption it goes on where it stopped.
+    Repeating the command computes nothing new; after an interruption it resumes where it stopped.
     """
     given = {name: value for name, value in locals().items() if name not in ("config", "setting", "as_json")}
     from pipelines.api import run_discovery
@@ -171,15 +171,15 @@ def discover(
     if setting:
         values["settings"] = (values.get("settings") or {}) | parse_assignments(setting)
     settings = settings_from(values)
-    found = run_discovery(settings.run, settings.execution, shows_progress=True)
-    for warning in found.run.summary["warnings"]:
+    discovery = run_discovery(settings.run, settings.execution, shows_progress=True)
+    for warning in discovery.run.summary["warnings"]:
         sys.stderr.write(f"warning: {warning}\n")
     if as_json:
-        _print_json(found.run.summary | _spent(found))
+        _print_json(discovery.run.summary | _spent(discovery))
         return
     from pipelines.report import print_run
 
-    print_run(found)
+    print_run(discovery)
 
 
 @app.command()
@@ -194,7 +194,7 @@ def trace(
     ] = None,
     model: Model = None,
     setting: Annotated[
-        list[str] | None, typer.Option("--set", help="KEY=VALUE: at, parts, window, samples; repeat for more.")
+        list[str] | None, typer.Option("--set", help="KEY=VALUE: at, kinds, window, samples; repeat for more.")
     ] = None,
     metric: Annotated[str | None, typer.Option(help="What is read from the logits. [answer-probability]")] = None,
     ablation: Annotated[
@@ -208,14 +208,16 @@ def trace(
     corruption: Corruption = None,
     images: Images = None,
     annotations: Annotations = None,
-    place: Annotated[
-        str | None, typer.Option(help="Whose recovery chooses the layers of the graph. [last token]")
+    position: Annotated[
+        str | None, typer.Option(help="Position whose recovery chooses the layers of the graph. [last token]")
     ] = None,
-    share: Annotated[float | None, typer.Option(help="Least recovery rate of a layer in the graph. [0.05]")] = None,
-    floor: Annotated[
-        float | None, typer.Option(help="Least clean minus corrupt for a prompt's own recovery rate. [0.1]")
+    min_recovery: Annotated[
+        float | None, typer.Option(help="Smallest recovery rate of a layer in the graph. [0.05]")
     ] = None,
-    shown: Annotated[int | None, typer.Option(help="Draw recovery rates on the images of N prompts. [0]")] = None,
+    min_gap: Annotated[
+        float | None, typer.Option(help="Smallest clean minus corrupt for a prompt's own recovery rate. [0.1]")
+    ] = None,
+    draw_images: Annotated[int | None, typer.Option(help="Draw recovery rates on the images of N prompts. [0]")] = None,
     dtype: Dtype = None,
     prompts_per_job: PromptsPerJob = None,
     out: Annotated[Path | None, typer.Option(help="Folder that keeps results. [runs]")] = None,
@@ -227,8 +229,8 @@ def trace(
 ) -> None:
     """Causal tracing: what restoring each hidden state, attention and MLP output brings back in a corrupt run.
 
-    Leaves recovery rates by layer and token category as tables and figures, and a graph of the layers that matter,
-    which compare and export take. The same command again computes nothing new.
+    Writes recovery rates by layer and token category as tables and figures, and a graph of the layers that matter,
+    for compare and export. Repeating the command computes nothing new.
     """
     given = {name: value for name, value in locals().items() if name not in ("config", "setting", "as_json")}
     from pipelines.config import parse_assignments, read_yaml
@@ -239,24 +241,24 @@ def trace(
     values |= {name: value for name, value in given.items() if value is not None}
     if setting:
         values["settings"] = (values.get("settings") or {}) | parse_assignments(setting)
-    found = run_trace(*trace_settings(values), shows_progress=True)
-    for warning in found.report.summary["warnings"]:
+    traced = run_trace(*trace_settings(values), shows_progress=True)
+    for warning in traced.report.summary["warnings"]:
         sys.stderr.write(f"warning: {warning}\n")
     if as_json:
-        _print_json(dict(found.report.summary) | _spent(found) | {"rows": list(found.report.rows)})
+        _print_json(dict(traced.report.summary) | _spent(traced) | {"rows": list(traced.report.rows)})
         return
     from pipelines.trace_table import print_trace
 
-    print_trace(found)
+    print_trace(traced)
 
 
-intervening = typer.Typer(help="Change a model while it answers, where a trace says it may help, and judge that.")
+intervening = typer.Typer(help="Intervene on a model as it answers, where a trace suggests it may help.")
 app.add_typer(intervening, name="intervene", no_args_is_help=True)
 
 
 @intervening.callback()
 def intervene() -> None:
-    """Change a model while it answers, where a trace says it may help, and judge that."""
+    """Intervene on a model as it answers, where a trace suggests it may help."""
 
 
 @intervening.command()
@@ -276,19 +278,19 @@ def iri(
     lambda_mlp: Annotated[
         float | None, typer.Option(help="Strength for MLP outputs (with --lambda-attention). [searched]")
     ] = None,
-    k1: Annotated[int | None, typer.Option(help="Source layers: those of highest last-token recovery. [3]")] = None,
+    k1: Annotated[int | None, typer.Option(help="Source layers: highest last-token recovery. [3]")] = None,
     k2: Annotated[int | None, typer.Option(help="Target layers, likewise. [10]")] = None,
     chosen_by: Annotated[
         str | None, typer.Option(help="Negatives that strengths are searched on. [adversarial]")
     ] = None,
     max_accuracy_drop: Annotated[
-        float | None, typer.Option(help="Share of random negatives' accuracy that searched strengths may cost. [0.005]")
+        float | None, typer.Option(help="Accuracy on random negatives that searched strengths may cost. [0.005]")
     ] = None,
     ablations: Annotated[bool | None, typer.Option("--ablations", help="Also the paper's ablations.")] = None,
     captions: Annotated[int | None, typer.Option(help="Images to describe, for CHAIR (needs annotations). [0]")] = None,
-    longest: Annotated[int | None, typer.Option(help="Most tokens of a caption. [64]")] = None,
-    repeats: Annotated[int, typer.Option(help="Take the time per token so often. [0]")] = 0,
-    out: Annotated[Path | None, typer.Option(help="Folder for the findings. [RUN/iri-...]")] = None,
+    max_new_tokens: Annotated[int | None, typer.Option(help="Maximum number of tokens per caption. [64]")] = None,
+    repeats: Annotated[int, typer.Option(help="Measure the time per token N times. [0]")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for the results. [RUN/iri-...]")] = None,
     runs: Runs = Path("runs"),
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -296,25 +298,25 @@ def iri(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Intermediate representation injection: early layers' outputs again in later ones, at the last token.
+    """Intermediate representation injection: add early layers' outputs to later ones, at the last token.
 
-    Beside it the plain model and the baseline that strengthens heads which see (vhr). Leaves intervention.json and
-    intervention.csv in a folder. The same command again computes nothing new.
+    Compared with the plain model and a baseline that amplifies vision-aware heads (vhr). Writes intervention.json and
+    intervention.csv to a folder. Repeating the command computes nothing new.
     """
     options = locals()
     left_out = ("run", "repeats", "out", "runs", "as_json")
     given = {name: value for name, value in options.items() if name not in left_out and value is not None}
     from pipelines.interventions import intervene as intervene_on
 
-    found = intervene_on(run, repeats=repeats, folder=out, out=runs, shows_progress=True, **given)
-    for warning in found.warnings:
+    intervention = intervene_on(run, repeats=repeats, folder=out, out=runs, shows_progress=True, **given)
+    for warning in intervention.warnings:
         sys.stderr.write(f"warning: {warning}\n")
     if as_json:
-        _print_json(found.to_dict() | _spent(found))
+        _print_json(intervention.to_dict() | _spent(intervention))
         return
     from pipelines.intervention_table import print_intervention
 
-    print_intervention(found)
+    print_intervention(intervention)
 
 
 @app.command()
@@ -326,21 +328,21 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for the comparison. [RUNS/compare-A-B]")] = None,
     runs: Runs = Path("runs"),
     across_models: Annotated[
-        bool, typer.Option("--across-models", help="Compare models wired alike (two checkpoints) head by head.")
+        bool, typer.Option("--across-models", help="Compare checkpoints of one architecture head by head.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """What two circuits share, against chance; leaves comparison.json and comparison.pdf in a folder."""
+    """What two circuits share, compared with chance; writes comparison.json and comparison.pdf to a folder."""
     from pipelines.api import compare as compare_runs
 
     began = time.monotonic()
-    found = compare_runs(run_a, run_b, folder=out, out=runs, across_models=across_models)
+    comparison = compare_runs(run_a, run_b, folder=out, out=runs, across_models=across_models)
     if as_json:
-        _print_json(dict(found.summary) | {"seconds": round(time.monotonic() - began, 3)})
+        _print_json(dict(comparison.summary) | {"seconds": round(time.monotonic() - began, 3)})
         return
     from pipelines.report import print_comparison
 
-    print_comparison(found)
+    print_comparison(comparison)
 
 
 @app.command()
@@ -360,23 +362,23 @@ def evaluate(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Judge circuits: faithful, complete, minimal, better than chance, stable, and at what cost.
+    """Evaluate circuits: faithful, complete, minimal, better than chance, stable, and at what cost.
 
-    Leaves evaluation.json and evaluation.csv in a folder. The same command again computes nothing new.
+    Writes evaluation.json and evaluation.csv to a folder. Repeating the command computes nothing new.
     """
     options: dict[str, Any] = {"random": random, "knockouts": knockouts, "resamples": resamples}
     options |= {"workers": workers, "scheduler": scheduler, "gpus": gpus, "device": device}
     given = {name: value for name, value in options.items() if value is not None}
     from pipelines.judge_runs import evaluate as evaluate_runs
 
-    found = evaluate_runs(run, truth=truth, folder=out, out=runs, shows_progress=True, **given)
+    evaluation = evaluate_runs(run, truth=truth, folder=out, out=runs, shows_progress=True, **given)
     if as_json:
-        _print_json(found.to_dict() | _spent(found))
+        _print_json(evaluation.to_dict() | _spent(evaluation))
         return
     from pipelines.verdict_table import print_verdicts
 
-    print_verdicts(found.rows, has_truth=found.truth is not None)
-    sys.stdout.write(f"Kept in {found.folder}\n")
+    print_verdicts(evaluation.rows, has_truth=evaluation.truth is not None)
+    sys.stdout.write(f"Kept in {evaluation.folder}\n")
 
 
 @app.command()
@@ -386,7 +388,7 @@ def study(
     *,
     vary: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=V1,V2,...", help="The setting of the method or of the run that is varied."),
+        typer.Option(metavar="KEY=V1,V2,...", help="The setting, of the method or of the run, to vary."),
     ] = None,
     truth: Truth = None,
     model: Model = None,
@@ -398,21 +400,21 @@ def study(
     prompts: Prompts = None,
     seed: Seed = None,
     corruption: Corruption = None,
-    place: Place = None,
+    position: Position = None,
     dtype: Dtype = None,
     prompts_per_job: PromptsPerJob = None,
     out: Annotated[Path | None, typer.Option(help="Folder for table and figure. [RUNS/study-...]")] = None,
-    runs: Annotated[Path, typer.Option("--runs", help="Store that keeps results.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option("--runs", help="Store that results are kept in.")] = Path("runs"),
     workers: Workers = None,
     scheduler: Scheduler = None,
     gpus: Gpus = None,
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Vary one setting: how well scores rank the heads of a known circuit first at every value, and at what cost.
+    """Vary one setting: how well scores rank the heads of a known circuit first at each value, and at what cost.
 
-    Leaves study.json, study.csv and a figure (PDF, SVG) in a folder. Scores are measured only; no circuit is selected.
-    The same command again computes nothing new.
+    Writes study.json, study.csv and a figure (PDF, SVG) to a folder. Only scores are measured; no circuit is selected.
+    Repeating the command computes nothing new.
     """
     options = locals()
     left_out = ("task", "vary", "truth", "setting", "out", "runs", "as_json")
@@ -425,11 +427,11 @@ def study(
     if setting:
         given["settings"] = parse_assignments(setting)
     varied = parse_varied(vary or [])
-    found = study_task(task, vary=varied, truth=truth, folder=out, out=runs, shows_progress=True, **given)
+    studied = study_task(task, vary=varied, truth=truth, folder=out, out=runs, shows_progress=True, **given)
     if as_json:
-        _print_json(found.to_dict() | _spent(found))
+        _print_json(studied.to_dict() | _spent(studied))
         return
-    print_study(found)
+    print_study(studied)
 
 
 @app.command()
@@ -437,9 +439,9 @@ def study(
 def codes(
     run: Annotated[str, typer.Argument(help="A run of head-coding or code-pairs: its folder, or its name in --runs.")],
     *,
-    trial: Annotated[int, typer.Option(help="Whose codes are explained.")] = 0,
+    trial: Annotated[int, typer.Option(help="Trial whose codes are explained.")] = 0,
     heads: Annotated[
-        int | None, typer.Option(help="Explain those of the N heads of highest score. [heads of the circuit]")
+        int | None, typer.Option(help="Explain codes of the N heads with the highest scores. [heads of the circuit]")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for tables, figure and autoencoders. [RUN/codes]")] = None,
     runs: Runs = Path("runs"),
@@ -449,20 +451,20 @@ def codes(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """What codes mean that only positives show: prompts, tokens they speak for, roles they fire at.
+    """What the codes that only positives show mean: prompts, tokens they promote, roles they activate at.
 
-    Leaves codes.json, codes.csv, a figure (PDF, SVG) and the autoencoders in a folder. The same command again computes
+    Writes codes.json, codes.csv, a figure (PDF, SVG) and the autoencoders to a folder. Repeating the command computes
     nothing new.
     """
     options: dict[str, Any] = {"workers": workers, "scheduler": scheduler, "gpus": gpus, "device": device}
     given = {name: value for name, value in options.items() if value is not None}
     from pipelines.code_report import explain_codes, print_codes
 
-    found = explain_codes(run, trial=trial, heads=heads, folder=out, out=runs, shows_progress=True, **given)
+    report = explain_codes(run, trial=trial, heads=heads, folder=out, out=runs, shows_progress=True, **given)
     if as_json:
-        _print_json(found.to_dict() | _spent(found))
+        _print_json(report.to_dict() | _spent(report))
         return
-    print_codes(found)
+    print_codes(report)
 
 
 @app.command()
@@ -491,7 +493,7 @@ def export(
 @app.command()
 @reports_errors
 def tasks(as_json: Json = False) -> None:
-    """The prompt sets that can be built, and how each corrupts its prompts."""
+    """The tasks whose prompt sets can be built, and how each corrupts its prompts."""
     from pipelines.report import print_rows, task_rows
 
     rows = task_rows()
@@ -504,18 +506,18 @@ def methods(
     name: Annotated[str | None, typer.Argument(help="A method, to see what its settings mean.")] = None,
     as_json: Json = False,
 ) -> None:
-    """How parts of a model are scored, with settings and defaults; the metrics; and what ablated parts give."""
+    """The methods that score parts of a model, with settings and defaults; the metrics; and the ablations."""
     from pipelines.report import ablation_rows, method_rows, metric_rows, print_method, print_rows
 
     if name is not None:
         _print_json(method_rows(name)[0]) if as_json else print_method(name)
         return
 
-    found = {"methods": method_rows(), "metrics": metric_rows(), "ablations": ablation_rows()}
+    tables = {"methods": method_rows(), "metrics": metric_rows(), "ablations": ablation_rows()}
     if as_json:
-        _print_json(found)
+        _print_json(tables)
         return
-    for title, rows in found.items():
+    for title, rows in tables.items():
         print_rows(title, rows)
 
 
@@ -545,7 +547,7 @@ def status(
     from pipelines.runs import run_folders, run_state
 
     if not runs.is_dir():
-        raise ValueError(f"no folder {runs}. Runs are kept where `circuits discover --out FOLDER` put them.")
+        raise ValueError(f"no folder {runs}. Runs are kept in the folder given by `circuits discover --out FOLDER`.")
     states = [run_state(folder) for folder in run_folders(runs)]
     _print_json({"runs": states}) if as_json else print_status(states, runs)
 
@@ -553,7 +555,7 @@ def status(
 @app.command()
 @reports_errors
 def doctor(as_json: Json = False) -> None:
-    """Check versions, device, bundled models, optional packages. Exit code 1 where something fails."""
+    """Check versions, device, bundled models and optional packages. Exit code 1 if anything fails."""
     from pipelines.doctor import examine
     from pipelines.report import print_rows
 

@@ -1,4 +1,4 @@
-"""The jobs that say what the codes of a run of head coding mean, and what each of their stages computes.
+"""The jobs that explain what the codes of a head-coding run mean, and what each of their stages computes.
 
 prompts, features, autoencoders, codes (of one trial) --> code-meaning
 prompts, codes (of all trials)                        --> code-information
@@ -25,7 +25,7 @@ _PASS = 1
 
 
 class CodeJobs(NamedTuple):
-    """The jobs that explaining codes takes, those of the run that they read among them.
+    """The jobs that explain codes, including those of the run that they read.
 
     autoencoders  of all trials
     """
@@ -37,7 +37,7 @@ class CodeJobs(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once, those that others read first."""
+        """Every job once, each after the jobs that it reads."""
         return (*self.before, self.meaning, self.information)
 
 
@@ -46,23 +46,23 @@ def require_codes(run: Run) -> None:
     if not issubclass(METHODS[run.config.method], CodingMethod):
         keeping = [name for name, method in METHODS.items() if issubclass(method, CodingMethod)]
         raise ValueError(
-            f"codes are kept by {' and '.join(sorted(keeping, reverse=True))}; run {run.name} used "
-            f"{run.config.method}. Make one: circuits discover {run.config.task} --method head-coding"
+            f"only {' and '.join(sorted(keeping, reverse=True))} keep codes; run {run.name} used "
+            f"{run.config.method}. Make a run with codes: circuits discover {run.config.task} --method head-coding"
         )
 
 
 def code_jobs(run: Run, *, trial: int, heads: Sequence[int]) -> CodeJobs:
-    """The jobs that explain the codes of a run, done or not. ValueError where it can no longer be planned as it was.
+    """The jobs that explain the codes of a run, done or not. ValueError if the run can no longer be planned as it was.
 
-    heads  numbers of the heads whose codes are explained, counted through the layers
+    heads  indices, counted through the layers, of the heads whose codes are explained
     """
     jobs = jobs_of(run)
     by_key = {job.key: job for job in jobs.coding}
     codes = tuple(job for job in jobs.coding if job.stage == "codes")
     autoencoders = tuple(by_key[job.inputs["autoencoders"][0]] for job in codes)
-    place = _part_of(trial, autoencoders)
-    of_codes, made_by = codes[place], autoencoders[place]
-    # Given autoencoders are all read by one job, from trial 0 on.
+    index = _part_of(trial, autoencoders)
+    of_codes, made_by = codes[index], autoencoders[index]
+    # Given autoencoders are all read by one job, starting at trial 0.
     first = made_by.settings.get("trials", (0,))[0]
     settings = {name: of_codes.settings[name] for name in ("model", "dtype", "coding")}
     settings |= {"trial": trial, "first_trial": first, "heads": list(heads)}
@@ -84,7 +84,7 @@ def _part_of(trial: int, autoencoders: Sequence[Job]) -> int:
 
 
 def _n_prompts(jobs: Jobs) -> int:
-    """Positives and negatives."""
+    """How many positives and negatives there are."""
     return 2 * max(job.settings["slice"][1] for job in jobs.evaluate)
 
 
@@ -98,35 +98,35 @@ def explain(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     from circuits.coding.features import head_features
     from circuits.coding.meaning import CodedTrial, code_meanings
 
-    prompts, place = prompts_from(inputs["prompts"][0]), settings["trial"] - settings["first_trial"]
+    prompts, index = prompts_from(inputs["prompts"][0]), settings["trial"] - settings["first_trial"]
     coding = coding_of(settings)
     stack, n = autoencoders_from(inputs["autoencoders"][0], model), coding.n_autoencoders(model().wiring.n_layers)
     trial = CodedTrial(
         settings["trial"],
         head_features(model(), torch.from_numpy(coded_from(inputs["features"]).z)),
-        stack[place * n : (place + 1) * n],
-        codes_from(inputs["codes"]).codes[place],
+        stack[index * n : (index + 1) * n],
+        codes_from(inputs["codes"]).codes[index],
         coding,
     )
-    found = code_meanings(model(), prompts, trial, heads=settings["heads"])
-    return Result({"codes": [meaning.to_dict() for meaning in found]})
+    meanings = code_meanings(model(), prompts, trial, heads=settings["heads"])
+    return Result({"codes": [meaning.to_dict() for meaning in meanings]})
 
 
 def inform(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """What each head's codes tell: whether a prompt is positive, and which answer it has. Runs no model."""
+    """Information in each head's codes on whether a prompt is positive and which answer it has. Runs no model."""
     from circuits.coding.grouping import NO_GROUP, head_groups, positive_only_shares
     from circuits.coding.meaning import Information, answer_labels, information
 
     stored, answers = codes_from(inputs["codes"]), answer_labels(prompts_from(inputs["prompts"][0]))
     groups = head_groups(positive_only_shares(stored.codes, stored.is_positive)).tolist()
 
-    def told(found: Information) -> dict[str, Any]:
-        return {name: None if values is None else values.tolist() for name, values in found._asdict().items()}
+    def as_lists(estimate: Information) -> dict[str, Any]:
+        return {name: None if values is None else values.tolist() for name, values in estimate._asdict().items()}
 
-    of_answers = None if answers is None else told(information(stored.codes[:, stored.is_positive], answers))
+    of_answers = None if answers is None else as_lists(information(stored.codes[:, stored.is_positive], answers))
     return Result(
         {
-            "is_positive": told(information(stored.codes, stored.is_positive)),
+            "is_positive": as_lists(information(stored.codes, stored.is_positive)),
             "answer": of_answers,
             "groups": [None if group == NO_GROUP else group for group in groups],
         }

@@ -3,8 +3,8 @@
     prompts --> features --> autoencoders --> codes --> code-scores
     features is one job per slice of the prompts, autoencoders and codes one per few trials
 
-Given autoencoders are read, and checked against the model, before the features are measured. `code-scores` gives what
-`measure` gives for other methods.
+Given autoencoders are read, and checked against the model, before the features are measured. `code-scores` takes the
+place of the `measure` stage of other methods.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _TRIALS_AT_ONCE = 2
 
 
 class CodingJobs(NamedTuple):
-    """All jobs of head coding but the last, which is the run's measurement."""
+    """All jobs of head coding except the last, which is the run's measurement."""
 
     features: tuple[Job, ...]
     autoencoders: tuple[Job, ...]
@@ -46,7 +46,7 @@ class CodingJobs(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once. Those that others read come first."""
+        """Every job once, each after the jobs that it reads."""
         return (*self.features, *self.autoencoders, *self.codes)
 
 
@@ -110,7 +110,7 @@ def _trials(job: Job) -> dict[str, Any]:
 
 
 def without_places(method: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's name and settings with the content of given autoencoders in the place of where they are."""
+    """A method's name and settings, with the fingerprint of given autoencoders in place of their path."""
     settings = dict(method["settings"])
     if settings.get("autoencoder") is not None:
         from circuits.coding.sae_files import fingerprint
@@ -127,21 +127,21 @@ def _parts(n: int, size: int) -> list[tuple[int, int]]:
 
 
 def measure_features(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Pooled z of a slice of the positives and of as large a share of the negatives, and whether each is answered."""
+    """Pooled z of a slice of the positives and an equal share of the negatives, and whether each is answered right."""
     from circuits.coding.features import coded_prompts, pooled
 
     prompts = prompts_from(inputs["prompts"][0])
     negatives = coded_prompts(prompts).all[len(prompts) :]
     start, stop = settings["slice"]
-    first, last = (place * len(negatives) // len(prompts) for place in (start, stop))
-    found = {}
+    first, last = (bound * len(negatives) // len(prompts) for bound in (start, stop))
+    arrays = {}
     for side, chosen in (("positive", prompts.prompts[start:stop]), ("negative", negatives[first:last])):
         if chosen:
             measured = pooled(model(), chosen, places=(settings["at"],))
-            found[f"z_{side}"] = measured.z[0].numpy()
+            arrays[f"z_{side}"] = measured.z[0].numpy()
             if measured.is_correct is not None:
-                found[f"is_correct_{side}"] = measured.is_correct.numpy()
-    return Result({}, found)
+                arrays[f"is_correct_{side}"] = measured.is_correct.numpy()
+    return Result({}, arrays)
 
 
 def read_given(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -150,13 +150,13 @@ def read_given(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) ->
 
     wiring, d_model = model().wiring, model().forward.weight_u.shape[1]
     coding = coding_of(settings)
-    found = _kept(read_autoencoders(settings["path"], coding, d_model=d_model, n_layers=wiring.n_layers))
+    kept = _kept(read_autoencoders(settings["path"], coding, d_model=d_model, n_layers=wiring.n_layers))
     others = [name for name in models_of(settings["path"]) if name != model().name]
-    return Result({**found.meta, "made_for": others}, found.arrays)
+    return Result({**kept.meta, "made_for": others}, kept.arrays)
 
 
 def train_autoencoders(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The autoencoders of some trials; refuses where the model does not do the task."""
+    """The autoencoders of some trials; ValueError if the model does not do the task."""
     from circuits.coding.trials import train_trials
 
     coded = coded_from(inputs["features"])
@@ -186,7 +186,7 @@ def score_codes(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
 
 
 class Coded(NamedTuple):
-    """Pooled z [prompt, head, d_head] of all positives, then all negatives, and [prompt] what is known of them."""
+    """Pooled z [prompt, head, d_head] of all positives, then all negatives, and [prompt] what is known about them."""
 
     z: Floats
     is_positive: Bools
@@ -194,10 +194,10 @@ class Coded(NamedTuple):
 
 
 class StoredCodes(NamedTuple):
-    """Codes [trial, prompt, head] of all positives, then all negatives, and [prompt] what is known of them.
+    """Codes [trial, prompt, head] of all positives, then all negatives, and [prompt] what is known about them.
 
     is_correct  whether the model's most likely token is an answer: it should be on positives and not on negatives;
-                None where the model predicts a single number
+                None if the model predicts a single number
     """
 
     codes: Codes
@@ -214,17 +214,17 @@ def coded_from(results: Sequence[Result]) -> Coded:
 
     def joined(name: str) -> list[Any]:
         sides = (f"{name}_positive", f"{name}_negative")
-        return [found.arrays[side] for side in sides for found in results if side in found.arrays]
+        return [result.arrays[side] for side in sides for result in results if side in result.arrays]
 
     z, is_correct = np.concatenate(joined("z")), joined("is_correct")
-    n_positive = sum(len(found.arrays["z_positive"]) for found in results)
+    n_positive = sum(len(result.arrays["z_positive"]) for result in results)
     return Coded(z, np.arange(len(z)) < n_positive, np.concatenate(is_correct) if is_correct else None)
 
 
 def codes_from(results: Sequence[Result]) -> StoredCodes:
     """The codes of all trials."""
     first = results[0].arrays
-    codes = np.concatenate([found.arrays["codes"] for found in results])
+    codes = np.concatenate([result.arrays["codes"] for result in results])
     return StoredCodes(codes, first["is_positive"], first.get("is_correct"))
 
 
@@ -253,7 +253,7 @@ def _features(coded: Coded, model: LoadModel) -> HeadFeatures:
 
 
 def coding_of(settings: Mapping[str, Any]) -> Coding:
-    """How the codes of a job are made."""
+    """How a job computes its codes."""
     return Coding(**{**settings["coding"], "recipe": Recipe(**settings["coding"]["recipe"])})
 
 

@@ -1,6 +1,7 @@
-"""What a run is asked to do (`RunConfig`) and where it runs (`Execution`); read from options and from a YAML file.
+"""What a run computes (`RunConfig`) and where it runs (`Execution`); read from options and from a YAML file.
 
-The two are apart because results depend on the first only: the same RunConfig gives the same bytes on any `Execution`.
+The two are separate because results depend on the first only: the same RunConfig gives the same bytes on any
+`Execution`.
 """
 
 from __future__ import annotations
@@ -33,25 +34,25 @@ class RunConfig(BaseModel):
     method: str = Field(default="eap", description="how components or edges are scored")
     settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method")
     metric: str = Field(default="logit-difference", description="what is measured in the logits")
-    ablation: str = Field(default="corrupt", description="what a corrupted part gives")
+    ablation: str = Field(default="corrupt", description="what an ablated component outputs")
     noise: float | None = Field(
         default=None,
         gt=0,
-        description="with ablation noise or image-noise: its size in standard deviations of embeddings or pixels",
+        description="with ablation noise or image-noise: noise level, in standard deviations of embeddings or pixels",
     )
-    noise_at: str | None = Field(default=None, description="with ablation noise: the role whose embeddings get it")
+    noise_at: str | None = Field(default=None, description="with ablation noise: role whose embeddings get it")
     schedule: Literal["additive", "diffusion"] | None = Field(
         default=None, description="with ablation image-noise: whether noise is added, or pixels keep their variance"
     )
     images: Path | None = Field(default=None, description="folder of the images that prompts ask about")
     annotations: Path | None = Field(default=None, description="where objects are in them (COCO's instances_*.json)")
     prompts: int | None = Field(
-        default=None, ge=1, description=f"how many; None is {DEFAULT_PROMPTS}, or all of a prompt file"
+        default=None, ge=1, description=f"how many prompts; None is {DEFAULT_PROMPTS}, or all of a prompt file"
     )
-    seed: int = Field(default=0, ge=0, description="draws the prompts")
+    seed: int = Field(default=0, ge=0, description="seed for drawing the prompts")
     edges: int | None = Field(default=None, ge=1, description="keep the K highest edges")
     threshold: float | None = Field(
-        default=None, ge=0, description="keep what scores at least T, in the metric's units"
+        default=None, ge=0, description="keep edges that score at least T, in the metric's units"
     )
     nodes: int | None = Field(default=None, ge=1, description="component methods: keep the N highest components")
     position: str | None = Field(default=None, description="component methods: read scores at this role or position")
@@ -62,14 +63,14 @@ class RunConfig(BaseModel):
     tolerance: float = Field(
         default=0.15,
         gt=0,
-        description="with neither edges nor threshold: smallest circuit whose faithfulness is 1 +- this",
+        description="with neither edges nor threshold: keep the smallest circuit whose faithfulness is 1 +- this",
     )
     curve: bool = Field(default=False, description="also measure faithfulness at the MIB budgets (CPR, CMD)")
-    prompts_per_job: int = Field(default=16, ge=1, description="prompts per unit of work: what is lost by a crash")
+    prompts_per_job: int = Field(default=16, ge=1, description="prompts per unit of work: the most that a crash loses")
 
     @property
     def prompt_file(self) -> Path | None:
-        """The prompt file, where `task` is one and not the name of a task."""
+        """The prompt file, if `task` is one and not the name of a task."""
         path = Path(self.task)
         return path if path.suffix == ".jsonl" or "/" in self.task or path.is_file() else None
 
@@ -103,14 +104,14 @@ class Settings(NamedTuple):
 def read_yaml(path: Path, config: type[RunConfig] = RunConfig) -> dict[str, Any]:
     """The settings in a YAML file, flat, as `settings_from` takes them; those of `config` and `Execution`."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the settings file {path}: {error}") from None
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
-        raise ValueError(f"{path} holds {type(found).__name__}, expected lines such as 'method: eap'.")
-    values = {key.replace("-", "_"): value for key, value in found.items()}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise ValueError(f"{path} holds {type(content).__name__}, expected lines such as 'method: eap'.")
+    values = {key.replace("-", "_"): value for key, value in content.items()}
     try:
         require_known(values, config)
     except ValueError as error:
@@ -119,9 +120,9 @@ def read_yaml(path: Path, config: type[RunConfig] = RunConfig) -> dict[str, Any]
 
 
 def settings_from(values: Mapping[str, Any]) -> Settings:
-    """Checked settings from flat values (`task`, `method`, `workers`, ...); what is left out has its default.
+    """Checked settings from flat values (`task`, `method`, `workers`, ...); what is left out gets its default.
 
-    Raises a ValueError that names an unknown key's nearest known one, or the value that does not fit.
+    Raises a ValueError that names the known key nearest to an unknown one, or the value that does not fit.
     """
     require_known(values)
     if values.get("task") is None:
@@ -151,7 +152,7 @@ def as_yaml(config: RunConfig) -> str:
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
-    """The same settings with absolute paths, so that they can be used again in another folder."""
+    """The same settings with absolute paths, so that they can be reused from another folder."""
     task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
     is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
     model = str(Path(config.model).absolute()) if is_folder else config.model
@@ -164,20 +165,20 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
 
 def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     """Method settings given as `key=value`; values are read as YAML, so that `5`, `0.1`, `true` and `[a, b]` work."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for assignment in assignments:
         key, equals, value = assignment.partition("=")
         if not equals or not key:
             raise ValueError(f"--set got {assignment!r}, expected KEY=VALUE, such as --set steps=5.")
         try:
-            found[key.strip().replace("-", "_")] = yaml.safe_load(value)
+            settings[key.strip().replace("-", "_")] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ValueError(f"--set {key}: {value!r} cannot be read: {error}") from None
-    return found
+    return settings
 
 
 def require_known(values: Mapping[str, Any], config: type[RunConfig] = RunConfig) -> None:
-    """Raise a ValueError, with the nearest known one, where a setting belongs to neither `config` nor `Execution`."""
+    """Raise a ValueError, with the nearest known name, if a setting belongs to neither `config` nor `Execution`."""
     known = [*config.model_fields, *Execution.model_fields]
     for key in values:
         if key not in known:
@@ -185,7 +186,7 @@ def require_known(values: Mapping[str, Any], config: type[RunConfig] = RunConfig
 
 
 def validation_message(error: ValidationError) -> str:
-    """What is wrong with which setting, a line each."""
+    """What is wrong with which setting, one per line."""
     faults = []
     for fault in error.errors():
         where = ".".join(str(part) for part in fault["loc"])

@@ -17,7 +17,7 @@ _SELF = Path("/proc/self")
 
 
 class Meter:
-    """Measures one job. Memory is that of the whole process, above what it held when the model was there."""
+    """Measures one job. Memory is the whole process's, above what it held once the model was loaded."""
 
     def __init__(self) -> None:
         self._loading = 0.0
@@ -26,7 +26,7 @@ class Meter:
         self.cost: dict[str, Any] = {}
 
     def loading(self, load: Callable[[], Model]) -> Model:
-        """Load the model, uncounted."""
+        """Load the model, without counting it."""
         began = time.perf_counter()
         with counted():
             model = load()
@@ -49,14 +49,14 @@ class Meter:
         }
 
     def _reset_memory(self) -> int | None:
-        """Bytes held now, from where the peak is counted anew; None where this cannot be asked."""
+        """Reset the peak and return the bytes held now; None where the system does not tell."""
         if self._device.type == "cuda":
             import torch
 
             torch.cuda.reset_peak_memory_stats(self._device)
             return torch.cuda.memory_allocated(self._device)
         try:
-            (_SELF / "clear_refs").write_text("5")  # Linux: the high-water mark starts again
+            (_SELF / "clear_refs").write_text("5")  # Linux: resets the high-water mark
             return self._status("VmRSS")
         except (OSError, StopIteration):
             return None

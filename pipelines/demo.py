@@ -40,10 +40,10 @@ def demonstrate(folder: Path, *, model: str = "reference", n_prompts: int = N_PR
     for run in runs:
         for kind in ("json", "pdf"):
             write_atomically(folder / f"{run.config.task}.{kind}", export(run.folder, kind))
-    found = compare(runs[0], runs[1], folder=folder / "comparison")
-    write_atomically(folder / "comparison.pdf", (found.folder / "comparison.pdf").read_bytes())
+    comparison = compare(runs[0], runs[1], folder=folder / "comparison")
+    write_atomically(folder / "comparison.pdf", (comparison.folder / "comparison.pdf").read_bytes())
     summary = folder / "summary.md"
-    write_atomically(summary, _summary(runs, found.summary, time.monotonic() - began).encode())
+    write_atomically(summary, _summary(runs, comparison.summary, time.monotonic() - began).encode())
     return summary
 
 

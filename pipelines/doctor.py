@@ -1,4 +1,4 @@
-"""Whether the installation works: versions, device, bundled models, optional packages, a place to write."""
+"""Whether the installation works: versions, device, bundled models, optional packages, write access."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from circuits.versions import versions
 
-# package -> what it is for; missing ones are no fault
+# package -> what it is for; a missing one is not an error
 _OPTIONAL = {
     "pygraphviz": "Graphviz layouts",
     "pyarrow": "Parquet tables",
@@ -38,7 +38,7 @@ def examine() -> list[dict[str, str]]:
 def _examined(name: str, check: Callable[[], str]) -> dict[str, str]:
     try:
         return {"check": name, "state": "fine", "found": check()}
-    except Exception as error:  # whatever is broken, the other checks must still run
+    except Exception as error:  # whatever is broken, the other checks still have to run
         return {"check": name, "state": "fails", "found": f"{type(error).__name__}: {error}"}
 
 

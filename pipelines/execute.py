@@ -22,10 +22,10 @@ OnDone = Callable[[Job], None]
 
 
 def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone) -> None:
-    """Compute the jobs and keep their results in `store`. What they read is kept there, or comes before them in `todo`.
+    """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
     on_done  called in this thread after each job
-    Raises the first job's error; what other jobs have finished is kept.
+    Raises the first job's error; results of finished jobs are kept.
     """
     if not todo:
         return
@@ -36,7 +36,7 @@ def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done:
 
 
 def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
-    """Key -> Dask task; a job waits for those of the jobs that it reads or comes after."""
+    """Key -> Dask task; a job waits for the jobs that it reads or must come after."""
     from dask.delayed import delayed
 
     from pipelines.run_job import run_job
@@ -61,7 +61,7 @@ def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_do
             on_done(by_key[key])
 
     tasks = _delayed(todo, store, execution.device)
-    # Several jobs at once would share an accelerator's memory and not make it faster.
+    # Several jobs at once would share an accelerator's memory without running faster.
     pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
@@ -94,7 +94,7 @@ def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution,
         except KilledWorker as error:
             job = by_key[str(error.task)]
             raise WorkersDiedError(
-                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for want of "
+                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
                 "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
             ) from None
         finally:
@@ -102,17 +102,17 @@ def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution,
 
 
 class WorkersDiedError(RuntimeError):
-    """A job whose workers were killed again and again."""
+    """A job's workers were killed again and again."""
 
 
 def _processors() -> int:
-    """How many processors this process may use: batch systems give fewer than the machine has."""
+    """How many processors this process may use: batch systems may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
 def _one_thread_per_job(*, needs_torch: bool) -> Iterator[None]:
-    """Let numpy and torch use one thread, as jobs do, and give the caller's own code its threads back afterwards."""
+    """Let numpy and torch use one thread, as jobs do, and restore the caller's number of threads afterwards."""
     with threadpool_limits(1):
         if not needs_torch:
             yield

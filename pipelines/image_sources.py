@@ -1,7 +1,7 @@
-"""Questions about images as the source of prompts: what they are known by before a model is loaded, and read again.
+"""Questions about images as the source of prompts: their digests before a model is loaded, and reading them in a job.
 
-Content enters a job's key, and where it lies does not: a digest of the question file or the annotations, and of every
-image that is asked about.
+Content enters a job's key, its location does not: a digest of the question file or the annotations, and of every image
+that is asked about.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from circuits.tasks.image_task import ImageTask
 
 
 def image_task(settings: Mapping[str, Any]) -> ImageTask:
-    """The task of a job that draws questions. ValueError where its images have changed since it was planned."""
+    """The task of a job that draws questions. ValueError if its images have changed since it was planned."""
     task = IMAGE_TASKS[settings["task"]]
-    places = {name: Path(settings[f"{name}_at"]) for name in ("images", "annotations") if f"{name}_at" in settings}
-    made = task(corruption=settings["corruption"], **places)
+    paths = {name: Path(settings[f"{name}_at"]) for name in ("images", "annotations") if f"{name}_at" in settings}
+    made = task(corruption=settings["corruption"], **paths)
     if isinstance(made, CocoObjects):
-        found = coco_source(made, n=settings["n"], seed=settings["seed"], negatives=settings.get("negatives"))
-        _require_unchanged(settings, found)
+        source = coco_source(made, n=settings["n"], seed=settings["seed"], negatives=settings.get("negatives"))
+        _require_unchanged(settings, source)
     return made
 
 
 def read_questions_in(path: Path, images: Path, annotations: Path | None) -> list[ObjectQuestion]:
-    """The questions of a file, all of them, with regions where annotations are given. ValueError for missing images."""
-    found: Sequence[ObjectQuestion] = read_questions(path)
-    require_images(images, image_files(found))
-    return list(found if annotations is None else with_regions(found, read_annotations(annotations)))
+    """All questions of a file, with regions if annotations are given. ValueError for missing images."""
+    questions: Sequence[ObjectQuestion] = read_questions(path)
+    require_images(images, image_files(questions))
+    return list(questions if annotations is None else with_regions(questions, read_annotations(annotations)))
 
 
 def asked(settings: Mapping[str, Any]) -> list[ImageQuestion]:
     """The questions about present objects of a job that reads a question file."""
     annotations = settings.get("annotations_at")
     images = Path(settings["images_at"])
-    found = read_questions_in(Path(settings["path"]), images, None if annotations is None else Path(annotations))
-    chosen = [question for question in found if question.is_present][: settings["n"]]
+    questions = read_questions_in(Path(settings["path"]), images, None if annotations is None else Path(annotations))
+    chosen = [question for question in questions if question.is_present][: settings["n"]]
     _require_unchanged(settings, {"images": digest_of_images(images, chosen)})
     return with_pictures(chosen, images)
 
 
-def _require_unchanged(settings: Mapping[str, Any], found: Mapping[str, str]) -> None:
-    for name, digest in found.items():
+def _require_unchanged(settings: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
         if settings[name] != digest:
             raise ValueError(
                 f"the {name} at {settings[f'{name}_at']} have changed since this run was planned. Run the command "
@@ -58,19 +58,19 @@ def _require_unchanged(settings: Mapping[str, Any], found: Mapping[str, str]) ->
 
 
 def halves(questions: Sequence[ObjectQuestion], is_first: bool) -> list[ObjectQuestion]:
-    """The questions about the first half of the images, or those about the others."""
+    """The questions about the first half of the images, or those about the second half."""
     names = list(dict.fromkeys(question.image for question in questions))
     first = set(names[: len(names) // 2])
     return [question for question in questions if (question.image in first) is is_first]
 
 
 def split_questions(settings: Mapping[str, Any], *, is_first: bool) -> list[ImageQuestion]:
-    """The questions about half the images of a file, present and absent ones, with all objects that are known."""
+    """The questions, about present and absent objects, on half the images of a file, with all known objects."""
     annotations = None if (path := settings.get("annotations_at")) is None else read_annotations(Path(path))
     images = Path(settings["images_at"])
-    found: Sequence[ObjectQuestion] = halves(read_questions_in(Path(settings["path"]), images, None), is_first)
-    _require_unchanged(settings, {"images": digest_of_images(images, found)})
-    pictured = with_pictures(found if annotations is None else with_regions(found, annotations), images)
+    questions: Sequence[ObjectQuestion] = halves(read_questions_in(Path(settings["path"]), images, None), is_first)
+    _require_unchanged(settings, {"images": digest_of_images(images, questions)})
+    pictured = with_pictures(questions if annotations is None else with_regions(questions, annotations), images)
     return pictured if annotations is None else with_objects(pictured, annotations)
 
 
@@ -83,7 +83,7 @@ def digest_of_images(folder: Path, questions: Sequence[ObjectQuestion]) -> str:
 
 
 def digest_of_file(path: Path, what: str) -> str:
-    """Hash of a file. ValueError where it cannot be read."""
+    """Hash of a file. ValueError if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
@@ -91,7 +91,7 @@ def digest_of_file(path: Path, what: str) -> str:
 
 
 def coco_source(task: CocoObjects, *, n: int, seed: int, negatives: str | None = None) -> dict[str, Any]:
-    """What decides the questions of a task on annotated images."""
+    """What determines the questions of a task on annotated images."""
     assert task.images is not None
     assert task.annotations is not None
     assert negatives is None or negatives in NEGATIVES

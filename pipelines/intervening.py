@@ -1,4 +1,4 @@
-"""What the stages of an intervention compute: questions, strengths, heads that see, answers and captions."""
+"""What the stages of an intervention compute: questions, strengths, vision-aware heads, answers and captions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from circuits.image_prompts import ImageQuestion, image_prompts
 from circuits.prompts import PromptSet
 from circuits.scores import bootstrap_interval
 from pipelines.assemble import prompts_from, prompts_result
-from pipelines.image_sources import split_questions, image_task
+from pipelines.image_sources import image_task, split_questions
 from pipelines.results import Result
 from pipelines.stage_inputs import Inputs, LoadModel, Stage
 
@@ -33,7 +33,7 @@ _KINDS = ("attention", "mlp", "residual")
 
 
 def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Questions about present and absent objects as prompts, and what is known of each."""
+    """Questions about present and absent objects as prompts, and what is known about each."""
     loaded = model()
     assert loaded.vision is not None, "the trace asked about images"
     names: Sequence[str]
@@ -42,34 +42,34 @@ def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     else:
         task = image_task(settings)
         questions, names = _of_all_sorts(task, settings), task.object_names
-    # Where objects are, and corrupt pictures, are for tracing alone.
+    # Object masks and corrupt pictures are for tracing only.
     plain = [replace(question, mask=None, corrupt_picture=None) for question in questions]
     prompts = image_prompts(settings.get("task", settings.get("name", "questions")), plain, loaded.vision)
     loaded.check_prompts(prompts)
     result = prompts_result(prompts)
-    told = {
+    known = {
         "is_present": [question.is_present for question in questions],
         "sort": [PRESENT if question.is_present else question.sort for question in questions],
         "objects": [None if question.objects is None else list(question.objects) for question in questions],
         "object_names": list(names),
     }
-    return Result({**result.meta, **told}, result.arrays)
+    return Result({**result.meta, **known}, result.arrays)
 
 
 def _of_all_sorts(task: Any, settings: Mapping[str, Any]) -> list[ImageQuestion]:
-    """Of every image a question about a present object, and one about an absent object of each sort."""
-    of_sort = [task.questions(n=settings["n"], seed=settings["seed"], negatives=sort) for sort in NEGATIVES]
-    found = []
-    for place in range(0, settings["n"], 2):
-        found.append(of_sort[0][place])
-        found += [questions[place + 1] for questions in of_sort]
-    return found
+    """For every image, a question about a present object, and one about an absent object of each sort."""
+    by_sort = [task.questions(n=settings["n"], seed=settings["seed"], negatives=sort) for sort in NEGATIVES]
+    chosen = []
+    for index in range(0, settings["n"], 2):  # present and absent take turns
+        chosen.append(by_sort[0][index])
+        chosen += [questions[index + 1] for questions in by_sort]
+    return chosen
 
 
 def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The strengths that answer most validation questions right, without losing many about random negatives.
 
-    The given ones, where they are given. Beside them the threshold that the same questions choose by the same rule.
+    Given strengths are kept as they are. Otherwise also the threshold chosen on the same questions by the same rule.
     """
     from circuits.injection.search import search_strengths
     from circuits.injection.threshold import choose_threshold, yes_minus_no
@@ -80,43 +80,43 @@ def search(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     sides = {"judged": asked_of(questions, settings["sort"])}
     if RANDOM in questions.meta["sort"]:
         sides["guarded"] = asked_of(questions, RANDOM)
-    numbers = sorted({number for side in sides.values() for number in side})
-    chosen = {name: np.isin(numbers, side) for name, side in sides.items()}
+    prompt_indices = sorted({index for side in sides.values() for index in side})
+    chosen = {name: np.isin(prompt_indices, side) for name, side in sides.items()}
     tried, base, max_accuracy_drop = (
         settings["strengths"],
         injection_of(settings, (1.0, 1.0)),
         settings["max_accuracy_drop"],
     )
-    prompts = _some(prompts_from(questions), numbers)
-    found = search_strengths(
+    prompts = _some(prompts_from(questions), prompt_indices)
+    searched = search_strengths(
         model(), prompts, base, attention=tried, mlp=tried, max_accuracy_drop=max_accuracy_drop, **chosen
     )
-    is_present = np.asarray(questions.meta["is_present"])[numbers]
-    margin = yes_minus_no(found.plain, is_present)
+    is_present = np.asarray(questions.meta["is_present"])[prompt_indices]
+    margin = yes_minus_no(searched.plain, is_present)
     threshold = choose_threshold(
         margin, is_present, chosen["judged"], chosen.get("guarded"), max_accuracy_drop=max_accuracy_drop
     )
-    best = found.injection
+    best = searched.injection
     strengths = [0.0 if part is None else part.strength for part in (best.attention, best.mlp)]
-    arrays = {"accuracy": found.accuracy} | ({} if found.guarded is None else {"guarded": found.guarded})
+    arrays = {"accuracy": searched.accuracy} | ({} if searched.guarded is None else {"guarded": searched.guarded})
     n_judged = len(sides["judged"])
     meta = {"strengths": strengths, "tried": tried, "n_questions": n_judged, "threshold": threshold}
     return Result(meta, arrays)
 
 
 def asked_of(questions: Result, sort: str) -> list[int]:
-    """Numbers of the questions about present objects and absent ones of a sort; all, where sorts are not known."""
+    """Indices of the questions about present objects and absent ones of a sort; all, if sorts are not known."""
     sorts = questions.meta["sort"]
-    chosen = [number for number, found in enumerate(sorts) if found in (PRESENT, sort)]
+    chosen = [index for index, of_question in enumerate(sorts) if of_question in (PRESENT, sort)]
     return chosen if sort in sorts else list(range(len(sorts)))
 
 
-def _some(prompts: PromptSet, numbers: Sequence[int]) -> PromptSet:
-    return PromptSet(prompts.task, tuple(prompts.prompts[number] for number in numbers))
+def _some(prompts: PromptSet, prompt_indices: Sequence[int]) -> PromptSet:
+    return PromptSet(prompts.task, tuple(prompts.prompts[index] for index in prompt_indices))
 
 
 def injection_of(settings: Mapping[str, Any], strengths: Sequence[float]) -> Injection:
-    """The injection that recovery rates and strengths make."""
+    """The injection for given recovery rates and strengths."""
     from circuits.injection.settings import injection_from
 
     return injection_from(
@@ -130,13 +130,13 @@ def injection_of(settings: Mapping[str, Any], strengths: Sequence[float]) -> Inj
 
 
 def measure_divergence(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """How much each head's output changes without the image, on some validation questions."""
+    """How much each head's output changes when the image is removed, on some validation questions."""
     from circuits.vision_heads import head_divergence
 
     prompts = prompts_from(inputs["questions"][0])
-    found = head_divergence(model(), prompts[: settings["n"]])
-    meta = {"heads": list(found.heads), "n_layers": found.n_layers}
-    return Result(meta, {"divergence": found.divergence, "without": found.without})
+    measured = head_divergence(model(), prompts[: settings["n"]])
+    meta = {"heads": list(measured.heads), "n_layers": measured.n_layers}
+    return Result(meta, {"divergence": measured.divergence, "without": measured.without})
 
 
 def divergence_from(result: Result) -> HeadDivergence:
@@ -148,13 +148,13 @@ def divergence_from(result: Result) -> HeadDivergence:
 
 
 def head_rows(result: Result) -> list[dict[str, Any]]:
-    """One row per head: its divergence with interval, and what the baseline multiplies its output with."""
+    """One row per head: its divergence with interval, and the factor by which the baseline multiplies its output."""
     from circuits.vision_heads import reinforcement
 
-    found = divergence_from(result)
-    factors = [factor for layer in reinforcement(found).factors for factor in layer]
-    interval = bootstrap_interval(found.divergence)
-    means, without = found.divergence.mean(axis=0, dtype=np.float64), found.without.mean(axis=0, dtype=np.float64)
+    measured = divergence_from(result)
+    factors = [factor for layer in reinforcement(measured).factors for factor in layer]
+    interval = bootstrap_interval(measured.divergence)
+    means, without = measured.divergence.mean(axis=0, dtype=np.float64), measured.without.mean(axis=0, dtype=np.float64)
     return [
         {
             "head": head,
@@ -163,14 +163,14 @@ def head_rows(result: Result) -> list[dict[str, Any]]:
             "divergence_high": float(interval.high[number]),
             "squared_norm_without_image": float(without[number]),
             "factor": float(factors[number]),
-            "n_prompts": len(found.divergence),
+            "n_prompts": len(measured.divergence),
         }
-        for number, head in enumerate(found.heads)
+        for number, head in enumerate(measured.heads)
     ]
 
 
 def reinforcement_of(inputs: Inputs) -> Reinforcement:
-    """The heads that the baseline strengthens."""
+    """The heads that the baseline amplifies."""
     from circuits.vision_heads import reinforcement
 
     return reinforcement(divergence_from(inputs["divergence"][0]))
@@ -189,44 +189,44 @@ def answer(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     taps: dict[str, TapFactory | None] = {PLAIN: None}
     taps |= {name: partial(injection_tap, injection) for name, injection in injections.items()}
     taps[VHR] = partial(reinforcement_tap, model(), chosen)
-    found = answers(model(), prompts, taps)
+    by_variant = answers(model(), prompts, taps)
     stacked = {
-        name: np.stack([getattr(found[variant], name) for variant in taps])
+        name: np.stack([getattr(by_variant[variant], name) for variant in taps])
         for name in ("answer_logit", "wrong_answer_logit", "is_answer", "is_wrong_answer")
     }
     return Result({"variants": list(taps), "dropped": dropped}, stacked)
 
 
 def _injections(settings: Mapping[str, Any], inputs: Inputs) -> tuple[dict[str, Injection], dict[str, str]]:
-    """The injection and, where asked for, its ablations; and what was left out, with the reason."""
+    """The injection and, if requested, its ablations; and what was left out, with the reason."""
     from circuits.injection.ablations import Recovery, ablations
 
     strengths = inputs["search"][0].meta["strengths"]
     if not settings["ablations"]:
         return {IRI: injection_of(settings, strengths)}, {}
     recovery = Recovery(*(tuple(settings["recovery"][kind]) for kind in _KINDS))
-    found = ablations(
+    ablated = ablations(
         recovery, k1=settings["k1"], k2=settings["k2"], lambda_attention=strengths[0], lambda_mlp=strengths[1]
     )
-    # Without strength it changes nothing, and is kept all the same: it is what was asked for.
-    return {IRI: injection_of(settings, strengths), **found.injections}, dict(found.dropped)
+    # With strength 0 the injection changes nothing, but it is kept: it is what was requested.
+    return {IRI: injection_of(settings, strengths), **ablated.injections}, dict(ablated.dropped)
 
 
 def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Captions of some of the test images, plain and under the injection and the baseline."""
+    """Captions of some test images: plain, with the injection, and with the baseline."""
     from circuits.injection.captions import captions
 
     pictures, objects = pictures_of(inputs["questions"][0], settings["n"])
     contexts = interventions_of(settings, inputs, model())
-    found = {
+    texts = {
         name: captions(model(), pictures, max_new_tokens=settings["max_new_tokens"], intervention=context)
         for name, context in contexts.items()
     }
-    return Result({"captions": found, "objects": objects})
+    return Result({"captions": texts, "objects": objects})
 
 
 def interventions_of(settings: Mapping[str, Any], inputs: Inputs, model: Model) -> dict[str, Intervention]:
-    """Name -> the context in which the model is changed."""
+    """Name -> the context manager that intervenes on the model."""
     from circuits.injection.intervene import injected
     from circuits.vision_heads import reinforced
 
@@ -239,16 +239,16 @@ def interventions_of(settings: Mapping[str, Any], inputs: Inputs, model: Model) 
 
 
 def pictures_of(questions: Result, n: int) -> tuple[list[Picture], list[list[str]]]:
-    """The first `n` images that are asked about, and the objects in each. ValueError where these are not known."""
-    found: dict[str, tuple[Picture, list[str]]] = {}
+    """The first `n` images that are asked about, and the objects in each. ValueError if these are not known."""
+    by_fingerprint: dict[str, tuple[Picture, list[str]]] = {}
     for prompt, objects in zip(prompts_from(questions), questions.meta["objects"], strict=True):
         if prompt.image is not None and objects is not None:
-            found.setdefault(prompt.image.fingerprint, (prompt.image, objects))
-    if not found:
+            by_fingerprint.setdefault(prompt.image.fingerprint, (prompt.image, objects))
+    if not by_fingerprint:
         raise ValueError(
             "captions are judged by the objects in each image, which are not known here: trace with --annotations."
         )
-    chosen = list(found.values())[:n]
+    chosen = list(by_fingerprint.values())[:n]
     return [picture for picture, _ in chosen], [objects for _, objects in chosen]
 
 

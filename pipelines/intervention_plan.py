@@ -1,9 +1,9 @@
-"""From a causal trace to the jobs that intervene where it found recovery, and judge that.
+"""From a causal trace to the jobs that intervene where it found recovery, and measure the effect.
 
-    validation questions --> search, divergence                  (strengths; heads that see)
+    validation questions --> search, divergence                  (strengths; vision-aware heads)
     test questions, search, divergence --> answers, captions     (answers in slices of the questions)
 
-Validation and test ask about different images, and neither about those of the trace: seeds of their own.
+Validation and test ask about different images, and neither about those of the trace: each has its own seed.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ from circuits.question_files import is_question_file
 from circuits.recovery import Trace
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
-from pipelines.image_sources import read_questions_in, coco_source, digest_of_images, halves
+from pipelines.image_sources import coco_source, digest_of_images, halves, read_questions_in
 from pipelines.job import Job, keys_of
 from pipelines.runs import TRACE, Run
 from pipelines.trace_plan import TraceConfig, trace_jobs
 
 VALIDATION, TEST = "validation", "test"
 WHOLE = "all"  # questions whose sort is not known
-_SEEDS = {VALIDATION: 1, TEST: 2}  # added to the trace's own, times _APART
+_SEEDS = {VALIDATION: 1, TEST: 2}  # times _APART, added to the trace's own seed
 _APART = 1000
 _QUESTIONS_PER_JOB = 256
 _VHD_PROMPTS = 64
 
 
 class InterventionConfig(BaseModel):
-    """What decides an intervention, beside the trace that it rests on."""
+    """What determines an intervention, besides the trace that it builds on."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     questions: int = Field(default=300, ge=1, description="images that test questions ask about, each of every sort")
-    validation: int = Field(default=200, ge=1, description="images of the questions that strengths are chosen by")
-    k1: int = Field(default=3, ge=1, description="source layers: those of highest recovery rate at the last token")
+    validation: int = Field(default=200, ge=1, description="images whose questions choose the strengths")
+    k1: int = Field(default=3, ge=1, description="source layers: highest recovery rate at the last token")
     k2: int = Field(default=10, ge=1, description="target layers, likewise")
     lambda_attention: float | None = Field(default=None, ge=0, description="strength for attention outputs")
     lambda_mlp: float | None = Field(default=None, ge=0, description="strength for MLP outputs")
-    chosen_by: str = Field(default="adversarial", description="sort of negatives by which strengths are searched")
+    chosen_by: str = Field(default="adversarial", description="sort of negatives that strengths are searched on")
     max_accuracy_drop: float = Field(
-        default=0.005, ge=0, le=1, description="accuracy on random negatives that searched strengths may cost, a share"
+        default=0.005, ge=0, le=1, description="accuracy (0 to 1) on random negatives that searched strengths may cost"
     )
-    ablations: bool = Field(default=False, description="also the ablations of the paper and random layers")
+    ablations: bool = Field(default=False, description="also run the paper's ablations and random layers")
     captions: int = Field(default=0, ge=0, description="images to describe, for CHAIR")
-    max_new_tokens: int = Field(default=64, ge=1, description="most tokens of a caption")
+    max_new_tokens: int = Field(default=64, ge=1, description="maximum number of tokens per caption")
 
     @model_validator(mode="after")
     def _has_both_strengths(self) -> InterventionConfig:
         given = (self.lambda_attention is not None, self.lambda_mlp is not None)
         if any(given) and not all(given):
-            raise ValueError("lambda_attention and lambda_mlp go together: give both, or none to search for them.")
+            raise ValueError("lambda_attention and lambda_mlp go together: give both, or neither to search for them.")
         if self.chosen_by not in NEGATIVES:
             raise ValueError(f"chosen_by is {self.chosen_by!r}. Known: {', '.join(NEGATIVES)}.")
         return self
 
 
 class InterventionJobs(NamedTuple):
-    """All jobs of an intervention, by what they are for. The trace's own are over."""
+    """All jobs of an intervention, by purpose. The trace's own jobs are already done."""
 
     validation: Job
     test: Job
@@ -74,60 +74,61 @@ class InterventionJobs(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once, those that others read first."""
+        """Every job once, each after the jobs that it reads."""
         return (self.validation, self.test, self.search, self.divergence, *self.answers, *self.captions)
 
 
 def last_token_recovery(run: Run) -> dict[str, list[float]]:
-    """Kind of component -> recovery rate of each layer at the last token. ValueError where the trace has none."""
-    found = require_trace(run)
-    if END not in found.scores.positions:
-        raise ValueError(f"run {run.name} traced {', '.join(found.scores.positions)}, and not the last token (END).")
-    rates = found.ratio_of_means().values[found.scores.positions.index(END)]
+    """Kind of component -> recovery rate of each layer at the last token. ValueError if the trace has none."""
+    trace = require_trace(run)
+    if END not in trace.scores.positions:
+        raise ValueError(f"run {run.name} traced {', '.join(trace.scores.positions)}, but not the last token (END).")
+    rates = trace.ratio_of_means().values[trace.scores.positions.index(END)]
     of_kind = {
-        kind: [float(rates[n]) for n, part in enumerate(found.scores.components) if part.kind == kind]
+        kind: [float(rates[n]) for n, part in enumerate(trace.scores.components) if part.kind == kind]
         for kind in ("attention", "mlp", "residual")
     }
-    window = found.scores.provenance.settings["window"]
+    window = trace.scores.provenance.settings["window"]
     if window > 1:
         raise ValueError(
-            f"run {run.name} restored windows of {window} layers, and an injection needs the recovery rates of single "
+            f"run {run.name} restored windows of {window} layers, but an injection needs the recovery rates of single "
             "layers: trace with window=1."
         )
     if not np.isfinite(rates).all():
         raise ValueError(
-            f"run {run.name} has no recovery rates: its prompts are on average no better clean than corrupt "
-            f"({found.gaps.mean():.3g}). Trace with more noise, or with another corruption."
+            f"run {run.name} has no recovery rates: on average, clean prompts score no better than corrupt ones "
+            f"({trace.gaps.mean():.3g}). Trace with more noise, or with another corruption."
         )
     if missing := [kind for kind in ("attention", "mlp") if not of_kind[kind]]:
         raise ValueError(f"run {run.name} did not trace {missing[0]} outputs: trace kinds=[residual, attention, mlp].")
-    # The final stream enters no layer.
+    # The final residual stream enters no layer.
     return of_kind | {"residual": of_kind["residual"][:-1]}
 
 
 def require_trace(run: Run) -> Trace:
-    """The trace of a run. ValueError where it is none."""
+    """The trace of a run. ValueError if the run is not a trace."""
     if run.command != TRACE or run.trace is None:
         raise ValueError(
-            f"run {run.name} is no causal trace. Make one: circuits trace {run.config.task} --model {run.config.model}"
+            f"run {run.name} is not a causal trace. Run one: circuits trace {run.config.task} "
+            f"--model {run.config.model}"
         )
     return run.trace
 
 
 def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
-    """All jobs of an intervention, done or not. ValueError where the run is no trace of questions about images."""
+    """All jobs of an intervention, done or not. ValueError if the run does not trace questions about images."""
     recovery = last_token_recovery(run)
     assert isinstance(run.config, TraceConfig)
     of_trace = trace_jobs(run.config)
     if not run.name.endswith(of_trace.graph.key[:8]):
         raise ValueError(
-            f"run {run.name} is out of date: its model, its prompts or this package have changed since. Make it anew: "
+            f"run {run.name} is out of date: its model, its prompts or this package have changed since. Rerun it: "
             f"circuits trace --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
         )
     locations, model = of_trace.check.locations, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
     _require_fitting(run.config, config)
     asking = [_questions(run.config, of_trace.prompts, config, part) for part in (VALIDATION, TEST)]
-    validation, test = (Job("questions", found, locations=of_trace.prompts.locations) for found in asking)
+    validation, test = (Job("questions", asked, locations=of_trace.prompts.locations) for asked in asking)
     of_search = {"questions": (validation.key,)}
     chosen: dict[str, Any] = {"recovery": recovery, "k1": config.k1, "k2": config.k2}
     if config.lambda_attention is None:
@@ -155,14 +156,14 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
     captions: tuple[Job, ...] = ()
     if config.captions:
         settings = model | chosen | {"n": config.captions, "max_new_tokens": config.max_new_tokens}
-        # Generating changes the model itself for a while, so that no other job may use it.
+        # Generation changes the model itself for a while, so no other job may use it then.
         after = keys_of(answers)
         captions = (Job("iri-captions", settings, inputs, locations, after, weight=40 * config.captions),)
     return InterventionJobs(validation, test, search, divergence, answers, captions)
 
 
 def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
-    """Raise a ValueError for settings that do not go with a file of questions."""
+    """Raise a ValueError for settings that do not apply to a file of questions."""
     path = trace.prompt_file
     if path is None:
         return
@@ -173,24 +174,24 @@ def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
         )
     if config.captions and trace.annotations is None:
         raise ValueError(
-            "captions are judged by the objects in each image, which only annotations tell: trace with --annotations."
+            "captions are judged by the objects in each image, which only annotations give: trace with --annotations."
         )
 
 
 def _questions(trace: TraceConfig, prompts: Job, config: InterventionConfig, part: str) -> dict[str, Any]:
-    """What decides the questions of a part, and how many they are."""
+    """What determines the questions of a part, and how many there are."""
     known = {name: prompts.settings[name] for name in ("model", "tokenizer")} | {"part": part}
     path, n_images = trace.prompt_file, config.validation if part == VALIDATION else config.questions
     if path is not None:
         if not is_question_file(path.read_bytes()) or trace.images is None:
-            raise ValueError(f"{path} holds no questions about images, which an intervention is judged by.")
+            raise ValueError(f"{path} holds no questions about images, which interventions are judged on.")
         asked = halves(read_questions_in(path, trace.images, None), part == VALIDATION)
         digest = digest_of_images(trace.images, asked)
         kept = {name: prompts.settings[name] for name in ("file", "name", "annotations") if name in prompts.settings}
         return known | kept | {"images": digest, "n_questions": len(asked)}
     if trace.task not in IMAGE_TASKS:
         raise ValueError(
-            f"an intervention is judged by questions about images, and task {trace.task!r} is text alone. Trace "
+            f"interventions are judged on questions about images, but task {trace.task!r} is text only. Trace "
             f"{' or '.join(IMAGE_TASKS)}, or a file of questions."
         )
     settings = {
@@ -202,7 +203,7 @@ def _questions(trace: TraceConfig, prompts: Job, config: InterventionConfig, par
     }
     if trace.task == CocoObjects.name:
         task = CocoObjects(settings["corruption"], trace.images, trace.annotations)
-        # The images are the same for every sort of negatives.
+        # Every sort of negatives uses the same images.
         settings |= coco_source(task, n=settings["n"], seed=settings["seed"], negatives=NEGATIVES[0])
         settings["negatives"] = NEGATIVES[0]
     return known | settings

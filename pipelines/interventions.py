@@ -1,9 +1,9 @@
 """Interventions from Python; `circuits intervene iri` is a thin layer.
 
 intervention.json   settings, strengths, and a row for every variant and sort of questions
-intervention.csv    the rows
+intervention.csv    the rows, as a table
 heads.csv           how much each head's output changes without the image (vision-aware head divergence)
-captions.json       what was said of each image, where captions were asked for
+captions.json       captions of the images, if captions were requested
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from circuits.injection.threshold import with_threshold
 from circuits.naming import unknown
 from pipelines.api import open_run
 from pipelines.assemble import join_prompts
-from pipelines.compute_missing import compute_missing
+from pipelines.carry_out import compute_missing
 from pipelines.config import Execution, execution_from, validation_message
 from pipelines.intervening import (
     IRI,
@@ -55,13 +55,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Intervention:
-    """What an injection does, and what this call spent on it.
+    """What an injection does, and what this call cost.
 
-    settings   as asked for, with the layers and the strengths that were chosen
+    settings   as requested, with the layers and the strengths that were chosen
     rows       one per variant and sort of negatives: scores with intervals, and the difference from the plain model
     heads      one per head: its vision-aware divergence
     captions   one per variant: CHAIR with intervals
-    times      one per variant: seconds to the first token and per token; measured by this call, and kept nowhere else
+    times      one per variant: seconds to the first token and per token; measured by this call, not stored
     dropped    ablation -> why it was left out
     """
 
@@ -79,7 +79,7 @@ class Intervention:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found: the content of intervention.json."""
+        """The content of intervention.json: the results, without their cost."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -103,15 +103,15 @@ def intervene(
     shows_progress: bool = False,
     **settings: Any,
 ) -> Intervention:
-    """Inject early layers' outputs into later ones at the last token (IRI), where a trace found recovery, and judge it.
+    """Inject early layers' outputs into later ones at the last token (IRI), chosen by a trace, and measure the effect.
 
     run       a causal trace: its folder, or its name within the store `out`
-    repeats   how often to take the time per token, here and now; 0 leaves it out
-    folder    where to keep the findings; by default one in the run's folder, for these settings alone
+    repeats   how many times to measure the time per token, in this process; 0 skips it
+    folder    where to save the results; by default a subfolder of the run's folder, specific to these settings
     settings  fields of `InterventionConfig`, and of `Execution` (workers, scheduler, gpus, device)
 
-    Computes only what the store lacks. Raises a ValueError before any model runs where the run is no trace, or did not
-    trace attention and MLP outputs at the last token.
+    Computes only what the store lacks. Raises a ValueError before any model runs if the run is not a trace, or did
+    not trace attention and MLP outputs at the last token.
     """
     began = time.monotonic()
     where, config = _checked(settings | {"out": out})
@@ -125,7 +125,7 @@ def intervene(
         resume=lambda: _command(opened, config, repeats, folder, out),
         shows_progress=shows_progress,
     )
-    found = Intervention(
+    intervention = Intervention(
         opened.name,
         _settings(opened, config, jobs, store),
         tuple(_rows(jobs, store)),
@@ -139,16 +139,16 @@ def intervene(
         n_computed,
         time.monotonic() - began,
     )
-    write_json(target / "intervention.json", found.to_dict())
-    write_atomically(target / "intervention.csv", _as_csv(found.rows))
-    write_atomically(target / "heads.csv", _as_csv(found.heads))
+    write_json(target / "intervention.json", intervention.to_dict())
+    write_atomically(target / "intervention.csv", _as_csv(intervention.rows))
+    write_atomically(target / "heads.csv", _as_csv(intervention.heads))
     if jobs.captions:
         write_json(target / "captions.json", dict(store.read(jobs.captions[0].key).meta))
-    return found
+    return intervention
 
 
 def _command(run: Run, config: InterventionConfig, repeats: int, folder: str | Path | None, out: str | Path) -> str:
-    """The command line that does the same."""
+    """The command that does the same."""
     defaults = InterventionConfig().model_dump()
     asked = {name: value for name, value in config.model_dump().items() if value != defaults[name]}
     options = asked | {"repeats": repeats or None, "out": folder}
@@ -174,19 +174,19 @@ def _checked(values: dict[str, Any]) -> tuple[Execution, InterventionConfig]:
 
 
 def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
-    found = store.read(jobs.search.key)
-    injection = injection_of(jobs.search.settings, found.meta["strengths"])
+    search = store.read(jobs.search.key)
+    injection = injection_of(jobs.search.settings, search.meta["strengths"])
     attention, mlp = injection.attention, injection.mlp
     assert attention is not None
     assert mlp is not None
     searched = (
         {}
-        if not found.meta["tried"]
+        if not search.meta["tried"]
         else {
-            "validation_accuracy": found.arrays["accuracy"].tolist(),
-            "validation_accuracy_random": found.arrays["guarded"].tolist() if "guarded" in found.arrays else None,
-            "strengths_tried": found.meta["tried"],
-            "validation_questions": found.meta["n_questions"],
+            "validation_accuracy": search.arrays["accuracy"].tolist(),
+            "validation_accuracy_random": search.arrays["guarded"].tolist() if "guarded" in search.arrays else None,
+            "strengths_tried": search.meta["tried"],
+            "validation_questions": search.meta["n_questions"],
         }
     )
     assert run.trace is not None
@@ -197,7 +197,7 @@ def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, stor
         **config.model_dump(mode="json"),
         "lambda_attention": attention.strength,
         "lambda_mlp": mlp.strength,
-        "threshold": found.meta["threshold"],
+        "threshold": search.meta["threshold"],
         **searched,
         "injection": injection.as_json(),
         "read": {part: sorted(of_part.added) for part, of_part in injection.parts.items()},
@@ -212,24 +212,24 @@ def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
     is_present = np.asarray(questions.meta["is_present"])
     variants = results[0].meta["variants"]
     joined = {name: join_prompts(results, name) for name in results[0].arrays}
-    found = {
+    answers = {
         name: _answers({key: values[variant] for key, values in joined.items()})
         for variant, name in enumerate(variants)
     }
     threshold = store.read(jobs.search.key).meta["threshold"]
     if threshold is not None:
-        found[THRESHOLD] = with_threshold(found[PLAIN], is_present, threshold)
+        answers[THRESHOLD] = with_threshold(answers[PLAIN], is_present, threshold)
     sorts = {sort: np.asarray(asked_of(questions, sort)) for sort in _sorts(questions)}
     pictures = np.asarray([record["image"] for record in questions.meta["prompts"]])
     return [
-        _row(name, sort, _some(said, chosen), _some(found[PLAIN], chosen), is_present[chosen], pictures[chosen])
-        for name, said in found.items()
+        _row(name, sort, _some(said, chosen), _some(answers[PLAIN], chosen), is_present[chosen], pictures[chosen])
+        for name, said in answers.items()
         for sort, chosen in sorts.items()
     ]
 
 
-def _some(found: Answers, chosen: Any) -> Answers:
-    return found._replace(**{name: values[chosen] for name, values in found._asdict().items()})
+def _some(answers: Answers, chosen: Any) -> Answers:
+    return answers._replace(**{name: values[chosen] for name, values in answers._asdict().items()})
 
 
 def _sorts(questions: Result) -> list[str]:
@@ -238,13 +238,13 @@ def _sorts(questions: Result) -> list[str]:
 
 
 def _answers(arrays: Mapping[str, Any]) -> Answers:
-    # Which token it was is not kept: whether it is an answer is.
+    # The predicted token is not stored, only whether it is an answer.
     return Answers(predicted=np.zeros(len(arrays["is_answer"]), dtype=np.int64), **arrays)
 
 
-def _row(variant: str, sort: str, found: Answers, plain: Answers, is_present: Any, pictures: Any) -> Row:
-    scores = answer_scores(found, is_present)
-    difference = paired_difference(found.is_answer, plain.is_answer, pictures)
+def _row(variant: str, sort: str, answers: Answers, plain: Answers, is_present: Any, pictures: Any) -> Row:
+    scores = answer_scores(answers, is_present)
+    difference = paired_difference(answers.is_answer, plain.is_answer, pictures)
     row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
     for name in ("accuracy", "precision", "recall", "yes_ratio"):
         row |= _share(name, getattr(scores, name))
@@ -262,12 +262,12 @@ def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
     """One row per variant."""
     if not jobs.captions:
         return []
-    found, questions = store.read(jobs.captions[0].key).meta, store.read(jobs.test.key).meta
-    present = found["objects"]
+    stored, questions = store.read(jobs.captions[0].key).meta, store.read(jobs.test.key).meta
+    present = stored["objects"]
     names = ObjectNames(questions["object_names"] or {name for objects in present for name in objects})
     rows = []
     for variant in (PLAIN, IRI, VHR):
-        texts = found["captions"][variant]
+        texts = stored["captions"][variant]
         measured = chair(texts, present, names)
         row: dict[str, Any] = {"variant": variant, "n": len(texts)}
         for name in ("sentence", "instance", "recall"):
@@ -277,7 +277,7 @@ def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
 
 
 def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int) -> list[Row]:
-    """Seconds per token of every variant, taken on one image in this process."""
+    """Seconds per token of every variant, measured on one image in this process."""
     if not repeats:
         return []
     from circuits.injection.captions import token_times
@@ -286,8 +286,8 @@ def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int)
     inputs = {name: (store.read(job.key),) for name, job in (("search", jobs.search), ("divergence", jobs.divergence))}
     pictures, _ = pictures_of(store.read(jobs.test.key), 1)
     contexts = interventions_of(jobs.search.settings, inputs, model)
-    found = token_times(model, pictures[0], contexts, repeats=repeats)
-    plain = found[PLAIN]
+    by_variant = token_times(model, pictures[0], contexts, repeats=repeats)
+    plain = by_variant[PLAIN]
     return [
         {
             "variant": name,
@@ -296,24 +296,24 @@ def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int)
             "per_token_ratio": times.per_token_s / plain.per_token_s,
             "repeats": repeats,
         }
-        for name, times in found.items()
+        for name, times in by_variant.items()
     ]
 
 
 def _warnings(jobs: InterventionJobs, store: Store) -> list[str]:
-    found = store.read(jobs.search.key).meta
-    if injection_of(jobs.search.settings, found["strengths"]).parts:
+    search = store.read(jobs.search.key).meta
+    if injection_of(jobs.search.settings, search["strengths"]).parts:
         return []
-    if found["tried"] and not any(found["strengths"]):
+    if search["tried"] and not any(search["strengths"]):
         return [
-            "no strength that was tried answers more validation questions right than none does: the injection changes "
-            "nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
+            "none of the strengths tried answers more validation questions right than no injection: the injection "
+            "changes nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
         ]
     return ["the injection changes nothing: every strength is 0, or no source comes before a target (see k1, k2)."]
 
 
 def _name(jobs: InterventionJobs) -> str:
-    """The folder of these settings."""
+    """Name of the folder for these settings."""
     keys = "".join(job.key for job in jobs.all)
     return f"{IRI}-{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
 

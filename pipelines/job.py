@@ -1,4 +1,4 @@
-"""Job: one unit of a run, and the key that its result is kept under.
+"""Job: one unit of a run, and the key that its result is stored under.
 
 The key is a hash of everything that changes the result (stage, version of the stage's code, settings, keys of the jobs
 it reads) and of nothing else: not the device, the number of workers or the folder.
@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.results import canonical_json
 
-# Raise a stage's version when its code changes what it computes.
+# Increase a stage's version when its code changes what it computes.
 STAGE_VERSIONS = {
     "prompts": 1,
     "check": 1,
@@ -54,9 +54,9 @@ class Job:
 
     settings  what to do, as JSON values; enters the key
     inputs    name -> keys of the jobs whose results it reads, in order; enters the key
-    locations    where to find things whose content is already in the key: the model's spec, the prompt file
-    after     keys of jobs that must be over first, but whose results it does not read
-    weight    expected cost in some unit, for estimates of the time left
+    locations where to find things whose content is already in the key: the model's spec, the prompt file
+    after     keys of jobs that must be done first, but whose results it does not read
+    weight    expected cost in arbitrary units, for estimates of the time left
     """
 
     stage: str
@@ -68,13 +68,13 @@ class Job:
 
     @cached_property
     def key(self) -> str:
-        """What the result is kept under."""
+        """What the result is stored under."""
         text = canonical_json([self.stage, STAGE_VERSIONS[self.stage], self.settings, self.inputs])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
     def label(self) -> str:
-        """The job in a few words, for progress."""
+        """The job in a few words, for progress display."""
         parts = [self.stage]
         if "method" in self.settings:
             parts.append(str(self.settings["method"]["name"]))
@@ -88,5 +88,5 @@ class Job:
 
 
 def keys_of(jobs: Iterable[Job]) -> tuple[str, ...]:
-    """The keys of jobs, as others name their inputs."""
+    """The keys of jobs, for use as another job's inputs."""
     return tuple(job.key for job in jobs)

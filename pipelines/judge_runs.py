@@ -15,7 +15,7 @@ from circuits.known import KnownCircuit, read_known
 from circuits.naming import unknown
 from circuits.reference.published import PUBLISHED
 from pipelines.api import open_run
-from pipelines.compute_missing import Interrupted
+from pipelines.carry_out import Interrupted
 from pipelines.config import execution_from
 from pipelines.execute import execute
 from pipelines.judging import Asked, JudgeJobs, judge_jobs
@@ -36,7 +36,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Runs judged, and what this call spent on it.
+    """Evaluated runs, and what this call cost.
 
     rows    one per run, as plain values (`pipelines.verdicts`)
     truth   name of the known circuit that rankings were compared with
@@ -51,7 +51,7 @@ class Evaluation:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, without what it cost: the content of evaluation.json."""
+        """The content of evaluation.json: the results, without their cost."""
         return {"format": FORMAT, "version": VERSION, "truth": self.truth, "runs": list(self.rows)}
 
 
@@ -61,7 +61,7 @@ class _Case(NamedTuple):
     store: Store
 
     @property
-    def place(self) -> tuple[Path, str, str]:
+    def group(self) -> tuple[Path, str, str]:
         """Cases with the same store and the same loaded model are computed together."""
         settings = self.jobs.run.baseline.settings
         return self.store.folder, settings["model"], settings["dtype"]
@@ -84,14 +84,14 @@ def evaluate(
 
     runs       folders or names within the store `out`; a run elsewhere keeps its results in its own store
     truth      a known circuit: a JSON file (`edges_that_matter` or `edges`, optionally `nodes`), the name of a
-               published one (`circuits.reference.published`), or a finished run, whose circuit is taken for true
+               published one (`circuits.reference.published`), or a finished run, whose circuit is taken as ground truth
     random     how many random circuits of the same size; knockouts: how many random sets of components to knock out;
-               resamples: of the prompts, for the stability. 0 leaves a number out
-    folder     where to keep evaluation.json and evaluation.csv; by default `evaluate-...` within `out`
+               resamples: of the prompts, for the stability. 0 skips that part
+    folder     where to save evaluation.json and evaluation.csv; by default `evaluate-...` within `out`
     execution  workers, scheduler, gpus, device, as in `discover`
 
-    Computes only what the store lacks. Raises a ValueError before any model runs where a run is unknown, unfinished or
-    out of date, or where the known circuit belongs to another model.
+    Computes only what the store lacks. Raises a ValueError before any model runs if a run is unknown, unfinished or
+    out of date, or if the known circuit belongs to another model.
     """
     began = time.monotonic()
     where = execution_from({"out": out} | execution)
@@ -110,10 +110,12 @@ def evaluate(
         again = _command(cases, asked, truth, folder, out)
         raise Interrupted(n_kept, n_jobs, again) from None
     rows = tuple(evaluation_row(case.run, case.jobs, case.store, known) for case in cases)
-    found = Evaluation(rows, None if known is None else known.name, target, n_jobs, n_todo, time.monotonic() - began)
-    write_json(target / "evaluation.json", found.to_dict())
+    evaluation = Evaluation(
+        rows, None if known is None else known.name, target, n_jobs, n_todo, time.monotonic() - began
+    )
+    write_json(target / "evaluation.json", evaluation.to_dict())
     write_atomically(target / "evaluation.csv", as_csv(rows))
-    return found
+    return evaluation
 
 
 def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCircuit | None:
@@ -126,22 +128,22 @@ def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCi
         return read_known(Path(truth))
     if any((folder / "run.json").is_file() for folder in (Path(truth), out / truth)):
         return circuit_of(open_run(truth, out=out))
-    raise ValueError(f"{unknown(str(truth), PUBLISHED, 'published circuit')} It is no file and no run either.")
+    raise ValueError(f"{unknown(str(truth), PUBLISHED, 'published circuit')} It is not a file or a run either.")
 
 
 def circuit_of(run: Run) -> KnownCircuit:
-    """A run's circuit as a known one: its edges, where its method chose edges, and its heads and MLPs."""
+    """A run's circuit as a known circuit: its edges, if its method chose edges, and its heads and MLPs."""
     scores, graph = run.node_scores, run.graph
     nodes = tuple(node.component for node in graph.nodes if node.component.kind in ("head", "mlp"))
     if scores is None:
         return KnownCircuit(run.name, tuple(edge.edge for edge in graph.edges), nodes, wiring=graph.wiring)
-    # Kinds that were not scored are all in the circuit, which says nothing of them.
+    # Kinds that were not scored are in the circuit as a whole, which says nothing about them.
     kinds = tuple(kind for kind in ("head", "mlp") if any(part.kind == kind for part in scores.components))
     return KnownCircuit(run.name, None, nodes, kinds, graph.wiring)
 
 
 def _command(cases: Sequence[_Case], asked: Asked, truth: Any, folder: Any, out: Any) -> str:
-    """The command that goes on where this call was interrupted."""
+    """The command that resumes this call after an interruption."""
     options = {name: value for name, value in asdict(asked).items() if name != "seed"} | {"out": folder, "runs": out}
     if not isinstance(truth, KnownCircuit):
         options["truth"] = truth
@@ -153,8 +155,8 @@ def _opened(given: Sequence[Run | str | Path], where: Execution) -> list[Run]:
     """The runs, each once."""
     if not given:
         raise ValueError("no run is given. `circuits status` lists the runs of a store.")
-    found = [open_run(run, out=where.out) if isinstance(run, str | Path) else run for run in given]
-    return list({run.name: run for run in found}.values())
+    opened = [open_run(run, out=where.out) if isinstance(run, str | Path) else run for run in given]
+    return list({run.name: run for run in opened}.values())
 
 
 def _case(run: Run, asked: Asked, known: KnownCircuit | None, where: Execution) -> _Case:
@@ -169,11 +171,11 @@ def _case(run: Run, asked: Asked, known: KnownCircuit | None, where: Execution) 
 
 def _todo(cases: Sequence[_Case]) -> dict[tuple[Path, str, str], list[Job]]:
     """The jobs that the stores lack, by store and model, each once."""
-    found: dict[tuple[Path, str, str], dict[str, Job]] = {}
+    by_group: dict[tuple[Path, str, str], dict[str, Job]] = {}
     for case in cases:
-        jobs = found.setdefault(case.place, {})
+        jobs = by_group.setdefault(case.group, {})
         jobs |= {job.key: job for job in case.jobs.all if job.key not in jobs and not case.store.has(job.key)}
-    return {place: list(jobs.values()) for place, jobs in found.items()}
+    return {group: list(jobs.values()) for group, jobs in by_group.items()}
 
 
 def _compute(
@@ -184,14 +186,14 @@ def _compute(
     *,
     shows_progress: bool,
 ) -> None:
-    stores = {case.place: case.store for case in cases}
+    stores = {case.group: case.store for case in cases}
     for store in stores.values():
         store.prepare()
     every = [job for jobs in todo.values() for job in jobs]
     progress = progress_on(sys.stderr, every, n_jobs) if shows_progress and every else Progress()
     with progress:
-        for place, jobs in todo.items():
-            execute(jobs, stores[place], where, on_done=progress.done)
+        for group, jobs in todo.items():
+            execute(jobs, stores[group], where, on_done=progress.done)
 
 
 def _name(runs: Sequence[str], options: Sequence[str]) -> str:

@@ -5,7 +5,7 @@
     measure       --> curve (edge methods), node-curve (component methods)
     measure, select, graph --> stability (no model run)
 
-`search-knockouts` looks at the first slice of the prompts only; `knockouts`, `random-circuits` and the curves are one
+`search-knockouts` uses the first slice of the prompts only; `knockouts`, `random-circuits` and the curves are one
 job per slice. A run is judged on its own prompts, under its own metric and ablation.
 """
 
@@ -39,7 +39,7 @@ _CIRCUIT = 0.4
 
 @dataclass(frozen=True)
 class Asked:
-    """How much to compute. What is 0 is left out."""
+    """How much to compute. Anything set to 0 is skipped."""
 
     random: int = 20  # random circuits of the same size
     knockouts: int = 8  # random sets of components to knock out
@@ -56,7 +56,7 @@ class Asked:
 
 
 class JudgeJobs(NamedTuple):
-    """All jobs that judging one run takes, those of the run itself among them. Empty or None: not asked for."""
+    """All jobs that judging one run takes, including those of the run itself. Empty or None: not requested."""
 
     run: Jobs
     search: Job | None
@@ -67,13 +67,13 @@ class JudgeJobs(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once, those that others read first."""
+        """Every job once, each after the jobs that it reads."""
         single = [job for job in (self.search, self.stability) if job is not None]
         return (*self.run.all, *single, *self.knockouts, *self.random, *self.node_curve)
 
 
 def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
-    """The jobs that judge a run, done or not. ValueError where the run can no longer be planned as it was."""
+    """The jobs that judge a run, done or not. ValueError if the run can no longer be planned as it was."""
     method = METHODS[run.config.method]
     scores_components = method.result == "components"
     jobs = jobs_of(run, curve=not scores_components and method.scores_paths)
@@ -104,12 +104,12 @@ def _knockout_jobs(
     n = sum(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
     if not asked.knockouts or not n:
         return None, ()
-    found = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)
-    grown = 2 * found.steps * found.candidates
-    cost = grown + n * (found.sets + 1 + grown)
-    search = _sliced(jobs, "search-knockouts", {"search": asdict(found)}, chosen, cost)[0]
+    size = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)
+    grown = 2 * size.steps * size.candidates
+    cost = grown + n * (size.sets + 1 + grown)
+    search = _sliced(jobs, "search-knockouts", {"search": asdict(size)}, chosen, cost)[0]
     inputs = {**chosen, "search": (search.key,)}
-    return search, _sliced(jobs, "knockouts", {}, inputs, 2 * (found.sets + found.steps) + 4 * n)
+    return search, _sliced(jobs, "knockouts", {}, inputs, 2 * (size.sets + size.steps) + 4 * n)
 
 
 def _sliced(
@@ -117,10 +117,10 @@ def _sliced(
 ) -> tuple[Job, ...]:
     """One job per slice of the run's prompts, on the same model, metric and ablation as its baseline."""
     baseline = jobs.baseline
-    found = []
+    sliced = []
     for evaluated in jobs.evaluate:
         start, stop = evaluated.settings["slice"]
-        found.append(
+        sliced.append(
             Job(
                 stage,
                 {**baseline.settings, **settings, "slice": [start, stop]},
@@ -130,30 +130,30 @@ def _sliced(
                 weight=_CIRCUIT * n_circuits * (stop - start),
             )
         )
-    return tuple(found)
+    return tuple(sliced)
 
 
 # --- stages --------------------------------------------------------------------------------------------------------
 
 
 def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Sets of components to knock out, found on one slice of the prompts."""
+    """Sets of components to knock out, searched on one slice of the prompts."""
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
-    found = search_knockouts(runner.values, runner.parts, circuit, KnockoutSearch(**settings["search"]))
-    return Result({"level": runner.level}, found._asdict())
+    knockouts = search_knockouts(runner.values, runner.parts, circuit, KnockoutSearch(**settings["search"]))
+    return Result({"level": runner.level}, knockouts._asdict())
 
 
 def measure_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The metric of a slice of the prompts without each of the sets that were found."""
+    """The metric on a slice of the prompts with each of the sets from the search knocked out."""
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
-    found = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
-    return Result({"level": runner.level}, found._asdict())
+    values = knockout_values(runner.values, runner.parts, circuit, knockouts_from(inputs["search"][0]))
+    return Result({"level": runner.level}, values._asdict())
 
 
 def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The metric of a slice of the prompts on random circuits of the size of the run's."""
+    """The metric on a slice of the prompts, for random circuits as large as the run's."""
     runner = _runner(settings, inputs, model)
     circuit, n, seed = runner.circuit(chosen_edges(inputs)), settings["n"], settings["seed"]
     if runner.level == "edges":
@@ -165,10 +165,10 @@ def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: 
 
 
 def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The metric of a slice of the prompts on circuits of components, by signed score and by magnitude.
+    """The metric on a slice of the prompts, for circuits of components, by signed score and by magnitude.
 
     `sizes` [2, budget] are the weighted edge counts. A circuit of all edges among some components is a circuit that
-    keeps these components' outputs, so it is run as one: models that refuse edges have a curve as well.
+    keeps these components' outputs, so it is run as one: models that do not support edges get a curve as well.
     """
     scores = scores_from(inputs["nodes"], prompts_from(inputs["prompts"][0]))
     circuits = np.stack([_budgets(scores, settings["position"], absolute=absolute) for absolute in (False, True)])
@@ -185,7 +185,7 @@ def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
 
 
 def measure_stability(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Mean Jaccard overlap of the circuits of resampled prompts; None where resampling says nothing."""
+    """Mean Jaccard overlap of the circuits of resampled prompts; None where resampling is uninformative."""
     circuit = chosen_edges(inputs)
     prompts = prompts_from(inputs["prompts"][0])
     edges, nodes = scores_from(inputs["edges"], prompts), scores_from(inputs["nodes"], prompts)
@@ -220,26 +220,26 @@ def _runner(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Ci
     return CircuitRunner(model(), slice_of(settings, inputs), METRICS[settings["metric"]], ablation)
 
 
-def _budgets(scores: ComponentScores, place: str | None, *, absolute: bool) -> Bools:
-    """[budget, writer] the heads and MLPs of highest mean score."""
-    found = means_at(scores, place)
-    usable = _usable(scores, found.measured)
-    strength = found.means[usable]
+def _budgets(scores: ComponentScores, position: str | None, *, absolute: bool) -> Bools:
+    """[budget, writer] the heads and MLPs with the highest mean scores."""
+    averaged = means_at(scores, position)
+    usable = _usable(scores, averaged.measured)
+    strength = averaged.means[usable]
     components = [scores.components[number] for number in usable]
     return node_budget_circuits(scores.wiring, components, np.abs(strength) if absolute else strength)
 
 
-def _rows_of_components(scores: ComponentScores, place: str | None) -> tuple[Floats, list[Component]]:
-    """Scores [prompt, component] of the heads and MLPs at a place, of the prompts that have it; and their names."""
-    found = means_at(scores, place)
-    usable = _usable(scores, found.measured)
-    there = scores.at(found.position)
-    has_place = there.measured[:, 0].any(axis=1)
-    return there.per_prompt[has_place, 0][:, usable], [scores.components[number] for number in usable]
+def _rows_of_components(scores: ComponentScores, position: str | None) -> tuple[Floats, list[Component]]:
+    """Scores [prompt, component] of heads and MLPs at a position, for prompts that have it; and the components."""
+    averaged = means_at(scores, position)
+    usable = _usable(scores, averaged.measured)
+    there = scores.at(averaged.position)
+    has_position = there.measured[:, 0].any(axis=1)
+    return there.per_prompt[has_position, 0][:, usable], [scores.components[number] for number in usable]
 
 
 def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
-    """Numbers of the measured heads and MLPs."""
+    """Indices of the measured heads and MLPs."""
     return [n for n, part in enumerate(scores.components) if part.kind in ("head", "mlp") and measured[n]]
 
 

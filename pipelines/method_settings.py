@@ -29,7 +29,7 @@ def make_method(name: str, settings: Mapping[str, Any]) -> Method:
         where = ".".join(str(part) for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "tuple_type":
-            message = "a list is wanted, such as [a, b]"
+            message = "expected a list, such as [a, b]"
         if not where:
             raise ValueError(f"method {name!r}: {message}") from None
         raise ValueError(f"method {name!r}, setting {where}: {message} (got {fault['input']!r}).") from None

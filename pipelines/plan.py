@@ -1,9 +1,9 @@
 """From a RunConfig to the jobs that compute it, without running a model.
 
-A job's key (`pipelines.job`) depends on what changes its result alone. So another `--edges` keeps every measurement,
-and the same command again has nothing left to do.
+A job's key (`pipelines.job`) depends only on what changes its result. So another `--edges` keeps every measurement,
+and repeating a command computes nothing.
 
-    prompts --> check ..> reference --> baseline, measure    (.. orders only: a check is over before a model runs)
+    prompts --> check ..> reference --> baseline, measure    (..> only orders: the check ends before models run)
     prompts, measure, baseline --> select --> evaluate --> graph
     measure, evaluate and curve are one job per slice of the prompts
     head coding measures in several stages (`pipelines.coding`)
@@ -29,7 +29,7 @@ from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.coding import coding_jobs, without_places
 from pipelines.config import DEFAULT_PROMPTS, IMAGE_PATHS, RunConfig, with_absolute_paths
-from pipelines.image_sources import read_questions_in, coco_source, digest_of_file, digest_of_images
+from pipelines.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.job import Job, keys_of
 from pipelines.method_settings import checked_settings, make_method
 from pipelines.store import Store
@@ -38,8 +38,8 @@ _TOKENIZER_FILES = (
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
     "chat_template*",
 )
-# What scores the edges between the components that a component method has chosen; and with a metric that has no
-# gradient at the clean run.
+# Scores the edges between the components that a component method has chosen; the second one for a metric whose
+# gradient is zero at the clean run.
 EDGE_METHOD, FLAT_EDGE_METHOD = "eap", "eap-ig"
 
 
@@ -65,12 +65,12 @@ class Jobs(NamedTuple):
 
     @property
     def measured(self) -> tuple[Job, ...]:
-        """The jobs of the run's method: those that hold its scores, and those that it comes to them by."""
+        """The jobs of the run's method: those that hold its scores, and those that lead to them."""
         return (*self.coding, *self.scores)
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once, those that others read first."""
+        """Every job once; a job comes after those it reads."""
         return tuple(job for entry in self for job in ([entry] if isinstance(entry, Job) else entry))
 
 
@@ -83,14 +83,14 @@ class Plan(NamedTuple):
 
     @property
     def run_name(self) -> str:
-        """Readable and the same for the same circuit: task, method and part of a key."""
+        """Readable, and the same for the same circuit: task, method and part of a key."""
         return f"{_task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
 
 def plan(config: RunConfig, store: Store) -> Plan:
     """The jobs of a run and which of them the store lacks.
 
-    Raises a ValueError for an unknown task, model, method, metric or setting: nothing has run then.
+    Raises a ValueError for an unknown task, model, method, metric or setting, before anything runs.
     """
     jobs = all_jobs(config)
     return Plan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
@@ -99,28 +99,28 @@ def plan(config: RunConfig, store: Store) -> Plan:
 class FirstJobs:
     """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
 
-    ran         settings that every job has which runs the model on the prompts
-    of_prompts  their inputs
-    locations      where the model is
+    ran         settings of every job that runs the model on the prompts
+    of_prompts  the inputs of these jobs
+    locations   where the model is
     """
 
     def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, position: str | None = None) -> None:
         """What a run of these methods begins with.
 
-        methods  name and settings of every method that will run
-        position a role that the prompts must have
+        methods   name and settings of every method that will run
+        position  a role that the prompts must have
         """
         source, self.n_prompts = _prompt_source(config)
         files = find_model(config.model)
         model = {"model": source_fingerprint(files)}
         ablation = _ablation(config)
         self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
-        found_at = with_absolute_paths(config)
-        self.locations = {"model": found_at.model}
-        places = {"file": found_at.task} if config.prompt_file else {}
-        places |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(found_at, name)) is not None}
+        absolute = with_absolute_paths(config)
+        self.locations = {"model": absolute.model}
+        paths = {"file": absolute.task} if config.prompt_file else {}
+        paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
         settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
-        self.prompts = Job("prompts", settings, locations=self.locations | places)
+        self.prompts = Job("prompts", settings, locations=self.locations | paths)
         self.of_prompts = {"prompts": (self.prompts.key,)}
         checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
@@ -139,7 +139,7 @@ class FirstJobs:
         self._prompts_per_job = config.prompts_per_job
 
     def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
-        """The prompts in parts; one where they may not be split."""
+        """The prompts as slices, (start, stop); a single one where they may not be split."""
         size = self._prompts_per_job if is_split else self.n_prompts
         return [(start, min(start + size, self.n_prompts)) for start in range(0, self.n_prompts, size)]
 
@@ -202,7 +202,7 @@ def all_jobs(config: RunConfig) -> Jobs:
 
 
 def labels_of(config: RunConfig) -> dict[str, Any]:
-    """What scores are labeled with: the task and, where prompts were drawn, their seed."""
+    """The labels of scores: the task and, where prompts were drawn, their seed."""
     return {"task": _task_name(config), "seed": None if config.prompt_file else config.seed}
 
 
@@ -210,11 +210,11 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
     """The methods to run with all their settings, checked; the last one scores edges."""
     method = lookup(METHODS, config.method, "method")
     lookup(METRICS, config.metric, "metric")
-    found = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
+    methods = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
     if method.result == "components":
         of_edges = FLAT_EDGE_METHOD if METRICS[config.metric].has_zero_gradient_at_clean else EDGE_METHOD
-        found.append({"name": of_edges, "settings": checked_settings(of_edges, {})})
-    return found
+        methods.append({"name": of_edges, "settings": checked_settings(of_edges, {})})
+    return methods
 
 
 def _ablation(config: RunConfig) -> dict[str, Any]:
@@ -249,7 +249,7 @@ def _tokenizer_hash(folder: Path) -> str:
 
 
 def _prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
-    """What decides the prompts, and how many they are."""
+    """What decides the prompts, and how many there are."""
     path = config.prompt_file
     if path is None:
         return _task_source(config)
@@ -278,13 +278,13 @@ def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tup
     asked = read_questions_in(path, config.images, config.annotations)
     questions = [question for question in asked if question.is_present]
     if not questions:
-        raise ValueError(f"{path} asks about no object that is present (label 'yes'), so that nothing can be traced.")
+        raise ValueError(f"{path} asks about no object that is present (label 'yes'), so nothing can be traced.")
     n_prompts = len(questions) if config.prompts is None else min(config.prompts, len(questions))
-    found: dict[str, Any] = {**file, "questions": "present", "n": n_prompts, "n_absent": len(asked) - len(questions)}
-    found["images"] = digest_of_images(config.images, questions[:n_prompts])
+    source: dict[str, Any] = {**file, "questions": "present", "n": n_prompts, "n_absent": len(asked) - len(questions)}
+    source["images"] = digest_of_images(config.images, questions[:n_prompts])
     if config.annotations is not None:
-        found["annotations"] = digest_of_file(config.annotations, "annotations")
-    return found, n_prompts
+        source["annotations"] = digest_of_file(config.annotations, "annotations")
+    return source, n_prompts
 
 
 def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
@@ -340,8 +340,8 @@ def _selection(config: RunConfig) -> dict[str, Any]:
             raise ValueError(f"{' and '.join(sorted(pair))} are two ways to select a circuit: give one of them.")
     if not method.scores_paths and (config.greedy or config.curve):
         raise ValueError(
-            f"{config.method} scores edges between heads alone, so that nothing grows from the logits and its best "
-            f"edges make no path: leave out {'greedy' if config.greedy else 'curve'}."
+            f"{config.method} scores only edges between heads, so nothing grows from the logits and its best "
+            f"edges form no path: leave out {'greedy' if config.greedy else 'curve'}."
         )
     chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "position", "greedy", "signed")}
     if not given & {"edges", "threshold", "nodes"}:

@@ -8,12 +8,12 @@ from typing import Self, TextIO
 
 from pipelines.job import Job
 
-# Prompts, checks and the baseline are over by then, and some jobs of the costly kind.
+# By then the prompts, checks and baseline are done, and some of the costly jobs.
 _WEIGHT_TO_TELL = 40
 
 
 class Progress:
-    """Told of every job that is done, in a `with`. This one says nothing: for use from Python."""
+    """Reports each finished job; used in a `with`. This one prints nothing, for use from Python."""
 
     def __enter__(self) -> Self:
         return self
@@ -39,7 +39,7 @@ class Estimate:
         self._began_s: float | None = None
 
     def after(self, job: Job) -> float | None:
-        """Seconds left once `job` is done; None where too little is done to tell."""
+        """Seconds left once `job` is done; None while too little is done to tell."""
         self._left -= job.weight
         if self._began_s is None:
             self._began_s = time.monotonic()

@@ -45,7 +45,7 @@ def method_rows(*names: str) -> list[dict[str, Any]]:
 
 
 def print_method(name: str) -> None:
-    """One method: its settings with their defaults, and what its documentation says of them."""
+    """One method: its settings with their defaults, and its documentation."""
     from circuits.methods import METHODS, Method
 
     print_rows("method", method_rows(name))
@@ -100,9 +100,9 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     _console().print(table)
 
 
-def print_run(found: Discovery) -> None:
+def print_run(discovery: Discovery) -> None:
     """The findings of a run, its strongest edges or components, and where they are kept."""
-    run, summary = found.run, found.run.summary
+    run, summary = discovery.run, discovery.run.summary
     metric, circuit = summary["metric"], summary["circuit"]
     table = Table(title=run.name, title_justify="left", show_header=False)
     table.add_row("task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}")
@@ -115,29 +115,35 @@ def print_run(found: Discovery) -> None:
         )
         only, chance = coding["positive_only_codes"], coding["positive_only_codes_by_chance"]
         table.add_row("codes of a head", f"{coding['codes_per_head']:.1f}, mean of {coding['trials']} trials")
-        table.add_row("of positives alone", f"{only:.1f}; by chance {chance:.1f}")
+        table.add_row("on positives alone", f"{only:.1f}; by chance {chance:.1f}")
     for label in ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         table.add_row(f"{metric['name']}, {shown}", _with_interval(metric, label, ".3f"))
     table.add_row("circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}")
     table.add_row("faithfulness", _with_interval(summary, "faithfulness", ".3f"))
     if "curve" in summary:
-        found_curve = summary["curve"]
-        areas = f"CPR {found_curve['cpr']:.3f}, CMD {found_curve['cmd']:.3f}"
-        table.add_row("curve", f"{areas}, edges ranked by {found_curve['ranked_by']}")
-    for kind, parts in (("components", run.graph.nodes), ("edges", run.graph.edges)):
-        scored = sorted((part for part in parts if part.score is not None), key=lambda part: -abs(part.score or 0))
+        curve = summary["curve"]
+        areas = f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}"
+        table.add_row("curve", f"{areas}, edges ranked by {curve['ranked_by']}")
+    for kind, members in (("components", run.graph.nodes), ("edges", run.graph.edges)):
+        scored = sorted(
+            (member for member in members if member.score is not None), key=lambda member: -abs(member.score or 0)
+        )
         if scored:
             by = _other_method(run.graph) if kind == "edges" else ""
-            table.add_row(f"strongest {kind}{by}", "\n".join(_scored(part) for part in scored[:_STRONGEST]))
+            table.add_row(f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST]))
     console = _console()
     console.print(table)
-    spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
-    console.print(f"{spent}, {duration(found.seconds)}. Kept in {run.folder}", soft_wrap=True)
+    spent = (
+        f"{discovery.n_computed} of {discovery.n_jobs} jobs computed"
+        if discovery.n_computed
+        else "nothing new to compute"
+    )
+    console.print(f"{spent}, {duration(discovery.seconds)}. Kept in {run.folder}", soft_wrap=True)
 
 
 def _other_method(graph: CircuitGraph) -> str:
-    """` (eap)` where the edges of a circuit of components were scored by another method than these."""
+    """` (eap)` where the edges of a circuit of components were scored by a different method."""
     nodes, edges = graph.node_provenance, graph.provenance
     return f" ({edges.method})" if nodes and edges and nodes.method != edges.method else ""
 
@@ -150,10 +156,10 @@ def _p(value: float | None) -> str:
     return "-" if value is None else f"{value:.2g}"
 
 
-def print_comparison(found: StoredComparison) -> None:
+def print_comparison(stored: StoredComparison) -> None:
     """What two circuits share, and where the comparison is kept. A share of nothing is shown as a dash."""
-    summary, reuse = found.summary, found.comparison.reuse
-    is_by_layer = found.comparison.a.wiring.joins_heads
+    summary, reuse = stored.summary, stored.comparison.reuse
+    is_by_layer = stored.comparison.a.wiring.joins_heads
     table = Table(title=f"{summary['a']} and {summary['b']}", title_justify="left")
     for column in ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p"):
         table.add_column(column)
@@ -175,7 +181,7 @@ def print_comparison(found: StoredComparison) -> None:
         console.print(f"rank correlation of the edges' scores: {summary['rank_correlation']:.2f}")
     if "traces" in summary:
         _print_traces(console, summary["traces"])
-    console.print(f"Kept in {found.folder}", soft_wrap=True)
+    console.print(f"Kept in {stored.folder}", soft_wrap=True)
 
 
 def _print_traces(console: Console, traces: Mapping[str, Any]) -> None:
@@ -185,7 +191,7 @@ def _print_traces(console: Console, traces: Mapping[str, Any]) -> None:
     console.print(f"rank correlation of recovery rates: {shown or 'not defined'}", soft_wrap=True)
     console.print(
         f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % interval of A minus B "
-        f"leaves out 0; by chance about {0.05 * traces['cells']:.0f}). Largest:",
+        f"excludes 0; by chance about {0.05 * traces['cells']:.0f}). Largest:",
         soft_wrap=True,
     )
     for row in traces["largest"]:

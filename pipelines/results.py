@@ -1,7 +1,7 @@
 """The file format of one job's result: arrays and a JSON record in one zip file, sealed with a hash of their content.
 
 `numpy.load(path, allow_pickle=False)` reads the arrays and `unzip -p path record.json` the record. Equal results give
-equal bytes: no time and no place is written. No pickle.
+equal bytes: neither times nor paths are written. No pickle.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RECORD = "record.json"
 
 
 class Result(NamedTuple):
-    """What one job found: plain values (JSON) and arrays."""
+    """What one job computed: plain values (JSON) and arrays."""
 
     meta: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]] = {}
@@ -33,7 +33,7 @@ class DamagedError(ValueError):
 
 
 def canonical_json(value: Any) -> str:
-    """The one text of a JSON value: keys sorted, no spaces, no NaN."""
+    """The canonical text of a JSON value: keys sorted, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -92,7 +92,7 @@ def decode(data: bytes, *, key: str, where: str) -> Result:
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError) as error:
         raise DamagedError(f"{where} is damaged or truncated ({error}).") from None
     if not isinstance(record, dict):
-        raise DamagedError(f"{where} is damaged: its record is no JSON object.")
+        raise DamagedError(f"{where} is damaged: its record is not a JSON object.")
     require_known_version(record, FORMAT, VERSION, where=where)
     result = Result(record.get("meta", {}), arrays)
     if record.get("key") != key or record.get("sha256") != content_hash(result):

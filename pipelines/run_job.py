@@ -31,7 +31,7 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
     """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
 
     The arguments after `device` only make Dask wait for the jobs that this one reads.
-    Bad input raises a plain ValueError, which reaches the caller from another process as well.
+    Bad input raises a plain ValueError, which also reaches the caller from another process.
     """
     # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
     threadpool_limits(1)
@@ -65,10 +65,10 @@ def _settings(job: Job) -> dict[str, Any]:
         return settings
     path = Path(job.locations["file"])
     try:
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
-    if found != settings["file"]:
+    if digest != settings["file"]:
         raise ValueError(f"{path} has changed since this run was planned. Run the command again.")
     return settings | {"path": str(path)}
 
@@ -89,8 +89,8 @@ def model_of(job: Job, device: str) -> Model:
             model = load_model(spec, device=device, dtype=dtype)
             if model.fingerprint != job.settings["model"]:
                 raise ValueError(
-                    f"model {spec}: the weights loaded here ({model.fingerprint}) differ from those that were planned "
-                    f"with ({job.settings['model']}). Give every worker the same files, and run again."
+                    f"model {spec}: the weights loaded here ({model.fingerprint}) differ from those of the "
+                    f"plan ({job.settings['model']}). Give every worker the same files, and run again."
                 )
             _LOADED[wanted] = model
             while len(_LOADED) > _MODELS_KEPT:

@@ -5,7 +5,7 @@ config.yaml       the settings, for `circuits discover --config`, or `circuits t
 graph.json        the circuit (`graphs.export`); of a causal trace, the layers that matter
 scores.npz        all edge scores per prompt; node_scores.npz those of components, for component methods
 codes.npz         codes of all heads per trial and prompt, for head coding
-trace.npz         of a causal trace: scores of all components at all places, and the metric clean and corrupt
+trace.npz         of a causal trace: scores of all components at all positions, and the metric clean and corrupt
 summary.json      what `circuits discover --json` prints
 """
 
@@ -137,14 +137,14 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
     from graphs import CircuitGraph
     from graphs.export.json import JsonExport
 
-    found = JsonExport().from_bytes(data, source=source)
-    if not isinstance(found, CircuitGraph):
+    graph = JsonExport().from_bytes(data, source=source)
+    if not isinstance(graph, CircuitGraph):
         raise ValueError(f"{source} holds a comparison, not one circuit.")
-    return found
+    return graph
 
 
 class AnyPlan(Protocol):
-    """What a run of any command is planned as."""
+    """The plan of a run, of whichever command."""
 
     @property
     def config(self) -> RunConfig: ...
@@ -155,7 +155,7 @@ class AnyPlan(Protocol):
 
 
 def begin_run(store: Store, plan: AnyPlan) -> Path:
-    """Make the folder of a run, so that an interrupted one can be seen and continued. Returns its settings file."""
+    """Make the folder of a run, so that an interrupted run is listed and can continue. Returns its settings file."""
     folder = store.folder / plan.run_name
     if not is_begun(store, plan):
         write_atomically(folder / "config.yaml", as_yaml(with_absolute_paths(plan.config)).encode())
@@ -197,7 +197,7 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
             return folder
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:
-        raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is no run's folder.")
+        raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is not the folder of a run.")
     from circuits.naming import unknown
 
     raise ValueError(unknown(str(reference), names, f"run in {store_folder}"))
@@ -209,15 +209,15 @@ def run_folders(store_folder: Path) -> list[Path]:
 
 
 def store_of(run: Run, out: Path) -> Store:
-    """The store that a run lies in; where it was moved out of one, that at `out`."""
+    """The store that a run is in; the one at `out` where the run was moved out of its store."""
     beside = run.folder.absolute().parent
     return Store(beside if (beside / "store.json").is_file() else out)
 
 
 def jobs_of(run: Run, **changes: Any) -> Jobs:
-    """The jobs that made a run. ValueError where it could not be made again as it was.
+    """The jobs that made a run. ValueError where they would no longer give the same run.
 
-    changes  other values of its settings that add jobs to the same run, such as `curve`
+    changes  settings to change that add jobs to the same run, such as `curve`
     """
     if run.command != DISCOVER:
         raise ValueError(
@@ -227,14 +227,14 @@ def jobs_of(run: Run, **changes: Any) -> Jobs:
     jobs = all_jobs(run.config.model_copy(update=changes))
     if not run.name.endswith(jobs.graph.key[:8]):
         raise ValueError(
-            f"run {run.name} is out of date: its model, its prompts or this package have changed since. Make it anew: "
+            f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
             f"circuits discover --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
         )
     return jobs
 
 
 def run_state(folder: Path) -> dict[str, Any]:
-    """What `circuits status` says of a run: its settings, and how many of its jobs are done."""
+    """What `circuits status` says about a run: its settings, and how many of its jobs are done."""
     try:
         record = _read_record(folder)
     except ValueError as error:
@@ -303,8 +303,8 @@ def _joined_codes(store: Store, plan: Plan) -> bytes:
     """The codes of all trials in one file."""
     from pipelines.coding import codes_from
 
-    found = codes_from([store.read(job.key) for job in plan.jobs.coding if job.stage == "codes"])
-    arrays = {name: array for name, array in found._asdict().items() if array is not None}
+    codes = codes_from([store.read(job.key) for job in plan.jobs.coding if job.stage == "codes"])
+    arrays = {name: array for name, array in codes._asdict().items() if array is not None}
     return encode(Result({}, arrays), key=f"{plan.run_name}/{CODES}", stage="codes")
 
 
@@ -316,7 +316,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
     except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
-        raise DamagedError(f"{path} is damaged. The same command writes it anew, and recomputes nothing.") from None
+        raise DamagedError(f"{path} is damaged. The same command rewrites it and recomputes nothing.") from None
     return record
 
 

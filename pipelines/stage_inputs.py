@@ -32,7 +32,7 @@ def method_of(settings: Mapping[str, Any]) -> Method:
 
 
 def ablation_of(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Ablation:
-    """The ablation of a run, with its means where it needs some."""
+    """The ablation of a run, with its means where it needs them."""
     ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
     if not isinstance(ablation, Mean):
         return ablation

@@ -1,7 +1,7 @@
-"""What each stage computes: results of earlier jobs in, one result out. No file and no Dask here.
+"""What each stage computes: results of earlier jobs in, one result out. No files and no Dask here.
 
-`STAGES` maps a stage's name to a function of (settings, inputs, model): settings and inputs as in `plan.Job`, `model`
-loads the model when called. A stage that does not call it runs without torch. Where code changes what is computed,
+`STAGES` maps a stage's name to a function of (settings, inputs, model): settings and inputs as in `job.Job`, `model`
+loads the model when called. A stage that does not call it runs without torch. When a code change alters results,
 raise the stage's number in `job.STAGE_VERSIONS`.
 """
 
@@ -153,19 +153,19 @@ def _no_edges(model: Model, n_prompts: int, provenance: Provenance) -> EdgeScore
 
 
 def select(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The candidate circuits: the one asked for, or a candidate_sizes of sizes from which faithfulness will choose."""
+    """The candidate circuits: the one asked for, or a range of sizes from which faithfulness will choose."""
     prompts = prompts_from(inputs["prompts"][0])
     edges = scores_from(inputs["edges"], prompts)
     nodes = _node_scores(settings, inputs, edges)
-    found: list[Selected] = []
+    candidates: list[Selected] = []
     n_components = 0 if nodes is None else len(nodes.components)
     for selection in _selections(settings, edges, baseline_from(inputs["baseline"][0]), n_components=n_components):
         selected = selection.choose(edges, nodes)
-        if not any(np.array_equal(selected.mask, other.mask) for other in found):
-            found.append(selected)
+        if not any(np.array_equal(selected.mask, other.mask) for other in candidates):
+            candidates.append(selected)
     return Result(
-        {"selections": [dict(selected.selection) for selected in found]},
-        {"masks": np.stack([selected.mask for selected in found])},
+        {"selections": [dict(selected.selection) for selected in candidates]},
+        {"masks": np.stack([selected.mask for selected in candidates])},
     )
 
 
@@ -193,16 +193,16 @@ def _selections(
     position = settings["position"]
     if settings.get("tries") == "components":
         numbers = candidate_sizes(n_components)
-        return [TopComponents(n, position=place, absolute=absolute) for n in numbers]
+        return [TopComponents(n, position=position, absolute=absolute) for n in numbers]
     if settings["nodes"] is not None:
-        return [TopComponents(settings["nodes"], n_edges=n, position=place, absolute=absolute) for n in sizes]
+        return [TopComponents(settings["nodes"], n_edges=n, position=position, absolute=absolute) for n in sizes]
     if threshold is None:
         threshold = NODE_SHARE * abs(baseline.gap)
-    return [ComponentThreshold(threshold, n_edges=n, position=place, absolute=absolute) for n in sizes]
+    return [ComponentThreshold(threshold, n_edges=n, position=position, absolute=absolute) for n in sizes]
 
 
 def candidate_sizes(n_edges: int) -> list[int]:
-    """Sizes to try: of few edges every one, else about six a decade from a thousandth of all edges to all of them."""
+    """Sizes to try: all for few edges, else about six per decade from a thousandth of all edges to all of them."""
     if n_edges <= _FEW_EDGES:
         return list(range(1, n_edges + 1))
     sizes = {int(step * 10**decade) for decade in range(len(str(n_edges))) for step in _SIZE_STEPS}
@@ -238,8 +238,8 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     prompts = prompts_from(inputs["prompts"][0])
     baseline = baseline_from(inputs["baseline"][0])
     values = join_prompts(inputs["evaluate"], "values")
-    found = [faithfulness(row, baseline) for row in values]
-    chosen = smallest_faithful([entry.mean for entry in found], settings["tolerance"])
+    candidates = [faithfulness(row, baseline) for row in values]
+    chosen = smallest_faithful([entry.mean for entry in candidates], settings["tolerance"])
 
     labels = {"task": settings["task"], "seed": settings["seed"]}
     edges = scores_from(inputs["edges"], prompts, **labels)
@@ -249,8 +249,8 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         edges,
         selection.choose(edges, nodes),
         node_scores=nodes,
-        faithfulness=found[chosen].mean,
-        metrics=_metrics(baseline, values[chosen], found[chosen]),
+        faithfulness=candidates[chosen].mean,
+        metrics=_metrics(baseline, values[chosen], candidates[chosen]),
         groups=_head_groups(inputs["codes"], edges.wiring.n_heads) if "codes" in inputs else None,
     )
     text = exporter("json").to_bytes(graph).decode()
@@ -266,23 +266,23 @@ def _head_groups(results: Sequence[Result], n_heads: int) -> dict[str, int]:
 
 
 def smallest_faithful(means: Sequence[float | None], tolerance: float) -> int:
-    """Number of the first candidate whose faithfulness is 1 within `tolerance`, else of the one closest to 1.
+    """Index of the first candidate whose faithfulness is 1 within `tolerance`, else of the one closest to 1.
 
-    Faithfulness is None where clean and corrupt do not differ: then the first, for want of a reason to choose.
+    Faithfulness is None where clean and corrupt do not differ: then the first, as nothing favors another.
     """
     distances = np.array([np.inf if mean is None else abs(1 - mean) for mean in means])
     faithful = np.flatnonzero(distances <= tolerance)
     return int(faithful[0]) if len(faithful) else int(distances.argmin())
 
 
-def _metrics(baseline: Baseline, circuit: Any, found: Faithfulness) -> dict[str, float]:
+def _metrics(baseline: Baseline, circuit: Any, estimate: Faithfulness) -> dict[str, float]:
     measured = {
         "clean": float(baseline.clean.mean()),
         "corrupt": float(baseline.ablated.mean()),
         "circuit": float(circuit.mean()),
         "accuracy": baseline.accuracy,
-        "faithfulness_low": found.low,
-        "faithfulness_high": found.high,
+        "faithfulness_low": estimate.low,
+        "faithfulness_high": estimate.high,
     }
     return {name: value for name, value in measured.items() if value is not None}
 

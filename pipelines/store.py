@@ -30,7 +30,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` holds all of it or what it held before, also after a power cut.
+    """Write `data` so that `path` holds all of it or what it held before, even after a power cut.
 
     Raises a ValueError that says what could not be written.
     """
@@ -99,19 +99,19 @@ class Store:
 
     def read(self, key: str) -> Result:
         """The result of `key`, which must have been computed."""
-        found = self.find(key)
-        if found is None:
+        result = self.find(key)
+        if result is None:
             raise ValueError(
                 f"{self.path(key)} is gone or damaged. Run the same command again: only this is recomputed."
             )
-        return found
+        return result
 
     def write(self, key: str, stage: str, result: Result) -> None:
         """Keep a result under its key."""
         write_atomically(self.path(key), encode(result, key=key, stage=stage))
 
     def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
-        """Keep what computing a result took, beside it: it differs from run to run, so it is no part of the result."""
+        """Keep what computing a result took, beside it: it differs from run to run, so it is not part of the result."""
         write_json(self.path(key).with_suffix(".cost.json"), cost)
 
     def cost(self, key: str) -> dict[str, Any] | None:

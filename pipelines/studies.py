@@ -1,6 +1,6 @@
 """Study how a method's scores depend on one setting, from Python; `circuits study` is a thin layer over `study`.
 
-study.json          what was found, at every value
+study.json          the results at every value
 study.csv           the same, one value a line
 study.pdf, .svg     the curve (`graphs.study_figure`)
 """
@@ -18,8 +18,8 @@ from typing import Any
 from circuits.known import KnownCircuit
 from circuits.reference.published import PUBLISHED
 from graphs.study_figure import StudyCurve, StudyPoint, study_figure_bytes
-from pipelines.compute_missing import compute_missing
-from pipelines.config import Execution, RunConfig, with_absolute_paths, settings_from
+from pipelines.carry_out import compute_missing
+from pipelines.config import Execution, RunConfig, settings_from, with_absolute_paths
 from pipelines.judge_runs import known_circuit
 from pipelines.results import canonical_json
 from pipelines.store import Store, write_atomically, write_json
@@ -63,15 +63,15 @@ class Study:
     seconds: float
 
     def to_dict(self) -> dict[str, Any]:
-        """What was found, without what this call cost: the content of study.json."""
-        found = {"vary": self.key, "truth": self.truth, "config": dict(self.config), "rows": list(self.rows)}
-        return {"format": FORMAT, "version": VERSION, **found}
+        """The results, without what this call cost: the content of study.json."""
+        content = {"vary": self.key, "truth": self.truth, "config": dict(self.config), "rows": list(self.rows)}
+        return {"format": FORMAT, "version": VERSION, **content}
 
     @property
     def curve(self) -> StudyCurve:
         """What the figure shows."""
         names = [row["provenance"]["model"] for row in self.rows]
-        # Folders are known by their names, unless these are the same.
+        # Model folders are shown by name, unless two share one.
         is_named = self.key == "model" and len(set(names)) == len(names)
         values = names if is_named else [row["value"] for row in self.rows]
         points = tuple(_point(value, row) for value, row in zip(values, self.rows, strict=True))
@@ -98,7 +98,7 @@ def study(
     truth     a known circuit, as in `evaluate`: a JSON file, the name of a published one, or a finished run
     folder    where to keep study.json, study.csv, study.pdf and study.svg; by default `study-...` within `out`
     out       the store
-    settings  the other settings, as in `discover`; those that only choose circuits have no place here
+    settings  the other settings, as in `discover`; not those that only choose circuits
 
     Measures scores only: no circuit is selected or evaluated. Computes what the store lacks, each job once over all
     values. Raises a ValueError before any model runs where a setting, a value or the known circuit does not fit.
@@ -122,26 +122,26 @@ def study(
     rows = _rows(cases, known, store)
     target = Path(folder) if folder is not None else where.out / _name(cases, varied, known)
     config = _in_common(cases[0].config, varied)
-    found = Study(varied.key, rows, config, known.name, target, len(jobs), n_computed, time.monotonic() - began)
-    write_json(target / "study.json", found.to_dict())
-    write_atomically(target / "study.csv", as_csv(found.key, rows))
+    result = Study(varied.key, rows, config, known.name, target, len(jobs), n_computed, time.monotonic() - began)
+    write_json(target / "study.json", result.to_dict())
+    write_atomically(target / "study.csv", as_csv(result.key, rows))
     for kind in ("pdf", "svg"):
-        write_atomically(target / f"study.{kind}", study_figure_bytes(found.curve, kind))
-    return found
+        write_atomically(target / f"study.{kind}", study_figure_bytes(result.curve, kind))
+    return result
 
 
 def _known(truth: KnownCircuit | str | Path | None, where: Execution) -> KnownCircuit:
-    found = known_circuit(truth, where.out)
-    if found is None:
+    circuit = known_circuit(truth, where.out)
+    if circuit is None:
         raise ValueError(
             "no known circuit is given, and a study ranks heads against one. Name a JSON file, a finished run or a "
             f"published circuit ({', '.join(PUBLISHED)}), such as --truth ioi."
         )
-    return found
+    return circuit
 
 
 def _rows(cases: Sequence[Case], known: KnownCircuit, store: Store) -> tuple[Row, ...]:
-    """One row per case; a ValueError where models turn out to be wired in different ways, or not as the truth is."""
+    """One row per case; a ValueError where models are not wired alike, or not like the known circuit."""
     rows, wirings = [], {}
     for case in cases:
         scores = scores_of(case, store)
@@ -155,9 +155,9 @@ def _rows(cases: Sequence[Case], known: KnownCircuit, store: Store) -> tuple[Row
 
 def _in_common(config: RunConfig, varied: Varied) -> dict[str, Any]:
     """The settings of all cases, without the varied one and those that a study does not use."""
-    found = with_absolute_paths(config).model_dump(mode="json", exclude={*CHOOSING})
-    del (found if varied.key in RUN_KEYS else found["settings"])[varied.key]
-    return found
+    common = with_absolute_paths(config).model_dump(mode="json", exclude={*CHOOSING})
+    del (common if varied.key in RUN_KEYS else common["settings"])[varied.key]
+    return common
 
 
 def _name(cases: Sequence[Case], varied: Varied, known: KnownCircuit) -> str:
@@ -170,7 +170,7 @@ def _name(cases: Sequence[Case], varied: Varied, known: KnownCircuit) -> str:
 
 
 def _command(given: Mapping[str, Any], varied: Varied, truth: Any, folder: Any, out: Any) -> str:
-    """The command that goes on where this call was interrupted."""
+    """The command that continues this call where it was interrupted."""
     if isinstance(truth, KnownCircuit):
         return "the same call; its known circuit has no name on the command line"
     options = {name: value for name, value in given.items() if name != "task"}
@@ -193,5 +193,5 @@ def _point(value: Any, row: Row) -> StudyPoint:
 
 def _only(values: Any) -> Any:
     """The one value that all have; None where they differ."""
-    found = set(values)
-    return found.pop() if len(found) == 1 else None
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else None

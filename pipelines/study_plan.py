@@ -1,6 +1,6 @@
 """The values of one varied setting, and the jobs that measure a method's scores at each; nothing is run here.
 
-Of a run's jobs (`pipelines.plan`) a study takes those that lead to the scores, and `baseline`, which knows the unit of
+Of a run's jobs (`pipelines.plan`) a study takes those that lead to the scores, and `baseline`, which holds the unit of
 their cost. Selecting, evaluating and drawing circuits is left out.
 """
 
@@ -24,9 +24,9 @@ from pipelines.method_settings import checked_settings, make_method
 from pipelines.plan import Jobs, all_jobs
 from pipelines.results import canonical_json
 
-# What of a run's own settings can be varied; a method's settings of the same name are left as they are.
+# Which of a run's own settings can be varied; a method's settings of the same name are left as they are.
 RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position")
-# What only chooses a circuit from scores.
+# Settings that only choose a circuit from scores.
 CHOOSING = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
 
 
@@ -51,29 +51,29 @@ class Case(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job that the value takes, those that others read first."""
+        """Every job that the value needs; a job comes after those it reads."""
         return (*self.before, *self.jobs.reference, self.jobs.baseline, *self.jobs.measured)
 
 
 def parse_varied(assignments: Sequence[str]) -> dict[str, list[Any]]:
     """`KEY=V1,V2,...` as key and values, which are read as YAML: `[head],[head, mlp]` are two lists."""
-    found: dict[str, list[Any]] = {}
+    varied: dict[str, list[Any]] = {}
     for assignment in assignments:
         key, equals, values = assignment.partition("=")
         if not equals or not key.strip():
             raise ValueError(f"--vary got {assignment!r}, expected KEY=V1,V2,..., such as --vary features=50,100,200.")
         try:
-            found.setdefault(key.strip(), []).extend(yaml.safe_load(f"[{values}]"))
+            varied.setdefault(key.strip(), []).extend(yaml.safe_load(f"[{values}]"))
         except yaml.YAMLError as error:
             raise ValueError(f"--vary {key}: {values!r} cannot be read: {error}") from None
-    return found
+    return varied
 
 
 def varied_from(given: Mapping[str, Sequence[Any]]) -> Varied:
     """The one setting that is varied; a ValueError for none, for several, and for one without values."""
     if len(given) != 1:
-        found = f"{len(given)} settings are varied: {', '.join(given)}" if given else "nothing is varied"
-        raise ValueError(f"{found}. Give one, as KEY=V1,V2,..., such as features=50,100,200.")
+        problem = f"{len(given)} settings are varied: {', '.join(given)}" if given else "nothing is varied"
+        raise ValueError(f"{problem}. Give one, as KEY=V1,V2,..., such as features=50,100,200.")
     ((key, values),) = given.items()
     if isinstance(values, str) or not isinstance(values, Sequence):
         raise ValueError(f"the values of {key} are {values!r}: give a list of them.")
@@ -105,7 +105,7 @@ def study_cases(given: Mapping[str, Any], varied: Varied) -> list[Case]:
 
 
 def study_jobs(cases: Sequence[Case]) -> list[Job]:
-    """Every job of all cases once, those that others read or wait for first.
+    """Every job of all cases once; a job comes after those it reads or waits for.
 
     No model runs before the checks of all cases are over: a value that a method refuses is refused at once.
     """
@@ -134,8 +134,8 @@ def require_same(wirings: Mapping[str, Any]) -> None:
     for model, wiring in others:
         if wiring != expected:
             raise ValueError(
-                f"model {first!r} has {expected}, model {model!r} has {wiring}: one known circuit judges models that "
-                "are wired alike. Study them one by one."
+                f"model {first!r} has {expected}, model {model!r} has {wiring}: one known circuit can only judge "
+                "models that are wired alike. Study them one by one."
             )
 
 
@@ -167,12 +167,12 @@ def _with(given: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 def _of_method(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
     """Settings for one of the varied methods: those of all, and those that name it, `head-coding.trials=2`."""
-    found = {}
+    own = {}
     for key, value in settings.items():
         of, is_named, name = key.rpartition(".")
         if not is_named or of.replace("_", "-") == method:
-            found[name] = value
-    return found
+            own[name] = value
+    return own
 
 
 def _require_named(given: Mapping[str, Any], varied: Varied) -> None:
@@ -207,9 +207,9 @@ def _waiting(job: Job, checks: tuple[str, ...]) -> Job:
 
 
 def _shape(source: ModelSource) -> tuple[int, int] | None:
-    """Layers and heads of a model, from its configuration; None where that does not say."""
+    """Layers and heads of a model, from its configuration; None where it does not say."""
     if source.format == "native":
-        found = (source.config.get("n_layers"), source.config.get("n_heads"))
+        shape = (source.config.get("n_layers"), source.config.get("n_heads"))
     else:
         from transformers import AutoConfig
 
@@ -217,23 +217,23 @@ def _shape(source: ModelSource) -> tuple[int, int] | None:
             text = AutoConfig.from_pretrained(source.folder).get_text_config()
         except (OSError, ValueError, KeyError):
             return None  # loading the model will say what is wrong
-        found = (getattr(text, "num_hidden_layers", None), getattr(text, "num_attention_heads", None))
-    layers, heads = found
+        shape = (getattr(text, "num_hidden_layers", None), getattr(text, "num_attention_heads", None))
+    layers, heads = shape
     return (layers, heads) if isinstance(layers, int) and isinstance(heads, int) else None
 
 
 def options_of(given: Mapping[str, Any], varied: Varied) -> list[str]:
     """The settings of a study as options of `circuits study`."""
-    found = ["--vary", f"{varied.key}={_as_text(varied.values)}"]
+    options = ["--vary", f"{varied.key}={_as_text(varied.values)}"]
     for name, value in given.items():
         option = f"--{name.replace('_', '-')}"
         if name == "settings":
-            found += [part for key, one in (value or {}).items() for part in ("--set", f"{key}={_as_text([one])}")]
+            options += [word for key, one in (value or {}).items() for word in ("--set", f"{key}={_as_text([one])}")]
         elif value is True:
-            found.append(option)
+            options.append(option)
         elif value not in (None, False):
-            found += [option, str(value)]
-    return found
+            options += [option, str(value)]
+    return options
 
 
 def _as_text(values: Sequence[Any]) -> str:

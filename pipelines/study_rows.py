@@ -1,4 +1,4 @@
-"""What a study says of one value, as plain values: from the stored results of its jobs, without running a model.
+"""What a study reports for one value, as plain values: from the stored results of its jobs, without running a model.
 
 A number that was not measured is None, and `reasons` says why under the same name.
 """
@@ -30,15 +30,15 @@ def scores_of(case: Case, store: Store) -> ComponentScores | EdgeScores:
 
 
 def study_row(case: Case, scores: ComponentScores | EdgeScores, known: KnownCircuit, store: Store) -> Row:
-    """How well the scores of one value rank the known heads first, and what they took.
+    """How well the scores of one value rank the known heads first, and what they cost.
 
     Jobs that values share are counted in the cost of each.
     """
     reasons: dict[str, str] = {}
-    place = means_at(scores, case.config.position).position if isinstance(scores, ComponentScores) else None
+    position = means_at(scores, case.config.position).position if isinstance(scores, ComponentScores) else None
     row: Row = {"value": case.value, "n_prompts": scores.n_prompts}
-    row |= {"auroc": _aurocs(case, scores, known, place, reasons)}
-    row |= {"best_f1": match_heads((), scores, known, position=place).best_f1}
+    row |= {"auroc": _aurocs(case, scores, known, position, reasons)}
+    row |= {"best_f1": match_heads((), scores, known, position=position).best_f1}
     row |= cost_of(case.jobs.measured, case.jobs.baseline, store, reasons)
     return row | {"n_jobs": len(case.jobs.measured), "provenance": asdict(scores.provenance), "reasons": reasons}
 
@@ -47,32 +47,32 @@ def _aurocs(
     case: Case,
     scores: ComponentScores | EdgeScores,
     known: KnownCircuit,
-    place: str | None,
+    position: str | None,
     reasons: dict[str, str],
 ) -> Row:
     """AUROC over heads, and over heads and MLPs where both are measured and judged."""
 
     def ranked(name: str, *kinds: str) -> Row | None:
         try:
-            found = node_auroc(scores, known, position=place, kinds=kinds)
+            auroc = node_auroc(scores, known, position=position, kinds=kinds)
         except ValueError as error:
             reasons[f"auroc_{name}"] = str(error)
             return None
-        trials = trial_aurocs(scores, known, position=place, kinds=kinds)
+        trials = trial_aurocs(scores, known, position=position, kinds=kinds)
         interval = None
         if METHODS[case.config.method].is_shared_across_prompts:
             reasons["interval"] = SAME_FOR_ALL
         elif trials is None:
-            interval = list(bootstrap_auroc(scores, known, position=place, kinds=kinds))
+            interval = list(bootstrap_auroc(scores, known, position=position, kinds=kinds))
         return {
-            **found._asdict(),
+            **auroc._asdict(),
             "interval": interval,
             "trials": None if trials is None else trials._asdict(),
         }
 
     heads = ranked("heads", "head")
-    if not judges(scores, known, "mlp", position=place):
-        told = "the method scores no MLPs" if "mlp" in known.kinds else "the known circuit judges heads alone"
-        reasons["auroc_nodes"] = told
+    if not judges(scores, known, "mlp", position=position):
+        why = "the method scores no MLPs" if "mlp" in known.kinds else "the known circuit judges heads alone"
+        reasons["auroc_nodes"] = why
         return {"heads": heads, "nodes": None}
     return {"heads": heads, "nodes": ranked("nodes", "head", "mlp")}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.studies import Study
 
 _RANKED = ("heads", "nodes")
-# Column of the CSV -> where it stands in a row.
+# Column of the CSV -> its path in a row.
 _COLUMNS = {
     "n_prompts": "n_prompts",
     **{f"auroc_{part}": f"auroc.{part}.by_mean" for part in _RANKED},
@@ -48,42 +48,42 @@ def as_csv(key: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-def print_study(found: Study) -> None:
-    """A row per value, below it why a number is missing, and where all of it is kept."""
+def print_study(study: Study) -> None:
+    """A row per value, below it why numbers are missing, and where everything is kept."""
     console = Console(markup=False, highlight=False)
-    curve = found.curve
+    curve = study.curve
     title = ", ".join(part for part in (curve.task, curve.model, curve.method) if part is not None)
-    title += f": ranking of the heads of {found.truth}, {found.key} varied"
+    title += f": ranking of the heads of {study.truth}, {study.key} varied"
     table = Table(title=title, title_justify="left")
-    cells = [_cells(found.key, row) for row in found.rows]
+    cells = [_cells(study.key, row) for row in study.rows]
     # A column of dashes says nothing: the reasons below the table do.
     shown = [name for number, name in enumerate(cells[0]) if number < 2 or any(row[name] != DASH for row in cells)]
     for column in shown:
         table.add_column(column, no_wrap=True)
     for row in cells:
         table.add_row(*(row[name] for name in shown))
-    # Numbers cut in two are no numbers: lines may be longer than the terminal is wide.
+    # Numbers are not broken over lines: a line may be wider than the terminal.
     widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
     console.width = max(console.width, widest)
     console.print(table)
     console.print(
-        "AUROC: chance that a known head is ranked before another one; 0.5 is a coin. By largest: ranked by the "
+        "AUROC: probability that a known head is ranked before another one; 0.5 is chance. By largest: ranked by the "
         "largest |score| on any one prompt. In brackets: 95 % intervals over prompts. After +-: SD over trials.",
         soft_wrap=True,
     )
-    for reason, values in _reasons(found.rows).items():
-        of_values = "" if len(values) == len(found.rows) else f" ({', '.join(values)})"
+    for reason, values in _reasons(study.rows).items():
+        of_values = "" if len(values) == len(study.rows) else f" ({', '.join(values)})"
         console.print(f"{DASH} {reason}{of_values}", soft_wrap=True)
-    spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
-    console.print(f"{spent}, {duration(found.seconds)}. Kept in {found.folder}", soft_wrap=True)
+    spent = f"{study.n_computed} of {study.n_jobs} jobs computed" if study.n_computed else "nothing new to compute"
+    console.print(f"{spent}, {duration(study.seconds)}. Kept in {study.folder}", soft_wrap=True)
 
 
 def _cells(key: str, row: Mapping[str, Any]) -> dict[str, str]:
     """Column -> text."""
 
     def number(path: str, spec: str = "z.3f") -> str:
-        found = value_at(row, path)
-        return DASH if found is None else f"{found:{spec}}"
+        value = value_at(row, path)
+        return DASH if value is None else f"{value:{spec}}"
 
     def ranked(part: str) -> str:
         interval = value_at(row, f"auroc.{part}.interval")
@@ -92,11 +92,11 @@ def _cells(key: str, row: Mapping[str, Any]) -> dict[str, str]:
         )
 
     def of_trials(part: str) -> str:
-        found = value_at(row, f"auroc.{part}.trials")
-        if found is None:
+        trials = value_at(row, f"auroc.{part}.trials")
+        if trials is None:
             return DASH
-        spread = f" +- {found['sd']:.3f}" if found["n"] > 1 else ""
-        return f"{found['mean']:.3f}{spread} (n = {found['n']})"
+        spread = f" +- {trials['sd']:.3f}" if trials["n"] > 1 else ""
+        return f"{trials['mean']:.3f}{spread} (n = {trials['n']})"
 
     return {
         key: value_label(row["value"]),
@@ -114,8 +114,8 @@ def _cells(key: str, row: Mapping[str, Any]) -> dict[str, str]:
 
 def _reasons(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """`what: why` -> the values it holds for."""
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for row in rows:
         for name, why in row["reasons"].items():
-            found.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(value_label(row["value"]))
-    return found
+            reasons.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(value_label(row["value"]))
+    return reasons

@@ -35,7 +35,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
     candidates = join_prompts(_read(store, jobs.evaluate), "values")
     values = candidates[built.meta["candidate"]]
-    found = faithfulness(values, baseline)
+    estimate = faithfulness(values, baseline)
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": jobs.graph.settings["task"],
@@ -47,10 +47,10 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
         "accuracy_interval": accuracy_interval(baseline.is_correct),
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
-        "faithfulness": found.mean,
-        "faithfulness_interval": None if found.low is None else [found.low, found.high],
+        "faithfulness": estimate.mean,
+        "faithfulness_interval": None if estimate.low is None else [estimate.low, estimate.high],
     }
-    if jobs.curve and found.mean is not None:
+    if jobs.curve and estimate.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
     coding = _coding(plan, store)
@@ -65,7 +65,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     summary["warnings"] += of_size(config, len(prompts))
     if METHODS[config.method].is_shared_across_prompts:
         summary["warnings"].append(
-            f"{config.method} gives one score for all prompts: intervals of its scores have no width and say nothing."
+            f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."
         )
     if graph.edges and all(edge.score is None for edge in graph.edges):
         summary["warnings"].append(
@@ -90,39 +90,39 @@ def of_size(config: RunConfig, n_prompts: int) -> list[str]:
 
 
 def _coding(plan: Plan, store: Store) -> dict[str, Any] | None:
-    """What head coding saw: how many prompts of each kind, how many of them the model answers, and how many trials.
+    """What head coding read: how many prompts of each kind, how many of them the model answers, and how many trials.
 
-    Codes are means over heads and trials; by chance is what labels drawn at random would give the same codes.
+    Codes are means over heads and trials; `by_chance` is what the same codes would give with labels drawn at random.
     `accuracy_negatives` is how often the answer that a negative should not have is the model's most likely token.
     """
     jobs = [job for job in plan.jobs.coding if job.stage == "codes"]
     if not jobs:
         return None
-    found = codes_from(_read(store, jobs))
-    is_negative = ~found.is_positive
+    stored = codes_from(_read(store, jobs))
+    is_negative = ~stored.is_positive
     given = [store.read(job.key).meta for job in plan.jobs.coding if job.stage == "given-autoencoders"]
-    counts = [count_positive_only(trial, found.is_positive).counts for trial in found.codes]
-    chance = [expected_by_chance(trial, found.is_positive) for trial in found.codes]
+    counts = [count_positive_only(trial, stored.is_positive).counts for trial in stored.codes]
+    chance = [expected_by_chance(trial, stored.is_positive) for trial in stored.codes]
     summary: dict[str, Any] = {
-        "trials": len(found.codes),
-        "n_positives": int(found.is_positive.sum()),
+        "trials": len(stored.codes),
+        "n_positives": int(stored.is_positive.sum()),
         "n_negatives": int(is_negative.sum()),
-        "codes_per_head": float(np.mean([len(np.unique(head)) for trial in found.codes for head in trial.T])),
+        "codes_per_head": float(np.mean([len(np.unique(head)) for trial in stored.codes for head in trial.T])),
         "positive_only_codes": float(np.mean(counts)),
         "positive_only_codes_by_chance": float(np.mean(chance)),
         "made_for": [name for meta in given for name in meta["made_for"]],
     }
-    for name, side in (("positives", found.is_positive), ("negatives", is_negative)):
-        is_correct = None if found.is_correct is None else found.is_correct[side]
+    for name, side in (("positives", stored.is_positive), ("negatives", is_negative)):
+        is_correct = None if stored.is_correct is None else stored.is_correct[side]
         summary[f"accuracy_{name}"] = None if is_correct is None else float(is_correct.mean())
         summary[f"accuracy_{name}_interval"] = accuracy_interval(is_correct)
     return summary
 
 
 def _of_scores(results: Sequence[Result], method: str) -> list[str]:
-    """A warning where a method found nothing at all."""
-    if any(found.arrays["per_prompt"].any() for found in results) or not any(
-        found.arrays["measured"].any() for found in results
+    """A warning where all scores of a method are zero."""
+    if any(result.arrays["per_prompt"].any() for result in results) or not any(
+        result.arrays["measured"].any() for result in results
     ):
         return []
     return [
@@ -135,34 +135,34 @@ def _of_negatives(coding: dict[str, Any] | None, prompts: PromptSet) -> list[str
     if coding is None:
         n = len(prompts.negatives)
         return [f"the {n} negatives of the file are read by head coding alone: not used here."] if n else []
-    found = []
+    warnings = []
     if coding["n_negatives"] < _FEW_PROMPTS:
-        found.append(f"{coding['n_negatives']} negatives are few: codes that none of them shows may be chance.")
+        warnings.append(f"{coding['n_negatives']} negatives are few: codes that none of them shows may be chance.")
     if (coding["accuracy_negatives"] or 0) >= _POOR_ACCURACY:
-        found.append(
+        warnings.append(
             f"the model gives the right answer to {coding['accuracy_negatives']:.0%} of the negatives as well: codes "
-            "of positives alone may say nothing of the task. Choose negatives on which it fails (another corruption)."
+            "on positives alone may say nothing about the task. Choose negatives where it fails (another corruption)."
         )
-    return found
+    return warnings
 
 
 def _of_codes(coding: dict[str, Any]) -> list[str]:
     """Warnings about the codes themselves."""
-    found = []
+    warnings = []
     if coding["n_positives"] < _FEW_CODED_PROMPTS:
-        found.append(
+        warnings.append(
             f"{coding['n_positives']} positives are few for counting codes: rankings become steady at about 250 "
             "(prompts)."
         )
     if coding["positive_only_codes"] <= coding["positive_only_codes_by_chance"]:
-        found.append(
+        warnings.append(
             f"heads show {coding['positive_only_codes']:.1f} codes on positives alone, as shuffled labels would give "
             f"({coding['positive_only_codes_by_chance']:.1f}): single codes may mean nothing. What ranks heads then is "
             "how much their outputs vary."
         )
     if coding["made_for"]:
-        found.append(f"the autoencoders were made for another model: {', '.join(coding['made_for'])}.")
-    return found
+        warnings.append(f"the autoencoders were made for another model: {', '.join(coding['made_for'])}.")
+    return warnings
 
 
 def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
@@ -203,31 +203,35 @@ def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
 
 
 def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
-    found, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
+    warnings, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
     if accuracy is not None and accuracy < _POOR_ACCURACY:
-        found.append(f"the model answers {accuracy:.0%} of the prompts correctly: this is no circuit of a solved task.")
+        warnings.append(
+            f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
+        )
     if summary["n_prompts"] < _FEW_PROMPTS:
-        found.append(f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals.")
+        warnings.append(
+            f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals."
+        )
     if share is None:
-        found.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
+        warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
     elif _gap_may_be_zero(baseline):
-        found.append(
-            "clean and corrupt prompts may not differ in the metric (the interval of their difference holds 0): "
+        warnings.append(
+            "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
             "shares of that difference, such as faithfulness, mean little."
         )
     if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
-        found.append(
+        warnings.append(
             f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest. Ask "
-            "for a size (edges), allow more (tolerance), or measure more edges or with another method."
+            "for a size (edges), allow more deviation (tolerance), or measure more edges or with another method."
         )
     elif share is not None and n_candidates > 1 and summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]:
-        found.append(
-            f"of {n_candidates} sizes tried, only the whole model has a faithfulness of 1 +- {tolerance:g}: this is no "
-            "small circuit. Ask for a size (edges), or rank with another method or ablation."
+        warnings.append(
+            f"of {n_candidates} sizes tried, only the whole model has a faithfulness of 1 +- {tolerance:g}: this is "
+            "not a small circuit. Ask for a size (edges), or rank with another method or ablation."
         )
     if summary["circuit"]["empty_because"]:
-        found.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
-    return found
+        warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
+    return warnings
 
 
 def _gap_may_be_zero(baseline: Baseline) -> bool:

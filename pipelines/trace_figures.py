@@ -1,4 +1,4 @@
-"""The figures of a causal trace: recovery rates by layer and place, over depth, of heads, and on images."""
+"""The figures of a causal trace: recovery rates by layer and position, over depth, of heads, and on images."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, 
             files[f"trace.{kind}"] = trace_figure_bytes(table, kind)
         if table is not None and has_curves:
             files[f"depth.{kind}"] = depth_figure_bytes(table, kind)
-            files[f"places.{kind}"] = depth_figure_bytes(table, kind, by="place")
+            files[f"places.{kind}"] = depth_figure_bytes(table, kind, by="position")
         if heads is not None:
             files[f"heads.{kind}"] = trace_figure_bytes(heads, kind)
         files |= {f"patches-{number}.{kind}": patch_figure_bytes(maps, kind) for number, maps in enumerate(shown)}
@@ -44,36 +44,36 @@ def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, 
 
 
 def trace_table(report: TraceReport) -> TraceTable | None:
-    """Recovery rates of whole layers by place, for figures; None where only heads were traced."""
-    parts = report.trace.scores.components
-    kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in parts)]
+    """Recovery rates of whole layers by position, for figures; None where only heads were traced."""
+    components = report.trace.scores.components
+    kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in components)]
     if not kinds:
         return None
 
     def of_kind(array: Any, kind: str) -> Any:
-        return array[:, [number for number, part in enumerate(parts) if part.kind == kind]].T
+        return array[:, [number for number, part in enumerate(components) if part.kind == kind]].T
 
     values, low, high = ({kind: of_kind(array, kind) for kind in kinds} for array in _shown(report.ratio))
     return TraceTable(values, low, high, report.trace.scores.positions, LABELS, **_texts(report))
 
 
-def head_table(report: TraceReport, place: str | None) -> TraceTable | None:
-    """Recovery rates of single heads at one place; None where none were traced."""
+def head_table(report: TraceReport, position: str | None) -> TraceTable | None:
+    """Recovery rates of single heads at one position; None where none were traced."""
     scores = report.trace.scores
     numbers = [number for number, part in enumerate(scores.components) if part.kind == "head"]
-    if not numbers or place not in scores.positions:
+    if not numbers or position not in scores.positions:
         return None
-    row, n_heads = scores.positions.index(place), scores.wiring.n_heads
-    values, low, high = ({"head": array[row, numbers].reshape(-1, n_heads)} for array in _shown(report.ratio))
+    index, n_heads = scores.positions.index(position), scores.wiring.n_heads
+    values, low, high = ({"head": array[index, numbers].reshape(-1, n_heads)} for array in _shown(report.ratio))
     texts = _texts(report)
-    texts["title"] += f": heads at {LABELS.get(str(place), str(place))}"
+    texts["title"] += f": heads at {LABELS.get(str(position), str(position))}"
     return TraceTable(values, low, high, tuple(f"head {number}" for number in range(n_heads)), {}, **texts)
 
 
-def _shown(found: Recovery) -> tuple[Any, Any, Any]:
-    """Values and ends of the intervals, which figures want missing together."""
-    missing = ~np.isfinite(found.values) | ~np.isfinite(found.low) | ~np.isfinite(found.high)
-    values, low, high = (np.where(missing, np.nan, array) for array in found[:3])
+def _shown(recovery: Recovery) -> tuple[Any, Any, Any]:
+    """Values and ends of the intervals; where one is missing all are, as figures need it."""
+    missing = ~np.isfinite(recovery.values) | ~np.isfinite(recovery.low) | ~np.isfinite(recovery.high)
+    values, low, high = (np.where(missing, np.nan, array) for array in recovery[:3])
     return values, low, high
 
 
@@ -86,37 +86,37 @@ class _Texts(TypedDict):
 def _texts(report: TraceReport) -> _Texts:
     summary = report.summary
     metric, settings = summary["metric"], summary["settings"]
-    parts = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts"]
-    parts += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
-    parts += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
+    details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts"]
+    details += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
+    details += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
     clean = f"{metric['name']} is {metric['clean']:.3g} clean and {metric['corrupt']:.3g} corrupt, means over prompts."
     notes = [f"Ratios of means. {clean}"]
     if summary["n_below_floor"]:
         notes.append(
             f"{summary['n_below_floor']} of {summary['n_prompts']} prompts have a gap below {summary['floor']:g}."
         )
-    return _Texts(title=summary["run"], subtitle=", ".join(parts), notes=tuple(notes))
+    return _Texts(title=summary["run"], subtitle=", ".join(details), notes=tuple(notes))
 
 
 def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
     """Recovery rates of one prompt at every patch of its image, for some hidden states and the strongest layers."""
     result = store.read(plan.jobs.positions[number].key)
     prompts = prompts_from(store.read(plan.jobs.prompts.key))
-    found = trace_from([result], PromptSet(prompts.task, prompts.prompts[number : number + 1]))
-    prompt, scores = prompts.prompts[number], found.scores
+    trace = trace_from([result], PromptSet(prompts.task, prompts.prompts[number : number + 1]))
+    prompt, scores = prompts.prompts[number], trace.scores
     rows, columns = result.meta["grid"]
-    first, gap = result.meta["first"], float(found.gaps[0])
+    first, gap = result.meta["first"], float(trace.gaps[0])
     if gap <= 0:
         raise ValueError(
-            f"prompt {number} is no better clean than corrupt ({gap:.3g}), so that nothing can come back: trace "
-            "without shown, or with more noise."
+            f"prompt {number} has a metric no higher clean than corrupt (gap {gap:.3g}), so nothing can be recovered: "
+            "trace without draw_images, or with more noise."
         )
-    places = [scores.positions.index(str(position)) for position in range(first, first + rows * columns)]
-    rates = scores.per_prompt[0, places].T.reshape(-1, rows, columns) / gap
+    indices = [scores.positions.index(str(position)) for position in range(first, first + rows * columns)]
+    rates = scores.per_prompt[0, indices].T.reshape(-1, rows, columns) / gap
     chosen = _panels(scores, rates)
     own = np.zeros(rows * columns, dtype=np.bool_)
-    own[[place - first for place in prompt.roles.get("object-visual", ()) if place >= first]] = True
-    below = f", below the floor of {plan.config.min_gap:g}" if gap < plan.config.min_gap else ""
+    own[[position - first for position in prompt.roles.get("object-visual", ()) if position >= first]] = True
+    below = f", a gap below {plan.config.min_gap:g}" if gap < plan.config.min_gap else ""
     titles = tuple(f"{KINDS[scores.components[n].kind]}, {scores.components[n]}" for n in chosen)
     origin = scores.provenance
     return PatchMaps(
@@ -128,17 +128,17 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
         subtitle=", ".join((origin.model, origin.ablation, origin.metric)),
         notes=(
             f"Asked: {result.meta['asked']}",
-            f"One prompt: {origin.metric} is {found.clean[0]:.3g} clean and {found.corrupt[0]:.3g} corrupt{below}.",
+            f"One prompt: {origin.metric} is {trace.clean[0]:.3g} clean and {trace.corrupt[0]:.3g} corrupt{below}.",
             "Hidden states spread over the depth; attention and MLP outputs of the layer with the largest |RR|.",
         ),
     )
 
 
 def _panels(scores: ComponentScores, rates: NDArray[Any]) -> list[int]:
-    """Numbers of the components to show: hidden states spread over the depth, and the strongest layer of each kind."""
+    """Indices of the components to show: hidden states spread over the depth, and the strongest layer of each kind."""
     of_kind = {kind: [n for n, part in enumerate(scores.components) if part.kind == kind] for kind in KINDS}
     states = of_kind["residual"][:-1]
-    chosen = [states[round(place)] for place in np.linspace(0, len(states) - 1, _PANELS)] if states else []
+    chosen = [states[round(index)] for index in np.linspace(0, len(states) - 1, _PANELS)] if states else []
     for kind in ("attention", "mlp"):
         if numbers := of_kind[kind]:
             chosen.append(numbers[int(np.abs(rates[numbers]).max(axis=(1, 2)).argmax())])

@@ -1,7 +1,8 @@
 """From the settings of a causal trace to the jobs that compute it.
 
-prompts --> check ..> baseline, trace    (.. orders only), trace --> trace-graph
-trace is one job per slice of the prompts; for figures on images, one more per prompt that is shown
+prompts --> check ..> baseline, trace    (..> only orders)
+trace --> trace-graph
+trace is one job per slice of the prompts; for figures on images, one more per prompt that is drawn
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ from pipelines.plan import FirstJobs, labels_of
 from pipelines.store import Store
 
 METHOD = "causal-tracing"
-SHARE = 0.05
+MIN_RECOVERY = 0.05
 _OF_CIRCUITS = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
 
 
 class TraceConfig(RunConfig):
-    """Everything that decides a trace: the settings of a run whose method is causal tracing, and how it is read."""
+    """Everything that decides a trace: the settings of a run of causal tracing, and how the trace is read."""
 
     method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="causal tracing")
     metric: str = Field(default="answer-probability", description="what is measured in the logits")
     position: str | None = Field(
-        default=None, description="whose recovery chooses the layers of the graph; the last place where it is not given"
+        default=None, description="whose recovery rates choose the layers of the graph; by default the last position"
     )
     min_gap: float = Field(
         default=FLOOR, gt=0, description="least metric(clean) - metric(corrupt) for a prompt's own recovery rate"
     )
     min_recovery: float = Field(
-        default=SHARE,
+        default=MIN_RECOVERY,
         gt=0,
         le=1,
-        description="least recovery rate of a layer's attention or MLP for a place in the graph",
+        description="least recovery rate for a layer's attention or MLP to be in the graph",
     )
-    draw_images: int = Field(default=0, ge=0, description="how many prompts' images to draw recovery rates on")
+    draw_images: int = Field(default=0, ge=0, description="number of prompts whose images recovery rates are drawn on")
 
     @model_validator(mode="after")
     def _chooses_no_edges(self) -> TraceConfig:
@@ -68,7 +69,7 @@ class TraceJobs(NamedTuple):
 
     @property
     def all(self) -> tuple[Job, ...]:
-        """Every job once, those that others read first."""
+        """Every job once; a job comes after those it reads."""
         return (self.prompts, self.check, self.baseline, *self.trace, *self.positions, self.graph)
 
 
@@ -81,13 +82,13 @@ class TracePlan(NamedTuple):
 
     @property
     def run_name(self) -> str:
-        """Readable and the same for the same trace: task and part of a key."""
-        # The figures on images add files, and change none.
+        """Readable, and the same for the same trace: task and part of a key."""
+        # The figures on images add files and change none.
         return f"{self.jobs.graph.settings['task']}-trace-{self.jobs.graph.key[:8]}"
 
 
 def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
-    """The jobs of a trace and which of them the store lacks. ValueErrors as in `plan.plan`; nothing has run then."""
+    """The jobs of a trace and which of them the store lacks. ValueErrors as in `plan.plan`, before anything runs."""
     jobs = trace_jobs(config)
     return TracePlan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
 
@@ -95,15 +96,15 @@ def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
 def trace_jobs(config: TraceConfig) -> TraceJobs:
     """All jobs of a trace, done or not."""
     method = {"name": METHOD, "settings": checked_settings(METHOD, config.settings)}
-    _require_place(config.position, method["settings"]["at"])
+    _require_position(config.position, method["settings"]["at"])
     ground = FirstJobs(config, [method], position=config.position if method["settings"]["at"] == "roles" else None)
     cost = 4.0 * method["settings"]["samples"]
     trace = ground.sliced("trace", {"method": method}, {}, cost)
-    n_shown = min(config.draw_images, ground.n_prompts)
+    n_drawn = min(config.draw_images, ground.n_prompts)
     finely = {**method, "settings": method["settings"] | {"at": "positions"}}
     positions = tuple(
         ground.sliced_job("trace-positions", {"method": finely}, {}, 20 * cost, (number, number + 1))
-        for number in range(n_shown)
+        for number in range(n_drawn)
     )
     settings = labels_of(config) | {
         "min_gap": config.min_gap,
@@ -114,13 +115,13 @@ def trace_jobs(config: TraceConfig) -> TraceJobs:
     return TraceJobs(ground.prompts, ground.check, ground.baseline, trace, positions, graph)
 
 
-def _require_place(place: str | None, at: str) -> None:
-    """Raise a ValueError where there can be no such place; roles are known when the prompts are."""
-    if place is None or at == "roles":
+def _require_position(position: str | None, at: str) -> None:
+    """Raise a ValueError where no such position can exist; roles are checked once the prompts are known."""
+    if position is None or at == "roles":
         return
-    if at == "all" and place != ALL_POSITIONS:
+    if at == "all" and position != ALL_POSITIONS:
         raise ValueError(f"position is {position!r}, and at=all traces all positions at once: leave it out.")
-    if at == "positions" and not place.isdecimal():
+    if at == "positions" and not position.isdecimal():
         raise ValueError(
             f"position is {position!r}, and at=positions traces positions: give one as a number, counted from 0."
         )

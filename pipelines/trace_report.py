@@ -34,7 +34,7 @@ class TraceReport:
     """A trace as plain values.
 
     summary  the numbers of the whole trace, ready for JSON
-    rows     one per component and place: its recovery rate in both averages, with intervals
+    rows     one per component and position: its recovery rate in both averages, with intervals
     """
 
     trace: Trace
@@ -44,14 +44,14 @@ class TraceReport:
 
 
 def report_of(plan: TracePlan, store: Store) -> TraceReport:
-    """What a trace found, all of whose jobs are kept. Costs no model run."""
+    """The report of a trace whose jobs are all kept. Costs no model run."""
     jobs, config = plan.jobs, plan.config
     prompts = prompts_from(store.read(jobs.prompts.key))
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
-    found = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
-    ratio, mean = found.ratio_of_means(), found.mean_of_ratios(config.min_gap)
-    baseline, origin = baseline_from(store.read(jobs.baseline.key)), found.scores.provenance
-    below = found.below(config.min_gap)
+    trace = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
+    ratio, mean = trace.ratio_of_means(), trace.mean_of_ratios(config.min_gap)
+    baseline, origin = baseline_from(store.read(jobs.baseline.key)), trace.scores.provenance
+    below = trace.below(config.min_gap)
     graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
     summary: dict[str, Any] = {
         "run": plan.run_name,
@@ -63,23 +63,24 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "n_prompts": len(prompts),
         "accuracy": baseline.accuracy,
         "accuracy_interval": accuracy_interval(baseline.is_correct),
-        "metric": {"name": config.metric, **_with_interval("clean", found.clean)}
-        | {**_with_interval("corrupt", found.corrupt), **_with_interval("gap", found.gaps)},
+        "metric": {"name": config.metric, **_with_interval("clean", trace.clean)}
+        | {**_with_interval("corrupt", trace.corrupt), **_with_interval("gap", trace.gaps)},
         "floor": config.min_gap,
         "n_below_floor": len(below),
         "below_floor": below,
-        "place": config.position or found.scores.positions[-1],
+        "place": config.position or trace.scores.positions[-1],
         "share": config.min_recovery,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
-    summary["warnings"] = [*_warnings(summary, found), *of_size(config, len(prompts))]
+    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts))]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
-    if len(found.scores.positions) > MOST_CURVES:
+    if len(trace.scores.positions) > MOST_CURVES:
         summary["warnings"].append(
-            f"no curves over depth are drawn for {len(found.scores.positions)} places; heat map and tables hold all."
+            f"no curves over depth are drawn for {len(trace.scores.positions)} positions; "
+            "the heat map and tables have all of them."
         )
-    return TraceReport(found, ratio, summary, tuple(_rows(found.scores, ratio, mean)))
+    return TraceReport(trace, ratio, summary, tuple(_rows(trace.scores, ratio, mean)))
 
 
 def _with_interval(name: str, values: Any) -> dict[str, Any]:
@@ -87,20 +88,20 @@ def _with_interval(name: str, values: Any) -> dict[str, Any]:
     return {name: float(np.mean(values)), f"{name}_interval": [float(interval.low[0]), float(interval.high[0])]}
 
 
-def _warnings(summary: Mapping[str, Any], found: Trace) -> list[str]:
+def _warnings(summary: Mapping[str, Any]) -> list[str]:
     warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
     if n_prompts < _FEW_PROMPTS:
         warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
     if metric["gap_interval"][0] <= 0:
         warnings.append(
-            "the corruption may not lower the metric at all (the interval of clean minus corrupt holds 0): recovery "
+            "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "
             "rates mean little. Use more noise, or another ablation."
         )
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
         warnings.append(
-            f"clean minus corrupt is below the floor of {summary['floor']:g} for {len(below)} of {n_prompts} prompts "
-            f"({listed}): they count in ratios of means, and not in means of ratios."
+            f"clean minus corrupt is below min_gap = {summary['floor']:g} for {len(below)} of {n_prompts} prompts "
+            f"({listed}): they count in the ratio of means but not in the mean of ratios."
         )
     return warnings
 
@@ -108,19 +109,19 @@ def _warnings(summary: Mapping[str, Any], found: Trace) -> list[str]:
 def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]:
     rows, means, interval = [], scores.means, scores.interval()
     for number, part in enumerate(scores.components):
-        for place, name in enumerate(scores.positions):
-            if not ratio.n_prompts[place]:
+        for index, position in enumerate(scores.positions):
+            if not ratio.n_prompts[index]:
                 continue
-            row: dict[str, Any] = {"kind": part.kind, "component": str(part), "layer": part.layer, "place": name}
-            for label, found in (("recovery", ratio), ("mean_of_ratios", mean)):
+            row: dict[str, Any] = {"kind": part.kind, "component": str(part), "layer": part.layer, "place": position}
+            for label, recovery in (("recovery", ratio), ("mean_of_ratios", mean)):
                 row |= {
-                    label: _number(found.values[place, number]),
-                    f"{label}_low": _number(found.low[place, number]),
-                    f"{label}_high": _number(found.high[place, number]),
-                    f"{label}_prompts": int(found.n_prompts[place]),
+                    label: _number(recovery.values[index, number]),
+                    f"{label}_low": _number(recovery.low[index, number]),
+                    f"{label}_high": _number(recovery.high[index, number]),
+                    f"{label}_prompts": int(recovery.n_prompts[index]),
                 }
-            row |= {"score": float(means[place, number])}
-            row |= {f"score_{end}": float(getattr(interval, end)[place, number]) for end in ("low", "high")}
+            row |= {"score": float(means[index, number])}
+            row |= {f"score_{end}": float(getattr(interval, end)[index, number]) for end in ("low", "high")}
             rows.append(row)
     return rows
 

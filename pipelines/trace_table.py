@@ -21,20 +21,20 @@ _HALF = 0.5
 _RATES = ("recovery", "recovery_low", "recovery_high")
 
 
-def print_trace(found: Traced) -> None:
-    """A row per place: where hidden states bring back half or more, and the strongest attention and MLP outputs."""
-    report, summary = found.report, found.report.summary
+def print_trace(traced: Traced) -> None:
+    """A row per position: where hidden states bring back half or more, and the strongest attention and MLP outputs."""
+    report, summary = traced.report, traced.report.summary
     metric, console = summary["metric"], Console(markup=False, highlight=False)
     table = Table(title=f"{summary['run']}: recovery rates", title_justify="left")
     kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in report.rows)]
-    for column in ("place", "n", *(_heading(kind) for kind in kinds)):
+    for column in ("position", "n", *(_heading(kind) for kind in kinds)):
         table.add_column(column)
-    for place in report.trace.scores.positions:
-        rows = [row for row in report.rows if row["place"] == place]
+    for position in report.trace.scores.positions:
+        rows = [row for row in report.rows if row["place"] == position]
         if not rows:
             continue
         cells = [_half_back(rows) if kind == "residual" else _strongest(rows, kind) for kind in kinds]
-        table.add_row(LABELS.get(place, place), str(rows[0]["recovery_prompts"]), *cells)
+        table.add_row(LABELS.get(position, position), str(rows[0]["recovery_prompts"]), *cells)
     console.print(
         f"{summary['task']}, {summary['model']}, {summary['ablation']}: {metric['name']} {_interval(metric, 'clean')} "
         f"clean, {_interval(metric, 'corrupt')} corrupt",
@@ -44,16 +44,16 @@ def print_trace(found: Traced) -> None:
     heads = sorted((row for row in report.rows if row["kind"] == "head"), key=lambda row: -(row["recovery"] or 0))
     for row in heads[:_HEADS_SHOWN]:
         console.print(f"{_rate(row)} at {LABELS.get(row['place'], row['place'])}")
-    place = LABELS.get(summary["place"], summary["place"])
+    position = LABELS.get(summary["place"], summary["place"])
     layers = ", ".join(summary["layers"]) or "none"
-    console.print(f"at least {summary['share']:g} at {place}: {layers}", soft_wrap=True)
+    console.print(f"at least {summary['share']:g} at {position}: {layers}", soft_wrap=True)
     console.print(
         "Recovery rates are ratios of means with 95 % intervals; half back: hidden states that bring back half or "
         "more; strongest: by magnitude.",
         soft_wrap=True,
     )
-    spent = f"{found.n_computed} of {found.n_jobs} jobs computed" if found.n_computed else "nothing new to compute"
-    console.print(f"{spent}, {duration(found.seconds)}. Kept in {found.folder}", soft_wrap=True)
+    spent = f"{traced.n_computed} of {traced.n_jobs} jobs computed" if traced.n_computed else "nothing new to compute"
+    console.print(f"{spent}, {duration(traced.seconds)}. Kept in {traced.folder}", soft_wrap=True)
 
 
 def _heading(kind: str) -> str:
@@ -67,13 +67,13 @@ def _half_back(rows: Sequence[Row]) -> str:
 
 
 def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     for number in sorted(numbers):
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], number)
         else:
-            found.append((number, number))
-    return found
+            ranges.append((number, number))
+    return ranges
 
 
 def _strongest(rows: Sequence[Row], kind: str) -> str:

@@ -1,11 +1,11 @@
 """Causal traces from Python; `circuits trace` is a thin layer.
 
-trace.json           summary, and a row for every component at every place
+trace.json           summary, and a row for every component at every position
 trace.csv            the rows
-trace.pdf, .svg      recovery rates, layer by place
-depth.pdf, .svg      the same as curves over depth, by kind of component; places.pdf, .svg by place
-heads.pdf, .svg      of single heads at the place that chooses the graph, where they were traced
-patches-0.pdf, ...   on the image of a prompt, where asked for
+trace.pdf, .svg      recovery rates, layer by position
+depth.pdf, .svg      the same as curves over depth, by kind of component; places.pdf, .svg by position
+heads.pdf, .svg      of single heads at the position that chooses the graph, where they were traced
+patches-0.pdf, ...   on the image of a prompt, where draw_images asks for them
 
 Beside them the files of every run (`pipelines.runs`); the circuit is a graph of layers.
 """
@@ -23,8 +23,8 @@ from circuits.question_files import is_question_file
 from circuits.tasks import IMAGE_TASKS
 from pipelines.api import Discovery
 from pipelines.assemble import prompts_from
-from pipelines.compute_missing import compute_run
-from pipelines.config import Execution, as_yaml, execution_from, with_absolute_paths, validation_message, require_known
+from pipelines.carry_out import compute_run
+from pipelines.config import Execution, as_yaml, execution_from, require_known, validation_message, with_absolute_paths
 from pipelines.runs import NODE_SCORES, SCORES, TRACE_SCORES, Run, keep_run, scores_file
 from pipelines.store import Store, write_atomically
 from pipelines.trace_figures import LABELS, figures_of
@@ -95,9 +95,9 @@ def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, 
     """The files that every run has."""
     jobs, prompts = plan.jobs, store.read(plan.jobs.prompts.key)
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
-    found = trace_from([store.read(job.key) for job in jobs.trace], prompts_from(prompts), **labels)
-    nodes = graph_scores(found.scores)
-    edges = no_edges(replace(found.scores, wiring=found.scores.wiring.by_layer) if nodes is None else nodes)
+    traced = trace_from([store.read(job.key) for job in jobs.trace], prompts_from(prompts), **labels)
+    nodes = graph_scores(traced.scores)
+    edges = no_edges(replace(traced.scores, wiring=traced.scores.wiring.by_layer) if nodes is None else nodes)
 
     def kept(name: str, scores: Any, **arrays: Any) -> bytes:
         return scores_file(scores, prompts, key=f"{plan.run_name}/{name}", **arrays)
@@ -108,5 +108,5 @@ def _run_files(store: Store, plan: TracePlan, report: TraceReport) -> dict[str, 
         "summary.json": as_json(report.summary),
         SCORES: kept(SCORES, edges),
         **({} if nodes is None else {NODE_SCORES: kept(NODE_SCORES, nodes)}),
-        TRACE_SCORES: kept(TRACE_SCORES, found.scores, clean=found.clean, corrupt=found.corrupt),
+        TRACE_SCORES: kept(TRACE_SCORES, traced.scores, clean=traced.clean, corrupt=traced.corrupt),
     }

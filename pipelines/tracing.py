@@ -20,7 +20,7 @@ from pipelines.assemble import join_prompts, prompts_from, scores_from, scores_r
 from pipelines.results import Result
 from pipelines.stage_inputs import Inputs, LoadModel, Stage, ablation_of, method_of, slice_of
 
-# The wiring of layers knows these; hidden states are between its parts.
+# The wiring of layers has these components; hidden states lie between them.
 _WIRED = ("attention", "mlp")
 
 
@@ -29,54 +29,54 @@ def trace(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     method, prompts = method_of(settings), slice_of(settings, inputs)
     assert isinstance(method, CausalTracing)
     ablation = ablation_of(settings, inputs, model)
-    found = method.trace(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
-    result = scores_result(found.scores, method=settings["method"])
-    return Result(result.meta, {**result.arrays, "clean": found.clean, "corrupt": found.corrupt})
+    traced = method.trace(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
+    result = scores_result(traced.scores, method=settings["method"])
+    return Result(result.meta, {**result.arrays, "clean": traced.clean, "corrupt": traced.corrupt})
 
 
 def trace_positions(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """One prompt traced at every position, with the image as the model sees it and where its patches stand."""
+    """One prompt traced at every position, with the image as the model sees it and where its patches are."""
     (prompt,) = slice_of(settings, inputs)
     if prompt.image is None or prompt.image_tokens is None:
         raise ValueError(
             f"prompt {settings['slice'][0]} has no image to show recovery rates on: leave out draw_images."
         )
-    found, vision = trace(settings, inputs, model), model().vision
+    traced, vision = trace(settings, inputs, model), model().vision
     assert vision is not None, "the check refuses images where the model reads none"
     first, stop = prompt.image_tokens
     seen = vision.seen(prompt.image)
     grid = vision.coverage(np.ones(prompt.image.pixels().shape[:2], dtype=np.bool_), stop - first).shape
     asked = vision.processor.tokenizer.decode(list(prompt.clean[stop:]), skip_special_tokens=True)
-    # A token for the whole image stands in front of those of the patches.
+    # A token for the whole image precedes those of the patches.
     meta = {"grid": list(grid), "first": stop - grid[0] * grid[1], "asked": " ".join(asked.split())}
-    return Result({**found.meta, **meta}, {**found.arrays, "seen": seen})
+    return Result({**traced.meta, **meta}, {**traced.arrays, "seen": seen})
 
 
 def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The layers whose attention or MLP brings back at least a share of the effect at one place, as a graph."""
+    """The layers whose attention or MLP brings back at least a share of the effect at one position, as a graph."""
     prompts = prompts_from(inputs["prompts"][0])
-    found = trace_from(inputs["trace"], prompts, task=settings["task"], seed=settings["seed"])
-    return Result({"graph": exporter("json").to_bytes(layer_graph(found, settings)).decode()})
+    traced = trace_from(inputs["trace"], prompts, task=settings["task"], seed=settings["seed"])
+    return Result({"graph": exporter("json").to_bytes(layer_graph(traced, settings)).decode()})
 
 
-def layer_graph(found: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
-    """What brings back at least `share` at `place`: attention and MLP outputs, or, where none was traced, heads.
+def layer_graph(traced: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
+    """What brings back at least `min_recovery` at `position`: attention and MLP outputs, or, with none traced, heads.
 
-    Edges are not measured: all that may run between these are there. Hidden states are no parts of a graph: with them
-    alone, it is empty. Where the metric is no better clean than corrupt, no layer is in it. ValueError for a place not
-    traced.
+    Edges are not measured: all that may run between these are there. Hidden states are not components of a graph: with
+    them alone, it is empty. Where the metric is no higher clean than corrupt, no layer is in it. ValueError for a
+    position that was not traced.
     """
-    position, gap = settings["position"] or found.scores.positions[-1], float(found.gaps.mean())
-    if position not in found.scores.positions:
-        raise ValueError(f"position is {position!r}; traced were {', '.join(found.scores.positions)}.")
-    nodes = graph_scores(found.scores)
+    position, gap = settings["position"] or traced.scores.positions[-1], float(traced.gaps.mean())
+    if position not in traced.scores.positions:
+        raise ValueError(f"position is {position!r}; the trace has positions {', '.join(traced.scores.positions)}.")
+    nodes = graph_scores(traced.scores)
     if nodes is None:
-        reason = "only hidden states were traced, which are no parts of a circuit."
-        return CircuitGraph(found.scores.wiring.by_layer, (), (), reason=reason, provenance=found.scores.provenance)
+        reason = "only hidden states were traced, which are not part of a circuit."
+        return CircuitGraph(traced.scores.wiring.by_layer, (), (), reason=reason, provenance=traced.scores.provenance)
     # Without a gap there is no share of it that anything could bring back.
     minimum = settings["min_recovery"] * gap if gap > 0 else float(np.abs(nodes.means).max()) + 1
     chosen = ComponentThreshold(minimum, position=position, absolute=False, keeps_unscored=False)
-    metrics = {"clean": float(found.clean.mean()), "corrupt": float(found.corrupt.mean())}
+    metrics = {"clean": float(traced.clean.mean()), "corrupt": float(traced.corrupt.mean())}
     return CircuitGraph.from_scores(no_edges(nodes), chosen, node_scores=nodes, metrics=metrics)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from pipelines.verdicts import value_at
 
 DASH = "-"
-# Column of the CSV -> where it stands in a row.
+# Column of the CSV -> its path in a row.
 _COLUMNS = {
     **{name: name for name in ("run", "task", "model", "method", "metric", "ablation", "n_prompts")},
     **{name: name for name in ("clean", "corrupt", "n_edges", "of_edges", "n_components", "circuit_of")},
@@ -49,7 +49,7 @@ _COLUMNS = {
     "seconds": "seconds",
     "peak_memory_mb": "peak_memory_mb",
 }
-# Number -> where its 95 % interval stands.
+# Number -> path of its 95 % interval.
 _INTERVALS = {
     "faithfulness": "faithfulness_interval",
     "distance": "distance.interval",
@@ -78,9 +78,9 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> None:
-    """A row per run in each of two tables, and below them why a number is missing."""
+    """A row per run in each of two tables, and below them why numbers are missing."""
     console = Console(markup=False, highlight=False)
-    titles = ("how good the circuits are, and what their scores took", "how complete, minimal, uncommon and stable")
+    titles = ("how good the circuits are, and what their scores cost", "how complete, minimal, rare and stable")
     for title, columns in zip(titles, ("quality", "checks"), strict=True):
         table = Table(title=title, title_justify="left")
         cells = [_cells(row, has_truth=has_truth)[columns] for row in rows]
@@ -88,7 +88,7 @@ def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> Non
             table.add_column(column, no_wrap=True)
         for row in cells:
             table.add_row(*row.values())
-        # Numbers cut in two are no numbers: lines may be longer than the terminal is wide.
+        # Numbers are not broken over lines: a line may be wider than the terminal.
         widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
         console.width = max(console.width, widest)
         console.print(table)
@@ -101,12 +101,12 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
     """Column -> text, for each of the tables."""
 
     def number(path: str, spec: str = "z.3f") -> str:
-        found = value_at(row, path)
-        return DASH if found is None else f"{found:{spec}}"
+        value = value_at(row, path)
+        return DASH if value is None else f"{value:{spec}}"
 
     def interval(path: str) -> str:
-        found = value_at(row, path)
-        return "" if found is None else f"\n[{found[0]:z.3f}, {found[1]:z.3f}]"
+        value = value_at(row, path)
+        return "" if value is None else f"\n[{value[0]:z.3f}, {value[1]:z.3f}]"
 
     def judged(path: str) -> str:
         share = value_at(row, f"{path}.share")
@@ -125,7 +125,7 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
         "run": row["run"],
         "incomplete,\nsampled": judged("completeness.sampled"),
         "incomplete,\ngreedy": judged("completeness.greedy"),
-        "least use\nof a part": judged("minimality.smallest") + (f"\n{least}" if least else ""),
+        "least use of\na component": judged("minimality.smallest") + (f"\n{least}" if least else ""),
         "random,\nfaithfulness": number("random.faithfulness.value") + interval("random.faithfulness.interval"),
         "random,\np": number("random.p_value", ".2g"),
         "stability": number("stability", ".2f"),
@@ -152,9 +152,9 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
 
 def _reasons(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> dict[str, list[str]]:
     """`what: why` -> the runs it holds for."""
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for row in rows:
         for name, why in row["reasons"].items():
             if has_truth or not name.startswith("auroc"):
-                found.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(row["run"])
-    return found
+                reasons.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(row["run"])
+    return reasons

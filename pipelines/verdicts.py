@@ -1,4 +1,4 @@
-"""What the judge says of a run, as plain values: from the stored results of its jobs, without running a model.
+"""What the judge reports for a run, as plain values: from the stored results of its jobs, without running a model.
 
 A number that was not measured is None, and `reasons` says why under the same name.
 """
@@ -13,8 +13,8 @@ import numpy as np
 from circuits.components import Wiring
 from circuits.evaluation import BUDGETS, Baseline, budget_circuits, curve, faithfulness
 from circuits.judge import (
-    Estimate,
     EffectEstimate,
+    Estimate,
     against_random,
     cmd_estimate,
     component_uses,
@@ -79,12 +79,12 @@ def _facts(run: Run, baseline: Baseline) -> Row:
 
 
 def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -> Row:
-    found = faithfulness(values, baseline)
-    if found.mean is None:
+    estimate = faithfulness(values, baseline)
+    if estimate.mean is None:
         reasons["faithfulness"] = NO_GAP
-    interval = None if found.low is None else [found.low, found.high]
+    interval = None if estimate.low is None else [estimate.low, estimate.high]
     return {
-        "faithfulness": found.mean,
+        "faithfulness": estimate.mean,
         "faithfulness_interval": interval,
         "distance": _effect_estimate(distance(values, baseline)),
     }
@@ -97,7 +97,7 @@ def _curve(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons:
         reasons["cpr"] = reasons["cmd"] = NO_GAP
         return empty
     if not (jobs.node_curve or jobs.run.curve):
-        reasons["cpr"] = reasons["cmd"] = f"{run.config.method} scores edges between heads alone: they make no paths"
+        reasons["cpr"] = reasons["cmd"] = f"{run.config.method} scores only edges between heads: they form no paths"
         return empty
     results = _read(store, jobs.node_curve or jobs.run.curve)
     signed, absolute = join_prompts(results, "values")
@@ -127,11 +127,11 @@ def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reas
         reasons["completeness"] = reasons["minimality"] = why
         return {"completeness": None, "minimality": None}
     sets = knockouts_from(store.read(jobs.search.key))
-    found = knockout_values_from(_read(store, jobs.knockouts))
-    worst, knocked = worst_incompleteness(found, sets, baseline)
+    values = knockout_values_from(_read(store, jobs.knockouts))
+    worst, knocked = worst_incompleteness(values, sets, baseline)
     wiring = run.graph.wiring
     names = [str(wiring.writers[number]) for number in sets.components]
-    uses = component_uses(found, baseline)
+    uses = component_uses(values, baseline)
     least = min(range(len(uses)), key=lambda number: uses[number].in_metric.value)
     components = {
         name: _effect_estimate(use) | {"knocked_out": _names(wiring, telling)}
@@ -139,11 +139,11 @@ def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reas
     }
     return {
         "completeness": {
-            "sampled": _effect_estimate(mean_incompleteness(found, sets, baseline)) | {"n_sets": len(sets.sampled)},
+            "sampled": _effect_estimate(mean_incompleteness(values, sets, baseline)) | {"n_sets": len(sets.sampled)},
             "greedy": _effect_estimate(worst) | {"knocked_out": _names(wiring, knocked)},
         },
         "minimality": {
-            "smallest": _effect_estimate(smallest_use(found, baseline)) | {"component": names[least]},
+            "smallest": _effect_estimate(smallest_use(values, baseline)) | {"component": names[least]},
             "components": components,
         },
     }
@@ -156,16 +156,16 @@ def _random(
         reasons["random"] = "no random circuits were asked for" if run.graph.edges else EMPTY
         return {"random": None}
     results = _read(store, jobs.random)
-    found = against_random(join_prompts(results, "values"), values, baseline)
-    if found.kept is None:
+    comparison = against_random(join_prompts(results, "values"), values, baseline)
+    if comparison.kept is None:
         reasons["random"] = f"no share of a gap: {NO_GAP}"
     meta = results[0].meta
     return {
         "random": {
             "n": len(meta["sizes"]),
-            "faithfulness": _estimate(found.kept),
-            "distance": _effect_estimate(found.distance),
-            "p_value": found.p_value,
+            "faithfulness": _estimate(comparison.kept),
+            "distance": _effect_estimate(comparison.distance),
+            "p_value": comparison.p_value,
             "size": meta["size"],
             "sizes": [min(meta["sizes"]), max(meta["sizes"])],
         }
@@ -176,10 +176,10 @@ def _stability(run: Run, jobs: JudgeJobs, store: Store, reasons: dict[str, str])
     if jobs.stability is None:
         reasons["stability"] = "no resamples were asked for" if run.graph.edges else EMPTY
         return None
-    found = store.read(jobs.stability.key).meta["jaccard"]
-    if found is None:
+    jaccard = store.read(jobs.stability.key).meta["jaccard"]
+    if jaccard is None:
         reasons["stability"] = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
-    return found
+    return jaccard
 
 
 def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row:
@@ -202,38 +202,38 @@ def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row
             return None
 
     scores = run.scores if run.node_scores is None else run.node_scores
-    place = None if run.node_scores is None else means_at(run.node_scores, run.config.position).position
+    position = None if run.node_scores is None else means_at(run.node_scores, run.config.position).position
     circuit = [node.component for node in run.graph.nodes]
 
     def of_nodes(*kinds: str) -> Row:
-        trials = trial_aurocs(scores, known, position=place, kinds=kinds)
-        found = node_auroc(scores, known, position=place, kinds=kinds)._asdict()
-        return found | {"trials": None if trials is None else trials._asdict()}
+        trials = trial_aurocs(scores, known, position=position, kinds=kinds)
+        auroc = node_auroc(scores, known, position=position, kinds=kinds)._asdict()
+        return auroc | {"trials": None if trials is None else trials._asdict()}
 
     return {
         "edges": ranked("edges", lambda: edge_auroc(run.scores, known)._asdict()),
         "nodes": ranked("nodes", lambda: of_nodes("head", "mlp")),
         "heads": ranked("heads", lambda: of_nodes("head")),
-        "match": match_heads(circuit, scores, known, position=place)._asdict(),
+        "match": match_heads(circuit, scores, known, position=position)._asdict(),
     }
 
 
 def cost_of(measured: Sequence[Job], baseline: Job, store: Store, reasons: dict[str, str]) -> Row:
-    """What the method itself took; None, and the reason added to `reasons`, where one of its jobs has no record of it.
+    """What the method itself cost; None, with an entry in `reasons`, where the cost of a job was not recorded.
 
     measured  the jobs of the method
-    baseline  knows what a forward pass over all prompts takes, which is the unit of `forward_equivalents`
+    baseline  holds the cost of a forward pass over all prompts, the unit of `forward_equivalents`
     """
     costs = [store.cost(job.key) or {} for job in measured]
 
     def each(name: str) -> list[float] | None:
-        found = [cost.get(name) for cost in costs]
-        return None if None in found else found  # pyright: ignore[reportReturnType]
+        values = [cost.get(name) for cost in costs]
+        return None if None in values else values  # pyright: ignore[reportReturnType]
 
     work, seconds, peaks = each("multiply_adds"), each("seconds"), each("peak_memory_mb")
     one_pass = store.read(baseline.key).meta.get("forward_multiply_adds")
-    for name, found in (("forward_equivalents", work and one_pass), ("seconds", seconds), ("peak_memory_mb", peaks)):
-        if not found:
+    for name, recorded in (("forward_equivalents", work and one_pass), ("seconds", seconds), ("peak_memory_mb", peaks)):
+        if not recorded:
             reasons[name] = "not recorded when the scores were computed"
     return {
         "forward_equivalents": sum(work) / one_pass if work and one_pass else None,
@@ -251,16 +251,16 @@ def _read(store: Store, jobs: tuple[Job, ...]) -> tuple[Result, ...]:
     return tuple(store.read(job.key) for job in jobs)
 
 
-def _estimate(found: Estimate | None) -> Row | None:
-    return None if found is None else {"value": found.value, "interval": [found.low, found.high]}
+def _estimate(estimate: Estimate | None) -> Row | None:
+    return None if estimate is None else {"value": estimate.value, "interval": [estimate.low, estimate.high]}
 
 
-def _effect_estimate(found: EffectEstimate) -> Row:
+def _effect_estimate(effect: EffectEstimate) -> Row:
     """In the metric's units, and as a share of the gap between clean and corrupt."""
-    share = found.of_gap
+    share = effect.of_gap
     return {
-        "value": found.in_metric.value,
-        "interval": [found.in_metric.low, found.in_metric.high],
+        "value": effect.in_metric.value,
+        "interval": [effect.in_metric.low, effect.in_metric.high],
         "share": None if share is None else share.value,
         "share_interval": None if share is None else [share.low, share.high],
     }
@@ -271,10 +271,10 @@ def _names(wiring: Wiring, writers: Bools) -> list[str]:
 
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
-    """The value at `completeness.sampled.share`, say; None where any part of the path is missing."""
-    found: Any = row
+    """The value at a path such as `completeness.sampled.share`; None where any part of the path is missing."""
+    value: Any = row
     for key in path.split("."):
-        if not isinstance(found, Mapping):
+        if not isinstance(value, Mapping):
             return None
-        found = found.get(key)
-    return found
+        value = value.get(key)
+    return value

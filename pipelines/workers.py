@@ -49,7 +49,7 @@ def connect(execution: Execution) -> Iterator[Client]:
 
 
 def dask_setup(_: Any) -> None:
-    """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver answers."""
+    """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver reacts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _CONNECTION_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -57,7 +57,7 @@ def dask_setup(_: Any) -> None:
 
 @contextlib.contextmanager
 def _quiet_connections() -> Iterator[None]:
-    """No log of connections cut half-way: Ctrl-C and dying workers cut them. What a job raises comes back by itself."""
+    """No log of broken connections: Ctrl-C and dying workers break them. What a job raises is still reported."""
     loggers = [logging.getLogger(name) for name in _CONNECTION_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -80,14 +80,14 @@ def visible_gpus() -> list[str]:
 
 
 def require_gpus() -> list[str]:
-    """`visible_gpus`, of which there must be one."""
-    found = visible_gpus()
-    if not found:
+    """`visible_gpus`, of which there must be at least one."""
+    gpus = visible_gpus()
+    if not gpus:
         raise ValueError(
-            "--gpus needs a CUDA device, and this machine shows none to torch (`circuits doctor` tells why). "
+            "--gpus needs a CUDA device, and this machine shows none to torch (`circuits doctor` says why). "
             "Use --workers N for processes on the CPU."
         )
-    return found
+    return gpus
 
 
 def _local_cluster(n_workers: int) -> Any:
@@ -176,7 +176,7 @@ def _import_package() -> None:
 
 
 def resources_of(client: Client, execution: Execution) -> dict[str, float]:
-    """What a task must reserve: a GPU where workers announce them. What no worker has would be waited for for ever."""
+    """What a task must reserve: a GPU where workers announce them. Dask would wait forever for what no worker has."""
     announced = [worker.get("resources", {}) for worker in client.scheduler_info()["workers"].values()]
     is_offered = any(entry.get("GPU", 0) >= 1 for entry in announced)
     return {"GPU": 1} if is_offered and device_of(execution).startswith("cuda") else {}

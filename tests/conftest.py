@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# Tiny products on many threads spend their time waiting for each other, the more so beside other test processes.
+# Tiny matrix products on many threads mostly wait for each other, more so beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
 
 FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
-# Each with something of its own: scales, local layers, tables or projections where others have none.
+# Each has something that the others lack: scales, local layers, tables or projections.
 MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
 VOCABULARY = 50
 
@@ -28,7 +28,7 @@ VOCABULARY = 50
 def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) -> Any:
     """A tiny random model of a family, with weights large enough that every part matters.
 
-    is_grouped  where the family can, two query heads share one key-value head
+    is_grouped  where the family supports it, two query heads share one key-value head
     """
     import torch
     import transformers as tf
@@ -122,7 +122,7 @@ def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) ->
 def random_prompts(
     n: int = 6, length: int = 9, *, shared_prefix: int = 0, seed: int = 0, vocabulary: int = VOCABULARY
 ) -> PromptSet:
-    """Random pairs of two lengths whose first `shared_prefix` tokens agree; some answers stand before the end."""
+    """Random pairs of two lengths whose first `shared_prefix` tokens agree; some answers come before the end."""
     generator = random.Random(seed)
     prompts = []
     for number in range(n):

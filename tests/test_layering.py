@@ -22,9 +22,9 @@ def modules_imported(file: Path) -> set[str]:
 
 
 def sources(package: str) -> list[Path]:
-    found = sorted((ROOT / package).rglob("*.py"))
-    assert found
-    return found
+    files = sorted((ROOT / package).rglob("*.py"))
+    assert files
+    return files
 
 
 def offenders(package: str, forbidden: tuple[str, ...], allowed: tuple[str, ...] = ()) -> list[str]:

@@ -28,7 +28,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    # The scripts of this environment first, as after activating it.
+    # The scripts of this environment come first, as after activating it.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     shell = ["bash", "-c", command]
     return subprocess.run(
@@ -70,7 +70,7 @@ def test_every_make_target_exists():
 
 
 def test_the_example_prompt_is_read(family_model, tmp_path):
-    """Its keys, and that it is one JSON object a line; words are tokenized by a word-level tokenizer made here."""
+    """Its keys are read, and it is one JSON object on one line; the test makes its own word-level tokenizer."""
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -90,8 +90,8 @@ def test_the_example_prompt_is_read(family_model, tmp_path):
 def test_every_module_in_the_layout_exists():
     layout = re.search(r"\n```\n(circuits/ .*?)```", README, flags=re.DOTALL)
     assert layout is not None
-    parts = re.split(r"^(circuits|graphs|pipelines)/", layout[1], flags=re.MULTILINE)[1:]
-    assert parts[::2] == ["circuits", "graphs", "pipelines"]
-    for package, text in zip(parts[::2], parts[1::2], strict=True):
+    sections = re.split(r"^(circuits|graphs|pipelines)/", layout[1], flags=re.MULTILINE)[1:]
+    assert sections[::2] == ["circuits", "graphs", "pipelines"]
+    for package, text in zip(sections[::2], sections[1::2], strict=True):
         for name in re.findall(r"\b[a-z_]+(?:\.py|/)", text):
             assert (ROOT / package / name).exists(), f"{package}/{name}"

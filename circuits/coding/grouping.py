@@ -63,10 +63,10 @@ def named_groups(coded: Sequence[tuple[Codes, Bools]], n_heads: int) -> dict[str
 
 def _correlations(columns: Floats) -> Floats:
     """[column, column] Pearson correlations; those of constant columns are 1 among themselves and 0 with others."""
-    centerd = columns - columns.mean(axis=0)
-    lengths = np.linalg.norm(centerd, axis=0)
+    centered = columns - columns.mean(axis=0)
+    lengths = np.linalg.norm(centered, axis=0)
     is_constant = lengths < _ROUNDING
-    unit = centerd / np.where(is_constant, 1, lengths)
+    unit = centered / np.where(is_constant, 1, lengths)
     unit[:, is_constant] = 0
     return np.clip(unit.T @ unit + np.outer(is_constant, is_constant), -1, 1)
 

@@ -98,7 +98,7 @@ def read_autoencoders(
 
     folder  is itself one autoencoder, or holds folders `trial-N`, `layer-N` or `trial-N/layer-N`
     coding  gives `scope` and `inputs`; number of features and top_k are the files'. Files that do not say whether they
-            read raw or centerd outputs are taken to agree
+            read raw or centered outputs are taken to agree
     like    device and precision; float32 on the CPU without
     Where b is not subtracted before the encoder, W_e b is added to the encoder's bias, which is the same function.
     A ValueError says what does not fit. All configurations are checked before any weights are read.

@@ -39,7 +39,7 @@ class Recipe:
 
 
 Scope = Literal["model", "layer"]
-Inputs = Literal["raw", "centerd"]
+Inputs = Literal["raw", "centered"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Coding:
 
     sae_prompts  prompts whose head outputs an autoencoder is trained on, drawn at random; all, where there are fewer
     scope        one autoencoder for the heads of the whole `model`, or one for each `layer`
-    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centerd`)
+    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centered`)
     """
 
     recipe: Recipe = field(default_factory=Recipe)

@@ -58,7 +58,7 @@ def ablations(
     lambda_mlp: float = 0.16,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Ablations:
-    """The injection with these settings and its ablations; those that equal another one are dropped, by name.
+    """The injection with these settings and its ablations; those that equal another one are dropped and listed by name.
 
     seeds  of the random layers
     """
@@ -99,5 +99,5 @@ def ablations(
 
 
 def _effect(injection: Injection) -> Any:
-    """What tells two injections apart in a run."""
-    return injection.rescale, {part: (found.added, found.changed) for part, found in injection.parts.items()}
+    """What makes two injections differ in a run."""
+    return injection.rescale, {name: (part.added, part.changed) for name, part in injection.parts.items()}

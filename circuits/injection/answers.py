@@ -30,7 +30,7 @@ _RESAMPLES = 2000
 
 
 class LastTokens(NamedTuple):
-    """What the last token of some prompts of one length needs.
+    """What it takes to run the last token of some prompts of one length.
 
     residual  [prompt, 1, d_model] the stream that enters layer 0
     earlier   keys and values of all positions before it, per layer [prompt, key-value head, position, d_head]
@@ -45,7 +45,7 @@ class Answers(NamedTuple):
     """What the model says [prompt].
 
     answer_logit, wrong_answer_logit  mean logits of the answers, and of the wrong answers
-    predicted                         the token of highest logit in the whole vocabulary
+    predicted                         the token with the highest logit in the whole vocabulary
     is_answer, is_wrong_answer        whether that is one of them; it may be neither
     """
 
@@ -57,7 +57,7 @@ class Answers(NamedTuple):
 
 
 def each_last_tokens(model: Model, prompts: PromptSet, work: Callable[[LastTokens], None]) -> None:
-    """Run every prompt once, and call `work` with what its last token needs, batch after batch.
+    """Run every prompt once, and call `work` with what it takes to run its last token, batch after batch.
 
     ValueError where a prompt is not answered at its last token, has no wrong answer, or where later tokens influence
     earlier ones. Cost: one forward pass per prompt.
@@ -67,7 +67,7 @@ def each_last_tokens(model: Model, prompts: PromptSet, work: Callable[[LastToken
     def record(batch: Batch) -> None:
         with torch.no_grad():
             run = model.forward.record(batch.clean, batch.clean_pixels(model.forward))
-        key, value = ([found[:, :, :-1] for found in side] for side in (run.key, run.value))
+        key, value = ([layer[:, :, :-1] for layer in side] for side in (run.key, run.value))
         work(LastTokens(batch, run.residual[0][:, -1:], Earlier(key, value)))
 
     each_batch(prompts, model.forward, record, shares_prefix=False)
@@ -81,7 +81,7 @@ def _check(model: Model, prompts: PromptSet) -> None:
         if prompt.answer_position != len(prompt) - 1:
             raise ValueError(
                 f"{prompts.called(number)} is answered at position {prompt.answer_position}, but its last token is at "
-                f"{len(prompt) - 1}: interventions at the last token would not be seen."
+                f"{len(prompt) - 1}: interventions at the last token could not change the answer."
             )
         if not prompt.wrong_answers:
             raise ValueError(f"{prompts.called(number)} has no wrong answer: give those of a yes-no question.")
@@ -92,14 +92,14 @@ def answers(model: Model, prompts: PromptSet, interventions: Mapping[str, TapFac
 
     Keeps one batch at a time. Cost: one forward pass per prompt, and one of one token per prompt and intervention.
     """
-    found = {name: _empty(len(prompts)) for name in interventions}
+    results = {name: _empty(len(prompts)) for name in interventions}
 
     def work(part: LastTokens) -> None:
         for name, tap in interventions.items():
-            _answer(model, part, tap, found[name])
+            _answer(model, part, tap, results[name])
 
     each_last_tokens(model, prompts, work)
-    return found
+    return results
 
 
 def _empty(n: int) -> Answers:
@@ -109,7 +109,7 @@ def _empty(n: int) -> Answers:
 
 
 def _answer(model: Model, part: LastTokens, tap: TapFactory | None, into: Answers) -> None:
-    """Run the last token of some prompts and write down what it says, at the prompts' numbers."""
+    """Run the last token of some prompts and record what it says under the prompts' indices."""
     batch, n = part.batch, part.batch.n_positions
     with torch.no_grad():
         final = model.forward.run(
@@ -121,9 +121,9 @@ def _answer(model: Model, part: LastTokens, tap: TapFactory | None, into: Answer
             tap=None if tap is None else tap(),
         )
         logits = model.forward.logits(final)
-    predicted, places = logits.argmax(-1).cpu().numpy(), list(batch.prompt_indices)
-    into.predicted[places] = predicted
-    for row, (number, prompt) in enumerate(zip(places, batch.prompts, strict=True)):
+    predicted, prompt_indices = logits.argmax(-1).cpu().numpy(), list(batch.prompt_indices)
+    into.predicted[prompt_indices] = predicted
+    for row, (number, prompt) in enumerate(zip(prompt_indices, batch.prompts, strict=True)):
         into.answer_logit[number] = float(logits[row, list(prompt.answers)].mean())
         into.wrong_answer_logit[number] = float(logits[row, list(prompt.wrong_answers)].mean())
         into.is_answer[number] = predicted[row] in prompt.answers
@@ -135,13 +135,13 @@ class AnswerScores:
     """How well yes-no questions are answered, with 95 % intervals (Wilson's; for F1, bootstrapped over questions).
 
     An answer is right when the likeliest token of the vocabulary is one of its answers. One that is neither yes nor no
-    is wrong and counts as not saying yes: it lowers accuracy and recall, and does not touch precision. (POPE's own
-    script takes whatever does not say no for yes.)
+    is wrong and counts as not saying yes: it lowers accuracy and recall, and leaves precision as it is. (POPE's own
+    script counts whatever does not say no as yes.)
 
-    accuracy   right answers of all
-    precision  questions about what is there, of those answered yes; 0 where none is
-    recall     questions answered yes, of those about what is there
-    yes_ratio  questions answered yes, of all
+    accuracy   right answers, out of all
+    precision  questions about what is there, out of those answered yes; 0 where none is
+    recall     questions answered yes, out of those about what is there
+    yes_ratio  questions answered yes, out of all
     f1         harmonic mean of precision and recall
     n_neither  answers that are neither yes nor no
     """
@@ -155,36 +155,36 @@ class AnswerScores:
     n_neither: int
 
 
-def answer_scores(found: Answers, is_positive: Sequence[bool] | Bools, *, seed: int = 0) -> AnswerScores:
+def answer_scores(given: Answers, is_positive: Sequence[bool] | Bools, *, seed: int = 0) -> AnswerScores:
     """Scores of answers.
 
     is_positive  [prompt] whether the right answer is yes
     seed         draws the resamples for the interval of F1
     """
     positive = np.asarray(is_positive, dtype=np.bool_)
-    if positive.shape != found.is_answer.shape:
-        raise ValueError(f"{len(found.is_answer)} answers have {len(positive)} labels: give one for each.")
-    said_yes = np.where(positive, found.is_answer, found.is_wrong_answer)
+    if positive.shape != given.is_answer.shape:
+        raise ValueError(f"{len(given.is_answer)} answers have {len(positive)} labels: give one for each.")
+    said_yes = np.where(positive, given.is_answer, given.is_wrong_answer)
     hits, n_yes, n_positive = int((said_yes & positive).sum()), int(said_yes.sum()), int(positive.sum())
     return AnswerScores(
-        accuracy=Share(int(found.is_answer.sum()), len(positive)),
+        accuracy=Share(int(given.is_answer.sum()), len(positive)),
         precision=Share(hits, n_yes),
         recall=Share(hits, n_positive),
         yes_ratio=Share(n_yes, len(positive)),
         f1=_f1(np.array([hits, n_yes, n_positive])).item(),
         f1_interval=_f1_interval(np.stack([said_yes & positive, said_yes, positive], axis=1), seed),
-        n_neither=int((~found.is_answer & ~found.is_wrong_answer).sum()),
+        n_neither=int((~given.is_answer & ~given.is_wrong_answer).sum()),
     )
 
 
 def _f1(counts: Floats | NDArray[np.int64]) -> Floats:
-    """2 hits / (yes + positive) from counts [..., 3]; 0 where nothing is positive and nothing was said to be."""
+    """2 hits / (yes + positive) from counts [..., 3]; 0 where nothing is positive and no answer is yes."""
     hits, said, positive = np.moveaxis(counts, -1, 0)
     return 2 * hits / np.maximum(said + positive, 1)
 
 
 def _f1_interval(counted: Bools, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval from [question, 3]: hit, said to be positive, positive."""
+    """95 % bootstrap interval from [question, 3]: hit, answered yes, positive."""
     n = len(counted)
     drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
     low, high = np.quantile(_f1(drawn @ counted.astype(np.int64)), [0.025, 0.975])
@@ -204,7 +204,7 @@ def paired_difference(
 ) -> Difference:
     """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, bootstrapped.
 
-    pictures  [question] what each is about: questions about one picture are drawn together. Without, one by one
+    pictures  [question] what each is about: questions about one picture are drawn together; without it, one by one
     """
     if right.shape != baseline.shape:
         raise ValueError(f"{len(right)} and {len(baseline)} answers cannot be paired: ask the same questions of both.")

@@ -1,4 +1,4 @@
-"""Captions by the model itself, plain or under interventions, and what each token of them costs."""
+"""Captions by the model itself, plain or under interventions, and how long each of their tokens takes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AT_ONCE = 32
 
 
 class TokenTimes(NamedTuple):
-    """Medians over repeats, in seconds: to the first token, the prompt and its picture included, and for each other."""
+    """Medians over repeats, in seconds: to the first token, with the prompt and its picture, and for each later one."""
 
     first_s: float
     per_token_s: float
@@ -37,15 +37,15 @@ def captions(
     pictures: Sequence[Picture],
     *,
     request: str = REQUEST,
-    longest: int = 64,
+    max_new_tokens: int = 64,
     intervention: Intervention = nullcontext,
     at_once: int = _AT_ONCE,
 ) -> list[str]:
-    """What the model says of each picture, always with the likeliest token.
+    """The model's caption of each picture, decoded greedily.
 
-    request  what it is asked, in its chat template
-    longest  most tokens of a caption
-    at_once  most pictures of a batch; prompts of equal length come together, so that nothing is padded
+    request         what the model is asked, in its chat template
+    max_new_tokens  the most tokens of a caption
+    at_once         the most pictures in a batch; only prompts of equal length share one, so that nothing is padded
     """
     vision = _vision(model)
     ids = [_ids(vision, picture, request) for picture in pictures]
@@ -57,8 +57,8 @@ def captions(
         for numbers in alike.values():
             for first in range(0, len(numbers), at_once):
                 chosen = numbers[first : first + at_once]
-                found = _generate(model, [ids[n] for n in chosen], [pictures[n] for n in chosen], longest)
-                texts = vision.processor.tokenizer.batch_decode(found, skip_special_tokens=True)
+                generated = _generate(model, [ids[n] for n in chosen], [pictures[n] for n in chosen], max_new_tokens)
+                texts = vision.processor.tokenizer.batch_decode(generated, skip_special_tokens=True)
                 said |= dict(zip(chosen, texts, strict=True))
     return [said[number] for number in range(len(pictures))]
 
@@ -74,8 +74,8 @@ def token_times(
 ) -> dict[str, TokenTimes]:
     """How long the model takes for tokens about one picture, by intervention (`nullcontext` is the model as it is).
 
-    Interventions take turns, in another order every time, after a round that is not counted. Exactly `n_tokens` tokens
-    are generated, with whatever end they have.
+    Interventions take turns, in another order every time, after a warm-up round that is not counted. Exactly `n_tokens`
+    tokens are generated: no caption ends earlier.
     """
     if n_tokens < 2 or repeats < 1 or not interventions:
         raise ValueError(
@@ -83,7 +83,7 @@ def token_times(
             "and 1 intervention are needed."
         )
     ids = _ids(_vision(model), picture, request)
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in interventions}
+    measured: dict[str, list[tuple[float, float]]] = {name: [] for name in interventions}
     for repeat in range(repeats + 1):
         names = list(interventions)
         shift = repeat % len(names)
@@ -92,12 +92,12 @@ def token_times(
                 clock = _Clock()
                 _generate(model, [ids], [picture], n_tokens, at_least=n_tokens, streamer=clock)
             if repeat:
-                found[name].append(clock.times())
-    return {name: TokenTimes(*map(statistics.median, zip(*times, strict=True))) for name, times in found.items()}
+                measured[name].append(clock.times())
+    return {name: TokenTimes(*map(statistics.median, zip(*taken, strict=True))) for name, taken in measured.items()}
 
 
 class _Clock:
-    """Takes the time of every token, as what `generate` streams to."""
+    """Takes the time of every token, as the streamer of `generate`."""
 
     def __init__(self) -> None:
         self._seen = [time.perf_counter()]
@@ -112,7 +112,7 @@ class _Clock:
         pass
 
     def times(self) -> tuple[float, float]:
-        """Seconds to the first token, and for each other one on average."""
+        """Seconds to the first token, and per later token on average."""
         start, first, *_, last = self._seen
         return first - start, (last - first) / (len(self._seen) - 2)
 
@@ -131,7 +131,7 @@ def _generate(
     model: Model,
     ids: Sequence[Sequence[int]],
     pictures: Sequence[Picture],
-    longest: int,
+    max_new_tokens: int,
     *,
     at_least: int | None = None,
     streamer: Any = None,
@@ -139,14 +139,14 @@ def _generate(
     """The tokens that follow prompts of one length [prompt, token]."""
     tokens = torch.tensor(ids, device=model.forward.device)
     with torch.no_grad():
-        found = model.bridge.original_model.generate(
+        generated = model.bridge.original_model.generate(
             input_ids=tokens,
             attention_mask=torch.ones_like(tokens),
             **_vision(model).pixels(pictures),
-            max_new_tokens=longest,
+            max_new_tokens=max_new_tokens,
             min_new_tokens=at_least,
             do_sample=False,
             num_beams=1,
             streamer=streamer,
         )
-    return found[:, tokens.shape[1] :]
+    return generated[:, tokens.shape[1] :]

@@ -12,8 +12,8 @@ from circuits.injection.shares import Share
 class ObjectNames:
     """Finds the names of objects in text.
 
-    Names are found as whole words in any case, the longest first, so that a hot dog is no dog; simple plurals count
-    (dogs, boxes, cherries). Irregular ones, such as people for person, are synonyms.
+    Names are found as whole words in any case, the longest first, so that a hot dog is not a dog; simple plurals
+    count (dogs, boxes, cherries). Irregular ones, such as people for person, are given as synonyms.
     """
 
     def __init__(self, names: Iterable[str], synonyms: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -21,13 +21,13 @@ class ObjectNames:
         own = list(dict.fromkeys(names))
         synonyms = synonyms or {}
         if unknown := sorted(set(synonyms) - set(own)):
-            raise ValueError(f"synonyms are given for {unknown[0]!r}, which is none of the {len(own)} names.")
+            raise ValueError(f"synonyms are given for {unknown[0]!r}, which is not one of the {len(own)} names.")
         self._name: dict[str, str] = {}
         for name in own:
             for word in (name, *synonyms.get(name, ())):
-                found = self._name.setdefault(word.lower(), name)
-                if found != name:
-                    raise ValueError(f"the word {word!r} stands for {found!r} and for {name!r}: leave one of them out.")
+                known = self._name.setdefault(word.lower(), name)
+                if known != name:
+                    raise ValueError(f"the word {word!r} stands for {known!r} and for {name!r}: leave one of them out.")
         for word, name in list(self._name.items()):
             for form in _plurals(word):
                 self._name.setdefault(form, name)
@@ -46,7 +46,7 @@ def _plurals(word: str) -> tuple[str, ...]:
 
 
 class Chair(NamedTuple):
-    """What captions name; each object counts once a caption, where the authors' script counts every mention.
+    """What captions name; each object counts once per caption, where the authors' script counts every mention.
 
     sentence  captions that name an absent object, of all captions (CHAIR_s)
     instance  objects named that are absent, of all named (CHAIR_i)

@@ -1,6 +1,6 @@
 """Inject into a model: by hooks on its own modules, also while it generates, or as a tap of `circuits.forward`.
 
-Both go through the same `_Flow`. Sources are summed up as the layers go by, so that a target costs one addition and,
+Both go through the same `_Flow`. Sources are summed up as the layers run, so that a target costs one addition and,
 to keep its norm, two norms, a division and a product over one position.
 """
 
@@ -20,15 +20,15 @@ from circuits.injection.settings import Injection, Part, PartInjection
 if TYPE_CHECKING:
     from circuits.models import Model
 
-# What writes a part into the stream, the outermost first: Gemma's norms stand behind attention and MLP.
+# What writes a part into the stream, the outermost first: Gemma's norms come after attention and MLP.
 _WRITERS: dict[Part, tuple[str, str]] = {"attention": ("ln1_post", "attn"), "mlp": ("ln2_post", "mlp")}
 
 
 class _Step(NamedTuple):
     """What happens to one part of one layer.
 
-    added      what the sum of sources gets of it; 0 where it is no source
-    is_first   whether it begins the sum
+    added      its factor in the sum of sources; 0 where it is not a source
+    is_first   whether it starts the sum
     is_target  whether the sum is injected into it
     """
 
@@ -38,7 +38,7 @@ class _Step(NamedTuple):
 
 
 def _steps(part: PartInjection) -> dict[int, _Step]:
-    """What happens, by layer. A pass begins with the first source, so that nothing is left of the pass before."""
+    """What happens, by layer. The first source starts the sum anew, so that nothing is left from the pass before."""
     added, targets = part.added, set(part.changed)
     first = min(added)
     return {
@@ -62,9 +62,9 @@ class _Flow:
             changed = value + self._sum
             if self._rescale:
                 wanted = torch.linalg.vector_norm(value, dim=-1, keepdim=True)
-                found = torch.linalg.vector_norm(changed, dim=-1, keepdim=True)
+                norm = torch.linalg.vector_norm(changed, dim=-1, keepdim=True)
                 # Where the sum is opposite to the value, or both are 0, 0 stays 0.
-                changed = changed * (wanted / found.clamp_min(torch.finfo(found.dtype).tiny))
+                changed = changed * (wanted / norm.clamp_min(torch.finfo(norm.dtype).tiny))
         if step.is_first:
             self._sum = value * step.added
         elif step.added:
@@ -74,14 +74,14 @@ class _Flow:
 
 
 def _flows(injection: Injection) -> dict[Part, _Flow]:
-    return {part: _Flow(found, rescale=injection.rescale) for part, found in injection.parts.items()}
+    return {name: _Flow(part, rescale=injection.rescale) for name, part in injection.parts.items()}
 
 
 def injection_tap(injection: Injection) -> Tap:
     """A tap for `Forward.run` that injects at the last of the positions that are run.
 
     For runs of the last token alone, or of all positions with no `rows` before the end. One tap serves one run after
-    the other, but not two at a time.
+    another, but not two at a time.
     """
     flows = _flows(injection)
 
@@ -97,7 +97,7 @@ def injection_tap(injection: Injection) -> Tap:
 
 @contextmanager
 def injected(model: Model, injection: Injection) -> Iterator[None]:
-    """Within it, every forward pass of the model injects at its last position, generating included.
+    """Within it, every forward pass of the model injects at its last position, generation included.
 
     Prompts of unequal length may be padded on the left. An injection that changes nothing installs nothing. One pass
     at a time: threads must not share the model meanwhile.
@@ -111,12 +111,12 @@ def injected(model: Model, injection: Injection) -> Iterator[None]:
             f"{model.forward.n_layers - 1}. Was it made for another model?"
         )
     flows = _flows(injection)
-    places = [(_module(model, part, layer), part, flow, step) for part, flow, layer, step in _all(flows)]
+    hooks = [(_module(model, part, layer), part, flow, step) for part, flow, layer, step in _all(flows)]
     handles: list[Any] = []
     try:
-        if places:
+        if hooks:
             handles.append(refuse_padded_ends(model))
-        for module, part, flow, step in places:
+        for module, part, flow, step in hooks:
             if part == "residual":
                 handles.append(module.register_forward_pre_hook(_before(flow, step), with_kwargs=True))
             else:

@@ -22,9 +22,9 @@ def with_last_changed(values: Tensor, change: Change) -> Tensor:
 
 
 def refuse_padded_ends(model: Model) -> Any:
-    """A hook by which the model raises a ValueError where the last position of a prompt is padding; to be removed.
+    """A hook by which the model raises a ValueError where a prompt's last position is padding; the caller removes it.
 
-    The attention mask [prompt, position] is read where prompts begin; tokens that are generated are never padding.
+    The attention mask [prompt, position] is read when prompts are run; tokens that are generated are never padding.
     """
 
     def check(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

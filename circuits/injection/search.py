@@ -1,4 +1,4 @@
-"""Strengths of an injection, searched for on questions that are not those it is judged by."""
+"""Strengths of an injection, searched for on questions other than those it is judged on."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PLAIN = "plain"
 
 STRENGTHS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.5, 3.0, 4.5, 6.0, 9.0)
-"""Those of the paper are 0.08 to 0.26; what they do is proportional to the recovery rates, small ones need more."""
+"""The paper's are 0.08 to 0.26; their effect is proportional to the recovery rates, so small rates need larger ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class StrengthSearch:
     accuracy        [attention, mlp]
     guarded         [attention, mlp] accuracy on the questions that must not suffer; None where there are none
     injection       the base with the best strengths; the smaller ones (in sum, then of the attention) where pairs tie
-    plain           what the model says without any
+    plain           what the model says without an injection
     """
 
     attention: tuple[float, ...]
@@ -67,9 +67,9 @@ def search_strengths(
 
     judged     [prompt] which questions count; by default all
     guarded    [prompt] which must not suffer, such as easier ones: strengths that lower the accuracy on them by more
-               than `max_accuracy_drop` are passed over. Strengths above those of the paper can make a model say no to
-               everything in doubt
-    max_accuracy_drop  as a share: 0.005 is half a percentage point
+               than `max_accuracy_drop` are passed over. Strengths above those of the paper can make a model say no
+               wherever it is in doubt
+    max_accuracy_drop  as a fraction: 0.005 is half a percentage point
 
     Cost: one forward pass per prompt, and one of one token per prompt and pair.
     """
@@ -80,20 +80,20 @@ def search_strengths(
     taps: dict[str, TapFactory | None] = {
         str(pair): partial(injection_tap, with_strengths(base, *pair)) for pair in pairs
     }
-    found = answers(model, prompts, {_PLAIN: None} | taps)
+    answered = answers(model, prompts, {_PLAIN: None} | taps)
 
     def accuracy(name: str, chosen: Bools) -> float:
-        return float(found[name].is_answer[chosen].mean())
+        return float(answered[name].is_answer[chosen].mean())
 
     allowed = pairs
     if guarded is not None:
-        # Shares of whole questions: their rounding is far below one question.
+        # 1e-9 is for rounding: one question changes the accuracy by far more.
         least = accuracy(_PLAIN, guarded) - max_accuracy_drop - 1e-9
         allowed = [pair for pair in pairs if accuracy(str(pair), guarded) >= least]
     if not allowed:
         raise ValueError(
-            f"every pair of strengths {list(attention)} and {list(mlp)} costs more than {max_accuracy_drop:g} of the accuracy "
-            "that is guarded: add 0 to both, or allow more."
+            f"every pair of strengths {list(attention)} and {list(mlp)} lowers the guarded accuracy by more than "
+            f"{max_accuracy_drop:g}: add 0 to both, or allow more."
         )
     best = min(allowed, key=lambda pair: (-accuracy(str(pair), judged), sum(pair), pair))
 
@@ -106,5 +106,5 @@ def search_strengths(
         grid(judged),
         None if guarded is None else grid(guarded),
         with_strengths(base, *best),
-        found[_PLAIN],
+        answered[_PLAIN],
     )

@@ -1,4 +1,4 @@
-"""Which layers give their output at the last token, which take it, and how much of it.
+"""Which layers' outputs are injected at the last token, into which layers, and how strongly.
 
 For every part of a layer by itself, with sources chosen by how far each layer, restored alone, recovers the answer:
 
@@ -6,12 +6,12 @@ For every part of a layer by itself, with sources chosen by how far each layer, 
 
 Source: Li et al., AAAI-26, arXiv 2511.05923. What the paper leaves open, and what is done here:
 
-- a(k) is what layer k computed, before anything is injected into it. It is computed from a stream that earlier
-  injections have changed.
+- a(k) is what layer k computed, before anything is injected into it. The stream it reads has been changed by
+  earlier injections.
 - A layer whose restoration lowers the answer's probability (recovery rate 0 or less) is never a source: subtracting
-  its output is no reinforcement. There may so be fewer than k1 sources. Targets are chosen whatever the sign.
+  its output is no reinforcement. So there may be fewer than k1 sources. Targets are chosen whatever the sign.
 - Without weights every source gets the mean of the chosen ones' recovery rates, so that the strength keeps its meaning.
-- Kept to some layers, sources and targets are both chosen among them.
+- Where `layers` are given, sources and targets are both chosen among them.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ PARTS: tuple[Part, ...] = get_args(Part)
 
 @dataclass(frozen=True)
 class PartInjection:
-    """From which layers to which, for one part of them.
+    """From which layers to which, for one part of a layer.
 
     sources   layers whose output is added to later ones
     weights   one for each source: its recovery rate
     targets   layers to whose output the sources before them are added
-    strength  what all weights are multiplied with (lambda)
+    strength  what all weights are multiplied by (lambda)
     """
 
     sources: tuple[int, ...]
@@ -56,13 +56,13 @@ class PartInjection:
 
     @property
     def added(self) -> dict[int, float]:
-        """Source layer -> strength times weight, of those that some target reads."""
-        found = {k: self.strength * w for k, w in zip(self.sources, self.weights, strict=True)}
-        return {k: found[k] for k in sorted(found) if found[k] and k < max(self.targets, default=0)}
+        """Source layer -> strength times weight, for the sources that some target comes after."""
+        added = {k: self.strength * w for k, w in zip(self.sources, self.weights, strict=True)}
+        return {k: added[k] for k in sorted(added) if added[k] and k < max(self.targets, default=0)}
 
     @property
     def changed(self) -> tuple[int, ...]:
-        """The targets that a source comes before."""
+        """The targets that come after a source."""
         first = min(self.added, default=math.inf)
         return tuple(sorted(layer for layer in self.targets if layer > first))
 
@@ -90,7 +90,7 @@ class Injection:
             "mlp": self.mlp,
             "residual": self.residual,
         }
-        return {part: found for part, found in named.items() if found is not None and found.changed}
+        return {name: part for name, part in named.items() if part is not None and part.changed}
 
     @property
     def last_layer(self) -> int:
@@ -101,23 +101,23 @@ class Injection:
         return [part for part in (self.attention, self.mlp, self.residual) if part is not None]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain numbers and lists; `from_json` takes it back."""
+        """Plain numbers and lists; `from_json` reads them back."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, found: Mapping[str, Any]) -> Injection:
+    def from_json(cls, record: Mapping[str, Any]) -> Injection:
         """The injection that `as_json` wrote. ValueError where something is missing or not known."""
-        if unknown := sorted(set(found) - {entry.name for entry in fields(cls)}):
+        if unknown := sorted(set(record) - {entry.name for entry in fields(cls)}):
             raise ValueError(f"an injection has no {unknown[0]!r}. Known: {', '.join((*PARTS, 'rescale'))}.")
         parts: dict[str, PartInjection | None] = {}
         for name in PARTS:
-            settings = found.get(name)
+            settings = record.get(name)
             try:
                 parts[name] = None if settings is None else PartInjection(**settings)
             except TypeError as error:
                 known = ", ".join(entry.name for entry in fields(PartInjection))
                 raise ValueError(f"injection of {name!r}: {error}. It has to hold {known}.") from None
-        return cls(**parts, rescale=bool(found.get("rescale", True)))
+        return cls(**parts, rescale=bool(record.get("rescale", True)))
 
 
 def injection_from(
@@ -140,7 +140,7 @@ def injection_from(
               fewer where the model has fewer layers
     weighted  False: all sources count alike
     parts     `attention`, `mlp` or both
-    layers    keep to these
+    layers    choose among these alone
     """
     if len(recovery_attention) != len(recovery_mlp):
         raise ValueError(
@@ -169,7 +169,7 @@ def part_injection(
 ) -> PartInjection:
     """Sources and targets of one part, as `injection_from` chooses them. recovery [layer]."""
     if min(k1, k2) < 1:
-        raise ValueError(f"k1={k1} sources and k2={k2} targets were asked for; ask for at least 1 of each.")
+        raise ValueError(f"k1={k1} sources and k2={k2} targets were asked for; at least 1 of each is needed.")
     rates = np.asarray(recovery, dtype=np.float64)
     if not np.isfinite(rates).all():
         raise ValueError(f"the recovery rates {list(recovery)} are not all finite: is the gap they are shares of 0?")
@@ -183,15 +183,17 @@ def part_injection(
 
 
 def random_injection(base: Injection, n_layers: int, *, seed: int) -> Injection:
-    """As many random sources and targets as `base` has, with its weights and strengths: what chance does."""
+    """As many random sources and targets as `base` has, with its weights and strengths: the chance baseline."""
     if base.last_layer >= n_layers:
-        raise ValueError(f"the injection names layer {base.last_layer}; a model of {n_layers} layers ends before it.")
+        raise ValueError(f"the injection names layer {base.last_layer}; a model of {n_layers} layers does not have it.")
     draw = np.random.default_rng(seed)
 
     def drawn(part: PartInjection | None) -> PartInjection | None:
         if part is None:
             return None
-        sources, targets = (draw.choice(n_layers, len(found), replace=False) for found in (part.sources, part.targets))
+        sources, targets = (
+            draw.choice(n_layers, len(layers), replace=False) for layers in (part.sources, part.targets)
+        )
         return PartInjection(tuple(sources), part.weights, tuple(sorted(targets)), part.strength)
 
     return Injection(drawn(base.attention), drawn(base.mlp), drawn(base.residual), base.rescale)

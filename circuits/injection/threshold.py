@@ -14,21 +14,22 @@ from circuits.injection.answers import Answers
 from circuits.scores import Bools, Floats
 
 
-def yes_minus_no(found: Answers, is_positive: Sequence[bool] | Bools) -> Floats:
+def yes_minus_no(answers: Answers, is_positive: Sequence[bool] | Bools) -> Floats:
     """[prompt] logit of yes minus logit of no."""
-    difference = found.answer_logit.astype(np.float64) - found.wrong_answer_logit.astype(np.float64)
+    difference = answers.answer_logit.astype(np.float64) - answers.wrong_answer_logit.astype(np.float64)
     return difference * np.where(is_positive, 1.0, -1.0)
 
 
 def choose_threshold(
     margin: Floats, is_positive: Bools, judged: Bools, guarded: Bools | None, *, max_accuracy_drop: float = 0.0
 ) -> float:
-    """The threshold above which a margin means yes at which most judged questions are answered right.
+    """The threshold on the margin, with yes above it, that answers most judged questions right.
 
     margin       [question] logit of yes minus logit of no
-    judged       [question] whether it is one of those that choose
-    guarded      [question] likewise those whose accuracy must not fall by more than `max_accuracy_drop`; None without any
-    The one nearest to 0, the model's own, where several do as well.
+    judged       [question] whether it counts in the choice
+    guarded      [question] those whose accuracy must not fall by more than `max_accuracy_drop`; None without any
+
+    Where several do equally well, the one nearest to 0, the model's own.
     """
 
     def accuracy(threshold: float, chosen: Bools) -> float:
@@ -42,8 +43,8 @@ def choose_threshold(
     return float(max(candidates, key=lambda threshold: accuracy(threshold, judged)))
 
 
-def with_threshold(found: Answers, is_positive: Bools, threshold: float) -> Answers:
+def with_threshold(answers: Answers, is_positive: Bools, threshold: float) -> Answers:
     """The answers with yes wherever the margin is above a threshold, and no elsewhere."""
-    says_yes = yes_minus_no(found, is_positive) > threshold
+    says_yes = yes_minus_no(answers, is_positive) > threshold
     is_right = says_yes == is_positive
-    return found._replace(is_answer=is_right, is_wrong_answer=~is_right)
+    return answers._replace(is_answer=is_right, is_wrong_answer=~is_right)

@@ -1,15 +1,15 @@
-"""ACDC: edges are visited from the output back, and dropped where the circuit gets on without them.
+"""ACDC: edges are visited from the output backward, and each one that the circuit can do without is dropped.
 
     score(edge) = metric(current circuit) - metric(current circuit without the edge), mean over all prompts
 
 An edge that scores less than tau is dropped before the next one is visited. Readers are visited in reverse wiring
 order, the edges into each from its last source to its first: one at a time, as published, but many are measured at
 once. Most edges are dropped, so a block of candidates is run as cumulative removals (run i lacks candidates 1 .. i):
-the results up to the first edge that is kept are exactly those of the edges tried one by one, the rest is run again.
+the results up to the first edge that is kept are exactly those of trying edges one by one; the rest are run again.
 
 While the readers of a layer are visited, all earlier readers have all their edges, so runs resume there. And two kinds
 of edges are dropped without a run, their scores being exactly 0: those whose source is the same in both runs, and those
-into heads that nothing reads any more.
+into heads that nothing reads anymore.
 
 Source: Conmy et al. 2023, with the metric `kl-divergence`. Their code visits q, k and v of one head before the next
 head; here all values of a layer come before its keys and its queries, because grouped heads share them.
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from circuits.batches import Pair
     from circuits.models import Model
 
-# How often a circuit of a given size is looked for, besides the first run that drops everything; and how close the
-# smallest tau known to be too large is to the largest known to be too small when there is no use in going on.
+# Passes of the bisection for a circuit of a given size, after the first one, which drops everything; and the ratio
+# between the two values of tau that enclose the wanted one at which the bisection stops.
 _SEARCHES = 10
 _CLOSE = 1.01
 _FIRST_BLOCK = 4
@@ -44,21 +44,22 @@ _FIRST_BLOCK = 4
 
 @dataclass(frozen=True)
 class ACDC(Method):
-    """Drop every edge whose removal costs less than tau, from the output back; scores are effects when visited.
+    """Drop every edge whose removal costs less than tau, from the output backward.
 
-    A score is that of the edge in the circuit of the moment, for dropped edges too: |mean score| >= tau is the circuit.
+    An edge's score is its effect in the circuit as it was when the edge was visited, for dropped edges too, so that the
+    circuit is |mean score| >= tau.
     Cost: one forward pass from the reader's layer on per edge, and up to as many again where many edges are kept; with
     `size`, 11 times that at most. Memory: the recorded runs of all prompts.
 
-    tau       what an edge must be worth to stay, in units of the metric
+    tau       smallest effect with which an edge is kept, in units of the metric
     absolute  drop where |score| < tau; otherwise, as published, where score < tau: harmful edges go too
-    size      instead of tau: look for the circuit with this many edges, or the closest one below that was found; the
-              record then says which tau that took. Runs drop everything first (whose scores are the first guess), then
-              bisect over tau, at most 10 times
+    size      instead of tau: look for the circuit with this many edges, or the largest smaller one found; the
+              record then says which tau that took. The first pass drops everything (its scores give the first guess),
+              then at most 10 bisect over tau
     """
 
     name = "acdc"
-    summary = "drop edges one by one from the output back, while that costs less than tau"
+    summary = "drop edges one by one from the output backward, where that costs less than tau"
     result = "edges"
 
     tau: float = 0.05
@@ -67,7 +68,9 @@ class ACDC(Method):
 
     def __post_init__(self) -> None:
         if not (self.tau > 0 and np.isfinite(self.tau)):
-            raise ValueError(f"acdc: tau={self.tau}. It must be positive: what an edge must be worth to be kept.")
+            raise ValueError(
+                f"acdc: tau={self.tau}. It must be positive: the smallest effect with which an edge is kept."
+            )
         if self.size is not None and self.size < 1:
             raise ValueError(f"acdc: size={self.size}. A circuit has at least 1 edge.")
 
@@ -93,11 +96,11 @@ class ACDC(Method):
         self.check(model, prompts, metric, ablation)
         with torch.no_grad():
             recorded = _recorded(model, prompts, metric, ablation)
-            found = self._pruned(recorded, self.tau) if self.size is None else self._of_size(recorded, self.size)
+            pruned = self._pruned(recorded, self.tau) if self.size is None else self._of_size(recorded, self.size)
         provenance = self.provenance(model, prompts, metric, ablation)
         if self.size is not None:
-            provenance = replace(provenance, settings={**provenance.settings, "tau": found.tau})
-        return EdgeScores(model.wiring, found.effects, np.ones(model.wiring.n_edges, dtype=np.bool_), provenance)
+            provenance = replace(provenance, settings={**provenance.settings, "tau": pruned.tau})
+        return EdgeScores(model.wiring, pruned.effects, np.ones(model.wiring.n_edges, dtype=np.bool_), provenance)
 
     def strength(self, means: Floats) -> Floats:
         """What is compared with tau, from mean scores."""
@@ -115,20 +118,20 @@ class ACDC(Method):
 
         Every other try is the tau that would keep `size` edges if the scores stayed those of the last run.
         """
-        found = self._pruned(recorded, np.inf)
-        low, high = 0.0, np.nextafter(max(0.0, self.strength(found.means).max()), np.inf)
-        best = found._replace(tau=float(high))
+        pruned = self._pruned(recorded, np.inf)
+        low, high = 0.0, np.nextafter(max(0.0, self.strength(pruned.means).max()), np.inf)
+        best = pruned._replace(tau=float(high))
         for number in range(_SEARCHES):
             if best.n_kept == size or high < _CLOSE * low:
                 break
             tau = float(np.sqrt(low * high)) if low else high / 10
-            guess = float(np.sort(self.strength(found.means))[-size])
+            guess = float(np.sort(self.strength(pruned.means))[-size])
             if number % 2 == 0 and low < guess < high:
                 tau = guess
-            found = self._pruned(recorded, tau)
-            low, high = (tau, high) if found.n_kept > size else (low, tau)
-            if best.n_kept < found.n_kept <= size:
-                best = found
+            pruned = self._pruned(recorded, tau)
+            low, high = (tau, high) if pruned.n_kept > size else (low, tau)
+            if best.n_kept < pruned.n_kept <= size:
+                best = pruned
         return best
 
 
@@ -145,7 +148,7 @@ class _Pruned(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Readers whose runs resume at the same place, and what that means for `circuits.masked`; in wiring order."""
+    """Readers whose runs resume at the same point, and what that means for `circuits.masked`; in wiring order."""
 
     readers: range
     first_layer: int
@@ -153,7 +156,7 @@ class _Group(NamedTuple):
 
 
 def _groups(wiring: Wiring) -> list[_Group]:
-    """All readers, from the output back. No reader of a group depends on another one of it."""
+    """All readers, from the output backward. No reader of a group depends on another one in it."""
     groups = [_Group(range(len(wiring.readers) - 1, len(wiring.readers)), wiring.n_layers, False)]
     for layer in reversed(range(wiring.n_layers)):
         first = layer * wiring.readers_per_layer
@@ -184,13 +187,13 @@ class _Recorded:
         from circuits.masked import metric_with_edges
 
         weights = torch.from_numpy(circuits).to(self.model.forward.device)
-        found = np.zeros((len(circuits), self.n_prompts))
+        values = np.zeros((len(circuits), self.n_prompts))
         for pair in self.pairs:
             metric = metric_with_edges(
                 self.model, pair, weights, first_layer=group.first_layer, heads_are_whole=group.heads_are_whole
             )
-            found[:, np.asarray(pair.batch.prompt_indices)] = metric.double().cpu().numpy()
-        return found
+            values[:, np.asarray(pair.batch.prompt_indices)] = metric.double().cpu().numpy()
+        return values
 
     def circuits_at_once(self, group: _Group) -> int:
         """How many circuits fit into one run."""
@@ -219,19 +222,19 @@ def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
 def _differences(pair: Pair, wiring: Wiring) -> Bools:
     """[writer] whether what it writes differs between clean and ablated run, in any prompt of the batch."""
     clean, ablated = pair.clean, pair.ablated
-    found = [[bool((clean.residual[0] != ablated.residual[0]).any())]]
+    differs = [[bool((clean.residual[0] != ablated.residual[0]).any())]]
     for layer in range(wiring.n_layers):
-        found.append((clean.z[layer] != ablated.z[layer]).any(3).any(1).any(0).tolist())
+        differs.append((clean.z[layer] != ablated.z[layer]).any(3).any(1).any(0).tolist())
         if wiring.has_mlps:
-            found.append([bool((clean.mlp[layer] != ablated.mlp[layer]).any())])
-    return np.concatenate(found)
+            differs.append([bool((clean.mlp[layer] != ablated.mlp[layer]).any())])
+    return np.concatenate(differs)
 
 
 class _Pruning:
     """The circuit as edges are visited.
 
     kept     [edge] the circuit: edges not visited yet are in it
-    effects  [prompt, edge] what each visited edge was worth
+    effects  [prompt, edge] the effect of each edge when it was visited
     """
 
     def __init__(self, method: ACDC, recorded: _Recorded, tau: float) -> None:
@@ -254,7 +257,7 @@ class _Pruning:
             block = candidates[: min(self._block, most)]
             n_decided = self._decide(block, group)
             candidates = candidates[n_decided:]
-            # Long blocks save time where nearly everything is dropped, and are thrown away where much is kept.
+            # Long blocks save time where nearly everything is dropped, and waste it where much is kept.
             self._block = n_decided if self.kept[block].any() else 2 * len(block)
         sources = edges - np.repeat(offsets[group.readers.start : group.readers.stop], self._n_sources(group))
         self._is_read[sources[self.kept[edges]]] = True

@@ -1,4 +1,4 @@
-"""Activation patching: the exact effect of replacing one part's value by that from the other prompt.
+"""Activation patching: the exact effect of replacing one component's value with that from the other prompt.
 
 For each layer the clean run is resumed right after the patched part, with all heads of the layer stacked on the batch
 axis (`circuits.patches`). What cannot change is not computed: positions before the first patched one, and the last
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, ComponentMethod, components_of, require_run
+from circuits.methods.at_places import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from circuits.batches import Pair
     from circuits.models import Model
 
-Part = Literal["head", "attention", "mlp", "residual", "query", "key", "value", "pattern"]
+PatchedKind = Literal["head", "attention", "mlp", "residual", "query", "key", "value", "pattern"]
 Direction = Literal["corrupt", "restore"]
 
 
@@ -33,13 +33,13 @@ Direction = Literal["corrupt", "restore"]
 class ActivationPatching(ComponentMethod):
     """The exact effect of every head, attention output, MLP and residual position, by patching it alone.
 
-    Cost: about half a forward pass per component and place, less for late layers and positions.
+    Cost: about half a forward pass per component and position, less for late layers and positions.
 
     direction  `corrupt`: clean run with the part's value from the corrupt run, score = clean - patched.
                `restore`: corrupt run with the part's value from the clean run, score = patched - corrupt.
                Positive supports the behavior either way.
     at         `all` positions at once, each token role (`roles`), or each position (`positions`)
-    parts      which kinds of component to patch: `head` (its z, so its output), `query`, `key`, `value` and attention
+    kinds      which kinds of component to patch: `head` (its z, so its output), `query`, `key`, `value` and attention
                `pattern` of a head, `attention` (a layer's whole output), `mlp`; `residual` rL is the stream entering
                layer L, the last one the final stream
     """
@@ -49,18 +49,18 @@ class ActivationPatching(ComponentMethod):
 
     direction: Direction = "corrupt"
     at: Granularity = "all"
-    kinds: tuple[Part, ...] = ("head", "attention", "mlp", "residual")
+    kinds: tuple[PatchedKind, ...] = ("head", "attention", "mlp", "residual")
 
     def __post_init__(self) -> None:
         self.check_settings(
-            {"direction": ([self.direction], get_args(Direction)), "kinds": (self.kinds, get_args(Part))}
+            {"direction": ([self.direction], get_args(Direction)), "kinds": (self.kinds, get_args(PatchedKind))}
         )
         object.__setattr__(self, "kinds", tuple(self.kinds))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for parts that the ablation gives no value."""
+        """Also raises a ValueError for kinds of component for which the ablation has no value."""
         super().check(model, prompts, metric, ablation)
-        inner = [part for part in self.kinds if part in INSIDE_ATTENTION]
+        inner = [kind for kind in self.kinds if kind in INSIDE_ATTENTION]
         if inner or self.direction == "restore":
             require_run(self.name, ", ".join(inner) or "restoring", ablation)
 

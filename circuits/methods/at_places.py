@@ -1,4 +1,4 @@
-"""What methods share that score components at places of the prompt: all positions at once, roles, or positions."""
+"""What methods share that score components by position: at all positions at once, at roles, or at single positions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Settings: TypeAlias = "dict[str, tuple[Sequence[str], tuple[str, ...]]]"
 
 @dataclass(frozen=True)
 class ComponentMethod(Method):
-    """A method that scores some kinds of component at each place; subclasses have the settings `at` and `kinds`.
+    """A method that scores some kinds of component at each position; subclasses have the settings `at` and `kinds`.
 
     at     `all` positions at once, each token role (`roles`), or each position (`positions`)
     kinds  which kinds of component to score
@@ -47,8 +47,8 @@ class ComponentMethod(Method):
         """Raise a ValueError for a setting whose values are not all known; name -> (values, known values)."""
         for name, (values, choices) in {"at": ([self.at], get_args(Granularity)), **known}.items():
             if not values or not set(values) <= set(choices):
-                found = ", ".join(map(repr, values))
-                raise ValueError(f"{self.name}: {name}={found}. Known: {', '.join(choices)}.")
+                given = ", ".join(map(repr, values))
+                raise ValueError(f"{self.name}: {name}={given}. Known: {', '.join(choices)}.")
 
     def check_selection(self, position: str | None) -> None:
         if not {"head", "mlp"} & set(self.kinds):
@@ -63,13 +63,14 @@ class ComponentMethod(Method):
             )
         if self.at != "all" and position is None:
             raise ValueError(
-                f"{self.name} with at={self.at} scores several places: say by position which one chooses the circuit."
+                f"{self.name} with at={self.at} scores several positions: choose with position=... the one that "
+                "the circuit is taken from."
             )
 
     def score(
         self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
     ) -> ComponentScores:
-        """Scores [prompt, place, component]. Calls `check` first."""
+        """Scores [prompt, position, component]. Calls `check` first."""
         self.check(model, prompts, metric, ablation)
         return self.measured(model, prompts, metric, ablation)
 
@@ -81,29 +82,29 @@ class ComponentMethod(Method):
         ablation: Ablation,
         note: Callable[[Pair], None] | None = None,
     ) -> ComponentScores:
-        """Scores [prompt, place, component]; `note` sees every batch's clean and corrupt run."""
+        """Scores [prompt, position, component]; `note` is called with every batch's clean and corrupt run."""
         from circuits.batches import each_pair
 
         components = tuple(components_of(model.wiring, self.kinds))
-        places = self._positions(prompts)
-        scores = np.zeros((len(prompts), len(places), len(components)), dtype=np.float32)
+        positions = self._positions(prompts)
+        scores = np.zeros((len(prompts), len(positions), len(components)), dtype=np.float32)
         measured = np.zeros(scores.shape, dtype=np.bool_)
 
         def measure(pair: Pair) -> None:
             if note is not None:
                 note(pair)
-            rows = np.asarray(pair.batch.prompt_indices)
-            masks = {number: self._mask(pair.batch, place) for number, place in enumerate(places)}
-            masks = {number: mask for number, mask in masks.items() if mask.any()}
-            found = self.effects(model, pair, list(masks.values()))
-            for (number, mask), values in zip(masks.items(), found, strict=True):
-                has_place = mask.any(1).cpu().numpy()[:, None]
-                scores[rows, number] = np.where(has_place, values.T.float().cpu().numpy(), 0)
-                measured[rows, number] = has_place
+            prompt_indices = np.asarray(pair.batch.prompt_indices)
+            masks = {index: self._mask(pair.batch, position) for index, position in enumerate(positions)}
+            masks = {index: mask for index, mask in masks.items() if mask.any()}
+            effects = self.effects(model, pair, list(masks.values()))
+            for (index, mask), values in zip(masks.items(), effects, strict=True):
+                has_position = mask.any(1).cpu().numpy()[:, None]
+                scores[prompt_indices, index] = np.where(has_position, values.T.float().cpu().numpy(), 0)
+                measured[prompt_indices, index] = has_position
 
         each_pair(model, prompts, metric, ablation, measure, at_once=self.batch_size(model, prompts))
         provenance = self.provenance(model, prompts, metric, ablation)
-        return ComponentScores(model.wiring, components, places, scores, measured, provenance)
+        return ComponentScores(model.wiring, components, positions, scores, measured, provenance)
 
     def batch_size(self, model: Model, prompts: PromptSet) -> int:
         """How many prompts make a batch."""
@@ -117,7 +118,7 @@ class ComponentMethod(Method):
         return tuple(str(position) for position in range(max(map(len, prompts))))
 
     def _mask(self, batch: Batch, position: str) -> Tensor:
-        """[prompt, position] where a place is."""
+        """[prompt, position] which positions a name such as `all`, `IO` or `3` stands for."""
         import torch
 
         if self.at == "roles":

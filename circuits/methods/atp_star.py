@@ -1,8 +1,8 @@
-"""AtP*: node attribution with its two known blind spots mended.
+"""AtP*: attribution patching of components with its two known failure modes fixed.
 
     score(n) = (value of n, clean minus corrupt) . d metric / d n, at the clean run
 
-Saturated attention: for queries and keys the pattern is computed again from the corrupt values, and the effect is first
+Saturated attention: for queries and keys the pattern is recomputed from the corrupt values, and the effect is first
 order only from the head's output on. Cancellation: with `grad_drop`, gradients are also taken with each layer in turn
 cut out of the backward pass, where a direct and an indirect effect no longer cancel; the magnitude of the score is the
 mean magnitude over these, and its sign that of their sum.
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, Granularity, ComponentMethod, components_of, require_run
+from circuits.methods.at_places import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from circuits.forward import Site, Tap
     from circuits.models import Model
 
-Part = Literal["head", "mlp", "query", "key", "value"]
+ScoredKind = Literal["head", "mlp", "query", "key", "value"]
 
 
 @dataclass(frozen=True)
@@ -38,29 +38,29 @@ class AtPStar(ComponentMethod):
     """Estimate the patching effect of heads, MLPs, queries, keys and values from gradients at their outputs.
 
     Cost: two forward passes; one forward and backward pass, or one per layer and one more with `grad_drop`; one
-    layer's attention per kind of query, key and value, layer and place.
+    layer's attention per kind of query, key and value, layer and position.
 
     at         `all` positions at once, each token role (`roles`), or each position (`positions`)
-    parts      which kinds of component to score
+    kinds      which kinds of component to score
     grad_drop  average over gradients with one layer cut out
     """
 
     name = "atp-star"
     only_at_clean = True
-    summary = "effect of each head, MLP, query, key and value from gradients, with patterns computed again and GradDrop"
+    summary = "effect of each head, MLP, query, key and value from gradients, with recomputed patterns and GradDrop"
 
     at: Granularity = "all"
-    kinds: tuple[Part, ...] = ("head", "mlp", "query", "key", "value")
+    kinds: tuple[ScoredKind, ...] = ("head", "mlp", "query", "key", "value")
     grad_drop: bool = True
 
     def __post_init__(self) -> None:
-        self.check_settings({"kinds": (self.kinds, get_args(Part))})
+        self.check_settings({"kinds": (self.kinds, get_args(ScoredKind))})
         object.__setattr__(self, "kinds", tuple(self.kinds))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for parts that the ablation gives no value."""
+        """Also raises a ValueError for kinds of component for which the ablation has no value."""
         super().check(model, prompts, metric, ablation)
-        inner = [part for part in self.kinds if part in INSIDE_ATTENTION]
+        inner = [kind for kind in self.kinds if kind in INSIDE_ATTENTION]
         if inner:
             require_run(self.name, ", ".join(inner), ablation)
 
@@ -73,8 +73,8 @@ class AtPStar(ComponentMethod):
         gradients = self._gradients(model, pair)
         for mask in masks:
             with torch.no_grad():
-                found = self._at_mask(model, pair, mask[:, pair.batch.start :], gradients)
-                yield self._combined(found)
+                per_way = self._at_mask(model, pair, mask[:, pair.batch.start :], gradients)
+                yield self._combined(per_way)
 
     def _gradients(self, model: Model, pair: Pair) -> dict[tuple[int, Site], Tensor]:
         """d metric / d each head's z and each MLP's output [way, prompt, position, ...], one way per dropped layer."""
@@ -86,13 +86,13 @@ class AtPStar(ComponentMethod):
         ways = list(range(forward.n_layers)) if self.grad_drop and forward.n_layers > 1 else [None]
         n_tokens = n_prompts * pair.clean.residual[0].shape[1]
         at_once = max(1, forward.tokens_with_gradients // n_tokens)
-        parts = []
+        chunks = []
         for first in range(0, len(ways), at_once):
             some = ways[first : first + at_once]
             entering = pair.clean.residual[0].repeat(len(some), 1, 1)
-            found = output_gradients(forward, pair, entering, _dropping(some, n_prompts))
-            parts.append({at: grad.unflatten(0, (len(some), -1)) for at, grad in found.items()})
-        return {at: torch.cat([part[at] for part in parts]) for at in parts[0]}
+            at_outputs = output_gradients(forward, pair, entering, _dropping(some, n_prompts))
+            chunks.append({at: grad.unflatten(0, (len(some), -1)) for at, grad in at_outputs.items()})
+        return {at: torch.cat([chunk[at] for chunk in chunks]) for at in chunks[0]}
 
     def _at_mask(self, model: Model, pair: Pair, mask: Tensor, gradients: dict[tuple[int, Site], Tensor]) -> Tensor:
         """[way, component, prompt] effects of patching where the mask [prompt, position] is set."""
@@ -105,24 +105,25 @@ class AtPStar(ComponentMethod):
         columns: dict[Component, Tensor] = {}
         for layer in range(forward.n_layers):
             for kind in self.kinds:
-                parts = [part for part in components_of(model.wiring, [kind]) if part.layer == layer]
+                components = [one for one in components_of(model.wiring, [kind]) if one.layer == layer]
                 if kind == "mlp":
-                    if parts:
+                    if components:
                         gap = (clean.mlp[layer] - corrupt.mlp[layer]) * is_there
-                        columns[parts[0]] = _dotted(gap.unsqueeze(2), gradients[layer, "mlp"].unsqueeze(3), pair)[:, 0]
+                        effect = _dotted(gap.unsqueeze(2), gradients[layer, "mlp"].unsqueeze(3), pair)
+                        columns[components[0]] = effect[:, 0]
                     continue
                 z = patched_z(forward, clean, corrupt, mask, layer, kind)
                 per_head = _dotted(clean.z[layer] - z, gradients[layer, "z"], pair)
-                served = per_head.unflatten(1, (len(parts), -1)).sum(2)
-                columns |= {part: served[:, number] for number, part in enumerate(parts)}
-        return torch.stack([columns[part] for part in components_of(model.wiring, self.kinds)], dim=1)
+                served = per_head.unflatten(1, (len(components), -1)).sum(2)
+                columns |= {component: served[:, number] for number, component in enumerate(components)}
+        return torch.stack([columns[component] for component in components_of(model.wiring, self.kinds)], dim=1)
 
-    def _combined(self, found: Tensor) -> Tensor:
+    def _combined(self, per_way: Tensor) -> Tensor:
         """[component, prompt] from the effects [way, component, prompt]."""
-        if len(found) == 1:
-            return found[0]
+        if len(per_way) == 1:
+            return per_way[0]
         # A component's own layer, cut out, leaves it no gradient: of L ways L - 1 count.
-        return found.sum(0).sign() * found.abs().sum(0) / (len(found) - 1)
+        return per_way.sum(0).sign() * per_way.abs().sum(0) / (len(per_way) - 1)
 
 
 def _dropping(ways: Sequence[int | None], n_prompts: int) -> Tap:
@@ -146,6 +147,6 @@ def _dotted(gap: Tensor, gradient: Tensor, pair: Pair) -> Tensor:
     import torch
 
     if gradient.shape[2] != gap.shape[1]:
-        rows = pair.batch.answer_positions - pair.batch.start
-        gap = gap[torch.arange(len(rows), device=rows.device), rows].unsqueeze(1)
+        answer_positions = pair.batch.answer_positions - pair.batch.start
+        gap = gap[torch.arange(len(answer_positions), device=answer_positions.device), answer_positions].unsqueeze(1)
     return torch.einsum("bphe,wbphe->whb", gap.float(), gradient.float())

@@ -31,7 +31,7 @@ class Method:
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
     sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
     is_shared_across_prompts  whether all prompts have the same scores, so that intervals over prompts say nothing
-    only_at_clean   whether all it measures are gradients at the clean run
+    only_at_clean   whether everything it measures is a gradient at the clean run
     in_metric_units whether scores are effects on the metric, so that a share of the whole effect means something
     scores_paths    whether edges from the input and to the logits are scored, so that the best ones can form paths
     """
@@ -56,7 +56,7 @@ class Method:
         return {}
 
     def check_selection(self, position: str | None) -> None:
-        """Raise a ValueError where no circuit can be chosen from scores at `place` (None: their only one, or all)."""
+        """Raise a ValueError where scores at `position` (None: their only one, or all) cannot choose a circuit."""
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
@@ -64,7 +64,7 @@ class Method:
             model.require("edges", self.name)
         if self.only_at_clean and metric.has_zero_gradient_at_clean:
             raise ValueError(
-                f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its highest and "
+                f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its maximum and "
                 "they are all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method or another metric."
             )
         metric.check(prompts)
@@ -74,7 +74,7 @@ class Method:
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Scores:
         """Signed scores per prompt. Calls `check` first.
 
-        ablation  what a corrupted part gives; without a reference of its own, it is fitted to these prompts
+        ablation  what replaces a corrupted part's value; without a reference of its own, it is fitted to these prompts
         """
         raise NotImplementedError
 

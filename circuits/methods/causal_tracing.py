@@ -1,8 +1,8 @@
 """Causal tracing: how much of the behavior comes back when one component is restored in a corrupt run.
 
 The corruption is the run's ablation: noise on the image (`image-noise`), another image or text (`corrupt`), or noise on
-the embeddings, of a subject say (`noise`). One component of one layer at one place is restored at a time, and the run
-goes on from there on what the corrupt run left behind; the vision tower runs once per prompt and noise sample.
+the embeddings, of a subject say (`noise`). One component of one layer at one position is restored at a time, and the
+run continues from there on the corrupt run's activations; the vision tower runs once per prompt and noise sample.
 
 `trace` keeps what recovery rates need (`circuits.recovery`). Published settings: Li et al. 2025, arXiv 2511.05923
 (FCCT): metric `answer-probability`, all layers, seven categories of tokens as roles, no window. Meng et al. 2022
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from circuits.interventions import Ablation, NoiseAblation
-from circuits.methods.at_places import Granularity, ComponentMethod, components_of, require_run
+from circuits.methods.at_places import ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.base import CORRUPT
 from circuits.metrics import Metric
 from circuits.prompts import PromptSet
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from circuits.batches import Pair
     from circuits.models import Model
 
-TracedPart = Literal["residual", "attention", "mlp", "head"]
+TracedKind = Literal["residual", "attention", "mlp", "head"]
 _IN_WINDOWS = ("attention", "mlp")
 
 
@@ -41,26 +41,26 @@ class CausalTracing(ComponentMethod):
 
     Scores are metric(restored) - metric(corrupt): positive supports the behavior.
 
-    Cost: about half a forward pass per component, place and noise sample, less for late layers and positions.
+    Cost: about half a forward pass per component, position and noise sample, less for late layers and positions.
 
     at       each token role (`roles`; the token categories of image prompts are roles), each position (`positions`), or
              `all` positions at once
-    parts    `residual` (hidden states: rL is the stream entering layer L), `attention` (attention output), `mlp` (FFN
+    kinds    `residual` (hidden states: rL is the stream entering layer L), `attention` (attention output), `mlp` (FFN
              output), `head` (a single head's output)
     window   how many layers of attention or MLP outputs are restored together; 1 is one at a time
-    samples  how often noise is drawn; scores are means over them
+    samples  how many times noise is drawn; scores are means over them
     """
 
     name = "causal-tracing"
     summary = "what restoring each hidden state, attention or MLP output, or head brings back in a corrupt run"
 
     at: Granularity = "roles"
-    kinds: tuple[TracedPart, ...] = ("residual", "attention", "mlp")
+    kinds: tuple[TracedKind, ...] = ("residual", "attention", "mlp")
     window: int = 1
     samples: int = 1
 
     def __post_init__(self) -> None:
-        self.check_settings({"kinds": (self.kinds, get_args(TracedPart))})
+        self.check_settings({"kinds": (self.kinds, get_args(TracedKind))})
         object.__setattr__(self, "kinds", tuple(self.kinds))
         for name in ("window", "samples"):
             if getattr(self, name) < 1:
@@ -72,7 +72,7 @@ class CausalTracing(ComponentMethod):
             )
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for corruptions in which nothing can be restored, or that are not drawn."""
+        """Also raises a ValueError for ablations in which nothing can be restored, or samples of one without noise."""
         super().check(model, prompts, metric, ablation)
         require_run(self.name, "restoring", ablation)
         if self.samples > 1 and not isinstance(ablation, NoiseAblation):
@@ -87,16 +87,16 @@ class CausalTracing(ComponentMethod):
         return self.trace(model, prompts, metric=metric, ablation=ablation).scores
 
     def trace(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Trace:
-        """Scores [prompt, place, component] with the metric of the clean and the corrupt runs. Calls `check` first."""
+        """Scores [prompt, position, component] and the metric of the clean and corrupt runs. Calls `check` first."""
         self.check(model, prompts, metric, ablation)
         clean, corrupt = np.zeros(len(prompts)), np.zeros((self.samples, len(prompts)))
         sampled = []
         for sample in range(self.samples):
 
             def note(pair: Pair, sample: int = sample) -> None:
-                rows = np.asarray(pair.batch.prompt_indices)
-                clean[rows] = pair.metric_of(model.forward, pair.clean).float().cpu().numpy()
-                corrupt[sample, rows] = pair.metric_of(model.forward, pair.ablated).float().cpu().numpy()
+                prompt_indices = np.asarray(pair.batch.prompt_indices)
+                clean[prompt_indices] = pair.metric_of(model.forward, pair.clean).float().cpu().numpy()
+                corrupt[sample, prompt_indices] = pair.metric_of(model.forward, pair.ablated).float().cpu().numpy()
 
             drawn = ablation.with_sample(sample) if isinstance(ablation, NoiseAblation) else ablation
             sampled.append(self.measured(model, prompts, metric, drawn, note))
@@ -117,10 +117,10 @@ class CausalTracing(ComponentMethod):
         for mask in masks:
             with torch.no_grad():
                 corrupt = pair.metric_of(forward, base)
-                found = corrupt.repeat(len(components), 1)
+                restored = corrupt.repeat(len(components), 1)
                 if alone:
-                    found[alone] = patched_metrics(forward, pair, base, donor, mask, [components[n] for n in alone])
+                    restored[alone] = patched_metrics(forward, pair, base, donor, mask, [components[n] for n in alone])
                 if in_windows:
                     chosen = [components[n] for n in in_windows]
-                    found[in_windows] = windowed_metrics(forward, pair, base, donor, mask, chosen, self.window)
-                yield found - corrupt
+                    restored[in_windows] = windowed_metrics(forward, pair, base, donor, mask, chosen, self.window)
+                yield restored - corrupt

@@ -2,7 +2,7 @@
 
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . (gradient at corrupt + gradient at clean) / 2
 
-The trapezoid rule with its two end points: exact where the metric is quadratic in what changes, at twice EAP's price.
+The trapezoid rule with its two end points: exact where the metric is quadratic in what changes, at twice EAP's cost.
 
 Source: Hanna et al. 2024, "clean-corrupted" in their code.
 """

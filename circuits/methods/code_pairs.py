@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 class CodePairs(CodingMethod):
     """Score edges between heads by how many pairs of codes are seen together on positives and on no negative.
 
-    Codes say nothing of queries, keys and values: each of the three edges between two heads has the pair's score; a
-    key or value that serves several heads, the mean of their pairs. Edges of the input, MLPs and logits are not scored.
+    Codes do not tell queries, keys and values apart: each of the three edges between two heads has the pair's score,
+    and one into a key or value that serves several heads the mean of their pairs. Edges of the input, MLPs and logits
+    are not scored.
     """
 
     name = "code-pairs"
@@ -56,15 +57,15 @@ def _edges_between_heads(wiring: Wiring) -> tuple[Pairs, Any, Bools]:
     both = Pairs.of(wiring.n_layers * wiring.n_heads)
     is_ordered = both.first // wiring.n_heads < both.second // wiring.n_heads
     pairs = Pairs(both.first[is_ordered], both.second[is_ordered])
-    number = {pair: place for place, pair in enumerate(zip(*(side.tolist() for side in pairs), strict=True))}
+    pair_numbers = {pair: index for index, pair in enumerate(zip(*(side.tolist() for side in pairs), strict=True))}
     rows, columns, shares = [], [], []
-    for place, edge in enumerate(wiring.edges):
+    for index, edge in enumerate(wiring.edges):
         if edge.port is None or edge.source.kind != "head":
             continue
         targets = wiring.heads_of_group(edge.target) if edge.target.kind == "kv" else (edge.target,)
         for target in targets:
-            rows.append(number[_place(edge.source, wiring), _place(target, wiring)])
-            columns.append(place)
+            rows.append(pair_numbers[_head_number(edge.source, wiring), _head_number(target, wiring)])
+            columns.append(index)
             shares.append(1 / len(targets))
     spread = csr_array((shares, (rows, columns)), shape=(len(pairs.first), wiring.n_edges))
     measured = np.zeros(wiring.n_edges, dtype=np.bool_)
@@ -72,11 +73,11 @@ def _edges_between_heads(wiring: Wiring) -> tuple[Pairs, Any, Bools]:
     return pairs, spread, measured
 
 
-def _place(part: Component, wiring: Wiring) -> int:
-    """Which of all heads a head is, counted through the layers."""
-    assert part.layer is not None
-    assert part.index is not None
-    return part.layer * wiring.n_heads + part.index
+def _head_number(of: Component, wiring: Wiring) -> int:
+    """The number of a head among all heads, counted layer by layer."""
+    assert of.layer is not None
+    assert of.index is not None
+    return of.layer * wiring.n_heads + of.index
 
 
 def _as_edges(values: Floats, spread: Any) -> Floats:

@@ -1,11 +1,11 @@
-"""What methods share that read discrete codes of heads: which codes only positives show. No ablation, no gradient.
+"""What methods share that score by the discrete codes of heads that only positives show. No ablation, no gradient.
 
 A sparse autoencoder is trained on the head outputs of a few prompts; the number of its strongest feature is a head's
 code on a prompt. Positives are prompts in which the model does the task (the clean side of a pair), negatives those
 in which it does not (the corrupt side). Scores are means over several trials.
 
 Defaults follow the published code (O'Neill & Bui 2024, arXiv 2405.12522): W_d has unit norm along the features for each
-coordinate of d_model, not along d_model for each dictionary vector; a head of which no feature fires has code 0. For
+coordinate of d_model, not along d_model for each dictionary vector; a head with no active feature has code 0. For
 Docstring they train with l1=0.05. The preset `corrected` changes four of their choices.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PRESETS: dict[str, dict[str, str]] = {
     "paper": {"scope": "model", "inputs": "raw", "unit_norm": "coordinates", "by": "counts"},
-    "corrected": {"scope": "layer", "inputs": "centerd", "unit_norm": "dictionary", "by": "distance"},
+    "corrected": {"scope": "layer", "inputs": "centered", "unit_norm": "dictionary", "by": "distance"},
 }
 
 _RECIPE = ("features", "l1", "top_k", "epochs", "learning_rate", "unit_norm")
@@ -42,20 +42,20 @@ _TRAINING = (*_RECIPE, "sae_prompts", "seed", "trials")
 
 @dataclass(frozen=True)
 class CodingMethod(Method):
-    """What methods share that read codes of heads; the settings that say how codes are made.
+    """What methods share that read codes of heads: the settings that say how codes are made.
 
-    The preset `corrected` is scope=layer, inputs=centerd, unit_norm=dictionary, and by=distance.
+    The preset `corrected` is scope=layer, inputs=centered, unit_norm=dictionary, and by=distance.
 
     preset       what `scope`, `inputs`, `unit_norm` and `by` are where they are not given: `paper` or `corrected`
     at           where head outputs are read: `mean` over all positions, or the mean over a role's (`END`: the answer's)
-    trials       how often prompts are drawn and autoencoders trained; scores are means over trials
+    trials       how many times prompts are drawn and autoencoders trained; scores are means over trials
     autoencoder  folder of trained autoencoders in the SAELens layout, used instead of training: settings of training
                  may not be given with it, and are None then
     least_accuracy  share of the positives that the model must answer correctly
     features, l1, top_k, epochs, learning_rate, sae_prompts
                  of an autoencoder, its penalty, its training, and its prompts (all of them, if there are fewer)
     scope        one autoencoder for the heads of the whole `model`, or one for each `layer`
-    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centerd`)
+    inputs       head outputs as they are (`raw`), or minus each head's mean over all prompts (`centered`)
     unit_norm    what of W_d has unit norm: each of the `coordinates` of d_model over the features, or each vector of
                  the `dictionary`
     """
@@ -93,7 +93,7 @@ class CodingMethod(Method):
         _ = self.coding  # refuses values that do not fit
 
     def _leave_out_training(self) -> None:
-        """Settings of training are those of the given autoencoders; a ValueError where others were asked for."""
+        """Settings of training are those of the given autoencoders; a ValueError where others are given."""
         defaults = {entry.name: entry.default for entry in dataclasses.fields(CodingMethod)}
         asked = [name for name in _TRAINING if getattr(self, name) not in (None, defaults[name])]
         if asked:
@@ -111,7 +111,8 @@ class CodingMethod(Method):
     def check_selection(self, position: str | None) -> None:
         if position not in (None, ALL_POSITIONS):
             raise ValueError(
-                f"{self.name} scores heads once, and position={position!r} asks for one of several: set at={position} instead."
+                f"{self.name} scores heads once, and position={position!r} asks for one of several: set at={position} "
+                "instead."
             )
 
     @cached_property
@@ -137,10 +138,10 @@ class CodingMethod(Method):
 
         given = None if self.autoencoder is None else self._given(model)
         sides = coded_prompts(prompts)
-        found = pooled(model, sides.all, places=(self.at,))
-        is_correct = None if found.is_correct is None else found.is_correct.numpy()
+        outputs = pooled(model, sides.all, places=(self.at,))
+        is_correct = None if outputs.is_correct is None else outputs.is_correct.numpy()
         require_task(is_correct, sides.is_positive, self.least_accuracy)
-        features = head_features(model, found.z[0])
+        features = head_features(model, outputs.z[0])
         trained = given or train_trials(features, self.coding, range(self.trials or 0))
         return codes_of(features, trained, self.coding), sides.is_positive
 
@@ -172,6 +173,6 @@ def require_task(is_correct: Bools | None, is_positive: Bools, least_accuracy: f
     if accuracy < least_accuracy:
         raise ValueError(
             f"the model answers {accuracy:.0%} of the {int(is_positive.sum())} positive prompts correctly, fewer than "
-            f"least_accuracy={least_accuracy:g}: there is no task whose codes could be found. Choose prompts that it "
-            "solves, or set least_accuracy=0."
+            f"least_accuracy={least_accuracy:g}: it does not do the task whose codes are wanted. Choose prompts that "
+            "it solves, or set least_accuracy=0."
         )

@@ -1,13 +1,13 @@
-"""Edge attribution with integrated gradients: EAP with gradients averaged on the way from corrupt to clean.
+"""Edge attribution with integrated gradients: EAP with gradients averaged along the path from corrupt to clean.
 
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . mean over points of d metric / d input_v
 
 The points lie on the straight line between the two embeddings; a gradient that vanishes at the clean run, where the
-metric is saturated, is seen on the way there. All points of a prompt are stacked in one forward and backward pass, and
+metric is saturated, shows along this path. All points of a prompt are stacked in one forward and backward pass, and
 their gradients are summed before they meet the writers' differences.
 
 Source: Hanna et al. 2024 (EAP-IG, "inputs"). Their code takes points k/m for k = 0 .. m-1 (`left`); the midpoints
-(k + 1/2)/m integrate more accurately with as many points.
+(k + 1/2)/m integrate more accurately with the same number of points.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Rule = Literal["left", "midpoint"]
 
 @dataclass(frozen=True)
 class IntegratedEdgeAttribution(GradientMethod):
-    """Estimate each edge's patching effect from gradients averaged between corrupt and clean embedding (EAP-IG).
+    """Estimate each edge's patching effect from gradients averaged from corrupt to clean embedding (EAP-IG).
 
     Cost: two forward passes, and one forward and backward pass per step.
 
@@ -78,5 +78,5 @@ def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
     clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
     entering = torch.cat([corrupt + point * (clean - corrupt) for point in at])
     gaps = subtract_in_place(pair.clean, pair.ablated)
-    found = gradients(model.forward, pair, entering)
-    return edge_effects(model.forward, model.wiring, pair.batch, gaps, found) / len(at)
+    reader_gradients = gradients(model.forward, pair, entering)
+    return edge_effects(model.forward, model.wiring, pair.batch, gaps, reader_gradients) / len(at)

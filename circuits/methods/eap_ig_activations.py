@@ -2,8 +2,8 @@
 
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . mean over points of d metric / d input_v
 
-The points lie on the line between the corrupt and the clean output of u, everything else being the clean run: unlike
-points between embeddings, they stay on the way that patching u alone takes. Only what runs after u is run again.
+The points lie on the line between the corrupt and the clean output of u, all else as in the clean run: unlike
+points between embeddings, they stay on the path that patching u alone takes. Only what runs after u is run again.
 
 Source: Hanna et al. 2024 (EAP-IG, "activations"); their code moves all heads of a layer together, at points
 k/m for k = 1 .. m.
@@ -30,12 +30,12 @@ Together = Literal["layer", "component"]
 
 @dataclass(frozen=True)
 class ActivationIntegratedAttribution(GradientMethod):
-    """Estimate each edge's patching effect from gradients averaged along its source's way from corrupt to clean.
+    """Estimate each edge's patching effect from gradients averaged along its source's path from corrupt to clean.
 
     Cost: two forward passes; and per step half a forward and backward pass for each layer's heads and each MLP, or for
     each component.
 
-    steps     points on each way
+    steps     points on each path
     rule      `left`: points 1, (m-1)/m, ..., 1/m, the corrupt end left out, as in the public code; `midpoint`
     together  `layer`: all heads of a layer move together, as in the public code; `component`: each head by itself
     """
@@ -64,7 +64,7 @@ class ActivationIntegratedAttribution(GradientMethod):
         from circuits.writers import gaps_between, writer_gaps
 
         forward, wiring = model.forward, model.wiring
-        # Shares of the way back to corrupt: 0 is the clean output.
+        # Fractions of the path back to corrupt: 0 is the clean output.
         back = points(self.steps, self.rule)
         total = torch.zeros(len(pair.batch), wiring.n_edges, device=forward.device)
         gaps = writer_gaps(forward, gaps_between(pair.clean, pair.ablated))
@@ -74,11 +74,16 @@ class ActivationIntegratedAttribution(GradientMethod):
             if writers.start == 0:
                 gap = pair.clean.residual[0] - pair.ablated.residual[0]
                 entering = entering - _stacked_shares(back, gap)
-            found = gradients(
+            reader_gradients = gradients(
                 forward, pair, entering, first_layer=layer, tap=_moving(pair, wiring, writers, layer, back)
             )
             total += effects_of_writers(
-                forward, wiring, pair.batch, found, writers, lambda chosen, writers=writers: gaps[chosen][:, writers]
+                forward,
+                wiring,
+                pair.batch,
+                reader_gradients,
+                writers,
+                lambda chosen, writers=writers: gaps[chosen][:, writers],
             )
         return total / self.steps
 
@@ -120,16 +125,16 @@ def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[f
         return value
 
     def _at(value: Tensor, gap: Tensor) -> Tensor:
-        """Shares of the gap, at the answers alone where the value is there alone."""
+        """Fractions of the gap; at the answer positions alone where the value has no others."""
         if value.shape[1] != gap.shape[1]:
-            gap = gap[_rows(pair)].unsqueeze(1)
+            gap = gap[_at_answers(pair)].unsqueeze(1)
         return _stacked_shares(back, gap)
 
     return tap
 
 
-def _rows(pair: Pair) -> tuple[Tensor, Tensor]:
+def _at_answers(pair: Pair) -> tuple[Tensor, Tensor]:
     import torch
 
-    rows = pair.batch.answer_positions - pair.batch.start
-    return torch.arange(len(rows), device=rows.device), rows
+    answer_positions = pair.batch.answer_positions - pair.batch.start
+    return torch.arange(len(answer_positions), device=answer_positions.device), answer_positions

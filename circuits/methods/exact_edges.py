@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 class ExactEdges(EdgeMethod):
     """The true effect of corrupting each single edge.
 
-    Cost: about half a forward pass per edge, less for late layers; and that of the screen.
+    Cost: about half a forward pass per edge, less for late layers; plus that of the screen.
 
     edges      names of the edges to measure, such as ("a0.h1->a2.h3<q>",); empty for all. The others are not measured
     screen     an edge method, such as `eap-ig`, that first ranks all edges (or the given ones) by |mean score|
-    contested  how many of the ranking to measure: a share of it (at most 1) or a number of edges. What ranks lower is
-               out of the question for a circuit, and is marked not measured
+    contested  how many of the top-ranked edges to measure: a share of the ranking (at most 1) or a number. Edges that
+               rank lower are ruled out of any circuit, and marked as not measured
     """
 
     name = "exact-edges"
@@ -83,8 +83,8 @@ class ExactEdges(EdgeMethod):
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
 
         def measure(pair: Pair) -> None:
-            found = edge_corruptions(model.forward, model.wiring, pair, wanted)
-            scores[np.asarray(pair.batch.prompt_indices)] = found.T.cpu().numpy()
+            effects = edge_corruptions(model.forward, model.wiring, pair, wanted)
+            scores[np.asarray(pair.batch.prompt_indices)] = effects.T.cpu().numpy()
 
         at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
@@ -175,10 +175,12 @@ class _Edges:
 
     def into_logits(self) -> None:
         """Edges into the logits: the final stream changes by the source's change alone."""
-        reader, rows = len(self.wiring.readers) - 1, self.pair.batch.answer_positions
+        reader, answer_positions = len(self.wiring.readers) - 1, self.pair.batch.answer_positions
         final = self._at_rows(self.pair.clean.residual[-1])
         for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
-            changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(0, (-1, len(rows)))
+            changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(
+                0, (-1, len(answer_positions))
+            )
             numbers = self.wiring.edge_offsets[reader] + np.asarray(writers)
             self.patched[numbers] = self.pair.readout(changed.flatten(0, 1))
 
@@ -208,7 +210,7 @@ class _Edges:
         inputs = (clean.residual[layer] + self.changes[list(writers)]).flatten(0, 1)
         patched = part.project(part.normed(inputs))
         kept = QKV(*(tiled(values, len(inputs)) for values in part.project(part.normed(clean.residual[layer]))))
-        found = []
+        by_port = []
         for port in ("q", "k", "v"):
             z = self.forward.heads_from(
                 layer,
@@ -220,8 +222,8 @@ class _Edges:
             change = z.unflatten(0, (len(writers), -1)) - self._needed(layer, clean.z[layer])
             per_head = torch.einsum("wbphe,hed->whbpd", change, part.head_weights_o)
             n_readers = part.n_heads if port == "q" else part.n_kv_heads
-            found.append(per_head.unflatten(1, (n_readers, -1)).sum(2))
-        return torch.cat(found, dim=1)
+            by_port.append(per_head.unflatten(1, (n_readers, -1)).sum(2))
+        return torch.cat(by_port, dim=1)
 
     def _after_attention(self, layer: int, change: Tensor) -> Tensor:
         from circuits.layers import tiled
@@ -252,7 +254,7 @@ class _Edges:
             self.patched[numbers[wanted[part]]] = self.pair.readout(final)
 
     def _needed(self, layer: int, values: Tensor) -> Tensor:
-        """Values [variant x prompt, position, ...] of a layer; of the last one, at the answers alone."""
+        """Values [variant x prompt, position, ...] of a layer; of the last one, at the answer positions alone."""
         if layer < self.forward.n_layers - 1:
             return values
         return self._at_rows(values).unsqueeze(1)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class HeadCoding(CodingMethod):
     """Score heads by the codes that only positives show. MLPs are not scored.
 
-    by  `counts`: u; `share`: u by the number of different codes; `softmax`, `layer-softmax`: of u over all heads or
-        those of a layer; `pairs`: how often a head stands in the pairs of heads with most positive-only pairs of codes;
+    by  `counts`: u; `share`: u over the number of different codes; `softmax`, `layer-softmax`: of u over all heads or
+        those of a layer; `pairs`: how often a head occurs in the pairs of heads with most positive-only code pairs;
         `coverage`: share of the positives that show a positive-only code; `distance`: how different the codes'
         frequencies on positives and negatives are (total variation)
     """

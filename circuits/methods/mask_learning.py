@@ -9,13 +9,13 @@ value. The weights follow from one learned logit per edge, in one of two ways:
                  logit.
 `hard-concrete`  each step draws gates that are often exactly 0 or 1, open with a probability that the logit gives; a
                  Lagrangian drives the expected share of open gates down to `density`. Score: the expected gate; the
-                 circuit is what is at least 1/2.
+                 circuit is the edges that score at least 1/2.
 
 Loss: the mean over prompts of ((metric of the circuit - metric of the clean run) / gap)^2, the gap being the root mean
 square over prompts of clean minus ablated metric. Missing and excess faithfulness count alike.
 
 Sources: MAttr (arXiv 2609.25518) for `top-k`; Louizos et al. 2018 for the gates, Bhaskar et al. 2024 (edge pruning)
-for gates on edges. Optimiser: Adam.
+for gates on edges. Optimizer: Adam.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ Mask = Literal["top-k", "hard-concrete"]
 
 # Gates are stretched from (0, 1) to this interval and cut back, so that 0 and 1 are reached (Louizos et al. 2018).
 _STRETCH = (-0.1, 1.1)
-# Where gates start: most are open, and still move.
+# Where the gates' logits start: most gates are open, and can still move.
 _OPEN = 2.0
-# How fast the price of an open gate follows the excess of them: tried on the bundled model.
+# How fast the penalty on open gates follows their excess: tried on the bundled model.
 _SETTLING, _DAMPING = 0.1, 3.0
 _HALVINGS = 50
 _GRID = 32
@@ -65,8 +65,8 @@ class MaskLearning(Method):
     steps             updates of the logits; 200 were enough for the 479 edges of the bundled model
     learning_rate     of Adam, for the logits
     temperature       how soft masks are: the scale of the logits, and of the gates' noise
-    prompts_per_step  at most so many prompts, of one length, are run in a step
-    density           `hard-concrete` alone: the expected share of open gates at the end
+    prompts_per_step  the most prompts, all of one length, that are run in a step
+    density           `hard-concrete` only: the expected share of open gates at the end
     start             an edge method, such as `eap-ig`, whose ranking the logits start from (-log rank); None: all equal
     seed              draws prompts, sizes and gates
     """
@@ -108,7 +108,7 @@ class MaskLearning(Method):
         return {"threshold": 0.5} if self.mask == "hard-concrete" else {}
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also what the method checks whose ranking the logits start from."""
+        """Also runs the checks of the method whose ranking the logits start from."""
         super().check(model, prompts, metric, ablation)
         if self.start is not None:
             self._starting().check(model, prompts, metric, ablation)
@@ -161,12 +161,12 @@ class MaskLearning(Method):
         weights_of: Callable[[Tensor, Generator], Tensor],
         lagrangian: _Lagrangian | None = None,
     ) -> None:
-        """Move the logits in place."""
+        """Update the logits in place."""
         import torch
 
         from circuits.masked import metric_with_edges
 
-        optimiser = torch.optim.Adam([logits], lr=self.learning_rate)
+        optimizer = torch.optim.Adam([logits], lr=self.learning_rate)
         for step in range(self.steps):
             number = int(torch.multinomial(material.shares, 1, generator=generator))
             with torch.enable_grad():
@@ -177,7 +177,7 @@ class MaskLearning(Method):
                 if lagrangian is not None:
                     loss = loss + lagrangian.penalty(leaf, step)
                 (logits.grad,) = torch.autograd.grad(loss, leaf)
-            optimiser.step()
+            optimizer.step()
 
     def _soft_circuit(self, logits: Tensor, generator: Generator) -> Tensor:
         """Weights [edge] of a circuit whose size is drawn anew."""
@@ -191,7 +191,7 @@ class MaskLearning(Method):
         import torch
 
         low, high = _STRETCH
-        # An open interval: the noise of 0 and 1 is infinite.
+        # An open interval: at 0 and 1 the noise is infinite.
         uniform = torch.rand(len(logits), generator=generator).clamp(1e-6, 1 - 1e-6).to(logits.device)
         gates = torch.sigmoid((uniform.logit() + logits) / self.temperature)
         return (gates * (high - low) + low).clamp(0, 1)
@@ -229,12 +229,12 @@ def _material(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
 
 
 class _Lagrangian:
-    """Keeps the expected share of open gates at or below what is wanted: all at first, then less by the same factor in
+    """Keeps the expected share of open gates at or below a target: all at first, then smaller by the same factor in
     each step, and `density` in the second half.
 
-    The excess is log(share / wanted). The multiplier adds up excesses, so that it settles where the density is held,
-    and answers to the present one, so that it does not swing; it is never negative: nothing is paid for opening gates
-    that do not help.
+    The excess is log(share / target). The multiplier adds up excesses, so that it settles where the density is held,
+    and responds to the current one, so that it does not oscillate; it is never negative, so that opening gates that do
+    not help is never rewarded.
     """
 
     def __init__(self, density: float, steps: int, temperature: float) -> None:
@@ -242,8 +242,8 @@ class _Lagrangian:
         self._added_up = 0.0
 
     def penalty(self, logits: Tensor, step: int) -> Tensor:
-        wanted = self._density ** min(1.0, (step + 1) / (self._steps / 2))
-        excess = (opening_probabilities(logits, self._temperature).mean() / wanted).log()
+        target = self._density ** min(1.0, (step + 1) / (self._steps / 2))
+        excess = (opening_probabilities(logits, self._temperature).mean() / target).log()
         now = float(excess.detach())
         self._added_up = max(0.0, self._added_up + _SETTLING * now)
         return max(0.0, self._added_up + _DAMPING * now) * excess

@@ -1,8 +1,8 @@
-"""Path patching: how much of a sender's effect runs straight into given receivers.
+"""Path patching: how much of a sender's effect runs directly into given receivers.
 
 For every sender head: (a) the clean run with the sender's output from the corrupt prompt and every other head frozen to
-its clean output, MLPs recomputed (or frozen too); what the receivers then get is recorded. (b) the clean run with
-nothing but the recorded receiver inputs put in. score = metric(clean) - metric(b).
+its clean output, MLPs recomputed (or frozen too); what the receivers then read is recorded. (b) the clean run with
+nothing but the recorded receiver inputs patched in. score = metric(clean) - metric(b).
 
 With the heads frozen, positions do not mix, so (a) is no forward pass: the sender's change is carried along the
 residual stream through the MLPs at the patched positions alone, for all senders of a layer at once. Into the logits,
@@ -48,11 +48,11 @@ class PathPatching(Method):
     receivers    readers by name: ("logits",) alone, or ("a9.h9<q>", "a10.h0<q>"), ("a3.kv1<v>",) with grouped keys,
                  ("m3",)
     at           role at whose position the sender is patched and the heads are frozen, or `all` for every position. By
-                 default END, as in Merullo et al.; with stages all, because values and keys are read elsewhere
+                 default END, as in Merullo et al.; with stages `all`, because values and keys are read elsewhere
     freeze_mlps  hold MLPs between sender and receivers at their clean outputs too: direct paths only
-    stages       a search backwards: ("queries", "values", "keys") goes on to the queries of the heads found with
+    stages       a backward search: ("queries", "values", "keys") goes on to the queries of the heads found with
                  `receivers`, to the values of the heads found with those, and to their keys
-    top          how many heads each stage hands on, by |mean score|: a share of all heads (below 1) or a number
+    top          how many heads each stage passes on, by |mean score|: a share of all heads (below 1) or a number
     """
 
     name = "path-patching"
@@ -73,7 +73,7 @@ class PathPatching(Method):
         parsed = [Reader.parse(name) for name in self.receivers]
         if Reader(LOGITS) in parsed and len(parsed) > 1:
             raise ValueError(
-                "path-patching: 'logits' stands beside other receivers. Putting in the final stream overwrites what "
+                "path-patching: 'logits' is given beside other receivers. Patching the final stream overwrites what "
                 "they change: run two path patchings, one into 'logits'."
             )
         if not set(self.stages) <= set(_PORT_OF_STAGE) or len(set(self.stages)) < len(self.stages):
@@ -114,23 +114,23 @@ class PathPatching(Method):
     def score(
         self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT
     ) -> ComponentScores:
-        """Exact scores [prompt, place, sender head]. Heads that run after every receiver's layer are not measured.
+        """Exact scores [prompt, position, sender head]. Heads that run after every receiver's layer are not measured.
 
-        The place is where it was patched. With stages the places are the receivers, the stages, and last `all`: there a
-        head has its scores of the stage in which its mean is largest in magnitude.
+        The position is where it was patched. With stages, the positions are the receivers, the stages, and last `all`,
+        where a head has its scores from the stage in which its mean is largest in magnitude.
         """
         self.check(model, prompts, metric, ablation)
-        found = [self._into(model, prompts, self._receivers(), metric, ablation)]
+        stages = [self._into(model, prompts, self._receivers(), metric, ablation)]
         for stage in self.stages:
-            receivers = self._receivers_of(stage, found[-1], model.wiring)
-            found.append(self._into(model, prompts, receivers, metric, ablation))
-        places = (self.position,)
+            receivers = self._receivers_of(stage, stages[-1], model.wiring)
+            stages.append(self._into(model, prompts, receivers, metric, ablation))
+        positions = (self.position,)
         if self.stages:
-            places = ("+".join(self.receivers), *self.stages, ALL_POSITIONS)
-            found.append(_strongest(found))
-        scores, measured = (np.stack(values, axis=1) for values in zip(*found, strict=True))
+            positions = ("+".join(self.receivers), *self.stages, ALL_POSITIONS)
+            stages.append(_strongest(stages))
+        scores, measured = (np.stack(values, axis=1) for values in zip(*stages, strict=True))
         provenance = self.provenance(model, prompts, metric, ablation)
-        return ComponentScores(model.wiring, _heads(model.wiring), places, scores, measured, provenance)
+        return ComponentScores(model.wiring, _heads(model.wiring), positions, scores, measured, provenance)
 
     def _into(
         self,
@@ -139,7 +139,7 @@ class PathPatching(Method):
         receivers: tuple[Reader, ...],
         metric: Metric,
         ablation: Ablation,
-    ) -> _Found:
+    ) -> _StageScores:
         """Scores of all heads along their paths into some receivers."""
         from circuits.batches import each_pair
 
@@ -155,12 +155,12 @@ class PathPatching(Method):
 
         if reaches.any():
             each_pair(model, prompts, metric, ablation, measure)
-        return _Found(scores * reaches, np.broadcast_to(reaches, scores.shape).copy())
+        return _StageScores(scores * reaches, np.broadcast_to(reaches, scores.shape).copy())
 
-    def _receivers_of(self, stage: Stage, found: _Found, wiring: Wiring) -> tuple[Reader, ...]:
-        """The readers of a stage: ports of the heads that the stage before it found."""
-        n_heads = round(self.top * found.scores.shape[1]) if self.top < 1 else int(self.top)
-        strength = np.where(found.measured[0], np.abs(found.scores.mean(axis=0, dtype=np.float64)), -1)
+    def _receivers_of(self, stage: Stage, previous: _StageScores, wiring: Wiring) -> tuple[Reader, ...]:
+        """The readers of a stage: ports of the heads that the stage before it passes on."""
+        n_heads = round(self.top * previous.scores.shape[1]) if self.top < 1 else int(self.top)
+        strength = np.where(previous.measured[0], np.abs(previous.scores.mean(axis=0, dtype=np.float64)), -1)
         best = [n for n in np.argsort(-strength, kind="stable")[: max(1, n_heads)] if strength[n] >= 0]
         heads = [_heads(wiring)[number] for number in best]
         port = _PORT_OF_STAGE[stage]
@@ -179,7 +179,7 @@ class PathPatching(Method):
         return batch.positions_of(self.position)[:, batch.start :]
 
 
-class _Found(NamedTuple):
+class _StageScores(NamedTuple):
     """Scores of one stage: scores and measured, both [prompt, head]."""
 
     scores: Floats
@@ -191,17 +191,17 @@ def _heads(wiring: Wiring) -> tuple[Component, ...]:
     return tuple(head(layer, index) for layer in range(wiring.n_layers) for index in range(wiring.n_heads))
 
 
-def _strongest(stages: Sequence[_Found]) -> _Found:
+def _strongest(stages: Sequence[_StageScores]) -> _StageScores:
     """Each head's scores from the stage in which its mean is largest in magnitude."""
     strength = [np.where(stage.measured[0], np.abs(stage.scores.mean(axis=0)), -1) for stage in stages]
     best = np.argmax(strength, axis=0)
     numbers = np.arange(len(best))
     scores, measured = (np.stack(values)[best, :, numbers].T for values in zip(*stages, strict=True))
-    return _Found(scores, measured)
+    return _StageScores(scores, measured)
 
 
 def _reads_at(receiver: Reader, wiring: Wiring) -> float:
-    """Heads of earlier layers than this number reach the receiver."""
+    """Heads of the layers before this one reach the receiver."""
     if receiver.component == LOGITS:
         return wiring.n_layers
     layer = receiver.component.layer
@@ -237,8 +237,8 @@ class _Paths:
                     indices = range(self.wiring.n_heads)[part]
                     received = self._received(layer, indices)
                     if received:
-                        rows = [layer * self.wiring.n_heads + index for index in indices]
-                        patched[rows] = self._with_received(received, len(indices))
+                        senders = [layer * self.wiring.n_heads + index for index in indices]
+                        patched[senders] = self._with_received(received, len(indices))
             return (clean - patched).float()
 
     def _received(self, layer: int, indices: Sequence[int]) -> dict[Reader, Tensor]:
@@ -250,7 +250,7 @@ class _Paths:
         wanted = defaultdict(list)
         for receiver in self.receivers:
             wanted[receiver.component.layer if receiver.component != LOGITS else self.wiring.n_layers].append(receiver)
-        found: dict[Reader, Tensor] = {}
+        received: dict[Reader, Tensor] = {}
         change = self._sender_change(layer, indices)
         for number in range(layer, self.wiring.n_layers):
             part = self.forward.layers[number]
@@ -258,16 +258,16 @@ class _Paths:
             for receiver in wanted[number]:
                 if receiver.component.kind == "mlp":
                     if not (part.is_parallel and heads_in is None):
-                        found[receiver] = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
+                        received[receiver] = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
                 elif heads_in is not None:
-                    found[receiver] = (heads_in + change).flatten(0, 1)
+                    received[receiver] = (heads_in + change).flatten(0, 1)
             if part.mlp is not None and not self.freeze_mlps and not (part.is_parallel and heads_in is None):
                 inputs = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
                 mlp = part.mlp_out(inputs).unflatten(0, change.shape[:2])
                 change = change + (mlp - clean.mlp[number]) * self.mask.unsqueeze(-1)
         for receiver in wanted[self.wiring.n_layers]:
-            found[receiver] = (clean.residual[-1] + change).flatten(0, 1)
-        return found
+            received[receiver] = (clean.residual[-1] + change).flatten(0, 1)
+        return received
 
     def _sender_change(self, layer: int, indices: Sequence[int]) -> Tensor:
         """What corrupting each head adds to the stream [variant, prompt, position, d_model]."""
@@ -280,23 +280,23 @@ class _Paths:
         return part.attention_with_heads_changed(clean.z[layer], attention, gap, chosen) - attention
 
     def _with_received(self, received: dict[Reader, Tensor], n_variants: int) -> Tensor:
-        """The metric [variant, prompt] of the clean run with the recorded receiver inputs put in."""
+        """The metric [variant, prompt] of the clean run with the recorded receiver inputs patched in."""
         from circuits.forward import Earlier
         from circuits.layers import tiled
 
-        clean, rows = self.pair.clean, self.pair.batch.answer_positions
+        clean, answer_positions = self.pair.clean, self.pair.batch.answer_positions
         if Reader(LOGITS) in received:
-            return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], rows, clean.start))
+            return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], answer_positions, clean.start))
         first = min(reader.component.layer for reader in received if reader.component.layer is not None)
         final = self.forward.run(
-            tiled(clean.residual[first], n_variants * len(rows)),
+            tiled(clean.residual[first], n_variants * len(answer_positions)),
             n_positions=self.pair.batch.n_positions,
             first_layer=first,
             start=clean.start,
             earlier=Earlier(clean.key, clean.value),
             tap=self._putting_in(received, n_variants),
         )
-        return self.pair.readout(self.forward.at_rows(final, rows, clean.start))
+        return self.pair.readout(self.forward.at_rows(final, answer_positions, clean.start))
 
     def _putting_in(self, received: dict[Reader, Tensor], n_variants: int) -> _PutIn:
         from circuits.layers import tiled
@@ -320,7 +320,7 @@ class _Paths:
 
 @dataclass(frozen=True)
 class _PutIn:
-    """A tap that puts recorded inputs into receivers where the mask is set, and leaves everything else."""
+    """A tap that puts recorded inputs into receivers where the mask is set, and leaves everything else as it is."""
 
     projections: dict[tuple[int, str], list[tuple[int, Tensor]]]
     mlps: dict[int, Tensor]

@@ -1,10 +1,10 @@
-"""RelP: edge attribution with relevances in place of gradients, at EAP's price.
+"""RelP: edge attribution with relevances in place of gradients, at EAP's cost.
 
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . relevance at input_v of the clean run
 
 Gradients through norms, attention patterns, activations and gates are noisy: a saturated activation has none, though
-the part matters. RelP lets each nonlinear step pass on what it passed forward (`circuits.rules`). Queries and keys get
-no score, because patterns count as constants.
+the component matters. RelP lets each nonlinear step pass back what it passed forward (`circuits.rules`). Queries and
+keys get no score, because patterns count as constants.
 
 Source: Jafari et al. 2025 (arXiv 2508.21258).
 """

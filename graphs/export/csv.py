@@ -1,4 +1,4 @@
-"""CSV: every component and edge that scores exist for, in the circuit or not; or what two circuits share."""
+"""CSV: every component and edge for which there are scores, in the circuit or not; or what two circuits share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Row = tuple[str, ...]
 class CsvExport(Export):
     """One row per component or edge, in wiring order.
 
-    A component scored at a token role or position is called `a9.h6@END`. Scores and the ends of their bootstrap
+    A component scored at a role or at a position is called `a9.h6@END`. Scores and the ends of their bootstrap
     interval are empty where `measured` is false; a score measured as zero is 0.0. Numbers are written in full.
     Where heads have groups, the column `group` follows.
     """
@@ -64,10 +64,10 @@ def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
 def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
     means, interval, measured = scores.means, scores.interval(), np.asarray(scores.measured.any(axis=0), dtype=bool)
     in_circuit = {node.component for node in graph.nodes}
-    for place, place_name in enumerate(scores.positions):
-        suffix = "" if place_name == ALL_POSITIONS else f"@{place_name}"
+    for index, position in enumerate(scores.positions):
+        suffix = "" if position == ALL_POSITIONS else f"@{position}"
         columns = zip(
-            scores.components, means[place], interval.low[place], interval.high[place], measured[place], strict=True
+            scores.components, means[index], interval.low[index], interval.high[index], measured[index], strict=True
         )
         for part, mean, low, high, is_measured in columns:
             numbers = _numbers(is_measured, mean, low, high)

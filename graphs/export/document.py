@@ -18,6 +18,7 @@ from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison import Comparison
 from graphs.diff import Changes, diff
 from graphs.reuse import Overlap, Reuse, SweepPoint
+from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
 VERSION = 1
@@ -46,10 +47,10 @@ def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
 
 def node_document(node: CircuitNode) -> dict[str, Any]:
     part = node.component
-    place = {"name": node.name, "kind": part.kind, "layer": part.layer, "index": part.index}
-    # Heads have groups after head coding alone: files of other circuits stay as they were.
+    identity = {"name": node.name, "kind": part.kind, "layer": part.layer, "index": part.index}
+    # Only head coding gives heads groups: files of other circuits stay as they were.
     group = {} if node.group is None else {"group": node.group}
-    return {**place, "score": node.score, "low": node.low, "high": node.high, "role": node.role, **group}
+    return {**identity, "score": node.score, "low": node.low, "high": node.high, "role": node.role, **group}
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
@@ -73,7 +74,7 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
                 CircuitEdge(Edge.parse(edge["name"]), edge["score"], edge["low"], edge["high"])
                 for edge in document["edges"]
             ),
-            selection=document["selection"],
+            selection=current_settings(document["selection"]),
             threshold=document["threshold"],
             faithfulness=document["faithfulness"],
             metrics=document["metrics"],
@@ -86,18 +87,18 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
     """A comparison as plain values, both circuits included."""
-    found = comparison.reuse
-    sorts = {sort: _overlap_document(getattr(found, sort)) for sort in ("heads", "nodes", "edges")}
+    reuse = comparison.reuse
+    sorts = {sort: _overlap_document(getattr(reuse, sort)) for sort in ("heads", "nodes", "edges")}
     return {
         "format": COMPARISON_FORMAT,
         "version": VERSION,
         "labels": list(comparison.labels),
         "reuse": {
             **sorts,
-            "heads_interval": list(found.heads_interval) if found.heads_interval is not None else None,
-            "edge_rank_correlation": found.edge_rank_correlation,
-            "head_rank_correlation": found.head_rank_correlation,
-            "sweep": [asdict(point) for point in found.sweep],
+            "heads_interval": list(reuse.heads_interval) if reuse.heads_interval is not None else None,
+            "edge_rank_correlation": reuse.edge_rank_correlation,
+            "head_rank_correlation": reuse.head_rank_correlation,
+            "sweep": [asdict(point) for point in reuse.sweep],
         },
         "diff": {
             "nodes": _changes_document(comparison.diff.nodes),
@@ -109,31 +110,31 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Comparison:
-    """Inverse of `comparison_document`; what follows from the two circuits alone is worked out again."""
+    """Inverse of `comparison_document`; what follows from the two circuits alone is recomputed."""
     require_format(document, COMPARISON_FORMAT, source=source)
     with _named_faults(source, COMPARISON_FORMAT):
         a = circuit_from_document(document["a"], source=source)
         b = circuit_from_document(document["b"], source=source)
-        found = document["reuse"]
-        interval = found["heads_interval"]
+        stored = document["reuse"]
+        interval = stored["heads_interval"]
         reuse = Reuse(
-            heads=_overlap_from(found["heads"]),
-            nodes=_overlap_from(found["nodes"]),
-            edges=_overlap_from(found["edges"]),
+            heads=_overlap_from(stored["heads"]),
+            nodes=_overlap_from(stored["nodes"]),
+            edges=_overlap_from(stored["edges"]),
             heads_interval=None if interval is None else (interval[0], interval[1]),
-            edge_rank_correlation=found["edge_rank_correlation"],
-            head_rank_correlation=found["head_rank_correlation"],
-            sweep=tuple(SweepPoint(**point) for point in found["sweep"]),
+            edge_rank_correlation=stored["edge_rank_correlation"],
+            head_rank_correlation=stored["head_rank_correlation"],
+            sweep=tuple(SweepPoint(**point) for point in stored["sweep"]),
         )
         # whether the two may be compared was settled when the comparison was made
         return Comparison(a, b, diff(a, b, across_models=True), reuse)
 
 
 def require_format(document: Mapping[str, Any], expected: str, *, source: str) -> None:
-    """ValueError unless the document is of the format, in a version that this code can read."""
-    found = document.get("format") if isinstance(document, Mapping) else None
-    if found != expected:
-        raise ValueError(f"{source}: its format is {found!r}, expected {expected!r}. Is it the right file?")
+    """ValueError unless the document has the expected format, in a version that this code can read."""
+    name = document.get("format") if isinstance(document, Mapping) else None
+    if name != expected:
+        raise ValueError(f"{source}: its format is {name!r}, expected {expected!r}. Is it the right file?")
     version = document.get("version")
     if not isinstance(version, int) or version > VERSION:
         raise ValueError(
@@ -171,9 +172,9 @@ def _provenance_from(document: Mapping[str, Any] | None) -> Provenance | None:
     return None if document is None else Provenance(**document)
 
 
-def _overlap_document(found: Overlap) -> dict[str, Any]:
-    derived = {"n_shared": found.n_shared, "iou": found.iou, "of_a": found.of_a, "of_b": found.of_b}
-    return {**derived, **asdict(found), "shared": list(found.shared)}
+def _overlap_document(overlap: Overlap) -> dict[str, Any]:
+    derived = {"n_shared": overlap.n_shared, "iou": overlap.iou, "of_a": overlap.of_a, "of_b": overlap.of_b}
+    return {**derived, **asdict(overlap), "shared": list(overlap.shared)}
 
 
 def _overlap_from(document: Mapping[str, Any]) -> Overlap:

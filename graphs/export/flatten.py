@@ -63,13 +63,13 @@ def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
     import networkx
 
     document = circuit_document(graph)
-    found = networkx.MultiDiGraph(**_plain(document | {"nodes": None, "edges": None}))
+    flat = networkx.MultiDiGraph(**_plain(document | {"nodes": None, "edges": None}))
     for node in graph.nodes:
-        found.add_node(node.name, **_without_name(node_document(node)))
+        flat.add_node(node.name, **_without_name(node_document(node)))
     for item in graph.edges:
-        _add_edge(found, edge_document(item) | {"kind": "edge"})
-    _add_groups(found, graph)
-    return found
+        _add_edge(flat, edge_document(item) | {"kind": "edge"})
+    _add_groups(flat, graph)
+    return flat
 
 
 def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
@@ -78,7 +78,7 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     summary = {key: value for key, value in comparison.reuse.summary().items() if key not in ("sweep", "shared_heads")}
     labels = {"label_a": comparison.labels[0], "label_b": comparison.labels[1]}
     about = {"description_a": comparison.a.description, "description_b": comparison.b.description}
-    found = networkx.MultiDiGraph(
+    flat = networkx.MultiDiGraph(
         **_plain({"format": COMPARISON_FORMAT, "version": VERSION, **labels, **about, **summary})
     )
     sides = (comparison.a, comparison.b)
@@ -90,32 +90,32 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
         about = _both(name, node_scores, membership)
         # Groups are numbered anew in every circuit.
         left_out = (*_SCORES, "group")
-        found.add_node(
+        flat.add_node(
             name, **_without_name({k: v for k, v in node_document(nodes[name]).items() if k not in left_out} | about)
         )
     for name, membership in comparison.edge_membership().items():
         about = {"kind": "edge", **_both(name, edge_scores, membership)}
-        _add_edge(found, {k: v for k, v in edge_document(edges[name]).items() if k not in _SCORES} | about)
+        _add_edge(flat, {k: v for k, v in edge_document(edges[name]).items() if k not in _SCORES} | about)
     for side in sides:
-        _add_groups(found, side)
-    return found
+        _add_groups(flat, side)
+    return flat
 
 
 def _both(name: str, scores: list[dict[str, float | None]], membership: str) -> dict[str, Any]:
     return {"membership": membership, "score_a": scores[0].get(name), "score_b": scores[1].get(name)}
 
 
-def _add_edge(found: nx.MultiDiGraph, edge: Mapping[str, Any]) -> None:
+def _add_edge(flat: nx.MultiDiGraph, edge: Mapping[str, Any]) -> None:
     ends = ("source", "target")
-    found.add_edge(
+    flat.add_edge(
         edge["source"], edge["target"], key=edge["name"], **_plain({k: v for k, v in edge.items() if k not in ends})
     )
 
 
-def _add_groups(found: nx.MultiDiGraph, graph: CircuitGraph) -> None:
+def _add_groups(flat: nx.MultiDiGraph, graph: CircuitGraph) -> None:
     """A key-value head leads on to the heads it serves."""
     for group, served in graph.group_edges:
-        found.add_edge(str(group), str(served), key=f"{group}->{served}", kind="group")
+        flat.add_edge(str(group), str(served), key=f"{group}->{served}", kind="group")
 
 
 def _without_name(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class GraphmlExport(ReadableExport):
         from networkx import write_graphml_xml
 
         stream = io.BytesIO()
-        # the writer on the standard library's XML, whatever else is installed: the bytes must not depend on it
+        # the writer based on the standard library's XML: the bytes must not depend on what else is installed
         write_graphml_xml(flatten(subject), stream, prettyprint=True)
         return stream.getvalue() + b"\n"
 

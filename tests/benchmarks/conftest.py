@@ -24,7 +24,7 @@ def time_of(work: Callable[[], Any]) -> float:
 
 
 def medians(works: Sequence[Callable[[], Any]], *, repeats: int) -> list[float]:
-    """Median wall times after a first run of each; the works take turns, so that all see the same machine."""
+    """Median wall times after a warm-up run of each; the works take turns, so that all see the same machine."""
     for work in works:
         work()
     times = [[time_of(work) for work in works] for _ in range(repeats)]
@@ -47,7 +47,7 @@ def report(work: str, against: str, theirs: float, ours: float, *, wanted: float
 
 
 def report_share(work: str, against: str, theirs: float, ours: float, *, wanted: float, unit: str) -> None:
-    """Print one row of the table: what share of something else is needed."""
+    """Print one row of the table: the cost as a share of something else's."""
     verdict = "reached" if ours / theirs <= wanted else "NOT REACHED"
     cells = (work, against, f"{theirs:.3g} {unit}", f"{ours:.3g} {unit}", f"{ours / theirs:.2f}")
     sys.stdout.write(f"\n| {' | '.join(cells)} | <= {wanted:g} {verdict} | | {torch.get_num_threads()} |\n")

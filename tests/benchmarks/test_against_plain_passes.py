@@ -1,6 +1,6 @@
 """Cost in plain passes of the same prompts: transformers' forward pass, and our own forward and backward pass.
 
-`make bench` prints the table. Works that are compared take turns; medians.
+`make bench` prints the table. Works that are compared take turns; times are medians.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def test_faithfulness_curve(gpt2_small):
 
 
 def test_memory_of_edge_attribution(gpt2_small):
-    """Above what a forward and backward pass with a gradient at every reader holds anyway."""
+    """Memory above what a forward and backward pass with a gradient at every reader holds anyway."""
     prompts = random_pairs(16, 15, shared_prefix=0, vocabulary=50257)
     forward = gpt2_small.forward
     (batch,) = batches(prompts, forward)
@@ -118,7 +118,7 @@ def test_memory_of_edge_attribution(gpt2_small):
 
 
 def _peak_megabytes(work) -> float:
-    """Most memory that torch held at once for tensors made by the work."""
+    """The most memory that torch held at once for tensors made by the work."""
     from torch.profiler import ProfilerActivity, profile
 
     work()

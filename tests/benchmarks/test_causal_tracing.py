@@ -1,6 +1,6 @@
 """Speed of causal tracing beside TransformerLens' hooks, and of injection beside the plain model, within one run.
 
-On a machine with a GPU also the time and memory of tracing a model of LLaVA-1.5-7B's shape with random weights.
+On a machine with a GPU, also the time and memory of tracing a model of LLaVA-1.5-7B's shape with random weights.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ def test_tracing_all_layers_components_and_categories(reference: Model) -> None:
     answers = torch.tensor([prompt.answers[0] for prompt in prompts])
     clean = dict(model.vision.pixels([prompt.image for prompt in prompts]))
     corrupt = {"pixel_values": NOISE.noisy(clean["pixel_values"], prompts.prompts)}
-    found: dict[str, Any] = {}
+    traces: dict[str, Any] = {}
 
     def ours() -> None:
-        found["ours"] = CausalTracing().trace(model, prompts, metric=PROBABILITY, ablation=NOISE)
+        traces["ours"] = CausalTracing().trace(model, prompts, metric=PROBABILITY, ablation=NOISE)
 
     our_seconds = min(time_of(ours) for _ in range(2))
-    scores = found["ours"].scores
-    masks = torch.zeros(len(scores.places), len(prompts), length, dtype=torch.bool)
-    for place, name in enumerate(scores.places):
+    scores = traces["ours"].scores
+    masks = torch.zeros(len(scores.positions), len(prompts), length, dtype=torch.bool)
+    for index, name in enumerate(scores.positions):
         for row, prompt in enumerate(prompts):
-            masks[place, row, list(prompt.roles.get(name, ()))] = True
+            masks[index, row, list(prompt.roles.get(name, ()))] = True
 
     def probability(logits: torch.Tensor) -> torch.Tensor:
         return logits[:, -1].float().softmax(-1).gather(1, answers[:, None])[:, 0]
@@ -78,7 +78,7 @@ def test_tracing_all_layers_components_and_categories(reference: Model) -> None:
             plain = probability(model.bridge(ids, **corrupt))
             for number, name in enumerate(names):
                 kept = cache[name]
-                for place, mask in enumerate(masks):
+                for index, mask in enumerate(masks):
 
                     def restore(
                         value: torch.Tensor, hook: Any, mask: torch.Tensor = mask, kept: torch.Tensor = kept
@@ -86,11 +86,11 @@ def test_tracing_all_layers_components_and_categories(reference: Model) -> None:
                         return torch.where(mask.unsqueeze(-1), kept, value)
 
                     logits = model.bridge.run_with_hooks(ids, fwd_hooks=[(name, restore)], **corrupt)
-                    values[:, place, number] = (probability(logits) - plain).numpy()
-        found["theirs"] = values
+                    values[:, index, number] = (probability(logits) - plain).numpy()
+        traces["theirs"] = values
 
     their_seconds = time_of(theirs)
-    deviation = float(np.abs(found["theirs"] - scores.per_prompt).max())
+    deviation = float(np.abs(traces["theirs"] - scores.per_prompt).max())
     assert deviation < 1e-5
     work = f"causal tracing, {scores.per_prompt[0].size} cells, 64 prompts"
     report(work, "TransformerLens, a cell a run", their_seconds, our_seconds, wanted=5, note=f"{deviation:.0e}")
@@ -100,7 +100,7 @@ def test_tracing_all_layers_components_and_categories(reference: Model) -> None:
 def _llava(
     n_layers: int, width: int, n_heads: int, *, vision_layers: int, vision_width: int, image: int, patch: int
 ) -> Any:
-    """A random LLaVA of a size, and its processor with the bundled model's words."""
+    """A random LLaVA of the given size, and its processor with the bundled model's vocabulary."""
     import transformers as tf
 
     from circuits.reference.vision.text import CHAT_TEMPLATE, IMAGE, make_tokenizer
@@ -142,8 +142,8 @@ def _times(model: Model, picture: Picture, repeats: int) -> dict[str, float]:
     rates = np.linspace(0.01, 0.3, n_layers).tolist()
     injection = injection_from(rates, rates)
     contexts = {"plain": nullcontext, "iri": partial(injected, model, injection)}
-    found = token_times(model, picture, contexts, repeats=repeats)
-    return {name: times.per_token_s for name, times in found.items()}
+    measured = token_times(model, picture, contexts, repeats=repeats)
+    return {name: times.per_token_s for name, times in measured.items()}
 
 
 @pytest.mark.parametrize("size", ["reference-vlm", "12 layers, d=768"])
@@ -157,14 +157,14 @@ def test_time_per_token_under_injection(size: str, reference: Model) -> None:
         config, processor = _llava(12, 768, 12, vision_layers=4, vision_width=256, image=112, patch=14)
         torch.manual_seed(0)
         model = model_from_module(tf.LlavaForConditionalGeneration(config).eval(), processor=processor)
-    found = _times(model, picture, repeats=40)
-    plain, changed = (1000 * found[name] for name in ("plain", "iri"))
+    seconds = _times(model, picture, repeats=40)
+    plain, changed = (1000 * seconds[name] for name in ("plain", "iri"))
     report_share(
         f"a token under injection, {size}", "a token of the plain model", plain, changed, wanted=1.05, unit="ms"
     )
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="measured on a GPU alone")
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="measured only on a GPU")
 def test_tracing_a_model_of_seven_billion_parameters() -> None:
     """LLaVA-1.5-7B's shape in bfloat16: 576 image tokens, 97 components x 7 categories, 4 prompts."""
     import transformers as tf
@@ -179,10 +179,10 @@ def test_tracing_a_model_of_seven_billion_parameters() -> None:
     torch.cuda.synchronize()
     torch.cuda.reset_peak_memory_stats()
     began = time.perf_counter()
-    found = CausalTracing().trace(model, prompts, metric=PROBABILITY, ablation=NOISE)
+    traced = CausalTracing().trace(model, prompts, metric=PROBABILITY, ablation=NOISE)
     torch.cuda.synchronize()
     seconds, peak = (time.perf_counter() - began) / len(prompts), torch.cuda.max_memory_allocated() / 1e9
-    n_cells = found.scores.per_prompt[0].size
+    n_cells = traced.scores.per_prompt[0].size
     sys.stdout.write(
         f"\n| tracing, LLaVA-1.5-7B's shape, {n_cells} cells | {seconds:.1f} s a prompt | {peak:.1f} GB |\n"
     )
@@ -206,6 +206,6 @@ def _seven_categories(model: Model, n: int) -> PromptSet:
             "textual-object": range(stop + 4, stop + 6),
             "late-textual": range(stop + 6, len(ids) - 1),
         }
-        chosen = {name: tuple(places) for name, places in roles.items()}
+        chosen = {name: tuple(positions) for name, positions in roles.items()}
         prompts.append(Prompt(ids, ids, (words[0],), (words[1],), -1, chosen, picture, None, (4, stop)))
     return PromptSet("random", tuple(prompts))

@@ -1,6 +1,6 @@
 """Head coding at GPT-2 small's size: 144 heads, 500 prompts, d_model 768, beside the published way of training.
 
-`make bench` prints the table. Features are given: what runs the model is measured elsewhere.
+`make bench` prints the table. Features are given: running the model is measured elsewhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IS_POSITIVE = np.arange(N_PROMPTS) < N_PROMPTS // 2
 
 @pytest.fixture(scope="module")
 def features() -> HeadFeatures:
-    """Each head's output is its own mean and a variation of a third of it, as head outputs are."""
+    """Each head's output is its own mean plus variation of a third of its size, as in real head outputs."""
     generator = generator_of("features")
     own = torch.randn(N_HEADS, D_HEAD, generator=generator)
     z = own + 0.3 * torch.randn(N_PROMPTS, N_HEADS, D_HEAD, generator=generator)
@@ -37,7 +37,7 @@ def features() -> HeadFeatures:
 
 
 class Published(nn.Module):
-    """An autoencoder as published code builds one: weights normed in the forward pass, a hook on their gradients."""
+    """An autoencoder as published code builds one: weights normalized in the forward pass, and a gradient hook."""
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class Published(nn.Module):
 
 
 def train_as_published(values: torch.Tensor, recipe: Recipe) -> Published:
-    """One autoencoder of rows [row, d_model], by torch's own differentiation."""
+    """One autoencoder trained on values [row, d_model] with torch's own differentiation."""
     module = Published(recipe)
     optimizer = torch.optim.Adam(module.parameters(), lr=recipe.learning_rate)
     for _ in range(recipe.epochs):
@@ -72,7 +72,7 @@ def train_as_published(values: torch.Tensor, recipe: Recipe) -> Published:
 def test_ten_trials(features):
     coding = Coding()
     rows = features.outputs(list(range(10))).flatten(0, 1)
-    train(rows[None], Recipe(epochs=3), [0])  # the first products of a process are slow
+    train(rows[None], Recipe(epochs=3), [0])  # the first matrix products of a process are slow
     theirs = time_of(lambda: train_as_published(rows, coding.recipe))
     alone = time_of(lambda: train(rows[None], coding.recipe, [0]))
     began = time.perf_counter()
@@ -112,7 +112,7 @@ def random_codes() -> np.ndarray:
 
 
 def dense_pair_counts(codes: np.ndarray) -> np.ndarray:
-    """Pairs by the table [head, head, code, code] of what is seen together, as published code fills it."""
+    """Pair counts from the table [head, head, code, code] of co-occurrences, as published code fills it."""
     n_heads, sides = codes.shape[1], []
     for side in (codes[IS_POSITIVE], codes[~IS_POSITIVE]):
         table = np.zeros((n_heads, n_heads, 200, 200))

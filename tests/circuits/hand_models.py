@@ -1,10 +1,10 @@
 """Models written by hand into weights, whose every effect can be worked out on paper.
 
 All are native models without norms. The residual stream is cut into named blocks, each a one-hot vector of its own:
-the embedding writes "token" and "place", heads copy blocks to blocks, and the unembedding reads "output" alone. An
+the embedding writes "token" and "position", heads copy blocks to blocks, and the unembedding reads "output" alone. An
 edge can only have an effect where its reader reads a block that its source writes, and where the reader leads on to
-"output". Scores are 200 for the wanted key and 0 for others: exp(-200) is 0 in float32, so patterns are exactly
-one-hot, and with weights 1 and 2 all values are exact.
+"output". Attention scores are 200 for the wanted key and 0 for others: exp(-200) is 0 in float32, so patterns are
+exactly one-hot, and with weights 1 and 2 all values are exact.
 
 An edge is *true* when corrupting it alone changes the answer of some prompt. An edge that carries position alone is
 read too, but prompts of equal length have the same positions: it matters only when position itself is taken away.
@@ -52,8 +52,8 @@ class _Weights:
     """Weights of a native model, all zero but for what is written into them."""
 
     def __init__(self, *, n_tokens: int, n_positions: int, n_layers: int, n_heads: int, blocks: dict[str, int]) -> None:
-        """blocks  sizes of the blocks beside "token", "place" and "output" """
-        sizes = {"token": n_tokens, "place": n_positions, **blocks, "output": n_tokens}
+        """blocks  sizes of the blocks beside "token", "position" and "output" """
+        sizes = {"token": n_tokens, "position": n_positions, **blocks, "output": n_tokens}
         stops = list(itertools.accumulate(sizes.values()))
         self.block = {name: slice(stop - sizes[name], stop) for name, stop in zip(sizes, stops, strict=True)}
         self.d_head = max(n_tokens, n_positions)
@@ -78,7 +78,7 @@ class _Weights:
             "unembed.W_U": torch.zeros(d_model, n_tokens),
             "unembed.b_U": torch.zeros(n_tokens),
         }
-        self.tensors["pos_embed.W_pos"][:, self.block["place"]] = torch.eye(n_positions)
+        self.tensors["pos_embed.W_pos"][:, self.block["position"]] = torch.eye(n_positions)
         self.tensors["unembed.W_U"][self.block["output"]] = torch.eye(n_tokens)
         shapes: dict[str, tuple[int, ...]] = {"attn.W_O": (n_heads, self.d_head, d_model), "attn.b_O": (d_model,)}
         for name in "QKV":
@@ -94,7 +94,7 @@ class _Weights:
     def attend(self, layer: int, index: int, query: str, key: str, wanted: Tensor) -> None:
         """Head `index` attends where the block `key` of another position matches its own block `query`.
 
-        wanted  [query value, key value] 1 where a key is wanted; a query that wants none attends to all alike
+        wanted  [query value, key value] 1 where a key is wanted; a query without a wanted key attends to all alike
         """
         queries, keys = self.block[query], self.block[key]
         self.of(layer, "attn.W_Q")[index, queries, : wanted.shape[1]] = _SHARP * self.d_head**0.5 * wanted
@@ -131,12 +131,12 @@ def write_detector(folder: Path) -> Path:
     a0.h1, a1.h0 and both MLPs have zero weights.
 
     True: input->a0.h0<v> (the token), a0.h0->a1.h1<v>, a1.h1->logits: each alone turns the answer into the corrupt
-    one, from 2 to -2. The queries and keys of both heads read "place", which input alone writes.
+    one, from 2 to -2. The queries and keys of both heads read "position", which input alone writes.
     """
     weights = _Weights(n_tokens=N_TOKENS, n_positions=N_POSITIONS, n_layers=2, n_heads=2, blocks={"previous": N_TOKENS})
-    weights.attend(0, 0, "place", "place", _one_before(N_POSITIONS))
+    weights.attend(0, 0, "position", "position", _one_before(N_POSITIONS))
     weights.copy(0, 0, "token", "previous")
-    weights.attend(1, 1, "place", "place", torch.eye(N_POSITIONS))
+    weights.attend(1, 1, "position", "position", torch.eye(N_POSITIONS))
     weights.copy(1, 1, "previous", "output", weight=2)
     return weights.write(folder)
 
@@ -168,17 +168,17 @@ def write_induction(folder: Path) -> Path:
     A' differs from A, B' from B, and the corrupt prompt has neither A nor B where the clean one has them first:
     input->a1.h1<q>    the query is A', which has no match at the position of B;
     input->a0.h0<v>    "previous" is that of the corrupt prompt, in which A does not stand before B's position;
-    a0.h0->a1.h1<k>    the same: the head's output is what the keys read of it;
+    a0.h0->a1.h1<k>    the same, since the keys read that head's output;
     input->a1.h1<v>    another token is copied from B's position;
     a1.h1->logits      the corrupt answer is written.
-    In all of them B, which stands at one position alone, has less than the whole attention, or is not there: its logit
-    falls below 2 while the logit of B' is at least 0. The query and key of a0.h0 read "place", which input alone
+    In all of them B, which stands at one position alone, gets less than the whole attention, or is not there: its logit
+    falls below 2 while the logit of B' is at least 0. The query and key of a0.h0 read "position", which input alone
     writes; those of a1.h1 read no position.
     """
     weights = _Weights(
         n_tokens=_N_LETTERS, n_positions=_LONGEST, n_layers=2, n_heads=2, blocks={"previous": _N_LETTERS}
     )
-    weights.attend(0, 0, "place", "place", _one_before(_LONGEST))
+    weights.attend(0, 0, "position", "position", _one_before(_LONGEST))
     weights.copy(0, 0, "token", "previous")
     weights.attend(1, 1, "token", "previous", torch.eye(_N_LETTERS))
     weights.copy(1, 1, "token", "output", weight=2)
@@ -192,14 +192,14 @@ def induction_prompts(n: int = 36, seed: int = 0) -> PromptSet:
     def drawn(length: int) -> tuple[tuple[int, ...], int]:
         """A prompt, and where its last letter occurred before: something follows there that is not the last letter."""
         letters = draw.sample(range(1, _N_LETTERS), length - 2)
-        place = draw.randrange(1, length - 2)
-        return (_START, *letters, letters[place - 1]), place
+        index = draw.randrange(1, length - 2)
+        return (_START, *letters, letters[index - 1]), index
 
     while len(prompts) < n:
         length = _LONGEST - len(prompts) % 3
-        (clean, place), (corrupt, corrupt_place) = drawn(length), drawn(length)
-        answer, wrong = clean[place + 1], corrupt[corrupt_place + 1]
-        differ = clean[place] != corrupt[place] and clean[place + 1] != corrupt[place + 1]
+        (clean, index), (corrupt, corrupt_index) = drawn(length), drawn(length)
+        answer, wrong = clean[index + 1], corrupt[corrupt_index + 1]
+        differ = clean[index] != corrupt[index] and clean[index + 1] != corrupt[index + 1]
         if differ and clean[-1] != corrupt[-1] and answer != wrong:
             prompts.append(Prompt(clean, corrupt, (answer,), (wrong,)))
     return PromptSet("induction", tuple(prompts))
@@ -214,12 +214,12 @@ def write_two_step_copy(folder: Path) -> Path:
 
     a0.h1  attends from position 3 to position 1 and copies "token" into "carried";
     a1.h0  attends from the last position to position 3 and copies "carried" to "output" with weight 2.
-    Beside them two heads are busy to no end: a0.h0 copies each "token" into "scratch" of its own position, and a1.h1
+    Two more heads are active to no effect: a0.h0 copies each "token" into "scratch" of its own position, and a1.h1
     copies "scratch" to "scratch"; no reader that leads to the output reads it. a0.h2, a1.h2 and both MLPs are zero.
     Elsewhere a0.h1 and a1.h0 attend to all positions alike; nothing reads what they write there.
 
     True: input->a0.h1<v>, a0.h1->a1.h0<v>, a1.h0->logits, from 2 to -2 each. The queries and keys of both working heads
-    read "place", which input alone writes.
+    read "position", which input alone writes.
     """
     weights = _Weights(
         n_tokens=_N_COPIED,
@@ -231,11 +231,11 @@ def write_two_step_copy(folder: Path) -> Path:
     for layer, index, position, seen in ((0, 1, _MIDDLE, _SOURCE), (1, 0, _COPY_LENGTH - 1, _MIDDLE)):
         wanted = torch.zeros(_COPY_LENGTH, _COPY_LENGTH)
         wanted[position, seen] = 1
-        weights.attend(layer, index, "place", "place", wanted)
+        weights.attend(layer, index, "position", "position", wanted)
     weights.copy(0, 1, "token", "carried")
     weights.copy(1, 0, "carried", "output", weight=2)
     for layer, index, block in ((0, 0, "token"), (1, 1, "scratch")):
-        weights.attend(layer, index, "place", "place", torch.eye(_COPY_LENGTH))
+        weights.attend(layer, index, "position", "position", torch.eye(_COPY_LENGTH))
         weights.copy(layer, index, block, "scratch")
     return weights.write(folder)
 
@@ -260,12 +260,12 @@ def write_conjunction(folder: Path) -> Path:
     a0.h0  attends from the last position to position 1 and copies whether there is a YES into "left";
     a0.h1  attends from the last position to position 2 and copies whether there is a YES into "right";
     m1     writes 4 relu(left + right - 1.5) to the output of YES: 2 for both, else 0.
-    m0 is busy to no end: it writes relu(left + right) into "scratch", which nobody reads. Layer 1 has no working head.
+    m0 has no effect: it writes relu(left + right) into "scratch", which nothing reads. Layer 1 has no working head.
 
     True: input->a0.h0<v>, input->a0.h1<v>, a0.h0->m1, a0.h1->m1, m1->logits. From (YES, YES) to (NO, NO) each of them
     alone costs the answer 2, and so do all of them at once: the edges into m1 do not add up. From (YES, NO) to
     (NO, YES) those of "left" change nothing, those of "right" make it (YES, YES) and cost the answer NO 2, and all at
-    once change nothing. The queries and keys of a0.h0 and a0.h1 read "place", which input alone writes.
+    once change nothing. The queries and keys of a0.h0 and a0.h1 read "position", which input alone writes.
     """
     weights = _Weights(
         n_tokens=3, n_positions=_AND_LENGTH, n_layers=2, n_heads=2, blocks={"left": 1, "right": 1, "scratch": 1}
@@ -275,7 +275,7 @@ def write_conjunction(folder: Path) -> Path:
     for index, block in enumerate(("left", "right")):
         wanted = torch.zeros(_AND_LENGTH, _AND_LENGTH)
         wanted[-1, 1 + index] = 1
-        weights.attend(0, index, "place", "place", wanted)
+        weights.attend(0, index, "position", "position", wanted)
         weights.copy(0, index, slice(yes, yes + 1), block)
     for layer in range(2):
         weights.of(layer, "mlp.W_in")[[left, right], 0] = 1

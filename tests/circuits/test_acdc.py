@@ -17,7 +17,7 @@ LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
 
 def one_by_one(model, prompts, tau, *, absolute=True, metric=LOGIT_DIFFERENCE):
-    """The published algorithm: every edge in reverse wiring order, each by a whole run of the circuit without it."""
+    """The published algorithm: every edge in reverse wiring order, each with a whole run of the circuit without it."""
     kept = np.ones(model.wiring.n_edges, dtype=bool)
     effects = np.zeros((len(prompts), model.wiring.n_edges))
     value = circuit_values(model, prompts, kept, metric=metric)[0]
@@ -55,8 +55,8 @@ def test_the_hand_models_circuit_is_exactly_its_path(tmp_path):
     path = {"input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"}
     for method in (ACDC(), ACDC(size=3)):
         scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)
-        found = {str(edge): s for edge, s in zip(model.wiring.edges, scores.means, strict=True) if abs(s) >= method.tau}
-        assert found == pytest.approx(dict.fromkeys(path, 4), abs=1e-4)
+        kept = {str(edge): s for edge, s in zip(model.wiring.edges, scores.means, strict=True) if abs(s) >= method.tau}
+        assert kept == pytest.approx(dict.fromkeys(path, 4), abs=1e-4)
         assert scores.measured.all()
 
 
@@ -73,7 +73,7 @@ def test_with_the_divergence_scores_are_what_dropping_adds_to_it(family_model):
 
 
 def test_the_circuit_kept_is_what_the_dropped_scores_leave(family_model):
-    """Scores of dropped edges add up to the way from the clean metric to the circuit's."""
+    """Scores of dropped edges add up to the difference between the clean metric and the circuit's."""
     model, prompts = family_model("llama"), random_prompts(4)
     scores = ACDC(tau=0.2).score(model, prompts, metric=LOGIT_DIFFERENCE)
     kept = kept_by(scores, 0.2)
@@ -93,7 +93,7 @@ def test_how_prompts_are_batched_and_ordered_does_not_matter(family_model, monke
 
 
 def test_blocks_save_runs_and_dead_edges_need_none(family_model, monkeypatch):
-    """Everything is dropped: once nothing reads a head, no edge into it is run; blocks dropped whole double."""
+    """All is dropped: once nothing reads a head, no edge into it is run; a block dropped whole doubles the next one."""
     from circuits import masked
 
     model, prompts, n_circuits = family_model("gpt2"), random_prompts(2), []
@@ -113,7 +113,7 @@ def test_blocks_save_runs_and_dead_edges_need_none(family_model, monkeypatch):
     assert n_circuits == [1, 1, 4, 4, 8, 8, 4, 4]
 
 
-def test_a_size_is_met_or_come_close_to_from_below_and_the_record_says_how(family_model):
+def test_a_size_is_reached_or_approached_from_below_and_the_record_says_how(family_model):
     model, prompts = family_model("gpt2"), random_prompts(3, length=6)
     for size in (5, 40):
         method = ACDC(size=size)

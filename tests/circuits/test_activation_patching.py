@@ -23,15 +23,15 @@ def whole_rerun_effects(model, prompts, component, position):
     effects = []
     for prompt in prompts:
         clean, corrupt = torch.tensor([prompt.clean]), torch.tensor([prompt.corrupt])
-        _, cache = model.bridge.run_with_cache(corrupt, names_filter=lambda found: found == name)
-        places = slice(None) if position is None else slice(position, position + 1)
+        _, cache = model.bridge.run_with_cache(corrupt, names_filter=lambda hook_name: hook_name == name)
+        positions = slice(None) if position is None else slice(position, position + 1)
 
-        def patch(value, hook, cache=cache, places=places):
+        def patch(value, hook, cache=cache, positions=positions):
             value = value.clone()
             if component.kind == "head":
-                value[:, places, component.index] = cache[name][:, places, component.index]
+                value[:, positions, component.index] = cache[name][:, positions, component.index]
             else:
-                value[:, places] = cache[name][:, places]
+                value[:, positions] = cache[name][:, positions]
             return value
 
         with torch.no_grad():
@@ -56,14 +56,14 @@ def test_resumed_and_stacked_patches_equal_whole_reruns(family, shared_prefix, a
     size = np.abs(scores.per_prompt).max()
     checked = 0
     for column, component in enumerate(scores.components):
-        for row, place in enumerate(scores.positions):
+        for row, position in enumerate(scores.positions):
             if component == scores.components[-1] or (at == "positions" and (3 * column + row) % 7):
-                continue  # the final stream has no bridge hook; of the positions a seventh is checked
-            position = None if at == "all" else int(place)
-            long_enough = PromptSet("some", tuple(p for p in prompts if position is None or position < len(p)))
-            expected = whole_rerun_effects(model, long_enough, component, position)
-            found = scores.per_prompt[scores.measured[:, row, column], row, column]
-            np.testing.assert_allclose(found, expected, atol=1e-5 * size)
+                continue  # the final stream has no bridge hook; one in seven positions is checked
+            index = None if at == "all" else int(position)
+            long_enough = PromptSet("some", tuple(p for p in prompts if index is None or index < len(p)))
+            expected = whole_rerun_effects(model, long_enough, component, index)
+            effects = scores.per_prompt[scores.measured[:, row, column], row, column]
+            np.testing.assert_allclose(effects, expected, atol=1e-5 * size)
             checked += 1
     assert checked > 15
 
@@ -85,8 +85,8 @@ def previous_token_prompt():
 def test_only_the_two_working_heads_of_the_hand_model_score(detector, previous_token_prompt):
     """Clean logits at the end: token 1 has 2, others 0; corrupt: token 2 has 2. The difference falls from 2 to -2."""
     scores = ActivationPatching(kinds=("head", "mlp")).score(detector, previous_token_prompt, metric=LOGIT_DIFFERENCE)
-    found = dict(zip(map(str, scores.components), scores.means[0], strict=True))
-    assert found == pytest.approx({"a0.h0": 4, "a0.h1": 0, "m0": 0, "a1.h0": 0, "a1.h1": 4, "m1": 0}, abs=1e-5)
+    effects = dict(zip(map(str, scores.components), scores.means[0], strict=True))
+    assert effects == pytest.approx({"a0.h0": 4, "a0.h1": 0, "m0": 0, "a1.h0": 0, "a1.h1": 4, "m1": 0}, abs=1e-5)
 
 
 def test_roles_show_where_the_hand_model_keeps_the_token(detector, previous_token_prompt):
@@ -145,15 +145,15 @@ def test_bidirectional_models_are_patched_whole(sample_model):
     prompts = read_jsonl(SAMPLES / "hist" / "prompts.jsonl")[:12]
     scores = ActivationPatching(at="positions", kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     for column, component in enumerate(scores.components):
-        for row, place in enumerate(scores.positions):
-            long_enough = PromptSet("some", tuple(p for p in prompts if int(place) < len(p)))
-            expected = whole_rerun_effects(model, long_enough, component, int(place))
-            found = scores.per_prompt[scores.measured[:, row, column], row, column]
-            np.testing.assert_allclose(found, expected, atol=1e-4)
+        for row, position in enumerate(scores.positions):
+            long_enough = PromptSet("some", tuple(p for p in prompts if int(position) < len(p)))
+            expected = whole_rerun_effects(model, long_enough, component, int(position))
+            effects = scores.per_prompt[scores.measured[:, row, column], row, column]
+            np.testing.assert_allclose(effects, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"), [({"at": "rolls"}, "roles"), ({"direction": "x"}, "restore"), ({"parts": ()}, "mlp")]
+    ("settings", "named"), [({"at": "rolls"}, "roles"), ({"direction": "x"}, "restore"), ({"kinds": ()}, "mlp")]
 )
 def test_unknown_settings_name_the_known_ones(settings, named):
     with pytest.raises(ValueError, match=f"Known: .*{named}"):

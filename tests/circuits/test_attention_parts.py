@@ -1,7 +1,7 @@
 """Queries, keys, values and patterns patched by themselves, against whole re-runs through TransformerLens hooks.
 
-The bridge's hooks for queries and keys stand before norms and rotation, ours after them. Both act on each position
-and head by itself, so a value taken from the same position of another run is the same patch at either place. Keys and
+The bridge's hooks for queries and keys come before norms and rotation, ours after them. Both act on each position
+and head by itself, so a value taken from the same position of another run is the same patch in either case. Keys and
 values are counted by key-value head in both.
 """
 
@@ -48,17 +48,17 @@ class Reruns:
             self.unpatched = [logit_difference(self.bridge(ids), p) for ids, p in zip(self.base, prompts, strict=True)]
         self.sign = 1 if direction == "corrupt" else -1
 
-    def effect(self, number: int, component, places: list[int]) -> float:
-        """Of patching a part of one prompt at these positions: keys' and values' own, or those of the queries."""
+    def effect(self, number: int, component, positions: list[int]) -> float:
+        """Of patching a component of one prompt at these positions: of keys or values themselves, else of queries."""
         name = f"blocks.{component.layer}.attn.{HOOKS[component.kind]}"
         donor = self.donors[number][name]
 
         def patch(value, hook):
             value = value.clone()
             if component.kind == "pattern":
-                value[:, component.index, places] = donor[:, component.index, places]
+                value[:, component.index, positions] = donor[:, component.index, positions]
             else:
-                value[:, places, component.index] = donor[:, places, component.index]
+                value[:, positions, component.index] = donor[:, positions, component.index]
             return value
 
         with torch.no_grad():
@@ -66,22 +66,22 @@ class Reruns:
         return self.sign * (self.unpatched[number] - logit_difference(logits, self.prompts[number]))
 
 
-def assert_equal_to_reruns(model, prompts, *, at, direction, places_of, n_compared=120):
-    """Compare some measured scores, drawn at random; places_of(prompt, place) -> positions."""
+def assert_equal_to_reruns(model, prompts, *, at, direction, positions_of, n_compared=120):
+    """Compare some measured scores, drawn at random; positions_of(prompt, position) -> positions."""
     scores = ActivationPatching(at=at, direction=direction, kinds=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
     reruns = Reruns(model, prompts, direction)
     measured = np.random.default_rng(0).permutation(np.argwhere(scores.measured))[:n_compared]
     expected = [
-        reruns.effect(number, scores.components[column], places_of(reruns.prompts[number], scores.positions[row]))
+        reruns.effect(number, scores.components[column], positions_of(reruns.prompts[number], scores.positions[row]))
         for number, row, column in measured
     ]
-    found = scores.per_prompt[tuple(measured.T)]
+    effects = scores.per_prompt[tuple(measured.T)]
     size = np.abs(scores.per_prompt).max()
-    for kind in PARTS:  # each kind has an effect somewhere, or nothing was compared
+    for kind in PARTS:  # without an effect of each kind somewhere, nothing would be compared
         chosen = [scores.components[column].kind == kind for _, _, column in measured]
         assert np.abs(np.array(expected)[chosen]).max() > 1e-2 * size
     # Rounding of float32 through three layers, relative to the largest effect.
-    np.testing.assert_allclose(found, expected, atol=1e-5 * max(1, size))
+    np.testing.assert_allclose(effects, expected, atol=1e-5 * max(1, size))
 
 
 @every_family
@@ -93,7 +93,7 @@ def test_parts_patched_at_all_positions_equal_whole_reruns(family, shared_prefix
         random_prompts(3, shared_prefix=shared_prefix),
         at="all",
         direction=direction,
-        places_of=lambda prompt, place: list(range(len(prompt))),
+        positions_of=lambda prompt, position: list(range(len(prompt))),
     )
 
 
@@ -106,7 +106,7 @@ def test_parts_patched_at_single_positions_equal_whole_reruns(family, shared_pre
         random_prompts(3, shared_prefix=shared_prefix),
         at="positions",
         direction=direction,
-        places_of=lambda prompt, place: [int(place)],
+        positions_of=lambda prompt, position: [int(position)],
     )
 
 
@@ -119,7 +119,7 @@ def test_parts_patched_at_roles_equal_whole_reruns(family, shared_prefix, direct
         random_prompts(3, shared_prefix=shared_prefix),
         at="roles",
         direction=direction,
-        places_of=lambda prompt, place: list(prompt.roles[place]),
+        positions_of=lambda prompt, position: list(prompt.roles[position]),
     )
 
 
@@ -145,8 +145,8 @@ def test_exactly_the_parts_that_a_program_uses_have_an_effect(name, working, tmp
     model = load_model(str(program.write(tmp_path / "model")))
     scores = ActivationPatching(kinds=PARTS).score(model, program.prompts(), metric=LOGIT_DIFFERENCE)
     effects = np.abs(scores.per_prompt[:, 0]).max(axis=0)
-    found = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
-    assert found == working
+    active = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
+    assert active == working
 
 
 def test_where_an_induction_heads_parts_work(tmp_path):
@@ -160,7 +160,7 @@ def test_where_an_induction_heads_parts_work(tmp_path):
     column = {str(component): number for number, component in enumerate(scores.components)}
     where = {name: np.flatnonzero(effects[:, column[name]]).tolist() for name in ("a1.q1", "a1.k1", "a1.v1", "a1.p1")}
     assert where == {"a1.q1": [5], "a1.k1": [2], "a1.v1": [2], "a1.p1": [5]}
-    # The corrupt query finds no 3 in the clean prompt and spreads over 6 tokens: 2 has 2/6, 4 nothing. The corrupt
-    # pattern looks at position 4, where the clean prompt has an 8. The corrupt value at position 2 is a 6.
-    found = [effects[place, column[name]] for name, (place,) in where.items()]
-    assert found == pytest.approx([2 - 1 / 3, 2 - 1 / 3, 2, 2], abs=1e-6)
+    # The corrupt query finds no 3 in the clean prompt and attends to all 6 tokens alike: 2 has 2/6, 4 nothing. The
+    # corrupt pattern attends to position 4, where the clean prompt has an 8. The corrupt value at position 2 is a 6.
+    nonzero = [effects[position, column[name]] for name, (position,) in where.items()]
+    assert nonzero == pytest.approx([2 - 1 / 3, 2 - 1 / 3, 2, 2], abs=1e-6)

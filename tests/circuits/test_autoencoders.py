@@ -1,4 +1,4 @@
-"""Training autoencoders: gradients and weights are those of torch's own differentiation of the definition."""
+"""Training autoencoders: gradients and weights equal those of torch's autograd on the definition."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def rows(n: int = 30, d_model: int = 16, stack: int = 2, size: float = 1.0) -> t
 
 
 def defined_loss(weights: dict[str, torch.Tensor], values: torch.Tensor, l1: float, top_k: int | None) -> torch.Tensor:
-    """[stack] the loss as the paper's code writes it, a stack at a time."""
+    """[stack] the loss as the paper's code writes it, for a whole stack at once."""
     pre = torch.einsum("snd,srd->srn", weights["encoder"], values - weights["bias"][:, None])
     z = torch.relu(pre + weights["encoder_bias"][:, None])
     if top_k is not None:
@@ -28,17 +28,17 @@ def defined_loss(weights: dict[str, torch.Tensor], values: torch.Tensor, l1: flo
 
 
 @pytest.mark.parametrize("top_k", [None, 3])
-@pytest.mark.parametrize("size", [0.02, 2.0])  # at the smaller one, many features fire on no row
+@pytest.mark.parametrize("size", [0.02, 2.0])  # at the smaller one, many features activate on no row
 @pytest.mark.parametrize("leaves_out_unused", [False, True])
 def test_gradients_are_those_of_the_definition(top_k, size, leaves_out_unused):
-    found = initial(Recipe(features=20, top_k=top_k), 16, ["a", "b"])
-    found.bias.copy_(0.1 * rows(n=1)[:, 0])
+    autoencoders = initial(Recipe(features=20, top_k=top_k), 16, ["a", "b"])
+    autoencoders.bias.copy_(0.1 * rows(n=1)[:, 0])
     values = rows(size=size)
-    weights = {name: weight.clone().requires_grad_() for name, weight in found.weights.items()}
+    weights = {name: weight.clone().requires_grad_() for name, weight in autoencoders.weights.items()}
     loss = defined_loss(weights, values, 0.02, top_k)
-    torch.testing.assert_close(loss_of(found, values, 0.02), loss.detach())
+    torch.testing.assert_close(loss_of(autoencoders, values, 0.02), loss.detach())
     loss.sum().backward()
-    gradients = gradients_of(found, Rows.of(values), 0.02, leaves_out_unused=leaves_out_unused)
+    gradients = gradients_of(autoencoders, Rows.of(values), 0.02, leaves_out_unused=leaves_out_unused)
     for name, gradient in gradients.items():
         torch.testing.assert_close(gradient, weights[name].grad, rtol=1e-4, atol=1e-7, msg=name)
 
@@ -61,28 +61,28 @@ def test_training_is_adam_on_projected_gradients_of_unit_vectors(unit_norm):
         with torch.no_grad():
             for name, axis in axes.items():
                 weights[name] /= weights[name].norm(dim=axis, keepdim=True)
-    found = train(values, recipe, ["seed"])
-    for name, weight in found.weights.items():
+    trained = train(values, recipe, ["seed"])
+    for name, weight in trained.weights.items():
         torch.testing.assert_close(weight, weights[name].detach(), rtol=1e-3, atol=2e-5, msg=name)
 
 
 def test_training_lowers_the_loss_and_keeps_unit_vectors():
     recipe, values = Recipe(features=12, epochs=100, unit_norm="dictionary"), rows()
-    before, found = initial(recipe, 16, [0, 1]), train(values, recipe, [0, 1])
-    assert (loss_of(found, values, recipe.l1) < loss_of(before, values, recipe.l1)).all()
-    for weight in (found.encoder, found.decoder):
+    before, after = initial(recipe, 16, [0, 1]), train(values, recipe, [0, 1])
+    assert (loss_of(after, values, recipe.l1) < loss_of(before, values, recipe.l1)).all()
+    for weight in (after.encoder, after.decoder):
         torch.testing.assert_close(weight.norm(dim=2), torch.ones(2, 12))
 
 
 def test_the_published_norm_is_along_the_features():
-    found = train(rows(), Recipe(features=12, epochs=3), [0, 1])
-    torch.testing.assert_close(found.decoder.norm(dim=1), torch.ones(2, 16))
-    assert not torch.allclose(found.decoder.norm(dim=2), torch.ones(2, 12))
+    trained = train(rows(), Recipe(features=12, epochs=3), [0, 1])
+    torch.testing.assert_close(trained.decoder.norm(dim=1), torch.ones(2, 16))
+    assert not torch.allclose(trained.decoder.norm(dim=2), torch.ones(2, 12))
 
 
 @pytest.mark.parametrize(("features", "n", "d_model"), [(12, 30, 16), (100, 80, 160), (128, 600, 256)])
 def test_one_of_a_stack_is_trained_as_if_alone(features, n, d_model):
-    """Small, middle and large products go different ways; none may look at the others of the stack."""
+    """Small, medium and large products take different code paths; none may depend on the others in the stack."""
     recipe, values = Recipe(features=features, epochs=6), rows(n=n, d_model=d_model, stack=3)
     together = train(values, recipe, ["a", "b", "c"])
     alone = train(values[1:2], recipe, ["b"])
@@ -99,16 +99,16 @@ def test_training_leaves_the_global_random_state_and_its_rows_alone():
 
 
 def test_initial_weights_are_those_of_the_published_code():
-    found = initial(Recipe(features=400), 16, ["seed"])
-    assert found.bias.count_nonzero() == 0
+    autoencoders = initial(Recipe(features=400), 16, ["seed"])
+    assert autoencoders.bias.count_nonzero() == 0
     bound = 1 / math.sqrt(16)
-    assert bound * 0.95 < found.encoder_bias.abs().max() <= bound
+    assert bound * 0.95 < autoencoders.encoder_bias.abs().max() <= bound
 
 
 def test_top_k_keeps_the_k_largest_features_of_a_row():
-    found = initial(Recipe(features=12, top_k=3), 16, [0, 1])
-    kept = found.activations(rows()).transpose(1, 2)
-    everything = Autoencoders(**found.weights).activations(rows()).transpose(1, 2)
+    autoencoders = initial(Recipe(features=12, top_k=3), 16, [0, 1])
+    kept = autoencoders.activations(rows()).transpose(1, 2)
+    everything = Autoencoders(**autoencoders.weights).activations(rows()).transpose(1, 2)
     for row, whole in zip(kept.flatten(0, 1), everything.flatten(0, 1), strict=True):
         torch.testing.assert_close(row.sort().values[-3:], whole.sort().values[-3:])
         assert row.count_nonzero() <= 3
@@ -117,9 +117,9 @@ def test_top_k_keeps_the_k_largest_features_of_a_row():
 def test_head_activations_need_no_output_in_d_model():
     generator = generator_of("z")
     z, weights_o = torch.randn(7, 4, generator=generator), torch.randn(4, 16, generator=generator)
-    found = train(rows(stack=1), Recipe(features=12, epochs=3), [0])
+    trained = train(rows(stack=1), Recipe(features=12, epochs=3), [0])
     torch.testing.assert_close(
-        found.head_activations(z, weights_o), found.activations((z @ weights_o)[None])[0].T, rtol=1e-4, atol=1e-5
+        trained.head_activations(z, weights_o), trained.activations((z @ weights_o)[None])[0].T, rtol=1e-4, atol=1e-5
     )
 
 

@@ -38,7 +38,7 @@ every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
 class Site(NamedTuple):
-    """Where a value is: what enters a layer (`residual`), or what its attention's output projection or MLP gives."""
+    """Where a value is: what enters a layer (`residual`), or what its attention's output projection or MLP returns."""
 
     kind: str
     layer: int
@@ -48,13 +48,13 @@ class Restored(NamedTuple):
     """A value put in at some positions; of one head alone where `head` is given."""
 
     value: Tensor
-    places: Sequence[int]
+    positions: Sequence[int]
     head: int | None = None
 
 
 @dataclass(frozen=True)
 class Witness:
-    """A plain transformers module. A layer's parts are named by where the family keeps them."""
+    """A plain transformers module. A layer's parts are given by where the family keeps them."""
 
     module: Any
     layers: Any
@@ -64,15 +64,15 @@ class Witness:
 
     def _seams(self) -> dict[Site, tuple[Any, bool]]:
         """Module and whether the value is its input (else its output)."""
-        found = {
+        modules = {
             Site("residual", number): (layer, True) for number, layer in enumerate([*self.layers, self.norm_final])
         }
         for number, layer in enumerate(self.layers):
             projection = layer.get_submodule(self.projection)
-            found[Site("head", number)] = (projection, True)
-            found[Site("attention", number)] = (projection, False)
-            found[Site("mlp", number)] = (layer.mlp, False)
-        return found
+            modules[Site("head", number)] = (projection, True)
+            modules[Site("attention", number)] = (projection, False)
+            modules[Site("mlp", number)] = (layer.mlp, False)
+        return modules
 
     def _run(self, inputs: Mapping[str, Tensor], change: Any) -> Tensor:
         """The logits [position, token]; `change(site, value)` sees every value and may return another."""
@@ -115,13 +115,13 @@ class Witness:
         def put_in(site: Site, value: Tensor) -> Tensor:
             if site not in restored:
                 return value
-            given, places, head = restored[site]
+            given, positions, head = restored[site]
             value, given = value.clone(), given.to(value)
             columns = slice(None)
             if head is not None:
                 width = value.shape[-1] // self.n_heads
                 columns = slice(head * width, (head + 1) * width)
-            value[:, list(places), columns] = given[:, list(places), columns]
+            value[:, list(positions), columns] = given[:, list(positions), columns]
             return value
 
         return self._run(inputs, put_in)
@@ -149,7 +149,7 @@ def _vlm_witness(module: Any) -> Witness:
 
 
 def inputs_of(model: Model, prompt: Prompt, side: str) -> dict[str, Tensor]:
-    """What the module takes of one side of a prompt."""
+    """The module's inputs for one side of a prompt."""
     shown = prompt.image if side == "clean" else prompt.corrupt_image or prompt.image
     pixels = {} if shown is None else dict(model.vision.pixels([shown]))
     return {"input_ids": torch.tensor([getattr(prompt, side)]), **pixels}
@@ -163,13 +163,13 @@ def read(metric: Metric, logits: Tensor, prompt: Prompt) -> float:
     return float(row[list(prompt.answers)].mean() - row[list(prompt.wrong_answers)].mean())
 
 
-def restoration(part: Component, clean: Mapping[Site, Tensor], places: Sequence[int], window: int = 1) -> dict:
-    """What is put in for one component: the layers that ROME's code takes for a window, of attention and MLPs."""
+def restoration(part: Component, clean: Mapping[Site, Tensor], positions: Sequence[int], window: int = 1) -> dict:
+    """What is put in for one component: for attention and MLPs, in the layers that ROME's code takes as its window."""
     layers = [part.layer]
     if part.kind in ("attention", "mlp") and window > 1:
         n_layers = max(site.layer for site in clean)  # the final norm counts as one more
         layers = [*range(max(0, part.layer - window // 2), min(n_layers, part.layer - (-window // 2)))]
-    return {Site(part.kind, n): Restored(clean[Site(part.kind, n)], places, part.index) for n in layers}
+    return {Site(part.kind, n): Restored(clean[Site(part.kind, n)], positions, part.index) for n in layers}
 
 
 def witnessed(
@@ -181,17 +181,17 @@ def witnessed(
     *,
     window: int = 1,
     ablation: Ablation | None = None,
-    places: Sequence[str] | None = None,
+    positions: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """metric(restored) - metric(corrupt) [prompt, place, component] from the witness; NaN where there is no place."""
-    found = np.full(scores.per_prompt.shape, np.nan)
+    """metric(restored) - metric(corrupt) [prompt, position, component] by the witness; NaN where a prompt lacks it."""
+    effects = np.full(scores.per_prompt.shape, np.nan)
     for number, prompt in enumerate(prompts):
         clean = witness.values(inputs_of(model, prompt, "clean"))
         inputs, noise = _corrupted(model, prompts[number : number + 1], ablation)
         corrupt = read(metric, witness.logits(inputs, noise), prompt)
-        for row, place in enumerate(scores.positions):
-            where = _places(prompt, place)
-            if not where or (places is not None and place not in places):
+        for row, position in enumerate(scores.positions):
+            where = _positions(prompt, position)
+            if not where or (positions is not None and position not in positions):
                 continue
             for column, part in enumerate(scores.components):
                 put_in = noise | restoration(part, clean, where, window)
@@ -199,16 +199,16 @@ def witnessed(
                     put_in = {
                         Site("residual", 0): _mixed(noise[Site("residual", 0)], clean[Site("residual", 0)], where)
                     }
-                found[number, row, column] = read(metric, witness.logits(inputs, put_in), prompt) - corrupt
-    return found
+                effects[number, row, column] = read(metric, witness.logits(inputs, put_in), prompt) - corrupt
+    return effects
 
 
-def _places(prompt: Prompt, place: str) -> Sequence[int]:
-    if place == "all":
+def _positions(prompt: Prompt, position: str) -> Sequence[int]:
+    if position == "all":
         return range(len(prompt))
-    if place.isdigit():
-        return [int(place)] if int(place) < len(prompt) else []
-    return prompt.roles.get(place, ())
+    if position.isdigit():
+        return [int(position)] if int(position) < len(prompt) else []
+    return prompt.roles.get(position, ())
 
 
 def _corrupted(
@@ -229,7 +229,7 @@ def _corrupted(
 def _mixed(noise: Restored, clean: Tensor, where: Sequence[int]) -> Restored:
     value = noise.value.clone()
     value[:, list(where)] = clean[:, list(where)]
-    return Restored(value, noise.places)
+    return Restored(value, noise.positions)
 
 
 def model_and_prompts(family: str, family_model: Any) -> tuple[Model, PromptSet]:
@@ -253,8 +253,8 @@ def test_restoring_the_whole_stream_brings_everything_back_at_every_layer(family
 
 @pytest.mark.parametrize("window", [1, 2])
 @pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
-def test_restoring_where_nobody_reads_brings_nothing_back(family, window, family_model):
-    """After the answer, and in the last layer anywhere before it."""
+def test_restoring_where_nothing_reads_brings_nothing_back(family, window, family_model):
+    """After the answer position, and in the last layer anywhere before it."""
     model, prompts = model_and_prompts(family, family_model)
     placed = tuple(
         replace(p, answer_position=len(p) - 2, roles={"after": (len(p) - 1,), "before": (len(p) - 3,)}) for p in prompts
@@ -287,7 +287,9 @@ def test_a_prompt_that_lacks_a_role_is_not_measured_there(family_model):
     first, second = random_prompts(2, shared_prefix=3)
     prompts = PromptSet("roles", (first, replace(second, roles={"only": (4,)})))
     trace = CausalTracing(window=2).trace(family_model("llama"), prompts, metric=LOGIT_DIFFERENCE)
-    measured = {place: trace.scores.at(place).measured[:, 0].all(-1).tolist() for place in trace.scores.positions}
+    measured = {
+        position: trace.scores.at(position).measured[:, 0].all(-1).tolist() for position in trace.scores.positions
+    }
     assert measured == {"first": [True, False], "only": [False, True], "last-two": [True, False], END: [True, True]}
     assert np.isnan(trace.per_prompt(-100)[0, trace.scores.positions.index("only")]).all()
 
@@ -358,16 +360,16 @@ def test_a_window_of_one_layer_is_a_patch(family, family_model):
             mask = pair.batch.positions_of(role)
             runs = (model.forward, pair, pair.corrupt, pair.clean, mask, parts)
             with torch.no_grad():
-                found, expected = windowed_metrics(*runs, 1), patched_metrics(*runs)
-            torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-5)
-            checked.append(float((found - pair.metric_of(model.forward, pair.corrupt)).abs().max()))
+                windowed, expected = windowed_metrics(*runs, 1), patched_metrics(*runs)
+            torch.testing.assert_close(windowed, expected, atol=2e-5, rtol=1e-5)
+            checked.append(float((windowed - pair.metric_of(model.forward, pair.corrupt)).abs().max()))
 
     each_pair(model, prompts, LOGIT_DIFFERENCE, Corrupt(), compare)
     assert max(checked) > 0.1
 
 
 def test_the_bundled_model_is_traced_as_whole_reruns_of_it():
-    """Every part at three of the places, and windows under noise."""
+    """Every kind of component at three of the roles, and windows under noise."""
     model = load_model("reference-vlm")
     prompts = SceneObjects().build(model.vision, n=1)
     witness = witness_of("reference-vlm")
@@ -383,10 +385,10 @@ def test_the_bundled_model_is_traced_as_whole_reruns_of_it():
             PROBABILITY,
             window=window,
             ablation=ablation,
-            places=("object-visual", "textual-object", END),
+            positions=("object-visual", "textual-object", END),
         )
-        found = np.where(np.isnan(expected), np.nan, scores.per_prompt)
-        np.testing.assert_allclose(found, expected, atol=2e-4)
+        effects = np.where(np.isnan(expected), np.nan, scores.per_prompt)
+        np.testing.assert_allclose(effects, expected, atol=2e-4)
         assert np.nanmax(np.abs(expected)) > 0.1
 
 
@@ -465,10 +467,10 @@ def test_samples_of_image_noise_are_the_mean_of_single_draws():
 # The model written by hand
 
 
-def rates(trace: Trace, place: str) -> dict[str, list[float]]:
-    """Component -> RR of each prompt at a place."""
-    found = trace.per_prompt(0.1)[:, trace.scores.positions.index(place)]
-    return {str(c): found[:, n].tolist() for n, c in enumerate(trace.scores.components)}
+def rates(trace: Trace, position: str) -> dict[str, list[float]]:
+    """Component -> RR of each prompt at a position."""
+    per_prompt = trace.per_prompt(0.1)[:, trace.scores.positions.index(position)]
+    return {str(c): per_prompt[:, n].tolist() for n, c in enumerate(trace.scores.components)}
 
 
 @pytest.fixture(scope="module")
@@ -482,26 +484,26 @@ def test_the_hand_model_says_yes_to_bright_and_no_to_dark(bright):
 
 
 def test_only_the_head_that_moves_the_image_brings_the_answer_back_at_the_last_token(bright):
-    found = rates(bright, END)
-    assert found.pop(MOVER) == pytest.approx([1, 1], abs=1e-5)
-    assert found.pop("a1") == pytest.approx([1, 1], abs=1e-5)
-    assert found.pop("r2") == pytest.approx([1, 1], abs=1e-5)
-    assert found.keys() == {"r0", "r1", "a0.h0", "a0.h1", "a0", "m0", "a1.h0", "m1"}
-    for values in found.values():
+    by_component = rates(bright, END)
+    assert by_component.pop(MOVER) == pytest.approx([1, 1], abs=1e-5)
+    assert by_component.pop("a1") == pytest.approx([1, 1], abs=1e-5)
+    assert by_component.pop("r2") == pytest.approx([1, 1], abs=1e-5)
+    assert by_component.keys() == {"r0", "r1", "a0.h0", "a0.h1", "a0", "m0", "a1.h0", "m1"}
+    for values in by_component.values():
         assert values == pytest.approx([0, 0], abs=1e-5)
 
 
 def test_hidden_states_move_from_the_object_s_tokens_to_the_last_one_in_that_layer(bright):
     """r1 enters the layer of the head, r2 leaves it."""
-    by_place = {place: rates(bright, place) for place in bright.scores.places}
-    assert [by_place["object-visual"][name][0] for name in ("r0", "r1", "r2")] == pytest.approx([1, 1, 0], abs=1e-5)
-    assert [by_place[END][name][0] for name in ("r0", "r1", "r2")] == pytest.approx([0, 0, 1], abs=1e-5)
-    for place in by_place.keys() - {"object-visual", END}:
-        assert np.abs(list(by_place[place].values())).max() < 1e-5
+    by_position = {position: rates(bright, position) for position in bright.scores.positions}
+    assert [by_position["object-visual"][name][0] for name in ("r0", "r1", "r2")] == pytest.approx([1, 1, 0], abs=1e-5)
+    assert [by_position[END][name][0] for name in ("r0", "r1", "r2")] == pytest.approx([0, 0, 1], abs=1e-5)
+    for position in by_position.keys() - {"object-visual", END}:
+        assert np.abs(list(by_position[position].values())).max() < 1e-5
 
 
 def test_half_of_the_object_s_tokens_bring_back_half(bright):
-    """The head takes the mean over the image: each patch counts alike, up to how much of the attention it has."""
+    """The head takes the mean over the image: each patch counts alike, up to its share of the attention."""
     prompts = bright_questions()
     placed = [
         replace(p, roles={"half": p.roles["object-visual"][: len(p.roles["object-visual"]) // 2]}) for p in prompts
@@ -516,10 +518,10 @@ def test_noise_on_the_image_is_brought_back_by_the_same_head():
     trace = CausalTracing(kinds=("head",), samples=2).trace(
         bright_vlm(), bright_questions(), metric=LOGIT_DIFFERENCE, ablation=ImageNoise()
     )
-    found = trace.scores.at(END)
-    for column, component in enumerate(found.components):
+    scores = trace.scores.at(END)
+    for column, component in enumerate(scores.components):
         expected = trace.gaps if str(component) == MOVER else np.zeros(2)
-        np.testing.assert_allclose(found.per_prompt[:, 0, column], expected, atol=1e-5)
+        np.testing.assert_allclose(scores.per_prompt[:, 0, column], expected, atol=1e-5)
     assert np.abs(trace.gaps).min() > 0.1
 
 
@@ -546,9 +548,9 @@ def test_samples_of_what_is_not_drawn_are_refused(family_model):
     [
         ({"window": 0}, "window=0: give 1 or more"),
         ({"samples": 0}, "samples=0: give 1 or more"),
-        ({"window": 2, "parts": ("residual", "head")}, "window=2 is for attention and MLP outputs.*residual, head"),
-        ({"parts": ("query",)}, "Known: residual, attention, mlp, head"),
-        ({"parts": ()}, "Known: residual"),
+        ({"window": 2, "kinds": ("residual", "head")}, "window=2 is for attention and MLP outputs.*residual, head"),
+        ({"kinds": ("query",)}, "Known: residual, attention, mlp, head"),
+        ({"kinds": ()}, "Known: residual"),
         ({"at": "tokens"}, "Known: all, roles, positions"),
     ],
 )
@@ -566,19 +568,19 @@ def test_a_component_circuit_cannot_be_chosen_from_what_is_no_component():
 
 
 def trace_of(scores: Any, clean: Any, corrupt: Any, measured: Any = None) -> Trace:
-    """A trace of given numbers: scores [prompt, place, component]."""
+    """A trace of given numbers: scores [prompt, position, component]."""
     values = np.asarray(scores, dtype=np.float32)
     components = tuple(Component("residual", layer) for layer in range(values.shape[2]))
-    places = tuple(f"place{number}" for number in range(values.shape[1]))
+    positions = tuple(f"position{number}" for number in range(values.shape[1]))
     known = np.ones(values.shape, dtype=bool) if measured is None else np.asarray(measured)
     provenance = Provenance("causal-tracing", {}, "answer-probability", "m", "f", "t", "p")
-    found = ComponentScores(Wiring(3, 1, 1), components, places, values, known, provenance)
-    return Trace(found, np.asarray(clean, dtype=float), np.asarray(corrupt, dtype=float))
+    component_scores = ComponentScores(Wiring(3, 1, 1), components, positions, values, known, provenance)
+    return Trace(component_scores, np.asarray(clean, dtype=float), np.asarray(corrupt, dtype=float))
 
 
 @pytest.fixture
 def three() -> Trace:
-    """ActivationDifferences 0.8, 0.4 and 0.05; two components at one place."""
+    """Gaps 0.8, 0.4 and 0.05; two components at one position."""
     return trace_of([[[0.4, 0.8]], [[0.1, 0.0]], [[0.04, -0.05]]], clean=[0.9, 0.6, 0.35], corrupt=[0.1, 0.2, 0.3])
 
 
@@ -589,15 +591,15 @@ def test_the_rates_of_every_prompt_are_shares_of_its_own_gap(three):
 
 
 def test_the_ratio_of_means_weighs_prompts_by_their_gap(three):
-    found = three.ratio_of_means()
-    np.testing.assert_allclose(found.values, [[0.54 / 1.25, 0.75 / 1.25]], rtol=1e-6)
-    assert found.n_prompts.tolist() == [3]
+    recovery = three.ratio_of_means()
+    np.testing.assert_allclose(recovery.values, [[0.54 / 1.25, 0.75 / 1.25]], rtol=1e-6)
+    assert recovery.n_prompts.tolist() == [3]
 
 
 def test_the_mean_of_ratios_weighs_prompts_alike_and_leaves_small_gaps_out(three):
-    found = three.mean_of_ratios()
-    np.testing.assert_allclose(found.values, [[(0.5 + 0.25) / 2, (1 + 0) / 2]], rtol=1e-6)
-    assert found.n_prompts.tolist() == [2]
+    recovery = three.mean_of_ratios()
+    np.testing.assert_allclose(recovery.values, [[(0.5 + 0.25) / 2, (1 + 0) / 2]], rtol=1e-6)
+    assert recovery.n_prompts.tolist() == [2]
     every = three.mean_of_ratios(0.01)
     np.testing.assert_allclose(every.values, [[(0.5 + 0.25 + 0.8) / 3, 0]], rtol=1e-6, atol=1e-7)
     assert every.n_prompts.tolist() == [3]
@@ -615,13 +617,13 @@ def test_both_averages_agree_where_all_gaps_are_alike():
     draw = np.random.default_rng(0)
     trace = trace_of(draw.normal(size=(9, 2, 3)), clean=np.full(9, 0.9), corrupt=np.full(9, 0.4))
     one, other = trace.ratio_of_means(), trace.mean_of_ratios()
-    for found, expected in zip(one, other, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
+    for of_means, of_ratios in zip(one, other, strict=True):
+        np.testing.assert_allclose(of_means, of_ratios, rtol=1e-9)
 
 
 @pytest.fixture
 def many() -> Trace:
-    """Forty prompts with gaps from 0.2 to 0.9, of which the first thirty have the second place."""
+    """Forty prompts with gaps from 0.2 to 0.9, of which the first thirty have the second position."""
     draw = np.random.default_rng(1)
     gaps = draw.uniform(0.2, 0.9, size=40)
     scores = gaps[:, None, None] * draw.normal([0.6, 0.1], 0.3, size=(40, 2, 2))
@@ -631,32 +633,34 @@ def many() -> Trace:
     return trace_of(np.where(measured, scores, 0), clean=corrupt + gaps, corrupt=corrupt, measured=measured)
 
 
-def resampled(trace: Trace, place: int, average: Any, n: int = 3000) -> np.ndarray:
-    """[end, component] of the 95 % interval, by drawing prompts one after another."""
-    has_place = np.flatnonzero(trace.scores.measured[:, place, 0])
+def resampled(trace: Trace, index: int, average: Any, n: int = 3000) -> np.ndarray:
+    """[end, component] of the 95 % interval, from bootstrap samples drawn one after another."""
+    has_position = np.flatnonzero(trace.scores.measured[:, index, 0])
     draw = np.random.default_rng(9)
-    samples = [average(draw.choice(has_place, size=len(has_place)), place) for _ in range(n)]
+    samples = [average(draw.choice(has_position, size=len(has_position)), index) for _ in range(n)]
     return np.quantile(samples, [0.025, 0.975], axis=0)
 
 
 @pytest.mark.parametrize("kind", ["ratio_of_means", "mean_of_ratios"])
-def test_intervals_are_those_of_prompts_drawn_again(kind, many):
+def test_intervals_are_those_of_resampled_prompts(kind, many):
     """An end of an interval from 2,000 samples is itself uncertain by about 3 % of the interval's width."""
-    found = getattr(many, kind)()
+    recovery = getattr(many, kind)()
     scores, gaps = many.scores.per_prompt, many.gaps
 
-    def average(drawn, place):
+    def average(drawn, index):
         if kind == "ratio_of_means":
-            return scores[drawn, place].mean(axis=0) / gaps[drawn].mean()
-        return (scores[drawn, place] / gaps[drawn, None]).mean(axis=0)
+            return scores[drawn, index].mean(axis=0) / gaps[drawn].mean()
+        return (scores[drawn, index] / gaps[drawn, None]).mean(axis=0)
 
-    assert found.n_prompts.tolist() == [40, 30]
-    for place in range(2):
-        low, high = resampled(many, place, average)
+    assert recovery.n_prompts.tolist() == [40, 30]
+    for index in range(2):
+        low, high = resampled(many, index, average)
         width = high - low
-        np.testing.assert_allclose(found.values[place], average(np.arange(found.n_prompts[place]), place), rtol=1e-5)
-        assert (np.abs(found.low[place] - low) < 0.1 * width).all()
-        assert (np.abs(found.high[place] - high) < 0.1 * width).all()
+        np.testing.assert_allclose(
+            recovery.values[index], average(np.arange(recovery.n_prompts[index]), index), rtol=1e-5
+        )
+        assert (np.abs(recovery.low[index] - low) < 0.1 * width).all()
+        assert (np.abs(recovery.high[index] - high) < 0.1 * width).all()
 
 
 def test_the_same_seed_gives_the_same_interval(many):
@@ -664,58 +668,58 @@ def test_the_same_seed_gives_the_same_interval(many):
     assert not np.array_equal(many.ratio_of_means(seed=3).low, many.ratio_of_means(seed=4).low)
 
 
-def test_a_place_is_averaged_over_the_prompts_that_have_it():
+def test_a_position_is_averaged_over_the_prompts_that_have_it():
     measured = np.ones((3, 2, 1), dtype=bool)
     measured[1:, 1] = False
     trace = trace_of([[[0.2], [0.3]], [[0.1], [0]], [[0.3], [0]]], [0.9, 0.9, 0.9], [0.4, 0.4, 0.4], measured)
-    for found in (trace.ratio_of_means(), trace.mean_of_ratios()):
-        np.testing.assert_allclose(found.values, [[0.4], [0.6]], rtol=1e-6)
-        assert found.n_prompts.tolist() == [3, 1]
-        # One prompt gives an interval without width.
-        assert found.low[1, 0] == pytest.approx(0.6, rel=1e-6) == found.high[1, 0]
+    for recovery in (trace.ratio_of_means(), trace.mean_of_ratios()):
+        np.testing.assert_allclose(recovery.values, [[0.4], [0.6]], rtol=1e-6)
+        assert recovery.n_prompts.tolist() == [3, 1]
+        # One prompt gives an interval of no width.
+        assert recovery.low[1, 0] == pytest.approx(0.6, rel=1e-6) == recovery.high[1, 0]
     np.testing.assert_allclose(trace.per_prompt()[:, 1, 0], [0.6, np.nan, np.nan], rtol=1e-6)
 
 
-def test_a_place_that_no_prompt_has_and_one_whose_prompts_are_below_the_floor_have_no_rate():
+def test_a_position_that_no_prompt_has_and_one_whose_prompts_are_below_the_floor_have_no_rate():
     measured = np.ones((2, 3, 1), dtype=bool)
     measured[:, 1] = False
     measured[0, 2] = False
     trace = trace_of(np.full((2, 3, 1), 0.02) * measured, [0.9, 0.45], [0.4, 0.4], measured)
-    found = trace.mean_of_ratios()
-    assert found.n_prompts.tolist() == [1, 0, 0]
-    assert np.isnan(found.values[:, 0]).tolist() == [False, True, True]
+    recovery = trace.mean_of_ratios()
+    assert recovery.n_prompts.tolist() == [1, 0, 0]
+    assert np.isnan(recovery.values[:, 0]).tolist() == [False, True, True]
     assert np.isnan(trace.ratio_of_means().values[:, 0]).tolist() == [False, True, False]
 
 
-def test_nobody_above_the_floor_gives_no_rate():
+def test_without_a_prompt_above_the_floor_there_is_no_rate():
     trace = trace_of(np.full((2, 1, 2), 0.01), [0.45, 0.43], [0.4, 0.4])
-    found = trace.mean_of_ratios()
-    assert found.n_prompts.tolist() == [0]
-    assert all(np.isnan(values).all() for values in (found.values, found.low, found.high))
+    recovery = trace.mean_of_ratios()
+    assert recovery.n_prompts.tolist() == [0]
+    assert all(np.isnan(values).all() for values in (recovery.values, recovery.low, recovery.high))
     np.testing.assert_allclose(trace.ratio_of_means().values, [[0.02 / 0.08] * 2], rtol=1e-5)
 
 
 @pytest.mark.parametrize(("clean", "corrupt"), [([0.4, 0.5], [0.5, 0.6]), ([0.4, 0.6], [0.5, 0.5]), ([0.5], [0.5])])
 @pytest.mark.filterwarnings("error")
 def test_prompts_on_average_no_better_clean_than_corrupt_have_no_rate(clean, corrupt):
-    found = trace_of(np.full((len(clean), 1, 1), 0.1), clean, corrupt).ratio_of_means()
-    assert all(np.isnan(values).all() for values in (found.values, found.low, found.high))
-    assert found.n_prompts.tolist() == [len(clean)]
+    recovery = trace_of(np.full((len(clean), 1, 1), 0.1), clean, corrupt).ratio_of_means()
+    assert all(np.isnan(values).all() for values in (recovery.values, recovery.low, recovery.high))
+    assert recovery.n_prompts.tolist() == [len(clean)]
 
 
 @pytest.mark.filterwarnings("error")
 def test_samples_that_are_no_better_clean_are_left_out_of_the_interval():
-    """ActivationDifferences 1 and -0.4: of the four ways to draw two, the one with the second prompt twice has no rate."""
+    """Gaps 1 and -0.4: of the four ways to draw two, the one with the second prompt twice has no rate."""
     trace = trace_of([[[0.6]], [[0.0]]], clean=[1, 0], corrupt=[0, 0.4])
-    found = trace.ratio_of_means()
-    assert found.values[0, 0] == pytest.approx(0.3 / 0.3)
-    # What remains: 0.6 of the first alone, and 0.3 / 0.3 of both.
-    assert (found.low[0, 0], found.high[0, 0]) == (pytest.approx(0.6), pytest.approx(1))
+    recovery = trace.ratio_of_means()
+    assert recovery.values[0, 0] == pytest.approx(0.3 / 0.3)
+    # What remains: 0.6 from the first alone, and 0.3 / 0.3 from both.
+    assert (recovery.low[0, 0], recovery.high[0, 0]) == (pytest.approx(0.6), pytest.approx(1))
 
 
-def test_a_gap_of_nothing_is_never_divided_by():
+def test_a_gap_of_zero_is_never_divided_by():
     trace = trace_of(np.full((2, 1, 1), 0.1), [0.5, 0.9], [0.5, 0.4])
     with np.errstate(all="raise"):
-        found = trace.per_prompt(0)
-    np.testing.assert_allclose(found[:, 0, 0], [np.nan, 0.2], rtol=1e-6)
+        rates_of_prompts = trace.per_prompt(0)
+    np.testing.assert_allclose(rates_of_prompts[:, 0, 0], [np.nan, 0.2], rtol=1e-6)
     assert trace.mean_of_ratios(0).n_prompts.tolist() == [1]

@@ -1,4 +1,4 @@
-"""Annotations are read as COCO writes them; questions are true, drawn as POPE draws them, and the same for a seed."""
+"""Annotations are read as COCO writes them; questions are true, drawn as in POPE, and the same for the same seed."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_an_unknown_image_is_refused_with_the_nearest_names(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("place", "change", "message"),
+    ("record", "change", "message"),
     [
         (("annotations", 1), {"image_id": 99}, "annotation 12: its image 99 is not among the 3 images listed"),
         (("annotations", 1), {"category_id": 1}, "annotation 12: its category 1 is not among the 3 categories listed"),
@@ -110,10 +110,10 @@ def test_an_unknown_image_is_refused_with_the_nearest_names(tmp_path: Path) -> N
     ],
 )
 def test_a_bad_record_is_refused_with_its_id_and_the_file(
-    tmp_path: Path, place: tuple[str, int], change: dict[str, Any], message: str
+    tmp_path: Path, record: tuple[str, int], change: dict[str, Any], message: str
 ) -> None:
     data = instances()
-    data[place[0]][place[1]] |= change
+    data[record[0]][record[1]] |= change
     path = written(tmp_path, data)
     with pytest.raises(ValueError, match=f"{re.escape(str(path))}: .*{message}"):
         read_annotations(path)
@@ -165,7 +165,7 @@ def test_presence_of_no_image_is_refused() -> None:
         count_objects(np.zeros((0, 3)))
 
 
-def test_equals_are_ranked_in_the_order_of_their_numbers() -> None:
+def test_ties_are_ranked_by_index() -> None:
     frequencies = Frequencies(np.asarray([0.1, 0.5, 0.1, 0.5]), np.zeros((4, 4)))
     assert popular_absent([], 4, frequencies) == (1, 3, 0, 2)
     assert adversarial_absent([2], 4, frequencies) == (0, 1, 3)
@@ -186,7 +186,7 @@ def test_the_popular_negative_is_the_most_frequent_absent_object() -> None:
     assert [asked("popular", image) for image in ("0.jpg", "2.jpg", "3.jpg")] == ["d", "c", "b"]
 
 
-def test_the_adversarial_negative_is_the_absent_object_that_stands_most_often_with_those_present() -> None:
+def test_the_adversarial_negative_is_the_absent_object_that_occurs_most_often_with_those_present() -> None:
     # With a and b: c 1 + 1, d 0 + 1. With b and d: a 2 + 0, c 1 + 3. With c and d: a 1 + 0, b 1 + 1. With d: c 3, b 1.
     assert [asked("adversarial", image) for image in ("0.jpg", "2.jpg", "3.jpg", "6.jpg")] == ["c", "c", "b", "c"]
 
@@ -194,9 +194,9 @@ def test_the_adversarial_negative_is_the_absent_object_that_stands_most_often_wi
 def test_random_negatives_are_all_absent_objects_equally_often() -> None:
     annotations = annotated(*["a"] * 600)
     questions = object_questions(annotations, n=600, seed=0, negatives="random")
-    found = [question.object_name for question in questions if not question.is_present]
+    names = [question.object_name for question in questions if not question.is_present]
     # Three absent objects, 200 times each: four standard errors are 46.
-    assert all(abs(found.count(name) - 200) < 46 for name in "bcd")
+    assert all(abs(names.count(name) - 200) < 46 for name in "bcd")
 
 
 # Questions
@@ -263,11 +263,11 @@ def test_every_sort_of_negatives_has_the_same_present_objects() -> None:
 def test_the_order_of_the_file_does_not_change_what_is_drawn() -> None:
     annotations = annotated(*RANKED)
     other = Annotations(annotations.categories, annotations.images[::-1])
-    one, same = (object_questions(found, n=5, seed=0, negatives="random") for found in (annotations, other))
+    one, same = (object_questions(source, n=5, seed=0, negatives="random") for source in (annotations, other))
     assert one == same
 
 
-def test_only_the_images_that_are_given_are_drawn_and_called_as_they_are_given() -> None:
+def test_only_the_given_images_are_drawn_and_keep_their_given_names() -> None:
     given_names = {"COCO_val2014_2.jpg", "4.jpg", "not annotated.jpg"}
     questions = object_questions(annotated(*RANKED), n=2, seed=0, negatives=None, images=given_names)
     assert {question.image for question in questions} == {"COCO_val2014_2.jpg", "4.jpg"}

@@ -1,4 +1,4 @@
-"""What codes mean, against the definition and against plain passes of a random model."""
+"""What codes mean, against the definition and against plain forward passes of a random model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ N_PROMPTS, N_TOKENS = 10, 7
 CODINGS = {
     "paper": Coding(Recipe(features=16, epochs=40), sae_prompts=4),
     "corrected": Coding(
-        Recipe(features=16, epochs=40, unit_norm="dictionary"), sae_prompts=4, scope="layer", inputs="centerd"
+        Recipe(features=16, epochs=40, unit_norm="dictionary"), sae_prompts=4, scope="layer", inputs="centered"
     ),
 }
 
@@ -32,12 +32,12 @@ def model() -> Model:
 def prompts() -> PromptSet:
     """Random pairs; every second one has a name at two positions."""
     draw = np.random.default_rng(0)
-    found = []
+    pairs = []
     for number in range(N_PROMPTS):
         clean, corrupt = (tuple(draw.integers(VOCABULARY, size=N_TOKENS).tolist()) for _ in range(2))
         roles = {"NAME": (1, 3)} if number % 2 else {}
-        found.append(Prompt(clean, corrupt, (number % 3,), roles=roles))
-    return PromptSet("random", tuple(found))
+        pairs.append(Prompt(clean, corrupt, (number % 3,), roles=roles))
+    return PromptSet("random", tuple(pairs))
 
 
 def trial_of(model: Model, prompts: PromptSet, coding: Coding, *, at: str = "mean", number: int = 1) -> CodedTrial:
@@ -55,18 +55,18 @@ def explained(model: Model, prompts: PromptSet, coding: Coding, **about: str) ->
 def test_every_code_that_only_positives_show_is_explained_with_the_prompts_that_show_it(
     model: Model, prompts: PromptSet, coding: Coding
 ):
-    trial, found = explained(model, prompts, coding)
+    trial, meanings = explained(model, prompts, coding)
     expected = {}
     for number, column in enumerate(trial.codes.T):
         for code in set(column[:N_PROMPTS].tolist()) - set(column[N_PROMPTS:].tolist()):
             expected[f"a{number // 4}.h{number % 4}", code] = tuple(np.flatnonzero(column[:N_PROMPTS] == code))
     assert expected
-    assert {(str(one.head), one.code): one.prompts for one in found} == expected
+    assert {(str(one.head), one.code): one.prompts for one in meanings} == expected
 
 
 def test_only_the_heads_asked_for_are_explained(model: Model, prompts: PromptSet):
-    trial, found = explained(model, prompts, CODINGS["paper"])
-    expected = [(one.code, one.prompts) for one in found if str(one.head) == "a1.h2"]
+    trial, meanings = explained(model, prompts, CODINGS["paper"])
+    expected = [(one.code, one.prompts) for one in meanings if str(one.head) == "a1.h2"]
     assert expected
     some = code_meanings(model, prompts, trial, heads=[6])
     assert {str(one.head) for one in some} == {"a1.h2"}
@@ -75,16 +75,16 @@ def test_only_the_heads_asked_for_are_explained(model: Model, prompts: PromptSet
 
 def test_vectors_are_named_after_the_files_that_hold_them(model: Model, prompts: PromptSet):
     for name, prefix in (("paper", "trial-1"), ("corrected", "trial-1/layer-{}")):
-        _, found = explained(model, prompts, CODINGS[name])
-        for one in found:
+        _, meanings = explained(model, prompts, CODINGS[name])
+        for one in meanings:
             assert one.vector == f"{prefix.format(one.head.layer)} W_dec[{one.code}]"
 
 
 def test_the_lens_is_the_dictionary_vector_through_the_final_norm_and_the_unembedding(prompts: PromptSet):
     module = random_module("gpt2", n_layers=2)
     model = model_from_module(module)
-    trial, found = explained(model, prompts, CODINGS["corrected"])
-    one = found[0]
+    trial, meanings = explained(model, prompts, CODINGS["corrected"])
+    one = meanings[0]
     assert one.head.layer is not None
     vector = trial.autoencoders.decoder[one.head.layer, one.code]
     with torch.no_grad():
@@ -96,13 +96,13 @@ def test_the_lens_is_the_dictionary_vector_through_the_final_norm_and_the_unembe
 
 
 @pytest.mark.parametrize("name", CODINGS)
-def test_at_the_place_where_codes_are_read_the_feature_is_as_strong_as_it_was_coded(
+def test_at_the_position_where_codes_are_read_the_feature_is_as_strong_as_it_was_coded(
     model: Model, prompts: PromptSet, name: str
 ):
     coding = CODINGS[name]
-    trial, found = explained(model, prompts, coding, at="END")
+    trial, meanings = explained(model, prompts, coding, at="END")
     outputs = read(trial.features, coding).outputs(range(2 * N_PROMPTS))  # [prompt, head, d_model]
-    for one in found:
+    for one in meanings:
         number = 4 * (one.head.layer or 0) + (one.head.index or 0)
         group = trial.group(number)
         by_row = trial.autoencoders[group : group + 1].activations(outputs[None, :, number])[0, one.code]
@@ -113,15 +113,15 @@ def test_at_the_place_where_codes_are_read_the_feature_is_as_strong_as_it_was_co
 
 
 def test_a_role_counts_only_prompts_that_have_it(model: Model, prompts: PromptSet):
-    _, found = explained(model, prompts, CODINGS["paper"])
-    without = [one for one in found if all(number % 2 == 0 for number in one.prompts)]
+    _, meanings = explained(model, prompts, CODINGS["paper"])
+    without = [one for one in meanings if all(number % 2 == 0 for number in one.prompts)]
     assert without
     for one in without:
         assert one.roles["NAME"].positives is None
         assert one.roles["NAME"].negatives is not None
 
 
-def test_where_no_feature_fires_code_0_means_nothing(model: Model, prompts: PromptSet):
+def test_where_no_feature_activates_code_0_means_nothing(model: Model, prompts: PromptSet):
     trial = trial_of(model, prompts, CODINGS["paper"])
     silent = trial.autoencoders.encoder_bias - 1e6
     codes = np.ones_like(trial.codes)
@@ -140,35 +140,35 @@ def test_where_no_feature_fires_code_0_means_nothing(model: Model, prompts: Prom
 
 
 def test_without_a_tokenizer_text_is_token_ids(model: Model, prompts: PromptSet):
-    _, found = explained(model, prompts, CODINGS["paper"])
-    one = found[0]
+    _, meanings = explained(model, prompts, CODINGS["paper"])
+    one = meanings[0]
     assert one.text == " ".join(map(str, prompts.prompts[one.example.prompt].clean))
     assert all(token.text is None for token in one.lens)
 
 
-def test_codes_that_determine_the_label_tell_all_of_it_and_a_constant_code_nothing():
+def test_codes_that_determine_the_label_carry_all_information_on_it_and_a_constant_code_none():
     labels = np.array([True, True, False, False])
     codes = np.array([[[5, 1], [5, 1], [9, 1], [9, 1]]] * 2)
-    found = information(codes, labels)
-    assert found.bits.tolist() == pytest.approx([1, 0])
-    assert found.adjusted.tolist() == pytest.approx([1, 0])
+    estimate = information(codes, labels)
+    assert estimate.bits.tolist() == pytest.approx([1, 0])
+    assert estimate.adjusted.tolist() == pytest.approx([1, 0])
 
 
 def test_information_is_a_mean_over_trials_with_its_standard_deviation():
     labels = np.array([0, 0, 1, 1])
-    codes = np.array([[[5], [5], [9], [9]], [[1], [1], [1], [1]]])  # the first trial tells one bit, the second none
-    found = information(codes, labels)
-    assert found.bits.tolist() == [0.5]
-    assert found.bits_sd is not None
-    assert found.bits_sd.tolist() == pytest.approx([0.5**0.5])
+    codes = np.array([[[5], [5], [9], [9]], [[1], [1], [1], [1]]])  # the first trial carries one bit, the second none
+    estimate = information(codes, labels)
+    assert estimate.bits.tolist() == [0.5]
+    assert estimate.bits_sd is not None
+    assert estimate.bits_sd.tolist() == pytest.approx([0.5**0.5])
     assert information(codes[:1], labels).adjusted_sd is None
 
 
-def test_many_different_codes_tell_nothing_by_themselves():
+def test_many_different_codes_carry_no_adjusted_information():
     draw = np.random.default_rng(0)
-    found = information(draw.integers(40, size=(5, 60, 1)), np.arange(60) < 30)
-    assert found.bits[0] > 0.3
-    assert abs(found.adjusted[0]) < 0.1
+    estimate = information(draw.integers(40, size=(5, 60, 1)), np.arange(60) < 30)
+    assert estimate.bits[0] > 0.3
+    assert abs(estimate.adjusted[0]) < 0.1
 
 
 def test_answers_are_labels_only_where_they_vary(prompts: PromptSet):

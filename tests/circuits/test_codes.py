@@ -37,19 +37,19 @@ def coded(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_counts_by_hand():
-    found = count_positive_only(BY_HAND, IS_POSITIVE)
-    assert found.counts.tolist() == [1, 0]  # 4 is shown by positives only; 7 and 1 are not
-    assert found.distinct.tolist() == [2, 1]
-    assert found.shares.tolist() == [0.5, 0]
+    counted = count_positive_only(BY_HAND, IS_POSITIVE)
+    assert counted.counts.tolist() == [1, 0]  # 4 is shown by positives only; 7 and 1 are not
+    assert counted.distinct.tolist() == [2, 1]
+    assert counted.shares.tolist() == [0.5, 0]
 
 
 def test_codes_are_a_sparse_array_of_prompts_heads_and_codes():
-    found: Any = as_coo(BY_HAND)
-    assert (found.shape, found.nnz) == ((3, 2, 8), 6)
-    assert found[0, 0, 4]
-    assert not found[0, 0, 7]
+    sparse: Any = as_coo(BY_HAND)
+    assert (sparse.shape, sparse.nnz) == ((3, 2, 8), 6)
+    assert sparse[0, 0, 4]
+    assert not sparse[0, 0, 7]
     # Shown by positives and by no negative: the counts, straight from the definition.
-    shown = [found[side].any(axis=0).todense() for side in (IS_POSITIVE, ~IS_POSITIVE)]
+    shown = [sparse[side].any(axis=0).todense() for side in (IS_POSITIVE, ~IS_POSITIVE)]
     assert (shown[0] & ~shown[1]).sum(axis=1).tolist() == [1, 0]
     assert as_coo(BY_HAND, 200).shape == (3, 2, 200)
 
@@ -71,18 +71,18 @@ def test_a_code_of_some_positives_counts_as_one_in_their_mean():
 def test_counts_equal_those_of_sets(case):
     codes, is_positive = case
     expected = [len(set(head[is_positive]) - set(head[~is_positive])) for head in codes.T]
-    found = count_positive_only(codes, is_positive)
-    assert found.counts.tolist() == expected
-    assert found.distinct.tolist() == [len(set(head)) for head in codes.T]
+    counted = count_positive_only(codes, is_positive)
+    assert counted.counts.tolist() == expected
+    assert counted.distinct.tolist() == [len(set(head)) for head in codes.T]
     np.testing.assert_allclose(shares_of_prompts(codes, is_positive).mean(axis=0), expected)
 
 
 @settings(deadline=None)
 @given(coded())
-def test_what_chance_gives_is_the_mean_over_all_labellings(case):
+def test_what_chance_gives_is_the_mean_over_all_labelings(case):
     codes, is_positive = case
-    labellings = list(itertools.combinations(range(len(codes)), int(is_positive.sum())))
-    counts = [count_positive_only(codes, np.isin(np.arange(len(codes)), chosen)).counts for chosen in labellings]
+    labelings = list(itertools.combinations(range(len(codes)), int(is_positive.sum())))
+    counts = [count_positive_only(codes, np.isin(np.arange(len(codes)), chosen)).counts for chosen in labelings]
     np.testing.assert_allclose(expected_by_chance(codes, is_positive), np.mean(counts, axis=0), atol=1e-9)
 
 
@@ -135,18 +135,18 @@ def test_scores_are_means_over_prompts_of_those_of_the_heads():
     }
     assert set(expected) == set(SCORES) - {"pairs"}
     for name, scores in expected.items():
-        found = head_scores(name, codes, is_positive, n_layers=2)
-        assert found.shape == (15, 8)
-        np.testing.assert_allclose(found.mean(axis=0), scores, err_msg=name)
+        per_prompt = head_scores(name, codes, is_positive, n_layers=2)
+        assert per_prompt.shape == (15, 8)
+        np.testing.assert_allclose(per_prompt.mean(axis=0), scores, err_msg=name)
 
 
 def test_the_distance_compares_frequencies_of_unequal_sides():
     codes = np.array([[1], [1], [1], [2], [1], [3]])
     is_positive = np.arange(6) < 4
     # Code 1: 3/4 of positives, 1/2 of negatives; code 2: 1/4 and 0; code 3: 0 and 1/2. Half of 1/4 + 1/4 + 1/2.
-    found = head_scores("distance", codes, is_positive, n_layers=1)
-    assert found.ravel().tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1])
-    assert found.mean() == pytest.approx(0.5)
+    per_prompt = head_scores("distance", codes, is_positive, n_layers=1)
+    assert per_prompt.ravel().tolist() == pytest.approx([1 / 3, 1 / 3, 1 / 3, 1])
+    assert per_prompt.mean() == pytest.approx(0.5)
 
 
 def test_softmaxes_add_up_to_one_over_all_heads_and_over_each_layer():
@@ -154,14 +154,14 @@ def test_softmaxes_add_up_to_one_over_all_heads_and_over_each_layer():
     means = {name: head_scores(name, codes, is_positive, n_layers=3).mean(axis=0) for name in SCORES}
     assert means["softmax"].sum() == pytest.approx(1)
     np.testing.assert_allclose(means["layer-softmax"].reshape(3, 2).sum(axis=1), 1)
-    # Softmax keeps the order, so that ROC curves are those of the counts.
+    # Softmax keeps the order, so ROC curves are those of the counts.
     np.testing.assert_array_equal(
         np.argsort(means["softmax"], kind="stable"), np.argsort(means["counts"], kind="stable")
     )
 
 
 def test_the_pair_score_counts_heads_in_the_list_of_the_best_pairs():
-    # Heads 0 and 1 together show three positive-only pairs, each with head 2 two, and head 3 repeats one code.
+    # Head 0 shows three positive-only pairs with every other head, heads 1 and 2 show two, and head 3 repeats one code.
     codes = np.array([[0, 0, 0, 0], [1, 0, 1, 0], [2, 1, 0, 0], [9, 1, 0, 0]])
     is_positive = np.array([True, True, True, False])
     table = dict.fromkeys([(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)], 0)

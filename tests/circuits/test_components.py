@@ -98,7 +98,7 @@ def test_parallel_mlps_do_not_read_their_own_layers_heads():
 
 
 @pytest.mark.parametrize("name", ["a9h6", "m", "attn3", "a9.h6<q>", "", "logit"])
-def test_a_name_that_is_none_says_what_names_look_like(name):
+def test_an_invalid_name_says_what_names_look_like(name):
     with pytest.raises(ValueError, match=r"Names look like 'input', 'a9\.h6'"):
         Component.parse(name)
 
@@ -109,6 +109,6 @@ def test_malformed_edges_and_readers_are_refused(parse, name):
         parse(name)
 
 
-def test_a_component_the_model_lacks_is_said_with_what_it_has():
+def test_a_component_the_model_lacks_is_refused_with_what_it_has():
     with pytest.raises(ValueError, match=r"no writer a7\.h0\. It has layers 0-1 of heads 0-3 on 2 key-value heads"):
         Wiring(2, 4, 2).writer_index(head(7, 0))

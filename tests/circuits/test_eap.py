@@ -29,15 +29,15 @@ def test_the_hand_models_path_is_found_and_nothing_else(tmp_path):
     prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
     scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
     path = {"input->a0.h0<v>": 4, "a0.h0->a1.h1<v>": 4, "a1.h1->logits": 4}
-    found = {str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True)}
-    assert {name: score for name, score in found.items() if abs(score) > 1e-5} == pytest.approx(path, abs=1e-4)
+    by_edge = {str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True)}
+    assert {name: score for name, score in by_edge.items() if abs(score) > 1e-5} == pytest.approx(path, abs=1e-4)
     assert scores.measured.all()
 
 
 @pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "smollm3", "glm"])
 def test_equals_transformer_lens_edge_attribution_on_one_pair(family):
-    """TransformerLens takes gradients at its corrupt prompt and restores, so the two prompts are exchanged. It knows
-    no edges of grouped keys."""
+    """TransformerLens takes gradients at its corrupt prompt and restores, so the two prompts are exchanged. It has
+    no edges for grouped keys."""
     from transformer_lens.tools.analysis.attribution_patching import EdgeAttributionConfig, attribution_patch
 
     model, prompts = model_from_module(random_module(family, is_grouped=False)), random_prompts(1)
@@ -84,7 +84,7 @@ def our_edge(source, target) -> str:
 @pytest.mark.parametrize("family", EDGE_FAMILIES)
 @pytest.mark.parametrize("shared_prefix", [0, 4])
 def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, shared_prefix, family_model):
-    """Corruptions a thousandth of the way have effects to first order: exact single-edge effects must then agree."""
+    """A corruption a thousandth of the way has first-order effects only: exact single-edge effects must then agree."""
     from circuits.masked import metric_with_edges
 
     model, prompts = family_model(family), random_prompts(4, length=6, shared_prefix=shared_prefix)
@@ -120,8 +120,8 @@ def test_edges_from_the_last_layer_to_the_logits_sum_to_its_gradient_times_gap(f
             pair.clean.residual[-1] - pair.ablated.residual[-1], batch.answer_positions, batch.start
         )
         expected = (gap * gradients(model.forward, pair).final).sum(-1)
-        found = scores.per_prompt[list(batch.prompt_indices), first:].sum(1)
-        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-3, atol=1e-4)
+        direct = scores.per_prompt[list(batch.prompt_indices), first:].sum(1)
+        np.testing.assert_allclose(direct, expected.numpy(), rtol=1e-3, atol=1e-4)
 
 
 def test_prompts_are_scored_one_by_one(family_model):

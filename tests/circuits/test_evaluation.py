@@ -188,10 +188,10 @@ def test_the_known_circuit_of_a_compiled_program_is_exact(name, metric, sample_m
 
 def test_faithfulness_is_a_ratio_of_means_with_an_interval_around_it():
     baseline = Baseline(np.array([2.0, 4.0, 3.0]), np.array([0.0, 0.0, 1.0]), None)
-    found = faithfulness(np.array([1.0, 2.0, 2.0]), baseline)
-    assert found.mean == pytest.approx((1 + 2 + 1) / (2 + 4 + 2))
-    assert None not in found
-    low, high = found[1:]
+    estimate = faithfulness(np.array([1.0, 2.0, 2.0]), baseline)
+    assert estimate.mean == pytest.approx((1 + 2 + 1) / (2 + 4 + 2))
+    assert None not in estimate
+    low, high = estimate[1:]
     assert low <= 0.5 <= high  # pyright: ignore[reportOptionalOperand]
 
 
@@ -224,14 +224,14 @@ def test_accuracy_counts_the_most_likely_token_of_the_whole_vocabulary(family_mo
     model, prompts = family_model("gpt2"), random_prompts(4)
     with torch.no_grad():
         best = [int(model.bridge(torch.tensor([p.clean]))[0, p.answer_position].argmax()) for p in prompts]
-    told = PromptSet(
-        "told",
+    answered = PromptSet(
+        "answered",
         tuple(
             Prompt(p.clean, p.corrupt, (token if number else (token + 1) % 50,), (49,), p.answer_position)
             for number, (p, token) in enumerate(zip(prompts, best, strict=True))
         ),
     )
-    baseline = measure_baseline(model, told, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, answered, metric=LOGIT_DIFFERENCE)
     assert baseline.is_correct is not None
     assert baseline.is_correct.tolist() == [False, True, True, True]
     assert baseline.accuracy == 0.75

@@ -1,4 +1,4 @@
-"""Exact edge effects: against runs with one edge left out, against known circuits, beside estimates."""
+"""Exact edge effects: against runs with one edge left out, against known circuits, and compared with estimates."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_edge_equals_the_run_with_that_edge_left_out(family, shared_prefix
     np.testing.assert_allclose(scores.per_prompt, expected, atol=2e-5 * max(1, np.abs(expected).max()))
 
 
-def test_only_the_asked_edges_are_measured(family_model):
+def test_only_the_requested_edges_are_measured(family_model):
     model, prompts = family_model("llama"), random_prompts(3)
     names = ("input->a0.h0<q>", "a0.h3->a1.kv1<v>", "m1->m2", "a2.h0->logits")
     everything = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE)
@@ -55,16 +55,16 @@ def test_the_hand_models_edges(tmp_path):
     model = load_model(str(write_detector(tmp_path / "detector")))
     prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
     scores = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE)
-    found = {
+    effects = {
         str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True) if abs(score) > 1e-5
     }
     path = {"input->a0.h0<v>": 4, "a0.h0->a1.h1<v>": 4, "a1.h1->logits": 4}
-    assert found == pytest.approx(path, abs=1e-4)
+    assert effects == pytest.approx(path, abs=1e-4)
 
 
 @pytest.mark.parametrize(("name", "metric"), [("hist", "logit-difference"), ("frac_prevs_causal", "answer-logit")])
 def test_exact_effects_find_the_true_circuit_of_a_compiled_program(name, metric, sample_model):
-    """By the largest effect over prompts: effects of both signs cancel in a mean."""
+    """By the largest effect over prompts: effects of opposite sign cancel in a mean."""
     model, prompts = sample_model(name), read_jsonl(SAMPLES / name / "prompts.jsonl")
     truth = json.loads((SAMPLES / name / "truth.json").read_text())
     scores = ExactEdges().score(model, prompts, metric=METRICS[metric])
@@ -109,7 +109,7 @@ def test_a_screen_measures_the_edges_that_the_estimate_ranks_highest(contested, 
     exact = ExactEdges().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
     np.testing.assert_allclose(scores.per_prompt[:, scores.measured], exact[:, scores.measured], atol=1e-5)
     assert (scores.per_prompt[:, ~scores.measured] == 0).all()
-    # The ranking is that of all prompts together, so they may not be split over jobs.
+    # The ranking is that of all prompts together, so they must not be split over jobs.
     assert not method.per_prompt
     assert ExactEdges().per_prompt
 

@@ -46,14 +46,14 @@ def _alone(prompt: Prompt) -> Prompt:
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "neox", "gemma2"])
-@pytest.mark.parametrize("place", ["mean", "END", "last-two"])
-def test_features_are_the_head_outputs_that_transformer_lens_shows(family, place, family_model):
+@pytest.mark.parametrize("position", ["mean", "END", "last-two"])
+def test_features_are_the_head_outputs_that_transformer_lens_shows(family, position, family_model):
     model, prompts = family_model(family), random_prompts(4)
-    features = head_features(model, pooled(model, prompts.prompts, places=(place,)).z[0])
+    features = head_features(model, pooled(model, prompts.prompts, places=(position,)).z[0])
     outputs = features.outputs(range(4))
     for number, prompt in enumerate(prompts):
         _, cache = model.bridge.run_with_cache(torch.tensor([prompt.clean]))
-        positions = list(range(len(prompt))) if place == "mean" else list(prompt.roles[place])
+        positions = list(range(len(prompt))) if position == "mean" else list(prompt.roles[position])
         heads = [
             torch.einsum("phe,hed->phd", cache[f"blocks.{layer}.attn.hook_z"][0], part.head_weights_o)[positions].mean(
                 0
@@ -63,13 +63,13 @@ def test_features_are_the_head_outputs_that_transformer_lens_shows(family, place
         torch.testing.assert_close(outputs[number], torch.cat(heads), rtol=1e-4, atol=1e-5)
 
 
-def test_several_places_are_read_in_one_pass_and_a_missing_one_is_marked(family_model):
+def test_several_positions_are_read_in_one_pass_and_a_missing_one_is_marked(family_model):
     first, second = random_prompts(2)
     second = Prompt(second.clean, second.corrupt, second.answers, second.wrong_answers)
-    found = pooled(family_model("gpt2"), (first, second), places=("mean", "first"))
-    assert found.has_place.tolist() == [[True, True], [True, False]]
-    assert found.z[1, 1].abs().max() == 0
-    torch.testing.assert_close(found.z[0], pooled(family_model("gpt2"), (first, second)).z[0])
+    features = pooled(family_model("gpt2"), (first, second), places=("mean", "first"))
+    assert features.has_place.tolist() == [[True, True], [True, False]]
+    assert features.z[1, 1].abs().max() == 0
+    torch.testing.assert_close(features.z[0], pooled(family_model("gpt2"), (first, second)).z[0])
 
 
 def test_positives_come_first_and_negatives_are_the_corrupt_sides():
@@ -92,7 +92,7 @@ def test_small_batches_give_the_same_features(family_model, monkeypatch):
 # --- codes ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_code_is_the_first_of_the_strongest_features_and_0_where_none_fires():
+def test_the_code_is_the_first_of_the_strongest_features_and_0_where_none_activates():
     # Two coordinates; features 0 and 1 read the first, 2 the second, all only above zero.
     encoder = torch.tensor([[[1.0, 0], [1, 0], [0, 1]]])
     sae = Autoencoders(encoder, torch.zeros(1, 3), torch.zeros(1, 3, 2), torch.zeros(1, 2))
@@ -120,12 +120,12 @@ def test_a_trial_does_not_depend_on_the_others():
     assert not torch.equal(other.encoder, alone.encoder)
 
 
-def test_centring_takes_each_heads_mean_away():
+def test_centering_takes_each_heads_mean_away():
     features = _planted()
     shifted = HeadFeatures(features.z + 5, features.weights_o, features.n_layers)
-    coding = Coding(Recipe(features=24, epochs=20), inputs="centerd")
-    found = [codes_of(case, train_trials(case, coding, [0]), coding) for case in (features, shifted)]
-    np.testing.assert_array_equal(*found)
+    coding = Coding(Recipe(features=24, epochs=20), inputs="centered")
+    codes = [codes_of(case, train_trials(case, coding, [0]), coding) for case in (features, shifted)]
+    np.testing.assert_array_equal(*codes)
 
 
 def _planted(*, n_values: int | None = 3) -> HeadFeatures:
@@ -172,27 +172,27 @@ def test_counts_reward_free_variation_more_than_a_planted_direction():
 
 def test_scores_are_means_over_trials_which_are_kept(family_model):
     method = HeadCoding(**FEW)
-    found = method.score(family_model("gpt2"), random_prompts(8), metric=METRIC)
-    assert isinstance(found, ComponentScores)
-    assert found.trials is not None
-    assert found.trials.shape == (3, 1, 12)
-    np.testing.assert_allclose(found.trials.mean(axis=0), found.means, rtol=1e-5)
-    assert (found.interval().low <= found.means + 1e-6).all()
-    assert {component.kind for component in found.components} == {"head"}
+    scores = method.score(family_model("gpt2"), random_prompts(8), metric=METRIC)
+    assert isinstance(scores, ComponentScores)
+    assert scores.trials is not None
+    assert scores.trials.shape == (3, 1, 12)
+    np.testing.assert_allclose(scores.trials.mean(axis=0), scores.means, rtol=1e-5)
+    assert (scores.interval().low <= scores.means + 1e-6).all()
+    assert {component.kind for component in scores.components} == {"head"}
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_pairs_are_edges_in_the_order_of_the_layers(family, family_model):
     model, prompts, method = family_model(family), random_prompts(8), CodePairs(**FEW)
-    found = method.score(model, prompts, metric=METRIC)
-    assert isinstance(found, EdgeScores)
+    scores = method.score(model, prompts, metric=METRIC)
+    assert isinstance(scores, EdgeScores)
     codes, is_positive = method.codes(model, prompts)
     n_heads, table = model.wiring.n_heads, {}
     pairs = Pairs.of(codes.shape[2])
     counts = np.mean([count_positive_only_pairs(trial, is_positive, pairs).counts for trial in codes], axis=0)
     for a, b, count in zip(*pairs, counts, strict=True):
         table[divmod(a, n_heads), divmod(b, n_heads)] = count
-    for edge, mean, measured in zip(model.wiring.edges, found.means, found.measured, strict=True):
+    for edge, mean, measured in zip(model.wiring.edges, scores.means, scores.measured, strict=True):
         assert measured == (edge.source.kind == "head" and edge.port is not None)
         if measured:
             heads = model.wiring.heads_of_group(edge.target) if edge.target.kind == "kv" else (edge.target,)
@@ -216,16 +216,16 @@ def test_settings_with_given_autoencoders_survive_json():
 def test_presets_fill_in_what_is_not_given():
     paper, corrected = (HeadCoding(preset=name) for name in ("paper", "corrected"))
     assert (paper.scope, paper.inputs, paper.unit_norm, paper.by) == ("model", "raw", "coordinates", "counts")
-    assert (corrected.scope, corrected.inputs, corrected.unit_norm) == ("layer", "centerd", "dictionary")
+    assert (corrected.scope, corrected.inputs, corrected.unit_norm) == ("layer", "centered", "dictionary")
     assert corrected.by == "distance"
     assert CodePairs(preset="corrected").scope == "layer"
     assert HeadCoding(preset="corrected", scope="model").scope == "model"
 
 
-def test_labelled_prompts_are_coded_under_an_ablation_that_needs_no_partner(family_model):
+def test_labeled_prompts_are_coded_under_an_ablation_that_needs_no_partner(family_model):
     model, method = family_model("gpt2"), HeadCoding(**FEW)
-    found = method.score(model, labeled(), metric=METRIC, ablation=ABLATIONS["zero"]())
-    assert len(found.per_prompt) == 5
+    scores = method.score(model, labeled(), metric=METRIC, ablation=ABLATIONS["zero"]())
+    assert len(scores.per_prompt) == 5
     with pytest.raises(ValueError, match="labeled positives and negatives without partners"):
         method.score(model, labeled(), metric=METRIC)
     with pytest.raises(ValueError, match="without partners"):
@@ -259,7 +259,7 @@ def test_a_norm_between_heads_and_their_output_is_refused():
         HeadCoding(**FEW).score(model, random_prompts(2), metric=METRIC)
 
 
-def test_a_place_that_a_negative_lacks_is_refused(family_model):
+def test_a_position_that_a_negative_lacks_is_refused(family_model):
     own = labeled()
     bare = Prompt((1, 2, 3), (1, 2, 3), (4,), (5,))
     prompts = PromptSet("bare", own.prompts, (*own.negatives[:2], bare))
@@ -274,7 +274,7 @@ def test_a_place_that_a_negative_lacks_is_refused(family_model):
         ({"trials": 0}, "trials=0"),
         ({"least_accuracy": 2}, "least_accuracy=2: give a share"),
         ({"scope": "head"}, "scope='head'. Known: model, layer"),
-        ({"inputs": "whitened"}, "inputs='whitened'. Known: raw, centerd"),
+        ({"inputs": "whitened"}, "inputs='whitened'. Known: raw, centered"),
         ({"sae_prompts": 0}, "sae_prompts=0"),
         ({"l1": float("nan")}, "l1=nan"),
         ({"by": "count"}, "no score of head-coding 'count'"),

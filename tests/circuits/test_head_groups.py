@@ -1,4 +1,4 @@
-"""Groups of heads: heads that show positive-only codes on the same prompts, on tables one can check by eye."""
+"""Groups of heads: heads that show positive-only codes on the same prompts, in tables that can be checked by eye."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from circuits.coding.grouping import NO_GROUP, head_groups, positive_only_shares
 
-# Two prompts of one sort, two of another. Heads 0 and 2 respond to the first sort, 1 and 3 to the second.
+# Two prompts of one sort, two of another. Heads 0 and 2 respond to the first sort, heads 1 and 3 to the second.
 TWO_SORTS = np.array(
     [
         [1.0, 0.0, 0.9, 0.0],

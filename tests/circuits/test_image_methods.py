@@ -26,7 +26,7 @@ from tests.conftest import random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
-# Random models do no task; and a few epochs show all there is to see here.
+# Random models do no task, and a few epochs are enough here.
 FEW = {"least_accuracy": 0, "epochs": 5, "trials": 2, "features": 12}
 SETTINGS = {"head-coding": FEW, "code-pairs": FEW, "mask-learning": {"steps": 5}}
 every_method = pytest.mark.parametrize("name", METHODS)
@@ -37,7 +37,7 @@ def method_of(name: str) -> Any:
 
 
 def inputs(model: Model, prompt: Prompt, side: str = "clean") -> tuple[Tensor, dict[str, Tensor]]:
-    """What the wrapped model itself takes of one side of a prompt."""
+    """The wrapped model's own inputs for one side of a prompt."""
     shown = prompt.image if side == "clean" else prompt.corrupt_image or prompt.image
     pixels = {} if shown is None else dict(model.vision.pixels([shown]))
     return torch.tensor([getattr(prompt, side)]), pixels
@@ -56,18 +56,18 @@ def own_metric(model: Model, prompt: Prompt, side: str = "clean", hooks: Any = (
         return difference(model.bridge.run_with_hooks(ids, fwd_hooks=list(hooks), **pixels), prompt)
 
 
-def patched_metric(model: Model, prompt: Prompt, component: Any, places: list[int]) -> float:
+def patched_metric(model: Model, prompt: Prompt, component: Any, positions: list[int]) -> float:
     """The clean prompt with one component's value at some positions taken from the corrupt one."""
     name = f"blocks.{component.layer}.{HOOKS[component.kind]}"
     ids, pixels = inputs(model, prompt, "corrupt")
-    _, cache = model.bridge.run_with_cache(ids, names_filter=lambda found: found == name, **pixels)
+    _, cache = model.bridge.run_with_cache(ids, names_filter=lambda hook_name: hook_name == name, **pixels)
 
     def patch(value: Tensor, hook: Any) -> Tensor:
         value = value.clone()
         if component.kind == "head":
-            value[:, places, component.index] = cache[name][:, places, component.index]
+            value[:, positions, component.index] = cache[name][:, positions, component.index]
         else:
-            value[:, places] = cache[name][:, places]
+            value[:, positions] = cache[name][:, positions]
         return value
 
     return own_metric(model, prompt, hooks=[(name, patch)])
@@ -127,12 +127,12 @@ def test_a_prompt_scores_the_same_in_any_batch(name):
         alone = method.score(model, prompts[number : number + 1], metric=LOGIT_DIFFERENCE)
         expected = together.per_prompt[number]
         if isinstance(alone, ComponentScores):
-            expected = expected[[together.places.index(place) for place in alone.positions]]
+            expected = expected[[together.positions.index(position) for position in alone.positions]]
         np.testing.assert_allclose(alone.per_prompt[0], expected, atol=2e-5 * size)
 
 
 def mixed() -> PromptSet:
-    """Prompts with other pictures, with other words, with both, and of text alone; two have the same length."""
+    """Prompts that differ in picture, in words or in both, and text-only ones, some as long as those with pictures."""
     shown, both = image_pairs(4), image_pairs(3, text_differs=True, seed=1)
     words = tuple(replace(prompt, corrupt_image=None) for prompt in image_pairs(3, text_differs=True, seed=2))
     text = random_prompts(3, length=22, shared_prefix=4, vocabulary=3)
@@ -147,17 +147,17 @@ def mixed() -> PromptSet:
 def test_clean_and_corrupt_runs_are_those_of_the_wrapped_model(build):
     model, prompts = tiny_vlm(*build), mixed()
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
-    for side in ("clean", "corrupt"):
+    for side, values in (("clean", baseline.clean), ("corrupt", baseline.ablated)):
         expected = [own_metric(model, prompt, side) for prompt in prompts]
-        np.testing.assert_allclose(getattr(baseline, side), expected, atol=5e-5)
+        np.testing.assert_allclose(values, expected, atol=5e-5)
     assert np.abs(baseline.clean - baseline.ablated).min() > 1e-3
 
 
 def test_the_probability_of_several_answers_is_their_sum():
     model = tiny_vlm()
     prompts = PromptSet("three", tuple(replace(prompt, answers=(4, 9, 20)) for prompt in image_pairs(2)))
-    found = measure_baseline(model, prompts, metric=METRICS["answer-probability"])
-    for prompt, probability in zip(prompts, found.clean, strict=True):
+    baseline = measure_baseline(model, prompts, metric=METRICS["answer-probability"])
+    for prompt, probability in zip(prompts, baseline.clean, strict=True):
         ids, pixels = inputs(model, prompt)
         with torch.no_grad():
             row = model.bridge(ids, **pixels)[0, prompt.answer_position].softmax(-1)
@@ -172,12 +172,12 @@ def test_patches_equal_whole_reruns(at, build):
     scores = ActivationPatching(at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
     clean = [own_metric(model, prompt) for prompt in prompts]
     for column, component in enumerate(scores.components[:-1]):  # the final stream has no bridge hook
-        for row, place in enumerate(scores.positions):
+        for row, position in enumerate(scores.positions):
             if (column + row) % 3:
-                continue  # a third of them is checked
+                continue  # a third of them are checked
             expected = [
                 before
-                - patched_metric(model, p, component, list(p.roles[place]) if at == "roles" else [*range(len(p))])
+                - patched_metric(model, p, component, list(p.roles[position]) if at == "roles" else [*range(len(p))])
                 for p, before in zip(prompts, clean, strict=True)
             ]
             np.testing.assert_allclose(scores.per_prompt[:, row, column], expected, atol=5e-5)
@@ -330,7 +330,7 @@ def test_noise_on_images_is_refused_for_text():
 @pytest.mark.parametrize(
     "ablation", [ImageNoise(), ImageNoise(schedule="diffusion"), Noise(), Noise(at="image")], ids=str
 )
-def test_noise_is_that_of_the_prompt_in_any_batch_and_order(ablation):
+def test_a_prompt_has_the_same_noise_in_any_batch_and_order(ablation):
     model, prompts = tiny_vlm(), image_pairs(6)
     together = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ablation)
     backwards = PromptSet("backwards", prompts.prompts[::-1])
@@ -360,7 +360,7 @@ def large() -> tuple[Tensor, tuple[Prompt, Prompt]]:
 
 @pytest.mark.parametrize("sigma", [0.5, 3.0])
 def test_noise_is_added_in_deviations_of_each_image(sigma, large):
-    """12,288 numbers: a deviation drawn is right to within 2 %, and its mean to within 4 % of a deviation."""
+    """12,288 numbers: the sampled deviation is right to within 2 %, and the mean to within 4 % of a deviation."""
     values, prompts = large
     added = ImageNoise(sigma=sigma).noisy(values, prompts) - values
     spread = values.std(dim=(1, 2, 3))
@@ -416,7 +416,7 @@ def test_noise_at_a_role_is_that_of_all_positions_at_its_own_and_nothing_elsewhe
         assert everywhere[~where].all(-1).any()
 
 
-def test_noise_at_a_role_that_is_lacking_is_refused():
+def test_noise_at_a_missing_role_is_refused():
     with pytest.raises(
         ValueError, match="noise is to be added at role 'subject'; the prompts of 'pictures' have the r"
     ):
@@ -428,7 +428,7 @@ def test_noise_at_a_role_that_is_lacking_is_refused():
 
 
 @pytest.mark.parametrize("ablation", [Noise(at="image"), ImageNoise(schedule="diffusion", seed=2)], ids=str)
-def test_what_is_recorded_of_noise_tells_its_settings(ablation):
+def test_the_record_of_noise_names_its_settings(ablation):
     record = (
         CausalTracing()
         .score(tiny_vlm(), image_pairs(2), metric=LOGIT_DIFFERENCE, ablation=ablation)
@@ -459,9 +459,9 @@ def test_an_ablated_run_begins_where_the_batch_does(ablation):
 def test_prompts_with_pictures_come_back_from_a_file():
     prompts = mixed()
     stored = decode(encode(prompts_result(prompts), key="k", stage="prompts"), key="k", where="here")
-    found = prompts_from(stored)
-    assert found == prompts
-    for before, after in zip(prompts, found, strict=True):
+    loaded = prompts_from(stored)
+    assert loaded == prompts
+    for before, after in zip(prompts, loaded, strict=True):
         for picture, other in ((before.image, after.image), (before.corrupt_image, after.corrupt_image)):
             assert (picture is None) == (other is None)
             if picture is not None:
@@ -479,11 +479,11 @@ def test_a_picture_that_stands_in_several_prompts_is_stored_once():
 def test_without_its_arrays_a_prompt_set_is_the_same_and_has_no_pixels():
     prompts = mixed()
     for meta in (prompts_result(prompts).meta, prompts_meta(prompts)):
-        found = prompts_from(Result(meta))
-        assert found == prompts
-        assert found.fingerprint == prompts.fingerprint
+        loaded = prompts_from(Result(meta))
+        assert loaded == prompts
+        assert loaded.fingerprint == prompts.fingerprint
         with pytest.raises(ValueError, match="known by its fingerprint only"):
-            found.prompts[0].image.pixels()
+            loaded.prompts[0].image.pixels()
 
 
 def test_prompts_of_text_are_stored_as_before():
@@ -496,6 +496,6 @@ def test_prompts_of_text_are_stored_as_before():
 def test_pictures_of_which_some_are_known_by_their_fingerprint_only_come_back():
     prompt = image_pairs(1).prompts[0]
     prompts = PromptSet("some", (replace(prompt, corrupt_image=Picture(prompt.corrupt_image.fingerprint)),))
-    found = prompts_from(prompts_result(prompts))
-    assert found == prompts
-    np.testing.assert_array_equal(found.prompts[0].image.pixels(), prompt.image.pixels())
+    loaded = prompts_from(prompts_result(prompts))
+    assert loaded == prompts
+    np.testing.assert_array_equal(loaded.prompts[0].image.pixels(), prompt.image.pixels())

@@ -1,4 +1,4 @@
-"""Questions about images as prompts: categories that partition the tokens, and scenes that are what they say."""
+"""Questions about images as prompts: categories that partition the tokens, and scenes that match their questions."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def box(rows: slice, columns: slice) -> np.ndarray:
 
 
 def patches(prompt: Prompt, role: str) -> list[int]:
-    """The places of a role, counted from the image's first token."""
-    return [place - IMAGE_FIRST for place in prompt.roles.get(role, ())]
+    """The positions of a role, counted from the image's first token."""
+    return [position - IMAGE_FIRST for position in prompt.roles.get(role, ())]
 
 
 # Categories
@@ -92,11 +92,11 @@ def test_the_categories_partition_the_tokens(top, left, height, width, strategy)
     prompt = image_prompt(
         asked(mask=box(slice(top, top + height), slice(left, left + width))), vision(strategy=strategy)
     )
-    assert sorted(place for places in prompt.roles.values() for place in places) == list(range(len(prompt)))
+    assert sorted(position for positions in prompt.roles.values() for position in positions) == list(range(len(prompt)))
     assert set(prompt.roles) <= set(CATEGORIES)
     first, stop = prompt.image_tokens or (0, 0)
-    assert sorted(place for role in VISUAL for place in prompt.roles.get(role, ())) == list(range(first, stop))
-    assert all(not first <= place < stop for role in TEXTUAL for place in prompt.roles[role])
+    assert sorted(position for role in VISUAL for position in prompt.roles.get(role, ())) == list(range(first, stop))
+    assert all(not first <= position < stop for role in TEXTUAL for position in prompt.roles[role])
     own = prompt.roles["object-visual"]
     assert max(prompt.roles.get("early-visual", (-1,))) < min(own)
     assert min(prompt.roles.get("late-visual", (len(prompt),))) > min(own)
@@ -105,7 +105,7 @@ def test_the_categories_partition_the_tokens(top, left, height, width, strategy)
 @given(top=st.integers(0, 15), left=st.integers(0, 15), height=st.integers(1, 16), width=st.integers(1, 16))
 @settings(max_examples=40, deadline=None)
 def test_the_patches_of_a_box_are_those_of_which_it_covers_a_tenth(top, left, height, width):
-    """At the size in which it is seen: counted pixel by pixel, without the processor."""
+    """At the size the model sees: counted pixel by pixel, without the processor."""
     mask = box(slice(top, top + height), slice(left, left + width))
     shares = [
         mask[4 * (patch // 4) : 4 * (patch // 4) + 4, 4 * (patch % 4) : 4 * (patch % 4) + 4].mean()
@@ -132,7 +132,7 @@ def test_without_a_region_all_image_tokens_are_visual(is_present):
     prompt = image_prompt(asked(is_present=is_present), vision())
     assert patches(prompt, "visual") == list(range(N_PATCHES))
     assert not set(VISUAL) & set(prompt.roles)
-    assert sorted(place for places in prompt.roles.values() for place in places) == list(range(len(prompt)))
+    assert sorted(position for positions in prompt.roles.values() for position in positions) == list(range(len(prompt)))
 
 
 @pytest.mark.parametrize(("is_present", "answers"), [(True, ("Yes", "No")), (False, ("No", "Yes"))])
@@ -146,7 +146,7 @@ def named(text: str, name: str) -> list[str]:
     """The tokens of the object's name in a question."""
     tokenizer = vision().tokenizer
     prompt = image_prompt(asked(name, text=text), vision())
-    return tokenizer.convert_ids_to_tokens([prompt.clean[place] for place in prompt.roles["textual-object"]])
+    return tokenizer.convert_ids_to_tokens([prompt.clean[position] for position in prompt.roles["textual-object"]])
 
 
 def test_a_name_of_several_words_is_all_of_its_tokens():
@@ -155,7 +155,7 @@ def test_a_name_of_several_words_is_all_of_its_tokens():
 
 
 def test_a_name_is_a_whole_word():
-    """`in` is part of `ring`, which stands before it, and `No` of nothing."""
+    """`in` is part of `ring`, which comes before it."""
     assert named("Is there a ring in the image?", "in") == ["in"]
 
 
@@ -163,7 +163,7 @@ def test_of_a_name_that_occurs_twice_the_first_is_meant():
     prompt = image_prompt(asked("circle", text="Is there a circle in the image? Is a circle there?"), vision())
     start = IMAGE_FIRST + N_PATCHES
     assert prompt.roles["textual-object"] == (start + 3,)
-    again = [place for place in range(len(prompt)) if prompt.clean[place] == prompt.clean[start + 3]][1]
+    again = [position for position in range(len(prompt)) if prompt.clean[position] == prompt.clean[start + 3]][1]
     assert again in prompt.roles["late-textual"]
 
 
@@ -179,7 +179,7 @@ def test_a_prompt_that_ends_in_the_name_is_partitioned_too():
     template = "{% for part in messages[0]['content'] %}{% if part['type'] == 'image' %}<image>{% else %}"
     template += " {{ part['text'] }}{% endif %}{% endfor %}"
     prompt = image_prompt(asked(text="Is there a red circle"), vision(chat_template=template))
-    assert sorted(place for places in prompt.roles.values() for place in places) == list(range(len(prompt)))
+    assert sorted(position for positions in prompt.roles.values() for position in positions) == list(range(len(prompt)))
 
 
 # Faults
@@ -203,17 +203,17 @@ def test_a_region_of_another_image_size_is_refused():
 def test_all_faulty_questions_are_listed_at_once():
     empty = np.zeros((16, 16), dtype=bool)
     questions = [asked(), asked("blue star", source="cat.png"), asked(mask=empty, source="dog.png"), asked()]
-    with pytest.raises(ValueError, match="animals: 2 of 4 questions cannot be put") as found:
+    with pytest.raises(ValueError, match="animals: 2 of 4 questions cannot be put") as error:
         image_prompts("animals", questions, vision())
-    first, second = str(found.value).splitlines()[1:]
+    first, second = str(error.value).splitlines()[1:]
     assert first.startswith("  question 1 (cat.png, 'blue star'): the question")
     assert second.startswith("  question 2 (dog.png, 'red circle'): the object covers none of the patches")
 
 
 def test_of_many_faulty_questions_twenty_are_shown():
-    with pytest.raises(ValueError, match="many: 23 of 23") as found:
+    with pytest.raises(ValueError, match="many: 23 of 23") as error:
         image_prompts("many", [asked("blue star")] * 23, vision())
-    lines = str(found.value).splitlines()
+    lines = str(error.value).splitlines()
     assert (len(lines), lines[-1]) == (22, "  ... and 3 more")
 
 
@@ -293,7 +293,7 @@ def test_the_corrupt_picture_differs_within_the_box_of_the_object_alone(corrupti
         differs = np.any(pixels(question.picture) != pixels(question.corrupt_picture), axis=2)
         rows, columns = (np.flatnonzero(question.mask.any(axis=axis)) for axis in (1, 0))
         outside = np.ones((64, 64), dtype=bool)
-        # Other shapes reach further into their box than some, by two pixels of a box of 22 at most.
+        # Some shapes fill more of their box than others, by at most two pixels of a box of 22.
         outside[max(0, rows[0] - 3) : rows[-1] + 4, max(0, columns[0] - 3) : columns[-1] + 4] = False
         assert not differs[outside].any()
         assert differs[question.mask].mean() > 0.3
@@ -334,8 +334,8 @@ def test_the_reference_model_answers_well_and_differently_without_the_object(ref
 def test_the_reference_model_denies_what_is_not_there(reference):
     questions = SceneObjects().questions(n=60, negatives="random")[1::2]
     prompts = image_prompts("absent", questions, reference.vision)
-    found = [reference.forward.record(*inputs) for inputs in clean_inputs(reference, prompts)]
-    predicted = [int(reference.forward.logits(run.residual[-1])[0, -1].argmax()) for run in found]
+    runs = [reference.forward.record(*inputs) for inputs in clean_inputs(reference, prompts)]
+    predicted = [int(reference.forward.logits(run.residual[-1])[0, -1].argmax()) for run in runs]
     assert np.mean([token in prompt.answers for token, prompt in zip(predicted, prompts, strict=True)]) >= 0.9
 
 
@@ -346,12 +346,12 @@ def clean_inputs(model, prompts):
 
 
 def test_the_regions_of_the_reference_model_are_the_patches_of_its_objects(reference):
-    """Its pictures are seen at their own size: patch by patch, a tenth of 8 x 8 pixels is 7 of them."""
+    """Its pictures are not resized: a tenth of a patch of 8 x 8 pixels is 7 of them."""
     for question in SceneObjects().questions(n=15):
         prompt = image_prompt(question, reference.vision)
         first, _ = prompt.image_tokens or (0, 0)
         counts = question.mask.reshape(8, 8, 8, 8).sum(axis=(1, 3)).ravel()
-        assert [place - first for place in prompt.roles["object-visual"]] == np.flatnonzero(counts >= 7).tolist()
+        assert [position - first for position in prompt.roles["object-visual"]] == np.flatnonzero(counts >= 7).tolist()
 
 
 def test_prompts_of_a_task_need_a_number_and_a_known_corruption(reference):

@@ -80,10 +80,10 @@ def last_token_logits(model: Any, ids: torch.Tensor, tap: Any) -> torch.Tensor:
 
 def outputs_under(model: Any, ids: torch.Tensor, context: Any) -> dict[tuple[str, int], torch.Tensor]:
     """What attention and MLP of each layer write [prompt, position, d_model], as a hook installed last sees it."""
-    found: dict[tuple[str, int], torch.Tensor] = {}
+    outputs: dict[tuple[str, int], torch.Tensor] = {}
 
     def keep(name: tuple[str, int], output: Any) -> None:
-        found[name] = (output[0] if isinstance(output, tuple) else output).clone()
+        outputs[name] = (output[0] if isinstance(output, tuple) else output).clone()
 
     with context:
         handles = [
@@ -94,7 +94,7 @@ def outputs_under(model: Any, ids: torch.Tensor, context: Any) -> dict[tuple[str
         logits_of(model, ids)
         for handle in handles:
             handle.remove()
-    return found
+    return outputs
 
 
 def n_hooks(model: Any) -> int:
@@ -105,25 +105,25 @@ def n_hooks(model: Any) -> int:
 
 
 def test_sources_and_targets_are_the_layers_of_highest_recovery_and_the_earlier_of_equals():
-    found = part_injection([0.1, 0.3, 0.2, 0.3, 0.2], 0.5, k1=3, k2=4)
-    assert found.sources == (1, 2, 3)
-    assert found.weights == (0.3, 0.2, 0.3)
-    assert found.targets == (1, 2, 3, 4)
+    chosen = part_injection([0.1, 0.3, 0.2, 0.3, 0.2], 0.5, k1=3, k2=4)
+    assert chosen.sources == (1, 2, 3)
+    assert chosen.weights == (0.3, 0.2, 0.3)
+    assert chosen.targets == (1, 2, 3, 4)
 
 
-def test_layers_that_hinder_the_answer_are_no_sources():
+def test_layers_that_hinder_the_answer_are_not_sources():
     assert part_injection([-0.1, 0.3, 0.0], 0.5).sources == (1,)
     assert part_injection([-0.1, 0.3, 0.0], 0.5).targets == (0, 1, 2)
 
 
 def test_without_weights_every_source_gets_their_mean():
-    found = part_injection([0.1, 0.3, 0.2, 0.0], 0.5, weighted=False)
-    assert found.weights == pytest.approx((0.2, 0.2, 0.2))
+    unweighted = part_injection([0.1, 0.3, 0.2, 0.0], 0.5, weighted=False)
+    assert unweighted.weights == pytest.approx((0.2, 0.2, 0.2))
 
 
 def test_kept_to_some_layers_both_sides_are_chosen_among_them():
-    found = part_injection([0.9, 0.3, 0.2, 0.1], 0.5, k1=1, layers=slice(1, 3))
-    assert (found.sources, found.targets) == ((1,), (1, 2))
+    chosen = part_injection([0.9, 0.3, 0.2, 0.1], 0.5, k1=1, layers=slice(1, 3))
+    assert (chosen.sources, chosen.targets) == ((1,), (1, 2))
 
 
 def test_only_what_reaches_a_later_target_is_added():
@@ -134,8 +134,8 @@ def test_only_what_reaches_a_later_target_is_added():
 
 
 def test_an_injection_survives_json():
-    found = injection_from([0.1, 0.2, 0.3], [0.3, 0.2, 0.1], k1=2, rescale=False, parts=("mlp",))
-    assert Injection.from_json(json.loads(json.dumps(found.as_json()))) == found
+    original = injection_from([0.1, 0.2, 0.3], [0.3, 0.2, 0.1], k1=2, rescale=False, parts=("mlp",))
+    assert Injection.from_json(json.loads(json.dumps(original.as_json()))) == original
 
 
 def test_settings_that_make_no_sense_are_refused():
@@ -157,9 +157,9 @@ def test_random_layers_keep_numbers_weights_and_strengths():
     base = injection_from([0.1, 0.2, 0.3, 0.0], [0.3, 0.2, 0.1, 0.0], k2=2)
     drawn = [random_injection(base, 4, seed=seed) for seed in range(5)]
     assert drawn[0] == random_injection(base, 4, seed=0)
-    assert len({found.attention.sources for found in drawn}) > 1
-    for found in drawn:
-        assert (len(found.mlp.targets), found.mlp.weights, found.mlp.strength) == (2, base.mlp.weights, 0.16)
+    assert len({one.attention.sources for one in drawn}) > 1
+    for one in drawn:
+        assert (len(one.mlp.targets), one.mlp.weights, one.mlp.strength) == (2, base.mlp.weights, 0.16)
 
 
 # Interventions
@@ -168,8 +168,8 @@ def test_random_layers_keep_numbers_weights_and_strengths():
 @pytest.mark.parametrize("rescale", [True, False])
 def test_what_is_injected_is_the_formula_by_hand(family_model: Any, rescale: bool):
     model, ids, own = family_model("llama"), token_ids(), injection(rescale=rescale, parts=("attention",))
-    found = outputs_under(model, ids, injected(model, own))
-    a0 = found["attn", 0][:, -1]
+    outputs = outputs_under(model, ids, injected(model, own))
+    a0 = outputs["attn", 0][:, -1]
 
     # Layer 1 reads layer 0 alone.
     plain = outputs_under(model, ids, injected(model, Injection(rescale=rescale)))
@@ -177,7 +177,7 @@ def test_what_is_injected_is_the_formula_by_hand(family_model: Any, rescale: boo
     expected = a1 + 0.5 * 0.7 * a0
     if rescale:
         expected = expected / expected.norm(dim=-1, keepdim=True) * a1.norm(dim=-1, keepdim=True)
-    torch.testing.assert_close(found["attn", 1][:, -1], expected, **CLOSE)
+    torch.testing.assert_close(outputs["attn", 1][:, -1], expected, **CLOSE)
 
     # Layer 2 reads both, layer 1 as it was before it was injected into.
     only_first = Injection(attention=PartInjection((0,), (0.7,), (1,), 0.5), rescale=rescale)
@@ -185,16 +185,16 @@ def test_what_is_injected_is_the_formula_by_hand(family_model: Any, rescale: boo
     expected = a2 + 0.5 * (0.7 * a0 + 0.4 * a1)
     if rescale:
         expected = expected / expected.norm(dim=-1, keepdim=True) * a2.norm(dim=-1, keepdim=True)
-    torch.testing.assert_close(found["attn", 2][:, -1], expected, **CLOSE)
+    torch.testing.assert_close(outputs["attn", 2][:, -1], expected, **CLOSE)
 
 
 def test_only_the_last_position_changes(family_model: Any):
     model, ids = family_model("llama"), token_ids()
     plain = logits_of(model, ids)
     with injected(model, injection()):
-        found = logits_of(model, ids)
-    assert torch.equal(found[:, :-1], plain[:, :-1])
-    assert not torch.allclose(found[:, -1], plain[:, -1], atol=0.01)
+        changed = logits_of(model, ids)
+    assert torch.equal(changed[:, :-1], plain[:, :-1])
+    assert not torch.allclose(changed[:, -1], plain[:, -1], atol=0.01)
 
 
 def test_strength_zero_changes_no_bit_and_installs_nothing(family_model: Any):
@@ -209,8 +209,8 @@ def test_a_source_behind_every_target_has_no_effect(family_model: Any):
     model, ids = family_model("llama"), token_ids()
     late = Injection(mlp=PartInjection((1, 2), (0.9, 0.9), (0, 1), 0.5))
     with injected(model, late):
-        found = logits_of(model, ids)
-    assert torch.equal(found, logits_of(model, ids))
+        logits = logits_of(model, ids)
+    assert torch.equal(logits, logits_of(model, ids))
 
 
 @pytest.mark.parametrize("family", [f for f in (*FAMILIES, *MORE_FAMILIES) if f != "opt"])
@@ -220,9 +220,9 @@ def test_the_tap_on_the_last_token_does_what_the_hooks_do(family_model: Any, fam
         own = injection(parts=parts)
         with injected(model, own):
             expected = logits_of(model, ids)[:, -1]
-        found = last_token_logits(model, ids, injection_tap(own))
+        tapped = last_token_logits(model, ids, injection_tap(own))
         assert not torch.allclose(expected, logits_of(model, ids)[:, -1], atol=1e-3)
-        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)  # logits of order ten
+        torch.testing.assert_close(tapped, expected, atol=1e-4, rtol=1e-4)  # logits of order ten
 
 
 def test_a_model_without_a_module_for_its_mlps_is_refused(family_model: Any):
@@ -234,8 +234,8 @@ def test_a_model_without_a_module_for_its_mlps_is_refused(family_model: Any):
     ids = token_ids()
     with injected(model, injection(parts=("attention",))):
         expected = logits_of(model, ids)[:, -1]
-    found = last_token_logits(model, ids, injection_tap(injection(parts=("attention",))))
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    tapped = last_token_logits(model, ids, injection_tap(injection(parts=("attention",))))
+    torch.testing.assert_close(tapped, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_layers_that_the_model_lacks_are_refused(family_model: Any):
@@ -263,10 +263,10 @@ def test_prompts_that_end_in_padding_are_refused_and_padding_in_front_changes_no
     positions = (mask.cumsum(1) - 1).clamp_min(0)
     with injected(model, injection()):
         expected = logits_of(model, ids)[:, -1]
-        found = logits_of(model, padded, attention_mask=mask, position_ids=positions)[:, -1]
+        of_padded = logits_of(model, padded, attention_mask=mask, position_ids=positions)[:, -1]
         with pytest.raises(ValueError, match=r"2 of 2 prompts end in padding .* Pad on the left"):
             logits_of(model, padded, attention_mask=mask.flip(1))
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(of_padded, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_generating_equals_running_token_by_token_with_the_tap(vlm: Any):
@@ -315,7 +315,7 @@ def test_answers_are_those_of_whole_runs(vlm: Any, questions: tuple[Any, PromptS
     _, prompts = questions
     own = injection_from([0.1, 0.2, 0.3, 0.1, 0.2, 0.3], [0.3, 0.2, 0.1, 0.1, 0.2, 0.3], lambda_attention=3)
     together = answers(vlm, prompts, {"plain": None, "iri": partial(injection_tap, own)})
-    for found, tap, context in (
+    for batched, tap, context in (
         (together["plain"], None, nullcontext()),
         (together["iri"], partial(injection_tap, own), injected(vlm, own)),
     ):
@@ -324,9 +324,9 @@ def test_answers_are_those_of_whole_runs(vlm: Any, questions: tuple[Any, PromptS
             for number, prompt in enumerate(prompts):
                 pixels = vlm.vision.pixels([prompt.image])
                 whole = logits_of(vlm, torch.tensor([prompt.clean]), **pixels)[0, -1]
-                assert found.predicted[number] == apart.predicted[number] == int(whole.argmax())
-                assert found.answer_logit[number] == pytest.approx(float(whole[prompt.answers[0]]), abs=1e-4)
-                assert found.wrong_answer_logit[number] == apart.wrong_answer_logit[number]
+                assert batched.predicted[number] == apart.predicted[number] == int(whole.argmax())
+                assert batched.answer_logit[number] == pytest.approx(float(whole[prompt.answers[0]]), abs=1e-4)
+                assert batched.wrong_answer_logit[number] == apart.wrong_answer_logit[number]
 
 
 def test_prompts_answered_before_their_end_are_refused(family_model: Any):
@@ -345,14 +345,14 @@ def said(right: list[int], wrong: list[int], n: int) -> Answers:
 
 def test_scores_of_six_answers_by_hand():
     # Positives: yes, yes, no, something else. Negatives: yes, no.
-    found = answer_scores(said([0, 1, 5], [2, 4], 6), [True] * 4 + [False] * 2)
-    assert found.accuracy == Share(3, 6)
-    assert found.precision == Share(2, 3)
-    assert found.recall == Share(2, 4)
-    assert found.yes_ratio == Share(3, 6)
-    assert found.f1 == pytest.approx(2 * (2 / 3) * 0.5 / (2 / 3 + 0.5))
-    assert found.n_neither == 1
-    assert found.f1_interval[0] < found.f1 < found.f1_interval[1]
+    scores = answer_scores(said([0, 1, 5], [2, 4], 6), [True] * 4 + [False] * 2)
+    assert scores.accuracy == Share(3, 6)
+    assert scores.precision == Share(2, 3)
+    assert scores.recall == Share(2, 4)
+    assert scores.yes_ratio == Share(3, 6)
+    assert scores.f1 == pytest.approx(2 * (2 / 3) * 0.5 / (2 / 3 + 0.5))
+    assert scores.n_neither == 1
+    assert scores.f1_interval[0] < scores.f1 < scores.f1_interval[1]
 
 
 def test_scores_agree_with_scikit_learn():
@@ -360,17 +360,17 @@ def test_scores_agree_with_scikit_learn():
 
     draw = np.random.default_rng(0)
     positive, yes = draw.random(200) < 0.5, draw.random(200) < 0.6
-    found = answer_scores(said(np.flatnonzero(yes == positive), np.flatnonzero(yes != positive), 200), positive)
-    assert found.f1 == pytest.approx(metrics.f1_score(positive, yes))
-    assert found.precision.value == pytest.approx(metrics.precision_score(positive, yes))
-    assert found.recall.value == pytest.approx(metrics.recall_score(positive, yes))
+    scores = answer_scores(said(np.flatnonzero(yes == positive), np.flatnonzero(yes != positive), 200), positive)
+    assert scores.f1 == pytest.approx(metrics.f1_score(positive, yes))
+    assert scores.precision.value == pytest.approx(metrics.precision_score(positive, yes))
+    assert scores.recall.value == pytest.approx(metrics.recall_score(positive, yes))
 
 
-def test_nothing_said_to_be_there_gives_precision_zero_of_unknown_worth():
-    found = answer_scores(said([1], [0], 2), [True, False])
-    assert found.precision.value == 0
-    assert found.precision.interval() == (0.0, 1.0)
-    assert found.f1 == 0
+def test_never_answering_yes_gives_precision_zero_with_the_widest_interval():
+    scores = answer_scores(said([1], [0], 2), [True, False])
+    assert scores.precision.value == 0
+    assert scores.precision.interval() == (0.0, 1.0)
+    assert scores.f1 == 0
 
 
 def test_differences_are_paired():
@@ -378,9 +378,9 @@ def test_differences_are_paired():
     assert paired_difference(first, first) == (0, 0, 0)
     assert paired_difference(first, other).value == -paired_difference(other, first).value == 0.25
     many, fewer = np.arange(1000) % 10 < 9, np.arange(1000) % 10 < 8
-    found = paired_difference(many, fewer)
+    difference = paired_difference(many, fewer)
     # 100 of 1,000 gained: a standard error of 0.0095, where unpaired it would be 0.016.
-    assert (found.low, found.high) == pytest.approx((0.1 - 0.0186, 0.1 + 0.0186), abs=0.003)
+    assert (difference.low, difference.high) == pytest.approx((0.1 - 0.0186, 0.1 + 0.0186), abs=0.003)
 
 
 def test_the_search_returns_its_grid_and_the_smaller_strengths_where_pairs_tie(
@@ -388,15 +388,15 @@ def test_the_search_returns_its_grid_and_the_smaller_strengths_where_pairs_tie(
 ):
     _, prompts = questions
     base = injection_from([0.1] * 6, [0.1] * 6)
-    found = search_strengths(vlm, prompts, base, attention=(1e-6, 0.0), mlp=(0.0, 1e-6, 50.0))
+    result = search_strengths(vlm, prompts, base, attention=(1e-6, 0.0), mlp=(0.0, 1e-6, 50.0))
     plain = answers(vlm, prompts, {"plain": None})["plain"].is_answer.mean()
-    assert found.accuracy.shape == (2, 3)
-    assert (found.accuracy[:, :2] == plain).all()
+    assert result.accuracy.shape == (2, 3)
+    assert (result.accuracy[:, :2] == plain).all()
     strong = with_strengths(base, 0.0, 50.0)
     changed = answers(vlm, prompts, {"strong": partial(injection_tap, strong)})["strong"]
-    assert found.accuracy[1, 2] == changed.is_answer.mean()
-    if found.accuracy.max() == plain:
-        assert found.injection == with_strengths(base, 0.0, 0.0)
+    assert result.accuracy[1, 2] == changed.is_answer.mean()
+    if result.accuracy.max() == plain:
+        assert result.injection == with_strengths(base, 0.0, 0.0)
 
 
 def test_the_search_passes_over_strengths_that_the_guard_forbids(vlm: Any, questions: tuple[Any, PromptSet]):
@@ -405,24 +405,24 @@ def test_the_search_passes_over_strengths_that_the_guard_forbids(vlm: Any, quest
     base = injection_from([0.0, 0.3, 0.2, 0.1, 0.2, 0.3], [0.3] * 6)
     settings: dict[str, Any] = {"attention": (0.0, 4.0, 40.0), "mlp": (0.0, 40.0)}
     for guarded, judged in ((~present, present), (present, ~present)):
-        found = search_strengths(vlm, prompts, base, judged=judged, guarded=guarded, **settings)
+        result = search_strengths(vlm, prompts, base, judged=judged, guarded=guarded, **settings)
         chosen = (
-            found.attention.index(found.injection.attention.strength),
-            found.mlp.index(found.injection.mlp.strength),
+            result.attention.index(result.injection.attention.strength),
+            result.mlp.index(result.injection.mlp.strength),
         )
-        kept = np.asarray(found.guarded)
+        kept = np.asarray(result.guarded)
         allowed = kept >= kept[0, 0]
         assert allowed[chosen]
-        assert found.accuracy[chosen] == found.accuracy[allowed].max()
-        assert kept[0, 0] == found.plain.is_answer[guarded].mean()
-        changed = answers(vlm, prompts, {"chosen": partial(injection_tap, found.injection)})["chosen"]
-        assert found.accuracy[chosen] == changed.is_answer[judged].mean()
+        assert result.accuracy[chosen] == result.accuracy[allowed].max()
+        assert kept[0, 0] == result.plain.is_answer[guarded].mean()
+        changed = answers(vlm, prompts, {"chosen": partial(injection_tap, result.injection)})["chosen"]
+        assert result.accuracy[chosen] == changed.is_answer[judged].mean()
 
 
 def test_strengths_that_all_cost_too_much_are_refused(vlm: Any, questions: tuple[Any, PromptSet]):
     _, prompts = questions
     base = injection_from([0.3] * 6, [0.3] * 6)
-    with pytest.raises(ValueError, match="costs more than -1 of the accuracy that is guarded"):
+    with pytest.raises(ValueError, match="lowers the guarded accuracy by more than -1"):
         search_strengths(
             vlm, prompts, base, mlp=(0.0,), guarded=np.ones(len(prompts), dtype=bool), max_accuracy_drop=-1
         )
@@ -430,16 +430,16 @@ def test_strengths_that_all_cost_too_much_are_refused(vlm: Any, questions: tuple
 
 def test_ablations_undo_one_choice_each_and_drop_what_the_model_is_too_small_for():
     rates = (0.05, 0.1, 0.2, 0.3, 0.15, 0.12)
-    found = ablations(Recovery(rates, rates, (0.0, 0.1, 0.3, 0.5, 0.8, 0.9)), seeds=(0,))
-    assert next(iter(found.injections)) == "iri"
-    assert "k2=15" in found.dropped
-    assert found.dropped["k2=15"] == "the same as 'iri' in a model of 6 layers"
-    assert found.injections["first-third"].mlp.sources == (0, 1)
-    assert found.injections["last-third"].mlp.targets == (4, 5)
-    assert not found.injections["no-rescale"].rescale
-    assert found.injections["no-mlp"].mlp is None
-    assert found.injections["k1=1"].attention.sources == (3,)
-    assert list(found.injections["hidden-states"].parts) == ["residual"]
+    variants = ablations(Recovery(rates, rates, (0.0, 0.1, 0.3, 0.5, 0.8, 0.9)), seeds=(0,))
+    assert next(iter(variants.injections)) == "iri"
+    assert "k2=15" in variants.dropped
+    assert variants.dropped["k2=15"] == "the same as 'iri' in a model of 6 layers"
+    assert variants.injections["first-third"].mlp.sources == (0, 1)
+    assert variants.injections["last-third"].mlp.targets == (4, 5)
+    assert not variants.injections["no-rescale"].rescale
+    assert variants.injections["no-mlp"].mlp is None
+    assert variants.injections["k1=1"].attention.sources == (3,)
+    assert list(variants.injections["hidden-states"].parts) == ["residual"]
     assert not {"hidden-states"} & set(ablations(Recovery(rates, rates)).injections)
 
 
@@ -448,17 +448,17 @@ def test_ablations_undo_one_choice_each_and_drop_what_the_model_is_too_small_for
 
 def test_captions_come_in_order_and_change_under_an_intervention(vlm: Any, questions: tuple[Any, PromptSet]):
     pictures = [question.picture for question in questions[0]][::2]
-    plain = captions(vlm, pictures, longest=17)
-    assert captions(vlm, pictures[::-1], longest=17, at_once=1) == plain[::-1]
+    plain = captions(vlm, pictures, max_new_tokens=17)
+    assert captions(vlm, pictures[::-1], max_new_tokens=17, at_once=1) == plain[::-1]
     strong = injection_from([0.5] * 6, [0.5] * 6, lambda_attention=5, lambda_mlp=5)
-    assert captions(vlm, pictures, longest=17, intervention=lambda: injected(vlm, strong)) != plain
-    assert captions(vlm, pictures, longest=17) == plain
+    assert captions(vlm, pictures, max_new_tokens=17, intervention=lambda: injected(vlm, strong)) != plain
+    assert captions(vlm, pictures, max_new_tokens=17) == plain
 
 
 def test_token_times_are_positive_and_named(vlm: Any, questions: tuple[Any, PromptSet]):
-    found = token_times(vlm, questions[0][0].picture, {"plain": nullcontext}, n_tokens=3, repeats=1)
-    assert list(found) == ["plain"]
-    assert found["plain"].first_s > found["plain"].per_token_s > 0
+    times = token_times(vlm, questions[0][0].picture, {"plain": nullcontext}, n_tokens=3, repeats=1)
+    assert list(times) == ["plain"]
+    assert times["plain"].first_s > times["plain"].per_token_s > 0
     with pytest.raises(ValueError, match="at least 2 tokens"):
         token_times(vlm, questions[0][0].picture, {"plain": nullcontext}, n_tokens=1)
 
@@ -484,16 +484,16 @@ def test_words_that_stand_for_two_objects_are_refused():
 
 def test_chair_of_three_captions_by_hand():
     names = ObjectNames(["cat", "dog", "bird"])
-    found = chair(["a cat and two dogs, a dog", "a bird", "nothing"], [{"cat", "bird"}, {"bird"}, {"cat"}], names)
-    assert found.sentence == Share(1, 3)
-    assert found.instance == Share(1, 3)  # cat, dog, bird
-    assert found.recall == Share(2, 4)
+    rates = chair(["a cat and two dogs, a dog", "a bird", "nothing"], [{"cat", "bird"}, {"bird"}, {"cat"}], names)
+    assert rates.sentence == Share(1, 3)
+    assert rates.instance == Share(1, 3)  # cat, dog, bird
+    assert rates.recall == Share(2, 4)
     with pytest.raises(ValueError, match="1 captions have 0 lists"):
         chair(["a cat"], [], names)
 
 
 def test_questions_about_one_picture_are_drawn_together():
-    """Two questions about each of 40 pictures, both right or both wrong: as wide an interval as of 40 questions."""
+    """Two questions about each of 40 pictures, both right or both wrong: an interval as wide as for 40 questions."""
     gained = np.arange(40) % 4 == 0
     right, baseline = np.repeat(gained, 2), np.zeros(80, dtype=bool)
     pictures = np.repeat([f"picture {number}" for number in range(40)], 2)

@@ -18,7 +18,7 @@ from tests.conftest import random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 FAMILIES = ("gpt2", "llama", "neox", "qwen3")
-# Ablations that give components values, rather than those of another run.
+# Ablations that give components fixed values, rather than those of another run.
 GIVEN = ("zero", "mean", "position-mean")
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -49,7 +49,7 @@ def independent_values(model, prompts, ablation: str) -> dict[str, torch.Tensor]
         elif ablation == "mean":
             values[site] = torch.cat(seen).mean(0).expand(longest, *seen[0].shape[1:])
         else:
-            at = [torch.stack([one[place] for one in seen if place < len(one)]) for place in range(longest)]
+            at = [torch.stack([one[position] for one in seen if position < len(one)]) for position in range(longest)]
             values[site] = torch.stack([values_there.mean(0) for values_there in at])
     return values
 
@@ -83,10 +83,10 @@ def test_all_edges_give_the_clean_run_and_none_the_ablated_run(family, ablation,
     chosen = ABLATIONS[ablation]()
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=chosen)
     edges = np.stack([np.ones(model.wiring.n_edges, dtype=bool), np.zeros(model.wiring.n_edges, dtype=bool)])
-    parts = edges[:, : len(model.wiring.writers)]
+    components = edges[:, : len(model.wiring.writers)]
     for values in (
         circuit_values(model, prompts, edges, metric=LOGIT_DIFFERENCE, ablation=chosen),
-        component_circuit_values(model, prompts, parts, metric=LOGIT_DIFFERENCE, ablation=chosen),
+        component_circuit_values(model, prompts, components, metric=LOGIT_DIFFERENCE, ablation=chosen),
     ):
         np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
         np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
@@ -139,13 +139,13 @@ def test_means_are_taken_over_prompts_and_never_over_heads_or_components(ablatio
     means = ablation.fitted(model, prompts).means
     n_entries = 1 if ablation.name == "mean" else 10
     assert means.embedded.shape == (n_entries, 32)
-    found = {"blocks.0.hook_resid_pre": means.embedded}
+    by_site = {"blocks.0.hook_resid_pre": means.embedded}
     for layer in range(3):
         assert means.z[layer].shape == (n_entries, 4, 8)
         assert means.mlp[layer].shape == (n_entries, 32)
-        found |= {f"blocks.{layer}.attn.hook_z": means.z[layer], f"blocks.{layer}.hook_mlp_out": means.mlp[layer]}
-    assert found.keys() == expected.keys()
-    for site, values in found.items():
+        by_site |= {f"blocks.{layer}.attn.hook_z": means.z[layer], f"blocks.{layer}.hook_mlp_out": means.mlp[layer]}
+    assert by_site.keys() == expected.keys()
+    for site, values in by_site.items():
         np.testing.assert_allclose(values.expand_as(expected[site]), expected[site], atol=1e-5)
     z = [expected[f"blocks.{layer}.attn.hook_z"] for layer in range(3)]
     assert min(float((z[0][:, 0] - z[0][:, head]).abs().max()) for head in (1, 2, 3)) > 0.1
@@ -183,9 +183,9 @@ def test_a_prompt_longer_than_the_reference_is_refused_by_position_and_taken_by_
         EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=by_position)
     values = independent_values(model, short, "mean")
     values = {site: value[:1].expand(10, *value.shape[1:]) for site, value in values.items()}
-    found = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Mean().fitted(model, short)).ablated
+    ablated = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Mean().fitted(model, short)).ablated
     expected = [hooked_metric(model, prompt, model.wiring.writers, values) for prompt in prompts]
-    np.testing.assert_allclose(found, expected, atol=2e-5)
+    np.testing.assert_allclose(ablated, expected, atol=2e-5)
 
 
 def test_a_mean_without_a_reference_says_how_to_give_one(family_model):
@@ -196,7 +196,7 @@ def test_a_mean_without_a_reference_says_how_to_give_one(family_model):
 
 
 @every_family
-def test_noise_is_that_of_the_prompt_in_any_batch(family, family_model):
+def test_a_prompt_has_the_same_noise_in_any_batch(family, family_model):
     model, prompts = family_model(family), random_prompts()
     together = ActivationPatching().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Noise())
     for number in (0, 3):
@@ -223,7 +223,7 @@ def test_noise_depends_on_its_seed_and_its_size_alone(family_model):
 
 @every_family
 def test_noise_runs_the_model_on_embeddings_as_noisy_as_it_says(family, family_model):
-    """320 numbers per prompt: the deviation drawn is within a sixth of that asked for; what follows is the bridge's."""
+    """320 numbers per prompt: the sampled deviation is within a sixth of that requested; the rest equals the bridge."""
     model, prompts = family_model(family), random_prompts(4, length=10)[::2]
     (batch,) = batches(prompts, model.forward, shares_prefix=False)
     clean = model.forward.record(batch.clean)
@@ -246,8 +246,8 @@ def test_noise_without_a_size_is_refused():
 @pytest.mark.parametrize("ablation", GIVEN)
 @pytest.mark.parametrize(
     ("settings", "asked"),
-    [({"parts": (part,)}, part) for part in ("query", "key", "value", "pattern")]
-    + [({"direction": "restore"}, "restoring"), ({"parts": ("head", "key"), "direction": "restore"}, "key")],
+    [({"kinds": (part,)}, part) for part in ("query", "key", "value", "pattern")]
+    + [({"direction": "restore"}, "restoring"), ({"kinds": ("head", "key"), "direction": "restore"}, "key")],
 )
 def test_what_needs_a_whole_run_refuses_given_values_before_running(ablation, settings, asked, family_model):
     method, model = ActivationPatching(**settings), family_model("gpt2")
@@ -257,7 +257,7 @@ def test_what_needs_a_whole_run_refuses_given_values_before_running(ablation, se
         method.score(model, random_prompts(2), metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]())
 
 
-@pytest.mark.parametrize("settings", [{"parts": ("query", "key", "value", "pattern")}, {"direction": "restore"}])
+@pytest.mark.parametrize("settings", [{"kinds": ("query", "key", "value", "pattern")}, {"direction": "restore"}])
 def test_noise_is_a_run_in_which_parts_can_be_patched_and_restored(settings, family_model):
     scores = ActivationPatching(**settings).score(
         family_model("llama"), random_prompts(3), metric=LOGIT_DIFFERENCE, ablation=Noise()
@@ -282,7 +282,7 @@ def test_attribution_is_exact_in_a_linear_model(ablation, averager):
     silent = ports | from_mlps | into_mlps
     assert np.abs(exact[:, ~silent]).max(axis=0).min() > 1e-3
     np.testing.assert_allclose(estimated, exact, atol=1e-5 * np.abs(exact).max())
-    # Runs stacked in other numbers add in another order.
+    # Runs stacked in different numbers are summed in a different order.
     assert np.abs(exact[:, silent]).max() <= 1e-6 * np.abs(exact).max()
 
 
@@ -313,8 +313,8 @@ def hooked_path_effects(model, prompts, values: dict[str, torch.Tensor]) -> np.n
             ]
             hook = (last, lambda value, hook, change=change: value + change)
             runs.append(model.bridge.run_with_hooks(ids, fwd_hooks=[hook]))
-        rows = [found[0, prompt.answer_position] for found in runs]
-        clean, *patched = (float(row[prompt.answers[0]] - row[prompt.wrong_answers[0]]) for row in rows)
+        at_answer = [run[0, prompt.answer_position] for run in runs]
+        clean, *patched = (float(row[prompt.answers[0]] - row[prompt.wrong_answers[0]]) for row in at_answer)
         effects.append([clean - value for value in patched])
     return np.array(effects)
 
@@ -323,11 +323,11 @@ def hooked_path_effects(model, prompts, values: dict[str, torch.Tensor]) -> np.n
 @pytest.mark.parametrize("ablation", GIVEN)
 def test_direct_paths_of_ablated_heads_equal_changes_of_the_bridges_final_stream(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(3)
-    found = PathPatching(at="all", freeze_mlps=True).score(
+    scores = PathPatching(at="all", freeze_mlps=True).score(
         model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]()
     )
     expected = hooked_path_effects(model, prompts, independent_values(model, prompts, ablation))
-    np.testing.assert_allclose(found.per_prompt[:, 0], expected, atol=5e-5)
+    np.testing.assert_allclose(scores.per_prompt[:, 0], expected, atol=5e-5)
     assert np.abs(expected).max() > 1e-2
 
 
@@ -345,7 +345,7 @@ def test_first_order_estimates_of_edges_into_the_logits_are_exact_in_a_model_wit
 
 
 def test_what_an_ablation_leaves_of_the_detectors_answer_worked_out_by_hand(tmp_path):
-    """Two prompts of which one asks for 1, the other for 2: a1.h1 writes 2 to either. Without it the logits are 0;
+    """Two prompts, one with answer 1, the other with 2: a1.h1 writes 2 to either. Without it the logits are 0;
     its mean at the last position is 1 on both answers, which is a tie; over all 8 positions its mean is 2/8 on each."""
     model = load_model(str(write_detector(tmp_path / "detector")))
     prompts = PromptSet(

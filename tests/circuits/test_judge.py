@@ -65,16 +65,16 @@ def test_pruning_many_circuits_at_once_is_keeping_what_lies_on_a_path(wiring):
     shares = np.linspace(0.05, 0.6, 12)
     circuits = np.random.default_rng(0).random((12, wiring.n_edges)) < shares[:, None]
     kept = pruned(wiring, circuits)
-    for circuit, found in zip(circuits, kept, strict=True):
+    for circuit, remaining in zip(circuits, kept, strict=True):
         chosen = [wiring.edges[number] for number in np.flatnonzero(circuit)]
-        assert [wiring.edges[number] for number in np.flatnonzero(found)] == list(wiring.on_a_path(chosen))
+        assert [wiring.edges[number] for number in np.flatnonzero(remaining)] == list(wiring.on_a_path(chosen))
     assert 0 < kept.sum() < circuits.sum()
 
 
 @pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
 def test_weighted_edge_counts_are_the_edges_on_paths_among_the_components(wiring):
     members = np.random.default_rng(1).random((8, len(wiring.writers))) < 0.4
-    for mask, found in zip(members, edges_among(wiring, members), strict=True):
+    for mask, edge_mask in zip(members, edges_among(wiring, members), strict=True):
         inside = {writer for writer, is_in in zip(wiring.writers, mask, strict=True) if is_in}
         inside |= {wiring.writers[0]}
         readers = inside | {wiring.group_of_head(part) for part in inside if part.kind == "head"}
@@ -83,7 +83,7 @@ def test_weighted_edge_counts_are_the_edges_on_paths_among_the_components(wiring
             for edge in wiring.edges
             if edge.source in inside and (edge.target in readers or edge.target.kind == "logits")
         ]
-        assert [wiring.edges[number] for number in np.flatnonzero(found)] == list(wiring.on_a_path(among))
+        assert [wiring.edges[number] for number in np.flatnonzero(edge_mask)] == list(wiring.on_a_path(among))
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "neox"])
@@ -107,7 +107,7 @@ def test_node_budgets_take_a_share_of_what_was_scored():
     kinds = np.array([part.kind for part in wiring.writers])
     assert circuits[:, kinds == "head"].sum(axis=1).tolist() == [int(budget * 100) for budget in BUDGETS]
     assert circuits[:, kinds != "head"].all()  # input, and MLPs, which were not scored
-    assert circuits[3, wiring.writer_index(head(4, 19))]  # the one of 1 % is the strongest
+    assert circuits[3, wiring.writer_index(head(4, 19))]  # the one head of the 1 % circuit is the strongest
 
 
 # --- random circuits ---
@@ -131,9 +131,9 @@ def test_no_prefix_of_the_random_order_comes_closer_in_size(monkeypatch):
     circuit = pruned(wiring, np.arange(wiring.n_edges) % 3 == 0)
     ranks = np.random.default_rng(0).permutation(wiring.n_edges)
     sizes = [pruned(wiring, ranks < first).sum() for first in range(wiring.n_edges + 1)]
-    found = random_circuits(wiring, circuit, n=1)[0].sum()
+    n_drawn = random_circuits(wiring, circuit, n=1)[0].sum()
     assert circuit.sum() > 0
-    assert abs(found - circuit.sum()) == min(abs(size - circuit.sum()) for size in sizes)
+    assert abs(n_drawn - circuit.sum()) == min(abs(size - circuit.sum()) for size in sizes)
 
 
 def test_a_random_circuit_of_all_edges_is_the_whole_model():
@@ -169,13 +169,13 @@ def knocked_out(runner, circuit, search=None):
 
 def test_the_hand_models_circuit_is_complete_and_each_of_its_heads_is_needed(tmp_path):
     runner, circuit = detector(tmp_path / "detector")
-    sets, found, baseline = knocked_out(runner, circuit)
+    sets, values, baseline = knocked_out(runner, circuit)
     wiring = runner.model.wiring
     assert [str(wiring.writers[number]) for number in sets.components] == ["a0.h0", "a1.h1"]
-    assert mean_incompleteness(found, sets, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
-    assert worst_incompleteness(found, sets, baseline)[0].in_metric.value == pytest.approx(0, abs=1e-5)
+    assert mean_incompleteness(values, sets, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+    assert worst_incompleteness(values, sets, baseline)[0].in_metric.value == pytest.approx(0, abs=1e-5)
     # Without either head the answer is that of the corrupt prompt: from 2 to -2, the whole gap.
-    for use in component_uses(found, baseline):
+    for use in component_uses(values, baseline):
         assert use.in_metric == pytest.approx((4, 4, 4))
         assert use.of_gap == pytest.approx((1, 1, 1))
 
@@ -184,12 +184,12 @@ def test_a_head_that_does_nothing_makes_the_circuit_not_minimal(tmp_path):
     runner, circuit = detector(tmp_path / "detector")
     for edge in ("input->a0.h1<v>", "a0.h1->logits"):
         circuit[runner.model.wiring.edge_index(Edge.parse(edge))] = True
-    sets, found, baseline = knocked_out(runner, circuit)
-    uses = dict(zip((str(runner.model.wiring.writers[n]) for n in sets.components), component_uses(found, baseline)))  # noqa: B905
+    sets, values, baseline = knocked_out(runner, circuit)
+    uses = dict(zip((str(runner.model.wiring.writers[n]) for n in sets.components), component_uses(values, baseline)))  # noqa: B905
     assert {name: use.in_metric.value for name, use in uses.items()} == pytest.approx(
         {"a0.h0": 4, "a0.h1": 0, "a1.h1": 4}, abs=1e-5
     )
-    assert smallest_use(found, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+    assert smallest_use(values, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
 
 
 def test_a_circuit_without_the_second_head_is_unfaithful_and_has_no_use_for_the_first(tmp_path):
@@ -197,8 +197,8 @@ def test_a_circuit_without_the_second_head_is_unfaithful_and_has_no_use_for_the_
     circuit[runner.model.wiring.edge_index(Edge.parse("a1.h1->logits"))] = False
     baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric)
     assert distance(runner.values(circuit[None])[0], baseline).of_gap == pytest.approx((1, 1, 1))
-    _, found, _ = knocked_out(runner, circuit)
-    assert smallest_use(found, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+    _, values, _ = knocked_out(runner, circuit)
+    assert smallest_use(values, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
@@ -206,11 +206,11 @@ def test_the_whole_model_is_faithful_and_complete(family, family_model):
     runner = CircuitRunner(family_model(family), random_prompts(4), LOGIT_DIFFERENCE)
     assert runner.level == ("components" if family == "gemma2" else "edges")
     whole = runner.parts.everything
-    sets, found, baseline = knocked_out(runner, whole, KnockoutSearch(sets=3, steps=2, candidates=2))
+    sets, values, baseline = knocked_out(runner, whole, KnockoutSearch(sets=3, steps=2, candidates=2))
     assert distance(runner.values(whole[None])[0], baseline).in_metric.value == pytest.approx(0, abs=2e-5)
-    assert mean_incompleteness(found, sets, baseline).in_metric.value == 0
-    assert worst_incompleteness(found, sets, baseline)[0].in_metric.value == 0
-    assert smallest_use(found, baseline).in_metric.value > 1e-3  # in a random model every part matters
+    assert mean_incompleteness(values, sets, baseline).in_metric.value == 0
+    assert worst_incompleteness(values, sets, baseline)[0].in_metric.value == 0
+    assert smallest_use(values, baseline).in_metric.value > 1e-3  # in a random model every component matters
 
 
 def test_knocking_out_is_giving_ablated_outputs(family_model):
@@ -238,7 +238,7 @@ def test_circuits_that_differ_by_dead_ends_are_run_once(family_model, monkeypatc
     assert values[0] == values[1] != values[2]
 
 
-# Two heads on one layer, each enough for the behavior: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
+# Two heads in one layer, each enough for the behavior: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
 BACKED_UP = Parts.components(Wiring(1, 3, 3))
 
 
@@ -255,8 +255,8 @@ def test_a_missing_backup_is_found_by_growing_a_knock_out():
     without_backup = np.array([True, True, False, True, True])
     assert distance(either_head(without_backup[None])[0], UNIT).in_metric.value == 0  # faithful all the same
     sets = search_knockouts(either_head, BACKED_UP, without_backup, KnockoutSearch(sets=4, steps=2, candidates=3))
-    found = knockout_values(either_head, BACKED_UP, without_backup, sets)
-    worst, knocked = worst_incompleteness(found, sets, UNIT)
+    values = knockout_values(either_head, BACKED_UP, without_backup, sets)
+    worst, knocked = worst_incompleteness(values, sets, UNIT)
     assert worst.in_metric.value == 1
     assert knocked[1]
     assert not knocked[2]  # not in the circuit, so it is not knocked out
@@ -265,10 +265,10 @@ def test_a_missing_backup_is_found_by_growing_a_knock_out():
 def test_heads_that_back_each_other_up_are_used_once_the_other_is_gone():
     everything = BACKED_UP.everything
     sets = search_knockouts(either_head, BACKED_UP, everything, KnockoutSearch(sets=0, steps=1, candidates=4))
-    found = knockout_values(either_head, BACKED_UP, everything, sets)
-    assert (found.telling[:, 0, 0] == found.telling[:, 0, 1]).all()  # with K empty nothing seems to matter
-    assert [use.in_metric.value for use in component_uses(found, UNIT)] == [1, 1, 0, 0]
-    assert smallest_use(found, UNIT).in_metric.value == 0
+    values = knockout_values(either_head, BACKED_UP, everything, sets)
+    assert (values.telling[:, 0, 0] == values.telling[:, 0, 1]).all()  # with K empty nothing seems to matter
+    assert [use.in_metric.value for use in component_uses(values, UNIT)] == [1, 1, 0, 0]
+    assert smallest_use(values, UNIT).in_metric.value == 0
 
 
 def test_random_sets_are_drawn_from_the_circuit_in_several_sizes():
@@ -283,27 +283,27 @@ def test_random_sets_are_drawn_from_the_circuit_in_several_sizes():
 def test_a_circuit_without_components_has_nothing_to_knock_out():
     nothing = np.array([True, False, False, False, False])
     sets = search_knockouts(either_head, BACKED_UP, nothing, KnockoutSearch())
-    assert [len(rows) for rows in sets] == [0, 0, 0, 0]
+    assert [len(masks) for masks in sets] == [0, 0, 0, 0]
 
 
-# --- numbers with their uncertainty ---
+# --- estimates with their uncertainty ---
 
 
 def test_a_share_is_a_ratio_of_means_with_an_interval_around_it():
     baseline = Baseline(np.array([4.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0]), None)
-    found = distance(np.array([3.0, 1.0, 2.0]), baseline)
-    assert found.of_gap is not None
-    assert found.in_metric.value == pytest.approx((1 + 1 + 4) / 3)
-    assert found.of_gap.value == pytest.approx((1 + 1 + 4) / (4 + 1 + 5))
-    for estimate, ends in ((found.in_metric, (1, 4)), (found.of_gap, (1 / 4, 1))):
+    effect = distance(np.array([3.0, 1.0, 2.0]), baseline)
+    assert effect.of_gap is not None
+    assert effect.in_metric.value == pytest.approx((1 + 1 + 4) / 3)
+    assert effect.of_gap.value == pytest.approx((1 + 1 + 4) / (4 + 1 + 5))
+    for estimate, ends in ((effect.in_metric, (1, 4)), (effect.of_gap, (1 / 4, 1))):
         assert ends[0] <= estimate.low < estimate.value < estimate.high <= ends[1]
 
 
 def test_without_a_gap_there_is_no_share():
     same = Baseline(np.ones(3), np.ones(3), None)
-    found = judge(np.ones((2, 3)), lambda means: means.max(axis=-1), same)
-    assert found.in_metric == (1, 1, 1)
-    assert found.of_gap is None
+    effect = judge(np.ones((2, 3)), lambda means: means.max(axis=-1), same)
+    assert effect.in_metric == (1, 1, 1)
+    assert effect.of_gap is None
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -320,7 +320,7 @@ def test_areas_with_intervals_are_the_areas_of_evaluation(sign):
         assert estimate.low < expected < estimate.high
 
 
-def test_the_whole_model_keeps_all_in_every_resample_though_some_turn_the_gap_round():
+def test_the_whole_model_keeps_all_in_every_resample_though_some_reverse_the_gap():
     baseline = Baseline(np.array([4.0, -1.0, -2.0]), np.zeros(3), None)
     kept = share_kept(baseline.clean[None], lambda means: means.mean(axis=-1), baseline)
     assert kept == pytest.approx((1, 1, 1))
@@ -331,13 +331,13 @@ def test_the_whole_model_keeps_all_in_every_resample_though_some_turn_the_gap_ro
 
 def test_the_p_value_counts_the_circuit_among_the_random_ones():
     baseline = Baseline(np.array([1.0, 3.0]), np.zeros(2), None)
-    random = np.array([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0], [3.0, 3.0]])  # away from the model's mean by 2, 0, 1, 1
+    random = np.array([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0], [3.0, 3.0]])  # 2, 0, 1, 1 from the model's mean
     assert against_random(random, np.array([1.5, 1.5]), baseline).p_value == 2 / 5
-    found = against_random(random, np.array([1.0, 1.0]), baseline)
-    assert found.p_value == 4 / 5
-    assert found.distance.in_metric.value == 1
-    assert found.kept is not None
-    assert found.kept.value == pytest.approx(1.5 / 2)
+    comparison = against_random(random, np.array([1.0, 1.0]), baseline)
+    assert comparison.p_value == 4 / 5
+    assert comparison.distance.in_metric.value == 1
+    assert comparison.kept is not None
+    assert comparison.kept.value == pytest.approx(1.5 / 2)
 
 
 # --- stability ---
@@ -368,7 +368,7 @@ def test_prompts_that_agree_up_to_size_give_the_same_circuit_each_time():
     assert stability(scores, n=6, absolute=True) == 1
 
 
-def test_scores_without_prompts_of_their_own_have_no_stability():
+def test_scores_that_are_the_same_for_every_prompt_have_no_stability():
     learned = np.tile(np.random.default_rng(9).random(20), (5, 1))
     assert stability(learned, n=6, absolute=True) is None
     assert mean_jaccard(bootstrap_circuits(learned, n=6, absolute=True, resamples=10)) == 1
@@ -398,10 +398,10 @@ def test_auroc_is_the_share_of_pairs_ranked_right():
 def test_edges_are_ranked_by_their_mean_and_by_their_highest_prompt():
     # input->q cancels over prompts, but is the strongest on each of them.
     scores = small_scores([9, 1, 0, 0, 0, 0, 0, 2], [-9, 1, 0, 0, 0, 0, 0, -4])
-    found = edge_auroc(scores, known("input->a0.h0<q>", "m0->logits"))
+    areas = edge_auroc(scores, known("input->a0.h0<q>", "m0->logits"))
     # By |mean|: 0, 1, 0 0 0 0 0, 1. m0->logits ties one edge and beats five; input->q ties five and loses to one.
-    assert found.by_mean == pytest.approx((5.5 + 2.5) / 12)
-    assert found.by_prompt == 1
+    assert areas.by_mean == pytest.approx((5.5 + 2.5) / 12)
+    assert areas.by_prompt == 1
 
 
 def test_only_measured_edges_are_ranked():
@@ -417,19 +417,19 @@ def test_nodes_are_ranked_by_the_strongest_of_their_edges():
     scores = np.zeros((2, wiring.n_edges))
     for edge, values in (("input->a0.h0<k>", (5, -5)), ("a0.h1->logits", (2, 2)), ("input->a0.h2<v>", (1, 1))):
         scores[:, wiring.edge_index(Edge.parse(edge))] = values
-    found = node_auroc(
+    areas = node_auroc(
         EdgeScores(wiring, scores, np.ones(wiring.n_edges, dtype=bool), ORIGIN),
         KnownCircuit("made up", None, (head(0, 0),)),
     )
-    assert found == (0, 1)  # last by mean, first by its highest prompt
+    assert areas == (0, 1)  # last by mean, first by its highest prompt
 
 
-def test_given_node_scores_are_ranked_at_their_place():
+def test_given_node_scores_are_ranked_at_their_position():
     parts = (head(0, 0), head(0, 1), head(0, 2))
     values = np.array([[[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]])
     scores = ComponentScores(Wiring(1, 3, 3), parts, ("all", "0"), values, np.ones((1, 2, 3), dtype=bool), ORIGIN)
     truth = KnownCircuit("made up", None, (head(0, 0),))
-    assert [node_auroc(scores, truth, position=place).by_mean for place in ("all", "0")] == [0, 1]
+    assert [node_auroc(scores, truth, position=position).by_mean for position in ("all", "0")] == [0, 1]
 
 
 def test_kinds_that_the_known_circuit_does_not_judge_are_left_out():

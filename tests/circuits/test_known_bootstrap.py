@@ -37,14 +37,14 @@ def one_by_one(scores, prompts, *, resamples: int, seed: int, **options) -> list
     """The AUROC by mean of each resample: its prompts copied as often as they were drawn."""
     even = np.full(len(prompts), 1 / len(prompts))
     drawn = np.random.default_rng(seed).multinomial(len(prompts), even, size=resamples)
-    found = []
+    areas = []
     for counts in drawn:
         chosen = np.repeat(prompts, counts)
         changed = {"per_prompt": scores.per_prompt[chosen]}
         if isinstance(scores, ComponentScores):
             changed["measured"] = scores.measured[chosen]
-        found.append(node_auroc(replace(scores, **changed), HEADS, **options).by_mean)
-    return found
+        areas.append(node_auroc(replace(scores, **changed), HEADS, **options).by_mean)
+    return areas
 
 
 @pytest.mark.parametrize("measured_share", [1.0, 0.3])
@@ -54,10 +54,10 @@ def test_every_resample_of_edges_is_ranked_as_its_prompts_alone_would_be(measure
     assert bootstrap_auroc(scores, HEADS, resamples=60, seed=3, level=0.9) == pytest.approx(expected)
 
 
-def test_a_place_that_some_prompts_lack_is_resampled_among_those_that_have_it():
+def test_a_position_that_some_prompts_lack_is_resampled_among_those_that_have_it():
     scores = component_scores(lacking=(0, 4))
     having = np.array([1, 2, 3, 5, 6])
-    expected = np.quantile(one_by_one(scores, having, resamples=60, seed=3, place="IO"), [0.025, 0.975])
+    expected = np.quantile(one_by_one(scores, having, resamples=60, seed=3, position="IO"), [0.025, 0.975])
     assert bootstrap_auroc(scores, HEADS, position="IO", resamples=60, seed=3) == pytest.approx(expected)
 
 

@@ -1,4 +1,4 @@
-"""Learned masks: laws of the soft masks and gates, a known circuit, and a ranking better than the estimate's."""
+"""Learned masks: laws of the soft masks and gates, a known circuit, and a ranking better than attribution's."""
 
 from __future__ import annotations
 
@@ -118,24 +118,24 @@ def test_the_seed_decides_what_is_drawn(family_model):
 
 @pytest.mark.parametrize("density", [0.05, 0.2])
 def test_the_learned_circuit_is_as_dense_as_asked(density):
-    """Within a fifth: gates are open or closed with a probability, and some are still undecided at the end."""
+    """Within a fifth: gates open with a probability, and some are still undecided at the end."""
     model = load_model("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=16)
     scores = MaskLearning(mask="hard-concrete", density=density).score(model, prompts, metric=LOGIT_DIFFERENCE)
     assert (scores.means >= 0.5).mean() == pytest.approx(density, rel=0.2)
 
 
-def test_the_learned_ranking_is_better_than_the_estimates_on_prompts_not_learned_from():
+def test_the_learned_ranking_is_better_than_attribution_on_held_out_prompts():
     """Measured CMD on the bundled model: eap 0.091, eap-ig 0.089, learned 0.071."""
     model = load_model("reference")
-    learned_from = TASKS["ioi"]().build(model.tokenizer, n=16)
-    others = TASKS["ioi"]().build(model.tokenizer, n=32, seed=7)
-    baseline = measure_baseline(model, others, metric=LOGIT_DIFFERENCE)
+    training_prompts = TASKS["ioi"]().build(model.tokenizer, n=16)
+    held_out = TASKS["ioi"]().build(model.tokenizer, n=32, seed=7)
+    baseline = measure_baseline(model, held_out, metric=LOGIT_DIFFERENCE)
 
     def distance(name):
-        scores = METHODS[name]().score(model, learned_from, metric=LOGIT_DIFFERENCE)
+        scores = METHODS[name]().score(model, training_prompts, metric=LOGIT_DIFFERENCE)
         circuits = budget_circuits(scores, absolute=True)
-        return cmd(circuit_values(model, others, circuits, metric=LOGIT_DIFFERENCE), baseline)
+        return cmd(circuit_values(model, held_out, circuits, metric=LOGIT_DIFFERENCE), baseline)
 
     assert distance("mask-learning") < min(distance("eap"), distance("eap-ig")) - 0.01
 

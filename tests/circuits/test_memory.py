@@ -22,7 +22,7 @@ LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
 @pytest.fixture
 def model():
-    """A model of its own for every test: what is stacked at once is halved for good."""
+    """A fresh model for every test, because the number of tokens stacked at once stays halved."""
     return model_from_module(random_module("gpt2", n_layers=2))
 
 
@@ -40,7 +40,7 @@ def out_of_python_memory():
 
 
 def limit_prompts(monkeypatch, at_most: int, fail=out_of_gpu_memory) -> list[int]:
-    """Let no more prompts than that be recorded at once. Returns the sizes of all batches that were tried."""
+    """Fail where more prompts than that are recorded at once. Returns the sizes of all batches tried."""
     record, tried = Forward.record, []
 
     def limited(self, ids, pixels=None, **settings):
@@ -56,11 +56,17 @@ def limit_prompts(monkeypatch, at_most: int, fail=out_of_gpu_memory) -> list[int
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(model, monkeypatch, caplog):
     """8 prompts of each of two lengths: 8, then 4, then 2 and 2, then the other 4, ..."""
     prompts = random_prompts(16)
-    tried, numbers = limit_prompts(monkeypatch, 3), []
+    tried, prompt_indices = limit_prompts(monkeypatch, 3), []
     with caplog.at_level(logging.WARNING, logger="circuits"):
-        each_pair(model, prompts, LOGIT_DIFFERENCE, Corrupt(), lambda pair: numbers.append(pair.batch.prompt_indices))
-    assert numbers == [*((n, n + 2) for n in range(0, 16, 4)), *((n, n + 2) for n in range(1, 16, 4))]
-    assert tried == 2 * [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]  # clean and corrupt of what fits, clean of what does not
+        each_pair(
+            model,
+            prompts,
+            LOGIT_DIFFERENCE,
+            Corrupt(),
+            lambda pair: prompt_indices.append(pair.batch.prompt_indices),
+        )
+    assert prompt_indices == [*((n, n + 2) for n in range(0, 16, 4)), *((n, n + 2) for n in range(1, 16, 4))]
+    assert tried == 2 * [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]  # clean and corrupt where it fits, else clean
     assert [record.args for record in caplog.records] == [
         (torch.device("cpu"), n, length) for length in (9, 10) for n in (8, 4, 4)
     ]
@@ -73,18 +79,18 @@ def test_numbers_are_those_of_whole_batches(score, fail, model, monkeypatch):
     prompts = random_prompts(7, shared_prefix=3)
     circuits = np.random.default_rng(0).random((4, model.wiring.n_edges)) < 0.5
 
-    def numbers():
+    def measured():
         if score == "circuits":
             return circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
         methods = {"activation-patching": ActivationPatching, "eap": EdgeAttribution, "exact-edges": ExactEdges}
         return methods[score]().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
 
-    expected = numbers()
+    expected = measured()
     tried = limit_prompts(monkeypatch, 1, fail)
-    found = numbers()
+    values = measured()
     assert max(tried) > 1
-    # Products of other sizes add in another order.
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    # Matrix products of other sizes sum in another order.
+    np.testing.assert_allclose(values, expected, atol=1e-5 * np.abs(expected).max())
 
 
 def test_stacked_variants_shrink_until_they_fit(model, monkeypatch):
@@ -101,8 +107,8 @@ def test_stacked_variants_shrink_until_they_fit(model, monkeypatch):
 
     monkeypatch.setattr(Forward, "run", limited)
     tokens, numbers = model.forward.tokens_at_once, model.forward.numbers_at_once
-    found = ActivationPatching().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    scores = ActivationPatching().score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
+    np.testing.assert_allclose(scores, expected, atol=1e-5 * np.abs(expected).max())
     assert max(fitting) > 1
     assert model.forward.tokens_at_once in [tokens >> n for n in range(1, 12)]
     assert numbers // model.forward.numbers_at_once == tokens // model.forward.tokens_at_once

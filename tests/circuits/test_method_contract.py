@@ -17,7 +17,7 @@ from tests.conftest import random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 every_method = pytest.mark.parametrize("name", METHODS)
-# Random models do no task; and a few epochs show all there is to see here.
+# Random models solve no task, and a few epochs are enough here.
 FEW = {"least_accuracy": 0, "epochs": 20, "trials": 2, "features": 12}
 SETTINGS = {"head-coding": FEW, "code-pairs": FEW}
 READ_NO_METRIC = {"random", "head-coding", "code-pairs"}
@@ -38,7 +38,7 @@ def state_of(model):
         {name: (len(m._forward_hooks), len(m._forward_pre_hooks), m.training) for name, m in modules.items()},
         [len(block._forward_pre_hooks) for block in model.bridge.blocks],
         torch.random.get_rng_state().tolist(),
-        np.random.get_state()[1].tolist(),  # noqa: NPY002  the global state is what must not move
+        np.random.get_state()[1].tolist(),  # noqa: NPY002  the global state must not change
         torch.is_grad_enabled(),
     )
 
@@ -53,7 +53,7 @@ def assert_same(before, after):
 
 
 @every_method
-def test_scores_are_in_wiring_order_and_one_row_a_prompt(name, family_model):
+def test_scores_are_in_wiring_order_and_one_row_per_prompt(name, family_model):
     model, prompts = family_model("llama"), random_prompts(4)
     method = method_of(name)
     scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)

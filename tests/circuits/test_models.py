@@ -1,4 +1,4 @@
-"""Loading: families, checks at the door, and what is refused with which words."""
+"""Loading: families, checks on loading, and what is refused with which message."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_weights_without_safetensors_are_refused(saved_gpt2):
 def test_layers_of_an_unknown_build_are_refused_with_the_reason():
     from transformers import BloomConfig, BloomForCausalLM
 
-    # Positions enter by a bias on the scores of each head, and the MLP adds the stream to its own output.
+    # Positions enter as a bias on each head's attention scores; the MLP adds the residual stream to its own output.
     config = BloomConfig(vocab_size=50, hidden_size=32, n_layer=2, n_head=4)
     with pytest.raises(ValueError, match="is not supported: its layers cannot be run one by one"):
         model_from_module(BloomForCausalLM(config))
@@ -127,7 +127,7 @@ def test_a_norm_before_the_output_projection_refuses_edges_only():
     assert "norm between the heads and W_O" in model.refusals["edges"]
 
 
-def test_an_absent_gpu_is_said_plainly(saved_gpt2):
+def test_an_absent_gpu_is_reported_plainly(saved_gpt2):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(ValueError, match="sees 0 CUDA device"):
@@ -170,6 +170,6 @@ def test_a_model_of_another_kind_is_refused_in_one_line(tmp_path: Path):
     BertForSequenceClassification(config).save_pretrained(tmp_path / "bert")
     config_file = tmp_path / "bert" / "config.json"
     config_file.write_text(json.dumps(json.loads(config_file.read_text()) | {"model_type": "clip_vision_model"}))
-    with pytest.raises(ValueError, match="it is of type 'clip_vision_model', which is no language model") as found:
+    with pytest.raises(ValueError, match="it is of type 'clip_vision_model', which is no language model") as caught:
         load_model(str(tmp_path / "bert"))
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(caught.value)

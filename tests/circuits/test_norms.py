@@ -20,11 +20,11 @@ WIDTH = 32
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_norm_of_every_family_is_known(family, family_model):
     layer = family_model(family).forward.layers[0]
-    found = layer.known_norm
-    assert found is not None
-    assert found.is_centred == (family in ("gpt2", "neox"))
+    norm = layer.known_norm
+    assert norm is not None
+    assert norm.is_centered == (family in ("gpt2", "neox"))
     values = 3 * torch.randn(2, 5, WIDTH, generator=torch.Generator().manual_seed(1)) + 1
-    again = found.gain * found.centerd(values) * found.scale(values) + found.bias
+    again = norm.gain * norm.centered(values) * norm.scale(values) + norm.bias
     torch.testing.assert_close(again, layer.norm_attention(values), rtol=1e-4, atol=1e-4)
 
 
@@ -42,10 +42,10 @@ def test_the_formula_gives_the_effects_of_the_norms_own_backward_pass(family, n_
         pair = record_pair(forward, batch, METRICS["logit-difference"], Corrupt())
         clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
         entering = torch.cat([corrupt + point / n_points * (clean - corrupt) for point in range(1, n_points + 1)])
-        found, gaps = gradients(forward, pair, entering), gaps_between(pair.clean, pair.ablated)
+        at_readers, gaps = gradients(forward, pair, entering), gaps_between(pair.clean, pair.ablated)
         effects = []
         for is_known in (True, False):
             for layer in forward.layers:
                 layer.__dict__["known_norm"] = known_norm(layer.norm_attention, clean) if is_known else None
-            effects.append(edge_effects(forward, model.wiring, batch, gaps, found))
+            effects.append(edge_effects(forward, model.wiring, batch, gaps, at_readers))
         torch.testing.assert_close(*effects, rtol=1e-4, atol=1e-5 * float(effects[1].abs().max()))

@@ -1,4 +1,4 @@
-"""Path patching: against the two-pass recipe through TransformerLens hooks, by hand, and its bad input."""
+"""Path patching: against the two-pass recipe through TransformerLens hooks, by hand, and with bad input."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def two_passes(model, prompt, sender, receivers, at, freeze_mlps) -> float:
     with torch.no_grad():
         clean_logits, clean_cache = bridge.run_with_cache(clean)
         _, corrupt_cache = bridge.run_with_cache(corrupt)
-    places = list(range(len(prompt))) if at == "all" else list(prompt.roles[at])
+    positions = list(range(len(prompt))) if at == "all" else list(prompt.roles[at])
 
-    # A hook is called by a name that may differ from the one it was asked for, so each is told its own.
+    # A hook may be called with another name than it was registered under, so each gets its own.
     def freeze(value, hook, site):
         value = value.clone()
-        value[:, places] = clean_cache[site][:, places]
+        value[:, positions] = clean_cache[site][:, positions]
         if site == f"blocks.{sender.layer}.attn.hook_z":
-            value[:, places, sender.index] = corrupt_cache[site][:, places, sender.index]
+            value[:, positions, sender.index] = corrupt_cache[site][:, positions, sender.index]
         return value
 
     recorded = {}
@@ -46,7 +46,9 @@ def two_passes(model, prompt, sender, receivers, at, freeze_mlps) -> float:
         value = value.clone()
         for reader in map(Reader.parse, receivers):
             if receiver_site(reader, n_layers) == site:
-                chosen = (slice(None), places) if reader.port is None else (slice(None), places, reader.component.index)
+                chosen = (slice(None), positions)
+                if reader.port is not None:
+                    chosen = (*chosen, reader.component.index)
                 value[chosen] = recorded[site][chosen]
         return value
 
@@ -87,8 +89,8 @@ def assert_follows_the_recipe(model, prompts, receivers, *, at="END", freeze_mlp
     for column in checked:
         sender = scores.components[column]
         expected = [two_passes(model, prompt, sender, receivers, at, freeze_mlps) for prompt in prompts]
-        found = scores.per_prompt[:, 0, column]
-        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=5e-5, err_msg=f"{receivers} {sender}")
+        effects = scores.per_prompt[:, 0, column]
+        np.testing.assert_allclose(effects, expected, rtol=2e-4, atol=5e-5, err_msg=f"{receivers} {sender}")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -125,7 +127,7 @@ def test_bad_receivers_and_roles_are_refused(family_model):
     model, prompts = family_model("gpt2"), random_prompts(2)
     for settings, message in (
         ({"receivers": ()}, "no receiver is given"),
-        ({"receivers": ("logits", "m1")}, "stands beside other receivers"),
+        ({"receivers": ("logits", "m1")}, "is given beside other receivers"),
         ({"receivers": ("a9.h9<q>",)}, "no reader a9.h9<q>"),
         ({"receivers": ("a1.h0",)}, "no reader a1.h0"),
         ({"at": "S2"}, "prompts lack that role"),
@@ -136,26 +138,26 @@ def test_bad_receivers_and_roles_are_refused(family_model):
 
 @pytest.mark.parametrize("family", ["gpt2", "llama"])
 def test_stages_search_backwards_through_the_heads_that_were_found(family, family_model):
-    """Every stage equals a path patching of its own into the ports of the best heads of the stage before."""
+    """Every stage equals a separate path patching into the ports of the best heads of the stage before."""
     model, prompts = family_model(family), random_prompts(4)
     staged = PathPatching(at="all", stages=("queries", "values", "keys"), top=2)
-    found = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
-    assert found.positions == ("logits", "queries", "values", "keys", "all")
+    scores = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert scores.positions == ("logits", "queries", "values", "keys", "all")
     receivers = ["logits"]
     for number, port in enumerate(("q", "v", "k", None)):
         plain = PathPatching(at="all", receivers=tuple(receivers)).score(model, prompts, metric=LOGIT_DIFFERENCE)
-        np.testing.assert_allclose(found.per_prompt[:, number], plain.per_prompt[:, 0], atol=1e-6)
-        assert (found.measured[:, number] == plain.measured[:, 0]).all()
+        np.testing.assert_allclose(scores.per_prompt[:, number], plain.per_prompt[:, 0], atol=1e-6)
+        assert (scores.measured[:, number] == plain.measured[:, 0]).all()
         strength = np.where(plain.measured[0, 0], np.abs(plain.means[0]), -1)
         best = [plain.components[n] for n in np.argsort(-strength)[:2] if strength[n] >= 0]
         owners = best if port == "q" else [model.wiring.group_of_head(head) for head in best]
         receivers = [f"{owner}<{port}>" for owner in dict.fromkeys(owners)]
         if not receivers:
             break
-    stages = np.where(found.measured[:, :4], found.per_prompt[:, :4], 0)
+    stages = np.where(scores.measured[:, :4], scores.per_prompt[:, :4], 0)
     strongest = np.abs(stages.mean(0)).argmax(0)
     picked = np.stack([stages[:, stage, n] for n, stage in enumerate(strongest)], axis=1)
-    np.testing.assert_array_equal(found.per_prompt[:, 4], picked)
+    np.testing.assert_array_equal(scores.per_prompt[:, 4], picked)
     assert not staged.per_prompt
     assert PathPatching().per_prompt
     # Values and keys are read at other positions than END.

@@ -1,4 +1,4 @@
-"""Pictures: what they show decides which they are, and what cannot be read is said."""
+"""Pictures: identified by their pixels alone, and what cannot be read is refused with the reason."""
 
 from __future__ import annotations
 
@@ -76,18 +76,18 @@ def test_every_kind_of_pixel_is_read_as_red_green_and_blue(mode):
     image = Images.fromarray(drawn()).convert(mode)
     stream = io.BytesIO()
     image.save(stream, format="TIFF" if mode == "CMYK" else "PNG")
-    found = Picture.from_bytes(stream.getvalue()).pixels()
-    assert (found.shape, found.dtype) == ((9, 7, 3), np.uint8)
-    np.testing.assert_array_equal(found, np.asarray(image.convert("RGB")))
+    pixels = Picture.from_bytes(stream.getvalue()).pixels()
+    assert (pixels.shape, pixels.dtype) == ((9, 7, 3), np.uint8)
+    np.testing.assert_array_equal(pixels, np.asarray(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("data", [b"", b"a text, and no image", b"\x89PNG\r\n\x1a\n", bytes(1000)], ids=range(4))
 def test_bytes_that_are_no_image_are_named(data, tmp_path):
     path = tmp_path / "cat.png"
     path.write_bytes(data)
-    with pytest.raises(ValueError, match=r"cat\.png is no image that can be read, or is cut short") as found:
+    with pytest.raises(ValueError, match=r"cat\.png is no image that can be read, or is cut short") as caught:
         Picture.from_file(path)
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read")
@@ -160,7 +160,7 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn
     Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    found = Picture.from_file(tmp_path / "turned.png").pixels()
-    assert found.shape == (32, 16, 3)
-    assert (found[:16] == 255).all()
-    assert (found[16:] == 0).all()
+    upright = Picture.from_file(tmp_path / "turned.png").pixels()
+    assert upright.shape == (32, 16, 3)
+    assert (upright[:16] == 255).all()
+    assert (upright[16:] == 0).all()

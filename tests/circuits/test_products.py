@@ -10,7 +10,7 @@ from circuits import products
 from circuits.cost import counted
 from circuits.products import linear, linear_each
 
-SHAPES = [((3, 8), 5), ((2, 40, 128), 256), ((4, 1, 64, 96), 512)]  # below and above what oneDNN is worth
+SHAPES = [((3, 8), 5), ((2, 40, 128), 256), ((4, 1, 64, 96), 512)]  # below and above the size at which oneDNN pays off
 
 
 @pytest.mark.parametrize(("shape", "n_out"), SHAPES)
@@ -21,11 +21,11 @@ def test_linear_and_its_gradient_are_those_of_torch(shape, n_out, dtype, has_bia
     values = torch.randn(shape, dtype=dtype, requires_grad=True)
     weight = torch.randn(n_out, shape[-1], dtype=dtype)
     bias = torch.randn(n_out, dtype=dtype) if has_bias else None
-    found, expected = linear(values, weight, bias), F.linear(values, weight, bias)
-    assert found.dtype == dtype
-    torch.testing.assert_close(found, expected, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-4)
-    direction = torch.randn_like(found)
-    gradients = [torch.autograd.grad(result, values, direction)[0] for result in (found, expected)]
+    product, expected = linear(values, weight, bias), F.linear(values, weight, bias)
+    assert product.dtype == dtype
+    torch.testing.assert_close(product, expected, rtol=1e-5 if dtype == torch.float32 else 1e-2, atol=1e-4)
+    direction = torch.randn_like(product)
+    gradients = [torch.autograd.grad(result, values, direction)[0] for result in (product, expected)]
     torch.testing.assert_close(*gradients, rtol=1e-5 if dtype == torch.float32 else 2e-2, atol=1e-3)
 
 
@@ -52,7 +52,7 @@ def test_a_backward_pass_counts_as_much_as_the_forward_pass(shape, n_out):
     with counted() as both:
         linear(values.requires_grad_(), weight)
         with counted():
-            linear(values, weight)  # hidden from whoever counts outside
+            linear(values, weight)  # hidden from the outer counter
         with torch.no_grad():
             linear_each(values.view(1, *shape), weight.view(1, *weight.shape))
     assert (forward.multiply_adds, both.multiply_adds) == (once, 3 * once)

@@ -23,7 +23,7 @@ from tests.circuits.hand_models import PROGRAMS, Program
 from tests.conftest import SAMPLES
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
-# Between two prompts no pattern changes and no MLP is at work.
+# Between two prompts no attention pattern changes, and no MLP takes part.
 LINEAR = ("detector", "two-step copy")
 FIRST_ORDER = ("eap", "eap-ig", "eap-ig-activations", "clean-corrupt", "relp")
 COMPILED = {"hist": "logit-difference", "frac_prevs_causal": "answer-logit"}
@@ -43,9 +43,9 @@ class Case(NamedTuple):
 
     def among(self, names: frozenset[str]) -> np.ndarray:
         """[edge] whether its name is among these, all of which the model must have."""
-        found = np.array([str(edge) in names for edge in self.model.wiring.edges])
-        assert found.sum() == len(names)
-        return found
+        mask = np.array([str(edge) in names for edge in self.model.wiring.edges])
+        assert mask.sum() == len(names)
+        return mask
 
 
 @pytest.fixture(scope="module")
@@ -96,34 +96,34 @@ def area(case: Case, scores: EdgeScores) -> float:
 @every_case
 def test_exact_effects_rank_every_true_edge_above_every_other(case):
     scores = ExactEdges().score(case.model, case.prompts, metric=case.metric)
-    found, true = largest(scores), case.among(case.true_edges)
+    effects, true = largest(scores), case.among(case.true_edges)
     assert area(case, scores) == 1.0
-    assert found[true].min() > 1000 * found[~true].max()
+    assert effects[true].min() > 1000 * effects[~true].max()
 
 
 @every_program
 def test_edges_that_are_not_true_have_effect_exactly_zero_between_prompts(program):
     """Patterns are one-hot and values small integers, so nothing is ever rounded."""
     _, case = program
-    found = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric))
-    assert (found[~case.among(case.true_edges)] == 0.0).all()
+    effects = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric))
+    assert (effects[~case.among(case.true_edges)] == 0.0).all()
 
 
 @pytest.mark.parametrize("case", COMPILED, indirect=True)
 def test_impossible_edges_of_compiled_programs_have_no_effect(case):
     """Their weights are not one-hot: the same sum, run with other neighbors, may round differently."""
-    found = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric))
-    assert found[~case.among(case.possible_edges)].max() <= 1e-6
+    effects = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric))
+    assert effects[~case.among(case.possible_edges)].max() <= 1e-6
 
 
 @every_program
 def test_where_position_is_ablated_too_position_edges_matter_and_impossible_ones_still_do_not(program):
     """Zero takes position from queries and keys, which then attend to all positions alike."""
     _, case = program
-    found = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric, ablation=Zero()))
+    effects = largest(ExactEdges().score(case.model, case.prompts, metric=case.metric, ablation=Zero()))
     possible = case.among(case.possible_edges)
-    assert found[possible].min() > 0.1
-    assert (found[~possible] == 0.0).all()
+    assert effects[possible].min() > 0.1
+    assert (effects[~possible] == 0.0).all()
 
 
 @every_program
@@ -131,8 +131,8 @@ def test_activation_patching_finds_exactly_the_working_components(program):
     truth, case = program
     scores = ActivationPatching(kinds=("head", "mlp")).score(case.model, case.prompts, metric=case.metric)
     effects = np.abs(scores.per_prompt[:, 0]).max(axis=0)
-    found = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
-    assert found == truth.working
+    working = {str(part) for part, effect in zip(scores.components, effects, strict=True) if effect > 0}
+    assert working == truth.working
     assert effects[effects > 0].min() > 0.1
 
 
@@ -187,7 +187,7 @@ def test_effects_of_a_conjunction_do_not_add_up(known):
 )
 def test_attribution_misses_what_only_saturated_attention_sees(name, expected, known):
     """A one-hot pattern has no gradient: of induction's five true edges the three that lead through the pattern get 0,
-    level with all others: (2 + 3/2) / 5. Values are linear, and the conjunction has gradients where it is true."""
+    tied with all others: (2 + 3/2) / 5. Values are linear, and the conjunction has gradients where it is true."""
     case = known(name)
     scores = EdgeAttribution().score(case.model, case.prompts, metric=case.metric)
     assert area(case, scores) == pytest.approx(expected)
@@ -203,30 +203,30 @@ def test_how_well_each_method_ranks_the_true_edges(method, known):
         case = known(name)
         scores = METHODS[method]().score(case.model, case.prompts, metric=case.metric)
         assert isinstance(scores, EdgeScores)
-        found = area(case, scores)
-        print(f"  {name} {found:.3f}", end="", flush=True)  # noqa: T201
+        auroc = area(case, scores)
+        print(f"  {name} {auroc:.3f}", end="", flush=True)  # noqa: T201
         if method == "exact-edges" or (method in FIRST_ORDER and name in LINEAR):
-            assert found == 1.0
+            assert auroc == 1.0
 
 
 @pytest.mark.slow
 @every_program
 def test_how_well_codes_rank_the_true_heads(program):
     """Prints a row per program (`-s`). Exact patching must find all heads; where positives and negatives are drawn from
-    the same prompts, a code of positives alone is chance, and only its frequency tells (`distance`)."""
+    the same prompts, a positive-only code is chance, and only its frequency is informative (`distance`)."""
     built, case = program
     ends = [end for name in built.true_edges for end in (Edge.parse(name).source, Edge.parse(name).target)]
     heads = tuple(dict.fromkeys(end for end in ends if end.kind == "head"))
     known = KnownCircuit(case.prompts.task, None, heads, ("head",))
 
-    def found(method: ActivationPatching | HeadCoding) -> float:
+    def auroc(method: ActivationPatching | HeadCoding) -> float:
         return node_auroc(method.score(case.model, case.prompts, metric=case.metric), known).by_mean
 
     print(f"\n{case.prompts.task:>24}", end="")  # noqa: T201  the table is what the test is run for
-    assert found(ActivationPatching(kinds=("head",))) == 1
+    assert auroc(ActivationPatching(kinds=("head",))) == 1
     for preset in ("paper", "corrected"):
         for by in ("counts", "coverage", "distance"):
-            area = found(HeadCoding(preset=preset, by=by, trials=5))
-            print(f"  {preset} {by} {area:.3f}", end="", flush=True)  # noqa: T201
+            value = auroc(HeadCoding(preset=preset, by=by, trials=5))
+            print(f"  {preset} {by} {value:.3f}", end="", flush=True)  # noqa: T201
             if case.prompts.task in ("detector", "induction") and preset == "corrected":
-                assert area == 1
+                assert value == 1

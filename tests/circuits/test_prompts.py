@@ -67,20 +67,20 @@ def test_answer_position_counts_from_the_end_where_negative() -> None:
     assert Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=-2).answer_position == 1
 
 
-@pytest.mark.parametrize("place", [3, -4])
-def test_an_answer_position_outside_the_prompt_is_refused(place: int) -> None:
-    with pytest.raises(ValueError, match=f"answer_position is {place}, but the prompt has 3 tokens"):
-        Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=place)
+@pytest.mark.parametrize("position", [3, -4])
+def test_an_answer_position_outside_the_prompt_is_refused(position: int) -> None:
+    with pytest.raises(ValueError, match=f"answer_position is {position}, but the prompt has 3 tokens"):
+        Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=position)
 
 
 def test_end_is_a_role_of_every_prompt_where_the_answer_is_predicted() -> None:
     assert Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=1).roles == {"END": (1,)}
 
 
-@pytest.mark.parametrize("places", [(3,), (-1,), ()])
-def test_a_role_outside_the_prompt_is_refused(places: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("positions", [(3,), (-1,), ()])
+def test_a_role_outside_the_prompt_is_refused(positions: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="role 'S1' is at positions"):
-        Prompt((1, 2, 3), (1, 2, 4), (5,), roles={"S1": places})
+        Prompt((1, 2, 3), (1, 2, 4), (5,), roles={"S1": positions})
 
 
 def test_first_difference_is_where_the_prompts_part() -> None:
@@ -151,7 +151,7 @@ def test_a_role_that_does_not_occur_is_named(tokenizer: Any) -> None:
         prompt_from_text(**TEXT, roles={"IO": "Alice"}, tokenizer=tokenizer)
 
 
-def test_unequal_token_lengths_show_both_tokenisations(tokenizer: Any) -> None:
+def test_unequal_token_lengths_show_both_tokenizations(tokenizer: Any) -> None:
     longer = TEXT | {"corrupt": "At the store Mary and John met, and Mary and John gave a book to"}
     with pytest.raises(
         ValueError, match=r"clean has 14 tokens, corrupt 16.*at token 9: clean 'John' 'gave'.*'Mary' 'and'"
@@ -209,7 +209,7 @@ POSITIVE = {"prompt": TEXT["clean"], "label": "positive", "answers": [" Mary"], 
 NEGATIVE = {"prompt_ids": [1, 2, 3], "label": "negative", "answer_ids": [4]}
 
 
-def test_labelled_lines_make_positives_and_negatives_without_partners(
+def test_labeled_lines_make_positives_and_negatives_without_partners(
     tokenizer: Any, write: Any, tmp_path: Path
 ) -> None:
     path = write(NEGATIVE, POSITIVE, NEGATIVE | {"prompt_ids": [5, 6]})
@@ -244,7 +244,7 @@ def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
         ([{key: value for key, value in NEGATIVE.items() if key != "answer_ids"}], "'answer_ids' missing"),
     ],
 )
-def test_half_labelled_files_and_bad_labels_are_refused(
+def test_half_labeled_files_and_bad_labels_are_refused(
     tokenizer: Any, write: Any, lines: list[dict[str, Any]], said: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):

@@ -103,10 +103,10 @@ def test_of_many_objects_without_annotation_the_first_are_listed_and_the_others_
 def test_a_line_may_say_where_the_object_is_what_it_is_called_and_what_corrupts_it(tmp_path: Path) -> None:
     line = {"image": "a.png", "text": "Do you see the red cup?", "label": "yes", "object": "red cup"}
     path = pope_file(tmp_path, json.dumps(line | {"region": [1, 2, 3, 4], "corrupt_image": "b.png"}))
-    (found,) = read_questions(path)
-    assert (found.object_name, found.text, found.regions) == ("red cup", line["text"], (Box(1, 2, 3, 4),))
-    assert found.corrupt_image == "b.png"
-    assert with_regions([found], read_annotations(written(tmp_path, instances()))) == (found,)
+    (question,) = read_questions(path)
+    assert (question.object_name, question.text, question.regions) == ("red cup", line["text"], (Box(1, 2, 3, 4),))
+    assert question.corrupt_image == "b.png"
+    assert with_regions([question], read_annotations(written(tmp_path, instances()))) == (question,)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,10 @@ def test_questions_get_their_images_and_masks(tmp_path: Path) -> None:
     pixels[2:4, 1:3] = 255
     (tmp_path / "a.png").write_bytes(Picture.from_pixels(pixels).data or b"")
     asked = ObjectQuestion("a.png", "cup", "Is there a cup in the image?", True, (Box(1, 2, 2, 2),))
-    (found,) = with_pictures([asked], tmp_path)
-    assert np.array_equal(found.mask, pixels[:, :, 0] > 0)
-    assert np.array_equal(found.picture.pixels(), pixels)
-    assert found.source == "a.png"
+    (question,) = with_pictures([asked], tmp_path)
+    assert np.array_equal(question.mask, pixels[:, :, 0] > 0)
+    assert np.array_equal(question.picture.pixels(), pixels)
+    assert question.source == "a.png"
 
 
 def test_a_region_outside_of_its_image_is_named(tmp_path: Path) -> None:

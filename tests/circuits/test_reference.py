@@ -94,15 +94,15 @@ def test_reference_solves_combinations_that_training_never_saw(task: str) -> Non
 
 @pytest.mark.parametrize("task", TASKS)
 def test_corrupt_prompts_lower_the_logit_difference_clearly(task: str) -> None:
-    found = measured("reference", task)
-    assert found.clean > 1
-    assert found.corrupt < found.clean / 2
+    measurement = measured("reference", task)
+    assert measurement.clean > 1
+    assert measurement.corrupt < measurement.clean / 2
 
 
 @pytest.mark.parametrize("task", ["ioi", "colored-objects", "induction"])
 def test_corruptions_that_flip_the_answer_change_the_sign_of_the_logit_difference(task: str) -> None:
-    found = measured("reference", task)
-    assert found.corrupt == pytest.approx(-found.clean, rel=0.2)
+    measurement = measured("reference", task)
+    assert measurement.corrupt == pytest.approx(-measurement.clean, rel=0.2)
 
 
 def test_the_early_model_has_solved_ioi_and_colored_objects_only_half() -> None:
@@ -180,17 +180,17 @@ def test_about_one_combination_in_ten_is_held_out_in_every_task(tokenizer: Any) 
 
 
 def test_the_combination_of_a_prompt_is_what_it_tests(tokenizer: Any) -> None:
-    found = {
+    combinations = {
         name: combination(name, prompt, tokenizer)
         for name, task in TASKS.items()
         for prompt in task().build(tokenizer, n=1)
     }
-    assert set(found["ioi"]) <= set(ioi.NAMES)
-    color, thing = found["colored-objects"]
+    assert set(combinations["ioi"]) <= set(ioi.NAMES)
+    color, thing = combinations["colored-objects"]
     assert color in co.COLORS
     assert thing in co.OBJECTS
-    assert found["greater-than"][0] in gt.CENTURIES
-    assert set(found["docstring"]) <= set(doc.ARGUMENTS)
+    assert combinations["greater-than"][0] in gt.CENTURIES
+    assert set(combinations["docstring"]) <= set(doc.ARGUMENTS)
 
 
 def test_ioi_training_never_has_a_held_out_pair_of_names(tokenizer: Any) -> None:
@@ -246,10 +246,10 @@ def test_training_marks_the_answers(tokenizer: Any) -> None:
 def test_an_induction_answer_follows_the_same_token_as_before(tokenizer: Any) -> None:
     batch = InductionPrompts(tokenizer)(np.random.default_rng(0), POOL)
     for ids, is_answer in zip(batch.ids[:50].tolist(), batch.is_answer, strict=False):
-        for place in np.flatnonzero(is_answer):
-            earlier = ids.index(ids[place - 1])
-            assert earlier < place - 1
-            assert ids[earlier + 1] == ids[place]
+        for index in np.flatnonzero(is_answer):
+            earlier = ids.index(ids[index - 1])
+            assert earlier < index - 1
+            assert ids[earlier + 1] == ids[index]
 
 
 def test_streams_depend_on_the_seed_alone(tokenizer: Any) -> None:

@@ -1,4 +1,4 @@
-"""Scenes are what they say, questions are labeled truly, and the bundled model does what its card says."""
+"""Scenes match their descriptions, questions are labeled correctly, and the bundled model does what its card says."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_without_an_object_a_scene_differs_in_its_region_alone() -> None:
             assert differs.any()
 
 
-def test_a_pixel_covered_wholly_has_the_object_s_color() -> None:
+def test_a_pixel_covered_wholly_has_the_color_of_its_object() -> None:
     thing = SceneObject(Kind("red", "square"), Box(0, 0, 10, 10), (205, 40, 30))
     assert black_scene(thing).image[5, 5].tolist() == [205, 40, 30]
 
@@ -224,7 +224,7 @@ def test_a_question_about_a_shape_alone_is_right_whether_one_reads_the_color_or_
     assert abs(sum(question.is_present for _, question in asked) - 100) < 28
 
 
-def test_a_patch_is_labelled_with_the_color_and_the_shape_of_its_object() -> None:
+def test_a_patch_is_labeled_with_the_color_and_the_shape_of_its_object() -> None:
     thing = SceneObject(Kind("green", "triangle"), Box(8, 0, 18, 10), WHITE)
     (labels,) = patch_labels([black_scene(thing)])
     assert labels[thing.patches()].tolist() == [[1, 2]] * thing.patches().sum()
@@ -238,14 +238,14 @@ def test_a_caption_names_the_objects_in_order() -> None:
 def test_negatives_of_every_sort_are_absent_and_different() -> None:
     frequencies, generator = count_kinds(2000), np.random.default_rng(0)
     for scene in drawn_scenes():
-        for found in (
+        for negatives in (
             random_negatives(scene.kinds, 5, generator),
             similar_negatives(scene.kinds, 5, generator),
             popular_negatives(scene.kinds, 5, frequencies),
             adversarial_negatives(scene.kinds, 5, frequencies),
         ):
-            assert len(set(found)) == 5
-            assert not set(found) & set(scene.kinds)
+            assert len(set(negatives)) == 5
+            assert not set(negatives) & set(scene.kinds)
 
 
 def test_popular_negatives_are_the_most_frequent_absent_kinds() -> None:
@@ -259,8 +259,8 @@ def test_adversarial_negatives_stand_most_often_with_all_present_kinds_together(
     for one, other, share in ((0, 5, 0.3), (1, 6, 0.2), (0, 7, 0.2), (1, 7, 0.2), (0, 1, 0.9)):
         together[one, other] = together[other, one] = share
     # With kinds 0 and 1: kind 7 has 0.2 + 0.2, kind 5 has 0.3, kind 6 has 0.2; kind 1 is present.
-    found = adversarial_negatives((KINDS[0], KINDS[1]), 3, Frequencies(np.zeros(len(KINDS)), together))
-    assert found == (KINDS[7], KINDS[5], KINDS[6])
+    negatives = adversarial_negatives((KINDS[0], KINDS[1]), 3, Frequencies(np.zeros(len(KINDS)), together))
+    assert negatives == (KINDS[7], KINDS[5], KINDS[6])
 
 
 def test_in_generated_scenes_the_adversarial_negatives_are_the_rest_of_the_theme() -> None:
@@ -284,9 +284,9 @@ def test_frequencies_are_shares_of_scenes() -> None:
 
 def test_every_word_is_one_known_token(tokenizer: Any) -> None:
     text = prompt(question_text(Kind("red", "circle"))) + " Yes No " + caption(KINDS)
-    found = tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
-    assert found[:6] == ["<s>", "USER", ":", "<image>", "Is", "there"]
-    assert "<unk>" not in found
+    tokens = tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"])
+    assert tokens[:6] == ["<s>", "USER", ":", "<image>", "Is", "there"]
+    assert "<unk>" not in tokens
 
 
 def test_a_row_holds_the_questions_with_their_answers_and_the_caption(tokenizer: Any) -> None:
@@ -405,27 +405,27 @@ def test_the_bundled_model_answers_random_questions_about_new_scenes() -> None:
 
 
 def test_the_bundled_model_hallucinates_what_belongs_to_the_scene() -> None:
-    found = answers()
-    assert found.negative["adversarial"].value < found.negative["random"].value - 0.2
-    assert found.accuracy("adversarial").value < found.accuracy("random").value
+    measurement = answers()
+    assert measurement.negative["adversarial"].value < measurement.negative["random"].value - 0.2
+    assert measurement.accuracy("adversarial").value < measurement.accuracy("random").value
 
 
 @pytest.mark.parametrize("sort", NEGATIVES)
 def test_the_card_beside_the_weights_gives_the_accuracies(sort: str) -> None:
     card = (MODEL / "README.md").read_text(encoding="utf-8")
     (stated,) = re.findall(rf"^\| {sort} \| \d+ \| ([\d.]+)% ", card, flags=re.MULTILINE)
-    found = answers().accuracy(sort)
+    accuracy = answers().accuracy(sort)
     # Other scenes than the card's: four standard errors of what is measured here.
-    spread = 400 * (found.value * (1 - found.value) / found.n) ** 0.5
-    assert float(stated) == pytest.approx(100 * found.value, abs=spread)
+    spread = 400 * (accuracy.value * (1 - accuracy.value) / accuracy.n) ** 0.5
+    assert float(stated) == pytest.approx(100 * accuracy.value, abs=spread)
 
 
 def test_captions_of_the_bundled_model_name_mostly_what_is_there() -> None:
     from circuits.reference.vision.measure import measure_captions
 
-    found = measure_captions(*bundled(), np.random.default_rng(17), n_scenes=50)
-    assert found.present_named.value > 0.75
-    assert found.absent_named.value < 0.2
+    rates = measure_captions(*bundled(), np.random.default_rng(17), n_scenes=50)
+    assert rates.present_named.value > 0.75
+    assert rates.absent_named.value < 0.2
 
 
 def test_kinds_are_read_from_a_caption() -> None:

@@ -24,8 +24,8 @@ FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3")
 def test_the_rules_leave_the_forward_pass_as_it_was(family, family_model):
     forward = family_model(family).forward
     ids = torch.randint(50, (3, 9), generator=torch.Generator().manual_seed(0))
-    expected, found = (each.record(ids).residual[-1] for each in (forward, with_rules(forward)))
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    expected, residual = (each.record(ids).residual[-1] for each in (forward, with_rules(forward)))
+    torch.testing.assert_close(residual, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
     logits = [each.logits(expected) for each in (forward, with_rules(forward))]
     torch.testing.assert_close(*logits, rtol=1e-4, atol=1e-4)
 
@@ -33,19 +33,19 @@ def test_the_rules_leave_the_forward_pass_as_it_was(family, family_model):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("part", ["input", "m0"])
 def test_relevance_is_conserved(family, part):
-    """Without biases every rule passes on exactly the relevance that it gets. So with zeros in its place, what the
-    input adds along all of its ways is the whole metric of the clean run."""
+    """Without biases every rule passes on exactly the relevance that it receives. So with zero ablation, the scores
+    of the input along all paths add up to the whole metric of the clean run."""
     module = random_module(family)
     for name, parameter in module.named_parameters():
         if name.endswith("bias"):
             parameter.data.zero_()
     model, prompts = model_from_module(module), random_prompts(4)
-    found = RelevancePatching().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).node_scores()
+    scores = RelevancePatching().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).node_scores()
     clean = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).clean
     if part == "input":
-        np.testing.assert_allclose(found.per_prompt[:, 0, 0], clean, atol=1e-3 * np.abs(clean).max())
+        np.testing.assert_allclose(scores.per_prompt[:, 0, 0], clean, atol=1e-3 * np.abs(clean).max())
     else:
-        # What leads on into the logits directly adds up to the metric as well, whatever lies before.
+        # Edges directly into the logits add up to the metric as well, whatever lies before them.
         edges = RelevancePatching().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero())
         into_logits = [n for n, edge in enumerate(model.wiring.edges) if str(edge.target) == "logits"]
         total = edges.per_prompt[:, into_logits].sum(1)
@@ -53,20 +53,20 @@ def test_relevance_is_conserved(family, part):
 
 
 def test_plain_gradients_do_not_conserve_it(family_model):
-    """The law above is one of the rules, not of any estimate."""
+    """Conservation is a property of the rules, not of every estimate."""
     model, prompts = family_model("llama"), random_prompts(4)
-    found = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).node_scores()
+    scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).node_scores()
     clean = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=Zero()).clean
-    assert np.abs(found.per_prompt[:, 0, 0] - clean).max() > 0.1 * np.abs(clean).max()
+    assert np.abs(scores.per_prompt[:, 0, 0] - clean).max() > 0.1 * np.abs(clean).max()
 
 
 def test_on_a_linear_path_it_is_exact_and_queries_and_keys_score_nothing(tmp_path):
     model = load_model(str(write_detector(tmp_path / "detector")))
     prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
     scores = RelevancePatching().score(model, prompts, metric=LOGIT_DIFFERENCE)
-    found = {str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True)}
+    by_edge = {str(edge): score for edge, score in zip(model.wiring.edges, scores.means, strict=True)}
     path = {"input->a0.h0<v>": 4, "a0.h0->a1.h1<v>": 4, "a1.h1->logits": 4}
-    assert {name: score for name, score in found.items() if abs(score) > 1e-5} == pytest.approx(path, abs=1e-4)
+    assert {name: score for name, score in by_edge.items() if abs(score) > 1e-5} == pytest.approx(path, abs=1e-4)
 
 
 def test_an_mlp_that_cannot_be_taken_apart_is_refused_with_the_reason():

@@ -22,14 +22,14 @@ BY_LAYER = Coding(scope="layer")
 
 
 def random_stack(n: int, *, top_k: int | None = None) -> Autoencoders:
-    """Autoencoders whose biases are not zero either."""
+    """Autoencoders whose decoder biases are not zero either."""
     torch.manual_seed(0)
-    found = initial(Recipe(features=N_FEATURES, top_k=top_k), D_MODEL, range(n))
-    return Autoencoders(found.encoder, found.encoder_bias, found.decoder, torch.randn(n, D_MODEL), top_k)
+    start = initial(Recipe(features=N_FEATURES, top_k=top_k), D_MODEL, range(n))
+    return Autoencoders(start.encoder, start.encoder_bias, start.decoder, torch.randn(n, D_MODEL), top_k)
 
 
 def written(folder: Path, coding: Coding, *, n: int, top_k: int | None = None) -> Autoencoders:
-    """A random stack that is also in the folder."""
+    """A random stack, also written to the folder."""
     stack = random_stack(n, top_k=top_k)
     write_autoencoders(folder, stack, coding, model="tiny", n_layers=N_LAYERS)
     return stack
@@ -40,7 +40,7 @@ def read(folder: Path, coding: Coding | None = None, *, n_layers: int = N_LAYERS
 
 
 def change_config(folder: Path, **changes: Any) -> None:
-    """Set entries of a folder's cfg.json, those of `metadata` one by one; None takes an entry away."""
+    """Set entries of a folder's cfg.json, those of `metadata` one by one; None removes an entry."""
     path = folder / "cfg.json"
     config = json.loads(path.read_text())
     metadata = {**config["metadata"], **changes.pop("metadata", {})}
@@ -68,10 +68,10 @@ def one(tmp_path: Path) -> Path:
 def test_writing_then_reading_is_identity(tmp_path, coding, n, top_k):
     # 12 trials: trial-10 follows trial-9, not trial-1.
     stack = written(tmp_path, coding, n=n, top_k=top_k)
-    found = read(tmp_path, coding)
-    assert found.top_k == top_k
+    loaded = read(tmp_path, coding)
+    assert loaded.top_k == top_k
     for name, value in stack.weights.items():
-        assert torch.equal(found.weights[name], value), name
+        assert torch.equal(loaded.weights[name], value), name
 
 
 def test_a_trial_or_a_layer_can_be_read_by_itself(tmp_path):
@@ -84,8 +84,8 @@ def test_a_trial_or_a_layer_can_be_read_by_itself(tmp_path):
 
 def test_device_and_precision_follow_the_tensor_given(one):
     like = torch.zeros((), dtype=torch.float64)
-    found = read_autoencoders(one, Coding(), d_model=D_MODEL, n_layers=N_LAYERS, like=like)
-    assert {value.dtype for value in found.weights.values()} == {torch.float64}
+    loaded = read_autoencoders(one, Coding(), d_model=D_MODEL, n_layers=N_LAYERS, like=like)
+    assert {value.dtype for value in loaded.weights.values()} == {torch.float64}
 
 
 def test_precision_is_single_where_no_tensor_is_given(one):
@@ -159,13 +159,13 @@ def test_configuration_is_that_of_saelens(one):
 
 def test_configuration_records_settings_seed_and_trial(tmp_path):
     recipe = Recipe(features=N_FEATURES, l1=0.5, unit_norm="dictionary")
-    coding = Coding(recipe, sae_prompts=7, scope="layer", inputs="centerd", seed=3)
+    coding = Coding(recipe, sae_prompts=7, scope="layer", inputs="centered", seed=3)
     written(tmp_path, coding, n=2 * N_LAYERS)
     metadata = json.loads((tmp_path / "trial-1" / "layer-1" / "cfg.json").read_text())["metadata"]
     record = metadata["circuit_workbench"]
     assert metadata["hook_name"] == "blocks.1.attn.hook_result"
     names = ("inputs", "unit_norm", "l1", "seed", "sae_prompts", "trial")
-    assert [record[name] for name in names] == ["centerd", "dictionary", 0.5, 3, 7, 1]
+    assert [record[name] for name in names] == ["centered", "dictionary", 0.5, 3, 7, 1]
     assert (record["format"], record["version"]) == ("circuit-workbench-autoencoder", 1)
 
 
@@ -176,7 +176,7 @@ def test_k_never_exceeds_the_features(tmp_path, top_k, k):
     assert (config["architecture"], config["k"]) == ("topk", k)
 
 
-# Files of others
+# Files from elsewhere
 
 
 def foreign(folder: Path, config: dict[str, Any]) -> Path:
@@ -196,10 +196,10 @@ def foreign(folder: Path, config: dict[str, Any]) -> Path:
 @pytest.mark.parametrize(("subtracts_bias", "activation"), [(True, 1 * (7 - 10) + 2 * (30 - 20) + 3), (False, 70)])
 def test_bias_is_subtracted_only_where_the_file_says_so(tmp_path, subtracts_bias, activation):
     config = {"hook_name": "blocks.0.attn.hook_result", "apply_b_dec_to_input": subtracts_bias}
-    found = read_autoencoders(foreign(tmp_path / "sae", config), Coding(), d_model=2, n_layers=1)
+    loaded = read_autoencoders(foreign(tmp_path / "sae", config), Coding(), d_model=2, n_layers=1)
     values = torch.tensor([[[7.0, 30.0]]])
-    assert found.activations(values).item() == activation  # 70 = 7 + 2 * 30 + 3
-    assert found.reconstructions(values).flatten().tolist() == [activation + 10, 20]
+    assert loaded.activations(values).item() == activation  # 70 = 7 + 2 * 30 + 3
+    assert loaded.reconstructions(values).flatten().tolist() == [activation + 10, 20]
 
 
 @pytest.mark.parametrize(
@@ -213,16 +213,16 @@ def test_bias_is_subtracted_only_where_the_file_says_so(tmp_path, subtracts_bias
     ],
 )
 def test_layouts_of_all_versions_are_read(tmp_path, config, top_k):
-    found = read_autoencoders(foreign(tmp_path / "sae", config), Coding(), d_model=2, n_layers=1)
-    assert (found.top_k, found.bias.tolist()) == (top_k, [[10.0, 20.0]])
+    loaded = read_autoencoders(foreign(tmp_path / "sae", config), Coding(), d_model=2, n_layers=1)
+    assert (loaded.top_k, loaded.bias.tolist()) == (top_k, [[10.0, 20.0]])
 
 
 def test_layers_need_no_trial_around_them(tmp_path):
     for layer in range(11):
         foreign(tmp_path / f"layer-{layer}", {"hook_name": f"blocks.{layer}.attn.hook_result"})
     change_weights(tmp_path / "layer-10", lambda weights: {**weights, "b_enc": torch.tensor([4.0])})
-    found = read_autoencoders(tmp_path, BY_LAYER, d_model=2, n_layers=11)
-    assert found.encoder_bias.flatten().tolist() == [3.0] * 10 + [4.0]
+    loaded = read_autoencoders(tmp_path, BY_LAYER, d_model=2, n_layers=11)
+    assert loaded.encoder_bias.flatten().tolist() == [3.0] * 10 + [4.0]
 
 
 def test_a_scaling_factor_of_one_is_passed_over(one):
@@ -296,7 +296,10 @@ def test_a_configuration_that_is_no_json_object_is_refused(one, text, message):
         ({"metadata": {"hook_name": "blocks.0.mlp.hook_post"}}, "something else than head outputs"),
         ({"metadata": {"hook_name": "hook_result"}}, "names no layer"),
         ({"metadata": {"hook_head_index": 0}}, "reads head 0 alone"),
-        ({"metadata": {"circuit_workbench": {"inputs": "centerd"}}}, "centerd head outputs, and inputs='raw' is asked"),
+        (
+            {"metadata": {"circuit_workbench": {"inputs": "centered"}}},
+            "centered head outputs, and inputs='raw' is asked",
+        ),
         ({"metadata": {"circuit_workbench": 1}}, "circuit_workbench is 1, expected a JSON object"),
         ({"metadata": {"hook_name": "blocks.1.attn.hook_result"}}, "for all 2 layers.*has those of layers 1"),
     ],
@@ -398,7 +401,7 @@ def test_members_of_different_widths_are_refused(tmp_path):
 # Fingerprints
 
 
-def test_fingerprint_depends_on_the_content_and_not_on_the_place(tmp_path):
+def test_fingerprint_depends_on_the_content_and_not_on_the_location(tmp_path):
     for name in ("here", "there"):
         written(tmp_path / name, BY_LAYER, n=N_LAYERS)
     assert fingerprint(tmp_path / "here") == fingerprint(str(tmp_path / "there"))

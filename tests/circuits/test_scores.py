@@ -43,7 +43,7 @@ def test_sparse_form_places_every_score_by_writer_and_reader():
     assert coo.nnz == 2 * WIRING.n_edges - 1  # the one zero is not stored
 
 
-def test_means_count_only_prompts_that_have_the_place():
+def test_means_count_only_prompts_that_have_the_position():
     scores = ComponentScores(
         WIRING,
         (head(0, 0),),
@@ -62,11 +62,11 @@ def test_means_count_only_prompts_that_have_the_place():
 
 def test_intervals_agree_with_scipys_bootstrap():
     values = np.random.default_rng(0).normal(size=(40, 3))
-    found = bootstrap_interval(values, resamples=4000)
+    interval = bootstrap_interval(values, resamples=4000)
     expected = stats.bootstrap((values,), np.mean, axis=0, method="percentile", n_resamples=4000, rng=1)
     width = expected.confidence_interval.high - expected.confidence_interval.low
-    np.testing.assert_allclose(found.low, expected.confidence_interval.low, atol=0.05 * width.max())
-    np.testing.assert_allclose(found.high, expected.confidence_interval.high, atol=0.05 * width.max())
+    np.testing.assert_allclose(interval.low, expected.confidence_interval.low, atol=0.05 * width.max())
+    np.testing.assert_allclose(interval.high, expected.confidence_interval.high, atol=0.05 * width.max())
 
 
 @settings(deadline=None, max_examples=20)

@@ -1,4 +1,4 @@
-"""The built-in tasks, on the reference tokenizer, on other kinds of tokenizer, and where they cannot be built."""
+"""The built-in tasks, on the reference tokenizer, on other kinds of tokenizers, and where they cannot be built."""
 
 from __future__ import annotations
 
@@ -72,11 +72,11 @@ def text_of(tokenizer: Any, ids: list[int]) -> str:
 
 def word(tokenizer: Any, prompt: Prompt, role: str) -> str:
     """The text of the tokens at a role."""
-    return text_of(tokenizer, [prompt.clean[place] for place in prompt.roles[role]])
+    return text_of(tokenizer, [prompt.clean[position] for position in prompt.roles[role]])
 
 
 def corrupt_word(tokenizer: Any, prompt: Prompt, role: str) -> str:
-    return text_of(tokenizer, [prompt.corrupt[place] for place in prompt.roles[role]])
+    return text_of(tokenizer, [prompt.corrupt[position] for position in prompt.roles[role]])
 
 
 def said(tokenizer: Any, ids: tuple[int, ...]) -> list[str]:
@@ -85,11 +85,11 @@ def said(tokenizer: Any, ids: tuple[int, ...]) -> list[str]:
 
 def changed(prompt: Prompt) -> set[int]:
     """Positions at which clean and corrupt differ."""
-    return {place for place, (a, b) in enumerate(zip(prompt.clean, prompt.corrupt, strict=True)) if a != b}
+    return {position for position, (a, b) in enumerate(zip(prompt.clean, prompt.corrupt, strict=True)) if a != b}
 
 
-def places(prompt: Prompt, *roles: str) -> set[int]:
-    return {place for role in roles for place in prompt.roles[role]}
+def positions(prompt: Prompt, *roles: str) -> set[int]:
+    return {position for role in roles for position in prompt.roles[role]}
 
 
 def build(name: str, tokenizer: Any, corruption: str = "", n: int = 60, seed: int = 0) -> PromptSet:
@@ -177,13 +177,13 @@ def test_ioi_roles_point_at_the_two_names_and_the_answer_is_the_one_not_repeated
 
 def test_ioi_flip_changes_only_the_second_mention_to_the_other_name(tokenizer: Any) -> None:
     for prompt in build("ioi", tokenizer, "flip"):
-        assert changed(prompt) == places(prompt, "S2")
+        assert changed(prompt) == positions(prompt, "S2")
         assert corrupt_word(tokenizer, prompt, "S2") == word(tokenizer, prompt, "IO")
 
 
 def test_ioi_abc_puts_three_unrelated_names(tokenizer: Any) -> None:
     for prompt in build("ioi", tokenizer, "abc"):
-        assert changed(prompt) == places(prompt, "IO", "S1", "S2")
+        assert changed(prompt) == positions(prompt, "IO", "S1", "S2")
         names = {corrupt_word(tokenizer, prompt, role) for role in ("IO", "S1", "S2")}
         assert len(names) == 3
         assert not names & {word(tokenizer, prompt, "IO"), word(tokenizer, prompt, "S1")}
@@ -203,7 +203,8 @@ def test_ioi_uses_both_orders_about_equally(words_tokenizer: Any) -> None:
 def test_colored_objects_answer_is_the_color_before_the_object_asked_about(tokenizer: Any) -> None:
     for prompt in build("colored-objects", tokenizer):
         colored = {
-            word(tokenizer, prompt, f"object_{place}"): word(tokenizer, prompt, f"color_{place}") for place in (1, 2, 3)
+            word(tokenizer, prompt, f"object_{number}"): word(tokenizer, prompt, f"color_{number}")
+            for number in (1, 2, 3)
         }
         assert set(colored) <= set(co.OBJECTS)
         assert said(tokenizer, prompt.answers) == [colored[word(tokenizer, prompt, "query")].title()]
@@ -213,10 +214,10 @@ def test_colored_objects_answer_is_the_color_before_the_object_asked_about(token
 
 def test_colored_objects_query_corruption_asks_about_the_object_of_the_wrong_answer(tokenizer: Any) -> None:
     for prompt in build("colored-objects", tokenizer, "query"):
-        assert changed(prompt) == places(prompt, "query")
+        assert changed(prompt) == positions(prompt, "query")
         asked = corrupt_word(tokenizer, prompt, "query")
-        place = next(p for p in (1, 2, 3) if word(tokenizer, prompt, f"object_{p}") == asked)
-        assert prompt.roles[f"color_{place}"] == prompt.roles["wrong_color"]
+        number = next(p for p in (1, 2, 3) if word(tokenizer, prompt, f"object_{p}") == asked)
+        assert prompt.roles[f"color_{number}"] == prompt.roles["wrong_color"]
 
 
 def test_colored_objects_colors_corruption_gives_the_asked_object_the_wrong_color(tokenizer: Any) -> None:
@@ -228,7 +229,7 @@ def test_colored_objects_colors_corruption_gives_the_asked_object_the_wrong_colo
 
 def test_colored_objects_absent_corruption_asks_about_an_object_that_the_sentence_lacks(tokenizer: Any) -> None:
     for prompt in build("colored-objects", tokenizer, "absent"):
-        assert changed(prompt) <= places(prompt, "query")
+        assert changed(prompt) <= positions(prompt, "query")
         named = {word(tokenizer, prompt, f"object_{number}") for number in (1, 2, 3)}
         assert word(tokenizer, prompt, "query") in named
         assert corrupt_word(tokenizer, prompt, "query") not in named
@@ -247,17 +248,17 @@ def test_colored_objects_worked_and_test_question_share_no_color_and_no_object(w
 def test_colored_objects_prompt_has_the_published_length_and_positions(words_tokenizer: Any) -> None:
     # With one token a word the published GPT-2 positions come out: colors 41 45 50, objects 42 46 51, END 61 of 62.
     prompt = build("colored-objects", words_tokenizer, n=1).prompts[0]
-    found = [prompt.roles[f"{kind}_{place}"][0] for kind in ("color", "object") for place in (1, 2, 3)]
-    assert (len(prompt), found) == (62, [41, 45, 50, 42, 46, 51])
+    role_positions = [prompt.roles[f"{kind}_{number}"][0] for kind in ("color", "object") for number in (1, 2, 3)]
+    assert (len(prompt), role_positions) == (62, [41, 45, 50, 42, 46, 51])
     assert (prompt.roles["worked_answer"], prompt.roles["END"]) == ((30,), (61,))
 
 
 def test_an_stands_before_orange_only(words_tokenizer: Any) -> None:
     for prompt in build("colored-objects", words_tokenizer):
-        for place in (1, 2, 3):
-            at = prompt.roles[f"color_{place}"][0]
+        for number in (1, 2, 3):
+            at = prompt.roles[f"color_{number}"][0]
             before = words_tokenizer.decode([prompt.clean[at - 1]])
-            assert before == ("an" if word(words_tokenizer, prompt, f"color_{place}") == "orange" else "a")
+            assert before == ("an" if word(words_tokenizer, prompt, f"color_{number}") == "orange" else "a")
 
 
 # Greater-Than
@@ -273,19 +274,19 @@ def test_greater_than_answers_are_the_two_digit_tokens_above_the_start_year(toke
 def test_greater_than_gives_the_same_century_twice_and_corrupts_the_year_to_01(tokenizer: Any) -> None:
     for prompt in build("greater-than", tokenizer):
         assert word(tokenizer, prompt, "XX") == word(tokenizer, prompt, "END")
-        assert changed(prompt) == places(prompt, "YY")
+        assert changed(prompt) == positions(prompt, "YY")
         assert corrupt_word(tokenizer, prompt, "YY") == "01"
 
 
 def test_greater_than_range_ends_a_century_before_it_starts(tokenizer: Any) -> None:
     for prompt in build("greater-than", tokenizer, "range"):
-        assert changed(prompt) == places(prompt, "END")
+        assert changed(prompt) == positions(prompt, "END")
         assert int(corrupt_word(tokenizer, prompt, "END")) == int(word(tokenizer, prompt, "XX")) - 1
 
 
 def test_greater_than_year_starts_in_another_century(tokenizer: Any) -> None:
     for prompt in build("greater-than", tokenizer, "year"):
-        assert places(prompt, "XX") <= changed(prompt) <= places(prompt, "XX") | places(prompt, "YY")
+        assert positions(prompt, "XX") <= changed(prompt) <= positions(prompt, "XX") | positions(prompt, "YY")
 
 
 @pytest.mark.parametrize("corruption", ["random", "unrelated", "copy"])
@@ -321,7 +322,7 @@ def test_docstring_corruption_replaces_the_names_it_says_by_new_ones(
     tokenizer: Any, corruption: str, roles: tuple[str, ...]
 ) -> None:
     for prompt in build("docstring", tokenizer, corruption):
-        assert changed(prompt) == places(prompt, *roles)
+        assert changed(prompt) == positions(prompt, *roles)
         clean = {word(tokenizer, prompt, role) for role in doc.DEFINED}
         new = [corrupt_word(tokenizer, prompt, role) for role in roles]
         assert len(set(new)) == len(new)
@@ -346,13 +347,13 @@ def test_induction_repeats_the_beginning_of_the_sequence_up_to_a(tokenizer: Any)
 def test_induction_swap_holds_the_same_tokens_and_makes_d_the_answer(tokenizer: Any) -> None:
     for prompt in build("induction", tokenizer, "swap"):
         assert sorted(prompt.clean) == sorted(prompt.corrupt)
-        assert changed(prompt) == places(prompt, "B", "D")
+        assert changed(prompt) == positions(prompt, "B", "D")
         assert prompt.corrupt[prompt.roles["B"][0]] == prompt.wrong_answers[0]
 
 
 def test_induction_break_leaves_no_earlier_a(tokenizer: Any) -> None:
     for prompt in build("induction", tokenizer, "break"):
-        assert changed(prompt) == places(prompt, "A")
+        assert changed(prompt) == positions(prompt, "A")
         assert prompt.corrupt[:-1].count(prompt.corrupt[-1]) == 0
 
 
@@ -378,7 +379,7 @@ def test_a_beginning_of_sequence_token_stays_in_front(name: str) -> None:
         assert tokenizer.bos_token_id not in prompt.clean[1:]
 
 
-def test_a_model_without_the_words_is_told_which_failed() -> None:
+def test_a_model_without_the_words_is_refused_with_those_that_failed() -> None:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

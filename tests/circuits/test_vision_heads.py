@@ -39,13 +39,13 @@ def prompts(vlm: Any) -> PromptSet:
 
 
 def divergence(values: list[list[float]], without: list[list[float]]) -> HeadDivergence:
-    """One prompt."""
+    """The divergence of one prompt."""
     names = tuple(f"a{layer}.h{head}" for layer, heads in enumerate(values) for head in range(len(heads)))
     return HeadDivergence(names, len(values), np.array(values).reshape(1, -1), np.array(without).reshape(1, -1))
 
 
 def test_divergence_is_what_the_models_own_heads_show(vlm: Any, prompts: PromptSet):
-    found = head_divergence(vlm, prompts)
+    measured = head_divergence(vlm, prompts)
     prompt = prompts.prompts[3]
     first, stop = prompt.image_tokens or (0, 0)
     blind = torch.tensor([prompt.clean[:first] + prompt.clean[stop:]])
@@ -62,9 +62,9 @@ def test_divergence_is_what_the_models_own_heads_show(vlm: Any, prompts: PromptS
 
     seeing, without = last_z(torch.tensor([prompt.clean]), **vlm.vision.pixels([prompt.image])), last_z(blind)
     own = slice(16, 20)
-    assert found.heads[own] == ("a4.h0", "a4.h1", "a4.h2", "a4.h3")
-    np.testing.assert_allclose(found.divergence[3, own], (seeing - without).norm(dim=-1), rtol=1e-3)
-    np.testing.assert_allclose(found.without[3, own], without.square().sum(-1), rtol=1e-3)
+    assert measured.heads[own] == ("a4.h0", "a4.h1", "a4.h2", "a4.h3")
+    np.testing.assert_allclose(measured.divergence[3, own], (seeing - without).norm(dim=-1), rtol=1e-3)
+    np.testing.assert_allclose(measured.without[3, own], without.square().sum(-1), rtol=1e-3)
 
 
 def test_prompts_without_a_picture_are_refused(family_model: Any):
@@ -73,15 +73,15 @@ def test_prompts_without_a_picture_are_refused(family_model: Any):
 
 
 def test_heads_above_the_median_of_their_layer_are_strengthened():
-    found = reinforcement(divergence([[1, 2, 3, 4], [5, 5, 5, 6]], [[1, 1, 1, 1], [1, 1, 1, 1]]), factor=3)
-    assert found.factors == ((1, 1, 3, 3), (1, 1, 1, 3))
-    assert found.changed == (0, 1)
+    chosen = reinforcement(divergence([[1, 2, 3, 4], [5, 5, 5, 6]], [[1, 1, 1, 1], [1, 1, 1, 1]]), factor=3)
+    assert chosen.factors == ((1, 1, 3, 3), (1, 1, 1, 3))
+    assert chosen.changed == (0, 1)
 
 
 def test_outliers_are_left_alone():
     # Head 3 exceeds mean + deviation in both: 4 > 2.5 + 1.12 and 9 > 3 + 3.46. Its divergence counts as 0.
-    found = reinforcement(divergence([[1, 2, 3, 4]], [[1, 1, 1, 9]]))
-    assert found.factors == ((1, 2, 2, 1),)
+    chosen = reinforcement(divergence([[1, 2, 3, 4]], [[1, 1, 1, 9]]))
+    assert chosen.factors == ((1, 2, 2, 1),)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -93,16 +93,16 @@ def test_the_tap_on_the_last_token_does_what_the_hooks_do(family_model: Any, fam
         with reinforced(model, HALF):
             expected = model.bridge.original_model(ids).logits
         run = model.forward.run(model.forward.embed(ids), n_positions=9, rows=None, tap=reinforcement_tap(model, HALF))
-        found = model.forward.logits(run)
+        logits = model.forward.logits(run)
     assert torch.equal(expected[:, :-1], plain[:, :-1])
     assert not torch.allclose(expected[:, -1], plain[:, -1], atol=0.01)
-    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits, expected, atol=1e-4, rtol=1e-4)
 
 
-def test_factors_of_one_change_no_bit_and_hooks_go(vlm: Any, prompts: PromptSet):
+def test_factors_of_one_change_no_bit_and_hooks_are_removed(vlm: Any, prompts: PromptSet):
     nothing = Reinforcement(((1.0,) * 4,) * 6)
-    plain, found = answers(vlm, prompts, {"plain": None, "one": partial(reinforcement_tap, vlm, nothing)}).values()
-    assert np.array_equal(plain.answer_logit, found.answer_logit)
+    plain, unchanged = answers(vlm, prompts, {"plain": None, "one": partial(reinforcement_tap, vlm, nothing)}).values()
+    assert np.array_equal(plain.answer_logit, unchanged.answer_logit)
     matrix, twice = vlm.bridge.blocks[5].attn.o, Reinforcement(((2.0,) * 4,) * 6)
     with reinforced(vlm, twice):
         assert len(matrix._forward_pre_hooks) == 1

@@ -57,13 +57,13 @@ def vision_of(processor: Any) -> Vision:
 
 
 def own_logits(module: Any, processor: Any, ids: tuple[int, ...], picture: Picture) -> Tensor:
-    """What the module itself makes of a prompt with a picture [position, token]."""
+    """The module's own logits for a prompt with a picture [position, token]."""
     pixels = processor.image_processor(images=[picture.pixels()], return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         return module(input_ids=torch.tensor([ids]), pixel_values=pixels, use_cache=False).logits[0]
 
 
-def found_logits(model: Model, ids: tuple[int, ...], picture: Picture) -> Tensor:
+def forward_logits(model: Model, ids: tuple[int, ...], picture: Picture) -> Tensor:
     """The same through `Forward`, whose vision tower runs in `embed` alone."""
     run = model.forward.record(torch.tensor([ids]), model.vision.pixels([picture]))
     return model.forward.logits(run.residual[-1])[0]
@@ -94,7 +94,7 @@ def test_a_prompt_with_a_picture_runs_as_in_transformers(text, tower, strategy, 
     assert model.refusals == {}
     for prompt, both in zip(prompts, expected, strict=True):
         for picture, logits in zip((prompt.image, prompt.corrupt_image), both, strict=True):
-            torch.testing.assert_close(found_logits(model, prompt.clean, picture), logits, atol=2e-5, rtol=1e-5)
+            torch.testing.assert_close(forward_logits(model, prompt.clean, picture), logits, atol=2e-5, rtol=1e-5)
         assert float((both[0] - both[1])[-1].abs().max()) > 1e-2
 
 
@@ -112,7 +112,7 @@ def test_a_saved_folder_gives_the_same_model_with_its_tokenizer(saved):
     model = load_model(str(saved))
     prompt = image_pairs(1).prompts[0]
     expected = own_logits(random_vlm(), make_processor(), prompt.clean, prompt.image)
-    torch.testing.assert_close(found_logits(model, prompt.clean, prompt.image), expected, atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(forward_logits(model, prompt.clean, prompt.image), expected, atol=2e-5, rtol=1e-5)
     assert model.vision.image_token_id == IMAGE_TOKEN
     assert model.tokenizer is model.vision.tokenizer
     assert model.description()["reads_images"] is True
@@ -122,7 +122,7 @@ def test_pixels_are_given_in_the_dtype_of_the_model(saved):
     model = load_model(str(saved), dtype="bfloat16")
     prompt = image_pairs(1).prompts[0]
     assert model.vision.pixels([prompt.image])["pixel_values"].dtype == torch.bfloat16
-    assert found_logits(model, prompt.clean, prompt.image).isfinite().all()
+    assert forward_logits(model, prompt.clean, prompt.image).isfinite().all()
 
 
 def test_the_vision_tower_runs_in_embedding_alone():
@@ -178,7 +178,7 @@ def test_an_object_of_one_pixel_keeps_its_one_patch():
 
 
 CROPPED = {"size": {"shortest_edge": 16}}
-"""Twice as wide as high, a picture loses a quarter of its width on either side, and keeps its height."""
+"""Twice as wide as tall, a picture loses a quarter of its width on either side, and keeps its height."""
 
 
 def test_an_object_is_resized_and_cropped_as_the_picture_is():
@@ -208,13 +208,13 @@ def test_the_model_is_shown_what_it_sees():
     pixels[:, :8], pixels[:, 8:24], pixels[:, 24:] = 200, (10, 20, 30), 100
     seen = vision.seen(Picture.from_pixels(pixels))
     assert seen.shape == (16, 16, 3)
-    # The middle is seen alone, and at its own size.
+    # Only the middle is seen, at its own size.
     np.testing.assert_array_equal(seen, np.broadcast_to(np.uint8([10, 20, 30]), (16, 16, 3)))
 
 
 @pytest.mark.filterwarnings("error")
 def test_bars_that_a_processor_adds_show_nothing_and_are_seen_as_they_are():
-    """A picture twice as wide as high gets a bar of a quarter above and below it."""
+    """A picture twice as wide as tall gets a bar of a quarter above and below it."""
     from transformers import LlavaImageProcessorPil
 
     processor = make_processor()
@@ -249,8 +249,8 @@ def test_a_question_is_put_as_the_processor_itself_puts_it():
     processor, picture = make_processor(), random_picture(0)
     vision = vision_of(processor)
     question = "Is there a red circle in the image?"
-    found = vision.tokenizer(vision.expanded(vision.chat(question), picture))["input_ids"]
-    assert found == own_ids(processor, question, picture)
+    ids = vision.tokenizer(vision.expanded(vision.chat(question), picture))["input_ids"]
+    assert ids == own_ids(processor, question, picture)
 
 
 def own_ids(processor: Any, question: str, picture: Picture) -> list[int]:
@@ -279,7 +279,7 @@ def test_a_start_token_that_the_template_alone_puts_is_kept():
     assert ids[0] == processor.tokenizer.bos_token_id
 
 
-def test_a_missing_chat_template_is_said():
+def test_a_missing_chat_template_is_reported():
     with pytest.raises(ValueError, match=r"no chat template.*whole prompts with '<image>' in them"):
         vision_of(make_processor(chat_template=None)).chat("Is there a red circle?")
 
@@ -326,11 +326,11 @@ def test_another_number_of_image_tokens_is_refused(n_tokens):
         tiny_vlm().check_prompts(image_pairs(n_tokens=n_tokens))
 
 
-@pytest.mark.parametrize("places", [(1, 17), (3, 19), (2, 17), (2, 19)])
-def test_image_tokens_elsewhere_than_said_are_refused(places):
-    first, stop = places
+@pytest.mark.parametrize("span", [(1, 17), (3, 19), (2, 17), (2, 19)])
+def test_image_tokens_elsewhere_than_declared_are_refused(span):
+    first, stop = span
     with pytest.raises(ValueError, match=f"expected at positions {first} to {stop - 1}; its image becomes 16 tokens"):
-        tiny_vlm().check_prompts(changed(image_pairs(1).prompts[0], image_tokens=places))
+        tiny_vlm().check_prompts(changed(image_pairs(1).prompts[0], image_tokens=span))
 
 
 def test_a_corrupt_prompt_whose_image_tokens_stand_elsewhere_is_refused():
@@ -341,7 +341,7 @@ def test_a_corrupt_prompt_whose_image_tokens_stand_elsewhere_is_refused():
         tiny_vlm().check_prompts(changed(prompt, corrupt=moved))
 
 
-def test_a_second_image_that_is_not_told_of_is_refused():
+def test_a_second_image_that_is_not_declared_is_refused():
     prompt = image_pairs(1).prompts[0]
     with pytest.raises(ValueError, match=r"prompt 0 has 17 image tokens"):
         tiny_vlm().check_prompts(changed(prompt, clean=(*prompt.clean[:-1], IMAGE_TOKEN)))
@@ -360,7 +360,7 @@ def test_pictures_known_by_their_fingerprint_only_are_refused_before_running():
 
 
 def test_a_model_whose_pass_with_a_picture_is_not_reproduced_takes_text_alone():
-    """The projector changes between the module's own pass and the check, as if pictures were taken otherwise."""
+    """The projector changes between the module's own pass and the check, as if pictures were embedded otherwise."""
     module = random_vlm()
     loaded = models._with_probes(module, None, vision_of(make_processor()))
     module.model.multi_modal_projector.linear_2.bias.data += 1
@@ -372,14 +372,14 @@ def test_a_model_whose_pass_with_a_picture_is_not_reproduced_takes_text_alone():
 
 
 def test_a_family_whose_image_tokens_see_each_other_takes_text_alone():
-    """As the processor has it, tokens of a picture see later ones; a causal pass is not that of the model."""
+    """With the processor's token types, image tokens attend to later ones; a causal pass is not the model's."""
     module, processor = gemma3()
     ids = torch.tensor([[5, *[IMAGE_TOKEN] * 4, 6, 7]])
     pixels = processor.image_processor(images=[random_picture(0).pixels()], return_tensors="pt")["pixel_values"]
     with torch.no_grad():
         causal, own = (
-            module(input_ids=ids, pixel_values=pixels, use_cache=False, **kinds).logits
-            for kinds in ({}, {"token_type_ids": (ids == IMAGE_TOKEN).long()})
+            module(input_ids=ids, pixel_values=pixels, use_cache=False, **token_types).logits
+            for token_types in ({}, {"token_type_ids": (ids == IMAGE_TOKEN).long()})
         )
     assert float((causal - own).abs().max()) > 0.1
     assert "images" in model_from_module(module, processor=processor).refusals
@@ -432,14 +432,14 @@ def test_a_broken_processor_is_refused_in_one_line_that_names_the_model(fault, s
     folder = tmp_path / "broken-vlm"
     shutil.copytree(saved, folder)
     BROKEN[fault](folder)
-    with pytest.raises(ValueError, match="broken-vlm") as found:
+    with pytest.raises(ValueError, match="broken-vlm") as caught:
         load_model(str(folder))
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture
 def unread_weights(monkeypatch):
-    """Fails where the weights are read."""
+    """Fails if the weights are read."""
     from transformers import AutoModelForImageTextToText
 
     def read(*_args, **_settings):
@@ -456,9 +456,9 @@ def test_missing_packages_of_a_processor_are_named_before_the_weights_are_read(s
         raise ImportError("LlavaProcessor requires the Torchvision library\nbut it was not found.")
 
     monkeypatch.setattr(AutoProcessor, "from_pretrained", lacking)
-    with pytest.raises(ValueError, match=r"extra 'multimodal' \(pip install .*Torchvision library but it was") as found:
+    with pytest.raises(ValueError, match=r"extra 'multimodal' \(pip install .*Torchvision library but it") as caught:
         load_model(str(saved))
-    assert "\n" not in str(found.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_the_extra_that_is_asked_for_exists():
@@ -483,7 +483,7 @@ def test_another_normalization_of_pictures_is_another_model(saved, tmp_path):
     edited("processor_config.json", lambda values: values["image_processor"].update(image_mean=[0, 0, 0]))(folder)
     model, other = load_model(str(saved)), load_model(str(folder))
     prompt = image_pairs(1).prompts[0]
-    logits = [found_logits(each, prompt.clean, prompt.image) for each in (model, other)]
+    logits = [forward_logits(each, prompt.clean, prompt.image) for each in (model, other)]
     assert float((logits[0] - logits[1]).abs().max()) > 0.1
     assert model.fingerprint != other.fingerprint
 
@@ -510,8 +510,8 @@ def towers() -> tuple[Model, Model]:
     ids=lambda m: m.name,
 )
 def test_text_scores_as_on_the_text_tower_alone(method, towers):
-    found, expected = (method.score(model, text_prompts(), metric=LOGIT_DIFFERENCE).per_prompt for model in towers)
-    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())
+    scores, expected = (method.score(model, text_prompts(), metric=LOGIT_DIFFERENCE).per_prompt for model in towers)
+    np.testing.assert_allclose(scores, expected, atol=1e-5 * np.abs(expected).max())
     assert np.abs(expected).max() > 0.1
 
 

@@ -15,7 +15,7 @@ from circuits.prompts import Prompt, PromptSet
 from circuits.reference.vision.text import CHAT_TEMPLATE, make_tokenizer
 
 SIDE, PATCH = 16, 4
-"""Pixels along a picture and along a patch of the tiny models: 4 x 4 patches."""
+"""Side lengths in pixels of a picture and of a patch of the tiny models: 4 x 4 patches."""
 N_PATCHES = (SIDE // PATCH) ** 2
 N_WORDS = 41
 IMAGE_TOKEN = 3
@@ -30,7 +30,7 @@ def make_processor(
     tokenizer: Any = None,
     **resizing: Any,
 ) -> Any:
-    """The processor of a tiny model; `resizing` are settings of the image processor in place of the defaults."""
+    """The processor of a tiny model; `resizing` overrides defaults of the image processor."""
     from transformers import CLIPImageProcessorPil, LlavaProcessor
 
     side = {"height": SIDE, "width": SIDE}
@@ -48,7 +48,7 @@ def make_processor(
 def random_vlm(
     text: str = "llama", *, tower: str = "clip", strategy: str = "default", n_layers: int = 2, n_heads: int = 4
 ) -> Any:
-    """A tiny LLaVA with random weights, large enough that every part matters; two query heads to a key-value head."""
+    """A tiny LLaVA with random weights, large enough that every part matters; two query heads per key-value head."""
     from transformers import LlavaConfig, LlavaForConditionalGeneration
 
     config = LlavaConfig(
@@ -158,11 +158,11 @@ MOVER = "a1.h1"
 
 @lru_cache
 def bright_vlm() -> Model:
-    """Is there something bright in the picture? Only one head, a1.h1, moves anything of the picture to the last token.
+    """Is there something bright in the picture? Only head a1.h1 moves anything from the picture to the last token.
 
     The vision tower gives each patch the sign of its brightness (gray is 0), and the projector writes it into
     BRIGHT at the patch's token, beside a 1 in IS_IMAGE. Words write a 1 into TEXT, and `:`, the last word of the chat
-    template, into AT_END. In layer 1, head 1 asks for IS_IMAGE where AT_END is set: it attends to all image tokens
+    template, into AT_END. In layer 1, head 1 queries for IS_IMAGE where AT_END is set: it attends to all image tokens
     alike, and adds the mean of BRIGHT to ANSWER, which the unembedding reads as Yes, and as not No. All other heads
     and all MLPs have zero weights.
     """
@@ -215,7 +215,7 @@ def _empty_vlm() -> Any:
 
 
 def _write_vision_tower(module: Any) -> None:
-    """Brightness in two channels of opposite signs, of which the norm leaves the sign; one of them is projected."""
+    """Brightness in two channels of opposite signs, of which the norm keeps only the sign; one of them is projected."""
     patches = module.model.vision_tower.embeddings.patch_embedding.weight.data
     patches[0], patches[1] = 1.0, -1.0
     projector = module.model.multi_modal_projector
@@ -231,7 +231,7 @@ def _write_mover(module: Any) -> None:
     words[:, TEXT] = 1.0
     words[make_tokenizer().get_vocab()[":"], AT_END] = 1.0
     attention = module.model.language_model.layers[1].self_attn
-    # Head 1 has rows 8 to 15; its dimension 3 turns by 1e-9 from one position to the next, so its place is forgotten.
+    # Head 1 has rows 8 to 15; its dimension 3 turns by 1e-9 from one position to the next, so position has no effect.
     attention.q_proj.weight.data[8 + 3, AT_END] = 2.0
     attention.k_proj.weight.data[8 + 3, IS_IMAGE] = 2.0
     attention.v_proj.weight.data[8, BRIGHT] = 1.0
@@ -267,7 +267,7 @@ def bright_questions() -> PromptSet:
     return image_prompts("bright", questions, vision)
 
 
-# Families that take pictures otherwise than LLaVA does: their tiny modules with their processors.
+# Families that take pictures in another way than LLaVA: their tiny modules with their processors.
 
 
 def idefics3() -> tuple[Any, Any]:
@@ -303,7 +303,7 @@ _TOWER: dict[str, Any] = {
 
 
 def gemma3() -> tuple[Any, Any]:
-    """Its processor says which tokens are a picture's, and these see each other, later ones included."""
+    """Its processor says which tokens are a picture's, and these attend to each other, later ones included."""
     import transformers as tf
 
     tokenizer: Any = make_tokenizer()

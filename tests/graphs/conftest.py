@@ -1,4 +1,4 @@
-"""Small scored models for the tests of graphs. All are built from numbers one can redo by hand."""
+"""Small scored models for the tests of graphs. All numbers can be checked by hand."""
 
 from __future__ import annotations
 

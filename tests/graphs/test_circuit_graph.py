@@ -90,12 +90,12 @@ def test_a_node_not_measured_has_no_score_and_one_measured_as_zero_has(edge_scor
 def test_scores_and_intervals_are_those_of_the_edge_scores(random_edge_scores):
     scores = random_edge_scores(GROUPED, seed=1)
     graph = CircuitGraph.from_scores(scores, Greedy(20), seed=5)
-    numbers = np.flatnonzero(graph.edge_mask)
+    indices = np.flatnonzero(graph.edge_mask)
     interval = scores.interval(seed=5)
     # summation order may differ between blocks of columns
-    expected = np.column_stack([scores.means, *interval])[numbers]
-    found = [(edge.score, edge.low, edge.high) for edge in graph.edges]
-    assert np.allclose(np.array(found, dtype=float), expected, rtol=1e-9)
+    expected = np.column_stack([scores.means, *interval])[indices]
+    values = [(edge.score, edge.low, edge.high) for edge in graph.edges]
+    assert np.allclose(np.array(values, dtype=float), expected, rtol=1e-9)
 
 
 def test_what_was_already_selected_gives_the_same_circuit(random_edge_scores):

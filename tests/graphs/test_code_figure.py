@@ -50,13 +50,13 @@ def circuit(wiring: Wiring) -> CircuitGraph:
     return CircuitGraph.from_edges(wiring, edges, provenance=origin)
 
 
-def texts(found: CodeTable, graph: CircuitGraph, *, name: str = "run") -> list[str]:
-    return re.findall(r"<text[^>]*>([^<]*)</text>", code_figure_bytes(found, graph, "svg", name=name).decode())
+def texts(code_table: CodeTable, graph: CircuitGraph, *, name: str = "run") -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", code_figure_bytes(code_table, graph, "svg", name=name).decode())
 
 
-def cells(found: CodeTable, graph: CircuitGraph) -> list[np.ndarray]:
+def cells(code_table: CodeTable, graph: CircuitGraph) -> list[np.ndarray]:
     """Colors [prompt, head, rgb] of the positives and of the negatives."""
-    (axes,) = draw_codes(found, graph, name="run").axes
+    (axes,) = draw_codes(code_table, graph, name="run").axes
     return [np.asarray(image.get_array()) for image in axes.images]
 
 
@@ -76,7 +76,7 @@ def test_drawings_are_byte_identical_from_run_to_run():
     assert len(runs) == 1
 
 
-def test_codes_that_only_positives_show_are_colored_and_all_others_grey():
+def test_codes_that_only_positives_show_are_colored_and_all_others_gray():
     codes = np.array([[1, 7], [2, 7], [1, 7], [3, 7]])  # head 0: code 2 is on a positive alone, code 1 is not
     wiring = Wiring(n_layers=1, n_heads=2, n_kv_heads=2)
     graph = CircuitGraph.from_edges(wiring, [Edge.parse("input->logits")])
@@ -86,13 +86,13 @@ def test_codes_that_only_positives_show_are_colored_and_all_others_grey():
     assert positives[1, 0].tolist() == [round(255 * part) for part in to_rgb(CODE_COLORS[0])]
 
 
-def test_a_code_has_the_same_grey_wherever_it_is_shown():
-    found = table(SMALL, 6)
-    positives, negatives = cells(found, circuit(SMALL))
+def test_a_code_has_the_same_gray_wherever_it_is_shown():
+    code_table = table(SMALL, 6)
+    positives, negatives = cells(code_table, circuit(SMALL))
     tones = {}
-    shown = np.concatenate([positives, negatives])
-    is_grey = np.concatenate([~found.positive_only, np.ones(negatives.shape[:2], dtype=bool)])
-    for code, tone in zip(found.codes[is_grey].tolist(), shown[is_grey].tolist(), strict=True):
+    colors = np.concatenate([positives, negatives])
+    is_gray = np.concatenate([~code_table.positive_only, np.ones(negatives.shape[:2], dtype=bool)])
+    for code, tone in zip(code_table.codes[is_gray].tolist(), colors[is_gray].tolist(), strict=True):
         assert tones.setdefault(code, tone) == tone
     assert len({tuple(tone) for tone in tones.values()}) == len(tones)
 
@@ -104,7 +104,7 @@ def test_codes_of_most_cells_have_colors_of_their_own():
     (positives, _) = cells(CodeTable(codes, positive_only(codes, 15), 0, True), circuit(SMALL))
     color = positives[0, 1].tolist()
     assert (positives[:14, 1] == color).all()
-    # The 12 colors come round again: one of 15 codes shares that of the first.
+    # The 12 colors repeat: one of 15 codes shares that of the first.
     assert sum(cell == color for cell in positives[:14, 0].tolist()) == 1
 
 
@@ -116,15 +116,15 @@ def test_a_number_that_means_another_code_in_each_layer_has_no_entry_in_the_lege
 
 
 def test_the_figure_says_which_run_and_how_many_heads_and_prompts():
-    found = table(SMALL, 6)
-    said = " ".join(texts(found, circuit(SMALL), name="ioi-head-coding-0123abcd"))
-    n_showing = found.positive_only.any(axis=0).sum()
+    code_table = table(SMALL, 6)
+    said = " ".join(texts(code_table, circuit(SMALL), name="ioi-head-coding-0123abcd"))
+    n_showing = code_table.positive_only.any(axis=0).sum()
     assert "ioi-head-coding-0123abcd, trial 3" in said
     assert "model reference · method head-coding · metric logit-difference" in said
     assert f"{n_showing} of 16 heads show codes that no negative shows; 6 positives, 6 negatives." in said
 
 
-def test_repeated_colors_are_said():
+def test_repeated_colors_are_mentioned():
     many, few = (" ".join(texts(table(SMALL, 20, n_codes=n), circuit(SMALL))) for n in (200, 4))
     assert "Colors repeat" in many
     assert "Colors repeat" not in few
@@ -141,20 +141,20 @@ def test_heads_of_the_circuit_are_marked():
 
 
 @pytest.mark.parametrize(("wiring", "n_positive"), [(SMALL, 8), (GPT2, 250), (SMALL, 1)])
-def test_labels_do_not_touch_and_pages_fit_a_paper(wiring: Wiring, n_positive: int):
+def test_labels_do_not_touch_and_pages_fit_on_paper(wiring: Wiring, n_positive: int):
     figure = draw_codes(table(wiring, n_positive), circuit(wiring), name="run")
     assert figure.get_figwidth() <= 7.5
     assert figure.get_figheight() <= 10
     (axes,) = figure.axes
     figure.canvas.draw()
     boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
-    for place, box in enumerate(boxes):
-        assert not any(box.overlaps(other) for other in boxes[place + 1 :])
+    for index, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[index + 1 :])
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.width
 
 
-def test_cells_are_whole_dots_so_that_all_are_as_large():
+def test_cells_are_whole_dots_so_that_all_are_equally_large():
     from matplotlib.image import imread
 
     picture = imread(io.BytesIO(code_figure_bytes(table(GPT2, 100), circuit(GPT2), "png", name="run")))
@@ -166,7 +166,7 @@ def test_cells_are_whole_dots_so_that_all_are_as_large():
 
 
 def test_codes_of_another_model_are_refused():
-    with pytest.raises(ValueError, match="codes of 16 heads, and the circuit's model has 144"):
+    with pytest.raises(ValueError, match="codes of 16 heads, but the circuit's model has 144"):
         draw_codes(table(SMALL, 4), circuit(GPT2), name="run")
 
 

@@ -17,11 +17,11 @@ def circuit(*names):
 def test_kept_gained_and_lost_are_told_apart():
     before = circuit("input->a0.h0<v>", "a0.h0->logits", "input->logits")
     after = circuit("input->a0.h1<v>", "a0.h1->logits", "input->logits")
-    found = diff(before, after)
-    assert found.edges.kept == ("input->logits",)
-    assert found.edges.gained == ("input->a0.h1<v>", "a0.h1->logits")
-    assert found.edges.lost == ("input->a0.h0<v>", "a0.h0->logits")
-    assert (found.nodes.gained, found.nodes.lost) == (("a0.h1",), ("a0.h0",))
+    changes = diff(before, after)
+    assert changes.edges.kept == ("input->logits",)
+    assert changes.edges.gained == ("input->a0.h1<v>", "a0.h1->logits")
+    assert changes.edges.lost == ("input->a0.h0<v>", "a0.h0->logits")
+    assert (changes.nodes.gained, changes.nodes.lost) == (("a0.h1",), ("a0.h0",))
 
 
 def test_an_edge_whose_score_changed_is_rescored(edge_scores_of):
@@ -29,10 +29,10 @@ def test_an_edge_whose_score_changed_is_rescored(edge_scores_of):
         CircuitGraph.from_scores(edge_scores_of({"input->logits": score}, wiring=WIRING), TopEdges(1))
         for score in (1.0, -2.0)
     )
-    found = diff(before, after)
-    assert found.edges.rescored == (("input->logits", 1.0, -2.0),)
-    assert found.edges.kept == ("input->logits",)
-    assert not found.is_empty
+    changes = diff(before, after)
+    assert changes.edges.rescored == (("input->logits", 1.0, -2.0),)
+    assert changes.edges.kept == ("input->logits",)
+    assert not changes.is_empty
 
 
 @settings(deadline=None, max_examples=30)

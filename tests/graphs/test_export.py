@@ -25,10 +25,10 @@ READABLE = [name for name, export in EXPORTS.items() if isinstance(export, Reada
 def graph(random_edge_scores, node_scores_of):
     """Ten edges with scores, nodes of which one was measured as zero and others were not measured."""
     nodes = node_scores_of({"a0.h0": 0.0, "m1": -0.5}, wiring=WIRINGS[0])
-    found = CircuitGraph.from_scores(
+    circuit = CircuitGraph.from_scores(
         random_edge_scores(WIRINGS[0], seed=1), Greedy(30), node_scores=nodes, roles={"a0.h0": "induction"}
     )
-    return found.with_evaluation(faithfulness=0.75, metrics={"clean": 3.5, "corrupt": -1.0})
+    return circuit.with_evaluation(faithfulness=0.75, metrics={"clean": 3.5, "corrupt": -1.0})
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +71,9 @@ def test_a_published_circuit_without_scores_is_read_back(name):
 def test_zero_score_survives_export(graph, name):
     export = EXPORTS[name]
     assert isinstance(export, ReadableExport)
-    found = export.from_bytes(export.to_bytes(graph))
-    assert isinstance(found, CircuitGraph)
-    by_name = {node.name: node.score for node in found.nodes}
+    read_back = export.from_bytes(export.to_bytes(graph))
+    assert isinstance(read_back, CircuitGraph)
+    by_name = {node.name: node.score for node in read_back.nodes}
     assert by_name["a0.h0"] == 0.0
     assert by_name["a0.h1"] is None
 
@@ -152,8 +152,8 @@ def test_json_edited_into_an_impossible_edge_is_refused_by_name(graph):
 
 def test_graphml_is_a_multigraph_for_networkx_with_scores_and_ports(graph):
     flat = nx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(graph)), force_multigraph=True)
-    found = {data["name"]: (data["score"], data.get("port")) for *_, data in flat.edges(data=True)}
-    assert found == {item.name: (item.score, item.edge.port) for item in graph.edges}
+    edges = {data["name"]: (data["score"], data.get("port")) for *_, data in flat.edges(data=True)}
+    assert edges == {item.name: (item.score, item.edge.port) for item in graph.edges}
     assert all(nx.has_path(flat, "input", node) for node in flat)
 
 
@@ -167,12 +167,12 @@ def test_graphml_of_a_comparison_says_who_has_what(comparison):
 def test_csv_has_a_row_for_every_edge_in_the_circuit_or_not(random_edge_scores):
     scores = random_edge_scores(WIRINGS[1], seed=1)
     circuit = CircuitGraph.from_scores(scores, Greedy(20))
-    found = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
-    assert list(found[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
-    assert [row["name"] for row in found] == [str(edge) for edge in scores.wiring.edges]
-    assert [row["in_circuit"] == "true" for row in found] == circuit.edge_mask.tolist()
-    assert [float(row["score"]) for row in found] == scores.means.tolist()
-    assert all(float(row["low"]) <= float(row["score"]) <= float(row["high"]) for row in found)
+    lines = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
+    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
+    assert [row["name"] for row in lines] == [str(edge) for edge in scores.wiring.edges]
+    assert [row["in_circuit"] == "true" for row in lines] == circuit.edge_mask.tolist()
+    assert [float(row["score"]) for row in lines] == scores.means.tolist()
+    assert all(float(row["low"]) <= float(row["score"]) <= float(row["high"]) for row in lines)
 
 
 def test_csv_tells_zero_from_not_measured(edge_scores_of):
@@ -183,21 +183,21 @@ def test_csv_tells_zero_from_not_measured(edge_scores_of):
     assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["measured"]) == ("", "false")
 
 
-def test_csv_lists_components_at_every_place_then_edges(edge_scores_of, node_scores_of):
+def test_csv_lists_components_at_every_position_then_edges(edge_scores_of, node_scores_of):
     edges, nodes = edge_scores_of({}), node_scores_of({"a0.h0": 1.0, "r1": 2.0})
     at_two = replace(
-        nodes, places=("all", "END"), per_prompt=nodes.per_prompt.repeat(2, 1), measured=nodes.measured.repeat(2, 1)
+        nodes, positions=("all", "END"), per_prompt=nodes.per_prompt.repeat(2, 1), measured=nodes.measured.repeat(2, 1)
     )
     circuit = CircuitGraph.from_scores(edges, TopComponents(1), node_scores=at_two)
-    found = rows(EXPORTS["csv"].to_bytes(circuit, scores=(at_two, edges)))
-    listed = [(row["name"], row["kind"], row["in_circuit"]) for row in found]
+    lines = rows(EXPORTS["csv"].to_bytes(circuit, scores=(at_two, edges)))
+    listed = [(row["name"], row["kind"], row["in_circuit"]) for row in lines]
     assert listed[:4] == [
         ("a0.h0", "head", "true"),
         ("r1", "residual", "false"),
         ("a0.h0@END", "head", "true"),
         ("r1@END", "residual", "false"),
     ]
-    assert len(found) == 4 + edges.wiring.n_edges
+    assert len(lines) == 4 + edges.wiring.n_edges
 
 
 def test_csv_without_scores_says_what_to_give(graph):
@@ -211,10 +211,10 @@ def test_csv_with_scores_of_another_model_is_refused(graph, random_edge_scores):
 
 
 def test_csv_of_a_comparison_lists_what_either_has(comparison):
-    found = rows(EXPORTS["csv"].to_bytes(comparison))
+    lines = rows(EXPORTS["csv"].to_bytes(comparison))
     membership = {**comparison.node_membership(), **comparison.edge_membership()}
-    assert {row["name"]: row["membership"] for row in found} == membership
-    for row in found:
+    assert {row["name"]: row["membership"] for row in lines} == membership
+    for row in lines:
         is_edge = row["kind"] == "edge"
         assert (row["score_a"] != "") == (is_edge and row["membership"] != "only_b")
 
@@ -225,7 +225,7 @@ def test_the_same_circuit_gives_the_same_bytes(graph, comparison, name):
     assert EXPORTS[name].to_bytes(comparison) == EXPORTS[name].to_bytes(replace(comparison))
 
 
-def test_formats_are_found_by_extension_and_misspelt_ones_by_the_nearest():
+def test_formats_are_found_by_extension_and_misspelled_ones_by_the_nearest():
     assert exporter("pdf").extension == "pdf"
     with pytest.raises(ValueError, match=r"no export format 'grapml'. Known: csv, graphml.* Did you mean 'graphml'"):
         exporter("grapml")
@@ -237,6 +237,6 @@ def test_numpy_numbers_are_written_as_plain_ones(graph, name):
     marked = replace(graph, faithfulness=np.float32(0.5), metrics=metrics, selection=selection)
     export = EXPORTS[name]
     assert isinstance(export, ReadableExport)
-    found = export.from_bytes(export.to_bytes(marked))
-    assert isinstance(found, CircuitGraph)
-    assert (found.faithfulness, found.metrics, found.selection["n"]) == (0.5, {"clean": 2.0}, 4)
+    read_back = export.from_bytes(export.to_bytes(marked))
+    assert isinstance(read_back, CircuitGraph)
+    assert (read_back.faithfulness, read_back.metrics, read_back.selection["n"]) == (0.5, {"clean": 2.0}, 4)

@@ -64,5 +64,5 @@ def test_the_networkx_graph_carries_groups(grouped):
 
 
 def test_comparisons_carry_no_groups_because_every_circuit_numbers_its_own(grouped, plain, scores):
-    found = flatten(compare(grouped, plain, scores=(scores, scores), resamples=3))
-    assert not any("group" in data for _, data in found.nodes(data=True))
+    flat = flatten(compare(grouped, plain, scores=(scores, scores), resamples=3))
+    assert not any("group" in data for _, data in flat.nodes(data=True))

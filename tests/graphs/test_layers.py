@@ -15,15 +15,15 @@ from tests.graphs.conftest import provenance
 LAYERS = Wiring(3, 1, 1, joins_heads=True)
 
 
-def scored(values: dict[str, float], place: str = "END", wiring: Wiring = LAYERS) -> CircuitGraph:
+def scored(values: dict[str, float], position: str = "END", wiring: Wiring = LAYERS) -> CircuitGraph:
     """The graph of the layers with these scores; the others have 0."""
     parts = [part for part in wiring.writers if part.layer is not None]
     row = np.array([[[values.get(str(part), 0.0) for part in parts]]] * 4, dtype=np.float32)
-    nodes = ComponentScores(wiring, tuple(parts), (place,), row, np.ones(row.shape, dtype=bool), provenance())
+    nodes = ComponentScores(wiring, tuple(parts), (position,), row, np.ones(row.shape, dtype=bool), provenance())
     edges = EdgeScores(
         wiring, np.zeros((4, wiring.n_edges), dtype=np.float32), np.zeros(wiring.n_edges, dtype=bool), provenance()
     )
-    return CircuitGraph.from_scores(edges, ComponentThreshold(0.1, position=place), node_scores=nodes)
+    return CircuitGraph.from_scores(edges, ComponentThreshold(0.1, position=position), node_scores=nodes)
 
 
 def test_a_layer_writes_and_reads_once_through_its_attention_and_once_through_its_mlp():
@@ -74,24 +74,24 @@ def test_joining_the_heads_of_a_circuit_keeps_its_layers():
     wiring = Wiring(3, 4, 2)
     names = ["input->a0.h1<q>", "input->a0.kv0<v>", "a0.h1->a2.h3<q>", "a2.h3->logits", "a0.h1->m2", "m2->logits"]
     graph = CircuitGraph.from_edges(wiring, map(Edge.parse, names))
-    found = graph.by_layer()
-    assert {edge.name for edge in found.edges} == {
+    layers = graph.by_layer()
+    assert {edge.name for edge in layers.edges} == {
         "input->a0",
         "a0->a2",
         "a2->logits",
         "a0->m2",
         "m2->logits",
     }
-    assert found.wiring == wiring.by_layer
-    assert found.by_layer() is found
+    assert layers.wiring == wiring.by_layer
+    assert layers.by_layer() is layers
 
 
 def test_which_layers_two_circuits_share_is_compared_with_layers_drawn_at_random():
-    found = compare(scored({"a0": 1, "a1": 1}), scored({"a1": 1, "m2": 1})).reuse.heads
-    assert found.shared == ("a1",)
+    layer_overlap = compare(scored({"a0": 1, "a1": 1}), scored({"a1": 1, "m2": 1})).reuse.heads
+    assert layer_overlap.shared == ("a1",)
     # Two of three against one of three: drawn at random, two thirds of a layer are shared.
-    assert found.expected == pytest.approx(2 / 3)
-    assert found.p_value == pytest.approx(2 / 3)
+    assert layer_overlap.expected == pytest.approx(2 / 3)
+    assert layer_overlap.p_value == pytest.approx(2 / 3)
 
 
 def test_a_circuit_of_heads_and_one_of_layers_are_told_apart():

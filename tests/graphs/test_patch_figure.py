@@ -29,17 +29,17 @@ def maps(*, pixels=(32, 32), patches=(4, 4), n_panels: int = 2, **about: Any) ->
     return PatchMaps(generator.integers(256, size=(*pixels, 3), dtype=np.uint8), **{**known, **about})
 
 
-def texts(found: PatchMaps) -> list[str]:
-    return re.findall(r"<text[^>]*>([^<]*)</text>", patch_figure_bytes(found, "svg").decode())
+def texts(patch_maps: PatchMaps) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", patch_figure_bytes(patch_maps, "svg").decode())
 
 
-def pictures(found: PatchMaps) -> list[np.ndarray]:
+def pictures(patch_maps: PatchMaps) -> list[np.ndarray]:
     """[row, column, rgb] of the image and of each panel, 0 to 1; the last one drawn is the color bar."""
-    return [np.asarray(image.get_array()) for image in draw_patches(found).axes[0].images[:-1]]
+    return [np.asarray(image.get_array()) for image in draw_patches(patch_maps).axes[0].images[:-1]]
 
 
-def outlines(found: PatchMaps) -> list[LineCollection]:
-    return [part for part in draw_patches(found).axes[0].collections if isinstance(part, LineCollection)]
+def outlines(patch_maps: PatchMaps) -> list[LineCollection]:
+    return [part for part in draw_patches(patch_maps).axes[0].collections if isinstance(part, LineCollection)]
 
 
 @pytest.mark.parametrize(("kind", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])
@@ -48,44 +48,44 @@ def test_the_file_is_of_the_kind_asked_for(kind, start):
 
 
 def test_the_first_panel_is_the_image_as_it_is():
-    found = maps()
-    image, *panels = pictures(found)
-    assert image == pytest.approx(found.image / 255)
+    patch_maps = maps()
+    image, *panels = pictures(patch_maps)
+    assert image == pytest.approx(patch_maps.image / 255)
     assert len(panels) == 2
 
 
-def test_each_patch_has_the_color_of_its_rate_over_the_grey_image():
+def test_each_patch_has_the_color_of_its_rate_over_the_gray_image():
     black = np.zeros((4, 6, 3), dtype=np.uint8)
     rates = np.array([[[0.0, 0.5, 1.0], [-1.0, -0.5, 0.25]]])
-    found = maps(values=rates, panel_titles=("m0",), outline=None)
-    _, panel = pictures(replace(found, image=black))
+    patch_maps = maps(values=rates, panel_titles=("m0",), outline=None)
+    _, panel = pictures(replace(patch_maps, image=black))
     expected = overlaid(np.zeros((2, 3)), recovery_colors(rates[0], 1.0))
     assert panel == pytest.approx(expected.repeat(2, axis=0).repeat(2, axis=1))
 
 
 def test_the_image_shows_through():
     light, dark = (np.full((4, 4, 3), tone, dtype=np.uint8) for tone in (255, 0))
-    found = maps(values=np.full((1, 2, 2), 0.7), panel_titles=("m0",), outline=None)
-    (_, over_light), (_, over_dark) = (pictures(replace(found, image=image)) for image in (light, dark))
+    patch_maps = maps(values=np.full((1, 2, 2), 0.7), panel_titles=("m0",), outline=None)
+    (_, over_light), (_, over_dark) = (pictures(replace(patch_maps, image=image)) for image in (light, dark))
     assert (over_light > over_dark + 0.1).all()
 
 
-def test_patches_that_were_not_measured_are_the_grey_image_with_a_dash():
+def test_patches_that_were_not_measured_are_the_gray_image_with_a_dash():
     gray = np.full((4, 4, 3), 51, dtype=np.uint8)
     rates = np.array([[[np.nan, 0.5], [0.5, 0.5]]])
-    found = replace(maps(values=rates, panel_titles=("m0",), outline=None), image=gray)
-    _, panel = pictures(found)
+    patch_maps = replace(maps(values=rates, panel_titles=("m0",), outline=None), image=gray)
+    _, panel = pictures(patch_maps)
     assert panel[:2, :2] == pytest.approx(0.2)
-    assert "Plain gray with a dash: not measured." in " ".join(texts(found))
+    assert "Plain gray with a dash: not measured." in " ".join(texts(patch_maps))
 
 
 def test_the_outline_follows_the_edges_of_patches_on_every_panel():
     # Two patches side by side have six outer edges, and none between them.
-    found = maps()
-    drawn = outlines(found)
+    patch_maps = maps()
+    drawn = outlines(patch_maps)
     assert len(drawn) == 2 * 3  # light below dark, on the image and two panels
     assert {len(lines.get_segments()) for lines in drawn} == {6}
-    assert "Outlined: patches of the object." in " ".join(texts(found))
+    assert "Outlined: patches of the object." in " ".join(texts(patch_maps))
 
 
 def test_the_outline_closes_at_the_border_of_the_image():
@@ -98,10 +98,10 @@ def test_an_unknown_object_has_no_outline():
 
 
 def test_the_figure_says_what_it_shows_and_where_that_came_from():
-    found = maps(title="run $7_", subtitle="model $x$", notes=("one prompt",))
+    patch_maps = maps(title="run $7_", subtitle="model $x$", notes=("one prompt",))
     named = {"run $7_", "model $x$", "one prompt", "image", "hidden state, layer 0", "hidden state, layer 1"}
-    assert named | {"recovery rate", "−1", "1"} <= set(texts(found))
-    assert "Colors end at −1 and 1; the largest |RR| is" in " ".join(texts(found))
+    assert named | {"recovery rate", "−1", "1"} <= set(texts(patch_maps))
+    assert "Colors end at −1 and 1; the largest |RR| is" in " ".join(texts(patch_maps))
 
 
 @pytest.mark.parametrize("pixels", [(64, 32), (32, 64), (30, 47)])
@@ -112,7 +112,7 @@ def test_images_keep_their_proportions(pixels: tuple[int, int]):
 
 
 @pytest.mark.parametrize(
-    "found",
+    "patch_maps",
     [
         maps(),
         maps(n_panels=9, pixels=(48, 48), patches=(24, 24)),
@@ -122,8 +122,8 @@ def test_images_keep_their_proportions(pixels: tuple[int, int]):
     ],
     ids=["small", "many", "tall", "wide", "long-names"],
 )
-def test_no_text_is_clipped_or_touches_another_and_the_page_fits_a_paper(found: PatchMaps):
-    figure = draw_patches(found)
+def test_no_text_is_clipped_or_touches_another_and_the_page_fits_on_paper(patch_maps: PatchMaps):
+    figure = draw_patches(patch_maps)
     assert figure.get_figwidth() <= 7.5
     assert_texts_are_whole_and_apart(figure)
 
@@ -133,7 +133,7 @@ def test_no_text_is_clipped_or_touches_another_and_the_page_fits_a_paper(found: 
     [
         ({"image": np.zeros((8, 8, 3))}, "image is 8 x 8 x 3 of float64: give uint8"),
         ({"image": np.zeros((8, 8), dtype=np.uint8)}, "image is 8 x 8 of uint8"),
-        ({"image": np.zeros((3, 8, 3), dtype=np.uint8)}, "an image of 3 x 8 x 3 has no 4 x 4 patches"),
+        ({"image": np.zeros((3, 8, 3), dtype=np.uint8)}, "an image of 3 x 8 x 3 cannot have 4 x 4 patches"),
         ({"values": np.zeros((4, 4))}, r"values \[panel, patch row, patch column\] are 4 x 4"),
         ({"panel_titles": ("one",)}, "are 2 x 4 x 4: give a panel for each of 1 titles"),
         ({"values": np.full((2, 4, 4), np.inf)}, "infinite recovery rates"),

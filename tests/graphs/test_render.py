@@ -65,16 +65,16 @@ def test_drawings_are_byte_identical_from_run_to_run():
 def test_the_drawing_says_edges_threshold_and_faithfulness(edge_scores_of):
     scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": -0.125})
     graph = CircuitGraph.from_scores(scores, TopEdges(2), faithfulness=0.875)
-    found = texts(drawing_bytes(graph, "svg"))
-    assert "2 of 29 edges, threshold 0.125, faithfulness 0.88" in found
-    assert "model reference · method eap · metric logit-difference · selected by top-edges" in found
+    drawn = texts(drawing_bytes(graph, "svg"))
+    assert "2 of 29 edges, threshold 0.125, faithfulness 0.88" in drawn
+    assert "model reference · method eap · metric logit-difference · selected by top-edges" in drawn
 
 
 def test_the_drawing_names_the_nodes_of_the_circuit_and_no_others():
     graph = circuit(WIRINGS[0], "input->a1.h2<q>", "a1.h2->m3", "m3->logits")
-    found = texts(drawing_bytes(graph, "svg"))
+    drawn = texts(drawing_bytes(graph, "svg"))
     names = {str(writer) for writer in WIRINGS[0].writers} | {"logits"}
-    assert names.intersection(found) == {"input", "a1.h2", "m3", "logits"}
+    assert names.intersection(drawn) == {"input", "a1.h2", "m3", "logits"}
 
 
 def test_edges_have_the_color_of_their_port():
@@ -95,21 +95,21 @@ def test_roles_and_node_scores_are_explained(edge_scores_of, node_scores_of):
     scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": 1.0})
     nodes = node_scores_of({"a0.h1": 0.25})
     graph = CircuitGraph.from_scores(scores, TopEdges(2), node_scores=nodes, roles={"a0.h1": "mover"})
-    found = texts(drawing_bytes(graph, "svg"))
-    assert {"mover", "-0.25", "0.25"} <= set(found)
-    assert "node score: by how much corrupting it lowers logit-difference" in " ".join(found)
+    drawn = texts(drawing_bytes(graph, "svg"))
+    assert {"mover", "-0.25", "0.25"} <= set(drawn)
+    assert "node score: by how much corrupting it lowers logit-difference" in " ".join(drawn)
 
 
 def test_a_comparison_prints_the_overlap_and_both_circuits(edge_scores_of):
     a = CircuitGraph.from_scores(edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 1.0}), TopEdges(2))
     other = edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 2.0, "input->logits": 1.0}, task="greater-than")
     svg = drawing_bytes(compare(a, CircuitGraph.from_scores(other, TopEdges(3))), "svg")
-    found = texts(svg)
-    assert "ioi: 2 of 29 edges, threshold 1, faithfulness not measured" in found
-    assert "greater-than: 3 of 29 edges, threshold 1, faithfulness not measured" in found
+    drawn = texts(svg)
+    assert "ioi: 2 of 29 edges, threshold 1, faithfulness not measured" in drawn
+    assert "greater-than: 3 of 29 edges, threshold 1, faithfulness not measured" in drawn
     # one head of two in the layer on each side: shared by chance in half of the draws
-    assert "heads: 1 shared of 1 (IoU 1.00; by chance 0.50, p = 0.5)" in found
-    assert {"shared", "only in ioi", "only in greater-than"} <= set(found)
+    assert "heads: 1 shared of 1 (IoU 1.00; by chance 0.50, p = 0.5)" in drawn
+    assert {"shared", "only in ioi", "only in greater-than"} <= set(drawn)
 
 
 def test_a_comparison_is_colored_by_who_has_what():
@@ -121,9 +121,9 @@ def test_a_comparison_is_colored_by_who_has_what():
 
 def test_an_empty_circuit_is_drawn_as_its_reason(edge_scores_of):
     graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(1))
-    found = " ".join(texts(drawing_bytes(graph, "svg")))
-    assert "together they make no path from input to logits" in found
-    assert "0 of 29 edges" in found
+    drawn = " ".join(texts(drawing_bytes(graph, "svg")))
+    assert "together they make no path from input to logits" in drawn
+    assert "0 of 29 edges" in drawn
 
 
 def test_a_task_named_with_dollars_is_not_read_as_mathematics(edge_scores_of):
@@ -146,7 +146,7 @@ def test_nodes_do_not_overlap_and_edges_pass_between_them(random_edge_scores, wh
     graph = CircuitGraph.from_edges(wiring, chosen.edges)
     links = [Link(item.edge.source, item.edge.target, item.edge.port, 0.5) for item in graph.edges]
     layout = lay_out([node.component for node in graph.nodes], links)
-    boxes = [place for part, place in layout.centers.items() if part not in (INPUT, LOGITS)]
+    boxes = [center for part, center in layout.centers.items() if part not in (INPUT, LOGITS)]
     for number, (x, y) in enumerate(boxes):
         assert NODE_WIDTH / 2 <= x <= layout.width - NODE_WIDTH / 2
         for other_x, other_y in boxes[:number]:

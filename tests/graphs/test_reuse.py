@@ -21,39 +21,40 @@ def circuit_of_heads(*heads, wiring=FOUR_BY_TWO):
 
 
 def test_sharing_both_of_two_heads_in_a_layer_of_four_has_p_one_sixth():
-    found = reuse(circuit_of_heads("a0.h0", "a0.h1"), circuit_of_heads("a0.h0", "a0.h1")).heads
+    head_overlap = reuse(circuit_of_heads("a0.h0", "a0.h1"), circuit_of_heads("a0.h0", "a0.h1")).heads
     # 1 of the comb(4, 2) = 6 draws shares both; 4 share one; 1 shares none
-    assert found.p_value == pytest.approx(1 / 6)
-    assert found.expected == pytest.approx(1.0)
-    assert found.expected_iou == pytest.approx(1 / 6 * 0 + 4 / 6 * (1 / 3) + 1 / 6 * 1)
+    assert head_overlap.p_value == pytest.approx(1 / 6)
+    assert head_overlap.expected == pytest.approx(1.0)
+    assert head_overlap.expected_iou == pytest.approx(1 / 6 * 0 + 4 / 6 * (1 / 3) + 1 / 6 * 1)
 
 
 def test_heads_in_different_layers_are_not_expected_to_overlap():
-    found = reuse(circuit_of_heads("a0.h0", "a0.h1"), circuit_of_heads("a1.h0")).heads
-    assert (found.expected, found.expected_iou, found.p_value) == (0.0, 0.0, 1.0)
+    head_overlap = reuse(circuit_of_heads("a0.h0", "a0.h1"), circuit_of_heads("a1.h0")).heads
+    assert (head_overlap.expected, head_overlap.expected_iou, head_overlap.p_value) == (0.0, 0.0, 1.0)
 
 
 def test_iou_and_containment_count_what_they_say():
-    found = reuse(circuit_of_heads("a0.h0", "a0.h1", "a1.h3"), circuit_of_heads("a0.h1", "a1.h3")).heads
-    assert found.shared == ("a0.h1", "a1.h3")
-    assert (found.iou, found.of_a, found.of_b) == (2 / 3, 2 / 3, 1.0)
+    head_overlap = reuse(circuit_of_heads("a0.h0", "a0.h1", "a1.h3"), circuit_of_heads("a0.h1", "a1.h3")).heads
+    assert head_overlap.shared == ("a0.h1", "a1.h3")
+    assert (head_overlap.iou, head_overlap.of_a, head_overlap.of_b) == (2 / 3, 2 / 3, 1.0)
 
 
 def test_edges_are_shared_port_by_port():
     wiring = FOUR_BY_TWO
     one = CircuitGraph.from_edges(wiring, [Edge.parse(n) for n in ("input->a0.h0<q>", "a0.h0->logits")])
     other = CircuitGraph.from_edges(wiring, [Edge.parse(n) for n in ("input->a0.h0<k>", "a0.h0->logits")])
-    found = reuse(one, other)
-    assert found.edges.shared == ("a0.h0->logits",)
-    assert (found.edges.iou, found.nodes.iou) == (1 / 3, 1.0)
+    reused = reuse(one, other)
+    assert reused.edges.shared == ("a0.h0->logits",)
+    assert (reused.edges.iou, reused.nodes.iou) == (1 / 3, 1.0)
     # a0.h0->logits is one of four of its sort: shared in a quarter of the draws; the others never
-    assert found.edges.p_value == pytest.approx(1 / 4)
+    assert reused.edges.p_value == pytest.approx(1 / 4)
 
 
 def test_two_empty_circuits_have_no_iou():
     empty = CircuitGraph.from_edges(FOUR_BY_TWO, [])
-    found = reuse(empty, empty).heads
-    assert (found.iou, found.of_a, found.expected_iou, found.p_value) == (None, None, None, 1.0)
+    head_overlap = reuse(empty, empty).heads
+    assert (head_overlap.iou, head_overlap.of_a, head_overlap.expected_iou) == (None, None, None)
+    assert head_overlap.p_value == 1.0
 
 
 @settings(deadline=None, max_examples=40)
@@ -72,10 +73,10 @@ def test_the_null_is_that_of_listing_every_draw(strata):
     ]
     for draws in product(*per_stratum):
         counts[sum(draws)] = counts.get(sum(draws), 0) + 1
-    found = overlap_distribution(*np.array(strata).T)
-    exact = np.array([counts.get(int(n), 0) for n in found.counts]) / sum(counts.values())
-    assert np.allclose(found.probabilities, exact, atol=1e-12)
-    assert found.mean == pytest.approx(sum(n_a * n_b / size for size, n_a, n_b in strata))
+    distribution = overlap_distribution(*np.array(strata).T)
+    exact = np.array([counts.get(int(n), 0) for n in distribution.counts]) / sum(counts.values())
+    assert np.allclose(distribution.probabilities, exact, atol=1e-12)
+    assert distribution.mean == pytest.approx(sum(n_a * n_b / size for size, n_a, n_b in strata))
 
 
 def test_reuse_of_shuffled_circuits_sits_at_its_null():
@@ -83,16 +84,16 @@ def test_reuse_of_shuffled_circuits_sits_at_its_null():
     drawn = [
         [f"a{layer}.h{i}" for layer in range(2) for i in generator.permutation(4)[: 1 + layer]] for _ in range(400)
     ]
-    found = [overlap(a, b, stratum_of=HEADS) for a, b in zip(drawn[::2], drawn[1::2], strict=True)]
+    overlaps = [overlap(a, b, stratum_of=HEADS) for a, b in zip(drawn[::2], drawn[1::2], strict=True)]
     # expected 1*1/4 + 2*2/4 = 1.25; the standard deviation of one draw is sqrt(3/16 + 1/3), of the mean 0.051
-    assert found[0].expected == pytest.approx(1.25)
-    assert np.mean([each.n_shared for each in found]) == pytest.approx(1.25, abs=4 * 0.051)
+    assert overlaps[0].expected == pytest.approx(1.25)
+    assert np.mean([each.n_shared for each in overlaps]) == pytest.approx(1.25, abs=4 * 0.051)
 
 
 def test_the_null_stays_exact_for_a_million_things():
-    found = overlap_distribution([1_000_000], [1000], [1000])
-    assert found.mean == pytest.approx(1.0, rel=1e-6)
-    assert found.at_least(0) == pytest.approx(1.0)
+    distribution = overlap_distribution([1_000_000], [1000], [1000])
+    assert distribution.mean == pytest.approx(1.0, rel=1e-6)
+    assert distribution.at_least(0) == pytest.approx(1.0)
 
 
 def test_a_name_that_could_not_be_drawn_is_refused():
@@ -117,10 +118,10 @@ def test_rank_correlation_of_reversed_scores_is_minus_one_and_of_constant_ones_u
 def test_identical_scores_correlate_fully_and_overlap_at_every_threshold(random_edge_scores):
     scores = random_edge_scores(FOUR_BY_TWO, seed=1)
     graph = CircuitGraph.from_scores(scores, Greedy(20))
-    found = reuse(graph, graph, scores=(scores, scores), resamples=20)
-    assert found.edge_rank_correlation == pytest.approx(1.0)
-    assert found.head_rank_correlation == pytest.approx(1.0)
-    assert {point.iou for point in found.sweep} == {1.0}
+    reused = reuse(graph, graph, scores=(scores, scores), resamples=20)
+    assert reused.edge_rank_correlation == pytest.approx(1.0)
+    assert reused.head_rank_correlation == pytest.approx(1.0)
+    assert {point.iou for point in reused.sweep} == {1.0}
 
 
 def test_the_sweep_takes_the_strongest_of_both(edge_scores_of):
@@ -156,15 +157,15 @@ def test_different_prompts_are_resampled_apart(random_edge_scores):
 def test_prompts_that_agree_give_an_interval_without_width(random_edge_scores):
     one, other = (random_edge_scores(FOUR_BY_TWO, seed=seed, n_prompts=1) for seed in (4, 5))
     a, b = (CircuitGraph.from_scores(scores, Greedy(20)) for scores in (one, other))
-    found = reuse(a, b, scores=(one, other), resamples=10)
-    assert found.heads_interval == (found.heads.iou, found.heads.iou)
+    reused = reuse(a, b, scores=(one, other), resamples=10)
+    assert reused.heads_interval == (reused.heads.iou, reused.heads.iou)
 
 
 def test_component_circuits_are_selected_anew_from_resampled_component_scores(edge_scores_of, node_scores_of):
     scores, nodes = edge_scores_of({}), node_scores_of({"a0.h0": 1.0, "a0.h1": 0.5})
     graph = CircuitGraph.from_scores(scores, TopComponents(1), node_scores=nodes)
-    found = reuse(graph, graph, scores=(scores, scores), node_scores=(nodes, nodes), resamples=5)
-    assert found.heads_interval == (1.0, 1.0)
+    reused = reuse(graph, graph, scores=(scores, scores), node_scores=(nodes, nodes), resamples=5)
+    assert reused.heads_interval == (1.0, 1.0)
 
 
 def test_circuits_listed_by_hand_have_no_interval(random_edge_scores):
@@ -175,8 +176,8 @@ def test_circuits_listed_by_hand_have_no_interval(random_edge_scores):
 
 def test_reuse_without_scores_leaves_out_what_needs_them():
     graph = circuit_of_heads("a0.h0")
-    found = reuse(graph, graph)
-    assert (found.edge_rank_correlation, found.heads_interval, found.sweep) == (None, None, ())
+    reused = reuse(graph, graph)
+    assert (reused.edge_rank_correlation, reused.heads_interval, reused.sweep) == (None, None, ())
 
 
 def test_scores_of_another_wiring_are_refused(random_edge_scores):
@@ -207,12 +208,12 @@ def test_published_head_sharing_of_25_in_32_is_beyond_chance():
     shared = [f"a{8 + number % 16}.h{number // 16}" for number in range(25)]
     a = [*shared, *(f"a{8 + number}.h14" for number in range(3))]
     b = [*shared, *(f"a{8 + number}.h15" for number in range(4))]
-    found = overlap(a, b, stratum_of=heads)
-    assert found.iou == 25 / 32
-    assert found.p_value < 1e-20
+    head_overlap = overlap(a, b, stratum_of=heads)
+    assert head_overlap.iou == 25 / 32
+    assert head_overlap.p_value < 1e-20
 
 
-def test_comparison_is_labelled_by_what_differs(random_edge_scores):
+def test_comparison_is_labeled_by_what_differs(random_edge_scores):
     scores = random_edge_scores(FOUR_BY_TWO, seed=1)
     a = CircuitGraph.from_scores(scores, Greedy(9))
     for about, labels in (
@@ -227,5 +228,5 @@ def test_comparison_is_labelled_by_what_differs(random_edge_scores):
 
 def test_all_ways_to_draw_are_counted_with_the_layers_sizes():
     # both draw 1 of 3 in each of two layers: shared twice with probability 1/9
-    found = overlap_distribution([3, 3], [1, 1], [1, 1])
-    assert found.probabilities.tolist() == pytest.approx([4 / 9, 4 / 9, 1 / 9])
+    distribution = overlap_distribution([3, 3], [1, 1], [1, 1])
+    assert distribution.probabilities.tolist() == pytest.approx([4 / 9, 4 / 9, 1 / 9])

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,9 @@ from hypothesis import strategies as st
 
 from circuits.components import INPUT, LOGITS, Component, Edge, Reader, Wiring
 from circuits.scores import ComponentScores, EdgeScores, Provenance
+from graphs.circuit_graph import CircuitGraph
+from graphs.export.document import circuit_document
+from graphs.export.json import JsonExport
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
@@ -218,10 +222,12 @@ def test_components_not_measured_are_not_chosen(edge_scores_of, node_scores_of):
     assert {str(e.source) for e in selected.edges} == {"input", "a0.h0"}
 
 
-def test_several_places_without_a_choice_are_refused(node_scores_of):
+def test_several_positions_without_a_choice_are_refused(node_scores_of):
     one = node_scores_of({"a0.h0": 1.0})
-    two = replace(one, places=("IO", "END"), per_prompt=one.per_prompt.repeat(2, 1), measured=one.measured.repeat(2, 1))
-    with pytest.raises(ValueError, match=r"2 places \(IO, END\).*Set `place`"):
+    two = replace(
+        one, positions=("IO", "END"), per_prompt=one.per_prompt.repeat(2, 1), measured=one.measured.repeat(2, 1)
+    )
+    with pytest.raises(ValueError, match=r"2 positions \(IO, END\).*Set `position`"):
         means_at(two)
     assert means_at(two, "END").position == "END"
 
@@ -229,6 +235,18 @@ def test_several_places_without_a_choice_are_refused(node_scores_of):
 def test_every_selection_survives_its_description():
     assert {selection.name for selection in EVERY_SELECTION} == set(SELECTIONS)
     assert [selection_from(describe(selection)) for selection in EVERY_SELECTION] == list(EVERY_SELECTION)
+
+
+def test_a_selection_described_by_an_earlier_version_is_read(random_edge_scores):
+    """Earlier versions wrote the setting `position` as `place`; a circuit's file keeps it."""
+    selection = TopComponents(4, position="END")
+    former = {"place" if key == "position" else key: value for key, value in describe(selection).items()}
+    assert selection_from(former) == selection
+    circuit = CircuitGraph.from_scores(random_edge_scores(TINY, seed=1), TopEdges(9))
+    document = {**circuit_document(circuit), "selection": former}
+    graph = JsonExport().from_bytes(json.dumps(document).encode())
+    assert isinstance(graph, CircuitGraph)
+    assert graph.selection == describe(selection)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +271,7 @@ def test_input_and_logits_need_no_score_of_their_own(edge_scores_of, node_scores
 
 
 def test_mlps_stay_where_only_heads_were_scored():
-    """Two layers of two heads with MLPs; only heads were scored, a0.h0 most: the MLPs are not held against it."""
+    """Two layers of two heads with MLPs; only heads were scored, a0.h0 highest: both MLPs stay in."""
     wiring = Wiring(2, 2, 2)
     source = Provenance("path-patching", {}, "logit-difference", "tiny", "f", "task", "p")
     edges = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=bool), source)

@@ -48,8 +48,8 @@ def texts(curve: StudyCurve) -> list[str]:
     return re.findall(r"<text[^>]*>([^<]*)</text>", svg_of(curve))
 
 
-def places(curve: StudyCurve) -> list[float]:
-    """Where the points are across the page, in the order of the values."""
+def horizontal_positions(curve: StudyCurve) -> list[float]:
+    """The horizontal position of each point on the page, in the order of the values."""
     from graphs.study_figure import draw_study
 
     dots = [line for line in draw_study(curve).axes[0].lines if line.get_marker() == "o"]
@@ -74,22 +74,22 @@ def test_figures_are_byte_identical_from_run_to_run():
 
 
 def test_numbers_over_a_factor_of_ten_are_on_a_logarithmic_axis():
-    first, second, third = places(curve_of(1, 10, 100))
+    first, second, third = horizontal_positions(curve_of(1, 10, 100))
     assert second - first == pytest.approx(third - second)
 
 
 def test_numbers_close_together_are_on_a_linear_axis():
-    first, second, third = places(curve_of(10, 20, 100))
+    first, second, third = horizontal_positions(curve_of(10, 20, 100))
     assert third - first == pytest.approx(9 * (second - first))
 
 
 def test_numbers_that_a_logarithm_does_not_take_are_on_a_linear_axis():
-    first, second, third = places(curve_of(0, 10, 100))
+    first, second, third = horizontal_positions(curve_of(0, 10, 100))
     assert third - first == pytest.approx(10 * (second - first))
 
 
 def test_names_stand_side_by_side_in_the_order_given():
-    first, second, third = places(curve_of("random", "eap", "acdc"))
+    first, second, third = horizontal_positions(curve_of("random", "eap", "acdc"))
     assert second - first == pytest.approx(third - second)
     assert second > first
 
@@ -106,24 +106,24 @@ def test_points_joined_by_a_line_are_numbers_only():
 
 
 def test_labels_that_would_touch_are_left_out():
-    found = texts(curve_of(100, 101, 200))
-    assert {"100", "200"} <= set(found)
-    assert "101" not in found
+    labels = texts(curve_of(100, 101, 200))
+    assert {"100", "200"} <= set(labels)
+    assert "101" not in labels
 
 
 def test_the_figure_says_where_it_comes_from_and_what_chance_is():
-    found = texts(curve_of(1, 2))
-    assert "ioi: ranking of known heads, steps varied" in found
-    assert "model gpt2 · method eap · metric logit-difference" in found
-    assert "chance" in found
-    assert "16 prompts. Known circuit: wang." in " ".join(found)
+    labels = texts(curve_of(1, 2))
+    assert "ioi: ranking of known heads, steps varied" in labels
+    assert "model gpt2 · method eap · metric logit-difference" in labels
+    assert "chance" in labels
+    assert "16 prompts. Known circuit: wang." in " ".join(labels)
 
 
 def test_what_was_varied_is_not_said_to_be_the_same():
     points = tuple(StudyPoint(n, 0.8, None, None, n) for n in (16, 64))
-    found = " ".join(texts(curve_of(key="prompts", points=points, method=None, ablation="noise(size=3)")))
-    assert "16 to 64 prompts" in found
-    assert "model gpt2 · metric logit-difference · ablation noise" in found
+    labels = " ".join(texts(curve_of(key="prompts", points=points, method=None, ablation="noise(size=3)")))
+    assert "16 to 64 prompts" in labels
+    assert "model gpt2 · metric logit-difference · ablation noise" in labels
 
 
 def test_trials_are_told_apart_from_intervals_over_prompts():
@@ -135,9 +135,9 @@ def test_trials_are_told_apart_from_intervals_over_prompts():
 
 
 def test_a_value_at_which_nothing_could_be_ranked_is_named():
-    found = curve_of(1, 2)
-    missing = replace(found, points=(found.points[0], StudyPoint(2, None, None, None, 16)))
-    assert len(places(missing)) == 1
+    curve = curve_of(1, 2)
+    missing = replace(curve, points=(curve.points[0], StudyPoint(2, None, None, None, 16)))
+    assert len(horizontal_positions(missing)) == 1
     assert "Nothing to rank at 2." in texts(missing)
 
 
@@ -154,7 +154,7 @@ def test_a_study_without_values_is_refused():
     ("value", "label"),
     [(200, "200"), (1e-3, "0.001"), (None, "none"), (True, "yes"), (["head", "mlp"], "head, mlp"), ("eap", "eap")],
 )
-def test_values_are_labelled_as_one_would_write_them(value: Any, label: str):
+def test_values_are_labeled_as_one_would_write_them(value: Any, label: str):
     assert value_label(value) == label
 
 

@@ -43,38 +43,38 @@ for kind in ("pdf", "svg"):
 
 
 def table(
-    n_layers: int, places: tuple[str, ...], *, kinds=("residual", "attention", "mlp"), **about: Any
+    n_layers: int, positions: tuple[str, ...], *, kinds=("residual", "attention", "mlp"), **about: Any
 ) -> TraceTable:
     """Random recovery rates between -0.2 and 1.05 with intervals of random width."""
     generator = np.random.default_rng(0)
     values, low, high = {}, {}, {}
     for kind in kinds:
-        rates = generator.uniform(-0.2, 1.05, (n_layers + (kind == "residual"), len(places)))
+        rates = generator.uniform(-0.2, 1.05, (n_layers + (kind == "residual"), len(positions)))
         width = generator.uniform(0.05, 0.2, rates.shape)
         values[kind], low[kind], high[kind] = rates, rates - width, rates + width
     known = {"labels": {"END": "last token"}, "title": "a run", "subtitle": "model llava"}
-    return TraceTable(values, low, high, places, **{**known, **about})
+    return TraceTable(values, low, high, positions, **{**known, **about})
 
 
 def one_kind(values: list[list[float]], *, margin: float = 0.05) -> TraceTable:
     """MLPs alone, with the same interval around every value."""
     rates = np.array(values)
-    places = tuple(f"place {n}" for n in range(rates.shape[1]))
-    return TraceTable({"mlp": rates}, {"mlp": rates - margin}, {"mlp": rates + margin}, places, {}, "a run")
+    positions = tuple(f"position {n}" for n in range(rates.shape[1]))
+    return TraceTable({"mlp": rates}, {"mlp": rates - margin}, {"mlp": rates + margin}, positions, {}, "a run")
 
 
-def texts(found: TraceTable) -> list[str]:
-    return re.findall(r"<text[^>]*>([^<]*)</text>", trace_figure_bytes(found, "svg").decode())
+def texts(trace: TraceTable) -> list[str]:
+    return re.findall(r"<text[^>]*>([^<]*)</text>", trace_figure_bytes(trace, "svg").decode())
 
 
-def cell_colors(found: TraceTable) -> np.ndarray:
-    """[layer * place, rgba], layer by layer."""
-    (cells,) = [part for part in draw_trace(found).axes[0].collections if isinstance(part, PatchCollection)]
+def cell_colors(trace: TraceTable) -> np.ndarray:
+    """[layer * position, rgba], layer by layer."""
+    (cells,) = [part for part in draw_trace(trace).axes[0].collections if isinstance(part, PatchCollection)]
     return np.asarray(cells.get_facecolor())
 
 
-def dots(found: TraceTable) -> int:
-    return sum(line.get_marker() == "o" for line in draw_trace(found).axes[0].lines)
+def dots(trace: TraceTable) -> int:
+    return sum(line.get_marker() == "o" for line in draw_trace(trace).axes[0].lines)
 
 
 def assert_texts_are_whole_and_apart(figure: Figure) -> None:
@@ -113,12 +113,12 @@ def test_the_file_is_of_the_kind_asked_for(kind, start):
 
 
 def test_panels_are_in_the_order_of_a_layer_whatever_the_order_of_the_table():
-    found = table(2, ROLES, kinds=("mlp", "residual", "attention"))
-    names = [text for text in texts(found) if text in ("hidden state", "attention output", "MLP output")]
+    trace = table(2, ROLES, kinds=("mlp", "residual", "attention"))
+    names = [text for text in texts(trace) if text in ("hidden state", "attention output", "MLP output")]
     assert names == ["hidden state", "attention output", "MLP output"]
 
 
-def test_the_first_place_is_on_top_and_goes_by_its_label():
+def test_the_first_position_is_on_top_and_goes_by_its_label():
     figure = draw_trace(table(2, ROLES))
     heights = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
     assert heights["subject"] > heights["attribute"] > heights["last token"]
@@ -126,8 +126,8 @@ def test_the_first_place_is_on_top_and_goes_by_its_label():
 
 
 def test_the_figure_says_what_it_shows_and_where_that_came_from():
-    found = table(2, ROLES, title="run 7", subtitle="model llava · task vqa", notes=("3 of 64 prompts left out.",))
-    said = texts(found)
+    trace = table(2, ROLES, title="run 7", subtitle="model llava · task vqa", notes=("3 of 64 prompts left out.",))
+    said = texts(trace)
     assert {"run 7", "model llava · task vqa", "3 of 64 prompts left out.", "recovery rate"} <= set(said)
     assert "Hidden state n enters layer n; the last is the final one." in " ".join(said)
 
@@ -157,7 +157,7 @@ def test_cells_whose_interval_includes_zero_are_marked_and_the_caption_says_so()
     assert "interval" not in " ".join(texts(without))
 
 
-def test_what_was_not_measured_is_grey_with_a_dash_and_the_caption_says_so():
+def test_what_was_not_measured_is_gray_with_a_dash_and_the_caption_says_so():
     partial = one_kind([[0.4, np.nan]])
     (dash,) = [line for line in draw_trace(partial).axes[0].lines if line.get_color() == "#7a7a7a"]
     assert np.ptp(np.asarray(dash.get_xdata())) > 0
@@ -192,12 +192,12 @@ def test_the_limits_of_the_colors_are_stated():
 
 
 def test_dollars_are_not_read_as_mathematics():
-    found = replace(one_kind([[0.5, 0.6]]), title="$5_a$", subtitle="task $x^2$", labels={"place 0": "$_1$"})
-    assert {"$5_a$", "task $x^2$", "$_1$"} <= set(texts(found))
+    trace = replace(one_kind([[0.5, 0.6]]), title="$5_a$", subtitle="task $x^2$", labels={"position 0": "$_1$"})
+    assert {"$5_a$", "task $x^2$", "$_1$"} <= set(texts(trace))
 
 
 @pytest.mark.parametrize(
-    "found",
+    "trace",
     [
         table(6, CATEGORIES),
         table(32, CATEGORIES),
@@ -206,12 +206,12 @@ def test_dollars_are_not_read_as_mathematics():
         table(1, ("END",)),
         table(1, ("END",), kinds=("mlp",), title="W" * 100),
         table(12, tuple(f"h{n}" for n in range(32)), kinds=("head",)),
-        replace(one_kind([[-123.4, 0.1], [9.999, -9.999]]), labels={"place 1": "W" * 50}),
+        replace(one_kind([[-123.4, 0.1], [9.999, -9.999]]), labels={"position 1": "W" * 50}),
     ],
-    ids=["6x7", "32x7", "80x7", "long-names", "one-place", "one-kind", "heads", "large-rates"],
+    ids=["6x7", "32x7", "80x7", "long-names", "one-position", "one-kind", "heads", "large-rates"],
 )
-def test_no_text_is_clipped_or_touches_another_and_the_page_fits_a_paper(found: TraceTable):
-    figure = draw_trace(found)
+def test_no_text_is_clipped_or_touches_another_and_the_page_fits_on_paper(trace: TraceTable):
+    figure = draw_trace(trace)
     assert figure.get_figwidth() <= 7.5
     assert_texts_are_whole_and_apart(figure)
 
@@ -232,9 +232,9 @@ def test_numbers_have_a_true_minus_and_no_negative_zero():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"places": ("a",)}, r"values of mlp \[layer, place\] are 3 x 2: .* each of 1 places"),
-        ({"places": ()}, "at least one kind of component and one place"),
-        ({"places": ("a", "a")}, "places a, a: each needs a name of its own"),
+        ({"positions": ("a",)}, r"values of mlp \[layer, position\] are 3 x 2: .* each of 1 positions"),
+        ({"positions": ()}, "at least one kind of component and one position"),
+        ({"positions": ("a", "a")}, "positions a, a: each needs a name of its own"),
         ({"low": {"mlp": np.zeros((2, 2))}}, "mlp: values are 3 x 2, low 2 x 2, high 3 x 2"),
         ({"low": {}}, "need the same kinds, and have: mlp; none; mlp"),
         ({"low": {"mlp": np.full((3, 2), 2.0)}}, "swap low and high"),
@@ -245,16 +245,16 @@ def test_numbers_have_a_true_minus_and_no_negative_zero():
     ],
 )
 def test_tables_that_do_not_fit_together_are_refused(change: dict[str, Any], message: str):
-    found = one_kind([[0.1, 0.2]] * 3)
+    trace = one_kind([[0.1, 0.2]] * 3)
     with pytest.raises(ValueError, match=message):
-        replace(found, **change)
+        replace(trace, **change)
 
 
 def test_hidden_states_are_one_more_than_layers():
-    found = table(3, ROLES)
-    short = {name: {**ends, "residual": ends["residual"][:-1]} for name, ends in ends_of(found).items()}
+    trace = table(3, ROLES)
+    short = {name: {**ends, "residual": ends["residual"][:-1]} for name, ends in ends_of(trace).items()}
     with pytest.raises(ValueError, match=r"residual 3, attention 3, mlp 3; .* one more \(the last\) for residual"):
-        replace(found, **short)
+        replace(trace, **short)
 
 
 def test_heads_stand_in_a_table_of_their_own():
@@ -262,8 +262,8 @@ def test_heads_stand_in_a_table_of_their_own():
         table(3, ROLES, kinds=("mlp", "head"))
 
 
-def ends_of(found: TraceTable) -> dict[str, Any]:
-    return {"values": found.values, "low": found.low, "high": found.high}
+def ends_of(trace: TraceTable) -> dict[str, Any]:
+    return {"values": trace.values, "low": trace.low, "high": trace.high}
 
 
 def test_drawing_does_not_depend_on_the_users_settings_of_matplotlib_and_leaves_them():

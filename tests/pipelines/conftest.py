@@ -31,12 +31,12 @@ class Tiny(NamedTuple):
         return ["discover", str(self.prompts), "--model", str(self.model), "--prompts-per-job", "4"]
 
     def settings(self, **more: Any) -> dict[str, Any]:
-        """The same for Python."""
+        """The same as keywords of `discover()`."""
         return {"task": str(self.prompts), "model": str(self.model), "prompts_per_job": 4} | more
 
 
 class Answer(NamedTuple):
-    """What a command left behind."""
+    """Exit code and output of a command."""
 
     exit_code: int
     stdout: str
@@ -124,10 +124,10 @@ def circuits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str | Path) -> Answer:
-        found = CliRunner().invoke(app, [str(argument) for argument in arguments])
-        if found.exception is not None and not isinstance(found.exception, SystemExit):
-            raise found.exception
-        return Answer(found.exit_code, found.stdout, found.stderr)
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Answer(result.exit_code, result.stdout, result.stderr)
 
     return run
 

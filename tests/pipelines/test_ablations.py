@@ -1,4 +1,4 @@
-"""Runs under other ablations than the paired one, and components chosen from estimates of edges."""
+"""Runs under ablations other than the paired one, and components chosen by estimates of their edges."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Command = Callable[..., Any]
 
 @pytest.mark.parametrize("ablation", ["corrupt", "zero", "mean", "position-mean", "noise"])
 def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny: Any, ablation: str):
-    found = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
-    graph = open_run(found["folder"]).graph
+    summary = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
+    graph = open_run(summary["folder"]).graph
     assert graph.provenance is not None
     assert graph.provenance.ablation.startswith(ablation)
     # The whole circuit explains all of the gap between the clean and the ablated model.
@@ -30,7 +30,7 @@ def test_ablations_differ_in_what_they_measure(tiny: Any, tmp_path: Path):
     names = ("corrupt", "zero", "mean", "position-mean", "noise")
     runs = [
         discover(
-            **tiny.settings(out=tmp_path, ablation=name, method="activation-patching", settings={"parts": ["head"]})
+            **tiny.settings(out=tmp_path, ablation=name, method="activation-patching", settings={"kinds": ["head"]})
         )
         for name in names
     ]
@@ -54,7 +54,7 @@ def test_the_size_of_the_noise_matters_and_is_refused_elsewhere(circuits: Comman
     faint, strong = (
         circuits(*tiny.arguments, "--ablation", "noise", "--noise", size, "--json").json for size in ("0.01", "5")
     )
-    gaps = [abs(found["metric"]["clean"] - found["metric"]["corrupt"]) for found in (faint, strong)]
+    gaps = [abs(summary["metric"]["clean"] - summary["metric"]["corrupt"]) for summary in (faint, strong)]
     assert gaps[0] < 0.1 * gaps[1]
     answer = circuits(*tiny.arguments, "--noise", "2")
     assert answer.exit_code == 2
@@ -71,8 +71,8 @@ def test_an_ablation_that_a_method_cannot_use_is_refused_before_anything_runs(ci
 
 
 def test_estimates_of_edges_choose_components_by_their_sums(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--nodes", "3", "--json").json
-    assert found["circuit"]["selection"]["name"] == "top-components"
+    summary = circuits(*tiny.arguments, "--nodes", "3", "--json").json
+    assert summary["circuit"]["selection"]["name"] == "top-components"
     run = discover(**tiny.settings(nodes=3))
     sums = run.scores.node_scores()
     strongest = np.argsort(-np.abs(sums.means[0, 1:]))[:3] + 1

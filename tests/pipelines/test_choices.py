@@ -1,4 +1,4 @@
-"""What is refused before anything runs because no circuit, or no meaningful one, could come of it; and its contrary."""
+"""Runs refused before they start because they could give no meaningful circuit, and similar ones that are allowed."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Command = Callable[..., Any]
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--method", "activation-patching", "--set", "parts=[query, key]"], "nothing that a circuit is made of"),
-        (["--method", "activation-patching", "--place", "END"], "scores all positions at once"),
-        (["--method", "activation-patching", "--set", "at=positions"], "say by place which one"),
-        (["--method", "atp-star", "--set", "at=roles"], "say by place which one"),
-        (["--method", "path-patching", "--place", "IO"], "It has: END"),
+        (["--method", "activation-patching", "--set", "kinds=[query, key]"], "nothing that a circuit is made of"),
+        (["--method", "activation-patching", "--position", "END"], "scores all positions at once"),
+        (["--method", "activation-patching", "--set", "at=positions"], "say by position which one"),
+        (["--method", "atp-star", "--set", "at=roles"], "say by position which one"),
+        (["--method", "path-patching", "--position", "IO"], "It has: END"),
         (["--metric", "kl-divergence"], "gradients at the clean run"),
         (["--method", "relp", "--metric", "kl-divergence"], "gradients at the clean run"),
-        (["--method", "activation-patching", "--set", "parts=head,mlp"], r"a list is wanted, such as \[a, b\]"),
+        (["--method", "activation-patching", "--set", "kinds=head,mlp"], r"expected a list, such as \[a, b\]"),
     ],
 )
 def test_no_run_is_begun(circuits: Command, tiny: Any, more: list[str], message: str):
@@ -42,15 +42,15 @@ def test_a_divergence_is_explained_by_what_looks_away_from_the_clean_run(tiny: A
 
 def test_runs_whose_components_were_chosen_by_their_edges_can_be_compared(tiny: Any, tmp_path: Path):
     one, other = (discover(**tiny.settings(out=tmp_path, nodes=n)) for n in (2, 4))
-    found = compare(one, other, out=tmp_path).comparison.reuse.nodes
-    assert found.n_a <= found.n_b
-    assert found.n_shared == found.n_a
+    reuse = compare(one, other, out=tmp_path).comparison.reuse.nodes
+    assert reuse.n_a <= reuse.n_b
+    assert reuse.n_shared == reuse.n_a
 
 
 def test_the_whole_model_is_no_small_circuit(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--method", "random", "--tolerance", "0.0001", "--json").json
-    assert found["circuit"]["n_edges"] == found["circuit"]["of_edges"]
-    assert any("only the whole model" in warning for warning in found["warnings"])
+    summary = circuits(*tiny.arguments, "--method", "random", "--tolerance", "0.0001", "--json").json
+    assert summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]
+    assert any("only the whole model" in warning for warning in summary["warnings"])
 
 
 def test_the_ladder_tries_every_size_of_few_edges_and_few_sizes_of_many():

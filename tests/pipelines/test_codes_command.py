@@ -34,7 +34,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def named(store: Path, method: str, **settings: Any) -> str:
-    """The run of a method with some settings."""
+    """The run of a method with these settings."""
     runs = (open_run(path.parent) for path in store.glob("*/run.json"))
     return next(
         run.name for run in runs if run.config.method == method and settings.items() <= run.config.settings.items()
@@ -51,30 +51,30 @@ def stored(store: Path) -> set[str]:
 
 
 def test_rows_are_the_codes_that_only_positives_of_the_trial_show(circuits: Command, run: str):
-    found = circuits("codes", run, "--trial", "2", "--heads", "16", "--json").json
+    report = circuits("codes", run, "--trial", "2", "--heads", "16", "--json").json
     codes = open_run(run).codes
     assert codes is not None
-    shown = {}
+    expected = {}
     for number, column in enumerate(codes.codes[2].T):
         for code in set(column[codes.is_positive].tolist()) - set(column[~codes.is_positive].tolist()):
-            shown[f"a{number // 4}.h{number % 4}", code] = np.flatnonzero(column[codes.is_positive] == code).tolist()
-    assert shown
-    assert {(row["head"], row["code"]): row["prompts"] for row in found["codes"]} == shown
-    assert (found["n_positives"], found["n_negatives"]) == (24, 24)
+            expected[f"a{number // 4}.h{number % 4}", code] = np.flatnonzero(column[codes.is_positive] == code).tolist()
+    assert expected
+    assert {(row["head"], row["code"]): row["prompts"] for row in report["codes"]} == expected
+    assert (report["n_positives"], report["n_negatives"]) == (24, 24)
 
 
 def test_without_a_number_of_heads_those_of_the_circuit_are_explained(circuits: Command, run: str):
-    found = circuits("codes", run, "--json").json
+    report = circuits("codes", run, "--json").json
     circuit = {str(part) for part in open_run(run).graph.heads}
-    assert {row["head"] for row in found["heads"] if row["explained"]} == circuit
-    assert {row["head"] for row in found["codes"]} <= circuit
+    assert {row["head"] for row in report["heads"] if row["explained"]} == circuit
+    assert {row["head"] for row in report["codes"]} <= circuit
 
 
 def test_heads_are_those_of_the_highest_scores(circuits: Command, run: str):
-    found = circuits("codes", run, "--heads", "3", "--json").json
-    explained = [row["score"] for row in found["heads"] if row["explained"]]
+    report = circuits("codes", run, "--heads", "3", "--json").json
+    explained = [row["score"] for row in report["heads"] if row["explained"]]
     assert len(explained) == 3
-    assert min(explained) >= max(row["score"] for row in found["heads"] if not row["explained"])
+    assert min(explained) >= max(row["score"] for row in report["heads"] if not row["explained"])
 
 
 def test_a_row_gives_example_text_tokens_and_roles(circuits: Command, run: str):
@@ -88,18 +88,18 @@ def test_a_row_gives_example_text_tokens_and_roles(circuits: Command, run: str):
 
 
 def test_the_folder_holds_tables_figure_and_autoencoders(circuits: Command, run: str):
-    found = circuits("codes", run, "--trial", "1", "--out", "explained", "--json").json
+    report = circuits("codes", run, "--trial", "1", "--out", "explained", "--json").json
     folder = Path("explained")
     kept = json.loads((folder / "codes.json").read_text())
     assert (kept["format"], kept["version"], kept["trial"]) == ("circuit-workbench-codes", 1, 1)
-    assert kept["codes"] == found["codes"]
+    assert kept["codes"] == report["codes"]
     assert kept["provenance"]["settings"]["preset"] == "corrected"
     lines = list(csv.DictReader(io.StringIO((folder / "codes.csv").read_text())))
-    assert [(line["head"], int(line["code"])) for line in lines] == [(r["head"], r["code"]) for r in found["codes"]]
-    assert [json.loads(line["prompts"]) for line in lines] == [row["prompts"] for row in found["codes"]]
+    assert [(line["head"], int(line["code"])) for line in lines] == [(r["head"], r["code"]) for r in report["codes"]]
+    assert [json.loads(line["prompts"]) for line in lines] == [row["prompts"] for row in report["codes"]]
     assert (folder / "codes.pdf").read_bytes().startswith(b"%PDF")
-    assert f"{found['run']}, trial 1" in (folder / "codes.svg").read_text()
-    corrected = Coding(scope="layer", inputs="centerd")
+    assert f"{report['run']}, trial 1" in (folder / "codes.svg").read_text()
+    corrected = Coding(scope="layer", inputs="centered")
     autoencoders = read_autoencoders(folder / "autoencoders", corrected, d_model=128, n_layers=4)
     assert len(autoencoders) == 3 * 4
 
@@ -142,9 +142,9 @@ def test_another_trial_computes_the_meaning_of_its_codes_alone(circuits: Command
 
 def test_python_gives_what_the_command_line_gives(circuits: Command, store: Path, run: str):
     printed = circuits("codes", run, "--json").json
-    found = explain_codes(Path(run).name, out=store)
-    assert found.n_computed == 0
-    assert json.loads(json.dumps(found.to_dict())) == {name: printed[name] for name in found.to_dict()}
+    report = explain_codes(Path(run).name, out=store)
+    assert report.n_computed == 0
+    assert json.loads(json.dumps(report.to_dict())) == {name: printed[name] for name in report.to_dict()}
 
 
 def test_the_table_names_heads_codes_and_where_all_is_kept(circuits: Command, run: str):
@@ -165,8 +165,8 @@ def test_what_codes_tell_is_said_of_every_head(circuits: Command, run: str):
 
 
 def test_pairs_are_explained_by_the_codes_of_their_heads(circuits: Command, store: Path):
-    found = circuits("codes", store / named(store, "code-pairs"), "--heads", "4", "--json").json
-    explained = [row for row in found["heads"] if row["explained"]]
+    report = circuits("codes", store / named(store, "code-pairs"), "--heads", "4", "--json").json
+    explained = [row for row in report["heads"] if row["explained"]]
     assert [row["score"] for row in explained] == [row["positive_only_codes"] for row in explained]
     assert explained[0]["tells"]["is_positive"]["adjusted_sd"] is None
 
@@ -185,7 +185,7 @@ def test_groups_of_heads_are_in_the_circuit_and_its_exports(circuits: Command, r
 @pytest.mark.parametrize(
     ("method", "options", "said"),
     [
-        ("eap", [], "codes are kept by head-coding and code-pairs; run {name} used eap"),
+        ("eap", [], "only head-coding and code-pairs keep codes; run {name} used eap"),
         ("head-coding", ["--trial", "3"], "trial is 3: run {name} has 3 trials, 0 to 2"),
         ("head-coding", ["--trial", "-1"], "trial is -1"),
         ("code-pairs", ["--trial", "1"], "trial is 1: run {name} has 1 trial, which is 0"),

@@ -68,11 +68,11 @@ def test_a_missing_task_is_asked_for():
 
 
 def test_assignments_are_read_as_yaml():
-    found = parse_assignments(["steps=5", "at=roles", "parts=[head, mlp]", "some-flag=true"])
-    assert found == {"steps": 5, "at": "roles", "parts": ["head", "mlp"], "some_flag": True}
+    settings = parse_assignments(["steps=5", "at=roles", "kinds=[head, mlp]", "some-flag=true"])
+    assert settings == {"steps": 5, "at": "roles", "kinds": ["head", "mlp"], "some_flag": True}
 
 
-@pytest.mark.parametrize("assignment", ["steps", "=5", "parts=[a"])
+@pytest.mark.parametrize("assignment", ["steps", "=5", "kinds=[a"])
 def test_a_malformed_assignment_is_refused(assignment: str):
     with pytest.raises(ValueError, match="--set"):
         parse_assignments([assignment])

@@ -22,7 +22,7 @@ def stored_bytes(store: Path) -> dict[str, bytes]:
 
 
 def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--json").json
+    summary = circuits(*tiny.arguments, "--json").json
     assert {
         "run",
         "task",
@@ -33,16 +33,16 @@ def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Comm
         "metric",
         "circuit",
         "faithfulness",
-    } <= found.keys()
-    assert {"name", "clean", "clean_interval", "corrupt", "corrupt_interval"} <= found["metric"].keys()
-    assert {"nodes", "n_edges", "of_edges"} <= found["circuit"].keys()
-    assert found["n_prompts"] == 12
-    assert found["seconds"] > 0
+    } <= summary.keys()
+    assert {"name", "clean", "clean_interval", "corrupt", "corrupt_interval"} <= summary["metric"].keys()
+    assert {"nodes", "n_edges", "of_edges"} <= summary["circuit"].keys()
+    assert summary["n_prompts"] == 12
+    assert summary["seconds"] > 0
     for holder, name in (
-        (found, "accuracy"),
-        (found, "faithfulness"),
-        (found["metric"], "clean"),
-        (found["metric"], "corrupt"),
+        (summary, "accuracy"),
+        (summary, "faithfulness"),
+        (summary["metric"], "clean"),
+        (summary["metric"], "corrupt"),
     ):
         low, high = holder[f"{name}_interval"]
         assert low <= holder[name] <= high
@@ -106,10 +106,11 @@ def test_a_damaged_run_folder_is_named_and_restored_without_computing(circuits: 
 
 
 def test_component_methods_choose_nodes_by_their_scores(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--method", "activation-patching", "--nodes", "2", "--edges", "30", "--json").json
-    assert found["circuit"]["selection"]["name"] == "top-components"
-    assert len(set(found["circuit"]["nodes"]) - {"input", "logits"}) <= 2
-    rows = list(csv.DictReader(io.StringIO(circuits("export", found["run"], "--to", "csv", "--out", "-").stdout)))
+    options = ("--method", "activation-patching", "--nodes", "2", "--edges", "30")
+    summary = circuits(*tiny.arguments, *options, "--json").json
+    assert summary["circuit"]["selection"]["name"] == "top-components"
+    assert len(set(summary["circuit"]["nodes"]) - {"input", "logits"}) <= 2
+    rows = list(csv.DictReader(io.StringIO(circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout)))
     assert {row["kind"] for row in rows} >= {"edge", "head", "mlp"}
 
 
@@ -133,9 +134,9 @@ def test_without_a_size_the_smallest_faithful_circuit_of_the_ladder_is_chosen(ci
 
 
 def test_the_whole_graph_is_faithful(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--edges", "9999", "--json").json
-    assert found["circuit"]["n_edges"] == found["circuit"]["of_edges"]
-    assert found["faithfulness"] == pytest.approx(1, abs=1e-5)  # float32 sums in another order
+    summary = circuits(*tiny.arguments, "--edges", "9999", "--json").json
+    assert summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]
+    assert summary["faithfulness"] == pytest.approx(1, abs=1e-5)  # float32 sums in another order
 
 
 def test_the_curve_is_measured_on_request(circuits: Command, tiny: Any):
@@ -154,7 +155,7 @@ def test_prompts_of_a_slice_have_the_scores_they_have_together(circuits: Command
     assert first == pytest.approx(second, abs=1e-5)
 
 
-def test_places_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny: Any, tmp_path: Path):
+def test_positions_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny: Any, tmp_path: Path):
     from pipelines import open_run
 
     short = [json.loads(line) for line in tiny.prompts.read_text().splitlines()]
@@ -162,7 +163,16 @@ def test_places_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny
         record |= {key: record[key][:4] for key in ("clean_ids", "corrupt_ids")}
     path = tmp_path / "mixed.jsonl"
     path.write_text("\n".join(map(json.dumps, short)))
-    arguments = [*tiny.arguments, "--method", "activation-patching", "--set", "at=positions", "--place", "3", "--json"]
+    arguments = [
+        *tiny.arguments,
+        "--method",
+        "activation-patching",
+        "--set",
+        "at=positions",
+        "--position",
+        "3",
+        "--json",
+    ]
     answer = circuits("discover", path, *arguments[2:])
     scores = open_run(answer.json["run"]).node_scores
     assert scores is not None
@@ -173,10 +183,10 @@ def test_places_that_some_slices_lack_are_joined_by_name(circuits: Command, tiny
 
 def test_settings_come_from_yaml_and_options_override_them(circuits: Command, tiny: Any):
     Path("run.yaml").write_text(f"task: {tiny.prompts}\nmodel: {tiny.model}\nprompts: 6\nedges: 5\nout: kept\n")
-    found = circuits("discover", "--config", "run.yaml", "--edges", "7", "--json").json
-    assert found["n_prompts"] == 6
-    assert found["circuit"]["selection"]["n"] == 7
-    assert Path("kept", found["run"], "graph.json").is_file()
+    summary = circuits("discover", "--config", "run.yaml", "--edges", "7", "--json").json
+    assert summary["n_prompts"] == 6
+    assert summary["circuit"]["selection"]["n"] == 7
+    assert Path("kept", summary["run"], "graph.json").is_file()
 
 
 def test_the_settings_kept_with_a_run_repeat_it(circuits: Command, tiny: Any):
@@ -222,8 +232,8 @@ def test_a_run_folder_is_complete_in_itself(circuits: Command, tiny: Any):
 
 def test_two_circuits_are_compared_and_the_comparison_is_kept(circuits: Command, tiny: Any):
     names = [circuits(*tiny.arguments, "--edges", size, "--json").json["run"] for size in ("20", "40")]
-    found = circuits("compare", *names, "--out", "both", "--json").json
-    assert {"shared_heads", "heads_iou", "edges_iou", "rank_correlation", "p_value"} <= found.keys()
+    comparison = circuits("compare", *names, "--out", "both", "--json").json
+    assert {"shared_heads", "heads_iou", "edges_iou", "rank_correlation", "p_value"} <= comparison.keys()
     assert Path("both/comparison.pdf").read_bytes().startswith(b"%PDF")
     answer = circuits("export", "both", "--to", "svg", "--out", "-")
     assert answer.exit_code == 0
@@ -241,12 +251,12 @@ def test_a_run_is_exported_in_every_format(circuits: Command, tiny: Any, kind: s
 
 
 def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
-    found = circuits(*tiny.arguments, "--json").json
-    text = circuits("export", found["run"], "--to", "csv", "--out", "-").stdout
+    summary = circuits(*tiny.arguments, "--json").json
+    text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
-    assert len(rows) == found["circuit"]["of_edges"]
-    assert sum(row["in_circuit"].lower() == "true" for row in rows) == found["circuit"]["n_edges"]
+    assert len(rows) == summary["circuit"]["of_edges"]
+    assert sum(row["in_circuit"].lower() == "true" for row in rows) == summary["circuit"]["n_edges"]
 
 
 def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any):

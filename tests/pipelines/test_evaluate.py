@@ -1,4 +1,4 @@
-"""`circuits evaluate`: finished runs judged on a tiny random model, cached, refused where they cannot be."""
+"""`circuits evaluate`: finished runs judged on a tiny random model; cached, and refused where they cannot be judged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SMALL = ("--random", "4", "--knockouts", "3", "--resamples", "6")
 FEW = {"random": 4, "knockouts": 3, "resamples": 6}
 
 
-def found_by(circuits: Command, tiny: Any, *options: str) -> str:
+def new_run(circuits: Command, tiny: Any, *options: str) -> str:
     """The name of a new run."""
     return circuits(*tiny.arguments, *options, "--json").json["run"]
 
@@ -47,8 +47,8 @@ def write_truth(path: Path, *edges: str, **more: Any) -> Path:
 
 def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any):
     run = circuits(*tiny.arguments, "--edges", "60", "--curve", "--json").json
-    found = circuits("evaluate", run["run"], *SMALL, "--json").json
-    (row,) = found["runs"]
+    report = circuits("evaluate", run["run"], *SMALL, "--json").json
+    (row,) = report["runs"]
     assert row["run"] == run["run"]
     assert (row["n_edges"], row["of_edges"]) == (run["circuit"]["n_edges"], run["circuit"]["of_edges"])
     assert row["faithfulness"] == run["faithfulness"]
@@ -76,7 +76,7 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
 
 
 def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
-    run = found_by(circuits, tiny, "--edges", "60")
+    run = new_run(circuits, tiny, "--edges", "60")
     before = stored(Path("runs"))
     first = circuits("evaluate", run, *SMALL, "--json").json
     kept = stored(Path("runs"))
@@ -87,7 +87,7 @@ def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: An
 
 
 def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny: Any):
-    run = found_by(circuits, tiny, "--edges", "60")
+    run = new_run(circuits, tiny, "--edges", "60")
     circuits("evaluate", run, *SMALL)
     answer = circuits("evaluate", run, *SMALL[2:], "--random", "5", "--json")
     assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
@@ -96,23 +96,23 @@ def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny
 
 
 def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
-    run = found_by(circuits, tiny, "--edges", "60")
+    run = new_run(circuits, tiny, "--edges", "60")
     first = circuits("evaluate", run, *SMALL, "--json").json
     lost = sorted(Path("runs").glob("jobs/*/*.npz"))[::4]
     for path in lost:
         path.unlink()
     again = circuits("evaluate", run, *SMALL, "--json").json
     assert again["jobs"]["computed"] == len(lost)
-    # What was measured again may have taken another time, and other memory.
+    # Jobs computed again may take a different time and amount of memory.
     taken = ("seconds", "peak_memory_mb")
-    found, expected = (
+    repeated, expected = (
         [{k: v for k, v in row.items() if k not in taken} for row in each["runs"]] for each in (again, first)
     )
-    assert found == expected
+    assert repeated == expected
 
 
 def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny: Any):
-    names = [found_by(circuits, tiny, "--edges", size) for size in ("40", "80")]
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
     answer = circuits("evaluate", *names, *SMALL, "--out", "judged")
     assert answer.exit_code == 0
     for name in names:
@@ -132,7 +132,7 @@ def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny:
 def test_runs_of_one_model_share_it(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
     from pipelines import run_job as jobs
 
-    names = [found_by(circuits, tiny, "--edges", size) for size in ("40", "80")]
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
     loaded: list[str] = []
     monkeypatch.setattr(jobs, "_LOADED", type(jobs._LOADED)())
     monkeypatch.setattr("circuits.models.load_model", lambda spec, **o: loaded.append(spec) or load_model(spec, **o))
@@ -141,17 +141,17 @@ def test_runs_of_one_model_share_it(circuits: Command, tiny: Any, monkeypatch: p
 
 
 def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
-    name = found_by(circuits, tiny, "--edges", "60")
+    name = new_run(circuits, tiny, "--edges", "60")
     printed = circuits("evaluate", name, *SMALL, "--json").json
     for runs in (name, Path("runs") / name, [open_run(name)]):
-        found = evaluate(runs, **FEW)
-        assert found.n_computed == 0
-        assert list(found.rows) == printed["runs"]
-    assert found.to_dict()["runs"] == printed["runs"]
+        report = evaluate(runs, **FEW)
+        assert report.n_computed == 0
+        assert list(report.rows) == printed["runs"]
+    assert report.to_dict()["runs"] == printed["runs"]
 
 
 def test_the_whole_model_has_no_distance_and_is_complete(circuits: Command, tiny: Any):
-    (row,) = circuits("evaluate", found_by(circuits, tiny, "--edges", "9999"), *SMALL, "--json").json["runs"]
+    (row,) = circuits("evaluate", new_run(circuits, tiny, "--edges", "9999"), *SMALL, "--json").json["runs"]
     assert row["distance"]["value"] == pytest.approx(0, abs=1e-5)
     assert row["completeness"]["sampled"]["value"] == row["completeness"]["greedy"]["value"] == 0
     assert row["random"]["sizes"] == [row["of_edges"]] * 2
@@ -159,7 +159,7 @@ def test_the_whole_model_has_no_distance_and_is_complete(circuits: Command, tiny
 
 
 def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(circuits: Command, tiny: Any):
-    name = found_by(circuits, tiny, "--method", "activation-patching", "--nodes", "3")
+    name = new_run(circuits, tiny, "--method", "activation-patching", "--nodes", "3")
     truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->logits")
     (row,) = circuits("evaluate", name, *SMALL, "--truth", truth, "--json").json["runs"]
     assert row["curve"]["over"] == "components"
@@ -182,8 +182,8 @@ def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(
 def test_a_model_that_refuses_edges_is_judged_by_its_components(tmp_path: Path):
     random_module("gemma2").save_pretrained(tmp_path / "model")
     write_jsonl(random_prompts(6), tmp_path / "prompts.jsonl")
-    place = {"model": str(tmp_path / "model"), "out": tmp_path / "runs"}
-    run = discover(tmp_path / "prompts.jsonl", method="activation-patching", nodes=6, **place)
+    options = {"model": str(tmp_path / "model"), "out": tmp_path / "runs"}
+    run = discover(tmp_path / "prompts.jsonl", method="activation-patching", nodes=6, **options)
     (row,) = evaluate(run, out=tmp_path / "runs", **FEW).rows
     assert row["circuit_of"] == "components"
     assert row["random"]["size"] == 7  # with the embedding
@@ -193,7 +193,7 @@ def test_a_model_that_refuses_edges_is_judged_by_its_components(tmp_path: Path):
 
 
 def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny: Any):
-    run = found_by(circuits, tiny, "--edges", "60")
+    run = new_run(circuits, tiny, "--edges", "60")
     for path in Path("runs").glob("jobs/*/*.cost.json"):
         path.unlink()
     answer = circuits("evaluate", run, "--random", "0", "--knockouts", "0", "--resamples", "0")
@@ -215,7 +215,7 @@ def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny
 def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
     circuits: Command, tiny: Any, name: str
 ):
-    run = open_run(found_by(circuits, tiny, "--edges", "9999", "--ablation", name))
+    run = open_run(new_run(circuits, tiny, "--edges", "9999", "--ablation", name))
     evaluate(run, **FEW)
     store, jobs = Store("runs"), judge_jobs(run, Asked(**FEW))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
@@ -230,7 +230,7 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
 
 
 def test_edges_chosen_by_components_are_resampled_as_components(circuits: Command, tiny: Any):
-    name = found_by(circuits, tiny, "--nodes", "3")
+    name = new_run(circuits, tiny, "--nodes", "3")
     evaluate(name, **FEW)
     run = open_run(name)
     jobs = judge_jobs(run, Asked(**FEW))
@@ -242,7 +242,7 @@ def test_edges_chosen_by_components_are_resampled_as_components(circuits: Comman
 
 
 def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Command, tiny: Any):
-    name = found_by(circuits, tiny, "--edges", "60")
+    name = new_run(circuits, tiny, "--edges", "60")
     truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->a1.h1<q>", "a1.h1->logits")
     answer = circuits("evaluate", name, *SMALL, "--truth", truth, "--json")
     (row,) = answer.json["runs"]
@@ -255,7 +255,7 @@ def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Comman
 
 
 def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
-    name = found_by(circuits, tiny, "--edges", "60")
+    name = new_run(circuits, tiny, "--edges", "60")
     known = KnownCircuit("mine", (Edge.parse("input->m0"),), ())
     (row,) = evaluate(name, truth=known, random=0, knockouts=0, resamples=0).rows
     assert row["auroc"]["edges"]["by_mean"] == edge_auroc(open_run(name).scores, known).by_mean
@@ -266,7 +266,7 @@ def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
     ("options", "said"),
     [
         (["--truth", "ioi"], ["belongs to a model of 12 layers of 12 heads", "2 layers of 2 heads"]),
-        (["--truth", "oii"], ["no published circuit 'oii'", "Did you mean 'ioi'?", "no file and no run either"]),
+        (["--truth", "oii"], ["no published circuit 'oii'", "Did you mean 'ioi'?", "not a file or a run either"]),
         (["--truth", "other.json"], ["has a7.h0->logits: this model has no writer a7.h0"]),
         (["--truth", "all.json"], ["has 46 of 46 edges"]),
         (["--random", "-1"], ["random is -1"]),
@@ -276,7 +276,7 @@ def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
     ],
 )
 def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: Any, options: list[str], said: list[str]):
-    run = found_by(circuits, tiny, "--edges", "20")
+    run = new_run(circuits, tiny, "--edges", "20")
     write_truth(Path("other.json"), "a7.h0->logits")
     write_truth(Path("all.json"), *map(str, open_run(run).graph.wiring.edges))
     before = stored(Path("runs"))
@@ -289,7 +289,7 @@ def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: An
 
 
 def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(circuits: Command, tiny: Any):
-    names = [found_by(circuits, tiny, "--edges", size) for size in ("20", "40")]
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("20", "40")]
     record = Path("runs") / names[1] / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
     before = stored(Path("runs"))
@@ -313,8 +313,8 @@ def test_a_run_whose_prompts_have_changed_is_refused(
 def test_a_run_of_another_store_is_judged_there(circuits: Command, tiny: Any):
     name = circuits(*tiny.arguments, "--edges", "20", "--out", "elsewhere", "--json").json["run"]
     before = stored(Path("elsewhere"))
-    found = circuits("evaluate", Path("elsewhere") / name, *SMALL, "--json").json
-    assert found["jobs"]["computed"] == len(stored(Path("elsewhere"))) - len(before)
+    report = circuits("evaluate", Path("elsewhere") / name, *SMALL, "--json").json
+    assert report["jobs"]["computed"] == len(stored(Path("elsewhere"))) - len(before)
     assert not stored(Path("runs"))
 
 
@@ -323,7 +323,7 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
 ):
     from pipelines.progress import Progress
 
-    name = found_by(circuits, tiny, "--edges", "60")
+    name = new_run(circuits, tiny, "--edges", "60")
     before = stored(Path("runs"))
     done: list[str] = []
 
@@ -340,6 +340,6 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
     assert "interrupted" in said
     n_kept = len(stored(Path("runs")))
     assert n_kept >= len(before) + 2
-    found = circuits(*command.split(), "--json").json
-    # Jobs that were in flight may have ended well since.
-    assert 0 < found["jobs"]["computed"] <= found["jobs"]["total"] - n_kept
+    resumed = circuits(*command.split(), "--json").json
+    # Jobs that were in flight may have finished since.
+    assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - n_kept

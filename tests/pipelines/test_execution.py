@@ -25,7 +25,7 @@ def stored_bytes(store: Path) -> dict[str, bytes]:
 
 
 def stored_files(store: Path) -> dict[str, tuple[int, int]]:
-    """File name -> inode and time of writing of every job's result: a file written again has others."""
+    """File name -> inode and time of writing of every job's result: a file written again has different ones."""
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in store.glob("jobs/*/*.npz")}
 
 
@@ -39,14 +39,14 @@ def wait_for_results(store: Path, n_results: int, process: subprocess.Popen[str]
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
-    """Output of a process that ends well."""
+    """Output of a process, which must succeed."""
     stdout, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, stderr
     return stdout, stderr
 
 
 def without_cost(printed: str) -> dict[str, Any]:
-    """What was found, without what this command spent on it and where it was kept."""
+    """The printed result without its cost and without the folder it was kept in."""
     return {key: value for key, value in json.loads(printed).items() if key not in ("seconds", "jobs", "folder")}
 
 
@@ -65,9 +65,9 @@ def uninterrupted(long_run: list[str | Path], tmp_path_factory: pytest.TempPathF
     from pipelines.cli import app
 
     store = tmp_path_factory.mktemp("uninterrupted") / "runs"
-    found = CliRunner().invoke(app, [*map(str, long_run), "--out", str(store)])
-    assert found.exit_code == 0, found.stderr
-    return without_cost(found.stdout), store
+    result = CliRunner().invoke(app, [*map(str, long_run), "--out", str(store)])
+    assert result.exit_code == 0, result.stderr
+    return without_cost(result.stdout), store
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Head coding from the command line: in stages, kept, on workers, with given autoencoders, on labeled prompts."""
+"""Head coding from the command line: in stages, cached, on workers, with given autoencoders, on labeled prompts."""
 
 from __future__ import annotations
 
@@ -24,11 +24,9 @@ from pipelines.judge_runs import circuit_of
 from pipelines.plan import all_jobs
 
 Command = Callable[..., Any]
-# The tiny model does no task; a few epochs show all there is to see of how runs are kept.
+# The tiny model does no task; a few epochs are enough to test how runs are kept.
 FEW = {"least_accuracy": 0, "epochs": 15, "trials": 3, "features": 12, "sae_prompts": 4}
 FEW_OPTIONS = [part for name, value in FEW.items() for part in ("--set", f"{name}={value}")]
-
-
 WORKERS = {"workers": 2}
 
 
@@ -47,7 +45,7 @@ def test_a_run_has_the_scores_that_python_gives(circuits: Command, tiny: Any):
     assert run.node_scores is not None
     assert run.node_scores.trials is not None
     assert expected.trials is not None
-    # Slices of the prompts round differently than all at once; codes are counts.
+    # Slices of the prompts round differently from one pass over all of them; codes are counts.
     np.testing.assert_allclose(run.node_scores.means, expected.means, atol=1e-6)
     np.testing.assert_allclose(run.node_scores.trials, expected.trials, atol=1e-6)
     assert run.codes is not None
@@ -79,8 +77,8 @@ def test_workers_give_the_same_bytes(tiny: Any, tmp_path: Path):
 
 
 def test_the_summary_says_whether_the_model_does_the_task_on_either_side(circuits: Command):
-    found = reference(circuits, "ioi", *FEW_OPTIONS[2:], "--corruption", "abc").json
-    coding = found["coding"]
+    summary = reference(circuits, "ioi", *FEW_OPTIONS[2:], "--corruption", "abc").json
+    coding = summary["coding"]
     assert (coding["accuracy_positives"], coding["accuracy_negatives"]) == (1, 0)
     assert (coding["n_positives"], coding["n_negatives"], coding["trials"]) == (12, 12, 3)
     low, high = coding["accuracy_negatives_interval"]
@@ -88,15 +86,15 @@ def test_the_summary_says_whether_the_model_does_the_task_on_either_side(circuit
 
 
 def test_negatives_that_the_model_answers_as_well_are_warned_of(circuits: Command):
-    found = reference(circuits, "greater-than", *FEW_OPTIONS, "--corruption", "range").json
-    assert any("right answer to 100% of the negatives as well" in warning for warning in found["warnings"])
+    summary = reference(circuits, "greater-than", *FEW_OPTIONS, "--corruption", "range").json
+    assert any("right answer to 100% of the negatives as well" in warning for warning in summary["warnings"])
 
 
 def test_the_smallest_number_of_heads_that_is_faithful_is_chosen(circuits: Command):
-    found = reference(circuits, "ioi", *FEW_OPTIONS[2:]).json
-    selection = found["circuit"]["selection"]
-    assert (selection["name"], selection["n"]) == ("top-components", found["circuit"]["n_heads"])
-    assert abs(found["faithfulness"] - 1) <= 0.15
+    summary = reference(circuits, "ioi", *FEW_OPTIONS[2:]).json
+    selection = summary["circuit"]["selection"]
+    assert (selection["name"], selection["n"]) == ("top-components", summary["circuit"]["n_heads"])
+    assert abs(summary["faithfulness"] - 1) <= 0.15
     fewer = reference(circuits, "ioi", *FEW_OPTIONS[2:], "--nodes", str(selection["n"] - 1)).json
     assert abs(fewer["faithfulness"] - 1) > 0.15
 
@@ -114,7 +112,7 @@ def test_pairs_make_a_circuit_with_the_edges_that_codes_say_nothing_of(circuits:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--greedy"], "code-pairs scores edges between heads alone"),
+        (["--greedy"], "code-pairs scores only edges between heads"),
         (["--curve"], "leave out curve"),
         (["--set", "preset=papre"], "no preset of code-pairs 'papre'"),
         (["--set", "l1=-1"], "l1=-1"),
@@ -155,7 +153,7 @@ def test_autoencoders_from_a_folder_are_used_instead_of_training(circuits: Comma
     assert run.codes is not None
     assert trained.codes is not None
     np.testing.assert_array_equal(run.codes.codes, trained.codes.codes[:2])
-    # The folder may be anywhere; what it holds may not change unnoticed.
+    # The folder may move, but a change of its content may not go unnoticed.
     Path("sae").rename("elsewhere")
     assert circuits(*with_sae, "autoencoder=elsewhere").json["jobs"]["computed"] == 0
     refused = coded(circuits, tiny, "--set", "autoencoder=elsewhere")
@@ -167,8 +165,8 @@ def test_autoencoders_from_a_folder_are_used_instead_of_training(circuits: Comma
     assert "16" in wide.stderr
 
 
-def labelled_file(path: Path) -> Path:
-    """Five positives and seven negatives of other lengths, for the tiny model."""
+def labeled_file(path: Path) -> Path:
+    """Five positives, and seven negatives of another length, for the tiny model."""
     draw = np.random.default_rng(0)
 
     def alone(length: int) -> Prompt:
@@ -180,19 +178,19 @@ def labelled_file(path: Path) -> Path:
     return path
 
 
-def test_labelled_prompts_without_partners_go_all_the_way_with_a_mean_ablation(circuits: Command, tiny: Any):
-    path = labelled_file(Path("labeled.jsonl"))
+def test_labeled_prompts_without_partners_go_all_the_way_with_a_mean_ablation(circuits: Command, tiny: Any):
+    path = labeled_file(Path("labeled.jsonl"))
     options = ["--model", str(tiny.model), "--prompts-per-job", "2", "--method", "head-coding", *FEW_OPTIONS]
-    found = circuits("discover", path, *options, "--ablation", "mean", "--nodes", "2", "--json").json
-    assert (found["n_prompts"], found["coding"]["n_positives"], found["coding"]["n_negatives"]) == (5, 5, 7)
-    assert found["circuit"]["n_heads"] <= 2
+    summary = circuits("discover", path, *options, "--ablation", "mean", "--nodes", "2", "--json").json
+    assert (summary["n_prompts"], summary["coding"]["n_positives"], summary["coding"]["n_negatives"]) == (5, 5, 7)
+    assert summary["circuit"]["n_heads"] <= 2
     refused = circuits("discover", path, *options)
     assert refused.exit_code == 2
     assert "ablation 'corrupt' takes values from each prompt's partner" in refused.stderr
 
 
 def test_a_number_of_prompts_is_that_of_positives_and_of_negatives(circuits: Command, tiny: Any):
-    path = labelled_file(Path("labeled.jsonl"))
+    path = labeled_file(Path("labeled.jsonl"))
     options = ["--model", str(tiny.model), "--ablation", "mean", "--nodes", "2", "--prompts", "3", "--json"]
     coding = circuits("discover", path, *options, "--method", "head-coding", *FEW_OPTIONS).json["coding"]
     assert (coding["n_positives"], coding["n_negatives"]) == (3, 3)
@@ -201,13 +199,13 @@ def test_a_number_of_prompts_is_that_of_positives_and_of_negatives(circuits: Com
 
 
 def test_codes_are_compared_with_what_chance_gives(circuits: Command, tiny: Any):
-    found = coded(circuits, tiny).json
-    run = open_run(found["run"])
+    summary = coded(circuits, tiny).json
+    run = open_run(summary["run"])
     assert run.codes is not None
     chance = [expected_by_chance(trial, run.codes.is_positive) for trial in run.codes.codes]
-    assert found["coding"]["positive_only_codes_by_chance"] == pytest.approx(np.mean(chance))
-    warned = any("as shuffled labels would give" in text for text in found["warnings"])
-    assert warned == (found["coding"]["positive_only_codes"] <= np.mean(chance))
+    assert summary["coding"]["positive_only_codes_by_chance"] == pytest.approx(np.mean(chance))
+    warned = any("as shuffled labels would give" in text for text in summary["warnings"])
+    assert warned == (summary["coding"]["positive_only_codes"] <= np.mean(chance))
 
 
 def test_scores_that_are_all_zero_are_warned_of(circuits: Command, tiny: Any):
@@ -219,9 +217,11 @@ def test_scores_that_are_all_zero_are_warned_of(circuits: Command, tiny: Any):
 
 
 def test_scores_of_two_methods_are_not_correlated_and_edges_among_heads_have_no_chance(tiny: Any, tmp_path: Path):
-    place = {"out": tmp_path, **tiny.settings()}
-    first, second = (discover(**place, method="head-coding", settings=FEW | {"seed": seed}, nodes=2) for seed in (0, 1))
-    plain = discover(**place, edges=20)
+    common = {"out": tmp_path, **tiny.settings()}
+    first, second = (
+        discover(**common, method="head-coding", settings=FEW | {"seed": seed}, nodes=2) for seed in (0, 1)
+    )
+    plain = discover(**common, edges=20)
     both = compare(first, second, folder=tmp_path / "both").summary
     assert both["rank_correlation"] is None  # the edges of both were scored by eap
     assert both["edges_p_value"] is None
@@ -230,8 +230,8 @@ def test_scores_of_two_methods_are_not_correlated_and_edges_among_heads_have_no_
     assert (mixed["rank_correlation"], mixed["head_rank_correlation"]) == (None, None)
 
 
-def test_half_a_labelled_file_is_refused(circuits: Command, tiny: Any):
-    lines = labelled_file(Path("labeled.jsonl")).read_text().splitlines()
+def test_half_a_labeled_file_is_refused(circuits: Command, tiny: Any):
+    lines = labeled_file(Path("labeled.jsonl")).read_text().splitlines()
     Path("half.jsonl").write_text("\n".join(lines[:5]))
     Path("other.jsonl").write_text("\n".join(lines[5:]))
     Path("mixed.jsonl").write_text("\n".join([lines[0], *tiny.prompts.read_text().splitlines()[:2]]))
@@ -248,22 +248,22 @@ def test_half_a_labelled_file_is_refused(circuits: Command, tiny: Any):
 
 
 def test_the_judge_compares_heads_with_the_circuit_of_another_run(tiny: Any, tmp_path: Path):
-    place = {"out": tmp_path, **tiny.settings()}
-    truth = discover(**place, method="activation-patching", settings={"parts": ["head"]}, nodes=2)
-    run = discover(**place, method="head-coding", settings=FEW, nodes=2)
-    pairs = discover(**place, method="code-pairs", settings=FEW, edges=4)
-    found = evaluate([run, pairs], truth=truth.name, random=0, knockouts=0, resamples=0, out=tmp_path)
+    common = {"out": tmp_path, **tiny.settings()}
+    truth = discover(**common, method="activation-patching", settings={"kinds": ["head"]}, nodes=2)
+    run = discover(**common, method="head-coding", settings=FEW, nodes=2)
+    pairs = discover(**common, method="code-pairs", settings=FEW, edges=4)
+    report = evaluate([run, pairs], truth=truth.name, random=0, knockouts=0, resamples=0, out=tmp_path)
     known = circuit_of(truth)
     assert known.kinds == ("head",)
-    row = found.rows[0]
+    row = report.rows[0]
     trials = trial_aurocs(run.node_scores, known, kinds=("head",))
     assert trials is not None
     expected = node_auroc(run.node_scores, known, kinds=("head",))._asdict() | {"trials": trials._asdict()}
     assert row["auroc"]["heads"] == expected
     assert row["auroc"]["match"] == match_heads(run.graph.heads, run.node_scores, known)._asdict()
     assert row["seconds"] > 0
-    assert found.rows[1]["cpr"] is None
-    assert "scores edges between heads alone" in found.rows[1]["reasons"]["cpr"]
+    assert report.rows[1]["cpr"] is None
+    assert "scores only edges between heads" in report.rows[1]["reasons"]["cpr"]
 
 
 def test_heads_that_code_together_on_two_tasks_are_groups_of_their_comparison(
@@ -272,19 +272,19 @@ def test_heads_that_code_together_on_two_tasks_are_groups_of_their_comparison(
     other = new_prompts(tmp_path / "other.jsonl", n_prompts=9, seed=5)
     settings = {"model": str(tiny.model), "method": "head-coding", "settings": FEW, "nodes": 4, "out": tmp_path}
     runs = [discover(task, **settings) for task in (tiny.prompts, other)]
-    found = compare(*runs, folder=tmp_path / "both")
+    both = compare(*runs, folder=tmp_path / "both")
     shares = [positive_only_shares(run.codes.codes, run.codes.is_positive) for run in runs]
     expected = head_groups(np.concatenate(shares)).tolist()
     names = [f"a{layer}.h{number}" for layer in range(2) for number in range(2)]
-    groups = {name: place for place, group in enumerate(found.summary["head_groups"]) for name in group}
+    groups = {name: index for index, group in enumerate(both.summary["head_groups"]) for name in group}
     assert groups == {name: group for name, group in zip(names, expected, strict=True) if group >= 0}
-    for side in (found.comparison.a, found.comparison.b):
+    for side in (both.comparison.a, both.comparison.b):
         assert {node.name: node.group for node in side.nodes if node.group is not None}.items() <= groups.items()
     plain = discover(tiny.prompts, model=str(tiny.model), nodes=4, out=tmp_path)
     assert "head_groups" not in compare(runs[0], plain, folder=tmp_path / "plain").summary
 
 
-def test_a_place_is_asked_for_in_the_method_not_in_the_selection(circuits: Command, tiny: Any):
-    answer = coded(circuits, tiny, "--place", "END")
+def test_a_position_is_asked_for_in_the_method_not_in_the_selection(circuits: Command, tiny: Any):
+    answer = coded(circuits, tiny, "--position", "END")
     assert answer.exit_code == 2
-    assert "head-coding scores heads once, and place='END' asks for one of several: set at=END" in answer.stderr
+    assert "head-coding scores heads once, and position='END' asks for one of several: set at=END" in answer.stderr

@@ -1,4 +1,4 @@
-"""`circuits intervene iri`: end to end on the bundled vision-language model; cached, and refused where nothing fits."""
+"""`circuits intervene iri`: end to end on the bundled vision-language model; cached; refused where it cannot apply."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = {"prompts": 12, "out": folder}
     trace("scene-objects", model="reference-vlm", **about)
     trace("ioi", noise_at="S1", **about)
-    trace("scene-objects", model="reference-vlm", settings={"parts": ["residual", "mlp"]}, **about)
+    trace("scene-objects", model="reference-vlm", settings={"kinds": ["residual", "mlp"]}, **about)
     discover("ioi", edges=40, **about)
     return folder
 
@@ -53,15 +53,15 @@ def _has_attention(folder: Path) -> bool:
 
 def test_answers_are_those_of_the_model_itself_under_the_injection_that_is_kept(circuits: Command, run: Path):
     strengths = ("--lambda-attention", "3", "--lambda-mlp", "1")
-    found = circuits("intervene", "iri", "--run", str(run), *ASKED, *strengths, "--out", "iri", "--json").json
-    injection = Injection.from_json(found["settings"]["injection"])
+    report = circuits("intervene", "iri", "--run", str(run), *ASKED, *strengths, "--out", "iri", "--json").json
+    injection = Injection.from_json(report["settings"]["injection"])
     assert (injection.attention.strength, injection.mlp.strength) == (3, 1)
     model = load_model("reference-vlm")
-    # The seed of test questions is the trace's own plus 2,000.
+    # The seed of the test questions is the trace's plus 2,000.
     questions = IMAGE_TASKS["scene-objects"]().questions(n=60, seed=2000, negatives="adversarial")
     prompts = image_prompts("test", questions, model.vision)
     own = answers(model, prompts, {"plain": None, "iri": lambda: injection_tap(injection)})
-    rows = {(row["variant"], row["negatives"]): row for row in found["rows"]}
+    rows = {(row["variant"], row["negatives"]): row for row in report["rows"]}
     for variant, said in own.items():
         assert rows[variant, "adversarial"]["accuracy"] == pytest.approx(said.is_answer.mean())
     difference = own["iri"].is_answer.mean() - own["plain"].is_answer.mean()
@@ -70,24 +70,24 @@ def test_answers_are_those_of_the_model_itself_under_the_injection_that_is_kept(
 
 def test_every_variant_is_judged_on_every_sort_of_negatives(circuits: Command, run: Path):
     answer = circuits("intervene", "iri", "--run", str(run), *ASKED, "--ablations", "--out", "iri", "--json")
-    found = answer.json
-    variants = {row["variant"] for row in found["rows"]}
+    report = answer.json
+    variants = {row["variant"] for row in report["rows"]}
     assert {"plain", "iri", "vhr", "threshold"} <= variants
-    assert {row["negatives"] for row in found["rows"]} == {"random", "popular", "adversarial"}
-    assert len(found["rows"]) == 3 * len(variants)
-    assert all(row["n"] == 60 for row in found["rows"])
-    assert all(row["difference"] == 0 for row in found["rows"] if row["variant"] == "plain")
-    grid = np.array(found["settings"]["validation_accuracy"])
-    tried = found["settings"]["strengths_tried"]
-    chosen = tuple(tried.index(found["settings"][name]) for name in ("lambda_attention", "lambda_mlp"))
-    guard = np.array(found["settings"]["validation_accuracy_random"])
+    assert {row["negatives"] for row in report["rows"]} == {"random", "popular", "adversarial"}
+    assert len(report["rows"]) == 3 * len(variants)
+    assert all(row["n"] == 60 for row in report["rows"])
+    assert all(row["difference"] == 0 for row in report["rows"] if row["variant"] == "plain")
+    grid = np.array(report["settings"]["validation_accuracy"])
+    tried = report["settings"]["strengths_tried"]
+    chosen = tuple(tried.index(report["settings"][name]) for name in ("lambda_attention", "lambda_mlp"))
+    guard = np.array(report["settings"]["validation_accuracy_random"])
     allowed = guard >= guard[0, 0] - 0.005 - 1e-9
     assert grid[chosen] == grid[allowed].max()
-    assert set(found["dropped"]) & {"k2=15"}
+    assert set(report["dropped"]) & {"k2=15"}
     lines, heads = (
         list(csv.DictReader(io.StringIO(Path(f"iri/{name}.csv").read_text()))) for name in ("intervention", "heads")
     )
-    assert len(lines) == len(found["rows"])
+    assert len(lines) == len(report["rows"])
     assert [row["head"] for row in heads[:2]] == ["a0.h0", "a0.h1"]
     assert len(heads) == 24
 
@@ -97,7 +97,7 @@ def test_the_same_command_again_computes_nothing_and_other_strengths_ask_nothing
     circuits(*asked)
     assert circuits(*asked).json["jobs"]["computed"] == 0
     again = circuits(*asked, "--lambda-attention", "0", "--lambda-mlp", "0").json
-    # A search that is not one, and the answers; not the questions or the heads.
+    # A search over a single pair of strengths, and the answers; not the questions or the heads.
     assert 1 <= again["jobs"]["computed"] <= again["jobs"]["total"] - 3
 
 
@@ -111,23 +111,35 @@ def test_without_strength_nothing_changes_and_a_warning_says_so(circuits: Comman
 
 
 def test_captions_are_judged_and_time_is_taken(circuits: Command, run: Path):
-    asked = ("intervene", "iri", "--run", str(run), *ASKED, "--captions", "6", "--longest", "20", "--repeats", "1")
+    asked = (
+        "intervene",
+        "iri",
+        "--run",
+        str(run),
+        *ASKED,
+        "--captions",
+        "6",
+        "--max-new-tokens",
+        "20",
+        "--repeats",
+        "1",
+    )
     answer = circuits(*asked, "--out", "iri")
     assert "captions (CHAIR)" in answer.stdout
     assert "time, medians" in answer.stdout
-    found = json.loads(Path("iri/intervention.json").read_text())
+    report = json.loads(Path("iri/intervention.json").read_text())
     said = json.loads(Path("iri/captions.json").read_text())
-    assert [row["variant"] for row in found["captions"]] == ["plain", "iri", "vhr"]
+    assert [row["variant"] for row in report["captions"]] == ["plain", "iri", "vhr"]
     assert all(len(texts) == len(said["objects"]) == 6 for texts in said["captions"].values())
     assert all(text.startswith("a ") for text in said["captions"]["plain"])
-    assert found["times"][0]["per_token_ratio"] == 1
+    assert report["times"][0]["per_token_ratio"] == 1
 
 
 def test_python_and_the_command_find_the_same(circuits: Command, store: Path, run: Path, tmp_path: Path):
     own = intervene(run, **SMALL, folder=tmp_path / "own")
-    found = circuits("intervene", "iri", "--run", run.name, "--runs", str(store), *ASKED, "--json").json
-    assert json.loads(json.dumps(list(own.rows))) == found["rows"]
-    assert Path(found["folder"]).parent == run
+    printed = circuits("intervene", "iri", "--run", run.name, "--runs", str(store), *ASKED, "--json").json
+    assert json.loads(json.dumps(list(own.rows))) == printed["rows"]
+    assert Path(printed["folder"]).parent == run
 
 
 def test_workers_give_the_same(run: Path, tmp_path: Path):
@@ -139,9 +151,9 @@ def test_workers_give_the_same(run: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("which", "options", "message"),
     [
-        ("text", (), "judged by questions about images, and task 'ioi' is text alone"),
+        ("text", (), "judged on questions about images, but task 'ioi' is text only"),
         ("partial", (), "did not trace attention outputs"),
-        ("circuit", (), "is no causal trace. Make one: circuits trace ioi --model reference"),
+        ("circuit", (), "is not a causal trace. Run one: circuits trace ioi --model reference"),
         ("good", ("--lambda-attention", "1"), "lambda_attention and lambda_mlp go together"),
         ("good", ("--k1", "0"), "k1 is 0"),
         ("good", ("--chosen-by", "easy"), "chosen_by is 'easy'. Known: random, popular, adversarial"),
@@ -180,9 +192,9 @@ def test_a_file_of_questions_is_split_by_image(circuits: Command, tmp_path: Path
     (tmp_path / "asked.jsonl").write_text("\n".join(lines))
     asked = ("trace", str(tmp_path / "asked.jsonl"), "--model", "reference-vlm", "--images", str(tmp_path), "--json")
     folder = circuits(*asked).json["folder"]
-    found = circuits("intervene", "iri", "--run", folder, "--json").json
-    assert {(row["negatives"], row["n"]) for row in found["rows"]} == {("all", 10)}
-    assert found["settings"]["validation_questions"] == 10
+    report = circuits("intervene", "iri", "--run", folder, "--json").json
+    assert {(row["negatives"], row["n"]) for row in report["rows"]} == {("all", 10)}
+    assert report["settings"]["validation_questions"] == 10
     answer = circuits("intervene", "iri", "--run", folder, "--captions", "3")
     assert answer.exit_code == 2
     assert "trace with --annotations" in answer.stderr

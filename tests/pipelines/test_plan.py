@@ -70,9 +70,9 @@ def test_another_tokenizer_changes_the_prompts(tiny: Any, tmp_path: Path):
 def test_another_line_in_the_prompt_file_changes_the_prompts(tiny: Any, tmp_path: Path):
     path = tmp_path / tiny.prompts.name
     path.write_text(tiny.prompts.read_text() + "\n\n" + tiny.prompts.read_text())
-    found = jobs_of(tiny, task=str(path))
-    assert len(found.measure_edges) == 2 * len(jobs_of(tiny).measure_edges)
-    assert found.prompts.key != jobs_of(tiny).prompts.key
+    jobs = jobs_of(tiny, task=str(path))
+    assert len(jobs.measure_edges) == 2 * len(jobs_of(tiny).measure_edges)
+    assert jobs.prompts.key != jobs_of(tiny).prompts.key
 
 
 def test_defaults_given_or_left_out_are_the_same_job(tiny: Any):
@@ -105,7 +105,7 @@ def test_inputs_come_before_the_jobs_that_read_them(tiny: Any):
         ({"method": "exact-edges", "nodes": 3}, "nodes is for component methods"),
         ({"noise": 2.0}, "goes with ablation 'noise'"),
         ({"ablation": "meen"}, "[Dd]id you mean 'mean'"),
-        ({"place": "END"}, "place is for component methods"),
+        ({"position": "END"}, "position is for component methods"),
         ({"method": "activation-patching", "greedy": True}, "greedy grows edges"),
         ({"method": "activation-patching", "nodes": 3, "threshold": 0.1}, "two ways to select"),
         ({"corruption": "flip"}, "brings its own corrupt prompts"),
@@ -120,8 +120,8 @@ def test_planning_imports_neither_torch_nor_dask_workers(tiny: Any, tmp_path: Pa
     code = (
         "import sys; from pipelines.config import settings_from; from pipelines.plan import plan\n"
         "from pipelines.store import Store\n"
-        f"found = plan(settings_from({tiny.settings()!r}).run, Store({str(tmp_path)!r}))\n"
-        "assert len(found.todo) == len(found.jobs.all)\n"
+        f"planned = plan(settings_from({tiny.settings()!r}).run, Store({str(tmp_path)!r}))\n"
+        "assert len(planned.todo) == len(planned.jobs.all)\n"
         "heavy = {'torch', 'transformers', 'numba', 'distributed', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

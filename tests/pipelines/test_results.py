@@ -1,4 +1,4 @@
-"""The file format of results: what is written is read back, and nothing else is believed."""
+"""The file format of results: what is written is read back, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ RESULT = Result(
 
 
 def test_a_result_is_read_back_as_it_was_written():
-    found = decode(encode(RESULT, key="k", stage="measure"), key="k", where="file")
-    assert found.meta == RESULT.meta
-    assert found.arrays["values"].tobytes() == RESULT.arrays["values"].tobytes()
-    assert found.arrays["mask"].dtype == np.bool_
+    result = decode(encode(RESULT, key="k", stage="measure"), key="k", where="file")
+    assert result.meta == RESULT.meta
+    assert result.arrays["values"].tobytes() == RESULT.arrays["values"].tobytes()
+    assert result.arrays["mask"].dtype == np.bool_
 
 
 def test_equal_results_give_equal_bytes():
@@ -38,17 +38,17 @@ def test_python_objects_are_refused_instead_of_pickled():
         encode(Result({}, {"values": np.array([{}, {}], dtype=object)}), key="k", stage="s")
 
 
-@pytest.mark.parametrize("place", range(0, 900, 53))
-def test_a_flipped_byte_never_passes_for_the_result(place: int):
+@pytest.mark.parametrize("index", range(0, 900, 53))
+def test_a_flipped_byte_never_passes_for_the_result(index: int):
     data = bytearray(encode(RESULT, key="k", stage="s"))
-    data[place % len(data)] ^= 0xFF
+    data[index % len(data)] ^= 0xFF
     try:
-        found = decode(bytes(data), key="k", where="file")
+        result = decode(bytes(data), key="k", where="file")
     except DamagedError:
         return
     # A byte that zip readers ignore, such as an attribute of a member: the content is what was written.
-    assert found.meta == RESULT.meta
-    assert all((found.arrays[name] == array).all() for name, array in RESULT.arrays.items())
+    assert result.meta == RESULT.meta
+    assert all((result.arrays[name] == array).all() for name, array in RESULT.arrays.items())
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9, 0.999])

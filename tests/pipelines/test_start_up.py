@@ -1,4 +1,4 @@
-"""The command answers at once: what is heavy is imported by the commands that need it."""
+"""The command starts at once: heavy libraries are imported only by the commands that need them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def modules_after(code: str) -> set[str]:
     """Names of the modules that a fresh process has imported after `code`."""
     report = "\nimport sys; sys.stderr.write('MODULES ' + ' '.join(sys.modules))"
     environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    found = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", code + report], check=True, capture_output=True, text=True, env=environment
     )
-    return set(found.stderr.split("MODULES ")[1].split())
+    return set(finished.stderr.split("MODULES ")[1].split())
 
 
 @pytest.mark.parametrize("command", [[], ["discover"], ["compare"], ["export"], ["status"], ["doctor"]])

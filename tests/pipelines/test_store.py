@@ -1,4 +1,4 @@
-"""The store: whole files or none, and damage that is named."""
+"""The store: files are written whole or not at all, and damaged ones are named."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RESULT = Result({"n": 1}, {"values": np.ones(3)})
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
-    found = Store(tmp_path / "runs")
-    found.prepare()
-    return found
+    prepared = Store(tmp_path / "runs")
+    prepared.prepare()
+    return prepared
 
 
 def test_what_is_written_is_found(store: Store):
@@ -55,7 +55,7 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path):
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write in .*No model was run"):
         Store(tmp_path / "file" / "runs").prepare()

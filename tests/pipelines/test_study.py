@@ -1,4 +1,4 @@
-"""`circuits study`: one setting varied on a tiny random model, measured once, refused where it cannot be."""
+"""`circuits study`: one setting varied on a tiny random model, measured once, and refused where it cannot be varied."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _record(path: Path) -> bytes:
 
 
 def without_costs(rows: Any) -> list[dict[str, Any]]:
-    """Rows without what differs from machine to machine."""
+    """Rows without the values that differ from machine to machine."""
     return [{name: value for name, value in row.items() if name not in COSTS} for row in rows]
 
 
@@ -56,10 +56,10 @@ def begin(tiny: Any) -> list[str]:
 
 
 def test_every_value_has_the_numbers_of_its_run(circuits: Command, tiny: Any, truth: Path):
-    found = circuits(*begin(tiny), "--method", "eap-ig", "--vary", "steps=1,3", "--truth", truth, "--json").json
+    report = circuits(*begin(tiny), "--method", "eap-ig", "--vary", "steps=1,3", "--truth", truth, "--json").json
     known = read_known(truth)
-    assert [row["value"] for row in found["rows"]] == [1, 3]
-    for row in found["rows"]:
+    assert [row["value"] for row in report["rows"]] == [1, 3]
+    for row in report["rows"]:
         scores = discover(**tiny.settings(method="eap-ig", settings={"steps": row["value"]}, edges=20)).scores
         for part, kinds in (("heads", ("head",)), ("nodes", ("head", "mlp"))):
             expected = node_auroc(scores, known, kinds=kinds)._asdict()
@@ -90,22 +90,22 @@ def test_trials_have_a_spread_instead_of_an_interval(circuits: Command, tiny: An
 def test_methods_stand_side_by_side(circuits: Command, tiny: Any, truth: Path):
     names = ["eap", "activation-patching", "mask-learning", "random"]
     options = ("--vary", f"method={','.join(names)}", "--truth", truth)
-    found = circuits(*begin(tiny), *options, "--json").json
-    rows = {row["value"]: row for row in found["rows"]}
+    report = circuits(*begin(tiny), *options, "--json").json
+    rows = {row["value"]: row for row in report["rows"]}
     assert list(rows) == names
-    assert "method" not in found["config"]
+    assert "method" not in report["config"]
     assert rows["random"]["forward_equivalents"] == 0
     assert rows["eap"]["forward_equivalents"] > 1
     assert rows["mask-learning"]["auroc"]["heads"]["interval"] is None
     assert "all prompts have the same scores" in rows["mask-learning"]["reasons"]["interval"]
-    assert Path(found["folder"]).name.startswith("study-pairs-method-")
+    assert Path(report["folder"]).name.startswith("study-pairs-method-")
 
 
 def test_a_setting_may_be_that_of_one_of_the_varied_methods(tiny: Any, tmp_path: Path, truth: Path):
     settings = {f"head-coding.{name}": value for name, value in CODING["settings"].items()} | {"eap_ig.steps": 2}
     vary = {"method": ["eap", "eap-ig", "head-coding"]}
-    found = study(**tiny.settings(vary=vary, truth=truth, settings=settings, out=tmp_path))
-    kept = [row["provenance"]["settings"] for row in found.rows]
+    report = study(**tiny.settings(vary=vary, truth=truth, settings=settings, out=tmp_path))
+    kept = [row["provenance"]["settings"] for row in report.rows]
     assert kept[0] == {}
     assert kept[1]["steps"] == 2
     assert kept[2]["trials"] == 3
@@ -147,19 +147,19 @@ def test_the_same_command_again_computes_nothing_and_writes_the_same_bytes(circu
 
 
 def test_what_a_run_has_measured_is_not_measured_again(tiny: Any, tmp_path: Path, truth: Path):
-    place = {"out": tmp_path / "runs"}
-    discover(**tiny.settings(edges=20), **place)
-    found = study(**tiny.settings(), vary={"method": ["eap"]}, truth=truth, **place)
-    assert found.n_computed == 0
-    assert found.n_jobs == 6  # prompts, check, baseline and three slices
+    where = {"out": tmp_path / "runs"}
+    discover(**tiny.settings(edges=20), **where)
+    report = study(**tiny.settings(), vary={"method": ["eap"]}, truth=truth, **where)
+    assert report.n_computed == 0
+    assert report.n_jobs == 6  # prompts, check, baseline and three slices
 
 
 def test_files_hold_what_was_found(circuits: Command, tiny: Any, truth: Path):
     options = (*begin(tiny), "--method", "eap-ig", "--vary", "steps=1,2", "--truth", truth, "--out", "kept")
-    found = circuits(*options, "--json").json
+    printed = circuits(*options, "--json").json
     record = json.loads(Path("kept/study.json").read_text())
     assert (record["format"], record["version"]) == ("circuit-workbench-study", 1)
-    assert record == {name: found[name] for name in record}
+    assert record == {name: printed[name] for name in record}
     assert record["config"]["settings"] == {}
     assert "edges" not in record["config"]
     lines = list(csv.DictReader(io.StringIO(Path("kept/study.csv").read_text())))
@@ -175,10 +175,10 @@ def test_files_hold_what_was_found(circuits: Command, tiny: Any, truth: Path):
 
 def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any, truth: Path):
     printed = circuits(*begin(tiny), "--vary", "seed=0,1", "--truth", truth, "--json").json
-    found = study(**tiny.settings(), vary={"seed": [0, 1]}, truth=truth)
-    assert found.n_computed == 0
-    assert found.to_dict() == {name: printed[name] for name in found.to_dict()}
-    assert str(found.folder.resolve()) == str(Path(printed["folder"]).resolve())
+    report = study(**tiny.settings(), vary={"seed": [0, 1]}, truth=truth)
+    assert report.n_computed == 0
+    assert report.to_dict() == {name: printed[name] for name in report.to_dict()}
+    assert str(report.folder.resolve()) == str(Path(printed["folder"]).resolve())
 
 
 def test_workers_find_what_threads_find(tiny: Any, tmp_path: Path, truth: Path):
@@ -189,15 +189,15 @@ def test_workers_find_what_threads_find(tiny: Any, tmp_path: Path, truth: Path):
     assert without_costs(here.rows) == without_costs(there.rows)
 
 
-def test_a_place_of_the_prompt_can_be_varied(tiny: Any, tmp_path: Path, truth: Path):
-    found = study(
+def test_the_position_whose_scores_are_ranked_can_be_varied(tiny: Any, tmp_path: Path, truth: Path):
+    report = study(
         **tiny.settings(method="activation-patching", settings={"at": "positions"}),
-        vary={"place": ["0", "5"]},
+        vary={"position": ["0", "5"]},
         truth=truth,
         out=tmp_path / "runs",
     )
-    first, last = found.rows
-    assert found.n_jobs == 6  # one measurement for both places
+    first, last = report.rows
+    assert report.n_jobs == 6  # one measurement for both positions
     assert first["auroc"] != last["auroc"]
 
 
@@ -238,7 +238,7 @@ def test_models_of_other_heads_are_refused_before_they_run(circuits: Command, ti
         (["--vary", "prompts=4,8", "--prompts", "4"], ["prompts is varied: leave out its single value"]),
         (["--vary", "metric=logit_diff"], ["no metric 'logit_diff'", "Did you mean 'logit-difference'?"]),
         (["--vary", "steps=1", "--set", "stepz=3"], ["no setting of eap-ig 'stepz'"]),
-        (["--vary", "steps=1", "--truth", "oii"], ["no published circuit 'oii'", "no file and no run either"]),
+        (["--vary", "steps=1", "--truth", "oii"], ["no published circuit 'oii'", "not a file or a run either"]),
         (["--vary", "steps=1", "--truth", "ioi"], ["belongs to a model of 12 layers of 12 heads", "2 layers of 2"]),
         (["--vary", "steps=1", "--truth", "other.json"], ["has a7.h0", "this model has 2 layers of 2 heads"]),
         (["--vary", "steps=1", "--truth", "all.json"], ["has all 4 heads"]),
@@ -266,8 +266,8 @@ def test_bad_input_is_one_line_before_any_model_runs(
         (["--vary", "method=eap,oap"], "no method 'oap'"),
         (["--vary", "method=eap,eap-ig", "--method", "eap"], "method is varied: leave out its single value"),
         (["--vary", "method=eap-ig,eap", "--set", "steps=2"], "method 'eap' has no settings; got 'steps'"),
-        (["--vary", "parts=[head],[mlp]", "--method", "activation-patching"], "parts=mlp scores no heads"),
-        (["--vary", "at=all,positions", "--method", "activation-patching"], "say by place which one"),
+        (["--vary", "kinds=[head],[mlp]", "--method", "activation-patching"], "kinds=mlp scores no heads"),
+        (["--vary", "at=all,positions", "--method", "activation-patching"], "say by position which one"),
     ],
 )
 def test_methods_that_cannot_be_ranked_by_heads_are_refused(
@@ -339,7 +339,7 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
         Varied("features", (50, 100)),
         Varied("l1", (0.001,)),
         Varied("method", ("eap", "eap-ig")),
-        Varied("parts", (["head"], ["head", "mlp"])),
+        Varied("kinds", (["head"], ["head", "mlp"])),
         Varied("top_k", (None, 2)),
         Varied("corruption", ("true", "5")),
     ],
@@ -370,11 +370,11 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
             study(**tiny.settings(**CODING), vary={"features": [2, 4]}, truth=truth, folder="kept", device="cpu")
     said, command = str(stopped.value).split("Continue with: circuits ")
     assert "interrupted" in said
-    found = circuits(*shlex.split(command), "--json").json
-    # Jobs that were in flight may have ended well since.
-    assert 0 < found["jobs"]["computed"] <= found["jobs"]["total"] - 6
-    assert [row["value"] for row in found["rows"]] == [2, 4]
-    assert found["folder"] == "kept"
+    resumed = circuits(*shlex.split(command), "--json").json
+    # Jobs that were in flight may have finished since.
+    assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - 6
+    assert [row["value"] for row in resumed["rows"]] == [2, 4]
+    assert resumed["folder"] == "kept"
 
 
 def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny: Any, truth: Path):
@@ -387,15 +387,15 @@ def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny
 
 
 def test_a_circuit_found_by_patching_is_the_truth_for_head_coding_on_the_reference_model(circuits: Command):
-    place = ("--prompts", "16")
-    run = circuits("discover", "ioi", "--method", "activation-patching", *place, "--nodes", "5", "--json").json["run"]
+    few = ("--prompts", "16")
+    run = circuits("discover", "ioi", "--method", "activation-patching", *few, "--nodes", "5", "--json").json["run"]
     options = ("--method", "head-coding", "--set=epochs=20", "--set=trials=2", "--vary", "features=10,40")
-    found = circuits("study", "ioi", *options, *place, "--truth", run, "--json").json
-    assert found["truth"] == run
-    for row in found["rows"]:
+    report = circuits("study", "ioi", *options, *few, "--truth", run, "--json").json
+    assert report["truth"] == run
+    for row in report["rows"]:
         assert 0 <= row["auroc"]["heads"]["by_mean"] <= 1
         assert row["auroc"]["heads"]["trials"]["n"] == 2
         assert row["forward_equivalents"] > 1
     store = Store("runs")
     assert all(isinstance(store.read(path.stem), Result) for path in Path("runs").glob("jobs/*/*.npz"))
-    assert (Path(found["folder"]) / "study.pdf").read_bytes().startswith(b"%PDF")
+    assert (Path(report["folder"]) / "study.pdf").read_bytes().startswith(b"%PDF")

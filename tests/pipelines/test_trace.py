@@ -34,14 +34,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two traces of scenes and one of text."""
     folder = tmp_path_factory.mktemp("runs")
     about = {"prompts": 20, "prompts_per_job": 8, "out": folder}
-    trace("scene-objects", model="reference-vlm", shown=1, **about)
+    trace("scene-objects", model="reference-vlm", draw_images=1, **about)
     trace("scene-objects", model="reference-vlm", ablation="corrupt", **about)
-    trace("ioi", noise_at="S1", settings={"parts": ["attention", "mlp", "head"], "samples": 2}, **about)
+    trace("ioi", noise_at="S1", settings={"kinds": ["attention", "mlp", "head"], "samples": 2}, **about)
     return folder
 
 
 def named(store: Path, **config: Any) -> Path:
-    """The trace with some settings."""
+    """The trace whose configuration has these values."""
     runs = [open_run(path.parent) for path in store.glob("*/run.json")]
     return next(run.folder for run in runs if config.items() <= run.config.model_dump().items())
 
@@ -62,12 +62,12 @@ def test_rates_are_those_of_the_method_itself(noisy: Path):
     prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=20)
     own = CausalTracing().trace(model, prompts, metric=METRICS["answer-probability"], ablation=ImageNoise())
     expected = own.ratio_of_means()
-    found = {(row["component"], row["place"]): row for row in rows(noisy)}
-    for number, part in enumerate(own.scores.components):
-        for place, name in enumerate(own.scores.positions):
-            row = found[str(part), name]
-            assert float(row["recovery"]) == pytest.approx(expected.values[place, number], abs=1e-4)
-            assert int(row["recovery_prompts"]) == expected.n_prompts[place]
+    written = {(row["component"], row["place"]): row for row in rows(noisy)}
+    for number, component in enumerate(own.scores.components):
+        for index, position in enumerate(own.scores.positions):
+            row = written[str(component), position]
+            assert float(row["recovery"]) == pytest.approx(expected.values[index, number], abs=1e-4)
+            assert int(row["recovery_prompts"]) == expected.n_prompts[index]
     kept = open_run(noisy).trace
     assert kept is not None
     assert np.allclose(kept.scores.per_prompt, own.scores.per_prompt, atol=1e-5)
@@ -75,12 +75,12 @@ def test_rates_are_those_of_the_method_itself(noisy: Path):
 
 
 def test_every_token_category_is_there_and_the_final_state_of_the_last_token_is_everything(noisy: Path):
-    found = json.loads((noisy / "trace.json").read_text())
-    assert {row["place"] for row in found["rows"]} == set(CATEGORIES)
-    (last,) = (row for row in found["rows"] if row["component"] == "r6" and row["place"] == "END")
+    record = json.loads((noisy / "trace.json").read_text())
+    assert {row["place"] for row in record["rows"]} == set(CATEGORIES)
+    (last,) = (row for row in record["rows"] if row["component"] == "r6" and row["place"] == "END")
     assert (last["recovery"], last["mean_of_ratios"]) == pytest.approx((1, 1), abs=1e-5)
-    assert found["provenance"]["ablation"].startswith("image-noise(sigma=3.0")
-    assert 0 <= found["n_below_floor"] == len(found["below_floor"]) <= 20
+    assert record["provenance"]["ablation"].startswith("image-noise(sigma=3.0")
+    assert 0 <= record["n_below_floor"] == len(record["below_floor"]) <= 20
 
 
 def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
@@ -94,7 +94,9 @@ def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
 def test_layers_that_bring_back_enough_are_the_nodes_of_a_graph(noisy: Path):
     run = open_run(noisy)
     rates = {row["component"]: float(row["recovery"]) for row in rows(noisy) if row["place"] == "END"}
-    expected = {name for name, rate in rates.items() if name[0] in "am" and rate >= run.config.model_dump()["share"]}
+    expected = {
+        name for name, rate in rates.items() if name[0] in "am" and rate >= run.config.model_dump()["min_recovery"]
+    }
     nodes = {node.name: node for node in run.graph.nodes if node.component.layer is not None}
     assert set(nodes) == expected
     assert run.graph.wiring.joins_heads
@@ -114,7 +116,7 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
         "20",
         "--prompts-per-job",
         "8",
-        "--shown",
+        "--draw-images",
         "1",
         "--out",
         str(store),
@@ -136,8 +138,8 @@ def test_slices_and_workers_change_no_bit(store: Path, noisy: Path, tmp_path: Pa
 
 def test_two_traces_are_compared_cell_by_cell(circuits: Command, store: Path, noisy: Path):
     other = named(store, ablation="corrupt")
-    found = circuits("compare", str(noisy), str(other), "--out", "both", "--json").json["traces"]
-    assert found["cells"] == 19 * 7
+    comparison = circuits("compare", str(noisy), str(other), "--out", "both", "--json").json["traces"]
+    assert comparison["cells"] == 19 * 7
     cells = json.loads(Path("both/traces.json").read_text())["cells"]
     rates = [{(row["component"], row["place"]): float(row["recovery"]) for row in rows(run)} for run in (noisy, other)]
     for cell in cells[::10]:
@@ -148,29 +150,29 @@ def test_two_traces_are_compared_cell_by_cell(circuits: Command, store: Path, no
 
 
 def test_a_trace_is_compared_with_itself_without_difference(circuits: Command, noisy: Path):
-    found = circuits("compare", str(noisy), str(noisy), "--out", "same", "--json").json
-    assert found["heads_iou"] == found["nodes_iou"] == 1
-    assert found["traces"]["cells_apart"] == 0
-    assert found["traces"]["rank_correlations"] == pytest.approx({"residual": 1, "attention": 1, "mlp": 1})
+    comparison = circuits("compare", str(noisy), str(noisy), "--out", "same", "--json").json
+    assert comparison["heads_iou"] == comparison["nodes_iou"] == 1
+    assert comparison["traces"]["cells_apart"] == 0
+    assert comparison["traces"]["rank_correlations"] == pytest.approx({"residual": 1, "attention": 1, "mlp": 1})
 
 
 def test_a_trace_and_a_circuit_of_heads_are_compared_by_layer(circuits: Command, store: Path, noisy: Path):
     asked = ("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "60", "--out", str(store), "--json")
     circuit = circuits(*asked).json["folder"]
-    found = circuits("compare", str(noisy), circuit, "--out", "layers", "--json").json
+    comparison = circuits("compare", str(noisy), circuit, "--out", "layers", "--json").json
     layers = {f"a{head.layer}" for head in open_run(circuit).graph.heads}
-    assert found["heads_b"] == len(layers)
-    assert set(found["shared_heads"]) <= layers
-    assert "traces" not in found
+    assert comparison["heads_b"] == len(layers)
+    assert set(comparison["shared_heads"]) <= layers
+    assert "traces" not in comparison
 
 
 def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
     folder = named(store, task="ioi")
-    found = rows(folder)
-    places = {row["place"] for row in found}
+    table = rows(folder)
+    positions = {row["place"] for row in table}
     model = load_model("reference")
-    assert places == set(TASKS["ioi"]().build(model.tokenizer, n=2).roles)
-    assert {row["kind"] for row in found} == {"attention", "mlp", "head"}
+    assert positions == set(TASKS["ioi"]().build(model.tokenizer, n=2).roles)
+    assert {row["kind"] for row in table} == {"attention", "mlp", "head"}
     assert "heads at last token" in (folder / "heads.svg").read_text()
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["ablation"] == "noise(sigma=3.0, seed=0, at=S1)"
@@ -235,10 +237,10 @@ def scene_folder(folder: Path, n: int = 8) -> tuple[Path, Path, list[Scene]]:
 def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp_path: Path):
     images, annotations, _ = scene_folder(tmp_path)
     asked = about(images, annotations, 6)
-    found = circuits(*asked, "--json").json
-    assert found["n_prompts"] == 6
-    assert found["accuracy"] >= 0.8
-    written = json.loads((Path(found["folder"]) / "trace.json").read_text())
+    summary = circuits(*asked, "--json").json
+    assert summary["n_prompts"] == 6
+    assert summary["accuracy"] >= 0.8
+    written = json.loads((Path(summary["folder"]) / "trace.json").read_text())
     assert {row["place"] for row in written["rows"]} == set(CATEGORIES)
     assert circuits(*asked, "--json").json["jobs"]["computed"] == 0
     picture = next(images.iterdir())
@@ -262,13 +264,13 @@ def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command,
     regions = circuits(*asked, "--annotations", str(annotations), "--json").json
     assert (regions["task"], regions["n_prompts"]) == ("pope", len(scenes))
     whole = circuits(*asked, "--json").json
-    places = [
-        {row["place"] for row in json.loads((Path(found["folder"]) / "trace.json").read_text())["rows"]}
-        for found in (regions, whole)
+    positions = [
+        {row["place"] for row in json.loads((Path(summary["folder"]) / "trace.json").read_text())["rows"]}
+        for summary in (regions, whole)
     ]
-    assert "object-visual" in places[0]
-    assert "object-visual" not in places[1]
-    assert "visual" in places[1]
+    assert "object-visual" in positions[0]
+    assert "object-visual" not in positions[1]
+    assert "visual" in positions[1]
 
 
 # Bad input
@@ -285,14 +287,14 @@ def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command,
         (("ioi", "--ablation", "image-noise", "--prompts", "4"), "puts noise on images"),
         (("ioi", "--noise-at", "subject", "--prompts", "4"), "have the roles"),
         (("ioi", "--ablation", "mean", "--prompts", "4"), "needs a whole run to take values from"),
-        (("ioi", "--place", "nowhere", "--prompts", "4"), "place is 'nowhere'; the prompts have the roles"),
-        (("ioi", "--set", "at=all", "--place", "END"), "at=all traces all positions at once: leave it out"),
-        (("ioi", "--set", "at=positions", "--place", "END"), "give one as a number"),
-        (("ioi", "--share", "2"), "share is 2"),
+        (("ioi", "--position", "nowhere", "--prompts", "4"), "position is 'nowhere'; the prompts have the roles"),
+        (("ioi", "--set", "at=all", "--position", "END"), "at=all traces all positions at once: leave it out"),
+        (("ioi", "--set", "at=positions", "--position", "END"), "give one as a number"),
+        (("ioi", "--min-recovery", "2"), "min_recovery is 2"),
         (("ioi", "--set", "window=0"), "window=0: give 1 or more"),
         (("ioi", "--set", "samples=2", "--ablation", "corrupt", "--prompts", "4"), "draws none"),
-        (("ioi", "--shown", "1", "--prompts", "4"), "has no image to show recovery rates on"),
-        (("ioi", "--floor", "0"), "floor is 0"),
+        (("ioi", "--draw-images", "1", "--prompts", "4"), "has no image to show recovery rates on"),
+        (("ioi", "--min-gap", "0"), "min_gap is 0"),
         ((), "no task is given"),
         (("scenes",), "Did you mean 'scene-objects'"),
     ],
@@ -325,9 +327,9 @@ def test_an_image_that_cannot_be_read_is_named(circuits: Command, tmp_path: Path
 
 
 def test_other_methods_take_images_too(circuits: Command):
-    found = circuits("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "100", "--json").json
-    assert found["task"] == "scene-objects"
-    assert found["circuit"]["of_edges"] == 1108
+    summary = circuits("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "100", "--json").json
+    assert summary["task"] == "scene-objects"
+    assert summary["circuit"]["of_edges"] == 1108
 
 
 def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
@@ -354,16 +356,16 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
 
 
 @pytest.mark.parametrize(
-    ("parts", "kinds"),
+    ("kinds", "of_nodes"),
     [("[head]", {"head"}), ("[residual]", set()), ("[attention,head]", {"attention"}), ("[mlp,residual]", {"mlp"})],
 )
-def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, parts: str, kinds: set[str]):
-    found = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--set", f"parts={parts}", "--json").json
-    graph = open_run(found["folder"]).graph
-    assert {node.component.kind for node in graph.nodes if node.component.layer is not None} <= kinds
-    if not kinds:
+def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, kinds: str, of_nodes: set[str]):
+    report = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--set", f"kinds={kinds}", "--json").json
+    graph = open_run(report["folder"]).graph
+    assert {node.component.kind for node in graph.nodes if node.component.layer is not None} <= of_nodes
+    if not of_nodes:
         assert "only hidden states were traced" in graph.reason
-    assert {row["kind"] for row in found["rows"]} == {*parts.strip("[]").split(",")}
+    assert {row["kind"] for row in report["rows"]} == {*kinds.strip("[]").split(",")}
 
 
 def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
@@ -373,31 +375,31 @@ def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
 
 
 def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy: Path):
-    found = open_run(noisy).trace
-    assert found is not None
-    worse = replace(found, clean=found.corrupt - 0.1)
-    settings = {"place": "END", "share": 0.05}
-    assert layer_graph(found, settings).heads
+    traced = open_run(noisy).trace
+    assert traced is not None
+    worse = replace(traced, clean=traced.corrupt - 0.1)
+    settings = {"position": "END", "min_recovery": 0.05}
+    assert layer_graph(traced, settings).heads
     assert [node.name for node in layer_graph(worse, settings).nodes] == ["input", "logits"]
     run = SimpleNamespace(command="trace", name="worse", trace=worse)
-    with pytest.raises(ValueError, match="no recovery rates: its prompts are on average no better clean"):
+    with pytest.raises(ValueError, match="no recovery rates: on average, clean prompts score no better"):
         last_token_recovery(run)
 
 
 @pytest.mark.parametrize("at", ["all", "positions"])
-def test_other_places_than_roles_are_traced_with_their_tables(circuits: Command, at: str):
+def test_positions_other_than_roles_are_traced_with_their_tables(circuits: Command, at: str):
     answer = circuits("trace", "scene-objects", *VLM, "--prompts", "2", "--set", f"at={at}", "--json")
-    found, folder = answer.json, Path(answer.json["folder"])
+    summary, folder = answer.json, Path(answer.json["folder"])
     assert (folder / "trace.pdf").is_file()
     assert len(rows(folder)) == 19 * (1 if at == "all" else 91)
     assert (folder / "depth.pdf").is_file() == (at == "all")
-    assert ("no curves over depth are drawn for 91 places" in answer.stderr) == (at == "positions")
-    assert found["place"] == ("all" if at == "all" else "90")
+    assert ("no curves over depth are drawn for 91 positions" in answer.stderr) == (at == "positions")
+    assert summary["place"] == ("all" if at == "all" else "90")
 
 
 def test_the_last_token_goes_by_both_of_its_names(circuits: Command):
     asked = ("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--json")
-    assert circuits(*asked, "--place", "last token").json["run"] == circuits(*asked, "--place", "END").json["run"]
+    assert circuits(*asked, "--position", "last token").json["run"] == circuits(*asked, "--position", "END").json["run"]
 
 
 def test_corruptions_differ_in_the_corrupt_image_alone():
@@ -421,8 +423,8 @@ def test_annotations_for_another_size_are_refused(circuits: Command, tmp_path: P
 
 
 def test_the_same_prompts_are_compared_as_pairs(circuits: Command, store: Path, noisy: Path):
-    found = circuits("compare", str(noisy), str(noisy), "--out", "pairs", "--json").json
-    assert found["traces"]["cells_apart"] == 0
+    comparison = circuits("compare", str(noisy), str(noisy), "--out", "pairs", "--json").json
+    assert comparison["traces"]["cells_apart"] == 0
     cells = json.loads(Path("pairs/traces.json").read_text())["cells"]
     assert all(cell["difference_low"] == cell["difference_high"] == 0 for cell in cells)
 
