@@ -23,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)
-	$(BIN)/python -m pipelines.demo
+	$(BIN)/python -m pipelines.cli.demo
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --nbmake tests notebooks

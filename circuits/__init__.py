@@ -3,7 +3,6 @@
 A `Method` turns a model and a `PromptSet` into scores. Names below are imported when first used, because loading torch
 takes seconds:
 
-    from circuits import METHODS, METRICS, TASKS, load_model
 
     model = load_model("reference")
     prompts = TASKS["ioi"]().build(model.tokenizer, n=64)
@@ -17,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuits.components import Component, Edge, Wiring
+    from circuits.data.prompt_files import read_jsonl, write_jsonl
+    from circuits.data.prompts import Prompt, PromptSet
     from circuits.methods import METHODS
     from circuits.metrics import METRICS
-    from circuits.models import Model, load_model
-    from circuits.prompt_files import read_jsonl, write_jsonl
-    from circuits.prompts import Prompt, PromptSet
+    from circuits.model.load import Model, load_model
     from circuits.scores import ComponentScores, EdgeScores
     from circuits.tasks import IMAGE_TASKS, TASKS
 
@@ -31,12 +30,12 @@ _HOMES = {
     "Wiring": "components",
     "METHODS": "methods",
     "METRICS": "metrics",
-    "Model": "models",
-    "load_model": "models",
-    "Prompt": "prompts",
-    "PromptSet": "prompts",
-    "read_jsonl": "prompt_files",
-    "write_jsonl": "prompt_files",
+    "Model": "model.load",
+    "load_model": "model.load",
+    "Prompt": "data.prompts",
+    "PromptSet": "data.prompts",
+    "read_jsonl": "data.prompt_files",
+    "write_jsonl": "data.prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
     "IMAGE_TASKS": "tasks",

@@ -1,11 +1,11 @@
-"""Names of a model's parts, and the edges that may exist between them.
+"""Names of a model's components, and the edges that may exist between them.
 
 A *component* writes into the residual stream (`input`, `a0.h1`, `m0`) or reads the final one (`logits`).
 An *edge* `source->target` is the part of the target's input that the source wrote; attention heads read
 through three ports, `a0.h1->a2.h3<q>`. Names are those of EAP-IG and of the MIB benchmark.
 
 With grouped-query attention one key-value head serves several query heads. Its key and value inputs are then
-one reader each, named after the key-value head: `a0.h1->a2.kv1<k>`; `Wiring.heads_of_group` says whom it serves.
+one reader each, named after the key-value head: `a0.h1->a2.kv1<k>`; `Wiring.heads_of_group` gives the heads it serves.
 """
 
 from __future__ import annotations
@@ -65,19 +65,19 @@ class Component:
                 f"no component can be called {name!r}. "
                 "Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'a9.q6', 'm3', 'r9', 'logits'."
             )
-        found = {group: text for group, text in match.groupdict().items() if text is not None}
-        if "input" in found:
+        groups = {group: text for group, text in match.groupdict().items() if text is not None}
+        if "input" in groups:
             return INPUT
-        if "logits" in found:
+        if "logits" in groups:
             return LOGITS
-        if "head" in found:
-            return head(int(found["head_layer"]), int(found["head"]))
-        if "kv" in found:
-            return cls("kv", int(found["kv_layer"]), int(found["kv"]))
-        if "part" in found:
-            kind: Kind = next(kind for kind, letter in _LETTERS.items() if letter == found["letter"])
-            return cls(kind, int(found["part_layer"]), int(found["part"]))
-        whole, layer = found.popitem()
+        if "head" in groups:
+            return head(int(groups["head_layer"]), int(groups["head"]))
+        if "kv" in groups:
+            return cls("kv", int(groups["kv_layer"]), int(groups["kv"]))
+        if "part" in groups:
+            kind: Kind = next(kind for kind, letter in _LETTERS.items() if letter == groups["letter"])
+            return cls(kind, int(groups["part_layer"]), int(groups["part"]))
+        whole, layer = groups.popitem()
         return cls(whole, int(layer))  # pyright: ignore[reportArgumentType]
 
 
@@ -160,7 +160,7 @@ class Wiring:
 
     def __post_init__(self) -> None:
         if self.joins_heads and (self.n_heads, self.n_kv_heads) != (1, 1):
-            raise ValueError(f"{self.n_heads} heads joined into one part: say n_heads=1 and n_kv_heads=1.")
+            raise ValueError(f"{self.n_heads} heads joined into one part: set n_heads=1 and n_kv_heads=1.")
         if min(self.n_layers, self.n_heads, self.n_kv_heads) < 1 or self.n_heads % self.n_kv_heads:
             raise ValueError(
                 f"{self.n_layers} layers of {self.n_heads} heads on {self.n_kv_heads} key-value heads: all must be "
@@ -179,7 +179,7 @@ class Wiring:
 
     @property
     def attention_kind(self) -> Kind:
-        """What the parts of an attention layer are: heads, or the whole."""
+        """The kind of the components of an attention layer: heads, or the whole."""
         return "attention" if self.joins_heads else "head"
 
     def attention_part(self, layer: int, index: int = 0) -> Component:
@@ -208,20 +208,20 @@ class Wiring:
 
     @cached_property
     def readers(self) -> tuple[Reader, ...]:
-        found: list[Reader] = []
+        readers: list[Reader] = []
         for layer in range(self.n_layers):
             if self.joins_heads:
-                found.append(Reader(self.attention_part(layer)))
+                readers.append(Reader(self.attention_part(layer)))
             else:
-                found += [Reader(head(layer, h), "q") for h in range(self.n_heads)]
+                readers += [Reader(head(layer, h), "q") for h in range(self.n_heads)]
                 for port in PORTS[1:]:
-                    found += [Reader(self.key_value_component(layer, i), port) for i in range(self.n_kv_heads)]
+                    readers += [Reader(self.key_value_component(layer, i), port) for i in range(self.n_kv_heads)]
             if self.has_mlps:
-                found.append(Reader(mlp(layer)))
-        return (*found, Reader(LOGITS))
+                readers.append(Reader(mlp(layer)))
+        return (*readers, Reader(LOGITS))
 
     def key_value_component(self, layer: int, index: int) -> Component:
-        """Who owns key-value head `index`: the head itself, or the group's `a2.kv1`."""
+        """The component of key-value head `index`: the head itself, or the group's `a2.kv1`."""
         return Component("kv", layer, index) if self.is_grouped else head(layer, index)
 
     def heads_of_group(self, group: Component) -> tuple[Component, ...]:
@@ -239,9 +239,9 @@ class Wiring:
 
     def n_sources(self, reader: int) -> int:
         """How many writers run before reader number `reader`: it may read writers 0 .. n-1."""
-        layer, place = divmod(reader, self.readers_per_layer)
+        layer, index = divmod(reader, self.readers_per_layer)
         before = 1 + layer * self.writers_per_layer
-        reads_own_heads = self.has_mlps and place == self.readers_per_layer - 1 and not self.is_parallel
+        reads_own_heads = self.has_mlps and index == self.readers_per_layer - 1 and not self.is_parallel
         return before + self.n_heads if layer < self.n_layers and reads_own_heads else before
 
     @cached_property

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from circuits.components import LOGITS, Component, Wiring
-from circuits.evaluation import BUDGETS
-from circuits.scores import Bools, Floats
-
-Numbers = NDArray[np.int64]
+from circuits.arrays import Bools, Numbers
+from circuits.components import LOGITS, Wiring
 
 # How many more random orders of all edges are tried where the first one misses the size.
 _MORE_ORDERS = 10
@@ -70,22 +66,6 @@ def edges_among(wiring: Wiring, components: Bools) -> Bools:
     sizes = np.diff(wiring.edge_offsets)
     among = members[:, edge_sources(wiring)] & np.repeat(reads, sizes, axis=1)
     return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)
-
-
-def node_budget_circuits(wiring: Wiring, components: Sequence[Component], strength: Floats) -> Bools:
-    """[budget, writer] the top int(budget * n) of n scored components for each of `BUDGETS` (MIB at node level).
-
-    components  what was scored, heads and MLPs; `input` is always in, and so is a kind that was not scored at all
-    strength    [component] higher comes first; ties in the order given
-    """
-    kinds = {component.kind for component in components}
-    always = np.array([writer.kind == "input" or writer.kind not in kinds for writer in wiring.writers])
-    order = np.array([wiring.writer_index(component) for component in components], dtype=np.int64)
-    order = order[np.argsort(-np.asarray(strength), kind="stable")]
-    circuits = np.tile(always, (len(BUDGETS), 1))
-    for number, budget in enumerate(BUDGETS):
-        circuits[number, order[: int(budget * len(order))]] = True
-    return circuits
 
 
 def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0) -> Bools:
@@ -171,3 +151,21 @@ class Parts:
     def without(self, circuit: Bools, knocked: Bools) -> Bools:
         """[set, part] the circuit without the parts of the knocked-out writers [set, writer]."""
         return circuit & ~knocked[:, self.owners]
+
+
+class Endpoints(NamedTuple):
+    """Where every possible edge of a wiring starts and ends, as numbers.
+
+    source  [edge] number of the writer in `wiring.writers`
+    target  [edge] number of the reader in `wiring.readers`
+    """
+
+    source: Numbers
+    target: Numbers
+
+
+def endpoints(wiring: Wiring) -> Endpoints:
+    """The writer and the reader of every possible edge, without building a million `Edge` objects."""
+    offsets = np.asarray(wiring.edge_offsets, dtype=np.int64)
+    target = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    return Endpoints(np.arange(offsets[-1]) - offsets[target], target)

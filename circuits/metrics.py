@@ -7,14 +7,12 @@ Metrics that look only at the answers say so (`reads_vocabulary`), and the unemb
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from circuits.prompts import PromptSet
+from circuits.data.prompts import PromptSet
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from circuits.batches import Targets
 
 
 @dataclass(frozen=True)
@@ -135,3 +133,24 @@ METRICS: dict[str, Metric] = {
         AnswerLogProbability(),
     )
 }
+
+
+class Targets(NamedTuple):
+    """The answers of a batch, as weights over `tokens` or, where a metric reads everything, over the vocabulary.
+
+    tokens              [prompt, token] what to read, padded by repetition; None for the whole vocabulary
+    answer_means        [prompt, token] 1/number of answers at the answers, 0 elsewhere; likewise wrong_answer_means
+    is_answer           [prompt, token]; likewise is_wrong_answer
+    """
+
+    tokens: Tensor | None
+    answer_means: Tensor
+    wrong_answer_means: Tensor
+
+    @property
+    def is_answer(self) -> Tensor:
+        return self.answer_means > 0
+
+    @property
+    def is_wrong_answer(self) -> Tensor:
+        return self.wrong_answer_means > 0

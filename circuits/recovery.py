@@ -17,7 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.scores import ComponentScores, Floats
+from circuits.arrays import Floats
+from circuits.intervals import percentiles
+from circuits.scores import ComponentScores
 
 FLOOR = 0.1
 _RESAMPLES = 2000
@@ -122,9 +124,3 @@ def _recovery(of_positions: Sequence[Resampled]) -> Recovery:
         np.stack([high for _, high in ends]),
         np.array([drawn.n_prompts for drawn in of_positions], dtype=np.int64),
     )
-
-
-def percentiles(samples: Floats) -> tuple[Floats, Floats]:
-    """Ends of the 95 % interval of samples [sample, ...]; samples that are NaN are left out."""
-    low, high = np.nanquantile(samples, [0.025, 0.975], axis=0)
-    return low, high

@@ -12,10 +12,10 @@ _PACKAGES = ("circuit-workbench", "torch", "transformer-lens", "transformers", "
 @cache
 def versions() -> dict[str, str]:
     """Installed versions by package name, with Python's own; packages that are absent are left out."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed

@@ -1,9 +1,9 @@
 """Compare and show circuits: selection, graphs, differences, reuse, exports and drawings. No torch, no dask."""
 
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
-from graphs.comparison import Comparison, compare
-from graphs.diff import Diff, diff
-from graphs.reuse import Reuse, reuse
+from graphs.comparison.comparison import Comparison, compare
+from graphs.comparison.diff import Diff, diff
+from graphs.comparison.reuse import Reuse, reuse
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,

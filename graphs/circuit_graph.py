@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from circuits.arrays import Bools, Floats
 from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
-from circuits.scores import Bools, ComponentScores, EdgeScores, Floats, Interval, Provenance, bootstrap_interval
+from circuits.intervals import Interval, bootstrap_interval
+from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.selection import Selected, Selection, explain_left_out, means_at
 
 if TYPE_CHECKING:

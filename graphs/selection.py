@@ -18,33 +18,14 @@ from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from circuits.arrays import Bools, Floats, Numbers
 from circuits.components import INPUT, LOGITS, PORTS, Component, Edge, Reader, Wiring
-from circuits.naming import unknown
-from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, EdgeScores, Floats
-
-Numbers = NDArray[np.int64]
+from circuits.lookup import unknown
+from circuits.masks import endpoints
+from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores
 
 _FORMER_SETTINGS = {"place": "position"}  # setting as files of earlier versions call it -> its name now
-
-
-class Endpoints(NamedTuple):
-    """Where every possible edge of a wiring starts and ends, as numbers.
-
-    source  [edge] number of the writer in `wiring.writers`
-    target  [edge] number of the reader in `wiring.readers`
-    """
-
-    source: Numbers
-    target: Numbers
-
-
-def endpoints(wiring: Wiring) -> Endpoints:
-    """The writer and the reader of every possible edge, without building a million `Edge` objects."""
-    offsets = np.asarray(wiring.edge_offsets, dtype=np.int64)
-    target = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-    return Endpoints(np.arange(offsets[-1]) - offsets[target], target)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Runs: what to measure, where to compute it, and how results are stored.
 
-from pipelines import compare, discover
 ioi = discover("ioi", prompts=64)
 colors = discover("colored-objects", prompts=64)
 print(ioi.graph.description, compare(ioi, colors).summary["heads_iou"])
@@ -8,21 +7,32 @@ print(ioi.graph.description, compare(ioi, colors).summary["heads_iou"])
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipelines.api import StoredComparison, compare, discover, export, open_run
-    from pipelines.code_report import CodeReport, explain_codes
-    from pipelines.config import Execution, RunConfig
-    from pipelines.interventions import Intervention, intervene
-    from pipelines.judge_runs import Evaluation, evaluate
-    from pipelines.runs import Run
-    from pipelines.studies import Study, study
-    from pipelines.traces import trace
+    from pipelines.cli.export import export
+    from pipelines.codes.command import explain_codes
+    from pipelines.codes.report import CodeReport
+    from pipelines.compare.command import StoredComparison, compare
+    from pipelines.discover.command import discover
+    from pipelines.discover.run import DiscoverRun
+    from pipelines.engine.execution import Execution
+    from pipelines.evaluate.command import Evaluation, evaluate
+    from pipelines.intervene.command import intervene
+    from pipelines.intervene.report import Intervention
+    from pipelines.runs.run import Run, open_run
+    from pipelines.runs.settings import RunConfig
+    from pipelines.study.command import study
+    from pipelines.study.report import Study
+    from pipelines.trace.command import trace
+    from pipelines.trace.run import TraceRun
 
 __all__ = [
     "CodeReport",
+    "DiscoverRun",
     "Evaluation",
     "Execution",
     "Intervention",
@@ -30,6 +40,7 @@ __all__ = [
     "RunConfig",
     "StoredComparison",
     "Study",
+    "TraceRun",
     "compare",
     "discover",
     "evaluate",
@@ -42,23 +53,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "CodeReport": "code_report",
-    "Evaluation": "judge_runs",
-    "Execution": "config",
-    "Intervention": "interventions",
-    "Run": "runs",
-    "RunConfig": "config",
-    "StoredComparison": "api",
-    "Study": "studies",
-    "compare": "api",
-    "discover": "api",
-    "evaluate": "judge_runs",
-    "explain_codes": "code_report",
-    "export": "api",
-    "intervene": "interventions",
-    "open_run": "api",
-    "study": "studies",
-    "trace": "traces",
+    "CodeReport": "codes.report",
+    "DiscoverRun": "discover.run",
+    "Evaluation": "evaluate.command",
+    "Execution": "engine.execution",
+    "Intervention": "intervene.report",
+    "Run": "runs.run",
+    "RunConfig": "runs.settings",
+    "StoredComparison": "compare.command",
+    "Study": "study.report",
+    "TraceRun": "trace.run",
+    "compare": "compare.command",
+    "discover": "discover.command",
+    "evaluate": "evaluate.command",
+    "explain_codes": "codes.command",
+    "export": "cli.export",
+    "intervene": "intervene.command",
+    "open_run": "runs.run",
+    "study": "study.command",
+    "trace": "trace.command",
 }
 
 
@@ -67,3 +80,18 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
     return getattr(import_module(f"pipelines.{_HOMES[name]}"), name)
+
+
+class _Package(ModuleType):
+    """This package, in which the function of a command is not hidden by the command's folder of the same name.
+
+    Importing `pipelines.discover` sets the attribute `discover` of this package to that folder; here it stays the
+    function. Modules in the folder are imported as ever: `from pipelines.discover.plan import plan`.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOMES or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

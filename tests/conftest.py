@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
-from circuits.prompts import Prompt, PromptSet
+from circuits.data.prompts import Prompt, PromptSet
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -148,7 +148,7 @@ def random_prompts(
 @pytest.fixture(scope="session")
 def family_model() -> Callable[[str], Any]:
     """`family_model("llama")`: a loaded tiny random model, built once."""
-    from circuits.models import model_from_module
+    from circuits.model.load import model_from_module
 
     built: dict[str, Any] = {}
 
@@ -163,7 +163,7 @@ def family_model() -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def sample_model() -> Callable[[str], Any]:
     """`sample_model("hist")`: a sample model, or a skip where the samples are absent."""
-    from circuits.models import load_model
+    from circuits.model.load import load_model
 
     def model(name: str) -> Any:
         folder = SAMPLES / name

@@ -74,7 +74,7 @@ def test_the_example_prompt_is_read(family_model, tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from circuits.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_jsonl
 
     line = blocks("json")[0]
     words = sorted(set(re.findall(r"\w+|[^\w\s]", line)))

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from circuits.batches import Batch, each_batch
-from circuits.forward import Earlier, Tap
-from circuits.injection.shares import Share
-from circuits.prompts import PromptSet
-from circuits.scores import Bools, Floats
+from circuits.arrays import Bools, Floats
+from circuits.data.prompts import PromptSet
+from circuits.intervals import Share
+from circuits.model.batches import Batch, each_batch
+from circuits.model.forward import Earlier, Tap
 
 if TYPE_CHECKING:
-    from circuits.models import Model
+    from circuits.model.load import Model
 
 TapFactory = Callable[[], Tap]
 _RESAMPLES = 2000

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from circuits.pictures import Picture
+from circuits.data.images import Picture
 
 if TYPE_CHECKING:
-    from circuits.models import Model
-    from circuits.vision import Vision
+    from circuits.data.image_processor import Vision
+    from circuits.model.load import Model
 
 Intervention = Callable[[], AbstractContextManager[Any]]
 """Makes the context in which the model is changed, such as `lambda: injected(model, injection)`."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from circuits.injection.shares import Share
+from circuits.intervals import Share
 
 
 class ObjectNames:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from circuits.models import Model
+    from circuits.model.load import Model
 
 Change = Callable[[Tensor], Tensor]
 

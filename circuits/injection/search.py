@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from circuits.arrays import Bools, Floats
+from circuits.data.prompts import PromptSet
 from circuits.injection.answers import Answers, TapFactory, answers
-from circuits.injection.intervene import injection_tap
+from circuits.injection.hooks import injection_tap
 from circuits.injection.settings import Injection
-from circuits.prompts import PromptSet
-from circuits.scores import Bools, Floats
 
 if TYPE_CHECKING:
-    from circuits.models import Model
+    from circuits.model.load import Model
 
 _PLAIN = "plain"
 

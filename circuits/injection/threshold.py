@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from circuits.arrays import Bools, Floats
 from circuits.injection.answers import Answers
-from circuits.scores import Bools, Floats
 
 
 def yes_minus_no(answers: Answers, is_positive: Sequence[bool] | Bools) -> Floats:

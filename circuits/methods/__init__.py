@@ -17,28 +17,8 @@ from circuits.methods.head_coding import HeadCoding
 from circuits.methods.mask_learning import MaskLearning
 from circuits.methods.path_patching import PathPatching
 from circuits.methods.random import RandomScores
+from circuits.methods.registry import METHODS
 from circuits.methods.relp import RelevancePatching
-
-METHODS: dict[str, type[Method]] = {
-    method.name: method
-    for method in (
-        EdgeAttribution,
-        IntegratedEdgeAttribution,
-        ActivationIntegratedAttribution,
-        CleanCorrupt,
-        RelevancePatching,
-        ExactEdges,
-        ActivationPatching,
-        AtPStar,
-        CausalTracing,
-        PathPatching,
-        ACDC,
-        MaskLearning,
-        HeadCoding,
-        CodePairs,
-        RandomScores,
-    )
-}
 
 __all__ = [
     "ACDC",

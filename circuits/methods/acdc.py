@@ -24,16 +24,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.ablations import Ablation
+from circuits.arrays import Bools, Floats
 from circuits.components import LOGITS, Wiring
-from circuits.interventions import Ablation
+from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, Method
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
-from circuits.scores import Bools, EdgeScores, Floats
+from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 # Passes of the bisection for a circuit of a given size, after the first one, which drops everything; and the ratio
 # between the two values of tau that enclose the wanted one at which the bisection stops.
@@ -42,6 +44,7 @@ _CLOSE = 1.01
 _FIRST_BLOCK = 4
 
 
+@register
 @dataclass(frozen=True)
 class ACDC(Method):
     """Drop every edge whose removal costs less than tau, from the output backward.
@@ -148,7 +151,7 @@ class _Pruned(NamedTuple):
 
 
 class _Group(NamedTuple):
-    """Readers whose runs resume at the same point, and what that means for `circuits.masked`; in wiring order."""
+    """Readers whose runs resume at the same point, and how `circuit_runs` sees them; in wiring order."""
 
     readers: range
     first_layer: int
@@ -184,7 +187,7 @@ class _Recorded:
         """The metric [circuit, prompt] of circuits [circuit, edge] in which readers before the group are whole."""
         import torch
 
-        from circuits.masked import metric_with_edges
+        from circuits.effects.circuit_runs import metric_with_edges
 
         weights = torch.from_numpy(circuits).to(self.model.forward.device)
         values = np.zeros((len(circuits), self.n_prompts))
@@ -205,7 +208,7 @@ class _Recorded:
 
 
 def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation) -> _Recorded:
-    from circuits.batches import each_pair
+    from circuits.effects.paired_runs import each_pair
 
     pairs: list[Pair] = []
     writes_differ = np.zeros(len(model.wiring.writers), dtype=np.bool_)

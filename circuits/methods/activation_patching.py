@@ -1,8 +1,8 @@
 """Activation patching: the exact effect of replacing one component's value with that from the other prompt.
 
 For each layer the clean run is resumed right after the patched part, with all heads of the layer stacked on the batch
-axis (`circuits.patches`). What cannot change is not computed: positions before the first patched one, and the last
-layer anywhere but at the answer.
+axis (`circuits.effects.patching`). What cannot change is not computed: positions before the first patched one, and the
+last layer anywhere but at the answer.
 
 Source: Vig et al. 2020 (causal mediation); Meng et al. 2022 for restoring; Heimersheim & Nanda 2024 for the terms.
 """
@@ -13,22 +13,24 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
+from circuits.ablations import Ablation
+from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT
+from circuits.methods.component_base import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 PatchedKind = Literal["head", "attention", "mlp", "residual", "query", "key", "value", "pattern"]
 Direction = Literal["corrupt", "restore"]
 
 
+@register
 @dataclass(frozen=True)
 class ActivationPatching(ComponentMethod):
     """The exact effect of every head, attention output, MLP and residual position, by patching it alone.
@@ -67,7 +69,7 @@ class ActivationPatching(ComponentMethod):
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         import torch
 
-        from circuits.patches import patched_metrics
+        from circuits.effects.patching import patched_metrics
 
         forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         restores = self.direction == "restore"

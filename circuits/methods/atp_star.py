@@ -16,23 +16,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from circuits.interventions import Ablation
-from circuits.methods.at_places import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
+from circuits.ablations import Ablation
+from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT
+from circuits.methods.component_base import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
     from circuits.components import Component
-    from circuits.forward import Site, Tap
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.forward import Site, Tap
+    from circuits.model.load import Model
 
 ScoredKind = Literal["head", "mlp", "query", "key", "value"]
 
 
+@register
 @dataclass(frozen=True)
 class AtPStar(ComponentMethod):
     """Estimate the patching effect of heads, MLPs, queries, keys and values from gradients at their outputs.
@@ -80,7 +82,7 @@ class AtPStar(ComponentMethod):
         """d metric / d each head's z and each MLP's output [way, prompt, position, ...], one way per dropped layer."""
         import torch
 
-        from circuits.attribution import output_gradients
+        from circuits.effects.gradients import output_gradients
 
         forward, n_prompts = model.forward, len(pair.batch)
         ways = list(range(forward.n_layers)) if self.grad_drop and forward.n_layers > 1 else [None]
@@ -98,7 +100,7 @@ class AtPStar(ComponentMethod):
         """[way, component, prompt] effects of patching where the mask [prompt, position] is set."""
         import torch
 
-        from circuits.patches import patched_z
+        from circuits.effects.patching import patched_z
 
         forward, clean, corrupt = model.forward, pair.clean, pair.ablated
         is_there = mask.unsqueeze(-1)

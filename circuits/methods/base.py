@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from circuits.interventions import Ablation, Corrupt
+from circuits.ablations import Ablation, Corrupt
+from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
 from circuits.scores import EdgeScores, Provenance, Scores
 from circuits.versions import versions
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.forward import Site
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.forward import Site
+    from circuits.model.load import Model
 
 CORRUPT = Corrupt()
 
@@ -114,7 +114,7 @@ class EdgeMethod(Method):
 
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Scores [prompt, edge]. Calls `check` first."""
-        from circuits.batches import each_pair
+        from circuits.effects.paired_runs import each_pair
 
         self.check(model, prompts, metric, ablation)
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)

@@ -17,24 +17,26 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
-from circuits.interventions import Ablation, NoiseAblation
-from circuits.methods.at_places import ComponentMethod, Granularity, components_of, require_run
+from circuits.ablations import Ablation, NoiseAblation
+from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT
+from circuits.methods.component_base import ComponentMethod, Granularity, components_of, require_run
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
 from circuits.recovery import Trace
 from circuits.scores import ComponentScores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 TracedKind = Literal["residual", "attention", "mlp", "head"]
 _IN_WINDOWS = ("attention", "mlp")
 
 
+@register
 @dataclass(frozen=True)
 class CausalTracing(ComponentMethod):
     """What restoring each hidden state, attention or MLP output, or head brings back in a corrupt run.
@@ -107,8 +109,7 @@ class CausalTracing(ComponentMethod):
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         import torch
 
-        from circuits.patches import patched_metrics
-        from circuits.windows import windowed_metrics
+        from circuits.effects.patching import patched_metrics, windowed_metrics
 
         forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         base, donor = pair.ablated, pair.clean

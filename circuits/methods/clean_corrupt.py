@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 from circuits.methods.base import GradientMethod
 from circuits.methods.eap_ig import effects_between
+from circuits.methods.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 
+@register
 @dataclass(frozen=True)
 class CleanCorrupt(GradientMethod):
     """Estimate each edge's patching effect from the gradients at the corrupt and the clean embedding.

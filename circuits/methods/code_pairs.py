@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from circuits.arrays import Bools, Floats
 from circuits.components import Component, Wiring
-from circuits.methods.coding_base import CodingMethod
-from circuits.scores import Bools, EdgeScores, Floats, Provenance
+from circuits.methods.head_code_base import CodingMethod
+from circuits.methods.registry import register
+from circuits.scores import EdgeScores, Provenance
 
 if TYPE_CHECKING:
-    from circuits.coding.counting import Codes, Pairs
+    from circuits.head_codes.counting import Codes, Pairs
 
 
+@register
 @dataclass(frozen=True)
 class CodePairs(CodingMethod):
     """Score edges between heads by how many pairs of codes are seen together on positives and on no negative.
@@ -35,7 +38,7 @@ class CodePairs(CodingMethod):
 
     def scores_of(self, codes: Codes, is_positive: Bools, wiring: Wiring, provenance: Provenance) -> EdgeScores:
         """Scores [positive prompt, edge], means over trials."""
-        from circuits.coding.counting import pair_codes, shares_of_prompts
+        from circuits.head_codes.counting import pair_codes, shares_of_prompts
 
         pairs, spread, measured = _edges_between_heads(wiring)
         per_prompt = np.zeros((int(is_positive.sum()), len(pairs.first)))
@@ -52,7 +55,7 @@ def _edges_between_heads(wiring: Wiring) -> tuple[Pairs, Any, Bools]:
     """Pairs of heads of different layers; [pair, edge] what a pair adds to each edge; [edge] which edges these are."""
     from scipy.sparse import csr_array
 
-    from circuits.coding.counting import Pairs
+    from circuits.head_codes.counting import Pairs
 
     both = Pairs.of(wiring.n_layers * wiring.n_heads)
     is_ordered = both.first // wiring.n_heads < both.second // wiring.n_heads

@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from circuits.methods.base import GradientMethod
+from circuits.methods.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 
+@register
 @dataclass(frozen=True)
 class EdgeAttribution(GradientMethod):
     """Estimate each edge's patching effect from gradients (EAP).
@@ -32,8 +34,8 @@ class EdgeAttribution(GradientMethod):
     only_at_clean = True
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
-        from circuits.attribution import edge_effects, gradients
-        from circuits.writers import subtract_in_place
+        from circuits.effects.contributions import subtract_in_place
+        from circuits.effects.gradients import edge_effects, gradients
 
         gaps = subtract_in_place(pair.clean, pair.ablated)
         return edge_effects(model.forward, model.wiring, pair.batch, gaps, gradients(model.forward, pair))

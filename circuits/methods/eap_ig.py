@@ -17,16 +17,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.methods.base import GradientMethod
+from circuits.methods.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 Rule = Literal["left", "midpoint"]
 
 
+@register
 @dataclass(frozen=True)
 class IntegratedEdgeAttribution(GradientMethod):
     """Estimate each edge's patching effect from gradients averaged from corrupt to clean embedding (EAP-IG).
@@ -72,8 +74,8 @@ def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
     """Effects [prompt, edge] from gradients averaged over points from the corrupt (0) to the clean embedding (1)."""
     import torch
 
-    from circuits.attribution import edge_effects, gradients
-    from circuits.writers import subtract_in_place
+    from circuits.effects.contributions import subtract_in_place
+    from circuits.effects.gradients import edge_effects, gradients
 
     clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
     entering = torch.cat([corrupt + point * (clean - corrupt) for point in at])

@@ -16,18 +16,20 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.methods.base import GradientMethod
 from circuits.methods.eap_ig import Rule, check_steps, points
+from circuits.methods.registry import register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
     from circuits.components import Wiring
-    from circuits.forward import Site, Tap
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.forward import Site, Tap
+    from circuits.model.load import Model
 
 Together = Literal["layer", "component"]
 
 
+@register
 @dataclass(frozen=True)
 class ActivationIntegratedAttribution(GradientMethod):
     """Estimate each edge's patching effect from gradients averaged along its source's path from corrupt to clean.
@@ -60,8 +62,8 @@ class ActivationIntegratedAttribution(GradientMethod):
     def effects(self, model: Model, pair: Pair) -> Tensor:
         import torch
 
-        from circuits.attribution import effects_of_writers, gradients
-        from circuits.writers import gaps_between, writer_gaps
+        from circuits.effects.contributions import gaps_between, writer_gaps
+        from circuits.effects.gradients import effects_of_writers, gradients
 
         forward, wiring = model.forward, model.wiring
         # Fractions of the path back to corrupt: 0 is the clean output.

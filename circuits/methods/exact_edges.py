@@ -16,22 +16,25 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from circuits.ablations import Ablation
+from circuits.arrays import Bools
 from circuits.components import Edge, Wiring
-from circuits.interventions import Ablation
+from circuits.data.prompts import PromptSet
+from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, EdgeMethod, Method
+from circuits.methods.registry import METHODS, register
 from circuits.metrics import Metric
-from circuits.naming import lookup
-from circuits.prompts import PromptSet
-from circuits.scores import Bools, EdgeScores, Scores
+from circuits.scores import EdgeScores, Scores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.forward import Forward
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.forward import Forward
+    from circuits.model.load import Model
 
 
+@register
 @dataclass(frozen=True)
 class ExactEdges(EdgeMethod):
     """The true effect of corrupting each single edge.
@@ -73,7 +76,7 @@ class ExactEdges(EdgeMethod):
 
     def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> EdgeScores:
         """Exact scores [prompt, edge] of the wanted edges; 0 and not measured for the others."""
-        from circuits.batches import each_pair
+        from circuits.effects.paired_runs import each_pair
 
         self.check(model, prompts, metric, ablation)
         wanted = self._named(model.wiring)
@@ -99,8 +102,6 @@ class ExactEdges(EdgeMethod):
         return wanted
 
     def _screening(self) -> Method:
-        from circuits.methods import METHODS
-
         estimates = {name: method for name, method in METHODS.items() if method.sums_to_nodes}
         return lookup(estimates, str(self.screen), "screen of exact-edges")()
 
@@ -119,7 +120,7 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
     """Clean minus corrupted metric [edge, prompt] of every wanted edge; 0 for the others."""
     import torch
 
-    from circuits.writers import gaps_between, writer_gaps
+    from circuits.effects.contributions import gaps_between, writer_gaps
 
     with torch.no_grad():
         clean = pair.metric_of(forward, pair.clean)
@@ -200,8 +201,8 @@ class _Edges:
         """What each reader's patched input adds to the attention output [writer, reader, prompt, position, d_model]."""
         import torch
 
-        from circuits.forward import Earlier
-        from circuits.layers import QKV, Places, tiled
+        from circuits.model.forward import Earlier
+        from circuits.model.layers import QKV, Places, tiled
 
         part, clean = self.forward.layers[layer], self.pair.clean
         is_last = layer == self.forward.n_layers - 1
@@ -226,7 +227,7 @@ class _Edges:
         return torch.cat(by_port, dim=1)
 
     def _after_attention(self, layer: int, change: Tensor) -> Tensor:
-        from circuits.layers import tiled
+        from circuits.model.layers import tiled
 
         part, clean = self.forward.layers[layer], self.pair.clean
         attention = (self._needed(layer, clean.attention[layer]) + change).flatten(0, 1)

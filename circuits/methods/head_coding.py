@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.coding.scoring import SCORES, head_scores
+from circuits.arrays import Bools
 from circuits.components import Wiring, head
-from circuits.methods.coding_base import CodingMethod
-from circuits.naming import lookup
-from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, Provenance
+from circuits.head_codes.scoring import SCORES, head_scores
+from circuits.lookup import lookup
+from circuits.methods.head_code_base import CodingMethod
+from circuits.methods.registry import register
+from circuits.scores import ALL_POSITIONS, ComponentScores, Provenance
 
 if TYPE_CHECKING:
-    from circuits.coding.counting import Codes
+    from circuits.head_codes.counting import Codes
 
 
+@register
 @dataclass(frozen=True)
 class HeadCoding(CodingMethod):
     """Score heads by the codes that only positives show. MLPs are not scored.

@@ -27,18 +27,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from circuits.interventions import Ablation
+from circuits.ablations import Ablation
+from circuits.data.prompts import PromptSet
+from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, Method
+from circuits.methods.registry import METHODS, register
 from circuits.metrics import Metric
-from circuits.naming import lookup
-from circuits.prompts import PromptSet
 from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 Mask = Literal["top-k", "hard-concrete"]
 
@@ -52,6 +53,7 @@ _HALVINGS = 50
 _GRID = 32
 
 
+@register
 @dataclass(frozen=True)
 class MaskLearning(Method):
     """Learn one mask over all edges by gradient descent; scores lie between 0 and 1 and carry no unit and no sign.
@@ -124,8 +126,6 @@ class MaskLearning(Method):
         return EdgeScores(model.wiring, rows, measured, self.provenance(model, prompts, metric, ablation))
 
     def _starting(self) -> Method:
-        from circuits.methods import METHODS
-
         estimates = {name: method for name, method in METHODS.items() if method.sums_to_nodes}
         return lookup(estimates, str(self.start), "start of mask-learning")()
 
@@ -164,7 +164,7 @@ class MaskLearning(Method):
         """Update the logits in place."""
         import torch
 
-        from circuits.masked import metric_with_edges
+        from circuits.effects.circuit_runs import metric_with_edges
 
         optimizer = torch.optim.Adam([logits], lr=self.learning_rate)
         for step in range(self.steps):
@@ -216,7 +216,7 @@ class _Material(NamedTuple):
 def _material(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation, at_once: int) -> _Material:
     import torch
 
-    from circuits.batches import each_pair
+    from circuits.effects.paired_runs import each_pair
 
     pairs: list[Pair] = []
     with torch.no_grad():

@@ -21,24 +21,28 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from circuits.ablations import Ablation
+from circuits.arrays import Bools, Floats
 from circuits.components import LOGITS, Component, Port, Reader, Wiring, head
-from circuits.interventions import Ablation
+from circuits.data.prompts import END, PromptSet
 from circuits.methods.base import CORRUPT, Method
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import END, PromptSet
-from circuits.scores import ALL_POSITIONS, Bools, ComponentScores, Floats
+from circuits.scores import ALL_POSITIONS, ComponentScores
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Batch, Pair
-    from circuits.forward import Forward, Site
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.batches import Batch
+    from circuits.model.forward import Forward, Site
+    from circuits.model.load import Model
 
 Stage = Literal["queries", "values", "keys"]
 _PORT_OF_STAGE: dict[Stage, Port] = {"queries": "q", "values": "v", "keys": "k"}
 
 
+@register
 @dataclass(frozen=True)
 class PathPatching(Method):
     """The effect of each head along its direct paths into the receivers, other heads held at their clean outputs.
@@ -141,7 +145,7 @@ class PathPatching(Method):
         ablation: Ablation,
     ) -> _StageScores:
         """Scores of all heads along their paths into some receivers."""
-        from circuits.batches import each_pair
+        from circuits.effects.paired_runs import each_pair
 
         senders = _heads(model.wiring)
         last = max((_reads_at(receiver, model.wiring) for receiver in receivers), default=0)
@@ -281,8 +285,8 @@ class _Paths:
 
     def _with_received(self, received: dict[Reader, Tensor], n_variants: int) -> Tensor:
         """The metric [variant, prompt] of the clean run with the recorded receiver inputs patched in."""
-        from circuits.forward import Earlier
-        from circuits.layers import tiled
+        from circuits.model.forward import Earlier
+        from circuits.model.layers import tiled
 
         clean, answer_positions = self.pair.clean, self.pair.batch.answer_positions
         if Reader(LOGITS) in received:
@@ -299,7 +303,7 @@ class _Paths:
         return self.pair.readout(self.forward.at_rows(final, answer_positions, clean.start))
 
     def _putting_in(self, received: dict[Reader, Tensor], n_variants: int) -> _PutIn:
-        from circuits.layers import tiled
+        from circuits.model.layers import tiled
 
         projections: dict[tuple[int, str], list[tuple[int, Tensor]]] = defaultdict(list)
         mlps: dict[int, Tensor] = {}

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from circuits.interventions import Ablation
+from circuits.ablations import Ablation
+from circuits.arrays import Floats
+from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods.base import CORRUPT, Method
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import Prompt, PromptSet
-from circuits.scores import EdgeScores, Floats
+from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
-    from circuits.models import Model
+    from circuits.model.load import Model
 
 
+@register
 @dataclass(frozen=True)
 class RandomScores(Method):
     """Independent standard normal scores, per prompt and edge; neither metric nor ablation plays a part.

@@ -3,8 +3,8 @@
     score(u -> v) = sum over positions of (x_u(clean) - x_u(corrupt)) . relevance at input_v of the clean run
 
 Gradients through norms, attention patterns, activations and gates are noisy: a saturated activation has none, though
-the component matters. RelP lets each nonlinear step pass back what it passed forward (`circuits.rules`). Queries and
-keys get no score, because patterns count as constants.
+the component matters. RelP lets each nonlinear step pass back what it passed forward (`circuits.effects.relp_rules`).
+Queries and keys get no score, because patterns count as constants.
 
 Source: Jafari et al. 2025 (arXiv 2508.21258).
 """
@@ -14,18 +14,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from circuits.interventions import Ablation
+from circuits.ablations import Ablation
+from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, GradientMethod
+from circuits.methods.registry import register
 from circuits.metrics import Metric
-from circuits.prompts import PromptSet
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from circuits.batches import Pair
-    from circuits.models import Model
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
 
 
+@register
 @dataclass(frozen=True)
 class RelevancePatching(GradientMethod):
     """Estimate each edge's patching effect from relevances (RelP). Edges into queries and keys score 0.
@@ -39,7 +41,7 @@ class RelevancePatching(GradientMethod):
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError where a part of the model has no rule."""
-        from circuits.rules import NoRules, with_rules
+        from circuits.effects.relp_rules import NoRules, with_rules
 
         super().check(model, prompts, metric, ablation)
         try:
@@ -48,9 +50,9 @@ class RelevancePatching(GradientMethod):
             raise ValueError(f"relp cannot be used on {model.name!r}: {error}. Use eap or eap-ig.") from None
 
     def effects(self, model: Model, pair: Pair) -> Tensor:
-        from circuits.attribution import edge_effects, gradients
-        from circuits.rules import detached_pattern, with_rules
-        from circuits.writers import subtract_in_place
+        from circuits.effects.contributions import subtract_in_place
+        from circuits.effects.gradients import edge_effects, gradients
+        from circuits.effects.relp_rules import detached_pattern, with_rules
 
         ruled = with_rules(model.forward)
         pair = pair._replace(readout=pair.readout.through(ruled))

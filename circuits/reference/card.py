@@ -42,7 +42,7 @@ _CARD = """\
 
 A GPT-2 of {recipe.n_layers} layers, {recipe.n_heads} heads and width {recipe.d_model} ({n_parameters:,} parameters,
 {recipe.n_positions} positions, {n_vocabulary} tokens), trained by this project on five small tasks in plain English, so
-that their circuits can be studied on any machine. Licence: MIT, as the rest of the project.
+that their circuits can be studied on any machine. License: MIT, as the rest of the project.
 
 {role}
 
@@ -66,7 +66,7 @@ of the answers; AdamW, learning rate {recipe.learning_rate:g}; Colored Objects b
 
 ## Measured
 Accuracy: an answer is the most likely token of the whole vocabulary. Logit difference: mean over answers minus mean
-over wrong answers, on the clean and on the corrupt prompts of the task's default corruption. *NoiseAblation*:
+over wrong answers, on the clean and on the corrupt prompts of the task's default corruption. *Drawn*:
 `TASKS[task]().build(tokenizer, n=500, seed=123)`; *held out*: prompts whose combination never occurred in training.
 
 {table}
@@ -105,8 +105,8 @@ def _table(measured: Mapping[str, Mapping[str, Measured]]) -> str:
         "| --- | --- | --- | --- | --- | --- |",
     ]
     lines += [
-        f"| {task} | {kind} | {found.n_prompts} | {found.accuracy:.1%} | {found.clean:.2f} | {found.corrupt:.2f} |"
+        f"| {task} | {kind} | {result.n_prompts} | {result.accuracy:.1%} | {result.clean:.2f} | {result.corrupt:.2f} |"
         for task, kinds in measured.items()
-        for kind, found in kinds.items()
+        for kind, result in kinds.items()
     ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.prompts import Tokenizer
+from circuits.data.prompts import Tokenizer
 from circuits.reference.held_out import RULES
 from circuits.tasks import colored_objects, docstring, greater_than, ioi
 from circuits.tasks.base import ordinary_tokens
@@ -22,7 +22,7 @@ from circuits.tasks.base import ordinary_tokens
 Ids = NDArray[np.int64]
 
 POOL = 2048
-FIRST_POSITIONS = 36  # a test question alone begins at any position up to that behind a worked one
+FIRST_POSITIONS = 36  # a test question alone begins at any position up to the one after a worked question
 
 
 class Batch(NamedTuple):
@@ -50,8 +50,8 @@ class Layout(NamedTuple):
         """[prompt, position], from one array of word ids [prompt] per slot."""
         n_prompts = len(next(iter(words.values())))
         rows = np.repeat(self.ids[None], n_prompts, axis=0)
-        for slot, place in self.gaps.items():
-            rows[:, place] = words[slot]
+        for slot, position in self.gaps.items():
+            rows[:, position] = words[slot]
         return rows
 
 
@@ -80,12 +80,12 @@ def held_out_table(task: str, rows: Sequence[str], columns: Sequence[str]) -> ND
 
 
 def distinct(generator: np.random.Generator, n_choices: int, shape: tuple[int, int]) -> Ids:
-    """[row, place] numbers below `n_choices`, all different within a row."""
+    """[row, column] numbers below `n_choices`, all different within a row."""
     return generator.random((shape[0], n_choices)).argsort(axis=1)[:, : shape[1]]
 
 
 def pad(rows: Ids, length: int) -> Ids:
-    """`rows` [prompt, position] with zeros (the end-of-text token) behind."""
+    """`rows` [prompt, position] padded with zeros (the end-of-text token) at the end."""
     return np.pad(rows, ((0, 0), (0, length - rows.shape[1])))
 
 
@@ -93,7 +93,7 @@ Draw = Callable[[np.random.Generator, int], Batch]
 
 
 class Stream:
-    """Batches of one task from a pool of prompts that is drawn anew when used up."""
+    """Batches of one task from a pool of prompts that is redrawn when used up."""
 
     def __init__(self, draw: Draw, generator: np.random.Generator) -> None:
         self._draw, self._generator = draw, generator
@@ -151,9 +151,9 @@ class IndirectObjectPrompts:
 class ColoredObjectsPrompts:
     """Colored Objects at one stage of the curriculum over the nouns.
 
-    n_nouns      all nouns of a prompt are among the first `n_nouns`; below three, the other colors stand bare
+    n_nouns      all nouns of a prompt are among the first `n_nouns`; below three, the other colors have no noun
     with_worked  the worked question before the test question; otherwise the test question alone, beginning at a random
-                 position number, since positions are learned and the test question will stand behind a worked one
+                 position number, since positions are learned and the test question will follow a worked one
     """
 
     tokenizer: Tokenizer = field(repr=False)
@@ -193,13 +193,13 @@ class ColoredObjectsPrompts:
         n_drawn = 3 * n
         colors = distinct(generator, len(self.colors), (n_drawn, 3))
         objects = distinct(generator, self.n_nouns, (n_drawn, n_named))
-        # Which of the three colors carry the nouns; the others stand bare.
-        places = np.sort(distinct(generator, 3, (n_drawn, n_named)), axis=1)
-        fine = ~self.held_out[np.take_along_axis(colors, places, axis=1), objects].any(axis=1)
-        colors, objects, places = colors[fine], objects[fine], places[fine]
+        # Which of the three colors have the nouns; the others have none.
+        indices = np.sort(distinct(generator, 3, (n_drawn, n_named)), axis=1)
+        fine = ~self.held_out[np.take_along_axis(colors, indices, axis=1), objects].any(axis=1)
+        colors, objects, indices = colors[fine], objects[fine], indices[fine]
         groups = []
-        for chosen in np.unique(places, axis=0):
-            own = (places == chosen).all(axis=1)
+        for chosen in np.unique(indices, axis=0):
+            own = (indices == chosen).all(axis=1)
             parts = np.array_split(np.flatnonzero(own), len(colored_objects.OPENINGS))
             for opening, part in zip(colored_objects.OPENINGS, parts, strict=True):
                 rows = self._question(generator, colors[part], objects[part], opening, named=tuple(chosen))
@@ -215,10 +215,10 @@ class ColoredObjectsPrompts:
         opening: str,
         named: tuple[int, ...] = (0, 1, 2),
     ) -> Ids:
-        """[prompt, position] questions with their answers and a line break, about objects at places `named`."""
+        """[prompt, position] questions with their answers and a line break, about the objects at indices `named`."""
         template = colored_objects.QUESTION + " {answer}\n"
-        for place in {0, 1, 2}.difference(named):
-            template = template.replace(f" {{object_{place + 1}}}", "")
+        for index in {0, 1, 2}.difference(named):
+            template = template.replace(f" {{object_{index + 1}}}", "")
         template = template.replace("{opening}", opening)
         n_prompts = len(colors)
         asked = generator.integers(0, len(named), n_prompts)
@@ -228,11 +228,11 @@ class ColoredObjectsPrompts:
             "query": self.objects[objects[rows, asked]],
             "answer": self.said[colors[rows, np.array(named)[asked]]],
         }
-        for place in range(3):
-            words[f"a_{place + 1}"] = self.articles[colors[:, place]]
-            words[f"color_{place + 1}"] = self.colors[colors[:, place]]
-        for number, place in enumerate(named):
-            words[f"object_{place + 1}"] = self.objects[objects[:, number]]
+        for index in range(3):
+            words[f"a_{index + 1}"] = self.articles[colors[:, index]]
+            words[f"color_{index + 1}"] = self.colors[colors[:, index]]
+        for number, index in enumerate(named):
+            words[f"object_{index + 1}"] = self.objects[objects[:, number]]
         return layout(template, self.tokenizer).fill(words)
 
 
@@ -285,7 +285,7 @@ class DocstringPrompts:
         words = {
             "function": generator.choice(self.functions, names.shape[1]),
             **dict(zip((*docstring.DEFINED, *docstring.DOCUMENTED), (*names, *names[:2]), strict=True)),
-            **{f"doc_{place}": filler for place, filler in enumerate(fillers, start=1)},
+            **{f"doc_{number}": filler for number, filler in enumerate(fillers, start=1)},
             "answer": names[2],
         }
         answers = [self.layout.gaps[slot] for slot in (*docstring.DOCUMENTED, "answer")]
@@ -294,7 +294,7 @@ class DocstringPrompts:
 
 @dataclass
 class InductionPrompts:
-    """Sequences of distinct random tokens, 4 to 16 long, over and over to the same length."""
+    """Sequences of distinct random tokens, 4 to 16 long, repeated to the same length."""
 
     tokenizer: Tokenizer = field(repr=False)
     length: int = 28
@@ -307,7 +307,7 @@ class InductionPrompts:
     def __call__(self, generator: np.random.Generator, n: int) -> Batch:
         groups = []
         for n_sequence in range(4, 17):
-            # One in ten neighbors is held out, so long sequences are mostly drawn in vain.
+            # One in ten neighbors is held out, so most long sequences are rejected.
             n_drawn = int(1.5 * n / 13 / 0.9**n_sequence / 0.8) + 8
             drawn = generator.integers(0, len(self.tokens), (n_drawn, n_sequence))
             following = np.roll(drawn, -1, axis=1)
@@ -315,7 +315,7 @@ class InductionPrompts:
             drawn = drawn[is_distinct & ~self.held_out[drawn, following].any(axis=1)]
             repeats = -(-self.length // n_sequence)
             rows = np.tile(self.tokens[drawn], (1, repeats))[:, : self.length]
-            # The first repeated token cannot be known: the sequence might have gone on.
+            # The first repeated token cannot be predicted: the sequence might have gone on.
             groups.append((rows, range(n_sequence + 1, self.length)))
         return _batch(groups, generator, n)
 

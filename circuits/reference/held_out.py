@@ -15,7 +15,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 
-from circuits.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 
 ONE_IN = 10
 
@@ -44,7 +44,7 @@ RULES: Mapping[str, Callable[..., bool]] = dict.fromkeys(TESTED, is_held_out) | 
 
 def combination(task: str, prompt: Prompt, tokenizer: Tokenizer) -> tuple[str, ...]:
     """The words that a prompt of `task` tests together."""
-    ids = [prompt.clean[place] for role in TESTED[task] for place in prompt.roles[role]]
+    ids = [prompt.clean[position] for role in TESTED[task] for position in prompt.roles[role]]
     return tuple(tokenizer.convert_ids_to_tokens(ids))
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from circuits.prompts import PromptSet, Tokenizer
+from circuits.data.prompts import PromptSet, Tokenizer
 from circuits.reference.card import Measured, Trained, model_card
 from circuits.reference.data import Batch, ColoredObjectsPrompts, Draw, Stream, streams
 from circuits.reference.held_out import held_out_prompts
@@ -156,10 +156,10 @@ def new_model(recipe: Recipe, n_vocabulary: int, seed: int) -> GPT2LMHeadModel:
 def loss_and_accuracy(model: GPT2LMHeadModel, batch: Batch, answer_weight: float) -> tuple[Tensor, float]:
     """Mean loss over all tokens plus weighted mean loss over the answers, and the share of answers that are right."""
     ids = torch.from_numpy(batch.ids)
-    places = torch.from_numpy(batch.first)[:, None] + torch.arange(ids.shape[1] - 1)
+    positions = torch.from_numpy(batch.first)[:, None] + torch.arange(ids.shape[1] - 1)
     is_text = torch.from_numpy(batch.is_text[:, 1:])
     is_answer, following = torch.from_numpy(batch.is_answer[:, 1:])[is_text], ids[:, 1:][is_text]
-    hidden = model.transformer(ids[:, :-1], position_ids=places, use_cache=False).last_hidden_state
+    hidden = model.transformer(ids[:, :-1], position_ids=positions, use_cache=False).last_hidden_state
     logits = model.lm_head(hidden[is_text])
     losses = F.cross_entropy(logits, following, reduction="none")
     accuracy = (logits.detach()[is_answer].argmax(dim=-1) == following[is_answer]).float().mean().item()
@@ -173,11 +173,11 @@ def measure(model: GPT2LMHeadModel, prompts: PromptSet) -> Measured:
     lengths = sorted({len(prompt) for prompt in prompts})
     for length in lengths:
         group = [prompt for prompt in prompts if len(prompt) == length]
-        for kind, found in differences.items():
+        for kind, values in differences.items():
             ids = torch.tensor([getattr(prompt, kind) for prompt in group])
             logits = model(ids, use_cache=False).logits[:, -1]
             for prompt, row in zip(group, logits, strict=True):
-                found.append((row[list(prompt.answers)].mean() - row[list(prompt.wrong_answers)].mean()).item())
+                values.append((row[list(prompt.answers)].mean() - row[list(prompt.wrong_answers)].mean()).item())
                 if kind == "clean":
                     right.append(int(row.argmax()) in prompt.answers)
     return Measured(
@@ -301,14 +301,14 @@ def choose_early(checkpoints: list[Checkpoint]) -> Checkpoint:
 
 def measure_all(model: GPT2LMHeadModel, tokenizer: Tokenizer) -> dict[str, dict[str, Measured]]:
     """Every task, on prompts as `build` gives them and on those among them whose combination was held out."""
-    found = {}
+    measured = {}
     for name, task in TASKS.items():
         drawn = task().build(tokenizer, n=4000, seed=123)
-        found[name] = {
+        measured[name] = {
             "drawn": measure(model, drawn[:500]),
             "held out": measure(model, held_out_prompts(drawn, tokenizer)),
         }
-    return found
+    return measured
 
 
 def save(model: GPT2LMHeadModel, folder: Path, trained: Trained) -> None:

@@ -36,8 +36,8 @@ def vocabulary() -> list[str]:
         *docstring.WORDS,
         "a an . , \n",
     ]
-    found = {token for text in texts for token in re.findall(TOKEN, text)}
-    return [END_OF_TEXT, UNKNOWN, *greater_than.TWO_DIGITS, *sorted(found)]
+    tokens = {token for text in texts for token in re.findall(TOKEN, text)}
+    return [END_OF_TEXT, UNKNOWN, *greater_than.TWO_DIGITS, *sorted(tokens)]
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:

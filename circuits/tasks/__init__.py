@@ -7,7 +7,7 @@ from circuits.tasks.coco_objects import CocoObjects
 from circuits.tasks.colored_objects import ColoredObjects
 from circuits.tasks.docstring import Docstring
 from circuits.tasks.greater_than import GreaterThan
-from circuits.tasks.image_task import ImageTask
+from circuits.tasks.image_base import ImageTask
 from circuits.tasks.induction import Induction
 from circuits.tasks.ioi import IndirectObject
 from circuits.tasks.scene_objects import SceneObjects

@@ -1,7 +1,7 @@
 """What all tasks share: drawing distinct prompts from a seed, filling templates, choosing words that fit a tokenizer.
 
-A task states its templates and words in plain text. Which of them can be used is found out from the tokenizer: a name
-that must be swapped for another has to be one token as it follows a space, a filler word only has to be known.
+A task states its templates and words in plain text. Which of them can be used depends on the tokenizer: a name that
+must be swapped for another has to be one token after a space, a filler word only has to be known.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import ClassVar, NamedTuple
 
-from circuits.naming import unknown
-from circuits.prompts import Prompt, PromptSet, Tokenizer, next_token
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer, next_token
+from circuits.lookup import unknown
 
 Draw = Callable[[random.Random], Prompt]
 
@@ -25,7 +25,7 @@ _SHOWN_WORDS = 12
 
 @dataclass(frozen=True)
 class AnyTask(ABC):
-    """What lists show of a task, and how it corrupts its prompts. Fields are the task's settings.
+    """A task's name and summary, and how it corrupts its prompts. Fields are the task's settings.
 
     name, summary  what lists show
     corruptions    name -> what a corrupt prompt changes; the default of `corruption` comes first
@@ -95,7 +95,7 @@ class Filled(NamedTuple):
 
 
 def fill(template: str, words: Mapping[str, str]) -> Filled:
-    """`template` with every `{slot}` replaced by `words[slot]`; each slot stands once."""
+    """`template` with every `{slot}` replaced by `words[slot]`; each slot occurs once."""
     text, spans = "", {}
     for literal, slot, _, _ in Formatter().parse(template):
         text += literal
@@ -106,7 +106,7 @@ def fill(template: str, words: Mapping[str, str]) -> Filled:
 
 
 def fixed_text(template: str) -> str:
-    """What `template` says around its slots."""
+    """The text of `template` around its slots."""
     return " ".join(literal for literal, _, _, _ in Formatter().parse(template))
 
 
@@ -120,13 +120,13 @@ def known(texts: Sequence[str], tokenizer: Tokenizer, what: str, *, at_least: in
 
     Raises a ValueError that names the unknown ones where fewer than `at_least` are left.
     """
-    found = [text for text in texts if knows(fixed_text(text), tokenizer)]
-    if len(found) < at_least:
-        failed = [text for text in texts if text not in found]
+    kept = [text for text in texts if knows(fixed_text(text), tokenizer)]
+    if len(kept) < at_least:
+        failed = [text for text in texts if text not in kept]
         raise ValueError(
-            f"needs at least {at_least} {what} that it knows, found {len(found)}. Unknown: {_listed(failed)}."
+            f"needs at least {at_least} {what} that it knows, found {len(kept)}. Unknown: {_listed(failed)}."
         )
-    return found
+    return kept
 
 
 def single_token_words(
@@ -138,19 +138,19 @@ def single_token_words(
 
     Raises a ValueError that names the words which failed where fewer than `at_least` are left.
     """
-    found: dict[str, int] = {}
+    kept: dict[str, int] = {}
     for word in words:
         tokens = {next_token(text, f" {word}", tokenizer) for text in after}
         if len(tokens) == 1 and (token := tokens.pop()) is not None:
-            found[word] = token
-    if len(found) < at_least:
-        failed = [word for word in words if word not in found]
-        usable = f" Usable: {_listed(list(found))}." if found else ""
+            kept[word] = token
+    if len(kept) < at_least:
+        failed = [word for word in words if word not in kept]
+        usable = f" Usable: {_listed(list(kept))}." if kept else ""
         raise ValueError(
-            f"needs at least {at_least} {what} of one token each, found {len(found)}. Not one known token: "
+            f"needs at least {at_least} {what} of one token each, found {len(kept)}. Not one known token: "
             f"{_listed(failed)}.{usable}"
         )
-    return found
+    return kept
 
 
 def ordinary_tokens(tokenizer: Tokenizer) -> list[int]:
@@ -163,7 +163,7 @@ def leading_tokens(tokenizer: Tokenizer) -> tuple[int, ...]:
     """What the tokenizer puts in front of every text, such as a beginning-of-sequence token."""
     plain = list(tokenizer("a", add_special_tokens=False)["input_ids"])
     whole = list(tokenizer("a")["input_ids"])
-    start = next(place for place in range(len(whole)) if whole[place : place + len(plain)] == plain)
+    start = next(index for index in range(len(whole)) if whole[index : index + len(plain)] == plain)
     return tuple(whole[:start])
 
 

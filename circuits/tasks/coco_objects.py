@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from circuits.coco import Annotations, ObjectQuestion, object_questions, read_annotations
-from circuits.image_prompts import ImageQuestion
-from circuits.pictures import SUFFIXES
-from circuits.question_files import with_pictures
-from circuits.tasks.image_task import ImageTask, Negatives
+from circuits.data.coco import Annotations, ObjectQuestion, object_questions, read_annotations
+from circuits.data.image_prompts import ImageQuestion
+from circuits.data.images import SUFFIXES
+from circuits.data.question_files import with_pictures
+from circuits.tasks.image_base import ImageTask, Negatives
 
 
 @dataclass(frozen=True)
@@ -52,29 +52,29 @@ class CocoObjects(ImageTask):
         return with_objects(with_pictures(drawn, self.images), _annotations(self.annotations))
 
     def drawn(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ObjectQuestion]:
-        """The questions without their images, of which none is opened."""
+        """The questions without their images; no image file is opened."""
         assert self.images is not None
         assert self.annotations is not None
         annotations, files = _annotations(self.annotations), image_names(self.images)
         n_images = n if negatives is None else (n + 1) // 2
-        found = object_questions(annotations, n=n_images, seed=seed, negatives=negatives, images=files)[:n]
+        questions = object_questions(annotations, n=n_images, seed=seed, negatives=negatives, images=files)[:n]
         others = np.random.default_rng([seed, 1])
         return [
             replace(question, corrupt_image=_without(question.object_name, annotations, files, others))
             if question.is_present
             else question
-            for question in found
+            for question in questions
         ]
 
 
 def image_names(folder: Path) -> list[str]:
-    """The image files of a folder, in the order of the alphabet. ValueError where there are none."""
+    """The image files of a folder, in alphabetical order. ValueError where there are none."""
     if not folder.is_dir():
         raise ValueError(f"no folder {folder}: give the folder that holds the images.")
-    found = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    if not found:
+    names = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not names:
         raise ValueError(f"{folder} holds no images ({', '.join(SUFFIXES)}).")
-    return found
+    return names
 
 
 def _annotations(path: Path) -> Annotations:
@@ -88,7 +88,7 @@ def _read(path: str, _modified: int) -> Annotations:
 
 
 def with_objects(questions: Sequence[ImageQuestion], annotations: Annotations) -> list[ImageQuestion]:
-    """The questions with all objects that annotations know in their images."""
+    """The questions, with all objects that the annotations list in their images."""
     return [
         replace(question, objects=tuple(annotations.image(question.source).objects))
         if question.source in annotations
@@ -99,8 +99,8 @@ def with_objects(questions: Sequence[ImageQuestion], annotations: Annotations) -
 
 def _without(name: str, annotations: Annotations, files: Sequence[str], generator: np.random.Generator) -> str | None:
     """An image that shows no such object; None where all do."""
-    for place in generator.permutation(len(files)):
-        file = files[int(place)]
+    for index in generator.permutation(len(files)):
+        file = files[int(index)]
         if file in annotations and name not in annotations.image(file).objects:
             return file
     return None

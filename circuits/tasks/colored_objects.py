@@ -1,4 +1,4 @@
-"""Colored Objects: which color has the object that is asked about, among three colored objects.
+"""Colored Objects: what color the object asked about has, among three colored objects.
 
 "Q: On the table, I see an orange textbook, a red puzzle, and a purple cup. What color is the textbook?\\nA: Orange\\n
 Q: On the floor, there is a blue pencil, a black pen, and a yellow lighter. What color is the pencil?\\nA:" -> " Blue"
@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Filled, Task, fill, known, single_token_words, words
 
 SURFACES = ("table", "desk", "floor")
@@ -34,7 +34,7 @@ SENTENCE_ROLES = ("color_1", "object_1", "color_2", "object_2", "color_3", "obje
 
 @dataclass(frozen=True)
 class Scene:
-    """What stands where, and in which colors."""
+    """Three objects on a surface, with their colors."""
 
     surface: str
     opening: str
@@ -48,8 +48,8 @@ class Scene:
     def ask_about(self, thing: str) -> Filled:
         """The question about any object, up to "A:"."""
         chosen = {"surface": self.surface, "opening": self.opening, "query": thing}
-        for place, (color, seen) in enumerate(zip(self.colors, self.objects, strict=True), start=1):
-            chosen |= {f"a_{place}": article(color), f"color_{place}": color, f"object_{place}": seen}
+        for number, (color, seen) in enumerate(zip(self.colors, self.objects, strict=True), start=1):
+            chosen |= {f"a_{number}": article(color), f"color_{number}": color, f"object_{number}": seen}
         return fill(QUESTION, chosen)
 
     def exchange(self, one: int, other: int) -> Scene:
@@ -65,7 +65,7 @@ class ColoredObjects(Task):
 
     Roles of the test question: `color_1` to `object_3` in the order of the text, `correct_color` (the answer's color
     word), `wrong_color` (the wrong answer's), `query` (the object word in the question); of the worked one:
-    `worked_answer`. The wrong answer is the color that the corrupt prompt makes right.
+    `worked_answer`. The wrong answer is the color that is correct in the corrupt prompt.
     """
 
     name: ClassVar[str] = "colored-objects"
@@ -118,11 +118,11 @@ class ColoredObjects(Task):
 def roles(before: str, question: Filled, worked_answer: str, asked: int, other: int) -> dict[str, tuple[int, int]]:
     """Characters of each role in `before` (the worked question with its answer) and the question behind it."""
     start, end_of_answer = len(before), len(before.rstrip())
-    found = {role: (start + first, start + stop) for role, (first, stop) in question.roles(SENTENCE_ROLES).items()}
-    return found | {
+    spans = {role: (start + first, start + stop) for role, (first, stop) in question.roles(SENTENCE_ROLES).items()}
+    return spans | {
         "worked_answer": (end_of_answer - len(worked_answer), end_of_answer),
-        "correct_color": found[f"color_{asked + 1}"],
-        "wrong_color": found[f"color_{other + 1}"],
+        "correct_color": spans[f"color_{asked + 1}"],
+        "wrong_color": spans[f"color_{other + 1}"],
     }
 
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 
 TEMPLATE = (
@@ -52,7 +52,7 @@ DOCUMENTED = ("A_doc", "B_doc")
 class Docstring(Task):
     """Four arguments, two documented; answer the third, wrong answers the other three.
 
-    The corrupt prompt replaces argument names by ones that stand nowhere in the clean prompt, all of them different, so
+    The corrupt prompt replaces argument names by ones that occur nowhere in the clean prompt, all of them different, so
     that the documentation no longer follows the definition. `random-random` is the published random_random corruption.
     """
 
@@ -76,7 +76,7 @@ class Docstring(Task):
             drawn = generator.sample(list(arguments), at_least)
             names, random_defined, random_documented = drawn[:4], drawn[4:8], drawn[8:]
             frame = {"function": generator.choice(functions)}
-            frame |= {f"doc_{place}": word for place, word in enumerate(generator.sample(fillers, 7), start=1)}
+            frame |= {f"doc_{number}": word for number, word in enumerate(generator.sample(fillers, 7), start=1)}
             clean = fill(TEMPLATE, frame | argument_words(names, names[:2]))
             corrupt = argument_words(
                 names if self.corruption == "random-doc" else random_defined,

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, knows, words
-from circuits.tasks.negatives import Filler, alternating_words, other_sentences, random_tokens
+from circuits.tasks.unrelated_text import Filler, alternating_words, other_sentences, random_tokens
 
 TEMPLATE = "The {noun} lasted from the year {XX}{YY} to the year {century}"
 NOUNS = words(
@@ -29,7 +29,7 @@ YEARS = tuple(f"{year:02d}" for year in range(2, 99))
 TWO_DIGITS = tuple(f"{number:02d}" for number in range(100))
 EARLIEST = "01"
 
-# Fewer start years than this and the prompts hardly differ.
+# With fewer start years than this, the prompts hardly differ.
 _AT_LEAST_YEARS = 10
 
 
@@ -107,7 +107,7 @@ class GreaterThan(Task):
         return draw
 
     def _filler(self, tokenizer: Tokenizer, nouns: Sequence[str]) -> Filler | None:
-        """What makes corrupt prompts that are no sentences about years; None for the others."""
+        """What makes corrupt prompts that are not sentences about years; None for other corruptions."""
         match self.corruption:
             case "random":
                 return random_tokens(tokenizer)

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from circuits.prompts import Prompt, Tokenizer
+from circuits.data.prompts import Prompt, Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
 _SHORTEST_REPEAT = 4
@@ -67,7 +67,7 @@ class Induction(Task):
                 corrupt=(*leading, *changed, *repeated),
                 answers=(sequence[at_b],),
                 wrong_answers=(sequence[at_d],),
-                roles={role: (len(leading) + place,) for role, place in roles.items()},
+                roles={role: (len(leading) + index,) for role, index in roles.items()},
             )
 
         return draw

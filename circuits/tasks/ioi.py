@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from circuits.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 
 # {A} and {B} are the two names in the order of the text; {S2} repeats one of them.

@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from circuits.image_prompts import ImageQuestion
-from circuits.pictures import Picture
-from circuits.reference.vision.questions import (
+from circuits.data.image_prompts import ImageQuestion
+from circuits.data.images import Picture
+from circuits.data.scene_questions import (
     Frequencies,
     adversarial_negatives,
     count_kinds,
@@ -19,18 +19,10 @@ from circuits.reference.vision.questions import (
     question_text,
     random_negatives,
 )
-from circuits.reference.vision.scenes import (
-    KINDS,
-    MOST_OBJECTS,
-    Kind,
-    Scene,
-    SceneObject,
-    draw_scene,
-    repainted,
-)
-from circuits.tasks.image_task import ImageTask, Negatives
+from circuits.data.scenes import KINDS, MOST_OBJECTS, Kind, Scene, SceneObject, draw_scene, repainted
+from circuits.tasks.image_base import ImageTask, Negatives
 
-# Training begins its generator with two numbers, so no seed gives a scene of it.
+# Training seeds its generator with two numbers, so no seed here gives one of its scenes.
 _STREAM = (41, 3001)
 
 
@@ -53,19 +45,19 @@ class SceneObjects(ImageTask):
     def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
         generator = np.random.default_rng([seed, *_STREAM])
         frequencies = count_kinds() if negatives in ("popular", "adversarial") else None
-        found: list[ImageQuestion] = []
+        questions: list[ImageQuestion] = []
         for number in itertools.count():
-            if len(found) >= n:
+            if len(questions) >= n:
                 break
             scene = draw_scene(generator, int(generator.integers(1, MOST_OBJECTS + 1)))
-            # NoiseAblation in any case, so that questions about the same scenes differ in their negatives alone.
+            # Drawn in any case, so that questions about the same scenes differ in their negatives alone.
             one = scene.objects[int(generator.integers(len(scene.objects)))]
             absent = random_negatives(scene.kinds, 1, generator)[0]
-            # With numbers of its own: corruptions differ in what is corrupt alone.
+            # From a generator of its own, so that corruptions differ in the corrupt image alone.
             corrupt = self._corrupt(scene, one, np.random.default_rng([seed, *_STREAM, number]))
             picture, source = Picture.from_pixels(scene.image), f"scene {number}"
             objects = tuple(map(str, scene.kinds))
-            found.append(
+            questions.append(
                 ImageQuestion(
                     picture,
                     question_text(one.kind),
@@ -79,7 +71,7 @@ class SceneObjects(ImageTask):
             )
             if negatives is not None:
                 kind = _negative(negatives, scene, absent, frequencies)
-                found.append(
+                questions.append(
                     ImageQuestion(
                         picture,
                         question_text(kind),
@@ -90,7 +82,7 @@ class SceneObjects(ImageTask):
                         objects=objects,
                     )
                 )
-        return found[:n]
+        return questions[:n]
 
     def _corrupt(self, scene: Scene, one: SceneObject, generator: np.random.Generator) -> Scene:
         """A scene without objects of the kind asked for."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from circuits.naming import lookup
+from circuits.lookup import lookup
 from graphs.export.base import Export, ReadableExport
 from graphs.export.csv import CsvExport
 from graphs.export.graphml import GraphmlExport

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 
 
 class Export(ABC):

@@ -11,7 +11,7 @@ import numpy as np
 
 from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Scores
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
 
 COLUMNS = ("name", "kind", "score", "low", "high", "measured", "in_circuit")

@@ -15,9 +15,9 @@ import numpy as np
 from circuits.components import Component, Edge, Wiring
 from circuits.scores import Provenance
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
-from graphs.comparison import Comparison
-from graphs.diff import Changes, diff
-from graphs.reuse import Overlap, Reuse, SweepPoint
+from graphs.comparison.comparison import Comparison
+from graphs.comparison.diff import Changes, diff
+from graphs.comparison.reuse import Overlap, Reuse, SweepPoint
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"

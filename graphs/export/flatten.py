@@ -13,7 +13,7 @@ import numpy as np
 
 from circuits.components import Edge, Wiring
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 from graphs.export.document import (
     CIRCUIT_FORMAT,
     COMPARISON_FORMAT,

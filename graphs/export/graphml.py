@@ -9,7 +9,7 @@ from xml.etree.ElementTree import ParseError
 
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 from graphs.export.base import ReadableExport
 from graphs.export.flatten import flatten, unflatten
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 from graphs.export.base import ReadableExport
 from graphs.export.document import (
     COMPARISON_FORMAT,

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
-from graphs.comparison import Comparison
+from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
-from graphs.render import drawing_bytes
+from graphs.figures.circuit import drawing_bytes
 
 
 class SvgExport(Export):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from circuits.models import Model, model_from_module
-from circuits.prompts import Prompt, PromptSet
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.model.load import Model, model_from_module
 
 
 def time_of(work: Callable[[], Any]) -> float:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from circuits.attribution import gradients
-from circuits.batches import batches, record_pair
-from circuits.evaluation import BUDGETS, budget_circuits, circuit_values
-from circuits.interventions import Corrupt
+from circuits.ablations import Corrupt
+from circuits.effects.gradients import gradients
+from circuits.effects.paired_runs import record_pair
+from circuits.evaluation.budgets import BUDGETS, budget_circuits
+from circuits.evaluation.faithfulness import circuit_values
 from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution
 from circuits.metrics import METRICS
+from circuits.model.batches import batches
 from tests.benchmarks.conftest import medians, random_pairs, report, report_share
 
 pytestmark = pytest.mark.benchmark
@@ -52,7 +54,7 @@ def _transformers_gradient(model, prompts):
 
 def _plain_gradient(model, prompts):
     """The least we can do: our own forward pass to the answers' logits, and the backward pass to the embedding."""
-    from circuits.attribution import gradients_of
+    from circuits.effects.gradients import gradients_of
 
     forward = model.forward
     (batch,) = batches(prompts, forward)

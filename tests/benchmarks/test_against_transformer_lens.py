@@ -13,7 +13,7 @@ import torch
 from circuits.methods import ActivationPatching, EdgeAttribution
 from circuits.metrics import METRICS
 from tests.benchmarks.conftest import medians, random_pairs, report, time_of
-from tests.circuits.test_eap import our_edge
+from tests.circuits.methods.test_eap import our_edge
 
 pytestmark = pytest.mark.benchmark
 

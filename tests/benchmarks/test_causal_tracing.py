@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 import torch
 
+from circuits.ablations import ImageNoise
 from circuits.components import Component
+from circuits.data.images import Picture
+from circuits.data.prompts import Prompt, PromptSet
 from circuits.injection.captions import token_times
-from circuits.injection.intervene import injected
+from circuits.injection.hooks import injected
 from circuits.injection.settings import injection_from
-from circuits.interventions import ImageNoise
 from circuits.methods.causal_tracing import CausalTracing
 from circuits.metrics import METRICS
-from circuits.models import Model, load_model, model_from_module
-from circuits.pictures import Picture
-from circuits.prompts import Prompt, PromptSet
+from circuits.model.load import Model, load_model, model_from_module
 from circuits.tasks import IMAGE_TASKS
 from tests.benchmarks.conftest import report, report_share, time_of
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch import nn
 
-from circuits.coding.counting import Pairs, count_positive_only_pairs, pair_codes, shares_of_prompts
-from circuits.coding.features import HeadFeatures
-from circuits.coding.scoring import head_scores
-from circuits.coding.settings import Coding, Recipe
-from circuits.coding.training import generator_of, initial, train
-from circuits.coding.trials import codes_of, train_trials
+from circuits.head_codes.counting import Pairs, count_positive_only_pairs, pair_codes, shares_of_prompts
+from circuits.head_codes.features import HeadFeatures
+from circuits.head_codes.scoring import head_scores
+from circuits.head_codes.settings import Coding, Recipe
+from circuits.head_codes.training import generator_of, initial, train
+from circuits.head_codes.trials import codes_of, train_trials
 from tests.benchmarks.conftest import report, report_share, time_of
 
 pytestmark = pytest.mark.benchmark

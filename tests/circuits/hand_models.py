@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from circuits.prompts import Prompt, PromptSet
+from circuits.data.prompts import Prompt, PromptSet
 
 _SHARP = 200.0
 

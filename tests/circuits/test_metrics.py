@@ -7,10 +7,11 @@ import math
 import pytest
 import torch
 
-from circuits.batches import batches, record_pair, targets
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.effects.paired_runs import record_pair, targets
 from circuits.methods.base import CORRUPT
 from circuits.metrics import METRICS
-from circuits.prompts import Prompt, PromptSet
+from circuits.model.batches import batches
 from tests.conftest import random_prompts
 
 

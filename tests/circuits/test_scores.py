@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from circuits.components import Wiring, head
-from circuits.scores import ComponentScores, EdgeScores, Provenance, bootstrap_interval
+from circuits.intervals import bootstrap_interval
+from circuits.scores import ComponentScores, EdgeScores, Provenance
 
 WIRING = Wiring(1, 2, 2)
 PROVENANCE = Provenance("eap", {}, "logit-difference", "tiny", "f", "task", "p")

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from circuits.models import Model, model_from_module
-from circuits.pictures import Picture
-from circuits.prompts import Prompt, PromptSet
+from circuits.data.images import Picture
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.model.load import Model, model_from_module
 from circuits.reference.vision.text import CHAT_TEMPLATE, make_tokenizer
 
 SIDE, PATCH = 16, 4
@@ -252,7 +252,7 @@ def patch_picture(value: int, patches: tuple[int, ...]) -> Picture:
 
 def bright_questions() -> PromptSet:
     """A square that is white, and black in the corrupt picture: two patches in the second row, or the middle four."""
-    from circuits.image_prompts import ImageQuestion, image_prompts
+    from circuits.data.image_prompts import ImageQuestion, image_prompts
 
     questions = []
     for patches in ((5, 6), (5, 6, 9, 10)):

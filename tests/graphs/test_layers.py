@@ -42,7 +42,7 @@ def test_in_parallel_blocks_the_mlp_does_not_read_the_attention_of_its_layer():
 
 
 def test_joined_heads_are_one():
-    with pytest.raises(ValueError, match="say n_heads=1"):
+    with pytest.raises(ValueError, match="set n_heads=1"):
         Wiring(3, 4, 4, joins_heads=True)
     assert Wiring(3, 4, 2).by_layer == LAYERS
     assert LAYERS.by_layer == LAYERS

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.components import INPUT, LOGITS, Component, Edge, Reader, Wiring
+from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.circuit_graph import CircuitGraph
 from graphs.export.document import circuit_document
@@ -19,7 +20,6 @@ from graphs.selection import (
     TopComponents,
     TopEdges,
     describe,
-    endpoints,
     means_at,
     selection_from,
 )

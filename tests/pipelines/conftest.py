@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[2]
 VOCABULARY, N_TOKENS, N_PROMPTS = 12, 6, 12
 SHAPE = {"n_layers": 2, "d_model": 16, "d_head": 4, "n_heads": 2, "d_mlp": 8, "n_ctx": 16, "d_vocab": VOCABULARY}
 
@@ -119,7 +119,7 @@ def circuits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
     """`circuits("discover", ...)`: the command in this process, in a folder of its own."""
     from typer.testing import CliRunner
 
-    from pipelines.cli import app
+    from pipelines.cli.main import app
 
     monkeypatch.chdir(tmp_path)
 
@@ -138,7 +138,7 @@ def spawn(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str | Path) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pipelines.cli", *map(str, arguments)]
+        command = [sys.executable, "-m", "pipelines.cli.main", *map(str, arguments)]
         environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
         process = subprocess.Popen(
             command,

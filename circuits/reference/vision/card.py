@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from circuits.data.scene_questions import CAPTION_REQUEST, NEGATIVES, question_text
+from circuits.data.scenes import IMAGE_SIZE, IN_THEME, KINDS, MOST_OBJECTS, PATCH_SIZE, THEMES
 from circuits.reference.vision.measure import HELD_OUT_SEED, Answers, Captions, Share
-from circuits.reference.vision.questions import CAPTION_REQUEST, NEGATIVES, question_text
-from circuits.reference.vision.scenes import IMAGE_SIZE, IN_THEME, KINDS, MOST_OBJECTS, PATCH_SIZE, THEMES
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ A `LlavaForConditionalGeneration`: a CLIP vision tower of {recipe.n_vision_layer
 on images of {image_size} x {image_size} pixels ({patch_size} x {patch_size} to a patch), a projector, and a Llama of
 {recipe.n_layers} layers, {recipe.n_heads} heads and width {recipe.d_model}; {n_parameters:,} parameters, {n_vocabulary}
 tokens. Trained by this project, from nothing, on scenes that it generates itself, so that hallucination in
-vision-language models can be studied on any machine. Licence: MIT, as the rest of the project.
+vision-language models can be studied on any machine. License: MIT, as the rest of the project.
 
 ## Data
 Endless scenes of one to {most_objects} colored shapes on a textured, cluttered background
-(`circuits/reference/vision/scenes.py`); no pictures from elsewhere. An object is of one of {n_kinds} kinds, a color
+(`circuits/data/scenes.py`); no pictures from elsewhere. An object is of one of {n_kinds} kinds, a color
 and a shape. The kinds form {n_themes} themes of two colors in two shapes; a scene is about one theme, and
 {in_theme:.0%} of its objects are drawn from it as long as it lasts, the others from all kinds. This is the prior from
 which the model hallucinates. The model was asked

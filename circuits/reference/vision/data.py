@@ -12,9 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.prompts import Tokenizer
-from circuits.reference.data import Ids, layout
-from circuits.reference.vision.questions import (
+from circuits.data.prompts import Tokenizer
+from circuits.data.scene_questions import (
     CAPTION_REQUEST,
     Question,
     caption,
@@ -24,7 +23,8 @@ from circuits.reference.vision.questions import (
     short_question,
     similar_negatives,
 )
-from circuits.reference.vision.scenes import COLORS, KINDS, MOST_OBJECTS, N_PATCHES, SHAPES, Kind, Scene
+from circuits.data.scenes import COLORS, KINDS, MOST_OBJECTS, N_PATCHES, SHAPES, Kind, Scene
+from circuits.reference.data import Ids, layout
 from circuits.reference.vision.text import BEFORE_ANSWER, BEFORE_IMAGE, END, IMAGE, START
 
 
@@ -120,9 +120,9 @@ def draw_questions(
     positive = np.resize(generator.permutation(len(present)), n // 2).tolist()
     absent = similar_negatives(present, n_similar, generator)
     absent += random_negatives((*present, *absent), n - n // 2 - len(absent), generator)
-    questions = [Question(present[place], is_present=True) for place in positive]
+    questions = [Question(present[index], is_present=True) for index in positive]
     questions += [Question(kind, is_present=False) for kind in absent]
-    return [questions[place] for place in generator.permutation(n)]
+    return [questions[index] for index in generator.permutation(n)]
 
 
 def patch_labels(scenes: Sequence[Scene]) -> Ids:

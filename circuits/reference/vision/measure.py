@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from transformers import LlavaForConditionalGeneration
 
-from circuits.injection.chair import ObjectNames, chair
-from circuits.injection.shares import Share
-from circuits.reference.vision.questions import (
+from circuits.data.scene_questions import (
     CAPTION_REQUEST,
     Question,
     adversarial_negatives,
@@ -21,10 +19,12 @@ from circuits.reference.vision.questions import (
     popular_negatives,
     random_negatives,
 )
-from circuits.reference.vision.scenes import KINDS, MOST_OBJECTS, Kind, Scene, draw_scenes, images
+from circuits.data.scenes import KINDS, MOST_OBJECTS, Kind, Scene, draw_scenes, images
+from circuits.injection.chair import ObjectNames, chair
+from circuits.intervals import Share
 from circuits.reference.vision.text import prompt
 
-HELD_OUT_SEED = 3000  # training begins its generator with two numbers, so no seed of its own gives these scenes
+HELD_OUT_SEED = 3000  # training seeds its generator with two numbers, so none of its seeds gives these scenes
 _BATCH = 100
 _LONGEST_CAPTION = 4 * MOST_OBJECTS + 1
 _KINDS = {str(kind): kind for kind in KINDS}
@@ -85,8 +85,8 @@ def measure_captions(
     """Let the model describe each of `n_scenes` new scenes, always with the most likely word."""
     scenes = draw_scenes(generator, n_scenes)
     present = [{str(kind) for kind in scene.kinds} for scene in scenes]
-    found = chair(captions(model, processor, scenes), present, _NAMES)
-    return Captions(absent_named=found.instance, with_absent=found.sentence, present_named=found.recall)
+    rates = chair(captions(model, processor, scenes), present, _NAMES)
+    return Captions(absent_named=rates.instance, with_absent=rates.sentence, present_named=rates.recall)
 
 
 @torch.no_grad()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from circuits.reference.vision.questions import CAPTION_REQUEST, INSTRUCTION, caption, short_question
-from circuits.reference.vision.scenes import IMAGE_SIZE, KINDS, PATCH_SIZE
+from circuits.data.scene_questions import CAPTION_REQUEST, INSTRUCTION, caption, short_question
+from circuits.data.scenes import IMAGE_SIZE, KINDS, PATCH_SIZE
 
 if TYPE_CHECKING:
     from transformers import LlavaProcessor, PreTrainedTokenizerFast
@@ -31,8 +31,8 @@ def vocabulary() -> list[str]:
     """Every token in the order of their ids: the special ones, then all words in the order of the alphabet."""
     texts = [prompt(""), INSTRUCTION, CAPTION_REQUEST, "Yes No"]
     texts += [short_question(KINDS[0]), caption(KINDS)]
-    found = {token for text in texts for token in re.findall(TOKEN, text.replace(IMAGE, ""))}
-    return [START, END, UNKNOWN, IMAGE, *sorted(found)]
+    tokens = {token for text in texts for token in re.findall(TOKEN, text.replace(IMAGE, ""))}
+    return [START, END, UNKNOWN, IMAGE, *sorted(tokens)]
 
 
 def make_tokenizer() -> PreTrainedTokenizerFast:

@@ -30,14 +30,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
-from circuits.prompts import Tokenizer
-from circuits.reference.train import Recent
-from circuits.reference.vision import MODEL
-from circuits.reference.vision.card import Trained, model_card
-from circuits.reference.vision.data import Batch, Rows, draw_questions, draw_shape_question, patch_labels
-from circuits.reference.vision.measure import HELD_OUT_SEED, measure_answers, measure_captions
-from circuits.reference.vision.questions import Question
-from circuits.reference.vision.scenes import (
+from circuits.data.prompts import Tokenizer
+from circuits.data.scene_questions import Question
+from circuits.data.scenes import (
     COLORS,
     IMAGE_SIZE,
     MOST_OBJECTS,
@@ -49,15 +44,12 @@ from circuits.reference.vision.scenes import (
     draw_scenes,
     images,
 )
-from circuits.reference.vision.text import (
-    END,
-    IMAGE,
-    PIXEL_MEAN,
-    PIXEL_SPREAD,
-    START,
-    make_processor,
-    make_tokenizer,
-)
+from circuits.reference.train import Recent
+from circuits.reference.vision import MODEL
+from circuits.reference.vision.card import Trained, model_card
+from circuits.reference.vision.data import Batch, Rows, draw_questions, draw_shape_question, patch_labels
+from circuits.reference.vision.measure import HELD_OUT_SEED, measure_answers, measure_captions
+from circuits.reference.vision.text import END, IMAGE, PIXEL_MEAN, PIXEL_SPREAD, START, make_processor, make_tokenizer
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,354 @@
+"""ABLATIONS: what takes the place of a part's value when it is corrupted.
+
+Every method and every evaluation puts in the values of an *ablated run*, which an ablation makes for a batch: what
+each component would write. Its metric is that of the empty circuit. For `corrupt` and `noise` it is a run of the model
+(on other tokens, on noisy embeddings), so that parts can also be restored in it; for `zero` and the means each
+component's value is given, and the residual stream is their sum with the biases that belong to no component.
+
+Sources: Wang et al. 2022 (mean ablation over a reference set), Meng et al. 2022 (noise), Zhang & Nanda 2024 (pairs),
+Li et al. 2025, arXiv 2511.05923 (noise on images).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.data.prompts import Prompt, PromptSet
+    from circuits.model.batches import Batch
+    from circuits.model.forward import Forward, Run
+    from circuits.model.load import Model
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Makes ablated runs. Subclasses are frozen dataclasses whose fields are their settings.
+
+    shares_prefix    whether positions before the first difference of clean and corrupt keep their clean values
+    is_run           whether the ablated values are those of a run of the model, in which parts can be restored
+    needs_reference  whether it must be `fitted` to a set of prompts first
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    shares_prefix: ClassVar[bool] = False
+    is_run: ClassVar[bool] = False
+    needs_reference: ClassVar[bool] = False
+
+    def described(self, prompts: PromptSet) -> str:
+        """Name and settings, such as `noise(sigma=3.0, seed=0)`, when used on these prompts."""
+        settings = [f"{entry.name}={getattr(self, entry.name)}" for entry in fields(self) if entry.repr]
+        return f"{self.name}({', '.join(settings)})" if settings else self.name
+
+    def check(self, prompts: PromptSet) -> None:
+        """Raise a ValueError where these prompts lack what the ablation needs."""
+
+    def fitted(self, model: Model, reference: PromptSet) -> Ablation:
+        """The ablation fitted to a reference set; itself where it needs none, or is fitted already."""
+        return self
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        """The ablated run of a batch, from position `batch.start` on.
+
+        clean  the clean run over all positions
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Corrupt(Ablation):
+    """The value that the part has on the corrupt prompt of the pair."""
+
+    name = "corrupt"
+    summary = "the part's value on the corrupt prompt of the pair"
+    shares_prefix = True
+    is_run = True
+
+    def check(self, prompts: PromptSet) -> None:
+        if not prompts.is_paired:
+            raise ValueError(
+                f"ablation 'corrupt' takes values from each prompt's partner, and the prompts of {prompts.task!r} are "
+                "labeled positives and negatives without partners. Choose another ablation, such as 'mean', or give "
+                "pairs (clean and corrupt)."
+            )
+        same = [number for number, p in enumerate(prompts) if p.image is not None and p.first_difference == len(p)]
+        if same:
+            raise ValueError(
+                f"ablation 'corrupt' takes values from each prompt's partner, and {len(same)} of {len(prompts)} "
+                f"prompts show the same image and text in both (the first is prompt {same[0]}). Give a corrupt image, "
+                "or choose 'image-noise'."
+            )
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        return forward.record(batch.corrupt, batch.corrupt_pixels(forward), start=batch.start, earlier=clean)
+
+
+@dataclass(frozen=True)
+class NoiseAblation(Ablation):
+    """An ablation that draws Gaussian noise.
+
+    sigma  standard deviation of the noise, in units that subclasses state
+    seed   draws the noise, with what it is added to: the same prompt gets the same noise in any batch
+    """
+
+    is_run = True
+
+    sigma: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.sigma > 0:
+            raise ValueError(f"{self.name}: sigma={self.sigma}. It must be positive; 3 is usual.")
+
+    def with_sample(self, sample: int) -> NoiseAblation:
+        """The same ablation with other noise; sample 0 is itself."""
+        return replace(self, seed=self.seed + sample)
+
+    def _drawn(self, what: Any, shape: tuple[int, ...]) -> Tensor:
+        import torch
+
+        digest = hashlib.sha256(repr((self.seed, what)).encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+        return torch.randn(shape, generator=generator)
+
+
+@dataclass(frozen=True)
+class Noise(NoiseAblation):
+    """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
+
+    sigma  in standard deviations of the prompt's own embeddings
+    at     the role whose embeddings get noise, such as the subject; None is all positions
+    """
+
+    name = "noise"
+    summary = "the part's value on the clean prompt with noise on its embeddings, all of them or those of a role"
+
+    at: str | None = None
+
+    def check(self, prompts: PromptSet) -> None:
+        if self.at is None:
+            return
+        if self.at not in prompts.roles:
+            raise ValueError(
+                f"noise is to be added at role {self.at!r}; the prompts of {prompts.task!r} have the roles "
+                f"{', '.join(prompts.roles)}."
+            )
+        lacking = [number for number, prompt in enumerate(prompts) if self.at not in prompt.roles]
+        if lacking:
+            raise ValueError(
+                f"noise is to be added at role {self.at!r}, which {len(lacking)} of {len(prompts)} prompts lack (the "
+                f"first is prompt {lacking[0]})."
+            )
+
+    def described(self, prompts: PromptSet) -> str:
+        at = "" if self.at is None else f", at={self.at}"
+        return f"{self.name}(sigma={self.sigma}, seed={self.seed}{at})"
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        import torch
+
+        embedded = clean.residual[0]
+        noise = torch.stack([self._drawn(_content(prompt), embedded.shape[1:]) for prompt in batch.prompts])
+        if self.at is not None:
+            noise *= batch.positions_of(self.at).cpu().unsqueeze(-1)
+        spread = embedded.float().std(dim=(1, 2), keepdim=True)
+        noisy = embedded + (self.sigma * spread * noise.to(embedded.device)).to(embedded.dtype)
+        return forward.record_from(noisy, n_positions=batch.n_positions)
+
+
+def _content(prompt: Prompt) -> Any:
+    """What determines a prompt's embeddings."""
+    return prompt.clean if prompt.image is None else (prompt.clean, prompt.image.fingerprint)
+
+
+Schedule = Literal["additive", "diffusion"]
+
+
+@dataclass(frozen=True)
+class ImageNoise(NoiseAblation):
+    """The value that the part has when Gaussian noise covers the image of the clean prompt.
+
+    sigma     in standard deviations of the image's own pixels, as the processor normalizes them (1 where all are equal)
+    schedule  `additive`: the noise is added. `diffusion`: the sum is then divided by sqrt(1 + sigma^2), so that pixels
+              keep their variance, as in a diffusion process after the step with noise-to-signal ratio sigma
+
+    Li et al. (arXiv 2511.05923) state neither.
+    """
+
+    name = "image-noise"
+    summary = "the part's value on the clean prompt with noise on its image"
+
+    schedule: Schedule = "additive"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.schedule not in get_args(Schedule):
+            raise ValueError(f"{self.name}: schedule={self.schedule!r}. Known: {', '.join(get_args(Schedule))}.")
+
+    def check(self, prompts: PromptSet) -> None:
+        lacking = [number for number, prompt in enumerate(prompts) if prompt.image is None]
+        if lacking:
+            raise ValueError(
+                f"ablation {self.name!r} puts noise on images, and {len(lacking)} of {len(prompts)} prompts have none "
+                f"(the first is prompt {lacking[0]}). For text, choose 'noise' or 'corrupt'."
+            )
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        pixels = batch.clean_pixels(forward)
+        assert pixels is not None
+        noisy = {**pixels, "pixel_values": self.noisy(pixels["pixel_values"], batch.prompts)}
+        return forward.record(batch.clean, noisy)
+
+    def noisy(self, values: Tensor, prompts: Sequence[Prompt]) -> Tensor:
+        """Pixel values with noise [prompt, ...]."""
+        import torch
+
+        if len(values) != len(prompts):
+            raise ValueError(
+                f"ablation {self.name!r} needs one picture for each prompt, and this model's processor makes "
+                f"{len(values)} of {len(prompts)}: it cuts images into parts. Use 'corrupt' with another image."
+            )
+        whats = [prompt.image.fingerprint for prompt in prompts if prompt.image is not None]
+        noise = torch.stack([self._drawn(what, tuple(values.shape[1:])) for what in whats]).to(values.device)
+        clean = values.float()
+        spread = clean.flatten(1).std(dim=1).view(-1, *[1] * (clean.ndim - 1))
+        spread = torch.where(spread > 0, spread, 1.0)  # of an image of one color
+        noisy = clean + self.sigma * spread * noise
+        if self.schedule == "diffusion":
+            noisy = noisy / (1 + self.sigma**2) ** 0.5
+        return noisy.to(values.dtype)
+
+
+@dataclass(frozen=True)
+class Zero(Ablation):
+    """Zero: the part writes nothing."""
+
+    name = "zero"
+    summary = "zero: the part writes nothing"
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        import torch
+
+        return _run_of(
+            forward,
+            torch.zeros_like(clean.residual[0]),
+            [torch.zeros_like(z) for z in clean.z],
+            [torch.zeros_like(mlp) for mlp in clean.mlp],
+        )
+
+
+class Means(NamedTuple):
+    """Mean values over a reference set, one entry per position, or a single one for all positions.
+
+    embedded   [position, d_model], z per layer [position, head, d_head], mlp per layer [position, d_model]
+    reference  fingerprint of the prompts
+    """
+
+    embedded: Tensor
+    z: list[Tensor]
+    mlp: list[Tensor]
+    reference: str
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Ablation):
+    """The mean of the part's values over all positions of the clean prompts of a reference set."""
+
+    name = "mean"
+    summary = "the mean of the part's values over the run's clean prompts, all positions"
+    needs_reference = True
+    by_position: ClassVar[bool] = False
+
+    means: Means | None = field(default=None, repr=False)
+
+    def fitted(self, model: Model, reference: PromptSet) -> Mean:
+        if self.means is not None:
+            return self
+        return type(self)(_means(model, reference, by_position=self.by_position))
+
+    def described(self, prompts: PromptSet) -> str:
+        return f"{self.name}(reference={prompts.fingerprint if self.means is None else self.means.reference})"
+
+    def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
+        if self.means is None:
+            raise ValueError(f"ablation {self.name!r} has no reference yet: call `fitted(model, prompts)` first.")
+        n_known = len(self.means.embedded)
+        if self.by_position and n_known < batch.n_positions:
+            raise ValueError(
+                f"ablation {self.name!r}: a prompt has {batch.n_positions} tokens, the longest of the reference set "
+                f"{n_known}. Add a longer one to the reference set, or use 'mean'."
+            )
+
+        def spread(mean: Tensor) -> Tensor:
+            """[prompt, position, ...]"""
+            held = mean[: batch.n_positions] if self.by_position else mean
+            return held.expand(len(batch), batch.n_positions, *mean.shape[1:])
+
+        return _run_of(
+            forward, spread(self.means.embedded), [spread(z) for z in self.means.z], [spread(m) for m in self.means.mlp]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PositionMean(Mean):
+    """The mean of the part's values at the same position, counted from the start, over a reference set.
+
+    A position is averaged over the prompts that are long enough to have it.
+    """
+
+    name = "position-mean"
+    summary = "the mean of the part's values at the same position over the run's clean prompts"
+    by_position = True
+
+
+def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
+    """Means over the clean prompts of a reference set. Cost: one forward pass per prompt."""
+    import torch
+
+    from circuits.model.batches import each_batch
+
+    forward, longest = model.forward, max(map(len, reference))
+    totals: dict[str, list[Tensor]] = {}
+    counts = torch.zeros(longest, dtype=torch.float64)
+
+    def add(batch: Batch) -> None:
+        run = forward.record(batch.clean, batch.clean_pixels(forward))
+        values = {"embedded": run.residual[:1], "z": run.z, "mlp": run.mlp}
+        sums = {name: [value.double().sum(0) for value in of_layers] for name, of_layers in values.items()}
+        counts[: batch.n_positions] += len(batch)
+        for name, of_layers in sums.items():
+            held = totals.setdefault(name, [value.new_zeros(longest, *value.shape[1:]) for value in of_layers])
+            for total, value in zip(held, of_layers, strict=True):
+                total[: batch.n_positions] += value
+
+    each_batch(reference, forward, add, shares_prefix=False)
+
+    def mean(total: Tensor) -> Tensor:
+        n = counts.to(total.device).view(-1, *[1] * (total.ndim - 1))
+        value = total / n if by_position else total.sum(0, keepdim=True) / n.sum()
+        return value.to(forward.weight_u.dtype)
+
+    means = {name: [mean(total) for total in values] for name, values in totals.items()}
+    return Means(means["embedded"][0], means["z"], means["mlp"], reference.fingerprint)
+
+
+def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tensor]) -> Run:
+    """The run in which every component writes a given value [prompt, position, ...]; it has no keys and no values."""
+    from circuits.model.forward import Run
+
+    run = Run(0, residual=[embedded], z=z, mlp=mlp)
+    for number, layer in enumerate(forward.layers):
+        run.attention.append(layer.attention_out(layer.heads_sum(z[number])))
+        after = run.residual[-1] + run.attention[-1]
+        run.residual.append(after + mlp[number] if layer.mlp is not None else after)
+    return run
+
+
+ABLATIONS: dict[str, type[Ablation]] = {
+    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise)
+}

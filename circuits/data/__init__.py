@@ -1,0 +1,1 @@
+"""Prompts, images and questions about them. No model."""

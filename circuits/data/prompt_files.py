@@ -1,0 +1,195 @@
+"""Prompt files: one JSON object a line, as text or as token ids; pairs, or labeled positives and negatives.
+
+Pairs:     {"clean", "corrupt", "answers": [...], "wrong_answers"?: [...], "roles"?}
+Labeled:   {"prompt", "label": "positive" or "negative", "answers": [...], "wrong_answers"?: [...], "roles"?}; the
+           answers of a negative are what the model should not give there
+As ids:    "clean_ids" and "corrupt_ids", or "prompt_ids"; "answer_ids", "wrong_answer_ids", "answer_position"?
+
+Answers are one token each, as they follow the prompt (" Mary"); roles map a name to a substring of the clean prompt, or
+to positions. Labeled prompts have no partner, so that nothing can be patched from one into another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
+
+PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
+_EXAMPLES = {
+    PAIR: '{"clean": "...", "corrupt": "...", "answers": [" Mary"], "wrong_answers": [" John"]}',
+    NEGATIVE: '{"prompt": "...", "label": "negative", "answers": [" Mary"]}',
+    POSITIVE: '{"prompt": "...", "label": "positive", "answers": [" Mary"]}',
+}
+_SHARED_KEYS = {
+    False: {"answers", "wrong_answers", "roles"},
+    True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles"},
+}
+
+
+class BadPrompts(ValueError):
+    """All faults of a prompt file at once, each with its line number."""
+
+    def __init__(self, path: str, faults: Sequence[str]) -> None:
+        shown = [*faults[:20], *([f"... and {len(faults) - 20} more"] if len(faults) > 20 else [])]
+        super().__init__(f"{path}: {len(faults)} bad line(s); no model was run.\n" + "\n".join(f"  {f}" for f in shown))
+        self.faults = tuple(faults)
+
+
+class _Line(NamedTuple):
+    label: str
+    prompt: Prompt
+
+
+def read_jsonl(path: Path, tokenizer: Tokenizer | None = None) -> PromptSet:
+    """The prompts of a file.
+
+    Raises `BadPrompts` with every bad line; a file that cannot be read, or that holds no set of prompts, raises a
+    ValueError that says why.
+    """
+    lines, faults = [], []
+    for number, text in enumerate(_text_of(path).splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            lines.append(_parse_line(text, tokenizer))
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+    if faults:
+        raise BadPrompts(str(path), faults)
+    by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
+    if not lines:
+        raise ValueError(f"{path} holds no prompt. Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
+    if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
+        raise ValueError(
+            f"{path} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
+            "pairs only, or labeled prompts only."
+        )
+    if by_label[PAIR]:
+        return PromptSet(path.stem, by_label[PAIR])
+    for label in (POSITIVE, NEGATIVE):
+        if not by_label[label]:
+            raise ValueError(
+                f"{path} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
+                f"{_EXAMPLES[label]}."
+            )
+    return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE])
+
+
+def write_jsonl(prompts: PromptSet, path: Path) -> None:
+    """Write prompts as token ids; `read_jsonl` reads them back."""
+    if prompts.is_paired:
+        records = [prompt.as_json() for prompt in prompts]
+    else:
+        sides = ((POSITIVE, prompts.prompts), (NEGATIVE, prompts.negatives))
+        records = [_labeled(prompt, label) for label, side in sides for prompt in side]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+
+
+def count_prompts(data: bytes) -> int:
+    """How many pairs or positives a file of these bytes holds, if all its lines are good."""
+    return sum(1 for line in data.splitlines() if line.strip() and not _is_negative(line))
+
+
+def has_negatives(data: bytes) -> bool:
+    """Whether a file of these bytes holds labeled negatives."""
+    return any(_is_negative(line) for line in data.splitlines())
+
+
+def _is_negative(line: bytes) -> bool:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(record, dict) and record.get("label") == NEGATIVE
+
+
+def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
+    record = prompt.as_json()
+    del record["corrupt_ids"]
+    return {"prompt_ids": record.pop("clean_ids"), "label": label} | record
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error}") from None
+
+
+def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
+    try:
+        record = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+    is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
+    is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
+    ending = "_ids" if is_ids else ""
+    sides = {f"prompt{ending}", "label"} if is_labeled else {f"clean{ending}", f"corrupt{ending}"}
+    known = sides | _SHARED_KEYS[is_ids]
+    if missing := sorted((sides | {"answer_ids" if is_ids else "answers"}) - record.keys()):
+        raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
+    if unknown := sorted(record.keys() - known):
+        raise ValueError(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
+    label = record["label"] if is_labeled else PAIR
+    if label not in _EXAMPLES or is_labeled != (label != PAIR):
+        raise ValueError(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
+    clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
+    return _Line(label, (_from_ids if is_ids else _from_text)(record, clean, corrupt, tokenizer))
+
+
+def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
+    return Prompt(
+        _ids(record, clean),
+        _ids(record, corrupt),
+        _ids(record, "answer_ids"),
+        _ids(record, "wrong_answer_ids"),
+        whole_number(record.get("answer_position", -1), "answer_position"),
+        {role: positions(role, given) for role, given in _roles(record).items()},
+    )
+
+
+def _from_text(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
+    if tokenizer is None:
+        wanted = f"'{clean}_ids', 'answer_ids'" if clean == corrupt else "'clean_ids', 'corrupt_ids', 'answer_ids'"
+        raise ValueError(f"holds text, but the model has no tokenizer: give {wanted}.")
+    return prompt_from_text(
+        _text(record[clean], clean),
+        _text(record[corrupt], corrupt),
+        answers=_texts(record["answers"], "answers"),
+        wrong_answers=_texts(record.get("wrong_answers", []), "wrong_answers"),
+        roles=_roles(record),
+        tokenizer=tokenizer,
+    )
+
+
+def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
+    values = record.get(key, [])
+    if not isinstance(values, list):
+        raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
+    return tuple(whole_number(value, key) for value in values)
+
+
+def _roles(record: Mapping[str, Any]) -> dict[str, Any]:
+    roles = record.get("roles", {})
+    if not isinstance(roles, dict):
+        raise ValueError(f"'roles' holds {roles!r}, expected an object such as {{\"IO\": [2]}}.")
+    return roles
+
+
+def _text(value: Any, key: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key!r} holds {value!r}, expected a text.")
+    return value
+
+
+def _texts(values: Any, key: str) -> list[str]:
+    values = [values] if isinstance(values, str) else values
+    if not isinstance(values, list):
+        raise ValueError(f"{key!r} holds {values!r}, expected a list of texts.")
+    return [_text(value, key) for value in values]

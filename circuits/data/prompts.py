@@ -1,0 +1,336 @@
+"""Prompt sets: clean and corrupt prompts that align token for token, their answers and the roles of their tokens.
+Positives and negatives without partners are supported as well; `circuits.data.prompt_files` reads both from files.
+
+Patching moves an activation from a position of one prompt to the same position of the other, so both must have the
+same number of tokens; everything here is checked before a model runs, and errors name the prompt and the token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Protocol
+
+from circuits.data.images import Picture
+
+END = "END"
+
+
+class Tokenizer(Protocol):
+    """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
+
+    def __call__(self, text: str, **settings: Any) -> Any: ...
+    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
+    def get_vocab(self) -> dict[str, int]: ...
+    def get_added_vocab(self) -> dict[str, int]: ...
+    @property
+    def all_special_ids(self) -> list[int]: ...
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One clean prompt with its corruption, as token ids.
+
+    answers, wrong_answers  token ids; metrics average over several. `wrong_answers` may be empty.
+    answer_position         where the answer is predicted: the logits at this position are read
+    roles                   name -> positions, such as {"IO": (2,), "END": (14,)}
+    image, corrupt_image    what stands in the prompt and in its corruption, for models that read images; without a
+                            corrupt one, both show the same
+    image_tokens            first position of the image's tokens, and the one after the last
+    """
+
+    clean: tuple[int, ...]
+    corrupt: tuple[int, ...]
+    answers: tuple[int, ...]
+    wrong_answers: tuple[int, ...] = ()
+    answer_position: int = -1
+    roles: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    image: Picture | None = None
+    corrupt_image: Picture | None = None
+    image_tokens: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.clean:
+            raise ValueError("the clean prompt is empty.")
+        if len(self.clean) != len(self.corrupt):
+            raise ValueError(
+                f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one "
+                "positions. Choose words of equal token length."
+            )
+        if not self.answers:
+            raise ValueError("no answer is given: `answers` needs at least one token.")
+        if not -len(self.clean) <= self.answer_position < len(self.clean):
+            raise ValueError(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
+        object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
+        roles = {END: (self.answer_position,)} | {role: tuple(at) for role, at in self.roles.items()}
+        for role, at in roles.items():
+            if not at or not all(0 <= position < len(self.clean) for position in at):
+                raise ValueError(
+                    f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
+                    f"{len(self.clean) - 1}."
+                )
+        object.__setattr__(self, "roles", roles)
+        self._check_image()
+
+    def _check_image(self) -> None:
+        if self.image is None:
+            if self.corrupt_image is not None or self.image_tokens is not None:
+                raise ValueError("corrupt_image or image_tokens is given, but no image.")
+            return
+        first, stop = self.image_tokens or (0, 0)
+        if not 0 <= first < stop <= len(self.clean):
+            raise ValueError(
+                f"image_tokens is {self.image_tokens}, expected the first position of the image's tokens and the one "
+                f"after the last, within the prompt's {len(self.clean)}."
+            )
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    @property
+    def first_difference(self) -> int:
+        """First position at which clean and corrupt differ; the length where they do not."""
+        pairs = enumerate(zip(self.clean, self.corrupt, strict=True))
+        first = next((position for position, (clean, corrupt) in pairs if clean != corrupt), len(self))
+        if self.image_tokens is not None and self.corrupt_image not in (None, self.image):
+            return min(first, self.image_tokens[0])
+        return first
+
+    def swapped(self) -> Prompt:
+        """Clean and corrupt exchanged, answers unchanged."""
+        images = {} if self.corrupt_image is None else {"image": self.corrupt_image, "corrupt_image": self.image}
+        return replace(self, clean=self.corrupt, corrupt=self.clean, **images)
+
+    def as_json(self) -> dict[str, Any]:
+        """The prompt in the JSONL form of token ids."""
+        return {
+            "clean_ids": list(self.clean),
+            "corrupt_ids": list(self.corrupt),
+            "answer_ids": list(self.answers),
+            "wrong_answer_ids": list(self.wrong_answers),
+            "answer_position": self.answer_position,
+            "roles": {role: list(at) for role, at in self.roles.items()},
+        } | self._image_as_json()
+
+    def _image_as_json(self) -> dict[str, Any]:
+        """What is shown, by fingerprint; nothing for a prompt of text alone."""
+        shown = {"image": self.image, "corrupt_image": self.corrupt_image}
+        record: dict[str, Any] = {name: image.fingerprint for name, image in shown.items() if image is not None}
+        return record if self.image_tokens is None else record | {"image_tokens": list(self.image_tokens)}
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """Prompts of one task, in a fixed order. Lengths may differ: methods batch equal lengths, so nothing is padded.
+
+    prompts    pairs, clean and corrupt; or positives without a partner, whose corrupt side is the clean one
+    negatives  of positives without partners: prompts in which the model should not give the answer. Empty for pairs
+    """
+
+    task: str
+    prompts: tuple[Prompt, ...]
+    negatives: tuple[Prompt, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise ValueError(f"prompt set {self.task!r} is empty.")
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether every prompt has its own corrupt prompt."""
+        return not self.negatives
+
+    @property
+    def pictures(self) -> dict[str, Picture]:
+        """Every picture that stands in a prompt, by fingerprint; of copies one that has data."""
+        shown = (picture for p in (*self.prompts, *self.negatives) for picture in (p.image, p.corrupt_image))
+        by_fingerprint: dict[str, Picture] = {}
+        for picture in shown:
+            if picture is not None and (picture.data is not None or picture.fingerprint not in by_fingerprint):
+                by_fingerprint[picture.fingerprint] = picture
+        return by_fingerprint
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self.prompts)
+
+    def __getitem__(self, chosen: slice) -> PromptSet:
+        return PromptSet(self.task, self.prompts[chosen], self.negatives)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of everything that can change a result: tokens, answers, positions and roles, not the task's name."""
+        sides = [[prompt.as_json() for prompt in side] for side in (self.prompts, self.negatives)]
+        text = json.dumps(sides if self.negatives else sides[0], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @cached_property
+    def roles(self) -> tuple[str, ...]:
+        """Names of all roles, in order of first appearance in the prompts' text; `END` last."""
+        first_seen: dict[str, int] = {}
+        for prompt in self.prompts:
+            for role, at in prompt.roles.items():
+                first_seen.setdefault(role, at[0])
+        named = sorted((role for role in first_seen if role != END), key=lambda role: first_seen[role])
+        return (*named, *([END] if END in first_seen else []))
+
+    def swapped(self) -> PromptSet:
+        """Clean and corrupt exchanged, answers unchanged."""
+        if not self.is_paired:
+            raise ValueError(f"prompt set {self.task!r} is of positives and negatives without partners.")
+        return PromptSet(self.task, tuple(prompt.swapped() for prompt in self.prompts))
+
+    def require_vocabulary(self, n_tokens: int, n_outputs: int | None = None) -> None:
+        """Raise a ValueError that names the prompt and the token where an id is beyond the model's vocabulary."""
+        n_outputs = n_tokens if n_outputs is None else n_outputs
+        for number, prompt in enumerate((*self.prompts, *self.negatives)):
+            for ids, limit, what in (
+                (prompt.clean + prompt.corrupt, n_tokens, "token"),
+                (prompt.answers + prompt.wrong_answers, n_outputs, "answer token"),
+            ):
+                for token in ids:
+                    if not 0 <= token < limit:
+                        raise ValueError(
+                            f"{self.called(number)}: {what} {token} is not in the model's vocabulary of {limit}. "
+                            "Was the prompt file made for another model?"
+                        )
+
+    def called(self, number: int) -> str:
+        """What errors call a prompt; negatives are numbered after the others."""
+        is_negative = number >= len(self.prompts)
+        return f"negative prompt {number - len(self.prompts)}" if is_negative else f"prompt {number}"
+
+
+class _Tokens:
+    """A tokenized text with the stretch of characters that each token covers."""
+
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
+        encoded = tokenizer(text, return_offsets_mapping=True)
+        self.text = text
+        self.ids = tuple(int(token) for token in encoded["input_ids"])
+        self._spans = [(int(a), int(b)) for a, b in encoded["offset_mapping"]]
+        # An end-of-sequence token that the tokenizer appends would stand where the answer is predicted.
+        while self.ids and self.ids[-1] in tokenizer.all_special_ids and self._spans[-1][0] == self._spans[-1][1]:
+            self.ids, self._spans = self.ids[:-1], self._spans[:-1]
+        self._require_known(tokenizer)
+
+    def _require_known(self, tokenizer: Tokenizer) -> None:
+        unk = getattr(tokenizer, "unk_token_id", None)
+        spans = [span for token, span in zip(self.ids, self._spans, strict=True) if token == unk]
+        words = dict.fromkeys(self.text[a:b].strip() for a, b in spans)
+        if missing := [word for word in words if word and word != getattr(tokenizer, "unk_token", None)]:
+            raise ValueError(
+                f"the model's tokenizer does not know {', '.join(map(repr, missing))}. Choose words of its vocabulary."
+            )
+
+    def covering(self, start: int, stop: int) -> tuple[int, ...]:
+        """Positions of the tokens that overlap characters start .. stop-1."""
+        return tuple(position for position, (a, b) in enumerate(self._spans) if a < stop and b > start)
+
+
+def single_token(word: str, tokenizer: Tokenizer) -> int | None:
+    """The id of `word` (with its leading space, as it follows a prompt), or None if it is not one known token."""
+    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
+    if len(ids) == 1 and ids[0] != getattr(tokenizer, "unk_token_id", None):
+        return int(ids[0])
+    # Tokenizers of the SentencePiece kind mark the space themselves: " Mary" may give a bare space and then "Mary".
+    stripped = tokenizer(word.lstrip(), add_special_tokens=False)["input_ids"]
+    if len(stripped) == 1 and stripped[0] != getattr(tokenizer, "unk_token_id", None):
+        return int(stripped[0])
+    return None
+
+
+def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
+    """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
+    where the tokens of `text` itself change."""
+    before = tokenizer(text, add_special_tokens=False)["input_ids"]
+    after = tokenizer(text + word, add_special_tokens=False)["input_ids"]
+    is_one = len(after) == len(before) + 1 and list(after[:-1]) == list(before)
+    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
+
+
+def prompt_from_text(
+    clean: str,
+    corrupt: str,
+    *,
+    answers: Iterable[str | int],
+    wrong_answers: Iterable[str | int],
+    roles: Mapping[str, Any],
+    tokenizer: Tokenizer,
+) -> Prompt:
+    """Tokenize a pair of prompts.
+
+    answers, wrong_answers  one token each: a text as it follows the clean prompt (" Mary"), or a token id
+    roles  name -> a substring of `clean` (its first occurrence), a (start, stop) tuple of characters of `clean`, a
+           position, or a list of positions
+    Errors show both tokenizations, so that the word of unequal length stands out.
+    """
+    tokens, corrupt_tokens = _Tokens(clean, tokenizer), _Tokens(corrupt, tokenizer)
+    if len(tokens.ids) != len(corrupt_tokens.ids):
+        raise ValueError(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
+    return Prompt(
+        tokens.ids,
+        corrupt_tokens.ids,
+        tuple(_answer_token(word, clean, tokenizer) for word in answers),
+        tuple(_answer_token(word, clean, tokenizer) for word in wrong_answers),
+        -1,
+        {role: _locate(role, where, tokens) for role, where in roles.items()},
+    )
+
+
+def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> str:
+    shown = [list(tokenizer.convert_ids_to_tokens(list(tokens.ids))) for tokens in (clean, corrupt)]
+    index = next((i for i, (a, b) in enumerate(zip(*shown, strict=False)) if a != b), min(map(len, shown)))
+    parts = [" ".join(map(repr, tokens[index : index + 4])) for tokens in shown]
+    return (
+        f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They "
+        f"first differ at token {index}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of "
+        "equal token length."
+    )
+
+
+def _answer_token(word: str | int, prompt: str, tokenizer: Tokenizer) -> int:
+    if isinstance(word, int):
+        return word
+    # Tried in context first: "32" after "17" and "32" after a space are different tokens of some tokenizers.
+    token = next_token(prompt, word, tokenizer)
+    token = single_token(word, tokenizer) if token is None else token
+    if token is None:
+        pieces = tokenizer.convert_ids_to_tokens(tokenizer(word, add_special_tokens=False)["input_ids"])
+        raise ValueError(
+            f"answer {word!r} is not one token of this model but {list(pieces)}. Choose a one-token answer."
+        )
+    return token
+
+
+def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:
+    match where:
+        case str():
+            start = tokens.text.find(where)
+            if start < 0 or not where:
+                raise ValueError(f"role {role!r}: {where!r} does not occur in the clean prompt {tokens.text!r}.")
+            # A leading space belongs to the word's token in some tokenizers only.
+            start += len(where) - len(where.lstrip())
+            return tokens.covering(start, start + len(where.lstrip()))
+        case (int(start), int(stop)) if isinstance(where, tuple):
+            return tokens.covering(start, stop)
+        case _:
+            return positions(role, where)
+
+
+def positions(role: str, given: Any) -> tuple[int, ...]:
+    """The positions of a role, given as one whole number or a list of them."""
+    return tuple(whole_number(value, f"roles.{role}") for value in (given if isinstance(given, list) else [given]))
+
+
+def whole_number(value: Any, key: str) -> int:
+    """`value`, if it is a whole number; a ValueError that names `key` otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{key!r} holds {value!r}, expected a whole number.")
+    return value

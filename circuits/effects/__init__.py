@@ -1,0 +1,1 @@
+"""What changes when something is patched: paired runs, patches, gradients, circuits."""

@@ -1,0 +1,239 @@
+"""Run a model with a weight on each edge, or keeping only some components: running circuits.
+
+A reader of edges sees the ablated stream plus, along each of its edges, the edge's weight times how far the source is
+now from its ablated value. Weight 1 is an edge of the circuit, 0 one outside it; weights in between serve
+learning, and gradients reach them. Circuits are stacked on the batch axis over one clean and one ablated run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from circuits.effects.contributions import gaps_between, writer_gaps
+from circuits.model.forward import Earlier, Forward, Site
+from circuits.model.layers import Layer, Places, tiled
+from circuits.model.linear import linear_each
+
+if TYPE_CHECKING:
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
+
+
+def metric_with_edges(
+    model: Model, pair: Pair, weights: Tensor, *, first_layer: int = 0, heads_are_whole: bool = False
+) -> Tensor:
+    """The metric [circuit, prompt] of a batch, with a weight on each edge.
+
+    weights          [circuit, edge], bool or real
+    first_layer      readers of earlier layers have all their edges in every circuit, so that they need not be run
+    heads_are_whole  so have the heads of `first_layer`
+
+    Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
+    an edge; memory of one [prompt, writer, position, d_model] tensor.
+    """
+    forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
+    offsets = wiring.edge_offsets
+    # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
+    skips = pair.ablated_is_run and not weights.requires_grad
+    weights = weights.to(forward.weight_u.dtype)
+
+    def sources(first_reader: int, n_readers: int) -> Tensor:
+        """[circuit, reader, writer] weights of the edges into some consecutive readers of the same layer."""
+        flat = weights[:, offsets[first_reader] : offsets[first_reader + n_readers]]
+        return flat.unflatten(1, (n_readers, -1))
+
+    n_layers = first_layer + heads_are_whole
+    known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
+    known = known[:, : 1 + first_layer * wiring.writers_per_layer + heads_are_whole * wiring.n_heads]
+    shifts = _Shifts(known, len(weights), len(wiring.writers), keeps_graph=weights.requires_grad)
+    for number in range(first_layer, forward.n_layers):
+        layer, first = forward.layers[number], number * wiring.readers_per_layer
+        n_ports = layer.n_heads + 2 * layer.n_kv_heads
+        written: list[_Written] = []
+        if not (heads_are_whole and number == first_layer):
+            written.append(_by_heads(forward, number, pair, shifts, sources(first, n_ports), skips=skips))
+        if layer.mlp is not None:
+            if not layer.is_parallel:
+                shifts.append(written)
+                written = []
+            written.append(_by_mlp(forward, number, pair, shifts, sources(first + n_ports, 1), skips=skips))
+        shifts.append(written)
+    final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
+    return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.answer_positions, corrupt.start))
+
+
+class _Written(NamedTuple):
+    """What some consecutive writers add beyond their ablated values.
+
+    n_writers  how many writers there are
+    which      [n] those of them that add anything; None for all
+    shifts     [circuit, prompt, n, position, d_model]; None where none does
+    """
+
+    n_writers: int
+    which: Tensor | None
+    shifts: Tensor | None
+
+
+class _Shifts:
+    """How far writers are from their ablated values, as they run.
+
+    known   [prompt, writer, position, d_model] of the first writers, the same in all circuits
+    values  [circuit, prompt, writer, position, d_model] of the later ones, filled as they run
+    """
+
+    def __init__(self, known: Tensor, n_circuits: int, n_writers: int, *, keeps_graph: bool) -> None:
+        n_prompts, self._n_known, *self._shape = known.shape
+        self._known = known.flatten(2)
+        self._n_filled = 0
+        # Gradients do not pass through tensors that are overwritten.
+        self._parts: list[Tensor] | None = [] if keeps_graph else None
+        if not keeps_graph:
+            self._values = known.new_zeros(n_circuits, n_prompts, n_writers - self._n_known, *self._shape)
+
+    def append(self, written: list[_Written]) -> None:
+        """Add the next writers."""
+        for n_writers, which, shifts in written:
+            if shifts is not None and self._parts is not None:
+                self._parts.append(shifts)
+            elif shifts is not None:
+                index = slice(self._n_filled, self._n_filled + n_writers) if which is None else self._n_filled + which
+                self._values[:, :, index] = shifts
+            self._n_filled += n_writers
+
+    def seen_by(self, sources: Tensor) -> Tensor:
+        """Weighted sum of the shifts along each reader's edges [circuit, prompt, reader, position, d_model].
+
+        sources  [circuit, reader, writer] for the first writers
+        """
+        n_circuits, n_readers, n_sources = sources.shape
+        n_known = min(n_sources, self._n_known)
+        seen = sources[..., :n_known].flatten(0, 1) @ self._known[:, :n_known]
+        seen = seen.unflatten(1, (n_circuits, n_readers)).transpose(0, 1)
+        if n_sources > n_known:
+            # In this order the sum is laid out [circuit, prompt, ...], as what follows reads it.
+            seen = self._later(sources[..., n_known:]) + seen
+        return seen.unflatten(3, self._shape)
+
+    def _later(self, sources: Tensor) -> Tensor:
+        """The sum over writers that are not `known`, [circuit, prompt, reader, position x d_model]."""
+        if self._parts is not None:
+            values = torch.cat(self._parts, dim=2)[:, :, : sources.shape[2]]
+            return sources.unsqueeze(1) @ values.flatten(3)
+        values = self._values[:, :, : sources.shape[2]]
+        used = sources.any(1).any(0).nonzero()[:, 0]
+        if 2 * len(used) < sources.shape[2]:
+            values, sources = values[:, :, used], sources[..., used]
+        return sources.unsqueeze(1) @ values.flatten(3)
+
+
+def _by_heads(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+    """What a layer's heads write, each port reading its own edges.
+
+    skips  leave out heads into which no edge of any circuit leads
+    """
+    layer, corrupt = forward.layers[number], pair.ablated
+    reads = torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
+    if skips and layer.norms_heads_apart:
+        reads = sources.any(2).any(0)
+    q_heads, k_groups, v_groups = (
+        port.nonzero()[:, 0] for port in reads.split((layer.n_heads, layer.n_kv_heads, layer.n_kv_heads))
+    )
+    group_of = torch.arange(layer.n_heads, device=sources.device) // (layer.n_heads // layer.n_kv_heads)
+    groups = torch.cat((group_of[q_heads], k_groups, v_groups)).unique()
+    heads = torch.isin(group_of, groups).nonzero()[:, 0]
+    if not len(heads):
+        return _Written(layer.n_heads, heads, None)
+
+    q, k, v = _projected(layer, corrupt.residual[number], shifts, sources[:, reads], (q_heads, k_groups, v_groups))
+    context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
+    query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
+    key = _among(corrupt.key, number, layer.positioned(k, layer.norm_k, context, places), k_groups, groups)
+    value = _among(corrupt.value, number, v.transpose(1, 2), v_groups, groups)
+    z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
+    change = z.unflatten(0, (len(sources), -1)) - corrupt.z[number][:, :, heads]
+    outputs = layer.head_outputs(change.flatten(0, 1), heads).unflatten(0, change.shape[:2])
+    return _Written(layer.n_heads, None if len(heads) == layer.n_heads else heads, outputs)
+
+
+def _projected(
+    layer: Layer, ablated: Tensor, shifts: _Shifts, sources: Tensor, ports: tuple[Tensor, Tensor, Tensor]
+) -> list[Tensor]:
+    """Queries, keys and values [circuit x prompt, position, reader, d_head] of some readers, in the order of `ports`.
+
+    ablated  [prompt, position, d_model] the ablated stream entering the layer
+    sources  [circuit, reader, writer] of these readers
+    """
+    inputs = layer.normed(ablated.unsqueeze(1) + shifts.seen_by(sources))
+    biases = layer.reader_biases() or (None, None, None)
+    projections = []
+    for values, weight, bias, port in zip(
+        inputs.split([len(port) for port in ports], dim=2), layer.reader_weights(), biases, ports, strict=True
+    ):
+        projected = linear_each(values.permute(2, 0, 1, 3, 4).flatten(1, 2), weight[port]).permute(1, 2, 0, 3)
+        projections.append(projected if bias is None else projected + bias[port])
+    return projections
+
+
+def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor, wanted: Tensor) -> Tensor:
+    """Queries, keys or values [circuit x prompt, wanted, position, d_head] of a layer, those of `port` being new.
+
+    ablated  per layer [prompt, reader, position, d_head], of all positions or those from the first difference on
+    values   [circuit x prompt, port, position, d_head] at the last positions
+    """
+    if len(port) == len(wanted) and (not ablated or values.shape[2] == ablated[number].shape[2]):
+        return values
+    merged = tiled(ablated[number][:, wanted], len(values)).clone()
+    merged[:, torch.isin(wanted, port), merged.shape[2] - values.shape[2] :] = values
+    return merged
+
+
+def _by_mlp(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+    """What a layer's MLP writes.
+
+    skips  leave out circuits without an edge into it
+    """
+    layer, corrupt = forward.layers[number], pair.ablated
+    reads = sources[:, 0].any(1)
+    is_whole = not skips or bool(reads.all())
+    if not is_whole and not reads.any():
+        return _Written(1, None, None)
+    inputs = forward.mlp_in(corrupt, number) + shifts.seen_by(sources)[:, :, 0]
+    if is_whole:
+        return _Written(1, None, (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2))
+    change = torch.zeros_like(inputs)
+    change[reads] = layer.mlp_out(inputs[reads]) - corrupt.mlp[number]
+    return _Written(1, None, change.unsqueeze(2))
+
+
+def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
+    """The metric [circuit, prompt] of a batch when only some components keep their outputs, the others are ablated.
+
+    kept  [circuit, writer]; without `input`, the ablated embedding is read
+    """
+    forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
+    keeps = kept.repeat_interleave(len(pair.batch), dim=0)
+
+    def kept_or_ablated(layer: int, site: Site, value: Tensor) -> Tensor:
+        first = 1 + layer * wiring.writers_per_layer
+        if site == "z":
+            keep = keeps[:, None, first : first + wiring.n_heads, None]
+            return torch.where(keep, value, tiled(corrupt.z[layer], len(value)))
+        if site == "mlp":
+            keep = keeps[:, None, first + wiring.n_heads, None]
+            return torch.where(keep, value, tiled(corrupt.mlp[layer], len(value)))
+        return value
+
+    clean, other = (tiled(run.residual[0], len(keeps)) for run in (pair.clean, corrupt))
+    final = forward.run(
+        torch.where(keeps[:, :1, None], clean, other),
+        n_positions=pair.batch.n_positions,
+        start=corrupt.start,
+        earlier=Earlier(corrupt.key, corrupt.value),
+        tap=kept_or_ablated,
+    )
+    return pair.readout(forward.at_rows(final, pair.batch.answer_positions, corrupt.start))

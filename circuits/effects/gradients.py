@@ -1,0 +1,284 @@
+"""Gradients at every reader of a model, and the first-order effects of edges: the engine of all gradient estimates.
+
+Head readers have an input of their own in front of the layer's norm, so their gradient is that of q, k or v carried
+back through the projection and the norm; gradients of q, k and v are taken once per layer, and heads with grouped keys
+are not ungrouped. All edges into a layer are then one matrix product per prompt. Only positions from the first
+difference on are run at all, because nothing before it changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from circuits.components import Wiring
+from circuits.effects.contributions import ActivationDifferences, writer_gaps
+from circuits.effects.paired_runs import Pair
+from circuits.model.batches import Batch
+from circuits.model.forward import Earlier, Forward, Site, Tap
+from circuits.model.layers import Layer
+from circuits.model.linear import linear_each
+
+# The writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if more.
+_MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
+
+
+class LayerGradients(NamedTuple):
+    """d metric / d what each reader of a layer gets, at positions from the batch's start on.
+
+    q         [point x prompt, position, head, d_head]; k and v [point x prompt, position, key-value head, d_head]
+    mlp_in    [point x prompt, position, d_model], of the last layer at the answer only; None without an MLP
+    residual  the stream entering the layer where the gradients were taken [point x prompt, position, d_model]
+    """
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    mlp_in: Tensor | None
+    residual: Tensor
+
+
+class Gradients(NamedTuple):
+    """Gradients at one or more points per prompt.
+
+    layers  those of the layers from `first_layer` on
+    final   at the final stream [point x prompt, d_model] at the answer
+    """
+
+    layers: dict[int, LayerGradients]
+    final: Tensor
+
+
+def gradients(
+    forward: Forward, pair: Pair, entering: Tensor | None = None, *, first_layer: int = 0, tap: Tap | None = None
+) -> Gradients:
+    """Gradients of the metric with respect to every reader's input. One forward and backward pass.
+
+    entering  [point x prompt, position, d_model] the stream entering `first_layer` from the batch's start on, where the
+              gradients are taken; by default that of the clean run
+    tap       sees every value first, and may replace it
+    """
+    wanted: dict[tuple[int, Site], Tensor] = {}
+    residuals: dict[int, Tensor] = {}
+
+    def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+        if site == "residual":
+            residuals[layer] = value.detach()
+        if tap is not None:
+            value = tap(layer, site, value)
+        if site in ("q", "k", "v", "mlp_in"):
+            # A node of its own, so that the gradient is that of this use of the value alone.
+            value = wanted[layer, site] = value.view_as(value)
+        return value
+
+    final = _run_with_gradients(forward, pair, entering, first_layer, keep)
+    asked = [*wanted.values(), final]
+    grads = gradients_of(pair, final, asked)
+    by_site = dict(zip(wanted, grads[:-1], strict=True))
+    layers = {
+        layer: LayerGradients(
+            by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")), residual
+        )
+        for layer, residual in residuals.items()
+    }
+    return Gradients(layers, grads[-1])
+
+
+def output_gradients(forward: Forward, pair: Pair, entering: Tensor, tap: Tap) -> dict[tuple[int, Site], Tensor]:
+    """Gradients at what heads (`z`) and MLPs (`mlp`) give, of the last layer at the answer only.
+
+    entering  [point x prompt, position, d_model] the stream entering layer 0
+    tap       sees every value after it was kept, and may replace it
+    """
+    wanted: dict[tuple[int, Site], Tensor] = {}
+
+    def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+        if site in ("z", "mlp"):
+            value = wanted[layer, site] = value.view_as(value)
+        return tap(layer, site, value)
+
+    final = _run_with_gradients(forward, pair, entering, 0, keep)
+    return dict(zip(wanted, gradients_of(pair, final, list(wanted.values())), strict=True))
+
+
+def _run_with_gradients(forward: Forward, pair: Pair, entering: Tensor | None, first_layer: int, tap: Tap) -> Tensor:
+    """The final stream at the answers [point x prompt, d_model], with its graph."""
+    clean, batch = pair.clean, pair.batch
+    with torch.enable_grad():
+        start = (clean.residual[first_layer] if entering is None else entering).detach().requires_grad_()
+        return forward.run(
+            start,
+            n_positions=batch.n_positions,
+            first_layer=first_layer,
+            start=batch.start,
+            earlier=Earlier(clean.key, clean.value),
+            rows=batch.answer_positions,
+            tap=tap,
+        )
+
+
+def gradients_of(pair: Pair, final: Tensor, asked: list[Tensor]) -> list[Tensor]:
+    """d metric / d each tensor asked for; zero where the metric does not depend on it."""
+    with torch.enable_grad():
+        total = pair.readout(final).sum()
+    grads = torch.autograd.grad(total, asked, allow_unused=True)
+    return [torch.zeros_like(at) if grad is None else grad for at, grad in zip(asked, grads, strict=True)]
+
+
+def edge_effects(
+    forward: Forward, wiring: Wiring, batch: Batch, gaps: ActivationDifferences, grads: Gradients
+) -> Tensor:
+    """First-order effect of corrupting each edge [prompt, edge] in wiring order, summed over positions and points."""
+
+    def written(chosen: slice) -> Tensor:
+        return writer_gaps(forward, gaps, chosen)
+
+    return effects_of_writers(forward, wiring, batch, grads, range(len(wiring.writers)), written)
+
+
+def effects_of_writers(
+    forward: Forward, wiring: Wiring, batch: Batch, grads: Gradients, writers: range, written: Callable[[slice], Tensor]
+) -> Tensor:
+    """`edge_effects` of the edges that leave some consecutive writers; 0 for all others.
+
+    written  gives clean minus ablated outputs [prompt, writer, position, d_model] of some of the batch's prompts
+    """
+    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
+    d_model = forward.weight_u.shape[1]
+    per_prompt = max(1, len(writers)) * n_positions * d_model
+    few = max(_MAX_ELEMENTS // per_prompt, round(n_prompts * _SHARE_AT_ONCE))
+    size = max(1, min(forward.numbers_at_once // per_prompt, few))
+    scores = torch.zeros(n_prompts, wiring.n_edges, device=forward.device)
+    with torch.no_grad():
+        for first in range(0, n_prompts, size):
+            chosen = slice(first, first + size)
+            gaps = written(chosen).float().flatten(2)
+            _fill(scores[chosen], forward, wiring, batch, grads, writers, gaps, chosen)
+    return scores
+
+
+def _fill(
+    scores: Tensor,
+    forward: Forward,
+    wiring: Wiring,
+    batch: Batch,
+    grads: Gradients,
+    writers: range,
+    gaps: Tensor,
+    chosen: slice,
+) -> None:
+    """Write the effects of some prompts into scores [prompt, edge].
+
+    gaps  [prompt, writer, position x d_model]
+    """
+    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
+    answer_positions = (batch.answer_positions - batch.start)[chosen]
+
+    def some(values: Tensor) -> Tensor:
+        """[point, prompt, ...] of the chosen prompts"""
+        return values.unflatten(0, (-1, n_prompts))[:, chosen]
+
+    def contract(first_reader: int, readers: Tensor, correction: Tensor | None = None) -> None:
+        """readers [prompt, reader, position, d_model]: gradients of consecutive readers of the same sources;
+        correction [prompt, reader, writer] is subtracted"""
+        n_readers, n_sources = readers.shape[1], wiring.n_sources(first_reader)
+        stop = min(writers.stop, n_sources)
+        if stop <= writers.start:
+            return
+        offsets = wiring.edge_offsets
+        table = scores[:, offsets[first_reader] : offsets[first_reader + n_readers]].unflatten(1, (n_readers, -1))
+        effects = readers.float().flatten(2) @ gaps[:, : stop - writers.start].transpose(1, 2)
+        if correction is not None:
+            effects = effects - correction
+        table[:, :, writers.start : stop] = effects
+
+    for number, gradient in grads.layers.items():
+        layer, first = forward.layers[number], number * wiring.readers_per_layer
+        readers, correction = head_input_gradients(layer, gradient, some, gaps[:, : wiring.n_sources(first)])
+        contract(first, readers, correction)
+        if gradient.mlp_in is not None:
+            at_mlp = some(gradient.mlp_in).sum(0)
+            if number == forward.n_layers - 1:  # the last MLP ran at the answer alone
+                at_mlp = _scattered(at_mlp[:, 0], answer_positions, n_positions)
+            contract(first + wiring.readers_per_layer - 1, at_mlp.unsqueeze(1))
+    contract(len(wiring.readers) - 1, _scattered(some(grads.final).sum(0), answer_positions, n_positions).unsqueeze(1))
+
+
+class _HeadInputs(NamedTuple):
+    """Gradients at the inputs of a layer's q, k and v readers, before the norm, summed over points.
+
+    readers     [prompt, reader, position, d_model]
+    correction  [prompt, reader, writer] what to subtract from their products with the writers' gaps; None for nothing
+    """
+
+    readers: Tensor
+    correction: Tensor | None
+
+
+def head_input_gradients(
+    layer: Layer, grads: LayerGradients, some: Callable[[Tensor], Tensor], gaps: Tensor
+) -> _HeadInputs:
+    """Gradients carried from the projections back through the norm.
+
+    The norm's derivative is that of its direction, gain x centered(x) at a fixed scale, less a part along x itself. The
+    first is linear, so the points are summed before it; the second is a product of two numbers per point, reader and
+    writer. No reader needs a copy of the norm's input.
+
+    some  picks the chosen prompts: [point, prompt, ...]
+    gaps  [prompt, writer, position x d_model] of the writers that the layer reads
+    """
+    at_projections = torch.cat((some(grads.q), some(grads.k), some(grads.v)), dim=3)
+    norm = layer.known_norm
+    if norm is None:
+        return _HeadInputs(_through_any_norm(layer, grads, some, at_projections).sum(0), None)
+    residual = some(grads.residual)
+    scale = norm.scale(residual)
+    direction = norm.centered(residual) * scale.to(residual)
+    linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
+    readers = norm.centered(norm.gain * linear_part)
+    # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
+    along = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
+    of_readers = (along * at_projections).sum(-1).float() * scale / residual.shape[-1]
+    of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float())
+    correction = of_readers.permute(1, 3, 2, 0).flatten(2) @ of_writers.flatten(1, 2)
+    return _HeadInputs(readers, correction)
+
+
+def _along(gaps: Tensor, direction: Tensor) -> Tensor:
+    """Products [prompt, position, point, writer] of gaps [prompt, writer, position, d_model] with directions
+    [point, prompt, position, d_model]; prompt by prompt, because the gaps of several would be copied."""
+    products = [
+        direction[:, number].transpose(0, 1) @ of_prompt.permute(1, 2, 0) for number, of_prompt in enumerate(gaps)
+    ]
+    return torch.stack(products)
+
+
+def _expanded(layer: Layer, at_projections: Tensor) -> Tensor:
+    """Gradients [prompt, position, reader, d_head] carried back through the projections, one row per reader:
+    [prompt, reader, position, d_model]."""
+    weights = torch.cat(layer.reader_weights())
+    return linear_each(at_projections.permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
+
+
+def _through_any_norm(
+    layer: Layer, grads: LayerGradients, some: Callable[[Tensor], Tensor], at_projections: Tensor
+) -> Tensor:
+    """The same through the norm's own backward pass, one copy of its input per reader [point, prompt, reader, position,
+    d_model]."""
+    normed = _expanded(layer, at_projections.flatten(0, 1)).unflatten(0, at_projections.shape[:2])
+    if layer.norm_attention is None:
+        return normed
+    with torch.enable_grad():
+        inputs = some(grads.residual).unsqueeze(2).expand_as(normed).detach().requires_grad_()
+        return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
+
+
+def _scattered(values: Tensor, positions: Tensor, n_positions: int) -> Tensor:
+    """[prompt, position, d_model] holding values [prompt, d_model] at each prompt's row and zero elsewhere."""
+    scattered = values.new_zeros(len(values), n_positions, values.shape[-1])
+    scattered[torch.arange(len(values), device=values.device), positions] = values
+    return scattered

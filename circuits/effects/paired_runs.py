@@ -1,0 +1,129 @@
+"""The clean and the ablated run of every batch of prompts, and the metric read from final residual streams."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from circuits.ablations import Ablation
+from circuits.data.prompts import PromptSet
+from circuits.metrics import Metric, Targets
+from circuits.model.batches import _PROMPTS_AT_ONCE, Batch, each_batch
+from circuits.model.forward import Forward, Run, Site
+
+if TYPE_CHECKING:
+    from circuits.model.load import Model
+
+
+def targets(batch: Batch, metric: Metric, forward: Forward) -> Targets:
+    """What the metric reads for each prompt of the batch."""
+    device = forward.device
+    if metric.reads_vocabulary:
+        width, columns = forward.weight_u.shape[0], None
+        indices = [(list(prompt.answers), list(prompt.wrong_answers)) for prompt in batch.prompts]
+    else:
+        read = [tuple(dict.fromkeys(prompt.answers + prompt.wrong_answers)) for prompt in batch.prompts]
+        width = max(map(len, read))
+        columns = torch.tensor([tokens + tokens[-1:] * (width - len(tokens)) for tokens in read], device=device)
+        indices = [
+            ([tokens.index(t) for t in prompt.answers], [tokens.index(t) for t in prompt.wrong_answers])
+            for prompt, tokens in zip(batch.prompts, read, strict=True)
+        ]
+    means = torch.zeros(2, len(batch), width)
+    for number, sides in enumerate(indices):
+        for side, tokens in enumerate(sides):
+            for token in tokens:
+                means[side, number, token] += 1 / len(tokens)
+    means = means.to(device)
+    return Targets(columns, means[0], means[1])
+
+
+class Readout:
+    """Reads the metric from final residual streams: what every method calls at the end of a run."""
+
+    def __init__(self, forward: Forward, batch: Batch, metric: Metric, clean_final: Tensor) -> None:
+        """clean_final [prompt, d_model]: the clean run's final stream at the answers; some metrics compare with it."""
+        self._forward = forward
+        self._metric = metric
+        self._targets = targets(batch, metric, forward)
+        self._clean_logits = None
+        if metric.needs_clean_logits:
+            self._clean_logits = forward.logits(clean_final, self._targets.tokens).detach()
+
+    def through(self, forward: Forward) -> Readout:
+        """The same readout by a forward pass with other gradients."""
+        readout = copy.copy(self)
+        readout._forward = forward
+        return readout
+
+    def __call__(self, final: Tensor) -> Tensor:
+        """The metric [variant, prompt] of final streams [variant x prompt, d_model] (variant 1 for a plain run)."""
+        n_prompts = len(self._targets.answer_means)
+        logits = self._forward.logits(final.unflatten(0, (-1, n_prompts)), self._targets.tokens)
+        return self._metric.values(logits, self._targets, self._clean_logits)
+
+
+class Pair(NamedTuple):
+    """The clean and the ablated run of a batch, both from `batch.start` on, and the metric's readout.
+
+    ablated         what ablated components give: with the ablation `corrupt`, the run on the corrupt prompts
+    ablated_is_run  whether that is a run of the model
+    """
+
+    batch: Batch
+    clean: Run
+    ablated: Run
+    readout: Readout
+    ablated_is_run: bool
+
+    def metric_of(self, forward: Forward, run: Run) -> Tensor:
+        """[prompt] the metric of a recorded run."""
+        return self.readout(forward.at_rows(run.residual[-1], self.batch.answer_positions, run.start))[0]
+
+
+def record_pair(
+    forward: Forward, batch: Batch, metric: Metric, ablation: Ablation, *, needs: Collection[Site] | None = None
+) -> Pair:
+    """Run the clean prompts, and what ablated parts give. Corrupt prompts reuse the prefix that both share.
+
+    needs  which values of the runs to keep; by default all
+    """
+    with torch.no_grad():
+        whole = forward.record(batch.clean, batch.clean_pixels(forward))
+        if needs is not None:
+            whole = whole.only({*needs, *(("key", "value") if batch.start else ())})
+        clean = whole.from_position(batch.start)
+        ablated = ablation.ablated(forward, batch, whole)
+        ablated = ablated if needs is None else ablated.only(needs)
+        clean_final = forward.at_rows(clean.residual[-1], batch.answer_positions, batch.start)
+        readout = Readout(forward, batch, metric, clean_final)
+        return Pair(batch, clean, ablated, readout, ablation.is_run)
+
+
+def each_pair(
+    model: Model,
+    prompts: PromptSet,
+    metric: Metric,
+    ablation: Ablation,
+    work: Callable[[Pair], None],
+    *,
+    at_once: int = _PROMPTS_AT_ONCE,
+    needs: Collection[Site] | None = None,
+) -> None:
+    """Call `work` with every batch of the prompts, run once clean and once ablated.
+
+    needs  which values of the runs to keep; by default all
+
+    Where a batch does not fit into memory, it is halved, and so is what the model stacks at once, with a warning:
+    `work` may be called again with prompts that it had begun.
+    """
+    forward, ablation = model.forward, ablation.fitted(model, prompts)
+
+    def record(batch: Batch) -> None:
+        work(record_pair(forward, batch, metric, ablation, needs=needs))
+
+    each_batch(prompts, forward, record, at_once=at_once, shares_prefix=ablation.shares_prefix)

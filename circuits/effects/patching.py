@@ -1,0 +1,234 @@
+"""Patch one component at a time, all components of a layer stacked, and read the metric.
+
+A patch takes a component's value from another run where a mask is set. The run goes on right after it; in a
+layer's stream, a patched query, pattern, head or MLP changes the patched positions alone, so that the next layer is
+normed and projected only there, and a patched key or value changes all positions that attend to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from circuits.components import Component, Kind
+from circuits.effects.paired_runs import Pair
+from circuits.model.batches import Batch
+from circuits.model.forward import Earlier, Forward, Run, Site
+from circuits.model.layers import Places, tiled
+
+# Parts of one layer that are stacked with each other: by where they change the stream first.
+_ENTERING: tuple[Kind, ...] = ("residual",)
+_IN_PLACE: tuple[Kind, ...] = ("head", "query", "pattern", "attention", "mlp")
+_SPREADING: tuple[Kind, ...] = ("key", "value")
+
+
+def patched_metrics(
+    forward: Forward, pair: Pair, base: Run, donor: Run, mask: Tensor, components: Sequence[Component]
+) -> Tensor:
+    """The metric [component, prompt] of `base` with one component's values taken from `donor` where `mask` is set.
+
+    mask  [prompt, position] over the whole prompt
+    """
+    batch = pair.batch
+    result = pair.metric_of(forward, base).expand(len(components), -1).clone()
+    start = _first_changed(forward, batch, mask)
+    if start is None:
+        return result
+    mask = mask[:, start:]
+    width = int(mask.any(0).nonzero().max()) + 1
+    patches = _Patches(
+        forward, base.from_position(start), donor.from_position(start), mask, width, batch.answer_positions
+    )
+    at_answer = bool(torch.gather(mask, 1, (batch.answer_positions - start).unsqueeze(1)).any())
+    for layer in range(forward.n_layers + 1):
+        for kinds in (_ENTERING, _IN_PLACE, _SPREADING):
+            if not at_answer and _is_read_nowhere(layer, kinds, forward.n_layers):
+                continue
+            chosen = [n for n, part in enumerate(components) if part.layer == layer and part.kind in kinds]
+            for part in forward.chunks(len(chosen), len(batch), mask.shape[1]):
+                numbers = chosen[part]
+                final = patches.finals(layer, [components[number] for number in numbers])
+                result[numbers] = pair.readout(final)
+    return result
+
+
+def _is_read_nowhere(layer: int, kinds: tuple[Kind, ...], n_layers: int) -> bool:
+    """Whether a change at positions without an answer is lost: past the last attention nobody else reads them."""
+    return layer >= n_layers if kinds == _ENTERING else layer == n_layers - 1 and kinds == _IN_PLACE
+
+
+def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
+    """First position that a patch under `mask` can change, or None where it can change no answer."""
+    if not forward.is_causal:
+        return 0 if mask.any() else None
+    positions = mask[:, batch.start :].any(0).nonzero()
+    if len(positions) == 0:
+        return None
+    start = batch.start + int(positions[0])
+    # Every prompt is read at or after `start`, or the run could not be cut there.
+    if start > int(batch.answer_positions.max()):
+        return None
+    return min(start, int(batch.answer_positions.min()))
+
+
+def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: Kind) -> Tensor:
+    """z [prompt, position, head, d_head] of all heads of a layer, each with its own part of this kind patched.
+
+    kind  `head` (z itself), `query`, `key`, `value` or `pattern`
+    mask  [prompt, position] where to patch, from `base.start` on
+    """
+    part = forward.layers[layer]
+    if kind == "head":
+        return _replaced(base.z[layer], donor.z[layer], mask)
+    if kind == "pattern":
+        mixed = part.mix(forward.pattern_of(donor, layer), base.value[layer])
+        return _replaced(base.z[layer], mixed, mask)
+    query, key, value = base.query[layer], base.key[layer], base.value[layer]
+    everywhere = torch.cat((mask.new_zeros(len(mask), base.start), mask), dim=1)[:, None, :, None]
+    if kind == "query":
+        query = torch.where(mask[:, None, :, None], donor.query[layer], query)
+    elif kind == "key":
+        key = torch.where(everywhere, donor.key[layer], key)
+    else:
+        value = torch.where(everywhere, donor.value[layer], value)
+    bias = forward.context(key.shape[2])[layer].bias
+    return part.attend(query, key, value, Places(base.start).bias_rows(bias, len(query)))
+
+
+def _replaced(base: Tensor, donor: Tensor, mask: Tensor) -> Tensor:
+    """base [prompt, position, ...] with the donor's values where the mask [prompt, position] is set."""
+    return torch.where(mask.view(*mask.shape, *[1] * (base.ndim - 2)), donor, base)
+
+
+@dataclass(frozen=True)
+class _Patches:
+    """Patches of `base` by `donor`, both cut where the mask begins to matter.
+
+    mask   [prompt, position] where to patch
+    width  no position from this one on is patched
+    """
+
+    forward: Forward
+    base: Run
+    donor: Run
+    mask: Tensor
+    width: int
+    rows: Tensor
+
+    def finals(self, layer: int, components: Sequence[Component]) -> Tensor:
+        """Final streams at the answers [variant x prompt, d_model], one variant per component of the layer.
+
+        components  of one group: entering the layer, changing it in place, or spreading
+        """
+        if components[0].kind in _ENTERING:
+            base, donor = self.base.residual[layer], self.donor.residual[layer]
+            width = self.mask.shape[1] if layer == self.forward.n_layers else self.width
+            return self.forward.resume(self.base, layer, self._patched(base, donor)[:, :width], self.rows)
+        by_kind: dict[Kind, list[int]] = defaultdict(list)
+        for number, component in enumerate(components):
+            by_kind[component.kind].append(number)
+        leaving = torch.cat(
+            [self._leaving(layer, kind, [components[n].index for n in numbers]) for kind, numbers in by_kind.items()]
+        )
+        is_last = layer == self.forward.n_layers - 1
+        final = leaving[:, 0] if is_last else self.forward.resume(self.base, layer + 1, leaving, self.rows)
+        order = torch.tensor([number for numbers in by_kind.values() for number in numbers]).argsort()
+        return final.unflatten(0, (len(components), -1))[order.to(final.device)].flatten(0, 1)
+
+    def _patched(self, base: Tensor, donor: Tensor) -> Tensor:
+        return _replaced(base, donor, self.mask)
+
+    def _leaving(self, layer: int, kind: Kind, indices: Sequence[int | None]) -> Tensor:
+        """The stream leaving the layer [variant x prompt, position, d_model], where it may differ from the base's."""
+        base, donor = self.base, self.donor
+        if kind == "mlp":
+            change = self._patched(base.mlp[layer], donor.mlp[layer]) - base.mlp[layer]
+            return self._needed(layer, kind, base.residual[layer + 1] + change)
+        if kind == "attention":
+            attention = self._patched(base.attention[layer], donor.attention[layer])
+            return self._after_attention(layer, kind, self._needed(layer, kind, attention))
+        part = self.forward.layers[layer]
+        of = torch.tensor(indices, device=self.mask.device)
+        heads = part.heads_served(of) if kind in _SPREADING else of.unsqueeze(1)
+        z, before, attention = (
+            self._needed(layer, kind, values)
+            for values in (
+                patched_z(self.forward, base, donor, self.mask, layer, kind),
+                base.z[layer],
+                base.attention[layer],
+            )
+        )
+        changed = part.attention_with_heads_changed(before, attention, z - before, heads)
+        return self._after_attention(layer, kind, changed.flatten(0, 1))
+
+    def _needed(self, layer: int, kind: Kind, values: Tensor) -> Tensor:
+        """Values [prompt, position, ...] where the rest of the run may need them; of the last layer, at the answers."""
+        if layer == self.forward.n_layers - 1:
+            return self.forward.at_rows(values, self.rows, self.base.start).unsqueeze(1)
+        return values if kind in _SPREADING else values[:, : self.width]
+
+    def _after_attention(self, layer: int, kind: Kind, attention: Tensor) -> Tensor:
+        """The stream leaving the layer, from what its attention adds [variant x prompt, position, d_model]."""
+        part = self.forward.layers[layer]
+        residual = tiled(self._needed(layer, kind, self.base.residual[layer]), len(attention))
+        mlp = None
+        if part.mlp is not None and part.is_parallel:
+            mlp = tiled(self._needed(layer, kind, self.base.mlp[layer]), len(attention))
+        return self.forward.rest_of_layer(layer, residual, attention, mlp=mlp)
+
+
+def windowed_metrics(
+    forward: Forward, pair: Pair, base: Run, donor: Run, mask: Tensor, components: Sequence[Component], window: int
+) -> Tensor:
+    """The metric [component, prompt] of `base` with attention or MLP outputs of several layers from `donor`.
+
+    mask        [prompt, position] where to take them, over the whole prompt
+    components  `attention` or `mlp`: the middle of each window
+    window      how many layers; fewer at both ends of the model
+
+    Cost: a run from the first layer of its window for each component.
+    """
+    mask = mask[:, base.start :]
+    metrics = []
+    for part in components:
+        assert part.layer is not None
+        first, stop = layers_of(part.layer, window, forward.n_layers)
+        metrics.append(pair.readout(_run_with(forward, pair, base, donor, mask, part, first, stop))[0])
+    return torch.stack(metrics)
+
+
+def layers_of(middle: int, window: int, n_layers: int) -> tuple[int, int]:
+    """First layer of a window, and the one after its last: `window // 2` layers before the middle belong to it."""
+    return max(0, middle - window // 2), min(n_layers, middle + (window + 1) // 2)
+
+
+def _run_with(
+    forward: Forward, pair: Pair, base: Run, donor: Run, mask: Tensor, part: Component, first: int, stop: int
+) -> Tensor:
+    """The final stream [prompt, d_model] at the answers."""
+    answer_positions = pair.batch.answer_positions
+    site: Site = "mlp" if part.kind == "mlp" else "attention"
+    values = donor.mlp if part.kind == "mlp" else donor.attention
+
+    def restore(layer: int, at: Site, value: Tensor) -> Tensor:
+        if at != site or not first <= layer < stop:
+            return value
+        kept, where = values[layer], mask
+        if value.shape[1] != kept.shape[1]:  # the last layer is computed at the answers alone
+            kept = forward.at_rows(kept, answer_positions, base.start).unsqueeze(1)
+            where = forward.at_rows(mask, answer_positions, base.start).unsqueeze(1)
+        return torch.where(where.unsqueeze(-1), kept, value)
+
+    return forward.run(
+        base.residual[first],
+        n_positions=pair.batch.n_positions,
+        first_layer=first,
+        start=base.start,
+        earlier=Earlier(base.key, base.value),
+        rows=answer_positions,
+        tap=restore,
+    )

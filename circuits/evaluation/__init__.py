@@ -1,0 +1,1 @@
+"""How good a circuit is: faithfulness, completeness, minimality, chance, and known circuits."""

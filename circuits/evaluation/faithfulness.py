@@ -1,0 +1,202 @@
+"""How well a circuit explains the behavior: its metric with everything outside it corrupted.
+
+Faithfulness f(C) = (m(C) - m(corrupt)) / (m(clean) - m(corrupt)), of means over prompts: 1 for the whole model, 0 for
+the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB benchmark, circuit-localization track).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from circuits.ablations import Ablation, Corrupt
+from circuits.arrays import Bools, Floats
+from circuits.data.prompts import PromptSet
+from circuits.metrics import Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from circuits.effects.paired_runs import Pair
+    from circuits.model.load import Model
+
+
+_CORRUPT = Corrupt()
+# A gap this small, relative to the metric's size, is rounding: no share of it can be explained.
+SMALLEST_GAP = 1e-6
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The metric without any intervention.
+
+    clean, ablated  [prompt] of the clean run, and of the model with every part ablated (for `corrupt`, the corrupt run)
+    is_correct      [prompt] whether the most likely of all tokens at the answer position is an answer; None where the
+                    model predicts a single number
+    """
+
+    clean: Floats
+    ablated: Floats
+    is_correct: Bools | None
+
+    @property
+    def accuracy(self) -> float | None:
+        return None if self.is_correct is None else float(self.is_correct.mean())
+
+    @property
+    def gap(self) -> float:
+        """Mean clean minus mean corrupt metric: what there is to explain."""
+        return float(self.clean.mean() - self.ablated.mean())
+
+
+class Faithfulness(NamedTuple):
+    """Share of the gap between corrupt and clean that a circuit keeps, with its 95 % interval over prompts.
+
+    All are None where the gap is zero: then there is nothing to explain.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
+    """Metric of the clean prompts and of the ablated model, and accuracy on the clean ones. Two forward passes."""
+    _check(model, prompts, metric)
+    clean, ablated = np.zeros(len(prompts)), np.zeros(len(prompts))
+    is_correct = np.zeros(len(prompts), dtype=np.bool_)
+    forward = model.forward
+
+    def measure(pair: Pair) -> None:
+        batch, prompt_indices = pair.batch, np.asarray(pair.batch.prompt_indices)
+        clean[prompt_indices] = pair.metric_of(forward, pair.clean).cpu().numpy()
+        ablated[prompt_indices] = pair.metric_of(forward, pair.ablated).cpu().numpy()
+        final = forward.at_rows(pair.clean.residual[-1], batch.answer_positions, batch.start)
+        predicted = forward.logits(final).argmax(-1).tolist()
+        is_correct[prompt_indices] = [
+            token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)
+        ]
+
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
+    return Baseline(clean, ablated, is_correct if model.n_outputs > 1 else None)
+
+
+def circuit_values(
+    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+) -> Floats:
+    """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others ablated ones.
+
+    circuits  [circuit, edge] in wiring order
+
+    Every reader gets the ablated residual stream plus, along the circuit's edges, how far each source is now from its
+    ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass, those of one size
+    together; equal ones are run once, and the whole model not again. Cost per circuit: one forward pass at most, less
+    where few readers have an edge; memory of one [prompt, writer, position, d_model] tensor.
+    """
+    from circuits.effects.circuit_runs import metric_with_edges
+
+    model.require("edges", "faithfulness")
+    _check(model, prompts, metric)
+    circuits = np.atleast_2d(circuits)
+    if circuits.shape[1] != model.wiring.n_edges:
+        raise ValueError(
+            f"a circuit is given over {circuits.shape[1]} edges; {model.name!r} has {model.wiring.n_edges}."
+        )
+    per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
+    different, number_of = np.unique(circuits, axis=0, return_inverse=True)
+    order = np.argsort(different.sum(axis=1), kind="stable")
+    partial = order[~different[order].all(axis=1)]
+    values = np.zeros((len(different), len(prompts)))
+
+    def measure(pair: Pair) -> None:
+        prompt_indices = np.asarray(pair.batch.prompt_indices)
+        values[:, prompt_indices] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
+        size = max(1, model.forward.numbers_at_once // (per_prompt * len(prompt_indices)))
+        for first in range(0, len(partial), size):
+            chosen = partial[first : first + size]
+            metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
+            values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
+
+    at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
+    return values[number_of.reshape(-1)]
+
+
+def component_circuit_values(
+    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+) -> Floats:
+    """The metric [circuit, prompt] when only a circuit's components keep their outputs and all others are ablated.
+
+    circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the ablated embedding is read
+
+    Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Cost per
+    circuit: one forward pass from the first difference on.
+    """
+    from circuits.effects.circuit_runs import metric_with_components
+
+    _check(model, prompts, metric)
+    circuits = np.atleast_2d(circuits)
+    if circuits.shape[1] != len(model.wiring.writers):
+        raise ValueError(
+            f"a circuit is given over {circuits.shape[1]} components; {model.name!r} has {len(model.wiring.writers)}."
+        )
+    values = np.zeros((len(circuits), len(prompts)))
+
+    def measure(pair: Pair) -> None:
+        batch = pair.batch
+        for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
+            metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
+            values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
+
+    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
+    return values
+
+
+def _check(model: Model, prompts: PromptSet, metric: Metric) -> None:
+    metric.check(prompts)
+    model.check_prompts(prompts)
+
+
+def _on_device(circuits: Bools, model: Model) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(circuits)).to(model.forward.device)
+
+
+def _each_pair_without_gradients(
+    model: Model,
+    prompts: PromptSet,
+    metric: Metric,
+    ablation: Ablation,
+    work: Callable[[Pair], None],
+    *,
+    at_once: int = 64,
+) -> None:
+    import torch
+
+    from circuits.effects.paired_runs import each_pair
+
+    with torch.no_grad():
+        each_pair(model, prompts, metric, ablation, work, at_once=at_once)
+
+
+def faithfulness(
+    values: Floats, baseline: Baseline, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
+) -> Faithfulness:
+    """Share of the clean-corrupt gap that a circuit keeps, as a ratio of means, with a bootstrap interval over prompts.
+
+    values  [prompt] the circuit's metric
+    """
+    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()), 1e-12)
+    if abs(baseline.gap) <= SMALLEST_GAP * size:
+        return Faithfulness(None, None, None)
+    kept, gap = values - baseline.ablated, baseline.clean - baseline.ablated
+    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    gaps = gap[draws].mean(axis=1)
+    ratios = kept[draws].mean(axis=1)[np.abs(gaps) > SMALLEST_GAP * size] / gaps[np.abs(gaps) > SMALLEST_GAP * size]
+    tail = (1 - level) / 2
+    low, high = np.quantile(ratios, [tail, 1 - tail])
+    return Faithfulness(float(kept.mean() / gap.mean()), float(low), float(high))

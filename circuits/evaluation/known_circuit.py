@@ -1,0 +1,142 @@
+"""Known circuits, and how well scores rank their edges and components first (area under the ROC curve)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from circuits.arrays import Bools
+from circuits.components import Component, Edge, Wiring
+
+_EDGE_KEYS = ("edges_that_matter", "edges")
+
+
+@dataclass(frozen=True)
+class KnownCircuit:
+    """A circuit that is taken as ground truth.
+
+    edges   its edges; None where they are not known
+    nodes   its heads and MLPs
+    kinds   the kinds of component for which it says what is in and what is not
+    wiring  of the model it belongs to; None where any model that has these names will do
+    """
+
+    name: str
+    edges: tuple[Edge, ...] | None
+    nodes: tuple[Component, ...]
+    kinds: tuple[str, ...] = ("head", "mlp")
+    wiring: Wiring | None = None
+
+    def check(self, wiring: Wiring) -> None:
+        """Raise a ValueError where a model wired like this cannot be compared with the known circuit."""
+        if self.wiring is not None and self.wiring != wiring:
+            raise ValueError(
+                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has "
+                f"{_shape(wiring)}."
+            )
+        if self.edges is not None:
+            self.edge_mask(wiring)
+        self.node_mask(wiring)
+
+    def check_heads(self, n_layers: int, n_heads: int) -> None:
+        """Raise a ValueError where the heads of a model of this shape cannot be ranked against the known circuit.
+
+        What can be checked before the model's wiring is known; `check` does the rest.
+        """
+        heads = {node for node in self.nodes if node.kind == "head"}
+        shape = f"{n_layers} layers of {n_heads} heads"
+        if "head" not in self.kinds or not heads:
+            raise ValueError(f"the known circuit {self.name!r} lists no heads: a ranking of heads needs some.")
+        if self.wiring is not None and (self.wiring.n_layers, self.wiring.n_heads) != (n_layers, n_heads):
+            raise ValueError(
+                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has {shape}."
+            )
+        for part in heads:
+            if (part.layer or 0) >= n_layers or (part.index or 0) >= n_heads:
+                raise ValueError(f"the known circuit {self.name!r} has {part}: this model has {shape}.")
+        if len(heads) == n_layers * n_heads:
+            raise ValueError(
+                f"the known circuit {self.name!r} has all {len(heads)} heads: a ranking needs some outside of it."
+            )
+
+    def edge_mask(self, wiring: Wiring) -> Bools:
+        """[edge] whether each possible edge is in the known circuit."""
+        if self.edges is None:
+            raise ValueError(
+                f"the known circuit {self.name!r} lists components only: no edges can be compared with it."
+            )
+        mask = np.zeros(wiring.n_edges, dtype=np.bool_)
+        for edge in self.edges:
+            mask[self._number(lambda edge=edge: wiring.edge_index(edge), str(edge))] = True
+        return _require_both(mask, f"the known circuit {self.name!r}", "edges")
+
+    def node_mask(self, wiring: Wiring) -> Bools:
+        """[writer] whether each writer is in the known circuit."""
+        mask = np.zeros(len(wiring.writers), dtype=np.bool_)
+        for node in self.nodes:
+            mask[self._number(lambda node=node: wiring.writer_index(node), str(node))] = True
+        return mask
+
+    def _number(self, find: Any, part: str) -> int:
+        try:
+            return find()
+        except ValueError as error:
+            raise ValueError(f"the known circuit {self.name!r} has {part}: {error}") from None
+
+
+def read_known(path: Path) -> KnownCircuit:
+    """The known circuit in a JSON file: `edges_that_matter` or `edges`, names of edges; and optionally `nodes`.
+
+    Without `nodes`, its components are the ends of its edges.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"cannot read the known circuit {path}: {error}") from None
+    key = next((key for key in _EDGE_KEYS if isinstance(record, Mapping) and key in record), None)
+    if key is None:
+        raise ValueError(
+            f"{path} holds no known circuit: expected a JSON object with a list {' or '.join(_EDGE_KEYS)}."
+        )
+    try:
+        edges = tuple(Edge.parse(name) for name in _names(record[key], key))
+        nodes = [Component.parse(name) for name in _names(record.get("nodes", []), "nodes")]
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    ends = nodes or list(dict.fromkeys(itertools.chain.from_iterable((edge.source, edge.target) for edge in edges)))
+    return KnownCircuit(path.stem, edges, tuple(node for node in ends if node.kind in ("head", "mlp")))
+
+
+def _names(names: Any, key: str) -> list[str]:
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{key} is {names!r}; expected a list of names, such as 'a0.h1->m0'.")
+    return names
+
+
+def _served(wiring: Wiring, component: Component) -> list[int]:
+    if component.kind == "logits":
+        return []
+    heads = wiring.heads_of_group(component) if component.kind == "kv" else (component,)
+    return [wiring.writer_index(head) for head in heads]
+
+
+def _require_both(mask: Bools, whose: str, what: str) -> Bools:
+    """The mask, if it has parts inside and outside; otherwise there is nothing to rank."""
+    n_in = int(np.count_nonzero(mask))
+    if n_in in (0, len(mask)):
+        raise ValueError(
+            f"{whose} has {n_in} of {len(mask)} {what}: a ranking needs some inside and some outside of it."
+        )
+    return mask
+
+
+def _shape(wiring: Wiring) -> str:
+    mlps = "" if wiring.has_mlps else " without MLPs"
+    grouped = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
+    return f"{wiring.n_layers} layers of {wiring.n_heads} heads{grouped}{mlps}"

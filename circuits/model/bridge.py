@@ -1,0 +1,77 @@
+"""TransformerLens' bridge around a transformers model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from circuits.data.image_processor import Pixels, Vision
+from circuits.data.prompts import Tokenizer
+from circuits.model import checks
+
+
+@dataclass(frozen=True)
+class _Probe:
+    """The logits of the model itself, before it was wrapped, on some tokens."""
+
+    ids: Tensor
+    pixels: Pixels
+    expected: Tensor
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A wrapped model and what it has to reproduce.
+
+    images  a prompt with a picture; None where the processor tokenizes it differently than is done here
+    """
+
+    bridge: Any
+    tokenizer: Tokenizer | None
+    text: _Probe
+    vision: Vision | None = None
+    images: _Probe | None = None
+
+
+def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None) -> _Loaded:
+    """The module wrapped, with its own logits from before."""
+    config = _TextConfig(module.config)
+    device = next(module.parameters()).device
+    ids = checks.probe_ids(config, device)
+    with torch.no_grad():
+        text = _Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
+    if vision is None:
+        return _Loaded(_bridge(module, tokenizer), tokenizer, text)
+    shown = vision.probe()
+    with torch.no_grad():
+        images = _Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
+    same = shown.ids.shape == shown.inputs["input_ids"].shape and bool((shown.ids == shown.inputs["input_ids"]).all())
+    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images if same else None)
+
+
+@dataclass(frozen=True)
+class _NotFromDisk:
+    name: str
+
+
+class _TextConfig:
+    """The two numbers `checks.probe_ids` reads, from a transformers configuration."""
+
+    def __init__(self, config: Any) -> None:
+        text = config.get_text_config()
+        self.d_vocab = text.vocab_size
+        self.n_ctx = getattr(text, "max_position_embeddings", None)
+
+
+def _bridge(module: Any, tokenizer: Any) -> Any:
+    from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
+
+    architecture = type(module).__name__
+    try:
+        # Without the tokenizer: the bridge would change its padding and special tokens.
+        return build_bridge_from_module(module, architecture, hf_config=module.config, tokenizer=None).eval()
+    except (ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError, ImportError) as error:
+        raise ValueError(f"transformer-lens cannot wrap a {architecture}: {error}") from None

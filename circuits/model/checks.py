@@ -1,0 +1,140 @@
+"""Checks at the door: what a freshly loaded model must satisfy before any method may use it.
+
+Hook names and layer layouts have matched while values differed. So every load runs a few random tokens and compares:
+the bridge with the model it wraps, the resumed forward pass with the bridge, and the components with their sums. What
+fails decides which methods are refused, with the reason; a model whose forward pass cannot be reproduced is rejected.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from circuits.components import Wiring
+from circuits.data.image_processor import Pixels
+from circuits.model.forward import Earlier, Forward
+
+_N_PROMPTS = 2
+_N_POSITIONS = 12
+# Largest deviation allowed, relative to the largest value compared: rounding of the dtype, grown over the layers.
+_TOLERANCES = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 2e-2, torch.float64: 1e-8}
+
+
+def probe_ids(config: Any, device: torch.device | str) -> Tensor:
+    """A few random prompts of the model's vocabulary, the same on every load."""
+    n_positions = min(_N_POSITIONS, int(getattr(config, "n_ctx", None) or _N_POSITIONS))
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(int(config.d_vocab), (_N_PROMPTS, n_positions), generator=generator).to(device)
+
+
+def deviation(actual: Tensor, expected: Tensor) -> float:
+    """Largest absolute difference, relative to the largest expected value."""
+    actual, expected = actual.float(), expected.float()
+    return float((actual - expected).abs().max() / expected.abs().max().clamp_min(1e-6))
+
+
+def require_same_logits(actual: Tensor, expected: Tensor, what: str) -> None:
+    """Raise a ValueError where two logits of the same prompts differ by more than rounding."""
+    allowed = _TOLERANCES[expected.dtype]
+    measured = deviation(actual, expected)
+    if not measured <= allowed:
+        raise ValueError(
+            f"{what}: logits differ by {measured:.1e} of their size (allowed {allowed:.0e}). Results would be wrong, "
+            "so the model is refused. Is this family supported by the installed transformer-lens?"
+        )
+
+
+def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
+    """Raise a ValueError unless a run resumed at any layer, from the middle of the prompt, equals the whole run."""
+    with torch.no_grad():
+        expected = bridge(ids)
+    try:
+        run = forward.record(ids)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"its layers cannot be run one by one: {error}") from None
+    require_same_logits(forward.logits(run.residual[-1]), expected, "running the layers one by one")
+    n_positions = ids.shape[1]
+    start = n_positions // 2 if forward.is_causal else 0
+    answer_positions = torch.full((len(ids),), n_positions - 1, device=ids.device)
+    with torch.no_grad():
+        for layer in range(forward.n_layers + 1):
+            final = forward.run(
+                run.residual[layer][:, start:],
+                n_positions=n_positions,
+                first_layer=layer,
+                start=start,
+                earlier=Earlier(run.key, run.value),
+                rows=answer_positions,
+            )
+            require_same_logits(forward.logits(final), expected[:, -1], f"resuming at layer {layer}, position {start}")
+
+
+def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor) -> str | None:
+    """Why prompts with an image may not be measured, or None where the model's own logits are reproduced.
+
+    ids, pixels, expected  one prompt with an image, and the logits of the model itself
+    """
+    try:
+        run = forward.record(ids, pixels)
+        require_same_logits(forward.logits(run.residual[-1]), expected, "running a prompt with an image")
+    except (RuntimeError, TypeError, ValueError) as error:
+        return f"its forward pass with an image is not reproduced ({error})"
+    return None
+
+
+def refusals(forward: Forward, bridge: Any, ids: Tensor) -> dict[str, str]:
+    """What may not be measured on this model: capability -> reason. Empty for most families.
+
+    `edges`  needs every head's output to add up in the residual stream
+    `images` (from `image_fault`) needs positions and masks that do not depend on where the image stands
+    """
+    reasons: dict[str, str] = {}
+    if any(layer.norm_z is not None for layer in forward.layers):
+        reasons["edges"] = "a norm between the heads and W_O mixes the heads, so a head has no output of its own"
+    elif any(layer.norm_attention_out is not None for layer in forward.layers):
+        reasons["edges"] = "a norm after the attention mixes the heads, so what one head adds depends on the others"
+    values = _hooked(bridge, ids)
+    for layer, part in enumerate(forward.layers):
+        fault = _sum_fault(values, layer, part.is_parallel, forward)
+        if fault is not None:
+            reasons.setdefault("edges", fault)
+    return reasons
+
+
+def _hooked(bridge: Any, ids: Tensor) -> dict[str, Tensor]:
+    endings = ("hook_resid_pre", "hook_resid_mid", "hook_attn_out", "attn.hook_z")
+    with torch.no_grad():
+        _, cache = bridge.run_with_cache(ids, names_filter=lambda name: name.endswith(endings))
+    return dict(cache.items())
+
+
+def _sum_fault(values: dict[str, Tensor], layer: int, is_parallel: bool, forward: Forward) -> str | None:
+    """Why the parts of a layer do not add up, or None where they do."""
+    prefix = f"blocks.{layer}."
+    attention = values[prefix + "hook_attn_out"]
+    allowed = _TOLERANCES[attention.dtype]
+    if not is_parallel and prefix + "hook_resid_mid" in values:
+        middle = values[prefix + "hook_resid_pre"] + attention
+        if deviation(middle, values[prefix + "hook_resid_mid"]) > allowed:
+            return f"in layer {layer} the residual stream after the attention is not the one before it plus its output"
+    part = forward.layers[layer]
+    if part.norm_attention_out is None and part.norm_z is None:
+        heads = torch.einsum("bphe,hed->bpd", values[prefix + "attn.hook_z"], part.head_weights_o)
+        heads = heads if part.bias_o is None else heads + part.bias_o
+        if deviation(heads, attention) > allowed:
+            return f"in layer {layer} the heads' outputs do not add up to the attention's output"
+    return None
+
+
+def wiring_of(forward: Forward) -> Wiring:
+    """Components and edges of the model; a ValueError where layers differ in shape."""
+    shapes = {(p.n_heads, p.n_kv_heads, p.is_parallel, p.mlp is not None) for p in forward.layers}
+    if len(shapes) != 1:
+        raise ValueError(
+            "the model's layers differ in shape (heads, key-value heads, parallel, has MLP): "
+            f"{sorted(shapes)}. Models whose layers are not all alike are not supported."
+        )
+    n_heads, n_kv_heads, is_parallel, has_mlps = shapes.pop()
+    return Wiring(forward.n_layers, n_heads, n_kv_heads, is_parallel, has_mlps)

@@ -1,0 +1,218 @@
+"""Load a model as a TransformerBridge, checked at the door."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuits.model.bridge import _Loaded, _NotFromDisk, _with_probes
+from circuits.model.huggingface import _load_huggingface
+from circuits.model.native import _load_native
+from circuits.model.processors import _vision
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import torch
+
+from circuits.components import Wiring
+from circuits.data.image_processor import Vision
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.lookup import lookup
+from circuits.model import checks
+from circuits.model.forward import Forward
+from circuits.model.sources import ModelSource, find_model, source_fingerprint
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model with everything methods need.
+
+    bridge    the TransformerBridge; raw weights, no processing (folded norms or centered weights)
+    forward   runs all or part of it
+    wiring    its components and possible edges
+    refusals  capability (`edges`) -> why it cannot be measured on this model
+    """
+
+    name: str
+    fingerprint: str
+    bridge: Any = field(repr=False)
+    forward: Forward = field(repr=False)
+    wiring: Wiring
+    tokenizer: Tokenizer | None = field(repr=False)
+    refusals: dict[str, str]
+    dtype: str
+    device: str
+
+    @property
+    def vision(self) -> Vision | None:
+        """How the model takes pictures; None where it reads text alone."""
+        return self.forward.vision
+
+    @property
+    def n_vocabulary(self) -> int:
+        """Tokens that may occur in a prompt."""
+        return int(self.bridge.cfg.d_vocab)
+
+    @property
+    def n_outputs(self) -> int:
+        """Tokens, or numbers, that the model predicts."""
+        return self.forward.weight_u.shape[0]
+
+    @property
+    def n_positions(self) -> int:
+        """Longest prompt."""
+        return int(self.bridge.cfg.n_ctx)
+
+    def require(self, capability: str, method: str) -> None:
+        """Raise a ValueError where the checks at the door refused what `method` needs."""
+        if capability in self.refusals:
+            raise ValueError(f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}.")
+
+    def check_prompts(self, prompts: PromptSet) -> None:
+        """Raise a ValueError that names the prompt which this model cannot take."""
+        prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
+        for number, prompt in enumerate((*prompts, *prompts.negatives)):
+            if len(prompt) > self.n_positions:
+                raise ValueError(
+                    f"{prompts.called(number)} has {len(prompt)} tokens; {self.name!r} takes at most "
+                    f"{self.n_positions}."
+                )
+            if fault := self._image_fault(prompt):
+                raise ValueError(f"{prompts.called(number)} {fault}")
+
+    def _image_fault(self, prompt: Prompt) -> str | None:
+        """What is wrong with a prompt's image, or None."""
+        if self.vision is None:
+            return None if prompt.image is None else f"holds an image, and {self.name!r} reads text alone."
+        image_token = self.vision.image_token_id
+        sides = (
+            ("", prompt.clean, prompt.image),
+            (" in its corruption", prompt.corrupt, prompt.corrupt_image or prompt.image),
+        )
+        for side, ids, image in sides:
+            n_given = ids.count(image_token)
+            if image is None:
+                if n_given:
+                    return (
+                        f"has {n_given} image tokens ({image_token}) and no image: give the image, or leave them out."
+                    )
+                continue
+            if "images" in self.refusals:
+                return f"holds an image, which cannot be measured on {self.name!r}: {self.refusals['images']}."
+            first, stop = prompt.image_tokens or (0, 0)
+            n_wanted = self.vision.n_tokens(image)
+            if n_given != n_wanted or any(token != image_token for token in ids[first:stop]) or stop - first != n_given:
+                return (
+                    f"has {n_given} image tokens ({image_token}){side}, {stop - first} of them expected at positions "
+                    f"{first} to {stop - 1}; its image becomes {n_wanted} tokens of {self.name!r}. Was the "
+                    "prompt made for another model?"
+                )
+        return None
+
+    def description(self) -> dict[str, Any]:
+        """Plain facts for tables and records."""
+        wiring = self.wiring
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "family": str(self.bridge.cfg.architecture),
+            "layers": wiring.n_layers,
+            "heads": wiring.n_heads,
+            "key_value_heads": wiring.n_kv_heads,
+            "d_model": int(self.bridge.cfg.d_model),
+            "vocabulary": self.n_vocabulary,
+            "edges": wiring.n_edges,
+            "reads_images": self.vision is not None,
+            "dtype": self.dtype,
+            "device": self.device,
+            "refused": self.refusals,
+        }
+
+
+def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "float32") -> Model:
+    """Load a model and check it at the door.
+
+    spec    a bundled name (`reference`), a local Hugging Face folder, a local native folder, or a Hugging Face id
+    device  `cpu`, `cuda`, `cuda:1`, ...
+    dtype   `float32` or `bfloat16`
+
+    Raises a ValueError that says what to do where the model cannot be found, is damaged, lacks weights, or is built in
+    a way that its forward pass cannot be reproduced. Cost: loading, and about ten forward passes of 12 tokens.
+    """
+    torch_dtype = lookup(DTYPES, dtype, "dtype")
+    _require_device(device)
+    source = find_model(spec)
+    load = _load_native if source.format == "native" else _load_huggingface
+    return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
+
+
+def model_from_module(
+    module: Any, *, tokenizer: Tokenizer | None = None, processor: Any = None, name: str = "module"
+) -> Model:
+    """Wrap a transformers model that is already built, such as a small random one.
+
+    processor  of a model that reads images
+    Its parameters are frozen and the bridge replaces its submodules in place.
+    """
+    parameter = next(module.parameters())
+    vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+    tokenizer = tokenizer if processor is None else processor.tokenizer
+    loaded = _with_probes(module.eval(), tokenizer, vision)
+    dtype = str(parameter.dtype).removeprefix("torch.")
+    return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
+
+
+def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str, device: str) -> Model:
+    bridge, ids = loaded.bridge, loaded.text.ids
+    for parameter in bridge.original_model.parameters():
+        parameter.requires_grad_(False)
+    with torch.no_grad():
+        logits = bridge(ids)
+    checks.require_same_logits(logits, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
+    try:
+        forward = Forward(bridge, loaded.vision)
+        checks.check_resuming(forward, bridge, ids)
+        wiring = checks.wiring_of(forward)
+    except ValueError as error:
+        raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
+    refusals = checks.refusals(forward, bridge, ids)
+    if loaded.vision is not None:
+        fault = "its processor puts more tokens around an image than those of the image itself"
+        if (shown := loaded.images) is not None:
+            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
+        refusals |= {} if fault is None else {"images": fault}
+    return Model(
+        name=source.name,
+        fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
+        bridge=bridge,
+        forward=forward,
+        wiring=wiring,
+        tokenizer=loaded.tokenizer,
+        refusals=refusals,
+        dtype=dtype,
+        device=device,
+    )
+
+
+def _module_fingerprint(bridge: Any) -> str:
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name, parameter in bridge.original_model.named_parameters():
+        digest.update(name.encode() + parameter.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _require_device(device: str) -> None:
+    try:
+        parsed = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
+    if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "
+            "Use --device cpu, or install a CUDA build of torch."
+        )

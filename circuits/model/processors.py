@@ -1,0 +1,61 @@
+"""The tokenizer and the image processor of a model."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from circuits.data.image_processor import Vision
+from circuits.data.prompts import Tokenizer
+from circuits.model.sources import ModelSource
+
+log = logging.getLogger(__name__)
+
+
+def _processor(source: ModelSource) -> Any:
+    """What turns text and pictures into tokens and pixel values. ValueError where packages or files for it are missing.
+
+    Loaded here and not by transformer-lens, which would install a missing torchvision by itself.
+    """
+    from transformers import AutoProcessor
+
+    try:
+        processor = AutoProcessor.from_pretrained(source.folder)
+    except ImportError as error:
+        raise ValueError(
+            "its processor needs packages that are not installed; install the extra 'multimodal' (pip install "
+            f"'circuit-workbench[multimodal]') beside the torch that is there. {' '.join(str(error).split())}"
+        ) from None
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ValueError(f"its processor cannot be read ({' '.join(str(error).split())}).") from None
+    lacking = [name for name in ("tokenizer", "image_processor", "image_token") if not hasattr(processor, name)]
+    if lacking or not processor.tokenizer.is_fast:
+        raise ValueError(
+            f"its processor, a {type(processor).__name__}, has no {lacking[0] if lacking else 'fast tokenizer'}: are "
+            "preprocessor_config.json or processor_config.json and tokenizer.json in the folder?"
+        )
+    return processor
+
+
+def _vision(config: Any, processor: Any, device: torch.device | str, dtype: torch.dtype) -> Vision:
+    image_token_id = getattr(config, "image_token_id", None)
+    if image_token_id is None:
+        image_token_id = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
+    return Vision(processor, int(image_token_id), device=device, dtype=dtype)
+
+
+def _tokenizer(source: ModelSource) -> Tokenizer | None:
+    from transformers import AutoTokenizer
+
+    names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+    if not any((source.folder / name).exists() for name in names):
+        return None
+    tokenizer = AutoTokenizer.from_pretrained(source.folder)
+    if not tokenizer.is_fast:
+        log.warning(
+            "%s has no fast tokenizer: prompts as text need token offsets; give token ids instead.", source.name
+        )
+        return None
+    return tokenizer

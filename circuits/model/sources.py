@@ -1,0 +1,158 @@
+"""Where a model's files are: from the name a user gives to a checked folder, without importing torch.
+
+Also the model's fingerprint, a hash of its configuration and weights (and of its image preprocessing), so that a plan
+can be made without loading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from circuits.lookup import unknown
+
+NATIVE_ARCHITECTURE = "TransformerLensNative"
+_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
+_HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model's folder. `name` is what records and figures show; `format` how the files are laid out."""
+
+    name: str
+    folder: Path
+    format: Literal["huggingface", "native"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return _read_config(self.folder)
+
+    @property
+    def weight_files(self) -> list[Path]:
+        return sorted(self.folder.glob("*.safetensors"))
+
+
+def find_model(spec: str) -> ModelSource:
+    """The files behind `spec`: a bundled name, a local folder, or a Hugging Face id.
+
+    Raises a ValueError that says what was looked for: unknown names, folders without a configuration or safetensors,
+    weights that are damaged, hub ids that are neither cached nor reachable.
+    """
+    if spec in BUNDLED:
+        folder = BUNDLED[spec]
+    elif Path(spec).exists():
+        folder = Path(spec)
+    else:
+        folder = _from_hub(spec)
+    if not folder.is_dir():
+        raise ValueError(f"model {spec!r} is a file; give the folder that holds its config.json and *.safetensors.")
+    config = _read_config(folder)
+    is_native = config.get("architecture") == NATIVE_ARCHITECTURE
+    name = spec if spec in BUNDLED or not Path(spec).exists() else folder.resolve().name
+    source = ModelSource(name, folder, "native" if is_native else "huggingface")
+    if not source.weight_files:
+        raise ValueError(
+            f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not "
+            "read; convert them with transformers' save_pretrained."
+        )
+    for file in source.weight_files:
+        _require_sound(file)
+    return source
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(
+            f"{folder} holds no config.json. A model folder has the Hugging Face layout (config.json, "
+            f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
+            f'"{NATIVE_ARCHITECTURE}".'
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"cannot read the model configuration {path}: {error}") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"the model configuration {path} holds a {type(config).__name__}, expected a JSON object.")
+    return config
+
+
+def _require_sound(file: Path) -> None:
+    """Raise a ValueError where a safetensors file is cut short or its header damaged."""
+    try:
+        with file.open("rb") as stream:
+            (header_bytes,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(header_bytes)) if header_bytes < file.stat().st_size else None
+        assert isinstance(header, dict), "its header is longer than the file"
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        expected, actual = 8 + header_bytes + max(ends, default=0), file.stat().st_size
+        assert expected == actual, f"expected {expected} bytes, found {actual}"
+    except (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError) as error:
+        raise ValueError(f"weights file {file} is damaged ({error}). Fetch or export the model again.") from None
+
+
+def _from_hub(spec: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+    try:
+        return Path(snapshot_download(spec, allow_patterns=_HUB_FILES))
+    except HFValidationError:
+        raise ValueError(
+            f"{unknown(spec, BUNDLED, 'model')} It is no folder either, and cannot be a Hugging Face id."
+        ) from None
+    except Exception as error:  # the hub client raises dozens of kinds for "cannot be had"
+        raise ValueError(
+            f"{unknown(spec, BUNDLED, 'bundled model or folder')} As a Hugging Face id it could not be fetched "
+            f"({type(error).__name__}). On a machine without network, copy the model's folder here and give its path, "
+            f"or fill the cache elsewhere with `hf download {spec}`."
+        ) from None
+
+
+def model_fingerprint(spec: str) -> str:
+    """Hash of a model's configuration and weights; the same as `load_model(spec).fingerprint`, without loading it."""
+    return source_fingerprint(find_model(spec))
+
+
+def source_fingerprint(source: ModelSource) -> str:
+    """Hash of configuration, weights and image preprocessing, whatever the folder is called."""
+    digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
+    for name in _IMAGE_FILES:
+        if (path := source.folder / name).is_file():
+            digest.update(f"{name}\n".encode() + path.read_bytes())
+    for file in source.weight_files:
+        digest.update(_content_hash(file).encode())
+    return digest.hexdigest()[:16]
+
+
+def _content_hash(file: Path) -> str:
+    """SHA-256 of a file. The hub's cache names large files by it, so gigabytes need not be read again."""
+    blob = file.resolve().name
+    if file.is_symlink() and len(blob) == 64:
+        return blob
+    status = file.stat()
+    return _file_hash(str(file.resolve()), status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _file_hash(path: str, _size: int, _modified: int) -> str:
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_FOLDER = Path(__file__).parents[1] / "reference"
+
+
+BUNDLED: dict[str, Path] = {
+    "reference": _FOLDER / "model",
+    "reference-early": _FOLDER / "early",
+    "reference-vlm": _FOLDER / "vision" / "model",
+}

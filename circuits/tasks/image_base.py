@@ -1,0 +1,40 @@
+"""What all tasks with images share: questions about present and absent objects."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from circuits.data.image_prompts import ImageQuestion, image_prompts
+from circuits.data.prompts import PromptSet
+from circuits.tasks.base import AnyTask
+
+if TYPE_CHECKING:
+    from circuits.data.image_processor import Vision
+
+Negatives = Literal["random", "popular", "adversarial"]
+
+
+@dataclass(frozen=True)
+class ImageTask(AnyTask):
+    """Questions about images, for models that read them."""
+
+    @abstractmethod
+    def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
+        """`n` questions; the same seed gives the same ones, and the first ones of a larger set.
+
+        negatives  how absent objects are chosen, as in POPE: then every second question is about one. By default all
+                   objects are present
+        """
+
+    @property
+    @abstractmethod
+    def object_names(self) -> tuple[str, ...]:
+        """Everything that may be asked about."""
+
+    def build(self, vision: Vision, *, n: int, seed: int = 0) -> PromptSet:
+        """Prompts of `n` questions about present objects, for a model's own processor."""
+        if n < 1:
+            raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")
+        return image_prompts(self.name, self.questions(n=n, seed=seed), vision)

@@ -1,0 +1,1 @@
+"""What circuits share: differences, reuse against an exact null, and causal traces."""

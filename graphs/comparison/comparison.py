@@ -1,0 +1,84 @@
+"""Two circuits side by side: what changed, and how much they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from circuits.scores import EdgeScores
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison.diff import Diff, diff
+from graphs.comparison.reuse import FRACTIONS, MaybeComponentScores, Reuse, reuse
+
+Membership = Literal["shared", "only_a", "only_b"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Circuits `a` and `b` of one model (or of models with the same wiring), and what follows from comparing them."""
+
+    a: CircuitGraph
+    b: CircuitGraph
+    diff: Diff
+    reuse: Reuse
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What the two are called in figures: by task, else by method, model or ablation, else `A` and `B`."""
+        sides = (self.a, self.b)
+        if self.a.label != self.b.label:
+            return self.a.label, self.b.label
+        methods = [side.method for side in sides]
+        if methods[0] != methods[1]:
+            return f"{self.a.label}, {methods[0]}", f"{self.b.label}, {methods[1]}"
+        models = [side.provenance.model if side.provenance is not None else None for side in sides]
+        if models[0] != models[1]:
+            return f"{self.a.label}, {models[0]}", f"{self.b.label}, {models[1]}"
+        ablations = [side.provenance.ablation if side.provenance is not None else "" for side in sides]
+        short = [ablation.partition("(")[0] for ablation in ablations]
+        shown = short if short[0] != short[1] else ablations
+        if shown[0] != shown[1]:
+            return f"{self.a.label}, {shown[0]}", f"{self.b.label}, {shown[1]}"
+        return "A", "B"
+
+    def node_membership(self) -> dict[str, Membership]:
+        """Node name -> which circuits have it; a's nodes first, each in wiring order."""
+        return _membership([node.name for node in self.a.nodes], [node.name for node in self.b.nodes])
+
+    def edge_membership(self) -> dict[str, Membership]:
+        """Edge name -> which circuits have it; a's edges first, each in wiring order."""
+        return _membership([edge.name for edge in self.a.edges], [edge.name for edge in self.b.edges])
+
+
+def compare(
+    a: CircuitGraph,
+    b: CircuitGraph,
+    *,
+    scores: tuple[EdgeScores, EdgeScores] | None = None,
+    node_scores: MaybeComponentScores = (None, None),
+    fractions: Sequence[float] = FRACTIONS,
+    resamples: int = 500,
+    level: float = 0.95,
+    seed: int = 0,
+    across_models: bool = False,
+) -> Comparison:
+    """`diff` and `reuse` of two circuits, with their settings. ValueError for circuits of different models."""
+    shared = reuse(
+        a,
+        b,
+        scores=scores,
+        node_scores=node_scores,
+        fractions=fractions,
+        resamples=resamples,
+        level=level,
+        seed=seed,
+        across_models=across_models,
+    )
+    return Comparison(a, b, diff(a, b, across_models=across_models), shared)
+
+
+def _membership(a: Sequence[str], b: Sequence[str]) -> dict[str, Membership]:
+    in_a, in_b = set(a), set(b)
+    only_a = {name: "shared" if name in in_b else "only_a" for name in a}
+    return {**only_a, **{name: "only_b" for name in b if name not in in_a}}  # pyright: ignore[reportReturnType]

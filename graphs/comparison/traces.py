@@ -1,0 +1,134 @@
+"""Two causal traces side by side: where restoring recovers more in one than in the other.
+
+Compared are the cells that both traces have: the same component at the same position. Different prompts are resampled
+independently, so that the interval of a difference holds the sampling error of both; the same prompts are resampled
+together, as pairs. Across depth, the rank correlation of the cells of a kind says whether the same layers and positions
+matter, whatever the size of their rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from circuits.arrays import Floats
+from circuits.components import Component
+from circuits.intervals import percentiles
+from circuits.recovery import Trace
+from graphs.comparison.reuse import rank_correlation
+from graphs.recovery_table import KINDS, TraceTable
+
+
+@dataclass(frozen=True)
+class TraceComparison:
+    """Recovery rates (ratios of means) of trace `a` minus those of `b`.
+
+    positions, components  that both have
+    rates                  of a and of b [side, position, component]; NaN where a side has none
+    difference             [position, component]; `low` and `high` are the ends of its 95 % interval
+    correlations           kind of component -> Spearman's rank correlation over its cells; None where it is not defined
+    """
+
+    positions: tuple[str, ...]
+    components: tuple[Component, ...]
+    rates: Floats
+    difference: Floats
+    low: Floats
+    high: Floats
+    correlations: Mapping[str, float | None]
+
+    @property
+    def n_apart(self) -> int:
+        """In how many cells the interval of the difference excludes 0."""
+        return int(((self.low > 0) | (self.high < 0)).sum())
+
+    @property
+    def n_cells(self) -> int:
+        """How many cells could be compared."""
+        return int(np.isfinite(self.difference).sum())
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per cell that could be compared, largest difference first."""
+        cells = np.argwhere(np.isfinite(self.difference))
+        order = np.argsort([-abs(self.difference[tuple(cell)]) for cell in cells], kind="stable")
+        return [
+            {
+                "component": str(self.components[column]),
+                "place": self.positions[row],
+                "recovery_a": float(self.rates[0, row, column]),
+                "recovery_b": float(self.rates[1, row, column]),
+                "difference": float(self.difference[row, column]),
+                "difference_low": float(self.low[row, column]),
+                "difference_high": float(self.high[row, column]),
+            }
+            for row, column in cells[order]
+        ]
+
+    def table(self, labels: tuple[str, str], names: Mapping[str, str], subtitle: str = "") -> TraceTable | None:
+        """The differences of whole layers for a figure; None where only heads were traced.
+
+        labels    what a and b are called
+        names     position -> what figures call it
+        subtitle  where they come from
+        """
+        kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in self.components)]
+        if not kinds:
+            return None
+
+        def of_kind(array: Floats, kind: str) -> Floats:
+            return array[:, [number for number, part in enumerate(self.components) if part.kind == kind]].T
+
+        values, low, high = (
+            {kind: of_kind(array, kind) for kind in kinds} for array in (self.difference, self.low, self.high)
+        )
+        text = ", ".join(
+            f"{KINDS[kind]} {value:.2f}" for kind in kinds if (value := self.correlations[kind]) is not None
+        )
+        notes = (f"Rank correlations over all cells: {text}.",) if text else ()
+        title = " minus ".join(labels)
+        return TraceTable(values, low, high, self.positions, names, title, subtitle, notes=notes, minus=labels[1])
+
+
+def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
+    """Recovery rates of `a` minus those of `b`. ValueError where they have no component or no position in common."""
+    in_b = set(b.scores.components)
+    components = tuple(part for part in a.scores.components if part in in_b)
+    positions = tuple(position for position in a.scores.positions if position in b.scores.positions)
+    if not components or not positions:
+        raise ValueError(
+            f"the traces share no cell: {len(a.scores.components)} and {len(b.scores.components)} components at "
+            f"{', '.join(a.scores.positions)} and {', '.join(b.scores.positions)}. Trace the same "
+            "components at the same positions."
+        )
+    # The same seed draws the same prompts on both sides.
+    is_paired = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
+    shape = (len(positions), len(components))
+    rates, (low, high) = np.full((2, *shape), np.nan), np.full((2, *shape), np.nan)
+    for row, position in enumerate(positions):
+        drawn = []
+        for side, (trace, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
+            ratios = trace.drawn_ratios(trace.scores.positions.index(position), seed=stream)
+            columns = [trace.scores.components.index(part) for part in components]
+            rates[side, row] = ratios.value[columns]
+            drawn.append(ratios.samples[:, columns])
+        if np.isfinite(rates[:, row]).all():
+            low[row], high[row] = percentiles(drawn[0] - drawn[1])
+    kinds = dict.fromkeys(part.kind for part in components)
+    return TraceComparison(
+        positions,
+        components,
+        rates,
+        rates[0] - rates[1],
+        low,
+        high,
+        {kind: _correlation(rates, components, kind) for kind in kinds},
+    )
+
+
+def _correlation(rates: Floats, components: tuple[Component, ...], kind: str) -> float | None:
+    a, b = (side[:, [part.kind == kind for part in components]].reshape(-1) for side in rates)
+    known = np.isfinite(a) & np.isfinite(b)
+    return rank_correlation(a[known], b[known])

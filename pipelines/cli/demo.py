@@ -1,0 +1,113 @@
+"""The demonstration: two circuits of the bundled model, compared, with figures and a short summary in one folder.
+
+python -m pipelines.cli.demo [FOLDER]
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.cli.export import export
+from pipelines.compare.command import compare
+from pipelines.discover.command import run_discovery
+from pipelines.engine.progress import duration
+from pipelines.engine.store import write_atomically
+from pipelines.runs.run import Run
+from pipelines.runs.settings_file import settings_from
+
+TASKS = ("ioi", "colored-objects")
+N_PROMPTS = 128
+_COLUMNS = (
+    "task",
+    "prompts",
+    "accuracy",
+    "logit difference, clean / corrupt",
+    "circuit",
+    "heads",
+    "faithfulness",
+    "CPR",
+    "CMD",
+)
+
+
+def demonstrate(folder: Path, *, model: str = "reference", n_prompts: int = N_PROMPTS) -> Path:
+    """Discover and compare the circuits of `TASKS`; returns the summary that was written in `folder`."""
+    began = time.monotonic()
+    store = folder / "runs"
+    runs = [_discover(task, model, n_prompts, store) for task in TASKS]
+    for run in runs:
+        for kind in ("json", "pdf"):
+            write_atomically(folder / f"{run.config.task}.{kind}", export(run.folder, kind))
+    comparison = compare(runs[0], runs[1], folder=folder / "comparison")
+    write_atomically(folder / "comparison.pdf", (comparison.folder / "comparison.pdf").read_bytes())
+    summary = folder / "summary.md"
+    write_atomically(summary, _summary(runs, comparison.summary, time.monotonic() - began).encode())
+    return summary
+
+
+def main() -> None:
+    """Run the demonstration in the folder given, by default `demo`."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("demo")
+    summary = demonstrate(folder)
+    sys.stdout.write(f"{summary.read_text(encoding='utf-8')}\nEverything is in {folder}/\n")
+
+
+def _discover(task: str, model: str, n_prompts: int, store: Path) -> Run:
+    sys.stderr.write(f"{task}:\n")
+    settings = settings_from({"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store})
+    return run_discovery(settings.run, settings.execution, shows_progress=True).run
+
+
+def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> str:
+    first, second = (run.config.task for run in runs)
+    lines = [
+        f"# Circuits of {first} and {second} in the {runs[0].config.model} model",
+        "",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"| {' | '.join('---' for _ in _COLUMNS)} |",
+        *(_row(run.summary) for run in runs),
+        "",
+        *(f"**{run.config.task}: {warning}**\n" for run in runs for warning in run.summary["warnings"]),
+        f"Shared heads: {', '.join(comparison['shared_heads']) or 'none'}; IoU {comparison['heads_iou']:.2f} of heads, "
+        f"{comparison['edges_iou']:.2f} of edges; p = {_number(comparison['p_value'])} against heads drawn at random "
+        f"within each layer; rank correlation of all edge scores {_number(comparison['rank_correlation'])}.",
+        "",
+        "Brackets are 95 % intervals over prompts. Files:",
+        "",
+        *(f"- `{task}.json`, `{task}.pdf`: the circuit of {task}" for task in (first, second)),
+        "- `comparison.pdf`, `comparison/`: both circuits in one drawing, and the comparison as JSON",
+        "- `runs/`: every result, for `circuits status --runs` and `circuits export --runs`",
+        "",
+        f"Computed in {duration(seconds)}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "not defined" if value is None else f"{value:.2g}"
+
+
+def _row(summary: Mapping[str, Any]) -> str:
+    metric, circuit, curve = summary["metric"], summary["circuit"], summary["curve"]
+    low, high = summary["faithfulness_interval"]
+    cells = [
+        summary["task"],
+        str(summary["n_prompts"]),
+        f"{summary['accuracy']:.1%}",
+        f"{metric['clean']:.2f} / {metric['corrupt']:.2f}",
+        f"{circuit['n_edges']} of {circuit['of_edges']} edges",
+        str(circuit["n_heads"]),
+        f"{summary['faithfulness']:.2f} [{low:.2f}, {high:.2f}]",
+        f"{curve['cpr']:.2f}",
+        f"{curve['cmd']:.2f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""`circuits codes`: what the codes of heads mean."""

@@ -1,0 +1,1 @@
+"""`circuits compare`: what the circuits of two runs share."""

@@ -1,0 +1,1 @@
+"""`circuits discover`: find the circuit of a task."""

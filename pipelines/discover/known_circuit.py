@@ -1,0 +1,38 @@
+"""Known circuits: published ones, files, and finished runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from circuits.evaluation.known_circuit import KnownCircuit, read_known
+from circuits.evaluation.published import PUBLISHED
+from circuits.lookup import unknown
+from pipelines.runs.run import open_run
+
+if TYPE_CHECKING:
+    from pipelines.runs.run import Run
+
+
+def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCircuit | None:
+    """The known circuit in a file, a published one by name, or that of a run (its folder, or its name within `out`)."""
+    if truth is None or isinstance(truth, KnownCircuit):
+        return truth
+    if str(truth) in PUBLISHED:
+        return PUBLISHED[str(truth)].known
+    if Path(truth).is_file():
+        return read_known(Path(truth))
+    if any((folder / "run.json").is_file() for folder in (Path(truth), out / truth)):
+        return circuit_of(open_run(truth, out=out))
+    raise ValueError(f"{unknown(str(truth), PUBLISHED, 'published circuit')} It is not a file or a run either.")
+
+
+def circuit_of(run: Run) -> KnownCircuit:
+    """A run's circuit as a known circuit: its edges, if its method chose edges, and its heads and MLPs."""
+    scores, graph = run.node_scores, run.graph
+    nodes = tuple(node.component for node in graph.nodes if node.component.kind in ("head", "mlp"))
+    if scores is None:
+        return KnownCircuit(run.name, tuple(edge.edge for edge in graph.edges), nodes, wiring=graph.wiring)
+    # Kinds that were not scored are in the circuit as a whole, which says nothing about them.
+    kinds = tuple(kind for kind in ("head", "mlp") if any(part.kind == kind for part in scores.components))
+    return KnownCircuit(run.name, None, nodes, kinds, graph.wiring)

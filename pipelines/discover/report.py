@@ -1,0 +1,226 @@
+"""What a run found, in numbers with their uncertainty: the object that `circuits discover --json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from circuits.data.prompts import PromptSet
+from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
+from circuits.evaluation.faithfulness import Baseline, faithfulness
+from circuits.head_codes.counting import count_positive_only, expected_by_chance
+from circuits.intervals import bootstrap_interval
+from circuits.methods import METHODS
+from graphs import CircuitGraph
+from pipelines.discover.head_codes import codes_from
+from pipelines.discover.plan import Plan
+from pipelines.engine.job import Job
+from pipelines.engine.result_file import Result
+from pipelines.engine.store import Store
+from pipelines.runs.caveats import accuracy_interval, of_size
+from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
+from pipelines.runs.run import read_circuit
+
+_FEW_PROMPTS = 16
+_FEW_CODED_PROMPTS = 100  # O'Neill & Bui need some 250; tests/benchmarks/results.md has our own curve
+_POOR_ACCURACY = 0.5
+
+
+def summarize(plan: Plan, store: Store) -> dict[str, Any]:
+    """The findings of a run whose jobs are all kept. Costs no model run."""
+    jobs, config = plan.jobs, plan.config
+    baseline = baseline_from(store.read(jobs.baseline.key))
+    built = store.read(jobs.graph.key)
+    graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
+    candidates = join_prompts(_read(store, jobs.evaluate), "values")
+    values = candidates[built.meta["candidate"]]
+    estimate = faithfulness(values, baseline)
+    summary: dict[str, Any] = {
+        "run": plan.run_name,
+        "task": jobs.graph.settings["task"],
+        "model": graph.provenance.model if graph.provenance else config.model,
+        "method": config.method,
+        "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
+        "n_prompts": len(baseline.clean),
+        "accuracy": baseline.accuracy,
+        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        "metric": _metric(config.metric, baseline, values),
+        "circuit": _circuit(graph),
+        "faithfulness": estimate.mean,
+        "faithfulness_interval": None if estimate.low is None else [estimate.low, estimate.high],
+    }
+    if jobs.curve and estimate.mean is not None:
+        ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
+        summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
+    coding = _coding(plan, store)
+    if coding is not None:
+        summary["coding"] = coding
+    summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
+    prompts = prompts_from(store.read(jobs.prompts.key))
+    summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
+    summary["warnings"] += _of_negatives(coding, prompts)
+    if coding is not None:
+        summary["warnings"] += _of_codes(coding)
+    summary["warnings"] += of_size(config, len(prompts))
+    if METHODS[config.method].is_shared_across_prompts:
+        summary["warnings"].append(
+            f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."
+        )
+    if graph.edges and all(edge.score is None for edge in graph.edges):
+        summary["warnings"].append(
+            "edges cannot be measured on this model, only components: all edges between the chosen components are "
+            "shown, and faithfulness is that of the components."
+        )
+    return summary
+
+
+def _coding(plan: Plan, store: Store) -> dict[str, Any] | None:
+    """What head coding read: how many prompts of each kind, how many of them the model answers, and how many trials.
+
+    Codes are means over heads and trials; `by_chance` is what the same codes would give with labels drawn at random.
+    `accuracy_negatives` is how often the answer that a negative should not have is the model's most likely token.
+    """
+    jobs = [job for job in plan.jobs.coding if job.stage.name == "codes"]
+    if not jobs:
+        return None
+    stored = codes_from(_read(store, jobs))
+    is_negative = ~stored.is_positive
+    given = [store.read(job.key).meta for job in plan.jobs.coding if job.stage.name == "given-autoencoders"]
+    counts = [count_positive_only(trial, stored.is_positive).counts for trial in stored.codes]
+    chance = [expected_by_chance(trial, stored.is_positive) for trial in stored.codes]
+    summary: dict[str, Any] = {
+        "trials": len(stored.codes),
+        "n_positives": int(stored.is_positive.sum()),
+        "n_negatives": int(is_negative.sum()),
+        "codes_per_head": float(np.mean([len(np.unique(head)) for trial in stored.codes for head in trial.T])),
+        "positive_only_codes": float(np.mean(counts)),
+        "positive_only_codes_by_chance": float(np.mean(chance)),
+        "made_for": [name for meta in given for name in meta["made_for"]],
+    }
+    for name, side in (("positives", stored.is_positive), ("negatives", is_negative)):
+        is_correct = None if stored.is_correct is None else stored.is_correct[side]
+        summary[f"accuracy_{name}"] = None if is_correct is None else float(is_correct.mean())
+        summary[f"accuracy_{name}_interval"] = accuracy_interval(is_correct)
+    return summary
+
+
+def _of_scores(results: Sequence[Result], method: str) -> list[str]:
+    """A warning where all scores of a method are zero."""
+    if any(result.arrays["per_prompt"].any() for result in results) or not any(
+        result.arrays["measured"].any() for result in results
+    ):
+        return []
+    return [
+        f"every score of {method} is zero: nothing was found, and the circuit's parts come in the model's own order."
+    ]
+
+
+def _of_negatives(coding: dict[str, Any] | None, prompts: PromptSet) -> list[str]:
+    """Warnings about the negatives that codes are compared with."""
+    if coding is None:
+        n = len(prompts.negatives)
+        return [f"the {n} negatives of the file are read by head coding alone: not used here."] if n else []
+    warnings = []
+    if coding["n_negatives"] < _FEW_PROMPTS:
+        warnings.append(f"{coding['n_negatives']} negatives are few: codes that none of them shows may be chance.")
+    if (coding["accuracy_negatives"] or 0) >= _POOR_ACCURACY:
+        warnings.append(
+            f"the model gives the right answer to {coding['accuracy_negatives']:.0%} of the negatives as well: codes "
+            "on positives alone may say nothing about the task. Choose negatives where it fails (another corruption)."
+        )
+    return warnings
+
+
+def _of_codes(coding: dict[str, Any]) -> list[str]:
+    """Warnings about the codes themselves."""
+    warnings = []
+    if coding["n_positives"] < _FEW_CODED_PROMPTS:
+        warnings.append(
+            f"{coding['n_positives']} positives are few for counting codes: rankings become steady at about 250 "
+            "(prompts)."
+        )
+    if coding["positive_only_codes"] <= coding["positive_only_codes_by_chance"]:
+        warnings.append(
+            f"heads show {coding['positive_only_codes']:.1f} codes on positives alone, as shuffled labels would give "
+            f"({coding['positive_only_codes_by_chance']:.1f}): single codes may mean nothing. What ranks heads then is "
+            "how much their outputs vary."
+        )
+    if coding["made_for"]:
+        warnings.append(f"the autoencoders were made for another model: {', '.join(coding['made_for'])}.")
+    return warnings
+
+
+def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
+    return [store.read(job.key) for job in jobs]
+
+
+def _metric(name: str, baseline: Baseline, circuit_values: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {"name": name}
+    for label, values in (("clean", baseline.clean), ("corrupt", baseline.ablated), ("circuit", circuit_values)):
+        interval = bootstrap_interval(values[:, None])
+        entry[label] = float(values.mean(dtype=np.float64))
+        entry[f"{label}_interval"] = [float(interval.low[0]), float(interval.high[0])]
+    return entry
+
+
+def _circuit(graph: CircuitGraph) -> dict[str, Any]:
+    return {
+        "nodes": [node.name for node in graph.nodes],
+        "n_nodes": len(graph.nodes),
+        "n_heads": len(graph.heads),
+        "n_edges": graph.n_edges,
+        "of_edges": graph.of_edges,
+        "threshold": graph.threshold,
+        "selection": dict(graph.selection),
+        "empty_because": graph.reason,
+    }
+
+
+def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
+    signed, absolute = join_prompts(results, "values")
+    return {
+        "budgets": list(BUDGETS),
+        "faithfulness_signed": curve(signed, baseline).tolist(),
+        "faithfulness_absolute": curve(absolute, baseline).tolist(),
+        "cpr": cpr(signed, baseline),
+        "cmd": cmd(absolute, baseline),
+    }
+
+
+def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
+    warnings, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
+    if accuracy is not None and accuracy < _POOR_ACCURACY:
+        warnings.append(
+            f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
+        )
+    if summary["n_prompts"] < _FEW_PROMPTS:
+        warnings.append(
+            f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals."
+        )
+    if share is None:
+        warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
+    elif _gap_may_be_zero(baseline):
+        warnings.append(
+            "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
+            "shares of that difference, such as faithfulness, mean little."
+        )
+    if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
+        warnings.append(
+            f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest. Ask "
+            "for a size (edges), allow more deviation (tolerance), or measure more edges or with another method."
+        )
+    elif share is not None and n_candidates > 1 and summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]:
+        warnings.append(
+            f"of {n_candidates} sizes tried, only the whole model has a faithfulness of 1 +- {tolerance:g}: this is "
+            "not a small circuit. Ask for a size (edges), or rank with another method or ablation."
+        )
+    if summary["circuit"]["empty_because"]:
+        warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
+    return warnings
+
+
+def _gap_may_be_zero(baseline: Baseline) -> bool:
+    interval = bootstrap_interval((baseline.clean - baseline.ablated)[:, None])
+    return bool(interval.low[0] <= 0 <= interval.high[0])

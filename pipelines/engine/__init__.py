@@ -1,0 +1,1 @@
+"""Jobs, whatever they compute: stages, the store, and where jobs run. It knows no command."""

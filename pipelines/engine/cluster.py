@@ -1,0 +1,187 @@
+"""Dask workers: on this machine, one per GPU, or those of an existing cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine.execution import Execution
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_CONNECT_WAIT_S = 15
+_ANY_PORT = ":0"
+_CONNECTION_LOGGERS = ("tornado", "asyncio", "distributed")
+# What every worker process starts with; results depend on the number of threads, which is one everywhere.
+_ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
+# Set before a worker starts. Its errors reach the driver and are reported there.
+_START_UP = {
+    "distributed.worker.multiprocessing-method": "spawn",
+    "distributed.admin.log-length": 0,
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
+}
+
+
+@contextlib.contextmanager
+def connect(execution: Execution) -> Iterator[Client]:
+    """A Dask client on the workers that `execution` asks for; workers started here end with it.
+
+    Raises a ValueError where there is no GPU, no scheduler at the address, or a worker cannot see the store.
+    """
+    from dask import config
+    from distributed import Client
+
+    # Workers are started with spawn: forking a process that has used torch can hang.
+    with config.set(_START_UP), _quiet_connections(), contextlib.ExitStack() as stack:
+        if execution.scheduler is not None:
+            client = stack.enter_context(_client_at(execution.scheduler))
+            _require_shared_folder(client, execution)
+        else:
+            cluster = _gpu_cluster() if execution.gpus else _local_cluster(execution.workers or 1)
+            client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
+        yield client
+
+
+def dask_setup(_: Any) -> None:
+    """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver reacts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in _CONNECTION_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+@contextlib.contextmanager
+def _quiet_connections() -> Iterator[None]:
+    """No log of broken connections: Ctrl-C and dying workers break them. What a job raises is still reported."""
+    loggers = [logging.getLogger(name) for name in _CONNECTION_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def visible_gpus() -> list[str]:
+    """Names of the GPUs that this process may use, as CUDA_VISIBLE_DEVICES takes them."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    listed = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return listed or [str(number) for number in range(torch.cuda.device_count())]
+
+
+def require_gpus() -> list[str]:
+    """`visible_gpus`, of which there must be at least one."""
+    gpus = visible_gpus()
+    if not gpus:
+        raise ValueError(
+            "--gpus needs a CUDA device, and this machine shows none to torch (`circuits doctor` says why). "
+            "Use --workers N for processes on the CPU."
+        )
+    return gpus
+
+
+def _local_cluster(n_workers: int) -> Any:
+    from distributed import LocalCluster
+
+    settings: dict[str, Any] = {
+        "n_workers": n_workers,
+        "threads_per_worker": 1,
+        "processes": True,
+        "dashboard_address": _ANY_PORT,
+        "env": _ENVIRONMENT,
+        "preload": [__name__],
+        "silence_logs": logging.ERROR,
+        # Weights are neither spilled nor moved: Dask's limits would only kill workers that have work to do.
+        "memory_limit": 0,
+    }
+    return LocalCluster(**settings)
+
+
+def _gpu_cluster() -> Any:
+    from distributed import Nanny, Scheduler, SpecCluster
+
+    workers = {
+        number: {
+            "cls": Nanny,
+            "options": {
+                "nthreads": 1,
+                "memory_limit": 0,
+                "resources": {"GPU": 1},
+                "preload": [__name__],
+                "env": _ENVIRONMENT | {"CUDA_VISIBLE_DEVICES": name},
+                "dashboard_address": _ANY_PORT,
+                "host": "127.0.0.1",
+            },
+        }
+        for number, name in enumerate(require_gpus())
+    }
+    settings: dict[str, Any] = {
+        "workers": workers,
+        "scheduler": {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": _ANY_PORT}},
+        "silence_logs": logging.ERROR,
+    }
+    return SpecCluster(**settings)
+
+
+def _client_at(address: str) -> Client:
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'."
+        ) from None
+    if not client.scheduler_info()["workers"]:
+        client.close()
+        raise ValueError(f"the Dask scheduler at {address!r} has no workers. Start some: `dask worker {address}`.")
+    return client
+
+
+def _require_shared_folder(client: Any, execution: Execution) -> None:
+    """Results travel through files: every worker must see the store, and have this package."""
+    token = f".probe.{uuid.uuid4().hex}.tmp"
+    probe = execution.out.absolute() / token
+    probe.touch()
+    try:
+        seen = client.run(os.path.exists, str(probe))
+    finally:
+        probe.unlink()
+    if blind := sorted(worker for worker, sees in seen.items() if not sees):
+        raise ValueError(
+            f"{len(blind)} of {len(seen)} workers do not see {execution.out.absolute()} (the first is {blind[0]}). "
+            "Results are passed through this folder: with --out, choose one on a file system that all of them share."
+        )
+    try:
+        client.run(_import_package)
+    except ImportError as error:
+        raise ValueError(
+            f"the workers cannot import this package: {error}. Install the same circuit-workbench there."
+        ) from None
+
+
+def _import_package() -> None:
+    import pipelines.engine.run_job  # noqa: F401
+
+
+def resources_of(client: Client, execution: Execution) -> dict[str, float]:
+    """What a task must reserve: a GPU where workers announce them. Dask would wait forever for what no worker has."""
+    announced = [worker.get("resources", {}) for worker in client.scheduler_info()["workers"].values()]
+    is_offered = any(entry.get("GPU", 0) >= 1 for entry in announced)
+    return {"GPU": 1} if is_offered and device_of(execution).startswith("cuda") else {}
+
+
+def device_of(execution: Execution) -> str:
+    """The device that jobs compute on: each GPU worker sees one GPU only."""
+    return "cuda" if execution.gpus and execution.device == "cpu" else execution.device

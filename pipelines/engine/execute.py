@@ -1,0 +1,167 @@
+"""Compute jobs, on Dask: threads of this process, or workers elsewhere.
+
+The same graph runs everywhere, and every job computes on one thread, so the bytes are the same. Jobs pass their results
+through the store and return their keys only: a lost worker loses the jobs it was computing and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job
+from pipelines.engine.progress import Progress, progress_on
+from pipelines.engine.store import Store
+
+OnDone = Callable[[Job], None]
+
+
+def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone) -> None:
+    """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
+
+    on_done  called in this thread after each job
+    Raises the first job's error; results of finished jobs are kept.
+    """
+    if not todo:
+        return
+    if execution.scheduler or execution.gpus or execution.workers:
+        _execute_on_workers(todo, store, execution, on_done)
+    else:
+        _execute_here(todo, store, execution, on_done)
+
+
+def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
+    """Key -> Dask task; a job waits for the jobs that it reads or must come after."""
+    from dask.delayed import delayed
+
+    from pipelines.engine.run_job import run_job
+
+    run = delayed(run_job, pure=False)
+    tasks: dict[str, Any] = {}
+    for job in todo:
+        before = [key for keys in (*job.inputs.values(), job.after) for key in keys if key in tasks]
+        waits_for = [tasks[key] for key in dict.fromkeys(before)]
+        tasks[job.key] = run(job, str(store.folder), device, *waits_for, dask_key_name=job.key)
+    return tasks
+
+
+def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
+    from dask.base import compute
+    from dask.callbacks import Callback
+
+    by_key = {job.key: job for job in todo}
+
+    def report(key: Any, *_: Any) -> None:
+        if key in by_key:
+            on_done(by_key[key])
+
+    tasks = _delayed(todo, store, execution.device)
+    # Several jobs at once would share an accelerator's memory without running faster.
+    pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
+    waits = True
+    with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
+        try:
+            with Callback(posttask=report):
+                compute(*tasks.values(), scheduler="threads", pool=pool)
+        except KeyboardInterrupt:
+            # Return at once: a job in flight writes a whole file or none.
+            waits = False
+            raise
+        finally:
+            pool.shutdown(wait=waits, cancel_futures=True)
+
+
+def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
+    from distributed import as_completed
+    from distributed.scheduler import KilledWorker
+
+    from pipelines.engine.cluster import connect, device_of, resources_of
+
+    by_key = {job.key: job for job in todo}
+    with connect(execution) as client:
+        tasks = _delayed(todo, store, device_of(execution))
+        resources = resources_of(client, execution)
+        futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
+        try:
+            for future in as_completed(futures, loop=client.loop):
+                future.result()
+                on_done(by_key[future.key])
+        except KilledWorker as error:
+            job = by_key[str(error.task)]
+            raise WorkersDiedError(
+                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
+                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            ) from None
+        finally:
+            client.cancel(futures)
+
+
+class WorkersDiedError(RuntimeError):
+    """A job's workers were killed again and again."""
+
+
+def _processors() -> int:
+    """How many processors this process may use: batch systems may allow fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _one_thread_per_job(*, needs_torch: bool) -> Iterator[None]:
+    """Let numpy and torch use one thread, as jobs do, and restore the caller's number of threads afterwards."""
+    with threadpool_limits(1):
+        if not needs_torch:
+            yield
+            return
+        import torch
+
+        n_threads = torch.get_num_threads()
+        try:
+            yield
+        finally:
+            torch.set_num_threads(n_threads)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C during a run: what was finished is kept, and `resume` is the command that continues."""
+
+    def __init__(self, n_kept: int, n_jobs: int, resume: str) -> None:
+        super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
+
+
+def compute_missing(
+    jobs: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    *,
+    resume: Callable[[], str],
+    shows_progress: bool,
+    on_done: OnDone | None = None,
+) -> int:
+    """Compute those of the jobs that the store lacks. Returns how many there were.
+
+    resume   returns the command that continues; called only on Ctrl-C
+    on_done  called after each job
+    Raises `Interrupted` on Ctrl-C, and the first job's error.
+    """
+    store.prepare()
+    todo = [job for job in jobs if not store.has(job.key)]
+    progress = progress_on(sys.stderr, todo, len(jobs)) if shows_progress and todo else Progress()
+
+    def note(job: Job) -> None:
+        progress.done(job)
+        if on_done is not None:
+            on_done(job)
+
+    try:
+        with progress:
+            execute(todo, store, execution, on_done=note)
+    except KeyboardInterrupt:
+        raise Interrupted(sum(store.has(job.key) for job in jobs), len(jobs), resume()) from None
+    return len(todo)

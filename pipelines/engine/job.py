@@ -1,0 +1,94 @@
+"""Job: one unit of a run, and the key that its result is stored under.
+
+The key is a hash of everything that changes the result (stage, version of the stage's code, settings, keys of the jobs
+it reads) and of nothing else: not the device, the number of workers or the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pipelines.engine.result_file import canonical_json
+from pipelines.engine.stage import Stage
+
+# Increase a stage's version when its code changes what it computes.
+STAGE_VERSIONS = {
+    "prompts": 1,
+    "check": 1,
+    "reference": 1,
+    "baseline": 2,
+    "measure": 1,
+    "select": 3,
+    "evaluate": 1,
+    "curve": 1,
+    "graph": 1,
+    "search-knockouts": 1,
+    "knockouts": 1,
+    "random-circuits": 1,
+    "node-curve": 1,
+    "stability": 1,
+    "features": 1,
+    "given-autoencoders": 1,
+    "autoencoders": 1,
+    "codes": 1,
+    "code-scores": 1,
+    "code-meaning": 1,
+    "code-information": 1,
+    "trace": 1,
+    "trace-positions": 1,
+    "trace-graph": 1,
+    "questions": 1,
+    "iri-search": 1,
+    "head-divergence": 1,
+    "iri-answers": 1,
+    "iri-captions": 1,
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One unit of a run: seconds to minutes of work, one file in the store.
+
+    stage     the function that computes it
+    settings  what to do, as JSON values; enters the key
+    inputs    name -> keys of the jobs whose results it reads, in order; enters the key
+    locations where to find things whose content is already in the key: the model's spec, the prompt file
+    after     keys of jobs that must be done first, but whose results it does not read
+    weight    expected cost in arbitrary units, for estimates of the time left
+    """
+
+    stage: Stage
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    locations: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    weight: float = 1
+
+    @cached_property
+    def key(self) -> str:
+        """What the result is stored under."""
+        text = canonical_json([self.stage.name, self.stage.version, self.settings, self.inputs])
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def label(self) -> str:
+        """The job in a few words, for progress display."""
+        parts = [self.stage.name]
+        if "method" in self.settings:
+            parts.append(str(self.settings["method"]["name"]))
+        if "slice" in self.settings:
+            start, stop = self.settings["slice"]
+            parts.append(f"prompts {start}-{stop - 1}")
+        if "trials" in self.settings:
+            start, stop = self.settings["trials"]
+            parts.append(f"trials {start}-{stop - 1}")
+        return " ".join(parts)
+
+
+def keys_of(jobs: Iterable[Job]) -> tuple[str, ...]:
+    """The keys of jobs, for use as another job's inputs."""
+    return tuple(job.key for job in jobs)

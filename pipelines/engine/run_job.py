@@ -1,0 +1,76 @@
+"""Running one job, in whatever process: read its inputs from the store, compute, keep the result.
+
+Models are loaded here, when a job first needs one, and stay loaded: one process runs many jobs on the same model.
+Loading them in advance (a worker plugin) would block the worker's heartbeat; sending them would copy gigabytes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from threadpoolctl import threadpool_limits
+
+from pipelines.engine.job import Job
+from pipelines.engine.meter import Meter
+from pipelines.engine.store import Store
+
+if TYPE_CHECKING:
+    from circuits.model.load import Model
+
+_MODELS_KEPT = 2
+_LOADED: OrderedDict[tuple[str, ...], Model] = OrderedDict()
+_LOADING = threading.Lock()
+
+
+def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
+    """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
+
+    The arguments after `device` only make Dask wait for the jobs that this one reads.
+    Bad input raises a plain ValueError, which also reaches the caller from another process.
+    """
+    # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
+    threadpool_limits(1)
+    store = Store(folder)
+    if not store.has(job.key):
+        inputs = {name: tuple(store.read(key) for key in keys) for name, keys in job.inputs.items()}
+        meter = Meter()
+        try:
+            with meter.running():
+                settings = job.stage.locate(job.settings, job.locations)
+                result = job.stage.compute(settings, inputs, lambda: meter.loading(lambda: model_of(job, device)))
+        except ValueError as error:
+            # Subclasses with their own arguments do not survive the way back from another process.
+            plain = ValueError(str(error))
+            plain.add_note(f"in job '{job.label}'")
+            raise plain from error
+        store.write(job.key, job.stage.name, result)
+        store.write_cost(job.key, meter.cost)
+    return job.key
+
+
+def model_of(job: Job, device: str) -> Model:
+    """The model of a job, loaded once per process."""
+    spec, dtype = job.locations["model"], job.settings.get("dtype", "float32")
+    wanted = (job.settings["model"], dtype, device)
+    with _LOADING:
+        # Inside the lock: two threads that import torch at once can see it half made.
+        import torch
+
+        from circuits.model.load import load_model
+
+        # OpenMP keeps the number per thread, so every job sets it.
+        torch.set_num_threads(1)
+        if wanted not in _LOADED:
+            model = load_model(spec, device=device, dtype=dtype)
+            if model.fingerprint != job.settings["model"]:
+                raise ValueError(
+                    f"model {spec}: the weights loaded here ({model.fingerprint}) differ from those of the "
+                    f"plan ({job.settings['model']}). Give every worker the same files, and run again."
+                )
+            _LOADED[wanted] = model
+            while len(_LOADED) > _MODELS_KEPT:
+                _LOADED.popitem(last=False)
+        _LOADED.move_to_end(wanted)
+        return _LOADED[wanted]

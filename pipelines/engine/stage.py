@@ -1,0 +1,44 @@
+"""Stage: what a job computes, with the version that its key holds.
+
+A stage stands beside the command that needs it, and a job holds the stage itself: a worker process finds the function
+by its module, and no table lists all stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine.result_file import Result
+
+if TYPE_CHECKING:
+    from circuits.model.load import Model
+
+Settings = Mapping[str, Any]
+Inputs = Mapping[str, tuple[Result, ...]]
+LoadModel = Callable[[], "Model"]
+Locate = Callable[[Settings, Mapping[str, str]], Settings]
+
+
+def as_planned(settings: Settings, locations: Mapping[str, str]) -> Settings:
+    """The settings of a job that reads no file of the user's."""
+    return settings
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a pipeline: results of earlier jobs in, one result out.
+
+    name     what progress, errors and results call it
+    version  raise it when the code changes what is computed: keys of jobs hold it
+    compute  (settings, inputs, model) -> result; `model` loads the model when called, and a stage that does not call
+             it runs without torch
+    locate   (settings, locations of the job) -> settings with the paths of the files that `compute` reads; raises a
+             ValueError where a file is no longer what was planned with
+    """
+
+    name: str
+    version: int
+    compute: Callable[[Settings, Inputs, LoadModel], Result]
+    locate: Locate = as_planned

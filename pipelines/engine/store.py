@@ -1,0 +1,140 @@
+"""Where results are kept: one file per job, named after its content key, shared by all runs of a folder.
+
+    runs/store.json             format and version
+    runs/jobs/ab/ab12....npz    one job's result (`pipelines.engine.result_file`); beside it ....cost.json, what it took
+    runs/ioi-eap-1a2b3c4d/      one run, for people (`pipelines.runs.run`)
+
+Every file is written to a temporary name in its own folder and renamed, so that a reader, a second run on the same
+folder or a run that follows a crash sees a whole file or none. A damaged file counts as missing, with a warning that
+names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipelines.engine.result_file import DamagedError, Result, decode, encode, require_known_version
+
+FORMAT = "circuit-workbench-store"
+VERSION = 1
+_LEFTOVER_AFTER_S = 24 * 3600
+_LOG = logging.getLogger(__name__)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` holds all of it or what it held before, even after a power cut.
+
+    Raises a ValueError that says what could not be written.
+    """
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.") from None
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file for people and programs: indented, no NaN."""
+    write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+
+
+class Store:
+    """The results under one folder, by key."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder).absolute()
+
+    def prepare(self) -> None:
+        """Make the folder, and check that it can be written and is of a version that this package knows."""
+        marker = self.folder / "store.json"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = self.folder / f".probe.{uuid.uuid4().hex}.tmp"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ValueError(
+                f"cannot write in {self.folder}: {error.strerror or error}. No model was run. "
+                "Choose another folder with --out."
+            ) from None
+        self._remove_leftovers()
+        if not self._has_known_version(marker):
+            write_json(marker, {"format": FORMAT, "version": VERSION})
+
+    def path(self, key: str) -> Path:
+        """Where the result of job `key` is kept."""
+        return self.folder / "jobs" / key[:2] / f"{key}.npz"
+
+    def has(self, key: str) -> bool:
+        """Whether the result of `key` is kept, whole. A damaged file is named in a warning and counts as missing."""
+        return self.find(key) is not None
+
+    def find(self, key: str) -> Result | None:
+        """The result of `key`, checked against its hash; None where there is none, or only a damaged file."""
+        path = self.path(key)
+        try:
+            return decode(path.read_bytes(), key=key, where=str(path))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+        except DamagedError as error:
+            _LOG.warning("%s It is computed again.", error)
+            return None
+
+    def read(self, key: str) -> Result:
+        """The result of `key`, which must have been computed."""
+        result = self.find(key)
+        if result is None:
+            raise ValueError(
+                f"{self.path(key)} is gone or damaged. Run the same command again: only this is recomputed."
+            )
+        return result
+
+    def write(self, key: str, stage: str, result: Result) -> None:
+        """Keep a result under its key."""
+        write_atomically(self.path(key), encode(result, key=key, stage=stage))
+
+    def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
+        """Keep what computing a result took, beside it: it differs from run to run, so it is not part of the result."""
+        write_json(self.path(key).with_suffix(".cost.json"), cost)
+
+    def cost(self, key: str) -> dict[str, Any] | None:
+        """What computing the result of `key` took; None where that is not known."""
+        try:
+            return json.loads(self.path(key).with_suffix(".cost.json").read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            return None
+
+    def _remove_leftovers(self) -> None:
+        """Delete temporary files of processes that were killed while writing, once nobody can still be writing them."""
+        for path in self.folder.rglob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _LEFTOVER_AFTER_S:
+                    path.unlink()
+
+    def _has_known_version(self, marker: Path) -> bool:
+        try:
+            record = json.loads(marker.read_text(encoding="utf-8"))
+            require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(marker))
+        except FileNotFoundError:
+            return False
+        except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
+            _LOG.warning("%s is damaged; it is written again.", marker)
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""`circuits evaluate`: judge finished runs."""

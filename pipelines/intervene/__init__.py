@@ -1,0 +1,1 @@
+"""`circuits intervene`: change a model while it answers, and judge that."""

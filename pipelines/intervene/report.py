@@ -1,0 +1,212 @@
+"""What an intervention does, from stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from circuits.data.absent_objects import NEGATIVES
+from circuits.injection.answers import Answers, answer_scores, paired_difference
+from circuits.injection.chair import ObjectNames, chair
+from circuits.injection.threshold import with_threshold
+from circuits.intervals import Share
+from pipelines.engine.execution import Execution
+from pipelines.engine.result_file import Result
+from pipelines.engine.run_job import model_of
+from pipelines.engine.store import Store
+from pipelines.intervene.plan import WHOLE, InterventionJobs, require_trace
+from pipelines.intervene.settings import InterventionConfig
+from pipelines.intervene.stages import IRI, PLAIN, THRESHOLD, VHR, asked_of, injection_of, interventions_of, pictures_of
+from pipelines.runs.codec import join_prompts
+from pipelines.runs.run import Run
+
+FORMAT = "circuit-workbench-intervention"
+
+
+VERSION = 1
+
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What an injection does, and what this call cost.
+
+    settings   as requested, with the layers and the strengths that were chosen
+    rows       one per variant and sort of negatives: scores with intervals, and the difference from the plain model
+    heads      one per head: its vision-aware divergence
+    captions   one per variant: CHAIR with intervals
+    times      one per variant: seconds to the first token and per token; measured by this call, not stored
+    dropped    ablation -> why it was left out
+    """
+
+    run: str
+    settings: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    heads: tuple[Row, ...]
+    captions: tuple[Row, ...]
+    times: tuple[Row, ...]
+    dropped: Mapping[str, str]
+    warnings: tuple[str, ...]
+    folder: Path
+    n_jobs: int
+    n_computed: int
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of intervention.json: the results, without their cost."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "run": self.run,
+            "settings": dict(self.settings),
+            "rows": list(self.rows),
+            "heads": list(self.heads),
+            "captions": list(self.captions),
+            "times": list(self.times),
+            "dropped": dict(self.dropped),
+            "warnings": list(self.warnings),
+        }
+
+
+def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
+    search = store.read(jobs.search.key)
+    injection = injection_of(jobs.search.settings, search.meta["strengths"])
+    attention, mlp = injection.attention, injection.mlp
+    assert attention is not None
+    assert mlp is not None
+    searched = (
+        {}
+        if not search.meta["tried"]
+        else {
+            "validation_accuracy": search.arrays["accuracy"].tolist(),
+            "validation_accuracy_random": search.arrays["guarded"].tolist() if "guarded" in search.arrays else None,
+            "strengths_tried": search.meta["tried"],
+            "validation_questions": search.meta["n_questions"],
+        }
+    )
+    origin = require_trace(run).scores.provenance
+    return {
+        "model": origin.model,
+        "task": origin.task,
+        **config.model_dump(mode="json"),
+        "lambda_attention": attention.strength,
+        "lambda_mlp": mlp.strength,
+        "threshold": search.meta["threshold"],
+        **searched,
+        "injection": injection.as_json(),
+        "read": {part: sorted(of_part.added) for part, of_part in injection.parts.items()},
+        "changed": {part: list(of_part.changed) for part, of_part in injection.parts.items()},
+    }
+
+
+def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
+    """One row per variant and sort of negatives."""
+    questions = store.read(jobs.test.key)
+    results = [store.read(job.key) for job in jobs.answers]
+    is_present = np.asarray(questions.meta["is_present"])
+    variants = results[0].meta["variants"]
+    joined = {name: join_prompts(results, name) for name in results[0].arrays}
+    answers = {
+        name: _answers({key: values[variant] for key, values in joined.items()})
+        for variant, name in enumerate(variants)
+    }
+    threshold = store.read(jobs.search.key).meta["threshold"]
+    if threshold is not None:
+        answers[THRESHOLD] = with_threshold(answers[PLAIN], is_present, threshold)
+    sorts = {sort: np.asarray(asked_of(questions, sort)) for sort in _sorts(questions)}
+    pictures = np.asarray([record["image"] for record in questions.meta["prompts"]])
+    return [
+        _row(name, sort, _some(said, chosen), _some(answers[PLAIN], chosen), is_present[chosen], pictures[chosen])
+        for name, said in answers.items()
+        for sort, chosen in sorts.items()
+    ]
+
+
+def _some(answers: Answers, chosen: Any) -> Answers:
+    return answers._replace(**{name: values[chosen] for name, values in answers._asdict().items()})
+
+
+def _sorts(questions: Result) -> list[str]:
+    sorts = [sort for sort in NEGATIVES if sort in questions.meta["sort"]]
+    return sorts or [WHOLE]
+
+
+def _answers(arrays: Mapping[str, Any]) -> Answers:
+    # The predicted token is not stored, only whether it is an answer.
+    return Answers(predicted=np.zeros(len(arrays["is_answer"]), dtype=np.int64), **arrays)
+
+
+def _row(variant: str, sort: str, answers: Answers, plain: Answers, is_present: Any, pictures: Any) -> Row:
+    scores = answer_scores(answers, is_present)
+    difference = paired_difference(answers.is_answer, plain.is_answer, pictures)
+    row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
+    for name in ("accuracy", "precision", "recall", "yes_ratio"):
+        row |= _share(name, getattr(scores, name))
+    row |= {"f1": scores.f1, "f1_low": scores.f1_interval[0], "f1_high": scores.f1_interval[1]}
+    row |= {"difference": difference.value, "difference_low": difference.low, "difference_high": difference.high}
+    return row | {"n_neither": scores.n_neither}
+
+
+def _share(name: str, share: Share) -> dict[str, float]:
+    low, high = share.interval()
+    return {name: share.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
+    """One row per variant."""
+    if not jobs.captions:
+        return []
+    stored, questions = store.read(jobs.captions[0].key).meta, store.read(jobs.test.key).meta
+    present = stored["objects"]
+    names = ObjectNames(questions["object_names"] or {name for objects in present for name in objects})
+    rows = []
+    for variant in (PLAIN, IRI, VHR):
+        texts = stored["captions"][variant]
+        measured = chair(texts, present, names)
+        row: dict[str, Any] = {"variant": variant, "n": len(texts)}
+        for name in ("sentence", "instance", "recall"):
+            row |= _share(name, getattr(measured, name))
+        rows.append(row)
+    return rows
+
+
+def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int) -> list[Row]:
+    """Seconds per token of every variant, measured on one image in this process."""
+    if not repeats:
+        return []
+    from circuits.injection.captions import token_times
+
+    model = model_of(jobs.search, where.device)
+    inputs = {name: (store.read(job.key),) for name, job in (("search", jobs.search), ("divergence", jobs.divergence))}
+    pictures, _ = pictures_of(store.read(jobs.test.key), 1)
+    contexts = interventions_of(jobs.search.settings, inputs, model)
+    by_variant = token_times(model, pictures[0], contexts, repeats=repeats)
+    plain = by_variant[PLAIN]
+    return [
+        {
+            "variant": name,
+            **times._asdict(),
+            "first_ratio": times.first_s / plain.first_s,
+            "per_token_ratio": times.per_token_s / plain.per_token_s,
+            "repeats": repeats,
+        }
+        for name, times in by_variant.items()
+    ]
+
+
+def _warnings(jobs: InterventionJobs, store: Store) -> list[str]:
+    search = store.read(jobs.search.key).meta
+    if injection_of(jobs.search.settings, search["strengths"]).parts:
+        return []
+    if search["tried"] and not any(search["strengths"]):
+        return [
+            "none of the strengths tried answers more validation questions right than no injection: the injection "
+            "changes nothing. Give strengths (--lambda-attention, --lambda-mlp) to see what they do."
+        ]
+    return ["the injection changes nothing: every strength is 0, or no source comes before a target (see k1, k2)."]

@@ -1,0 +1,1 @@
+"""What every run has: settings, prompts, first jobs, and its folder."""

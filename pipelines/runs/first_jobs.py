@@ -1,0 +1,111 @@
+"""The jobs that every run begins with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from circuits.ablations import ABLATIONS, Ablation, NoiseAblation
+from circuits.lookup import lookup
+from circuits.model.sources import find_model, source_fingerprint
+from pipelines.engine.job import Job, keys_of
+from pipelines.engine.stage import Stage
+from pipelines.runs.method_settings import without_places
+from pipelines.runs.prompt_sources import _prompt_source, _tokenizer_hash
+from pipelines.runs.settings import IMAGE_PATHS, RunConfig
+from pipelines.runs.settings_file import with_absolute_paths
+from pipelines.runs.stages import BASELINE, CHECK, PROMPTS, REFERENCE
+
+
+class FirstJobs:
+    """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
+
+    ran         settings of every job that runs the model on the prompts
+    of_prompts  the inputs of these jobs
+    locations   where the model is
+    """
+
+    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, position: str | None = None) -> None:
+        """What a run of these methods begins with.
+
+        methods   name and settings of every method that will run
+        position  a role that the prompts must have
+        """
+        source, self.n_prompts = _prompt_source(config)
+        files = find_model(config.model)
+        model = {"model": source_fingerprint(files)}
+        ablation = _ablation(config)
+        self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
+        absolute = with_absolute_paths(config)
+        self.locations = {"model": absolute.model}
+        paths = {"file": absolute.task} if config.prompt_file else {}
+        paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
+        settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
+        self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
+        self.of_prompts = {"prompts": (self.prompts.key,)}
+        checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
+        checked |= {} if position is None else {"position": position}
+        self.check = Job(CHECK, self.ran | checked, self.of_prompts, self.locations)
+        self.after = (self.check.key,)
+        self.reference: tuple[Job, ...] = ()
+        if ABLATIONS[ablation["name"]].needs_reference:
+            weight = 1 + self.n_prompts / 16
+            self.reference = (Job(REFERENCE, self.ran, self.of_prompts, self.locations, self.after, weight),)
+            self.of_prompts = self.of_prompts | {
+                "reference": keys_of(self.reference)
+            }  # earlier jobs hold the same dict
+        self.baseline = Job(
+            BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight=1 + self.n_prompts / 8
+        )
+        self._prompts_per_job = config.prompts_per_job
+
+    def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
+        """The prompts as slices, (start, stop); a single one where they may not be split."""
+        size = self._prompts_per_job if is_split else self.n_prompts
+        return [(start, min(start + size, self.n_prompts)) for start in range(0, self.n_prompts, size)]
+
+    def sliced(
+        self, stage: Stage, settings: dict[str, Any], inputs: dict[str, Any], cost: float, *, is_split: bool = True
+    ) -> tuple[Job, ...]:
+        """One job per slice of the prompts; `cost` per prompt."""
+        return tuple(self.sliced_job(stage, settings, inputs, cost, part) for part in self.slices(is_split=is_split))
+
+    def sliced_job(
+        self, stage: Stage, settings: dict[str, Any], inputs: dict[str, Any], cost: float, part: tuple[int, int]
+    ) -> Job:
+        """A job on one slice of the prompts; `cost` per prompt."""
+        chosen, weight = self.ran | settings | {"slice": list(part)}, cost * (part[1] - part[0])
+        return Job(stage, chosen, self.of_prompts | inputs, self.locations, self.after, weight=weight)
+
+
+def labels_of(config: RunConfig) -> dict[str, Any]:
+    """The labels of scores: the task and, where prompts were drawn, their seed."""
+    return {"task": _task_name(config), "seed": None if config.prompt_file else config.seed}
+
+
+def _ablation(config: RunConfig) -> dict[str, Any]:
+    """Name and settings of the ablation, checked."""
+    ablation = lookup(ABLATIONS, config.ablation, "ablation")
+    known = _settings_of(ablation)
+    options = {"noise": "sigma", "noise_at": "at", "schedule": "schedule"}
+    given = {option: getattr(config, option) for option in options if getattr(config, option) is not None}
+    for option, value in given.items():
+        if options[option] not in known:
+            fitting = [name for name, entry in ABLATIONS.items() if options[option] in _settings_of(entry)]
+            raise ValueError(
+                f"{option}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is "
+                f"{config.ablation!r}."
+            )
+    if not issubclass(ablation, NoiseAblation):
+        return {"name": config.ablation, "settings": {}}
+    made = ablation(**{options[option]: value for option, value in given.items()}, seed=config.seed)
+    return {"name": config.ablation, "settings": dataclasses.asdict(made)}
+
+
+def _settings_of(ablation: type[Ablation]) -> set[str]:
+    return {entry.name for entry in dataclasses.fields(ablation)}
+
+
+def _task_name(config: RunConfig) -> str:
+    return config.prompt_file.stem if config.prompt_file else config.task

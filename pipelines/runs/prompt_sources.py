@@ -1,0 +1,92 @@
+"""What decides the prompts of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from circuits.data.prompt_files import count_prompts, has_negatives
+from circuits.data.question_files import is_question_file
+from circuits.lookup import lookup, unknown
+from circuits.tasks import IMAGE_TASKS, TASKS
+from circuits.tasks.coco_objects import CocoObjects
+from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
+from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
+
+_TOKENIZER_FILES = (
+    *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+    "chat_template*",
+)
+
+
+def _tokenizer_hash(folder: Path) -> str:
+    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)):
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+    """What decides the prompts, and how many there are."""
+    path = config.prompt_file
+    if path is None:
+        return _task_source(config)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
+    if config.corruption is not None:
+        raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
+    file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
+    if is_question_file(data):
+        return _question_source(config, path, file)
+    _require_no_images(config, f"the prompt file {path}")
+    n_lines = max(1, count_prompts(data))  # a file without any is refused when it is read
+    n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
+    source: dict[str, Any] = {**file, "n": n_prompts}
+    if config.prompts is not None and has_negatives(data):
+        source["n_negatives"] = config.prompts
+    return source, n_prompts
+
+
+def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:
+    """What decides the prompts of a question file: those about present objects."""
+    if config.images is None:
+        raise ValueError(f"{path} asks about images: give the folder that holds them (--images DIR).")
+    asked = read_questions_in(path, config.images, config.annotations)
+    questions = [question for question in asked if question.is_present]
+    if not questions:
+        raise ValueError(f"{path} asks about no object that is present (label 'yes'), so nothing can be traced.")
+    n_prompts = len(questions) if config.prompts is None else min(config.prompts, len(questions))
+    source: dict[str, Any] = {**file, "questions": "present", "n": n_prompts, "n_absent": len(asked) - len(questions)}
+    source["images"] = digest_of_images(config.images, questions[:n_prompts])
+    if config.annotations is not None:
+        source["annotations"] = digest_of_file(config.annotations, "annotations")
+    return source, n_prompts
+
+
+def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+    known = {**TASKS, **IMAGE_TASKS}
+    if config.task not in known:
+        raise ValueError(unknown(config.task, known, "task") + " A prompt file ends in .jsonl.")
+    corruptions = known[config.task].corruptions
+    if config.corruption is not None:
+        lookup(corruptions, config.corruption, f"corruption of {config.task}")
+    n_prompts = config.prompts or DEFAULT_PROMPTS
+    corruption = config.corruption or next(iter(corruptions))
+    source = {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}
+    if config.task == CocoObjects.name:
+        task = CocoObjects(corruption, config.images, config.annotations)
+        return source | coco_source(task, n=n_prompts, seed=config.seed), n_prompts
+    _require_no_images(config, f"task {config.task!r}")
+    return source, n_prompts
+
+
+def _require_no_images(config: RunConfig, source: str) -> None:
+    given = [name for name in ("images", "annotations") if getattr(config, name) is not None]
+    if given:
+        raise ValueError(
+            f"{' and '.join(given)} go with task 'coco-objects' or a file of questions about images; {source} has none."
+        )

@@ -1,0 +1,44 @@
+"""What stages of any kind read from their settings and inputs: a slice of the prompts, the method, the ablation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from circuits.ablations import ABLATIONS, Ablation, Mean, Means
+from circuits.data.prompts import PromptSet
+from circuits.methods import Method
+from pipelines.engine.stage import Inputs, LoadModel
+from pipelines.runs.codec import prompts_from
+from pipelines.runs.method_settings import make_method
+
+if TYPE_CHECKING:
+    pass
+
+
+def slice_of(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:
+    """The prompts of a job."""
+    start, stop = settings["slice"]
+    return prompts_from(inputs["prompts"][0])[start:stop]
+
+
+def method_of(settings: Mapping[str, Any]) -> Method:
+    """The method of a job, with its settings."""
+    return make_method(settings["method"]["name"], settings["method"]["settings"])
+
+
+def ablation_of(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Ablation:
+    """The ablation of a run, with its means where it needs them."""
+    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
+    if not isinstance(ablation, Mean):
+        return ablation
+    import torch
+
+    arrays, weights = inputs["reference"][0].arrays, model().forward.weight_u
+    held = {name: torch.from_numpy(array).to(weights) for name, array in arrays.items()}
+
+    def layers(name: str) -> list[torch.Tensor]:
+        return [held[f"{name}{n}"] for n in range(model().wiring.n_layers) if f"{name}{n}" in held]
+
+    reference = prompts_from(inputs["prompts"][0]).fingerprint
+    return type(ablation)(Means(held["embedded"], layers("z"), layers("mlp"), reference))

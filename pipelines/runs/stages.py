@@ -1,0 +1,127 @@
+"""The stages that every run begins with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuits.ablations import ABLATIONS, Mean
+from circuits.data.image_prompts import image_prompts
+from circuits.data.prompt_files import read_jsonl
+from circuits.evaluation.faithfulness import measure_baseline
+from circuits.metrics import METRICS
+from circuits.tasks import IMAGE_TASKS, TASKS
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.codec import prompts_from, prompts_result
+from pipelines.runs.image_sources import asked, image_task
+from pipelines.runs.method_settings import make_method
+from pipelines.runs.settings import IMAGE_PATHS
+from pipelines.runs.stage_inputs import ablation_of as _ablation
+
+if TYPE_CHECKING:
+    from circuits.data.image_processor import Vision
+    from circuits.data.prompts import PromptSet
+    from circuits.model.load import Model
+
+
+def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The prompts of a task for the model's tokenizer, or those of a prompt file; checked against its vocabulary."""
+    loaded = model()
+    if "questions" in settings:
+        prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
+    elif "file" in settings:
+        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer)[: settings["n"]]
+        prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
+    else:
+        prompts = _drawn(settings, loaded)
+    loaded.check_prompts(prompts)
+    return prompts_result(prompts)
+
+
+def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
+    """The prompts of a task, for the model's tokenizer or its processor."""
+    task, n_prompts, seed = settings["task"], settings["n"], settings["seed"]
+    if task in IMAGE_TASKS:
+        return image_task(settings).build(_vision(loaded, f"task {task!r}"), n=n_prompts, seed=seed)
+    if loaded.tokenizer is None:
+        raise ValueError(
+            f"task {task!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
+            "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
+        )
+    return TASKS[task](corruption=settings["corruption"]).build(loaded.tokenizer, n=n_prompts, seed=seed)
+
+
+def _vision(loaded: Model, asking: str) -> Vision:
+    if loaded.vision is None:
+        raise ValueError(
+            f"{asking} asks about images, and the model {loaded.name!r} reads text alone. Choose a model that reads "
+            "images, such as reference-vlm."
+        )
+    return loaded.vision
+
+
+def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) -> Mapping[str, Any]:
+    """The settings with the paths of images, annotations and the prompt file, which must hold what was planned."""
+    located = dict(settings) | {f"{name}_at": locations[name] for name in IMAGE_PATHS if name in locations}
+    if "file" not in locations:
+        return located
+    path = Path(locations["file"])
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
+    if digest != settings["file"]:
+        raise ValueError(f"{path} has changed since this run was planned. Run the command again.")
+    return located | {"path": str(path)}
+
+
+def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Nothing, or a ValueError: whether the metric and every method can be used on this model and these prompts.
+
+    A component method goes without edge scores where the model refuses edges.
+    """
+    prompts = prompts_from(inputs["prompts"][0])
+    metric = METRICS[settings["metric"]]
+    metric.check(prompts)
+    if (position := settings.get("position")) is not None and position not in prompts.roles:
+        raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
+    ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
+    asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
+    for method in (asked, *(() if "edges" in model().refusals else for_edges)):
+        method.check(model(), prompts, metric, ablation)
+    return Result({"checked": True})
+
+
+def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of every clean and corrupt prompt, and whether the model answers it correctly."""
+    prompts = prompts_from(inputs["prompts"][0])
+    ablation = _ablation(settings, inputs, model)
+    baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
+    # A model that predicts one number is neither right nor wrong.
+    judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
+    cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
+    return Result(cost, {"clean": baseline.clean, "corrupt": baseline.ablated} | judged)
+
+
+def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """What a mean ablation puts in: mean values over the clean prompts."""
+    ablation = ABLATIONS[settings["ablation"]["name"]]().fitted(model(), prompts_from(inputs["prompts"][0]))
+    assert isinstance(ablation, Mean)
+    assert ablation.means is not None
+    means = ablation.means
+    arrays = {"embedded": means.embedded} | {
+        f"{name}{layer}": value
+        for name, values in (("z", means.z), ("mlp", means.mlp))
+        for layer, value in enumerate(values)
+    }
+    return Result({}, {name: value.float().cpu().numpy() for name, value in arrays.items()})
+
+
+PROMPTS = Stage("prompts", 1, build_prompts, locate_prompts)
+CHECK = Stage("check", 1, check)
+REFERENCE = Stage("reference", 1, measure_reference)
+BASELINE = Stage("baseline", 2, measure_clean_and_corrupt)

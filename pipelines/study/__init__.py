@@ -1,0 +1,1 @@
+"""`circuits study`: scores over the values of one setting."""

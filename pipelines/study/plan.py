@@ -1,0 +1,242 @@
+"""The values of one varied setting, and the jobs that measure a method's scores at each; nothing is run here.
+
+Of a run's jobs (`pipelines.discover.plan`) a study takes those that lead to the scores, and `baseline`, which
+holds the unit of their cost. Selecting, evaluating and drawing circuits is left out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import yaml
+
+from circuits.evaluation.known_circuit import KnownCircuit
+from circuits.lookup import lookup, unknown
+from circuits.methods import METHODS
+from circuits.methods.component_base import ComponentMethod
+from circuits.model.sources import ModelSource, find_model
+from pipelines.discover.plan import Jobs, all_jobs
+from pipelines.engine.job import Job
+from pipelines.engine.result_file import canonical_json
+from pipelines.runs.method_settings import checked_settings, make_method
+from pipelines.runs.settings import RunConfig
+from pipelines.runs.settings_file import settings_from
+
+# Which of a run's own settings can be varied; a method's settings of the same name are left as they are.
+RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position")
+# Settings that only choose a circuit from scores.
+CHOOSING = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
+
+
+class Varied(NamedTuple):
+    """One setting, as `--set` and options name it, and the values that were given."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+class Case(NamedTuple):
+    """One value of the varied setting, checked, with the run that it belongs to."""
+
+    value: Any
+    config: RunConfig
+    jobs: Jobs
+
+    @property
+    def before(self) -> tuple[Job, ...]:
+        """What makes and checks the prompts."""
+        return (self.jobs.prompts, self.jobs.check)
+
+    @property
+    def all(self) -> tuple[Job, ...]:
+        """Every job that the value needs; a job comes after those it reads."""
+        return (*self.before, *self.jobs.reference, self.jobs.baseline, *self.jobs.measured)
+
+
+def parse_varied(assignments: Sequence[str]) -> dict[str, list[Any]]:
+    """`KEY=V1,V2,...` as key and values, which are read as YAML: `[head],[head, mlp]` are two lists."""
+    varied: dict[str, list[Any]] = {}
+    for assignment in assignments:
+        key, equals, values = assignment.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"--vary got {assignment!r}, expected KEY=V1,V2,..., such as --vary features=50,100,200.")
+        try:
+            varied.setdefault(key.strip(), []).extend(yaml.safe_load(f"[{values}]"))
+        except yaml.YAMLError as error:
+            raise ValueError(f"--vary {key}: {values!r} cannot be read: {error}") from None
+    return varied
+
+
+def varied_from(given: Mapping[str, Sequence[Any]]) -> Varied:
+    """The one setting that is varied; a ValueError for none, for several, and for one without values."""
+    if len(given) != 1:
+        problem = f"{len(given)} settings are varied: {', '.join(given)}" if given else "nothing is varied"
+        raise ValueError(f"{problem}. Give one, as KEY=V1,V2,..., such as features=50,100,200.")
+    ((key, values),) = given.items()
+    if isinstance(values, str) or not isinstance(values, Sequence):
+        raise ValueError(f"the values of {key} are {values!r}: give a list of them.")
+    if not values:
+        raise ValueError(f"{key} has no values. Give some, as {key}=V1,V2,...")
+    return Varied(key.replace("-", "_"), tuple(values))
+
+
+def study_cases(given: Mapping[str, Any], varied: Varied) -> list[Case]:
+    """The run of every value, in the order given.
+
+    given  flat settings as in `settings_from`, without the varied one
+    Raises a ValueError where a setting or value is unknown or does not fit, a value is given twice, or the method
+    scores no heads.
+    """
+    settings_from(given)
+    _require_named(given, varied)
+    _require_study(given, varied)
+    cases, seen = [], set()
+    for value in varied.values:
+        config = settings_from(_with(given, varied.key, value)).run
+        case = Case(_checked(config, varied.key), config, all_jobs(config))
+        _require_heads(config)
+        if (text := canonical_json(case.value)) in seen:
+            raise ValueError(f"{varied.key}={value} is given twice: leave one out.")
+        seen.add(text)
+        cases.append(case)
+    return cases
+
+
+def study_jobs(cases: Sequence[Case]) -> list[Job]:
+    """Every job of all cases once; a job comes after those it reads or waits for.
+
+    No model runs before the checks of all cases are over: a value that a method refuses is refused at once.
+    """
+    before = {job.key: job for case in cases for job in case.before}
+    prompts_first = sorted(before.values(), key=lambda job: job.stage.name != "prompts")
+    checks = tuple(job.key for job in prompts_first if job.stage.name == "check")
+    rest = {job.key: job for case in cases for job in case.all if job.key not in before}
+    return [*prompts_first, *(_waiting(job, checks) for job in rest.values())]
+
+
+def require_fit(cases: Sequence[Case], known: KnownCircuit) -> None:
+    """Raise a ValueError where the models differ in their heads, or the known circuit's cannot be ranked in them.
+
+    Reads the models' configurations only. What they do not say (key-value heads, MLPs) is checked with the scores.
+    """
+    specs = dict.fromkeys(case.config.model for case in cases)
+    shapes = {spec: shape for spec in specs if (shape := _shape(find_model(spec))) is not None}
+    require_same({spec: f"{layers} layers of {heads} heads" for spec, (layers, heads) in shapes.items()})
+    for shape in shapes.values():
+        known.check_heads(*shape)
+
+
+def require_same(wirings: Mapping[str, Any]) -> None:
+    """Raise a ValueError where models differ; model -> how it is wired."""
+    (first, expected), *others = wirings.items() or [("", None)]
+    for model, wiring in others:
+        if wiring != expected:
+            raise ValueError(
+                f"model {first!r} has {expected}, model {model!r} has {wiring}: one known circuit can only judge "
+                "models that are wired alike. Study them one by one."
+            )
+
+
+def _require_study(given: Mapping[str, Any], varied: Varied) -> None:
+    """Raise a ValueError for an unknown key, one that is given as well, and options that only choose circuits."""
+    for name in given:
+        if name in CHOOSING:
+            raise ValueError(f"{name} chooses a circuit, and a study only ranks scores: leave it out.")
+    if varied.key in (given if varied.key in RUN_KEYS else given.get("settings") or {}):
+        raise ValueError(f"{varied.key} is varied: leave out its single value.")
+    if varied.key in RUN_KEYS:
+        return
+    name = given.get("method") or RunConfig.model_fields["method"].default
+    of_method = [field.name for field in dataclasses.fields(lookup(METHODS, name, "method")) if field.init]
+    if varied.key in of_method:
+        return
+    if varied.key in CHOOSING:
+        raise ValueError(f"{varied.key} chooses a circuit, and a study only ranks scores: vary something else.")
+    raise ValueError(unknown(varied.key, {*RUN_KEYS, *of_method}, f"setting of a run or of {name}"))
+
+
+def _with(given: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    if key == "method":
+        return {**given, key: value, "settings": _of_method(given.get("settings") or {}, str(value))}
+    if key in RUN_KEYS:
+        return {**given, key: value}
+    return {**given, "settings": {**(given.get("settings") or {}), key: value}}
+
+
+def _of_method(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Settings for one of the varied methods: those of all, and those that name it, `head-coding.trials=2`."""
+    own = {}
+    for key, value in settings.items():
+        of, is_named, name = key.rpartition(".")
+        if not is_named or of.replace("_", "-") == method:
+            own[name] = value
+    return own
+
+
+def _require_named(given: Mapping[str, Any], varied: Varied) -> None:
+    """Raise a ValueError for a setting of a method that is not among the varied ones."""
+    methods = [str(value) for value in varied.values] if varied.key == "method" else []
+    for key in given.get("settings") or {}:
+        of, is_named, _ = key.rpartition(".")
+        if is_named and of.replace("_", "-") not in methods:
+            raise ValueError(
+                f"setting {key!r} is for {of.replace('_', '-')!r}, which is not varied. METHOD.KEY=VALUE goes with "
+                "--vary method=METHOD,..."
+            )
+
+
+def _checked(config: RunConfig, key: str) -> Any:
+    """The varied value as a method or run understands it, as a JSON value: a number for what YAML takes for text."""
+    return getattr(config, key) if key in RUN_KEYS else checked_settings(config.method, config.settings)[key]
+
+
+def _require_heads(config: RunConfig) -> None:
+    made = make_method(config.method, config.settings)
+    if isinstance(made, ComponentMethod) and "head" not in made.kinds:
+        raise ValueError(
+            f"{config.method}: kinds={', '.join(made.kinds)} scores no heads, and a study ranks heads. Add 'head' to "
+            "the kinds."
+        )
+
+
+def _waiting(job: Job, checks: tuple[str, ...]) -> Job:
+    """The job, after all checks."""
+    return dataclasses.replace(job, after=tuple(dict.fromkeys((*job.after, *checks))))
+
+
+def _shape(source: ModelSource) -> tuple[int, int] | None:
+    """Layers and heads of a model, from its configuration; None where it does not say."""
+    if source.format == "native":
+        shape = (source.config.get("n_layers"), source.config.get("n_heads"))
+    else:
+        from transformers import AutoConfig
+
+        try:
+            text = AutoConfig.from_pretrained(source.folder).get_text_config()
+        except (OSError, ValueError, KeyError):
+            return None  # loading the model will say what is wrong
+        shape = (getattr(text, "num_hidden_layers", None), getattr(text, "num_attention_heads", None))
+    layers, heads = shape
+    return (layers, heads) if isinstance(layers, int) and isinstance(heads, int) else None
+
+
+def options_of(given: Mapping[str, Any], varied: Varied) -> list[str]:
+    """The settings of a study as options of `circuits study`."""
+    options = ["--vary", f"{varied.key}={_as_text(varied.values)}"]
+    for name, value in given.items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "settings":
+            options += [word for key, one in (value or {}).items() for word in ("--set", f"{key}={_as_text([one])}")]
+        elif value is True:
+            options.append(option)
+        elif value not in (None, False):
+            options += [option, str(value)]
+    return options
+
+
+def _as_text(values: Sequence[Any]) -> str:
+    """Values with commas between them, as `parse_varied` reads them."""
+    return yaml.safe_dump(list(values), default_flow_style=True, width=math.inf).strip()[1:-1]

@@ -1,0 +1,152 @@
+"""What a causal trace found, as plain values: summary and rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from circuits.intervals import bootstrap_interval
+from circuits.recovery import Recovery, Trace
+from circuits.scores import ComponentScores
+from pipelines.engine.store import Store
+from pipelines.runs.caveats import accuracy_interval, of_size
+from pipelines.runs.codec import baseline_from, prompts_from
+from pipelines.runs.run import read_circuit
+from pipelines.trace.plan import TracePlan
+from pipelines.trace.stages import trace_from
+
+FORMAT = "circuit-workbench-trace"
+VERSION = 1
+_FEW_PROMPTS = 16
+MOST_CURVES = 24
+_LISTED = 10
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TraceReport:
+    """A trace as plain values.
+
+    summary  the numbers of the whole trace, ready for JSON
+    rows     one per component and position: its recovery rate in both averages, with intervals
+    """
+
+    trace: Trace
+    ratio: Recovery
+    summary: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+
+def report_of(plan: TracePlan, store: Store) -> TraceReport:
+    """The report of a trace whose jobs are all kept. Costs no model run."""
+    jobs, config = plan.jobs, plan.config
+    prompts = prompts_from(store.read(jobs.prompts.key))
+    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
+    trace = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
+    ratio, mean = trace.ratio_of_means(), trace.mean_of_ratios(config.min_gap)
+    baseline, origin = baseline_from(store.read(jobs.baseline.key)), trace.scores.provenance
+    below = trace.below(config.min_gap)
+    graph = read_circuit(store.read(jobs.graph.key).meta["graph"].encode(), str(store.path(jobs.graph.key)))
+    summary: dict[str, Any] = {
+        "run": plan.run_name,
+        "task": labels["task"],
+        "model": origin.model,
+        "method": config.method,
+        "settings": dict(origin.settings),
+        "ablation": origin.ablation,
+        "n_prompts": len(prompts),
+        "accuracy": baseline.accuracy,
+        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        "metric": {"name": config.metric, **_with_interval("clean", trace.clean)}
+        | {**_with_interval("corrupt", trace.corrupt), **_with_interval("gap", trace.gaps)},
+        "floor": config.min_gap,
+        "n_below_floor": len(below),
+        "below_floor": below,
+        "place": config.position or trace.scores.positions[-1],
+        "share": config.min_recovery,
+        "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
+    }
+    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts))]
+    if n_absent := jobs.prompts.settings.get("n_absent"):
+        summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
+    if len(trace.scores.positions) > MOST_CURVES:
+        summary["warnings"].append(
+            f"no curves over depth are drawn for {len(trace.scores.positions)} positions; "
+            "the heat map and tables have all of them."
+        )
+    return TraceReport(trace, ratio, summary, tuple(_rows(trace.scores, ratio, mean)))
+
+
+def _with_interval(name: str, values: Any) -> dict[str, Any]:
+    interval = bootstrap_interval(np.asarray(values)[:, None])
+    return {name: float(np.mean(values)), f"{name}_interval": [float(interval.low[0]), float(interval.high[0])]}
+
+
+def _warnings(summary: Mapping[str, Any]) -> list[str]:
+    warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
+    if n_prompts < _FEW_PROMPTS:
+        warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
+    if metric["gap_interval"][0] <= 0:
+        warnings.append(
+            "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "
+            "rates mean little. Use more noise, or another ablation."
+        )
+    if below := summary["below_floor"]:
+        listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
+        warnings.append(
+            f"clean minus corrupt is below min_gap = {summary['floor']:g} for {len(below)} of {n_prompts} prompts "
+            f"({listed}): they count in the ratio of means but not in the mean of ratios."
+        )
+    return warnings
+
+
+def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]:
+    rows, means, interval = [], scores.means, scores.interval()
+    for number, part in enumerate(scores.components):
+        for index, position in enumerate(scores.positions):
+            if not ratio.n_prompts[index]:
+                continue
+            row: dict[str, Any] = {"kind": part.kind, "component": str(part), "layer": part.layer, "place": position}
+            for label, recovery in (("recovery", ratio), ("mean_of_ratios", mean)):
+                row |= {
+                    label: _number(recovery.values[index, number]),
+                    f"{label}_low": _number(recovery.low[index, number]),
+                    f"{label}_high": _number(recovery.high[index, number]),
+                    f"{label}_prompts": int(recovery.n_prompts[index]),
+                }
+            row |= {"score": float(means[index, number])}
+            row |= {f"score_{end}": float(getattr(interval, end)[index, number]) for end in ("low", "high")}
+            rows.append(row)
+    return rows
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def as_json(value: Any) -> bytes:
+    """A JSON file for people and programs."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
+def tables_of(report: TraceReport) -> dict[str, bytes]:
+    """trace.json and trace.csv, by file name."""
+    origin = report.trace.scores.provenance
+    provenance = {**vars(origin), "versions": dict(origin.versions), "settings": dict(origin.settings)}
+    document = {"format": FORMAT, "version": VERSION, **report.summary, "provenance": provenance}
+    return {"trace.json": as_json(document | {"rows": list(report.rows)}), "trace.csv": _as_csv(report.rows)}
+
+
+def _as_csv(rows: Sequence[Row]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

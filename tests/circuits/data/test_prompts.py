@@ -1,0 +1,329 @@
+"""Prompts are checked before any model runs, and errors name the prompt and the token."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.prompt_files import BadPrompts, count_prompts, read_jsonl, write_jsonl
+from circuits.data.prompts import Prompt, PromptSet, next_token, prompt_from_text, single_token
+from circuits.reference.vocabulary import make_tokenizer
+from circuits.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    """One token a word: "Mary", "John" and "book" are known, "zebra" is not."""
+    return make_tokenizer()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(*lines: dict[str, Any] | str) -> Path:
+        path = tmp_path / "own.jsonl"
+        path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines))
+        return path
+
+    return write
+
+
+IDS: dict[str, Any] = {"clean_ids": [1, 2, 3], "corrupt_ids": [1, 4, 3], "answer_ids": [5], "wrong_answer_ids": [6]}
+TEXT: dict[str, Any] = {
+    "clean": "At the store Mary and John met, and John gave a book to",
+    "corrupt": "At the store Mary and John met, and Mary gave a book to",
+    "answers": [" Mary"],
+    "wrong_answers": [" John"],
+}
+
+
+def text_with(changes: dict[str, Any]) -> dict[str, Any]:
+    """`TEXT` with some of its fields changed."""
+    return {**TEXT, **changes}
+
+
+# One prompt
+
+
+def test_prompts_of_different_lengths_do_not_align() -> None:
+    with pytest.raises(ValueError, match="clean has 3 tokens, corrupt 2"):
+        Prompt((1, 2, 3), (1, 2), (4,))
+
+
+def test_a_prompt_needs_an_answer() -> None:
+    with pytest.raises(ValueError, match="no answer is given"):
+        Prompt((1,), (2,), ())
+
+
+def test_an_empty_prompt_is_refused() -> None:
+    with pytest.raises(ValueError, match="the clean prompt is empty"):
+        Prompt((), (), (1,))
+
+
+def test_answer_position_counts_from_the_end_where_negative() -> None:
+    assert Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=-2).answer_position == 1
+
+
+@pytest.mark.parametrize("position", [3, -4])
+def test_an_answer_position_outside_the_prompt_is_refused(position: int) -> None:
+    with pytest.raises(ValueError, match=f"answer_position is {position}, but the prompt has 3 tokens"):
+        Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=position)
+
+
+def test_end_is_a_role_of_every_prompt_where_the_answer_is_predicted() -> None:
+    assert Prompt((1, 2, 3), (1, 2, 4), (5,), answer_position=1).roles == {"END": (1,)}
+
+
+@pytest.mark.parametrize("positions", [(3,), (-1,), ()])
+def test_a_role_outside_the_prompt_is_refused(positions: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="role 'S1' is at positions"):
+        Prompt((1, 2, 3), (1, 2, 4), (5,), roles={"S1": positions})
+
+
+def test_first_difference_is_where_the_prompts_part() -> None:
+    assert Prompt((1, 2, 3), (1, 9, 3), (5,)).first_difference == 1
+    assert Prompt((1, 2, 3), (1, 2, 3), (5,)).first_difference == 3
+
+
+# Sets of prompts
+
+
+def test_an_empty_set_is_refused() -> None:
+    with pytest.raises(ValueError, match="prompt set 'mine' is empty"):
+        PromptSet("mine", ())
+
+
+def test_the_fingerprint_depends_on_every_token_and_role_but_not_on_the_name() -> None:
+    prompt = Prompt((1, 2, 3), (1, 4, 3), (5,), (6,), roles={"S1": (0,)})
+    same = PromptSet("a", (prompt,)).fingerprint
+    others = [
+        Prompt((1, 2, 7), (1, 4, 3), (5,), (6,), roles={"S1": (0,)}),
+        Prompt((1, 2, 3), (1, 4, 7), (5,), (6,), roles={"S1": (0,)}),
+        Prompt((1, 2, 3), (1, 4, 3), (7,), (6,), roles={"S1": (0,)}),
+        Prompt((1, 2, 3), (1, 4, 3), (5,), (7,), roles={"S1": (0,)}),
+        Prompt((1, 2, 3), (1, 4, 3), (5,), (6,), roles={"S1": (1,)}),
+    ]
+    assert PromptSet("b", (prompt,)).fingerprint == same
+    assert len({same, *(PromptSet("a", (other,)).fingerprint for other in others)}) == 6
+
+
+def test_roles_are_in_the_order_of_the_text_with_end_last() -> None:
+    prompt = Prompt((1, 2, 3), (1, 4, 3), (5,), roles={"late": (2,), "early": (0,), "middle": (1,)})
+    assert PromptSet("a", (prompt,)).roles == ("early", "middle", "late", "END")
+
+
+def test_swapping_clean_and_corrupt_twice_changes_nothing() -> None:
+    prompts = PromptSet("a", (Prompt((1, 2), (3, 2), (5,), (6,), roles={"S1": (0,)}),))
+    assert prompts.swapped().prompts[0].clean == (3, 2)
+    assert prompts.swapped().prompts[0].answers == (5,)
+    assert prompts.swapped().swapped() == prompts
+
+
+def test_a_token_beyond_the_vocabulary_is_named_with_its_prompt() -> None:
+    fine, bad = Prompt((1, 2), (3, 2), (4,)), Prompt((1, 9), (3, 2), (4,))
+    with pytest.raises(ValueError, match=r"prompt 1: token 9 is not in the model's vocabulary of 9"):
+        PromptSet("a", (fine, bad)).require_vocabulary(9)
+
+
+def test_an_answer_beyond_the_outputs_is_named() -> None:
+    prompts = PromptSet("a", (Prompt((1, 2), (3, 2), (4,)),))
+    prompts.require_vocabulary(5)
+    with pytest.raises(ValueError, match=r"prompt 0: answer token 4 .* vocabulary of 3"):
+        prompts.require_vocabulary(5, 3)
+
+
+# From text
+
+
+def test_text_becomes_tokens_with_roles_at_the_words(tokenizer: Any) -> None:
+    prompt = prompt_from_text(**TEXT, roles={"IO": "Mary", "S2": (36, 40), "places": [0, 2]}, tokenizer=tokenizer)
+    # At the store Mary and John met , and John gave a book to
+    assert len(prompt) == 14
+    assert prompt.roles == {"END": (13,), "IO": (3,), "S2": (9,), "places": (0, 2)}
+    assert tokenizer.convert_ids_to_tokens([*prompt.answers, *prompt.wrong_answers]) == ["Mary", "John"]
+
+
+def test_a_role_that_does_not_occur_is_named(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="role 'IO': 'Alice' does not occur in the clean prompt"):
+        prompt_from_text(**TEXT, roles={"IO": "Alice"}, tokenizer=tokenizer)
+
+
+def test_unequal_token_lengths_show_both_tokenizations(tokenizer: Any) -> None:
+    longer = TEXT | {"corrupt": "At the store Mary and John met, and Mary and John gave a book to"}
+    with pytest.raises(
+        ValueError, match=r"clean has 14 tokens, corrupt 16.*at token 9: clean 'John' 'gave'.*'Mary' 'and'"
+    ):
+        prompt_from_text(**longer, roles={}, tokenizer=tokenizer)
+
+
+def test_unknown_words_are_named(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="tokenizer does not know 'zebra', 'quagga'"):
+        prompt_from_text(**text_with({"clean": "a zebra and a quagga met a zebra"}), roles={}, tokenizer=tokenizer)
+
+
+def test_an_answer_of_several_tokens_is_shown_in_pieces(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match=r"answer ' Mary and' is not one token of this model but \['Mary', 'and'\]"):
+        prompt_from_text(**text_with({"answers": [" Mary and"]}), roles={}, tokenizer=tokenizer)
+
+
+def test_an_answer_may_be_given_as_a_token(tokenizer: Any) -> None:
+    prompt = prompt_from_text(**text_with({"answers": [7], "wrong_answers": []}), roles={}, tokenizer=tokenizer)
+    assert (prompt.answers, prompt.wrong_answers) == ((7,), ())
+
+
+def test_a_word_is_one_known_token_or_none(tokenizer: Any) -> None:
+    mary = tokenizer.get_vocab()["Mary"]
+    assert single_token(" Mary", tokenizer) == next_token("gave it to", " Mary", tokenizer) == mary
+    for word in (" Mary and", " zebra", ""):
+        assert single_token(word, tokenizer) is None
+        assert next_token("gave it to", word, tokenizer) is None
+
+
+def test_an_end_token_that_the_tokenizer_appends_is_left_out(tokenizer: Any) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    appending = make_tokenizer()
+    end = appending.eos_token
+    appending.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{end} $A {end}", special_tokens=[(end, appending.eos_token_id)]
+    )
+    plain = prompt_from_text(**TEXT, roles={}, tokenizer=tokenizer)
+    prompt = prompt_from_text(**TEXT, roles={"IO": "Mary"}, tokenizer=appending)
+    assert prompt.clean == (appending.eos_token_id, *plain.clean)
+    assert prompt.roles == {"IO": (4,), "END": (14,)}
+
+
+# Files
+
+
+def test_writing_and_reading_a_task_changes_nothing(tokenizer: Any, tmp_path: Path) -> None:
+    prompts = TASKS["colored-objects"]().build(tokenizer, n=5)
+    write_jsonl(prompts, tmp_path / "colored-objects.jsonl")
+    assert read_jsonl(tmp_path / "colored-objects.jsonl") == prompts
+
+
+POSITIVE = {"prompt": TEXT["clean"], "label": "positive", "answers": [" Mary"], "roles": {"IO": "Mary"}}
+NEGATIVE = {"prompt_ids": [1, 2, 3], "label": "negative", "answer_ids": [4]}
+
+
+def test_labeled_lines_make_positives_and_negatives_without_partners(
+    tokenizer: Any, write: Any, tmp_path: Path
+) -> None:
+    path = write(NEGATIVE, POSITIVE, NEGATIVE | {"prompt_ids": [5, 6]})
+    prompts = read_jsonl(path, tokenizer)
+    assert [len(prompt) for prompt in prompts] == [14]
+    assert [prompt.clean for prompt in prompts.negatives] == [(1, 2, 3), (5, 6)]
+    assert not prompts.is_paired
+    assert count_prompts(path.read_bytes()) == len(prompts)
+    write_jsonl(prompts, tmp_path / "own.jsonl")
+    assert read_jsonl(tmp_path / "own.jsonl") == prompts
+    with pytest.raises(ValueError, match="positives and negatives without partners"):
+        prompts.swapped()
+
+
+def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
+    one, other = Prompt((1, 2), (1, 2), (3,)), Prompt((4, 5), (4, 5), (3,))
+    pairs, labeled = PromptSet("a", (one, one)), PromptSet("a", (one, one), (other,))
+    assert pairs.fingerprint != labeled.fingerprint != PromptSet("a", (one, one), (one,)).fingerprint
+    assert labeled[:1] == PromptSet("a", (one,), (other,))
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([IDS, NEGATIVE], "holds 1 pairs and 1 labeled prompts: give pairs only, or labeled prompts only"),
+        ([POSITIVE], "holds 1 labeled prompts and no negative one"),
+        ([NEGATIVE], "holds 1 labeled prompts and no positive one"),
+        ([POSITIVE | {"label": "yes"}], "'label' holds 'yes', expected 'positive' or 'negative'"),
+        ([POSITIVE | {"label": "pair"}], "'label' holds 'pair'"),
+        ([{key: value for key, value in POSITIVE.items() if key != "label"}], "'label' missing"),
+        ([POSITIVE | {"corrupt": "a"}], "unknown key 'corrupt'"),
+        ([{key: value for key, value in NEGATIVE.items() if key != "answer_ids"}], "'answer_ids' missing"),
+    ],
+)
+def test_half_labeled_files_and_bad_labels_are_refused(
+    tokenizer: Any, write: Any, lines: list[dict[str, Any]], said: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        read_jsonl(write(*lines), tokenizer)
+
+
+def test_text_and_ids_may_share_a_file_and_lengths_may_differ(tokenizer: Any, write: Any) -> None:
+    prompts = read_jsonl(write(TEXT, "", IDS), tokenizer)
+    assert [len(prompt) for prompt in prompts] == [14, 3]
+    assert prompts.task == "own"
+
+
+def test_wrong_answers_may_be_missing_or_empty(tokenizer: Any, write: Any) -> None:
+    without = {key: value for key, value in TEXT.items() if key != "wrong_answers"}
+    prompts = read_jsonl(write(without, IDS | {"wrong_answer_ids": []}), tokenizer)
+    assert [prompt.wrong_answers for prompt in prompts] == [(), ()]
+
+
+def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, write: Any) -> None:
+    path = write(
+        IDS,
+        "{not json",
+        "[1, 2]",
+        {"clean_ids": [1], "answer_ids": [2]},
+        IDS | {"extra": 1},
+        IDS | {"corrupt_ids": [1]},
+        IDS | {"answer_ids": ["Mary"]},
+        IDS | {"answer_ids": []},
+        IDS | {"roles": {"S1": [7]}},
+        IDS | {"answer_position": True},
+        TEXT | {"clean": "a zebra"},
+        TEXT | {"answers": "the store"},
+        TEXT | {"clean": ""},
+        TEXT | {"roles": "IO"},
+        IDS,
+    )
+    with pytest.raises(BadPrompts) as raised:
+        read_jsonl(path, tokenizer)
+    expected = {
+        2: "not JSON",
+        3: "found a list",
+        4: "'corrupt_ids' missing",
+        5: "unknown key 'extra'",
+        6: "clean has 3 tokens, corrupt 1",
+        7: "'answer_ids' holds 'Mary', expected a whole number",
+        8: "no answer is given",
+        9: "role 'S1' is at positions [7]",
+        10: "'answer_position' holds True",
+        11: "does not know 'zebra'",
+        12: "answer 'the store' is not one token",
+        13: "'clean' holds '', expected a text",
+        14: "'roles' holds 'IO', expected an object",
+    }
+    assert len(raised.value.faults) == len(expected)
+    for fault, (line, reason) in zip(raised.value.faults, expected.items(), strict=True):
+        assert fault.startswith(f"line {line}: ")
+        assert reason in fault
+    assert "13 bad line(s); no model was run" in str(raised.value)
+
+
+def test_a_long_list_of_faults_is_cut_with_their_number(write: Any) -> None:
+    with pytest.raises(BadPrompts, match=r"25 bad line[\s\S]*and 5 more") as raised:
+        read_jsonl(write(*["nonsense"] * 25))
+    assert len(raised.value.faults) == 25
+
+
+def test_text_without_a_tokenizer_asks_for_ids(write: Any) -> None:
+    with pytest.raises(BadPrompts, match=r"line 1: holds text, but the model has no tokenizer: give 'clean_ids'"):
+        read_jsonl(write(TEXT))
+
+
+def test_a_file_without_prompts_says_what_a_line_looks_like(write: Any) -> None:
+    with pytest.raises(ValueError, match=r'holds no prompt\. Give one JSON object a line, such as {"clean"'):
+        read_jsonl(write("", "  "))
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"cannot read the prompt file .*absent\.jsonl"):
+        read_jsonl(tmp_path / "absent.jsonl")
+    (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"cannot read the prompt file .*binary\.jsonl"):
+        read_jsonl(tmp_path / "binary.jsonl")

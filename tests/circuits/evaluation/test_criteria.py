@@ -1,0 +1,469 @@
+"""The judge: laws, models worked out on paper, and brute force."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from circuits.ablations import Zero
+from circuits.components import Edge, Wiring, head
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.evaluation.budgets import BUDGETS, cmd, cpr, node_budget_circuits
+from circuits.evaluation.criteria import (
+    CircuitRunner,
+    against_random,
+    bootstrap_circuits,
+    cmd_estimate,
+    component_uses,
+    cpr_estimate,
+    distance,
+    judge,
+    mean_incompleteness,
+    mean_jaccard,
+    share_kept,
+    smallest_use,
+    stability,
+    worst_incompleteness,
+)
+from circuits.evaluation.faithfulness import Baseline, circuit_values, component_circuit_values, measure_baseline
+from circuits.evaluation.knockouts import KnockoutSearch, knockout_values, search_knockouts
+from circuits.evaluation.known_circuit import KnownCircuit, read_known
+from circuits.evaluation.ranking import auroc, edge_auroc, node_auroc
+from circuits.masks import Parts, edges_among, pruned, random_circuits, random_component_sets
+from circuits.metrics import METRICS
+from circuits.model.load import load_model
+from circuits.scores import ComponentScores, EdgeScores, Provenance
+from tests.circuits.hand_models import QUESTION, write_detector
+from tests.conftest import random_prompts
+
+LOGIT_DIFFERENCE = METRICS["logit-difference"]
+WIRINGS = {
+    "plain": Wiring(3, 2, 2),
+    "grouped": Wiring(3, 4, 2),
+    "parallel": Wiring(3, 2, 2, is_parallel=True),
+    "no MLPs": Wiring(3, 3, 3, has_mlps=False),
+}
+# input, a0.h0, m0; into q, k, v, m0 and logits: eight edges.
+SMALL = Wiring(1, 1, 1)
+ORIGIN = Provenance("made-up", {}, "logit-difference", "small", "0", "none", "0")
+
+
+# --- circuits as masks ---
+
+
+@pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
+def test_pruning_many_circuits_at_once_is_keeping_what_lies_on_a_path(wiring):
+    shares = np.linspace(0.05, 0.6, 12)
+    circuits = np.random.default_rng(0).random((12, wiring.n_edges)) < shares[:, None]
+    kept = pruned(wiring, circuits)
+    for circuit, remaining in zip(circuits, kept, strict=True):
+        chosen = [wiring.edges[number] for number in np.flatnonzero(circuit)]
+        assert [wiring.edges[number] for number in np.flatnonzero(remaining)] == list(wiring.on_a_path(chosen))
+    assert 0 < kept.sum() < circuits.sum()
+
+
+@pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
+def test_weighted_edge_counts_are_the_edges_on_paths_among_the_components(wiring):
+    members = np.random.default_rng(1).random((8, len(wiring.writers))) < 0.4
+    for mask, edge_mask in zip(members, edges_among(wiring, members), strict=True):
+        inside = {writer for writer, is_in in zip(wiring.writers, mask, strict=True) if is_in}
+        inside |= {wiring.writers[0]}
+        readers = inside | {wiring.group_of_head(part) for part in inside if part.kind == "head"}
+        among = [
+            edge
+            for edge in wiring.edges
+            if edge.source in inside and (edge.target in readers or edge.target.kind == "logits")
+        ]
+        assert [wiring.edges[number] for number in np.flatnonzero(edge_mask)] == list(wiring.on_a_path(among))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "neox"])
+@pytest.mark.parametrize("ablation", [None, Zero()], ids=["corrupt", "zero"])
+def test_all_edges_among_some_components_are_these_components(family, ablation, family_model):
+    model, prompts = family_model(family), random_prompts(4)
+    members = np.random.default_rng(2).random((5, len(model.wiring.writers))) < 0.6
+    members[:, 0] = True
+    options = {"metric": LOGIT_DIFFERENCE} | ({} if ablation is None else {"ablation": ablation})
+    by_edges = circuit_values(model, prompts, edges_among(model.wiring, members), **options)
+    by_components = component_circuit_values(model, prompts, members, **options)
+    np.testing.assert_allclose(by_edges, by_components, atol=5e-5)  # float32 sums in another order
+    assert np.ptp(by_components, axis=0).max() > 0.1
+
+
+def test_node_budgets_take_a_share_of_what_was_scored():
+    wiring = Wiring(5, 20, 20)
+    heads = [part for part in wiring.writers if part.kind == "head"]
+    strength = np.arange(len(heads))
+    circuits = node_budget_circuits(wiring, heads, strength)
+    kinds = np.array([part.kind for part in wiring.writers])
+    assert circuits[:, kinds == "head"].sum(axis=1).tolist() == [int(budget * 100) for budget in BUDGETS]
+    assert circuits[:, kinds != "head"].all()  # input, and MLPs, which were not scored
+    assert circuits[3, wiring.writer_index(head(4, 19))]  # the one head of the 1 % circuit is the strongest
+
+
+# --- random circuits ---
+
+
+@pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_random_circuits_have_the_size_of_the_circuit_and_no_dead_ends(wiring, share):
+    circuit = pruned(wiring, np.random.default_rng(3).random(wiring.n_edges) < share)
+    drawn = random_circuits(wiring, circuit, n=20)
+    np.testing.assert_array_equal(pruned(wiring, drawn), drawn)
+    assert np.abs(drawn.sum(axis=1) - circuit.sum()).max() <= 1
+    assert len({row.tobytes() for row in drawn}) == 20
+    np.testing.assert_array_equal(random_circuits(wiring, circuit, n=20), drawn)
+    assert (random_circuits(wiring, circuit, n=20, seed=1) != drawn).any()
+
+
+def test_no_prefix_of_the_random_order_comes_closer_in_size(monkeypatch):
+    monkeypatch.setattr("circuits.masks._MORE_ORDERS", 0)
+    wiring = WIRINGS["plain"]
+    circuit = pruned(wiring, np.arange(wiring.n_edges) % 3 == 0)
+    ranks = np.random.default_rng(0).permutation(wiring.n_edges)
+    sizes = [pruned(wiring, ranks < first).sum() for first in range(wiring.n_edges + 1)]
+    n_drawn = random_circuits(wiring, circuit, n=1)[0].sum()
+    assert circuit.sum() > 0
+    assert abs(n_drawn - circuit.sum()) == min(abs(size - circuit.sum()) for size in sizes)
+
+
+def test_a_random_circuit_of_all_edges_is_the_whole_model():
+    wiring = WIRINGS["grouped"]
+    assert random_circuits(wiring, np.ones(wiring.n_edges, dtype=bool), n=3).all()
+
+
+def test_random_sets_of_components_have_the_size_of_the_circuit():
+    circuit = np.array([True, False, True, True, False, False, False])
+    drawn = random_component_sets(circuit, n=50)
+    assert (drawn[:, 0] & (drawn[:, 1:].sum(axis=1) == 2)).all()
+    assert drawn[:, 1:].any(axis=0).all()
+
+
+# --- knock-outs ---
+
+
+def detector(folder):
+    """The hand model, its one prompt, and the circuit input -> a0.h0 -> a1.h1 -> logits."""
+    model = load_model(str(write_detector(folder)))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    circuit = np.zeros(model.wiring.n_edges, dtype=bool)
+    for edge in ("input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"):
+        circuit[model.wiring.edge_index(Edge.parse(edge))] = True
+    return CircuitRunner(model, prompts, LOGIT_DIFFERENCE), circuit
+
+
+def knocked_out(runner, circuit, search=None):
+    baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric, ablation=runner.ablation)
+    sets = search_knockouts(runner.values, runner.parts, circuit, search or KnockoutSearch())
+    return sets, knockout_values(runner.values, runner.parts, circuit, sets), baseline
+
+
+def test_the_hand_models_circuit_is_complete_and_each_of_its_heads_is_needed(tmp_path):
+    runner, circuit = detector(tmp_path / "detector")
+    sets, values, baseline = knocked_out(runner, circuit)
+    wiring = runner.model.wiring
+    assert [str(wiring.writers[number]) for number in sets.components] == ["a0.h0", "a1.h1"]
+    assert mean_incompleteness(values, sets, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+    assert worst_incompleteness(values, sets, baseline)[0].in_metric.value == pytest.approx(0, abs=1e-5)
+    # Without either head the answer is that of the corrupt prompt: from 2 to -2, the whole gap.
+    for use in component_uses(values, baseline):
+        assert use.in_metric == pytest.approx((4, 4, 4))
+        assert use.of_gap == pytest.approx((1, 1, 1))
+
+
+def test_a_head_that_does_nothing_makes_the_circuit_not_minimal(tmp_path):
+    runner, circuit = detector(tmp_path / "detector")
+    for edge in ("input->a0.h1<v>", "a0.h1->logits"):
+        circuit[runner.model.wiring.edge_index(Edge.parse(edge))] = True
+    sets, values, baseline = knocked_out(runner, circuit)
+    uses = dict(zip((str(runner.model.wiring.writers[n]) for n in sets.components), component_uses(values, baseline)))  # noqa: B905
+    assert {name: use.in_metric.value for name, use in uses.items()} == pytest.approx(
+        {"a0.h0": 4, "a0.h1": 0, "a1.h1": 4}, abs=1e-5
+    )
+    assert smallest_use(values, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+
+
+def test_a_circuit_without_the_second_head_is_unfaithful_and_has_no_use_for_the_first(tmp_path):
+    runner, circuit = detector(tmp_path / "detector")
+    circuit[runner.model.wiring.edge_index(Edge.parse("a1.h1->logits"))] = False
+    baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric)
+    assert distance(runner.values(circuit[None])[0], baseline).of_gap == pytest.approx((1, 1, 1))
+    _, values, _ = knocked_out(runner, circuit)
+    assert smallest_use(values, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
+def test_the_whole_model_is_faithful_and_complete(family, family_model):
+    runner = CircuitRunner(family_model(family), random_prompts(4), LOGIT_DIFFERENCE)
+    assert runner.level == ("components" if family == "gemma2" else "edges")
+    whole = runner.parts.everything
+    sets, values, baseline = knocked_out(runner, whole, KnockoutSearch(sets=3, steps=2, candidates=2))
+    assert distance(runner.values(whole[None])[0], baseline).in_metric.value == pytest.approx(0, abs=2e-5)
+    assert mean_incompleteness(values, sets, baseline).in_metric.value == 0
+    assert worst_incompleteness(values, sets, baseline)[0].in_metric.value == 0
+    assert smallest_use(values, baseline).in_metric.value > 1e-3  # in a random model every component matters
+
+
+def test_knocking_out_is_giving_ablated_outputs(family_model):
+    """Removing a component's outgoing edges from the model is what evaluation by components does."""
+    model, prompts = family_model("llama"), random_prompts(4)
+    runner = CircuitRunner(model, prompts, LOGIT_DIFFERENCE)
+    knocked = np.random.default_rng(4).random((6, len(model.wiring.writers))) < 0.3
+    knocked[:, 0] = False
+    values = runner.values(runner.parts.without(runner.parts.everything, knocked))
+    expected = component_circuit_values(model, prompts, ~knocked, metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(values, expected, atol=5e-5)
+
+
+def test_circuits_that_differ_by_dead_ends_are_run_once(family_model, monkeypatch):
+    model = family_model("gpt2")
+    runner = CircuitRunner(model, random_prompts(2), LOGIT_DIFFERENCE)
+    chosen = np.random.default_rng(1).random(model.wiring.n_edges) < 0.15
+    n_run = []
+    monkeypatch.setattr(
+        "circuits.evaluation.criteria.circuit_values",
+        lambda m, p, masks, **_: n_run.append(len(masks)) or np.arange(len(masks))[:, None],
+    )
+    values = runner.values(np.stack([chosen, pruned(model.wiring, chosen), ~chosen]))
+    assert n_run == [2]
+    assert values[0] == values[1] != values[2]
+
+
+# Two heads in one layer, each enough for the behavior: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
+BACKED_UP = Parts.components(Wiring(1, 3, 3))
+
+
+def either_head(circuits):
+    """The metric [circuit, 2 prompts]: 1 where a0.h0 or a0.h1 is in the circuit."""
+    works = (circuits[:, 1] | circuits[:, 2]).astype(float)
+    return np.stack([works, works], axis=1)
+
+
+UNIT = Baseline(np.ones(2), np.zeros(2), None)
+
+
+def test_a_missing_backup_is_found_by_growing_a_knock_out():
+    without_backup = np.array([True, True, False, True, True])
+    assert distance(either_head(without_backup[None])[0], UNIT).in_metric.value == 0  # faithful all the same
+    sets = search_knockouts(either_head, BACKED_UP, without_backup, KnockoutSearch(sets=4, steps=2, candidates=3))
+    values = knockout_values(either_head, BACKED_UP, without_backup, sets)
+    worst, knocked = worst_incompleteness(values, sets, UNIT)
+    assert worst.in_metric.value == 1
+    assert knocked[1]
+    assert not knocked[2]  # not in the circuit, so it is not knocked out
+
+
+def test_heads_that_back_each_other_up_are_used_once_the_other_is_gone():
+    everything = BACKED_UP.everything
+    sets = search_knockouts(either_head, BACKED_UP, everything, KnockoutSearch(sets=0, steps=1, candidates=4))
+    values = knockout_values(either_head, BACKED_UP, everything, sets)
+    assert (values.telling[:, 0, 0] == values.telling[:, 0, 1]).all()  # with K empty nothing seems to matter
+    assert [use.in_metric.value for use in component_uses(values, UNIT)] == [1, 1, 0, 0]
+    assert smallest_use(values, UNIT).in_metric.value == 0
+
+
+def test_random_sets_are_drawn_from_the_circuit_in_several_sizes():
+    circuit = np.ones(21, dtype=bool)
+    circuit[::5] = False
+    parts = Parts(np.arange(21), 21)
+    sampled = search_knockouts(lambda masks: np.zeros((len(masks), 1)), parts, circuit, KnockoutSearch(sets=5)).sampled
+    assert not sampled[:, ~circuit].any()
+    assert sampled.sum(axis=1).tolist() == [1, 4, 8, 12, 15]
+
+
+def test_a_circuit_without_components_has_nothing_to_knock_out():
+    nothing = np.array([True, False, False, False, False])
+    sets = search_knockouts(either_head, BACKED_UP, nothing, KnockoutSearch())
+    assert [len(masks) for masks in sets] == [0, 0, 0, 0]
+
+
+# --- estimates with their uncertainty ---
+
+
+def test_a_share_is_a_ratio_of_means_with_an_interval_around_it():
+    baseline = Baseline(np.array([4.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0]), None)
+    effect = distance(np.array([3.0, 1.0, 2.0]), baseline)
+    assert effect.of_gap is not None
+    assert effect.in_metric.value == pytest.approx((1 + 1 + 4) / 3)
+    assert effect.of_gap.value == pytest.approx((1 + 1 + 4) / (4 + 1 + 5))
+    for estimate, ends in ((effect.in_metric, (1, 4)), (effect.of_gap, (1 / 4, 1))):
+        assert ends[0] <= estimate.low < estimate.value < estimate.high <= ends[1]
+
+
+def test_without_a_gap_there_is_no_share():
+    same = Baseline(np.ones(3), np.ones(3), None)
+    effect = judge(np.ones((2, 3)), lambda means: means.max(axis=-1), same)
+    assert effect.in_metric == (1, 1, 1)
+    assert effect.of_gap is None
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_areas_with_intervals_are_the_areas_of_evaluation(sign):
+    draw = np.random.default_rng(5)
+    clean = sign * (3 + draw.random(8))
+    baseline, values = Baseline(clean, draw.random(8), None), draw.normal(size=(len(BUDGETS), 8))
+    for estimate, expected in (
+        (cpr_estimate(values, baseline), cpr(values, baseline)),
+        (cmd_estimate(values, baseline), cmd(values, baseline)),
+    ):
+        assert estimate is not None
+        assert estimate.value == pytest.approx(expected)
+        assert estimate.low < expected < estimate.high
+
+
+def test_the_whole_model_keeps_all_in_every_resample_though_some_reverse_the_gap():
+    baseline = Baseline(np.array([4.0, -1.0, -2.0]), np.zeros(3), None)
+    kept = share_kept(baseline.clean[None], lambda means: means.mean(axis=-1), baseline)
+    assert kept == pytest.approx((1, 1, 1))
+    everywhere = np.tile(baseline.clean, (len(BUDGETS), 1))
+    width = BUDGETS[-1] - BUDGETS[0]
+    assert cpr_estimate(everywhere, baseline) == pytest.approx((width, width, width))
+
+
+def test_the_p_value_counts_the_circuit_among_the_random_ones():
+    baseline = Baseline(np.array([1.0, 3.0]), np.zeros(2), None)
+    random = np.array([[0.0, 0.0], [2.0, 2.0], [1.0, 1.0], [3.0, 3.0]])  # 2, 0, 1, 1 from the model's mean
+    assert against_random(random, np.array([1.5, 1.5]), baseline).p_value == 2 / 5
+    comparison = against_random(random, np.array([1.0, 1.0]), baseline)
+    assert comparison.p_value == 4 / 5
+    assert comparison.distance.in_metric.value == 1
+    assert comparison.kept is not None
+    assert comparison.kept.value == pytest.approx(1.5 / 2)
+
+
+# --- stability ---
+
+
+def test_resampled_circuits_are_those_of_the_prompts_drawn():
+    scores = np.random.default_rng(6).normal(size=(7, 30))
+    counts = np.random.default_rng(0).multinomial(7, np.full(7, 1 / 7), size=9)
+    for absolute in (True, False):
+        chosen = bootstrap_circuits(scores, n=5, absolute=absolute, resamples=9)
+        for row, count in zip(chosen, counts, strict=True):
+            means = np.repeat(scores, count, axis=0).mean(axis=0)
+            ranked = np.argsort(-(np.abs(means) if absolute else means))
+            assert set(np.flatnonzero(row)) == set(ranked[:5])
+
+
+def test_the_jaccard_overlap_is_that_of_all_pairs_one_by_one():
+    circuits = np.random.default_rng(7).random((6, 12)) < 0.4
+    circuits[:2] = False
+    pairs = []
+    for a, b in itertools.combinations(circuits, 2):
+        pairs.append((a & b).sum() / (a | b).sum() if (a | b).any() else 1)
+    assert mean_jaccard(circuits) == pytest.approx(np.mean(pairs))
+
+
+def test_prompts_that_agree_up_to_size_give_the_same_circuit_each_time():
+    scores = np.arange(1, 6)[:, None] * np.random.default_rng(8).normal(size=20)
+    assert stability(scores, n=6, absolute=True) == 1
+
+
+def test_scores_that_are_the_same_for_every_prompt_have_no_stability():
+    learned = np.tile(np.random.default_rng(9).random(20), (5, 1))
+    assert stability(learned, n=6, absolute=True) is None
+    assert mean_jaccard(bootstrap_circuits(learned, n=6, absolute=True, resamples=10)) == 1
+
+
+def test_one_resample_makes_no_pair():
+    with pytest.raises(ValueError, match="resample at least twice"):
+        mean_jaccard(np.ones((1, 3), dtype=bool))
+
+
+# --- against a known circuit ---
+
+
+def small_scores(*rows, measured=None):
+    per_prompt = np.array(rows, dtype=float)
+    return EdgeScores(SMALL, per_prompt, np.ones(8, dtype=bool) if measured is None else measured, ORIGIN)
+
+
+def known(*edges):
+    return KnownCircuit("made up", tuple(map(Edge.parse, edges)), (head(0, 0),))
+
+
+def test_auroc_is_the_share_of_pairs_ranked_right():
+    assert auroc(np.array([True, False, True, False]), np.array([3.0, 2.0, 1.0, 0.0])) == 3 / 4
+
+
+def test_edges_are_ranked_by_their_mean_and_by_their_highest_prompt():
+    # input->q cancels over prompts, but is the strongest on each of them.
+    scores = small_scores([9, 1, 0, 0, 0, 0, 0, 2], [-9, 1, 0, 0, 0, 0, 0, -4])
+    areas = edge_auroc(scores, known("input->a0.h0<q>", "m0->logits"))
+    # By |mean|: 0, 1, 0 0 0 0 0, 1. m0->logits ties one edge and beats five; input->q ties five and loses to one.
+    assert areas.by_mean == pytest.approx((5.5 + 2.5) / 12)
+    assert areas.by_prompt == 1
+
+
+def test_only_measured_edges_are_ranked():
+    measured = np.array([True] * 4 + [False] * 4)
+    scores = small_scores([3, 2, 1, 0, 0, 0, 0, 0], measured=measured)
+    assert edge_auroc(scores, known("input->a0.h0<q>", "input->a0.h0<v>", "m0->logits")).by_mean == 3 / 4
+    with pytest.raises(ValueError, match="has 0 of 4 measured edges"):
+        edge_auroc(scores, known("m0->logits"))
+
+
+def test_nodes_are_ranked_by_the_strongest_of_their_edges():
+    wiring = Wiring(1, 3, 3, has_mlps=False)  # input -> q, k, v of three heads; input and heads -> logits
+    scores = np.zeros((2, wiring.n_edges))
+    for edge, values in (("input->a0.h0<k>", (5, -5)), ("a0.h1->logits", (2, 2)), ("input->a0.h2<v>", (1, 1))):
+        scores[:, wiring.edge_index(Edge.parse(edge))] = values
+    areas = node_auroc(
+        EdgeScores(wiring, scores, np.ones(wiring.n_edges, dtype=bool), ORIGIN),
+        KnownCircuit("made up", None, (head(0, 0),)),
+    )
+    assert areas == (0, 1)  # last by mean, first by its highest prompt
+
+
+def test_given_node_scores_are_ranked_at_their_position():
+    parts = (head(0, 0), head(0, 1), head(0, 2))
+    values = np.array([[[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]])
+    scores = ComponentScores(Wiring(1, 3, 3), parts, ("all", "0"), values, np.ones((1, 2, 3), dtype=bool), ORIGIN)
+    truth = KnownCircuit("made up", None, (head(0, 0),))
+    assert [node_auroc(scores, truth, position=position).by_mean for position in ("all", "0")] == [0, 1]
+
+
+def test_kinds_that_the_known_circuit_does_not_judge_are_left_out():
+    wiring = Wiring(1, 2, 2)
+    values = np.array([[[2.0, 1.0, 3.0]]])
+    scores = ComponentScores(wiring, wiring.writers[1:], ("all",), values, np.ones((1, 1, 3), dtype=bool), ORIGIN)
+    assert node_auroc(scores, KnownCircuit("a", None, (head(0, 0),), ("head",))).by_mean == 1
+    assert node_auroc(scores, KnownCircuit("a", None, (head(0, 0),))).by_mean == 1 / 2
+
+
+def test_a_known_circuit_of_another_model_is_refused_by_the_edge_it_lacks():
+    with pytest.raises(ValueError, match=r"'made up' has a3\.h0->logits: this model has no writer a3\.h0"):
+        known("a3.h0->logits").check(SMALL)
+
+
+@pytest.mark.parametrize("edges", [(), tuple(map(str, SMALL.edges))], ids=["none", "all"])
+def test_a_known_circuit_of_all_or_no_edges_ranks_nothing(edges):
+    with pytest.raises(ValueError, match=f"has {len(edges)} of 8 edges: a ranking needs some inside"):
+        known(*edges).check(SMALL)
+
+
+def test_a_known_circuit_is_read_from_json(tmp_path):
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"edges_that_matter": ["input->a0.h0<k>", "a0.h0->logits"]}))
+    assert read_known(path).nodes == (head(0, 0),)
+    path.write_text(json.dumps({"edges": ["input->a0.h0<k>"], "nodes": ["m0"]}))
+    assert [str(node) for node in read_known(path).nodes] == ["m0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "cannot read the known circuit"),
+        ("[]", "expected a JSON object with a list edges_that_matter or edges"),
+        ('{"edges": ["a0.h0"]}', "no edge can be called 'a0.h0'"),
+        ('{"edges": "input->m0"}', "expected a list of names"),
+    ],
+)
+def test_a_file_that_holds_no_known_circuit_is_refused(tmp_path, text, said):
+    path = tmp_path / "truth.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=said):
+        read_known(path)

@@ -1,0 +1,244 @@
+"""Circuits run with everything else corrupted: laws, and one-edge patches through TransformerLens hooks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from circuits.components import Edge
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.evaluation.budgets import BUDGETS, budget_circuits, cmd, cpr
+from circuits.evaluation.faithfulness import (
+    Baseline,
+    circuit_values,
+    component_circuit_values,
+    faithfulness,
+    measure_baseline,
+)
+from circuits.methods import ActivationPatching, EdgeAttribution
+from circuits.metrics import METRICS
+from circuits.model.load import load_model, model_from_module
+from tests.circuits.hand_models import QUESTION, write_detector
+from tests.conftest import FAMILIES, random_prompts
+
+LOGIT_DIFFERENCE = METRICS["logit-difference"]
+EDGE_FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3")
+
+
+@pytest.mark.parametrize("family", EDGE_FAMILIES)
+@pytest.mark.parametrize("shared_prefix", [0, 4])
+def test_all_edges_give_the_clean_run_and_none_the_corrupt_run(family, shared_prefix, family_model):
+    model, prompts = family_model(family), random_prompts(shared_prefix=shared_prefix)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    everything = np.ones(model.wiring.n_edges, dtype=bool)
+    values = circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
+    np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", EDGE_FAMILIES)
+def test_edges_off_every_path_change_nothing(family, family_model):
+    model, prompts = family_model(family), random_prompts()
+    chosen = np.random.default_rng(1).random(model.wiring.n_edges) < 0.15
+    kept = [model.wiring.edge_index(e) for e in model.wiring.on_a_path(np.array(model.wiring.edges)[chosen])]
+    pruned = np.zeros_like(chosen)
+    pruned[kept] = True
+    assert 0 < pruned.sum() < chosen.sum()
+    values = circuit_values(model, prompts, np.stack([chosen, pruned]), metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(values[0], values[1], atol=2e-5)
+
+
+def test_circuits_stacked_and_alone_agree(family_model):
+    model, prompts = family_model("llama"), random_prompts()
+    circuits = np.random.default_rng(0).random((5, model.wiring.n_edges)) < 0.5
+    together = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
+    alone = np.concatenate([circuit_values(model, prompts, one, metric=LOGIT_DIFFERENCE) for one in circuits])
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("shared_prefix", [0, 4])
+def test_all_components_give_the_clean_run_and_none_the_corrupt_run(family, shared_prefix, family_model):
+    model, prompts = family_model(family), random_prompts(shared_prefix=shared_prefix)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    everything = np.ones(len(model.wiring.writers), dtype=bool)
+    values = component_circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
+    np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
+    np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_leaving_out_one_component_is_patching_it(family, family_model):
+    model, prompts = family_model(family), random_prompts(shared_prefix=3)
+    without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
+    values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert patched.components == model.wiring.writers[1:]
+    np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=5e-5)
+
+
+def test_patching_a_head_behind_a_norm_before_the_output_projection_is_leaving_it_out():
+    """BitNet norms all heads together before W_O, so a head's change goes through that norm."""
+    from transformers import BitNetConfig, BitNetForCausalLM
+
+    shape = {"vocab_size": 50, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = BitNetConfig(**shape, num_key_value_heads=2, intermediate_size=64, bos_token_id=0, eos_token_id=0)
+    torch.manual_seed(0)
+    model, prompts = model_from_module(BitNetForCausalLM(config)), random_prompts(3)
+    without_one = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
+    values = component_circuit_values(model, prompts, without_one, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    patched = ActivationPatching(kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert np.abs(patched.per_prompt).max() > 1e-3
+    np.testing.assert_allclose(baseline.clean - values, patched.per_prompt[:, 0].T, atol=1e-5)
+
+
+def one_edge_corrupted(model, prompt, edge: Edge) -> float:
+    """The logit difference when one edge of a GPT-2 is corrupted, through TransformerLens' split inputs."""
+    bridge = model.bridge
+    clean, corrupt = torch.tensor([prompt.clean]), torch.tensor([prompt.corrupt])
+
+    def outputs(ids):
+        with torch.no_grad():
+            _, cache = bridge.run_with_cache(ids)
+        source = edge.source
+        if source.kind == "input":
+            return cache["blocks.0.hook_resid_pre"]
+        if source.kind == "mlp":
+            return cache[f"blocks.{source.layer}.hook_mlp_out"]
+        z = cache[f"blocks.{source.layer}.attn.hook_z"][:, :, source.index]
+        return z @ model.forward.layers[source.layer].head_weights_o[source.index]
+
+    # What the source writes is taken from the clean run: upstream of a single patched edge nothing changes.
+    change = outputs(corrupt) - outputs(clean)
+    target = edge.target
+
+    def patch(value, hook):
+        value = value.clone()
+        if value.ndim == 4:
+            value[:, :, target.index] += change
+        else:
+            value += change
+        return value
+
+    layer = model.wiring.n_layers - 1 if target.kind == "logits" else target.layer
+    site = {"logits": "hook_resid_post", "mlp": "hook_mlp_in"}.get(target.kind, f"attn.hook_{edge.port}_input")
+    with torch.no_grad():
+        logits = bridge.run_with_hooks(clean, fwd_hooks=[(f"blocks.{layer}.{site}", patch)])[0, prompt.answer_position]
+    return float(logits[prompt.answers[0]] - logits[prompt.wrong_answers[0]])
+
+
+def test_leaving_out_one_edge_equals_patching_it_through_transformer_lens(family_model):
+    model, prompts = family_model("gpt2"), random_prompts(2)
+    wiring, bridge = model.wiring, model.bridge
+    chosen = np.random.default_rng(3).choice(wiring.n_edges, size=40, replace=False)
+    circuits = np.ones((len(chosen), wiring.n_edges), dtype=bool)
+    circuits[np.arange(len(chosen)), chosen] = False
+    values = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
+    bridge.set_use_split_qkv_input(True)
+    bridge.set_use_hook_mlp_in(True)
+    try:
+        expected = [
+            [one_edge_corrupted(model, prompt, wiring.edges[number]) for prompt in prompts] for number in chosen
+        ]
+    finally:
+        bridge.set_use_split_qkv_input(False)
+        bridge.set_use_hook_mlp_in(False)
+    np.testing.assert_allclose(values, expected, atol=5e-5)
+
+
+def test_the_hand_models_path_is_faithful_alone(tmp_path):
+    """Values along input -> a0.h0 -> a1.h1 -> logits carry the token; positions are the same in both prompts."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE)
+    circuit = np.zeros(model.wiring.n_edges, dtype=bool)
+    for edge in ("input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"):
+        circuit[model.wiring.edge_index(Edge.parse(edge))] = True
+    broken = circuit.copy()
+    broken[model.wiring.edge_index(Edge.parse("a0.h0->a1.h1<v>"))] = False
+    values = circuit_values(model, prompts, np.stack([circuit, broken]), metric=LOGIT_DIFFERENCE)
+    assert (baseline.clean[0], baseline.ablated[0], baseline.accuracy) == pytest.approx((2, -2, 1))
+    assert values[:, 0] == pytest.approx([2, -2])
+    assert faithfulness(values[0], baseline).mean == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"), [("hist", "logit-difference"), ("frac_prevs_causal", "answer-logit"), ("hist", "kl-divergence")]
+)
+def test_the_known_circuit_of_a_compiled_program_is_exact(name, metric, sample_model):
+    """Corrupting everything outside the true circuit at once changes no output."""
+    import json
+
+    from circuits.data.prompt_files import read_jsonl
+    from tests.conftest import SAMPLES
+
+    model, prompts = sample_model(name), read_jsonl(SAMPLES / name / "prompts.jsonl")
+    truth = json.loads((SAMPLES / name / "truth.json").read_text())
+    circuit = np.array([str(edge) in truth["edges_that_matter"] for edge in model.wiring.edges])
+    baseline = measure_baseline(model, prompts, metric=METRICS[metric])
+    values = circuit_values(model, prompts, circuit, metric=METRICS[metric])[0]
+    np.testing.assert_allclose(values, baseline.clean, atol=1e-3)
+
+
+def test_faithfulness_is_a_ratio_of_means_with_an_interval_around_it():
+    baseline = Baseline(np.array([2.0, 4.0, 3.0]), np.array([0.0, 0.0, 1.0]), None)
+    estimate = faithfulness(np.array([1.0, 2.0, 2.0]), baseline)
+    assert estimate.mean == pytest.approx((1 + 2 + 1) / (2 + 4 + 2))
+    assert None not in estimate
+    low, high = estimate[1:]
+    assert low <= 0.5 <= high  # pyright: ignore[reportOptionalOperand]
+
+
+def test_without_a_gap_there_is_no_faithfulness_rather_than_a_number():
+    baseline = Baseline(np.array([1.0, 1.0]), np.array([1.0, 1.0]), None)
+    assert faithfulness(np.array([1.0, 1.0]), baseline) == (None, None, None)
+
+
+def test_areas_of_a_curve_worked_out_by_hand():
+    """f = 1 at every budget: CPR is the width of the budget axis, CMD is 0; f = 0: the other way round."""
+    baseline = Baseline(np.array([1.0]), np.array([0.0]), None)
+    width = BUDGETS[-1] - BUDGETS[0]
+    for f, areas in ((1.0, (width, 0.0)), (0.0, (0.0, width)), (2.0, (2 * width, width))):
+        values = np.full((len(BUDGETS), 1), f)
+        assert (cpr(values, baseline), cmd(values, baseline)) == pytest.approx(areas)
+
+
+def test_budgets_keep_the_highest_scores(family_model):
+    model, prompts = family_model("gpt2"), random_prompts()
+    scores = EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    for absolute in (True, False):
+        circuits = budget_circuits(scores, absolute=absolute)
+        assert circuits.sum(1).tolist() == [int(budget * model.wiring.n_edges) for budget in BUDGETS]
+        ranked = np.abs(scores.means) if absolute else scores.means
+        for circuit in circuits[3:-1]:
+            assert ranked[circuit].min() >= ranked[~circuit].max()
+
+
+def test_accuracy_counts_the_most_likely_token_of_the_whole_vocabulary(family_model):
+    model, prompts = family_model("gpt2"), random_prompts(4)
+    with torch.no_grad():
+        best = [int(model.bridge(torch.tensor([p.clean]))[0, p.answer_position].argmax()) for p in prompts]
+    answered = PromptSet(
+        "answered",
+        tuple(
+            Prompt(p.clean, p.corrupt, (token if number else (token + 1) % 50,), (49,), p.answer_position)
+            for number, (p, token) in enumerate(zip(prompts, best, strict=True))
+        ),
+    )
+    baseline = measure_baseline(model, answered, metric=LOGIT_DIFFERENCE)
+    assert baseline.is_correct is not None
+    assert baseline.is_correct.tolist() == [False, True, True, True]
+    assert baseline.accuracy == 0.75
+
+
+def test_a_model_with_one_output_has_no_accuracy(sample_model):
+    from circuits.data.prompt_files import read_jsonl
+    from tests.conftest import SAMPLES
+
+    model = sample_model("frac_prevs_causal")
+    prompts = read_jsonl(SAMPLES / "frac_prevs_causal" / "prompts.jsonl")
+    baseline = measure_baseline(model, prompts, metric=METRICS["answer-logit"])
+    assert baseline.accuracy is None

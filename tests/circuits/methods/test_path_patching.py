@@ -1,0 +1,181 @@
+"""Path patching: against the two-pass recipe through TransformerLens hooks, by hand, and with bad input."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from circuits.components import Reader
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.methods import PathPatching
+from circuits.metrics import METRICS
+from circuits.model.load import load_model
+from tests.circuits.hand_models import QUESTION, write_detector
+from tests.conftest import FAMILIES, random_prompts
+
+LOGIT_DIFFERENCE = METRICS["logit-difference"]
+
+
+def two_passes(model, prompt, sender, receivers, at, freeze_mlps) -> float:
+    """Clean minus patched logit difference, following the published recipe literally with two hooked runs."""
+    bridge, n_layers = model.bridge, model.wiring.n_layers
+    clean, corrupt = torch.tensor([prompt.clean]), torch.tensor([prompt.corrupt])
+    with torch.no_grad():
+        clean_logits, clean_cache = bridge.run_with_cache(clean)
+        _, corrupt_cache = bridge.run_with_cache(corrupt)
+    positions = list(range(len(prompt))) if at == "all" else list(prompt.roles[at])
+
+    # A hook may be called with another name than it was registered under, so each gets its own.
+    def freeze(value, hook, site):
+        value = value.clone()
+        value[:, positions] = clean_cache[site][:, positions]
+        if site == f"blocks.{sender.layer}.attn.hook_z":
+            value[:, positions, sender.index] = corrupt_cache[site][:, positions, sender.index]
+        return value
+
+    recorded = {}
+
+    def record(value, hook, site):
+        recorded[site] = value.clone()
+        return value
+
+    def put_in(value, hook, site):
+        value = value.clone()
+        for reader in map(Reader.parse, receivers):
+            if receiver_site(reader, n_layers) == site:
+                chosen = (slice(None), positions)
+                if reader.port is not None:
+                    chosen = (*chosen, reader.component.index)
+                value[chosen] = recorded[site][chosen]
+        return value
+
+    sites = list(dict.fromkeys(receiver_site(Reader.parse(name), n_layers) for name in receivers))
+    frozen = [f"blocks.{layer}.attn.hook_z" for layer in range(n_layers)]
+    frozen += [f"blocks.{layer}.hook_mlp_out" for layer in range(n_layers)] if freeze_mlps else []
+    first_pass = [(site, partial(freeze, site=site)) for site in frozen] + [(s, partial(record, site=s)) for s in sites]
+    with torch.no_grad():
+        bridge.run_with_hooks(clean, fwd_hooks=first_pass)
+        patched = bridge.run_with_hooks(clean, fwd_hooks=[(site, partial(put_in, site=site)) for site in sites])
+
+    def difference(logits):
+        read = logits[0, prompt.answer_position]
+        return float(read[prompt.answers[0]] - read[prompt.wrong_answers[0]])
+
+    return difference(clean_logits) - difference(patched)
+
+
+def receiver_site(reader: Reader, n_layers: int) -> str:
+    if reader.component.kind == "logits":
+        return f"blocks.{n_layers - 1}.hook_resid_post"
+    if reader.port is None:
+        return f"blocks.{reader.component.layer}.mlp.hook_in"
+    return f"blocks.{reader.component.layer}.attn.hook_{reader.port}"
+
+
+def receivers_for(model):
+    kv = str(model.wiring.key_value_component(2, 1))
+    return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",)]
+
+
+def assert_follows_the_recipe(model, prompts, receivers, *, at="END", freeze_mlps=False):
+    """Scores of every fifth sender against the two hooked runs."""
+    method = PathPatching(receivers=receivers, at=at, freeze_mlps=freeze_mlps)
+    scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    checked = [column for column in range(0, len(scores.components), 5) if scores.measured[0, 0, column]]
+    assert checked
+    for column in checked:
+        sender = scores.components[column]
+        expected = [two_passes(model, prompt, sender, receivers, at, freeze_mlps) for prompt in prompts]
+        effects = scores.per_prompt[:, 0, column]
+        np.testing.assert_allclose(effects, expected, rtol=2e-4, atol=5e-5, err_msg=f"{receivers} {sender}")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_the_recipe_followed_with_two_hooked_runs(family, family_model):
+    model, prompts = family_model(family), random_prompts(2, shared_prefix=3)
+    for receivers in receivers_for(model):
+        assert_follows_the_recipe(model, prompts, receivers)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama"])
+def test_frozen_mlps_leave_only_direct_paths(family, family_model):
+    assert_follows_the_recipe(family_model(family), random_prompts(2), ("logits",), freeze_mlps=True)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2"])
+def test_at_all_positions_it_is_wang_et_als_recipe(family, family_model):
+    model, prompts = family_model(family), random_prompts(2)
+    for receivers in receivers_for(model):
+        assert_follows_the_recipe(model, prompts, receivers, at="all")
+
+
+def test_the_hand_models_path_runs_through_one_head_into_the_others_values(tmp_path):
+    """a0.h0 reaches the logits only through a1.h1's values: 4 into these, 0 directly; a1.h1 writes to the logits."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    into_logits = PathPatching().score(model, prompts, metric=LOGIT_DIFFERENCE)
+    into_values = PathPatching(receivers=("a1.h1<v>",)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert into_logits.means[0].tolist() == pytest.approx([0, 0, 0, 4], abs=1e-4)
+    assert into_values.means[0].tolist() == pytest.approx([4, 0, 0, 0], abs=1e-4)
+    assert into_values.measured[0, 0].tolist() == [True, True, False, False]
+
+
+def test_bad_receivers_and_roles_are_refused(family_model):
+    model, prompts = family_model("gpt2"), random_prompts(2)
+    for settings, message in (
+        ({"receivers": ()}, "no receiver is given"),
+        ({"receivers": ("logits", "m1")}, "is given beside other receivers"),
+        ({"receivers": ("a9.h9<q>",)}, "no reader a9.h9<q>"),
+        ({"receivers": ("a1.h0",)}, "no reader a1.h0"),
+        ({"at": "S2"}, "prompts lack that role"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            PathPatching(**settings).score(model, prompts, metric=LOGIT_DIFFERENCE)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_stages_search_backwards_through_the_heads_that_were_found(family, family_model):
+    """Every stage equals a separate path patching into the ports of the best heads of the stage before."""
+    model, prompts = family_model(family), random_prompts(4)
+    staged = PathPatching(at="all", stages=("queries", "values", "keys"), top=2)
+    scores = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert scores.positions == ("logits", "queries", "values", "keys", "all")
+    receivers = ["logits"]
+    for number, port in enumerate(("q", "v", "k", None)):
+        plain = PathPatching(at="all", receivers=tuple(receivers)).score(model, prompts, metric=LOGIT_DIFFERENCE)
+        np.testing.assert_allclose(scores.per_prompt[:, number], plain.per_prompt[:, 0], atol=1e-6)
+        assert (scores.measured[:, number] == plain.measured[:, 0]).all()
+        strength = np.where(plain.measured[0, 0], np.abs(plain.means[0]), -1)
+        best = [plain.components[n] for n in np.argsort(-strength)[:2] if strength[n] >= 0]
+        owners = best if port == "q" else [model.wiring.group_of_head(head) for head in best]
+        receivers = [f"{owner}<{port}>" for owner in dict.fromkeys(owners)]
+        if not receivers:
+            break
+    stages = np.where(scores.measured[:, :4], scores.per_prompt[:, :4], 0)
+    strongest = np.abs(stages.mean(0)).argmax(0)
+    picked = np.stack([stages[:, stage, n] for n, stage in enumerate(strongest)], axis=1)
+    np.testing.assert_array_equal(scores.per_prompt[:, 4], picked)
+    assert not staged.per_prompt
+    assert PathPatching().per_prompt
+    # Values and keys are read at other positions than END.
+    assert [PathPatching().position, PathPatching(stages=("keys",)).position, PathPatching(at="IO").position] == [
+        "END",
+        "all",
+        "IO",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"stages": ("queries", "queries")}, "each at most once: queries, values, keys"),
+        ({"stages": ("outputs",)}, "each at most once: queries, values, keys"),
+        ({"top": 0}, "a share of the heads below 1, or a number"),
+    ],
+)
+def test_unknown_stages_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        PathPatching(**settings)

@@ -1,0 +1,420 @@
+"""The built-in tasks, on the reference tokenizer, on other kinds of tokenizers, and where they cannot be built."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.reference.vocabulary import make_tokenizer, vocabulary
+from circuits.tasks import TASKS, Task, ioi
+from circuits.tasks import colored_objects as co
+from circuits.tasks import docstring as doc
+from circuits.tasks import greater_than as gt
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
+
+SETTINGS = [(name, corruption) for name, task in TASKS.items() for corruption in task.corruptions]
+
+
+@pytest.fixture(scope="module")
+def words_tokenizer() -> Any:
+    return make_tokenizer()
+
+
+def train_bpe(kind: str) -> Any:
+    """A small byte-pair tokenizer, of the GPT-2 or of the SentencePiece kind, trained on the tasks' own words."""
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<s>", "<unk>"]
+    tokenizer = Tokenizer(models.BPE(unk_token=None if kind == "bytes" else "<unk>"))
+    pairs_of_digits = pre_tokenizers.Split(Regex(r" ?\d\d"), behavior="isolated")
+    if kind == "bytes":
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pairs_of_digits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+        )
+        tokenizer.decoder = decoders.ByteLevel()
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+    else:
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?\d\d|\n|▁?\w+|[^\w▁]"), behavior="isolated")
+        alphabet = []
+    trainer = trainers.BpeTrainer(
+        vocab_size=6000, special_tokens=special, initial_alphabet=alphabet, show_progress=False, min_frequency=1
+    )
+    numbers = " ".join(f"{century}{year}" for century in range(10, 20) for year in gt.TWO_DIGITS)
+    text = [" ".join(["", *vocabulary()]), f" {numbers}", "A: B\n    C\n\n", *ioi.ABBA, co.QUESTION, doc.TEMPLATE]
+    tokenizer.train_from_iterator(text * 3, trainer)
+    if kind == "sentencepiece":
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
+        )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", unk_token=None if kind == "bytes" else "<unk>"
+    )
+
+
+@pytest.fixture(scope="module", params=["words", "bytes", "sentencepiece"])
+def tokenizer(request: pytest.FixtureRequest) -> Any:
+    return make_tokenizer() if request.param == "words" else train_bpe(request.param)
+
+
+def text_of(tokenizer: Any, ids: list[int]) -> str:
+    return tokenizer.decode(ids).replace("▁", " ").strip()
+
+
+def word(tokenizer: Any, prompt: Prompt, role: str) -> str:
+    """The text of the tokens at a role."""
+    return text_of(tokenizer, [prompt.clean[position] for position in prompt.roles[role]])
+
+
+def corrupt_word(tokenizer: Any, prompt: Prompt, role: str) -> str:
+    return text_of(tokenizer, [prompt.corrupt[position] for position in prompt.roles[role]])
+
+
+def said(tokenizer: Any, ids: tuple[int, ...]) -> list[str]:
+    return [text_of(tokenizer, [token]) for token in ids]
+
+
+def changed(prompt: Prompt) -> set[int]:
+    """Positions at which clean and corrupt differ."""
+    return {position for position, (a, b) in enumerate(zip(prompt.clean, prompt.corrupt, strict=True)) if a != b}
+
+
+def positions(prompt: Prompt, *roles: str) -> set[int]:
+    return {position for role in roles for position in prompt.roles[role]}
+
+
+def build(name: str, tokenizer: Any, corruption: str = "", n: int = 60, seed: int = 0) -> PromptSet:
+    return TASKS[name](corruption=corruption).build(tokenizer, n=n, seed=seed)
+
+
+def test_importing_the_tasks_leaves_torch_and_transformers_alone() -> None:
+    code = "import sys, circuits.tasks; print([m for m in ('torch', 'transformers', 'PIL') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("name", "corruption"), SETTINGS)
+def test_same_seed_gives_the_same_prompts_and_another_seed_others(
+    words_tokenizer: Any, name: str, corruption: str
+) -> None:
+    first, again, other = (build(name, words_tokenizer, corruption, seed=seed) for seed in (3, 3, 4))
+    assert first.fingerprint == again.fingerprint != other.fingerprint
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_smaller_set_is_the_beginning_of_a_larger_one(words_tokenizer: Any, name: str) -> None:
+    assert build(name, words_tokenizer, n=20).prompts == build(name, words_tokenizer, n=50).prompts[:20]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_no_prompt_occurs_twice(words_tokenizer: Any, name: str) -> None:
+    prompts = build(name, words_tokenizer, n=1000)
+    assert len({prompt.clean for prompt in prompts}) == 1000
+
+
+@pytest.mark.parametrize(("name", "corruption"), SETTINGS)
+def test_answers_and_wrong_answers_never_meet(words_tokenizer: Any, name: str, corruption: str) -> None:
+    for prompt in build(name, words_tokenizer, corruption):
+        assert prompt.answers
+        assert prompt.wrong_answers
+        assert not set(prompt.answers) & set(prompt.wrong_answers)
+
+
+@pytest.mark.parametrize(("name", "corruption"), SETTINGS)
+def test_clean_and_corrupt_align_and_differ(tokenizer: Any, name: str, corruption: str) -> None:
+    for prompt in build(name, tokenizer, corruption):
+        assert len(prompt.clean) == len(prompt.corrupt)
+        assert changed(prompt)
+        assert prompt.roles["END"] == (len(prompt) - 1,)
+
+
+def test_the_default_corruption_is_the_first() -> None:
+    assert [task().corruption for task in TASKS.values()] == [next(iter(task.corruptions)) for task in TASKS.values()]
+
+
+@pytest.mark.parametrize(("name", "task"), TASKS.items())
+def test_an_unknown_corruption_names_the_known_ones(name: str, task: type[Task]) -> None:
+    with pytest.raises(ValueError, match=f"'{name}'.*{next(iter(task.corruptions))}"):
+        task(corruption="nonsense")
+
+
+def test_more_prompts_than_exist_is_an_error_that_says_how_many_there_are(
+    words_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gt, "NOUNS", ("war",))
+    monkeypatch.setattr(gt, "CENTURIES", ("17",))
+    with pytest.raises(ValueError, match="asked for 98 distinct prompts, found 97"):
+        build("greater-than", words_tokenizer, n=98)
+    assert len(build("greater-than", words_tokenizer, n=97)) == 97
+
+
+def test_no_prompts_at_all_is_an_error(words_tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="asked for 0 prompts"):
+        build("ioi", words_tokenizer, n=0)
+
+
+# Indirect objects
+
+
+def test_ioi_roles_point_at_the_two_names_and_the_answer_is_the_one_not_repeated(tokenizer: Any) -> None:
+    for prompt in build("ioi", tokenizer):
+        io, subject = word(tokenizer, prompt, "IO"), word(tokenizer, prompt, "S1")
+        assert {io, subject} <= set(ioi.NAMES)
+        assert word(tokenizer, prompt, "S2") == subject != io
+        assert (said(tokenizer, prompt.answers), said(tokenizer, prompt.wrong_answers)) == ([io], [subject])
+        assert word(tokenizer, prompt, "END") == "to"
+        assert prompt.roles["S1+1"] == (prompt.roles["S1"][0] + 1,)
+
+
+def test_ioi_flip_changes_only_the_second_mention_to_the_other_name(tokenizer: Any) -> None:
+    for prompt in build("ioi", tokenizer, "flip"):
+        assert changed(prompt) == positions(prompt, "S2")
+        assert corrupt_word(tokenizer, prompt, "S2") == word(tokenizer, prompt, "IO")
+
+
+def test_ioi_abc_puts_three_unrelated_names(tokenizer: Any) -> None:
+    for prompt in build("ioi", tokenizer, "abc"):
+        assert changed(prompt) == positions(prompt, "IO", "S1", "S2")
+        names = {corrupt_word(tokenizer, prompt, role) for role in ("IO", "S1", "S2")}
+        assert len(names) == 3
+        assert not names & {word(tokenizer, prompt, "IO"), word(tokenizer, prompt, "S1")}
+
+
+def test_ioi_uses_both_orders_about_equally(words_tokenizer: Any) -> None:
+    prompts = build("ioi", words_tokenizer, n=400)
+    n_io_first = sum(prompt.roles["IO"] < prompt.roles["S1"] for prompt in prompts)
+    # 200 expected, standard deviation 10
+    assert 150 < n_io_first < 250
+    assert len(ioi.ABBA) == len(ioi.BABA) >= 15
+
+
+# Colored Objects
+
+
+def test_colored_objects_answer_is_the_color_before_the_object_asked_about(tokenizer: Any) -> None:
+    for prompt in build("colored-objects", tokenizer):
+        colored = {
+            word(tokenizer, prompt, f"object_{number}"): word(tokenizer, prompt, f"color_{number}")
+            for number in (1, 2, 3)
+        }
+        assert set(colored) <= set(co.OBJECTS)
+        assert said(tokenizer, prompt.answers) == [colored[word(tokenizer, prompt, "query")].title()]
+        assert word(tokenizer, prompt, "correct_color").title() == said(tokenizer, prompt.answers)[0]
+        assert word(tokenizer, prompt, "wrong_color").title() == said(tokenizer, prompt.wrong_answers)[0]
+
+
+def test_colored_objects_query_corruption_asks_about_the_object_of_the_wrong_answer(tokenizer: Any) -> None:
+    for prompt in build("colored-objects", tokenizer, "query"):
+        assert changed(prompt) == positions(prompt, "query")
+        asked = corrupt_word(tokenizer, prompt, "query")
+        number = next(p for p in (1, 2, 3) if word(tokenizer, prompt, f"object_{p}") == asked)
+        assert prompt.roles[f"color_{number}"] == prompt.roles["wrong_color"]
+
+
+def test_colored_objects_colors_corruption_gives_the_asked_object_the_wrong_color(tokenizer: Any) -> None:
+    for prompt in build("colored-objects", tokenizer, "colors"):
+        assert corrupt_word(tokenizer, prompt, "correct_color") == word(tokenizer, prompt, "wrong_color")
+        assert corrupt_word(tokenizer, prompt, "wrong_color") == word(tokenizer, prompt, "correct_color")
+        assert corrupt_word(tokenizer, prompt, "query") == word(tokenizer, prompt, "query")
+
+
+def test_colored_objects_absent_corruption_asks_about_an_object_that_the_sentence_lacks(tokenizer: Any) -> None:
+    for prompt in build("colored-objects", tokenizer, "absent"):
+        assert changed(prompt) <= positions(prompt, "query")
+        named = {word(tokenizer, prompt, f"object_{number}") for number in (1, 2, 3)}
+        assert word(tokenizer, prompt, "query") in named
+        assert corrupt_word(tokenizer, prompt, "query") not in named
+
+
+def test_colored_objects_worked_and_test_question_share_no_color_and_no_object(words_tokenizer: Any) -> None:
+    for prompt in build("colored-objects", words_tokenizer):
+        text = words_tokenizer.decode(prompt.clean)
+        worked, test = (set(part.split()) for part in text.split("\n", maxsplit=2)[0::2])
+        used = (set(co.COLORS) | set(co.OBJECTS)) & worked
+        assert len(used) == 6
+        assert not used & test
+        assert word(words_tokenizer, prompt, "worked_answer").lower() in used
+
+
+def test_colored_objects_prompt_has_the_published_length_and_positions(words_tokenizer: Any) -> None:
+    # With one token a word the published GPT-2 positions come out: colors 41 45 50, objects 42 46 51, END 61 of 62.
+    prompt = build("colored-objects", words_tokenizer, n=1).prompts[0]
+    role_positions = [prompt.roles[f"{kind}_{number}"][0] for kind in ("color", "object") for number in (1, 2, 3)]
+    assert (len(prompt), role_positions) == (62, [41, 45, 50, 42, 46, 51])
+    assert (prompt.roles["worked_answer"], prompt.roles["END"]) == ((30,), (61,))
+
+
+def test_an_stands_before_orange_only(words_tokenizer: Any) -> None:
+    for prompt in build("colored-objects", words_tokenizer):
+        for number in (1, 2, 3):
+            at = prompt.roles[f"color_{number}"][0]
+            before = words_tokenizer.decode([prompt.clean[at - 1]])
+            assert before == ("an" if word(words_tokenizer, prompt, f"color_{number}") == "orange" else "a")
+
+
+# Greater-Than
+
+
+def test_greater_than_answers_are_the_two_digit_tokens_above_the_start_year(tokenizer: Any) -> None:
+    for prompt in build("greater-than", tokenizer):
+        year = int(word(tokenizer, prompt, "YY"))
+        assert [int(text) for text in said(tokenizer, prompt.answers)] == list(range(year + 1, 100))
+        assert [int(text) for text in said(tokenizer, prompt.wrong_answers)] == list(range(year + 1))
+
+
+def test_greater_than_gives_the_same_century_twice_and_corrupts_the_year_to_01(tokenizer: Any) -> None:
+    for prompt in build("greater-than", tokenizer):
+        assert word(tokenizer, prompt, "XX") == word(tokenizer, prompt, "END")
+        assert changed(prompt) == positions(prompt, "YY")
+        assert corrupt_word(tokenizer, prompt, "YY") == "01"
+
+
+def test_greater_than_range_ends_a_century_before_it_starts(tokenizer: Any) -> None:
+    for prompt in build("greater-than", tokenizer, "range"):
+        assert changed(prompt) == positions(prompt, "END")
+        assert int(corrupt_word(tokenizer, prompt, "END")) == int(word(tokenizer, prompt, "XX")) - 1
+
+
+def test_greater_than_year_starts_in_another_century(tokenizer: Any) -> None:
+    for prompt in build("greater-than", tokenizer, "year"):
+        assert positions(prompt, "XX") <= changed(prompt) <= positions(prompt, "XX") | positions(prompt, "YY")
+
+
+@pytest.mark.parametrize("corruption", ["random", "unrelated", "copy"])
+def test_greater_than_far_negatives_share_only_their_length(tokenizer: Any, corruption: str) -> None:
+    for prompt in build("greater-than", tokenizer, corruption):
+        assert len(prompt.corrupt) == len(prompt.clean)
+        assert len(changed(prompt)) > len(prompt) // 2
+
+
+def test_greater_than_copy_repeats_two_nouns(words_tokenizer: Any) -> None:
+    for prompt in build("greater-than", words_tokenizer, "copy"):
+        assert len(set(prompt.corrupt)) == 2
+        assert prompt.corrupt[2:] == prompt.corrupt[:-2]
+
+
+# Docstring
+
+
+def test_docstring_answer_is_the_third_argument_and_the_wrong_ones_are_the_others(tokenizer: Any) -> None:
+    for prompt in build("docstring", tokenizer):
+        defined = [word(tokenizer, prompt, role) for role in doc.DEFINED]
+        assert [word(tokenizer, prompt, role) for role in doc.DOCUMENTED] == defined[:2]
+        assert said(tokenizer, prompt.answers) == [defined[2]]
+        assert said(tokenizer, prompt.wrong_answers) == [defined[0], defined[1], defined[3]]
+        assert word(tokenizer, prompt, "END").endswith("param")
+
+
+@pytest.mark.parametrize(
+    ("corruption", "roles"),
+    [("random-random", doc.DEFINED + doc.DOCUMENTED), ("random-def", doc.DEFINED), ("random-doc", doc.DOCUMENTED)],
+)
+def test_docstring_corruption_replaces_the_names_it_says_by_new_ones(
+    tokenizer: Any, corruption: str, roles: tuple[str, ...]
+) -> None:
+    for prompt in build("docstring", tokenizer, corruption):
+        assert changed(prompt) == positions(prompt, *roles)
+        clean = {word(tokenizer, prompt, role) for role in doc.DEFINED}
+        new = [corrupt_word(tokenizer, prompt, role) for role in roles]
+        assert len(set(new)) == len(new)
+        assert not set(new) & clean
+
+
+# Induction
+
+
+def test_induction_repeats_the_beginning_of_the_sequence_up_to_a(tokenizer: Any) -> None:
+    for prompt in build("induction", tokenizer):
+        (at_a,), (at_b,) = prompt.roles["A"], prompt.roles["B"]
+        n_leading = len(prompt) - 20
+        assert at_b == at_a + 1
+        assert prompt.clean[-1] == prompt.clean[at_a]
+        repeated = at_a + 1 - n_leading
+        assert prompt.clean[-repeated:] == prompt.clean[n_leading : at_a + 1]
+        assert prompt.answers == (prompt.clean[at_b],)
+        assert prompt.wrong_answers == (prompt.clean[prompt.roles["D"][0]],)
+
+
+def test_induction_swap_holds_the_same_tokens_and_makes_d_the_answer(tokenizer: Any) -> None:
+    for prompt in build("induction", tokenizer, "swap"):
+        assert sorted(prompt.clean) == sorted(prompt.corrupt)
+        assert changed(prompt) == positions(prompt, "B", "D")
+        assert prompt.corrupt[prompt.roles["B"][0]] == prompt.wrong_answers[0]
+
+
+def test_induction_break_leaves_no_earlier_a(tokenizer: Any) -> None:
+    for prompt in build("induction", tokenizer, "break"):
+        assert changed(prompt) == positions(prompt, "A")
+        assert prompt.corrupt[:-1].count(prompt.corrupt[-1]) == 0
+
+
+def test_induction_distance_differs_between_prompts(words_tokenizer: Any) -> None:
+    distances = {len(p) - 1 - p.roles["A"][0] for p in build("induction", words_tokenizer)}
+    # 20 tokens of which 4 to 8 are repeated: 16 to 12 back
+    assert distances == {12, 13, 14, 15, 16}
+
+
+def test_induction_too_short_is_refused() -> None:
+    with pytest.raises(ValueError, match="length is 5"):
+        TASKS["induction"](length=5)  # pyright: ignore[reportCallIssue]
+
+
+# Tokenizers
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_beginning_of_sequence_token_stays_in_front(name: str) -> None:
+    tokenizer = train_bpe("sentencepiece")
+    for prompt in build(name, tokenizer, n=5):
+        assert prompt.clean[0] == prompt.corrupt[0] == tokenizer.bos_token_id
+        assert tokenizer.bos_token_id not in prompt.clean[1:]
+
+
+def test_a_model_without_the_words_is_refused_with_those_that_failed() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    kept = [token for token in vocabulary() if token not in ioi.NAMES[3:]]
+    plain = Tokenizer(models.WordLevel({token: i for i, token in enumerate(kept)}, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=plain, unk_token="<unk>")
+    with pytest.raises(
+        ValueError,
+        match=r"task 'ioi' cannot be built.*at least 5 names of one token each, found 3.*'Michael'.*and 49 more",
+    ):
+        build("ioi", tokenizer)
+    with pytest.raises(ValueError, match=r"'greater-than' cannot be built.*years of two tokens.*'1732' gives"):
+        build("greater-than", tokenizer)
+
+
+@pytest.fixture(scope="module")
+def stories_tokenizer() -> Any:
+    """The 512 SentencePiece tokens of a small story model."""
+    folder = SAMPLES / "stories260k"
+    if not folder.is_dir():
+        pytest.skip("no sample model 'stories260k' here (CIRCUITS_SAMPLE_MODELS)")
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["colored-objects", "greater-than", "docstring"])
+def test_a_small_real_vocabulary_cannot_build_most_tasks_and_says_why(stories_tokenizer: Any, name: str) -> None:
+    with pytest.raises(ValueError, match=f"task '{name}' cannot be built for this model's tokenizer: needs"):
+        build(name, stories_tokenizer)
+
+
+def test_induction_can_be_built_from_any_vocabulary(stories_tokenizer: Any) -> None:
+    for prompt in build("induction", stories_tokenizer):
+        assert prompt.clean[0] == stories_tokenizer.bos_token_id
+        assert len(prompt) == 21
+        assert not set(stories_tokenizer.all_special_ids) & set(prompt.clean[1:])

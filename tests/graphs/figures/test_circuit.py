@@ -1,0 +1,166 @@
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import graphs
+from circuits.components import INPUT, LOGITS, Edge, Wiring
+from graphs import CircuitGraph, Greedy, TopEdges, compare
+from graphs.figures.circuit import MEMBERSHIP_COLORS, PORT_COLORS, drawing_bytes
+from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH, PITCH, Link, lay_out
+
+WIRINGS = (
+    Wiring(n_layers=4, n_heads=4, n_kv_heads=4),
+    Wiring(n_layers=3, n_heads=4, n_kv_heads=2),
+    Wiring(n_layers=12, n_heads=12, n_kv_heads=12),
+)
+
+DRAW_TWICE = """
+import sys
+from hashlib import sha256
+from circuits.components import Edge, Wiring
+from graphs import CircuitGraph, compare
+from graphs.figures.circuit import drawing_bytes
+wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+a = CircuitGraph.from_edges(wiring, wiring.edges[:40], roles={"a0.h0": "induction", "a1.h1": "mover"})
+b = CircuitGraph.from_edges(wiring, wiring.edges[5:])
+for subject in (a, compare(a, b)):
+    for kind in ("pdf", "svg"):
+        sys.stdout.write(sha256(drawing_bytes(subject, kind)).hexdigest() + " ")
+"""
+
+
+def texts(svg):
+    """Texts of a drawing, in order."""
+    return re.findall(r"<text[^>]*>([^<]*)</text>", svg.decode())
+
+
+def circuit(wiring, *names, **about):
+    return CircuitGraph.from_edges(wiring, [Edge.parse(name) for name in names], **about)
+
+
+def test_drawings_are_byte_identical_from_run_to_run():
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", DRAW_TWICE],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=Path(graphs.__file__).parents[1],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(runs) == 1
+    assert len(set(runs.pop().split())) == 4
+
+
+def test_the_drawing_says_edges_threshold_and_faithfulness(edge_scores_of):
+    scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": -0.125})
+    graph = CircuitGraph.from_scores(scores, TopEdges(2), faithfulness=0.875)
+    drawn = texts(drawing_bytes(graph, "svg"))
+    assert "2 of 29 edges, threshold 0.125, faithfulness 0.88" in drawn
+    assert "model reference · method eap · metric logit-difference · selected by top-edges" in drawn
+
+
+def test_the_drawing_names_the_nodes_of_the_circuit_and_no_others():
+    graph = circuit(WIRINGS[0], "input->a1.h2<q>", "a1.h2->m3", "m3->logits")
+    drawn = texts(drawing_bytes(graph, "svg"))
+    names = {str(writer) for writer in WIRINGS[0].writers} | {"logits"}
+    assert names.intersection(drawn) == {"input", "a1.h2", "m3", "logits"}
+
+
+def test_edges_have_the_color_of_their_port():
+    svg = drawing_bytes(circuit(WIRINGS[0], "input->a1.h2<k>", "a1.h2->logits"), "svg").decode()
+    assert PORT_COLORS["k"].lower() in svg
+    assert PORT_COLORS["q"].lower() not in svg
+
+
+def test_edges_that_work_against_the_behavior_are_dashed_and_explained(edge_scores_of):
+    supporting = CircuitGraph.from_scores(edge_scores_of({"input->logits": 1.0}), TopEdges(1))
+    opposing = CircuitGraph.from_scores(edge_scores_of({"input->logits": -1.0}), TopEdges(1))
+    assert b"stroke-dasharray" not in drawing_bytes(supporting, "svg")
+    assert b"stroke-dasharray" in drawing_bytes(opposing, "svg")
+    assert "works against (negative score)" in texts(drawing_bytes(opposing, "svg"))
+
+
+def test_roles_and_node_scores_are_explained(edge_scores_of, node_scores_of):
+    scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": 1.0})
+    nodes = node_scores_of({"a0.h1": 0.25})
+    graph = CircuitGraph.from_scores(scores, TopEdges(2), node_scores=nodes, roles={"a0.h1": "mover"})
+    drawn = texts(drawing_bytes(graph, "svg"))
+    assert {"mover", "-0.25", "0.25"} <= set(drawn)
+    assert "node score: by how much corrupting it lowers logit-difference" in " ".join(drawn)
+
+
+def test_a_comparison_prints_the_overlap_and_both_circuits(edge_scores_of):
+    a = CircuitGraph.from_scores(edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 1.0}), TopEdges(2))
+    other = edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 2.0, "input->logits": 1.0}, task="greater-than")
+    svg = drawing_bytes(compare(a, CircuitGraph.from_scores(other, TopEdges(3))), "svg")
+    drawn = texts(svg)
+    assert "ioi: 2 of 29 edges, threshold 1, faithfulness not measured" in drawn
+    assert "greater-than: 3 of 29 edges, threshold 1, faithfulness not measured" in drawn
+    # one head of two in the layer on each side: shared by chance in half of the draws
+    assert "heads: 1 shared of 1 (IoU 1.00; by chance 0.50, p = 0.5)" in drawn
+    assert {"shared", "only in ioi", "only in greater-than"} <= set(drawn)
+
+
+def test_a_comparison_is_colored_by_who_has_what():
+    a, b = circuit(WIRINGS[0], "input->m0", "m0->logits"), circuit(WIRINGS[0], "input->m1", "m1->logits")
+    svg = drawing_bytes(compare(a, b), "svg").decode()
+    edge_colors = set(re.findall(r"opacity: [0-9.]+; stroke: (#[0-9a-f]{6})", svg))
+    assert edge_colors == {MEMBERSHIP_COLORS["only_a"].lower(), MEMBERSHIP_COLORS["only_b"].lower()}
+
+
+def test_an_empty_circuit_is_drawn_as_its_reason(edge_scores_of):
+    graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(1))
+    drawn = " ".join(texts(drawing_bytes(graph, "svg")))
+    assert "together they make no path from input to logits" in drawn
+    assert "0 of 29 edges" in drawn
+
+
+def test_a_task_named_with_dollars_is_not_read_as_mathematics(edge_scores_of):
+    scores = edge_scores_of({"input->logits": 1.0}, task="costs $5 or $6_")
+    assert "costs $5 or $6_" in texts(drawing_bytes(CircuitGraph.from_scores(scores, TopEdges(1)), "svg"))
+
+
+def test_pdf_embeds_truetype_fonts_and_carries_no_date():
+    pdf = drawing_bytes(circuit(WIRINGS[0], "input->logits"), "pdf")
+    assert b"/FontFile2" in pdf
+    assert b"CreationDate" not in pdf
+
+
+@settings(deadline=None, max_examples=15)
+@given(which=st.integers(0, 2), n=st.sampled_from([5, 40, 120]), seed=st.integers(0, 99))
+def test_nodes_do_not_overlap_and_edges_pass_between_them(random_edge_scores, which, n, seed):
+    wiring = WIRINGS[which]
+    scores = random_edge_scores(wiring, seed=seed, n_prompts=1)
+    chosen = Greedy(n).choose(replace(scores, per_prompt=scores.per_prompt**3))
+    graph = CircuitGraph.from_edges(wiring, chosen.edges)
+    links = [Link(item.edge.source, item.edge.target, item.edge.port, 0.5) for item in graph.edges]
+    layout = lay_out([node.component for node in graph.nodes], links)
+    boxes = [center for part, center in layout.centers.items() if part not in (INPUT, LOGITS)]
+    for number, (x, y) in enumerate(boxes):
+        assert NODE_WIDTH / 2 <= x <= layout.width - NODE_WIDTH / 2
+        for other_x, other_y in boxes[:number]:
+            assert abs(y - other_y) > NODE_HEIGHT or abs(x - other_x) > PITCH - 1e-9
+    for route in layout.routes:
+        assert (np.diff(route[:, 1]) > 0).all()
+        for x, y in route[1:-1]:
+            assert all(abs(x - box_x) > NODE_WIDTH / 2 for box_x, box_y in boxes if abs(y - box_y) < 1e-9)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "svg", "png"])
+def test_drawing_leaves_matplotlib_settings_as_they_were(kind):
+    import matplotlib
+
+    before = dict(matplotlib.rcParams)
+    drawing_bytes(circuit(WIRINGS[0], "input->logits"), kind)
+    assert dict(matplotlib.rcParams) == before

@@ -1,0 +1,173 @@
+"""Bad input: one clear message on stderr, exit code 2, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+
+def require_refusal(answer: Any, *said: str) -> None:
+    assert answer.exit_code == 2
+    assert answer.stdout == ""
+    assert "Traceback" not in answer.stderr
+    for words in said:
+        assert words in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["discover", "oii"], ["no task 'oii'", "Did you mean 'ioi'?"]),
+        (["discover", "ioi", "--corruption", "flop"], ["no corruption of ioi 'flop'", "'flip'"]),
+        (["discover", "ioi", "--method", "eap_"], ["no method 'eap_'", "Did you mean 'eap'?"]),
+        (["discover", "ioi", "--metric", "logit_diference"], ["no metric", "Did you mean 'logit-difference'?"]),
+        (["discover", "ioi", "--model", "refrence"], ["refrence", "Did you mean 'reference'?"]),
+        (
+            ["discover", "ioi", "--method", "activation-patching", "--set", "wher=all"],
+            ["no setting of activation-patching"],
+        ),
+        (["discover", "ioi", "--method", "activation-patching", "--set", "at=nowhere"], ["setting at", "nowhere"]),
+        (["discover", "missing.jsonl"], ["cannot read the prompt file missing.jsonl"]),
+        (["discover"], ["no task is given"]),
+        (["discover", "--config", "missing.yaml"], ["cannot read the settings file missing.yaml"]),
+        (["discover", "ioi", "--workers", "2", "--scheduler", "tcp://a:1"], ["different places to run"]),
+        (["export", "nothing", "--to", "jsn"], ["no export format 'jsn'", "Did you mean 'json'?"]),
+        (["export", "nothing", "--to", "json"], ["no run 'nothing'"]),
+        (["compare", "nothing", "other"], ["no run 'nothing'"]),
+        (["status", "--runs", "nowhere"], ["no folder nowhere"]),
+        (["discuss"], ["discuss"]),
+        (["discover", "ioi", "--promts", "3"], ["--promts"]),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(
+    circuits: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: list[str]
+):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # an unknown model must not wait for a network
+    require_refusal(circuits(*arguments), *said)
+
+
+def test_every_bad_line_of_a_prompt_file_is_reported_at_once(circuits: Command, tiny: Any):
+    good = tiny.prompts.read_text().splitlines()[0]
+    unequal = json.dumps(json.loads(good) | {"corrupt_ids": [1, 2]})
+    Path("bad.jsonl").write_text("\n".join([good, "{", "[1]", unequal, '{"clean_ids": [1]}', good]))
+    answer = circuits("discover", "bad.jsonl", *tiny.arguments[2:])
+    require_refusal(answer, "4 bad line(s)", "line 2", "line 3", "line 4: clean has 6 tokens, corrupt 2", "line 5")
+    assert "baseline" not in answer.stderr
+
+
+def test_an_empty_prompt_file_is_refused(circuits: Command, tiny: Any):
+    Path("empty.jsonl").write_text("\n")
+    require_refusal(circuits("discover", "empty.jsonl", *tiny.arguments[2:]), "holds no prompt")
+
+
+def test_tokens_that_the_model_does_not_have_are_named(circuits: Command, tiny: Any):
+    record = json.loads(tiny.prompts.read_text().splitlines()[0]) | {"clean_ids": [1, 2, 3, 4, 5, 99]}
+    Path("other.jsonl").write_text(json.dumps(record))
+    require_refusal(circuits("discover", "other.jsonl", *tiny.arguments[2:]), "prompt 0", "token 99")
+
+
+def test_text_for_a_model_without_tokenizer_is_refused(circuits: Command, tiny: Any):
+    require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
+
+
+def test_a_metric_that_the_prompts_cannot_have_is_refused_before_a_model_runs(circuits: Command, tiny: Any):
+    record = json.loads(tiny.prompts.read_text().splitlines()[0]) | {"wrong_answer_ids": []}
+    Path("right.jsonl").write_text(json.dumps(record))
+    answer = circuits("discover", "right.jsonl", *tiny.arguments[2:])
+    require_refusal(answer, "logit-difference", "wrong answer")
+    assert "baseline" not in answer.stderr
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.99])
+def test_a_corrupt_weights_file_is_named(circuits: Command, tiny: Any, tmp_path: Path, share: float):
+    shutil.copytree(tiny.model, tmp_path / "broken")
+    weights = tmp_path / "broken" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[: int(share * weights.stat().st_size)])
+    answer = circuits("discover", tiny.prompts, "--model", tmp_path / "broken")
+    require_refusal(answer, str(weights), "damaged")
+
+
+def test_a_model_without_the_words_of_a_task_is_refused(
+    circuits: Command, tmp_path: Path, new_model: Callable[..., Path]
+):
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+    from transformers import PreTrainedTokenizerFast
+
+    words = WordLevel({word: number for number, word in enumerate(["[UNK]", "when", "and", "went"])}, unk_token="[UNK]")
+    tokenizer = Tokenizer(words)
+    tokenizer.pre_tokenizer = Whitespace()
+    folder = new_model(tmp_path / "wordless")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]").save_pretrained(folder)
+    require_refusal(circuits("discover", "ioi", "--model", folder), "ioi")
+
+
+def test_output_that_cannot_be_written_is_refused_before_a_model_runs(circuits: Command, tiny: Any):
+    Path("file").write_text("")
+    answer = circuits(*tiny.arguments, "--out", "file/runs")
+    require_refusal(answer, "cannot write in", "No model was run")
+
+
+def test_an_export_that_cannot_be_written_is_refused(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    Path("file").write_text("")
+    require_refusal(circuits("export", run, "--to", "json", "--out", "file/graph.json"), "cannot write")
+
+
+@pytest.mark.parametrize("file", ["store.json", "run.json"])
+def test_a_run_folder_of_a_newer_version_is_refused_and_left_alone(circuits: Command, tiny: Any, file: str):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    path = Path("runs") / file if file == "store.json" else Path("runs") / run / file
+    newer = json.dumps(json.loads(path.read_text()) | {"version": 99})
+    path.write_text(newer)
+    require_refusal(circuits(*tiny.arguments), "version 99", "newer circuit-workbench")
+    assert path.read_text() == newer
+    if file == "run.json":
+        require_refusal(circuits("export", run, "--to", "json"), "version 99")
+
+
+def test_circuits_of_different_models_are_not_compared(
+    circuits: Command, tiny: Any, tmp_path: Path, new_model: Callable[..., Path]
+):
+    other = new_model(tmp_path / "other", seed=1)
+    first = circuits(*tiny.arguments, "--json").json["run"]
+    second = circuits(*tiny.arguments[:2], "--model", other, "--json").json["run"]
+    require_refusal(circuits("compare", first, second), "different models", "Still comparable")
+    assert circuits("compare", first, second, "--across-models").exit_code == 0
+
+
+def test_a_run_that_is_not_finished_says_how_to_finish_it(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    record = Path("runs") / run / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
+    require_refusal(circuits("export", run, "--to", "json"), "is not finished", "circuits discover --config")
+
+
+def test_no_gpu_is_said_clearly(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    require_refusal(circuits(*tiny.arguments, "--gpus"), "--gpus needs a CUDA device")
+
+
+def test_an_address_without_scheduler_is_said_clearly(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipelines.engine.cluster._CONNECT_WAIT_S", 1)
+    require_refusal(circuits(*tiny.arguments, "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers")
+
+
+def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):
+    require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
+    assert circuits("status", "--json").json == {"runs": []}
+
+
+def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any):
+    circuits(*tiny.arguments)
+    kept = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+    require_refusal(circuits(*tiny.arguments, "--greedy", "--threshold", "3"), "two ways")
+    assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == kept

@@ -1,0 +1,72 @@
+"""Runs refused before they start because they could give no meaningful circuit, and similar ones that are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import compare, discover
+from pipelines.discover.stages import candidate_sizes
+
+Command = Callable[..., Any]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "activation-patching", "--set", "kinds=[query, key]"], "nothing that a circuit is made of"),
+        (["--method", "activation-patching", "--position", "END"], "scores all positions at once"),
+        (["--method", "activation-patching", "--set", "at=positions"], "say by position which one"),
+        (["--method", "atp-star", "--set", "at=roles"], "say by position which one"),
+        (["--method", "path-patching", "--position", "IO"], "It has: END"),
+        (["--metric", "kl-divergence"], "gradients at the clean run"),
+        (["--method", "relp", "--metric", "kl-divergence"], "gradients at the clean run"),
+        (["--method", "activation-patching", "--set", "kinds=head,mlp"], r"expected a list, such as \[a, b\]"),
+    ],
+)
+def test_no_run_is_begun(circuits: Command, tiny: Any, more: list[str], message: str):
+    answer = circuits(*tiny.arguments, *more)
+    assert answer.exit_code == 2
+    assert message.replace("\\", "") in answer.stderr
+    assert not list(Path("runs").glob("*/run.json"))
+
+
+@pytest.mark.parametrize("method", ["eap-ig", "activation-patching", "exact-edges"])
+def test_a_divergence_is_explained_by_what_looks_away_from_the_clean_run(tiny: Any, tmp_path: Path, method: str):
+    run = discover(**tiny.settings(out=tmp_path, method=method, metric="kl-divergence"))
+    assert abs(run.scores.means).max() > 1e-3
+
+
+def test_runs_whose_components_were_chosen_by_their_edges_can_be_compared(tiny: Any, tmp_path: Path):
+    one, other = (discover(**tiny.settings(out=tmp_path, nodes=n)) for n in (2, 4))
+    reuse = compare(one, other, out=tmp_path).comparison.reuse.nodes
+    assert reuse.n_a <= reuse.n_b
+    assert reuse.n_shared == reuse.n_a
+
+
+def test_the_whole_model_is_no_small_circuit(circuits: Command, tiny: Any):
+    summary = circuits(*tiny.arguments, "--method", "random", "--tolerance", "0.0001", "--json").json
+    assert summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]
+    assert any("only the whole model" in warning for warning in summary["warnings"])
+
+
+def test_the_ladder_tries_every_size_of_few_edges_and_few_sizes_of_many():
+    assert candidate_sizes(8) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert candidate_sizes(479) == [1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 479]
+    assert len(candidate_sizes(32491)) < 20
+    assert candidate_sizes(32491)[-1] == 32491
+
+
+def test_the_ablation_is_named_where_its_metric_is_shown(circuits: Command, tiny: Any):
+    assert "logit-difference, zero" in circuits(*tiny.arguments, "--ablation", "zero").stdout
+    assert "logit-difference, corrupt" in circuits(*tiny.arguments).stdout
+
+
+def test_a_file_with_fewer_prompts_than_asked_for_is_taken_whole_with_a_warning(circuits, tiny):
+    answer = circuits(*tiny.arguments, "--prompts", "50", "--json")
+    assert answer.json["n_prompts"] == 12
+    assert "50 prompts were asked for, and" in answer.stderr
+    assert "holds 12: all of them were taken" in answer.stderr

@@ -1,0 +1,83 @@
+"""The store: files are written whole or not at all, and damaged ones are named."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.engine.result_file import Result
+from pipelines.engine.store import Store, write_atomically
+
+KEY = "ab" * 16
+RESULT = Result({"n": 1}, {"values": np.ones(3)})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    prepared = Store(tmp_path / "runs")
+    prepared.prepare()
+    return prepared
+
+
+def test_what_is_written_is_found(store: Store):
+    store.write(KEY, "measure", RESULT)
+    assert store.has(KEY)
+    assert store.read(KEY).meta == RESULT.meta
+
+
+def test_a_damaged_result_is_named_and_counts_as_missing(store: Store, caplog: pytest.LogCaptureFixture):
+    store.write(KEY, "measure", RESULT)
+    path = store.path(KEY)
+    path.write_bytes(path.read_bytes()[:-40])
+    with caplog.at_level(logging.WARNING):
+        assert not store.has(KEY)
+    assert str(path) in caplog.text
+
+
+def test_a_failed_write_keeps_what_was_there_and_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "file"
+    write_atomically(path, b"before")
+
+    def fails(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fails)
+    with pytest.raises(ValueError, match=r"cannot write .*No space left on device"):
+        write_atomically(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"cannot write in .*No model was run"):
+        Store(tmp_path / "file" / "runs").prepare()
+
+
+def test_a_store_of_a_newer_version_is_refused(store: Store):
+    (store.folder / "store.json").write_text(json.dumps({"format": "circuit-workbench-store", "version": 99}))
+    with pytest.raises(ValueError, match=r"store\.json has .* version 99"):
+        store.prepare()
+
+
+def test_what_a_killed_writer_left_behind_is_removed_after_a_day(store: Store):
+    old, new = store.folder / ".old.npz.1.tmp", store.folder / ".new.npz.2.tmp"
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    store.prepare()
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_damaged_marker_is_written_again(store: Store):
+    (store.folder / "store.json").write_text("{")
+    store.prepare()
+    assert json.loads((store.folder / "store.json").read_text())["version"] == 1

@@ -1,0 +1,349 @@
+"""`circuits evaluate`: finished runs judged on a tiny random model; cached, and refused where they cannot be judged."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.ablations import ABLATIONS, Corrupt
+from circuits.components import Edge
+from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.evaluation.faithfulness import component_circuit_values
+from circuits.evaluation.known_circuit import KnownCircuit, read_known
+from circuits.evaluation.ranking import edge_auroc, node_auroc
+from circuits.masks import Parts
+from circuits.metrics import METRICS
+from circuits.model.load import load_model
+from pipelines import discover, evaluate, open_run
+from pipelines.engine.store import Store
+from pipelines.evaluate.plan import judge_jobs
+from pipelines.evaluate.settings import Asked
+from tests.conftest import random_module, random_prompts
+
+Command = Callable[..., Any]
+SMALL = ("--random", "4", "--knockouts", "3", "--resamples", "6")
+FEW = {"random": 4, "knockouts": 3, "resamples": 6}
+
+
+def new_run(circuits: Command, tiny: Any, *options: str) -> str:
+    """The name of a new run."""
+    return circuits(*tiny.arguments, *options, "--json").json["run"]
+
+
+def stored(store: Path) -> set[str]:
+    """Every job's result."""
+    return {path.name for path in store.glob("jobs/*/*.npz")}
+
+
+def write_truth(path: Path, *edges: str, **more: Any) -> Path:
+    path.write_text(json.dumps({"edges": edges} | more))
+    return path
+
+
+def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--edges", "60", "--curve", "--json").json
+    report = circuits("evaluate", run["run"], *SMALL, "--json").json
+    (row,) = report["runs"]
+    assert row["run"] == run["run"]
+    assert (row["n_edges"], row["of_edges"]) == (run["circuit"]["n_edges"], run["circuit"]["of_edges"])
+    assert row["faithfulness"] == run["faithfulness"]
+    assert row["distance"]["share"] == pytest.approx(abs(1 - run["faithfulness"]))
+    assert row["cpr"]["value"] == pytest.approx(run["curve"]["cpr"])
+    assert row["cmd"]["value"] == pytest.approx(run["curve"]["cmd"])
+    assert row["curve"]["weighted_edges_signed"][-1] == run["circuit"]["of_edges"]
+    assert set(row["minimality"]["components"]) == set(run["circuit"]["nodes"]) - {"input", "logits"}
+    smallest = min(entry["value"] for entry in row["minimality"]["components"].values())
+    assert row["minimality"]["smallest"]["value"] == pytest.approx(smallest)
+    assert row["random"]["n"] == 4
+    assert row["n_edges"] - 1 <= row["random"]["sizes"][0] <= row["random"]["sizes"][1] <= row["n_edges"] + 1
+    assert 1 / 5 <= row["random"]["p_value"] <= 1
+    assert 0 < row["stability"] <= 1
+    assert set(row["reasons"]) == {"auroc"}
+    for entry in (
+        row["distance"],
+        row["cpr"],
+        row["cmd"],
+        row["completeness"]["sampled"],
+        row["completeness"]["greedy"],
+    ):
+        low, high = entry["interval"]
+        assert low <= entry["value"] <= high
+
+
+def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "60")
+    before = stored(Path("runs"))
+    first = circuits("evaluate", run, *SMALL, "--json").json
+    kept = stored(Path("runs"))
+    again = circuits("evaluate", run, *SMALL, "--json").json
+    assert first["jobs"] == {"total": len(kept), "computed": len(kept) - len(before)}
+    assert again["jobs"] == {"total": len(kept), "computed": 0}
+    assert {key for key in first if first[key] != again[key]} == {"seconds", "jobs"}
+
+
+def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "60")
+    circuits("evaluate", run, *SMALL)
+    answer = circuits("evaluate", run, *SMALL[2:], "--random", "5", "--json")
+    assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
+    assert "random-circuits" in answer.stderr
+    assert "knockouts" not in answer.stderr
+
+
+def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "60")
+    first = circuits("evaluate", run, *SMALL, "--json").json
+    lost = sorted(Path("runs").glob("jobs/*/*.npz"))[::4]
+    for path in lost:
+        path.unlink()
+    again = circuits("evaluate", run, *SMALL, "--json").json
+    assert again["jobs"]["computed"] == len(lost)
+    # Jobs computed again may take a different time and amount of memory.
+    taken = ("seconds", "peak_memory_mb")
+    repeated, expected = (
+        [{k: v for k, v in row.items() if k not in taken} for row in each["runs"]] for each in (again, first)
+    )
+    assert repeated == expected
+
+
+def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny: Any):
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
+    answer = circuits("evaluate", *names, *SMALL, "--out", "judged")
+    assert answer.exit_code == 0
+    for name in names:
+        assert name in answer.stdout
+    assert "auroc" not in answer.stdout.lower()
+    rows = list(csv.DictReader(io.StringIO(Path("judged/evaluation.csv").read_text())))
+    record = json.loads(Path("judged/evaluation.json").read_text())
+    assert [row["run"] for row in rows] == [row["run"] for row in record["runs"]] == names
+    assert (record["format"], record["version"]) == ("circuit-workbench-evaluation", 1)
+    for line, row in zip(rows, record["runs"], strict=True):
+        assert float(line["faithfulness"]) == row["faithfulness"]
+        assert float(line["completeness_greedy_share"]) == row["completeness"]["greedy"]["share"]
+        assert float(line["minimality_high"]) == row["minimality"]["smallest"]["interval"][1]
+        assert line["auroc_edges"] == ""
+
+
+def test_runs_of_one_model_share_it(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
+    from pipelines.engine import run_job as jobs
+
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("40", "80")]
+    loaded: list[str] = []
+    monkeypatch.setattr(jobs, "_LOADED", type(jobs._LOADED)())
+    monkeypatch.setattr(
+        "circuits.model.load.load_model", lambda spec, **o: loaded.append(spec) or load_model(spec, **o)
+    )
+    assert circuits("evaluate", *names, *SMALL, "--json").json["jobs"]["computed"] > 0
+    assert loaded == [str(tiny.model)]
+
+
+def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
+    name = new_run(circuits, tiny, "--edges", "60")
+    printed = circuits("evaluate", name, *SMALL, "--json").json
+    for runs in (name, Path("runs") / name, [open_run(name)]):
+        report = evaluate(runs, **FEW)
+        assert report.n_computed == 0
+        assert list(report.rows) == printed["runs"]
+    assert report.to_dict()["runs"] == printed["runs"]
+
+
+def test_the_whole_model_has_no_distance_and_is_complete(circuits: Command, tiny: Any):
+    (row,) = circuits("evaluate", new_run(circuits, tiny, "--edges", "9999"), *SMALL, "--json").json["runs"]
+    assert row["distance"]["value"] == pytest.approx(0, abs=1e-5)
+    assert row["completeness"]["sampled"]["value"] == row["completeness"]["greedy"]["value"] == 0
+    assert row["random"]["sizes"] == [row["of_edges"]] * 2
+    assert row["stability"] == 1
+
+
+def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(circuits: Command, tiny: Any):
+    name = new_run(circuits, tiny, "--method", "activation-patching", "--nodes", "3")
+    truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->logits")
+    (row,) = circuits("evaluate", name, *SMALL, "--truth", truth, "--json").json["runs"]
+    assert row["curve"]["over"] == "components"
+    # 6 components: 1 at a fifth of them (one is 1.2), 3 at half; none before, all at the end.
+    assert row["curve"]["faithfulness_absolute"][-1] == pytest.approx(1, abs=1e-5)
+    assert row["curve"]["weighted_edges_absolute"][:6] == [1] * 6  # input -> logits alone
+    assert row["curve"]["weighted_edges_absolute"][-1] == row["of_edges"]
+    assert row["auroc"]["edges"] is None
+    assert row["reasons"] == {"auroc_edges": "the method scores components"}
+    run = open_run(name)
+    jobs = judge_jobs(run, Asked())
+    store = Store("runs")
+    work = sum((store.cost(job.key) or {})["multiply_adds"] for job in jobs.run.measure_nodes)
+    one_pass = store.read(jobs.run.baseline.key).meta["forward_multiply_adds"]
+    assert row["forward_equivalents"] == pytest.approx(work / one_pass)
+    assert run.node_scores is not None
+    assert row["auroc"]["nodes"]["by_mean"] == node_auroc(run.node_scores, read_known(truth)).by_mean
+
+
+def test_a_model_that_refuses_edges_is_judged_by_its_components(tmp_path: Path):
+    random_module("gemma2").save_pretrained(tmp_path / "model")
+    write_jsonl(random_prompts(6), tmp_path / "prompts.jsonl")
+    options = {"model": str(tmp_path / "model"), "out": tmp_path / "runs"}
+    run = discover(tmp_path / "prompts.jsonl", method="activation-patching", nodes=6, **options)
+    (row,) = evaluate(run, out=tmp_path / "runs", **FEW).rows
+    assert row["circuit_of"] == "components"
+    assert row["random"]["size"] == 7  # with the embedding
+    assert row["random"]["sizes"] == [7, 7]
+    assert len(row["minimality"]["components"]) == 6
+    assert row["cmd"]["value"] > 0
+
+
+def test_what_was_not_recorded_is_a_dash_with_its_reason(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "60")
+    for path in Path("runs").glob("jobs/*/*.cost.json"):
+        path.unlink()
+    answer = circuits("evaluate", run, "--random", "0", "--knockouts", "0", "--resamples", "0")
+    (row,) = evaluate(run, random=0, knockouts=0, resamples=0).rows
+    for name in (
+        "forward_equivalents",
+        "seconds",
+        "peak_memory_mb",
+        "random",
+        "completeness",
+        "minimality",
+        "stability",
+    ):
+        assert row[name] is None
+        assert f"- {name.replace('_', ' ')}: {row['reasons'][name]}" in answer.stdout
+
+
+@pytest.mark.parametrize("name", ["zero", "mean"])
+def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
+    circuits: Command, tiny: Any, name: str
+):
+    run = open_run(new_run(circuits, tiny, "--edges", "9999", "--ablation", name))
+    evaluate(run, **FEW)
+    store, jobs = Store("runs"), judge_jobs(run, Asked(**FEW))
+    without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
+    model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
+    singles = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
+    expected, under_corruption = (
+        component_circuit_values(model, prompts, singles, metric=METRICS["logit-difference"], ablation=ablation)
+        for ablation in (ABLATIONS[name]().fitted(model, prompts), Corrupt())
+    )
+    np.testing.assert_allclose(without_one, expected, atol=1e-5)
+    assert np.abs(without_one - under_corruption).max() > 0.01
+
+
+def test_edges_chosen_by_components_are_resampled_as_components(circuits: Command, tiny: Any):
+    name = new_run(circuits, tiny, "--nodes", "3")
+    evaluate(name, **FEW)
+    run = open_run(name)
+    jobs = judge_jobs(run, Asked(**FEW))
+    assert jobs.stability is not None
+    mask = np.zeros(run.graph.wiring.n_edges, dtype=bool)
+    mask[[run.graph.wiring.edge_index(item.edge) for item in run.graph.edges]] = True
+    members = Parts.edges(run.graph.wiring).members(mask)
+    assert Store("runs").read(jobs.stability.key).meta["n"] == len(members) <= 3
+
+
+def test_rankings_are_compared_with_the_known_circuit_of_a_file(circuits: Command, tiny: Any):
+    name = new_run(circuits, tiny, "--edges", "60")
+    truth = write_truth(Path("truth.json"), "input->a0.h0<v>", "a0.h0->a1.h1<q>", "a1.h1->logits")
+    answer = circuits("evaluate", name, *SMALL, "--truth", truth, "--json")
+    (row,) = answer.json["runs"]
+    run, known = open_run(name), read_known(truth)
+    assert row["auroc"]["edges"] == edge_auroc(run.scores, known)._asdict()
+    assert row["auroc"]["nodes"] == node_auroc(run.scores, known)._asdict() | {"trials": None}
+    assert row["auroc"]["heads"] == node_auroc(run.scores, known, kinds=("head",))._asdict() | {"trials": None}
+    assert row["reasons"] == {}
+    assert "AUROC" in circuits("evaluate", name, *SMALL, "--truth", truth).stdout
+
+
+def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
+    name = new_run(circuits, tiny, "--edges", "60")
+    known = KnownCircuit("mine", (Edge.parse("input->m0"),), ())
+    (row,) = evaluate(name, truth=known, random=0, knockouts=0, resamples=0).rows
+    assert row["auroc"]["edges"]["by_mean"] == edge_auroc(open_run(name).scores, known).by_mean
+    assert "a ranking needs some inside" in row["reasons"]["auroc_nodes"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--truth", "ioi"], ["belongs to a model of 12 layers of 12 heads", "2 layers of 2 heads"]),
+        (["--truth", "oii"], ["no published circuit 'oii'", "Did you mean 'ioi'?", "not a file or a run either"]),
+        (["--truth", "other.json"], ["has a7.h0->logits: this model has no writer a7.h0"]),
+        (["--truth", "all.json"], ["has 46 of 46 edges"]),
+        (["--random", "-1"], ["random is -1"]),
+        (["--resamples", "1"], ["resamples is 1"]),
+        (["--workers", "2", "--scheduler", "tcp://a:1"], ["different places to run"]),
+        (["missing"], ["no run in runs 'missing'"]),
+    ],
+)
+def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: Any, options: list[str], said: list[str]):
+    run = new_run(circuits, tiny, "--edges", "20")
+    write_truth(Path("other.json"), "a7.h0->logits")
+    write_truth(Path("all.json"), *map(str, open_run(run).graph.wiring.edges))
+    before = stored(Path("runs"))
+    answer = circuits("evaluate", run, *options)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert answer.stderr.count("\n") == 1
+    for words in said:
+        assert words in answer.stderr
+    assert stored(Path("runs")) == before
+
+
+def test_an_unfinished_run_is_refused_with_the_command_that_finishes_it(circuits: Command, tiny: Any):
+    names = [new_run(circuits, tiny, "--edges", size) for size in ("20", "40")]
+    record = Path("runs") / names[1] / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
+    before = stored(Path("runs"))
+    answer = circuits("evaluate", *names)
+    assert answer.exit_code == 2
+    assert "is not finished. Continue it: circuits discover --config" in answer.stderr
+    assert stored(Path("runs")) == before
+
+
+def test_a_run_whose_prompts_have_changed_is_refused(
+    circuits: Command, tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path
+):
+    path = new_prompts(tmp_path / "pairs.jsonl", seed=1)
+    name = circuits("discover", path, *tiny.arguments[2:], "--edges", "20", "--json").json["run"]
+    new_prompts(path, seed=2)
+    answer = circuits("evaluate", name, *SMALL)
+    assert answer.exit_code == 2
+    assert f"run {name} is out of date: its model, its prompts or this package have changed" in answer.stderr
+
+
+def test_a_run_of_another_store_is_judged_there(circuits: Command, tiny: Any):
+    name = circuits(*tiny.arguments, "--edges", "20", "--out", "elsewhere", "--json").json["run"]
+    before = stored(Path("elsewhere"))
+    report = circuits("evaluate", Path("elsewhere") / name, *SMALL, "--json").json
+    assert report["jobs"]["computed"] == len(stored(Path("elsewhere"))) - len(before)
+    assert not stored(Path("runs"))
+
+
+def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_on_is_named(
+    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from pipelines.engine.progress import Progress
+
+    name = new_run(circuits, tiny, "--edges", "60")
+    before = stored(Path("runs"))
+    done: list[str] = []
+
+    def stop(self: Progress, job: Any) -> None:
+        done.append(job.label)
+        if len(done) == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Progress, "done", stop)
+        with pytest.raises(KeyboardInterrupt) as stopped:
+            evaluate(name, **FEW)
+    said, command = str(stopped.value).split("Continue with: circuits ")
+    assert "interrupted" in said
+    n_kept = len(stored(Path("runs")))
+    assert n_kept >= len(before) + 2
+    resumed = circuits(*command.split(), "--json").json
+    # Jobs that were in flight may have finished since.
+    assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - n_kept
