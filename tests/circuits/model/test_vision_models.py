@@ -464,7 +464,7 @@ def test_missing_packages_of_a_processor_are_named_before_the_weights_are_read(s
 def test_the_extra_that_is_asked_for_exists():
     import tomllib
 
-    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
     assert "multimodal" in project["optional-dependencies"]
 
 

@@ -32,7 +32,7 @@ from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 READING_TEXT = ("reference", "reference-early")
 LARGEST_BYTES = 10_000_000
 

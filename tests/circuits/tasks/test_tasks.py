@@ -17,7 +17,7 @@ from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
 
 SETTINGS = [(name, corruption) for name, task in TASKS.items() for corruption in task.corruptions]

@@ -25,6 +25,7 @@ DRAW = """
 import sys
 from hashlib import sha256
 from graphs.figures.head_codes import code_figure_bytes
+from tests.graphs.figures.test_head_codes import SMALL, circuit, table
 for kind in ("pdf", "svg"):
     data = code_figure_bytes(table(SMALL, 6), circuit(SMALL), kind, name="run")
     sys.stdout.write(sha256(data).hexdigest() + " ")

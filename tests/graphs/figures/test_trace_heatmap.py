@@ -34,6 +34,7 @@ from hashlib import sha256
 from graphs.figures.trace_depth import depth_figure_bytes
 from graphs.figures.trace_patches import patch_figure_bytes
 from graphs.figures.trace_heatmap import trace_figure_bytes
+from tests.graphs.figures.test_trace_heatmap import ROLES, table
 from tests.graphs.figures.test_trace_patches import maps
 for kind in ("pdf", "svg"):
     drawings = trace_figure_bytes(table(3, ROLES), kind), depth_figure_bytes(table(3, ROLES), kind)

@@ -19,8 +19,8 @@ Command = Callable[..., Any]
     [
         (["--method", "activation-patching", "--set", "kinds=[query, key]"], "nothing that a circuit is made of"),
         (["--method", "activation-patching", "--position", "END"], "scores all positions at once"),
-        (["--method", "activation-patching", "--set", "at=positions"], "say by position which one"),
-        (["--method", "atp-star", "--set", "at=roles"], "say by position which one"),
+        (["--method", "activation-patching", "--set", "at=positions"], "choose with position="),
+        (["--method", "atp-star", "--set", "at=roles"], "choose with position="),
         (["--method", "path-patching", "--position", "IO"], "It has: END"),
         (["--metric", "kl-divergence"], "gradients at the clean run"),
         (["--method", "relp", "--metric", "kl-divergence"], "gradients at the clean run"),

@@ -118,7 +118,7 @@ def test_options_that_do_not_go_together_are_refused(tiny: Any, more: dict[str, 
 
 def test_planning_imports_neither_torch_nor_dask_workers(tiny: Any, tmp_path: Path):
     code = (
-        "import sys; from pipelines.runs.settings import settings_from; from pipelines.discover.plan import plan\n"
+        "import sys; from pipelines.runs.settings_file import settings_from; from pipelines.discover.plan import plan\n"
         "from pipelines.engine.store import Store\n"
         f"planned = plan(settings_from({tiny.settings()!r}).run, Store({str(tmp_path)!r}))\n"
         "assert len(planned.todo) == len(planned.jobs.all)\n"

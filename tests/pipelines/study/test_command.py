@@ -268,7 +268,7 @@ def test_bad_input_is_one_line_before_any_model_runs(
         (["--vary", "method=eap,eap-ig", "--method", "eap"], "method is varied: leave out its single value"),
         (["--vary", "method=eap-ig,eap", "--set", "steps=2"], "method 'eap' has no settings; got 'steps'"),
         (["--vary", "kinds=[head],[mlp]", "--method", "activation-patching"], "kinds=mlp scores no heads"),
-        (["--vary", "at=all,positions", "--method", "activation-patching"], "say by position which one"),
+        (["--vary", "at=all,positions", "--method", "activation-patching"], "choose with position="),
     ],
 )
 def test_methods_that_cannot_be_ranked_by_heads_are_refused(

@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines import open_run, trace
 from pipelines.intervene.plan import last_token_recovery
+from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import layer_graph
 
 Command = Callable[..., Any]
@@ -333,9 +333,7 @@ def test_other_methods_take_images_too(circuits: Command):
 
 
 def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
-    from pipelines import compute_missing
-
-    execute = compute_missing.execute
+    from pipelines.engine.execute import execute
 
     def interrupted(todo, store, execution, *, on_done):
         execute(todo[:3], store, execution, on_done=on_done)
@@ -375,13 +373,13 @@ def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
 
 
 def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy: Path):
-    traced = open_run(noisy).trace
-    assert traced is not None
+    traced = TraceRun(noisy).trace
     worse = replace(traced, clean=traced.corrupt - 0.1)
     settings = {"position": "END", "min_recovery": 0.05}
     assert layer_graph(traced, settings).heads
     assert [node.name for node in layer_graph(worse, settings).nodes] == ["input", "logits"]
-    run = SimpleNamespace(command="trace", name="worse", trace=worse)
+    run = TraceRun(noisy)
+    vars(run)["trace"] = worse  # as if it had been read so
     with pytest.raises(ValueError, match="no recovery rates: on average, clean prompts score no better"):
         last_token_recovery(run)
 
