@@ -357,11 +357,11 @@ def test_a_window_of_one_layer_is_a_patch(family, family_model):
     def compare(pair) -> None:
         for role in ("first", "image", "word", "last-two", END):
             mask = pair.batch.positions_of(role)
-            runs = (model.forward, pair, pair.corrupt, pair.clean, mask, parts)
+            runs = (model.forward, pair, pair.ablated, pair.clean, mask, parts)
             with torch.no_grad():
                 windowed, expected = windowed_metrics(*runs, 1), patched_metrics(*runs)
             torch.testing.assert_close(windowed, expected, atol=2e-5, rtol=1e-5)
-            checked.append(float((windowed - pair.metric_of(model.forward, pair.corrupt)).abs().max()))
+            checked.append(float((windowed - pair.metric_of(model.forward, pair.ablated)).abs().max()))
 
     each_pair(model, prompts, LOGIT_DIFFERENCE, Corrupt(), compare)
     assert max(checked) > 0.1

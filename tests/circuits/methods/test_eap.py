@@ -100,7 +100,7 @@ def test_attribution_equals_the_exact_effect_of_a_small_corruption(family, share
         nearby = forward.record_from(
             pair.clean.residual[0] + step, n_positions=batch.n_positions, start=batch.start, earlier=whole
         )
-        pair = pair._replace(corrupt=nearby)
+        pair = pair._replace(ablated=nearby)
         estimate = edge_effects(
             forward, model.wiring, pair.batch, gaps_between(pair.clean, pair.ablated), gradients(forward, pair)
         )[:, edges].numpy()
