@@ -7,13 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Numbers = NDArray[np.int64]
-
-
 Floats = NDArray[np.floating[Any]]
-
-
 Bools = NDArray[np.bool_]
-
-
 Numbers = NDArray[np.int64]

@@ -1,8 +1,6 @@
 """What each stage computes: results of earlier jobs in, one result out. No files and no Dask here.
 
-`STAGES` maps a stage's name to a function of (settings, inputs, model): settings and inputs as in `job.Job`, `model`
-loads the model when called. A stage that does not call it runs without torch. When a code change alters results,
-raise the stage's number in `job.STAGE_VERSIONS`.
+The stages stand at the end of the file. When a code change alters what one computes, raise its version there.
 """
 
 from __future__ import annotations

@@ -15,39 +15,6 @@ from typing import Any
 from pipelines.engine.result_file import canonical_json
 from pipelines.engine.stage import Stage
 
-# Increase a stage's version when its code changes what it computes.
-STAGE_VERSIONS = {
-    "prompts": 1,
-    "check": 1,
-    "reference": 1,
-    "baseline": 2,
-    "measure": 1,
-    "select": 3,
-    "evaluate": 1,
-    "curve": 1,
-    "graph": 1,
-    "search-knockouts": 1,
-    "knockouts": 1,
-    "random-circuits": 1,
-    "node-curve": 1,
-    "stability": 1,
-    "features": 1,
-    "given-autoencoders": 1,
-    "autoencoders": 1,
-    "codes": 1,
-    "code-scores": 1,
-    "code-meaning": 1,
-    "code-information": 1,
-    "trace": 1,
-    "trace-positions": 1,
-    "trace-graph": 1,
-    "questions": 1,
-    "iri-search": 1,
-    "head-divergence": 1,
-    "iri-answers": 1,
-    "iri-captions": 1,
-}
-
 
 @dataclass(frozen=True)
 class Job:
