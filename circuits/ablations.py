@@ -40,9 +40,14 @@ class Ablation:
     is_run: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
 
+    @classmethod
+    def setting_names(cls) -> tuple[str, ...]:
+        """What a user can set: every field but those that `fitted` fills in, which are not shown."""
+        return tuple(entry.name for entry in fields(cls) if entry.repr)
+
     def described(self, prompts: PromptSet) -> str:
         """Name and settings, such as `noise(sigma=3.0, seed=0)`, when used on these prompts."""
-        settings = [f"{entry.name}={getattr(self, entry.name)}" for entry in fields(self) if entry.repr]
+        settings = [f"{name}={getattr(self, name)}" for name in self.setting_names()]
         return f"{self.name}({', '.join(settings)})" if settings else self.name
 
     def check(self, prompts: PromptSet) -> None:

@@ -21,7 +21,7 @@ from circuits.arrays import Floats
 from circuits.intervals import percentiles
 from circuits.scores import ComponentScores
 
-FLOOR = 0.1
+MIN_GAP = 0.1
 _RESAMPLES = 2000
 
 
@@ -56,11 +56,11 @@ class Trace:
         """[prompt] what the corruption takes away."""
         return self.clean.astype(np.float64) - self.corrupt.astype(np.float64)
 
-    def below(self, min_gap: float = FLOOR) -> list[int]:
+    def below(self, min_gap: float = MIN_GAP) -> list[int]:
         """Numbers of the prompts whose gap is below `min_gap` (in the metric's units)."""
         return np.flatnonzero(self.gaps < min_gap).tolist()
 
-    def per_prompt(self, min_gap: float = FLOOR) -> Floats:
+    def per_prompt(self, min_gap: float = MIN_GAP) -> Floats:
         """RR of every prompt [prompt, position, component]; NaN where not measured, and for gaps below `min_gap`."""
         gaps = self.gaps[:, None, None]
         has_rate = self.scores.measured & (gaps >= min_gap) & (gaps > 0)
@@ -81,7 +81,7 @@ class Trace:
 
         return _drawn(ratio, len(gaps), scores.shape[1], seed)
 
-    def mean_of_ratios(self, min_gap: float = FLOOR, *, seed: int = 0) -> Recovery:
+    def mean_of_ratios(self, min_gap: float = MIN_GAP, *, seed: int = 0) -> Recovery:
         """Mean RR of the prompts whose gap is at least `min_gap`."""
         rates, averages = self.per_prompt(min_gap), []
         for index in range(len(self.scores.positions)):

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from circuits.lookup import lookup
-from pipelines.reporting.tables import _console, print_rows
+from pipelines.reporting.tables import console, print_rows
 
 if TYPE_CHECKING:
     pass
@@ -43,9 +43,9 @@ def print_method(name: str) -> None:
     method = METHODS[name]
     for part in (method, *(base for base in method.__mro__[1:] if issubclass(base, Method) and base is not Method)):
         if "__doc__" in vars(part):
-            _console().print(f"{inspect.getdoc(part)}\n", soft_wrap=True)
+            console().print(f"{inspect.getdoc(part)}\n", soft_wrap=True)
     module = sys.modules[method.__module__].__doc__
-    _console().print(inspect.cleandoc(module or ""), soft_wrap=True)
+    console().print(inspect.cleandoc(module or ""), soft_wrap=True)
 
 
 def metric_rows() -> list[dict[str, Any]]:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.export import export
+from pipelines.command import run_command
 from pipelines.compare.command import compare
-from pipelines.discover.command import run_discovery
+from pipelines.discover.command import COMMAND
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.progress import duration
 from pipelines.engine.store import write_atomically
 from pipelines.runs.run import Run
@@ -58,8 +60,8 @@ def main() -> None:
 
 def _discover(task: str, model: str, n_prompts: int, store: Path) -> Run:
     sys.stderr.write(f"{task}:\n")
-    settings = settings_from({"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store})
-    return run_discovery(settings.run, settings.execution, shows_progress=True).run
+    values = {"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store}
+    return run_command(COMMAND, *settings_from(values, DiscoverSettings), shows_progress=True).run
 
 
 def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.compare.command import COMPARISON
+from pipelines.compare.files import COMPARISON
 from pipelines.runs.run import open_run
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,12 @@ from circuits.intervals import bootstrap_interval
 from circuits.methods import METHODS
 from graphs import CircuitGraph
 from pipelines.discover.head_codes import codes_from
-from pipelines.discover.plan import Plan
+from pipelines.discover.plan import DiscoverPlan
+from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import accuracy_interval, of_size
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
 from pipelines.runs.run import read_circuit
@@ -28,9 +32,33 @@ _FEW_CODED_PROMPTS = 100  # O'Neill & Bui need some 250; tests/benchmarks/result
 _POOR_ACCURACY = 0.5
 
 
-def summarize(plan: Plan, store: Store) -> dict[str, Any]:
-    """The findings of a run whose jobs are all kept. Costs no model run."""
-    jobs, config = plan.jobs, plan.config
+@dataclass(frozen=True, kw_only=True)
+class Discovery(Report):
+    """A discovered circuit.
+
+    summary  accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    """
+
+    format = Format("circuit-workbench-discovery", 1)
+    summary: Mapping[str, Any]
+
+    def content(self) -> dict[str, Any]:
+        return dict(self.summary)
+
+    @cached_property
+    def run(self) -> DiscoverRun:
+        """The run in the report's folder."""
+        return DiscoverRun(self.folder)
+
+
+def report(plan: DiscoverPlan) -> Discovery:
+    """The findings of a run whose jobs are all kept."""
+    summary = _summary(plan)
+    return Discovery(folder=plan.folder, warnings=tuple(summary["warnings"]), summary=summary)
+
+
+def _summary(plan: DiscoverPlan) -> dict[str, Any]:
+    jobs, config, store = plan.jobs, plan.config, plan.store
     baseline = baseline_from(store.read(jobs.baseline.key))
     built = store.read(jobs.graph.key)
     graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
@@ -76,7 +104,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     return summary
 
 
-def _coding(plan: Plan, store: Store) -> dict[str, Any] | None:
+def _coding(plan: DiscoverPlan, store: Store) -> dict[str, Any] | None:
     """What head coding read: how many prompts of each kind, how many of them the model answers, and how many trials.
 
     Codes are means over heads and trials; `by_chance` is what the same codes would give with labels drawn at random.

@@ -226,6 +226,16 @@ def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     return Result({"captions": texts, "objects": objects})
 
 
+def measure_times(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Medians of seconds to the first token and per token, on one test image, of every intervention."""
+    from circuits.injection.captions import token_times
+
+    pictures, _ = pictures_of(inputs["questions"][0], 1)
+    contexts = interventions_of(settings, inputs, model())
+    by_variant = token_times(model(), pictures[0], contexts, repeats=settings["repeats"])
+    return Result({"times": {name: times._asdict() for name, times in by_variant.items()}})
+
+
 def interventions_of(settings: Mapping[str, Any], inputs: Inputs, model: Model) -> dict[str, Intervention]:
     """Name -> the context manager that intervenes on the model."""
     from circuits.injection.hooks import injected
@@ -258,3 +268,4 @@ IRI_SEARCH = Stage("iri-search", 1, search)
 HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence)
 IRI_ANSWERS = Stage("iri-answers", 1, answer)
 IRI_CAPTIONS = Stage("iri-captions", 1, caption)
+IRI_TIMES = Stage("iri-times", 1, measure_times)

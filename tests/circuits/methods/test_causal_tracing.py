@@ -20,7 +20,7 @@ from circuits.methods import CausalTracing
 from circuits.methods.component_base import components_of
 from circuits.metrics import METRICS, Metric
 from circuits.model.load import Model, load_model
-from circuits.recovery import FLOOR, Trace
+from circuits.recovery import MIN_GAP, Trace
 from circuits.reference.vision import MODEL
 from circuits.scores import ComponentScores, Provenance
 from circuits.tasks.scene_objects import SceneObjects
@@ -605,7 +605,7 @@ def test_the_mean_of_ratios_weighs_prompts_alike_and_leaves_small_gaps_out(three
 
 
 def test_prompts_below_the_floor_are_listed(three):
-    assert three.below() == three.below(FLOOR) == [2]
+    assert three.below() == three.below(MIN_GAP) == [2]
     assert three.below(0.5) == [1, 2]
     assert three.below(0.01) == []
     worse = trace_of(np.zeros((2, 1, 1)), clean=[0.1, 0.9], corrupt=[0.4, 0.1])

@@ -24,7 +24,7 @@ from circuits.model.load import load_model
 from pipelines import discover, evaluate, open_run
 from pipelines.engine.store import Store
 from pipelines.evaluate.plan import judge_jobs
-from pipelines.evaluate.settings import Asked
+from pipelines.evaluate.settings import EvaluateSettings
 from tests.conftest import random_module, random_prompts
 
 Command = Callable[..., Any]
@@ -174,7 +174,7 @@ def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(
     assert row["auroc"]["edges"] is None
     assert row["reasons"] == {"auroc_edges": "the method scores components"}
     run = open_run(name)
-    jobs = judge_jobs(run, Asked())
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,)))
     store = Store("runs")
     work = sum((store.cost(job.key) or {})["multiply_adds"] for job in jobs.run.measure_nodes)
     one_pass = store.read(jobs.run.baseline.key).meta["forward_multiply_adds"]
@@ -221,7 +221,7 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
 ):
     run = open_run(new_run(circuits, tiny, "--edges", "9999", "--ablation", name))
     evaluate(run, **FEW)
-    store, jobs = Store("runs"), judge_jobs(run, Asked(**FEW))
+    store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
     model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
     singles = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
@@ -237,7 +237,7 @@ def test_edges_chosen_by_components_are_resampled_as_components(circuits: Comman
     name = new_run(circuits, tiny, "--nodes", "3")
     evaluate(name, **FEW)
     run = open_run(name)
-    jobs = judge_jobs(run, Asked(**FEW))
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     assert jobs.stability is not None
     mask = np.zeros(run.graph.wiring.n_edges, dtype=bool)
     mask[[run.graph.wiring.edge_index(item.edge) for item in run.graph.edges]] = True
