@@ -45,6 +45,11 @@ def compare(
     If both runs are of head coding, heads that code together across the two tasks share a group number. If both are
     causal traces, their recovery rates are compared cell by cell as well; a trace and a circuit of heads are compared
     by layer.
+
+    >>> from pipelines import compare, discover
+    >>> comparison = compare(*(discover(task, prompts=8, edges=40) for task in ("ioi", "colored-objects")))
+    >>> comparison.summary["shared_heads"]
+    ['a1.h1', 'a1.h3']
     """
     from graphs import compare as compare_graphs
     from graphs.export import exporter

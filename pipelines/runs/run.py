@@ -288,7 +288,13 @@ def is_begun(store: Store, plan: AnyPlan) -> bool:
 
 
 def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
-    """A finished run, by the path of its folder or by its name in the store `out`."""
+    """A finished run, by the path of its folder or by its name in the store `out`.
+
+    >>> from pipelines import discover, open_run
+    >>> name = discover("ioi", prompts=8, edges=40).name
+    >>> open_run(name).config.prompts
+    8
+    """
     folder = find_run(reference, Path(out))
     return _kind_of_run(_command(_read_record(folder)), folder)(folder)
 

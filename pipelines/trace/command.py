@@ -47,6 +47,11 @@ def trace(task: str | Path, **settings: Any) -> TraceRun:
     settings  fields of `TraceConfig` (model, settings of the method, metric, ablation, noise, noise_at, schedule,
               images, annotations, prompts, seed, position, min_gap, min_recovery, draw_images, ...) and of `Execution`
     Raises a ValueError that says what to change, before any model runs where that can be known.
+
+    >>> from pipelines import trace
+    >>> run = trace("ioi", prompts=4, noise_at="S1")
+    >>> run.trace.scores.positions
+    ('S1', 'S1+1', 'IO', 'S2', 'END')
     """
     config, execution = trace_settings({"task": str(task)} | settings)
     return run_trace(config, execution).run
