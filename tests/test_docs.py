@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -133,6 +134,21 @@ def test_settings_classes_list_their_fields(plain_docstrings):
     assert len(entries) == len(RunConfig.model_fields)
     assert plain_docstrings.settings_entries(Path) == []
     assert plain_docstrings.settings_entries(Execution)
+
+
+@pytest.mark.slow
+def test_the_quick_start_runs_as_it_stands(tmp_path):
+    text = page("quick_start")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", text, flags=re.DOTALL)
+    commands = [line for language, block in blocks if language == "bash" for line in block.splitlines()]
+    scripts = [block for language, block in blocks if language == "python"]
+    assert len(scripts) == 2
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    runs = [["bash", "-c", command] for command in commands if command.startswith("circuits ")]
+    for arguments in [*runs, *([sys.executable, "-c", script] for script in scripts)]:
+        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{arguments[-1]}\n{done.stderr[-2000:]}"
+    assert (tmp_path / "reuse.pdf").read_bytes().startswith(b"%PDF")
 
 
 @pytest.mark.slow
