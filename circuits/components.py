@@ -58,7 +58,12 @@ class Component:
 
     @classmethod
     def parse(cls, name: str) -> Component:
-        """The component called `name`; inverse of `str`."""
+        """The component called `name`; inverse of `str`.
+
+        >>> from circuits import Component
+        >>> Component.parse("a9.h6")
+        Component(kind='head', layer=9, index=6)
+        """
         match = _NAME.fullmatch(name)
         if match is None:
             raise ValueError(
@@ -131,7 +136,13 @@ class Edge:
 
     @classmethod
     def parse(cls, name: str) -> Edge:
-        """The edge called `name`, such as `a9.h6->a10.h0<q>`; inverse of `str`."""
+        """The edge called `name`, such as `a9.h6->a10.h0<q>`; inverse of `str`.
+
+        >>> from circuits import Edge
+        >>> edge = Edge.parse("a9.h6->a10.h0<q>")
+        >>> str(edge.source), str(edge.target), edge.port
+        ('a9.h6', 'a10.h0', 'q')
+        """
         source, arrow, reader = name.partition("->")
         if not arrow:
             raise ValueError(f"no edge can be called {name!r}. Names look like 'a9.h6->a10.h0<q>' or 'm3->logits'.")

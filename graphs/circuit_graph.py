@@ -178,6 +178,15 @@ class CircuitGraph:
         """The circuit of the listed edges, without scores: a published circuit, or one drawn by hand.
 
         Edges on no path from `input` to `logits` are dropped. ValueError for an edge that the wiring does not have.
+
+        >>> from circuits import Edge, Wiring
+        >>> from graphs import CircuitGraph
+        >>> names = ("input->a0.h0<v>", "a0.h0->logits", "m0->logits")
+        >>> circuit = CircuitGraph.from_edges(Wiring(n_layers=2, n_heads=2, n_kv_heads=2), map(Edge.parse, names))
+        >>> [edge.name for edge in circuit.edges]
+        ['input->a0.h0<v>', 'a0.h0->logits']
+        >>> circuit.left_out["m0"]
+        'no chosen path leads from input to it'
         """
         chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
         kept = tuple(wiring.on_a_path(chosen))

@@ -227,12 +227,22 @@ SELECTIONS: Mapping[str, type[Selection]] = {
 
 
 def describe(selection: Selection) -> dict[str, Any]:
-    """Name and settings of a selection as plain values; inverse of `selection_from`."""
+    """Name and settings of a selection as plain values; inverse of `selection_from`.
+
+    >>> from graphs import Greedy, describe
+    >>> describe(Greedy(100))
+    {'name': 'greedy', 'n': 100, 'absolute': True}
+    """
     return {"name": selection.name, **asdict(selection)}  # pyright: ignore[reportArgumentType]
 
 
 def selection_from(description: Mapping[str, Any]) -> Selection:
-    """The selection that `describe` described. ValueError for an unknown name or setting."""
+    """The selection that `describe` described. ValueError for an unknown name or setting.
+
+    >>> from graphs import selection_from
+    >>> selection_from({"name": "greedy", "n": 100})
+    Greedy(n=100, absolute=True)
+    """
     settings = current_settings(description)
     name = settings.pop("name", None)
     if name not in SELECTIONS:

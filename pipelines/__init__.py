@@ -1,8 +1,11 @@
 """Runs: what to measure, where to compute it, and how results are stored.
 
-ioi = discover("ioi", prompts=64)
-colors = discover("colored-objects", prompts=64)
-print(ioi.graph.description, compare(ioi, colors).summary["heads_iou"])
+>>> from pipelines import discover, open_run
+>>> ioi = discover("ioi", prompts=8, edges=40)
+>>> ioi.graph.description
+'36 of 479 edges, threshold 0.2..., faithfulness 0.6...'
+>>> open_run(ioi.name).graph == ioi.graph
+True
 """
 
 from __future__ import annotations

@@ -155,6 +155,17 @@ def reuse(
     resamples    bootstrap draws of prompts for the interval; each selects both circuits anew (milliseconds each)
 
     ValueError for circuits of different models (see `require_comparable`) or scores of another wiring.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, reuse
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> def circuit(*names):
+    ...     return CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    >>> first = circuit("input->a0.h0<v>", "a0.h0->m1", "m1->logits")
+    >>> second = circuit("input->a0.h0<v>", "a0.h0->logits", "input->a1.h1<v>", "a1.h1->logits")
+    >>> heads = reuse(first, second).heads  # each has one of the two heads of layer 0: the same in one of two draws
+    >>> heads.shared, heads.expected, heads.p_value
+    (('a0.h0',), 0.5, 0.5)
     """
     require_comparable(a, b, across_models=across_models)
     wiring, edges = a.wiring, _edge_overlap(a, b)

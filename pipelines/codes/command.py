@@ -27,5 +27,12 @@ def explain_codes(run: Run | str | Path, *, shows_progress: bool = False, **sett
 
     Computes only what the store lacks. Raises a ValueError before any model runs if the run has no codes, is out of
     date, lacks the trial, or has fewer heads.
+
+    >>> from pipelines import discover, explain_codes
+    >>> coding = {"trials": 1, "epochs": 20}
+    >>> run = discover("ioi", corruption="abc", prompts=8, method="head-coding", settings=coding)
+    >>> report = explain_codes(run)
+    >>> sorted(path.name for path in report.folder.iterdir())
+    ['autoencoders', 'codes.csv', 'codes.json', 'codes.pdf', 'codes.svg']
     """
     return run_command(COMMAND, *settings_from({"run": run, **settings}, CodesSettings), shows_progress=shows_progress)

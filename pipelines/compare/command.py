@@ -23,5 +23,10 @@ def compare(a: Run | str | Path, b: Run | str | Path, **settings: Any) -> Stored
     settings  fields of `CompareSettings` (across_models, to compare two checkpoints of one architecture head by head;
               folder, by default `compare-A-B` within `out`), and `out`, the store in which runs are looked up by name
     Raises a ValueError for circuits of different models, which says what can still be compared.
+
+    >>> from pipelines import compare, discover
+    >>> comparison = compare(*(discover(task, prompts=8, edges=40) for task in ("ioi", "colored-objects")))
+    >>> comparison.summary["shared_heads"]
+    ['a1.h1', 'a1.h3']
     """
     return run_command(COMMAND, *settings_from({"run_a": a, "run_b": b, **settings}, CompareSettings))

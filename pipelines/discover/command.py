@@ -24,5 +24,12 @@ def discover(task: str | Path, **settings: Any) -> DiscoverRun:
               ...) and of `Execution` (out, workers, scheduler, gpus, device), as on the command line
     Raises a ValueError that says what to change, before any model runs where possible.
     With `workers` or `gpus`, call it under `if __name__ == "__main__":`, because worker processes import the script.
+
+    >>> from pipelines import discover
+    >>> run = discover("ioi", prompts=8, edges=40)
+    >>> run.graph.description
+    '36 of 479 edges, threshold 0.2..., faithfulness 0.6...'
+    >>> run.graph.graph.number_of_edges()  # a networkx graph
+    36
     """
     return run_command(COMMAND, *settings_from({"task": str(task), **settings}, DiscoverSettings)).run

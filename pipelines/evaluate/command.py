@@ -38,6 +38,12 @@ def evaluate(
 
     Computes only what the store lacks. Raises a ValueError before any model runs if a run is unknown, unfinished or
     out of date, or if the known circuit belongs to another model.
+
+    >>> from pipelines import discover, evaluate
+    >>> run = discover("ioi", prompts=8, edges=40)
+    >>> row = evaluate(run, random=2, knockouts=2, resamples=10).rows[0]
+    >>> row["n_edges"], round(row["faithfulness"], 1), round(row["random"]["faithfulness"]["value"], 1)
+    (36, 0.6, 0.0)
     """
     given = tuple(runs) if isinstance(runs, Sequence) and not isinstance(runs, str) else (runs,)
     checked = settings_from({"runs": given, "truth": truth, **settings}, EvaluateSettings)

@@ -26,5 +26,11 @@ def intervene(run: Run | str | Path, *, shows_progress: bool = False, **settings
 
     Computes only what the store lacks. Raises a ValueError before any model runs if the run is not a trace, or did
     not trace attention and MLP outputs at the last token.
+
+    >>> from pipelines import intervene, trace
+    >>> run = trace("scene-objects", model="reference-vlm", prompts=2, settings={"kinds": ["attention", "mlp"]})
+    >>> result = intervene(run, questions=2, validation=2, lambda_attention=0.1, lambda_mlp=0.1)
+    >>> [row["variant"] for row in result.rows if row["negatives"] == "random"]
+    ['plain', 'iri', 'vhr']
     """
     return run_command(COMMAND, *settings_from({"run": run, **settings}, IriSettings), shows_progress=shows_progress)

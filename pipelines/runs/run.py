@@ -178,7 +178,13 @@ def scores_file(scores: Scores, prompts: Result, *, key: str, **arrays: Any) -> 
 
 
 def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
-    """A finished run, by the path of its folder or by its name in the store `out`."""
+    """A finished run, by the path of its folder or by its name in the store `out`.
+
+    >>> from pipelines import discover, open_run
+    >>> name = discover("ioi", prompts=8, edges=40).name
+    >>> open_run(name).config.prompts
+    8
+    """
     folder = find_run(reference, Path(out))
     return _kind_of_run(command_of(read_record(folder)), folder)(folder)
 

@@ -23,5 +23,10 @@ def trace(task: str | Path, **settings: Any) -> TraceRun:
     settings  fields of `TraceSettings` (model, settings of the method, metric, ablation, ablation_settings, images,
               annotations, prompts, seed, position, min_gap, min_recovery, draw_images, ...) and of `Execution`
     Raises a ValueError that says what to change, before any model runs where that can be known.
+
+    >>> from pipelines import trace
+    >>> run = trace("ioi", prompts=4, noise_at="S1")
+    >>> run.trace.scores.positions
+    ('S1', 'S1+1', 'IO', 'S2', 'END')
     """
     return run_command(COMMAND, *settings_from({"task": str(task), **settings}, TraceSettings)).run
