@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from graphs.recovery_table import KINDS
-from pipelines.reporting.tables import _console
+from pipelines.reporting.tables import _console, ends_text
 
 if TYPE_CHECKING:
     from pipelines.compare.command import StoredComparison
@@ -57,11 +57,11 @@ def _print_traces(console: Console, traces: Mapping[str, Any]) -> None:
     shown = ", ".join(f"{KINDS[kind]} {value:.2f}" for kind, value in known.items())
     console.print(f"rank correlation of recovery rates: {shown or 'not defined'}", soft_wrap=True)
     console.print(
-        f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % interval of A minus B "
+        f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % t interval of A minus B "
         f"excludes 0; by chance about {0.05 * traces['cells']:.0f}). Largest:",
         soft_wrap=True,
     )
     for row in traces["largest"]:
-        ends = f"[{row['difference_low']:+.2f}, {row['difference_high']:+.2f}]"
+        ends = ends_text((row["difference_low"], row["difference_high"]), "+.2f")
         rates = f"{row['recovery_a']:.2f} and {row['recovery_b']:.2f}"
         console.print(f"  {row['difference']:+.2f} {ends}  {row['component']} at {row['place']}: {rates}")

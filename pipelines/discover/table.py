@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pipelines.engine.progress import duration
-from pipelines.reporting.tables import _console, _with_interval
+from pipelines.reporting.tables import _console, _with_interval, ends_text
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -51,6 +51,8 @@ def print_run(discovery: Computed[Any]) -> None:
             table.add_row(f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST]))
     console = _console()
     console.print(table)
+    over = "prompts; of scores from codes, over trials" if "coding" in summary else "prompts"
+    console.print(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
     spent = (
         f"{discovery.n_computed} of {discovery.n_jobs} jobs computed"
         if discovery.n_computed
@@ -66,4 +68,4 @@ def _other_method(graph: CircuitGraph) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+.3f} [{part.low:+.3f}, {part.high:+.3f}]  {part.name}"
+    return f"{part.score:+.3f} {ends_text((part.low, part.high), '+.3f')}  {part.name}"

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from pipelines.reporting.tables import DASH, value_at
+from pipelines.reporting.tables import DASH, ends_text, value_at
 
 # Column of the CSV -> its path in a row.
 _COLUMNS = {
@@ -48,7 +48,7 @@ _COLUMNS = {
     "seconds": "seconds",
     "peak_memory_mb": "peak_memory_mb",
 }
-# Number -> path of its 95 % interval.
+# Number -> path of its 95 % interval: t, but bootstrap for cmd, completeness and minimality.
 _INTERVALS = {
     "faithfulness": "faithfulness_interval",
     "distance": "distance.interval",
@@ -91,7 +91,11 @@ def print_verdicts(rows: Sequence[Mapping[str, Any]], *, has_truth: bool) -> Non
         widest = console.measure(table, options=console.options.update(max_width=1000)).maximum
         console.width = max(console.width, widest)
         console.print(table)
-    console.print("In brackets: 95 % intervals over prompts. In parentheses: shares of the gap clean - corrupt.")
+    console.print(
+        "In brackets: 95 % intervals over prompts; t, but bootstrap for CMD, completeness (incomplete) and least use. "
+        "In parentheses: shares of the gap clean - corrupt.",
+        soft_wrap=True,
+    )
     for reason, runs in _reasons(rows, has_truth=has_truth).items():
         console.print(f"{DASH} {reason} ({', '.join(runs)})", soft_wrap=True)
 
@@ -103,29 +107,29 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
         value = value_at(row, path)
         return DASH if value is None else f"{value:{spec}}"
 
-    def interval(path: str) -> str:
-        value = value_at(row, path)
-        return "" if value is None else f"\n[{value[0]:z.3f}, {value[1]:z.3f}]"
+    def interval(of: str, path: str) -> str:
+        return "" if value_at(row, of) is None else f"\n{ends_text(value_at(row, path), 'z.3f')}"
 
     def judged(path: str) -> str:
-        share = value_at(row, f"{path}.share")
-        return number(f"{path}.value") + ("" if share is None else f" ({share:.0%})") + interval(f"{path}.interval")
+        share, value = value_at(row, f"{path}.share"), f"{path}.value"
+        return number(value) + ("" if share is None else f" ({share:.0%})") + interval(value, f"{path}.interval")
 
     least = value_at(row, "minimality.smallest.component")
     quality = {
         "run": row["run"],
         "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
-        "faithfulness": number("faithfulness") + interval("faithfulness_interval"),
+        "faithfulness": number("faithfulness") + interval("faithfulness", "faithfulness_interval"),
         "|F(M)-F(C)|": judged("distance"),
-        "CPR": number("cpr.value") + interval("cpr.interval"),
-        "CMD": number("cmd.value") + interval("cmd.interval"),
+        "CPR": number("cpr.value") + interval("cpr.value", "cpr.interval"),
+        "CMD": number("cmd.value") + interval("cmd.value", "cmd.interval"),
     }
     checks = {
         "run": row["run"],
         "incomplete,\nsampled": judged("completeness.sampled"),
         "incomplete,\ngreedy": judged("completeness.greedy"),
         "least use of\na component": judged("minimality.smallest") + (f"\n{least}" if least else ""),
-        "random,\nfaithfulness": number("random.faithfulness.value") + interval("random.faithfulness.interval"),
+        "random,\nfaithfulness": number("random.faithfulness.value")
+        + interval("random.faithfulness.value", "random.faithfulness.interval"),
         "random,\np": number("random.p_value", ".2g"),
         "stability": number("stability", ".2f"),
     }

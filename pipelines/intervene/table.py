@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.engine.progress import duration
+from pipelines.reporting.tables import ends_text
 
 if TYPE_CHECKING:
     from pipelines.intervene.report import Intervention
@@ -63,6 +64,9 @@ def _print_answers(console: Console, intervention: Intervention) -> None:
         ]
         table.add_row(variant, *cells, f"{rows[-1]['yes_ratio']:.1%}")
     console.print(table)
+    console.print(
+        "In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences.", soft_wrap=True
+    )
     if (threshold := intervention.settings["threshold"]) is not None:
         console.print(
             f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "
@@ -76,5 +80,5 @@ def _layers(layers: list[int]) -> str:
 
 
 def _with_interval(row: Mapping[str, Any], name: str, *, sign: str = "") -> str:
-    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+    value, *ends = (None if row[key] is None else 100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:{sign}.1f} {ends_text(ends, f'{sign}.1f')}"

@@ -23,8 +23,15 @@ def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 def _with_interval(values: Mapping[str, Any], name: str, spec: str) -> str:
     if values[name] is None:
         return "not defined"
-    low, high = values[f"{name}_interval"]
-    return f"{values[name]:{spec}} [{low:{spec}}, {high:{spec}}]"
+    return f"{values[name]:{spec}} {ends_text(values[f'{name}_interval'], spec)}"
+
+
+def ends_text(ends: Sequence[float | None] | None, spec: str) -> str:
+    """`[0.10, 0.30]`; `[-]` for an interval that is unbounded: what tables hold then is None."""
+    if ends is None or None in ends:
+        return "[-]"
+    low, high = ends
+    return f"[{low:{spec}}, {high:{spec}}]"
 
 
 def _cell(value: Any) -> str:

@@ -67,7 +67,8 @@ def print_study(study: Study) -> None:
     console.print(table)
     console.print(
         "AUROC: probability that a known head is ranked before another one; 0.5 is chance. By largest: ranked by the "
-        "largest |score| on any one prompt. In brackets: 95 % intervals over prompts. After +-: SD over trials.",
+        "largest |score| on any one prompt. In brackets: 95 % bootstrap intervals over prompts. After +-: SD over "
+        "trials.",
         soft_wrap=True,
     )
     for reason, values in _reasons(study.rows).items():

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from graphs.recovery_table import KINDS
 from pipelines.engine.progress import duration
+from pipelines.reporting.tables import ends_text
 from pipelines.trace.figures import LABELS
 from pipelines.trace.report import Row
 
@@ -48,8 +49,8 @@ def print_trace(traced: Traced) -> None:
     layers = ", ".join(summary["layers"]) or "none"
     console.print(f"at least {summary['share']:g} at {position}: {layers}", soft_wrap=True)
     console.print(
-        "Recovery rates are ratios of means with 95 % intervals; half back: hidden states that bring back half or "
-        "more; strongest: by magnitude.",
+        "Recovery rates are ratios of means. In brackets: 95 % t intervals over prompts. Half back: hidden states that "
+        "bring back half or more; strongest: by magnitude.",
         soft_wrap=True,
     )
     spent = f"{traced.n_computed} of {traced.n_jobs} jobs computed" if traced.n_computed else "nothing new to compute"
@@ -84,10 +85,9 @@ def _strongest(rows: Sequence[Row], kind: str) -> str:
 def _rate(row: Row) -> str:
     if row["recovery"] is None:
         return f"{row['component']} -"
-    value, low, high = (f"{row[name]:.2f}".replace("-0.00", "0.00") for name in _RATES)
-    return f"{row['component']} {value} [{low}, {high}]"
+    value, *ends = (row[name] for name in _RATES)
+    return f"{row['component']} {value:z.2f} {ends_text(ends, 'z.2f')}"
 
 
 def _interval(values: Mapping[str, Any], name: str) -> str:
-    low, high = values[f"{name}_interval"]
-    return f"{values[name]:.3f} [{low:.3f}, {high:.3f}]"
+    return f"{values[name]:.3f} {ends_text(values[f'{name}_interval'], '.3f')}"
