@@ -52,7 +52,8 @@ def print_run(discovery: Computed[Any]) -> None:
     console = _console()
     console.print(table)
     over = "prompts; of scores from codes, over trials" if "coding" in summary else "prompts"
-    console.print(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
+    note = f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}."
+    console.print(note, soft_wrap=True)
     spent = (
         f"{discovery.n_computed} of {discovery.n_jobs} jobs computed"
         if discovery.n_computed

@@ -26,7 +26,7 @@ from circuits.evaluation.criteria import (
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.evaluation.ranking import edge_auroc, match_heads, node_auroc, trial_aurocs
-from circuits.intervals import Estimate
+from circuits.intervals import Estimate, excludes_zero
 from circuits.masks import pruned
 from circuits.methods import METHODS
 from graphs.selection import means_at
@@ -41,6 +41,7 @@ from pipelines.runs.codec import baseline_from, join_prompts
 from pipelines.runs.run import Run
 
 NO_GAP = "the metric does not differ between clean and corrupt prompts"
+MAY_BE_NO_GAP = "shares of clean - corrupt have none, as its own interval includes 0"
 EMPTY = "the circuit is empty"
 
 
@@ -88,6 +89,8 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
     estimate = faithfulness(values, baseline)
     if estimate.mean is None:
         reasons["faithfulness"] = NO_GAP
+    elif not excludes_zero(baseline.clean - baseline.ablated):
+        reasons["intervals"] = MAY_BE_NO_GAP
     interval = None if estimate.interval is None else estimate.interval.as_json()
     return {
         "faithfulness": estimate.mean,

@@ -301,7 +301,7 @@ def test_a_share_is_a_ratio_of_means_with_an_interval_around_it():
     low, high = effect.in_metric.interval
     assert 1 <= low < effect.in_metric.value < high <= 4
     assert effect.of_gap.interval.as_json() is None  # gaps 4, 1 and 5: their mean may be 0
-    ten_times = Baseline(*(np.tile(values, 10) for values in (baseline.clean, baseline.ablated)), None)
+    ten_times = Baseline(np.tile(baseline.clean, 10), np.tile(baseline.ablated, 10), None)
     many = judge(np.tile([[1.0, 1.0, 4.0]], 10), lambda means: np.abs(means).max(axis=-1), ten_times).of_gap
     assert many is not None
     assert 1 / 4 < many.interval.low < many.value < many.interval.high < 1
