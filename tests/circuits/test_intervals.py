@@ -92,7 +92,7 @@ def test_a_million_edges_take_little_more_memory_than_their_intervals():
     seconds, (_, peak) = time.perf_counter() - began, tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2 * 8 * 1_000_000 + 4_000_000
-    assert seconds < 2
+    assert seconds < 5  # the bootstrap would take minutes
 
 
 # --- ratios of means ---
