@@ -17,7 +17,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
-from circuits.intervals import Interval, bootstrap_interval
+from circuits.intervals import Interval, t_interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.selection import Selected, Selection, explain_left_out, means_at
 
@@ -29,7 +29,10 @@ GIVEN = "given"  # name of the selection of a circuit whose edges were listed by
 
 @dataclass(frozen=True)
 class CircuitNode:
-    """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+    """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured.
+
+    `low` and `high` are also None where the interval is unbounded: a single prompt says nothing about others.
+    """
 
     component: Component
     score: float | None = None
@@ -45,7 +48,7 @@ class CircuitNode:
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """An edge in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+    """An edge in a circuit. `score`, `low` and `high` (metric units) are None as in a `CircuitNode`."""
 
     edge: Edge
     score: float | None = None
@@ -116,10 +119,8 @@ class CircuitGraph:
         roles: Mapping[str, str] | None = None,
         groups: Mapping[str, int] | None = None,
         level: float = 0.95,
-        resamples: int = 2000,
-        seed: int = 0,
     ) -> CircuitGraph:
-        """The circuit that `selection` keeps, with mean scores and bootstrap intervals over prompts (or trials).
+        """The circuit that `selection` keeps, with mean scores and t intervals over prompts (or trials).
 
         selection    a selection, or what it already selected (when faithfulness was measured in between)
         node_scores  scores of components, for component selections and for coloring nodes
@@ -134,13 +135,13 @@ class CircuitGraph:
         numbers = np.flatnonzero(selected.mask)
         means = scores.per_prompt[:, numbers].mean(axis=0, dtype=np.float64)
         sample = scores.per_prompt if scores.trials is None else scores.trials
-        interval = bootstrap_interval(sample[:, numbers], level=level, resamples=resamples, seed=seed)
+        interval = t_interval(sample[:, numbers], level=level)
         edges = tuple(
             CircuitEdge(edge, *_as_floats(means, interval, index)) if scores.measured[number] else CircuitEdge(edge)
             for index, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
         )
         position = selected.selection.get("position")
-        measured = _node_scores(node_scores, position, level, resamples, seed) if node_scores is not None else {}
+        measured = _node_scores(node_scores, position, level) if node_scores is not None else {}
         nodes = tuple(
             CircuitNode(
                 component,
@@ -395,19 +396,20 @@ def _model_of(graph: CircuitGraph) -> str:
     return f"{graph.provenance.model} ({graph.provenance.model_fingerprint[:8]})"
 
 
-def _node_scores(
-    node_scores: ComponentScores, position: str | None, level: float, resamples: int, seed: int
-) -> dict[Component, tuple[float, float, float]]:
+_Scored = tuple[float, float | None, float | None]
+
+
+def _node_scores(node_scores: ComponentScores, position: str | None, level: float) -> dict[Component, _Scored]:
     position_means = means_at(node_scores, position)
-    interval = node_scores.at(position_means.position).interval(level=level, resamples=resamples, seed=seed)
-    ends = Interval(interval.low[0], interval.high[0])
+    interval = node_scores.at(position_means.position).interval(level=level)
     return {
-        component: _as_floats(position_means.means, ends, number)
+        component: _as_floats(position_means.means, interval, 0, number)
         for number, component in enumerate(node_scores.components)
         if position_means.measured[number]
     }
 
 
-def _as_floats(means: Floats, interval: Interval, index: int) -> tuple[float, float, float]:
-    """Score, low and high as Python floats."""
-    return float(means[index]), float(interval.low[index]), float(interval.high[index])
+def _as_floats(means: Floats, interval: Interval[Floats], *index: int) -> _Scored:
+    """Score, low and high as Python floats; the ends are None where the interval is unbounded."""
+    low, high = interval.item(*index).as_json() or (None, None)
+    return float(means[index[-1]]), low, high

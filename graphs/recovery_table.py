@@ -26,7 +26,7 @@ class TraceTable:
     """Recovery rates of layer components.
 
     values     kind -> [layer, position]; NaN where it was not measured
-    low, high  as values: ends of the 95 % interval
+    low, high  as values: ends of the 95 % t interval; infinite where it is unbounded
     positions  names, in the order of the prompt
     labels     position -> what figures call it; positions without an entry are called by their name
     title      name of the run
@@ -81,12 +81,12 @@ class TraceTable:
                 f"{kind}: values are {_shape(values)}, low {_shape(low)}, high {_shape(high)}; "
                 "each value needs both ends of its interval."
             )
-        if any(np.isinf(rates).any() for rates in (values, low, high)):
+        if np.isinf(values).any():
             raise ValueError(f"{kind}: infinite recovery rates; leave out prompts without a gap, or give NaN.")
         is_missing = np.isnan(values)
         if (np.isnan(low) != is_missing).any() or (np.isnan(high) != is_missing).any():
             raise ValueError(
-                f"{kind}: values, low and high must be NaN together; without an interval, give the value as both ends."
+                f"{kind}: values, low and high must be NaN together; without an interval, give infinite ends."
             )
         if (low > high).any():
             raise ValueError(f"{kind}: some low ends of intervals are above the high ones; swap low and high?")
@@ -107,7 +107,7 @@ class TraceTable:
         return tuple(self.labels.get(position, position) for position in self.positions)
 
     def includes_zero(self, kind: str) -> Bools:
-        """[layer, position] whether the interval includes 0; False where nothing was measured."""
+        """[layer, position] whether the interval includes 0, as unbounded ones do; False if nothing was measured."""
         return (self.low[kind] <= 0) & (self.high[kind] >= 0)
 
     @property

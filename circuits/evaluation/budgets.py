@@ -32,7 +32,7 @@ def budget_circuits(scores: EdgeScores, *, absolute: bool) -> Bools:
 
 def curve(values: Floats, baseline: Baseline) -> Floats:
     """f at each budget, from values [budget, prompt]."""
-    shares = [faithfulness(row, baseline, resamples=1).mean for row in values]
+    shares = [faithfulness(row, baseline).mean for row in values]
     if any(f is None for f in shares):
         raise ValueError(
             "the metric is the same on clean and corrupt prompts: there is nothing for a circuit to explain."

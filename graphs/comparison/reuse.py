@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Wiring
+from circuits.intervals import Interval, bootstrap
 from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores, Scores
 from graphs.circuit_graph import GIVEN, CircuitGraph, require_comparable
@@ -95,7 +96,7 @@ class Reuse:
     """How much two circuits share. Fields that need the scores of all edges are None (or empty) without them.
 
     heads_interval          bootstrap interval of the heads' intersection over union: prompts resampled, circuits
-                            selected anew; also None if the circuits were not selected from scores
+                            selected anew; also None if the circuits were not selected from scores, or from one prompt
     edge_rank_correlation   Spearman's, of the signed scores of all edges measured in both; also None if one side is
                             constant, or if the edges were scored by another method than the circuit's
     head_rank_correlation   the same of `head_scores`; also None where heads were scored themselves on one side only
@@ -105,7 +106,7 @@ class Reuse:
     heads: Overlap
     nodes: Overlap
     edges: Overlap
-    heads_interval: tuple[float, float] | None = None
+    heads_interval: Interval[float] | None = None
     edge_rank_correlation: float | None = None
     head_rank_correlation: float | None = None
     sweep: tuple[SweepPoint, ...] = ()
@@ -363,31 +364,22 @@ def _sweep(of: Literal["heads", "edges"], paired: _Paired, fractions: Sequence[f
     return points
 
 
-class _Resample:
-    """One bootstrap draw: a weight for every prompt, the same wherever the same prompts were measured."""
+def _prompts_of(scores: Scores) -> tuple[str, int]:
+    """What tells whether two scores are of the same prompts, and how many these are."""
+    return scores.provenance.prompts_fingerprint, scores.n_prompts
 
-    def __init__(self, generator: np.random.Generator) -> None:
-        self._generator = generator
-        self._drawn: dict[tuple[str, int], Floats] = {}
 
-    def weights(self, scores: Scores) -> Floats:
-        """[prompt] how often each prompt was drawn, over the number of prompts."""
-        prompts, n_prompts = scores.provenance.prompts_fingerprint, scores.n_prompts
-        if (prompts, n_prompts) not in self._drawn:
-            counts = self._generator.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts))
-            self._drawn[prompts, n_prompts] = counts / n_prompts
-        return self._drawn[prompts, n_prompts]
+def _edges_of(scores: EdgeScores, counts: Floats) -> EdgeScores:
+    """The mean over prompts drawn as often as `counts` [prompt] says, as the scores of a single prompt."""
+    return replace(scores, per_prompt=(counts @ scores.per_prompt / counts.sum())[None])
 
-    def edges(self, scores: EdgeScores) -> EdgeScores:
-        """The drawn prompts' mean, as the scores of a single prompt."""
-        return replace(scores, per_prompt=(self.weights(scores) @ scores.per_prompt)[None])
 
-    def components(self, scores: ComponentScores) -> ComponentScores:
-        """The drawn prompts' mean over those that have the position, as the scores of a single prompt."""
-        weights = self.weights(scores)[:, None, None] * scores.measured
-        total = weights.sum(axis=0, keepdims=True)
-        means = (weights * scores.per_prompt).sum(axis=0, keepdims=True) / np.where(total > 0, total, 1)
-        return replace(scores, per_prompt=means, measured=total > 0)
+def _components_of(scores: ComponentScores, counts: Floats) -> ComponentScores:
+    """The mean over the drawn prompts that have the position, as the scores of a single prompt."""
+    weights = counts[:, None, None] * scores.measured
+    total = weights.sum(axis=0, keepdims=True)
+    means = (weights * scores.per_prompt).sum(axis=0, keepdims=True) / np.where(total > 0, total, 1)
+    return replace(scores, per_prompt=means, measured=total > 0)
 
 
 def _heads_interval(
@@ -398,7 +390,7 @@ def _heads_interval(
     resamples: int,
     level: float,
     seed: int,
-) -> tuple[float, float] | None:
+) -> Interval[float] | None:
     """Percentile bootstrap interval of the heads' intersection over union.
 
     Scores of the same prompts (edges and components of one run; two methods on one prompt set) are resampled together,
@@ -408,21 +400,27 @@ def _heads_interval(
     if resamples < 1 or any(graph.selection.get("name") == GIVEN for graph in graphs):
         return None
     selections = [selection_from(graph.selection) for graph in graphs]
-    generator = np.random.default_rng(seed)
-    ious: list[float] = []
-    for _ in range(resamples):
-        draw = _Resample(generator)
+    sets = list(dict.fromkeys(_prompts_of(given) for given in (*scores, *node_scores) if given is not None))
+
+    def ious(*counts: Floats) -> Floats:
+        return np.array([iou(dict(zip(sets, drawn, strict=True))) for drawn in zip(*counts, strict=True)])
+
+    def iou(drawn: Mapping[tuple[str, int], Floats]) -> float:
+        """Of one resample: set of prompts -> how often each was drawn; NaN if neither circuit has a head."""
         in_a, in_b = (
-            _heads_of(selection.choose(draw.edges(edge), draw.components(node) if node is not None else None))
+            _heads_of(
+                selection.choose(
+                    _edges_of(edge, drawn[_prompts_of(edge)]),
+                    None if node is None else _components_of(node, drawn[_prompts_of(node)]),
+                )
+            )
             for selection, edge, node in zip(selections, scores, node_scores, strict=True)
         )
-        if in_a or in_b:
-            ious.append(len(in_a & in_b) / len(in_a | in_b))
-    if not ious:
-        return None
-    tail = (1 - level) / 2
-    low, high = np.quantile(ious, [tail, 1 - tail])
-    return float(low), float(high)
+        return len(in_a & in_b) / len(in_a | in_b) if in_a or in_b else np.nan
+
+    n_prompts = (n for _, n in sets)
+    interval = bootstrap(ious, *n_prompts, level=level, resamples=resamples, seed=seed).item()
+    return None if interval.as_json() is None else interval
 
 
 def _heads_of(selected: Selected) -> set[Component]:

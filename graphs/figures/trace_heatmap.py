@@ -174,7 +174,7 @@ def _cell_text(value: float) -> str:
 def _caption(table: TraceTable, limit: float) -> Iterator[str]:
     parts = [definition(table), limit_caption(table.values.values(), limit)]
     if any(table.includes_zero(kind).any() for kind in table.kinds):
-        parts.append("Dot in a cell: its 95 % interval includes 0.")
+        parts.append("Dot in a cell: its 95 % t interval includes 0.")
     if table.is_partial:
         parts.append("Gray with a dash: not measured.")
     yield " ".join(parts)

@@ -50,7 +50,7 @@ def _print_traces(traces: Mapping[str, Any]) -> None:
     shown = ", ".join(f"{KINDS[kind]} {value:.2f}" for kind, value in known.items())
     print_line(f"rank correlation of recovery rates: {shown or 'not defined'}")
     print_line(
-        f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % interval of A minus B "
+        f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % t interval of A minus B "
         f"excludes 0; by chance about {0.05 * traces['cells']:.0f}). Largest:",
     )
     for row in traces["largest"]:

@@ -13,7 +13,7 @@ from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.head_codes.counting import count_positive_only, expected_by_chance
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import excludes_zero, t_interval
 from circuits.methods import METHODS
 from graphs import CircuitGraph
 from pipelines.discover.head_codes import codes_from
@@ -77,7 +77,7 @@ def _summary(plan: DiscoverPlan) -> dict[str, Any]:
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
         "faithfulness": estimate.mean,
-        "faithfulness_interval": None if estimate.low is None else [estimate.low, estimate.high],
+        "faithfulness_interval": None if estimate.interval is None else estimate.interval.as_json(),
     }
     if jobs.curve and estimate.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
@@ -187,9 +187,8 @@ def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
 def _metric(name: str, baseline: Baseline, circuit_values: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name}
     for label, values in (("clean", baseline.clean), ("corrupt", baseline.ablated), ("circuit", circuit_values)):
-        interval = bootstrap_interval(values[:, None])
         entry[label] = float(values.mean(dtype=np.float64))
-        entry[f"{label}_interval"] = [float(interval.low[0]), float(interval.high[0])]
+        entry[f"{label}_interval"] = t_interval(values).item().as_json()
     return entry
 
 
@@ -229,10 +228,10 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
         )
     if share is None:
         warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
-    elif _gap_may_be_zero(baseline):
+    elif not excludes_zero(baseline.clean - baseline.ablated):
         warnings.append(
             "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
-            "shares of that difference, such as faithfulness, mean little."
+            "shares of that difference, such as faithfulness, mean little, and have no interval."
         )
     if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
         warnings.append(
@@ -247,8 +246,3 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
     if summary["circuit"]["empty_because"]:
         warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
     return warnings
-
-
-def _gap_may_be_zero(baseline: Baseline) -> bool:
-    interval = bootstrap_interval((baseline.clean - baseline.ablated)[:, None])
-    return bool(interval.low[0] <= 0 <= interval.high[0])

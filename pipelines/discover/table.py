@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.reporting.tables import print_facts, with_interval
+from pipelines.reporting.tables import brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -17,6 +17,8 @@ _STRONGEST = 8
 def print_discovery(discovery: Discovery) -> None:
     """The findings of a run, and its strongest edges or components."""
     print_facts(discovery.run.name, _facts(discovery))
+    over = "prompts; of scores from codes, over trials" if "coding" in discovery.summary else "prompts"
+    print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
 
 
 def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
@@ -55,4 +57,4 @@ def _other_method(graph: CircuitGraph) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+.3f} [{part.low:+.3f}, {part.high:+.3f}]  {part.name}"
+    return f"{part.score:+.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"

@@ -16,13 +16,11 @@ from circuits.components import Wiring
 from circuits.evaluation.budgets import BUDGETS, budget_circuits, curve
 from circuits.evaluation.criteria import (
     EffectEstimate,
-    Estimate,
     against_random,
     cmd_estimate,
     component_uses,
     cpr_estimate,
     distance,
-    has_gap,
     mean_incompleteness,
     smallest_use,
     worst_incompleteness,
@@ -30,6 +28,7 @@ from circuits.evaluation.criteria import (
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.evaluation.ranking import edge_auroc, match_heads, node_auroc, trial_aurocs
+from circuits.intervals import Estimate, excludes_zero
 from circuits.masks import pruned
 from circuits.methods import METHODS
 from graphs.selection import means_at
@@ -68,11 +67,16 @@ def report(plan: EvaluatePlan) -> Evaluation:
 
 Row = dict[str, Any]
 NO_GAP = "the metric does not differ between clean and corrupt prompts"
+MAY_BE_NO_GAP = "shares of clean - corrupt have none, as its own interval includes 0"
 EMPTY = "the circuit is empty"
 
 
 def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
-    """One run's row: every number with its interval, and the reason for each that is missing."""
+    """One run's row: every number with its interval, and the reason for each that is missing.
+
+    95 % intervals over prompts, None where unbounded: t of faithfulness, distance, CPR and the random circuits'
+    faithfulness; bootstrap of CMD, completeness, minimality and the random circuits' distance.
+    """
     baseline = baseline_from(store.read(jobs.run.baseline.key))
     candidate = store.read(jobs.run.graph.key).meta["candidate"]
     values = join_prompts(_read(store, jobs.run.evaluate), "values")[candidate]
@@ -111,7 +115,9 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
     estimate = faithfulness(values, baseline)
     if estimate.mean is None:
         reasons["faithfulness"] = NO_GAP
-    interval = None if estimate.low is None else [estimate.low, estimate.high]
+    elif not excludes_zero(baseline.clean - baseline.ablated):
+        reasons["intervals"] = MAY_BE_NO_GAP
+    interval = None if estimate.interval is None else estimate.interval.as_json()
     return {
         "faithfulness": estimate.mean,
         "faithfulness_interval": interval,
@@ -122,7 +128,7 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
 def _curve(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
     """CPR and CMD: over edges for edge methods, over heads and MLPs for component methods."""
     empty: Row = {"cpr": None, "cmd": None, "curve": None}
-    if not has_gap(baseline):
+    if not baseline.has_gap:
         reasons["cpr"] = reasons["cmd"] = NO_GAP
         return empty
     if not (jobs.node_curve or jobs.run.curve):
@@ -257,7 +263,7 @@ def _read(store: Store, jobs: tuple[Job, ...]) -> tuple[Result, ...]:
 
 
 def _estimate(estimate: Estimate | None) -> Row | None:
-    return None if estimate is None else {"value": estimate.value, "interval": [estimate.low, estimate.high]}
+    return None if estimate is None else {"value": estimate.value, "interval": estimate.interval.as_json()}
 
 
 def _effect_estimate(effect: EffectEstimate) -> Row:
@@ -265,9 +271,9 @@ def _effect_estimate(effect: EffectEstimate) -> Row:
     share = effect.of_gap
     return {
         "value": effect.in_metric.value,
-        "interval": [effect.in_metric.low, effect.in_metric.high],
+        "interval": effect.in_metric.interval.as_json(),
         "share": None if share is None else share.value,
-        "share_interval": None if share is None else [share.low, share.high],
+        "share_interval": None if share is None else share.interval.as_json(),
     }
 
 

@@ -48,7 +48,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
     for title, columns in zip(titles, ("quality", "checks"), strict=True):
         cells = [_cells(row, has_truth=has_truth)[columns] for row in evaluation.rows]
         print_table(title, list(cells[0]), [list(row.values()) for row in cells])
-    print_line("In brackets: 95 % intervals over prompts. In parentheses: shares of the gap clean - corrupt.")
+    print_line(
+        "In brackets: 95 % intervals over prompts; t, but bootstrap for CMD, completeness (incomplete) and least use. "
+        "In parentheses: shares of the gap clean - corrupt."
+    )
     print_reasons(evaluation.rows, lambda row: row["run"], without=None if has_truth else "auroc")
 
 
@@ -58,29 +61,29 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
     def number(path: str, spec: str = "z.3f") -> str:
         return number_at(row, path, spec)
 
-    def interval(path: str) -> str:
-        ends = value_at(row, path)
-        return "" if ends is None else f"\n{brackets(ends, 'z.3f')}"
+    def interval(of: str, path: str) -> str:
+        return "" if value_at(row, of) is None else f"\n{brackets(value_at(row, path), 'z.3f')}"
 
     def judged(path: str) -> str:
-        share = value_at(row, f"{path}.share")
-        return number(f"{path}.value") + ("" if share is None else f" ({share:.0%})") + interval(f"{path}.interval")
+        share, value = value_at(row, f"{path}.share"), f"{path}.value"
+        return number(value) + ("" if share is None else f" ({share:.0%})") + interval(value, f"{path}.interval")
 
     least = value_at(row, "minimality.smallest.component")
     quality = {
         "run": row["run"],
         "edges": f"{row['n_edges']:,}\nof {row['of_edges']:,}",
-        "faithfulness": number("faithfulness") + interval("faithfulness_interval"),
+        "faithfulness": number("faithfulness") + interval("faithfulness", "faithfulness_interval"),
         "|F(M)-F(C)|": judged("distance"),
-        "CPR": number("cpr.value") + interval("cpr.interval"),
-        "CMD": number("cmd.value") + interval("cmd.interval"),
+        "CPR": number("cpr.value") + interval("cpr.value", "cpr.interval"),
+        "CMD": number("cmd.value") + interval("cmd.value", "cmd.interval"),
     }
     checks = {
         "run": row["run"],
         "incomplete,\nsampled": judged("completeness.sampled"),
         "incomplete,\ngreedy": judged("completeness.greedy"),
         "least use of\na component": judged("minimality.smallest") + (f"\n{least}" if least else ""),
-        "random,\nfaithfulness": number("random.faithfulness.value") + interval("random.faithfulness.interval"),
+        "random,\nfaithfulness": number("random.faithfulness.value")
+        + interval("random.faithfulness.value", "random.faithfulness.interval"),
         "random,\np": number("random.p_value", ".2g"),
         "stability": number("stability", ".2f"),
     }

@@ -29,9 +29,10 @@ class Intervention(Report):
     """What an injection does.
 
     settings   as requested, with the layers and the strengths that were chosen
-    rows       one per variant and sort of negatives: scores with intervals, and the difference from the plain model
-    heads      one per head: its vision-aware divergence
-    captions   one per variant: CHAIR with intervals; `texts` has the captions themselves
+    rows       one per variant and sort of negatives: scores with Wilson's intervals, and the difference from the plain
+               model with its t interval over pictures
+    heads      one per head: its vision-aware divergence, with its t interval over prompts
+    captions   one per variant: CHAIR with Wilson's intervals; `texts` has the captions themselves
     times      one per variant: seconds to the first token and per token
     dropped    ablation -> why it was left out
     """
@@ -150,8 +151,9 @@ def _row(variant: str, sort: str, answers: Answers, plain: Answers, is_present: 
     row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
     for name in ("accuracy", "precision", "recall", "yes_ratio"):
         row |= _share(name, getattr(scores, name))
-    row |= {"f1": scores.f1, "f1_low": scores.f1_interval[0], "f1_high": scores.f1_interval[1]}
-    row |= {"difference": difference.value, "difference_low": difference.low, "difference_high": difference.high}
+    row |= {"f1": scores.f1, "f1_low": scores.f1_interval.low, "f1_high": scores.f1_interval.high}
+    low, high = difference.interval.as_json() or (None, None)
+    row |= {"difference": difference.value, "difference_low": low, "difference_high": high}
     return row | {"n_neither": scores.n_neither}
 
 

@@ -45,6 +45,7 @@ def _print_answers(intervention: Intervention) -> None:
     n = intervention.rows[0]["n"]
     title = f"accuracy in %, and accuracy minus plain, by sort of negatives ({n} questions each)"
     print_table(title, ["", *sorts, f"yes, {sorts[-1]}"], cells, folds=True)
+    print_line("In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences.")
     if (threshold := intervention.settings["threshold"]) is not None:
         print_line(
             f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "
@@ -57,5 +58,5 @@ def _layers(layers: list[int]) -> str:
 
 
 def _with_ends(row: Row, name: str, *, sign: str = "") -> str:
-    value, *ends = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    value, *ends = (None if row[key] is None else 100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
     return f"{value:{sign}.1f} {brackets(ends, f'{sign}.1f')}"

@@ -45,8 +45,7 @@ class Column:
         return value if isinstance(value, str) else f"{value:{self.format}}" + self._ends(row)
 
     def _ends(self, row: Row) -> str:
-        ends = None if self.interval is None else value_at(row, self.interval)
-        return "" if ends is None else f" {brackets(ends, self.format)}"
+        return "" if self.interval is None else f" {brackets(value_at(row, self.interval), self.format)}"
 
 
 def value_at(row: Row, path: str) -> Any:
@@ -65,9 +64,12 @@ def number(row: Row, path: str, spec: str) -> str:
     return DASH if value is None else f"{value:{spec}}"
 
 
-def brackets(ends: Sequence[float], spec: str) -> str:
-    """The two ends of an interval."""
-    return f"[{ends[0]:{spec}}, {ends[1]:{spec}}]"
+def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
+    """`[0.10, 0.30]`; `[-]` for an interval that is unbounded, whose ends are None in tables."""
+    if ends is None or None in ends:
+        return "[-]"
+    low, high = ends
+    return f"[{low:{spec}}, {high:{spec}}]"
 
 
 def with_interval(values: Row, name: str, spec: str) -> str:

@@ -26,6 +26,7 @@ from pipelines.study.plan import RUN_KEYS, Case, StudyPlan, require_same
 
 Row = dict[str, Any]
 SAME_FOR_ALL = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
+ONE_PROMPT = "one prompt cannot be resampled"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +128,9 @@ def _aurocs(
         if METHODS[case.config.method].is_shared_across_prompts:
             reasons["interval"] = SAME_FOR_ALL
         elif trials is None:
-            interval = list(bootstrap_auroc(scores, known, position=position, kinds=kinds))
+            interval = bootstrap_auroc(scores, known, position=position, kinds=kinds).as_json()
+            if interval is None:
+                reasons["interval"] = ONE_PROMPT
         return {
             **auroc._asdict(),
             "interval": interval,

@@ -39,7 +39,8 @@ def print_study(study: Study) -> None:
     print_table(title, shown, [[row[name] for name in shown] for row in cells])
     print_line(
         "AUROC: probability that a known head is ranked before another one; 0.5 is chance. By largest: ranked by the "
-        "largest |score| on any one prompt. In brackets: 95 % intervals over prompts. After +-: SD over trials."
+        "largest |score| on any one prompt. In brackets: 95 % bootstrap intervals over prompts. After +-: SD over "
+        "trials."
     )
     print_reasons(study.rows, lambda row: value_label(row["value"]))
 

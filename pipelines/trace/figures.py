@@ -73,8 +73,8 @@ def head_table(report: Traced, position: str | None) -> TraceTable | None:
 
 
 def _shown(recovery: Recovery) -> tuple[Any, Any, Any]:
-    """Values and ends of the intervals; where one is missing all are, as figures need it."""
-    missing = ~np.isfinite(recovery.values) | ~np.isfinite(recovery.low) | ~np.isfinite(recovery.high)
+    """Values and ends of the intervals; ends are missing where values are, as figures need it."""
+    missing = ~np.isfinite(recovery.values)
     values, low, high = (np.where(missing, np.nan, array) for array in recovery[:3])
     return values, low, high
 

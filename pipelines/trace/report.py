@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import t_interval
 from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
@@ -32,7 +32,8 @@ class Traced(Report):
 
     trace    the scores; `ratio` their recovery rates
     summary  the numbers of the whole trace, ready for JSON
-    rows     one per component and position: its recovery rate in both averages, with intervals
+    rows     one per component and position: its recovery rate in both averages, with 95 % t intervals; both ends are
+             None where an interval is unbounded
     """
 
     format = Format("circuit-workbench-trace", 1)
@@ -96,18 +97,17 @@ def report(plan: TracePlan) -> Traced:
 
 
 def _with_interval(name: str, values: Any) -> dict[str, Any]:
-    interval = bootstrap_interval(np.asarray(values)[:, None])
-    return {name: float(np.mean(values)), f"{name}_interval": [float(interval.low[0]), float(interval.high[0])]}
+    return {name: float(np.mean(values)), f"{name}_interval": t_interval(np.asarray(values)).item().as_json()}
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
     warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
     if n_prompts < _FEW_PROMPTS:
         warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
-    if metric["gap_interval"][0] <= 0:
+    if metric["gap_interval"] is None or metric["gap_interval"][0] <= 0:
         warnings.append(
             "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "
-            "rates mean little. Use more noise, or another ablation."
+            "rates mean little, and have no interval. Use more noise, or another ablation."
         )
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
@@ -133,7 +133,7 @@ def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]
                     f"{label}_prompts": int(recovery.n_prompts[index]),
                 }
             row |= {"score": float(means[index, number])}
-            row |= {f"score_{end}": float(getattr(interval, end)[index, number]) for end in ("low", "high")}
+            row |= {f"score_{end}": _number(getattr(interval, end)[index, number]) for end in ("low", "high")}
             rows.append(row)
     return rows
 

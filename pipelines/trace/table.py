@@ -30,8 +30,8 @@ def print_trace(traced: Traced) -> None:
     layers = ", ".join(summary["layers"]) or "none"
     print_line(f"at least {summary['share']:g} at {position}: {layers}")
     print_line(
-        "Recovery rates are ratios of means with 95 % intervals; half back: hidden states that bring back half or "
-        "more; strongest: by magnitude."
+        "Recovery rates are ratios of means. In brackets: 95 % t intervals over prompts. Half back: hidden states that "
+        "bring back half or more; strongest: by magnitude."
     )
 
 

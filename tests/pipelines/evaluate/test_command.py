@@ -47,8 +47,10 @@ def write_truth(path: Path, *edges: str, **more: Any) -> Path:
     return path
 
 
-def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--edges", "60", "--curve", "--json").json
+@pytest.mark.parametrize("metric", ["logit-difference", "kl-divergence"])
+def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any, metric: str):
+    asked = ("--method", "eap-ig", "--metric", metric, "--edges", "60", "--curve", "--json")
+    run = circuits(*tiny.arguments, *asked).json
     report = circuits("evaluate", run["run"], *SMALL, "--json").json
     (row,) = report["runs"]
     assert row["run"] == run["run"]
@@ -65,16 +67,20 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
     assert row["n_edges"] - 1 <= row["random"]["sizes"][0] <= row["random"]["sizes"][1] <= row["n_edges"] + 1
     assert 1 / 5 <= row["random"]["p_value"] <= 1
     assert 0 < row["stability"] <= 1
-    assert set(row["reasons"]) == {"auroc"}
-    for entry in (
-        row["distance"],
-        row["cpr"],
-        row["cmd"],
-        row["completeness"]["sampled"],
-        row["completeness"]["greedy"],
-    ):
-        low, high = entry["interval"]
-        assert low <= entry["value"] <= high
+    # The logit difference of this random model may be the same on clean and corrupt prompts: shares of that are unsure.
+    has_shares = metric == "kl-divergence"
+    assert set(row["reasons"]) == ({"auroc"} if has_shares else {"auroc", "intervals"})
+    absolute = (row["distance"], row["completeness"]["sampled"], row["completeness"]["greedy"])
+    for entry in (*absolute, row["cpr"], row["cmd"], row["random"]["faithfulness"]):
+        if entry in absolute or has_shares:
+            low, high = entry["interval"]
+            assert low <= entry["value"] <= high
+        else:
+            assert entry["interval"] is None
+    assert all((entry["share_interval"] is not None) == has_shares for entry in absolute)
+    shown = circuits("evaluate", run["run"], *SMALL).stdout
+    assert "95 % intervals over prompts; t, but bootstrap for CMD" in shown
+    assert ("[-]" in shown) == ("intervals: shares of clean - corrupt have none" in shown) == (not has_shares)
 
 
 def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):

@@ -179,6 +179,21 @@ def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
     assert summary["settings"]["samples"] == 2
 
 
+def test_one_prompt_is_traced_without_intervals(circuits: Command):
+    asked = ("trace", "ioi", "--prompts", "1")
+    summary = circuits(*asked, "--json").json
+    assert summary["metric"]["gap"] > 0
+    assert summary["metric"]["gap_interval"] is None
+    assert any("have no interval" in warning for warning in summary["warnings"])
+    record = json.loads((Path(summary["folder"]) / "trace.json").read_text())
+    for row in record["rows"]:
+        assert row["recovery"] is not None
+        assert {row[f"{name}_{end}"] for name in ("recovery", "score") for end in ("low", "high")} == {None}
+    assert rows(Path(summary["folder"]))[0]["recovery_low"] == ""
+    assert "Without a band: unbounded." in (Path(summary["folder"]) / "depth.svg").read_text()
+    assert "[-]" in circuits(*asked).stdout
+
+
 def test_status_and_export_know_traces(circuits: Command, store: Path, noisy: Path):
     states = {state["run"]: state for state in circuits("status", "--runs", str(store), "--json").json["runs"]}
     assert states[noisy.name]["is_finished"]
