@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
+from circuits.registry import Registry, subclass_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -354,6 +356,6 @@ def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tenso
     return run
 
 
-ABLATIONS: dict[str, type[Ablation]] = {
-    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise)
-}
+ABLATIONS: Registry[type[Ablation]] = Registry("ablations", subclass_of(Ablation))
+for _ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise):
+    ABLATIONS.register(_ablation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.registry import Registry, subclass_of
 from circuits.tasks.base import Task
 from circuits.tasks.coco_objects import CocoObjects
 from circuits.tasks.colored_objects import ColoredObjects
@@ -14,9 +15,12 @@ from circuits.tasks.scene_objects import SceneObjects
 
 __all__ = ["IMAGE_TASKS", "TASKS", "ImageTask", "Task"]
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (IndirectObject, ColoredObjects, GreaterThan, Docstring, Induction)
-}
-
-IMAGE_TASKS: dict[str, type[ImageTask]] = {task.name: task for task in (SceneObjects, CocoObjects)}
+TASKS: Registry[type[Task]] = Registry("tasks", subclass_of(Task), ignores=subclass_of(ImageTask))
+"""Those made of words."""
+IMAGE_TASKS: Registry[type[ImageTask]] = Registry("tasks", subclass_of(ImageTask), ignores=subclass_of(Task))
 """Those for models that read images."""
+
+for _task in (IndirectObject, ColoredObjects, GreaterThan, Docstring, Induction):
+    TASKS.register(_task)
+for _task in (SceneObjects, CocoObjects):
+    IMAGE_TASKS.register(_task)

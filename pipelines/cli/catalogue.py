@@ -10,7 +10,7 @@ from circuits.lookup import lookup
 from pipelines.reporting.tables import console, print_rows
 
 if TYPE_CHECKING:
-    pass
+    from circuits.ablations import Ablation
 
 
 def task_rows() -> list[dict[str, Any]]:
@@ -18,8 +18,9 @@ def task_rows() -> list[dict[str, Any]]:
     from circuits.tasks import IMAGE_TASKS, TASKS
 
     return [
-        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions)}
-        for name, task in sorted({**TASKS, **IMAGE_TASKS}.items())
+        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions), "from": tasks.origin(name)}
+        for tasks in (TASKS, IMAGE_TASKS)
+        for name, task in sorted(tasks.items())
     ]
 
 
@@ -30,7 +31,13 @@ def method_rows(*names: str) -> list[dict[str, Any]]:
 
     chosen = {name: lookup(METHODS, name, "method") for name in names or sorted(METHODS)}
     return [
-        {"method": name, "scores": method.result, "what": method.summary, "settings": checked_settings(name, {})}
+        {
+            "method": name,
+            "scores": method.result,
+            "what": method.summary,
+            "settings": checked_settings(name, {}),
+            "from": METHODS.origin(name),
+        }
         for name, method in chosen.items()
     ]
 
@@ -52,14 +59,25 @@ def metric_rows() -> list[dict[str, Any]]:
     """One row per metric."""
     from circuits.metrics import METRICS
 
-    return [{"metric": name, "what": metric.summary} for name, metric in sorted(METRICS.items())]
+    return [
+        {"metric": name, "what": metric.summary, "from": METRICS.origin(name)}
+        for name, metric in sorted(METRICS.items())
+    ]
 
 
 def ablation_rows() -> list[dict[str, Any]]:
     """One row per ablation."""
     from circuits.ablations import ABLATIONS
 
-    return [{"ablation": name, "what": ablation.summary} for name, ablation in sorted(ABLATIONS.items())]
+    return [
+        {"ablation": name, "what": ablation.summary, "settings": _defaults(ablation), "from": ABLATIONS.origin(name)}
+        for name, ablation in sorted(ABLATIONS.items())
+    ]
+
+
+def _defaults(ablation: type[Ablation]) -> dict[str, Any]:
+    made = ablation()
+    return {name: getattr(made, name) for name in ablation.setting_names()}
 
 
 def model_rows() -> list[dict[str, Any]]:

@@ -1,15 +1,18 @@
-"""COMMANDS: the commands that are folders of `pipelines`, and those of other packages.
+"""COMMANDS: the commands that are folders of `pipelines`; `offers` has those of other packages as well.
 
-The settings of a command are imported for its help, everything else when it runs.
+The settings of a command are imported for its help, everything else when it runs. Another package offers a command by
+an entry point `circuit_workbench.commands` whose value is a `pipelines.command.Command`.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from circuits.registry import OWN, PREFIX, installed
 from pipelines.runs.settings import CommandSettings
 
 if TYPE_CHECKING:
@@ -29,26 +32,55 @@ COMMANDS = {
 GROUPS = {"intervene": "Intervene on a model as it answers, where a trace suggests it may help."}
 
 
-def settings_of(name: str) -> type[CommandSettings]:
-    """The class of a command's settings."""
-    module, _, kind = COMMANDS[name].partition(":")
-    return getattr(import_module(module), kind)
+class Offer(NamedTuple):
+    """A command on offer.
+
+    load    imports what it needs to run
+    origin  the package that it comes from
+    """
+
+    settings: type[CommandSettings]
+    load: Callable[[], Command[Any, Any, Any]]
+    origin: str
 
 
-def command_of(name: str) -> Command[Any, Any, Any]:
-    """A command, ready to run."""
-    folder = COMMANDS[name].partition(":")[0].rpartition(".")[0]
+def offers() -> dict[str, Offer]:
+    """Every command by name. One of another package that cannot be used is named in a warning."""
+    offered = {name: Offer(_imported(path), partial(_command_beside, path), OWN) for name, path in COMMANDS.items()}
+    for name, origin, load in installed(f"{PREFIX}.commands"):
+        try:
+            command = cast("Command[Any, Any, Any]", load())
+            if command.name in offered:
+                raise ValueError(f"there is a command {command.name!r} already")
+            offered[command.name] = Offer(command.settings, partial(_itself, command), origin)
+        except Exception as error:
+            sys.stderr.write(f"warning: command {name!r} of {origin} cannot be used: {error}\n")
+    return offered
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _command_beside(path: str) -> Command[Any, Any, Any]:
+    """The command whose settings are at `path`."""
+    folder = path.partition(":")[0].rpartition(".")[0]
     return import_module(f"{folder}.command").COMMAND
 
 
-def run(name: str, values: Mapping[str, Any], as_json: bool) -> None:
+def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
+    return command
+
+
+def run(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
     """Run a command with the settings that were given, and print what it reports."""
     from pipelines.cli.output import print_json
     from pipelines.command import run_command
     from pipelines.reporting.tables import print_line
     from pipelines.runs.settings_file import settings_from
 
-    command = command_of(name)
+    command = offer.load()
     settings, execution = settings_from(values, command.settings)
     report = run_command(command, settings, execution, shows_progress=True)
     for warning in report.warnings:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.commands import COMMANDS, GROUPS, run, settings_of
+from pipelines.cli.commands import GROUPS, offers, run
 from pipelines.cli.options import Json, Runs, with_options
 from pipelines.cli.output import print_json
 
@@ -98,15 +98,15 @@ def _leave(message: str, code: int) -> None:
 
 
 def _add_commands() -> None:
-    """Every command of COMMANDS, in groups where its name has two words."""
+    """Every command on offer, in groups where its name has two words."""
     groups = {name: typer.Typer(help=summary) for name, summary in GROUPS.items()}
     for name, group in groups.items():
         app.add_typer(group, name=name, no_args_is_help=True)
         # A group of one command keeps its name.
         group.callback()(lambda: None)
-    for name in COMMANDS:
+    for name, offer in offers().items():
         group, is_grouped, own = name.rpartition(" ")
-        command = with_options(functools.partial(run, name), settings_of(name))
+        command = with_options(functools.partial(run, offer), offer.settings)
         (groups[group] if is_grouped else app).command(own)(reports_errors(command))
 
 
