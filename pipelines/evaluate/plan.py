@@ -75,7 +75,7 @@ def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
 def _knockout_jobs(
     run: Run, jobs: Jobs, asked: Asked, chosen: Mapping[str, tuple[str, ...]]
 ) -> tuple[Job | None, tuple[Job, ...]]:
-    n = sum(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+    n = sum(node.component.is_node for node in run.graph.nodes)
     if not asked.knockouts or not n:
         return None, ()
     size = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from graphs.recovery_table import KINDS
+from graphs.recovery_table import KINDS, LAYER_KINDS
 from pipelines.engine.progress import duration
 from pipelines.trace.figures import LABELS
 from pipelines.trace.report import Row
@@ -26,7 +26,7 @@ def print_trace(traced: Traced) -> None:
     report, summary = traced.report, traced.report.summary
     metric, console = summary["metric"], Console(markup=False, highlight=False)
     table = Table(title=f"{summary['run']}: recovery rates", title_justify="left")
-    kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in report.rows)]
+    kinds = [kind for kind in LAYER_KINDS if any(row["kind"] == kind for row in report.rows)]
     for column in ("position", "n", *(_heading(kind) for kind in kinds)):
         table.add_column(column)
     for position in report.trace.scores.positions:
