@@ -79,7 +79,7 @@ class Kind:
     @property
     def is_state(self) -> bool:
         """Whether it is the stream between layers: one enters each layer, and one more leaves the last."""
-        return self.sublayer is None and self.has_layer
+        return self.sublayer is None and self.has_layer and not self.has_index
 
     @property
     def is_inner(self) -> bool:

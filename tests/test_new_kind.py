@@ -100,6 +100,14 @@ def test_a_neuron_has_a_name_a_place_and_predicates():
         Component.parse("m3.neuron17")
 
 
+def test_a_feature_of_the_stream_is_a_node_and_not_the_stream(monkeypatch):
+    feature = Kind("feature", "r{layer}.f{index}", writes=True, ports=(None,), counted_by="n_features")
+    monkeypatch.setitem(KINDS, "feature", feature)
+    part = Component.parse("r2.f7")
+    assert (part.kind, part.whole, part.is_node, part.is_state) == ("feature", part, True, False)
+    assert Component.parse("r2").order < part.order < Component.parse("r3").order
+
+
 def test_a_wiring_of_neurons_counted_by_hand():
     """Into layer 0: 6 head inputs of 1 writer, 3 neurons of 3; layer 1: 6 of 6, 3 of 8; logits read 11."""
     assert len(WIRING.writers) == 1 + 2 * (2 + 3)
