@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from circuits.arrays import Bools, Floats
-from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
+from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.selection import Selected, Selection, explain_left_out, means_at
@@ -100,7 +100,7 @@ class CircuitGraph:
             astray = sorted(set(map(str, edges)) - set(map(str, on_a_path)))
             problem = f"{', '.join(astray[:5])} lie on no path from input to logits" if astray else "edges out of order"
             raise ValueError(f"not a circuit: {problem}. CircuitGraph.from_edges drops dead ends and sorts.")
-        if [node.component for node in self.nodes] != components_of(self.wiring, edges):
+        if [node.component for node in self.nodes] != components_of(edges):
             raise ValueError(
                 "nodes are not exactly the components that the edges connect, in wiring order. "
                 "CircuitGraph.from_edges finds them."
@@ -149,7 +149,7 @@ class CircuitGraph:
                 role=(roles or {}).get(str(component)),
                 group=(groups or {}).get(str(component)),
             )
-            for component in components_of(scores.wiring, selected.edges)
+            for component in components_of(selected.edges)
         )
         return cls(
             wiring=scores.wiring,
@@ -191,7 +191,7 @@ class CircuitGraph:
         """
         chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
         kept = tuple(wiring.on_a_path(chosen))
-        nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(wiring, kept))
+        nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(kept))
         empty = f"the edges given ({len(chosen)}) make no path from input to logits."
         return cls(
             wiring=wiring,
@@ -212,19 +212,14 @@ class CircuitGraph:
         if self.wiring.joins_heads:
             return self
         wiring = self.wiring.by_layer
-
-        def joined(part: Component) -> Component:
-            is_attention = part.kind in ("head", "kv") and part.layer is not None
-            return wiring.attention_part(part.layer or 0) if is_attention else part
-
-        edges = {Edge(joined(item.edge.source), joined(item.edge.target)) for item in self.edges}
+        edges = {Edge(item.edge.source.whole, item.edge.target.whole) for item in self.edges}
         numbers = sorted({wiring.edge_index(edge) for edge in edges if edge.source != edge.target})
         kept = [wiring.edges[number] for number in numbers]
         scores = {node.component: node for node in self.nodes}
         return replace(
             self,
             wiring=wiring,
-            nodes=tuple(scores.get(part, CircuitNode(part)) for part in components_of(wiring, kept)),
+            nodes=tuple(scores.get(part, CircuitNode(part)) for part in components_of(kept)),
             edges=tuple(CircuitEdge(edge) for edge in kept),
             left_out={},
         )
@@ -247,7 +242,7 @@ class CircuitGraph:
     @property
     def heads(self) -> tuple[Component, ...]:
         """The attention heads in the circuit, in wiring order; whole attentions where heads are joined."""
-        return tuple(node.component for node in self.nodes if node.component.kind == self.wiring.attention_kind)
+        return tuple(node.component for node in self.nodes if self.wiring.is_head(node.component))
 
     @cached_property
     def edge_mask(self) -> Bools:
@@ -315,7 +310,7 @@ class CircuitGraph:
         return tuple(
             (node.component, served)
             for node in self.nodes
-            if node.component.kind == "kv"
+            if node.component.is_key_value_head
             for served in self.wiring.heads_of_group(node.component)
             if served in present
         )
@@ -332,16 +327,10 @@ class CircuitGraph:
                 )
 
 
-def components_of(wiring: Wiring, edges: Iterable[Edge]) -> list[Component]:
+def components_of(edges: Iterable[Edge]) -> list[Component]:
     """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
-    rank = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
     components = {component for edge in edges for component in (edge.source, edge.target)}
-
-    def order(component: Component) -> tuple[int, int, int]:
-        layer = {INPUT: -1, LOGITS: wiring.n_layers}.get(component, component.layer or 0)
-        return layer, rank[component.kind], component.index or 0
-
-    return sorted(components, key=order)
+    return sorted(components, key=lambda component: component.order)
 
 
 def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool = False) -> None:

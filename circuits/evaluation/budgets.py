@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from circuits.arrays import Bools, Floats
-from circuits.components import Component, Wiring
+from circuits.components import INPUT, Component, Wiring
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.scores import EdgeScores
 
@@ -57,7 +57,7 @@ def node_budget_circuits(wiring: Wiring, components: Sequence[Component], streng
     strength    [component] higher comes first; ties in the order given
     """
     kinds = {component.kind for component in components}
-    always = np.array([writer.kind == "input" or writer.kind not in kinds for writer in wiring.writers])
+    always = np.array([writer == INPUT or writer.kind not in kinds for writer in wiring.writers])
     order = np.array([wiring.writer_index(component) for component in components], dtype=np.int64)
     order = order[np.argsort(-np.asarray(strength), kind="stable")]
     circuits = np.tile(always, (len(BUDGETS), 1))

@@ -160,8 +160,8 @@ def match_heads(
     """Precision, recall and F1 of the heads of a circuit, and the best F1 that a threshold on its scores gives."""
     from sklearn.metrics import precision_recall_curve
 
-    in_circuit = {component for component in circuit if component.kind == "head"}
-    wanted = {component for component in known.nodes if component.kind == "head"}
+    in_circuit = {component for component in circuit if component.is_head}
+    wanted = {component for component in known.nodes if component.is_head}
     both = len(in_circuit & wanted)
     truth, (by_mean, _) = _judged(scores, known, position, ("head",))
     best = None
@@ -202,7 +202,7 @@ def _at_writers(there: ComponentScores, strengths: Floats) -> Floats:
     by_writer = np.full((len(strengths), len(there.wiring.writers)), np.nan)
     measured = np.asarray(there.measured[:, 0].any(axis=0))
     for number, component in enumerate(there.components):
-        if component.kind in ("head", "mlp") and measured[number]:
+        if component.is_node and measured[number]:
             by_writer[:, there.wiring.writer_index(component)] = strengths[:, number]
     return by_writer
 

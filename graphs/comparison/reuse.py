@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
-from circuits.components import Component, Wiring
+from circuits.components import LOGITS, Component, Wiring
 from circuits.intervals import Interval, bootstrap
 from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores, Scores
@@ -252,19 +252,18 @@ def head_scores(scores: EdgeScores, node_scores: ComponentScores | None = None) 
     """
     wiring = scores.wiring
     n_heads = wiring.n_layers * wiring.n_heads
-    kind = wiring.attention_kind
-    if node_scores is not None and any(component.kind == kind for component in node_scores.components):
+    if node_scores is not None and any(map(wiring.is_head, node_scores.components)):
         values, measured = np.zeros(n_heads), np.zeros(n_heads, dtype=bool)
         position_means = means_at(node_scores)
         for number, component in enumerate(node_scores.components):
-            if component.kind == kind:
+            if wiring.is_head(component):
                 head = (component.layer or 0) * wiring.n_heads + (component.index or 0)
                 values[head], measured[head] = position_means.means[number], position_means.measured[number]
         return HeadScores(values, measured)
     source, _ = endpoints(wiring)
     of_writer = np.bincount(source, weights=np.abs(scores.means), minlength=len(wiring.writers)).astype(float)
     any_measured = np.bincount(source, weights=scores.measured, minlength=len(wiring.writers)) > 0
-    is_head = np.array([writer.kind == kind for writer in wiring.writers])
+    is_head = np.array(list(map(wiring.is_head, wiring.writers)))
     return HeadScores(of_writer[is_head], any_measured[is_head])
 
 
@@ -318,8 +317,7 @@ def _edge_strata(wiring: Wiring) -> NDArray[np.int64]:
     """[edge] a number per (source layer, target layer, port); heads and MLPs of a layer have different numbers."""
 
     def group_of(part: Component) -> int:
-        is_mlp = part.kind == "mlp"
-        return {"input": 0, "logits": 1}.get(part.kind, 2 + 2 * (part.layer or 0) + is_mlp)
+        return int(part == LOGITS) if part.layer is None else 2 + 2 * part.layer + part.in_mlp
 
     source, target = endpoints(wiring)
     of_writer = np.array([group_of(writer) for writer in wiring.writers])
@@ -424,7 +422,7 @@ def _heads_interval(
 
 
 def _heads_of(selected: Selected) -> set[Component]:
-    return {edge.source for edge in selected.edges if edge.source.kind == selected.wiring.attention_kind}
+    return {edge.source for edge in selected.edges if selected.wiring.is_head(edge.source)}
 
 
 def _ratio(part: int, whole: int) -> float | None:

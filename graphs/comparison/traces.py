@@ -19,7 +19,7 @@ from circuits.components import Component
 from circuits.intervals import Interval, ratio_difference_interval
 from circuits.recovery import Trace
 from graphs.comparison.reuse import rank_correlation
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import KINDS, LAYER_KINDS, TraceTable
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class TraceComparison:
         names     position -> what figures call it
         subtitle  where they come from
         """
-        kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in self.components)]
+        kinds = [kind for kind in LAYER_KINDS if any(part.kind == kind for part in self.components)]
         if not kinds:
             return None
 

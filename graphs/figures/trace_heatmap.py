@@ -30,7 +30,7 @@ from graphs.figures.page import (
     whole,
     wrapped,
 )
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import INDEXED_KINDS, KINDS, TraceTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -183,7 +183,7 @@ def _caption(table: TraceTable, limit: float) -> Iterator[str]:
 
 def definition(table: TraceTable) -> str:
     """What the numbers mean, and how hidden states are counted where there are any."""
-    what = "head" if "head" in table.values else "component at one position"
+    what = next((kind for kind in INDEXED_KINDS if kind in table.values), "component at one position")
     text = f"Recovery rate (RR): share of the gap between corrupt and clean run that restoring one {what} closes."
     if table.minus is not None:
         text = f"RR minus that of {table.minus}. {text}"

@@ -159,7 +159,7 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
 def _knockout_jobs(
     run: DiscoverRun, jobs: Jobs, asked: EvaluateSettings, chosen: Mapping[str, tuple[str, ...]]
 ) -> tuple[Job | None, tuple[Job, ...]]:
-    n = sum(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+    n = sum(node.component.is_node for node in run.graph.nodes)
     if not asked.knockouts or not n:
         return None, ()
     size = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)

@@ -106,7 +106,7 @@ def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
         "corrupt": float(baseline.ablated.mean()),
         "n_edges": graph.n_edges,
         "of_edges": graph.of_edges,
-        "n_components": sum(node.component.kind in ("head", "mlp") for node in graph.nodes),
+        "n_components": sum(node.component.is_node for node in graph.nodes),
         "circuit_of": "components" if _has_no_edges(run) else "edges",
     }
 
@@ -157,7 +157,7 @@ def _curve(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, 
 
 def _knockouts(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
     if jobs.search is None:
-        is_asked = not any(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+        is_asked = not any(node.component.is_node for node in run.graph.nodes)
         why = "no head and no MLP is in the circuit" if is_asked else "no knock-outs were asked for"
         reasons["completeness"] = reasons["minimality"] = why
         return {"completeness": None, "minimality": None}

@@ -14,7 +14,7 @@ from circuits.scores import ComponentScores
 from graphs.figures.trace_depth import depth_figure_bytes
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.trace_patches import PatchMaps, patch_figure_bytes
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import KINDS, LAYER_KINDS, TraceTable
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
 from pipelines.trace.plan import TracePlan
@@ -48,7 +48,7 @@ def figures_of(report: Traced, plan: TracePlan, store: Store) -> dict[str, bytes
 def trace_table(report: Traced) -> TraceTable | None:
     """Recovery rates of whole layers by position, for figures; None where only heads were traced."""
     components = report.trace.scores.components
-    kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in components)]
+    kinds = [kind for kind in LAYER_KINDS if any(part.kind == kind for part in components)]
     if not kinds:
         return None
 
@@ -62,7 +62,7 @@ def trace_table(report: Traced) -> TraceTable | None:
 def head_table(report: Traced, position: str | None) -> TraceTable | None:
     """Recovery rates of single heads at one position; None where none were traced."""
     scores = report.trace.scores
-    numbers = [number for number, part in enumerate(scores.components) if part.kind == "head"]
+    numbers = [number for number, part in enumerate(scores.components) if part.is_head]
     if not numbers or position not in scores.positions:
         return None
     index, n_heads = scores.positions.index(position), scores.wiring.n_heads

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from graphs.recovery_table import KINDS
+from graphs.recovery_table import KINDS, LAYER_KINDS
 from pipelines.reporting.tables import Row, print_line, print_table, with_interval
 from pipelines.trace.figures import LABELS
 from pipelines.trace.report import Traced
@@ -20,7 +20,7 @@ def print_trace(traced: Traced) -> None:
     clean, corrupt = (with_interval(metric, name, ".3f") for name in ("clean", "corrupt"))
     of_what = f"{summary['task']}, {summary['model']}, {summary['ablation']}"
     print_line(f"{of_what}: {metric['name']} {clean} clean, {corrupt} corrupt")
-    kinds = [kind for kind in KINDS if kind != "head" and any(row["kind"] == kind for row in traced.rows)]
+    kinds = [kind for kind in LAYER_KINDS if any(row["kind"] == kind for row in traced.rows)]
     headings = ["position", "n", *(_heading(kind) for kind in kinds)]
     print_table(f"{summary['run']}: recovery rates", headings, _cells(traced, kinds), folds=True)
     heads = sorted((row for row in traced.rows if row["kind"] == "head"), key=lambda row: -(row["recovery"] or 0))
