@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuits.lookup import lookup
-from pipelines.reporting.tables import console, print_rows
+from circuits.registry import OWN
+from pipelines.reporting.tables import console, print_line, print_rows
 
 if TYPE_CHECKING:
     from circuits.ablations import Ablation
+
+
+def print_offered(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of what can be chosen, which says where each comes from, unless all of it is of this package."""
+    is_own = all(row["from"] == OWN for row in rows)
+    print_rows(title, [{key: value for key, value in row.items() if key != "from" or not is_own} for row in rows])
+    if is_own:
+        print_line(f"All {title} come with {OWN}.")
 
 
 def task_rows() -> list[dict[str, Any]]:

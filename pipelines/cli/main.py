@@ -140,11 +140,10 @@ def export(
 @reports_errors
 def tasks(as_json: Json = False) -> None:
     """The tasks whose prompt sets can be built, and how each corrupts its prompts."""
-    from pipelines.cli.catalogue import task_rows
-    from pipelines.reporting.tables import print_rows
+    from pipelines.cli.catalogue import print_offered, task_rows
 
     rows = task_rows()
-    print_json({"tasks": rows}) if as_json else print_rows("tasks", rows)
+    print_json({"tasks": rows}) if as_json else print_offered("tasks", rows)
 
 
 @app.command()
@@ -154,8 +153,7 @@ def methods(
     as_json: Json = False,
 ) -> None:
     """The methods that score parts of a model, with settings and defaults; the metrics; and the ablations."""
-    from pipelines.cli.catalogue import ablation_rows, method_rows, metric_rows, print_method
-    from pipelines.reporting.tables import print_rows
+    from pipelines.cli.catalogue import ablation_rows, method_rows, metric_rows, print_method, print_offered
 
     if name is not None:
         print_json(method_rows(name)[0]) if as_json else print_method(name)
@@ -166,7 +164,7 @@ def methods(
         print_json(tables)
         return
     for title, rows in tables.items():
-        print_rows(title, rows)
+        print_offered(title, rows)
 
 
 @app.command()
