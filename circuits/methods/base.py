@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
+from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
+from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
+from circuits.result import Result
 from circuits.scores import EdgeScores, Provenance, Scores
 from circuits.versions import versions
 
@@ -22,6 +25,16 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 CORRUPT = Corrupt()
+_FINGERPRINT = "fingerprint"
+
+
+def path_setting(fingerprint: Callable[[str], str]) -> Any:
+    """A setting that is a path, as a string; None where it is not given.
+
+    fingerprint  path -> a text that changes with the content, which keys of jobs hold in place of the path; a function
+                 at the top of its module. A ValueError where nothing fitting is there
+    """
+    return dataclasses.field(default=None, metadata={_FINGERPRINT: fingerprint})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +47,8 @@ class Method:
     only_at_clean   whether everything it measures is a gradient at the clean run
     in_metric_units whether scores are effects on the metric, so that a share of the whole effect means something
     scores_paths    whether edges from the input and to the logits are scored, so that the best ones can form paths
+    reads_negatives whether it reads the negatives of prompts that have no partners
+    scored_in       name and version of the jobs that give its scores: raise the version when the numbers change
     """
 
     name: ClassVar[str]
@@ -44,6 +59,8 @@ class Method:
     only_at_clean: ClassVar[bool] = False
     in_metric_units: ClassVar[bool] = True
     scores_paths: ClassVar[bool] = True
+    reads_negatives: ClassVar[bool] = False
+    scored_in: ClassVar[tuple[str, int]] = ("measure", 1)
 
     @property
     def per_prompt(self) -> bool:
@@ -54,6 +71,12 @@ class Method:
     def default_selection(self) -> Mapping[str, Any]:
         """How this method itself chooses its circuit, as options of a run ({"threshold": 0.1}); empty if it ranks."""
         return {}
+
+    @classmethod
+    def path_settings(cls) -> dict[str, Callable[[str], str]]:
+        """Settings that are paths -> what gives the fingerprint of what is there (`path_setting`)."""
+        fields = dataclasses.fields(cls)
+        return {entry.name: entry.metadata[_FINGERPRINT] for entry in fields if _FINGERPRINT in entry.metadata}
 
     def check_selection(self, position: str | None) -> None:
         """Raise a ValueError where scores at `position` (None: their only one, or all) cannot choose a circuit."""
@@ -85,7 +108,30 @@ class Method:
         >>> str(model.wiring.edges[scores.ranking()[0]])
         'm3->logits'
         """
+        self.check(model, prompts, metric, ablation)
+        results = compute_stages(self.stages(), model, prompts, metric=metric, ablation=ablation)
+        return self.scores_from(results, model, prompts, metric=metric, ablation=ablation)
+
+    def stages(self) -> Sequence[MethodStage]:
+        """The stages that lead to its scores, each after those that it reads; none where `score` measures at once."""
+        return ()
+
+    def scores_from(
+        self, results: Results, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation
+    ) -> Scores:
+        """Scores from what its last stage computed: what a method of several stages has in place of `score`."""
         raise NotImplementedError
+
+    def head_groups(self, results: Results, wiring: Wiring) -> Mapping[str, int] | None:
+        """Head -> number of its group, from what its last stage computed; None where it does not group heads."""
+        return None
+
+    def findings(self, results_of: Callable[[str], Sequence[Result]]) -> Findings:
+        """What it says about a run beside its scores; runs no model.
+
+        results_of  reads what one of its stages computed, by the stage's name
+        """
+        return Findings()
 
     def provenance(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> Provenance:
         """The record that goes with this method's scores."""

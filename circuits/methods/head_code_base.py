@@ -12,7 +12,8 @@ Docstring they train with l1=0.05. The preset `corrected` changes four of their 
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,13 +22,17 @@ from circuits.arrays import Bools
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.head_codes.settings import Coding, Recipe
+from circuits.head_codes.stored import codes_from
 from circuits.lookup import lookup
-from circuits.methods.base import CORRUPT, Method
+from circuits.methods.base import CORRUPT, Method, path_setting
+from circuits.methods.head_code_findings import findings_of
+from circuits.methods.head_code_stages import AUTOENCODERS, CODES, FEATURES, GIVEN_AUTOENCODERS
+from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
+from circuits.result import Result
 from circuits.scores import ALL_POSITIONS, Provenance, Scores
 
 if TYPE_CHECKING:
-    from circuits.head_codes.autoencoders import Autoencoders
     from circuits.head_codes.counting import Codes
     from circuits.model.load import Model
 
@@ -39,6 +44,12 @@ PRESETS: dict[str, dict[str, str]] = {
 _RECIPE = ("features", "l1", "top_k", "epochs", "learning_rate", "unit_norm")
 _CODING = ("sae_prompts", "scope", "inputs", "seed")
 _TRAINING = (*_RECIPE, "sae_prompts", "seed", "trials")
+
+
+def _fingerprint(folder: str) -> str:
+    from circuits.head_codes.saelens_files import fingerprint  # imports torch
+
+    return fingerprint(folder)
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,8 @@ class CodingMethod(Method):
     """
 
     in_metric_units: ClassVar[bool] = False
+    reads_negatives: ClassVar[bool] = True
+    scored_in: ClassVar[tuple[str, int]] = ("code-scores", 1)
 
     preset: str = "paper"
     at: str = "mean"
@@ -75,7 +88,7 @@ class CodingMethod(Method):
     scope: str | None = None
     inputs: str | None = None
     unit_norm: str | None = None
-    autoencoder: str | None = None
+    autoencoder: str | None = path_setting(_fingerprint)
     least_accuracy: float = 0.1
     seed: int | None = 0
 
@@ -132,48 +145,43 @@ class CodingMethod(Method):
         require_head_outputs(model)
         require_place(self.at, prompts)
 
+    def stages(self) -> tuple[MethodStage, ...]:
+        coded = {"coding": dataclasses.asdict(self.coding), "least_accuracy": self.least_accuracy}
+        features = replace(FEATURES, settings={"at": self.at})
+        if self.autoencoder is None:
+            made = replace(AUTOENCODERS, settings=coded, trials=self.trials or 0)
+            first = (features, made)
+        else:
+            # Checked against the model before the features are measured.
+            made = replace(GIVEN_AUTOENCODERS, settings={**coded, "autoencoder": self.autoencoder})
+            first = (made, replace(features, after=(made.name,)))
+        return (*first, replace(CODES, settings=coded, reads={"features": features.name, "autoencoders": made.name}))
+
     def codes(self, model: Model, prompts: PromptSet) -> tuple[Codes, Bools]:
         """Codes [trial, prompt, head] of all positives, then all negatives; and which prompts are positive."""
-        from circuits.head_codes.features import coded_prompts, head_features, pooled
-        from circuits.head_codes.trials import codes_of, train_trials
+        stored = codes_from(compute_stages(self.stages(), model, prompts)[CODES.name])
+        return stored.codes, stored.is_positive
 
-        given = None if self.autoencoder is None else self._given(model)
-        sides = coded_prompts(prompts)
-        outputs = pooled(model, sides.all, places=(self.at,))
-        is_correct = None if outputs.is_correct is None else outputs.is_correct.numpy()
-        require_task(is_correct, sides.is_positive, self.least_accuracy)
-        features = head_features(model, outputs.z[0])
-        trained = given or train_trials(features, self.coding, range(self.trials or 0))
-        return codes_of(features, trained, self.coding), sides.is_positive
+    def scores_from(
+        self, results: Results, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation
+    ) -> Scores:
+        """Scores of the positives; `trials` holds each trial's means."""
+        stored = codes_from(results[CODES.name])
+        provenance = self.provenance(model, prompts, metric, ablation)
+        return self.scores_of(stored.codes, stored.is_positive, model.wiring, provenance)
 
-    def _given(self, model: Model) -> Autoencoders:
-        """The autoencoders of a folder, checked against the model."""
-        from circuits.head_codes.saelens_files import read_autoencoders
+    def head_groups(self, results: Results, wiring: Wiring) -> dict[str, int]:
+        """Heads that show positive-only codes on the same prompts (`circuits.head_codes.grouping`)."""
+        from circuits.head_codes.grouping import named_groups
 
-        assert self.autoencoder is not None
-        weight_u, n_layers = model.forward.weight_u, model.wiring.n_layers
-        like = weight_u.float()
-        return read_autoencoders(self.autoencoder, self.coding, d_model=weight_u.shape[1], n_layers=n_layers, like=like)
+        stored = codes_from(results[CODES.name])
+        return named_groups([(stored.codes, stored.is_positive)], wiring.n_heads)
 
-    def score(self, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = CORRUPT) -> Scores:
-        """Scores of the positives, in codes; `trials` holds each trial's means. Calls `check` first."""
-        self.check(model, prompts, metric, ablation)
-        codes, is_positive = self.codes(model, prompts)
-        return self.scores_of(codes, is_positive, model.wiring, self.provenance(model, prompts, metric, ablation))
+    def findings(self, results_of: Callable[[str], Sequence[Result]]) -> Findings:
+        given = () if self.autoencoder is None else results_of(GIVEN_AUTOENCODERS.name)
+        others = [name for result in given for name in result.meta["made_for"]]
+        return findings_of(codes_from(results_of(CODES.name)), made_for=others)
 
     def scores_of(self, codes: Codes, is_positive: Bools, wiring: Wiring, provenance: Provenance) -> Scores:
         """Scores from codes [trial, prompt, head]; runs no model."""
         raise NotImplementedError
-
-
-def require_task(is_correct: Bools | None, is_positive: Bools, least_accuracy: float) -> None:
-    """Raise a ValueError where the model does not do the task on the positives; None is neither right nor wrong."""
-    if is_correct is None:
-        return
-    accuracy = float(is_correct[is_positive].mean())
-    if accuracy < least_accuracy:
-        raise ValueError(
-            f"the model answers {accuracy:.0%} of the {int(is_positive.sum())} positive prompts correctly, fewer than "
-            f"least_accuracy={least_accuracy:g}: it does not do the task whose codes are wanted. Choose prompts that "
-            "it solves, or set least_accuracy=0."
-        )

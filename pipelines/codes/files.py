@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from circuits.head_codes.grouping import positive_only
+from circuits.head_codes.stored import coding_of
 from graphs.figures.head_codes import CodeTable, code_figure_bytes
 from pipelines.codes.plan import CodesPlan
 from pipelines.codes.report import CodeReport
 from pipelines.codes.table import columns_of
-from pipelines.discover.head_codes import coding_of
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import as_csv

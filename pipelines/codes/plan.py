@@ -17,11 +17,11 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.components import Component
 from circuits.head_codes.counting import count_positive_only
+from circuits.head_codes.stored import StoredCodes
 from circuits.methods import METHODS
 from circuits.methods.head_code_base import CodingMethod
 from pipelines.codes.settings import CodesSettings
 from pipelines.codes.stages import CODE_INFORMATION, CODE_MEANING
-from pipelines.discover.head_codes import StoredCodes
 from pipelines.discover.plan import Jobs
 from pipelines.discover.run import DiscoverRun, jobs_of
 from pipelines.engine.execute import Work
@@ -110,8 +110,8 @@ def code_jobs(run: DiscoverRun, *, trial: int, heads: Sequence[int]) -> CodeJobs
     heads  indices, counted through the layers, of the heads whose codes are explained
     """
     jobs = jobs_of(run)
-    by_key = {job.key: job for job in jobs.coding}
-    codes = tuple(job for job in jobs.coding if job.stage.name == "codes")
+    by_key = {job.key: job for job in jobs.stages}
+    codes = tuple(job for job in jobs.stages if job.stage.name == "codes")
     autoencoders = tuple(by_key[job.inputs["autoencoders"][0]] for job in codes)
     index = _part_of(trial, autoencoders)
     of_codes, made_by = codes[index], autoencoders[index]
@@ -127,7 +127,7 @@ def code_jobs(run: DiscoverRun, *, trial: int, heads: Sequence[int]) -> CodeJobs
     }
     meaning = Job(CODE_MEANING, settings, inputs, of_codes.locations, weight=_PASS * _n_prompts(jobs))
     information = Job(CODE_INFORMATION, {}, {"prompts": inputs["prompts"], "codes": tuple(job.key for job in codes)})
-    return CodeJobs((jobs.prompts, jobs.check, *jobs.coding), autoencoders, meaning, information)
+    return CodeJobs((jobs.prompts, jobs.check, *jobs.stages), autoencoders, meaning, information)
 
 
 def _part_of(trial: int, autoencoders: Sequence[Job]) -> int:

@@ -15,7 +15,7 @@ from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
     from circuits.arrays import Floats
-    from pipelines.discover.head_codes import StoredCodes
+    from circuits.head_codes.stored import StoredCodes
 
 
 @dataclass(frozen=True, kw_only=True)

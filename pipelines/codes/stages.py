@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.discover.head_codes import autoencoders_from, coded_from, codes_from, coding_of
+from circuits.head_codes.stored import autoencoders_from, codes_from, coding_of, features_from
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from
@@ -23,7 +23,7 @@ def explain(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     stack, n = autoencoders_from(inputs["autoencoders"][0], model), coding.n_autoencoders(model().wiring.n_layers)
     trial = CodedTrial(
         settings["trial"],
-        head_features(model(), torch.from_numpy(coded_from(inputs["features"]).z)),
+        head_features(model(), torch.from_numpy(features_from(inputs["features"]).z)),
         stack[index * n : (index + 1) * n],
         codes_from(inputs["codes"]).codes[index],
         coding,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipelines.discover.head_codes import codes_from
 from pipelines.discover.plan import DiscoverPlan
-from pipelines.discover.run import CODES
+from pipelines.discover.run import kept_file
 from pipelines.engine.result_file import Result, encode
 from pipelines.engine.store import as_json
 from pipelines.runs.codec import prompts_from, scores_from
@@ -26,8 +25,9 @@ def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
     }
     if plan.jobs.measure_nodes:
         kept[NODE_SCORES] = _joined_scores(plan, NODE_SCORES)
-    if plan.jobs.coding:
-        kept[CODES] = _joined_codes(plan)
+    for name, arrays in report.findings.kept.items():
+        file = kept_file(name)
+        kept[file] = encode(Result({}, arrays), key=f"{plan.run_name}/{file}", stage=name)
     return run_files(plan, kept, beside={})
 
 
@@ -38,10 +38,3 @@ def _joined_scores(plan: DiscoverPlan, name: str) -> bytes:
     labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
     scores = scores_from([plan.store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
     return scores_file(scores, prompts, key=f"{plan.run_name}/{name}")
-
-
-def _joined_codes(plan: DiscoverPlan) -> bytes:
-    """The codes of all trials in one file."""
-    codes = codes_from([plan.store.read(job.key) for job in plan.jobs.coding if job.stage.name == "codes"])
-    arrays = {name: array for name, array in codes._asdict().items() if array is not None}
-    return encode(Result({}, arrays), key=f"{plan.run_name}/{CODES}", stage="codes")

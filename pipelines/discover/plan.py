@@ -6,7 +6,7 @@ measurement, and repeating a command computes nothing.
     prompts --> check ..> reference --> baseline, measure    (..> only orders: the check ends before models run)
     prompts, measure, baseline --> select --> evaluate --> graph
     measure, evaluate and curve are one job per slice of the prompts
-    head coding measures in several stages (`pipelines.discover.head_codes`)
+    a method of several stages has jobs for each before those of its scores (`pipelines.discover.method_stages`)
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 
 from circuits.lookup import lookup
 from circuits.methods import METHODS
-from circuits.methods.head_code_base import CodingMethod
 from circuits.metrics import METRICS
-from pipelines.discover.head_codes import CODE_SCORES, coding_jobs
+from pipelines.discover.method_stages import stage_jobs
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.discover.stages import CURVE, EVALUATE, GRAPH, MEASURE, SELECT
+from pipelines.discover.stages import CURVE, EVALUATE, GRAPH, SELECT, measure, score_results
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
+from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import FirstJobs, labels_of, task_name
-from pipelines.runs.method_settings import checked_settings, make_method, without_places
+from pipelines.runs.method_settings import checked_settings, make_method, with_fingerprints
 from pipelines.runs.run_plan import RunPlan
 
 # Scores the edges between the components that a component method has chosen; the second one for a metric whose
@@ -34,13 +34,16 @@ EDGE_METHOD, FLAT_EDGE_METHOD = "eap", "eap-ig"
 
 
 class Jobs(NamedTuple):
-    """All jobs of a run, by what they are for."""
+    """All jobs of a run, by what they are for.
+
+    stages  those of the stages that lead to the method's scores
+    """
 
     prompts: Job
     check: Job
     reference: tuple[Job, ...]
     baseline: Job
-    coding: tuple[Job, ...]
+    stages: tuple[Job, ...]
     measure_edges: tuple[Job, ...]
     measure_nodes: tuple[Job, ...]
     select: Job
@@ -56,7 +59,7 @@ class Jobs(NamedTuple):
     @property
     def measured(self) -> tuple[Job, ...]:
         """The jobs of the run's method: those that hold its scores, and those that lead to them."""
-        return (*self.coding, *self.scores)
+        return (*self.stages, *self.scores)
 
     @property
     def all(self) -> tuple[Job, ...]:
@@ -89,20 +92,20 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     """All jobs of a run, done or not."""
     methods, selection = _methods(config), _selection(config)
     ground = FirstJobs(config, methods)
-    coding: tuple[Job, ...] = ()
+    stages: tuple[Job, ...] = ()
     of_graph: dict[str, tuple[str, ...]] = {}
     measured = []
     for method in methods:
-        made = make_method(method["name"], method["settings"])
-        if not isinstance(made, CodingMethod):
-            measured.append(ground.sliced(MEASURE, {"method": method}, {}, 2, is_split=made.per_prompt))
+        made, named = make_method(method["name"], method["settings"]), {"method": with_fingerprints(method)}
+        of_stages = stage_jobs(made, ground)
+        if not of_stages:
+            stage = Stage(*made.scored_in, measure)
+            measured.append(ground.sliced(stage, named, {}, 2, is_split=made.per_prompt))
             continue
-        loaded = {name: ground.ran[name] for name in ("model", "dtype")}
-        of_codes = coding_jobs(method, model=loaded, prompts=ground.prompts, check=ground.check, slices=ground.slices())
-        coding = of_codes.all
-        settings = ground.ran | {"method": without_places(method)}
-        of_graph = {"codes": keys_of(of_codes.codes)}
-        measured.append((Job(CODE_SCORES, settings, ground.of_prompts | of_graph, ground.locations),))
+        stages, last = tuple(job for jobs in of_stages.values() for job in jobs), next(reversed(of_stages))
+        of_graph = {last: keys_of(of_stages[last])}
+        stage = Stage(*made.scored_in, score_results)
+        measured.append((Job(stage, ground.ran | named, ground.of_prompts | of_graph, ground.locations),))
     edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
     of_scores = ground.of_prompts | {"edges": keys_of(edges), "nodes": keys_of(nodes)}
     of_scores |= {"baseline": (ground.baseline.key,)}
@@ -119,7 +122,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         ground.check,
         ground.reference,
         ground.baseline,
-        coding,
+        stages,
         edges,
         nodes,
         select,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +12,10 @@ import numpy as np
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
 from circuits.evaluation.faithfulness import Baseline, faithfulness
-from circuits.head_codes.counting import count_positive_only, expected_by_chance
 from circuits.intervals import excludes_zero, t_interval
-from circuits.methods import METHODS
+from circuits.methods import Method
+from circuits.methods.stages import Findings
 from graphs import CircuitGraph
-from pipelines.discover.head_codes import codes_from
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
@@ -25,10 +24,10 @@ from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import accuracy_interval, of_size
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
+from pipelines.runs.method_settings import make_method
 from pipelines.runs.run import read_circuit
 
 _FEW_PROMPTS = 16
-_FEW_CODED_PROMPTS = 100  # O'Neill & Bui need some 250; tests/benchmarks/results.md has our own curve
 _POOR_ACCURACY = 0.5
 
 
@@ -36,11 +35,13 @@ _POOR_ACCURACY = 0.5
 class Discovery(Report):
     """A discovered circuit.
 
-    summary  accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    summary   accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    findings  what the method says beside its scores
     """
 
     format = Format("circuit-workbench-discovery", 1)
     summary: Mapping[str, Any]
+    findings: Findings = field(default=Findings(), repr=False, compare=False)
 
     def content(self) -> dict[str, Any]:
         return dict(self.summary)
@@ -53,11 +54,17 @@ class Discovery(Report):
 
 def report(plan: DiscoverPlan) -> Discovery:
     """The findings of a run whose jobs are all kept."""
-    summary = _summary(plan)
-    return Discovery(folder=plan.folder, warnings=tuple(summary["warnings"]), summary=summary)
+    method = make_method(plan.config.method, plan.config.settings)
+
+    def results_of(stage: str) -> list[Result]:
+        return _read(plan.store, [job for job in plan.jobs.stages if job.stage.name == stage])
+
+    findings = method.findings(results_of)
+    summary = _summary(plan, method, findings)
+    return Discovery(folder=plan.folder, warnings=tuple(summary["warnings"]), summary=summary, findings=findings)
 
 
-def _summary(plan: DiscoverPlan) -> dict[str, Any]:
+def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str, Any]:
     jobs, config, store = plan.jobs, plan.config, plan.store
     baseline = baseline_from(store.read(jobs.baseline.key))
     built = store.read(jobs.graph.key)
@@ -82,17 +89,13 @@ def _summary(plan: DiscoverPlan) -> dict[str, Any]:
     if jobs.curve and estimate.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
-    coding = _coding(plan, store)
-    if coding is not None:
-        summary["coding"] = coding
+    summary |= findings.summary
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
     prompts = prompts_from(store.read(jobs.prompts.key))
     summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
-    summary["warnings"] += _of_negatives(coding, prompts)
-    if coding is not None:
-        summary["warnings"] += _of_codes(coding)
+    summary["warnings"] += [*_unread_negatives(prompts, method), *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))
-    if METHODS[config.method].is_shared_across_prompts:
+    if method.is_shared_across_prompts:
         summary["warnings"].append(
             f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."
         )
@@ -101,36 +104,6 @@ def _summary(plan: DiscoverPlan) -> dict[str, Any]:
             "edges cannot be measured on this model, only components: all edges between the chosen components are "
             "shown, and faithfulness is that of the components."
         )
-    return summary
-
-
-def _coding(plan: DiscoverPlan, store: Store) -> dict[str, Any] | None:
-    """What head coding read: how many prompts of each kind, how many of them the model answers, and how many trials.
-
-    Codes are means over heads and trials; `by_chance` is what the same codes would give with labels drawn at random.
-    `accuracy_negatives` is how often the answer that a negative should not have is the model's most likely token.
-    """
-    jobs = [job for job in plan.jobs.coding if job.stage.name == "codes"]
-    if not jobs:
-        return None
-    stored = codes_from(_read(store, jobs))
-    is_negative = ~stored.is_positive
-    given = [store.read(job.key).meta for job in plan.jobs.coding if job.stage.name == "given-autoencoders"]
-    counts = [count_positive_only(trial, stored.is_positive).counts for trial in stored.codes]
-    chance = [expected_by_chance(trial, stored.is_positive) for trial in stored.codes]
-    summary: dict[str, Any] = {
-        "trials": len(stored.codes),
-        "n_positives": int(stored.is_positive.sum()),
-        "n_negatives": int(is_negative.sum()),
-        "codes_per_head": float(np.mean([len(np.unique(head)) for trial in stored.codes for head in trial.T])),
-        "positive_only_codes": float(np.mean(counts)),
-        "positive_only_codes_by_chance": float(np.mean(chance)),
-        "made_for": [name for meta in given for name in meta["made_for"]],
-    }
-    for name, side in (("positives", stored.is_positive), ("negatives", is_negative)):
-        is_correct = None if stored.is_correct is None else stored.is_correct[side]
-        summary[f"accuracy_{name}"] = None if is_correct is None else float(is_correct.mean())
-        summary[f"accuracy_{name}_interval"] = accuracy_interval(is_correct)
     return summary
 
 
@@ -145,39 +118,9 @@ def _of_scores(results: Sequence[Result], method: str) -> list[str]:
     ]
 
 
-def _of_negatives(coding: dict[str, Any] | None, prompts: PromptSet) -> list[str]:
-    """Warnings about the negatives that codes are compared with."""
-    if coding is None:
-        n = len(prompts.negatives)
-        return [f"the {n} negatives of the file are read by head coding alone: not used here."] if n else []
-    warnings = []
-    if coding["n_negatives"] < _FEW_PROMPTS:
-        warnings.append(f"{coding['n_negatives']} negatives are few: codes that none of them shows may be chance.")
-    if (coding["accuracy_negatives"] or 0) >= _POOR_ACCURACY:
-        warnings.append(
-            f"the model gives the right answer to {coding['accuracy_negatives']:.0%} of the negatives as well: codes "
-            "on positives alone may say nothing about the task. Choose negatives where it fails (another corruption)."
-        )
-    return warnings
-
-
-def _of_codes(coding: dict[str, Any]) -> list[str]:
-    """Warnings about the codes themselves."""
-    warnings = []
-    if coding["n_positives"] < _FEW_CODED_PROMPTS:
-        warnings.append(
-            f"{coding['n_positives']} positives are few for counting codes: rankings become steady at about 250 "
-            "(prompts)."
-        )
-    if coding["positive_only_codes"] <= coding["positive_only_codes_by_chance"]:
-        warnings.append(
-            f"heads show {coding['positive_only_codes']:.1f} codes on positives alone, as shuffled labels would give "
-            f"({coding['positive_only_codes_by_chance']:.1f}): single codes may mean nothing. What ranks heads then is "
-            "how much their outputs vary."
-        )
-    if coding["made_for"]:
-        warnings.append(f"the autoencoders were made for another model: {', '.join(coding['made_for'])}.")
-    return warnings
+def _unread_negatives(prompts: PromptSet, method: Method) -> list[str]:
+    n = 0 if method.reads_negatives else len(prompts.negatives)
+    return [f"the {n} negatives of the file are read by head coding alone: not used here."] if n else []
 
 
 def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:

@@ -5,19 +5,18 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipelines.discover.head_codes import StoredCodes, codes_from
+from circuits.head_codes.stored import StoredCodes, codes_from
 from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.result_file import Result
 from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
     from circuits.scores import ComponentScores
 
-CODES = "codes.npz"
-
 
 class DiscoverRun(Run):
-    """A run of `circuits discover`, with the codes of all heads where its method is one of head coding."""
+    """A run of `circuits discover`, with what its method keeps beside scores."""
 
     command = "discover"
     config_type = DiscoverSettings
@@ -29,12 +28,21 @@ class DiscoverRun(Run):
         own = super().node_scores
         return self.scores.node_scores() if own is None and self.config.nodes is not None else own
 
+    def kept(self, name: str) -> Result | None:
+        """Arrays that the method kept beside its scores (`Findings.kept`); None where it keeps none of this name."""
+        file = kept_file(name)
+        return self._result(file) if file in self._record["files"] else None
+
     @cached_property
     def codes(self) -> StoredCodes | None:
-        """Codes of all heads on positives and negatives, where the method is one of head coding."""
-        if CODES not in self._record["files"]:
-            return None
-        return codes_from([self._result(CODES)])
+        """Codes of all heads on positives and negatives, where the method keeps them."""
+        kept = self.kept("codes")
+        return None if kept is None else codes_from([kept])
+
+
+def kept_file(name: str) -> str:
+    """The file of a run's folder for what its method kept under a name."""
+    return f"{name}.npz"
 
 
 def require_circuit(run: Run) -> DiscoverRun:

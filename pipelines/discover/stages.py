@@ -1,6 +1,7 @@
 """What each stage computes: results of earlier jobs in, one result out. No files and no Dask here.
 
-The stages stand at the end of the file. When a code change alters what one computes, raise its version there.
+The stages stand at the end of the file. When a code change alters what one computes, raise its version there; that
+of `measure` and `score_results` is the method's (`Method.scored_in`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs import CircuitGraph, Greedy, Selected, TopComponents, TopEdges, describe, selection_from
 from graphs.export import exporter
 from graphs.selection import ComponentThreshold, Selection, Threshold
-from pipelines.discover.head_codes import codes_from
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from, scores_result
@@ -49,6 +49,14 @@ def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
         scores = _no_edges(model(), len(prompts), method.provenance(model(), prompts, metric, ablation))
     else:
         scores = method.score(model(), prompts, metric=metric, ablation=ablation)
+    return scores_result(scores, method=settings["method"])
+
+
+def score_results(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """One method's scores of all prompts, from what the last of its stages computed."""
+    method, prompts, metric = method_of(settings), prompts_from(inputs["prompts"][0]), METRICS[settings["metric"]]
+    ablation = _ablation(settings, inputs, model)
+    scores = method.scores_from(inputs, model(), prompts, metric=metric, ablation=ablation)
     return scores_result(scores, method=settings["method"])
 
 
@@ -151,24 +159,17 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     edges = scores_from(inputs["edges"], prompts, **labels)
     nodes = _node_scores(settings, inputs, edges, **labels)
     selection = selection_from(inputs["select"][0].meta["selections"][chosen])
+    method = method_of((inputs["nodes"] or inputs["edges"])[0].meta)
     graph = CircuitGraph.from_scores(
         edges,
         selection.choose(edges, nodes),
         node_scores=nodes,
         faithfulness=candidates[chosen].mean,
         metrics=_metrics(baseline, values[chosen], candidates[chosen]),
-        groups=_head_groups(inputs["codes"], edges.wiring.n_heads) if "codes" in inputs else None,
+        groups=method.head_groups(inputs, edges.wiring),
     )
     text = exporter("json").to_bytes(graph).decode()
     return Result({"graph": text, "selection": describe(selection), "candidate": chosen})
-
-
-def _head_groups(results: Sequence[Result], n_heads: int) -> dict[str, int]:
-    """Head -> number of its group, from the codes of all trials."""
-    from circuits.head_codes.grouping import named_groups
-
-    stored = codes_from(results)
-    return named_groups([(stored.codes, stored.is_positive)], n_heads)
 
 
 def smallest_faithful(means: Sequence[float | None], tolerance: float) -> int:
@@ -198,7 +199,6 @@ def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     return circuit_values(model(), _slice(settings, inputs), masks, metric=metric, ablation=ablation)
 
 
-MEASURE = Stage("measure", 1, measure)
 SELECT = Stage("select", 3, select)
 EVALUATE = Stage("evaluate", 1, evaluate)
 CURVE = Stage("curve", 1, curve)

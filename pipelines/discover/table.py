@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from pipelines.reporting.tables import brackets, print_facts, print_line, with_interval
+from circuits.intervals import Share
+from pipelines.reporting.tables import UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -17,7 +18,8 @@ _STRONGEST = 8
 def print_discovery(discovery: Discovery) -> None:
     """The findings of a run, and its strongest edges or components."""
     print_facts(discovery.run.name, _facts(discovery))
-    over = "prompts; of scores from codes, over trials" if "coding" in discovery.summary else "prompts"
+    sampled = discovery.findings.sampled
+    over = "prompts" if sampled is None else f"prompts; {sampled}"
     print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
 
 
@@ -27,12 +29,8 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
     yield "prompts", str(summary["n_prompts"])
     yield "answered correctly", with_interval(summary, "accuracy", ".1%")
-    if "coding" in summary:
-        coding = summary["coding"]
-        yield f"the same, {coding['n_negatives']} negatives", with_interval(coding, "accuracy_negatives", ".1%")
-        only, chance = coding["positive_only_codes"], coding["positive_only_codes_by_chance"]
-        yield "codes of a head", f"{coding['codes_per_head']:.1f}, mean of {coding['trials']} trials"
-        yield "on positives alone", f"{only:.1f}; by chance {chance:.1f}"
+    for name, fact in discovery.findings.facts:
+        yield name, fact if isinstance(fact, str) else _share(fact)
     for label in ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
@@ -48,6 +46,10 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         if scored:
             by = _other_method(run.graph) if kind == "edges" else ""
             yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST])
+
+
+def _share(share: Share | None) -> str:
+    return UNDEFINED if share is None else f"{share.value:.1%} {brackets(share.interval(), '.1%')}"
 
 
 def _other_method(graph: CircuitGraph) -> str:

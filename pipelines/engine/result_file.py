@@ -11,21 +11,16 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.result import Result
+
 FORMAT = "circuit-workbench-result"
 VERSION = 1
 _RECORD = "record.json"
-
-
-class Result(NamedTuple):
-    """What one job computed: plain values (JSON) and arrays."""
-
-    meta: Mapping[str, Any]
-    arrays: Mapping[str, NDArray[Any]] = {}
 
 
 class DamagedError(ValueError):

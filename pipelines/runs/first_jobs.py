@@ -9,10 +9,9 @@ from circuits.ablations import ABLATIONS
 from circuits.model.sources import find_model, source_fingerprint
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
-from pipelines.runs.method_settings import checked_ablation, without_places
+from pipelines.runs.method_settings import checked_ablation, with_absolute_paths, with_fingerprints
 from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
 from pipelines.runs.settings import IMAGE_PATHS, RunConfig
-from pipelines.runs.settings_file import with_absolute_paths
 from pipelines.runs.stages import BASELINE, CHECK, PROMPTS, REFERENCE
 
 
@@ -42,7 +41,7 @@ class FirstJobs:
         settings = model | {"tokenizer": tokenizer_hash(files.folder)} | source
         self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
         self.of_prompts = {"prompts": (self.prompts.key,)}
-        checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
+        checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
         self.check = Job(CHECK, self.ran | checked, self.of_prompts, self.locations)
         self.after = (self.check.key,)

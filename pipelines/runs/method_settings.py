@@ -1,10 +1,11 @@
-"""Settings of methods and ablations, checked against their fields before anything runs."""
+"""Settings of methods and ablations, checked against their fields before anything runs; and which of them are paths."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,9 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
-from pipelines.runs.settings import ABLATION_ALIASES, RunConfig, require_current_names
+from circuits.model.sources import BUNDLED
+from pipelines.runs.settings import ABLATION_ALIASES, IMAGE_PATHS, RunConfig, require_current_names
 
 AnyPart = TypeVar("AnyPart")
+AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
 
 
 def make_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -75,11 +78,23 @@ def _made(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyPar
         raise ValueError(f"{what}, setting {where}: {message} (got {fault['input']!r}).") from None
 
 
-def without_places(method: Mapping[str, Any]) -> dict[str, Any]:
-    """A method's name and settings, with the fingerprint of given autoencoders in place of their path."""
+def with_fingerprints(method: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's name and settings, with the fingerprint of what is there in place of each path."""
     settings = dict(method["settings"])
-    if settings.get("autoencoder") is not None:
-        from circuits.head_codes.saelens_files import fingerprint
-
-        settings["autoencoder"] = fingerprint(settings["autoencoder"])
+    for name, fingerprint in METHODS[method["name"]].path_settings().items():
+        if settings[name] is not None:
+            settings[name] = fingerprint(settings[name])
     return {**method, "settings": settings}
+
+
+def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
+    """The same settings with absolute paths, so that they can be reused from another folder."""
+    task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
+    is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
+    model = str(Path(config.model).absolute()) if is_folder else config.model
+    settings = dict(config.settings)
+    for name in METHODS[config.method].path_settings():
+        if settings.get(name) is not None:
+            settings[name] = str(Path(settings[name]).absolute())
+    absolute = {name: None if (path := getattr(config, name)) is None else path.absolute() for name in IMAGE_PATHS}
+    return config.model_copy(update={"task": task, "model": model, "settings": settings, **absolute})

@@ -12,9 +12,10 @@ from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json, write_atomically
+from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.record import FORMAT, RECORD, VERSION, is_begun
 from pipelines.runs.settings import RunConfig
-from pipelines.runs.settings_file import as_yaml, with_absolute_paths
+from pipelines.runs.settings_file import as_yaml
 
 
 class RunJobs(Protocol):

@@ -10,13 +10,11 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from circuits.lookup import unknown
-from circuits.model.sources import BUNDLED
 from pipelines.engine.execution import Execution
-from pipelines.runs.settings import IMAGE_PATHS, CommandSettings, RunConfig, require_current_names
+from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
-AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
 
 
 def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
@@ -74,18 +72,6 @@ def require_known(values: Mapping[str, Any], kind: type[CommandSettings]) -> dic
 def as_yaml(config: RunConfig) -> str:
     """The YAML file of a run: `read_yaml` reads it back."""
     return yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
-
-
-def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
-    """The same settings with absolute paths, so that they can be reused from another folder."""
-    task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
-    is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
-    model = str(Path(config.model).absolute()) if is_folder else config.model
-    settings = dict(config.settings)
-    if settings.get("autoencoder") is not None:
-        settings["autoencoder"] = str(Path(settings["autoencoder"]).absolute())
-    absolute = {name: None if (path := getattr(config, name)) is None else path.absolute() for name in IMAGE_PATHS}
-    return config.model_copy(update={"task": task, "model": model, "settings": settings, **absolute})
 
 
 def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict[str, Any]:

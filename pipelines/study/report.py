@@ -20,8 +20,8 @@ from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.codec import prompts_from, scores_from
+from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
-from pipelines.runs.settings_file import with_absolute_paths
 from pipelines.study.plan import RUN_KEYS, Case, StudyPlan, require_same
 
 Row = dict[str, Any]

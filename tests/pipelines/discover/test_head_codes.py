@@ -65,7 +65,7 @@ def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_n
     # Two more trials: the third trial was trained alone and is trained again beside the fourth.
     more = coded(circuits, tiny, "--set", "trials=4").json
     config = DiscoverSettings(**tiny.settings(method="head-coding", settings=FEW | {"trials": 4}))
-    new = [job.label for job in all_jobs(config).coding if Path(f"runs/jobs/{job.key[:2]}/{job.key}.npz") not in before]
+    new = [job.label for job in all_jobs(config).stages if Path(f"runs/jobs/{job.key[:2]}/{job.key}.npz") not in before]
     assert new == ["autoencoders trials 2-3", "codes trials 2-3"]
     assert more["coding"]["trials"] == 4
 
@@ -136,12 +136,12 @@ def test_a_model_that_does_not_do_the_task_is_refused_before_training(circuits: 
 
 def test_autoencoders_from_a_folder_are_used_instead_of_training(circuits: Command, tiny: Any):
     from circuits.head_codes.saelens_files import write_autoencoders
-    from pipelines.discover.head_codes import autoencoders_from
+    from circuits.head_codes.stored import autoencoders_from
     from pipelines.engine.store import Store
 
     trained = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
     model = load_model(str(tiny.model))
-    jobs = [job for job in all_jobs(trained.config).coding if job.stage.name == "autoencoders"]
+    jobs = [job for job in all_jobs(trained.config).stages if job.stage.name == "autoencoders"]
     first = autoencoders_from(Store("runs").read(jobs[0].key), lambda: model)
     write_autoencoders(Path("sae"), first, HeadCoding(**FEW).coding, model=model.name, n_layers=2)
     with_sae = (*tiny.arguments, "--method", "head-coding", "--set", "least_accuracy=0", "--json", "--set")
