@@ -196,7 +196,7 @@ def _times(jobs: InterventionJobs, store: Store) -> list[Row]:
             "repeats": job.settings["repeats"],
             "device": job.settings["device"],
         }
-        for name, times in by_variant.items()
+        for name, times in ((name, by_variant[name]) for name in (PLAIN, IRI, VHR))
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphs.recovery_table import KINDS, LAYER_KINDS
-from pipelines.reporting.tables import Row, print_line, print_table, with_interval
+from pipelines.reporting.tables import Row, brackets, print_line, print_table, with_interval
 from pipelines.trace.figures import LABELS
 from pipelines.trace.report import Traced
 
@@ -71,5 +71,5 @@ def _strongest(rows: Sequence[Row], kind: str) -> str:
 def _rate(row: Row) -> str:
     if row["recovery"] is None:
         return f"{row['component']} -"
-    value, low, high = (f"{row[name]:.2f}".replace("-0.00", "0.00") for name in _RATES)
-    return f"{row['component']} {value} [{low}, {high}]"
+    value, *ends = (row[name] for name in _RATES)
+    return f"{row['component']} {value:z.2f} {brackets(ends, 'z.2f')}"
