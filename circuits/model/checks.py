@@ -19,7 +19,8 @@ from circuits.model.forward import Earlier, Forward
 _N_PROMPTS = 2
 _N_POSITIONS = 12
 # Largest deviation allowed, relative to the largest value compared: rounding of the dtype, grown over the layers.
-_TOLERANCES = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 2e-2, torch.float64: 1e-8}
+# Of a float64 model transformers computes norms, rotations and softmax in float32.
+_TOLERANCES = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 2e-2, torch.float64: 2e-5}
 
 
 def probe_ids(config: Any, device: torch.device | str) -> Tensor:
@@ -29,19 +30,25 @@ def probe_ids(config: Any, device: torch.device | str) -> Tensor:
     return torch.randint(int(config.d_vocab), (_N_PROMPTS, n_positions), generator=generator).to(device)
 
 
-def deviation(actual: Tensor, expected: Tensor) -> float:
-    """Largest absolute difference, relative to the largest expected value."""
+def deviation(actual: Tensor, expected: Tensor, *, of: Tensor | None = None) -> float:
+    """Largest absolute difference, relative to the largest value expected, or to that of a larger tensor `of`."""
     actual, expected = actual.float(), expected.float()
-    return float((actual - expected).abs().max() / expected.abs().max().clamp_min(1e-6))
+    size = (expected if of is None else of).float().abs().max().clamp_min(1e-6)
+    return float((actual - expected).abs().max() / size)
 
 
-def require_same_logits(actual: Tensor, expected: Tensor, what: str) -> None:
-    """Raise a ValueError where two logits of the same prompts differ by more than rounding."""
+def require_same(
+    actual: Tensor, expected: Tensor, what: str, *, of: Tensor | None = None, kind: str = "logits"
+) -> None:
+    """Raise a ValueError where logits (or streams) of the same prompts differ by more than rounding.
+
+    of  all values of the run, where only some are compared: rounding has the size of the largest of them
+    """
     allowed = _TOLERANCES[expected.dtype]
-    measured = deviation(actual, expected)
+    measured = deviation(actual, expected, of=of)
     if not measured <= allowed:
         raise ValueError(
-            f"{what}: logits differ by {measured:.1e} of their size (allowed {allowed:.0e}). Results would be wrong, "
+            f"{what}: {kind} differ by {measured:.1e} of their size (allowed {allowed:.0e}). Results would be wrong, "
             "so the model is refused. Is this family supported by the installed transformer-lens?"
         )
 
@@ -54,7 +61,7 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
         run = forward.record(ids)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"its layers cannot be run one by one: {error}") from None
-    require_same_logits(forward.logits(run.residual[-1]), expected, "running the layers one by one")
+    require_same(forward.logits(run.residual[-1]), expected, "running the layers one by one")
     n_positions = ids.shape[1]
     start = n_positions // 2 if forward.is_causal else 0
     answer_positions = torch.full((len(ids),), n_positions - 1, device=ids.device)
@@ -68,7 +75,10 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
                 earlier=Earlier(run.key, run.value),
                 rows=answer_positions,
             )
-            require_same_logits(forward.logits(final), expected[:, -1], f"resuming at layer {layer}, position {start}")
+            what = f"resuming at layer {layer}, position {start}"
+            require_same(forward.logits(final), expected[:, -1], what, of=expected)
+            # A model whose logits are all but zero there would hide a stream that is wrong.
+            require_same(final, run.residual[-1][:, -1], what, kind="residual streams")
 
 
 def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor) -> str | None:
@@ -78,7 +88,7 @@ def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor)
     """
     try:
         run = forward.record(ids, pixels)
-        require_same_logits(forward.logits(run.residual[-1]), expected, "running a prompt with an image")
+        require_same(forward.logits(run.residual[-1]), expected, "running a prompt with an image")
     except (RuntimeError, TypeError, ValueError) as error:
         return f"its forward pass with an image is not reproduced ({error})"
     return None

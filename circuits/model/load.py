@@ -171,7 +171,7 @@ def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str,
         parameter.requires_grad_(False)
     with torch.no_grad():
         logits = bridge(ids)
-    checks.require_same_logits(logits, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
+    checks.require_same(logits, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
     try:
         forward = Forward(bridge, loaded.vision)
         checks.check_resuming(forward, bridge, ids)

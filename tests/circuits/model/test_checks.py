@@ -1,0 +1,63 @@
+"""The checks at the door: right models pass, whatever size their logits have, and wrong ones do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from circuits.model.bridge import _TextConfig
+from circuits.model.checks import check_resuming, probe_ids
+from circuits.model.forward import Forward
+from circuits.model.load import model_from_module
+from tests.conftest import random_module
+
+
+def silent_at_the_last_position(family: str) -> Any:
+    """A model whose logits at the end of the probes, where resumed runs are compared, are zero but for rounding."""
+    module = random_module(family)
+    module.config.tie_word_embeddings = False
+    final: list[torch.Tensor] = []
+    handle = module.base_model.get_submodule({"gpt2": "ln_f", "llama": "norm", "neox": "final_layer_norm"}[family])
+    hook = handle.register_forward_hook(lambda _module, _inputs, output: final.append(output))
+    ids = probe_ids(_TextConfig(module.config), "cpu")
+    with torch.no_grad():
+        module(ids, use_cache=False)
+        hook.remove()
+        orthogonal = torch.linalg.qr(final[0][:, -1].T).Q
+        unembed = module.get_output_embeddings()
+        weight = unembed.weight - unembed.weight @ orthogonal @ orthogonal.T
+        unembed.weight = torch.nn.Parameter(weight)
+        logits = module(ids, use_cache=False).logits
+    assert logits[:, -1].abs().max() < 1e-4 * logits.abs().max()
+    return module
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "neox"])
+def test_a_model_may_have_logits_near_zero_where_runs_are_compared(family):
+    assert model_from_module(silent_at_the_last_position(family)).refusals == {}
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "gptneo", "granite"])
+def test_a_model_in_float64_may_round_as_float32(family):
+    """transformers computes norms, rotations and softmax in float32."""
+    assert model_from_module(random_module(family).double()).dtype == "float64"
+
+
+@pytest.mark.parametrize("make", [lambda: random_module("gpt2"), lambda: silent_at_the_last_position("gpt2")])
+@pytest.mark.parametrize("fault", ["longer", "turned"])
+def test_a_resumed_stream_off_by_a_thousandth_is_caught(make, fault, monkeypatch):
+    model = model_from_module(make())
+    plain = Forward.run
+
+    def off(self: Forward, residual: torch.Tensor, **settings: Any) -> torch.Tensor:
+        final = plain(self, residual, **settings)
+        if settings.get("rows") is None:
+            return final
+        return 1.001 * final if fault == "longer" else final + 0.001 * final.roll(1, dims=-1)
+
+    check_resuming(model.forward, model.bridge, probe_ids(model.bridge.cfg, "cpu"))
+    monkeypatch.setattr(Forward, "run", off)
+    with pytest.raises(ValueError, match="resuming at layer 0"):
+        check_resuming(model.forward, model.bridge, probe_ids(model.bridge.cfg, "cpu"))
