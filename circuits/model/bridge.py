@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +27,12 @@ class _Probe:
 class _Loaded:
     """A wrapped model and what it has to reproduce.
 
-    images  a prompt with a picture; None where the processor tokenizes it differently than is done here
+    original  the model itself, with no part of it wrapped; it shares the weights
+    images    a prompt with a picture; None where the processor tokenizes it differently than is done here
     """
 
     bridge: Any
+    original: Any
     tokenizer: Tokenizer | None
     text: _Probe
     vision: Vision | None = None
@@ -43,13 +46,20 @@ def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None
     ids = checks.probe_ids(config, device)
     with torch.no_grad():
         text = _Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
+    original = _twin(module)
     if vision is None:
-        return _Loaded(_bridge(module, tokenizer), tokenizer, text)
+        return _Loaded(_bridge(module, tokenizer), original, tokenizer, text)
     shown = vision.probe()
     with torch.no_grad():
         images = _Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
     same = shown.ids.shape == shown.inputs["input_ids"].shape and bool((shown.ids == shown.inputs["input_ids"]).all())
-    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images if same else None)
+    return _Loaded(_bridge(module, tokenizer), original, tokenizer, text, vision, images if same else None)
+
+
+def _twin(module: Any) -> Any:
+    """The same model once more, on the same weights: the bridge replaces submodules of the one that it wraps."""
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, shared)
 
 
 @dataclass(frozen=True)

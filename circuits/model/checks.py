@@ -17,7 +17,7 @@ from circuits.data.image_processor import Pixels
 from circuits.model.forward import Earlier, Forward
 
 _N_PROMPTS = 2
-_N_POSITIONS = 12
+N_POSITIONS = 12
 # Largest deviation allowed, relative to the largest value compared: rounding of the dtype, grown over the layers.
 # Of a float64 model transformers computes norms, rotations and softmax in float32.
 _TOLERANCES = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 2e-2, torch.float64: 2e-5}
@@ -25,7 +25,7 @@ _TOLERANCES = {torch.float32: 2e-4, torch.bfloat16: 6e-2, torch.float16: 2e-2, t
 
 def probe_ids(config: Any, device: torch.device | str) -> Tensor:
     """A few random prompts of the model's vocabulary, the same on every load."""
-    n_positions = min(_N_POSITIONS, int(getattr(config, "n_ctx", None) or _N_POSITIONS))
+    n_positions = min(N_POSITIONS, int(getattr(config, "n_ctx", None) or N_POSITIONS))
     generator = torch.Generator().manual_seed(0)
     return torch.randint(int(config.d_vocab), (_N_PROMPTS, n_positions), generator=generator).to(device)
 

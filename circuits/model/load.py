@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
+from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -31,6 +33,7 @@ class Model:
     """A loaded model with everything methods need.
 
     bridge    the TransformerBridge; raw weights, no processing (folded norms or centered weights)
+    original  the model itself on the same weights, with no part of it wrapped: what `forward` is compared with
     forward   runs all or part of it
     wiring    its components and possible edges
     refusals  capability (`edges`) -> why it cannot be measured on this model
@@ -39,12 +42,14 @@ class Model:
     name: str
     fingerprint: str
     bridge: Any = field(repr=False)
+    original: Any = field(repr=False)
     forward: Forward = field(repr=False)
     wiring: Wiring
     tokenizer: Tokenizer | None = field(repr=False)
     refusals: dict[str, str]
     dtype: str
     device: str
+    _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
 
     @property
     def vision(self) -> Vision | None:
@@ -72,7 +77,11 @@ class Model:
             raise ValueError(f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}.")
 
     def check_prompts(self, prompts: PromptSet) -> None:
-        """Raise a ValueError that names the prompt which this model cannot take."""
+        """Raise a ValueError that names the prompt which this model cannot take.
+
+        The longest prompts are run, once: where the family does something else than here at their length, they are
+        refused. Cost: four forward passes of up to four prompts; nothing after longer ones, or up to 12 tokens of text.
+        """
         prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
         for number, prompt in enumerate((*prompts, *prompts.negatives)):
             if len(prompt) > self.n_positions:
@@ -82,6 +91,22 @@ class Model:
                 )
             if fault := self._image_fault(prompt):
                 raise ValueError(f"{prompts.called(number)} {fault}")
+        self._require_reproduced(longest(prompts))
+
+    def _require_reproduced(self, prompts: Sequence[Prompt]) -> None:
+        """Raise a ValueError unless these prompts, all alike and of one length, give the model's own logits."""
+        n_tokens, has_image = len(prompts[0]), prompts[0].image is not None
+        n_checked = self._n_checked.get(has_image, 0 if has_image else checks.N_POSITIONS)
+        if n_tokens <= n_checked:
+            return
+        try:
+            require_reproduced(self.forward, self.original, prompts)
+        except ValueError as error:
+            raise ValueError(
+                f"model {self.name!r} ({self.bridge.cfg.architecture}) is not supported on prompts of {n_tokens} "
+                f"tokens, though it is on those of {n_checked}: {error}"
+            ) from None
+        self._n_checked[has_image] = n_tokens
 
     def _image_fault(self, prompt: Prompt) -> str | None:
         """What is wrong with a prompt's image, or None."""
@@ -188,6 +213,7 @@ def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str,
         name=source.name,
         fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
         bridge=bridge,
+        original=loaded.original,
         forward=forward,
         wiring=wiring,
         tokenizer=loaded.tokenizer,

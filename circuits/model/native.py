@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from circuits.model import checks
 from circuits.model.bridge import _Loaded, _Probe
 from circuits.model.processors import _tokenizer
+from circuits.model.prompt_check import own_logits
 from circuits.model.sources import ModelSource
 
 
@@ -28,7 +28,5 @@ def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> _Loade
     bridge.original_model.to(device=device, dtype=dtype)
     bridge.eval()
     ids = checks.probe_ids(bridge.cfg, device)
-    with torch.no_grad():
-        expected = bridge.original_model(ids)
-    expected = expected if isinstance(expected, Tensor) else expected.logits
-    return _Loaded(bridge, _tokenizer(source), _Probe(ids, {}, expected))
+    expected = own_logits(bridge.original_model, ids)
+    return _Loaded(bridge, bridge.original_model, _tokenizer(source), _Probe(ids, {}, expected))

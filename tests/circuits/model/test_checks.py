@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 import torch
 
+from circuits.model import load
 from circuits.model.bridge import _TextConfig
 from circuits.model.checks import check_resuming, probe_ids
 from circuits.model.forward import Forward
+from circuits.model.layers import Layer
 from circuits.model.load import model_from_module
-from tests.conftest import random_module
+from tests.circuits.unusual_models import ministral, with_later
+from tests.conftest import FAMILIES, MORE_FAMILIES, random_module, random_prompts
 
 
 def silent_at_the_last_position(family: str) -> Any:
@@ -61,3 +64,51 @@ def test_a_resumed_stream_off_by_a_thousandth_is_caught(make, fault, monkeypatch
     monkeypatch.setattr(Forward, "run", off)
     with pytest.raises(ValueError, match="resuming at layer 0"):
         check_resuming(model.forward, model.bridge, probe_ids(model.bridge.cfg, "cpu"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        ministral,
+        lambda: with_later("model.layers.1.self_attn.q_proj"),
+        lambda: with_later("model.layers.0.mlp.up_proj"),
+    ],
+    ids=["ministral3", "queries", "mlp"],
+)
+def test_a_family_that_changes_with_the_position_is_refused_on_long_prompts_only(make):
+    model = model_from_module(make())
+    model.check_prompts(random_prompts(length=11))
+    with pytest.raises(ValueError, match="not supported on prompts of 41 tokens, though it is on those of 12"):
+        model.check_prompts(random_prompts(length=40))
+
+
+def test_a_fault_in_stacked_prompts_alone_is_caught(monkeypatch):
+    model, plain = model_from_module(random_module("gpt2")), Layer.attend
+
+    def mixed(self: Layer, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return plain(self, q, k[:1].expand_as(k), v, bias)
+
+    model.check_prompts(random_prompts(2, length=30))
+    monkeypatch.setattr(Layer, "attend", mixed)
+    model.check_prompts(random_prompts(1, length=40))
+    with pytest.raises(ValueError, match="running prompts of 51 tokens"):
+        model.check_prompts(random_prompts(6, length=50))
+
+
+def test_prompts_are_run_once_for_each_longer_length(monkeypatch):
+    model, n_runs = model_from_module(random_module("gpt2")), []
+    monkeypatch.setattr(load, "require_reproduced", lambda *_: n_runs.append(1))
+    for length in (8, 30, 30, 20, 40):
+        model.check_prompts(random_prompts(length=length))
+    assert len(n_runs) == 2
+
+
+def test_the_wrapped_model_and_the_model_itself_share_their_weights(family_model):
+    model = family_model("llama")
+    held = {parameter.data_ptr() for parameter in model.bridge.original_model.parameters()}
+    assert {parameter.data_ptr() for parameter in model.original.parameters()} <= held
+
+
+@pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
+def test_every_family_passes_on_long_prompts(family, family_model):
+    family_model(family).check_prompts(random_prompts(3, length=50))
