@@ -8,6 +8,7 @@ import torch
 
 from circuits.model.bridge import _Loaded, _with_probes
 from circuits.model.processors import _processor, _tokenizer, _vision
+from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
 
@@ -16,7 +17,7 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    try:
+    with refused_as(f"could not be loaded from {source.folder}"):
         config = AutoConfig.from_pretrained(source.folder)
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
@@ -34,22 +35,11 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
             attn_implementation="eager",
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(f"model {source.name!r} could not be loaded from {source.folder}: {error}") from None
     module, loading = loaded
     # transformers fills missing weights with random numbers and goes on.
     if missing := sorted(loading["missing_keys"]):
-        raise ValueError(
-            f"model {source.name!r}: the weights in {source.folder} lack {len(missing)} tensor(s), "
-            f"such as {missing[0]!r}."
-        )
+        raise ValueError(f"the weights in {source.folder} lack {len(missing)} tensor(s), such as {missing[0]!r}.")
     module = module.to(device).eval()
     if processor is None:
         return _with_probes(module, _tokenizer(source), None)
-    try:
-        return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(
-            f"model {source.name!r}: its processor in {source.folder} does not give what the model reads "
-            f"({' '.join(str(error).split())})."
-        ) from None
+    return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))

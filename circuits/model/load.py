@@ -23,6 +23,7 @@ from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
 from circuits.model.prompt_check import longest, require_reproduced
+from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -171,7 +172,8 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     _require_device(device)
     source = find_model(spec)
     load = _load_native if source.format == "native" else _load_huggingface
-    return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
+    with refused_as(f"model {source.name!r} cannot be opened"):
+        return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
 
 
 def model_from_module(
@@ -183,26 +185,26 @@ def model_from_module(
     Its parameters are frozen and the bridge replaces its submodules in place.
     """
     parameter = next(module.parameters())
-    vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
-    tokenizer = tokenizer if processor is None else processor.tokenizer
-    loaded = _with_probes(module.eval(), tokenizer, vision)
-    dtype = str(parameter.dtype).removeprefix("torch.")
-    return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
+    with refused_as(f"model {name!r} cannot be opened"):
+        vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+        tokenizer = tokenizer if processor is None else processor.tokenizer
+        loaded = _with_probes(module.eval(), tokenizer, vision)
+        dtype = str(parameter.dtype).removeprefix("torch.")
+        return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
 
 
 def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str, device: str) -> Model:
     bridge, ids = loaded.bridge, loaded.text.ids
     for parameter in bridge.original_model.parameters():
         parameter.requires_grad_(False)
-    with torch.no_grad():
-        logits = bridge(ids)
-    checks.require_same(logits, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
-    try:
+    with refused_as(f"transformer-lens cannot run {bridge.cfg.architecture}"):
+        with torch.no_grad():
+            logits = bridge(ids)
+        checks.require_same(logits, loaded.text.expected, "through TransformerBridge")
+    with refused_as(f"{bridge.cfg.architecture} is not supported"):
         forward = Forward(bridge, loaded.vision)
         checks.check_resuming(forward, bridge, ids)
         wiring = checks.wiring_of(forward)
-    except ValueError as error:
-        raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
     refusals = checks.refusals(forward, bridge, ids)
     if loaded.vision is not None:
         fault = "its processor puts more tokens around an image than those of the image itself"

@@ -49,3 +49,71 @@ def with_later(path: str) -> Any:
     later.weight = plain.weight
     setattr(module.get_submodule(parent), name, later)
     return module
+
+
+def _drawn(module: Any) -> Any:
+    """The module with weights large enough that every part matters."""
+    torch.manual_seed(0)
+    for parameter in module.parameters():
+        torch.nn.init.normal_(parameter, std=0.25 if parameter.ndim > 1 else 0.3)
+    return module.eval()
+
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+GROUPED = SHAPE | {"num_key_value_heads": 2}
+
+
+def head_normed(family: str) -> Any:
+    """A model that norms the queries and keys of each head with a gain of its own."""
+    import transformers as tf
+
+    if family == "stablelm":
+        return _drawn(tf.StableLmForCausalLM(tf.StableLmConfig(**GROUPED, qk_layernorm=True)))
+    return _drawn(tf.CohereForCausalLM(tf.CohereConfig(**GROUPED, use_qk_norm=True, pad_token_id=0)))
+
+
+def _opt(**settings: Any) -> Any:
+    import transformers as tf
+
+    shape = {name: value for name, value in SHAPE.items() if name != "intermediate_size"}
+    return tf.OPTForCausalLM(tf.OPTConfig(**shape, ffn_dim=64, pad_token_id=1, **settings))
+
+
+def _llama4(**settings: Any) -> Any:
+    import transformers as tf
+
+    return tf.Llama4ForCausalLM(
+        tf.Llama4TextConfig(
+            **GROUPED, head_dim=8, intermediate_size_mlp=64, num_local_experts=2, pad_token_id=0, **settings
+        )
+    )
+
+
+def unsupported(name: str) -> Any:
+    """A model that transformers opens and that cannot be taken apart here."""
+    import transformers as tf
+
+    shape = {"vocab_size": VOCABULARY}
+    build: dict[str, Any] = {
+        "mpt": lambda: tf.MptForCausalLM(tf.MptConfig(**shape, d_model=32, n_heads=4, n_layers=2, max_seq_len=64)),
+        "opt-projected": lambda: _opt(word_embed_proj_dim=16),
+        "opt-350m": lambda: _opt(word_embed_proj_dim=16, do_layer_norm_before=False),
+        "opt-post-norm": lambda: _opt(word_embed_proj_dim=32, do_layer_norm_before=False),
+        "opt-unnormed": lambda: _opt(word_embed_proj_dim=32, _remove_final_layer_norm=True),
+        "llama4": _llama4,
+        "llama4-no-positions": lambda: _llama4(no_rope_layers=[0, 0]),
+        "xlnet": lambda: tf.XLNetLMHeadModel(tf.XLNetConfig(**shape, d_model=32, n_layer=2, n_head=4, d_inner=64)),
+        "convolutions": lambda: tf.Lfm2ForCausalLM(tf.Lfm2Config(**GROUPED, layer_types=["conv", "conv"])),
+        "alibi": lambda: tf.FalconForCausalLM(tf.FalconConfig(**SHAPE, alibi=True)),
+        "phi-normed": lambda: tf.PhiForCausalLM(tf.PhiConfig(**SHAPE, qk_layernorm=True)),
+    }
+    return _drawn(build[name]())
