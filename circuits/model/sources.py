@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from circuits.lookup import unknown
+from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
-_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
+# Files beside configuration and weights that change what the model computes.
+_FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_CONFIG)
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -71,6 +73,11 @@ def _read_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if has_adapter(folder):
+            raise ValueError(
+                f"{folder} holds a {adapter_kind(folder)}, and not the model. Copy the model's files into it, or merge "
+                "the adapter into the model (peft's merge_and_unload, then save_pretrained) and give that folder."
+            ) from None
         raise ValueError(
             f"{folder} holds no config.json. A model folder has the Hugging Face layout (config.json, "
             f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
@@ -123,9 +130,9 @@ def model_fingerprint(spec: str) -> str:
 
 
 def source_fingerprint(source: ModelSource) -> str:
-    """Hash of configuration, weights and image preprocessing, whatever the folder is called."""
+    """Hash of configuration, weights, image preprocessing and adapter, whatever the folder is called."""
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
-    for name in _IMAGE_FILES:
+    for name in _FURTHER_FILES:
         if (path := source.folder / name).is_file():
             digest.update(f"{name}\n".encode() + path.read_bytes())
     for file in source.weight_files:
