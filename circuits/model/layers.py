@@ -95,6 +95,18 @@ class Layer:
             return None
         return known_norm(self.norm_attention, self.weight_qkv)
 
+    @cached_property
+    def z_of_biases(self) -> Tensor:
+        """z [head, d_head] of a head whose values come from biases alone: its own, and that of the norm before it.
+
+        Every head's z holds it, on any prompt, as a pattern adds up to 1. Folding value biases into the bias of the
+        output (TransformerLens' `fold_ln`, `fold_value_biases`) takes it out of z.
+        """
+        nothing = self.weight_qkv.new_zeros(1, 1, self.weight_qkv.shape[1])
+        with torch.no_grad():
+            values = self.project(self.normed(nothing)).v[0, 0]
+        return values.repeat_interleave(self.n_heads // self.n_kv_heads, dim=0)
+
     @property
     def norms_heads_apart(self) -> bool:
         """Whether a norm of queries or keys, if there is one, norms every head by itself and alike."""

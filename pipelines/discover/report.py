@@ -64,6 +64,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     if coding is not None:
         summary["warnings"] += _of_codes(coding)
     summary["warnings"] += of_size(config, len(prompts))
+    summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
     if METHODS[config.method].is_shared_across_prompts:
         summary["warnings"].append(
             f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."
