@@ -40,13 +40,20 @@ def deviation(actual: Tensor, expected: Tensor, *, of: Tensor | None = None) -> 
 
 
 def require_same(
-    actual: Tensor, expected: Tensor, what: str, *, of: Tensor | None = None, kind: str = "logits"
+    actual: Tensor,
+    expected: Tensor,
+    what: str,
+    *,
+    of: Tensor | None = None,
+    rounding: float = 0,
+    kind: str = "logits",
 ) -> None:
     """Raise a ValueError where logits (or streams) of the same prompts differ by more than rounding.
 
-    of  all values of the run, where only some are compared: rounding has the size of the largest of them
+    of        all values of the run, where only some are compared: rounding has the size of the largest of them
+    rounding  by how much two ways to compute the model itself differ, where that is known
     """
-    allowed = _TOLERANCES[expected.dtype]
+    allowed = max(_TOLERANCES[expected.dtype], 2 * rounding)
     measured = deviation(actual, expected, of=of)
     if not measured <= allowed:
         raise ValueError(
@@ -55,13 +62,16 @@ def require_same(
         )
 
 
-def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
-    """Raise a ValueError unless a run resumed at any layer, from the middle of the prompt, equals the whole run."""
+def check_resuming(forward: Forward, bridge: Any, ids: Tensor, *, rounding: float = 0) -> None:
+    """Raise a ValueError unless a run resumed at any layer, from the middle of the prompt, equals the whole run.
+
+    rounding  as in `require_same`
+    """
     with torch.no_grad():
         expected = bridge(ids)
     with refused_as("its layers cannot be run one by one"):
         run = forward.record(ids)
-    require_same(forward.logits(run.residual[-1]), expected, "running the layers one by one")
+    require_same(forward.logits(run.residual[-1]), expected, "running the layers one by one", rounding=rounding)
     n_positions = ids.shape[1]
     start = n_positions // 2 if forward.is_causal else 0
     answer_positions = torch.full((len(ids),), n_positions - 1, device=ids.device)
@@ -76,19 +86,21 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor) -> None:
                 rows=answer_positions,
             )
             what = f"resuming at layer {layer}, position {start}"
-            require_same(forward.logits(final), expected[:, -1], what, of=expected)
+            require_same(forward.logits(final), expected[:, -1], what, of=expected, rounding=rounding)
             # A model whose logits are all but zero there would hide a stream that is wrong.
             require_same(final, run.residual[-1][:, -1], what, kind="residual streams")
 
 
-def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor) -> str | None:
+def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor, *, rounding: float = 0) -> str | None:
     """Why prompts with an image may not be measured, or None where the model's own logits are reproduced.
 
     ids, pixels, expected  one prompt with an image, and the logits of the model itself
+    rounding               as in `require_same`
     """
     try:
         run = forward.record(ids, pixels)
-        require_same(forward.logits(run.residual[-1]), expected, "running a prompt with an image")
+        actual = forward.logits(run.residual[-1])
+        require_same(actual, expected, "running a prompt with an image", rounding=rounding)
     except Exception as error:  # what a family does with images; text may still be measured
         return f"its forward pass with an image is not reproduced ({reason(error)})"
     return None

@@ -11,6 +11,7 @@ import torch
 
 from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
 from circuits.model.bridge import _Loaded, _with_probes
+from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import _processor, _tokenizer, _vision
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
@@ -20,6 +21,13 @@ _CHANGES_OTHERS = re.compile(
     r"(qweight|qzeros|scales|g_idx|weight_scale(_inv)?|weight_zero_point|weight_packed|input_scale|SCB|absmax"
     r"|lora_[AB]|lora_magnitude)(\.|$)"
 )
+
+
+def _load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+    """A model in a GGUF file, dequantized."""
+    assert source.file is not None
+    module, tokenizer = read_gguf(source.file, dtype)
+    return _with_probes(module.to(device), tokenizer, None)
 
 
 def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from circuits.model.bridge import _Loaded, _NotFromDisk, _with_probes
-from circuits.model.huggingface import _load_huggingface
+from circuits.model.huggingface import _load_gguf, _load_huggingface
 from circuits.model.native import _load_native
 from circuits.model.processors import _vision
 
@@ -22,6 +22,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
+from circuits.model.original import own_rounding
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
@@ -38,6 +39,7 @@ class Model:
     forward   runs all or part of it
     wiring    its components and possible edges
     refusals  capability (`edges`) -> why it cannot be measured on this model
+    quantization  how the weights were rounded before they were opened as plain numbers (`Q4_1`); None for most
     """
 
     name: str
@@ -50,6 +52,7 @@ class Model:
     refusals: dict[str, str]
     dtype: str
     device: str
+    quantization: str | None = None
     _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
 
     @property
@@ -153,6 +156,7 @@ class Model:
             "edges": wiring.n_edges,
             "reads_images": self.vision is not None,
             "dtype": self.dtype,
+            "quantization": self.quantization,
             "device": self.device,
             "refused": self.refusals,
         }
@@ -161,7 +165,8 @@ class Model:
 def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "float32") -> Model:
     """Load a model and check it at the door.
 
-    spec    a bundled name (`reference`), a local Hugging Face folder, a local native folder, or a Hugging Face id
+    spec    a bundled or fetched name (`reference`, `smollm2-135m`), a local Hugging Face or native folder, a GGUF file,
+            or a Hugging Face id
     device  `cpu`, `cuda`, `cuda:1`, ...
     dtype   `float32` or `bfloat16`
 
@@ -171,7 +176,7 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)
     source = find_model(spec)
-    load = _load_native if source.format == "native" else _load_huggingface
+    load = {"native": _load_native, "gguf": _load_gguf, "huggingface": _load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
         return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
 
@@ -200,16 +205,17 @@ def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str,
     with refused_as(f"transformer-lens cannot run {bridge.cfg.architecture}"):
         with torch.no_grad():
             logits = bridge(ids)
-        checks.require_same(logits, loaded.text.expected, "through TransformerBridge")
+        rounding = own_rounding(loaded.original, ids, loaded.text.expected)
+        checks.require_same(logits, loaded.text.expected, "through TransformerBridge", rounding=rounding)
     with refused_as(f"{bridge.cfg.architecture} is not supported"):
         forward = Forward(bridge, loaded.vision)
-        checks.check_resuming(forward, bridge, ids)
+        checks.check_resuming(forward, bridge, ids, rounding=rounding)
         wiring = checks.wiring_of(forward)
     refusals = checks.refusals(forward, bridge, ids)
     if loaded.vision is not None:
         fault = "its processor puts more tokens around an image than those of the image itself"
         if (shown := loaded.images) is not None:
-            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
+            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected, rounding=rounding)
         refusals |= {} if fault is None else {"images": fault}
     return Model(
         name=source.name,
@@ -222,6 +228,7 @@ def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str,
         refusals=refusals,
         dtype=dtype,
         device=device,
+        quantization=source.quantization if isinstance(source, ModelSource) else None,
     )
 
 

@@ -6,8 +6,8 @@ import torch
 
 from circuits.model import checks
 from circuits.model.bridge import _Loaded, _Probe
+from circuits.model.original import own_logits
 from circuits.model.processors import _tokenizer
-from circuits.model.prompt_check import own_logits
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 

@@ -7,25 +7,18 @@ position on) passes there, and would give wrong numbers on longer prompts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.batches import Batch, each_batch
 from circuits.model.checks import require_same
 from circuits.model.forward import Earlier, Forward
+from circuits.model.original import own_logits, own_rounding
 
 _N_PROMPTS = 4
 _N_POSITIONS = 64
-
-
-def own_logits(original: nn.Module, ids: Tensor, **inputs: Any) -> Tensor:
-    """Logits [prompt, position, vocabulary] that a model itself gives, with no part of it wrapped."""
-    with torch.no_grad():
-        output = original(ids, **inputs)
-    return output if isinstance(output, Tensor) else output.logits
 
 
 def longest(prompts: PromptSet) -> tuple[Prompt, ...]:
@@ -49,9 +42,15 @@ def require_reproduced(forward: Forward, original: nn.Module, prompts: Sequence[
 def _require_batch(forward: Forward, original: nn.Module, batch: Batch) -> None:
     n_positions, what = batch.n_positions, f"running prompts of {batch.n_positions} tokens"
     seen = torch.linspace(0, n_positions - 1, min(n_positions, _N_POSITIONS)).long().to(forward.device)
-    expected = torch.cat([_alone(forward, original, batch.part(slice(n, n + 1)), seen) for n in range(len(batch))])
+    expected, rounding = [], 0.0
+    for number in range(len(batch)):
+        one = batch.part(slice(number, number + 1))
+        pixels = one.clean_pixels(forward) or {}
+        logits = own_logits(original, one.clean, **pixels)
+        rounding = max(rounding, own_rounding(original, one.clean, logits, **pixels))
+        expected.append(logits[:, seen])
     run = forward.record(batch.clean, batch.clean_pixels(forward))
-    require_same(forward.logits(run.residual[-1][:, seen]), expected, what)
+    require_same(forward.logits(run.residual[-1][:, seen]), torch.cat(expected), what, rounding=rounding)
     last = torch.full((len(batch),), n_positions - 1, device=forward.device)
     start = n_positions // 2 if forward.is_causal else 0
     for layer in (0, forward.n_layers // 2):
@@ -65,7 +64,3 @@ def _require_batch(forward: Forward, original: nn.Module, batch: Batch) -> None:
         )
         where = f"{what} from layer {layer}, position {start} on"
         require_same(final, run.residual[-1][:, -1], where, kind="residual streams")
-
-
-def _alone(forward: Forward, original: nn.Module, one: Batch, seen: Tensor) -> Tensor:
-    return own_logits(original, one.clean, **(one.clean_pixels(forward) or {}))[:, seen].float()

@@ -41,7 +41,7 @@ class FirstJobs:
         self.locations = {"model": absolute.model}
         paths = {"file": absolute.task} if config.prompt_file else {}
         paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
-        settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
+        settings = model | {"tokenizer": _tokenizer_hash(files)} | source
         self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
         self.of_prompts = {"prompts": (self.prompts.key,)}
         checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}

@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from circuits.lookup import unknown
-from circuits.model.sources import BUNDLED
+from circuits.model.sources import is_path
 from pipelines.engine.execution import Execution
 from pipelines.runs.settings import IMAGE_PATHS, RunConfig, require_current_names
 
@@ -75,8 +75,7 @@ def as_yaml(config: RunConfig) -> str:
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """The same settings with absolute paths, so that they can be reused from another folder."""
     task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
-    is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
-    model = str(Path(config.model).absolute()) if is_folder else config.model
+    model = str(Path(config.model).absolute()) if is_path(config.model) else config.model
     settings = dict(config.settings)
     if settings.get("autoencoder") is not None:
         settings["autoencoder"] = str(Path(settings["autoencoder"]).absolute())

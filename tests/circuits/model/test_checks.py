@@ -13,6 +13,7 @@ from circuits.model.checks import check_resuming, probe_ids
 from circuits.model.forward import Forward
 from circuits.model.layers import Layer
 from circuits.model.load import model_from_module
+from circuits.model.original import own_logits, own_rounding
 from tests.circuits.unusual_models import ministral, with_later
 from tests.conftest import FAMILIES, MORE_FAMILIES, random_module, random_prompts
 
@@ -46,6 +47,17 @@ def test_a_model_may_have_logits_near_zero_where_runs_are_compared(family):
 def test_a_model_in_float64_may_round_as_float32(family):
     """transformers computes norms, rotations and softmax in float32."""
     assert model_from_module(random_module(family).double()).dtype == "float64"
+
+
+@pytest.mark.parametrize(("family", "n_layers"), [("llama", 16), ("qwen2", 24)])
+def test_a_deep_model_in_16_bits_may_round_as_it_does_by_itself(family, n_layers):
+    module = random_module(family, n_layers=n_layers).to(torch.bfloat16)
+    ids = probe_ids(_TextConfig(module.config), "cpu")
+    rounding = own_rounding(module, ids, own_logits(module, ids))
+    assert rounding > 0.03
+    model = model_from_module(module)
+    model.check_prompts(random_prompts(2, length=30))
+    assert own_rounding(random_module(family), ids, own_logits(random_module(family), ids)) == 0
 
 
 @pytest.mark.parametrize("make", [lambda: random_module("gpt2"), lambda: silent_at_the_last_position("gpt2")])
