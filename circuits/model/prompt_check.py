@@ -22,11 +22,11 @@ _N_POSITIONS = 64
 
 
 def longest(prompts: PromptSet) -> tuple[Prompt, ...]:
-    """Up to four of the longest prompts, those with an image or those without."""
+    """Up to four of the longest prompts, those with an image or those without; of a single one, its corruption too."""
     every = (*prompts, *prompts.negatives)
     first = max(every, key=len)
     alike = [p for p in every if len(p) == len(first) and (p.image is None) == (first.image is None)]
-    return tuple(alike[:_N_PROMPTS])
+    return tuple(alike[:_N_PROMPTS] if len(alike) > 1 else (first, first.swapped()))
 
 
 def require_reproduced(forward: Forward, original: nn.Module, prompts: Sequence[Prompt]) -> None:
@@ -36,7 +36,7 @@ def require_reproduced(forward: Forward, original: nn.Module, prompts: Sequence[
     Cost: about three forward passes of these prompts.
     """
     chosen = PromptSet("longest prompts", tuple(prompts))
-    each_batch(chosen, forward, lambda batch: _require_batch(forward, original, batch))
+    each_batch(chosen, forward, lambda batch: _require_batch(forward, original, batch), shares_prefix=False)
 
 
 def _require_batch(forward: Forward, original: nn.Module, batch: Batch) -> None:
