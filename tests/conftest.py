@@ -172,3 +172,14 @@ def sample_model() -> Callable[[str], Any]:
         return load_model(str(folder))
 
     return model
+
+
+@pytest.fixture(scope="session")
+def pretrained() -> Any:
+    """SmolLM2-135M, where it was fetched (`make pretrained`); a skip elsewhere. For slow tests and benchmarks."""
+    from circuits.model.fetchable import SMOLLM2_135M, fetched_folder
+    from circuits.model.load import load_model
+
+    if fetched_folder(SMOLLM2_135M) is None:
+        pytest.skip("the pretrained model was not fetched (make pretrained)")
+    return load_model(SMOLLM2_135M.name)

@@ -82,7 +82,10 @@ class Method:
         """Raise a ValueError where scores at `position` (None: their only one, or all) cannot choose a circuit."""
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used; runs no model."""
+        """Raise a ValueError where this model, these prompts, this metric or ablation cannot be used.
+
+        Runs the model on the longest prompts alone, and once (`Model.check_prompts`).
+        """
         if self.result == "edges":
             model.require("edges", self.name)
         if self.only_at_clean and metric.has_zero_gradient_at_clean:
@@ -109,10 +112,10 @@ class Method:
         'm3->logits'
         """
         self.check(model, prompts, metric, ablation)
-        results = compute_stages(self.stages(), model, prompts, metric=metric, ablation=ablation)
+        results = compute_stages(self.score_stages(), model, prompts, metric=metric, ablation=ablation)
         return self.scores_from(results, model, prompts, metric=metric, ablation=ablation)
 
-    def stages(self) -> Sequence[MethodStage]:
+    def score_stages(self) -> Sequence[MethodStage]:
         """The stages that lead to its scores, each after those that it reads; none where `score` measures at once."""
         return ()
 

@@ -145,7 +145,7 @@ class CodingMethod(Method):
         require_head_outputs(model)
         require_place(self.at, prompts)
 
-    def stages(self) -> tuple[MethodStage, ...]:
+    def score_stages(self) -> tuple[MethodStage, ...]:
         coded = {"coding": dataclasses.asdict(self.coding), "least_accuracy": self.least_accuracy}
         features = replace(FEATURES, settings={"at": self.at})
         if self.autoencoder is None:
@@ -159,7 +159,7 @@ class CodingMethod(Method):
 
     def codes(self, model: Model, prompts: PromptSet) -> tuple[Codes, Bools]:
         """Codes [trial, prompt, head] of all positives, then all negatives; and which prompts are positive."""
-        stored = codes_from(compute_stages(self.stages(), model, prompts)[CODES.name])
+        stored = codes_from(compute_stages(self.score_stages(), model, prompts)[CODES.name])
         return stored.codes, stored.is_positive
 
     def scores_from(

@@ -1,10 +1,10 @@
 """Stages of a method: the steps that lead to its scores, where these are not measured in one go.
 
-A method says its `stages()`. A run computes each of them as jobs of its own and keeps what they computed: it resumes
-between them, and other settings reuse what they do not change. `Method.score` computes them in one process.
+A method says its `score_stages()`. A run computes each of them as jobs of its own and keeps what they computed: it
+resumes between them, and other settings reuse what they do not change. `Method.score` computes them in one process.
 
-    stages() --> results of the last stage --> scores_from, head_groups
-                 results of any stage      --> findings
+    score_stages() --> results of the last stage --> scores_from, head_groups
+                       results of any stage      --> findings
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from circuits.data.image_processor import Pixels, Vision
 from circuits.data.prompts import Tokenizer
 from circuits.model import checks
+from circuits.model.reasons import refused_as
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,12 @@ class _Probe:
 class _Loaded:
     """A wrapped model and what it has to reproduce.
 
-    images  a prompt with a picture; None where the processor tokenizes it differently than is done here
+    original  the model itself, with no part of it wrapped; it shares the weights
+    images    a prompt with a picture; None where the processor tokenizes it differently than is done here
     """
 
     bridge: Any
+    original: Any
     tokenizer: Tokenizer | None
     text: _Probe
     vision: Vision | None = None
@@ -41,15 +45,22 @@ def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None
     config = _TextConfig(module.config)
     device = next(module.parameters()).device
     ids = checks.probe_ids(config, device)
-    with torch.no_grad():
+    with refused_as(f"{type(module).__name__} cannot be run on tokens alone"), torch.no_grad():
         text = _Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
+    original = _twin(module)
     if vision is None:
-        return _Loaded(_bridge(module, tokenizer), tokenizer, text)
-    shown = vision.probe()
-    with torch.no_grad():
+        return _Loaded(_bridge(module, tokenizer), original, tokenizer, text)
+    with refused_as("its processor does not give what the model reads"), torch.no_grad():
+        shown = vision.probe()
         images = _Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
     same = shown.ids.shape == shown.inputs["input_ids"].shape and bool((shown.ids == shown.inputs["input_ids"]).all())
-    return _Loaded(_bridge(module, tokenizer), tokenizer, text, vision, images if same else None)
+    return _Loaded(_bridge(module, tokenizer), original, tokenizer, text, vision, images if same else None)
+
+
+def _twin(module: Any) -> Any:
+    """The same model once more, on the same weights: the bridge replaces submodules of the one that it wraps."""
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, shared)
 
 
 @dataclass(frozen=True)
@@ -70,8 +81,6 @@ def _bridge(module: Any, tokenizer: Any) -> Any:
     from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 
     architecture = type(module).__name__
-    try:
+    with refused_as(f"transformer-lens cannot wrap {architecture}"):
         # Without the tokenizer: the bridge would change its padding and special tokens.
         return build_bridge_from_module(module, architecture, hf_config=module.config, tokenizer=None).eval()
-    except (ValueError, KeyError, RuntimeError, AttributeError, NotImplementedError, ImportError) as error:
-        raise ValueError(f"transformer-lens cannot wrap a {architecture}: {error}") from None

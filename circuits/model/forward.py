@@ -21,7 +21,16 @@ import torch
 from torch import Tensor
 
 from circuits.data.image_processor import Pixels, Vision
-from circuits.model.layers import QKV, Layer, LayerContext, Places, TensorFunction, layer_from_block, tiled
+from circuits.model.layers import (
+    QKV,
+    Layer,
+    LayerContext,
+    NotDecomposable,
+    Places,
+    TensorFunction,
+    layer_from_block,
+    tiled,
+)
 from circuits.model.linear import linear
 
 Site = Literal["residual", "q", "k", "v", "query", "key", "value", "z", "attention", "mlp_in", "mlp"]
@@ -107,12 +116,20 @@ class Forward:
         self._lock = threading.Lock()
         self._contexts: dict[int, list[LayerContext]] = {}
         self.config = bridge.cfg
+        if not hasattr(bridge, "blocks"):
+            raise NotDecomposable("its layers are no single stack, which transformer-lens would call 'blocks'")
         self.layers: list[Layer] = [layer_from_block(block, bridge.cfg) for block in bridge.blocks]
         self.is_causal = str(getattr(bridge.cfg, "attention_dir", "causal")) == "causal"
         self.norm_final: TensorFunction | None = _original(bridge, "ln_final")
         unembedding = bridge.unembed.original_component
         self.weight_u: Tensor = unembedding.weight.detach()  # [vocabulary, d_model]
         self.bias_u: Tensor | None = None if unembedding.bias is None else unembedding.bias.detach()
+        d_model, d_read = self.layers[0].weight_o.shape[1], self.weight_u.shape[1]
+        if d_read != d_model:
+            raise NotDecomposable(
+                f"its layers write {d_model} numbers per position and its unembedding reads {d_read}: a projection "
+                "stands between them, as in OPT-350m"
+            )
         text = bridge.original_model.config if hasattr(bridge.original_model, "config") else None
         # Cohere multiplies its logits, Granite divides them.
         scale = float(getattr(text, "logit_scale", None) or 1) / float(getattr(text, "logits_scaling", None) or 1)
@@ -275,6 +292,9 @@ class Forward:
         tables = kwargs.get("position_embeddings")
         if tables is None:
             return None, None
+        if isinstance(tables, Tensor):  # Llama 4
+            kind = str(tables.dtype).removeprefix("torch.")
+            raise NotDecomposable(f"its rotary embeddings are one table of {kind}, not cosines and sines")
         if getattr(self.config, "rotary_adjacent_pairs", False):  # GLM pairs neighbors, with tables made for halves
             cos, sin = (table.chunk(2, dim=-1)[0].repeat_interleave(2, dim=-1) for table in tables)
             return cos, sin

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
+from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
 from circuits.model.bridge import _Loaded, _with_probes
+from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import _processor, _tokenizer, _vision
+from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
+
+# Codes and scales of quantized weights; adapters that were saved among the weights.
+_CHANGES_OTHERS = re.compile(
+    r"(qweight|qzeros|scales|g_idx|weight_scale(_inv)?|weight_zero_point|weight_packed|input_scale|SCB|absmax"
+    r"|lora_[AB]|lora_magnitude)(\.|$)"
+)
+
+
+def _load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+    """A model in a GGUF file, dequantized."""
+    assert source.file is not None
+    module, tokenizer = read_gguf(source.file, dtype)
+    return _with_probes(module.to(device), tokenizer, None)
 
 
 def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
@@ -16,40 +35,77 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(source.folder)
+    with refused_as(f"could not be loaded from {source.folder}"):
+        config = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
             kind = getattr(config, "model_type", type(config).__name__)
             raise ValueError(
                 f"it is of type {kind!r}, which is no language model, nor one that reads images and writes text."
             )
+        method = _quantization(config)
         # Before the weights: gigabytes need not be read to learn that a package is missing.
+        if has_adapter(source.folder):
+            require_mergeable(source.folder)
         processor = _processor(source) if reads_images else None
-        loaded: Any = (AutoModelForImageTextToText if reads_images else AutoModelForCausalLM).from_pretrained(
-            source.folder,
-            config=config,
-            dtype=dtype,
-            use_safetensors=True,
-            attn_implementation="eager",
-            output_loading_info=True,
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise ValueError(f"model {source.name!r} could not be loaded from {source.folder}: {error}") from None
-    module, loading = loaded
+        tokenizer = _tokenizer(source) if processor is None else processor.tokenizer
+        kind: Any = AutoModelForImageTextToText if reads_images else AutoModelForCausalLM
+        with refused_as(f"its weights are quantized ({method})") if method else nullcontext():
+            module, loading = kind.from_pretrained(
+                source.folder,
+                config=config,
+                dtype=dtype,
+                use_safetensors=True,
+                attn_implementation="eager",
+                output_loading_info=True,
+                # Where peft is installed, transformers would load an adapter, and tell what that lacks, not the model.
+                adapter_kwargs={"subfolder": "none"},
+            )
     # transformers fills missing weights with random numbers and goes on.
     if missing := sorted(loading["missing_keys"]):
+        raise ValueError(f"the weights in {source.folder} lack {len(missing)} tensor(s), such as {missing[0]!r}.")
+    _require_all_read(source, loading["unexpected_keys"])
+    if getattr(module, "hf_quantizer", None) is None:
+        _require_plain(source)
+    if has_adapter(source.folder):
+        with refused_as(f"its {adapter_kind(source.folder)} could not be merged into its weights"):
+            module = merged(module, source.folder)
+    vision = None if processor is None else _vision(config, processor, device, dtype)
+    return _with_probes(module.to(device).eval(), tokenizer, vision)
+
+
+def _quantization(config: Any) -> str | None:
+    """How the weights were quantized, by the model's configuration."""
+    given = getattr(config, "quantization_config", None)
+    if given is None:
+        return None
+    known = given if isinstance(given, dict) else given.to_dict()
+    return str(known.get("quant_method", "by a method that config.json does not name"))
+
+
+def _require_plain(source: ModelSource) -> None:
+    """Raise a ValueError where matrices are stored as integers: transformers would read the codes as numbers."""
+    from safetensors import safe_open
+
+    for file in source.weight_files:
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118  it is no mapping
+                stored = tensors.get_slice(name)
+                if name.endswith("weight") and len(stored.get_shape()) > 1 and stored.get_dtype()[0] in "IUB":
+                    raise ValueError(
+                        f"{file} holds {name!r} as {stored.get_dtype()}: codes of quantized weights, of a kind that "
+                        "transformers does not know here. Save the model with plain weights (dequantized)."
+                    )
+
+
+def _require_all_read(source: ModelSource, unread: Collection[str]) -> None:
+    """Raise a ValueError where tensors were left out that change what others mean.
+
+    unread  names of tensors in the files that the model has no place for
+    """
+    if changing := sorted(name for name in unread if _CHANGES_OTHERS.search(name)):
         raise ValueError(
-            f"model {source.name!r}: the weights in {source.folder} lack {len(missing)} tensor(s), "
-            f"such as {missing[0]!r}."
+            f"the weights in {source.folder} hold {len(changing)} tensor(s) that belong to quantized weights or to an "
+            f"adapter, such as {changing[0]!r}, and config.json does not say how they are used. Save the model with "
+            "plain weights (dequantized, or the adapter merged)."
         )
-    module = module.to(device).eval()
-    if processor is None:
-        return _with_probes(module, _tokenizer(source), None)
-    try:
-        return _with_probes(module, processor.tokenizer, _vision(config, processor, device, dtype))
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(
-            f"model {source.name!r}: its processor in {source.folder} does not give what the model reads "
-            f"({' '.join(str(error).split())})."
-        ) from None

@@ -95,9 +95,21 @@ class Layer:
             return None
         return known_norm(self.norm_attention, self.weight_qkv)
 
+    @cached_property
+    def z_of_biases(self) -> Tensor:
+        """z [head, d_head] of a head whose values come from biases alone: its own, and that of the norm before it.
+
+        Every head's z holds it, on any prompt, as a pattern adds up to 1. Folding value biases into the bias of the
+        output (TransformerLens' `fold_ln`, `fold_value_biases`) takes it out of z.
+        """
+        nothing = self.weight_qkv.new_zeros(1, 1, self.weight_qkv.shape[1])
+        with torch.no_grad():
+            values = self.project(self.normed(nothing)).v[0, 0]
+        return values.repeat_interleave(self.n_heads // self.n_kv_heads, dim=0)
+
     @property
     def norms_heads_apart(self) -> bool:
-        """Whether a norm of queries or keys, if there is one, norms each head by itself."""
+        """Whether a norm of queries or keys, if there is one, norms every head by itself and alike."""
         return all(norm is None or isinstance(norm, nn.Module) for norm in (self.norm_q, self.norm_k))
 
     @property
@@ -322,14 +334,19 @@ def _module(component: nn.Module, name: str) -> TensorFunction | None:
 def _head_norm(attention: nn.Module, name: str, d_head: int) -> TensorFunction | None:
     """A norm of queries or keys, as a function of [batch, head, position, d_head].
 
-    Most families norm each head by itself (Qwen3, Gemma-3); OLMo-2 norms all heads of a position together.
+    Most families norm every head alike (Qwen3, Gemma-3): then it is the module itself, which some heads may be given
+    to alone. StableLM and Cohere have a gain for each head; OLMo-2 norms all heads of a position together.
     """
     norm = _module(attention, name)
-    if norm is None:
+    if not isinstance(norm, nn.Module):
         return None
     weight = getattr(norm, "weight", None)
+    if weight is None and any(True for _ in norm.parameters()):
+        return norm.__call__
     if not isinstance(weight, Tensor) or weight.shape == (d_head,):
         return norm
+    if weight.ndim == 2:
+        return lambda values: norm(values.transpose(1, 2)).transpose(1, 2)
 
     def over_all_heads(values: Tensor) -> Tensor:
         together = values.transpose(1, 2)

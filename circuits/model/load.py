@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from circuits.model.bridge import _Loaded, _NotFromDisk, _with_probes
-from circuits.model.huggingface import _load_huggingface
+from circuits.model.huggingface import _load_gguf, _load_huggingface
 from circuits.model.native import _load_native
 from circuits.model.processors import _vision
 
@@ -21,6 +22,9 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
+from circuits.model.original import own_rounding
+from circuits.model.prompt_check import longest, require_reproduced
+from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -31,20 +35,25 @@ class Model:
     """A loaded model with everything methods need.
 
     bridge    the TransformerBridge; raw weights, no processing (folded norms or centered weights)
+    original  the model itself on the same weights, with no part of it wrapped: what `forward` is compared with
     forward   runs all or part of it
     wiring    its components and possible edges
     refusals  capability (`edges`) -> why it cannot be measured on this model
+    quantization  how the weights were rounded before they were opened as plain numbers (`Q4_1`); None for most
     """
 
     name: str
     fingerprint: str
     bridge: Any = field(repr=False)
+    original: Any = field(repr=False)
     forward: Forward = field(repr=False)
     wiring: Wiring
     tokenizer: Tokenizer | None = field(repr=False)
     refusals: dict[str, str]
     dtype: str
     device: str
+    quantization: str | None = None
+    _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
 
     @property
     def vision(self) -> Vision | None:
@@ -72,7 +81,11 @@ class Model:
             raise ValueError(f"method {method!r} cannot run on {self.name!r}: {self.refusals[capability]}.")
 
     def check_prompts(self, prompts: PromptSet) -> None:
-        """Raise a ValueError that names the prompt which this model cannot take."""
+        """Raise a ValueError that names the prompt which this model cannot take.
+
+        The longest prompts are run, once: where the family does something else than here at their length, they are
+        refused. Cost: four forward passes of up to four prompts; nothing after longer ones, or up to 12 tokens of text.
+        """
         prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
         for number, prompt in enumerate((*prompts, *prompts.negatives)):
             if len(prompt) > self.n_positions:
@@ -82,6 +95,22 @@ class Model:
                 )
             if fault := self._image_fault(prompt):
                 raise ValueError(f"{prompts.called(number)} {fault}")
+        self._require_reproduced(longest(prompts))
+
+    def _require_reproduced(self, prompts: Sequence[Prompt]) -> None:
+        """Raise a ValueError unless these prompts, all alike and of one length, give the model's own logits."""
+        n_tokens, has_image = len(prompts[0]), prompts[0].image is not None
+        n_checked = self._n_checked.get(has_image, 0 if has_image else checks.N_POSITIONS)
+        if n_tokens <= n_checked:
+            return
+        try:
+            require_reproduced(self.forward, self.original, prompts)
+        except ValueError as error:
+            raise ValueError(
+                f"model {self.name!r} ({self.bridge.cfg.architecture}) is not supported on prompts of {n_tokens} "
+                f"tokens, though it is on those of {n_checked}: {error}"
+            ) from None
+        self._n_checked[has_image] = n_tokens
 
     def _image_fault(self, prompt: Prompt) -> str | None:
         """What is wrong with a prompt's image, or None."""
@@ -127,6 +156,7 @@ class Model:
             "edges": wiring.n_edges,
             "reads_images": self.vision is not None,
             "dtype": self.dtype,
+            "quantization": self.quantization,
             "device": self.device,
             "refused": self.refusals,
         }
@@ -135,7 +165,8 @@ class Model:
 def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "float32") -> Model:
     """Load a model and check it at the door.
 
-    spec    a bundled name (`reference`), a local Hugging Face folder, a local native folder, or a Hugging Face id
+    spec    a bundled or fetched name (`reference`, `smollm2-135m`), a local Hugging Face or native folder, a GGUF file,
+            or a Hugging Face id
     device  `cpu`, `cuda`, `cuda:1`, ...
     dtype   `float32` or `bfloat16`
 
@@ -150,8 +181,9 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)
     source = find_model(spec)
-    load = _load_native if source.format == "native" else _load_huggingface
-    return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
+    load = {"native": _load_native, "gguf": _load_gguf, "huggingface": _load_huggingface}[source.format]
+    with refused_as(f"model {source.name!r} cannot be opened"):
+        return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
 
 
 def model_from_module(
@@ -163,42 +195,45 @@ def model_from_module(
     Its parameters are frozen and the bridge replaces its submodules in place.
     """
     parameter = next(module.parameters())
-    vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
-    tokenizer = tokenizer if processor is None else processor.tokenizer
-    loaded = _with_probes(module.eval(), tokenizer, vision)
-    dtype = str(parameter.dtype).removeprefix("torch.")
-    return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
+    with refused_as(f"model {name!r} cannot be opened"):
+        vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+        tokenizer = tokenizer if processor is None else processor.tokenizer
+        loaded = _with_probes(module.eval(), tokenizer, vision)
+        dtype = str(parameter.dtype).removeprefix("torch.")
+        return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
 
 
 def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str, device: str) -> Model:
     bridge, ids = loaded.bridge, loaded.text.ids
     for parameter in bridge.original_model.parameters():
         parameter.requires_grad_(False)
-    with torch.no_grad():
-        logits = bridge(ids)
-    checks.require_same_logits(logits, loaded.text.expected, f"model {source.name!r} through TransformerBridge")
-    try:
+    with refused_as(f"transformer-lens cannot run {bridge.cfg.architecture}"):
+        with torch.no_grad():
+            logits = bridge(ids)
+        rounding = own_rounding(loaded.original, ids, loaded.text.expected)
+        checks.require_same(logits, loaded.text.expected, "through TransformerBridge", rounding=rounding)
+    with refused_as(f"{bridge.cfg.architecture} is not supported"):
         forward = Forward(bridge, loaded.vision)
-        checks.check_resuming(forward, bridge, ids)
+        checks.check_resuming(forward, bridge, ids, rounding=rounding)
         wiring = checks.wiring_of(forward)
-    except ValueError as error:
-        raise ValueError(f"model {source.name!r} ({bridge.cfg.architecture}) is not supported: {error}") from None
     refusals = checks.refusals(forward, bridge, ids)
     if loaded.vision is not None:
         fault = "its processor puts more tokens around an image than those of the image itself"
         if (shown := loaded.images) is not None:
-            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected)
+            fault = checks.image_fault(forward, shown.ids, shown.pixels, shown.expected, rounding=rounding)
         refusals |= {} if fault is None else {"images": fault}
     return Model(
         name=source.name,
         fingerprint=source_fingerprint(source) if isinstance(source, ModelSource) else _module_fingerprint(bridge),
         bridge=bridge,
+        original=loaded.original,
         forward=forward,
         wiring=wiring,
         tokenizer=loaded.tokenizer,
         refusals=refusals,
         dtype=dtype,
         device=device,
+        quantization=source.quantization if isinstance(source, ModelSource) else None,
     )
 
 

@@ -137,5 +137,8 @@ def _agree(apart: PlainMLP | GatedMLP, whole: WholeMLP) -> bool:
             actual, expected = apart(values).float(), whole(values).float()
     except RuntimeError:
         return False
+    except TypeError as error:
+        kind = type(whole.module).__name__
+        raise ValueError(f"its MLP, a {kind}, cannot be run on its input alone ({error})") from None
     size = expected.abs().max().clamp_min(1e-6)
     return bool((actual - expected).abs().max() <= (1e-4 if weight.dtype == torch.float32 else 0.05) * size)

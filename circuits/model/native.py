@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from circuits.model import checks
 from circuits.model.bridge import _Loaded, _Probe
+from circuits.model.original import own_logits
 from circuits.model.processors import _tokenizer
+from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
 
@@ -18,17 +19,13 @@ def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> _Loade
     from transformer_lens.model_bridge import TransformerBridge
     from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
 
-    try:
+    with refused_as(f"could not be loaded from {source.folder}"):
         config = TransformerBridgeConfig(**source.config)
         bridge = TransformerBridge.boot_native(config)  # pyright: ignore[reportAttributeAccessIssue]
         weights = {name: tensor for file in source.weight_files for name, tensor in load_file(file).items()}
         bridge.load_state_dict(convert_tl_checkpoint(weights, config), strict=True)
-    except (TypeError, ValueError, RuntimeError, KeyError, AssertionError) as error:
-        raise ValueError(f"native model {source.name!r} could not be loaded from {source.folder}: {error}") from None
     bridge.original_model.to(device=device, dtype=dtype)
     bridge.eval()
     ids = checks.probe_ids(bridge.cfg, device)
-    with torch.no_grad():
-        expected = bridge.original_model(ids)
-    expected = expected if isinstance(expected, Tensor) else expected.logits
-    return _Loaded(bridge, _tokenizer(source), _Probe(ids, {}, expected))
+    expected = own_logits(bridge.original_model, ids)
+    return _Loaded(bridge, bridge.original_model, _tokenizer(source), _Probe(ids, {}, expected))

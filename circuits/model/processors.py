@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from circuits.data.image_processor import Vision
 from circuits.data.prompts import Tokenizer
+from circuits.model.reasons import reason, refused_as
 from circuits.model.sources import ModelSource
 
 log = logging.getLogger(__name__)
+_JSON_FILES = ("tokenizer*.json", "vocab.json", "special_tokens_map.json", "added_tokens.json", "*processor*.json")
 
 
 def _processor(source: ModelSource) -> Any:
@@ -22,14 +26,15 @@ def _processor(source: ModelSource) -> Any:
     from transformers import AutoProcessor
 
     try:
-        processor = AutoProcessor.from_pretrained(source.folder)
+        processor = AutoProcessor.from_pretrained(source.folder, trust_remote_code=False)
     except ImportError as error:
         raise ValueError(
             "its processor needs packages that are not installed; install the extra 'multimodal' (pip install "
             f"'circuit-workbench[multimodal]') beside the torch that is there. {' '.join(str(error).split())}"
         ) from None
-    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise ValueError(f"its processor cannot be read ({' '.join(str(error).split())}).") from None
+    except Exception as error:  # of a damaged tokenizer, a bare Exception
+        where = _unreadable(source.folder)
+        raise ValueError(f"its processor cannot be read from {where}: {reason(error)}") from None
     lacking = [name for name in ("tokenizer", "image_processor", "image_token") if not hasattr(processor, name)]
     if lacking or not processor.tokenizer.is_fast:
         raise ValueError(
@@ -46,13 +51,25 @@ def _vision(config: Any, processor: Any, device: torch.device | str, dtype: torc
     return Vision(processor, int(image_token_id), device=device, dtype=dtype)
 
 
+def _unreadable(folder: Path) -> Path:
+    """The file of a tokenizer or processor that is no JSON object, or the folder where they all are."""
+    for path in (path for pattern in _JSON_FILES for path in sorted(folder.glob(pattern))):
+        try:
+            if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
+                return path
+        except (OSError, ValueError):
+            return path
+    return folder
+
+
 def _tokenizer(source: ModelSource) -> Tokenizer | None:
     from transformers import AutoTokenizer
 
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
     if not any((source.folder / name).exists() for name in names):
         return None
-    tokenizer = AutoTokenizer.from_pretrained(source.folder)
+    with refused_as(f"its tokenizer cannot be read from {_unreadable(source.folder)}"):
+        tokenizer = AutoTokenizer.from_pretrained(source.folder, trust_remote_code=False)
     if not tokenizer.is_fast:
         log.warning(
             "%s has no fast tokenizer: prompts as text need token offsets; give token ids instead.", source.name

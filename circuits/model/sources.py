@@ -15,37 +15,53 @@ from pathlib import Path
 from typing import Any, Literal
 
 from circuits.lookup import unknown
+from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
+from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
+from circuits.model.gguf_header import read_header, require_gguf
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
-_IMAGE_FILES = ("preprocessor_config.json", "processor_config.json")
+GGUF = ".gguf"
+# Files beside configuration and weights that change what the model computes.
+_FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_CONFIG)
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model's folder. `name` is what records and figures show; `format` how the files are laid out."""
+    """Where a model's files are. `name` is what records and figures show; `format` how the files are laid out.
+
+    file          of the format `gguf`, the one file within the folder
+    quantization  how the weights were rounded before, such as `Q4_1`; None where they were not
+    """
 
     name: str
     folder: Path
-    format: Literal["huggingface", "native"]
+    format: Literal["huggingface", "native", "gguf"]
+    file: Path | None = None
+    quantization: str | None = None
 
     @property
     def config(self) -> dict[str, Any]:
-        return _read_config(self.folder)
+        """The configuration; of a GGUF file the shape alone, under the names that transformers has for it."""
+        return _read_config(self.folder) if self.file is None else read_header(self.file).shape
 
     @property
     def weight_files(self) -> list[Path]:
-        return sorted(self.folder.glob("*.safetensors"))
+        return sorted(self.folder.glob("*.safetensors")) if self.file is None else [self.file]
 
 
 def find_model(spec: str) -> ModelSource:
-    """The files behind `spec`: a bundled name, a local folder, or a Hugging Face id.
+    """The files behind `spec`: a bundled or fetched name, a local folder, a GGUF file, or a Hugging Face id.
 
-    Raises a ValueError that says what was looked for: unknown names, folders without a configuration or safetensors,
-    weights that are damaged, hub ids that are neither cached nor reachable.
+    Raises a ValueError that says what was looked for: unknown names, models that were not fetched, folders without a
+    configuration or safetensors, weights that are damaged, hub ids that are neither cached nor reachable.
     """
+    if spec.lower().endswith(GGUF):
+        return _gguf_source(Path(spec))
     if spec in BUNDLED:
         folder = BUNDLED[spec]
+    elif spec in FETCHABLE:
+        folder = require_fetched(spec)
     elif Path(spec).exists():
         folder = Path(spec)
     else:
@@ -54,8 +70,13 @@ def find_model(spec: str) -> ModelSource:
         raise ValueError(f"model {spec!r} is a file; give the folder that holds its config.json and *.safetensors.")
     config = _read_config(folder)
     is_native = config.get("architecture") == NATIVE_ARCHITECTURE
-    name = spec if spec in BUNDLED or not Path(spec).exists() else folder.resolve().name
-    source = ModelSource(name, folder, "native" if is_native else "huggingface")
+    record = read_provenance(folder) or {}
+    source = ModelSource(
+        _name_of(spec, folder),
+        folder,
+        "native" if is_native else "huggingface",
+        quantization=record.get("quantization"),
+    )
     if not source.weight_files:
         raise ValueError(
             f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not "
@@ -66,11 +87,41 @@ def find_model(spec: str) -> ModelSource:
     return source
 
 
+def is_path(spec: str) -> bool:
+    """Whether `spec` is a folder or a file here, rather than a name or a Hugging Face id."""
+    return spec not in BUNDLED and spec not in FETCHABLE and Path(spec).exists()
+
+
+def _name_of(spec: str, folder: Path) -> str:
+    if spec in FETCHABLE:
+        return FETCHABLE[spec].shown_as
+    return folder.resolve().name if is_path(spec) else spec
+
+
+def _gguf_source(file: Path) -> ModelSource:
+    if not file.is_file():
+        raise ValueError(f"no file {file}. --model takes a GGUF file by its path.")
+    require_gguf(f"model {str(file)!r}")
+    header = read_header(file)
+    if (n_parts := header.values.get("split.count", 1)) > 1:
+        raise ValueError(f"{file} is one of {n_parts} parts; transformers reads whole files (join them: gguf-split).")
+    # A file may be called anything: what it holds is on record wherever the model is named.
+    name = f"{file.stem} (GGUF{f', {header.quantization}' if header.quantization else ''})"
+    return ModelSource(name, file.parent, "gguf", file, header.quantization)
+
+
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
+        if files := sorted(folder.glob(f"*{GGUF}")):
+            raise ValueError(f"{folder} holds no config.json, but GGUF files: give one of them, {files[0]}.") from None
+        if has_adapter(folder):
+            raise ValueError(
+                f"{folder} holds a {adapter_kind(folder)}, and not the model. Copy the model's files into it, or merge "
+                "the adapter into the model (peft's merge_and_unload, then save_pretrained) and give that folder."
+            ) from None
         raise ValueError(
             f"{folder} holds no config.json. A model folder has the Hugging Face layout (config.json, "
             f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
@@ -107,13 +158,13 @@ def _from_hub(spec: str) -> Path:
         return Path(snapshot_download(spec, allow_patterns=_HUB_FILES))
     except HFValidationError:
         raise ValueError(
-            f"{unknown(spec, BUNDLED, 'model')} It is no folder either, and cannot be a Hugging Face id."
+            f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'model')} It is no folder either, and cannot be a Hugging Face id."
         ) from None
     except Exception as error:  # the hub client raises dozens of kinds for "cannot be had"
         raise ValueError(
-            f"{unknown(spec, BUNDLED, 'bundled model or folder')} As a Hugging Face id it could not be fetched "
-            f"({type(error).__name__}). On a machine without network, copy the model's folder here and give its path, "
-            f"or fill the cache elsewhere with `hf download {spec}`."
+            f"{unknown(spec, (*BUNDLED, *FETCHABLE), 'bundled model or folder')} As a Hugging Face id it could not be "
+            f"fetched ({type(error).__name__}). On a machine without network, copy the model's folder here and give "
+            f"its path, or fill the cache elsewhere with `hf download {spec}`."
         ) from None
 
 
@@ -123,9 +174,11 @@ def model_fingerprint(spec: str) -> str:
 
 
 def source_fingerprint(source: ModelSource) -> str:
-    """Hash of configuration, weights and image preprocessing, whatever the folder is called."""
+    """Hash of configuration, weights, image preprocessing and adapter, whatever the folder is called."""
+    if source.file is not None:  # it holds everything, the tokenizer too
+        return _content_hash(source.file)[:16]
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
-    for name in _IMAGE_FILES:
+    for name in _FURTHER_FILES:
         if (path := source.folder / name).is_file():
             digest.update(f"{name}\n".encode() + path.read_bytes())
     for file in source.weight_files:

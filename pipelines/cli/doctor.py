@@ -15,6 +15,8 @@ from circuits.versions import versions
 _OPTIONAL = {
     "pygraphviz": "Graphviz layouts",
     "pyarrow": "Parquet tables",
+    "gguf": "models in GGUF files, and circuits fetch (extra gguf)",
+    "peft": "adapters (LoRA) beside a model's weights",
     "torchvision": "image processors of some vision-language models (extra multimodal)",
     "dask_jobqueue": "clusters with a queue (SLURM)",
     "bokeh": "the Dask dashboard",

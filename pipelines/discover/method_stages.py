@@ -29,7 +29,7 @@ def stage_jobs(method: Method, first: FirstJobs) -> dict[str, tuple[Job, ...]]:
     """The jobs of each of a method's stages, in their order; none for a method that measures at once."""
     jobs: dict[str, tuple[Job, ...]] = {}
     parts: dict[str, list[Part]] = {}
-    for stage in method.stages():
+    for stage in method.score_stages():
         _require_free(stage, method)
         parts[stage.name] = stage.parts(first.slices(), parts)
         whole = _whole(stage, method, jobs, first)

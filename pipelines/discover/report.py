@@ -95,6 +95,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
     summary["warnings"] += [*_unread_negatives(prompts, method), *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))
+    summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
     if method.is_shared_across_prompts:
         summary["warnings"].append(
             f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."

@@ -38,7 +38,7 @@ class FirstJobs:
         self.locations = {"model": absolute.model}
         paths = {"file": absolute.task} if config.prompt_file else {}
         paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
-        settings = model | {"tokenizer": tokenizer_hash(files.folder)} | source
+        settings = model | {"tokenizer": tokenizer_hash(files)} | source
         self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
         self.of_prompts = {"prompts": (self.prompts.key,)}
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}

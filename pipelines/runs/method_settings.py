@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
-from circuits.model.sources import BUNDLED
+from circuits.model.sources import is_path
 from pipelines.runs.settings import ABLATION_ALIASES, IMAGE_PATHS, RunConfig, require_current_names
 
 AnyPart = TypeVar("AnyPart")
@@ -90,8 +90,7 @@ def with_fingerprints(method: Mapping[str, Any]) -> dict[str, Any]:
 def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
     """The same settings with absolute paths, so that they can be reused from another folder."""
     task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
-    is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
-    model = str(Path(config.model).absolute()) if is_folder else config.model
+    model = str(Path(config.model).absolute()) if is_path(config.model) else config.model
     settings = dict(config.settings)
     for name in METHODS[config.method].path_settings():
         if settings.get(name) is not None:

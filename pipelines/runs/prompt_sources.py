@@ -9,6 +9,7 @@ from typing import Any
 from circuits.data.prompt_files import count_prompts, has_negatives
 from circuits.data.question_files import is_question_file
 from circuits.lookup import lookup, unknown
+from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
@@ -20,10 +21,14 @@ _TOKENIZER_FILES = (
 )
 
 
-def tokenizer_hash(folder: Path) -> str:
-    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else."""
+def tokenizer_hash(model: ModelSource) -> str:
+    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else.
+
+    A GGUF file holds its tokenizer, and its fingerprint is that of the whole file.
+    """
     digest = hashlib.sha256()
-    for path in sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)):
+    patterns = _TOKENIZER_FILES if model.file is None else ()
+    for path in sorted(path for pattern in patterns for path in model.folder.glob(pattern)):
         digest.update(f"{path.name}\n".encode() + path.read_bytes())
     return digest.hexdigest()
 

@@ -80,7 +80,8 @@ def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) ->
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Nothing, or a ValueError: whether the metric and every method can be used on this model and these prompts.
+    """What to know of the ablation, or a ValueError: whether the metric and every method can be used on this model and
+    these prompts.
 
     A component method goes without edge scores where the model refuses edges.
     """
@@ -93,7 +94,7 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
     for method in (asked, *(() if "edges" in model().refusals else for_edges)):
         method.check(model(), prompts, metric, ablation)
-    return Result({"checked": True})
+    return Result({"checked": True, "caveats": ablation.caveats(model().forward)})
 
 
 def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -122,6 +123,6 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
 
 
 PROMPTS = Stage("prompts", 1, build_prompts, locate_prompts)
-CHECK = Stage("check", 1, check)
+CHECK = Stage("check", 2, check)
 REFERENCE = Stage("reference", 1, measure_reference)
 BASELINE = Stage("baseline", 2, measure_clean_and_corrupt)

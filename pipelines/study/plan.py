@@ -258,13 +258,15 @@ def _shape(source: ModelSource) -> tuple[int, int] | None:
     """Layers and heads of a model, from its configuration; None where it does not say."""
     if source.format == "native":
         shape = (source.config.get("n_layers"), source.config.get("n_heads"))
+    elif source.format == "gguf":
+        shape = (source.config.get("num_hidden_layers"), source.config.get("num_attention_heads"))
     else:
         from transformers import AutoConfig
 
         try:
-            text = AutoConfig.from_pretrained(source.folder).get_text_config()
-        except (OSError, ValueError, KeyError):
-            return None  # loading the model will say what is wrong
+            text = AutoConfig.from_pretrained(source.folder, trust_remote_code=False).get_text_config()
+        except Exception:  # loading the model will say what is wrong
+            return None
         shape = (getattr(text, "num_hidden_layers", None), getattr(text, "num_attention_heads", None))
     layers, heads = shape
     return (layers, heads) if isinstance(layers, int) and isinstance(heads, int) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,10 @@ from circuits.evaluation.faithfulness import circuit_values, component_circuit_v
 from circuits.methods import ActivationPatching, EdgeAttribution, ExactEdges, PathPatching
 from circuits.metrics import METRICS
 from circuits.model.batches import batches
+from circuits.model.bridge import _bridge
 from circuits.model.load import load_model
 from tests.circuits.hand_models import QUESTION, detector_prompts, write_averager, write_detector
-from tests.conftest import random_prompts
+from tests.conftest import random_module, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 FAMILIES = ("gpt2", "llama", "neox", "qwen3")
@@ -116,6 +119,33 @@ def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(famil
         patched = [hooked_metric(model, prompt, (component,), values) for prompt in prompts]
         np.testing.assert_allclose(scores.per_prompt[:, 0, column], clean - patched, atol=5e-5)
     assert np.abs(scores.per_prompt).max(axis=(0, 1)).min() > 1e-3
+
+
+@pytest.mark.parametrize("family", ["gpt2", "neox", "opt", "qwen2", "llama"])
+def test_zero_and_folded_zero_are_those_of_raw_and_of_processed_weights(family, family_model):
+    """TransformerLens folds the norms, centers what is written, and moves value biases into the attention's output."""
+    model, prompts = family_model(family), random_prompts(4, shared_prefix=3)
+    processed = _bridge(random_module(family), None)
+    processed.enable_compatibility_mode(disable_warnings=True)
+    has_biases = family != "llama"
+    for ablation, bridge in (("zero", model.bridge), ("zero-folded", processed)):
+        hooked = SimpleNamespace(bridge=bridge, wiring=model.wiring)
+        values = independent_values(hooked, prompts, "zero")
+        scores = ActivationPatching(kinds=("head", "mlp")).score(
+            model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]()
+        )
+        for column, component in enumerate(scores.components):
+            for row, prompt in enumerate(prompts):
+                patched = hooked_metric(hooked, prompt, (component,), values)
+                clean = hooked_metric(hooked, prompt, (), values)
+                assert scores.per_prompt[row, 0, column] == pytest.approx(clean - patched, abs=1e-4)
+    zero, folded = (
+        measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[name]()).ablated
+        for name in ("zero", "zero-folded")
+    )
+    assert (np.abs(zero - folded).max() > 1e-3) == has_biases
+    assert bool(Zero().caveats(model.forward)) == has_biases
+    assert ABLATIONS["zero-folded"]().caveats(model.forward) == []
 
 
 @every_family

@@ -34,7 +34,7 @@ def modules_after(code: str) -> set[str]:
     return set(finished.stderr.split("MODULES ")[1].split())
 
 
-@pytest.mark.parametrize("command", [[], ["discover"], ["compare"], ["export"], ["status"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["discover"], ["compare"], ["export"], ["status"], ["doctor"], ["fetch"]])
 def test_help_imports_nothing_heavy(command: list[str]):
     arguments = ["circuits", *command, "--help"]
     start = "from pipelines.cli.main import main\ntry: main()\nexcept SystemExit: pass"

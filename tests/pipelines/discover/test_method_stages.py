@@ -76,7 +76,7 @@ class TwoStages(Method):
     trials: int = 3
     factor: str | None = path_setting(digest)
 
-    def stages(self):
+    def score_stages(self):
         return COUNTED, dataclasses.replace(WEIGHED, settings={"factor": self.factor}, trials=self.trials)
 
     def scores_from(self, results, model, prompts, *, metric, ablation):

@@ -15,7 +15,7 @@ from pipelines import discover, open_run
 Command = Callable[..., Any]
 
 
-@pytest.mark.parametrize("ablation", ["corrupt", "zero", "mean", "position-mean", "noise"])
+@pytest.mark.parametrize("ablation", ["corrupt", "zero", "zero-folded", "mean", "position-mean", "noise"])
 def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny: Any, ablation: str):
     summary = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
     graph = open_run(summary["folder"]).graph
@@ -26,8 +26,17 @@ def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny
     assert whole["faithfulness"] == pytest.approx(1, abs=1e-4)
 
 
+def test_a_run_says_which_zero_it_put_in(tiny: Any, tmp_path: Path):
+    """The tiny model's values have biases."""
+    warnings = {
+        name: " ".join(discover(**tiny.settings(out=tmp_path, ablation=name)).summary["warnings"])
+        for name in ("zero", "zero-folded", "mean")
+    }
+    assert [name for name, text in warnings.items() if "use 'zero-folded'" in text] == ["zero"]
+
+
 def test_ablations_differ_in_what_they_measure(tiny: Any, tmp_path: Path):
-    names = ("corrupt", "zero", "mean", "position-mean", "noise")
+    names = ("corrupt", "zero", "zero-folded", "mean", "position-mean", "noise")
     runs = [
         discover(
             **tiny.settings(out=tmp_path, ablation=name, method="activation-patching", settings={"kinds": ["head"]})

@@ -1,0 +1,38 @@
+"""Models in GGUF files, llama.cpp's format: dequantized by transformers, with the package gguf (an extra)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+
+from circuits.data.prompts import Tokenizer
+from circuits.model.gguf_header import read_header
+from circuits.model.reasons import refused_as
+
+
+def read_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Tokenizer | None]:
+    """The model in a GGUF file, its weights dequantized to plain numbers of `dtype`, and its tokenizer if it has one.
+
+    Raises a ValueError that names the file where transformers does not know the family or a tensor is missing.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+    with refused_as(f"could not be loaded from {file}"):
+        tokenizer = AutoTokenizer.from_pretrained(**place) if read_header(file).has_tokenizer else None
+        # Its progress bar asks nobody.
+        with patch("transformers.modeling_gguf_pytorch_utils.tqdm", lambda tensors, **_: tensors):
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                **place, dtype=dtype, attn_implementation="eager", output_loading_info=True
+            )
+        module, loading = loaded
+        if missing := sorted(loading["missing_keys"]):
+            raise ValueError(f"it lacks {len(missing)} tensor(s), such as {missing[0]!r}")
+    # What is left is a plain model; transformers would refuse to save or to move it as a quantized one.
+    module.hf_quantizer, module.is_quantized = None, False
+    if hasattr(module.config, "quantization_config"):
+        del module.config.quantization_config
+    return module.eval(), tokenizer

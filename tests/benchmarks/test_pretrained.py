@@ -1,0 +1,76 @@
+"""Cost on a real model (`make pretrained`), in plain passes of the same prompts by transformers itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from circuits.data.prompts import PromptSet
+from circuits.evaluation.faithfulness import circuit_values
+from circuits.methods import EdgeAttribution
+from circuits.metrics import METRICS
+from circuits.model.batches import batches
+from circuits.model.prompt_check import longest, require_reproduced
+from circuits.tasks import TASKS
+from tests.benchmarks.conftest import medians, report_share
+
+pytestmark = pytest.mark.benchmark
+
+LOGIT_DIFFERENCE = METRICS["logit-difference"]
+N_PROMPTS = 8
+
+
+@pytest.fixture
+def prompts(pretrained):
+    return TASKS["ioi"]().build(pretrained.tokenizer, n=N_PROMPTS, seed=0)
+
+
+def plain_passes(model, prompts, *, has_backward: bool):
+    """transformers' own passes over the clean prompts, those of one length together; with the gradient of the answers'
+    logits at the embedding."""
+    module, together = model.original, list(batches(prompts, model.forward, shares_prefix=False))
+
+    def run():
+        for batch in together:
+            answers = torch.tensor([prompt.answers[0] for prompt in batch.prompts])
+            with torch.set_grad_enabled(has_backward):
+                embedded = module.get_input_embeddings()(batch.clean).detach().requires_grad_(has_backward)
+                logits = module(inputs_embeds=embedded).logits
+                logits = logits[torch.arange(len(batch)), batch.answer_positions, answers]
+                if has_backward:
+                    torch.autograd.grad(logits.sum(), embedded)
+
+    return run
+
+
+def test_edge_attribution(pretrained, prompts):
+    works = [
+        plain_passes(pretrained, prompts, has_backward=True),
+        lambda: EdgeAttribution().score(pretrained, prompts, metric=LOGIT_DIFFERENCE),
+    ]
+    plain, ours = medians(works, repeats=3)
+    work = f"smollm2-135m: edge attribution, {pretrained.wiring.n_edges:,} edges, {N_PROMPTS} IOI pairs"
+    report_share(work, "transformers' forward and backward pass", plain, ours, wanted=3, unit="s")
+
+
+def test_running_a_circuit(pretrained, prompts):
+    kept = np.random.default_rng(0).random((4, pretrained.wiring.n_edges)) < 0.05
+    works = [
+        plain_passes(pretrained, prompts, has_backward=False),
+        lambda: circuit_values(pretrained, prompts, kept, metric=LOGIT_DIFFERENCE),
+    ]
+    plain, ours = medians(works, repeats=3)
+    work = f"smollm2-135m: a circuit of 5 % of its edges, {N_PROMPTS} IOI pairs, 4 at once"
+    report_share(work, "4 plain forward passes", 4 * plain, ours, wanted=1.5, unit="s")
+
+
+def test_the_check_on_the_longest_prompts(pretrained, prompts):
+    chosen = longest(prompts)
+    works = [
+        plain_passes(pretrained, PromptSet("longest", chosen), has_backward=False),
+        lambda: require_reproduced(pretrained.forward, pretrained.original, chosen),
+    ]
+    plain, ours = medians(works, repeats=3)
+    work = f"smollm2-135m: the check of a run on its {len(chosen)} longest prompts"
+    report_share(work, "4 plain forward passes", 4 * plain, ours, wanted=1, unit="s")
