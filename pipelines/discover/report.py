@@ -61,6 +61,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     prompts = prompts_from(store.read(jobs.prompts.key))
     summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
     summary["warnings"] += _of_negatives(coding, prompts)
+    summary["warnings"] += prompts.warnings
     if coding is not None:
         summary["warnings"] += _of_codes(coding)
     summary["warnings"] += of_size(config, len(prompts))

@@ -73,7 +73,7 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "share": config.min_recovery,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
-    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts))]
+    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts)), *prompts.warnings]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
     if len(trace.scores.positions) > MOST_CURVES:

@@ -59,8 +59,11 @@ def _words() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=UNKNOWN, eos_token=END_OF_TEXT)
 
 
-def train_bpe(kind: str) -> Any:
-    """A byte-pair tokenizer: of bytes, with digits in pairs or alone, or of the SentencePiece kind with a BOS."""
+def train_bpe(kind: str, *more: str) -> Any:
+    """A byte-pair tokenizer: of bytes, with digits in pairs or alone, or of the SentencePiece kind with a BOS.
+
+    more  further texts to know, such as words without a space in front
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -87,7 +90,7 @@ def train_bpe(kind: str) -> Any:
         vocab_size=9000, special_tokens=special, initial_alphabet=alphabet, show_progress=False, min_frequency=1
     )
     numbers = " ".join(f"{century}{year}" for century in range(10, 20) for year in TWO_DIGITS)
-    text = [*(f" {text}" for text in task_texts()), f" {numbers}"]
+    text = [*(f" {text}" for text in task_texts()), f" {numbers}", *more]
     tokenizer.train_from_iterator(text * 3, trainer)
     if is_pieces:
         tokenizer.post_processor = processors.TemplateProcessing(
