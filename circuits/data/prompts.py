@@ -13,25 +13,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 from circuits.data import text_checks
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token
 
 END = "END"
-
-
-class Tokenizer(Protocol):
-    """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
-
-    def __call__(self, text: str, **settings: Any) -> Any: ...
-    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
-    def get_vocab(self) -> dict[str, int]: ...
-    def get_added_vocab(self) -> dict[str, int]: ...
-    @property
-    def all_special_ids(self) -> list[int]: ...
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -289,15 +278,6 @@ class _Tokens:
         return tuple(position for position, (a, b) in enumerate(self._spans) if a < stop and b > start)
 
 
-def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
-    """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
-    where the tokens of `text` itself change."""
-    before = tokenizer(text, add_special_tokens=False)["input_ids"]
-    after = tokenizer(text + word, add_special_tokens=False)["input_ids"]
-    is_one = len(after) == len(before) + 1 and list(after[:-1]) == list(before)
-    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
-
-
 def prompt_from_text(
     clean: str,
     corrupt: str,
@@ -323,7 +303,7 @@ def prompt_from_text(
     given = [*answers, *wrong_answers]
     warnings = [
         *text_checks.of_text(clean, corrupt, tokenizer),
-        *text_checks.of_spaces(clean, zip(given, right + wrong, strict=True), tokenizer, next_token),
+        *text_checks.of_spaces(clean, zip(given, right + wrong, strict=True), tokenizer),
         *text_checks.of_tokens(tokens.ids, right + wrong, tokenizer),
         *text_checks.of_roles(roles),
     ]
@@ -355,7 +335,7 @@ def _answer_token(word: str | int, prompt: str, tokenizer: Tokenizer) -> int:
         return word
     # In context: "32" after "17" and "32" after a space are different tokens of some tokenizers, and " 7" may be two.
     token = next_token(prompt, word, tokenizer)
-    if token is None and text_checks.ids_of(word, tokenizer) == text_checks.ids_of(f" {word}", tokenizer):
+    if token is None and ids_of(word, tokenizer) == ids_of(f" {word}", tokenizer):
         # Where spaces are no part of tokens, they only keep words apart.
         token = next_token(prompt, f" {word}", tokenizer)
     if token is None:
@@ -379,10 +359,10 @@ def _hint(prompt: str, word: str, tokenizer: Tokenizer) -> str:
 
 def _added_tokens(text: str, word: str, tokenizer: Tokenizer) -> list[int]:
     """What `word` adds to the tokens of `text`; its own tokens where those of the text change."""
-    before, after = text_checks.ids_of(text, tokenizer), text_checks.ids_of(text + word, tokenizer)
+    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
     if after[: len(before)] == before and len(after) > len(before):
         return after[len(before) :]
-    return text_checks.ids_of(word, tokenizer)
+    return ids_of(word, tokenizer)
 
 
 def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from circuits.data.prompts import Tokenizer
-
-    NextToken = Callable[[str, str, Tokenizer], int | None]
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token
 
 _SHOWN_PROMPTS = 8
 
@@ -72,13 +69,10 @@ def of_text(clean: str, corrupt: str, tokenizer: Tokenizer) -> list[PromptWarnin
     return warnings
 
 
-def of_spaces(
-    clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: Tokenizer, next_token: NextToken
-) -> list[PromptWarning]:
+def of_spaces(clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: Tokenizer) -> list[PromptWarning]:
     """Whether answers that are words lack the space in front of them, all or some, where it makes another token.
 
-    answers     of the prompt as they were given, the wrong ones among them, with their tokens
-    next_token  `circuits.data.prompts.next_token`
+    answers  of the prompt as they were given, the wrong ones among them, with their tokens
     """
     words = [(word, token) for word, token in answers if isinstance(word, str)]
     spaced = [word for word, _ in words if word[:1].isspace()]
@@ -132,8 +126,3 @@ def of_roles(roles: Mapping[str, Any]) -> list[PromptWarning]:
                 )
             ]
     return []
-
-
-def ids_of(text: str, tokenizer: Tokenizer) -> list[int]:
-    """The tokens of a text, without those that the tokenizer adds."""
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
