@@ -150,6 +150,15 @@ class PromptSet:
         return len({(p.clean, p.corrupt, p.image, p.corrupt_image, p.answers, p.wrong_answers) for p in self.prompts})
 
     @property
+    def chance(self) -> float:
+        """Accuracy of answers in random order: the mean share of the answers among all answers, right and wrong.
+
+        Prompts without wrong answers count as 0: there the whole vocabulary competes.
+        """
+        shares = [len(p.answers) / len(p.answers + p.wrong_answers) if p.wrong_answers else 0.0 for p in self.prompts]
+        return sum(shares) / len(shares)
+
+    @property
     def unchanged(self) -> tuple[int, ...]:
         """Numbers of the pairs whose clean and corrupt prompt are equal, so that nothing can differ between them."""
         return tuple(n for n, prompt in enumerate(self.prompts) if prompt.first_difference == len(prompt))

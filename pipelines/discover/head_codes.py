@@ -130,8 +130,10 @@ def measure_features(settings: Mapping[str, Any], inputs: Inputs, model: LoadMod
         if chosen:
             measured = pooled(model(), chosen, places=(settings["at"],))
             arrays[f"z_{side}"] = measured.z[0].numpy()
-            if measured.is_correct is not None:
-                arrays[f"is_correct_{side}"] = measured.is_correct.numpy()
+            if measured.answered is not None:
+                # A negative's answer should not be said at all: its wrong answers are no alternative there.
+                right = measured.answered.is_correct if side == "positive" else measured.answered.is_top1
+                arrays[f"is_correct_{side}"] = right.numpy()
     return Result({}, arrays)
 
 
@@ -197,8 +199,8 @@ class Coded(NamedTuple):
 class StoredCodes(NamedTuple):
     """Codes [trial, prompt, head] of all positives, then all negatives, and [prompt] what is known about them.
 
-    is_correct  whether the model's most likely token is an answer: it should be on positives and not on negatives;
-                None if the model predicts a single number
+    is_correct  of positives, whether an answer is above every wrong answer; of negatives, whether the answer that they
+                should not have is the most likely token. None if the model predicts a single number
     """
 
     codes: Codes
@@ -258,7 +260,7 @@ def coding_of(settings: Mapping[str, Any]) -> Coding:
     return Coding(**{**settings["coding"], "recipe": Recipe(**settings["coding"]["recipe"])})
 
 
-FEATURES = Stage("features", 1, measure_features)
+FEATURES = Stage("features", 2, measure_features)
 GIVEN_AUTOENCODERS = Stage("given-autoencoders", 1, read_given, locate_autoencoders)
 AUTOENCODERS = Stage("autoencoders", 1, train_autoencoders)
 CODES = Stage("codes", 1, code_prompts)

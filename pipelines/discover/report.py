@@ -19,7 +19,7 @@ from pipelines.discover.plan import Plan
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
-from pipelines.runs.caveats import accuracy_interval, of_size
+from pipelines.runs.caveats import accuracy_interval, accuracy_of, of_accuracy, of_size
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
 from pipelines.runs.run import read_circuit
 
@@ -37,6 +37,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     candidates = join_prompts(_read(store, jobs.evaluate), "values")
     values = candidates[built.meta["candidate"]]
     estimate = faithfulness(values, baseline)
+    prompts = prompts_from(store.read(jobs.prompts.key))
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": jobs.graph.settings["task"],
@@ -44,8 +45,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
         "n_prompts": len(baseline.clean),
-        "accuracy": baseline.accuracy,
-        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        **accuracy_of(baseline, prompts),
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
         "faithfulness": estimate.mean,
@@ -58,7 +58,6 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     if coding is not None:
         summary["coding"] = coding
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
-    prompts = prompts_from(store.read(jobs.prompts.key))
     summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
     summary["warnings"] += _of_negatives(coding, prompts)
     summary["warnings"] += prompts.warnings
@@ -191,11 +190,7 @@ def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
 
 
 def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
-    warnings, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
-    if accuracy is not None and accuracy < _POOR_ACCURACY:
-        warnings.append(
-            f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
-        )
+    warnings, share = of_accuracy(summary), summary["faithfulness"]
     if summary["n_prompts"] < _FEW_PROMPTS:
         warnings.append(
             f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals."

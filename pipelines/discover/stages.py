@@ -187,6 +187,7 @@ def _metrics(baseline: Baseline, circuit: Any, estimate: Faithfulness) -> dict[s
         "corrupt": float(baseline.ablated.mean()),
         "circuit": float(circuit.mean()),
         "accuracy": baseline.accuracy,
+        "top1": baseline.top1,
         "faithfulness_low": estimate.low,
         "faithfulness_high": estimate.high,
     }

@@ -24,11 +24,13 @@ def print_run(discovery: Computed[Any]) -> None:
     table = Table(title=run.name, title_justify="left", show_header=False)
     table.add_row("task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}")
     table.add_row("prompts", str(summary["n_prompts"]))
-    table.add_row("answered correctly", _with_interval(summary, "accuracy", ".1%"))
+    chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
+    table.add_row("answer above wrong ones", _with_interval(summary, "accuracy", ".1%") + chance)
+    table.add_row("answer above all tokens", _with_interval(summary, "top1", ".1%"))
     if "coding" in summary:
         coding = summary["coding"]
         table.add_row(
-            f"the same, {coding['n_negatives']} negatives", _with_interval(coding, "accuracy_negatives", ".1%")
+            f"above all, {coding['n_negatives']} negatives", _with_interval(coding, "accuracy_negatives", ".1%")
         )
         only, chance = coding["positive_only_codes"], coding["positive_only_codes_by_chance"]
         table.add_row("codes of a head", f"{coding['codes_per_head']:.1f}, mean of {coding['trials']} trials")

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from circuits.arrays import Bools
+from circuits.data.prompts import PromptSet
+from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import wilson_interval
 from pipelines.runs.settings import RunConfig
+
+_POOR_ACCURACY = 0.5
 
 
 def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
@@ -14,6 +21,32 @@ def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
     if is_correct is None:
         return None
     return list(wilson_interval(int(np.count_nonzero(is_correct)), len(is_correct)))
+
+
+def accuracy_of(baseline: Baseline, prompts: PromptSet) -> dict[str, Any]:
+    """How often the model is right, for a summary: its accuracy, top-1 over the vocabulary, and what chance gives."""
+    return {
+        "accuracy": baseline.accuracy,
+        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        "chance": None if baseline.is_correct is None else prompts.chance,
+        "top1": baseline.top1,
+        "top1_interval": accuracy_interval(baseline.is_top1),
+    }
+
+
+def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
+    """A warning where the model does not do what its circuit is to explain."""
+    accuracy, chance, interval = (summary[name] for name in ("accuracy", "chance", "accuracy_interval"))
+    if accuracy is None:
+        return []
+    if interval[0] <= chance:
+        return [
+            f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): this is "
+            "not the circuit of a solved task."
+        ]
+    if accuracy < _POOR_ACCURACY:
+        return [f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."]
+    return []
 
 
 def of_size(config: RunConfig, n_prompts: int) -> list[str]:

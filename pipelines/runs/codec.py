@@ -78,7 +78,8 @@ def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Promp
 
 def baseline_from(result: Result) -> Baseline:
     """The metric without any intervention, of a `baseline` job."""
-    return Baseline(result.arrays["clean"], result.arrays["corrupt"], result.arrays.get("is_correct"))
+    arrays = result.arrays
+    return Baseline(arrays["clean"], arrays["corrupt"], arrays.get("is_correct"), arrays.get("is_top1"))
 
 
 def join_prompts(results: Sequence[Result], name: str) -> NDArray[Any]:

@@ -104,7 +104,8 @@ def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model
     ablation = _ablation(settings, inputs, model)
     baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
     # A model that predicts one number is neither right nor wrong.
-    judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
+    found = {"is_correct": baseline.is_correct, "is_top1": baseline.is_top1}
+    judged = {name: array for name, array in found.items() if array is not None}
     cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
     return Result(cost, {"clean": baseline.clean, "corrupt": baseline.ablated} | judged)
 
@@ -126,4 +127,4 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
 PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts)
 CHECK = Stage("check", 1, check)
 REFERENCE = Stage("reference", 1, measure_reference)
-BASELINE = Stage("baseline", 2, measure_clean_and_corrupt)
+BASELINE = Stage("baseline", 3, measure_clean_and_corrupt)

@@ -15,7 +15,7 @@ from circuits.intervals import bootstrap_interval
 from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.engine.store import Store
-from pipelines.runs.caveats import accuracy_interval, of_size
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_size
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
@@ -62,8 +62,7 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "settings": dict(origin.settings),
         "ablation": origin.ablation,
         "n_prompts": len(prompts),
-        "accuracy": baseline.accuracy,
-        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        **accuracy_of(baseline, prompts),
         "metric": {"name": config.metric, **_with_interval("clean", trace.clean)}
         | {**_with_interval("corrupt", trace.corrupt), **_with_interval("gap", trace.gaps)},
         "floor": config.min_gap,
@@ -73,7 +72,12 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
         "share": config.min_recovery,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
-    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts)), *prompts.warnings]
+    summary["warnings"] = [
+        *of_accuracy(summary),
+        *_warnings(summary),
+        *of_size(config, len(prompts)),
+        *prompts.warnings,
+    ]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
     if len(trace.scores.positions) > MOST_CURVES:
