@@ -3,15 +3,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check test-slow bench train-reference train-reference-vlm clean
+.PHONY: help demo test check docs test-slow bench train-reference train-reference-vlm clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
 	@echo "make test             the fast tests (minutes)"
 	@echo "make check            format, lint, types and the fast tests"
+	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make test-slow        the slow tests as well"
 	@echo "make bench            compare speed with other tools, as ratios within one run"
 	@echo "make train-reference  train the bundled model again, from its seed"
@@ -20,6 +22,10 @@ help:
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+$(READY_FOR_DOCS): $(READY)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
 demo: $(READY)
@@ -33,6 +39,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(MAKE) test
+
+docs: $(READY_FOR_DOCS)
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "build/docs/index.html"
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m "not benchmark" --nbmake tests notebooks

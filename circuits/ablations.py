@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
+from circuits.registry import Registry, subclass_of
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -40,9 +42,14 @@ class Ablation:
     is_run: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
 
+    @classmethod
+    def setting_names(cls) -> tuple[str, ...]:
+        """What a user can set: every field but those that `fitted` fills in, which are not shown."""
+        return tuple(entry.name for entry in fields(cls) if entry.repr)
+
     def described(self, prompts: PromptSet) -> str:
         """Name and settings, such as `noise(sigma=3.0, seed=0)`, when used on these prompts."""
-        settings = [f"{entry.name}={getattr(self, entry.name)}" for entry in fields(self) if entry.repr]
+        settings = [f"{name}={getattr(self, name)}" for name in self.setting_names()]
         return f"{self.name}({', '.join(settings)})" if settings else self.name
 
     def check(self, prompts: PromptSet) -> None:
@@ -355,6 +362,6 @@ def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tenso
     return run
 
 
-ABLATIONS: dict[str, type[Ablation]] = {
-    ablation.name: ablation for ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise)
-}
+ABLATIONS: Registry[type[Ablation]] = Registry("ablations", subclass_of(Ablation))
+for _ablation in (Corrupt, Zero, Mean, PositionMean, Noise, ImageNoise):
+    ABLATIONS.register(_ablation)

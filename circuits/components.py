@@ -10,22 +10,16 @@ one reader each, named after the key-value head: `a0.h1->a2.kv1<k>`; `Wiring.hea
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
-Kind = Literal["input", "head", "kv", "mlp", "logits", "attention", "residual", "query", "key", "value", "pattern"]
-Port = Literal["q", "k", "v"]
-PORTS: tuple[Port, ...] = ("q", "k", "v")
+from circuits.kinds import KINDS, PORTS, Kind, Port, Sublayer
+from circuits.lookup import lookup
 
-_NAME = re.compile(
-    r"(?P<input>input)|(?P<logits>logits)|a(?P<head_layer>\d+)\.h(?P<head>\d+)|a(?P<kv_layer>\d+)\.kv(?P<kv>\d+)"
-    r"|a(?P<part_layer>\d+)\.(?P<letter>[qkvp])(?P<part>\d+)"
-    r"|a(?P<attention>\d+)|m(?P<mlp>\d+)|r(?P<residual>\d+)"
-)
-_LETTERS: dict[Kind, str] = {"query": "q", "key": "k", "value": "v", "pattern": "p"}
+_READER = re.compile(rf"([^<>]+)(?:<([{''.join(PORTS)}])>)?")
 
 
 @dataclass(frozen=True)
@@ -33,52 +27,116 @@ class Component:
     """One part of a model: `input`, `a9.h6` (head), `a9.kv1` (key-value head), `m3` (MLP), `logits`,
     `a9` (the whole attention output of a layer), `r9` (the residual stream entering layer 9), or inside a layer's
     attention `a9.q6`, `a9.k6`, `a9.v6`, `a9.p6`: the query of head 6, a key, a value, the attention pattern of head 6.
-    Keys and values are counted as the model has them: with grouped queries, by key-value head."""
+    Keys and values are counted as the model has them: with grouped queries, by key-value head.
 
-    kind: Kind
+    `KINDS` describes the kinds; predicates raise a ValueError for one that is not there.
+    """
+
+    kind: str
     layer: int | None = None
     index: int | None = None  # head, or key-value head for `kv`, `key` and `value`
 
     def __str__(self) -> str:
-        match self.kind:
-            case "input" | "logits":
-                return self.kind
-            case "head":
-                return f"a{self.layer}.h{self.index}"
-            case "kv":
-                return f"a{self.layer}.kv{self.index}"
-            case "query" | "key" | "value" | "pattern":
-                return f"a{self.layer}.{_LETTERS[self.kind]}{self.index}"
-            case "attention":
-                return f"a{self.layer}"
-            case "mlp":
-                return f"m{self.layer}"
-            case "residual":
-                return f"r{self.layer}"
+        return self._kind.form.format(layer=self.layer, index=self.index)
 
     @classmethod
     def parse(cls, name: str) -> Component:
-        """The component called `name`; inverse of `str`."""
-        match = _NAME.fullmatch(name)
-        if match is None:
-            raise ValueError(
-                f"no component can be called {name!r}. "
-                "Names look like 'input', 'a9.h6', 'a9.kv1', 'a9', 'a9.q6', 'm3', 'r9', 'logits'."
-            )
-        groups = {group: text for group, text in match.groupdict().items() if text is not None}
-        if "input" in groups:
-            return INPUT
-        if "logits" in groups:
-            return LOGITS
-        if "head" in groups:
-            return head(int(groups["head_layer"]), int(groups["head"]))
-        if "kv" in groups:
-            return cls("kv", int(groups["kv_layer"]), int(groups["kv"]))
-        if "part" in groups:
-            kind: Kind = next(kind for kind, letter in _LETTERS.items() if letter == groups["letter"])
-            return cls(kind, int(groups["part_layer"]), int(groups["part"]))
-        whole, layer = groups.popitem()
-        return cls(whole, int(layer))  # pyright: ignore[reportArgumentType]
+        """The component called `name`; inverse of `str`.
+
+        >>> from circuits import Component
+        >>> Component.parse("a9.h6")
+        Component(kind='head', layer=9, index=6)
+        """
+        for kind in KINDS.values():
+            if match := kind.pattern.fullmatch(name):
+                return cls(kind.name, **{number: int(digits) for number, digits in match.groupdict().items()})
+        examples = ", ".join(repr(kind.example) for kind in KINDS.values())
+        raise ValueError(f"no component can be called {name!r}. Names look like {examples}.")
+
+    @property
+    def _kind(self) -> Kind:
+        return lookup(KINDS, self.kind, "kind of component")
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is one attention head."""
+        return self.kind == "head"
+
+    @property
+    def is_key_value_head(self) -> bool:
+        """Whether it is the reader of keys and values that several heads share."""
+        return self.kind == "kv"
+
+    @property
+    def sublayer(self) -> Sublayer | None:
+        """The part of its layer that it belongs to; None for `input`, `logits` and the residual stream."""
+        return self._kind.sublayer
+
+    @property
+    def in_attention(self) -> bool:
+        return self.sublayer == "attention"
+
+    @property
+    def in_mlp(self) -> bool:
+        return self.sublayer == "mlp"
+
+    @property
+    def writes(self) -> bool:
+        """Whether edges may start from it."""
+        return self._kind.writes
+
+    @property
+    def reads(self) -> bool:
+        """Whether edges may end in it."""
+        return self._kind.reads
+
+    @property
+    def is_reader_only(self) -> bool:
+        """Whether edges may end in it and none start from it: `logits`, and key-value heads."""
+        return self.reads and not self.writes
+
+    @property
+    def ports(self) -> tuple[Port | None, ...]:
+        """Where edges into it may end; None is an input without a name."""
+        return self._kind.ports
+
+    @property
+    def is_node(self) -> bool:
+        """Whether circuits of components choose it, rank it and knock it out: a head or an MLP."""
+        return self._kind.is_node
+
+    @property
+    def is_sublayer(self) -> bool:
+        """Whether it is the whole attention or MLP of a layer."""
+        return self._kind.is_sublayer
+
+    @property
+    def is_state(self) -> bool:
+        """Whether it is the residual stream entering a layer, or leaving the last."""
+        return self._kind.is_state
+
+    @property
+    def is_per_token(self) -> bool:
+        """Whether its value at a position changes the stream at that position alone."""
+        return self._kind.is_per_token
+
+    @property
+    def whole(self) -> Component:
+        """The attention or MLP of the layer that it is a part of; itself where it is part of neither."""
+        return self if self.sublayer is None else Component(self.sublayer, self.layer)
+
+    @property
+    def row(self) -> tuple[float, int]:
+        """Layer, and place of its kind in the layer: `input` comes first, `logits` last. Components of a row run
+        together."""
+        if self.layer is None:
+            return (-math.inf if self.writes else math.inf), 0
+        return float(self.layer), list(KINDS).index(self.kind)
+
+    @property
+    def order(self) -> tuple[float, int, int]:
+        """By which components are sorted as they run, those of a row by index."""
+        return (*self.row, self.index or 0)
 
 
 INPUT = Component("input")
@@ -108,7 +166,7 @@ class Reader:
     @classmethod
     def parse(cls, name: str) -> Reader:
         """The reader called `name`, such as `m3` or `a2.h3<q>`; inverse of `str`."""
-        match = re.fullmatch(r"([^<>]+)(?:<([qkv])>)?", name)
+        match = _READER.fullmatch(name)
         if match is None:
             raise ValueError(f"no reader can be called {name!r}. Names look like 'm3', 'logits', 'a2.h3<q>'.")
         return cls(Component.parse(match[1]), match[2])  # pyright: ignore[reportArgumentType]
@@ -131,7 +189,13 @@ class Edge:
 
     @classmethod
     def parse(cls, name: str) -> Edge:
-        """The edge called `name`, such as `a9.h6->a10.h0<q>`; inverse of `str`."""
+        """The edge called `name`, such as `a9.h6->a10.h0<q>`; inverse of `str`.
+
+        >>> from circuits import Edge
+        >>> edge = Edge.parse("a9.h6->a10.h0<q>")
+        >>> str(edge.source), str(edge.target), edge.port
+        ('a9.h6', 'a10.h0', 'q')
+        """
         source, arrow, reader = name.partition("->")
         if not arrow:
             raise ValueError(f"no edge can be called {name!r}. Names look like 'a9.h6->a10.h0<q>' or 'm3->logits'.")
@@ -178,47 +242,70 @@ class Wiring:
         return Wiring(self.n_layers, 1, 1, self.is_parallel, self.has_mlps, joins_heads=True)
 
     @property
-    def attention_kind(self) -> Kind:
+    def attention_kind(self) -> str:
         """The kind of the components of an attention layer: heads, or the whole."""
         return "attention" if self.joins_heads else "head"
+
+    @property
+    def node_kinds(self) -> tuple[str, ...]:
+        """The kinds of the components of a layer that write and read, as they run."""
+        return (self.attention_kind, "mlp") if self.has_mlps else (self.attention_kind,)
+
+    def is_head(self, component: Component) -> bool:
+        """Whether it is a head; a whole attention where heads are joined."""
+        return component.kind == self.attention_kind
 
     def attention_part(self, layer: int, index: int = 0) -> Component:
         """Head `index` of a layer; the whole attention where heads are joined."""
         return Component("attention", layer) if self.joins_heads else head(layer, index)
 
+    def of_kind(self, kind: str, layer: int) -> tuple[Component, ...]:
+        """The components of a kind in a layer, by index; none where the model has none."""
+        what = lookup(KINDS, kind, "kind of component")
+        if what.sublayer == "mlp" and not self.has_mlps:
+            return ()
+        if what.counted_by is None:
+            return (Component(kind, layer),)
+        return tuple(Component(kind, layer, index) for index in range(getattr(self, what.counted_by)))
+
+    @cached_property
+    def _mlp_parts_per_layer(self) -> int:
+        return sum(part.in_mlp for kind in self.node_kinds for part in self.of_kind(kind, 0))
+
     @property
     def writers_per_layer(self) -> int:
-        return self.n_heads + self.has_mlps
+        return self.n_heads + self._mlp_parts_per_layer
 
     @property
     def readers_per_layer(self) -> int:
-        return (1 if self.joins_heads else self.n_heads + 2 * self.n_kv_heads) + self.has_mlps
+        return (1 if self.joins_heads else self.n_heads + 2 * self.n_kv_heads) + self._mlp_parts_per_layer
 
     @cached_property
     def writers(self) -> tuple[Component, ...]:
-        layers = (
-            component
-            for layer in range(self.n_layers)
-            for component in (
-                *(self.attention_part(layer, h) for h in range(self.n_heads)),
-                *([mlp(layer)] if self.has_mlps else []),
-            )
-        )
-        return (INPUT, *layers)
+        layers = range(self.n_layers)
+        return (INPUT, *(part for layer in layers for kind in self.node_kinds for part in self.of_kind(kind, layer)))
 
     @cached_property
     def readers(self) -> tuple[Reader, ...]:
-        readers: list[Reader] = []
+        readers: dict[Reader, None] = {}  # heads that share keys and values give one reader
         for layer in range(self.n_layers):
-            if self.joins_heads:
-                readers.append(Reader(self.attention_part(layer)))
-            else:
-                readers += [Reader(head(layer, h), "q") for h in range(self.n_heads)]
-                for port in PORTS[1:]:
-                    readers += [Reader(self.key_value_component(layer, i), port) for i in range(self.n_kv_heads)]
-            if self.has_mlps:
-                readers.append(Reader(mlp(layer)))
+            for kind in self.node_kinds:
+                parts = self.of_kind(kind, layer)
+                readers.update((self.reader_of(part, port), None) for port in KINDS[kind].ports for part in parts)
         return (*readers, Reader(LOGITS))
+
+    def reader_of(self, component: Component, port: Port | None) -> Reader:
+        """The reader through which `component` gets its input at `port`: for a head's keys, that of its group."""
+        is_shared = component.is_head and port in KINDS["kv"].ports
+        return Reader(self.group_of_head(component) if is_shared else component, port)
+
+    def readers_of(self, component: Component) -> tuple[Reader, ...]:
+        """The readers through which `component` gets its input; none for `input`."""
+        return tuple(self.reader_of(component, port) for port in component.ports)
+
+    def writers_fed_by(self, target: Component) -> tuple[Component, ...]:
+        """The components that what `target` reads goes into: itself, or the heads that a key-value head serves."""
+        return self.heads_of_group(target) if target.is_key_value_head else (target,)
 
     def key_value_component(self, layer: int, index: int) -> Component:
         """The component of key-value head `index`: the head itself, or the group's `a2.kv1`."""
@@ -227,13 +314,13 @@ class Wiring:
     def heads_of_group(self, group: Component) -> tuple[Component, ...]:
         """The query heads that key-value head `group` (`a2.kv1`) serves."""
         size = self.n_heads // self.n_kv_heads
-        if group.kind != "kv" or group.layer is None or group.index is None:
+        if not group.is_key_value_head or group.layer is None or group.index is None:
             raise ValueError(f"{group} is not a key-value head, such as 'a2.kv1'.")
         return tuple(head(group.layer, group.index * size + i) for i in range(size))
 
     def group_of_head(self, of: Component) -> Component:
         """The owner of the keys and values that head `of` attends with."""
-        if of.kind != "head" or of.layer is None or of.index is None:
+        if not of.is_head or of.layer is None or of.index is None:
             raise ValueError(f"{of} is not an attention head, such as 'a2.h3'.")
         return self.key_value_component(of.layer, of.index // (self.n_heads // self.n_kv_heads))
 
@@ -241,7 +328,7 @@ class Wiring:
         """How many writers run before reader number `reader`: it may read writers 0 .. n-1."""
         layer, index = divmod(reader, self.readers_per_layer)
         before = 1 + layer * self.writers_per_layer
-        reads_own_heads = self.has_mlps and index == self.readers_per_layer - 1 and not self.is_parallel
+        reads_own_heads = index >= self.readers_per_layer - self._mlp_parts_per_layer and not self.is_parallel
         return before + self.n_heads if layer < self.n_layers and reads_own_heads else before
 
     @cached_property
@@ -299,17 +386,14 @@ class Wiring:
         reached = {INPUT}
         for edge in kept:
             if edge.source in reached:
-                reached.update(self._writers_fed_by(edge.target))
+                reached.update(self.writers_fed_by(edge.target))
         leading = {LOGITS}
         for edge in reversed(kept):
-            if leading.intersection(self._writers_fed_by(edge.target)):
+            if leading.intersection(self.writers_fed_by(edge.target)):
                 leading.add(edge.source)
         return (
-            edge for edge in kept if edge.source in reached and leading.intersection(self._writers_fed_by(edge.target))
+            edge for edge in kept if edge.source in reached and leading.intersection(self.writers_fed_by(edge.target))
         )
-
-    def _writers_fed_by(self, target: Component) -> tuple[Component, ...]:
-        return self.heads_of_group(target) if target.kind == "kv" else (target,)
 
     def _describe(self) -> str:
         if self.joins_heads:

@@ -46,11 +46,9 @@ def _writers_fed_by(wiring: Wiring) -> list[slice]:
     for reader in wiring.readers:
         if reader.component == LOGITS:
             first, n = len(wiring.writers), 1
-        elif reader.component.kind == "kv":
-            heads = wiring.heads_of_group(reader.component)
-            first, n = wiring.writer_index(heads[0]), len(heads)
         else:
-            first, n = wiring.writer_index(reader.component), 1
+            writers = wiring.writers_fed_by(reader.component)
+            first, n = wiring.writer_index(writers[0]), len(writers)
         fed.append(slice(first, first + n))
     return fed
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from circuits.data.prompts import PromptSet
+from circuits.registry import Registry, instance_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -122,17 +123,16 @@ class KLDivergence(Metric):
         return -(clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
 
 
-METRICS: dict[str, Metric] = {
-    metric.name: metric
-    for metric in (
-        LogitDifference(),
-        ProbabilityDifference(),
-        KLDivergence(),
-        AnswerLogit(),
-        AnswerProbability(),
-        AnswerLogProbability(),
-    )
-}
+METRICS: Registry[Metric] = Registry("metrics", instance_of(Metric))
+for _metric in (
+    LogitDifference(),
+    ProbabilityDifference(),
+    KLDivergence(),
+    AnswerLogit(),
+    AnswerProbability(),
+    AnswerLogProbability(),
+):
+    METRICS.register(_metric)
 
 
 class Targets(NamedTuple):

@@ -10,24 +10,25 @@ Source: Li et al. 2025, arXiv 2511.05923 (which leaves both the average and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.arrays import Floats
-from circuits.intervals import percentiles
+from circuits.arrays import Bools, Floats
+from circuits.intervals import Interval, ratio_t_interval, t_interval
 from circuits.scores import ComponentScores
 
-FLOOR = 0.1
-_RESAMPLES = 2000
+MIN_GAP = 0.1
 
 
 class Recovery(NamedTuple):
-    """Recovery rates [position, component] with the ends of their 95 % intervals (bootstrap over prompts).
+    """Recovery rates [position, component] with the ends of their 95 % t intervals over prompts.
 
+    low, high  infinite where the interval is unbounded: one prompt, or, of ratios of means, prompts whose mean gap may
+               be 0 as far as its own interval tells
     n_prompts  [position] how many prompts they are taken over; rates are NaN where there is none, or where the mean
                metric of those prompts is no higher clean than corrupt
     """
@@ -56,71 +57,66 @@ class Trace:
         """[prompt] what the corruption takes away."""
         return self.clean.astype(np.float64) - self.corrupt.astype(np.float64)
 
-    def below(self, min_gap: float = FLOOR) -> list[int]:
+    def below(self, min_gap: float = MIN_GAP) -> list[int]:
         """Numbers of the prompts whose gap is below `min_gap` (in the metric's units)."""
         return np.flatnonzero(self.gaps < min_gap).tolist()
 
-    def per_prompt(self, min_gap: float = FLOOR) -> Floats:
+    def per_prompt(self, min_gap: float = MIN_GAP) -> Floats:
         """RR of every prompt [prompt, position, component]; NaN where not measured, and for gaps below `min_gap`."""
         gaps = self.gaps[:, None, None]
         has_rate = self.scores.measured & (gaps >= min_gap) & (gaps > 0)
         return np.where(has_rate, self.scores.per_prompt / np.where(has_rate, gaps, 1), np.nan)
 
-    def ratio_of_means(self, *, seed: int = 0) -> Recovery:
+    def ratio_of_means(self) -> Recovery:
         """Mean of metric(restored) - metric(corrupt) over the mean gap, of the prompts that have the position."""
-        return _recovery([self.drawn_ratios(index, seed=seed) for index in range(len(self.scores.positions))])
+        return _recovery([self._ratio_of_means(index) for index in range(len(self.scores.positions))])
 
-    def drawn_ratios(self, position: int, *, seed: int = 0) -> Resampled:
-        """Ratios of means at one position, by its index, of its prompts and of bootstrap samples of them."""
-        has_position = self.scores.measured[:, position].any(axis=1)
-        gaps, scores = self.gaps[has_position], self.scores.per_prompt[has_position, position].astype(np.float64)
+    def restored_and_gaps(self, position: int) -> tuple[Floats, Floats]:
+        """What a position's rates are ratios of: [prompt, component] and gaps [prompt], of the prompts that have it.
 
-        def ratio(weights: Floats) -> Floats:
-            mean_gap = weights @ gaps
-            return (weights @ scores) / np.where(mean_gap > 0, mean_gap, np.nan)[:, None]
+        position  its index
+        """
+        has_position = self.has_position(position)
+        return self.scores.per_prompt[has_position, position].astype(np.float64), self.gaps[has_position]
 
-        return _drawn(ratio, len(gaps), scores.shape[1], seed)
+    def has_position(self, position: int) -> Bools:
+        """[prompt] whether it has the position, by its index."""
+        return np.asarray(self.scores.measured[:, position].any(axis=1))
 
-    def mean_of_ratios(self, min_gap: float = FLOOR, *, seed: int = 0) -> Recovery:
+    def _ratio_of_means(self, position: int) -> _Rates:
+        restored, gaps = self.restored_and_gaps(position)
+        if not len(gaps) or gaps.mean() <= 0:
+            return _Rates.unknown(restored.shape[1], len(gaps))
+        return _Rates(restored.mean(axis=0) / gaps.mean(), ratio_t_interval(restored, gaps), len(gaps))
+
+    def mean_of_ratios(self, min_gap: float = MIN_GAP) -> Recovery:
         """Mean RR of the prompts whose gap is at least `min_gap`."""
         rates, averages = self.per_prompt(min_gap), []
         for index in range(len(self.scores.positions)):
             own = rates[np.isfinite(rates[:, index]).any(axis=1), index]
-            averages.append(_drawn(lambda weights, own=own: weights @ own, len(own), own.shape[1], seed))
+            known = _Rates(own.mean(axis=0), t_interval(own), len(own)) if len(own) else None
+            averages.append(known or _Rates.unknown(own.shape[1], 0))
         return _recovery(averages)
 
 
-class Resampled(NamedTuple):
-    """An average over prompts, and the same over bootstrap samples of them.
+class _Rates(NamedTuple):
+    """Recovery rates [component] at one position, of so many prompts."""
 
-    value     [component]; NaN where there is no prompt, or none is better clean than corrupt
-    samples   [sample, component]; NaN in samples without a gap
-    """
-
-    value: Floats
-    samples: Floats
+    values: Floats
+    interval: Interval[Floats]
     n_prompts: int
 
-    @property
-    def is_known(self) -> bool:
-        """Whether there is a value."""
-        return bool(np.isfinite(self.value).all())
+    @classmethod
+    def unknown(cls, n_components: int, n_prompts: int) -> _Rates:
+        """No prompt, or none on average better clean than corrupt."""
+        nothing = np.full(n_components, np.nan)
+        return cls(nothing, Interval(nothing, nothing), n_prompts)
 
 
-def _drawn(average: Callable[[Floats], Floats], n_prompts: int, n_components: int, seed: int) -> Resampled:
-    """`average` takes weights [sample, prompt] that sum to one, and gives [sample, component]."""
-    if n_prompts == 0:
-        return Resampled(np.full(n_components, np.nan), np.full((_RESAMPLES, n_components), np.nan), 0)
-    even = np.full((1, n_prompts), 1 / n_prompts)
-    drawn = np.random.default_rng(seed).multinomial(n_prompts, even[0], size=_RESAMPLES) / n_prompts
-    return Resampled(average(even)[0], average(drawn), n_prompts)
-
-
-def _recovery(of_positions: Sequence[Resampled]) -> Recovery:
-    ends = [percentiles(drawn.samples) if drawn.is_known else (drawn.value, drawn.value) for drawn in of_positions]
+def _recovery(of_positions: Sequence[_Rates]) -> Recovery:
     return Recovery(
-        np.stack([drawn.value for drawn in of_positions]),
-        np.stack([low for low, _ in ends]),
-        np.stack([high for _, high in ends]),
-        np.array([drawn.n_prompts for drawn in of_positions], dtype=np.int64),
+        np.stack([rates.values for rates in of_positions]),
+        np.stack([rates.interval.low for rates in of_positions]),
+        np.stack([rates.interval.high for rates in of_positions]),
+        np.array([rates.n_prompts for rates in of_positions], dtype=np.int64),
     )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Wiring
-from circuits.intervals import Interval, bootstrap_interval
+from circuits.intervals import Interval, t_interval
 
 if TYPE_CHECKING:
     import sparse
@@ -88,10 +88,9 @@ class EdgeScores:
         """[edge] mean over prompts."""
         return self.per_prompt.mean(axis=0, dtype=np.float64)
 
-    def interval(self, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-        """Bootstrap interval of `means` over prompts; over trials, where there are any."""
-        sample = self.per_prompt if self.trials is None else self.trials
-        return bootstrap_interval(sample, level=level, resamples=resamples, seed=seed)
+    def interval(self, *, level: float = 0.95) -> Interval[Floats]:
+        """t interval [edge] of `means` over prompts; over trials, where there are any. Unbounded with one of them."""
+        return t_interval(self.per_prompt if self.trials is None else self.trials, level=level)
 
     def ranking(self, *, absolute: bool = True) -> NDArray[np.int64]:
         """Numbers of the measured edges, highest mean (or highest |mean|) first; ties in wiring order."""
@@ -176,22 +175,14 @@ class ComponentScores:
         totals = np.where(self.measured, self.per_prompt, 0).sum(axis=0, dtype=np.float64)
         return totals / np.maximum(counts, 1)
 
-    def interval(self, *, level: float = 0.95, resamples: int = 2000, seed: int = 0) -> Interval:
-        """Bootstrap interval of `means` over prompts; over trials, where there are any.
+    def interval(self, *, level: float = 0.95) -> Interval[Floats]:
+        """t interval [position, component] of `means` over prompts; over trials, where there are any.
 
-        A position that only some prompts have is resampled among those.
+        A position that only some prompts have is averaged over those: unbounded with one of them, NaN with none.
         """
         if self.trials is not None:
-            return bootstrap_interval(self.trials, level=level, resamples=resamples, seed=seed)
-        low, high = np.zeros(self.means.shape), np.zeros(self.means.shape)
-        for index in range(len(self.positions)):
-            has_position = self.measured[:, index].any(axis=1)
-            if has_position.any():
-                bounds = bootstrap_interval(
-                    self.per_prompt[has_position, index], level=level, resamples=resamples, seed=seed
-                )
-                low[index], high[index] = bounds
-        return Interval(low, high)
+            return t_interval(self.trials, level=level)
+        return t_interval(np.where(self.measured, self.per_prompt, np.nan), level=level)
 
     def at(self, position: str) -> ComponentScores:
         """The scores at one position."""

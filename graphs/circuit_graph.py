@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from circuits.arrays import Bools, Floats
-from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
-from circuits.intervals import Interval, bootstrap_interval
+from circuits.components import Component, Edge, Wiring
+from circuits.intervals import Interval, t_interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.selection import Selected, Selection, explain_left_out, means_at
 
@@ -29,7 +29,10 @@ GIVEN = "given"  # name of the selection of a circuit whose edges were listed by
 
 @dataclass(frozen=True)
 class CircuitNode:
-    """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+    """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured.
+
+    `low` and `high` are also None where the interval is unbounded: a single prompt says nothing about others.
+    """
 
     component: Component
     score: float | None = None
@@ -45,7 +48,7 @@ class CircuitNode:
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """An edge in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured."""
+    """An edge in a circuit. `score`, `low` and `high` (metric units) are None as in a `CircuitNode`."""
 
     edge: Edge
     score: float | None = None
@@ -97,7 +100,7 @@ class CircuitGraph:
             astray = sorted(set(map(str, edges)) - set(map(str, on_a_path)))
             problem = f"{', '.join(astray[:5])} lie on no path from input to logits" if astray else "edges out of order"
             raise ValueError(f"not a circuit: {problem}. CircuitGraph.from_edges drops dead ends and sorts.")
-        if [node.component for node in self.nodes] != components_of(self.wiring, edges):
+        if [node.component for node in self.nodes] != components_of(edges):
             raise ValueError(
                 "nodes are not exactly the components that the edges connect, in wiring order. "
                 "CircuitGraph.from_edges finds them."
@@ -116,10 +119,8 @@ class CircuitGraph:
         roles: Mapping[str, str] | None = None,
         groups: Mapping[str, int] | None = None,
         level: float = 0.95,
-        resamples: int = 2000,
-        seed: int = 0,
     ) -> CircuitGraph:
-        """The circuit that `selection` keeps, with mean scores and bootstrap intervals over prompts (or trials).
+        """The circuit that `selection` keeps, with mean scores and t intervals over prompts (or trials).
 
         selection    a selection, or what it already selected (when faithfulness was measured in between)
         node_scores  scores of components, for component selections and for coloring nodes
@@ -134,13 +135,13 @@ class CircuitGraph:
         numbers = np.flatnonzero(selected.mask)
         means = scores.per_prompt[:, numbers].mean(axis=0, dtype=np.float64)
         sample = scores.per_prompt if scores.trials is None else scores.trials
-        interval = bootstrap_interval(sample[:, numbers], level=level, resamples=resamples, seed=seed)
+        interval = t_interval(sample[:, numbers], level=level)
         edges = tuple(
             CircuitEdge(edge, *_as_floats(means, interval, index)) if scores.measured[number] else CircuitEdge(edge)
             for index, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))
         )
         position = selected.selection.get("position")
-        measured = _node_scores(node_scores, position, level, resamples, seed) if node_scores is not None else {}
+        measured = _node_scores(node_scores, position, level) if node_scores is not None else {}
         nodes = tuple(
             CircuitNode(
                 component,
@@ -148,7 +149,7 @@ class CircuitGraph:
                 role=(roles or {}).get(str(component)),
                 group=(groups or {}).get(str(component)),
             )
-            for component in components_of(scores.wiring, selected.edges)
+            for component in components_of(selected.edges)
         )
         return cls(
             wiring=scores.wiring,
@@ -178,10 +179,19 @@ class CircuitGraph:
         """The circuit of the listed edges, without scores: a published circuit, or one drawn by hand.
 
         Edges on no path from `input` to `logits` are dropped. ValueError for an edge that the wiring does not have.
+
+        >>> from circuits import Edge, Wiring
+        >>> from graphs import CircuitGraph
+        >>> names = ("input->a0.h0<v>", "a0.h0->logits", "m0->logits")
+        >>> circuit = CircuitGraph.from_edges(Wiring(n_layers=2, n_heads=2, n_kv_heads=2), map(Edge.parse, names))
+        >>> [edge.name for edge in circuit.edges]
+        ['input->a0.h0<v>', 'a0.h0->logits']
+        >>> circuit.left_out["m0"]
+        'no chosen path leads from input to it'
         """
         chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
         kept = tuple(wiring.on_a_path(chosen))
-        nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(wiring, kept))
+        nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(kept))
         empty = f"the edges given ({len(chosen)}) make no path from input to logits."
         return cls(
             wiring=wiring,
@@ -202,19 +212,14 @@ class CircuitGraph:
         if self.wiring.joins_heads:
             return self
         wiring = self.wiring.by_layer
-
-        def joined(part: Component) -> Component:
-            is_attention = part.kind in ("head", "kv") and part.layer is not None
-            return wiring.attention_part(part.layer or 0) if is_attention else part
-
-        edges = {Edge(joined(item.edge.source), joined(item.edge.target)) for item in self.edges}
+        edges = {Edge(item.edge.source.whole, item.edge.target.whole) for item in self.edges}
         numbers = sorted({wiring.edge_index(edge) for edge in edges if edge.source != edge.target})
         kept = [wiring.edges[number] for number in numbers]
         scores = {node.component: node for node in self.nodes}
         return replace(
             self,
             wiring=wiring,
-            nodes=tuple(scores.get(part, CircuitNode(part)) for part in components_of(wiring, kept)),
+            nodes=tuple(scores.get(part, CircuitNode(part)) for part in components_of(kept)),
             edges=tuple(CircuitEdge(edge) for edge in kept),
             left_out={},
         )
@@ -237,7 +242,7 @@ class CircuitGraph:
     @property
     def heads(self) -> tuple[Component, ...]:
         """The attention heads in the circuit, in wiring order; whole attentions where heads are joined."""
-        return tuple(node.component for node in self.nodes if node.component.kind == self.wiring.attention_kind)
+        return tuple(node.component for node in self.nodes if self.wiring.is_head(node.component))
 
     @cached_property
     def edge_mask(self) -> Bools:
@@ -305,7 +310,7 @@ class CircuitGraph:
         return tuple(
             (node.component, served)
             for node in self.nodes
-            if node.component.kind == "kv"
+            if node.component.is_key_value_head
             for served in self.wiring.heads_of_group(node.component)
             if served in present
         )
@@ -322,16 +327,10 @@ class CircuitGraph:
                 )
 
 
-def components_of(wiring: Wiring, edges: Iterable[Edge]) -> list[Component]:
+def components_of(edges: Iterable[Edge]) -> list[Component]:
     """The components that `edges` connect, in the order they run: within a layer key-value heads, heads, MLP."""
-    rank = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
     components = {component for edge in edges for component in (edge.source, edge.target)}
-
-    def order(component: Component) -> tuple[int, int, int]:
-        layer = {INPUT: -1, LOGITS: wiring.n_layers}.get(component, component.layer or 0)
-        return layer, rank[component.kind], component.index or 0
-
-    return sorted(components, key=order)
+    return sorted(components, key=lambda component: component.order)
 
 
 def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool = False) -> None:
@@ -386,19 +385,20 @@ def _model_of(graph: CircuitGraph) -> str:
     return f"{graph.provenance.model} ({graph.provenance.model_fingerprint[:8]})"
 
 
-def _node_scores(
-    node_scores: ComponentScores, position: str | None, level: float, resamples: int, seed: int
-) -> dict[Component, tuple[float, float, float]]:
+_Scored = tuple[float, float | None, float | None]
+
+
+def _node_scores(node_scores: ComponentScores, position: str | None, level: float) -> dict[Component, _Scored]:
     position_means = means_at(node_scores, position)
-    interval = node_scores.at(position_means.position).interval(level=level, resamples=resamples, seed=seed)
-    ends = Interval(interval.low[0], interval.high[0])
+    interval = node_scores.at(position_means.position).interval(level=level)
     return {
-        component: _as_floats(position_means.means, ends, number)
+        component: _as_floats(position_means.means, interval, 0, number)
         for number, component in enumerate(node_scores.components)
         if position_means.measured[number]
     }
 
 
-def _as_floats(means: Floats, interval: Interval, index: int) -> tuple[float, float, float]:
-    """Score, low and high as Python floats."""
-    return float(means[index]), float(interval.low[index]), float(interval.high[index])
+def _as_floats(means: Floats, interval: Interval[Floats], *index: int) -> _Scored:
+    """Score, low and high as Python floats; the ends are None where the interval is unbounded."""
+    low, high = interval.item(*index).as_json() or (None, None)
+    return float(means[index[-1]]), low, high

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from circuits import kinds as component_kinds
 from circuits.arrays import Bools, Floats
 
 RECOVERY_RATE = "recovery rate"
 
 
-# Kinds of component in the order of the panels, and what figures call them.
+# What figures call each kind of component, in the order of the panels: those with several in a layer come last.
 KINDS: Mapping[str, str] = {
-    "residual": "hidden state",
-    "attention": "attention output",
-    "mlp": "MLP output",
-    "head": "head output",
+    kind.name: kind.title
+    for kind in sorted(component_kinds.KINDS.values(), key=lambda kind: kind.has_index)
+    if kind.title is not None
 }
+# Kinds with one in a layer make tables of layer x position; of those with several, each has its own, of layer x index.
+LAYER_KINDS = tuple(kind for kind in KINDS if not component_kinds.KINDS[kind].has_index)
+INDEXED_KINDS = tuple(kind for kind in KINDS if component_kinds.KINDS[kind].has_index)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class TraceTable:
     """Recovery rates of layer components.
 
     values     kind -> [layer, position]; NaN where it was not measured
-    low, high  as values: ends of the 95 % interval
+    low, high  as values: ends of the 95 % t interval; infinite where it is unbounded
     positions  names, in the order of the prompt
     labels     position -> what figures call it; positions without an entry are called by their name
     title      name of the run
@@ -56,15 +59,16 @@ class TraceTable:
             raise ValueError(f"values, low and high need the same kinds, and have: {given}.")
         if not self.values or not self.positions:
             raise ValueError("a trace needs at least one kind of component and one position.")
-        if "head" in self.values and len(self.values) > 1:
+        if len(self.values) > 1 and (alone := [kind for kind in INDEXED_KINDS if kind in self.values]):
             raise ValueError(
-                "positions of kind head are heads, unlike those of other kinds: give heads their own table."
+                f"positions of kind {alone[0]} are {alone[0]}s, unlike those of other kinds: give {alone[0]}s their "
+                "own table."
             )
         if len(set(self.positions)) < len(self.positions):
             raise ValueError(f"positions {', '.join(self.positions)}: each needs a name of its own.")
         for kind in self.values:
             self._check_kind(kind)
-        n_layers = {kind: len(rates) - (kind == "residual") for kind, rates in self.values.items()}
+        n_layers = {kind: len(rates) - component_kinds.KINDS[kind].is_state for kind, rates in self.values.items()}
         if len(set(n_layers.values())) > 1:
             lengths = ", ".join(f"{kind} {len(rates)}" for kind, rates in self.values.items())
             raise ValueError(f"rows by kind: {lengths}; need one for each layer, and one more (the last) for residual.")
@@ -81,12 +85,12 @@ class TraceTable:
                 f"{kind}: values are {_shape(values)}, low {_shape(low)}, high {_shape(high)}; "
                 "each value needs both ends of its interval."
             )
-        if any(np.isinf(rates).any() for rates in (values, low, high)):
+        if np.isinf(values).any():
             raise ValueError(f"{kind}: infinite recovery rates; leave out prompts without a gap, or give NaN.")
         is_missing = np.isnan(values)
         if (np.isnan(low) != is_missing).any() or (np.isnan(high) != is_missing).any():
             raise ValueError(
-                f"{kind}: values, low and high must be NaN together; without an interval, give the value as both ends."
+                f"{kind}: values, low and high must be NaN together; without an interval, give infinite ends."
             )
         if (low > high).any():
             raise ValueError(f"{kind}: some low ends of intervals are above the high ones; swap low and high?")
@@ -107,7 +111,7 @@ class TraceTable:
         return tuple(self.labels.get(position, position) for position in self.positions)
 
     def includes_zero(self, kind: str) -> Bools:
-        """[layer, position] whether the interval includes 0; False where nothing was measured."""
+        """[layer, position] whether the interval includes 0, as unbounded ones do; False if nothing was measured."""
         return (self.low[kind] <= 0) & (self.high[kind] >= 0)
 
     @property

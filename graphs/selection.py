@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
-from circuits.components import INPUT, LOGITS, PORTS, Component, Edge, Reader, Wiring
+from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
 from circuits.lookup import unknown
 from circuits.masks import endpoints
 from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores
@@ -158,7 +158,7 @@ class Greedy:
         opened: set[int] = set()
         joining, chosen = LOGITS, []
         while True:
-            for reader in _readers_of(wiring, joining):
+            for reader in map(wiring.reader_index, wiring.readers_of(joining)):
                 if reader not in opened:
                     opened.add(reader)
                     offer(int(starts[reader]), reader)
@@ -227,12 +227,22 @@ SELECTIONS: Mapping[str, type[Selection]] = {
 
 
 def describe(selection: Selection) -> dict[str, Any]:
-    """Name and settings of a selection as plain values; inverse of `selection_from`."""
+    """Name and settings of a selection as plain values; inverse of `selection_from`.
+
+    >>> from graphs import Greedy, describe
+    >>> describe(Greedy(100))
+    {'name': 'greedy', 'n': 100, 'absolute': True}
+    """
     return {"name": selection.name, **asdict(selection)}  # pyright: ignore[reportArgumentType]
 
 
 def selection_from(description: Mapping[str, Any]) -> Selection:
-    """The selection that `describe` described. ValueError for an unknown name or setting."""
+    """The selection that `describe` described. ValueError for an unknown name or setting.
+
+    >>> from graphs import selection_from
+    >>> selection_from({"name": "greedy", "n": 100})
+    Greedy(n=100, absolute=True)
+    """
     settings = current_settings(description)
     name = settings.pop("name", None)
     if name not in SELECTIONS:
@@ -303,7 +313,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
     usable = [
         number
         for number, component in enumerate(node_scores.components)
-        if component.kind in (scores.wiring.attention_kind, "mlp") and position_means.measured[number]
+        if component.kind in scores.wiring.node_kinds and position_means.measured[number]
     ]
     if not usable:
         kinds = sorted({component.kind for component in node_scores.components})
@@ -315,7 +325,7 @@ def _candidates(selection: ComponentSelection, scores: EdgeScores, node_scores: 
     candidates = [node_scores.components[number] for number in usable]
     scored = {component.kind for component in candidates}
     # Head scores say nothing against the MLPs, and few circuits work without them: as in Wang et al., they are kept.
-    unscored = [writer for writer in scores.wiring.writers if writer.kind != "input" and writer.kind not in scored]
+    unscored = [writer for writer in scores.wiring.writers if writer != INPUT and writer.kind not in scored]
     return _Candidates(candidates, strength, unscored)
 
 
@@ -326,7 +336,7 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
     """
     wiring, members = scores.wiring, {INPUT, LOGITS, *chosen}
     writes = np.array([writer in members for writer in wiring.writers])
-    reads = np.array([bool(members.intersection(_read_by(wiring, reader.component))) for reader in wiring.readers])
+    reads = np.array([bool(members.intersection(wiring.writers_fed_by(reader.component))) for reader in wiring.readers])
     source, target = endpoints(wiring)
     ranking = scores.ranking(absolute=selection.absolute)
     among = ranking[writes[source[ranking]] & reads[target[ranking]]][: selection.n_edges]
@@ -352,12 +362,12 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
 def _with_unscored(scores: EdgeScores, chosen: Numbers) -> Numbers:
     """The chosen edges, and unmeasured edges between the heads that these touch, MLPs, `input` and `logits`."""
     wiring, (source, target) = scores.wiring, endpoints(scores.wiring)
-    writes = np.array([writer.kind != wiring.attention_kind for writer in wiring.writers])
+    writes = np.array([not wiring.is_head(writer) for writer in wiring.writers])
     writes[source[chosen]] = True
     for reader in np.unique(target[chosen]):
-        writes[[wiring.writer_index(part) for part in _read_by(wiring, wiring.readers[reader].component)]] = True
+        writes[[wiring.writer_index(part) for part in wiring.writers_fed_by(wiring.readers[reader].component)]] = True
     members = {writer for writer, is_in in zip(wiring.writers, writes, strict=True) if is_in} | {LOGITS}
-    reads = np.array([bool(members.intersection(_read_by(wiring, reader.component))) for reader in wiring.readers])
+    reads = np.array([bool(members.intersection(wiring.writers_fed_by(reader.component))) for reader in wiring.readers])
     unscored = np.flatnonzero(~scores.measured & writes[source] & reads[target])
     return np.union1d(chosen, unscored)
 
@@ -384,26 +394,12 @@ def explain_left_out(wiring: Wiring, chosen: Iterable[Edge], kept: Iterable[Edge
     reached = {INPUT}
     for edge in chosen:
         if edge.source in reached:
-            reached.update((edge.target, *_read_by(wiring, edge.target)))
+            reached.update((edge.target, *wiring.writers_fed_by(edge.target)))
     ends = dict.fromkeys(component for edge in chosen for component in (edge.source, edge.target))
     for component in ends:
         if component not in present:
             is_reached = component in reached and component != LOGITS
             yield str(component), "no chosen path leads " + ("from it to logits" if is_reached else "from input to it")
-
-
-def _read_by(wiring: Wiring, target: Component) -> tuple[Component, ...]:
-    return wiring.heads_of_group(target) if target.kind == "kv" else (target,)
-
-
-def _readers_of(wiring: Wiring, component: Component) -> list[int]:
-    """Numbers of the readers through which `component` gets its input."""
-    if component == INPUT:
-        return []
-    if component.kind != "head":
-        return [wiring.reader_index(Reader(component))]
-    owner = wiring.group_of_head(component)
-    return [wiring.reader_index(Reader(component if port == "q" else owner, port)) for port in PORTS]
 
 
 def _strength(means: Floats, *, absolute: bool) -> Floats:

@@ -1,8 +1,11 @@
 """Runs: what to measure, where to compute it, and how results are stored.
 
-ioi = discover("ioi", prompts=64)
-colors = discover("colored-objects", prompts=64)
-print(ioi.graph.description, compare(ioi, colors).summary["heads_iou"])
+>>> from pipelines import discover, open_run
+>>> ioi = discover("ioi", prompts=8, edges=40)
+>>> ioi.graph.description
+'36 of 479 edges, threshold 0.2..., faithfulness 0.6...'
+>>> open_run(ioi.name).graph == ioi.graph
+True
 """
 
 from __future__ import annotations
@@ -16,11 +19,13 @@ if TYPE_CHECKING:
     from pipelines.cli.export import export
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
-    from pipelines.compare.command import StoredComparison, compare
+    from pipelines.compare.command import compare
+    from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
     from pipelines.engine.execution import Execution
-    from pipelines.evaluate.command import Evaluation, evaluate
+    from pipelines.evaluate.command import evaluate
+    from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.report import Intervention
     from pipelines.runs.run import Run, open_run
@@ -55,12 +60,12 @@ __all__ = [
 _HOMES = {
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
-    "Evaluation": "evaluate.command",
+    "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
-    "StoredComparison": "compare.command",
+    "StoredComparison": "compare.report",
     "Study": "study.report",
     "TraceRun": "trace.run",
     "compare": "compare.command",

@@ -42,7 +42,7 @@ OF_GRAPHS["graphs/figures"] = {"graphs/comparison", *OF_GRAPHS["graphs/compariso
 OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
-SEEN_BY_GRAPHS |= {"circuits.lookup"}
+SEEN_BY_GRAPHS |= {"circuits.kinds", "circuits.lookup", "circuits.registry"}
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {

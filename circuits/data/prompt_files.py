@@ -55,6 +55,15 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unc
 
     Raises `BadPrompts` with every bad line; a file that cannot be read, or that holds no set of prompts, raises a
     ValueError that says why.
+
+    >>> from pathlib import Path
+    >>> from circuits import read_jsonl
+    >>> file = Path("pairs.jsonl")
+    >>> line = '{"clean_ids": [5, 7, 5], "corrupt_ids": [5, 7, 8], "answer_ids": [7], "wrong_answer_ids": [5]}'
+    >>> _ = file.write_text(line)
+    >>> prompts = read_jsonl(file)
+    >>> prompts.task, len(prompts), prompts.prompts[0].answers
+    ('pairs', 1, (7,))
     """
     lines, faults = [], []
     texts = _text_of(path).split("\n")
@@ -95,7 +104,15 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unc
 
 
 def write_jsonl(prompts: PromptSet, path: Path) -> None:
-    """Write prompts as token ids; `read_jsonl` reads them back."""
+    """Write prompts as token ids; `read_jsonl` reads them back.
+
+    >>> from pathlib import Path
+    >>> from circuits import Prompt, PromptSet, read_jsonl, write_jsonl
+    >>> prompts = PromptSet("copies", (Prompt(clean=(5, 7, 5), corrupt=(5, 7, 8), answers=(7,)),))
+    >>> write_jsonl(prompts, Path("copies.jsonl"))
+    >>> read_jsonl(Path("copies.jsonl")).fingerprint == prompts.fingerprint
+    True
+    """
     if prompts.is_paired:
         records = [prompt.as_json() for prompt in prompts]
     else:

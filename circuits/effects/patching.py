@@ -10,20 +10,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from circuits.components import Component, Kind
+from circuits.components import Component
 from circuits.effects.paired_runs import Pair
+from circuits.kinds import KINDS
 from circuits.model.batches import Batch
 from circuits.model.forward import Earlier, Forward, Run, Site
 from circuits.model.layers import Places, tiled
 
 # Parts of one layer that are stacked with each other: by where they change the stream first.
-_ENTERING: tuple[Kind, ...] = ("residual",)
-_IN_PLACE: tuple[Kind, ...] = ("head", "query", "pattern", "attention", "mlp")
-_SPREADING: tuple[Kind, ...] = ("key", "value")
+_Reach = Literal["entering", "in place", "spreading"]
 
 
 def patched_metrics(
@@ -45,10 +45,10 @@ def patched_metrics(
     )
     at_answer = bool(torch.gather(mask, 1, (batch.answer_positions - start).unsqueeze(1)).any())
     for layer in range(forward.n_layers + 1):
-        for kinds in (_ENTERING, _IN_PLACE, _SPREADING):
-            if not at_answer and _is_read_nowhere(layer, kinds, forward.n_layers):
+        for reach in get_args(_Reach):
+            if not at_answer and _is_read_nowhere(layer, reach, forward.n_layers):
                 continue
-            chosen = [n for n, part in enumerate(components) if part.layer == layer and part.kind in kinds]
+            chosen = [n for n, part in enumerate(components) if part.layer == layer and _reach_of(part) == reach]
             for part in forward.chunks(len(chosen), len(batch), mask.shape[1]):
                 numbers = chosen[part]
                 final = patches.finals(layer, [components[number] for number in numbers])
@@ -56,9 +56,15 @@ def patched_metrics(
     return result
 
 
-def _is_read_nowhere(layer: int, kinds: tuple[Kind, ...], n_layers: int) -> bool:
+def _reach_of(component: Component) -> _Reach:
+    if component.is_state:
+        return "entering"
+    return "in place" if component.is_per_token else "spreading"
+
+
+def _is_read_nowhere(layer: int, reach: _Reach, n_layers: int) -> bool:
     """Whether a change at positions without an answer is lost: past the last attention nobody else reads them."""
-    return layer >= n_layers if kinds == _ENTERING else layer == n_layers - 1 and kinds == _IN_PLACE
+    return layer >= n_layers if reach == "entering" else layer == n_layers - 1 and reach == "in place"
 
 
 def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
@@ -75,7 +81,7 @@ def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
     return min(start, int(batch.answer_positions.min()))
 
 
-def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: Kind) -> Tensor:
+def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: str) -> Tensor:
     """z [prompt, position, head, d_head] of all heads of a layer, each with its own part of this kind patched.
 
     kind  `head` (z itself), `query`, `key`, `value` or `pattern`
@@ -93,8 +99,10 @@ def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int,
         query = torch.where(mask[:, None, :, None], donor.query[layer], query)
     elif kind == "key":
         key = torch.where(everywhere, donor.key[layer], key)
-    else:
+    elif kind == "value":
         value = torch.where(everywhere, donor.value[layer], value)
+    else:
+        raise ValueError(f"no patch changes z by its {kind}. Known: head, query, key, value, pattern.")
     bias = forward.context(key.shape[2])[layer].bias
     return part.attend(query, key, value, Places(base.start).bias_rows(bias, len(query)))
 
@@ -124,11 +132,11 @@ class _Patches:
 
         components  of one group: entering the layer, changing it in place, or spreading
         """
-        if components[0].kind in _ENTERING:
+        if components[0].is_state:
             base, donor = self.base.residual[layer], self.donor.residual[layer]
             width = self.mask.shape[1] if layer == self.forward.n_layers else self.width
             return self.forward.resume(self.base, layer, self._patched(base, donor)[:, :width], self.rows)
-        by_kind: dict[Kind, list[int]] = defaultdict(list)
+        by_kind: dict[str, list[int]] = defaultdict(list)
         for number, component in enumerate(components):
             by_kind[component.kind].append(number)
         leaving = torch.cat(
@@ -142,7 +150,7 @@ class _Patches:
     def _patched(self, base: Tensor, donor: Tensor) -> Tensor:
         return _replaced(base, donor, self.mask)
 
-    def _leaving(self, layer: int, kind: Kind, indices: Sequence[int | None]) -> Tensor:
+    def _leaving(self, layer: int, kind: str, indices: Sequence[int | None]) -> Tensor:
         """The stream leaving the layer [variant x prompt, position, d_model], where it may differ from the base's."""
         base, donor = self.base, self.donor
         if kind == "mlp":
@@ -153,7 +161,7 @@ class _Patches:
             return self._after_attention(layer, kind, self._needed(layer, kind, attention))
         part = self.forward.layers[layer]
         of = torch.tensor(indices, device=self.mask.device)
-        heads = part.heads_served(of) if kind in _SPREADING else of.unsqueeze(1)
+        heads = of.unsqueeze(1) if KINDS[kind].is_per_token else part.heads_served(of)
         z, before, attention = (
             self._needed(layer, kind, values)
             for values in (
@@ -165,13 +173,13 @@ class _Patches:
         changed = part.attention_with_heads_changed(before, attention, z - before, heads)
         return self._after_attention(layer, kind, changed.flatten(0, 1))
 
-    def _needed(self, layer: int, kind: Kind, values: Tensor) -> Tensor:
+    def _needed(self, layer: int, kind: str, values: Tensor) -> Tensor:
         """Values [prompt, position, ...] where the rest of the run may need them; of the last layer, at the answers."""
         if layer == self.forward.n_layers - 1:
             return self.forward.at_rows(values, self.rows, self.base.start).unsqueeze(1)
-        return values if kind in _SPREADING else values[:, : self.width]
+        return values[:, : self.width] if KINDS[kind].is_per_token else values
 
-    def _after_attention(self, layer: int, kind: Kind, attention: Tensor) -> Tensor:
+    def _after_attention(self, layer: int, kind: str, attention: Tensor) -> Tensor:
         """The stream leaving the layer, from what its attention adds [variant x prompt, position, d_model]."""
         part = self.forward.layers[layer]
         residual = tiled(self._needed(layer, kind, self.base.residual[layer]), len(attention))
@@ -211,8 +219,8 @@ def _run_with(
 ) -> Tensor:
     """The final stream [prompt, d_model] at the answers."""
     answer_positions = pair.batch.answer_positions
-    site: Site = "mlp" if part.kind == "mlp" else "attention"
-    values = donor.mlp if part.kind == "mlp" else donor.attention
+    site: Site = "mlp" if part.in_mlp else "attention"
+    values = donor.mlp if part.in_mlp else donor.attention
 
     def restore(layer: int, at: Site, value: Tensor) -> Tensor:
         if at != site or not first <= layer < stop:

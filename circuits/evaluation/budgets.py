@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from circuits.arrays import Bools, Floats
-from circuits.components import Component, Wiring
+from circuits.components import INPUT, Component, Wiring
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.scores import EdgeScores
 
@@ -32,7 +32,7 @@ def budget_circuits(scores: EdgeScores, *, absolute: bool) -> Bools:
 
 def curve(values: Floats, baseline: Baseline) -> Floats:
     """f at each budget, from values [budget, prompt]."""
-    shares = [faithfulness(row, baseline, resamples=1).mean for row in values]
+    shares = [faithfulness(row, baseline).mean for row in values]
     if any(f is None for f in shares):
         raise ValueError(
             "the metric is the same on clean and corrupt prompts: there is nothing for a circuit to explain."
@@ -57,7 +57,7 @@ def node_budget_circuits(wiring: Wiring, components: Sequence[Component], streng
     strength    [component] higher comes first; ties in the order given
     """
     kinds = {component.kind for component in components}
-    always = np.array([writer.kind == "input" or writer.kind not in kinds for writer in wiring.writers])
+    always = np.array([writer == INPUT or writer.kind not in kinds for writer in wiring.writers])
     order = np.array([wiring.writer_index(component) for component in components], dtype=np.int64)
     order = order[np.argsort(-np.asarray(strength), kind="stable")]
     circuits = np.tile(always, (len(BUDGETS), 1))

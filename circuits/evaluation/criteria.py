@@ -31,9 +31,10 @@ from circuits.evaluation.faithfulness import (
     Baseline,
     circuit_values,
     component_circuit_values,
-    faithfulness,
+    share_of_gap,
 )
 from circuits.evaluation.knockouts import Knockouts, KnockoutValues
+from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, edge_sources, pruned
 from circuits.metrics import Metric
 
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 _CORRUPT = Corrupt()
-# Bootstrap resamples of the prompts for an interval, and the ends of the 95 % interval.
-_RESAMPLES = 2000
-_TAILS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -83,14 +81,6 @@ class CircuitRunner:
         return values[number.reshape(-1)]
 
 
-class Estimate(NamedTuple):
-    """A number and its 95 % bootstrap interval over prompts."""
-
-    value: float
-    low: float
-    high: float
-
-
 class EffectEstimate(NamedTuple):
     """A number in the metric's units, and as a share of the gap |clean - corrupt|; None where there is no gap."""
 
@@ -107,56 +97,33 @@ def judge(differences: Floats, statistic: Statistic, baseline: Baseline) -> Effe
 
     differences  [..., prompt] metric of one circuit minus that of another, prompt by prompt
 
-    Statistics here take absolute values, so intervals of something that is zero lie above it; and a maximum over
-    circuits is resampled as a maximum.
+    Statistics here take absolute values of several means, so intervals of something that is zero lie above it; and a
+    maximum over circuits is resampled as a maximum. A share's interval is unbounded where that of `share_of_gap` is.
     """
-    value, resampled = _resampled(differences, statistic)
-    in_metric = Estimate(value, *map(float, np.quantile(resampled, _TAILS)))
-    return EffectEstimate(in_metric, _of_gap(value, resampled, baseline, np.abs))
+    n_prompts, gaps = differences.shape[-1], baseline.clean - baseline.ablated
+    smallest = SMALLEST_GAP * max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()))
 
+    def resampled(counts: Floats) -> Floats:
+        """[resample, 2] the statistic, and its share of the gap of the same prompts."""
+        values = statistic(np.moveaxis(differences @ counts.T, -1, 0) / n_prompts)
+        size = np.abs(counts @ gaps) / n_prompts
+        return np.stack([values, values / np.where(size > smallest, size, np.nan)], axis=1)
 
-def share_kept(values: Floats, statistic: Statistic, baseline: Baseline) -> Estimate | None:
-    """A linear statistic of (F - corrupt) / (clean - corrupt), of values [..., prompt]; None where there is no gap.
-
-    Unlike in `judge`, the gap keeps its sign, so that the whole model keeps 1 whichever way the metric points.
-    """
-    value, resampled = _resampled(values - baseline.ablated, statistic)
-    return _of_gap(value, resampled, baseline, np.asarray)
-
-
-def _shares_of_prompts(n_prompts: int) -> Floats:
-    """[resample, prompt] each prompt's share of each bootstrap resample; the same draws for every statistic."""
-    even = np.full(n_prompts, 1 / n_prompts)
-    return np.random.default_rng(0).multinomial(n_prompts, even, size=_RESAMPLES) / n_prompts
-
-
-def _resampled(differences: Floats, statistic: Statistic) -> tuple[float, Floats]:
-    """The statistic of the means over all prompts, and [resample] over resampled ones."""
-    means = np.moveaxis(differences @ _shares_of_prompts(differences.shape[-1]).T, -1, 0)
-    return float(statistic(differences.mean(axis=-1)[None])[0]), statistic(means)
-
-
-def _of_gap(
-    value: float, resampled: Floats, baseline: Baseline, size_of: Callable[[Floats], Floats]
-) -> Estimate | None:
-    """Ratio of a number to the (resampled) gap; None where there is none. Resamples without a gap are left out."""
-    if not has_gap(baseline):
-        return None
-    gaps = size_of(_shares_of_prompts(len(baseline.clean)) @ (baseline.clean - baseline.ablated))
-    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()))
-    usable = np.abs(gaps) > SMALLEST_GAP * size
-    low, high = np.quantile(resampled[usable] / gaps[usable], _TAILS)
-    return Estimate(value / float(size_of(np.asarray(baseline.gap))), float(low), float(high))
-
-
-def has_gap(baseline: Baseline) -> bool:
-    """Whether clean and corrupt differ in the metric, beyond rounding."""
-    return faithfulness(baseline.clean, baseline, resamples=1).mean is not None
+    value, interval = float(statistic(differences.mean(axis=-1)[None])[0]), bootstrap(resampled, n_prompts)
+    in_metric = Estimate(value, interval.item(0))
+    if not baseline.has_gap:
+        return EffectEstimate(in_metric, None)
+    of_gap = interval.item(1) if excludes_zero(gaps) else Interval(-np.inf, np.inf)
+    return EffectEstimate(in_metric, Estimate(value / abs(baseline.gap), of_gap))
 
 
 def distance(values: Floats, baseline: Baseline) -> EffectEstimate:
-    """|F(M) - F(C)|, from values [prompt] of the circuit."""
-    return judge(baseline.clean - values, np.abs, baseline)
+    """|F(M) - F(C)|, from values [prompt] of the circuit, with t intervals: of a difference, then without its sign."""
+    differences = baseline.clean - values
+    in_metric = Estimate(abs(float(differences.mean())), t_interval(differences).item().magnitude())
+    share = share_of_gap(differences, baseline)
+    of_gap = None if share is None else Estimate(abs(share.value), share.interval.magnitude())
+    return EffectEstimate(in_metric, of_gap)
 
 
 def mean_incompleteness(values: KnockoutValues, knockouts: Knockouts, baseline: Baseline) -> EffectEstimate:
@@ -189,12 +156,15 @@ def _uses(values: KnockoutValues) -> Floats:
 
 
 def cpr_estimate(signed: Floats, baseline: Baseline) -> Estimate | None:
-    """CPR with its interval, from values [budget, prompt] of circuits ranked by signed score."""
-    return share_kept(signed, _area, baseline)
+    """CPR with its t interval, from values [budget, prompt] of circuits ranked by signed score.
+
+    The area under a curve of ratios with one denominator is itself a ratio of means.
+    """
+    return share_of_gap(_area((signed - baseline.ablated).T), baseline)
 
 
 def cmd_estimate(absolute: Floats, baseline: Baseline) -> Estimate | None:
-    """CMD with its interval, from values [budget, prompt] of circuits ranked by magnitude."""
+    """CMD with its bootstrap interval, from values [budget, prompt] of circuits ranked by magnitude."""
     return judge(baseline.clean - absolute, lambda means: _area(np.abs(means)), baseline).of_gap
 
 
@@ -207,7 +177,7 @@ class AgainstRandom(NamedTuple):
     """A circuit compared with random ones of its size.
 
     kept      mean faithfulness of the random circuits, (F - corrupt) / (clean - corrupt); None without a gap
-    distance  mean |F(M) - F(R)| of the random circuits
+    distance  mean |F(M) - F(R)| of the random circuits, with a bootstrap interval
     p_value   share of circuits at least as faithful, |F(M) - F(R)| <= |F(M) - F(C)|, C itself counted among them
     """
 
@@ -220,7 +190,7 @@ def against_random(random: Floats, values: Floats, baseline: Baseline) -> Agains
     """Compare values [prompt] of a circuit with values [random circuit, prompt]."""
     away = np.abs((baseline.clean - random).mean(axis=1))
     n_as_good = int(np.count_nonzero(away <= abs(float((baseline.clean - values).mean()))))
-    kept = share_kept(random, lambda means: means.mean(axis=-1), baseline)
+    kept = share_of_gap(random.mean(axis=0) - baseline.ablated, baseline)
     mean_distance = judge(baseline.clean - random, lambda means: np.abs(means).mean(axis=-1), baseline)
     return AgainstRandom(kept, mean_distance, (1 + n_as_good) / (1 + len(random)))
 
@@ -232,8 +202,7 @@ def bootstrap_circuits(per_prompt: Floats, *, n: int, absolute: bool, resamples:
     absolute    rank by |mean| or by the signed mean
     """
     n_prompts = len(per_prompt)
-    counts = np.random.default_rng(seed).multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts), size=resamples)
-    means = counts @ per_prompt.astype(np.float64) / n_prompts
+    means = drawn_counts(n_prompts, resamples=resamples, seed=seed) @ per_prompt.astype(np.float64) / n_prompts
     strength = np.abs(means) if absolute else means
     chosen = np.zeros(means.shape, dtype=np.bool_)
     np.put_along_axis(chosen, np.argsort(-strength, axis=1, kind="stable")[:, :n], True, axis=1)

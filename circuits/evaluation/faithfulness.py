@@ -15,6 +15,7 @@ import numpy as np
 from circuits.ablations import Ablation, Corrupt
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import PromptSet
+from circuits.intervals import Estimate, Interval, ratio_t_interval
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
@@ -58,16 +59,22 @@ class Baseline:
         """Mean clean minus mean corrupt metric: what there is to explain."""
         return float(self.clean.mean() - self.ablated.mean())
 
+    @property
+    def has_gap(self) -> bool:
+        """Whether clean and corrupt differ in the metric, beyond rounding."""
+        size = max(float(np.abs(self.clean).mean()), float(np.abs(self.ablated).mean()), 1e-12)
+        return abs(self.gap) > SMALLEST_GAP * size
+
 
 class Faithfulness(NamedTuple):
     """Share of the gap between corrupt and clean that a circuit keeps, with its 95 % interval over prompts.
 
-    All are None where the gap is zero: then there is nothing to explain.
+    Both are None where the gap is zero: then there is nothing to explain. The interval is unbounded for one prompt, and
+    where the gap's own interval includes 0.
     """
 
     mean: float | None
-    low: float | None
-    high: float | None
+    interval: Interval[float] | None
 
 
 def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
@@ -190,20 +197,21 @@ def _each_pair_without_gradients(
         each_pair(model, prompts, metric, ablation, work, at_once=at_once)
 
 
-def faithfulness(
-    values: Floats, baseline: Baseline, *, level: float = 0.95, resamples: int = 2000, seed: int = 0
-) -> Faithfulness:
-    """Share of the clean-corrupt gap that a circuit keeps, as a ratio of means, with a bootstrap interval over prompts.
+def faithfulness(values: Floats, baseline: Baseline, *, level: float = 0.95) -> Faithfulness:
+    """Share of the clean-corrupt gap that a circuit keeps, as a ratio of means, with its t interval over prompts.
 
     values  [prompt] the circuit's metric
     """
-    size = max(float(np.abs(baseline.clean).mean()), float(np.abs(baseline.ablated).mean()), 1e-12)
-    if abs(baseline.gap) <= SMALLEST_GAP * size:
-        return Faithfulness(None, None, None)
-    kept, gap = values - baseline.ablated, baseline.clean - baseline.ablated
-    draws = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    gaps = gap[draws].mean(axis=1)
-    ratios = kept[draws].mean(axis=1)[np.abs(gaps) > SMALLEST_GAP * size] / gaps[np.abs(gaps) > SMALLEST_GAP * size]
-    tail = (1 - level) / 2
-    low, high = np.quantile(ratios, [tail, 1 - tail])
-    return Faithfulness(float(kept.mean() / gap.mean()), float(low), float(high))
+    share = share_of_gap(values - baseline.ablated, baseline, level=level)
+    return Faithfulness(None, None) if share is None else Faithfulness(*share)
+
+
+def share_of_gap(kept: Floats, baseline: Baseline, *, level: float = 0.95) -> Estimate | None:
+    """Mean of `kept` [prompt] over the mean gap, with its t interval; None where there is no gap.
+
+    The gap keeps its sign, so that the whole model keeps 1 whichever way the metric points.
+    """
+    if not baseline.has_gap:
+        return None
+    interval = ratio_t_interval(kept, baseline.clean - baseline.ablated, level=level)
+    return Estimate(float(kept.mean() / baseline.gap), interval.item())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from circuits.arrays import Bools
-from circuits.components import Component, Edge, Wiring
+from circuits.components import LOGITS, Component, Edge, Wiring
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
 
@@ -49,7 +49,7 @@ class KnownCircuit:
 
         What can be checked before the model's wiring is known; `check` does the rest.
         """
-        heads = {node for node in self.nodes if node.kind == "head"}
+        heads = {node for node in self.nodes if node.is_head}
         shape = f"{n_layers} layers of {n_heads} heads"
         if "head" not in self.kinds or not heads:
             raise ValueError(f"the known circuit {self.name!r} lists no heads: a ranking of heads needs some.")
@@ -110,7 +110,7 @@ def read_known(path: Path) -> KnownCircuit:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     ends = nodes or list(dict.fromkeys(itertools.chain.from_iterable((edge.source, edge.target) for edge in edges)))
-    return KnownCircuit(path.stem, edges, tuple(node for node in ends if node.kind in ("head", "mlp")))
+    return KnownCircuit(path.stem, edges, tuple(node for node in ends if node.is_node))
 
 
 def _names(names: Any, key: str) -> list[str]:
@@ -120,10 +120,9 @@ def _names(names: Any, key: str) -> list[str]:
 
 
 def _served(wiring: Wiring, component: Component) -> list[int]:
-    if component.kind == "logits":
+    if component == LOGITS:
         return []
-    heads = wiring.heads_of_group(component) if component.kind == "kv" else (component,)
-    return [wiring.writer_index(head) for head in heads]
+    return [wiring.writer_index(writer) for writer in wiring.writers_fed_by(component)]
 
 
 def _require_both(mask: Bools, whose: str, what: str) -> Bools:

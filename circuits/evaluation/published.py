@@ -62,7 +62,7 @@ class PublishedCircuit:
     @property
     def heads(self) -> tuple[Component, ...]:
         """All heads, by role."""
-        return tuple(part for group in self.roles.values() for part in group if part.kind == "head")
+        return tuple(part for group in self.roles.values() for part in group if part.is_head)
 
     @property
     def role_of(self) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from circuits.head_codes.autoencoders import Autoencoders
@@ -63,7 +63,18 @@ class _Member(NamedTuple):
 def write_autoencoders(
     folder: Path, autoencoders: Autoencoders, coding: Coding, *, model: str, n_layers: int
 ) -> list[Path]:
-    """The folders written, one for each of the stack [trial x group]: `trial-N`, or `trial-N/layer-N` by layer.
+    """The folders written, one for each of the stack [trial x group]: `trial-N`, or `trial-N/layer-N` by layer."""
+    files = autoencoder_files(folder, autoencoders, coding, model=model, n_layers=n_layers)
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return list(dict.fromkeys((folder / name).parent for name in files))
+
+
+def autoencoder_files(
+    folder: Path, autoencoders: Autoencoders, coding: Coding, *, model: str, n_layers: int
+) -> dict[str, bytes]:
+    """The files of a stack [trial x group] of autoencoders, by their path within `folder`.
 
     Each can be loaded by SAELens, and records the settings, seed and versions under `circuit_workbench`. A top_k beyond
     the number of features is written as that number, which is the same function. A ValueError where the folder holds
@@ -82,13 +93,14 @@ def write_autoencoders(
             f"{folder} holds other autoencoders already ({others[0]}), which would be read with those written. Give an "
             "empty folder."
         )
+    files: dict[str, bytes] = {}
     for number, (target, autoencoder) in enumerate(zip(folders, autoencoders.each(), strict=True)):
         trial, group = divmod(number, n)
         config = _config_of(autoencoder, coding, model, trial, layer=group if coding.scope == "layer" else None)
-        target.mkdir(parents=True, exist_ok=True)
-        (target / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        save_file(_saelens_weights(autoencoder), target / WEIGHTS_FILE)
-    return folders
+        name = target.relative_to(folder).as_posix()
+        files[f"{name}/{CONFIG_FILE}"] = (json.dumps(config, indent=2) + "\n").encode()
+        files[f"{name}/{WEIGHTS_FILE}"] = save(_saelens_weights(autoencoder))
+    return files
 
 
 def read_autoencoders(

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import PromptSet
-from circuits.intervals import Share
+from circuits.intervals import Estimate, Interval, Share, ratio_t_interval
 from circuits.model.batches import Batch, each_batch
 from circuits.model.forward import Earlier, Tap
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 TapFactory = Callable[[], Tap]
-_RESAMPLES = 2000
 
 
 class LastTokens(NamedTuple):
@@ -132,7 +131,7 @@ def _answer(model: Model, part: LastTokens, tap: TapFactory | None, into: Answer
 
 @dataclass(frozen=True)
 class AnswerScores:
-    """How well yes-no questions are answered, with 95 % intervals (Wilson's; for F1, bootstrapped over questions).
+    """How well yes-no questions are answered, with Wilson's 95 % intervals.
 
     An answer is right when the likeliest token of the vocabulary is one of its answers. One that is neither yes nor no
     is wrong and counts as not saying yes: it lowers accuracy and recall, and leaves precision as it is. (POPE's own
@@ -151,67 +150,49 @@ class AnswerScores:
     recall: Share
     yes_ratio: Share
     f1: float
-    f1_interval: tuple[float, float]
+    f1_interval: Interval[float]
     n_neither: int
 
 
-def answer_scores(given: Answers, is_positive: Sequence[bool] | Bools, *, seed: int = 0) -> AnswerScores:
+def answer_scores(given: Answers, is_positive: Sequence[bool] | Bools) -> AnswerScores:
     """Scores of answers.
 
     is_positive  [prompt] whether the right answer is yes
-    seed         draws the resamples for the interval of F1
     """
     positive = np.asarray(is_positive, dtype=np.bool_)
     if positive.shape != given.is_answer.shape:
         raise ValueError(f"{len(given.is_answer)} answers have {len(positive)} labels: give one for each.")
     said_yes = np.where(positive, given.is_answer, given.is_wrong_answer)
     hits, n_yes, n_positive = int((said_yes & positive).sum()), int(said_yes.sum()), int(positive.sum())
+    hits_of_either = Share(hits, n_yes + n_positive - hits)
     return AnswerScores(
         accuracy=Share(int(given.is_answer.sum()), len(positive)),
         precision=Share(hits, n_yes),
         recall=Share(hits, n_positive),
         yes_ratio=Share(n_yes, len(positive)),
-        f1=_f1(np.array([hits, n_yes, n_positive])).item(),
-        f1_interval=_f1_interval(np.stack([said_yes & positive, said_yes, positive], axis=1), seed),
+        f1=_f1(hits_of_either.value),
+        f1_interval=Interval(*map(_f1, hits_of_either.interval())),
         n_neither=int((~given.is_answer & ~given.is_wrong_answer).sum()),
     )
 
 
-def _f1(counts: Floats | NDArray[np.int64]) -> Floats:
-    """2 hits / (yes + positive) from counts [..., 3]; 0 where nothing is positive and no answer is yes."""
-    hits, said, positive = np.moveaxis(counts, -1, 0)
-    return 2 * hits / np.maximum(said + positive, 1)
+def _f1(share: float) -> float:
+    """F1 from the hits' share of the questions that are positive or answered yes, with which it rises.
+
+    So the ends of the share's interval give those of F1's (Lam et al. 2023, arXiv 2309.14621: Wilson indirect).
+    """
+    return 2 * share / (1 + share)
 
 
-def _f1_interval(counted: Bools, seed: int) -> tuple[float, float]:
-    """95 % bootstrap interval from [question, 3]: hit, answered yes, positive."""
-    n = len(counted)
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    low, high = np.quantile(_f1(drawn @ counted.astype(np.int64)), [0.025, 0.975])
-    return float(low), float(high)
+def paired_difference(right: Bools, baseline: Bools, pictures: Sequence[str] | None = None) -> Estimate:
+    """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, with its t interval.
 
-
-class Difference(NamedTuple):
-    """A mean difference with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def paired_difference(
-    right: Bools, baseline: Bools, pictures: Sequence[str] | None = None, *, seed: int = 0
-) -> Difference:
-    """Accuracy of `right` minus that of `baseline`, both [question] about the same questions, bootstrapped.
-
-    pictures  [question] what each is about: questions about one picture are drawn together; without it, one by one
+    pictures  [question] what each is about: questions about one picture stand or fall together, so that the interval is
+              one over pictures (of a ratio of means, gains over questions); without it, over questions
     """
     if right.shape != baseline.shape:
         raise ValueError(f"{len(right)} and {len(baseline)} answers cannot be paired: ask the same questions of both.")
     gained = right.astype(np.float64) - baseline.astype(np.float64)
     _, picture = np.unique(range(len(gained)) if pictures is None else pictures, return_inverse=True)
-    totals, counts = np.bincount(picture, weights=gained), np.bincount(picture)
-    n = len(totals)
-    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=_RESAMPLES)
-    low, high = np.quantile((drawn @ totals) / (drawn @ counts), [0.025, 0.975])
-    return Difference(float(gained.mean()), float(low), float(high))
+    totals, counts = (np.bincount(picture, weights=of).astype(np.float64) for of in (gained, None))
+    return Estimate(float(gained.mean()), ratio_t_interval(totals, counts).item())

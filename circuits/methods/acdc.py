@@ -283,8 +283,8 @@ class _Pruning:
         component = self._wiring.readers[reader].component
         if component == LOGITS:
             return True
-        led_to = self._wiring.heads_of_group(component) if component.kind == "kv" else (component,)
-        return any(self._is_read[self._wiring.writer_index(writer)] for writer in led_to)
+        fed = self._wiring.writers_fed_by(component)
+        return any(self._is_read[self._wiring.writer_index(writer)] for writer in fed)
 
     def _decide(self, block: NDArray[np.int64], group: _Group) -> int:
         """Drop the first edges of a block, up to one that has to stay; returns how many were decided on."""

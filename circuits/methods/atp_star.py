@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
+from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT
-from circuits.methods.component_base import INSIDE_ATTENTION, ComponentMethod, Granularity, components_of, require_run
+from circuits.methods.component_base import ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.registry import register
 from circuits.metrics import Metric
 
@@ -62,7 +63,7 @@ class AtPStar(ComponentMethod):
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for kinds of component for which the ablation has no value."""
         super().check(model, prompts, metric, ablation)
-        inner = [kind for kind in self.kinds if kind in INSIDE_ATTENTION]
+        inner = [kind for kind in self.kinds if KINDS[kind].is_inner]
         if inner:
             require_run(self.name, ", ".join(inner), ablation)
 

@@ -75,6 +75,15 @@ class Method:
         """Signed scores per prompt. Calls `check` first.
 
         ablation  what replaces a corrupted part's value; without a reference of its own, it is fitted to these prompts
+
+        >>> from circuits import METHODS, METRICS, TASKS, load_model
+        >>> model = load_model("reference")
+        >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+        >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+        >>> scores.per_prompt.shape  # prompt, edge
+        (8, 479)
+        >>> str(model.wiring.edges[scores.ranking()[0]])
+        'm3->logits'
         """
         raise NotImplementedError
 

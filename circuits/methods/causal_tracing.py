@@ -19,6 +19,7 @@ import numpy as np
 
 from circuits.ablations import Ablation, NoiseAblation
 from circuits.data.prompts import PromptSet
+from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT
 from circuits.methods.component_base import ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.registry import register
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 TracedKind = Literal["residual", "attention", "mlp", "head"]
-_IN_WINDOWS = ("attention", "mlp")
 
 
 @register
@@ -67,7 +67,7 @@ class CausalTracing(ComponentMethod):
         for name in ("window", "samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{self.name}: {name}={getattr(self, name)}: give 1 or more.")
-        if self.window > 1 and not set(self.kinds) & set(_IN_WINDOWS):
+        if self.window > 1 and not any(KINDS[kind].is_sublayer for kind in self.kinds):
             raise ValueError(
                 f"{self.name}: window={self.window} is for attention and MLP outputs, and kinds="
                 f"{', '.join(self.kinds)} has neither. Leave it out."
@@ -113,7 +113,7 @@ class CausalTracing(ComponentMethod):
 
         forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         base, donor = pair.ablated, pair.clean
-        in_windows = [n for n, part in enumerate(components) if self.window > 1 and part.kind in _IN_WINDOWS]
+        in_windows = [n for n, part in enumerate(components) if self.window > 1 and part.is_sublayer]
         alone = [n for n in range(len(components)) if n not in in_windows]
         for mask in masks:
             with torch.no_grad():

@@ -63,9 +63,9 @@ def _edges_between_heads(wiring: Wiring) -> tuple[Pairs, Any, Bools]:
     pair_numbers = {pair: index for index, pair in enumerate(zip(*(side.tolist() for side in pairs), strict=True))}
     rows, columns, shares = [], [], []
     for index, edge in enumerate(wiring.edges):
-        if edge.port is None or edge.source.kind != "head":
+        if edge.port is None or not edge.source.is_head:
             continue
-        targets = wiring.heads_of_group(edge.target) if edge.target.kind == "kv" else (edge.target,)
+        targets = wiring.writers_fed_by(edge.target)
         for target in targets:
             rows.append(pair_numbers[_head_number(edge.source, wiring), _head_number(target, wiring)])
             columns.append(index)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import numpy as np
 
 from circuits.ablations import Ablation
-from circuits.components import Component, Kind, Wiring, head, mlp
+from circuits.components import Component, Wiring
 from circuits.data.prompts import PromptSet
+from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT, Method
 from circuits.metrics import Metric
 from circuits.scores import ALL_POSITIONS, ComponentScores
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 Granularity = Literal["all", "roles", "positions"]
-INSIDE_ATTENTION: tuple[Kind, ...] = ("query", "key", "value", "pattern")
 Settings: TypeAlias = "dict[str, tuple[Sequence[str], tuple[str, ...]]]"
 
 
@@ -52,7 +52,7 @@ class ComponentMethod(Method):
                 raise ValueError(f"{self.name}: {name}={given}. Known: {', '.join(choices)}.")
 
     def check_selection(self, position: str | None) -> None:
-        if not {"head", "mlp"} & set(self.kinds):
+        if not any(KINDS[kind].is_node for kind in self.kinds):
             raise ValueError(
                 f"{self.name}: kinds={', '.join(self.kinds)} scores nothing that a circuit is made of. Add 'head' or "
                 "'mlp' to the kinds."
@@ -134,21 +134,13 @@ class ComponentMethod(Method):
 
 def components_of(wiring: Wiring, kinds: Sequence[str]) -> Iterator[Component]:
     """Components of some kinds, in the order in which they run."""
+    chosen = [kind for kind in KINDS.values() if kind.name in kinds and kind.has_layer]
     for layer in range(wiring.n_layers):
-        if "residual" in kinds:
-            yield Component("residual", layer)
-        if "head" in kinds:
-            yield from (head(layer, index) for index in range(wiring.n_heads))
-        for kind in INSIDE_ATTENTION:
-            if kind in kinds:
-                n = wiring.n_kv_heads if kind in ("key", "value") else wiring.n_heads
-                yield from (Component(kind, layer, index) for index in range(n))
-        if "attention" in kinds:
-            yield Component("attention", layer)
-        if "mlp" in kinds and wiring.has_mlps:
-            yield mlp(layer)
-    if "residual" in kinds:
-        yield Component("residual", wiring.n_layers)
+        for kind in chosen:
+            yield from wiring.of_kind(kind.name, layer)
+    for kind in chosen:
+        if kind.is_state:
+            yield from wiring.of_kind(kind.name, wiring.n_layers)
 
 
 def require_run(method: str, asked: str, ablation: Ablation) -> None:

@@ -211,7 +211,7 @@ def _reads_at(receiver: Reader, wiring: Wiring) -> float:
     layer = receiver.component.layer
     assert layer is not None
     # An MLP reads the heads of its own layer, unless they run in parallel.
-    return layer + 1 if receiver.component.kind == "mlp" and not wiring.is_parallel else layer
+    return layer + 1 if receiver.component.in_mlp and not wiring.is_parallel else layer
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class _Paths:
             part = self.forward.layers[number]
             heads_in = clean.residual[number] if number > layer else None
             for receiver in wanted[number]:
-                if receiver.component.kind == "mlp":
+                if receiver.component.in_mlp:
                     if not (part.is_parallel and heads_in is None):
                         received[receiver] = (self.forward.mlp_in(clean, number) + change).flatten(0, 1)
                 elif heads_in is not None:

@@ -141,6 +141,11 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
 
     Raises a ValueError that says what to do where the model cannot be found, is damaged, lacks weights, or is built in
     a way that its forward pass cannot be reproduced. Cost: loading, and about ten forward passes of 12 tokens.
+
+    >>> from circuits import load_model
+    >>> model = load_model("reference")
+    >>> model.wiring.n_layers, model.wiring.n_heads, model.wiring.n_edges
+    (4, 4, 479)
     """
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)

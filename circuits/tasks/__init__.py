@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.registry import Registry, subclass_of
 from circuits.tasks.agreement import Agreement
 from circuits.tasks.antonym import Antonym
 from circuits.tasks.base import Task
@@ -23,27 +24,16 @@ from circuits.tasks.successor import SuccessorOfDays, SuccessorOfMonths, Success
 
 __all__ = ["IMAGE_TASKS", "TASKS", "ImageTask", "Task"]
 
-TASKS: dict[str, type[Task]] = {
-    task.name: task
-    for task in (
-        IndirectObject,
-        ColoredObjects,
-        GreaterThan,
-        Docstring,
-        Induction,
-        Agreement,
-        GenderedPronoun,
-        Capital,
-        SuccessorOfDays,
-        SuccessorOfMonths,
-        SuccessorOfNumbers,
-        Antonym,
-        GreaterThanDecade,
-        MultipleChoice,
-        Facts,
-        Boxes,
-    )
-}
-
-IMAGE_TASKS: dict[str, type[ImageTask]] = {task.name: task for task in (SceneObjects, CocoObjects)}
+TASKS: Registry[type[Task]] = Registry("tasks", subclass_of(Task), ignores=subclass_of(ImageTask))
+"""Those made of words."""
+IMAGE_TASKS: Registry[type[ImageTask]] = Registry("tasks", subclass_of(ImageTask), ignores=subclass_of(Task))
 """Those for models that read images."""
+
+for _task in (
+    *(IndirectObject, ColoredObjects, GreaterThan, GreaterThanDecade, Docstring, Induction),
+    *(Agreement, GenderedPronoun, Capital, SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers, Antonym),
+    *(MultipleChoice, Facts, Boxes),
+):
+    TASKS.register(_task)
+for _task in (SceneObjects, CocoObjects):
+    IMAGE_TASKS.register(_task)

@@ -71,6 +71,12 @@ class Task(AnyTask):
 
         Raises a ValueError where the tokenizer lacks what the task needs (naming the words), or where fewer than `n`
         distinct prompts exist.
+
+        >>> from circuits import TASKS, load_model
+        >>> tokenizer = load_model("reference").tokenizer
+        >>> first = TASKS["ioi"]().build(tokenizer, n=8).prompts[0]
+        >>> tokenizer.decode(first.clean), tokenizer.decode(first.answers)
+        ('Because David and Martin were leaving the bridge , David returned the sandwich to', 'Martin')
         """
         if n < 1:
             raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")

@@ -63,7 +63,18 @@ def compare(
     seed: int = 0,
     across_models: bool = False,
 ) -> Comparison:
-    """`diff` and `reuse` of two circuits, with their settings. ValueError for circuits of different models."""
+    """`diff` and `reuse` of two circuits, with their settings. ValueError for circuits of different models.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, compare
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> def circuit(*names):
+    ...     return CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    >>> first = circuit("input->a0.h0<v>", "a0.h0->m1", "m1->logits")
+    >>> second = circuit("input->a0.h0<v>", "a0.h0->logits", "input->a1.h1<v>", "a1.h1->logits")
+    >>> compare(first, second).node_membership()
+    {'input': 'shared', 'a0.h0': 'shared', 'm1': 'only_a', 'logits': 'shared', 'a1.h1': 'only_b'}
+    """
     shared = reuse(
         a,
         b,

@@ -48,6 +48,17 @@ def diff(before: CircuitGraph, after: CircuitGraph, *, across_models: bool = Fal
     """What was kept, gained, lost and rescored from `before` to `after`; empty for a circuit and itself.
 
     ValueError for circuits of different models (see `require_comparable`).
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, diff
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> def circuit(*names):
+    ...     return CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    >>> first = circuit("input->a0.h0<v>", "a0.h0->m1", "m1->logits")
+    >>> second = circuit("input->a0.h0<v>", "a0.h0->logits", "input->a1.h1<v>", "a1.h1->logits")
+    >>> changes = diff(first, second).nodes
+    >>> changes.gained, changes.lost
+    (('a1.h1',), ('m1',))
     """
     require_comparable(before, after, across_models=across_models)
     return Diff(

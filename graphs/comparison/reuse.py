@@ -22,7 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
-from circuits.components import Component, Wiring
+from circuits.components import LOGITS, Component, Wiring
+from circuits.intervals import Interval, bootstrap
 from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores, Scores
 from graphs.circuit_graph import GIVEN, CircuitGraph, require_comparable
@@ -95,7 +96,7 @@ class Reuse:
     """How much two circuits share. Fields that need the scores of all edges are None (or empty) without them.
 
     heads_interval          bootstrap interval of the heads' intersection over union: prompts resampled, circuits
-                            selected anew; also None if the circuits were not selected from scores
+                            selected anew; also None if the circuits were not selected from scores, or from one prompt
     edge_rank_correlation   Spearman's, of the signed scores of all edges measured in both; also None if one side is
                             constant, or if the edges were scored by another method than the circuit's
     head_rank_correlation   the same of `head_scores`; also None where heads were scored themselves on one side only
@@ -105,7 +106,7 @@ class Reuse:
     heads: Overlap
     nodes: Overlap
     edges: Overlap
-    heads_interval: tuple[float, float] | None = None
+    heads_interval: Interval[float] | None = None
     edge_rank_correlation: float | None = None
     head_rank_correlation: float | None = None
     sweep: tuple[SweepPoint, ...] = ()
@@ -155,6 +156,17 @@ def reuse(
     resamples    bootstrap draws of prompts for the interval; each selects both circuits anew (milliseconds each)
 
     ValueError for circuits of different models (see `require_comparable`) or scores of another wiring.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, reuse
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> def circuit(*names):
+    ...     return CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    >>> first = circuit("input->a0.h0<v>", "a0.h0->m1", "m1->logits")
+    >>> second = circuit("input->a0.h0<v>", "a0.h0->logits", "input->a1.h1<v>", "a1.h1->logits")
+    >>> heads = reuse(first, second).heads  # each has one of the two heads of layer 0: the same in one of two draws
+    >>> heads.shared, heads.expected, heads.p_value
+    (('a0.h0',), 0.5, 0.5)
     """
     require_comparable(a, b, across_models=across_models)
     wiring, edges = a.wiring, _edge_overlap(a, b)
@@ -240,19 +252,18 @@ def head_scores(scores: EdgeScores, node_scores: ComponentScores | None = None) 
     """
     wiring = scores.wiring
     n_heads = wiring.n_layers * wiring.n_heads
-    kind = wiring.attention_kind
-    if node_scores is not None and any(component.kind == kind for component in node_scores.components):
+    if node_scores is not None and any(map(wiring.is_head, node_scores.components)):
         values, measured = np.zeros(n_heads), np.zeros(n_heads, dtype=bool)
         position_means = means_at(node_scores)
         for number, component in enumerate(node_scores.components):
-            if component.kind == kind:
+            if wiring.is_head(component):
                 head = (component.layer or 0) * wiring.n_heads + (component.index or 0)
                 values[head], measured[head] = position_means.means[number], position_means.measured[number]
         return HeadScores(values, measured)
     source, _ = endpoints(wiring)
     of_writer = np.bincount(source, weights=np.abs(scores.means), minlength=len(wiring.writers)).astype(float)
     any_measured = np.bincount(source, weights=scores.measured, minlength=len(wiring.writers)) > 0
-    is_head = np.array([writer.kind == kind for writer in wiring.writers])
+    is_head = np.array(list(map(wiring.is_head, wiring.writers)))
     return HeadScores(of_writer[is_head], any_measured[is_head])
 
 
@@ -306,8 +317,7 @@ def _edge_strata(wiring: Wiring) -> NDArray[np.int64]:
     """[edge] a number per (source layer, target layer, port); heads and MLPs of a layer have different numbers."""
 
     def group_of(part: Component) -> int:
-        is_mlp = part.kind == "mlp"
-        return {"input": 0, "logits": 1}.get(part.kind, 2 + 2 * (part.layer or 0) + is_mlp)
+        return int(part == LOGITS) if part.layer is None else 2 + 2 * part.layer + part.in_mlp
 
     source, target = endpoints(wiring)
     of_writer = np.array([group_of(writer) for writer in wiring.writers])
@@ -352,31 +362,22 @@ def _sweep(of: Literal["heads", "edges"], paired: _Paired, fractions: Sequence[f
     return points
 
 
-class _Resample:
-    """One bootstrap draw: a weight for every prompt, the same wherever the same prompts were measured."""
+def _prompts_of(scores: Scores) -> tuple[str, int]:
+    """What tells whether two scores are of the same prompts, and how many these are."""
+    return scores.provenance.prompts_fingerprint, scores.n_prompts
 
-    def __init__(self, generator: np.random.Generator) -> None:
-        self._generator = generator
-        self._drawn: dict[tuple[str, int], Floats] = {}
 
-    def weights(self, scores: Scores) -> Floats:
-        """[prompt] how often each prompt was drawn, over the number of prompts."""
-        prompts, n_prompts = scores.provenance.prompts_fingerprint, scores.n_prompts
-        if (prompts, n_prompts) not in self._drawn:
-            counts = self._generator.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts))
-            self._drawn[prompts, n_prompts] = counts / n_prompts
-        return self._drawn[prompts, n_prompts]
+def _edges_of(scores: EdgeScores, counts: Floats) -> EdgeScores:
+    """The mean over prompts drawn as often as `counts` [prompt] says, as the scores of a single prompt."""
+    return replace(scores, per_prompt=(counts @ scores.per_prompt / counts.sum())[None])
 
-    def edges(self, scores: EdgeScores) -> EdgeScores:
-        """The drawn prompts' mean, as the scores of a single prompt."""
-        return replace(scores, per_prompt=(self.weights(scores) @ scores.per_prompt)[None])
 
-    def components(self, scores: ComponentScores) -> ComponentScores:
-        """The drawn prompts' mean over those that have the position, as the scores of a single prompt."""
-        weights = self.weights(scores)[:, None, None] * scores.measured
-        total = weights.sum(axis=0, keepdims=True)
-        means = (weights * scores.per_prompt).sum(axis=0, keepdims=True) / np.where(total > 0, total, 1)
-        return replace(scores, per_prompt=means, measured=total > 0)
+def _components_of(scores: ComponentScores, counts: Floats) -> ComponentScores:
+    """The mean over the drawn prompts that have the position, as the scores of a single prompt."""
+    weights = counts[:, None, None] * scores.measured
+    total = weights.sum(axis=0, keepdims=True)
+    means = (weights * scores.per_prompt).sum(axis=0, keepdims=True) / np.where(total > 0, total, 1)
+    return replace(scores, per_prompt=means, measured=total > 0)
 
 
 def _heads_interval(
@@ -387,7 +388,7 @@ def _heads_interval(
     resamples: int,
     level: float,
     seed: int,
-) -> tuple[float, float] | None:
+) -> Interval[float] | None:
     """Percentile bootstrap interval of the heads' intersection over union.
 
     Scores of the same prompts (edges and components of one run; two methods on one prompt set) are resampled together,
@@ -397,25 +398,31 @@ def _heads_interval(
     if resamples < 1 or any(graph.selection.get("name") == GIVEN for graph in graphs):
         return None
     selections = [selection_from(graph.selection) for graph in graphs]
-    generator = np.random.default_rng(seed)
-    ious: list[float] = []
-    for _ in range(resamples):
-        draw = _Resample(generator)
+    sets = list(dict.fromkeys(_prompts_of(given) for given in (*scores, *node_scores) if given is not None))
+
+    def ious(*counts: Floats) -> Floats:
+        return np.array([iou(dict(zip(sets, drawn, strict=True))) for drawn in zip(*counts, strict=True)])
+
+    def iou(drawn: Mapping[tuple[str, int], Floats]) -> float:
+        """Of one resample: set of prompts -> how often each was drawn; NaN if neither circuit has a head."""
         in_a, in_b = (
-            _heads_of(selection.choose(draw.edges(edge), draw.components(node) if node is not None else None))
+            _heads_of(
+                selection.choose(
+                    _edges_of(edge, drawn[_prompts_of(edge)]),
+                    None if node is None else _components_of(node, drawn[_prompts_of(node)]),
+                )
+            )
             for selection, edge, node in zip(selections, scores, node_scores, strict=True)
         )
-        if in_a or in_b:
-            ious.append(len(in_a & in_b) / len(in_a | in_b))
-    if not ious:
-        return None
-    tail = (1 - level) / 2
-    low, high = np.quantile(ious, [tail, 1 - tail])
-    return float(low), float(high)
+        return len(in_a & in_b) / len(in_a | in_b) if in_a or in_b else np.nan
+
+    n_prompts = (n for _, n in sets)
+    interval = bootstrap(ious, *n_prompts, level=level, resamples=resamples, seed=seed).item()
+    return None if interval.as_json() is None else interval
 
 
 def _heads_of(selected: Selected) -> set[Component]:
-    return {edge.source for edge in selected.edges if edge.source.kind == selected.wiring.attention_kind}
+    return {edge.source for edge in selected.edges if selected.wiring.is_head(edge.source)}
 
 
 def _ratio(part: int, whole: int) -> float | None:

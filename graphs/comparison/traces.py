@@ -1,8 +1,8 @@
 """Two causal traces side by side: where restoring recovers more in one than in the other.
 
-Compared are the cells that both traces have: the same component at the same position. Different prompts are resampled
-independently, so that the interval of a difference holds the sampling error of both; the same prompts are resampled
-together, as pairs. Across depth, the rank correlation of the cells of a kind says whether the same layers and positions
+Compared are the cells that both traces have: the same component at the same position. The t interval of a difference
+takes different prompts as independent samples, so that it holds the sampling error of both; the same prompts are taken
+as pairs. Across depth, the rank correlation of the cells of a kind says whether the same layers and positions
 matter, whatever the size of their rates.
 """
 
@@ -16,10 +16,10 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.components import Component
-from circuits.intervals import percentiles
+from circuits.intervals import Interval, ratio_difference_interval
 from circuits.recovery import Trace
 from graphs.comparison.reuse import rank_correlation
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import KINDS, LAYER_KINDS, TraceTable
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class TraceComparison:
 
     positions, components  that both have
     rates                  of a and of b [side, position, component]; NaN where a side has none
-    difference             [position, component]; `low` and `high` are the ends of its 95 % interval
+    difference             [position, component]; `low` and `high` are the ends of its 95 % t interval, infinite where
+                           it is unbounded
     correlations           kind of component -> Spearman's rank correlation over its cells; None where it is not defined
     """
 
@@ -51,21 +52,24 @@ class TraceComparison:
         return int(np.isfinite(self.difference).sum())
 
     def rows(self) -> list[dict[str, Any]]:
-        """One row per cell that could be compared, largest difference first."""
+        """One row per cell that could be compared, largest difference first; ends are None where unbounded."""
         cells = np.argwhere(np.isfinite(self.difference))
         order = np.argsort([-abs(self.difference[tuple(cell)]) for cell in cells], kind="stable")
-        return [
-            {
-                "component": str(self.components[column]),
-                "place": self.positions[row],
-                "recovery_a": float(self.rates[0, row, column]),
-                "recovery_b": float(self.rates[1, row, column]),
-                "difference": float(self.difference[row, column]),
-                "difference_low": float(self.low[row, column]),
-                "difference_high": float(self.high[row, column]),
-            }
-            for row, column in cells[order]
-        ]
+        rows = []
+        for row, column in cells[order]:
+            low, high = Interval(self.low, self.high).item(row, column).as_json() or (None, None)
+            rows.append(
+                {
+                    "component": str(self.components[column]),
+                    "place": self.positions[row],
+                    "recovery_a": float(self.rates[0, row, column]),
+                    "recovery_b": float(self.rates[1, row, column]),
+                    "difference": float(self.difference[row, column]),
+                    "difference_low": low,
+                    "difference_high": high,
+                }
+            )
+        return rows
 
     def table(self, labels: tuple[str, str], names: Mapping[str, str], subtitle: str = "") -> TraceTable | None:
         """The differences of whole layers for a figure; None where only heads were traced.
@@ -74,7 +78,7 @@ class TraceComparison:
         names     position -> what figures call it
         subtitle  where they come from
         """
-        kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in self.components)]
+        kinds = [kind for kind in LAYER_KINDS if any(part.kind == kind for part in self.components)]
         if not kinds:
             return None
 
@@ -92,7 +96,7 @@ class TraceComparison:
         return TraceTable(values, low, high, self.positions, names, title, subtitle, notes=notes, minus=labels[1])
 
 
-def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
+def compare_traces(a: Trace, b: Trace) -> TraceComparison:
     """Recovery rates of `a` minus those of `b`. ValueError where they have no component or no position in common."""
     in_b = set(b.scores.components)
     components = tuple(part for part in a.scores.components if part in in_b)
@@ -103,19 +107,21 @@ def compare_traces(a: Trace, b: Trace, *, seed: int = 0) -> TraceComparison:
             f"{', '.join(a.scores.positions)} and {', '.join(b.scores.positions)}. Trace the same "
             "components at the same positions."
         )
-    # The same seed draws the same prompts on both sides.
-    is_paired = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
-    shape = (len(positions), len(components))
+    are_same = a.scores.provenance.prompts_fingerprint == b.scores.provenance.prompts_fingerprint
+    shape, all_rates = (len(positions), len(components)), (a.ratio_of_means(), b.ratio_of_means())
     rates, (low, high) = np.full((2, *shape), np.nan), np.full((2, *shape), np.nan)
     for row, position in enumerate(positions):
-        drawn = []
-        for side, (trace, stream) in enumerate(((a, 2 * seed), (b, 2 * seed + (not is_paired)))):
-            ratios = trace.drawn_ratios(trace.scores.positions.index(position), seed=stream)
+        sides, chosen = [], []
+        for side, trace in enumerate((a, b)):
+            index = trace.scores.positions.index(position)
             columns = [trace.scores.components.index(part) for part in components]
-            rates[side, row] = ratios.value[columns]
-            drawn.append(ratios.samples[:, columns])
+            restored, gaps = trace.restored_and_gaps(index)
+            rates[side, row] = all_rates[side].values[index, columns]
+            sides.append((restored[:, columns], gaps))
+            chosen.append(trace.has_position(index))
         if np.isfinite(rates[:, row]).all():
-            low[row], high[row] = percentiles(drawn[0] - drawn[1])
+            is_paired = are_same and np.array_equal(*chosen)
+            low[row], high[row] = ratio_difference_interval(*sides, is_paired=is_paired)
     kinds = dict.fromkeys(part.kind for part in components)
     return TraceComparison(
         positions,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from operator import attrgetter
 
 from circuits.lookup import lookup
+from circuits.registry import Registry, instance_of
 from graphs.export.base import Export, ReadableExport
 from graphs.export.csv import CsvExport
 from graphs.export.graphml import GraphmlExport
@@ -12,9 +13,9 @@ from graphs.export.json import JsonExport
 from graphs.export.pdf import PdfExport
 from graphs.export.svg import SvgExport
 
-EXPORTS: Mapping[str, Export] = {
-    export.extension: export for export in (JsonExport(), GraphmlExport(), CsvExport(), PdfExport(), SvgExport())
-}
+EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("extension"))
+for _export in (JsonExport(), GraphmlExport(), CsvExport(), PdfExport(), SvgExport()):
+    EXPORTS.register(_export)
 
 __all__ = ["EXPORTS", "Export", "ReadableExport", "exporter"]
 

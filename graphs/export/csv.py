@@ -24,9 +24,9 @@ Row = tuple[str, ...]
 class CsvExport(Export):
     """One row per component or edge, in wiring order.
 
-    A component scored at a role or at a position is called `a9.h6@END`. Scores and the ends of their bootstrap
-    interval are empty where `measured` is false; a score measured as zero is 0.0. Numbers are written in full.
-    Where heads have groups, the column `group` follows.
+    A component scored at a role or at a position is called `a9.h6@END`. Scores and the ends of their 95 % t interval
+    are empty where `measured` is false, the ends also where the interval is unbounded (a single prompt); a score
+    measured as zero is 0.0. Numbers are written in full. Where heads have groups, the column `group` follows.
     """
 
     extension: ClassVar[str] = "csv"
@@ -56,7 +56,9 @@ def _rows(graph: CircuitGraph, scores: Scores) -> Iterator[Row]:
 
 def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
     means, interval = scores.means, scores.interval()
-    columns = zip(scores.wiring.edges, means, *interval, scores.measured, graph.edge_mask, strict=True)
+    columns = zip(
+        scores.wiring.edges, means, interval.low, interval.high, scores.measured, graph.edge_mask, strict=True
+    )
     for edge, mean, low, high, is_measured, is_in in columns:
         yield str(edge), "edge", *_numbers(is_measured, mean, low, high), _boolean(is_measured), _boolean(is_in)
 
@@ -83,7 +85,7 @@ def _comparison_rows(comparison: Comparison) -> Iterator[Row]:
 
 
 def _numbers(is_measured: bool, *values: float) -> Iterator[str]:
-    return (repr(float(value)) if is_measured else "" for value in values)
+    return (repr(float(value)) if is_measured and np.isfinite(value) else "" for value in values)
 
 
 def _boolean(value: bool) -> str:

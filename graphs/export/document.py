@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from circuits.components import Component, Edge, Wiring
+from circuits.intervals import Interval
 from circuits.scores import Provenance
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
@@ -121,7 +122,7 @@ def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Com
             heads=_overlap_from(stored["heads"]),
             nodes=_overlap_from(stored["nodes"]),
             edges=_overlap_from(stored["edges"]),
-            heads_interval=None if interval is None else (interval[0], interval[1]),
+            heads_interval=None if interval is None else Interval(*interval),
             edge_rank_correlation=stored["edge_rank_correlation"],
             head_rank_correlation=stored["head_rank_correlation"],
             sweep=tuple(SweepPoint(**point) for point in stored["sweep"]),

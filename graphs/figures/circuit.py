@@ -15,6 +15,7 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.components import INPUT, LOGITS, Component, Edge
+from circuits.kinds import Sublayer
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, components_of
 from graphs.comparison.comparison import Comparison, Membership
 from graphs.comparison.reuse import Overlap
@@ -43,14 +44,7 @@ PORT_NAMES: Mapping[str | None, str] = {"q": "query", "k": "key", "v": "value", 
 MEMBERSHIP_COLORS: Mapping[Membership, str] = {"shared": "#3b3b3b", "only_a": "#0072B2", "only_b": "#D55E00"}
 MEMBERSHIP_FILLS: Mapping[Membership, str] = {"shared": "#d9d9d9", "only_a": "#c9e3f3", "only_b": "#fbdcc6"}
 ROLE_COLORS = ("#CC79A7", "#56B4E9", "#D55E00", "#009E73", "#F0E442", "#0072B2", "#E69F00", "#000000")
-KIND_FILLS: Mapping[str, str] = {
-    "head": "#f2f2f2",
-    "attention": "#f2f2f2",
-    "mlp": "#dfe3e8",
-    "kv": PAPER,
-    "input": INK,
-    "logits": INK,
-}
+SUBLAYER_FILLS: Mapping[Sublayer | None, str] = {"attention": "#f2f2f2", "mlp": "#dfe3e8", None: PAPER}
 EFFECT_COLORS = "PuOr_r"  # diverging and colorblind-safe: purple against, orange for
 
 _GUTTER = 0.34  # inches: left of the rows for layer numbers
@@ -81,8 +75,7 @@ def draw_circuit(graph: CircuitGraph) -> Figure:
     ]
     fills = {part: _effect_color(effects[part] / limit) for part in effects}
     looks = {
-        part: _NodeLook(fills.get(part, KIND_FILLS[part.kind]), frames.get(roles.get(part, ""), INK))
-        for part in components
+        part: _NodeLook(fills.get(part, _fill_of(part)), frames.get(roles.get(part, ""), INK)) for part in components
     }
     legend = [
         *_port_legend({edge.port for edge in edges}),
@@ -109,7 +102,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
     drawn = sorted(membership, key=lambda name: (membership[name] == "shared", a.wiring.edge_index(by_name[name].edge)))
     edges = [by_name[name].edge for name in drawn]
     strengths = [strength_of[name] for name in drawn]
-    components = components_of(a.wiring, edges)
+    components = components_of(edges)
     groups = tuple(dict.fromkeys((*a.group_edges, *b.group_edges)))
     layout = lay_out(components, _links(edges, strengths, groups))
     nodes = comparison.node_membership()
@@ -134,6 +127,13 @@ def draw_comparison(comparison: Comparison) -> Figure:
     heading = (title, "  |  ".join(subtitles))
     note = None if components else "Both circuits are empty."
     return _Sheet(layout, heading, _overlap_lines(comparison), legend, note=note).draw(looks, styles)
+
+
+def _fill_of(part: Component) -> str:
+    """The color of a component without a score: dark for `input` and `logits`, paper for what only reads."""
+    if part in (INPUT, LOGITS):
+        return INK
+    return PAPER if part.is_reader_only else SUBLAYER_FILLS[part.sublayer]
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ class _Sheet:
             is_bar = part in (INPUT, LOGITS)
             width = self.layout.width if is_bar else NODE_WIDTH
             x = origin[0] + self.layout.width / 2 if is_bar else x
-            rounding = {"head": 0.09, "attention": 0.09, "kv": 0.09}.get(part.kind, 0.02)
+            rounding = 0.09 if part.in_attention else 0.02
             corner = (x - width / 2, y - NODE_HEIGHT / 2)
             style = f"round,pad=0,rounding_size={rounding}"
             line = 0.7 if look.frame == INK else 1.4

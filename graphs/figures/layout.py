@@ -78,11 +78,9 @@ def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
 
 def _rows(components: Iterable[Component]) -> list[list[Component]]:
     """Components by row, bottom row first, each row by index."""
-    order = {"input": 0, "kv": 1, "head": 2, "attention": 2, "mlp": 3, "logits": 4}
     by_row: dict[tuple[float, int], list[Component]] = defaultdict(list)
     for part in components:
-        layer = {INPUT: -1.0, LOGITS: np.inf}.get(part, float(part.layer or 0))
-        by_row[layer, order[part.kind]].append(part)
+        by_row[part.row].append(part)
     return [sorted(by_row[key], key=lambda part: part.index or 0) for key in sorted(by_row)]
 
 

@@ -49,7 +49,8 @@ class StudyPoint(NamedTuple):
     """Results at one value.
 
     auroc      of the mean scores; None where nothing could be ranked
-    interval   its 95 % interval over prompts; None where scores are drawn at random or all prompts share them
+    interval   its 95 % bootstrap interval over prompts; None where it is unbounded (one prompt), scores are drawn at
+               random, or all prompts share them
     trials     mean, SD and number of random trials, each ranked alone; None where nothing is drawn
     """
 

@@ -1,4 +1,4 @@
-"""Causal tracing as curves over depth, for papers: recovery rates by layer, each with its 95 % interval as a band.
+"""Causal tracing as curves over depth, for papers: recovery rates by layer, each with its 95 % t interval as a band.
 
 The table is the one that heat maps are drawn from. Curves are told apart by color, marker and dashes together, and all
 panels share one scale. The same table gives the same bytes.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from circuits.arrays import Floats
+from circuits.arrays import Bools, Floats
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, DrawingFormat, draw_text, figure_bytes
 from graphs.figures.page import DPI, Page, draw_line, draw_upright, layer_step, signed, text_width, whole, wrapped
 from graphs.figures.trace_heatmap import definition
@@ -104,11 +104,11 @@ class _Axis(NamedTuple):
 
     @classmethod
     def of(cls, table: TraceTable) -> _Axis:
-        """Axes that hold all intervals, and 0."""
+        """Axes that hold all values and bounded intervals, and 0."""
         ends = np.concatenate(
             [rates[kind].ravel() for rates in (table.values, table.low, table.high) for kind in rates]
         )
-        ends = ends[~np.isnan(ends)]
+        ends = ends[np.isfinite(ends)]
         low, high = float(ends.min(initial=0)), float(ends.max(initial=0))
         if low == high:
             high = 1.0
@@ -168,23 +168,24 @@ class _Plot(NamedTuple):
             draw_upright(axes, MARGIN + LINE / 2, self.bottom + _HEIGHT / 2, RECOVERY_RATE)
 
     def draw_curve(self, axes: Axes, curve: _Curve, number: int, n_curves: int) -> None:
-        """A curve and its band; a bar instead where both neighbors of a layer were not measured."""
+        """A curve, and its band where intervals are bounded; a bar instead where a layer has no neighbor with one."""
         from matplotlib.patches import Polygon
 
         look = _look(number)
         every = math.ceil(len(curve.values) / _MARKED)
-        for run in _runs(curve.values):
+        for run in _runs(np.where(_is_bounded(curve.low, curve.high), curve.values, np.nan)):
             xs = [self.across(layer) for layer in run]
-            low, high, ys = ([self.level(ends[n]) for n in run] for ends in (curve.low, curve.high, curve.values))
+            low, high = ([self.level(ends[n]) for n in run] for ends in (curve.low, curve.high))
             if len(run) == 1:
                 draw_line(axes, xs * 2, [low[0], high[0]], color=look["color"], lw=0.9, zorder=2)
-                marked = [0]
             else:
                 outline = [*zip(xs, low, strict=True), *zip(reversed(xs), reversed(high), strict=True)]
                 axes.add_patch(Polygon(outline, fc=look["color"], alpha=0.13, lw=0, zorder=2))
-                # Where not every layer is marked, curves take turns, so that markers do not hide each other.
-                marked = [at for at, layer in enumerate(run) if (layer - number * every // n_curves) % every == 0]
-            draw_line(axes, xs, ys, lw=1.1, zorder=3, markevery=marked, **look)
+        for run in _runs(curve.values):
+            xs, ys = [self.across(layer) for layer in run], [self.level(curve.values[layer]) for layer in run]
+            # Where not every layer is marked, curves take turns, so that markers do not hide each other.
+            marked = [at for at, layer in enumerate(run) if (layer - number * every // n_curves) % every == 0]
+            draw_line(axes, xs, ys, lw=1.1, zorder=3, markevery=marked if len(run) > 1 else [0], **look)
 
 
 def _panels(table: TraceTable, by: Literal["kind", "position"]) -> list[_Panel]:
@@ -217,6 +218,10 @@ def _runs(values: Floats) -> Iterator[list[int]]:
             run = []
     if run:
         yield run
+
+
+def _is_bounded(low: Floats, high: Floats) -> Bools:
+    return np.isfinite(low) & np.isfinite(high)
 
 
 def _look(number: int) -> dict[str, object]:
@@ -266,5 +271,7 @@ def _round_step(least: float) -> float:
 
 
 def _caption(table: TraceTable) -> Iterator[str]:
-    yield definition(table) + " Bands: 95 % intervals." + " Gaps: not measured." * table.is_partial
+    is_unbounded = any(np.isinf(ends).any() for ends in table.low.values())
+    bands = " Bands: 95 % t intervals." + " Without a band: unbounded." * is_unbounded
+    yield definition(table) + bands + " Gaps: not measured." * table.is_partial
     yield from table.notes

@@ -30,7 +30,7 @@ from graphs.figures.page import (
     whole,
     wrapped,
 )
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import INDEXED_KINDS, KINDS, TraceTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,7 +174,7 @@ def _cell_text(value: float) -> str:
 def _caption(table: TraceTable, limit: float) -> Iterator[str]:
     parts = [definition(table), limit_caption(table.values.values(), limit)]
     if any(table.includes_zero(kind).any() for kind in table.kinds):
-        parts.append("Dot in a cell: its 95 % interval includes 0.")
+        parts.append("Dot in a cell: its 95 % t interval includes 0.")
     if table.is_partial:
         parts.append("Gray with a dash: not measured.")
     yield " ".join(parts)
@@ -183,7 +183,7 @@ def _caption(table: TraceTable, limit: float) -> Iterator[str]:
 
 def definition(table: TraceTable) -> str:
     """What the numbers mean, and how hidden states are counted where there are any."""
-    what = "head" if "head" in table.values else "component at one position"
+    what = next((kind for kind in INDEXED_KINDS if kind in table.values), "component at one position")
     text = f"Recovery rate (RR): share of the gap between corrupt and clean run that restoring one {what} closes."
     if table.minus is not None:
         text = f"RR minus that of {table.minus}. {text}"

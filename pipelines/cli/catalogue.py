@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from circuits.lookup import lookup
-from pipelines.reporting.tables import _console, print_rows
+from circuits.registry import OWN
+from pipelines.reporting.tables import console, print_line, print_rows
 
 if TYPE_CHECKING:
-    pass
+    from circuits.ablations import Ablation
+
+
+def print_offered(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """A table of what can be chosen, which says where each comes from, unless all of it is of this package."""
+    is_own = all(row["from"] == OWN for row in rows)
+    print_rows(title, [{key: value for key, value in row.items() if key != "from" or not is_own} for row in rows])
+    if is_own:
+        print_line(f"All {title} come with {OWN}.")
 
 
 def task_rows() -> list[dict[str, Any]]:
@@ -18,8 +28,9 @@ def task_rows() -> list[dict[str, Any]]:
     from circuits.tasks import IMAGE_TASKS, TASKS
 
     return [
-        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions)}
-        for name, task in sorted({**TASKS, **IMAGE_TASKS}.items())
+        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions), "from": tasks.origin(name)}
+        for tasks in (TASKS, IMAGE_TASKS)
+        for name, task in sorted(tasks.items())
     ]
 
 
@@ -30,7 +41,13 @@ def method_rows(*names: str) -> list[dict[str, Any]]:
 
     chosen = {name: lookup(METHODS, name, "method") for name in names or sorted(METHODS)}
     return [
-        {"method": name, "scores": method.result, "what": method.summary, "settings": checked_settings(name, {})}
+        {
+            "method": name,
+            "scores": method.result,
+            "what": method.summary,
+            "settings": checked_settings(name, {}),
+            "from": METHODS.origin(name),
+        }
         for name, method in chosen.items()
     ]
 
@@ -43,23 +60,34 @@ def print_method(name: str) -> None:
     method = METHODS[name]
     for part in (method, *(base for base in method.__mro__[1:] if issubclass(base, Method) and base is not Method)):
         if "__doc__" in vars(part):
-            _console().print(f"{inspect.getdoc(part)}\n", soft_wrap=True)
+            console().print(f"{inspect.getdoc(part)}\n", soft_wrap=True)
     module = sys.modules[method.__module__].__doc__
-    _console().print(inspect.cleandoc(module or ""), soft_wrap=True)
+    console().print(inspect.cleandoc(module or ""), soft_wrap=True)
 
 
 def metric_rows() -> list[dict[str, Any]]:
     """One row per metric."""
     from circuits.metrics import METRICS
 
-    return [{"metric": name, "what": metric.summary} for name, metric in sorted(METRICS.items())]
+    return [
+        {"metric": name, "what": metric.summary, "from": METRICS.origin(name)}
+        for name, metric in sorted(METRICS.items())
+    ]
 
 
 def ablation_rows() -> list[dict[str, Any]]:
     """One row per ablation."""
     from circuits.ablations import ABLATIONS
 
-    return [{"ablation": name, "what": ablation.summary} for name, ablation in sorted(ABLATIONS.items())]
+    return [
+        {"ablation": name, "what": ablation.summary, "settings": _defaults(ablation), "from": ABLATIONS.origin(name)}
+        for name, ablation in sorted(ABLATIONS.items())
+    ]
+
+
+def _defaults(ablation: type[Ablation]) -> dict[str, Any]:
+    made = ablation()
+    return {name: getattr(made, name) for name in ablation.setting_names()}
 
 
 def model_rows() -> list[dict[str, Any]]:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.cli.export import export
+from pipelines.command import run_command
 from pipelines.compare.command import compare
-from pipelines.discover.command import run_discovery
+from pipelines.discover.command import COMMAND
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.progress import duration
 from pipelines.engine.store import write_atomically
+from pipelines.reporting.tables import brackets
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
@@ -58,8 +61,8 @@ def main() -> None:
 
 def _discover(task: str, model: str, n_prompts: int, store: Path) -> Run:
     sys.stderr.write(f"{task}:\n")
-    settings = settings_from({"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store})
-    return run_discovery(settings.run, settings.execution, shows_progress=True).run
+    values = {"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store}
+    return run_command(COMMAND, *settings_from(values, DiscoverSettings), shows_progress=True).run
 
 
 def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> str:
@@ -76,7 +79,7 @@ def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> 
         f"{comparison['edges_iou']:.2f} of edges; p = {_number(comparison['p_value'])} against heads drawn at random "
         f"within each layer; rank correlation of all edge scores {_number(comparison['rank_correlation'])}.",
         "",
-        "Brackets are 95 % intervals over prompts. Files:",
+        "Brackets are 95 % t intervals over prompts. Files:",
         "",
         *(f"- `{task}.json`, `{task}.pdf`: the circuit of {task}" for task in (first, second)),
         "- `comparison.pdf`, `comparison/`: both circuits in one drawing, and the comparison as JSON",
@@ -94,7 +97,7 @@ def _number(value: float | None) -> str:
 
 def _row(summary: Mapping[str, Any]) -> str:
     metric, circuit, curve = summary["metric"], summary["circuit"], summary["curve"]
-    low, high = summary["faithfulness_interval"]
+    ends = brackets(summary["faithfulness_interval"], ".2f")
     cells = [
         summary["task"],
         str(summary["n_prompts"]),
@@ -102,7 +105,7 @@ def _row(summary: Mapping[str, Any]) -> str:
         f"{metric['clean']:.2f} / {metric['corrupt']:.2f}",
         f"{circuit['n_edges']} of {circuit['of_edges']} edges",
         str(circuit["n_heads"]),
-        f"{summary['faithfulness']:.2f} [{low:.2f}, {high:.2f}]",
+        f"{summary['faithfulness']:.2f} {ends}",
         f"{curve['cpr']:.2f}",
         f"{curve['cmd']:.2f}",
     ]

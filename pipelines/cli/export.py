@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.compare.command import COMPARISON
+from pipelines.compare.files import COMPARISON
 from pipelines.runs.run import open_run
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     """A run's circuit or a comparison in another format: json, graphml, csv, pdf, svg.
 
     reference  a run (path or name within `out`), or a comparison (its folder or its comparison.json)
+
+    >>> from pipelines import discover, export
+    >>> run = discover("ioi", prompts=8, edges=40)
+    >>> table = export(run.name, "csv")
+    >>> table.decode().splitlines()[0]
+    'name,kind,score,low,high,measured,in_circuit'
     """
     from graphs.export import exporter
 

@@ -1,40 +1,95 @@
-"""Options that several commands share, with their help."""
+"""Options of the command line, made from the fields of settings (`pipelines.runs.options`)."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-Model = Annotated[str | None, typer.Option(help="Bundled name, Hugging Face id or folder. [reference]")]
-Method = Annotated[str | None, typer.Option(help="How components or edges are scored (`circuits methods`). [eap]")]
-Setting = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`)."),
-]
-Metric = Annotated[str | None, typer.Option(help="What is read from the logits. [logit-difference]")]
-Ablation = Annotated[str | None, typer.Option(help="What replaces ablated activations (`circuits methods`). [corrupt]")]
-Noise = Annotated[
-    float | None,
-    typer.Option(help="Ablations noise, image-noise: size in standard deviations of embeddings or pixels. [3]"),
-]
-NoiseAt = Annotated[str | None, typer.Option(help="Ablation noise: only on the embeddings of this role. [all]")]
-Schedule = Annotated[
-    str | None, typer.Option(help="Ablation image-noise: additive, or diffusion (pixels keep their variance).")
-]
-Images = Annotated[Path | None, typer.Option(help="Folder of the images that prompts ask about.")]
-Annotations = Annotated[Path | None, typer.Option(help="Where the objects are in the images: COCO's instances_*.json.")]
-Prompts = Annotated[int | None, typer.Option(help="How many prompts. [64; all of a file]")]
-Seed = Annotated[int | None, typer.Option(help="Seed for drawing the prompts. [0]")]
-Corruption = Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")]
-Position = Annotated[str | None, typer.Option(help="Component methods: read scores at this role or position.")]
-Dtype = Annotated[str | None, typer.Option(help="float32 or bfloat16. [float32]")]
-PromptsPerJob = Annotated[int | None, typer.Option(help="Prompts per unit of work. [16]")]
-Workers = Annotated[int | None, typer.Option(help="Run on N local processes.")]
-Scheduler = Annotated[str | None, typer.Option(help="Run on the Dask cluster at this address.")]
-Gpus = Annotated[bool | None, typer.Option("--gpus", help="Run one process per visible GPU.")]
-Device = Annotated[str | None, typer.Option(help="cpu, cuda, ... [cpu]")]
-Truth = Annotated[str | None, typer.Option(help="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")]
+from pipelines.engine.execution import Execution
+from pipelines.runs.options import Option, options_of, store_option
+from pipelines.runs.settings import CommandSettings, RunConfig
+from pipelines.runs.settings_file import parse_assignments, parse_lists, read_yaml
+
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Store in which runs are looked up by name.")]
+_CONFIG = Annotated[
+    Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")
+]
+Run = Callable[[Mapping[str, Any], bool], None]
+# Shorter options for settings of the ablation.
+_ALIASES: Mapping[str, Any] = {
+    "noise": Annotated[
+        float | None,
+        typer.Option(help="Ablations noise, image-noise: size in standard deviations of embeddings or pixels. [3]"),
+    ],
+    "noise_at": Annotated[str | None, typer.Option(help="Ablation noise: only on the embeddings of this role. [all]")],
+    "schedule": Annotated[
+        str | None, typer.Option(help="Ablation image-noise: additive, or diffusion (pixels keep their variance).")
+    ],
+}
+
+
+def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., None]:
+    """A function that typer makes a command of: the options of `settings`, which it hands to `run` with `--json`.
+
+    Only what was given is handed over, by the names of the settings.
+    """
+    reads_files = issubclass(settings, RunConfig)
+    options = options_of(settings) + _of_execution(settings)
+
+    def command(**given: Any) -> None:
+        as_json, config = given.pop("as_json"), given.pop("config", None)
+        values = read_yaml(config, settings) if config is not None else {}
+        for option in options:
+            if (value := given.pop(option.name)) not in (None, [], ()):
+                values[option.name] = _merged(values.get(option.name), value, option)
+        run(values | {name: value for name, value in given.items() if value is not None}, as_json)
+
+    parameters = [_parameter(option, reads_files) for option in options]
+    if reads_files:
+        parameters += [_named("config", _CONFIG), *(_named(name, of) for name, of in _ALIASES.items())]
+    parameters.append(_named("as_json", Json, default=False))
+    command.__doc__ = inspect.getdoc(settings)
+    command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def _of_execution(settings: type[CommandSettings]) -> list[Option]:
+    options = options_of(Execution)
+    store = options[0]._replace(flag=store_option(settings))
+    return [store, *options[1:]] if settings.is_computed else [store]
+
+
+def _merged(before: Any, value: Any, option: Option) -> Any:
+    """What was given as the setting's value; of several settings, those of a file that were not given stay."""
+    if option.kind == "assignments":
+        return {**(before or {}), **parse_assignments(value, option.flag)}
+    if option.kind == "lists":
+        return parse_lists(value, option.flag)
+    return value
+
+
+def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
+    if option.is_argument:
+        return _argument(option, is_required=option.is_required and not reads_files)
+    info = typer.Option(option.flag, help=option.help, metavar=option.metavar)
+    of_one = list[str] if option.kind in ("list", "assignments", "lists") else option.type
+    if option.is_required:
+        return _named(option.name, Annotated[of_one, info], default=inspect.Parameter.empty)
+    return _named(option.name, Annotated[of_one | None, info])
+
+
+def _argument(option: Option, *, is_required: bool) -> inspect.Parameter:
+    info = typer.Argument(help=option.help, metavar=option.metavar)
+    of_one = list[str] if option.kind == "list" else str
+    annotation = Annotated[of_one, info] if is_required else Annotated[of_one | None, info]
+    return _named(option.name, annotation, default=inspect.Parameter.empty if is_required else None)
+
+
+def _named(name: str, annotation: Any, *, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

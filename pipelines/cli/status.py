@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.reporting.tables import _console, print_rows
+from pipelines.reporting.tables import console, print_rows
 
 
 def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """The runs of a store, and how to continue those that are not finished."""
     if not states:
-        _console().print(f"no runs in {folder}", soft_wrap=True)
+        console().print(f"no runs in {folder}", soft_wrap=True)
         return
     rows = []
     for state in states:
@@ -22,7 +22,7 @@ def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
     for state in states:
         if not state["is_finished"] and "problem" not in state:
             config = folder / state["run"] / "config.yaml"
-            _console().print(f"continue: circuits {state['command']} --config {config} --out {folder}", soft_wrap=True)
+            console().print(f"continue: circuits {state['command']} --config {config} --out {folder}", soft_wrap=True)
 
 
 def _state(state: Mapping[str, Any]) -> str:

@@ -1,48 +1,54 @@
-"""The files of explained codes."""
+"""The files of explained codes.
+
+codes.json        every positive-only code of the chosen heads, and the information in all heads' codes
+codes.csv         the codes, one per line
+codes.pdf, .svg   codes of all heads on all prompts (`graphs.figures.head_codes`)
+autoencoders/     those of all trials, in the layout of SAELens (`circuits.head_codes.saelens_files`)
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from pipelines.codes.plan import CodeJobs
-from pipelines.codes.report import CodeReport, Row
-from pipelines.codes.table import _tokens
+from circuits.head_codes.grouping import positive_only
+from graphs.figures.head_codes import CodeTable, code_figure_bytes
+from pipelines.codes.plan import CodesPlan
+from pipelines.codes.report import CodeReport
+from pipelines.codes.table import columns_of
 from pipelines.discover.head_codes import coding_of
 from pipelines.engine.result_file import Result
-from pipelines.engine.store import Store, write_atomically, write_json
-from pipelines.runs.run import Run
-
-if TYPE_CHECKING:
-    from pipelines.discover.head_codes import StoredCodes
+from pipelines.engine.store import as_json
+from pipelines.reporting.tables import as_csv
 
 
-def _write(report: CodeReport, run: Run, codes: StoredCodes, jobs: CodeJobs, store: Store) -> None:
-    from circuits.head_codes.grouping import positive_only
-    from circuits.head_codes.saelens_files import write_autoencoders
-    from graphs.figures.head_codes import CodeTable, code_figure_bytes
+def files(plan: CodesPlan, report: CodeReport) -> dict[str, bytes]:
+    """Autoencoders first: a folder with those of another run is refused."""
+    run, coding, codes = plan.run, coding_of(plan.jobs.meaning.settings), plan.codes.codes[report.trial]
+    only = positive_only(codes, plan.codes.is_positive)
+    table = CodeTable(codes, only, report.trial, is_shared=coding.n_autoencoders(run.graph.wiring.n_layers) == 1)
+    return {
+        **_autoencoders(plan, report),
+        "codes.json": as_json(report.to_dict()),
+        "codes.csv": as_csv(report.rows, columns_of(report)),
+        "codes.pdf": code_figure_bytes(table, run.graph, "pdf", name=report.run),
+        "codes.svg": code_figure_bytes(table, run.graph, "svg", name=report.run),
+    }
 
-    coding = coding_of(jobs.meaning.settings)
-    of_trial = codes.codes[report.trial]
-    only = positive_only(of_trial, codes.is_positive)
-    table = CodeTable(of_trial, only, report.trial, is_shared=coding.n_autoencoders(run.graph.wiring.n_layers) == 1)
-    # First, because a folder with another run's autoencoders is refused.
-    write_autoencoders(
-        report.folder / "autoencoders",
-        _joined([store.read(job.key) for job in jobs.autoencoders]),
-        coding,
+
+def _autoencoders(plan: CodesPlan, report: CodeReport) -> dict[str, bytes]:
+    from circuits.head_codes.saelens_files import autoencoder_files
+
+    made = autoencoder_files(
+        plan.folder / "autoencoders",
+        _joined([plan.store.read(job.key) for job in plan.jobs.autoencoders]),
+        coding_of(plan.jobs.meaning.settings),
         model=str(report.provenance["model"]),
-        n_layers=run.graph.wiring.n_layers,
+        n_layers=plan.run.graph.wiring.n_layers,
     )
-    write_json(report.folder / "codes.json", report.to_dict())
-    write_atomically(report.folder / "codes.csv", as_csv(report.rows))
-    for kind in ("pdf", "svg"):
-        write_atomically(report.folder / f"codes.{kind}", code_figure_bytes(table, run.graph, kind, name=report.run))
+    return {f"autoencoders/{name}": data for name, data in made.items()}
 
 
 def _joined(results: Sequence[Result]) -> Any:
@@ -54,20 +60,3 @@ def _joined(results: Sequence[Result]) -> Any:
     names = results[0].arrays
     weights = {name: torch.from_numpy(np.concatenate([one.arrays[name] for one in results])) for name in names}
     return Autoencoders(**weights, top_k=results[0].meta["top_k"])
-
-
-def as_csv(rows: Sequence[Row]) -> bytes:
-    """One line per code. Prompts and tokens are JSON lists; a role's cell is empty if no such prompt has it."""
-    roles = list(dict.fromkeys(role for row in rows for role in row["roles"]))
-    columns = ["head", "code", "vector", "n_positives", "prompts", "example_prompt", "example_text", "lens"]
-    columns += [f"{role}_{side}" for role in roles for side in ("positives", "negatives")]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        line = {name: row[name] for name in ("head", "code", "vector", "n_positives")}
-        line |= {"prompts": json.dumps(row["prompts"]), "lens": json.dumps(_tokens(row), ensure_ascii=False)}
-        line |= {"example_prompt": row["example"]["prompt"], "example_text": row["example"]["text"]}
-        line |= {f"{role}_{side}": value for role, sides in row["roles"].items() for side, value in sides.items()}
-        writer.writerow(line)
-    return text.getvalue().encode()

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from circuits.components import head
+from circuits.head_codes.counting import count_positive_only, expected_by_chance
+from pipelines.codes.plan import CodesPlan
+from pipelines.reporting.report import Format, Report
+from pipelines.reporting.tables import Row
 from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
     from circuits.arrays import Floats
-    from circuits.components import Component
     from pipelines.discover.head_codes import StoredCodes
 
 
-FORMAT = "circuit-workbench-codes"
-
-
-VERSION = 1
-
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class CodeReport:
-    """Codes of a run explained, and what this call spent on it.
+@dataclass(frozen=True, kw_only=True)
+class CodeReport(Report):
+    """Codes of a run, explained.
 
     rows        one per positive-only code of the chosen heads (`circuits.head_codes.meaning.CodeMeaning`), as plain
                 values, by head and then by how many positives show the code
@@ -36,9 +28,9 @@ class CodeReport:
                 rows, its group, how many positive-only codes it shows in this trial, and the information in its codes
                 (means over all trials, with SD)
     provenance  of the codes
-    folder      holds the files
     """
 
+    format = Format("circuit-workbench-codes", 1)
     run: str
     trial: int
     n_positives: int
@@ -46,43 +38,28 @@ class CodeReport:
     rows: tuple[Row, ...]
     heads: tuple[Row, ...]
     provenance: Mapping[str, Any]
-    folder: Path
-    n_jobs: int
-    n_computed: int
-    seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The content of codes.json: the results, without their cost."""
+    def content(self) -> dict[str, Any]:
         numbers = {"n_positives": self.n_positives, "n_negatives": self.n_negatives}
         header = {"run": self.run, "trial": self.trial, **numbers, "provenance": dict(self.provenance)}
-        return {"format": FORMAT, "version": VERSION, **header, "heads": list(self.heads), "codes": list(self.rows)}
+        return {**header, "heads": list(self.heads), "codes": list(self.rows)}
 
 
-def _chosen(run: Run, codes: StoredCodes, scores: Floats, trial: int, n: int | None) -> list[int]:
-    """Indices of the heads whose codes are explained; a ValueError for a trial or a number of heads out of range."""
-    n_trials, _, n_heads = codes.codes.shape
-    if not 0 <= trial < n_trials:
-        known = "1 trial, which is 0" if n_trials == 1 else f"{n_trials} trials, 0 to {n_trials - 1}"
-        raise ValueError(f"trial is {trial}: run {run.name} has {known}.")
-    if n is None:
-        return [_number(part, run) for part in run.graph.heads]
-    if not 1 <= n <= n_heads:
-        raise ValueError(f"heads is {n}: give 1 to {n_heads}, the model's heads; or leave it out for the circuit's.")
-    return sorted(np.argsort(-scores, kind="stable")[:n].tolist())
-
-
-def _number(part: Component, run: Run) -> int:
-    """Index of a head, counted through the layers."""
-    return (part.layer or 0) * run.graph.wiring.n_heads + (part.index or 0)
-
-
-def _head_scores(run: Run, codes: StoredCodes) -> Floats:
-    """[head] the method's scores; if it scores pairs, the number of positive-only codes per head (mean over trials)."""
-    from circuits.head_codes.counting import count_positive_only
-
-    if run.node_scores is not None:
-        return run.node_scores.means[0]
-    return np.mean([count_positive_only(trial, codes.is_positive).counts for trial in codes.codes], axis=0)
+def report(plan: CodesPlan) -> CodeReport:
+    """What the stored results of a plan say."""
+    codes, jobs, store = plan.codes, plan.jobs, plan.store
+    n_positives = int(codes.is_positive.sum())
+    information = store.read(jobs.information.key).meta
+    return CodeReport(
+        folder=plan.folder,
+        run=plan.run.name,
+        trial=plan.trial,
+        n_positives=n_positives,
+        n_negatives=len(codes.is_positive) - n_positives,
+        rows=tuple(store.read(jobs.meaning.key).meta["codes"]),
+        heads=tuple(_head_rows(plan.run, codes, plan.scores, plan.trial, plan.chosen, information)),
+        provenance=_provenance(plan.run),
+    )
 
 
 def _provenance(run: Run) -> dict[str, Any]:
@@ -95,9 +72,6 @@ def _head_rows(
     run: Run, codes: StoredCodes, scores: Floats, trial: int, chosen: Sequence[int], information: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """One row per head of the model, as plain values."""
-    from circuits.components import head
-    from circuits.head_codes.counting import count_positive_only, expected_by_chance
-
     wiring, counts = run.graph.wiring, count_positive_only(codes.codes[trial], codes.is_positive).counts
     chance = expected_by_chance(codes.codes[trial], codes.is_positive)
     present, explained = {str(part) for part in run.graph.heads}, set(chosen)

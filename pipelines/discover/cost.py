@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pipelines.engine.job import Job
 from pipelines.engine.store import Store
-from pipelines.reporting.tables import Row
 
 
-def cost_of(measured: Sequence[Job], baseline: Job, store: Store, reasons: dict[str, str]) -> Row:
+def cost_of(measured: Sequence[Job], baseline: Job, store: Store, reasons: dict[str, str]) -> dict[str, Any]:
     """What the method itself cost; None, with an entry in `reasons`, where the cost of a job was not recorded.
 
     measured  the jobs of the method

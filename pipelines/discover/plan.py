@@ -1,4 +1,4 @@
-"""From a RunConfig to the jobs that compute it, without running a model.
+"""From the settings of a discovery to the jobs that compute it, without running a model.
 
 A job's key (`pipelines.engine.job`) depends only on what changes its result. So another `--edges` keeps every
 measurement, and repeating a command computes nothing.
@@ -11,6 +11,7 @@ measurement, and repeating a command computes nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from circuits.lookup import lookup
@@ -18,12 +19,14 @@ from circuits.methods import METHODS
 from circuits.methods.head_code_base import CodingMethod
 from circuits.metrics import METRICS
 from pipelines.discover.head_codes import CODE_SCORES, coding_jobs
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import CURVE, EVALUATE, GRAPH, MEASURE, SELECT
+from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.store import Store
-from pipelines.runs.first_jobs import FirstJobs, _task_name, labels_of
+from pipelines.runs.first_jobs import FirstJobs, labels_of, task_name
 from pipelines.runs.method_settings import checked_settings, make_method, without_places
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.run_plan import RunPlan
 
 # Scores the edges between the components that a component method has chosen; the second one for a metric whose
 # gradient is zero at the clean run.
@@ -61,30 +64,28 @@ class Jobs(NamedTuple):
         return tuple(job for entry in self for job in ([entry] if isinstance(entry, Job) else entry))
 
 
-class Plan(NamedTuple):
-    """The jobs of a run, and those of them that are still to do."""
+@dataclass(frozen=True)
+class DiscoverPlan(RunPlan):
+    """The jobs of a run, and the store that keeps them."""
 
-    config: RunConfig
+    command = "discover"
+    config: DiscoverSettings
     jobs: Jobs
-    todo: tuple[Job, ...]
-    command: str = "discover"
 
     @property
     def run_name(self) -> str:
-        """Readable, and the same for the same circuit: task, method and part of a key."""
-        return f"{_task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
+        return f"{task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
 
-def plan(config: RunConfig, store: Store) -> Plan:
-    """The jobs of a run and which of them the store lacks.
+def plan(settings: DiscoverSettings, execution: Execution) -> DiscoverPlan:
+    """The jobs of a run.
 
     Raises a ValueError for an unknown task, model, method, metric or setting, before anything runs.
     """
-    jobs = all_jobs(config)
-    return Plan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
+    return DiscoverPlan(settings, all_jobs(settings), Store(execution.out))
 
 
-def all_jobs(config: RunConfig) -> Jobs:
+def all_jobs(config: DiscoverSettings) -> Jobs:
     """All jobs of a run, done or not."""
     methods, selection = _methods(config), _selection(config)
     ground = FirstJobs(config, methods)
@@ -128,7 +129,7 @@ def all_jobs(config: RunConfig) -> Jobs:
     )
 
 
-def _methods(config: RunConfig) -> list[dict[str, Any]]:
+def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:
     """The methods to run with all their settings, checked; the last one scores edges."""
     method = lookup(METHODS, config.method, "method")
     lookup(METRICS, config.metric, "metric")
@@ -139,7 +140,7 @@ def _methods(config: RunConfig) -> list[dict[str, Any]]:
     return methods
 
 
-def _selection(config: RunConfig) -> dict[str, Any]:
+def _selection(config: DiscoverSettings) -> dict[str, Any]:
     """What decides the circuit, checked: which options go together depends on the kind of method."""
     method = make_method(config.method, config.settings)
     kind = method.result

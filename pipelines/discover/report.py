@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,14 +13,16 @@ from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.head_codes.counting import count_positive_only, expected_by_chance
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import excludes_zero, t_interval
 from circuits.methods import METHODS
 from graphs import CircuitGraph
 from pipelines.discover.head_codes import codes_from
-from pipelines.discover.plan import Plan
+from pipelines.discover.plan import DiscoverPlan
+from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import accuracy_interval, accuracy_of, of_accuracy, of_size
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
 from pipelines.runs.run import read_circuit
@@ -28,9 +32,33 @@ _FEW_CODED_PROMPTS = 100  # O'Neill & Bui need some 250; tests/benchmarks/result
 _POOR_ACCURACY = 0.5
 
 
-def summarize(plan: Plan, store: Store) -> dict[str, Any]:
-    """The findings of a run whose jobs are all kept. Costs no model run."""
-    jobs, config = plan.jobs, plan.config
+@dataclass(frozen=True, kw_only=True)
+class Discovery(Report):
+    """A discovered circuit.
+
+    summary  accuracy, metric, circuit and faithfulness with their intervals, as plain values
+    """
+
+    format = Format("circuit-workbench-discovery", 1)
+    summary: Mapping[str, Any]
+
+    def content(self) -> dict[str, Any]:
+        return dict(self.summary)
+
+    @cached_property
+    def run(self) -> DiscoverRun:
+        """The run in the report's folder."""
+        return DiscoverRun(self.folder)
+
+
+def report(plan: DiscoverPlan) -> Discovery:
+    """The findings of a run whose jobs are all kept."""
+    summary = _summary(plan)
+    return Discovery(folder=plan.folder, warnings=tuple(summary["warnings"]), summary=summary)
+
+
+def _summary(plan: DiscoverPlan) -> dict[str, Any]:
+    jobs, config, store = plan.jobs, plan.config, plan.store
     baseline = baseline_from(store.read(jobs.baseline.key))
     built = store.read(jobs.graph.key)
     graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
@@ -49,7 +77,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
         "faithfulness": estimate.mean,
-        "faithfulness_interval": None if estimate.low is None else [estimate.low, estimate.high],
+        "faithfulness_interval": None if estimate.interval is None else estimate.interval.as_json(),
     }
     if jobs.curve and estimate.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
@@ -76,7 +104,7 @@ def summarize(plan: Plan, store: Store) -> dict[str, Any]:
     return summary
 
 
-def _coding(plan: Plan, store: Store) -> dict[str, Any] | None:
+def _coding(plan: DiscoverPlan, store: Store) -> dict[str, Any] | None:
     """What head coding read: how many prompts of each kind, how many of them the model answers, and how many trials.
 
     Codes are means over heads and trials; `by_chance` is what the same codes would give with labels drawn at random.
@@ -159,9 +187,8 @@ def _read(store: Store, jobs: Sequence[Job]) -> list[Result]:
 def _metric(name: str, baseline: Baseline, circuit_values: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"name": name}
     for label, values in (("clean", baseline.clean), ("corrupt", baseline.ablated), ("circuit", circuit_values)):
-        interval = bootstrap_interval(values[:, None])
         entry[label] = float(values.mean(dtype=np.float64))
-        entry[f"{label}_interval"] = [float(interval.low[0]), float(interval.high[0])]
+        entry[f"{label}_interval"] = t_interval(values).item().as_json()
     return entry
 
 
@@ -197,10 +224,10 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
         )
     if share is None:
         warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
-    elif _gap_may_be_zero(baseline):
+    elif not excludes_zero(baseline.clean - baseline.ablated):
         warnings.append(
             "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
-            "shares of that difference, such as faithfulness, mean little."
+            "shares of that difference, such as faithfulness, mean little, and have no interval."
         )
     if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
         warnings.append(
@@ -215,8 +242,3 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
     if summary["circuit"]["empty_because"]:
         warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
     return warnings
-
-
-def _gap_may_be_zero(baseline: Baseline) -> bool:
-    interval = bootstrap_interval((baseline.clean - baseline.ablated)[:, None])
-    return bool(interval.low[0] <= 0 <= interval.high[0])

@@ -188,9 +188,9 @@ def _metrics(baseline: Baseline, circuit: Any, estimate: Faithfulness) -> dict[s
         "circuit": float(circuit.mean()),
         "accuracy": baseline.accuracy,
         "top1": baseline.top1,
-        "faithfulness_low": estimate.low,
-        "faithfulness_high": estimate.high,
     }
+    ends = None if estimate.interval is None else estimate.interval.as_json()
+    measured |= {} if ends is None else {"faithfulness_low": ends[0], "faithfulness_high": ends[1]}
     return {name: value for name, value in measured.items() if value is not None}
 
 
@@ -203,4 +203,4 @@ MEASURE = Stage("measure", 1, measure)
 SELECT = Stage("select", 3, select)
 EVALUATE = Stage("evaluate", 1, evaluate)
 CURVE = Stage("curve", 1, curve)
-GRAPH = Stage("graph", 1, build_graph)
+GRAPH = Stage("graph", 2, build_graph)

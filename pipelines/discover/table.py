@@ -2,63 +2,54 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from rich.table import Table
-
-from pipelines.engine.progress import duration
-from pipelines.reporting.tables import _console, _with_interval
+from pipelines.reporting.tables import brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
-    from pipelines.runs.run import Computed
-
+    from pipelines.discover.report import Discovery
 
 _STRONGEST = 8
 
 
-def print_run(discovery: Computed[Any]) -> None:
-    """The findings of a run, its strongest edges or components, and where they are kept."""
-    run, summary = discovery.run, discovery.run.summary
+def print_discovery(discovery: Discovery) -> None:
+    """The findings of a run, and its strongest edges or components."""
+    print_facts(discovery.run.name, _facts(discovery))
+    over = "prompts; of scores from codes, over trials" if "coding" in discovery.summary else "prompts"
+    print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
+
+
+def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
+    run, summary = discovery.run, discovery.summary
     metric, circuit = summary["metric"], summary["circuit"]
-    table = Table(title=run.name, title_justify="left", show_header=False)
-    table.add_row("task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}")
-    table.add_row("prompts", str(summary["n_prompts"]))
+    yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
+    yield "prompts", str(summary["n_prompts"])
     chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
-    table.add_row("answer above wrong ones", _with_interval(summary, "accuracy", ".1%") + chance)
-    table.add_row("answer above all tokens", _with_interval(summary, "top1", ".1%"))
+    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
+    yield "answer above all tokens", with_interval(summary, "top1", ".1%")
     if "coding" in summary:
         coding = summary["coding"]
-        table.add_row(
-            f"above all, {coding['n_negatives']} negatives", _with_interval(coding, "accuracy_negatives", ".1%")
-        )
+        yield f"above all, {coding['n_negatives']} negatives", with_interval(coding, "accuracy_negatives", ".1%")
         only, chance = coding["positive_only_codes"], coding["positive_only_codes_by_chance"]
-        table.add_row("codes of a head", f"{coding['codes_per_head']:.1f}, mean of {coding['trials']} trials")
-        table.add_row("on positives alone", f"{only:.1f}; by chance {chance:.1f}")
+        yield "codes of a head", f"{coding['codes_per_head']:.1f}, mean of {coding['trials']} trials"
+        yield "on positives alone", f"{only:.1f}; by chance {chance:.1f}"
     for label in ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
-        table.add_row(f"{metric['name']}, {shown}", _with_interval(metric, label, ".3f"))
-    table.add_row("circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}")
-    table.add_row("faithfulness", _with_interval(summary, "faithfulness", ".3f"))
+        yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
+    yield "circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
+    yield "faithfulness", with_interval(summary, "faithfulness", ".3f")
     if "curve" in summary:
         curve = summary["curve"]
-        areas = f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}"
-        table.add_row("curve", f"{areas}, edges ranked by {curve['ranked_by']}")
+        yield "curve", f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}, edges ranked by {curve['ranked_by']}"
     for kind, members in (("components", run.graph.nodes), ("edges", run.graph.edges)):
         scored = sorted(
             (member for member in members if member.score is not None), key=lambda member: -abs(member.score or 0)
         )
         if scored:
             by = _other_method(run.graph) if kind == "edges" else ""
-            table.add_row(f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST]))
-    console = _console()
-    console.print(table)
-    spent = (
-        f"{discovery.n_computed} of {discovery.n_jobs} jobs computed"
-        if discovery.n_computed
-        else "nothing new to compute"
-    )
-    console.print(f"{spent}, {duration(discovery.seconds)}. Kept in {run.folder}", soft_wrap=True)
+            yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST])
 
 
 def _other_method(graph: CircuitGraph) -> str:
@@ -68,4 +59,4 @@ def _other_method(graph: CircuitGraph) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+.3f} [{part.low:+.3f}, {part.high:+.3f}]  {part.name}"
+    return f"{part.score:+.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -135,33 +135,64 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"interrupted; {n_kept} of {n_jobs} jobs are kept. Continue with: {resume}")
 
 
+class Work(NamedTuple):
+    """Jobs whose results one store keeps; a job comes after those it reads.
+
+    owner  what they are computed for, such as the name of a run; errors say it
+    """
+
+    store: Store
+    jobs: tuple[Job, ...]
+    owner: str
+
+    @property
+    def missing(self) -> tuple[Job, ...]:
+        """The jobs whose results the store lacks."""
+        return tuple(job for job in self.jobs if not self.store.has(job.key))
+
+
+class Counts(NamedTuple):
+    """How many jobs there are, and how many of them were computed."""
+
+    n_jobs: int
+    n_computed: int
+
+
 def compute_missing(
-    jobs: Sequence[Job],
-    store: Store,
+    work: Sequence[Work],
     execution: Execution,
     *,
     resume: Callable[[], str],
     shows_progress: bool,
-    on_done: OnDone | None = None,
-) -> int:
-    """Compute those of the jobs that the store lacks. Returns how many there were.
+    on_done: OnDone = lambda job: None,
+) -> Counts:
+    """Compute the jobs that their stores, which must be prepared, lack: one part of the work after the other.
 
     resume   returns the command that continues; called only on Ctrl-C
     on_done  called after each job
-    Raises `Interrupted` on Ctrl-C, and the first job's error.
+    Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
     """
-    store.prepare()
-    todo = [job for job in jobs if not store.has(job.key)]
-    progress = progress_on(sys.stderr, todo, len(jobs)) if shows_progress and todo else Progress()
+    todo = [part._replace(jobs=part.missing) for part in work]
+    n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
+    progress = progress_on(sys.stderr, every, n_jobs) if shows_progress and every else Progress()
 
     def note(job: Job) -> None:
         progress.done(job)
-        if on_done is not None:
-            on_done(job)
+        on_done(job)
 
     try:
         with progress:
-            execute(todo, store, execution, on_done=note)
+            for part in todo:
+                _compute(part, execution, note)
     except KeyboardInterrupt:
-        raise Interrupted(sum(store.has(job.key) for job in jobs), len(jobs), resume()) from None
-    return len(todo)
+        n_kept = n_jobs - sum(len(part.missing) for part in work)
+        raise Interrupted(n_kept, n_jobs, resume()) from None
+    return Counts(n_jobs, len(every))
+
+
+def _compute(part: Work, execution: Execution, on_done: OnDone) -> None:
+    try:
+        execute(part.jobs, part.store, execution, on_done=on_done)
+    except Exception as error:
+        error.add_note(f"of {part.owner}")
+        raise

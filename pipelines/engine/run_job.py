@@ -45,6 +45,9 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
             plain = ValueError(str(error))
             plain.add_note(f"in job '{job.label}'")
             raise plain from error
+        except Exception as error:
+            error.add_note(f"in job '{job.label}'")
+            raise
         store.write(job.key, job.stage.name, result)
         store.write_cost(job.key, meter.cost)
     return job.key

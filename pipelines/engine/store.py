@@ -48,9 +48,14 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.") from None
 
 
+def as_json(value: Any) -> bytes:
+    """A JSON file for people and programs: indented, no NaN."""
+    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file for people and programs: indented, no NaN."""
-    write_atomically(path, (json.dumps(value, indent=2, allow_nan=False) + "\n").encode())
+    """Write a JSON file for people and programs."""
+    write_atomically(path, as_json(value))
 
 
 class Store:

@@ -11,19 +11,28 @@ job per slice. A run is judged on its own prompts, under its own metric and abla
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.evaluation.knockouts import KnockoutSearch
+from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.methods import METHODS
+from pipelines.discover.known_circuit import known_circuit
 from pipelines.discover.plan import Jobs
-from pipelines.discover.run import jobs_of
+from pipelines.discover.run import DiscoverRun, jobs_of, require_circuit
+from pipelines.engine.execute import Work
+from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
+from pipelines.engine.plan import Plan
 from pipelines.engine.stage import Stage
-from pipelines.evaluate.settings import Asked
+from pipelines.engine.store import Store
+from pipelines.evaluate.settings import EvaluateSettings
 from pipelines.evaluate.stages import KNOCKOUTS, NODE_CURVE, RANDOM_CIRCUITS, SEARCH_KNOCKOUTS, STABILITY
-from pipelines.runs.run import Run
+from pipelines.runs.run import Run, open_run, store_of
 
 # Cost of running one circuit on one prompt, in the unit of `Job.weight`.
 _CIRCUIT = 0.4
@@ -46,9 +55,84 @@ class JudgeJobs(NamedTuple):
         return (*self.run.all, *single, *self.knockouts, *self.random, *self.node_curve)
 
 
-def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
+class Case(NamedTuple):
+    """A run to judge, the jobs that it takes, and the store that keeps them."""
+
+    run: DiscoverRun
+    jobs: JudgeJobs
+    store: Store
+
+    @property
+    def group(self) -> tuple[Path, str, str]:
+        """Cases with the same store and the same loaded model are computed together."""
+        settings = self.jobs.run.baseline.settings
+        return self.store.folder, settings["model"], settings["dtype"]
+
+
+@dataclass(frozen=True)
+class EvaluatePlan(Plan):
+    """Runs to judge, and the circuit that is known to be right."""
+
+    cases: tuple[Case, ...]
+    known: KnownCircuit | None
+    target: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.target
+
+    @property
+    def work(self) -> Sequence[Work]:
+        """One part per store and model, with every job once."""
+        groups: dict[tuple[Path, str, str], list[Case]] = {}
+        for case in self.cases:
+            groups.setdefault(case.group, []).append(case)
+        return [_work(cases) for cases in groups.values()]
+
+
+def _work(cases: Sequence[Case]) -> Work:
+    jobs = {job.key: job for case in cases for job in case.jobs.all}
+    runs = " and ".join(case.run.name for case in cases)
+    return Work(cases[0].store, tuple(jobs.values()), f"run {runs}")
+
+
+def plan(settings: EvaluateSettings, execution: Execution) -> EvaluatePlan:
+    """The jobs that judge runs, each of which is taken once.
+
+    Raises a ValueError before any model runs if a run is unknown, unfinished or out of date, or if the known circuit
+    belongs to another model.
+    """
+    known = known_circuit(settings.truth, execution.out)
+    opened = [run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs]
+    runs = list({run.name: run for run in opened}.values())
+    cases = tuple(_case(run, settings, known, execution) for run in runs)
+    return EvaluatePlan(cases, known, settings.folder or execution.out / _name(cases, settings, known))
+
+
+def _case(run: Run, settings: EvaluateSettings, known: KnownCircuit | None, execution: Execution) -> Case:
+    try:
+        if known is not None:
+            known.check(run.graph.wiring)
+        circuit = require_circuit(run)
+        return Case(circuit, judge_jobs(circuit, settings), store_of(run, execution.out))
+    except ValueError as error:
+        raise ValueError(f"run {run.name}: {error}") from None
+
+
+def _name(cases: Sequence[Case], settings: EvaluateSettings, known: KnownCircuit | None) -> str:
+    """The same folder for the same runs and the same amounts."""
+    runs = [case.run.name for case in cases]
+    defaults = EvaluateSettings(runs=("",)).amounts
+    options = [] if settings.amounts == defaults and known is None else [repr(settings.amounts), repr(known)]
+    digest = hashlib.sha256(json.dumps([sorted(runs), *options]).encode()).hexdigest()[:8]
+    if len(runs) > 1:
+        return f"evaluate-{digest}"
+    return f"evaluate-{runs[0]}-{digest}" if options else f"evaluate-{runs[0]}"
+
+
+def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     """The jobs that judge a run, done or not. ValueError if the run can no longer be planned as it was."""
-    method = METHODS[run.config.method]
+    config, method = run.config, METHODS[run.config.method]
     scores_components = method.result == "components"
     jobs = jobs_of(run, curve=not scores_components and method.scores_paths)
     chosen = {"select": (jobs.select.key,), "graph": (jobs.graph.key,)}
@@ -59,13 +143,13 @@ def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
     node_curve: tuple[Job, ...] = ()
     if scores_components:
         nodes = {"nodes": keys_of(jobs.measure_nodes)}
-        node_curve = _sliced(jobs, NODE_CURVE, {"position": run.config.position}, nodes, 20)
+        node_curve = _sliced(jobs, NODE_CURVE, {"position": config.position}, nodes, 20)
     stable = None
     if asked.resamples and run.graph.edges:
         ranked = {
             "kind": jobs.select.settings["kind"],
-            "absolute": not run.config.signed,
-            "position": run.config.position,
+            "absolute": not config.signed,
+            "position": config.position,
         }
         of_scores = {name: jobs.select.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job(STABILITY, ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
@@ -73,9 +157,9 @@ def judge_jobs(run: Run, asked: Asked) -> JudgeJobs:
 
 
 def _knockout_jobs(
-    run: Run, jobs: Jobs, asked: Asked, chosen: Mapping[str, tuple[str, ...]]
+    run: DiscoverRun, jobs: Jobs, asked: EvaluateSettings, chosen: Mapping[str, tuple[str, ...]]
 ) -> tuple[Job | None, tuple[Job, ...]]:
-    n = sum(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+    n = sum(node.component.is_node for node in run.graph.nodes)
     if not asked.knockouts or not n:
         return None, ()
     size = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)
@@ -105,6 +189,3 @@ def _sliced(
             )
         )
     return tuple(sliced)
-
-
-# --- stages --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ A number that was not measured is None, and `reasons` says why under the same na
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +16,11 @@ from circuits.components import Wiring
 from circuits.evaluation.budgets import BUDGETS, budget_circuits, curve
 from circuits.evaluation.criteria import (
     EffectEstimate,
-    Estimate,
     against_random,
     cmd_estimate,
     component_uses,
     cpr_estimate,
     distance,
-    has_gap,
     mean_incompleteness,
     smallest_use,
     worst_incompleteness,
@@ -28,25 +28,55 @@ from circuits.evaluation.criteria import (
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.evaluation.ranking import edge_auroc, match_heads, node_auroc, trial_aurocs
+from circuits.intervals import Estimate, excludes_zero
 from circuits.masks import pruned
 from circuits.methods import METHODS
 from graphs.selection import means_at
 from pipelines.discover.cost import cost_of
+from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
-from pipelines.evaluate.plan import JudgeJobs
+from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
-from pipelines.reporting.tables import Row
+from pipelines.reporting.report import Format, Report
 from pipelines.runs.codec import baseline_from, join_prompts
-from pipelines.runs.run import Run
 
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Report):
+    """Judged runs.
+
+    rows    one per run, as plain values
+    truth   name of the known circuit that rankings were compared with
+    """
+
+    format = Format("circuit-workbench-evaluation", 1)
+    rows: tuple[dict[str, Any], ...]
+    truth: str | None
+
+    def content(self) -> dict[str, Any]:
+        return {"truth": self.truth, "runs": list(self.rows)}
+
+
+def report(plan: EvaluatePlan) -> Evaluation:
+    """A row for every run."""
+    rows = tuple(evaluation_row(case.run, case.jobs, case.store, plan.known) for case in plan.cases)
+    return Evaluation(folder=plan.folder, rows=rows, truth=None if plan.known is None else plan.known.name)
+
+
+Row = dict[str, Any]
 NO_GAP = "the metric does not differ between clean and corrupt prompts"
+MAY_BE_NO_GAP = "shares of clean - corrupt have none, as its own interval includes 0"
 EMPTY = "the circuit is empty"
 
 
-def evaluation_row(run: Run, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
-    """One run's row: every number with its interval, and the reason for each that is missing."""
+def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: KnownCircuit | None) -> Row:
+    """One run's row: every number with its interval, and the reason for each that is missing.
+
+    95 % intervals over prompts, None where unbounded: t of faithfulness, distance, CPR and the random circuits'
+    faithfulness; bootstrap of CMD, completeness, minimality and the random circuits' distance.
+    """
     baseline = baseline_from(store.read(jobs.run.baseline.key))
     candidate = store.read(jobs.run.graph.key).meta["candidate"]
     values = join_prompts(_read(store, jobs.run.evaluate), "values")[candidate]
@@ -62,7 +92,7 @@ def evaluation_row(run: Run, jobs: JudgeJobs, store: Store, known: KnownCircuit 
     return row | {"reasons": reasons}
 
 
-def _facts(run: Run, baseline: Baseline) -> Row:
+def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
     graph, summary = run.graph, run.summary
     return {
         "run": run.name,
@@ -76,7 +106,7 @@ def _facts(run: Run, baseline: Baseline) -> Row:
         "corrupt": float(baseline.ablated.mean()),
         "n_edges": graph.n_edges,
         "of_edges": graph.of_edges,
-        "n_components": sum(node.component.kind in ("head", "mlp") for node in graph.nodes),
+        "n_components": sum(node.component.is_node for node in graph.nodes),
         "circuit_of": "components" if _has_no_edges(run) else "edges",
     }
 
@@ -85,7 +115,9 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
     estimate = faithfulness(values, baseline)
     if estimate.mean is None:
         reasons["faithfulness"] = NO_GAP
-    interval = None if estimate.low is None else [estimate.low, estimate.high]
+    elif not excludes_zero(baseline.clean - baseline.ablated):
+        reasons["intervals"] = MAY_BE_NO_GAP
+    interval = None if estimate.interval is None else estimate.interval.as_json()
     return {
         "faithfulness": estimate.mean,
         "faithfulness_interval": interval,
@@ -93,10 +125,10 @@ def _faithfulness(values: Floats, baseline: Baseline, reasons: dict[str, str]) -
     }
 
 
-def _curve(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
+def _curve(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
     """CPR and CMD: over edges for edge methods, over heads and MLPs for component methods."""
     empty: Row = {"cpr": None, "cmd": None, "curve": None}
-    if not has_gap(baseline):
+    if not baseline.has_gap:
         reasons["cpr"] = reasons["cmd"] = NO_GAP
         return empty
     if not (jobs.node_curve or jobs.run.curve):
@@ -123,9 +155,9 @@ def _curve(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons:
     }
 
 
-def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
+def _knockouts(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
     if jobs.search is None:
-        is_asked = not any(node.component.kind in ("head", "mlp") for node in run.graph.nodes)
+        is_asked = not any(node.component.is_node for node in run.graph.nodes)
         why = "no head and no MLP is in the circuit" if is_asked else "no knock-outs were asked for"
         reasons["completeness"] = reasons["minimality"] = why
         return {"completeness": None, "minimality": None}
@@ -153,7 +185,7 @@ def _knockouts(run: Run, jobs: JudgeJobs, store: Store, baseline: Baseline, reas
 
 
 def _random(
-    run: Run, jobs: JudgeJobs, store: Store, values: Floats, baseline: Baseline, reasons: dict[str, str]
+    run: DiscoverRun, jobs: JudgeJobs, store: Store, values: Floats, baseline: Baseline, reasons: dict[str, str]
 ) -> Row:
     if not jobs.random:
         reasons["random"] = "no random circuits were asked for" if run.graph.edges else EMPTY
@@ -175,7 +207,7 @@ def _random(
     }
 
 
-def _stability(run: Run, jobs: JudgeJobs, store: Store, reasons: dict[str, str]) -> float | None:
+def _stability(run: DiscoverRun, jobs: JudgeJobs, store: Store, reasons: dict[str, str]) -> float | None:
     if jobs.stability is None:
         reasons["stability"] = "no resamples were asked for" if run.graph.edges else EMPTY
         return None
@@ -185,7 +217,7 @@ def _stability(run: Run, jobs: JudgeJobs, store: Store, reasons: dict[str, str])
     return jaccard
 
 
-def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row:
+def _auroc(run: DiscoverRun, known: KnownCircuit | None, reasons: dict[str, str]) -> Row:
     if known is None:
         reasons["auroc"] = "no known circuit was given"
         return {"edges": None, "nodes": None, "heads": None, "match": None}
@@ -221,7 +253,7 @@ def _auroc(run: Run, known: KnownCircuit | None, reasons: dict[str, str]) -> Row
     }
 
 
-def _has_no_edges(run: Run) -> bool:
+def _has_no_edges(run: DiscoverRun) -> bool:
     """Whether the model refuses edges, so that circuits are made of components."""
     return not run.scores.measured.any()
 
@@ -231,7 +263,7 @@ def _read(store: Store, jobs: tuple[Job, ...]) -> tuple[Result, ...]:
 
 
 def _estimate(estimate: Estimate | None) -> Row | None:
-    return None if estimate is None else {"value": estimate.value, "interval": [estimate.low, estimate.high]}
+    return None if estimate is None else {"value": estimate.value, "interval": estimate.interval.as_json()}
 
 
 def _effect_estimate(effect: EffectEstimate) -> Row:
@@ -239,9 +271,9 @@ def _effect_estimate(effect: EffectEstimate) -> Row:
     share = effect.of_gap
     return {
         "value": effect.in_metric.value,
-        "interval": [effect.in_metric.low, effect.in_metric.high],
+        "interval": effect.in_metric.interval.as_json(),
         "share": None if share is None else share.value,
-        "share_interval": None if share is None else [share.low, share.high],
+        "share_interval": None if share is None else share.interval.as_json(),
     }
 
 

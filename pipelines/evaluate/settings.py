@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+
+from pipelines.runs.settings import CommandSettings
 
 
-@dataclass(frozen=True)
-class Asked:
-    """How much to compute. Anything set to 0 is skipped."""
+class EvaluateSettings(CommandSettings):
+    """Evaluate circuits: faithful, complete, minimal, better than chance, stable, and at what cost.
 
-    random: int = 20  # random circuits of the same size
-    knockouts: int = 8  # random sets of components to knock out
-    resamples: int = 100  # bootstrap resamples of the prompts for the stability
-    seed: int = 0
+    Writes evaluation.json and evaluation.csv to a folder. Repeating the command computes nothing new.
+    """
 
-    def __post_init__(self) -> None:
-        for name, smallest in (("random", 0), ("knockouts", 0), ("resamples", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-                raise ValueError(f"{name} is {value!r}: give a whole number, {smallest} or more.")
+    runs: tuple[Any, ...] = Field(
+        description="Runs: folders, or names within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
+    )
+    truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
+    random: int = Field(default=20, ge=0, strict=True, description="Random circuits of the same size.")
+    knockouts: int = Field(default=8, ge=0, strict=True, description="Random sets of components to knock out.")
+    resamples: int = Field(default=100, ge=0, strict=True, description="Resamples of the prompts, for the stability.")
+    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
+    folder: Path | None = Field(
+        default=None,
+        description="Folder for the table. [RUNS/evaluate-...]",
+        json_schema_extra={"option": "--out"},
+    )
+
+    @model_validator(mode="after")
+    def _has_pairs(self) -> EvaluateSettings:
         if self.resamples == 1:
             raise ValueError("resamples is 1: circuits of resamples are compared in pairs; give 2 or more, or 0.")
+        if not self.runs:
+            raise ValueError("no run is given. `circuits status` lists the runs of a store.")
+        return self
+
+    @property
+    def amounts(self) -> tuple[int, int, int, int]:
+        """How much is computed: two calls with the same amounts on the same runs compute the same."""
+        return self.random, self.knockouts, self.resamples, self.seed

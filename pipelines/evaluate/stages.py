@@ -127,7 +127,7 @@ def _rows_of_components(scores: ComponentScores, position: str | None) -> tuple[
 
 def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
     """Indices of the measured heads and MLPs."""
-    return [n for n, part in enumerate(scores.components) if part.kind in ("head", "mlp") and measured[n]]
+    return [n for n, part in enumerate(scores.components) if part.is_node and measured[n]]
 
 
 SEARCH_KNOCKOUTS = Stage("search-knockouts", 1, find_knockouts)

@@ -1,13 +1,17 @@
 """From a causal trace to the jobs that intervene where it found recovery, and measure the effect.
 
     validation questions --> search, divergence                  (strengths; vision-aware heads)
-    test questions, search, divergence --> answers, captions     (answers in slices of the questions)
+    test questions, search, divergence --> answers, captions, times    (answers in slices of the questions)
 
 Validation and test ask about different images, and neither about those of the trace: each has its own seed.
 """
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +20,20 @@ from circuits.data.absent_objects import NEGATIVES
 from circuits.data.prompts import END
 from circuits.data.question_files import is_question_file
 from circuits.injection.search import STRENGTHS
-from circuits.recovery import Trace
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
+from pipelines.engine.execute import Work
+from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
-from pipelines.intervene.settings import InterventionConfig
-from pipelines.intervene.stages import HEAD_DIVERGENCE, IRI_ANSWERS, IRI_CAPTIONS, IRI_SEARCH, QUESTIONS
+from pipelines.engine.plan import Plan
+from pipelines.engine.store import Store
+from pipelines.intervene.settings import IriSettings
+from pipelines.intervene.stages import HEAD_DIVERGENCE, IRI, IRI_ANSWERS, IRI_CAPTIONS, IRI_SEARCH, IRI_TIMES, QUESTIONS
 from pipelines.runs.image_sources import coco_source, digest_of_images, halves, read_questions_in
-from pipelines.runs.run import Run
+from pipelines.runs.run import Run, open_run, store_of
 from pipelines.trace.plan import trace_jobs
 from pipelines.trace.run import TraceRun
-from pipelines.trace.settings import TraceConfig
+from pipelines.trace.settings import TraceSettings
 
 VALIDATION, TEST = "validation", "test"
 WHOLE = "all"  # questions whose sort is not known
@@ -45,16 +52,54 @@ class InterventionJobs(NamedTuple):
     divergence: Job
     answers: tuple[Job, ...]
     captions: tuple[Job, ...]
+    times: tuple[Job, ...]
 
     @property
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
-        return (self.validation, self.test, self.search, self.divergence, *self.answers, *self.captions)
+        before = (self.validation, self.test, self.search, self.divergence)
+        return (*before, *self.answers, *self.captions, *self.times)
 
 
-def last_token_recovery(run: Run) -> dict[str, list[float]]:
+@dataclass(frozen=True)
+class IriPlan(Plan):
+    """An intervention on the model of a trace."""
+
+    run: TraceRun
+    settings: IriSettings
+    jobs: InterventionJobs
+    store: Store
+    target: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.target
+
+    @property
+    def work(self) -> Sequence[Work]:
+        return (Work(self.store, self.jobs.all, f"run {self.run.name}"),)
+
+
+def plan(settings: IriSettings, execution: Execution) -> IriPlan:
+    """The jobs of an intervention.
+
+    Raises a ValueError before any model runs if the run is not a trace, or did not trace attention and MLP outputs at
+    the last token.
+    """
+    run = require_trace(settings.run if isinstance(settings.run, Run) else open_run(settings.run, out=execution.out))
+    jobs, store = intervention_jobs(run, settings, device=execution.device), store_of(run, execution.out)
+    return IriPlan(run, settings, jobs, store, settings.folder or run.folder / _name(jobs))
+
+
+def _name(jobs: InterventionJobs) -> str:
+    """Name of the folder for these settings; times are another measurement of the same intervention."""
+    keys = "".join(job.key for job in jobs.all if job not in jobs.times)
+    return f"{IRI}-{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
+
+
+def last_token_recovery(run: TraceRun) -> dict[str, list[float]]:
     """Kind of component -> recovery rate of each layer at the last token. ValueError if the trace has none."""
-    trace = require_trace(run)
+    trace = run.trace
     if END not in trace.scores.positions:
         raise ValueError(f"run {run.name} traced {', '.join(trace.scores.positions)}, but not the last token (END).")
     rates = trace.ratio_of_means().values[trace.scores.positions.index(END)]
@@ -79,20 +124,22 @@ def last_token_recovery(run: Run) -> dict[str, list[float]]:
     return of_kind | {"residual": of_kind["residual"][:-1]}
 
 
-def require_trace(run: Run) -> Trace:
-    """The trace of a run. ValueError if the run is not a trace."""
+def require_trace(run: Run) -> TraceRun:
+    """The run, which must be a trace. ValueError if it is not."""
     if not isinstance(run, TraceRun):
         raise ValueError(
             f"run {run.name} is not a causal trace. Run one: circuits trace {run.config.task} "
             f"--model {run.config.model}"
         )
-    return run.trace
+    return run
 
 
-def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
-    """All jobs of an intervention, done or not. ValueError if the run does not trace questions about images."""
+def intervention_jobs(run: TraceRun, config: IriSettings, *, device: str) -> InterventionJobs:
+    """All jobs of an intervention, done or not. ValueError if the run does not trace questions about images.
+
+    device  that times are measured on: they alone depend on it
+    """
     recovery = last_token_recovery(run)
-    assert isinstance(run.config, TraceConfig)
     of_trace = trace_jobs(run.config)
     if not run.name.endswith(of_trace.graph.key[:8]):
         raise ValueError(
@@ -133,10 +180,16 @@ def intervention_jobs(run: Run, config: InterventionConfig) -> InterventionJobs:
         # Generation changes the model itself for a while, so no other job may use it then.
         after = keys_of(answers)
         captions = (Job(IRI_CAPTIONS, settings, inputs, locations, after, weight=40 * config.captions),)
-    return InterventionJobs(validation, test, search, divergence, answers, captions)
+    times: tuple[Job, ...] = ()
+    if config.repeats:
+        settings = model | chosen | {"repeats": config.repeats, "device": device}
+        # Nothing else may run meanwhile.
+        after = keys_of((*answers, *captions))
+        times = (Job(IRI_TIMES, settings, inputs, locations, after, weight=20 * config.repeats),)
+    return InterventionJobs(validation, test, search, divergence, answers, captions, times)
 
 
-def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
+def _require_fitting(trace: TraceSettings, config: IriSettings) -> None:
     """Raise a ValueError for settings that do not apply to a file of questions."""
     path = trace.prompt_file
     if path is None:
@@ -152,7 +205,7 @@ def _require_fitting(trace: TraceConfig, config: InterventionConfig) -> None:
         )
 
 
-def _questions(trace: TraceConfig, prompts: Job, config: InterventionConfig, part: str) -> dict[str, Any]:
+def _questions(trace: TraceSettings, prompts: Job, config: IriSettings, part: str) -> dict[str, Any]:
     """What determines the questions of a part, and how many there are."""
     known = {name: prompts.settings[name] for name in ("model", "tokenizer")} | {"part": part}
     path, n_images = trace.prompt_file, config.validation if part == VALIDATION else config.questions

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,55 +13,42 @@ from circuits.injection.answers import Answers, answer_scores, paired_difference
 from circuits.injection.chair import ObjectNames, chair
 from circuits.injection.threshold import with_threshold
 from circuits.intervals import Share
-from pipelines.engine.execution import Execution
 from pipelines.engine.result_file import Result
-from pipelines.engine.run_job import model_of
 from pipelines.engine.store import Store
-from pipelines.intervene.plan import WHOLE, InterventionJobs, require_trace
-from pipelines.intervene.settings import InterventionConfig
-from pipelines.intervene.stages import IRI, PLAIN, THRESHOLD, VHR, asked_of, injection_of, interventions_of, pictures_of
+from pipelines.intervene.plan import WHOLE, InterventionJobs, IriPlan
+from pipelines.intervene.settings import IriSettings
+from pipelines.intervene.stages import IRI, PLAIN, THRESHOLD, VHR, asked_of, head_rows, injection_of
+from pipelines.reporting.report import Format, Report
+from pipelines.reporting.tables import Row
 from pipelines.runs.codec import join_prompts
-from pipelines.runs.run import Run
-
-FORMAT = "circuit-workbench-intervention"
+from pipelines.trace.run import TraceRun
 
 
-VERSION = 1
-
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Intervention:
-    """What an injection does, and what this call cost.
+@dataclass(frozen=True, kw_only=True)
+class Intervention(Report):
+    """What an injection does.
 
     settings   as requested, with the layers and the strengths that were chosen
-    rows       one per variant and sort of negatives: scores with intervals, and the difference from the plain model
-    heads      one per head: its vision-aware divergence
-    captions   one per variant: CHAIR with intervals
-    times      one per variant: seconds to the first token and per token; measured by this call, not stored
+    rows       one per variant and sort of negatives: scores with Wilson's intervals, and the difference from the plain
+               model with its t interval over pictures
+    heads      one per head: its vision-aware divergence, with its t interval over prompts
+    captions   one per variant: CHAIR with Wilson's intervals; `texts` has the captions themselves
+    times      one per variant: seconds to the first token and per token
     dropped    ablation -> why it was left out
     """
 
+    format = Format("circuit-workbench-intervention", 1)
     run: str
     settings: Mapping[str, Any]
     rows: tuple[Row, ...]
     heads: tuple[Row, ...]
     captions: tuple[Row, ...]
+    texts: Mapping[str, Any] | None
     times: tuple[Row, ...]
     dropped: Mapping[str, str]
-    warnings: tuple[str, ...]
-    folder: Path
-    n_jobs: int
-    n_computed: int
-    seconds: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """The content of intervention.json: the results, without their cost."""
+    def content(self) -> dict[str, Any]:
         return {
-            "format": FORMAT,
-            "version": VERSION,
             "run": self.run,
             "settings": dict(self.settings),
             "rows": list(self.rows),
@@ -74,7 +60,24 @@ class Intervention:
         }
 
 
-def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
+def report(plan: IriPlan) -> Intervention:
+    """What the stored results of a plan say."""
+    jobs, store = plan.jobs, plan.store
+    return Intervention(
+        folder=plan.folder,
+        warnings=tuple(_warnings(jobs, store)),
+        run=plan.run.name,
+        settings=_settings(plan.run, plan.settings, jobs, store),
+        rows=tuple(_rows(jobs, store)),
+        heads=tuple(head_rows(store.read(jobs.divergence.key))),
+        captions=tuple(_captions(jobs, store)),
+        texts=dict(store.read(jobs.captions[0].key).meta) if jobs.captions else None,
+        times=tuple(_times(jobs, store)),
+        dropped=store.read(jobs.answers[0].key).meta["dropped"],
+    )
+
+
+def _settings(run: TraceRun, config: IriSettings, jobs: InterventionJobs, store: Store) -> dict[str, Any]:
     search = store.read(jobs.search.key)
     injection = injection_of(jobs.search.settings, search.meta["strengths"])
     attention, mlp = injection.attention, injection.mlp
@@ -90,11 +93,11 @@ def _settings(run: Run, config: InterventionConfig, jobs: InterventionJobs, stor
             "validation_questions": search.meta["n_questions"],
         }
     )
-    origin = require_trace(run).scores.provenance
+    origin = run.trace.scores.provenance
     return {
         "model": origin.model,
         "task": origin.task,
-        **config.model_dump(mode="json"),
+        **config.model_dump(mode="json", exclude={"run", "folder", "repeats"}),
         "lambda_attention": attention.strength,
         "lambda_mlp": mlp.strength,
         "threshold": search.meta["threshold"],
@@ -148,8 +151,9 @@ def _row(variant: str, sort: str, answers: Answers, plain: Answers, is_present: 
     row: dict[str, Any] = {"variant": variant, "negatives": sort, "n": len(is_present)}
     for name in ("accuracy", "precision", "recall", "yes_ratio"):
         row |= _share(name, getattr(scores, name))
-    row |= {"f1": scores.f1, "f1_low": scores.f1_interval[0], "f1_high": scores.f1_interval[1]}
-    row |= {"difference": difference.value, "difference_low": difference.low, "difference_high": difference.high}
+    row |= {"f1": scores.f1, "f1_low": scores.f1_interval.low, "f1_high": scores.f1_interval.high}
+    low, high = difference.interval.as_json() or (None, None)
+    row |= {"difference": difference.value, "difference_low": low, "difference_high": high}
     return row | {"n_neither": scores.n_neither}
 
 
@@ -176,25 +180,21 @@ def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
     return rows
 
 
-def _times(jobs: InterventionJobs, store: Store, where: Execution, repeats: int) -> list[Row]:
-    """Seconds per token of every variant, measured on one image in this process."""
-    if not repeats:
+def _times(jobs: InterventionJobs, store: Store) -> list[Row]:
+    """Seconds per token of every variant, and their ratio to the plain model's."""
+    if not jobs.times:
         return []
-    from circuits.injection.captions import token_times
-
-    model = model_of(jobs.search, where.device)
-    inputs = {name: (store.read(job.key),) for name, job in (("search", jobs.search), ("divergence", jobs.divergence))}
-    pictures, _ = pictures_of(store.read(jobs.test.key), 1)
-    contexts = interventions_of(jobs.search.settings, inputs, model)
-    by_variant = token_times(model, pictures[0], contexts, repeats=repeats)
+    job = jobs.times[0]
+    by_variant = store.read(job.key).meta["times"]
     plain = by_variant[PLAIN]
     return [
         {
             "variant": name,
-            **times._asdict(),
-            "first_ratio": times.first_s / plain.first_s,
-            "per_token_ratio": times.per_token_s / plain.per_token_s,
-            "repeats": repeats,
+            **times,
+            "first_ratio": times["first_s"] / plain["first_s"],
+            "per_token_ratio": times["per_token_s"] / plain["per_token_s"],
+            "repeats": job.settings["repeats"],
+            "device": job.settings["device"],
         }
         for name, times in by_variant.items()
     ]

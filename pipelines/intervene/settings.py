@@ -1,33 +1,56 @@
-"""Settings of `circuits intervene`."""
+"""Settings of `circuits intervene iri`."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pathlib import Path
+from typing import Any
 
-from circuits.data.absent_objects import NEGATIVES
+from pydantic import Field, model_validator
+
+from pipelines.runs.settings import CommandSettings
 
 
-class InterventionConfig(BaseModel):
-    """What determines an intervention, besides the trace that it builds on."""
+class IriSettings(CommandSettings):
+    """Intermediate representation injection: add early layers' outputs to later ones, at the last token.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Compared with the plain model and a baseline that amplifies vision-aware heads (vhr). Writes intervention.json and
+    intervention.csv to a folder. Repeating the command computes nothing new.
+    """
 
-    questions: int = Field(default=300, ge=1, description="images that test questions ask about, each of every sort")
-    validation: int = Field(default=200, ge=1, description="images whose questions choose the strengths")
-    k1: int = Field(default=3, ge=1, description="source layers: highest recovery rate at the last token")
-    k2: int = Field(default=10, ge=1, description="target layers, likewise")
-    lambda_attention: float | None = Field(default=None, ge=0, description="strength for attention outputs")
-    lambda_mlp: float | None = Field(default=None, ge=0, description="strength for MLP outputs")
-    chosen_by: str = Field(default="adversarial", description="sort of negatives that strengths are searched on")
-    max_accuracy_drop: float = Field(
-        default=0.005, ge=0, le=1, description="accuracy (0 to 1) on random negatives that searched strengths may cost"
+    run: Any = Field(description="A causal trace: its folder, or its name within --runs.")
+    questions: int = Field(
+        default=300, ge=1, description="Images that test questions ask about. [300; half of a file's]"
     )
-    ablations: bool = Field(default=False, description="also run the paper's ablations and random layers")
-    captions: int = Field(default=0, ge=0, description="images to describe, for CHAIR")
-    max_new_tokens: int = Field(default=64, ge=1, description="maximum number of tokens per caption")
+    validation: int = Field(
+        default=200, ge=1, description="Images whose questions choose strengths. [200; half of a file's]"
+    )
+    lambda_attention: float | None = Field(
+        default=None, ge=0, description="Strength for attention outputs (with --lambda-mlp). [searched]"
+    )
+    lambda_mlp: float | None = Field(
+        default=None, ge=0, description="Strength for MLP outputs (with --lambda-attention). [searched]"
+    )
+    k1: int = Field(default=3, ge=1, description="Source layers: highest last-token recovery.")
+    k2: int = Field(default=10, ge=1, description="Target layers, likewise.")
+    chosen_by: str = Field(default="adversarial", description="Negatives that strengths are searched on.")
+    max_accuracy_drop: float = Field(
+        default=0.005,
+        ge=0,
+        le=1,
+        description="Accuracy (0 to 1) on random negatives that searched strengths may cost.",
+    )
+    ablations: bool = Field(default=False, description="Also the paper's ablations, and random layers.")
+    captions: int = Field(default=0, ge=0, description="Images to describe, for CHAIR (needs annotations).")
+    max_new_tokens: int = Field(default=64, ge=1, description="Maximum number of tokens per caption.")
+    repeats: int = Field(default=0, ge=0, description="Measure the time per token N times; 0 skips it.")
+    folder: Path | None = Field(
+        default=None, description="Folder for the results. [RUN/iri-...]", json_schema_extra={"option": "--out"}
+    )
 
     @model_validator(mode="after")
-    def _has_both_strengths(self) -> InterventionConfig:
+    def _fits(self) -> IriSettings:
+        from circuits.data.absent_objects import NEGATIVES
+
         given = (self.lambda_attention is not None, self.lambda_mlp is not None)
         if any(given) and not all(given):
             raise ValueError("lambda_attention and lambda_mlp go together: give both, or neither to search for them.")

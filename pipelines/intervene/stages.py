@@ -13,7 +13,7 @@ import numpy as np
 from circuits.data.absent_objects import NEGATIVES, RANDOM
 from circuits.data.image_prompts import ImageQuestion, image_prompts
 from circuits.data.prompts import PromptSet
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import t_interval
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from, prompts_result
@@ -149,19 +149,20 @@ def divergence_from(result: Result) -> HeadDivergence:
 
 
 def head_rows(result: Result) -> list[dict[str, Any]]:
-    """One row per head: its divergence with interval, and the factor by which the baseline multiplies its output."""
+    """One row per head: its divergence with t interval, and the factor by which the baseline multiplies its output."""
     from circuits.injection.vision_heads import reinforcement
 
     measured = divergence_from(result)
     factors = [factor for layer in reinforcement(measured).factors for factor in layer]
-    interval = bootstrap_interval(measured.divergence)
+    interval = t_interval(measured.divergence)
+    ends = [interval.item(number).as_json() or (None, None) for number in range(len(measured.heads))]
     means, without = measured.divergence.mean(axis=0, dtype=np.float64), measured.without.mean(axis=0, dtype=np.float64)
     return [
         {
             "head": head,
             "divergence": float(means[number]),
-            "divergence_low": float(interval.low[number]),
-            "divergence_high": float(interval.high[number]),
+            "divergence_low": ends[number][0],
+            "divergence_high": ends[number][1],
             "squared_norm_without_image": float(without[number]),
             "factor": float(factors[number]),
             "n_prompts": len(measured.divergence),
@@ -226,6 +227,16 @@ def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     return Result({"captions": texts, "objects": objects})
 
 
+def measure_times(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Medians of seconds to the first token and per token, on one test image, of every intervention."""
+    from circuits.injection.captions import token_times
+
+    pictures, _ = pictures_of(inputs["questions"][0], 1)
+    contexts = interventions_of(settings, inputs, model())
+    by_variant = token_times(model(), pictures[0], contexts, repeats=settings["repeats"])
+    return Result({"times": {name: times._asdict() for name, times in by_variant.items()}})
+
+
 def interventions_of(settings: Mapping[str, Any], inputs: Inputs, model: Model) -> dict[str, Intervention]:
     """Name -> the context manager that intervenes on the model."""
     from circuits.injection.hooks import injected
@@ -258,3 +269,4 @@ IRI_SEARCH = Stage("iri-search", 1, search)
 HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence)
 IRI_ANSWERS = Stage("iri-answers", 1, answer)
 IRI_CAPTIONS = Stage("iri-captions", 1, caption)
+IRI_TIMES = Stage("iri-times", 1, measure_times)

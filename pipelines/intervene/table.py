@@ -2,72 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pipelines.intervene.report import Intervention
+from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line, print_table
 
-from rich.console import Console
-from rich.table import Table
-
-from pipelines.engine.progress import duration
-
-if TYPE_CHECKING:
-    from pipelines.intervene.report import Intervention
+_CAPTIONS = (
+    Column("variant"),
+    Column("n", format="d"),
+    *(Column(name, cell=lambda row, name=name: _with_ends(row, name)) for name in ("sentence", "instance", "recall")),
+)
+_TIMES = (
+    Column("variant"),
+    Column("first token", cell=lambda row: f"{1000 * row['first_s']:.1f} ms"),
+    Column("per token", cell=lambda row: f"{1000 * row['per_token_s']:.1f} ms"),
+    Column("times plain", "per_token_ratio", ".3f"),
+)
 
 
 def print_intervention(intervention: Intervention) -> None:
-    """Answers by variant and sort of negatives, captions, times, and where everything is saved."""
-    console, settings = Console(markup=False, highlight=False), intervention.settings
+    """Answers by variant and sort of negatives, captions, and times."""
+    settings = intervention.settings
     for part, strength in (("attention", "lambda_attention"), ("mlp", "lambda_mlp")):
         read, changed = (_layers(settings[name].get(part, [])) for name in ("read", "changed"))
-        console.print(f"{part}: lambda {settings[strength]:g}, from layers {read} into {changed}", soft_wrap=True)
-    _print_answers(console, intervention)
+        print_line(f"{part}: lambda {settings[strength]:g}, from layers {read} into {changed}")
+    _print_answers(intervention)
     if intervention.captions:
-        table = Table(title="captions (CHAIR)", title_justify="left")
-        for column in ("variant", "n", "sentence", "instance", "recall"):
-            table.add_column(column)
-        for row in intervention.captions:
-            cells = [_with_interval(row, name) for name in ("sentence", "instance", "recall")]
-            table.add_row(row["variant"], str(row["n"]), *cells)
-        console.print(table)
+        print_columns("captions (CHAIR)", _CAPTIONS, intervention.captions)
     if intervention.times:
-        table = Table(title="time, medians", title_justify="left")
-        for column in ("variant", "first token", "per token", "times plain"):
-            table.add_column(column)
-        for row in intervention.times:
-            first, each = (f"{1000 * row[name]:.1f} ms" for name in ("first_s", "per_token_s"))
-            table.add_row(row["variant"], first, each, f"{row['per_token_ratio']:.3f}")
-        console.print(table)
+        print_columns(f"time, medians, {intervention.times[0]['device']}", _TIMES, intervention.times)
     for name, why in intervention.dropped.items():
-        console.print(f"left out: {name}, {why}", soft_wrap=True)
-    spent = (
-        f"{intervention.n_computed} of {intervention.n_jobs} jobs computed"
-        if intervention.n_computed
-        else "nothing new to compute"
-    )
-    console.print(f"{spent}, {duration(intervention.seconds)}. Kept in {intervention.folder}", soft_wrap=True)
+        print_line(f"left out: {name}, {why}")
 
 
-def _print_answers(console: Console, intervention: Intervention) -> None:
+def _print_answers(intervention: Intervention) -> None:
     """A row per variant, a column per sort of negatives: the plain accuracy, and the others' differences from it."""
     sorts = list(dict.fromkeys(row["negatives"] for row in intervention.rows))
-    n = intervention.rows[0]["n"]
-    title = f"accuracy in %, and accuracy minus plain, by sort of negatives ({n} questions each)"
-    table = Table(title=title, title_justify="left")
-    for column in ("", *sorts, f"yes, {sorts[-1]}"):
-        table.add_column(column)
+    cells = []
     for variant in dict.fromkeys(row["variant"] for row in intervention.rows):
         rows = [row for row in intervention.rows if row["variant"] == variant]
-        is_plain = variant == "plain"
-        cells = [
-            _with_interval(row, "accuracy" if is_plain else "difference", sign="" if is_plain else "+") for row in rows
-        ]
-        table.add_row(variant, *cells, f"{rows[-1]['yes_ratio']:.1%}")
-    console.print(table)
+        shown, sign = ("accuracy", "") if variant == "plain" else ("difference", "+")
+        answers = [_with_ends(row, shown, sign=sign) for row in rows]
+        cells.append([variant, *answers, f"{rows[-1]['yes_ratio']:.1%}"])
+    n = intervention.rows[0]["n"]
+    title = f"accuracy in %, and accuracy minus plain, by sort of negatives ({n} questions each)"
+    print_table(title, ["", *sorts, f"yes, {sorts[-1]}"], cells, folds=True)
+    print_line("In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences.")
     if (threshold := intervention.settings["threshold"]) is not None:
-        console.print(
+        print_line(
             f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "
-            "on the validation questions; an intervention has to do better.",
-            soft_wrap=True,
+            "on the validation questions; an intervention has to do better."
         )
 
 
@@ -75,6 +57,6 @@ def _layers(layers: list[int]) -> str:
     return ", ".join(map(str, layers)) or "none"
 
 
-def _with_interval(row: Mapping[str, Any], name: str, *, sign: str = "") -> str:
-    value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return f"{value:{sign}.1f} [{low:{sign}.1f}, {high:{sign}.1f}]"
+def _with_ends(row: Row, name: str, *, sign: str = "") -> str:
+    value, *ends = (None if row[key] is None else 100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return f"{value:{sign}.1f} {brackets(ends, f'{sign}.1f')}"

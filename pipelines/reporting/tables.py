@@ -1,49 +1,54 @@
-"""Tables for people, and CSV."""
+"""Rows of plain values as tables for people, and as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-
-def print_rows(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows as a table; a column for every key."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(row.get(column, "")) for column in columns))
-    _console().print(table)
-
-
-def _with_interval(values: Mapping[str, Any], name: str, spec: str) -> str:
-    if values[name] is None:
-        return "not defined"
-    low, high = values[f"{name}_interval"]
-    return f"{values[name]:{spec}} [{low:{spec}}, {high:{spec}}]"
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {entry}" for key, entry in value.items())
-    return str(value)
-
-
-def _console() -> Console:
-    return Console(markup=False, highlight=False)
-
-
 DASH = "-"
+UNDEFINED = "not defined"
+Row = Mapping[str, Any]
 
 
-Row = dict[str, Any]
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    heading   its title; in CSV, its name
+    path      where its value is in a row, such as `auroc.heads.by_mean`; by default the heading
+    format    how its value is printed, as in f-strings
+    interval  where the two ends of its interval are; in CSV they are columns of their own, at the end of the line
+    cell      row -> what is shown, for a value that must be put together
+    """
+
+    heading: str
+    path: str | None = None
+    format: str = ""
+    interval: str | None = None
+    cell: Callable[[Row], Any] | None = None
+
+    def value(self, row: Row) -> Any:
+        """The value in a row; None where it was not measured."""
+        return value_at(row, self.path or self.heading) if self.cell is None else self.cell(row)
+
+    def text(self, row: Row) -> str:
+        """The value as a cell for people."""
+        value = self.value(row)
+        if value is None:
+            return DASH
+        return value if isinstance(value, str) else f"{value:{self.format}}" + self._ends(row)
+
+    def _ends(self, row: Row) -> str:
+        return "" if self.interval is None else f" {brackets(value_at(row, self.interval), self.format)}"
 
 
-def value_at(row: Mapping[str, Any], path: str) -> Any:
+def value_at(row: Row, path: str) -> Any:
     """The value at a path such as `completeness.sampled.share`; None where any part of the path is missing."""
     value: Any = row
     for key in path.split("."):
@@ -51,3 +56,107 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def number(row: Row, path: str, spec: str) -> str:
+    """The number at a path; a dash where it was not measured."""
+    value = value_at(row, path)
+    return DASH if value is None else f"{value:{spec}}"
+
+
+def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
+    """`[0.10, 0.30]`; `[-]` for an interval that is unbounded, whose ends are None in tables."""
+    if ends is None or None in ends:
+        return "[-]"
+    low, high = ends
+    return f"[{low:{spec}}, {high:{spec}}]"
+
+
+def with_interval(values: Row, name: str, spec: str) -> str:
+    """A number and its interval, `NAME_interval`; words where the number is not defined."""
+    if values[name] is None:
+        return UNDEFINED
+    return f"{values[name]:{spec}} {brackets(values[f'{name}_interval'], spec)}"
+
+
+def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> bytes:
+    """One line per row; an empty cell is a number that was not measured. Without columns, those of the first row."""
+    chosen = [Column(key) for key in rows[0]] if columns is None else columns
+    spans = [column for column in chosen if column.interval is not None]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    ends = [f"{column.heading}_{end}" for column in spans for end in ("low", "high")]
+    writer.writerow([*(column.heading for column in chosen), *ends])
+    for row in rows:
+        values = [column.value(row) for column in chosen]
+        values += [end for column in spans for end in value_at(row, str(column.interval)) or (None, None)]
+        writer.writerow(values)
+    return text.getvalue().encode()
+
+
+def console() -> Console:
+    """Where tables are printed."""
+    return Console(markup=False, highlight=False)
+
+
+def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:
+    """A table of texts. Numbers are not broken over lines: a line may be wider than the terminal, unless it `folds`."""
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold" if folds else "ellipsis", no_wrap=not folds)
+    for row in cells:
+        table.add_row(*row)
+    shown = console()
+    if not folds:
+        widest = shown.measure(table, options=shown.options.update(max_width=1000)).maximum
+        shown.width = max(shown.width, widest)
+    shown.print(table)
+
+
+def print_columns(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """Rows as a table of columns."""
+    print_table(
+        title, [column.heading for column in columns], [[column.text(row) for column in columns] for row in rows]
+    )
+
+
+def print_rows(title: str, rows: Sequence[Row]) -> None:
+    """Rows as a table; a column for every key."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    headings = [column.replace("_", " ") for column in columns]
+    print_table(title, headings, [[_cell(row.get(column, "")) for column in columns] for row in rows], folds=True)
+
+
+def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+    """What is known of one thing: a name and a value per line."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for name, value in facts:
+        table.add_row(name, value)
+    console().print(table)
+
+
+def print_line(text: str) -> None:
+    """A sentence below a table, in one piece."""
+    console().print(text, soft_wrap=True)
+
+
+def print_reasons(rows: Sequence[Row], of: Callable[[Row], str], *, without: str | None = None) -> None:
+    """Why numbers are missing, once per reason, with the rows that it holds for where it does not hold for all.
+
+    of       row -> what it is called
+    without  the beginning of names that are left out
+    """
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        for name, why in row["reasons"].items():
+            if without is None or not name.startswith(without):
+                reasons.setdefault(f"{name.replace('_', ' ')}: {why}", []).append(of(row))
+    for reason, names in reasons.items():
+        of_rows = "" if len(names) == len(rows) else f" ({', '.join(names)})"
+        print_line(f"{DASH} {reason}{of_rows}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {entry}" for key, entry in value.items())
+    return str(value)

@@ -17,7 +17,7 @@ _POOR_ACCURACY = 0.5
 
 
 def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
-    """Wilson's 95 % interval of the accuracy; unlike the bootstrap's, it has a width at 0 and 1."""
+    """Wilson's 95 % interval of the accuracy; it has a width at 0 and 1."""
     if is_correct is None:
         return None
     return list(wilson_interval(int(np.count_nonzero(is_correct)), len(is_correct)))

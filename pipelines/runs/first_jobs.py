@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from circuits.ablations import ABLATIONS, Ablation, NoiseAblation
-from circuits.lookup import lookup
+from circuits.ablations import ABLATIONS
 from circuits.model.sources import find_model, source_fingerprint
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
-from pipelines.runs.method_settings import without_places
-from pipelines.runs.prompt_sources import _prompt_source, _tokenizer_hash
+from pipelines.runs.method_settings import checked_ablation, without_places
+from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
 from pipelines.runs.settings import IMAGE_PATHS, RunConfig
 from pipelines.runs.settings_file import with_absolute_paths
 from pipelines.runs.stages import BASELINE, CHECK, PROMPTS, REFERENCE
@@ -32,16 +30,16 @@ class FirstJobs:
         methods   name and settings of every method that will run
         position  a role that the prompts must have
         """
-        source, self.n_prompts = _prompt_source(config)
+        source, self.n_prompts = prompt_source(config)
         files = find_model(config.model)
         model = {"model": source_fingerprint(files)}
-        ablation = _ablation(config)
+        ablation = checked_ablation(config)
         self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
         absolute = with_absolute_paths(config)
         self.locations = {"model": absolute.model}
         paths = {"file": absolute.task} if config.prompt_file else {}
         paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
-        settings = model | {"tokenizer": _tokenizer_hash(files.folder)} | source
+        settings = model | {"tokenizer": tokenizer_hash(files.folder)} | source
         self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
         self.of_prompts = {"prompts": (self.prompts.key,)}
         checked: dict[str, Any] = {"methods": [without_places(method) for method in methods]}
@@ -81,31 +79,9 @@ class FirstJobs:
 
 def labels_of(config: RunConfig) -> dict[str, Any]:
     """The labels of scores: the task and, where prompts were drawn, their seed."""
-    return {"task": _task_name(config), "seed": None if config.prompt_file else config.seed}
+    return {"task": task_name(config), "seed": None if config.prompt_file else config.seed}
 
 
-def _ablation(config: RunConfig) -> dict[str, Any]:
-    """Name and settings of the ablation, checked."""
-    ablation = lookup(ABLATIONS, config.ablation, "ablation")
-    known = _settings_of(ablation)
-    options = {"noise": "sigma", "noise_at": "at", "schedule": "schedule"}
-    given = {option: getattr(config, option) for option in options if getattr(config, option) is not None}
-    for option, value in given.items():
-        if options[option] not in known:
-            fitting = [name for name, entry in ABLATIONS.items() if options[option] in _settings_of(entry)]
-            raise ValueError(
-                f"{option}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is "
-                f"{config.ablation!r}."
-            )
-    if not issubclass(ablation, NoiseAblation):
-        return {"name": config.ablation, "settings": {}}
-    made = ablation(**{options[option]: value for option, value in given.items()}, seed=config.seed)
-    return {"name": config.ablation, "settings": dataclasses.asdict(made)}
-
-
-def _settings_of(ablation: type[Ablation]) -> set[str]:
-    return {entry.name for entry in dataclasses.fields(ablation)}
-
-
-def _task_name(config: RunConfig) -> str:
+def task_name(config: RunConfig) -> str:
+    """What the run's task is called: of a prompt file, its name."""
     return config.prompt_file.stem if config.prompt_file else config.task

@@ -1,17 +1,20 @@
-"""Settings of a method, checked against its fields before anything runs."""
+"""Settings of methods and ablations, checked against their fields before anything runs."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
-from pipelines.runs.settings import require_current_names
+from pipelines.runs.settings import ABLATION_ALIASES, RunConfig, require_current_names
+
+AnyPart = TypeVar("AnyPart")
 
 
 def make_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -24,22 +27,52 @@ def make_method(name: str, settings: Mapping[str, Any]) -> Method:
             if not known:
                 raise ValueError(f"method {name!r} has no settings; got {key!r}.")
             raise ValueError(unknown(key, known, f"setting of {name}"))
-    try:
-        return TypeAdapter(method).validate_python(dict(settings))
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "tuple_type":
-            message = "expected a list, such as [a, b]"
-        if not where:
-            raise ValueError(f"method {name!r}: {message}") from None
-        raise ValueError(f"method {name!r}, setting {where}: {message} (got {fault['input']!r}).") from None
+    return _made(method, settings, f"method {name!r}")
 
 
 def checked_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of a method with their defaults filled in, as JSON values."""
     return json.loads(json.dumps(dataclasses.asdict(make_method(name, settings))))
+
+
+def checked_ablation(config: RunConfig) -> dict[str, Any]:
+    """Name and settings of a run's ablation, with defaults; its noise is drawn with the run's seed unless it has one.
+
+    Raises a ValueError that names the setting at fault, and the ablations that have it.
+    """
+    ablation = lookup(ABLATIONS, config.ablation, "ablation")
+    known, given = ablation.setting_names(), config.ablation_settings
+    for key, value in given.items():
+        if key not in known:
+            raise ValueError(_misplaced(key, value, config.ablation, known))
+    drawn = {"seed": config.seed} if "seed" in known else {}
+    made = _made(ablation, {**drawn, **given}, f"ablation {config.ablation!r}") if known else ablation()
+    return {"name": config.ablation, "settings": {name: getattr(made, name) for name in known}}
+
+
+def _misplaced(key: str, value: Any, ablation: str, known: Sequence[str]) -> str:
+    fitting = [name for name, entry in ABLATIONS.items() if key in entry.setting_names()]
+    if fitting:
+        option = next((name for name, of in ABLATION_ALIASES.items() if of == key), key)
+        named = key if option == key else f"{key} ({option})"
+        return f"{named}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is {ablation!r}."
+    if not known:
+        return f"ablation {ablation!r} has no settings; got {key!r}."
+    return unknown(key, known, f"setting of ablation {ablation}")
+
+
+def _made(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyPart:
+    try:
+        return TypeAdapter(part).validate_python(dict(settings))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(str(entry) for entry in fault["loc"])
+        message = fault["msg"].removeprefix("Value error, ")
+        if fault["type"] == "tuple_type":
+            message = "expected a list, such as [a, b]"
+        if not where:
+            raise ValueError(f"{what}: {message}") from None
+        raise ValueError(f"{what}, setting {where}: {message} (got {fault['input']!r}).") from None
 
 
 def without_places(method: Mapping[str, Any]) -> dict[str, Any]:

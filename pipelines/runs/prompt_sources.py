@@ -21,7 +21,7 @@ _TOKENIZER_FILES = (
 )
 
 
-def _tokenizer_hash(folder: Path) -> str:
+def tokenizer_hash(folder: Path) -> str:
     """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else."""
     digest = hashlib.sha256()
     for path in sorted(path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)):
@@ -29,7 +29,7 @@ def _tokenizer_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
     """What decides the prompts, and how many there are."""
     path = config.prompt_file
     if path is None:

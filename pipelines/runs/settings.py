@@ -1,16 +1,17 @@
-"""What a run computes (`RunConfig`) and where it runs (`Execution`); read from options and from a YAML file.
+"""Settings of commands: what every run has (`RunConfig`), and what they were called in version 0.1.
 
-The two are separate because results depend on the first only: the same RunConfig gives the same bytes on any
-`Execution`.
+A setting is written once, as a pydantic field: its description is the help of its option, and its default the
+option's. `json_schema_extra` says what the command line needs beside that (`pipelines.runs.options`). Where results
+are computed is no setting but `Execution`: the same settings give the same bytes on any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_PROMPTS = 64
 IMAGE_PATHS = ("images", "annotations")
@@ -24,6 +25,14 @@ RENAMED = {
     "longest": "max_new_tokens",
     "most_lost": "max_accuracy_drop",
 }
+# Shorter names of settings of ablations.
+ABLATION_ALIASES = {"noise": "sigma", "noise_at": "at", "schedule": "schedule"}
+# Settings that choose or judge a circuit, with their defaults: in version 0.1 every run had them.
+CIRCUIT_SETTINGS: Mapping[str, Any] = {
+    **dict.fromkeys(("edges", "threshold", "nodes")),
+    **dict.fromkeys(("greedy", "signed", "curve"), False),
+    "tolerance": 0.15,
+}
 
 
 def require_current_names(names: Iterable[str], known: Collection[str]) -> None:
@@ -33,56 +42,93 @@ def require_current_names(names: Iterable[str], known: Collection[str]) -> None:
             raise ValueError(f"setting {name!r} is now called {RENAMED[name]!r}.")
 
 
-class RunConfig(BaseModel):
-    """Everything that decides the result of a run."""
+class CommandSettings(BaseModel):
+    """What a command is asked for. The docstring of a subclass is the help of its command.
+
+    is_computed  whether the command computes jobs, and so takes the options of `Execution`
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    is_computed: ClassVar[bool] = True
 
-    task: str = Field(description="a task by name, or a prompt file (.jsonl)")
-    corruption: str | None = Field(
-        None, description="how the task corrupts its prompts; None is the task's own default"
+    @classmethod
+    def known(cls) -> tuple[str, ...]:
+        """Names of all settings, those that stand for another one included."""
+        return tuple(cls.model_fields)
+
+
+class RunConfig(CommandSettings):
+    """Everything that decides the result of a run, of whichever command."""
+
+    task: str = Field(
+        description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
     )
-    model: str = Field(default="reference", description="bundled name, Hugging Face id or local directory")
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="precision the model runs in")
-    method: str = Field(default="eap", description="how components or edges are scored")
-    settings: dict[str, Any] = Field(default_factory=dict, description="settings of the method")
-    metric: str = Field(default="logit-difference", description="what is measured in the logits")
-    ablation: str = Field(default="corrupt", description="what an ablated component outputs")
-    noise: float | None = Field(
-        default=None,
-        gt=0,
-        description="with ablation noise or image-noise: noise level, in standard deviations of embeddings or pixels",
+    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
+    method: str = Field(default="eap", description="How components or edges are scored (`circuits methods`).")
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`).",
+        json_schema_extra={"option": "--set"},
     )
-    noise_at: str | None = Field(default=None, description="with ablation noise: role whose embeddings get it")
-    schedule: Literal["additive", "diffusion"] | None = Field(
-        default=None, description="with ablation image-noise: whether noise is added, or pixels keep their variance"
+    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    ablation: str = Field(default="corrupt", description="What replaces ablated activations (`circuits methods`).")
+    ablation_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the ablation, KEY=VALUE, such as sigma=3 for noise; repeat for more.",
+        json_schema_extra={"option": "--ablation-set"},
     )
-    images: Path | None = Field(default=None, description="folder of the images that prompts ask about")
-    annotations: Path | None = Field(default=None, description="where objects are in them (COCO's instances_*.json)")
-    prompts: int | None = Field(
-        default=None, ge=1, description=f"how many prompts; None is {DEFAULT_PROMPTS}, or all of a prompt file"
+    prompts: int | None = Field(default=None, ge=1, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]")
+    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
+    corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
+    images: Path | None = Field(default=None, description="Folder of the images that prompts ask about.")
+    annotations: Path | None = Field(
+        default=None, description="Where the objects are in the images: COCO's instances_*.json."
     )
-    seed: int = Field(default=0, ge=0, description="seed for drawing the prompts")
-    edges: int | None = Field(default=None, ge=1, description="keep the K highest edges")
-    threshold: float | None = Field(
-        default=None, ge=0, description="keep edges that score at least T, in the metric's units"
-    )
-    nodes: int | None = Field(default=None, ge=1, description="component methods: keep the N highest components")
-    position: str | None = Field(default=None, description="component methods: read scores at this role or position")
-    greedy: bool = Field(
-        default=False, description="grow the circuit from the output instead of taking the highest edges"
-    )
-    signed: bool = Field(default=False, description="rank by signed score instead of magnitude: supporting parts only")
-    tolerance: float = Field(
-        default=0.15,
-        gt=0,
-        description="with neither edges nor threshold: keep the smallest circuit whose faithfulness is 1 +- this",
-    )
-    curve: bool = Field(default=False, description="also measure faithfulness at the MIB budgets (CPR, CMD)")
-    prompts_per_job: int = Field(default=16, ge=1, description="prompts per unit of work: the most that a crash loses")
+    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    prompts_per_job: int = Field(default=16, ge=1, description="Prompts per unit of work: the most that a crash loses.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_named_today(cls, values: Any) -> Any:
+        return cls.without_circuit_settings(with_ablation_settings(values)) if isinstance(values, Mapping) else values
+
+    @classmethod
+    def known(cls) -> tuple[str, ...]:
+        return (*cls.model_fields, *ABLATION_ALIASES)
+
+    @classmethod
+    def without_circuit_settings(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings without those that choose circuits, where this command has none; ValueError for one in use."""
+        lacking = CIRCUIT_SETTINGS.keys() - cls.model_fields.keys()
+        if used := [name for name in CIRCUIT_SETTINGS if name in lacking and differs(values, name)]:
+            raise ValueError(cls.no_circuit(used))
+        return {name: value for name, value in values.items() if name not in lacking}
+
+    @classmethod
+    def no_circuit(cls, used: Collection[str]) -> str:
+        """Why this command takes no settings that choose or judge a circuit."""
+        return f"{', '.join(used)} choose or judge a circuit, which this command does not: leave them out."
 
     @property
     def prompt_file(self) -> Path | None:
         """The prompt file, if `task` is one and not the name of a task."""
         path = Path(self.task)
         return path if path.suffix == ".jsonl" or "/" in self.task or path.is_file() else None
+
+
+def differs(values: Mapping[str, Any], name: str) -> bool:
+    """Whether a setting that chooses circuits is given and not at its default."""
+    return name in values and values[name] not in (None, CIRCUIT_SETTINGS[name])
+
+
+def with_ablation_settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings in which `noise`, `noise_at` and `schedule` have become settings of the ablation."""
+    current = {name: value for name, value in values.items() if name not in ABLATION_ALIASES}
+    of_ablation = dict(current.get("ablation_settings") or {})
+    for name, key in ABLATION_ALIASES.items():
+        if (value := values.get(name)) is None:
+            continue
+        if of_ablation.get(key, value) != value:
+            raise ValueError(f"{name}={value} and the ablation's setting {key}={of_ablation[key]} are one: give one.")
+        of_ablation[key] = value
+    return current | ({"ablation_settings": of_ablation} if of_ablation else {})

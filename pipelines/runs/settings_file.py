@@ -1,29 +1,26 @@
-"""Settings from options and from YAML files."""
+"""Settings from options, from Python and from YAML files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from circuits.lookup import unknown
 from circuits.model.sources import BUNDLED
 from pipelines.engine.execution import Execution
-from pipelines.runs.settings import IMAGE_PATHS, RunConfig, require_current_names
+from pipelines.runs.settings import IMAGE_PATHS, CommandSettings, RunConfig, require_current_names
+
+AnySettings = TypeVar("AnySettings", bound=CommandSettings)
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
+AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
 
 
-class Settings(NamedTuple):
-    """What to run, and where."""
-
-    run: RunConfig
-    execution: Execution
-
-
-def read_yaml(path: Path, config: type[RunConfig] = RunConfig) -> dict[str, Any]:
-    """The settings in a YAML file, flat, as `settings_from` takes them; those of `config` and `Execution`."""
+def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
+    """The settings in a YAML file, flat, as `settings_from` takes them; those of `kind` and of `Execution`."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -34,37 +31,44 @@ def read_yaml(path: Path, config: type[RunConfig] = RunConfig) -> dict[str, Any]
         raise ValueError(f"{path} holds {type(content).__name__}, expected lines such as 'method: eap'.")
     values = {key.replace("-", "_"): value for key, value in content.items()}
     try:
-        require_known(values, config)
+        return require_known(values, kind)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return values
 
 
-def settings_from(values: Mapping[str, Any]) -> Settings:
-    """Checked settings from flat values (`task`, `method`, `workers`, ...); what is left out gets its default.
+def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[AnySettings, Execution]:
+    """Checked settings, and where to compute, from flat values (`task`, `method`, `workers`, ...).
 
-    Raises a ValueError that names the known key nearest to an unknown one, or the value that does not fit.
+    What is left out gets its default. Raises a ValueError that names the known key nearest to an unknown one, the
+    value that does not fit, or what is missing.
     """
-    require_known(values)
-    if values.get("task") is None:
+    current = require_known(values, kind)
+    if "task" in kind.model_fields and current.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file, such as 'ioi'.")
-    run = {key: value for key, value in values.items() if key in RunConfig.model_fields}
-    execution = {key: value for key, value in values.items() if key in Execution.model_fields}
+    own = {key: value for key, value in current.items() if key not in Execution.model_fields}
+    where = {key: value for key, value in current.items() if key in Execution.model_fields}
+    return _checked(kind, own), _checked(Execution, where)
+
+
+def _checked(kind: type[AnyModel], values: Mapping[str, Any]) -> AnyModel:
     try:
-        return Settings(run=RunConfig(**run), execution=Execution(**execution))
+        return kind(**values)
     except ValidationError as error:
         raise ValueError(validation_message(error)) from None
 
 
-def execution_from(values: Mapping[str, Any]) -> Execution:
-    """Checked settings of where to compute; ValueErrors as in `settings_from`."""
-    for key in values:
-        if key not in Execution.model_fields:
-            raise ValueError(unknown(key, Execution.model_fields, "setting"))
-    try:
-        return Execution(**values)
-    except ValidationError as error:
-        raise ValueError(validation_message(error)) from None
+def require_known(values: Mapping[str, Any], kind: type[CommandSettings]) -> dict[str, Any]:
+    """The values, without settings of other commands at their defaults.
+
+    Raises a ValueError, with the nearest known name, for a setting that belongs to neither `kind` nor `Execution`.
+    """
+    known = [*kind.known(), *Execution.model_fields]
+    require_current_names(values, known)
+    current = kind.without_circuit_settings(values) if issubclass(kind, RunConfig) else dict(values)
+    for key in current:
+        if key not in known:
+            raise ValueError(unknown(key, known, "setting"))
+    return current
 
 
 def as_yaml(config: RunConfig) -> str:
@@ -72,7 +76,7 @@ def as_yaml(config: RunConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json", exclude_none=True), sort_keys=False, allow_unicode=True)
 
 
-def with_absolute_paths(config: RunConfig) -> RunConfig:
+def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
     """The same settings with absolute paths, so that they can be reused from another folder."""
     task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
     is_folder = config.model not in BUNDLED and Path(config.model).is_dir()
@@ -84,27 +88,36 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     return config.model_copy(update={"task": task, "model": model, "settings": settings, **absolute})
 
 
-def parse_assignments(assignments: list[str]) -> dict[str, Any]:
-    """Method settings given as `key=value`; values are read as YAML, so that `5`, `0.1`, `true` and `[a, b]` work."""
+def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict[str, Any]:
+    """Settings given as `key=value`; values are read as YAML, so that `5`, `0.1`, `true` and `[a, b]` work."""
     settings: dict[str, Any] = {}
     for assignment in assignments:
-        key, equals, value = assignment.partition("=")
-        if not equals or not key:
-            raise ValueError(f"--set got {assignment!r}, expected KEY=VALUE, such as --set steps=5.")
-        try:
-            settings[key.strip().replace("-", "_")] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(f"--set {key}: {value!r} cannot be read: {error}") from None
+        key, value = _split(assignment, option, "KEY=VALUE, such as --set steps=5")
+        settings[key.replace("-", "_")] = _read(value, option, key)
     return settings
 
 
-def require_known(values: Mapping[str, Any], config: type[RunConfig] = RunConfig) -> None:
-    """Raise a ValueError, with the nearest known name, if a setting belongs to neither `config` nor `Execution`."""
-    known = [*config.model_fields, *Execution.model_fields]
-    require_current_names(values, known)
-    for key in values:
-        if key not in known:
-            raise ValueError(unknown(key, known, "setting"))
+def parse_lists(assignments: Sequence[str], option: str) -> dict[str, list[Any]]:
+    """`KEY=V1,V2,...` as key and values, which are read as YAML: `[head],[head, mlp]` are two lists."""
+    lists: dict[str, list[Any]] = {}
+    for assignment in assignments:
+        key, values = _split(assignment, option, f"KEY=V1,V2,..., such as {option} features=50,100,200")
+        lists.setdefault(key, []).extend(_read(f"[{values}]", option, key, shown=values))
+    return lists
+
+
+def _split(assignment: str, option: str, expected: str) -> tuple[str, str]:
+    key, equals, value = assignment.partition("=")
+    if not equals or not key.strip():
+        raise ValueError(f"{option} got {assignment!r}, expected {expected}.")
+    return key.strip(), value
+
+
+def _read(value: str, option: str, key: str, *, shown: str | None = None) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{option} {key}: {(value if shown is None else shown)!r} cannot be read: {error}") from None
 
 
 def validation_message(error: ValidationError) -> str:

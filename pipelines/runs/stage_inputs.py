@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from circuits.ablations import ABLATIONS, Ablation, Mean, Means
 from circuits.data.prompts import PromptSet
@@ -11,9 +11,6 @@ from circuits.methods import Method
 from pipelines.engine.stage import Inputs, LoadModel
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.method_settings import make_method
-
-if TYPE_CHECKING:
-    pass
 
 
 def slice_of(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:

@@ -20,7 +20,7 @@ from pipelines.runs.codec import prompts_from, prompts_result
 from pipelines.runs.image_sources import asked, image_task
 from pipelines.runs.method_settings import make_method
 from pipelines.runs.settings import IMAGE_PATHS
-from pipelines.runs.stage_inputs import ablation_of as _ablation
+from pipelines.runs.stage_inputs import ablation_of
 
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision
@@ -101,7 +101,7 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
 def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of every clean and corrupt prompt, and whether the model answers it correctly."""
     prompts = prompts_from(inputs["prompts"][0])
-    ablation = _ablation(settings, inputs, model)
+    ablation = ablation_of(settings, inputs, model)
     baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
     # A model that predicts one number is neither right nor wrong.
     found = {"is_correct": baseline.is_correct, "is_top1": baseline.is_top1}

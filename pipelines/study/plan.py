@@ -7,28 +7,35 @@ holds the unit of their cost. Selecting, evaluating and drawing circuits is left
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from circuits.evaluation.known_circuit import KnownCircuit
+from circuits.evaluation.published import PUBLISHED
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS
 from circuits.methods.component_base import ComponentMethod
 from circuits.model.sources import ModelSource, find_model
+from pipelines.discover.known_circuit import known_circuit
 from pipelines.discover.plan import Jobs, all_jobs
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.execute import Work
+from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
+from pipelines.engine.plan import Plan
 from pipelines.engine.result_file import canonical_json
-from pipelines.runs.method_settings import checked_settings, make_method
-from pipelines.runs.settings import RunConfig
+from pipelines.engine.store import Store
+from pipelines.runs.first_jobs import task_name
+from pipelines.runs.method_settings import checked_ablation, checked_settings, make_method
+from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.runs.settings_file import settings_from
+from pipelines.study.settings import StudySettings
 
 # Which of a run's own settings can be varied; a method's settings of the same name are left as they are.
 RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position")
-# Settings that only choose a circuit from scores.
-CHOOSING = ("edges", "threshold", "nodes", "greedy", "signed", "tolerance", "curve")
 
 
 class Varied(NamedTuple):
@@ -42,7 +49,7 @@ class Case(NamedTuple):
     """One value of the varied setting, checked, with the run that it belongs to."""
 
     value: Any
-    config: RunConfig
+    config: DiscoverSettings
     jobs: Jobs
 
     @property
@@ -56,18 +63,52 @@ class Case(NamedTuple):
         return (*self.before, *self.jobs.reference, self.jobs.baseline, *self.jobs.measured)
 
 
-def parse_varied(assignments: Sequence[str]) -> dict[str, list[Any]]:
-    """`KEY=V1,V2,...` as key and values, which are read as YAML: `[head],[head, mlp]` are two lists."""
-    varied: dict[str, list[Any]] = {}
-    for assignment in assignments:
-        key, equals, values = assignment.partition("=")
-        if not equals or not key.strip():
-            raise ValueError(f"--vary got {assignment!r}, expected KEY=V1,V2,..., such as --vary features=50,100,200.")
-        try:
-            varied.setdefault(key.strip(), []).extend(yaml.safe_load(f"[{values}]"))
-        except yaml.YAMLError as error:
-            raise ValueError(f"--vary {key}: {values!r} cannot be read: {error}") from None
-    return varied
+@dataclass(frozen=True)
+class StudyPlan(Plan):
+    """The values of one varied setting, the known circuit, and the store that keeps the scores."""
+
+    varied: Varied
+    cases: tuple[Case, ...]
+    known: KnownCircuit
+    store: Store
+    target: Path
+
+    @property
+    def folder(self) -> Path:
+        return self.target
+
+    @property
+    def work(self) -> Sequence[Work]:
+        return (Work(self.store, tuple(study_jobs(self.cases)), f"study of {self.varied.key}"),)
+
+
+def plan(settings: StudySettings, execution: Execution) -> StudyPlan:
+    """The jobs of a study. ValueError where a setting, a value or the known circuit does not fit."""
+    varied = varied_from(settings.vary)
+    cases = tuple(study_cases(settings.of_runs, varied))
+    known, store = _known(settings.truth, execution), Store(execution.out)
+    if not all(store.has(job.key) for job in study_jobs(cases)):
+        require_fit(cases, known)
+    return StudyPlan(varied, cases, known, store, settings.folder or execution.out / _name(cases, varied, known))
+
+
+def _known(truth: KnownCircuit | str | Path | None, execution: Execution) -> KnownCircuit:
+    circuit = known_circuit(truth, execution.out)
+    if circuit is None:
+        raise ValueError(
+            "no known circuit is given, and a study ranks heads against one. Name a JSON file, a finished run or a "
+            f"published circuit ({', '.join(PUBLISHED)}), such as --truth ioi."
+        )
+    return circuit
+
+
+def _name(cases: Sequence[Case], varied: Varied, known: KnownCircuit) -> str:
+    """The same folder for the same scores and the same known circuit."""
+    config, keys = cases[0].config, [[job.key for job in case.jobs.scores] for case in cases]
+    text = canonical_json([varied.key, [case.value for case in cases], keys, repr(known)])
+    method = [] if varied.key == "method" else [config.method]
+    parts = ["study", task_name(config), *method, varied.key, hashlib.sha256(text.encode()).hexdigest()[:8]]
+    return "-".join(parts)
 
 
 def varied_from(given: Mapping[str, Sequence[Any]]) -> Varied:
@@ -90,12 +131,12 @@ def study_cases(given: Mapping[str, Any], varied: Varied) -> list[Case]:
     Raises a ValueError where a setting or value is unknown or does not fit, a value is given twice, or the method
     scores no heads.
     """
-    settings_from(given)
+    settings_from(given, DiscoverSettings)
     _require_named(given, varied)
     _require_study(given, varied)
     cases, seen = [], set()
     for value in varied.values:
-        config = settings_from(_with(given, varied.key, value)).run
+        config = settings_from(_with(given, varied.key, value), DiscoverSettings)[0]
         case = Case(_checked(config, varied.key), config, all_jobs(config))
         _require_heads(config)
         if (text := canonical_json(case.value)) in seen:
@@ -142,18 +183,15 @@ def require_same(wirings: Mapping[str, Any]) -> None:
 
 def _require_study(given: Mapping[str, Any], varied: Varied) -> None:
     """Raise a ValueError for an unknown key, one that is given as well, and options that only choose circuits."""
-    for name in given:
-        if name in CHOOSING:
-            raise ValueError(f"{name} chooses a circuit, and a study only ranks scores: leave it out.")
-    if varied.key in (given if varied.key in RUN_KEYS else given.get("settings") or {}):
+    if varied.key in _single(given, varied.key):
         raise ValueError(f"{varied.key} is varied: leave out its single value.")
     if varied.key in RUN_KEYS:
         return
-    name = given.get("method") or RunConfig.model_fields["method"].default
+    name = given.get("method") or DiscoverSettings.model_fields["method"].default
     of_method = [field.name for field in dataclasses.fields(lookup(METHODS, name, "method")) if field.init]
     if varied.key in of_method:
         return
-    if varied.key in CHOOSING:
+    if varied.key in CIRCUIT_SETTINGS:
         raise ValueError(f"{varied.key} chooses a circuit, and a study only ranks scores: vary something else.")
     raise ValueError(unknown(varied.key, {*RUN_KEYS, *of_method}, f"setting of a run or of {name}"))
 
@@ -188,12 +226,21 @@ def _require_named(given: Mapping[str, Any], varied: Varied) -> None:
             )
 
 
-def _checked(config: RunConfig, key: str) -> Any:
+def _single(given: Mapping[str, Any], key: str) -> Collection[str]:
+    """Names of the settings, of the kind of the varied one, that are given."""
+    if key in ABLATION_ALIASES:
+        return [name for name, of in ABLATION_ALIASES.items() if of in given.get("ablation_settings", ())]
+    return given if key in RUN_KEYS else given.get("settings") or {}
+
+
+def _checked(config: DiscoverSettings, key: str) -> Any:
     """The varied value as a method or run understands it, as a JSON value: a number for what YAML takes for text."""
+    if key in ABLATION_ALIASES:
+        return checked_ablation(config)["settings"][ABLATION_ALIASES[key]]
     return getattr(config, key) if key in RUN_KEYS else checked_settings(config.method, config.settings)[key]
 
 
-def _require_heads(config: RunConfig) -> None:
+def _require_heads(config: DiscoverSettings) -> None:
     made = make_method(config.method, config.settings)
     if isinstance(made, ComponentMethod) and "head" not in made.kinds:
         raise ValueError(
@@ -221,22 +268,3 @@ def _shape(source: ModelSource) -> tuple[int, int] | None:
         shape = (getattr(text, "num_hidden_layers", None), getattr(text, "num_attention_heads", None))
     layers, heads = shape
     return (layers, heads) if isinstance(layers, int) and isinstance(heads, int) else None
-
-
-def options_of(given: Mapping[str, Any], varied: Varied) -> list[str]:
-    """The settings of a study as options of `circuits study`."""
-    options = ["--vary", f"{varied.key}={_as_text(varied.values)}"]
-    for name, value in given.items():
-        option = f"--{name.replace('_', '-')}"
-        if name == "settings":
-            options += [word for key, one in (value or {}).items() for word in ("--set", f"{key}={_as_text([one])}")]
-        elif value is True:
-            options.append(option)
-        elif value not in (None, False):
-            options += [option, str(value)]
-    return options
-
-
-def _as_text(values: Sequence[Any]) -> str:
-    """Values with commas between them, as `parse_varied` reads them."""
-    return yaml.safe_dump(list(values), default_flow_style=True, width=math.inf).strip()[1:-1]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from circuits.evaluation.known_circuit import KnownCircuit
@@ -17,12 +16,74 @@ from circuits.scores import ComponentScores, EdgeScores
 from graphs.figures.sweep import StudyCurve, StudyPoint
 from graphs.selection import means_at
 from pipelines.discover.cost import cost_of
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.store import Store
+from pipelines.reporting.report import Format, Report
 from pipelines.runs.codec import prompts_from, scores_from
-from pipelines.study.plan import Case
+from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
+from pipelines.runs.settings_file import with_absolute_paths
+from pipelines.study.plan import RUN_KEYS, Case, StudyPlan, require_same
 
-SAME_FOR_ALL = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
 Row = dict[str, Any]
+SAME_FOR_ALL = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
+ONE_PROMPT = "one prompt cannot be resampled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study(Report):
+    """One setting varied.
+
+    key     the setting
+    rows    one per value, as plain values
+    config  what all values have in common
+    truth   name of the known circuit whose heads should be ranked first
+    """
+
+    format = Format("circuit-workbench-study", 1)
+    key: str
+    rows: tuple[Row, ...]
+    config: Mapping[str, Any]
+    truth: str
+
+    def content(self) -> dict[str, Any]:
+        return {"vary": self.key, "truth": self.truth, "config": dict(self.config), "rows": list(self.rows)}
+
+    @property
+    def curve(self) -> StudyCurve:
+        """What the figure shows."""
+        names = [row["provenance"]["model"] for row in self.rows]
+        # Model folders are shown by name, unless two share one.
+        is_named = self.key == "model" and len(set(names)) == len(names)
+        values = names if is_named else [row["value"] for row in self.rows]
+        points = tuple(_point(value, row) for value, row in zip(values, self.rows, strict=True))
+        first = self.rows[0]["provenance"]
+        same = {name: _only(row["provenance"][name] for row in self.rows) for name in ("model", "method", "metric")}
+        ablation = _only(row["provenance"]["ablation"] for row in self.rows)
+        return StudyCurve(self.key, points, task=first["task"], truth=self.truth, ablation=ablation, **same)
+
+
+def report(plan: StudyPlan) -> Study:
+    """A row per value; a ValueError where models are not wired alike, or not like the known circuit."""
+    rows, wirings = [], {}
+    for case in plan.cases:
+        scores = scores_of(case, plan.store)
+        wiring = wirings[case.config.model] = scores.wiring
+        plan.known.check_heads(wiring.n_layers, wiring.n_heads)
+        plan.known.check(wiring)
+        rows.append(study_row(case, scores, plan.known, plan.store))
+    require_same(wirings)
+    config = _in_common(plan.cases[0].config, plan.varied.key)
+    return Study(folder=plan.folder, key=plan.varied.key, rows=tuple(rows), config=config, truth=plan.known.name)
+
+
+def _in_common(config: DiscoverSettings, key: str) -> dict[str, Any]:
+    """The settings of all cases, without the varied one and those that a study does not use."""
+    common = with_absolute_paths(config).model_dump(mode="json", exclude={*CIRCUIT_SETTINGS})
+    if key in ABLATION_ALIASES:
+        del common["ablation_settings"][ABLATION_ALIASES[key]]
+    else:
+        del (common if key in RUN_KEYS else common["settings"])[key]
+    return common
 
 
 def scores_of(case: Case, store: Store) -> ComponentScores | EdgeScores:
@@ -67,7 +128,9 @@ def _aurocs(
         if METHODS[case.config.method].is_shared_across_prompts:
             reasons["interval"] = SAME_FOR_ALL
         elif trials is None:
-            interval = list(bootstrap_auroc(scores, known, position=position, kinds=kinds))
+            interval = bootstrap_auroc(scores, known, position=position, kinds=kinds).as_json()
+            if interval is None:
+                reasons["interval"] = ONE_PROMPT
         return {
             **auroc._asdict(),
             "interval": interval,
@@ -80,51 +143,6 @@ def _aurocs(
         reasons["auroc_nodes"] = why
         return {"heads": heads, "nodes": None}
     return {"heads": heads, "nodes": ranked("nodes", "head", "mlp")}
-
-
-FORMAT = "circuit-workbench-study"
-
-
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class Study:
-    """One setting varied, and what this call spent on it.
-
-    key     the setting
-    rows    one per value, as plain values (`pipelines.study.report`)
-    config  what all values have in common
-    truth   name of the known circuit whose heads should be ranked first
-    folder  holds study.json, study.csv and the figure
-    """
-
-    key: str
-    rows: tuple[Row, ...]
-    config: Mapping[str, Any]
-    truth: str
-    folder: Path
-    n_jobs: int
-    n_computed: int
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """The results, without what this call cost: the content of study.json."""
-        content = {"vary": self.key, "truth": self.truth, "config": dict(self.config), "rows": list(self.rows)}
-        return {"format": FORMAT, "version": VERSION, **content}
-
-    @property
-    def curve(self) -> StudyCurve:
-        """What the figure shows."""
-        names = [row["provenance"]["model"] for row in self.rows]
-        # Model folders are shown by name, unless two share one.
-        is_named = self.key == "model" and len(set(names)) == len(names)
-        values = names if is_named else [row["value"] for row in self.rows]
-        points = tuple(_point(value, row) for value, row in zip(values, self.rows, strict=True))
-        first = self.rows[0]["provenance"]
-        same = {name: _only(row["provenance"][name] for row in self.rows) for name in ("model", "method", "metric")}
-        ablation = _only(row["provenance"]["ablation"] for row in self.rows)
-        return StudyCurve(self.key, points, task=first["task"], truth=self.truth, ablation=ablation, **same)
 
 
 def _point(value: Any, row: Row) -> StudyPoint:

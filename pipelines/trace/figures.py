@@ -8,25 +8,26 @@ from typing import Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.data.prompts import END, PromptSet
+from circuits.data.prompts import PromptSet
 from circuits.recovery import Recovery
 from circuits.scores import ComponentScores
 from graphs.figures.trace_depth import depth_figure_bytes
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.trace_patches import PatchMaps, patch_figure_bytes
-from graphs.recovery_table import KINDS, TraceTable
+from graphs.recovery_table import KINDS, LAYER_KINDS, TraceTable
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
 from pipelines.trace.plan import TracePlan
-from pipelines.trace.report import MOST_CURVES, TraceReport
+from pipelines.trace.report import MOST_CURVES, Traced
+from pipelines.trace.settings import POSITION_LABELS
 from pipelines.trace.stages import trace_from
 
-LABELS: Mapping[str, str] = {END: "last token"}
+LABELS: Mapping[str, str] = {position: label for label, position in POSITION_LABELS.items()}
 FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 _PANELS = 3  # hidden states shown on an image, spread over the depth
 
 
-def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, bytes]:
+def figures_of(report: Traced, plan: TracePlan, store: Store) -> dict[str, bytes]:
     """All figures as PDF and SVG, by file name."""
     table, heads = trace_table(report), head_table(report, report.summary["place"])
     has_curves = len(report.trace.scores.positions) <= MOST_CURVES
@@ -44,10 +45,10 @@ def figures_of(report: TraceReport, plan: TracePlan, store: Store) -> dict[str, 
     return files
 
 
-def trace_table(report: TraceReport) -> TraceTable | None:
+def trace_table(report: Traced) -> TraceTable | None:
     """Recovery rates of whole layers by position, for figures; None where only heads were traced."""
     components = report.trace.scores.components
-    kinds = [kind for kind in KINDS if kind != "head" and any(part.kind == kind for part in components)]
+    kinds = [kind for kind in LAYER_KINDS if any(part.kind == kind for part in components)]
     if not kinds:
         return None
 
@@ -58,10 +59,10 @@ def trace_table(report: TraceReport) -> TraceTable | None:
     return TraceTable(values, low, high, report.trace.scores.positions, LABELS, **_texts(report))
 
 
-def head_table(report: TraceReport, position: str | None) -> TraceTable | None:
+def head_table(report: Traced, position: str | None) -> TraceTable | None:
     """Recovery rates of single heads at one position; None where none were traced."""
     scores = report.trace.scores
-    numbers = [number for number, part in enumerate(scores.components) if part.kind == "head"]
+    numbers = [number for number, part in enumerate(scores.components) if part.is_head]
     if not numbers or position not in scores.positions:
         return None
     index, n_heads = scores.positions.index(position), scores.wiring.n_heads
@@ -72,8 +73,8 @@ def head_table(report: TraceReport, position: str | None) -> TraceTable | None:
 
 
 def _shown(recovery: Recovery) -> tuple[Any, Any, Any]:
-    """Values and ends of the intervals; where one is missing all are, as figures need it."""
-    missing = ~np.isfinite(recovery.values) | ~np.isfinite(recovery.low) | ~np.isfinite(recovery.high)
+    """Values and ends of the intervals; ends are missing where values are, as figures need it."""
+    missing = ~np.isfinite(recovery.values)
     values, low, high = (np.where(missing, np.nan, array) for array in recovery[:3])
     return values, low, high
 
@@ -84,7 +85,7 @@ class _Texts(TypedDict):
     notes: tuple[str, ...]
 
 
-def _texts(report: TraceReport) -> _Texts:
+def _texts(report: Traced) -> _Texts:
     summary = report.summary
     metric, settings = summary["metric"], summary["settings"]
     details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts"]

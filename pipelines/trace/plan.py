@@ -7,14 +7,17 @@ trace is one job per slice of the prompts; for figures on images, one more per p
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from circuits.scores import ALL_POSITIONS
+from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import FirstJobs, labels_of
 from pipelines.runs.method_settings import checked_settings
-from pipelines.trace.settings import METHOD, TraceConfig
+from pipelines.runs.run_plan import RunPlan
+from pipelines.trace.settings import METHOD, TraceSettings
 from pipelines.trace.stages import TRACE, TRACE_GRAPH, TRACE_POSITIONS
 
 
@@ -37,28 +40,26 @@ class TraceJobs(NamedTuple):
         return (self.prompts, self.check, self.baseline, *self.trace, *self.positions, self.graph)
 
 
-class TracePlan(NamedTuple):
-    """The jobs of a trace, and those of them that are still to do."""
+@dataclass(frozen=True)
+class TracePlan(RunPlan):
+    """The jobs of a trace, and the store that keeps them."""
 
-    config: TraceConfig
+    command = "trace"
+    config: TraceSettings
     jobs: TraceJobs
-    todo: tuple[Job, ...]
-    command: str = "trace"
 
     @property
     def run_name(self) -> str:
-        """Readable, and the same for the same trace: task and part of a key."""
         # The figures on images add files and change none.
         return f"{self.jobs.graph.settings['task']}-trace-{self.jobs.graph.key[:8]}"
 
 
-def plan_trace(config: TraceConfig, store: Store) -> TracePlan:
-    """The jobs of a trace and which of them the store lacks. ValueErrors as in `plan.plan`, before anything runs."""
-    jobs = trace_jobs(config)
-    return TracePlan(config, jobs, tuple(job for job in jobs.all if not store.has(job.key)))
+def plan(settings: TraceSettings, execution: Execution) -> TracePlan:
+    """The jobs of a trace. ValueErrors as in `pipelines.discover.plan`, before anything runs."""
+    return TracePlan(settings, trace_jobs(settings), Store(execution.out))
 
 
-def trace_jobs(config: TraceConfig) -> TraceJobs:
+def trace_jobs(config: TraceSettings) -> TraceJobs:
     """All jobs of a trace, done or not."""
     method = {"name": METHOD, "settings": checked_settings(METHOD, config.settings)}
     _require_position(config.position, method["settings"]["at"])

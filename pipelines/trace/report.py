@@ -2,51 +2,60 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import t_interval
 from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
-from pipelines.engine.store import Store
+from pipelines.reporting.report import Format, Report
+from pipelines.reporting.tables import Row
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_size
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
+from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import trace_from
 
-FORMAT = "circuit-workbench-trace"
-VERSION = 1
 _FEW_PROMPTS = 16
 MOST_CURVES = 24
 _LISTED = 10
 
-Row = Mapping[str, Any]
 
+@dataclass(frozen=True, kw_only=True)
+class Traced(Report):
+    """A causal trace as plain values.
 
-@dataclass(frozen=True)
-class TraceReport:
-    """A trace as plain values.
-
+    trace    the scores; `ratio` their recovery rates
     summary  the numbers of the whole trace, ready for JSON
-    rows     one per component and position: its recovery rate in both averages, with intervals
+    rows     one per component and position: its recovery rate in both averages, with 95 % t intervals; both ends are
+             None where an interval is unbounded
     """
 
+    format = Format("circuit-workbench-trace", 1)
     trace: Trace
     ratio: Recovery
     summary: Mapping[str, Any]
     rows: tuple[Row, ...]
 
+    def content(self) -> dict[str, Any]:
+        origin = self.trace.scores.provenance
+        provenance = {**vars(origin), "versions": dict(origin.versions), "settings": dict(origin.settings)}
+        return {**self.summary, "provenance": provenance, "rows": list(self.rows)}
 
-def report_of(plan: TracePlan, store: Store) -> TraceReport:
-    """The report of a trace whose jobs are all kept. Costs no model run."""
-    jobs, config = plan.jobs, plan.config
+    @cached_property
+    def run(self) -> TraceRun:
+        """The run in the report's folder."""
+        return TraceRun(self.folder)
+
+
+def report(plan: TracePlan) -> Traced:
+    """The report of a trace whose jobs are all kept."""
+    jobs, config, store = plan.jobs, plan.config, plan.store
     prompts = prompts_from(store.read(jobs.prompts.key))
     labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
     trace = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
@@ -85,22 +94,24 @@ def report_of(plan: TracePlan, store: Store) -> TraceReport:
             f"no curves over depth are drawn for {len(trace.scores.positions)} positions; "
             "the heat map and tables have all of them."
         )
-    return TraceReport(trace, ratio, summary, tuple(_rows(trace.scores, ratio, mean)))
+    rows = tuple(_rows(trace.scores, ratio, mean))
+    return Traced(
+        folder=plan.folder, warnings=tuple(summary["warnings"]), trace=trace, ratio=ratio, summary=summary, rows=rows
+    )
 
 
 def _with_interval(name: str, values: Any) -> dict[str, Any]:
-    interval = bootstrap_interval(np.asarray(values)[:, None])
-    return {name: float(np.mean(values)), f"{name}_interval": [float(interval.low[0]), float(interval.high[0])]}
+    return {name: float(np.mean(values)), f"{name}_interval": t_interval(np.asarray(values)).item().as_json()}
 
 
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
     warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
     if n_prompts < _FEW_PROMPTS:
         warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
-    if metric["gap_interval"][0] <= 0:
+    if metric["gap_interval"] is None or metric["gap_interval"][0] <= 0:
         warnings.append(
             "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "
-            "rates mean little. Use more noise, or another ablation."
+            "rates mean little, and have no interval. Use more noise, or another ablation."
         )
     if below := summary["below_floor"]:
         listed = ", ".join(map(str, below[:_LISTED])) + (", ..." if len(below) > _LISTED else "")
@@ -126,31 +137,10 @@ def _rows(scores: ComponentScores, ratio: Recovery, mean: Recovery) -> list[Row]
                     f"{label}_prompts": int(recovery.n_prompts[index]),
                 }
             row |= {"score": float(means[index, number])}
-            row |= {f"score_{end}": float(getattr(interval, end)[index, number]) for end in ("low", "high")}
+            row |= {f"score_{end}": _number(getattr(interval, end)[index, number]) for end in ("low", "high")}
             rows.append(row)
     return rows
 
 
 def _number(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
-
-
-def as_json(value: Any) -> bytes:
-    """A JSON file for people and programs."""
-    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
-
-
-def tables_of(report: TraceReport) -> dict[str, bytes]:
-    """trace.json and trace.csv, by file name."""
-    origin = report.trace.scores.provenance
-    provenance = {**vars(origin), "versions": dict(origin.versions), "settings": dict(origin.settings)}
-    document = {"format": FORMAT, "version": VERSION, **report.summary, "provenance": provenance}
-    return {"trace.json": as_json(document | {"rows": list(report.rows)}), "trace.csv": _as_csv(report.rows)}
-
-
-def _as_csv(rows: Sequence[Row]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

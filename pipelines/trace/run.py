@@ -8,7 +8,7 @@ from circuits.recovery import Trace
 from pipelines.engine.result_file import Result
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.run import Run
-from pipelines.trace.settings import TraceConfig
+from pipelines.trace.settings import TraceSettings
 from pipelines.trace.stages import trace_from
 
 TRACE_SCORES = "trace.npz"
@@ -18,7 +18,8 @@ class TraceRun(Run):
     """A run of `circuits trace`, with the recovery of every component at every position."""
 
     command = "trace"
-    config_type = TraceConfig
+    config_type = TraceSettings
+    config: TraceSettings
 
     @cached_property
     def trace(self) -> Trace:

@@ -21,9 +21,6 @@ from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import join_prompts, prompts_from, scores_from, scores_result
 from pipelines.runs.stage_inputs import ablation_of, method_of, slice_of
 
-# The wiring of layers has these components; hidden states lie between them.
-_WIRED = ("attention", "mlp")
-
 
 def trace(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """A slice of the prompts traced: what every component brings back, and the metric clean and corrupt."""
@@ -84,14 +81,14 @@ def layer_graph(traced: Trace, settings: Mapping[str, Any]) -> CircuitGraph:
 def graph_scores(scores: ComponentScores) -> ComponentScores | None:
     """The scores that a graph is made of: of attention and MLP outputs on the wiring of layers, else of heads.
 
-    None where only hidden states were traced.
+    None where only hidden states were traced, which lie between the components of a wiring.
     """
-    for kinds in (_WIRED, ("head",)):
-        kept = [number for number, part in enumerate(scores.components) if part.kind in kinds]
+    for wiring in (scores.wiring.by_layer, scores.wiring):
+        kept = [number for number, part in enumerate(scores.components) if part.kind in wiring.node_kinds]
         if kept:
             return replace(
                 scores,
-                wiring=scores.wiring.by_layer if kinds == _WIRED else scores.wiring,
+                wiring=wiring,
                 components=tuple(scores.components[number] for number in kept),
                 per_prompt=scores.per_prompt[..., kept],
                 measured=scores.measured[..., kept],
@@ -114,4 +111,4 @@ def trace_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any)
 
 TRACE = Stage("trace", 1, trace)
 TRACE_POSITIONS = Stage("trace-positions", 1, trace_positions)
-TRACE_GRAPH = Stage("trace-graph", 1, build_graph)
+TRACE_GRAPH = Stage("trace-graph", 2, build_graph)

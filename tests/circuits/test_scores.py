@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 from circuits.components import Wiring, head
-from circuits.intervals import bootstrap_interval
+from circuits.intervals import t_interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 
 WIRING = Wiring(1, 2, 2)
@@ -44,40 +43,46 @@ def test_sparse_form_places_every_score_by_writer_and_reader():
     assert coo.nnz == 2 * WIRING.n_edges - 1  # the one zero is not stored
 
 
-def test_means_count_only_prompts_that_have_the_position():
+def test_means_and_intervals_count_only_prompts_that_have_the_position():
     scores = ComponentScores(
         WIRING,
         (head(0, 0),),
-        ("all", "S1"),
-        np.array([[[1.0], [5.0]], [[3.0], [0.0]]]),
-        np.array([[[True], [True]], [[True], [False]]]),
+        ("all", "S1", "S2"),
+        np.array([[[1.0], [5.0], [0.0]], [[3.0], [0.0], [0.0]], [[5.0], [7.0], [0.0]]]),
+        np.array([[[True], [True], [False]], [[True], [False], [False]], [[True], [True], [False]]]),
         PROVENANCE,
     )
-    assert scores.means.tolist() == [[2.0], [5.0]]
+    assert scores.means.tolist() == [[3.0], [6.0], [0.0]]
     low, high = scores.interval()
-    assert (low[1, 0], high[1, 0]) == (5.0, 5.0)
-    assert scores.at("S1").means.tolist() == [[5.0]]
-    with pytest.raises(ValueError, match="Measured at: all, S1"):
+    of_two = t_interval(np.array([5.0, 7.0])).item()
+    assert (low[1, 0], high[1, 0]) == of_two
+    assert np.isnan([low[2, 0], high[2, 0]]).all()
+    assert scores.at("S1").means.tolist() == [[6.0]]
+    with pytest.raises(ValueError, match="Measured at: all, S1, S2"):
         scores.at("IO")
 
 
-def test_intervals_agree_with_scipys_bootstrap():
-    values = np.random.default_rng(0).normal(size=(40, 3))
-    interval = bootstrap_interval(values, resamples=4000)
-    expected = stats.bootstrap((values,), np.mean, axis=0, method="percentile", n_resamples=4000, rng=1)
-    width = expected.confidence_interval.high - expected.confidence_interval.low
-    np.testing.assert_allclose(interval.low, expected.confidence_interval.low, atol=0.05 * width.max())
-    np.testing.assert_allclose(interval.high, expected.confidence_interval.high, atol=0.05 * width.max())
+def test_the_interval_is_over_trials_where_there_are_any():
+    trials = np.random.default_rng(0).normal(size=(5, WIRING.n_edges))
+    scores = replace(edge_scores(np.zeros((9, WIRING.n_edges))), trials=trials)
+    expected = t_interval(trials)
+    assert np.array_equal(scores.interval(), expected)
+    by_position = ComponentScores(
+        WIRING,
+        (head(0, 0), head(0, 1)),
+        ("all",),
+        np.zeros((9, 1, 2)),
+        np.ones((9, 1, 2), bool),
+        PROVENANCE,
+        trials[:, None, :2],
+    )
+    assert np.array_equal(np.asarray(by_position.interval())[:, 0], np.asarray(expected)[:, :2])
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.integers(1, 8), st.integers(0, 3))
-def test_intervals_surround_the_mean_and_repeat_with_their_seed(n_prompts, seed):
-    values = np.random.default_rng(seed).normal(size=(n_prompts, 4))
-    low, high = bootstrap_interval(values, resamples=300, seed=seed)
-    assert (low <= values.mean(0) + 1e-9).all()
-    assert (values.mean(0) <= high + 1e-9).all()
-    assert bootstrap_interval(values, resamples=300, seed=seed).low.tolist() == low.tolist()
+def test_one_prompt_leaves_the_interval_of_every_edge_unbounded():
+    low, high = edge_scores(np.ones((1, WIRING.n_edges))).interval()
+    assert (low == -np.inf).all()
+    assert (high == np.inf).all()
 
 
 def test_not_a_number_is_refused_with_the_remedy():

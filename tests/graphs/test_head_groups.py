@@ -24,12 +24,12 @@ def scores(random_edge_scores):
 
 @pytest.fixture(scope="module")
 def grouped(scores):
-    return CircuitGraph.from_scores(scores, TopEdges(99), groups=GROUPS, resamples=3)
+    return CircuitGraph.from_scores(scores, TopEdges(99), groups=GROUPS)
 
 
 @pytest.fixture(scope="module")
 def plain(scores):
-    return CircuitGraph.from_scores(scores, TopEdges(99), resamples=3)
+    return CircuitGraph.from_scores(scores, TopEdges(99))
 
 
 def test_heads_have_the_groups_given_and_others_none(grouped):

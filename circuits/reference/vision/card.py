@@ -62,7 +62,8 @@ model has to say, not on what it reads. Settings:
 {n_scenes} held-out scenes (drawn from a seed of their own, {held_out_seed}; no scene is drawn twice), each with one
 question about a present object and one about an absent kind of each sort, as in POPE: *random*, any absent kind;
 *popular*, the most frequent absent kind; *adversarial*, the absent kind that most often stands together with those
-present. Right: the most likely token of the whole vocabulary. Accuracy is over both halves; in brackets 95 % intervals.
+present. Right: the most likely token of the whole vocabulary. Accuracy is over both halves; in brackets 95 %
+intervals (Wilson).
 
 {answers}
 

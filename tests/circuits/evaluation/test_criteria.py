@@ -23,15 +23,21 @@ from circuits.evaluation.criteria import (
     judge,
     mean_incompleteness,
     mean_jaccard,
-    share_kept,
     smallest_use,
     stability,
     worst_incompleteness,
 )
-from circuits.evaluation.faithfulness import Baseline, circuit_values, component_circuit_values, measure_baseline
+from circuits.evaluation.faithfulness import (
+    Baseline,
+    circuit_values,
+    component_circuit_values,
+    measure_baseline,
+    share_of_gap,
+)
 from circuits.evaluation.knockouts import KnockoutSearch, knockout_values, search_knockouts
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.ranking import auroc, edge_auroc, node_auroc
+from circuits.intervals import ratio_t_interval, t_interval
 from circuits.masks import Parts, edges_among, pruned, random_circuits, random_component_sets
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
@@ -170,8 +176,9 @@ def test_the_hand_models_circuit_is_complete_and_each_of_its_heads_is_needed(tmp
     assert worst_incompleteness(values, sets, baseline)[0].in_metric.value == pytest.approx(0, abs=1e-5)
     # Without either head the answer is that of the corrupt prompt: from 2 to -2, the whole gap.
     for use in component_uses(values, baseline):
-        assert use.in_metric == pytest.approx((4, 4, 4))
-        assert use.of_gap == pytest.approx((1, 1, 1))
+        assert use.in_metric.value == pytest.approx(4)
+        assert use.of_gap is not None
+        assert use.of_gap.value == pytest.approx(1)
 
 
 def test_a_head_that_does_nothing_makes_the_circuit_not_minimal(tmp_path):
@@ -190,7 +197,9 @@ def test_a_circuit_without_the_second_head_is_unfaithful_and_has_no_use_for_the_
     runner, circuit = detector(tmp_path / "detector")
     circuit[runner.model.wiring.edge_index(Edge.parse("a1.h1->logits"))] = False
     baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric)
-    assert distance(runner.values(circuit[None])[0], baseline).of_gap == pytest.approx((1, 1, 1))
+    share = distance(runner.values(circuit[None])[0], baseline).of_gap
+    assert share is not None
+    assert share.value == pytest.approx(1)
     _, values, _ = knocked_out(runner, circuit)
     assert smallest_use(values, baseline).in_metric.value == pytest.approx(0, abs=1e-5)
 
@@ -285,18 +294,39 @@ def test_a_circuit_without_components_has_nothing_to_knock_out():
 
 def test_a_share_is_a_ratio_of_means_with_an_interval_around_it():
     baseline = Baseline(np.array([4.0, 2.0, 6.0]), np.array([0.0, 1.0, 1.0]), None)
-    effect = distance(np.array([3.0, 1.0, 2.0]), baseline)
+    effect = judge(baseline.clean - np.array([[3.0, 1.0, 2.0]]), lambda means: np.abs(means).max(axis=-1), baseline)
     assert effect.of_gap is not None
     assert effect.in_metric.value == pytest.approx((1 + 1 + 4) / 3)
     assert effect.of_gap.value == pytest.approx((1 + 1 + 4) / (4 + 1 + 5))
-    for estimate, ends in ((effect.in_metric, (1, 4)), (effect.of_gap, (1 / 4, 1))):
-        assert ends[0] <= estimate.low < estimate.value < estimate.high <= ends[1]
+    low, high = effect.in_metric.interval
+    assert 1 <= low < effect.in_metric.value < high <= 4
+    assert effect.of_gap.interval.as_json() is None  # gaps 4, 1 and 5: their mean may be 0
+    ten_times = Baseline(np.tile(baseline.clean, 10), np.tile(baseline.ablated, 10), None)
+    many = judge(np.tile([[1.0, 1.0, 4.0]], 10), lambda means: np.abs(means).max(axis=-1), ten_times).of_gap
+    assert many is not None
+    assert 1 / 4 < many.interval.low < many.value < many.interval.high < 1
+
+
+def test_a_distance_is_a_difference_without_its_sign():
+    draw = np.random.default_rng(2)
+    baseline = Baseline(5 + draw.random(20), draw.random(20), None)
+    differences = 1 + draw.random(20)
+    expected = t_interval(differences).item()
+    for sign in (1, -1):
+        effect = distance(baseline.clean - sign * differences, baseline)
+        assert effect.in_metric.value == pytest.approx(differences.mean())
+        assert effect.in_metric.interval == pytest.approx(expected)
+        assert effect.of_gap is not None
+        of_gap = ratio_t_interval(differences, baseline.clean - baseline.ablated).item()
+        assert effect.of_gap == (pytest.approx(differences.mean() / baseline.gap), pytest.approx(of_gap))
+    around_zero = distance(baseline.clean - (differences - differences.mean()), baseline)
+    assert around_zero.in_metric.interval == pytest.approx((0, (expected.high - expected.low) / 2))
 
 
 def test_without_a_gap_there_is_no_share():
     same = Baseline(np.ones(3), np.ones(3), None)
     effect = judge(np.ones((2, 3)), lambda means: means.max(axis=-1), same)
-    assert effect.in_metric == (1, 1, 1)
+    assert effect.in_metric == (1, (1, 1))
     assert effect.of_gap is None
 
 
@@ -304,6 +334,9 @@ def test_without_a_gap_there_is_no_share():
 def test_areas_with_intervals_are_the_areas_of_evaluation(sign):
     draw = np.random.default_rng(5)
     clean = sign * (3 + draw.random(8))
+    weights = np.zeros(len(BUDGETS))
+    for number, width in enumerate(np.diff(BUDGETS)):
+        weights[[number, number + 1]] += width / 2
     baseline, values = Baseline(clean, draw.random(8), None), draw.normal(size=(len(BUDGETS), 8))
     for estimate, expected in (
         (cpr_estimate(values, baseline), cpr(values, baseline)),
@@ -311,16 +344,31 @@ def test_areas_with_intervals_are_the_areas_of_evaluation(sign):
     ):
         assert estimate is not None
         assert estimate.value == pytest.approx(expected)
-        assert estimate.low < expected < estimate.high
+        assert estimate.interval.low < expected < estimate.interval.high
+    of_cpr = cpr_estimate(values, baseline)
+    assert of_cpr is not None
+    kept, gap = weights @ (values - baseline.ablated), clean - baseline.ablated
+    assert of_cpr.interval == pytest.approx(ratio_t_interval(kept, gap).item())
 
 
-def test_the_whole_model_keeps_all_in_every_resample_though_some_reverse_the_gap():
-    baseline = Baseline(np.array([4.0, -1.0, -2.0]), np.zeros(3), None)
-    kept = share_kept(baseline.clean[None], lambda means: means.mean(axis=-1), baseline)
-    assert kept == pytest.approx((1, 1, 1))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_whole_model_keeps_all_whichever_way_the_metric_points(sign):
+    baseline = Baseline(sign * np.array([4.0, 5.0, 3.0]), np.zeros(3), None)
+    assert share_of_gap(baseline.clean, baseline) == (1, pytest.approx((1, 1)))
     everywhere = np.tile(baseline.clean, (len(BUDGETS), 1))
     width = BUDGETS[-1] - BUDGETS[0]
-    assert cpr_estimate(everywhere, baseline) == pytest.approx((width, width, width))
+    assert cpr_estimate(everywhere, baseline) == (pytest.approx(width), pytest.approx((width, width)))
+
+
+def test_one_prompt_gives_numbers_whose_intervals_are_unbounded():
+    one = Baseline(np.array([2.0]), np.zeros(1), None)
+    apart = distance(np.array([1.5]), one)
+    worst = judge(np.array([[0.5]]), lambda means: np.abs(means).max(axis=-1), one)
+    for effect in (apart, worst):
+        assert effect.of_gap is not None
+        assert (effect.in_metric.value, effect.of_gap.value) == (0.5, 0.25)
+        assert effect.in_metric.interval.as_json() is None
+        assert effect.of_gap.interval.as_json() is None
 
 
 def test_the_p_value_counts_the_circuit_among_the_random_ones():

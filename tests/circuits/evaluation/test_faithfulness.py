@@ -18,6 +18,7 @@ from circuits.evaluation.faithfulness import (
     faithfulness,
     measure_baseline,
 )
+from circuits.intervals import ratio_t_interval
 from circuits.methods import ActivationPatching, EdgeAttribution
 from circuits.metrics import METRICS
 from circuits.model.load import load_model, model_from_module
@@ -186,17 +187,24 @@ def test_the_known_circuit_of_a_compiled_program_is_exact(name, metric, sample_m
 
 
 def test_faithfulness_is_a_ratio_of_means_with_an_interval_around_it():
-    baseline = Baseline(np.array([2.0, 4.0, 3.0]), np.array([0.0, 0.0, 1.0]), None)
-    estimate = faithfulness(np.array([1.0, 2.0, 2.0]), baseline)
-    assert estimate.mean == pytest.approx((1 + 2 + 1) / (2 + 4 + 2))
-    assert None not in estimate
-    low, high = estimate[1:]
-    assert low <= 0.5 <= high  # pyright: ignore[reportOptionalOperand]
+    baseline = Baseline(np.array([2.0, 4.0, 3.0, 3.0]), np.array([0.0, 0.0, 1.0, 1.0]), None)
+    values = np.array([1.0, 2.0, 2.0, 2.5])
+    estimate = faithfulness(values, baseline)
+    assert estimate.mean == pytest.approx((1 + 2 + 1 + 1.5) / (2 + 4 + 2 + 2))
+    assert estimate.interval == ratio_t_interval(values - baseline.ablated, np.array([2.0, 4, 2, 2])).item()
+    assert estimate.interval.low < estimate.mean < estimate.interval.high
+
+
+def test_a_gap_that_may_be_zero_leaves_faithfulness_without_a_bounded_interval():
+    unsure = Baseline(np.array([4.0, -1.0, -2.0]), np.zeros(3), None)
+    estimate = faithfulness(np.array([1.0, 2.0, 3.0]), unsure)
+    assert estimate.mean == pytest.approx(6)
+    assert estimate.interval == (-np.inf, np.inf)
 
 
 def test_without_a_gap_there_is_no_faithfulness_rather_than_a_number():
     baseline = Baseline(np.array([1.0, 1.0]), np.array([1.0, 1.0]), None)
-    assert faithfulness(np.array([1.0, 1.0]), baseline) == (None, None, None)
+    assert faithfulness(np.array([1.0, 1.0]), baseline) == (None, None)
 
 
 def test_areas_of_a_curve_worked_out_by_hand():

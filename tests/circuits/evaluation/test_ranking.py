@@ -9,7 +9,8 @@ import pytest
 
 from circuits.components import Wiring, head
 from circuits.evaluation.known_circuit import KnownCircuit
-from circuits.evaluation.ranking import Bounds, bootstrap_auroc, judges, node_auroc
+from circuits.evaluation.ranking import bootstrap_auroc, judges, node_auroc
+from circuits.intervals import Interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 
 ORIGIN = Provenance("made up", {}, "logit-difference", "none", "0", "none", "0")
@@ -66,7 +67,8 @@ def test_prompts_with_the_same_scores_give_an_interval_without_width():
     scores = component_scores(1)
     same = replace(scores, per_prompt=np.repeat(scores.per_prompt, 5, 0), measured=np.repeat(scores.measured, 5, 0))
     only = node_auroc(same, HEADS).by_mean
-    assert bootstrap_auroc(same, HEADS) == pytest.approx(Bounds(only, only))
+    assert bootstrap_auroc(same, HEADS) == pytest.approx(Interval(only, only))
+    assert bootstrap_auroc(scores, HEADS).as_json() is None  # one prompt says nothing of others
 
 
 def test_a_known_circuit_of_all_heads_cannot_be_ranked():

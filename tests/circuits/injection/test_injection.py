@@ -347,7 +347,10 @@ def test_scores_of_six_answers_by_hand():
     assert scores.yes_ratio == Share(3, 6)
     assert scores.f1 == pytest.approx(2 * (2 / 3) * 0.5 / (2 / 3 + 0.5))
     assert scores.n_neither == 1
-    assert scores.f1_interval[0] < scores.f1 < scores.f1_interval[1]
+    # F1 is 2 s / (1 + s) of the share s of hits among questions that are positive or answered yes: 2 of 5.
+    low, high = Share(2, 5).interval()
+    assert scores.f1_interval == pytest.approx((2 * low / (1 + low), 2 * high / (1 + high)))
+    assert scores.f1_interval.low < scores.f1 < scores.f1_interval.high
 
 
 def test_scores_agree_with_scikit_learn():
@@ -370,12 +373,12 @@ def test_never_answering_yes_gives_precision_zero_with_the_widest_interval():
 
 def test_differences_are_paired():
     first, other = np.array([True, True, False, True]), np.array([True, False, False, True])
-    assert paired_difference(first, first) == (0, 0, 0)
+    assert paired_difference(first, first) == (0, (0, 0))
     assert paired_difference(first, other).value == -paired_difference(other, first).value == 0.25
     many, fewer = np.arange(1000) % 10 < 9, np.arange(1000) % 10 < 8
     difference = paired_difference(many, fewer)
     # 100 of 1,000 gained: a standard error of 0.0095, where unpaired it would be 0.016.
-    assert (difference.low, difference.high) == pytest.approx((0.1 - 0.0186, 0.1 + 0.0186), abs=0.003)
+    assert difference.interval == pytest.approx((0.1 - 0.0186, 0.1 + 0.0186), abs=0.0001)
 
 
 def test_the_search_returns_its_grid_and_the_smaller_strengths_where_pairs_tie(
@@ -487,7 +490,7 @@ def test_chair_of_three_captions_by_hand():
         chair(["a cat"], [], names)
 
 
-def test_questions_about_one_picture_are_drawn_together():
+def test_questions_about_one_picture_count_as_one():
     """Two questions about each of 40 pictures, both right or both wrong: an interval as wide as for 40 questions."""
     gained = np.arange(40) % 4 == 0
     right, baseline = np.repeat(gained, 2), np.zeros(80, dtype=bool)
@@ -495,5 +498,5 @@ def test_questions_about_one_picture_are_drawn_together():
     together, alone = paired_difference(right, baseline, pictures), paired_difference(right, baseline)
     one_each = paired_difference(gained, baseline[:40])
     assert together.value == alone.value == one_each.value == 0.25
-    assert together.high - together.low == pytest.approx(one_each.high - one_each.low, rel=0.15)
-    assert together.high - together.low > 1.2 * (alone.high - alone.low)
+    assert together.interval == pytest.approx(one_each.interval)
+    assert together.interval.high - together.interval.low > 1.2 * (alone.interval.high - alone.interval.low)

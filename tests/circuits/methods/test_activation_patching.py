@@ -130,6 +130,13 @@ def test_positions_beyond_a_short_prompt_are_not_measured_rather_than_zero(famil
     assert scores.measured[1, :, 0].all()
 
 
+def test_a_kind_that_no_patch_knows_is_refused(family_model):
+    method = ActivationPatching()
+    object.__setattr__(method, "kinds", ("kv",))
+    with pytest.raises(ValueError, match="no patch changes z by its kv"):
+        method.score(family_model("llama"), random_prompts(), metric=LOGIT_DIFFERENCE)
+
+
 def test_positions_before_the_first_difference_score_exactly_zero(family_model):
     prompts = random_prompts(shared_prefix=4)
     scores = ActivationPatching(at="positions").score(family_model("llama"), prompts, metric=LOGIT_DIFFERENCE)

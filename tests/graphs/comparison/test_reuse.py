@@ -155,15 +155,19 @@ def test_different_prompts_are_resampled_apart(random_edge_scores):
     assert interval[0] < 1.0
 
 
-def test_prompts_that_agree_give_an_interval_without_width(random_edge_scores):
-    one, other = (random_edge_scores(FOUR_BY_TWO, seed=seed, n_prompts=1) for seed in (4, 5))
+def test_prompts_that_agree_give_an_interval_without_width_and_a_single_one_gives_none(random_edge_scores):
+    singles = [random_edge_scores(FOUR_BY_TWO, seed=seed, n_prompts=1) for seed in (4, 5)]
+    one, other = (replace(scores, per_prompt=scores.per_prompt.repeat(5, axis=0)) for scores in singles)
     a, b = (CircuitGraph.from_scores(scores, Greedy(20)) for scores in (one, other))
     reused = reuse(a, b, scores=(one, other), resamples=10)
     assert reused.heads_interval == (reused.heads.iou, reused.heads.iou)
+    assert reuse(a, b, scores=(singles[0], singles[1]), resamples=10).heads_interval is None
 
 
 def test_component_circuits_are_selected_anew_from_resampled_component_scores(edge_scores_of, node_scores_of):
     scores, nodes = edge_scores_of({}), node_scores_of({"a0.h0": 1.0, "a0.h1": 0.5})
+    scores = replace(scores, per_prompt=scores.per_prompt.repeat(3, axis=0))
+    nodes = replace(nodes, per_prompt=nodes.per_prompt.repeat(3, axis=0), measured=nodes.measured.repeat(3, axis=0))
     graph = CircuitGraph.from_scores(scores, TopComponents(1), node_scores=nodes)
     reused = reuse(graph, graph, scores=(scores, scores), node_scores=(nodes, nodes), resamples=5)
     assert reused.heads_interval == (1.0, 1.0)

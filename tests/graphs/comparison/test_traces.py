@@ -1,11 +1,15 @@
-"""Differences of recovery rates: by hand, against bootstrapping both sides, and refused where nothing is shared."""
+"""Differences of recovery rates: by hand, against Welch's test, and refused where nothing is shared."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy import stats
 
 from circuits.components import Component, Wiring
+from circuits.intervals import t_interval
 from circuits.recovery import Trace
 from circuits.scores import ComponentScores
 from graphs.comparison.traces import compare_traces
@@ -43,12 +47,34 @@ def test_the_difference_is_that_of_the_rates():
     assert (second["recovery_a"], second["recovery_b"]) == pytest.approx((0.5, 0.1))
 
 
-def test_the_interval_includes_the_uncertainty_of_both_sides():
+def test_different_prompts_are_compared_as_independent_samples():
+    """Where every gap is 2, rates are plain means, whose difference scipy's Welch test knows."""
     a, b = trace([[0.5] * 4] * 2, noise=1, seed=1), trace([[0.5] * 4] * 2, noise=2, seed=2, n=50)
+    other = replace(b.scores, provenance=provenance(prompts_fingerprint="other prompts"))
+    comparison = compare_traces(a, replace(b, scores=other))
+    values = [side.scores.per_prompt.astype(float) / 2 for side in (a, b)]
+    expected = stats.ttest_ind(*values, equal_var=False).confidence_interval()
+    np.testing.assert_allclose([comparison.low, comparison.high], [expected.low, expected.high], rtol=1e-6)
+
+
+def test_the_same_prompts_are_compared_as_pairs():
+    a = trace([[0.5] * 4] * 2, noise=1, seed=1)
+    shifted = replace(a.scores, per_prompt=a.scores.per_prompt + np.arange(30, dtype=np.float32)[:, None, None] / 100)
+    comparison = compare_traces(a, replace(a, scores=shifted))
+    expected = t_interval(-np.arange(30) / 200).item()
+    np.testing.assert_allclose(comparison.low, expected.low, atol=1e-6)
+    np.testing.assert_allclose(comparison.high, expected.high, atol=1e-6)
+
+
+def test_single_prompts_are_compared_without_an_interval_and_can_be_drawn():
+    a, b = trace([[0.5] * 4] * 2, n=1), trace([[0.1] * 4] * 2, n=1)
     comparison = compare_traces(a, b)
-    values = [side.scores.per_prompt[:, 0, 0] / 2 for side in (a, b)]
-    expected = np.sqrt(sum(value.var() / len(value) for value in values))
-    assert (comparison.high[0, 0] - comparison.low[0, 0]) / (2 * 1.96) == pytest.approx(expected, rel=0.1)
+    assert comparison.difference == pytest.approx(np.full((2, 4), 0.4))
+    assert comparison.n_apart == 0
+    assert {(row["difference_low"], row["difference_high"]) for row in comparison.rows()} == {(None, None)}
+    table = comparison.table(("one", "other"), {})
+    assert table is not None
+    assert b">0.40<" in trace_figure_bytes(table, "svg")
 
 
 def test_cells_of_both_traces_are_compared_and_no_others():

@@ -47,7 +47,7 @@ def rows(data):
 def test_export_then_import_is_identity(random_edge_scores, which, n, seed, name):
     export = EXPORTS[name]
     assert isinstance(export, ReadableExport)
-    circuit = CircuitGraph.from_scores(random_edge_scores(WIRINGS[which], seed=seed), Greedy(n), resamples=3)
+    circuit = CircuitGraph.from_scores(random_edge_scores(WIRINGS[which], seed=seed), Greedy(n))
     assert export.from_bytes(export.to_bytes(circuit)) == circuit
 
 
@@ -181,6 +181,8 @@ def test_csv_tells_zero_from_not_measured(edge_scores_of):
     by_name = {row["name"]: row for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
     assert (by_name["input->a0.h0<k>"]["score"], by_name["input->a0.h0<k>"]["measured"]) == ("0.0", "true")
     assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["measured"]) == ("", "false")
+    # One prompt: a score, and an interval without ends.
+    assert (by_name["input->logits"]["score"], by_name["input->logits"]["low"]) == ("1.0", "")
 
 
 def test_csv_lists_components_at_every_position_then_edges(edge_scores_of, node_scores_of):

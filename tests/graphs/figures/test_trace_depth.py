@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,20 @@ def test_layers_that_were_not_measured_leave_a_gap_and_one_alone_has_a_bar():
     assert lengths == [1, 1, 2, 2, 2]
     assert len(bands(trace)) == 1
     assert "Gaps: not measured." in " ".join(texts(trace))
+
+
+def test_layers_whose_interval_is_unbounded_have_no_band_and_the_caption_says_so():
+    bounded = one_kind([[0.1], [0.2], [0.3], [0.4]])
+    reach = np.array([[np.inf], [0], [0], [np.inf]])
+    trace = replace(bounded, low={"mlp": bounded.low["mlp"] - reach}, high={"mlp": bounded.high["mlp"] + reach})
+    (band,), (curve,), (whole,) = bands(trace), curves(trace), bands(bounded)
+    assert len(np.asarray(curve.get_xdata())) == 4
+    assert len(band) < len(whole)
+    assert "Bands: 95 % t intervals. Without a band: unbounded." in " ".join(texts(trace))
+    assert "unbounded" not in " ".join(texts(bounded))
+    nothing = replace(trace, low={"mlp": np.full((4, 1), -np.inf)}, high={"mlp": np.full((4, 1), np.inf)})
+    assert bands(nothing) == []
+    assert len(curves(nothing)) == 1
 
 
 def test_layers_are_labeled_as_far_as_the_panel_has_them():

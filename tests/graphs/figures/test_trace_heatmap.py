@@ -154,7 +154,7 @@ def test_cells_of_middling_size_hold_numbers_that_read_upwards():
 def test_cells_whose_interval_includes_zero_are_marked_and_the_caption_says_so():
     with_zero, without = one_kind([[0.04, 0.5], [-0.05, -0.2]]), one_kind([[0.3, 0.5], [-0.3, -0.2]])
     assert (dots(with_zero), dots(without)) == (2, 0)
-    assert "its 95 % interval includes 0" in " ".join(texts(with_zero))
+    assert "its 95 % t interval includes 0" in " ".join(texts(with_zero))
     assert "interval" not in " ".join(texts(without))
 
 
@@ -240,7 +240,7 @@ def test_numbers_have_a_true_minus_and_no_negative_zero():
         ({"low": {}}, "need the same kinds, and have: mlp; none; mlp"),
         ({"low": {"mlp": np.full((3, 2), 2.0)}}, "swap low and high"),
         ({"high": {"mlp": np.full((3, 2), np.nan)}}, "must be NaN together"),
-        ({"high": {"mlp": np.full((3, 2), np.inf)}}, "infinite recovery rates"),
+        ({"values": {"mlp": np.full((3, 2), np.inf)}}, "infinite recovery rates"),
         ({"values": {"mpl": np.zeros((3, 2))}}, "no kind of component 'mpl'. Known: residual, attention, mlp, head"),
         ({"values": {"mlp": np.zeros(3)}}, r"are 3: give a row for each layer"),
     ],

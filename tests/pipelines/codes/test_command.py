@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from circuits.head_codes.saelens_files import read_autoencoders
 from circuits.head_codes.settings import Coding
 from graphs.export.json import JsonExport
 from pipelines import discover, explain_codes, open_run
+from pipelines.discover.run import DiscoverRun
 
 Command = Callable[..., Any]
 FEW = {"trials": 3, "epochs": 60, "features": 40}
@@ -52,7 +53,7 @@ def stored(store: Path) -> set[str]:
 
 def test_rows_are_the_codes_that_only_positives_of_the_trial_show(circuits: Command, run: str):
     report = circuits("codes", run, "--trial", "2", "--heads", "16", "--json").json
-    codes = open_run(run).codes
+    codes = cast("DiscoverRun", open_run(run)).codes
     assert codes is not None
     expected = {}
     for number, column in enumerate(codes.codes[2].T):
@@ -113,7 +114,7 @@ def test_written_autoencoders_give_the_codes_they_were_written_from(circuits: Co
         settings={"preset": "corrected", "autoencoder": str(Path("explained/autoencoders").absolute())},
         out=store,
     )
-    before, after = open_run(run).codes, given.codes
+    before, after = cast("DiscoverRun", open_run(run)).codes, given.codes
     assert before is not None
     assert after is not None
     assert np.array_equal(before.codes, after.codes)

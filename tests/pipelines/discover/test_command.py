@@ -22,7 +22,7 @@ def stored_bytes(store: Path) -> dict[str, bytes]:
 
 
 def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Command, tiny: Any):
-    summary = circuits(*tiny.arguments, "--json").json
+    summary = circuits(*tiny.arguments, "--method", "eap-ig", "--metric", "kl-divergence", "--json").json
     assert {
         "run",
         "task",
@@ -46,6 +46,37 @@ def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Comm
     ):
         low, high = holder[f"{name}_interval"]
         assert low <= holder[name] <= high
+
+
+def test_shares_of_a_gap_that_may_be_zero_have_no_interval_and_a_warning_says_why(circuits: Command, tiny: Any):
+    summary = circuits(*tiny.arguments, "--json").json
+    assert summary["faithfulness"] is not None
+    assert summary["faithfulness_interval"] is None
+    assert any("clean and corrupt prompts may not differ" in warning for warning in summary["warnings"])
+    shown = circuits(*tiny.arguments).stdout
+    assert f"{summary['faithfulness']:.3f} [-]" in shown
+    assert "95 % intervals, Wilson's of shares answered correctly, else t over prompts" in shown
+
+
+def test_one_prompt_gives_numbers_without_intervals_in_every_file_and_table(
+    circuits: Command, tiny: Any, new_prompts: Callable[..., Path]
+):
+    one = new_prompts(Path("one.jsonl"), n_prompts=1)
+    asked = ("discover", str(one), "--model", str(tiny.model), "--edges", "9")
+    summary = circuits(*asked, "--json").json
+    assert summary["metric"]["clean_interval"] is None
+    assert summary["faithfulness_interval"] is None
+    assert "[-]" in circuits(*asked).stdout
+    graph = json.loads((Path("runs") / summary["run"] / "graph.json").read_text())
+    assert {(edge["low"], edge["high"]) for edge in graph["edges"]} == {(None, None)}
+    assert all(edge["score"] is not None for edge in graph["edges"])
+    for kind in ("csv", "graphml", "svg"):
+        assert circuits("export", summary["run"], "--to", kind, "--out", f"graph.{kind}").exit_code == 0
+    row = circuits("evaluate", summary["run"], "--random", "2", "--knockouts", "2", "--json").json["runs"][0]
+    assert row["distance"]["value"] is not None
+    assert row["distance"]["interval"] is None
+    assert circuits("evaluate", summary["run"], "--random", "2", "--knockouts", "2").exit_code == 0
+    assert circuits("compare", summary["run"], summary["run"], "--json").json["heads_iou_interval"] is None
 
 
 def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,7 +21,8 @@ from circuits.model.load import load_model
 from pipelines import compare, discover, evaluate, open_run
 from pipelines.discover.known_circuit import circuit_of
 from pipelines.discover.plan import all_jobs
-from pipelines.runs.settings import RunConfig
+from pipelines.discover.run import DiscoverRun
+from pipelines.discover.settings import DiscoverSettings
 
 Command = Callable[..., Any]
 # The tiny model does no task; a few epochs are enough to test how runs are kept.
@@ -39,7 +40,7 @@ def reference(circuits: Command, task: str, *more: str) -> Any:
 
 
 def test_a_run_has_the_scores_that_python_gives(circuits: Command, tiny: Any):
-    run = open_run(coded(circuits, tiny).json["run"])
+    run = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
     model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
     expected = HeadCoding(**FEW).score(model, prompts, metric=METRICS["logit-difference"])
     assert run.node_scores is not None
@@ -63,7 +64,7 @@ def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_n
     assert by["jobs"]["computed"] == 7
     # Two more trials: the third trial was trained alone and is trained again beside the fourth.
     more = coded(circuits, tiny, "--set", "trials=4").json
-    config = RunConfig(**tiny.settings(method="head-coding", settings=FEW | {"trials": 4}))
+    config = DiscoverSettings(**tiny.settings(method="head-coding", settings=FEW | {"trials": 4}))
     new = [job.label for job in all_jobs(config).coding if Path(f"runs/jobs/{job.key[:2]}/{job.key}.npz") not in before]
     assert new == ["autoencoders trials 2-3", "codes trials 2-3"]
     assert more["coding"]["trials"] == 4
@@ -138,14 +139,14 @@ def test_autoencoders_from_a_folder_are_used_instead_of_training(circuits: Comma
     from pipelines.discover.head_codes import autoencoders_from
     from pipelines.engine.store import Store
 
-    trained = open_run(coded(circuits, tiny).json["run"])
+    trained = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
     model = load_model(str(tiny.model))
     jobs = [job for job in all_jobs(trained.config).coding if job.stage.name == "autoencoders"]
     first = autoencoders_from(Store("runs").read(jobs[0].key), lambda: model)
     write_autoencoders(Path("sae"), first, HeadCoding(**FEW).coding, model=model.name, n_layers=2)
     with_sae = (*tiny.arguments, "--method", "head-coding", "--set", "least_accuracy=0", "--json", "--set")
     given = circuits(*with_sae, "autoencoder=sae").json
-    run = open_run(given["run"])
+    run = cast("DiscoverRun", open_run(given["run"]))
     assert run.config.settings["autoencoder"] == str(Path("sae").absolute())
     assert run.node_scores is not None
     assert run.node_scores.provenance.settings["features"] is None  # those of the folder
@@ -200,7 +201,7 @@ def test_a_number_of_prompts_is_that_of_positives_and_of_negatives(circuits: Com
 
 def test_codes_are_compared_with_what_chance_gives(circuits: Command, tiny: Any):
     summary = coded(circuits, tiny).json
-    run = open_run(summary["run"])
+    run = cast("DiscoverRun", open_run(summary["run"]))
     assert run.codes is not None
     chance = [expected_by_chance(trial, run.codes.is_positive) for trial in run.codes.codes]
     assert summary["coding"]["positive_only_codes_by_chance"] == pytest.approx(np.mean(chance))

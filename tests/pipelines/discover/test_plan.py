@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 
 from pipelines.discover.plan import Jobs, all_jobs
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.settings_file import settings_from
 
 
 def jobs_of(tiny: Any, **more: Any) -> Jobs:
-    return all_jobs(settings_from(tiny.settings(**more)).run)
+    return all_jobs(settings_from(tiny.settings(**more), DiscoverSettings)[0])
 
 
 def changed_stages(before: Jobs, after: Jobs) -> set[str]:
@@ -119,9 +120,9 @@ def test_options_that_do_not_go_together_are_refused(tiny: Any, more: dict[str, 
 def test_planning_imports_neither_torch_nor_dask_workers(tiny: Any, tmp_path: Path):
     code = (
         "import sys; from pipelines.runs.settings_file import settings_from; from pipelines.discover.plan import plan\n"
-        "from pipelines.engine.store import Store\n"
-        f"planned = plan(settings_from({tiny.settings()!r}).run, Store({str(tmp_path)!r}))\n"
-        "assert len(planned.todo) == len(planned.jobs.all)\n"
+        "from pipelines.discover.settings import DiscoverSettings\n"
+        f"planned = plan(*settings_from({tiny.settings(out=str(tmp_path))!r}, DiscoverSettings))\n"
+        "assert len(planned.work[0].missing) == len(planned.jobs.all)\n"
         "heavy = {'torch', 'transformers', 'numba', 'distributed', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

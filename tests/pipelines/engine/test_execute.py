@@ -145,7 +145,7 @@ def test_ctrl_c_leaves_a_run_that_can_be_continued(
     assert stdout == ""
     assert "Traceback" not in stderr, stderr
     said = stderr.strip().splitlines()[-1]
-    assert "jobs are kept. Continue with: circuits discover --config" in said
+    assert "jobs are kept. Continue with: circuits discover " in said
     resumed, _ = finish(spawn(*said.split("circuits ", maxsplit=1)[1].split(), "--json"))
     assert json.loads(resumed)["jobs"]["computed"] < json.loads(resumed)["jobs"]["total"]
     assert without_cost(resumed) == uninterrupted[0]

@@ -24,7 +24,7 @@ from circuits.model.load import load_model
 from pipelines import discover, evaluate, open_run
 from pipelines.engine.store import Store
 from pipelines.evaluate.plan import judge_jobs
-from pipelines.evaluate.settings import Asked
+from pipelines.evaluate.settings import EvaluateSettings
 from tests.conftest import random_module, random_prompts
 
 Command = Callable[..., Any]
@@ -47,8 +47,10 @@ def write_truth(path: Path, *edges: str, **more: Any) -> Path:
     return path
 
 
-def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--edges", "60", "--curve", "--json").json
+@pytest.mark.parametrize("metric", ["logit-difference", "kl-divergence"])
+def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, tiny: Any, metric: str):
+    asked = ("--method", "eap-ig", "--metric", metric, "--edges", "60", "--curve", "--json")
+    run = circuits(*tiny.arguments, *asked).json
     report = circuits("evaluate", run["run"], *SMALL, "--json").json
     (row,) = report["runs"]
     assert row["run"] == run["run"]
@@ -65,16 +67,20 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
     assert row["n_edges"] - 1 <= row["random"]["sizes"][0] <= row["random"]["sizes"][1] <= row["n_edges"] + 1
     assert 1 / 5 <= row["random"]["p_value"] <= 1
     assert 0 < row["stability"] <= 1
-    assert set(row["reasons"]) == {"auroc"}
-    for entry in (
-        row["distance"],
-        row["cpr"],
-        row["cmd"],
-        row["completeness"]["sampled"],
-        row["completeness"]["greedy"],
-    ):
-        low, high = entry["interval"]
-        assert low <= entry["value"] <= high
+    # The logit difference of this random model may be the same on clean and corrupt prompts: shares of that are unsure.
+    has_shares = metric == "kl-divergence"
+    assert set(row["reasons"]) == ({"auroc"} if has_shares else {"auroc", "intervals"})
+    absolute = (row["distance"], row["completeness"]["sampled"], row["completeness"]["greedy"])
+    for entry in (*absolute, row["cpr"], row["cmd"], row["random"]["faithfulness"]):
+        if entry in absolute or has_shares:
+            low, high = entry["interval"]
+            assert low <= entry["value"] <= high
+        else:
+            assert entry["interval"] is None
+    assert all((entry["share_interval"] is not None) == has_shares for entry in absolute)
+    shown = circuits("evaluate", run["run"], *SMALL).stdout
+    assert "95 % intervals over prompts; t, but bootstrap for CMD" in shown
+    assert ("[-]" in shown) == ("intervals: shares of clean - corrupt have none" in shown) == (not has_shares)
 
 
 def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
@@ -174,7 +180,7 @@ def test_component_methods_are_judged_by_components_and_pay_for_themselves_only(
     assert row["auroc"]["edges"] is None
     assert row["reasons"] == {"auroc_edges": "the method scores components"}
     run = open_run(name)
-    jobs = judge_jobs(run, Asked())
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,)))
     store = Store("runs")
     work = sum((store.cost(job.key) or {})["multiply_adds"] for job in jobs.run.measure_nodes)
     one_pass = store.read(jobs.run.baseline.key).meta["forward_multiply_adds"]
@@ -221,7 +227,7 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
 ):
     run = open_run(new_run(circuits, tiny, "--edges", "9999", "--ablation", name))
     evaluate(run, **FEW)
-    store, jobs = Store("runs"), judge_jobs(run, Asked(**FEW))
+    store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
     model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
     singles = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
@@ -237,7 +243,7 @@ def test_edges_chosen_by_components_are_resampled_as_components(circuits: Comman
     name = new_run(circuits, tiny, "--nodes", "3")
     evaluate(name, **FEW)
     run = open_run(name)
-    jobs = judge_jobs(run, Asked(**FEW))
+    jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     assert jobs.stability is not None
     mask = np.zeros(run.graph.wiring.n_edges, dtype=bool)
     mask[[run.graph.wiring.edge_index(item.edge) for item in run.graph.edges]] = True

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.settings_file import as_yaml, parse_assignments, read_yaml, settings_from
 
 
@@ -17,15 +18,15 @@ def test_settings_survive_the_yaml_file(tmp_path: Path):
         "threshold": 0.25,
         "signed": True,
     }
-    config = settings_from(values).run
+    config = settings_from(values, DiscoverSettings)[0]
     (tmp_path / "config.yaml").write_text(as_yaml(config))
-    assert settings_from(read_yaml(tmp_path / "config.yaml")).run == config
+    assert settings_from(read_yaml(tmp_path / "config.yaml", DiscoverSettings), DiscoverSettings)[0] == config
 
 
 def test_keys_may_be_written_as_the_options_are(tmp_path: Path):
     path = tmp_path / "config.yaml"
     path.write_text("task: ioi\nprompts-per-job: 4\n")
-    assert settings_from(read_yaml(path)).run.prompts_per_job == 4
+    assert settings_from(read_yaml(path, DiscoverSettings), DiscoverSettings)[0].prompts_per_job == 4
 
 
 @pytest.mark.parametrize(("key", "nearest"), [("treshold", "threshold"), ("promts", "prompts"), ("worker", "workers")])
@@ -33,7 +34,7 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, key: str, ne
     path = tmp_path / "config.yaml"
     path.write_text(f"task: ioi\n{key}: 3\n")
     with pytest.raises(ValueError, match=f"config.yaml: no setting '{key}'.*Did you mean '{nearest}'"):
-        read_yaml(path)
+        read_yaml(path, DiscoverSettings)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_malformed_settings_file_says_so(tmp_path: Path, text: str, message: s
     path = tmp_path / "config.yaml"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
-        read_yaml(path)
+        read_yaml(path, DiscoverSettings)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +60,12 @@ def test_a_malformed_settings_file_says_so(tmp_path: Path, text: str, message: s
 )
 def test_a_value_that_does_not_fit_is_shown(values: dict[str, object], message: str):
     with pytest.raises(ValueError, match=message):
-        settings_from({"task": "ioi"} | values)
+        settings_from({"task": "ioi"} | values, DiscoverSettings)
 
 
 def test_a_missing_task_is_asked_for():
     with pytest.raises(ValueError, match="no task is given"):
-        settings_from({})
+        settings_from({}, DiscoverSettings)
 
 
 def test_assignments_are_read_as_yaml():

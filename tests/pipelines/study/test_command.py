@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from circuits.evaluation.ranking import bootstrap_auroc, match_heads, node_auroc
 from pipelines import discover, study
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
-from pipelines.study.plan import Varied, options_of, parse_varied, study_cases, study_jobs
+from pipelines.runs.options import command_line
+from pipelines.runs.settings_file import parse_lists
+from pipelines.study.plan import Varied, study_cases, study_jobs
+from pipelines.study.settings import StudySettings
 
 Command = Callable[..., Any]
 CODING = {"method": "head-coding", "settings": {"least_accuracy": 0, "epochs": 3, "trials": 3}}
@@ -346,9 +350,10 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
     ],
 )
 def test_values_written_as_options_are_read_as_they_were(varied: Varied):
-    flag, text = options_of({}, varied)
+    settings = StudySettings(task="ioi", vary={varied.key: list(varied.values)})
+    *_, flag, text = shlex.split(command_line("study", settings))
     assert flag == "--vary"
-    assert parse_varied([text]) == {varied.key: list(varied.values)}
+    assert parse_lists([text], flag) == settings.vary
 
 
 def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_on_is_named(

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_rates_are_those_of_the_method_itself(noisy: Path):
             row = written[str(component), position]
             assert float(row["recovery"]) == pytest.approx(expected.values[index, number], abs=1e-4)
             assert int(row["recovery_prompts"]) == expected.n_prompts[index]
-    kept = open_run(noisy).trace
+    kept = cast("TraceRun", open_run(noisy)).trace
     assert kept is not None
     assert np.allclose(kept.scores.per_prompt, own.scores.per_prompt, atol=1e-5)
     assert np.allclose(kept.gaps, own.gaps, atol=1e-5)
@@ -92,7 +92,7 @@ def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
 
 
 def test_layers_that_bring_back_enough_are_the_nodes_of_a_graph(noisy: Path):
-    run = open_run(noisy)
+    run = cast("TraceRun", open_run(noisy))
     rates = {row["component"]: float(row["recovery"]) for row in rows(noisy) if row["place"] == "END"}
     expected = {
         name for name, rate in rates.items() if name[0] in "am" and rate >= run.config.model_dump()["min_recovery"]
@@ -129,7 +129,7 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
 
 def test_slices_and_workers_change_no_bit(store: Path, noisy: Path, tmp_path: Path):
     again = trace("scene-objects", model="reference-vlm", prompts=20, prompts_per_job=20, out=tmp_path, workers=1)
-    kept, fresh = open_run(noisy).trace, again.trace
+    kept, fresh = cast("TraceRun", open_run(noisy)).trace, again.trace
     assert kept is not None
     assert fresh is not None
     assert np.allclose(kept.scores.per_prompt, fresh.scores.per_prompt, atol=1e-6)
@@ -177,6 +177,21 @@ def test_text_is_traced_with_noise_on_a_role_and_single_heads(store: Path):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["ablation"] == "noise(sigma=3.0, seed=0, at=S1)"
     assert summary["settings"]["samples"] == 2
+
+
+def test_one_prompt_is_traced_without_intervals(circuits: Command):
+    asked = ("trace", "ioi", "--prompts", "1")
+    summary = circuits(*asked, "--json").json
+    assert summary["metric"]["gap"] > 0
+    assert summary["metric"]["gap_interval"] is None
+    assert any("have no interval" in warning for warning in summary["warnings"])
+    record = json.loads((Path(summary["folder"]) / "trace.json").read_text())
+    for row in record["rows"]:
+        assert row["recovery"] is not None
+        assert {row[f"{name}_{end}"] for name in ("recovery", "score") for end in ("low", "high")} == {None}
+    assert rows(Path(summary["folder"]))[0]["recovery_low"] == ""
+    assert "Without a band: unbounded." in (Path(summary["folder"]) / "depth.svg").read_text()
+    assert "[-]" in circuits(*asked).stdout
 
 
 def test_status_and_export_know_traces(circuits: Command, store: Path, noisy: Path):
@@ -341,7 +356,7 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
 
     monkeypatch.setattr("pipelines.engine.execute.execute", interrupted)
     with pytest.raises(
-        KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace --config"
+        KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace scene-objects"
     ) as caught:
         trace("scene-objects", model="reference-vlm", prompts=4, prompts_per_job=2, out=tmp_path / "runs")
     monkeypatch.undo()

@@ -1,0 +1,92 @@
+"""COMMANDS: the commands that are folders of `pipelines`; `offers` has those of other packages as well.
+
+The settings of a command are imported for its help, everything else when it runs. Another package offers a command by
+an entry point `circuit_workbench.commands` whose value is a `pipelines.command.Command`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from circuits.registry import OWN, PREFIX, installed
+from pipelines.runs.settings import CommandSettings
+
+if TYPE_CHECKING:
+    from pipelines.command import Command
+
+# Name -> the class of its settings. Beside that module stands `command`, whose COMMAND is run.
+COMMANDS = {
+    "discover": "pipelines.discover.settings:DiscoverSettings",
+    "trace": "pipelines.trace.settings:TraceSettings",
+    "intervene iri": "pipelines.intervene.settings:IriSettings",
+    "compare": "pipelines.compare.settings:CompareSettings",
+    "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
+    "study": "pipelines.study.settings:StudySettings",
+    "codes": "pipelines.codes.settings:CodesSettings",
+}
+# What groups of commands have in common.
+GROUPS = {"intervene": "Intervene on a model as it answers, where a trace suggests it may help."}
+
+
+class Offer(NamedTuple):
+    """A command on offer.
+
+    load    imports what it needs to run
+    origin  the package that it comes from
+    """
+
+    settings: type[CommandSettings]
+    load: Callable[[], Command[Any, Any, Any]]
+    origin: str
+
+
+def offers() -> dict[str, Offer]:
+    """Every command by name. One of another package that cannot be used is named in a warning."""
+    offered = {name: Offer(_imported(path), partial(_command_beside, path), OWN) for name, path in COMMANDS.items()}
+    for name, origin, load in installed(f"{PREFIX}.commands"):
+        try:
+            command = cast("Command[Any, Any, Any]", load())
+            if command.name in offered:
+                raise ValueError(f"there is a command {command.name!r} already")
+            offered[command.name] = Offer(command.settings, partial(_itself, command), origin)
+        except Exception as error:
+            sys.stderr.write(f"warning: command {name!r} of {origin} cannot be used: {error}\n")
+    return offered
+
+
+def _imported(path: str) -> Any:
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _command_beside(path: str) -> Command[Any, Any, Any]:
+    """The command whose settings are at `path`."""
+    folder = path.partition(":")[0].rpartition(".")[0]
+    return import_module(f"{folder}.command").COMMAND
+
+
+def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
+    return command
+
+
+def run(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
+    """Run a command with the settings that were given, and print what it reports."""
+    from pipelines.cli.output import print_json
+    from pipelines.command import run_command
+    from pipelines.reporting.tables import print_line
+    from pipelines.runs.settings_file import settings_from
+
+    command = offer.load()
+    settings, execution = settings_from(values, command.settings)
+    report = run_command(command, settings, execution, shows_progress=True)
+    for warning in report.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+    if as_json:
+        print_json(report.to_dict() | report.spent)
+        return
+    command.table(report)
+    print_line(report.last_line)

@@ -1,0 +1,85 @@
+"""Command: the one way to define and to run a command.
+
+A command is a folder. Its `settings.py` says what can be asked for, `plan.py` which jobs that takes, `stages.py` what
+they compute, `report.py` what their results say, `table.py` and `files.py` how that is shown and kept; its `command.py`
+puts these together as a `Command` and offers them to Python.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from pipelines.engine.execute import Counts, compute_missing
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job
+from pipelines.engine.plan import Plan
+from pipelines.engine.store import write_atomically
+from pipelines.reporting.report import Report
+from pipelines.runs.options import command_line, store_option
+from pipelines.runs.settings import CommandSettings
+
+AnySettings = TypeVar("AnySettings", bound=CommandSettings)
+AnyPlan = TypeVar("AnyPlan", bound=Plan)
+AnyReport = TypeVar("AnyReport", bound=Report)
+
+
+@dataclass(frozen=True)
+class Command(Generic[AnySettings, AnyPlan, AnyReport]):
+    """A command of the workbench.
+
+    name      what is typed after `circuits`
+    settings  a pydantic model: its fields are the options, its docstring is the help
+    plan      the jobs, without running a model; a ValueError for whatever can be refused before one runs
+    report    what the stored results say, once every job is done; runs no model
+    files     file name -> content, in the order in which they are written to the report's folder
+    table     prints the report for people
+    """
+
+    name: str
+    settings: type[AnySettings]
+    plan: Callable[[AnySettings, Execution], AnyPlan]
+    report: Callable[[AnyPlan], AnyReport]
+    files: Callable[[AnyPlan, AnyReport], Mapping[str, bytes]]
+    table: Callable[[AnyReport], None]
+
+
+def run_command(
+    command: Command[AnySettings, AnyPlan, AnyReport],
+    settings: AnySettings,
+    execution: Execution,
+    *,
+    shows_progress: bool = False,
+) -> AnyReport:
+    """Compute what the stores lack, report, and write the report's files.
+
+    On Ctrl-C raises `Interrupted` with the command that continues. Nothing that was computed is lost.
+    """
+    began = time.monotonic()
+    plan = command.plan(settings, execution)
+    counts = _compute(plan, execution, lambda: resume_line(command.name, settings, execution), shows_progress)
+    report = command.report(plan)
+    for name, data in command.files(plan, report).items():
+        write_atomically(report.folder / name, data)
+    return replace(report, **counts._asdict(), seconds=time.monotonic() - began)
+
+
+def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:
+    """The command line that does the same."""
+    return command_line(name, settings, execution, flags={"out": store_option(type(settings))})
+
+
+def _compute(plan: Plan, execution: Execution, resume: Callable[[], str], shows_progress: bool) -> Counts:
+    check, work = plan.check, plan.work
+    for part in work:
+        part.store.prepare()
+    if check is not None and any(part.store.has(check.key) for part in work):
+        plan.begin()
+
+    def on_done(job: Job) -> None:
+        if check is not None and job.key == check.key:
+            plan.begin()
+
+    return compute_missing(work, execution, resume=resume, shows_progress=shows_progress, on_done=on_done)

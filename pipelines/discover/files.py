@@ -1,0 +1,47 @@
+"""The files of a discovered circuit's run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipelines.discover.head_codes import codes_from
+from pipelines.discover.plan import DiscoverPlan
+from pipelines.discover.run import CODES
+from pipelines.engine.result_file import Result, encode
+from pipelines.engine.store import as_json
+from pipelines.runs.codec import prompts_from, scores_from
+from pipelines.runs.run import NODE_SCORES, SCORES, scores_file
+from pipelines.runs.run_plan import run_files
+
+if TYPE_CHECKING:
+    from pipelines.discover.report import Discovery
+
+
+def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
+    """Circuit, scores and summary, from the results of the run's jobs."""
+    kept = {
+        "graph.json": plan.store.read(plan.jobs.graph.key).meta["graph"].encode(),
+        "summary.json": as_json(report.content()),
+        SCORES: _joined_scores(plan, SCORES),
+    }
+    if plan.jobs.measure_nodes:
+        kept[NODE_SCORES] = _joined_scores(plan, NODE_SCORES)
+    if plan.jobs.coding:
+        kept[CODES] = _joined_codes(plan)
+    return run_files(plan, kept, beside={})
+
+
+def _joined_scores(plan: DiscoverPlan, name: str) -> bytes:
+    """All slices of one method's scores in one file, with the prompts they belong to."""
+    jobs = plan.jobs.measure_edges if name == SCORES else plan.jobs.measure_nodes
+    prompts = plan.store.read(plan.jobs.prompts.key)
+    labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
+    scores = scores_from([plan.store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
+    return scores_file(scores, prompts, key=f"{plan.run_name}/{name}")
+
+
+def _joined_codes(plan: DiscoverPlan) -> bytes:
+    """The codes of all trials in one file."""
+    codes = codes_from([plan.store.read(job.key) for job in plan.jobs.coding if job.stage.name == "codes"])
+    arrays = {name: array for name, array in codes._asdict().items() if array is not None}
+    return encode(Result({}, arrays), key=f"{plan.run_name}/{CODES}", stage="codes")

@@ -1,0 +1,31 @@
+"""Plan: what a command will compute, and where its report goes; made without running a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.engine.execute import Work
+from pipelines.engine.job import Job
+
+
+class Plan:
+    """What a command will compute. Subclasses stand in `plan.py` of each command."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the report go."""
+        raise NotImplementedError
+
+    @property
+    def work(self) -> Sequence[Work]:
+        """Every job, done or not, with the store that keeps it; what shares a model stands together."""
+        return ()
+
+    @property
+    def check(self) -> Job | None:
+        """The job after which `begin` is called: input that it refuses leaves no trace. None: there is no such job."""
+        return None
+
+    def begin(self) -> None:
+        """Note in `folder` what is going to be computed, so that it can be listed and continued."""

@@ -1,0 +1,129 @@
+"""What the command line knows of a setting: one Option for every field of a settings model.
+
+`json_schema_extra` of a field may say
+
+    argument  True: it is given without an option's name
+    option    the option's name, where it is not the field's
+    metavar   what its value is called in the help
+    kind      how its values are given, where its type does not say it
+"""
+
+from __future__ import annotations
+
+import shlex
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+Kind = Literal["value", "flag", "list", "assignments", "lists"]
+
+
+class Option(NamedTuple):
+    """An option of the command line.
+
+    flag  such as `--set`; of an argument, its name in capitals
+    kind  `assignments`: KEY=VALUE, repeated; `lists`: KEY=V1,V2,..., repeated
+    type  of one value
+    """
+
+    name: str
+    flag: str
+    is_argument: bool
+    kind: Kind
+    type: type
+    help: str
+    metavar: str | None
+    is_required: bool
+    default: Any
+
+
+def options_of(settings: type[BaseModel]) -> list[Option]:
+    """The options of a settings model, in the order of its fields."""
+    return [_option(name, field) for name, field in settings.model_fields.items()]
+
+
+def command_line(command: str, *settings: BaseModel, flags: Mapping[str, str] | None = None) -> str:
+    """The command that has these settings; defaults are left out.
+
+    flags  field -> the name of its option, where this command calls it differently
+    """
+    arguments, words = [], []
+    for model in settings:
+        for option in options_of(type(model)):
+            value = getattr(model, option.name)
+            if option.is_argument:
+                arguments += [_text(one) for one in (value if option.kind == "list" else [value])]
+            elif value is not None and value != option.default:
+                words += _words((flags or {}).get(option.name, option.flag), option.kind, value)
+    return shlex.join(["circuits", *command.split(), *arguments, *words])
+
+
+def store_option(settings: type[BaseModel]) -> str:
+    """What the option of the store is called: `--out` is the report's folder where a command has one of its own."""
+    return "--runs" if "folder" in settings.model_fields else "--out"
+
+
+def _words(flag: str, kind: Kind, value: Any) -> list[str]:
+    if kind == "flag":
+        return [flag]
+    if kind in ("assignments", "lists"):
+        lists = {key: entry if kind == "lists" else [entry] for key, entry in value.items()}
+        return [word for key, entry in lists.items() for word in (flag, f"{key}={as_yaml_values(entry)}")]
+    return [word for one in (value if kind == "list" else [value]) for word in (flag, _text(one))]
+
+
+def as_yaml_values(values: Sequence[Any]) -> str:
+    """Values with commas between them, as YAML reads them."""
+    plain = [str(value) if isinstance(value, Path) else value for value in values]
+    return yaml.safe_dump(plain, default_flow_style=True, width=float("inf")).strip()[1:-1]
+
+
+def _text(value: Any) -> str:
+    """A value as the command line takes it: of a run, its folder."""
+    return str(getattr(value, "folder", value))
+
+
+def _option(name: str, field: FieldInfo) -> Option:
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    is_argument = bool(extra.get("argument"))
+    kind, of_one = _kind(field.annotation)
+    kind = cast("Kind", extra.get("kind", kind))
+    flag = name.upper() if is_argument else str(extra.get("option", f"--{name.replace('_', '-')}"))
+    metavar = extra.get("metavar", "KEY=VALUE" if kind == "assignments" else None)
+    default = field.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
+    return Option(
+        name,
+        flag,
+        is_argument,
+        kind,
+        of_one,
+        _help(field.description or "", default),
+        None if metavar is None else str(metavar),
+        field.is_required(),
+        default,
+    )
+
+
+def _help(description: str, default: Any) -> str:
+    """The description, with the default where it has one and does not say it itself."""
+    shows = isinstance(default, str | int | float | Path) and not isinstance(default, bool)
+    return f"{description} [{default}]" if shows and not description.endswith("]") else description
+
+
+def _kind(annotation: Any) -> tuple[Kind, type]:
+    """How a field's values are given, and the type of one."""
+    while get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(entry for entry in get_args(annotation) if entry is not type(None))
+    origin = get_origin(annotation) or annotation
+    if origin is bool:
+        return "flag", bool
+    if origin is dict:
+        return "assignments", str
+    if origin in (tuple, list):
+        return "list", str
+    return "value", origin if origin in (int, float, Path) else str

@@ -1,0 +1,186 @@
+"""Plug-ins: an installed package adds one of each, used from the command line and in worker processes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.methods.registry import METHODS
+from circuits.registry import OWN, Registry, subclass_of
+
+SOURCE = Path(__file__).parents[2] / "plugin"
+ROOT = Path(__file__).parents[3]
+Command = Callable[..., Any]
+
+
+def install(folder: Path) -> Path:
+    """The example package, built into a wheel and installed into a folder, which is returned."""
+    wheel = _wheel(folder, SOURCE / "example_workbench", tomllib.loads((SOURCE / "pyproject.toml").read_text()))
+    site = folder / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    subprocess.run([*pip, str(wheel)], check=True)
+    return site
+
+
+def _wheel(folder: Path, package: Path, project: dict[str, Any]) -> Path:
+    """A wheel by hand: building one would fetch setuptools."""
+    name, version = project["project"]["name"].replace("-", "_"), project["project"]["version"]
+    info = f"{name}-{version}.dist-info"
+    groups = project["project"]["entry-points"]
+    lines = [line for group, entries in groups.items() for line in (f"[{group}]", *_assigned(entries), "")]
+    content = {f"{package.name}/{path.name}": path.read_bytes() for path in sorted(package.glob("*.py"))}
+    content[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    content[f"{info}/WHEEL"] = b"Wheel-Version: 1.0\nGenerator: by-hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    content[f"{info}/entry_points.txt"] = "\n".join(lines).encode()
+    record = "".join(f"{file},sha256={_digest(data)},{len(data)}\n" for file, data in content.items())
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, data in (content | {f"{info}/RECORD": f"{record}{info}/RECORD,,\n".encode()}).items():
+            archive.writestr(file, data)
+    return path
+
+
+def _assigned(entries: dict[str, str]) -> list[str]:
+    return [f"{name} = {value}" for name, value in entries.items()]
+
+
+def _digest(data: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
+USE = """
+import json, sys
+from pathlib import Path
+from typer.testing import CliRunner
+from pipelines.cli.main import app
+
+def circuits(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, (arguments, result.output, result.exception)
+    return result.stdout
+
+if __name__ == "__main__":
+    model, prompts = sys.argv[1:]
+    worker = ["--workers", "1"]
+    given = ["--model", model, "--edges", "20", "--json"]
+    noisy = ["--ablation", "soft-noise", "--ablation-set", "sigma=0.25", "--metric", "negated-answer-logit"]
+    told = {
+        "rows": json.loads(circuits("methods", "--json")),
+        "tasks": json.loads(circuits("tasks", "--json"))["tasks"],
+        "ours": json.loads(circuits("discover", prompts, "--method", "eap", *given, *noisy)),
+        "theirs": json.loads(circuits("discover", prompts, "--method", "doubled-eap", *worker, *given, *noisy)),
+        "again": json.loads(circuits("discover", "first-again", "--prompts", "4", "--edges", "5", "--json")),
+    }
+    run = told["theirs"]["run"]
+    told["lengths"] = json.loads(circuits("lengths", run, "--json"))
+    told["names"] = Path(circuits("export", run, "--to", "names").strip()).read_text()
+    told["help"] = circuits("lengths", "--help")
+    print(json.dumps(told))
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tiny: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the commands answer where the example package is installed, and in which folder they ran."""
+    folder = tmp_path_factory.mktemp("plugins")
+    site = install(folder)
+    (folder / "use.py").write_text(USE)
+    environment = os.environ | {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+    command = [sys.executable, "use.py", str(tiny.model), str(tiny.prompts)]
+    ran = subprocess.run(command, check=False, cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout) | {"folder": folder}
+
+
+def test_lists_say_which_package_each_comes_from(told: dict[str, Any]):
+    origins = {
+        row[sort]: row["from"]
+        for sort, rows in (("method", "methods"), ("metric", "metrics"), ("ablation", "ablations"))
+        for row in told["rows"][rows]
+    }
+    theirs = {name for name, origin in origins.items() if origin == "example_workbench 1.2"}
+    assert theirs == {"doubled-eap", "negated-answer-logit", "soft-noise"}
+    assert {origins[name] for name in origins.keys() - theirs} == {OWN}
+    assert {row["task"]: row["from"] for row in told["tasks"]}["first-again"] == "example_workbench 1.2"
+
+
+def test_a_method_metric_and_ablation_of_another_package_run_in_a_worker_process(told: dict[str, Any]):
+    ours, theirs = told["ours"], told["theirs"]
+    assert theirs["ablation"] == "soft-noise(sigma=0.25, seed=0)"
+    assert theirs["metric"] == ours["metric"] | {"name": "negated-answer-logit"}
+    scores = [
+        np.load(told["folder"] / "runs" / answer["run"] / "scores.npz")["per_prompt"] for answer in (ours, theirs)
+    ]
+    np.testing.assert_array_equal(scores[1], 2 * scores[0])
+    assert scores[0].any()
+
+
+def test_a_task_of_another_package_gives_a_circuit(told: dict[str, Any]):
+    assert told["again"]["task"] == "first-again"
+    assert told["again"]["n_prompts"] == 4
+
+
+def test_a_command_of_another_package_has_its_own_options_jobs_and_files(told: dict[str, Any]):
+    lengths = told["lengths"]
+    assert (lengths["format"], lengths["version"]) == ("example-lengths", 1)
+    assert lengths["lengths"] == [6] * 12
+    assert lengths["jobs"] == {"total": 2, "computed": 1}
+    kept = Path(lengths["folder"]) / "lengths.json"
+    assert json.loads((told["folder"] / kept).read_text())["lengths"] == lengths["lengths"]
+    assert "How many tokens the prompts of a run have." in told["help"]
+
+
+def test_an_export_of_another_package_writes_the_circuit(told: dict[str, Any]):
+    assert len(told["names"].split()) == told["theirs"]["circuit"]["n_edges"] > 0
+
+
+def test_a_script_registers_its_own(circuits: Command, tiny: Any):
+    from circuits.methods.random import RandomScores
+
+    @dataclass(frozen=True)
+    class Shifted(RandomScores):
+        name = "shifted-random"
+
+    METHODS.register(Shifted)
+    assert METHODS.origin("shifted-random") == __name__
+    summary = circuits(*tiny.arguments, "--method", "shifted-random", "--edges", "3", "--json").json
+    assert summary["method"] == "shifted-random"
+
+
+def test_a_taken_name_is_refused_by_the_name_of_who_has_it():
+    with pytest.raises(ValueError, match=r"'eap' of circuit_workbench.methods is registered already, by circuit-work"):
+        METHODS.register(type("Other", (METHODS["eap"],), {}))
+    with pytest.raises(ValueError, match=r"cannot be one of circuit_workbench.methods"):
+        METHODS.register(dict)
+
+
+def test_a_broken_package_is_named_and_leaves_the_others_usable(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    def broken() -> object:
+        raise ImportError("no module named 'gone'")
+
+    def entries(group: str) -> list[tuple[str, str, Callable[[], object]]]:
+        assert group == "circuit_workbench.words"
+        fine = type("Fine", (str,), {"name": "fine"})
+        return [("bad", "other 0.1", broken), ("odd", "other 0.1", lambda: 5), ("fine", "good 2.0", lambda: fine)]
+
+    monkeypatch.setattr("circuits.registry.installed", entries)
+    words: Registry[type[str]] = Registry("words", subclass_of(str))
+    assert list(words) == ["fine"]
+    assert words.origin("fine") == "good 2.0"
+    assert "other 0.1: 'bad' of circuit_workbench.words cannot be used: no module named 'gone'" in caplog.text
+    assert "'odd' of circuit_workbench.words cannot be used: 5 cannot be one of" in caplog.text

@@ -1,0 +1,160 @@
+"""The documentation: every public name, command and format has its place, and docstrings become what sphinx reads."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+PACKAGES = ("circuits", "graphs", "pipelines")
+DIRECTIVES = re.findall(r"^\.\. auto(?:module|class|function):: (\S+)$", (DOCS / "api.rst").read_text(), re.MULTILINE)
+
+
+def page(name: str) -> str:
+    return (DOCS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def plain_docstrings() -> ModuleType:
+    """The sphinx extension, which lies beside the pages and not in a package."""
+    spec = importlib.util.spec_from_file_location("plain_docstrings", DOCS / "plain_docstrings.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_in_the_api_reference(package):
+    text = (DOCS / "api.rst").read_text()
+    offered = importlib.import_module(package).__all__
+    assert not [name for name in offered if f"{package}.{name}" not in DIRECTIVES and f"``{name}``" not in text]
+
+
+@pytest.mark.parametrize("name", DIRECTIVES)
+def test_the_api_reference_names_what_exists(name):
+    if name in PACKAGES:
+        return
+    module, _, attribute = name.rpartition(".")
+    assert getattr(importlib.import_module(module), attribute).__doc__
+
+
+def test_every_page_is_in_the_table_of_contents():
+    index = page("index")
+    listed = re.search(r"```{toctree}\n.*?\n\n(.*?)```", index, flags=re.DOTALL)
+    assert listed is not None
+    pages = {path.stem for path in DOCS.iterdir() if path.suffix in (".md", ".rst")} - {"index"}
+    assert set(listed[1].split()) == pages
+
+
+def test_every_command_is_on_the_command_line_page():
+    from pipelines.cli.main import app
+
+    commands = vars(typer.main.get_command(app))["commands"]
+    assert len(commands) > 10
+    assert not [name for name in commands if f"`circuits {name}" not in page("command_line")]
+
+
+def test_every_file_format_is_on_its_page_with_its_version():
+    documented = dict(re.findall(r"^\| `(circuit-[a-z-]+)` \| (\d+) \|", page("formats"), flags=re.MULTILINE))
+    written = {
+        name
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for name in re.findall(r'"(circuit-(?:workbench-[a-z]+|graph|comparison))"', path.read_text(encoding="utf-8"))
+    }
+    assert written == set(documented)
+    assert set(documented.values()) == {"1"}
+
+
+def test_the_prompt_files_shown_are_read(tmp_path):
+    from circuits.data.prompt_files import read_jsonl
+
+    lines = [line for line in page("formats").splitlines() if line.startswith('{"clean_ids"')]
+    assert len(lines) == 1
+    (tmp_path / "pairs.jsonl").write_text(lines[0])
+    assert read_jsonl(tmp_path / "pairs.jsonl").prompts[0].clean == (5, 7, 5)
+
+
+def test_a_column_of_names_becomes_a_list_of_definitions(plain_docstrings):
+    lines = [
+        "What `x` gives.",
+        "",
+        "first, second  the *two* numbers |x|,",
+        "               and `a",
+        "               b`",
+        "third          another",
+        "Raises a ValueError of `kind`s.",
+        "",
+        "    formula = x_1",
+        "",
+        ">>> 1 + 1",
+        "2",
+    ]
+    assert plain_docstrings.as_rst(lines) == [
+        "What \\ ``x``\\  gives.",
+        "",
+        "",
+        "``first, second``",
+        "    the *two* numbers \\|x\\|, and \\ ``a b``\\ ",
+        "",
+        "``third``",
+        "    another",
+        "",
+        "Raises a ValueError of \\ ``kind``\\ s.",
+        "",
+        "",
+        "::",
+        "",
+        "        formula = x_1",
+        "",
+        ">>> 1 + 1",
+        "2",
+        "",
+    ]
+
+
+def test_settings_classes_list_their_fields(plain_docstrings):
+    from pipelines import Execution, RunConfig
+
+    entries = plain_docstrings.settings_entries(RunConfig)
+    assert "seed  seed for drawing the prompts" in entries
+    assert len(entries) == len(RunConfig.model_fields)
+    assert plain_docstrings.settings_entries(Path) == []
+    assert plain_docstrings.settings_entries(Execution)
+
+
+@pytest.mark.slow
+def test_the_quick_start_runs_as_it_stands(tmp_path):
+    text = page("quick_start")
+    blocks = re.findall(r"```(bash|python)\n(.*?)```", text, flags=re.DOTALL)
+    commands = [line for language, block in blocks if language == "bash" for line in block.splitlines()]
+    scripts = [block for language, block in blocks if language == "python"]
+    assert len(scripts) == 2
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    runs = [["bash", "-c", command] for command in commands if command.startswith("circuits ")]
+    for arguments in [*runs, *([sys.executable, "-c", script] for script in scripts)]:
+        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{arguments[-1]}\n{done.stderr[-2000:]}"
+    assert (tmp_path / "reuse.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+def test_the_documentation_builds_without_warnings(tmp_path):
+    pytest.importorskip("sphinx", reason="needs the extra 'docs' (make docs)")
+    build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet", str(DOCS), str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Find the circuit of a task" in (tmp_path / "api.html").read_text(encoding="utf-8")
