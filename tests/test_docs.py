@@ -73,7 +73,7 @@ def test_every_file_format_is_on_its_page_with_its_version():
         name
         for package in PACKAGES
         for path in (ROOT / package).rglob("*.py")
-        for name in re.findall(r'"(circuit-(?:workbench-[a-z]+|graph|comparison))"', path.read_text(encoding="utf-8"))
+        for name in re.findall(r'"(circuit-(?:workbench-[a-z-]+|graph|comparison))"', path.read_text(encoding="utf-8"))
     }
     assert written == set(documented)
     assert set(documented.values()) == {"1"}
@@ -130,7 +130,7 @@ def test_settings_classes_list_their_fields(plain_docstrings):
     from pipelines import Execution, RunConfig
 
     entries = plain_docstrings.settings_entries(RunConfig)
-    assert "seed  seed for drawing the prompts" in entries
+    assert "seed  Seed for drawing the prompts." in entries
     assert len(entries) == len(RunConfig.model_fields)
     assert plain_docstrings.settings_entries(Path) == []
     assert plain_docstrings.settings_entries(Execution)

@@ -74,7 +74,7 @@ class KnownCircuit:
         mask = np.zeros(wiring.n_edges, dtype=np.bool_)
         for edge in self.edges:
             mask[self._number(lambda edge=edge: wiring.edge_index(edge), str(edge))] = True
-        return _require_both(mask, f"the known circuit {self.name!r}", "edges")
+        return require_both(mask, f"the known circuit {self.name!r}", "edges")
 
     def node_mask(self, wiring: Wiring) -> Bools:
         """[writer] whether each writer is in the known circuit."""
@@ -119,13 +119,14 @@ def _names(names: Any, key: str) -> list[str]:
     return names
 
 
-def _served(wiring: Wiring, component: Component) -> list[int]:
+def served(wiring: Wiring, component: Component) -> list[int]:
+    """Indices of the writers that a reader feeds."""
     if component == LOGITS:
         return []
     return [wiring.writer_index(writer) for writer in wiring.writers_fed_by(component)]
 
 
-def _require_both(mask: Bools, whose: str, what: str) -> Bools:
+def require_both(mask: Bools, whose: str, what: str) -> Bools:
     """The mask, if it has parts inside and outside; otherwise there is nothing to rank."""
     n_in = int(np.count_nonzero(mask))
     if n_in in (0, len(mask)):

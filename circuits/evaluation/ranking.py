@@ -10,7 +10,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Wiring
-from circuits.evaluation.known_circuit import KnownCircuit, _require_both, _served
+from circuits.evaluation.known_circuit import KnownCircuit, require_both, served
 from circuits.intervals import Interval, bootstrap
 from circuits.scores import ComponentScores, EdgeScores
 
@@ -53,7 +53,7 @@ def auroc(known: Bools, strength: Floats, *, what: str = "parts") -> float:
     """Area under the ROC curve of a ranking by `strength` [part] against a known circuit [part]."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(_require_both(known, "the known circuit", what), strength))
+    return float(roc_auc_score(require_both(known, "the known circuit", what), strength))
 
 
 def edge_auroc(scores: EdgeScores, known: KnownCircuit) -> Auroc:
@@ -137,7 +137,7 @@ def bootstrap_auroc(
     def aurocs(counts: Floats) -> Floats:
         strengths = strengths_of(counts)
         judged = _is_judged(scores.wiring, known, kinds) & ~np.isnan(strengths[0])
-        truth = _require_both(known.node_mask(scores.wiring)[judged], "the known circuit", "measured components")
+        truth = require_both(known.node_mask(scores.wiring)[judged], "the known circuit", "measured components")
         return _aurocs(truth, strengths[:, judged])
 
     return bootstrap(aurocs, n_prompts, level=level, resamples=resamples, seed=seed).item()
@@ -221,7 +221,7 @@ def _from_edges(scores: EdgeScores, strength_of: Callable[[slice], Floats]) -> F
             best = np.full((len(of_edge), len(wiring.writers)), -1.0)
         n_sources = of_edge.shape[1]
         best[:, :n_sources] = np.maximum(best[:, :n_sources], of_edge)
-        for end in _served(wiring, reader.component):
+        for end in served(wiring, reader.component):
             best[:, end] = np.maximum(best[:, end], of_edge.max(axis=1))
     assert best is not None
     return np.where(best < 0, np.nan, best)

@@ -67,9 +67,9 @@ def _of_execution(settings: type[CommandSettings]) -> list[Option]:
 
 def _merged(before: Any, value: Any, option: Option) -> Any:
     """What was given as the setting's value; of several settings, those of a file that were not given stay."""
-    if option.kind == "assignments":
+    if option.form == "assignments":
         return {**(before or {}), **parse_assignments(value, option.flag)}
-    if option.kind == "lists":
+    if option.form == "lists":
         return parse_lists(value, option.flag)
     return value
 
@@ -78,7 +78,7 @@ def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
     if option.is_argument:
         return _argument(option, is_required=option.is_required and not reads_files)
     info = typer.Option(option.flag, help=option.help, metavar=option.metavar)
-    of_one = list[str] if option.kind in ("list", "assignments", "lists") else option.type
+    of_one = list[str] if option.form in ("list", "assignments", "lists") else option.type
     if option.is_required:
         return _named(option.name, Annotated[of_one, info], default=inspect.Parameter.empty)
     return _named(option.name, Annotated[of_one | None, info])
@@ -86,7 +86,7 @@ def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
 
 def _argument(option: Option, *, is_required: bool) -> inspect.Parameter:
     info = typer.Argument(help=option.help, metavar=option.metavar)
-    of_one = list[str] if option.kind == "list" else str
+    of_one = list[str] if option.form == "list" else str
     annotation = Annotated[of_one, info] if is_required else Annotated[of_one | None, info]
     return _named(option.name, annotation, default=inspect.Parameter.empty if is_required else None)
 

@@ -5,7 +5,7 @@
     argument  True: it is given without an option's name
     option    the option's name, where it is not the field's
     metavar   what its value is called in the help
-    kind      how its values are given, where its type does not say it
+    form      how its values are given, where its type does not say it
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-Kind = Literal["value", "flag", "list", "assignments", "lists"]
+Form = Literal["value", "flag", "list", "assignments", "lists"]
 
 
 class Option(NamedTuple):
     """An option of the command line.
 
     flag  such as `--set`; of an argument, its name in capitals
-    kind  `assignments`: KEY=VALUE, repeated; `lists`: KEY=V1,V2,..., repeated
+    form  how it is given. `assignments`: KEY=VALUE, repeated; `lists`: KEY=V1,V2,..., repeated
     type  of one value
     """
 
     name: str
     flag: str
     is_argument: bool
-    kind: Kind
+    form: Form
     type: type
     help: str
     metavar: str | None
@@ -57,9 +57,9 @@ def command_line(command: str, *settings: BaseModel, flags: Mapping[str, str] | 
         for option in options_of(type(model)):
             value = getattr(model, option.name)
             if option.is_argument:
-                arguments += [_text(one) for one in (value if option.kind == "list" else [value])]
+                arguments += [_text(one) for one in (value if option.form == "list" else [value])]
             elif value is not None and value != option.default:
-                words += _words((flags or {}).get(option.name, option.flag), option.kind, value)
+                words += _words((flags or {}).get(option.name, option.flag), option.form, value)
     return shlex.join(["circuits", *command.split(), *arguments, *words])
 
 
@@ -68,13 +68,13 @@ def store_option(settings: type[BaseModel]) -> str:
     return "--runs" if "folder" in settings.model_fields else "--out"
 
 
-def _words(flag: str, kind: Kind, value: Any) -> list[str]:
-    if kind == "flag":
+def _words(flag: str, form: Form, value: Any) -> list[str]:
+    if form == "flag":
         return [flag]
-    if kind in ("assignments", "lists"):
-        lists = {key: entry if kind == "lists" else [entry] for key, entry in value.items()}
+    if form in ("assignments", "lists"):
+        lists = {key: entry if form == "lists" else [entry] for key, entry in value.items()}
         return [word for key, entry in lists.items() for word in (flag, f"{key}={as_yaml_values(entry)}")]
-    return [word for one in (value if kind == "list" else [value]) for word in (flag, _text(one))]
+    return [word for one in (value if form == "list" else [value]) for word in (flag, _text(one))]
 
 
 def as_yaml_values(values: Sequence[Any]) -> str:
@@ -91,16 +91,16 @@ def _text(value: Any) -> str:
 def _option(name: str, field: FieldInfo) -> Option:
     extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
     is_argument = bool(extra.get("argument"))
-    kind, of_one = _kind(field.annotation)
-    kind = cast("Kind", extra.get("kind", kind))
+    form, of_one = _form(field.annotation)
+    form = cast("Form", extra.get("form", form))
     flag = name.upper() if is_argument else str(extra.get("option", f"--{name.replace('_', '-')}"))
-    metavar = extra.get("metavar", "KEY=VALUE" if kind == "assignments" else None)
+    metavar = extra.get("metavar", "KEY=VALUE" if form == "assignments" else None)
     default = field.get_default(call_default_factory=True)  # pyright: ignore[reportCallIssue]
     return Option(
         name,
         flag,
         is_argument,
-        kind,
+        form,
         of_one,
         _help(field.description or "", default),
         None if metavar is None else str(metavar),
@@ -115,7 +115,7 @@ def _help(description: str, default: Any) -> str:
     return f"{description} [{default}]" if shows and not description.endswith("]") else description
 
 
-def _kind(annotation: Any) -> tuple[Kind, type]:
+def _form(annotation: Any) -> tuple[Form, type]:
     """How a field's values are given, and the type of one."""
     while get_origin(annotation) in (Union, types.UnionType):
         annotation = next(entry for entry in get_args(annotation) if entry is not type(None))
