@@ -23,8 +23,8 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import accuracy_interval, accuracy_of, of_accuracy, of_size
-from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
+from pipelines.runs.caveats import accuracy_interval, accuracy_of, of_accuracy, of_scores, of_size, of_ties
+from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
 from pipelines.runs.run import read_circuit
 
 _FEW_PROMPTS = 16
@@ -86,7 +86,8 @@ def _summary(plan: DiscoverPlan) -> dict[str, Any]:
     if coding is not None:
         summary["coding"] = coding
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
-    summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
+    scores = scores_from(_read(store, jobs.scores), prompts)
+    summary["warnings"] += of_scores(scores, baseline, config.method) or of_ties(built.meta.get("tied_out", {}))
     summary["warnings"] += _of_negatives(coding, prompts)
     summary["warnings"] += prompts.warnings
     if coding is not None:
@@ -132,17 +133,6 @@ def _coding(plan: DiscoverPlan, store: Store) -> dict[str, Any] | None:
         summary[f"accuracy_{name}"] = None if is_correct is None else float(is_correct.mean())
         summary[f"accuracy_{name}_interval"] = accuracy_interval(is_correct)
     return summary
-
-
-def _of_scores(results: Sequence[Result], method: str) -> list[str]:
-    """A warning where all scores of a method are zero."""
-    if any(result.arrays["per_prompt"].any() for result in results) or not any(
-        result.arrays["measured"].any() for result in results
-    ):
-        return []
-    return [
-        f"every score of {method} is zero: nothing was found, and the circuit's parts come in the model's own order."
-    ]
 
 
 def _of_negatives(coding: dict[str, Any] | None, prompts: PromptSet) -> list[str]:

@@ -151,16 +151,18 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     edges = scores_from(inputs["edges"], prompts, **labels)
     nodes = _node_scores(settings, inputs, edges, **labels)
     selection = selection_from(inputs["select"][0].meta["selections"][chosen])
+    selected = selection.choose(edges, nodes)
     graph = CircuitGraph.from_scores(
         edges,
-        selection.choose(edges, nodes),
+        selected,
         node_scores=nodes,
         faithfulness=candidates[chosen].mean,
         metrics=_metrics(baseline, values[chosen], candidates[chosen]),
         groups=_head_groups(inputs["codes"], edges.wiring.n_heads) if "codes" in inputs else None,
     )
     text = exporter("json").to_bytes(graph).decode()
-    return Result({"graph": text, "selection": describe(selection), "candidate": chosen})
+    found = {"graph": text, "selection": describe(selection), "candidate": chosen}
+    return Result(found | ({"tied_out": dict(selected.tied_out)} if selected.tied_out else {}))
 
 
 def _head_groups(results: Sequence[Result], n_heads: int) -> dict[str, int]:
@@ -203,4 +205,4 @@ MEASURE = Stage("measure", 1, measure)
 SELECT = Stage("select", 3, select)
 EVALUATE = Stage("evaluate", 1, evaluate)
 CURVE = Stage("curve", 1, curve)
-GRAPH = Stage("graph", 2, build_graph)
+GRAPH = Stage("graph", 3, build_graph)

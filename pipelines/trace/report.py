@@ -14,7 +14,7 @@ from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
-from pipelines.runs.caveats import accuracy_of, of_accuracy, of_size
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
@@ -84,6 +84,7 @@ def report(plan: TracePlan) -> Traced:
     summary["warnings"] = [
         *of_accuracy(summary),
         *_warnings(summary),
+        *of_scores(trace.scores, baseline, config.method),
         *of_size(config, len(prompts)),
         *prompts.warnings,
     ]
