@@ -95,6 +95,12 @@ class Corrupt(Ablation):
                 f"prompts show the same image and text in both (the first is prompt {same[0]}). Give a corrupt image, "
                 "or choose 'image-noise'."
             )
+        if equal := prompts.unchanged:
+            raise ValueError(
+                "ablation 'corrupt' takes values from each prompt's partner, and clean and corrupt are the same tokens "
+                f"in {len(equal)} of {len(prompts)} pairs (the first is prompt {equal[0]}): nothing can differ. Leave "
+                "them out (`prompts.without_unchanged()`), or choose another ablation."
+            )
 
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         return forward.record(batch.corrupt, batch.corrupt_pixels(forward), start=batch.start, earlier=clean)

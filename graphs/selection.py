@@ -13,7 +13,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -25,6 +25,7 @@ from circuits.lookup import unknown
 from circuits.masks import endpoints
 from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores
 
+_ROUNDING = 1e-6  # of float32 scores, relative
 _FORMER_SETTINGS = {"place": "position"}  # setting as files of earlier versions call it -> its name now
 
 
@@ -37,6 +38,8 @@ class Selected:
     selection  name and settings of the selection, as `describe` gives them
     n_chosen   how many edges were chosen before those on no path from `input` to `logits` were dropped
     left_out   component -> why it is not in the circuit, though its score or one of its edges was chosen
+    tied_out   "edges" or "components" -> how many that were measured score the same as the weakest chosen one and were
+               not chosen: the model's own order decided between them
     """
 
     wiring: Wiring
@@ -45,6 +48,7 @@ class Selected:
     selection: Mapping[str, Any]
     n_chosen: int
     left_out: Mapping[str, str]
+    tied_out: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def n_dropped(self) -> int:
@@ -101,8 +105,10 @@ class TopEdges:
         _require_count("n", self.n)
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
-        chosen = scores.ranking(absolute=self.absolute)[: self.n]
-        return _keep(self, scores, _with_unscored(scores, chosen) if self.keeps_unscored else chosen)
+        ranking = scores.ranking(absolute=self.absolute)
+        chosen = ranking[: self.n]
+        selected = _keep(self, scores, _with_unscored(scores, chosen) if self.keeps_unscored else chosen)
+        return _cut(selected, edges=_n_tied_out(_strength(scores.means, absolute=self.absolute)[ranking], self.n))
 
 
 @dataclass(frozen=True)
@@ -142,9 +148,13 @@ class Greedy:
         _require_count("n", self.n)
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
-        return _keep(self, scores, self._grow(scores))
+        chosen, left = self._grow(scores)
+        strength = _strength(scores.means, absolute=self.absolute)
+        n_tied = 0 if left is None or not len(chosen) else int(_is_tied(strength[chosen[-1]], strength[left]))
+        return _cut(_keep(self, scores, chosen), edges=n_tied)
 
-    def _grow(self, scores: EdgeScores) -> Numbers:
+    def _grow(self, scores: EdgeScores) -> tuple[Numbers, int | None]:
+        """The edges in the order in which they join, and the one that would have joined next; None if there is none."""
         wiring, ranking = scores.wiring, scores.ranking(absolute=self.absolute)
         source, target = endpoints(wiring)
         by_reader = np.argsort(target[ranking], kind="stable")  # ranks, sorted by reader, best first within each
@@ -163,7 +173,8 @@ class Greedy:
                     opened.add(reader)
                     offer(int(starts[reader]), reader)
             if len(chosen) == self.n or not candidates:
-                return np.asarray(chosen, dtype=np.int64)
+                left = int(ranking[candidates[0][0]]) if candidates else None
+                return np.asarray(chosen, dtype=np.int64), left
             rank, index, reader = heapq.heappop(candidates)
             offer(index + 1, reader)
             chosen.append(int(ranking[rank]))
@@ -190,8 +201,10 @@ class TopComponents:
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         candidates = _candidates(self, scores, node_scores)
-        order = np.argsort(-candidates.strength, kind="stable")[: self.n]
-        return _keep_among(self, scores, [*(candidates.components[i] for i in order), *candidates.unscored])
+        order = np.argsort(-candidates.strength, kind="stable")
+        best = [*(candidates.components[i] for i in order[: self.n]), *candidates.unscored]
+        tied = _n_tied_out(candidates.strength[order], self.n)
+        return _cut(_keep_among(self, scores, best), components=tied)
 
 
 @dataclass(frozen=True)
@@ -339,7 +352,9 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
     reads = np.array([bool(members.intersection(wiring.writers_fed_by(reader.component))) for reader in wiring.readers])
     source, target = endpoints(wiring)
     ranking = scores.ranking(absolute=selection.absolute)
-    among = ranking[writes[source[ranking]] & reads[target[ranking]]][: selection.n_edges]
+    ranking = ranking[writes[source[ranking]] & reads[target[ranking]]]
+    among = ranking[: selection.n_edges]
+    tied = _n_tied_out(_strength(scores.means, absolute=selection.absolute)[ranking], selection.n_edges)
     if not scores.measured.any():
         among = np.flatnonzero(writes[source] & reads[target])
     selected = _keep(selection, scores, among)
@@ -349,14 +364,7 @@ def _keep_among(selection: ComponentSelection, scores: EdgeScores, chosen: Itera
         for member in wiring.writers
         if member in members and member not in present and member != INPUT
     }
-    return Selected(
-        wiring=wiring,
-        edges=selected.edges,
-        threshold=selected.threshold,
-        selection=selected.selection,
-        n_chosen=selected.n_chosen,
-        left_out=unconnected,
-    )
+    return _cut(replace(selected, left_out=unconnected), edges=tied)
 
 
 def _with_unscored(scores: EdgeScores, chosen: Numbers) -> Numbers:
@@ -400,6 +408,23 @@ def explain_left_out(wiring: Wiring, chosen: Iterable[Edge], kept: Iterable[Edge
         if component not in present:
             is_reached = component in reached and component != LOGITS
             yield str(component), "no chosen path leads " + ("from it to logits" if is_reached else "from input to it")
+
+
+def _cut(selected: Selected, **tied: int) -> Selected:
+    """The same, saying how many of what were tied with the weakest chosen one and not chosen."""
+    return replace(selected, tied_out={**selected.tied_out, **{name: n for name, n in tied.items() if n}})
+
+
+def _n_tied_out(strength: Floats, n: int | None) -> int:
+    """How many of `strength`, in falling order, equal the weakest of the first `n`, and are not among these."""
+    if not n or n >= len(strength):
+        return 0
+    return int(_is_tied(strength[n - 1], strength[n:]).sum())
+
+
+def _is_tied(weakest: float, others: Floats) -> Bools:
+    """Whether scores differ by rounding at most, so that nothing but order puts one before the other."""
+    return np.abs(others - weakest) <= _ROUNDING * abs(weakest)
 
 
 def _strength(means: Floats, *, absolute: bool) -> Floats:

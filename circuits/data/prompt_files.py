@@ -5,8 +5,9 @@ Labeled:   {"prompt", "label": "positive" or "negative", "answers": [...], "wron
            answers of a negative are what the model should not give there
 As ids:    "clean_ids" and "corrupt_ids", or "prompt_ids"; "answer_ids", "wrong_answer_ids", "answer_position"?
 
-Answers are one token each, as they follow the prompt (" Mary"); roles map a name to a substring of the clean prompt, or
-to positions. Labeled prompts have no partner, so that nothing can be patched from one into another.
+Answers are one token each, as they follow the prompt (" Mary"); roles map a name to words of the clean prompt, or to
+positions. Labeled prompts have no partner, so that nothing can be patched from one into another. Copies of a line are
+left out, and named in the set's `notes`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.data.left_out import lines_left_out, note_of, record_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
+from circuits.data.text_checks import of_tokens
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -44,8 +47,11 @@ class _Line(NamedTuple):
     prompt: Prompt
 
 
-def read_jsonl(path: Path, tokenizer: Tokenizer | None = None) -> PromptSet:
-    """The prompts of a file.
+def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unchanged: bool = False) -> PromptSet:
+    """The prompts of a file, each once.
+
+    leaves_out_unchanged  whether pairs with equal sides are left out: they are of use where noise or means are put in
+                          instead of the corrupt prompt
 
     Raises `BadPrompts` with every bad line; a file that cannot be read, or that holds no set of prompts, raises a
     ValueError that says why.
@@ -60,32 +66,41 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None) -> PromptSet:
     ('pairs', 1, (7,))
     """
     lines, faults = [], []
-    for number, text in enumerate(_text_of(path).splitlines(), start=1):
+    texts = _text_of(path).split("\n")
+    left_out = lines_left_out(texts, unchanged=leaves_out_unchanged)
+    skipped = {line.number for line in left_out}
+    for number, text in enumerate(texts, start=1):
         if not text.strip():
             continue
         try:
-            lines.append(_parse_line(text, tokenizer))
+            line = _parse_line(text, tokenizer)
+            lines += [] if number in skipped else [line]
         except ValueError as error:
             faults.append(f"line {number}: {error}")
     if faults:
         raise BadPrompts(str(path), faults)
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
+    notes = (note_of(left_out, len(lines) + len(left_out)),) if left_out else ()
     if not lines:
-        raise ValueError(f"{path} holds no prompt. Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
+        why = f" {notes[0]}" if notes else ""
+        raise ValueError(f"{path} holds no prompt.{why} Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
             f"{path} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
             "pairs only, or labeled prompts only."
         )
     if by_label[PAIR]:
-        return PromptSet(path.stem, by_label[PAIR])
+        return PromptSet(path.stem, by_label[PAIR], notes=notes)
     for label in (POSITIVE, NEGATIVE):
         if not by_label[label]:
             raise ValueError(
                 f"{path} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
                 f"{_EXAMPLES[label]}."
             )
-    return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE])
+    sides = ({(prompt.clean, prompt.answers) for prompt in by_label[label]} for label in (POSITIVE, NEGATIVE))
+    if both := len(set.intersection(*sides)):
+        raise ValueError(f"{path}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
+    return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE], notes)
 
 
 def write_jsonl(prompts: PromptSet, path: Path) -> None:
@@ -106,9 +121,20 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
 
 
-def count_prompts(data: bytes) -> int:
-    """How many pairs or positives a file of these bytes holds, if all its lines are good."""
-    return sum(1 for line in data.splitlines() if line.strip() and not _is_negative(line))
+def count_prompts(data: bytes, *, leaves_out_unchanged: bool = False) -> int:
+    """How many pairs or positives `read_jsonl` finds in a file of these bytes, if all its lines are good."""
+    lines = data.splitlines()
+    skipped = {line.number for line in lines_left_out(lines, unchanged=leaves_out_unchanged)}
+    return sum(
+        1
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and number not in skipped and not _is_negative(line)
+    )
+
+
+def has_unchanged(data: bytes) -> bool:
+    """Whether a file of these bytes holds pairs whose sides are equal."""
+    return count_prompts(data) != count_prompts(data, leaves_out_unchanged=True)
 
 
 def has_negatives(data: bytes) -> bool:
@@ -117,11 +143,8 @@ def has_negatives(data: bytes) -> bool:
 
 
 def _is_negative(line: bytes) -> bool:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return False
-    return isinstance(record, dict) and record.get("label") == NEGATIVE
+    record = record_of(line)
+    return record is not None and record.get("label") == NEGATIVE
 
 
 def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
@@ -161,13 +184,15 @@ def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
 
 
 def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
+    ids, answers, wrong = (_ids(record, key) for key in (clean, "answer_ids", "wrong_answer_ids"))
     return Prompt(
-        _ids(record, clean),
+        ids,
         _ids(record, corrupt),
-        _ids(record, "answer_ids"),
-        _ids(record, "wrong_answer_ids"),
+        answers,
+        wrong,
         whole_number(record.get("answer_position", -1), "answer_position"),
         {role: positions(role, given) for role, given in _roles(record).items()},
+        warnings=() if tokenizer is None else tuple(of_tokens(ids, answers + wrong, tokenizer)),
     )
 
 

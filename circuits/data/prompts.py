@@ -9,26 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
+from circuits.data import text_checks
 from circuits.data.images import Picture
+from circuits.data.text_checks import PromptWarning
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token
 
 END = "END"
-
-
-class Tokenizer(Protocol):
-    """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
-
-    def __call__(self, text: str, **settings: Any) -> Any: ...
-    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
-    def get_vocab(self) -> dict[str, int]: ...
-    def get_added_vocab(self) -> dict[str, int]: ...
-    @property
-    def all_special_ids(self) -> list[int]: ...
-    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +33,7 @@ class Prompt:
     image, corrupt_image    what stands in the prompt and in its corruption, for models that read images; without a
                             corrupt one, both show the same
     image_tokens            first position of the image's tokens, and the one after the last
+    warnings                what is doubtful about it; no part of what the prompt is
     """
 
     clean: tuple[int, ...]
@@ -52,6 +45,7 @@ class Prompt:
     image: Picture | None = None
     corrupt_image: Picture | None = None
     image_tokens: tuple[int, int] | None = None
+    warnings: tuple[PromptWarning, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.clean:
@@ -63,6 +57,7 @@ class Prompt:
             )
         if not self.answers:
             raise ValueError("no answer is given: `answers` needs at least one token.")
+        self._check_answers()
         if not -len(self.clean) <= self.answer_position < len(self.clean):
             raise ValueError(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
         object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
@@ -75,6 +70,14 @@ class Prompt:
                 )
         object.__setattr__(self, "roles", roles)
         self._check_image()
+
+    def _check_answers(self) -> None:
+        if both := set(self.answers) & set(self.wrong_answers):
+            raise ValueError(f"token {min(both)} is an answer and a wrong answer: nothing tells them apart.")
+        for name, tokens in (("answers", self.answers), ("wrong_answers", self.wrong_answers)):
+            if len(set(tokens)) < len(tokens):
+                twice = next(token for number, token in enumerate(tokens) if token in tokens[:number])
+                raise ValueError(f"{name} hold token {twice} twice: it would count double in their mean.")
 
     def _check_image(self) -> None:
         if self.image is None:
@@ -129,15 +132,60 @@ class PromptSet:
 
     prompts    pairs, clean and corrupt; or positives without a partner, whose corrupt side is the clean one
     negatives  of positives without partners: prompts in which the model should not give the answer. Empty for pairs
+    notes      what was found where they were read, such as lines that were left out
     """
 
     task: str
     prompts: tuple[Prompt, ...]
     negatives: tuple[Prompt, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.prompts:
             raise ValueError(f"prompt set {self.task!r} is empty.")
+
+    @property
+    def n_distinct(self) -> int:
+        """How many different prompts there are: copies of one are no further evidence."""
+        return len({(p.clean, p.corrupt, p.image, p.corrupt_image, p.answers, p.wrong_answers) for p in self.prompts})
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of answers in random order: the mean share of the answers among all answers, right and wrong.
+
+        Prompts without wrong answers count as 0: there the whole vocabulary competes.
+        """
+        shares = [len(p.answers) / len(p.answers + p.wrong_answers) if p.wrong_answers else 0.0 for p in self.prompts]
+        return sum(shares) / len(shares)
+
+    @property
+    def unchanged(self) -> tuple[int, ...]:
+        """Numbers of the pairs whose clean and corrupt prompt are equal, so that nothing can differ between them."""
+        return tuple(n for n, prompt in enumerate(self.prompts) if prompt.first_difference == len(prompt))
+
+    def without_unchanged(self) -> PromptSet:
+        """The set without the pairs whose two prompts are equal, which are named in `notes`."""
+        if not (left_out := self.unchanged):
+            return self
+        kept = tuple(prompt for number, prompt in enumerate(self.prompts) if number not in left_out)
+        note = (
+            f"{len(left_out)} of {len(self)} pairs are left out, as their clean and corrupt prompts are equal: "
+            f"{text_checks.listed(left_out)}."
+        )
+        return replace(self, prompts=kept, notes=(*self.notes, note))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is doubtful about the prompts, one message per kind of fault; `notes` first."""
+        warnings = [*self.notes]
+        if self.n_distinct < len(self):
+            warnings.append(
+                f"{len(self)} prompts hold {self.n_distinct} different ones: copies are no further evidence, and "
+                "intervals over them are too narrow."
+            )
+        everything = enumerate((*self.prompts, *self.negatives))
+        found = {number: prompt.warnings for number, prompt in everything if prompt.warnings}
+        return warnings + text_checks.summary_of(found, len(self) + len(self.negatives))
 
     @property
     def is_paired(self) -> bool:
@@ -161,7 +209,7 @@ class PromptSet:
         return iter(self.prompts)
 
     def __getitem__(self, chosen: slice) -> PromptSet:
-        return PromptSet(self.task, self.prompts[chosen], self.negatives)
+        return replace(self, prompts=self.prompts[chosen])
 
     @cached_property
     def fingerprint(self) -> str:
@@ -218,6 +266,11 @@ class _Tokens:
         # An end-of-sequence token that the tokenizer appends would stand where the answer is predicted.
         while self.ids and self.ids[-1] in tokenizer.all_special_ids and self._spans[-1][0] == self._spans[-1][1]:
             self.ids, self._spans = self.ids[:-1], self._spans[:-1]
+        # The tokenizer's own beginning-of-text token stands in front already: one written out is not a second one.
+        added = [first == stop for first, stop in self._spans[:2]]
+        self.began_twice = added == [True, False] and self.ids[0] == self.ids[1]
+        if self.began_twice:
+            self.ids, self._spans = self.ids[1:], self._spans[1:]
         self._require_known(tokenizer)
 
     def _require_known(self, tokenizer: Tokenizer) -> None:
@@ -234,27 +287,6 @@ class _Tokens:
         return tuple(position for position, (a, b) in enumerate(self._spans) if a < stop and b > start)
 
 
-def single_token(word: str, tokenizer: Tokenizer) -> int | None:
-    """The id of `word` (with its leading space, as it follows a prompt), or None if it is not one known token."""
-    ids = tokenizer(word, add_special_tokens=False)["input_ids"]
-    if len(ids) == 1 and ids[0] != getattr(tokenizer, "unk_token_id", None):
-        return int(ids[0])
-    # Tokenizers of the SentencePiece kind mark the space themselves: " Mary" may give a bare space and then "Mary".
-    stripped = tokenizer(word.lstrip(), add_special_tokens=False)["input_ids"]
-    if len(stripped) == 1 and stripped[0] != getattr(tokenizer, "unk_token_id", None):
-        return int(stripped[0])
-    return None
-
-
-def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
-    """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
-    where the tokens of `text` itself change."""
-    before = tokenizer(text, add_special_tokens=False)["input_ids"]
-    after = tokenizer(text + word, add_special_tokens=False)["input_ids"]
-    is_one = len(after) == len(before) + 1 and list(after[:-1]) == list(before)
-    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
-
-
 def prompt_from_text(
     clean: str,
     corrupt: str,
@@ -267,21 +299,33 @@ def prompt_from_text(
     """Tokenize a pair of prompts.
 
     answers, wrong_answers  one token each: a text as it follows the clean prompt (" Mary"), or a token id
-    roles  name -> a substring of `clean` (its first occurrence), a (start, stop) tuple of characters of `clean`, a
+    roles  name -> words of `clean` (their first occurrence), a (start, stop) tuple of characters of `clean`, a
            position, or a list of positions
-    Errors show both tokenizations, so that the word of unequal length stands out.
+    Errors show both tokenizations, so that the word of unequal length stands out. What can be run and is doubtful is in
+    the prompt's `warnings`.
     """
+    answers, wrong_answers = list(answers), list(wrong_answers)
     tokens, corrupt_tokens = _Tokens(clean, tokenizer), _Tokens(corrupt, tokenizer)
     if len(tokens.ids) != len(corrupt_tokens.ids):
         raise ValueError(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
-    return Prompt(
-        tokens.ids,
-        corrupt_tokens.ids,
-        tuple(_answer_token(word, clean, tokenizer) for word in answers),
-        tuple(_answer_token(word, clean, tokenizer) for word in wrong_answers),
-        -1,
-        {role: _locate(role, where, tokens) for role, where in roles.items()},
-    )
+    right, wrong = (tuple(_answer_token(word, clean, tokenizer) for word in side) for side in (answers, wrong_answers))
+    given = [*answers, *wrong_answers]
+    warnings = [
+        *text_checks.of_text(clean, corrupt, tokenizer),
+        *text_checks.of_spaces(clean, zip(given, right + wrong, strict=True), tokenizer),
+        *text_checks.of_tokens(tokens.ids, right + wrong, tokenizer),
+        *text_checks.of_roles(roles),
+    ]
+    if tokens.began_twice or corrupt_tokens.began_twice:
+        (shown,) = tokenizer.convert_ids_to_tokens(list(tokens.ids[:1]))
+        warnings.append(
+            PromptWarning(
+                "beginning-of-text token written out",
+                f"the tokenizer puts {shown!r} in front by itself; it was kept once.",
+            )
+        )
+    located = {role: _locate(role, where, tokens) for role, where in roles.items()}
+    return Prompt(tokens.ids, corrupt_tokens.ids, right, wrong, -1, located, warnings=tuple(warnings))
 
 
 def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> str:
@@ -298,30 +342,74 @@ def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> 
 def _answer_token(word: str | int, prompt: str, tokenizer: Tokenizer) -> int:
     if isinstance(word, int):
         return word
-    # Tried in context first: "32" after "17" and "32" after a space are different tokens of some tokenizers.
+    # In context: "32" after "17" and "32" after a space are different tokens of some tokenizers, and " 7" may be two.
     token = next_token(prompt, word, tokenizer)
-    token = single_token(word, tokenizer) if token is None else token
+    if token is None and ids_of(word, tokenizer) == ids_of(f" {word}", tokenizer):
+        # Where spaces are no part of tokens, they only keep words apart.
+        token = next_token(prompt, f" {word}", tokenizer)
     if token is None:
-        pieces = tokenizer.convert_ids_to_tokens(tokenizer(word, add_special_tokens=False)["input_ids"])
+        pieces = list(tokenizer.convert_ids_to_tokens(_added_tokens(prompt, word, tokenizer)))
         raise ValueError(
-            f"answer {word!r} is not one token of this model but {list(pieces)}. Choose a one-token answer."
+            f"answer {word!r} is not one token of this model but {pieces}, after this prompt. Choose a one-token "
+            f"answer.{_hint(prompt, word, tokenizer)}"
         )
     return token
+
+
+def _hint(prompt: str, word: str, tokenizer: Tokenizer) -> str:
+    """What to do where the space before the word is what keeps it from being one token."""
+    bare = word.lstrip(" ")
+    if bare == word:
+        is_one = next_token(prompt, f" {word}", tokenizer) is not None
+        return f" With a space in front it is one: give {' ' + word!r}." if is_one else ""
+    is_one = next_token(prompt + word[: -len(bare)], bare, tokenizer) is not None if bare else False
+    return f" Or end both prompts with the space, and give {bare!r}." if is_one else ""
+
+
+def _added_tokens(text: str, word: str, tokenizer: Tokenizer) -> list[int]:
+    """What `word` adds to the tokens of `text`; its own tokens where those of the text change."""
+    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
+    if after[: len(before)] == before and len(after) > len(before):
+        return after[len(before) :]
+    return ids_of(word, tokenizer)
 
 
 def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:
     match where:
         case str():
-            start = tokens.text.find(where)
-            if start < 0 or not where:
-                raise ValueError(f"role {role!r}: {where!r} does not occur in the clean prompt {tokens.text!r}.")
             # A leading space belongs to the word's token in some tokenizers only.
-            start += len(where) - len(where.lstrip())
-            return tokens.covering(start, start + len(where.lstrip()))
+            return tokens.covering(*_span(role, where.strip(), tokens.text))
         case (int(start), int(stop)) if isinstance(where, tuple):
             return tokens.covering(start, stop)
         case _:
             return positions(role, where)
+
+
+def _span(role: str, words: str, text: str) -> tuple[int, int]:
+    """Characters of the first place where `words` stand as words of their own, not inside another word."""
+    start = text.find(words) if words else -1
+    if start < 0:
+        raise ValueError(f"role {role!r}: {words!r} does not occur in the clean prompt {text!r}.")
+    inside = start
+    while start >= 0:
+        stop = start + len(words)
+        if not (_is_one_word(text[start - 1 : start + 1]) or _is_one_word(text[stop - 1 : stop + 1])):
+            return start, stop
+        start = text.find(words, start + 1)
+    first, last = inside, inside + len(words)
+    while first > 0 and text[first - 1].isalnum():
+        first -= 1
+    while last < len(text) and text[last].isalnum():
+        last += 1
+    raise ValueError(
+        f"role {role!r}: {words!r} occurs only inside another word, such as {text[first:last]!r}. Give the whole word, "
+        "or its position."
+    )
+
+
+def _is_one_word(pair: str) -> bool:
+    """Whether two neighboring characters belong to one word; scripts without cases may do without spaces."""
+    return len(pair) == 2 and all(char.isalnum() and unicodedata.category(char) != "Lo" for char in pair)
 
 
 def positions(role: str, given: Any) -> tuple[int, ...]:

@@ -35,17 +35,24 @@ class Baseline:
     """The metric without any intervention.
 
     clean, ablated  [prompt] of the clean run, and of the model with every part ablated (for `corrupt`, the corrupt run)
-    is_correct      [prompt] whether the most likely of all tokens at the answer position is an answer; None where the
-                    model predicts a single number
+    is_correct      [prompt] whether an answer is above every wrong answer on the clean prompt; where a prompt has no
+                    wrong answers, above all other tokens. None where the model predicts a single number
+    is_top1         [prompt] whether an answer is above all other tokens of the vocabulary; None likewise
     """
 
     clean: Floats
     ablated: Floats
     is_correct: Bools | None
+    is_top1: Bools | None = None
 
     @property
     def accuracy(self) -> float | None:
         return None if self.is_correct is None else float(self.is_correct.mean())
+
+    @property
+    def top1(self) -> float | None:
+        """Accuracy over the whole vocabulary, which asks for more than the task: that nothing else is said."""
+        return None if self.is_top1 is None else float(self.is_top1.mean())
 
     @property
     def gap(self) -> float:
@@ -72,9 +79,11 @@ class Faithfulness(NamedTuple):
 
 def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
     """Metric of the clean prompts and of the ablated model, and accuracy on the clean ones. Two forward passes."""
+    from circuits.model.answers import answered
+
     _check(model, prompts, metric)
     clean, ablated = np.zeros(len(prompts)), np.zeros(len(prompts))
-    is_correct = np.zeros(len(prompts), dtype=np.bool_)
+    is_correct, is_top1 = np.zeros((2, len(prompts)), dtype=np.bool_)
     forward = model.forward
 
     def measure(pair: Pair) -> None:
@@ -82,13 +91,11 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
         clean[prompt_indices] = pair.metric_of(forward, pair.clean).cpu().numpy()
         ablated[prompt_indices] = pair.metric_of(forward, pair.ablated).cpu().numpy()
         final = forward.at_rows(pair.clean.residual[-1], batch.answer_positions, batch.start)
-        predicted = forward.logits(final).argmax(-1).tolist()
-        is_correct[prompt_indices] = [
-            token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)
-        ]
+        judged = answered(forward.logits(final), batch.prompts)
+        is_correct[prompt_indices], is_top1[prompt_indices] = judged.is_correct.numpy(), judged.is_top1.numpy()
 
     _each_pair_without_gradients(model, prompts, metric, ablation, measure)
-    return Baseline(clean, ablated, is_correct if model.n_outputs > 1 else None)
+    return Baseline(clean, ablated, *((is_correct, is_top1) if model.n_outputs > 1 else (None, None)))
 
 
 def circuit_values(

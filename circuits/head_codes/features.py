@@ -16,6 +16,7 @@ from torch import Tensor
 
 from circuits.arrays import Bools
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.model.answers import Answered, answered
 from circuits.model.batches import each_batch
 from circuits.model.linear import linear_each
 
@@ -63,12 +64,17 @@ class Pooled(NamedTuple):
     """z [place, prompt, head, d_head] of some prompts, pooled over each of several places.
 
     has_place   [place, prompt] whether the prompt has the place at all
-    is_correct  [prompt] whether the model's most likely token is an answer; None where it predicts a single number
+    answered    [prompt] which prompts the model answers correctly; None where it predicts a single number
     """
 
     z: Tensor
     has_place: Tensor
-    is_correct: Tensor | None
+    answered: Answered | None
+
+    @property
+    def is_correct(self) -> Tensor | None:
+        """[prompt] whether an answer is above every wrong answer."""
+        return None if self.answered is None else self.answered.is_correct
 
 
 def coded_prompts(prompts: PromptSet) -> CodedPrompts:
@@ -112,7 +118,7 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (
     n_heads, d_head = sum(layer.n_heads for layer in forward.layers), forward.layers[0].d_head
     z = torch.zeros(len(places), len(prompts), n_heads, d_head)
     has_place = torch.zeros(len(places), len(prompts), dtype=torch.bool)
-    is_correct = torch.zeros(len(prompts), dtype=torch.bool)
+    right = Answered(*torch.zeros(2, len(prompts), dtype=torch.bool))
 
     def measure(batch: Batch) -> None:
         there = torch.stack([_positions(batch, place) for place in places]).float()
@@ -128,16 +134,15 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (
         with torch.no_grad():
             embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
             final = forward.run(embedded, n_positions=batch.n_positions, tap=keep)
-            predicted = forward.logits(forward.at_rows(final, batch.answer_positions, 0)).argmax(-1).tolist()
+            logits = forward.logits(forward.at_rows(final, batch.answer_positions, 0))
         prompt_indices = list(batch.prompt_indices)
         z[:, prompt_indices] = torch.cat(means, dim=2)
         has_place[:, prompt_indices] = sizes.squeeze(2).cpu() > 0
-        is_correct[prompt_indices] = torch.tensor(
-            [token in prompt.answers for token, prompt in zip(predicted, batch.prompts, strict=True)]
-        )
+        for kept, measured in zip(right, answered(logits, batch.prompts), strict=True):
+            kept[prompt_indices] = measured
 
     each_batch(PromptSet("coded", tuple(prompts)), forward, measure, shares_prefix=False)
-    return Pooled(z, has_place, is_correct if model.n_outputs > 1 else None)
+    return Pooled(z, has_place, right if model.n_outputs > 1 else None)
 
 
 def _positions(batch: Batch, place: str) -> Tensor:

@@ -34,8 +34,8 @@ class StoredFeatures(NamedTuple):
 class StoredCodes(NamedTuple):
     """Codes [trial, prompt, head] of all positives, then all negatives, and [prompt] what is known about them.
 
-    is_correct  whether the model's most likely token is an answer: it should be on positives and not on negatives;
-                None if the model predicts a single number
+    is_correct  of positives, whether an answer is above every wrong answer; of negatives, whether the answer that they
+                should not have is the most likely token. None if the model predicts a single number
     """
 
     codes: Codes

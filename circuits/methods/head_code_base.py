@@ -63,7 +63,7 @@ class CodingMethod(Method):
     trials       how many times prompts are drawn and autoencoders trained; scores are means over trials
     autoencoder  folder of trained autoencoders in the SAELens layout, used instead of training: settings of training
                  may not be given with it, and are None then
-    least_accuracy  share of the positives that the model must answer correctly
+    least_accuracy  share of the positives on which the model must put an answer above every wrong answer
     features, l1, top_k, epochs, learning_rate, sae_prompts
                  of an autoencoder, its penalty, its training, and its prompts (all of them, if there are fewer)
     scope        one autoencoder for the heads of the whole `model`, or one for each `layer`
@@ -89,7 +89,7 @@ class CodingMethod(Method):
     inputs: str | None = None
     unit_norm: str | None = None
     autoencoder: str | None = path_setting(_fingerprint)
-    least_accuracy: float = 0.1
+    least_accuracy: float = 0.5
     seed: int | None = 0
 
     def __post_init__(self) -> None:

@@ -48,7 +48,7 @@ def findings_of(stored: StoredCodes, *, made_for: Sequence[str]) -> Findings:
     return Findings(
         summary={"coding": values},
         facts=(
-            (f"the same, {values['n_negatives']} negatives", right["negatives"]),
+            (f"above all, {values['n_negatives']} negatives", right["negatives"]),
             ("codes of a head", f"{values['codes_per_head']:.1f}, mean of {values['trials']} trials"),
             ("on positives alone", f"{only:.1f}; by chance {by_chance:.1f}"),
         ),

@@ -40,8 +40,10 @@ def measure_features(inputs: StageInputs) -> Result:
         if chosen:
             measured = pooled(inputs.model(), chosen, places=(inputs.settings["at"],))
             arrays[f"z_{side}"] = measured.z[0].numpy()
-            if measured.is_correct is not None:
-                arrays[f"is_correct_{side}"] = measured.is_correct.numpy()
+            if measured.answered is not None:
+                # A negative's answer should not be said at all: its wrong answers are no alternative there.
+                right = measured.answered.is_correct if side == "positive" else measured.answered.is_top1
+                arrays[f"is_correct_{side}"] = right.numpy()
     return Result({}, arrays)
 
 
@@ -97,7 +99,7 @@ def _require_task(is_correct: Bools | None, is_positive: Bools, least_accuracy: 
         )
 
 
-FEATURES = MethodStage("features", 1, measure_features, reads_prompts=True, each="prompts", cost=2)
+FEATURES = MethodStage("features", 2, measure_features, reads_prompts=True, each="prompts", cost=2)
 GIVEN_AUTOENCODERS = MethodStage("given-autoencoders", 1, read_given)
 AUTOENCODERS = MethodStage(
     "autoencoders",

@@ -52,7 +52,8 @@ class PathPatching(Method):
     receivers    readers by name: ("logits",) alone, or ("a9.h9<q>", "a10.h0<q>"), ("a3.kv1<v>",) with grouped keys,
                  ("m3",)
     at           role at whose position the sender is patched and the heads are frozen, or `all` for every position. By
-                 default END, as in Merullo et al.; with stages `all`, because values and keys are read elsewhere
+                 default END, as in Merullo et al.; with stages, and into keys and values, `all`, because these are read
+                 elsewhere
     freeze_mlps  hold MLPs between sender and receivers at their clean outputs too: direct paths only
     stages       a backward search: ("queries", "values", "keys") goes on to the queries of the heads found with
                  `receivers`, to the values of the heads found with those, and to their keys
@@ -91,7 +92,8 @@ class PathPatching(Method):
     @property
     def position(self) -> str:
         """Where senders are patched."""
-        return self.at or (ALL_POSITIONS if self.stages else END)
+        reads_elsewhere = self.stages or any(receiver.port in ("k", "v") for receiver in self._receivers())
+        return self.at or (ALL_POSITIONS if reads_elsewhere else END)
 
     @property
     def per_prompt(self) -> bool:

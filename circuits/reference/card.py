@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from circuits.tasks import TASKS
+from circuits.reference.vocabulary import LEARNED
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def model_card(measured: Mapping[str, Mapping[str, Measured]], trained: Trained)
     return _CARD.format(
         name="reference-early" if trained.is_early else "reference",
         role=_EARLY if trained.is_early else _FINAL,
-        tasks="\n".join(f"- `{name}`: {task.summary}" for name, task in TASKS.items()),
+        tasks="\n".join(f"- `{name}`: {task.summary}" for name, task in LEARNED.items()),
         settings="\n".join(f"{name} = {value}" for name, value in asdict(trained.recipe).items()),
         table=_table(measured),
         **facts,

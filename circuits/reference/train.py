@@ -30,8 +30,7 @@ from circuits.data.prompts import PromptSet, Tokenizer
 from circuits.reference.card import Measured, Trained, model_card
 from circuits.reference.data import Batch, ColoredObjectsPrompts, Draw, Stream, streams
 from circuits.reference.held_out import held_out_prompts
-from circuits.reference.vocabulary import make_tokenizer
-from circuits.tasks import TASKS
+from circuits.reference.vocabulary import LEARNED, make_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +201,7 @@ class Training:
         self.curriculum = curriculum_over_nouns(self.tokenizer, recipe, seed)
         self._recent = {task: Recent(recipe.window) for task in self._streams}
         self._completed_at: int | None = None
-        self._watched = {name: task().build(self.tokenizer, n=200, seed=seed + 1) for name, task in TASKS.items()}
+        self._watched = {name: task().build(self.tokenizer, n=200, seed=seed + 1) for name, task in LEARNED.items()}
 
     @property
     def steps_left(self) -> int | None:
@@ -302,7 +301,7 @@ def choose_early(checkpoints: list[Checkpoint]) -> Checkpoint:
 def measure_all(model: GPT2LMHeadModel, tokenizer: Tokenizer) -> dict[str, dict[str, Measured]]:
     """Every task, on prompts as `build` gives them and on those among them whose combination was held out."""
     measured = {}
-    for name, task in TASKS.items():
+    for name, task in LEARNED.items():
         drawn = task().build(tokenizer, n=4000, seed=123)
         measured[name] = {
             "drawn": measure(model, drawn[:500]),

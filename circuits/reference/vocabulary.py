@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from circuits.tasks import colored_objects, docstring, greater_than, ioi
+from circuits.tasks import Task, colored_objects, docstring, greater_than, induction, ioi
 from circuits.tasks.base import fixed_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+LEARNED: Mapping[str, type[Task]] = {
+    task.name: task
+    for task in (
+        ioi.IndirectObject,
+        colored_objects.ColoredObjects,
+        greater_than.GreaterThan,
+        docstring.Docstring,
+        induction.Induction,
+    )
+}
+"""The tasks that the reference models learn; their tokenizer knows no other words."""
 
 END_OF_TEXT, UNKNOWN = "<|endoftext|>", "<unk>"
 
@@ -18,7 +31,7 @@ TOKEN = r'\n|"""|\d\d|\d|[A-Za-z]+|[^\sA-Za-z\d]'
 
 
 def vocabulary() -> list[str]:
-    """Every token, in the order of their ids: the special ones, two-digit numbers, then all words of the tasks."""
+    """Every token, in the order of their ids: special ones, two-digit numbers, then all words of `LEARNED`."""
     templates = (*ioi.SENTENCES, colored_objects.QUESTION, greater_than.TEMPLATE, docstring.TEMPLATE)
     texts = [
         *map(fixed_text, templates),

@@ -45,7 +45,26 @@ class AnyTask(ABC):
 
 @dataclass(frozen=True)
 class Task(AnyTask):
-    """Prompts of one behavior, built for whatever tokenizer the model has."""
+    """Prompts of one behavior, built for whatever tokenizer the model has.
+
+    templates           what prompts are filled from, where a task says so
+    held_out_templates  other wordings of the same, kept apart: `held_out` takes these and none of the others, so that
+                        a circuit of the usual wordings can be tried on wordings that had no part in it
+    """
+
+    templates: ClassVar[Sequence[str]] = ()
+    held_out_templates: ClassVar[Sequence[str]] = ()
+
+    held_out: bool = False  # whether prompts are of the held-out templates
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.held_out and not self.held_out_templates:
+            raise ValueError(f"task {self.name!r} holds no templates out: build its prompts without `held_out`.")
+
+    def known_templates(self, tokenizer: Tokenizer) -> list[str]:
+        """The templates in use that the tokenizer has tokens for; a ValueError that names them where there are none."""
+        return known(self.held_out_templates if self.held_out else self.templates, tokenizer, "templates")
 
     def build(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """`n` distinct prompts; the same seed gives the same prompts, and the first ones of a larger set.

@@ -126,7 +126,8 @@ def two_digit_tokens(tokenizer: Tokenizer) -> dict[str, int]:
     if missing:
         raise ValueError(
             f"needs the 100 tokens '00' to '99' that continue a year; {len(missing)} are missing: "
-            f"{', '.join(map(repr, missing[:12]))}{' ...' if len(missing) > 12 else ''}."
+            f"{', '.join(map(repr, missing[:12]))}{' ...' if len(missing) > 12 else ''}. Where years are split digit "
+            "by digit, choose task 'greater-than-decade'."
         )
     return {number: vocabulary[number] for number in TWO_DIGITS}
 

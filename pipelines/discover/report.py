@@ -22,13 +22,12 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import accuracy_interval, of_size
-from pipelines.runs.codec import baseline_from, join_prompts, prompts_from
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size, of_ties
+from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
 from pipelines.runs.method_settings import make_method
 from pipelines.runs.run import read_circuit
 
 _FEW_PROMPTS = 16
-_POOR_ACCURACY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +71,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     candidates = join_prompts(_read(store, jobs.evaluate), "values")
     values = candidates[built.meta["candidate"]]
     estimate = faithfulness(values, baseline)
+    prompts = prompts_from(store.read(jobs.prompts.key))
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": jobs.graph.settings["task"],
@@ -79,8 +79,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
         "n_prompts": len(baseline.clean),
-        "accuracy": baseline.accuracy,
-        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        **accuracy_of(baseline, prompts),
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
         "faithfulness": estimate.mean,
@@ -91,9 +90,9 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
     summary |= findings.summary
     summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
-    prompts = prompts_from(store.read(jobs.prompts.key))
-    summary["warnings"] += _of_scores(_read(store, jobs.scores), config.method)
-    summary["warnings"] += [*_unread_negatives(prompts, method), *findings.warnings]
+    scores = scores_from(_read(store, jobs.scores), prompts)
+    summary["warnings"] += of_scores(scores, baseline, config.method) or of_ties(built.meta.get("tied_out", {}))
+    summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))
     summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
     if method.is_shared_across_prompts:
@@ -106,17 +105,6 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
             "shown, and faithfulness is that of the components."
         )
     return summary
-
-
-def _of_scores(results: Sequence[Result], method: str) -> list[str]:
-    """A warning where all scores of a method are zero."""
-    if any(result.arrays["per_prompt"].any() for result in results) or not any(
-        result.arrays["measured"].any() for result in results
-    ):
-        return []
-    return [
-        f"every score of {method} is zero: nothing was found, and the circuit's parts come in the model's own order."
-    ]
 
 
 def _unread_negatives(prompts: PromptSet, method: Method) -> list[str]:
@@ -161,11 +149,7 @@ def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
 
 
 def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
-    warnings, accuracy, share = [], summary["accuracy"], summary["faithfulness"]
-    if accuracy is not None and accuracy < _POOR_ACCURACY:
-        warnings.append(
-            f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
-        )
+    warnings, share = of_accuracy(summary), summary["faithfulness"]
     if summary["n_prompts"] < _FEW_PROMPTS:
         warnings.append(
             f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals."

@@ -159,17 +159,19 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     edges = scores_from(inputs["edges"], prompts, **labels)
     nodes = _node_scores(settings, inputs, edges, **labels)
     selection = selection_from(inputs["select"][0].meta["selections"][chosen])
+    selected = selection.choose(edges, nodes)
     method = method_of((inputs["nodes"] or inputs["edges"])[0].meta)
     graph = CircuitGraph.from_scores(
         edges,
-        selection.choose(edges, nodes),
+        selected,
         node_scores=nodes,
         faithfulness=candidates[chosen].mean,
         metrics=_metrics(baseline, values[chosen], candidates[chosen]),
         groups=method.head_groups(inputs, edges.wiring),
     )
     text = exporter("json").to_bytes(graph).decode()
-    return Result({"graph": text, "selection": describe(selection), "candidate": chosen})
+    found = {"graph": text, "selection": describe(selection), "candidate": chosen}
+    return Result(found | ({"tied_out": dict(selected.tied_out)} if selected.tied_out else {}))
 
 
 def smallest_faithful(means: Sequence[float | None], tolerance: float) -> int:
@@ -188,6 +190,7 @@ def _metrics(baseline: Baseline, circuit: Any, estimate: Faithfulness) -> dict[s
         "corrupt": float(baseline.ablated.mean()),
         "circuit": float(circuit.mean()),
         "accuracy": baseline.accuracy,
+        "top1": baseline.top1,
     }
     ends = None if estimate.interval is None else estimate.interval.as_json()
     measured |= {} if ends is None else {"faithfulness_low": ends[0], "faithfulness_high": ends[1]}
@@ -202,4 +205,4 @@ def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
 SELECT = Stage("select", 3, select)
 EVALUATE = Stage("evaluate", 1, evaluate)
 CURVE = Stage("curve", 1, curve)
-GRAPH = Stage("graph", 2, build_graph)
+GRAPH = Stage("graph", 3, build_graph)

@@ -28,7 +28,9 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     metric, circuit = summary["metric"], summary["circuit"]
     yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
     yield "prompts", str(summary["n_prompts"])
-    yield "answered correctly", with_interval(summary, "accuracy", ".1%")
+    chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
+    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
+    yield "answer above all tokens", with_interval(summary, "top1", ".1%")
     for name, fact in discovery.findings.facts:
         yield name, fact if isinstance(fact, str) else _share(fact)
     for label in ("clean", "corrupt", "circuit"):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from circuits.components import Component, Wiring
 from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.text_checks import PromptWarning
 from circuits.evaluation.faithfulness import Baseline
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from pipelines.engine.result_file import Result
@@ -19,8 +20,9 @@ from pipelines.engine.result_file import Result
 
 def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
     """A prompt set as JSON values; `prompts_from` reads it back."""
-    negatives = [prompt.as_json() for prompt in prompts.negatives]
-    meta = {"task": prompts.task, "prompts": [prompt.as_json() for prompt in prompts]}
+    negatives = [_record(prompt) for prompt in prompts.negatives]
+    meta = {"task": prompts.task, "prompts": [_record(prompt) for prompt in prompts]}
+    meta |= {"notes": list(prompts.notes)} if prompts.notes else {}
     return meta | ({"negatives": negatives} if negatives else {})
 
 
@@ -38,7 +40,13 @@ def prompts_from(result: Result) -> PromptSet:
     """The prompt set of a `prompts` job; from its meta alone, pictures have only fingerprints."""
     pictures = _pictures(result)
     sides = (result.meta["prompts"], result.meta.get("negatives", []))
-    return PromptSet(result.meta["task"], *(tuple(_prompt(record, pictures) for record in side) for side in sides))
+    prompts, negatives = (tuple(_prompt(record, pictures) for record in side) for side in sides)
+    return PromptSet(result.meta["task"], prompts, negatives, tuple(result.meta.get("notes", ())))
+
+
+def _record(prompt: Prompt) -> dict[str, Any]:
+    warnings = [list(warning) for warning in prompt.warnings]
+    return prompt.as_json() | ({"warnings": warnings} if warnings else {})
 
 
 def _pictures(result: Result) -> dict[str, Picture]:
@@ -64,12 +72,14 @@ def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Promp
         picture("image"),
         picture("corrupt_image"),
         tuple(record["image_tokens"]) if "image_tokens" in record else None,
+        tuple(PromptWarning(*warning) for warning in record.get("warnings", ())),
     )
 
 
 def baseline_from(result: Result) -> Baseline:
     """The metric without any intervention, of a `baseline` job."""
-    return Baseline(result.arrays["clean"], result.arrays["corrupt"], result.arrays.get("is_correct"))
+    arrays = result.arrays
+    return Baseline(arrays["clean"], arrays["corrupt"], arrays.get("is_correct"), arrays.get("is_top1"))
 
 
 def join_prompts(results: Sequence[Result], name: str) -> NDArray[Any]:

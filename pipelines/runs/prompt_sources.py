@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from circuits.data.prompt_files import count_prompts, has_negatives
+from circuits.ablations import Corrupt
+from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
 from circuits.lookup import lookup, unknown
 from circuits.model.sources import ModelSource
@@ -48,9 +49,11 @@ def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
     if is_question_file(data):
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
-    n_lines = max(1, count_prompts(data))  # a file without any is refused when it is read
+    leaves_out = config.ablation == Corrupt.name and has_unchanged(data)
+    # A file without any is refused when it is read.
+    n_lines = max(1, count_prompts(data, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
-    source: dict[str, Any] = {**file, "n": n_prompts}
+    source: dict[str, Any] = {**file, "n": n_prompts} | ({"leaves_out_unchanged": True} if leaves_out else {})
     if config.prompts is not None and has_negatives(data):
         source["n_negatives"] = config.prompts
     return source, n_prompts

@@ -34,7 +34,9 @@ def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
     if "questions" in settings:
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
     elif "file" in settings:
-        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer)[: settings["n"]]
+        leaves_out = settings.get("leaves_out_unchanged", False)
+        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
+        prompts = prompts[: settings["n"]]
         prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
     else:
         prompts = _drawn(settings, loaded)
@@ -103,7 +105,8 @@ def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model
     ablation = ablation_of(settings, inputs, model)
     baseline = measure_baseline(model(), prompts, metric=METRICS[settings["metric"]], ablation=ablation)
     # A model that predicts one number is neither right nor wrong.
-    judged = {} if baseline.is_correct is None else {"is_correct": baseline.is_correct}
+    found = {"is_correct": baseline.is_correct, "is_top1": baseline.is_top1}
+    judged = {name: array for name, array in found.items() if array is not None}
     cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
     return Result(cost, {"clean": baseline.clean, "corrupt": baseline.ablated} | judged)
 
@@ -122,7 +125,7 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     return Result({}, {name: value.float().cpu().numpy() for name, value in arrays.items()})
 
 
-PROMPTS = Stage("prompts", 1, build_prompts, locate_prompts)
+PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts)
 CHECK = Stage("check", 2, check)
 REFERENCE = Stage("reference", 1, measure_reference)
-BASELINE = Stage("baseline", 2, measure_clean_and_corrupt)
+BASELINE = Stage("baseline", 3, measure_clean_and_corrupt)

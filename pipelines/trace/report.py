@@ -14,7 +14,7 @@ from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
-from pipelines.runs.caveats import accuracy_interval, of_size
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
 from pipelines.trace.plan import TracePlan
@@ -71,8 +71,7 @@ def report(plan: TracePlan) -> Traced:
         "settings": dict(origin.settings),
         "ablation": origin.ablation,
         "n_prompts": len(prompts),
-        "accuracy": baseline.accuracy,
-        "accuracy_interval": accuracy_interval(baseline.is_correct),
+        **accuracy_of(baseline, prompts),
         "metric": {"name": config.metric, **_with_interval("clean", trace.clean)}
         | {**_with_interval("corrupt", trace.corrupt), **_with_interval("gap", trace.gaps)},
         "floor": config.min_gap,
@@ -82,7 +81,13 @@ def report(plan: TracePlan) -> Traced:
         "share": config.min_recovery,
         "layers": [str(node.component) for node in graph.nodes if node.component.layer is not None],
     }
-    summary["warnings"] = [*_warnings(summary), *of_size(config, len(prompts))]
+    summary["warnings"] = [
+        *of_accuracy(summary),
+        *_warnings(summary),
+        *of_scores(trace.scores, baseline, config.method),
+        *of_size(config, len(prompts)),
+        *prompts.warnings,
+    ]
     if n_absent := jobs.prompts.settings.get("n_absent"):
         summary["warnings"].append(f"{n_absent} questions about absent objects are left out: nothing to trace.")
     if len(trace.scores.positions) > MOST_CURVES:

@@ -389,3 +389,19 @@ def test_what_an_ablation_leaves_of_the_detectors_answer_worked_out_by_hand(tmp_
         column = [str(component) for component in scores.components].index("a1.h1")
         effects[ablation.name] = scores.per_prompt[:, 0, column].tolist()
     assert effects == {"zero": [2, 2], "mean": [1.75, 1.75], "position-mean": [1, 1]}
+
+
+def test_equal_pairs_are_refused_by_number_and_can_be_left_out_by_name():
+    from circuits.ablations import Corrupt, Zero
+    from circuits.data.prompts import Prompt, PromptSet
+
+    fine, equal = Prompt((1, 2), (3, 2), (5,)), Prompt((1, 2), (1, 2), (5,))
+    prompts = PromptSet("mine", (fine, equal, fine, equal))
+    with pytest.raises(ValueError, match=r"the same tokens in 2 of 4 pairs \(the first is prompt 1\)"):
+        Corrupt().check(prompts)
+    Zero().check(prompts)
+    left = prompts.without_unchanged()
+    Corrupt().check(left)
+    assert left.prompts == (fine, fine)
+    assert left.warnings[0] == "2 of 4 pairs are left out, as their clean and corrupt prompts are equal: 1, 3."
+    assert left.without_unchanged() is left

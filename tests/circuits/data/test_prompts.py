@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from circuits.data.prompt_files import BadPrompts, count_prompts, read_jsonl, write_jsonl
-from circuits.data.prompts import Prompt, PromptSet, next_token, prompt_from_text, single_token
+from circuits.data.prompts import Prompt, PromptSet, next_token, prompt_from_text
 from circuits.reference.vocabulary import make_tokenizer
 from circuits.tasks import TASKS
 
@@ -176,9 +176,8 @@ def test_an_answer_may_be_given_as_a_token(tokenizer: Any) -> None:
 
 def test_a_word_is_one_known_token_or_none(tokenizer: Any) -> None:
     mary = tokenizer.get_vocab()["Mary"]
-    assert single_token(" Mary", tokenizer) == next_token("gave it to", " Mary", tokenizer) == mary
+    assert next_token("gave it to", " Mary", tokenizer) == mary
     for word in (" Mary and", " zebra", ""):
-        assert single_token(word, tokenizer) is None
         assert next_token("gave it to", word, tokenizer) is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -225,21 +227,38 @@ def test_budgets_keep_the_highest_scores(family_model):
             assert ranked[circuit].min() >= ranked[~circuit].max()
 
 
-def test_accuracy_counts_the_most_likely_token_of_the_whole_vocabulary(family_model):
-    model, prompts = family_model("gpt2"), random_prompts(4)
+def test_a_prompt_is_correct_where_an_answer_is_above_every_wrong_one_whatever_else_is_likely(family_model):
+    model, prompts = family_model("gpt2"), random_prompts(5)
     with torch.no_grad():
-        best = [int(model.bridge(torch.tensor([p.clean]))[0, p.answer_position].argmax()) for p in prompts]
+        order = [
+            model.bridge(torch.tensor([p.clean]))[0, p.answer_position].argsort(descending=True).tolist()
+            for p in prompts
+        ]
+    # (ranks of the answers, ranks of the wrong answers): rank 0 is the most likely token
+    ranks = [((0,), (1,)), ((5,), (9, 20)), ((9,), (5, 20)), ((30, 3), (4, 5)), ((1,), ())]
     answered = PromptSet(
         "answered",
         tuple(
-            Prompt(p.clean, p.corrupt, (token if number else (token + 1) % 50,), (49,), p.answer_position)
-            for number, (p, token) in enumerate(zip(prompts, best, strict=True))
+            replace(
+                p, answers=tuple(tokens[rank] for rank in right), wrong_answers=tuple(tokens[rank] for rank in wrong)
+            )
+            for p, tokens, (right, wrong) in zip(prompts, order, ranks, strict=True)
         ),
     )
-    baseline = measure_baseline(model, answered, metric=LOGIT_DIFFERENCE)
+    baseline = measure_baseline(model, answered, metric=METRICS["answer-logit"])
     assert baseline.is_correct is not None
-    assert baseline.is_correct.tolist() == [False, True, True, True]
-    assert baseline.accuracy == 0.75
+    assert baseline.is_top1 is not None
+    assert baseline.is_correct.tolist() == [True, True, False, True, False]
+    assert baseline.is_top1.tolist() == [True, False, False, False, False]
+    assert (baseline.accuracy, baseline.top1) == pytest.approx((0.6, 0.2))
+
+
+def test_a_tie_with_a_wrong_answer_is_not_above_it():
+    from circuits.model.answers import answered
+
+    logits = torch.tensor([[2.0, 2.0, 1.0], [2.0, 2.0, 1.0]])
+    prompts = [Prompt((1,), (2,), (0,), (1,)), Prompt((1,), (2,), (0,), (2,))]
+    assert answered(logits, prompts).is_correct.tolist() == [False, True]
 
 
 def test_a_model_with_one_output_has_no_accuracy(sample_model):
@@ -250,3 +269,4 @@ def test_a_model_with_one_output_has_no_accuracy(sample_model):
     prompts = read_jsonl(SAMPLES / "frac_prevs_causal" / "prompts.jsonl")
     baseline = measure_baseline(model, prompts, metric=METRICS["answer-logit"])
     assert baseline.accuracy is None
+    assert baseline.top1 is None

@@ -26,11 +26,11 @@ from circuits.reference.data import (
     streams,
 )
 from circuits.reference.held_out import ONE_IN, combination, held_out_prompts, is_held_out, is_held_out_pair
-from circuits.reference.vocabulary import END_OF_TEXT, UNKNOWN, make_tokenizer, vocabulary
-from circuits.tasks import TASKS, ioi
+from circuits.reference.vocabulary import END_OF_TEXT, LEARNED, UNKNOWN, make_tokenizer, vocabulary
 from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
+from circuits.tasks import ioi
 
 ROOT = Path(__file__).parents[3]
 READING_TEXT = ("reference", "reference-early")
@@ -57,7 +57,7 @@ def measured(name: str, task: str) -> Any:
     from circuits.reference.train import measure
 
     model, own_tokenizer = bundled(name)
-    return measure(model, TASKS[task]().build(own_tokenizer, n=500, seed=123))
+    return measure(model, LEARNED[task]().build(own_tokenizer, n=500, seed=123))
 
 
 def texts(tokenizer: Any, batch: Batch) -> list[list[str]]:
@@ -71,22 +71,22 @@ def texts(tokenizer: Any, batch: Batch) -> list[list[str]]:
 # The models
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LEARNED)
 def test_reference_solves_the_task_over_the_whole_vocabulary(task: str) -> None:
     assert measured("reference", task).accuracy >= 0.97
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LEARNED)
 def test_reference_solves_combinations_that_training_never_saw(task: str) -> None:
     from circuits.reference.train import measure
 
     model, own_tokenizer = bundled("reference")
-    prompts = held_out_prompts(TASKS[task]().build(own_tokenizer, n=2000, seed=7), own_tokenizer)
+    prompts = held_out_prompts(LEARNED[task]().build(own_tokenizer, n=2000, seed=7), own_tokenizer)
     assert len(prompts) > 50
     assert measure(model, prompts).accuracy >= 0.97
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LEARNED)
 def test_corrupt_prompts_lower_the_logit_difference_clearly(task: str) -> None:
     measurement = measured("reference", task)
     assert measurement.clean > 1
@@ -107,7 +107,7 @@ def test_the_early_model_has_solved_ioi_and_colored_objects_only_half() -> None:
 @pytest.mark.parametrize("name", READING_TEXT)
 def test_the_card_beside_the_weights_gives_the_measured_accuracies(name: str) -> None:
     card = (BUNDLED[name] / "README.md").read_text(encoding="utf-8")
-    for task in TASKS:
+    for task in LEARNED:
         (stated,) = re.findall(rf"^\| {task} \| drawn \| 500 \| ([\d.]+)% ", card, flags=re.MULTILINE)
         # The card rounds to a tenth of a percent; another machine may flip one prompt of 500, 0.2 %.
         assert float(stated) == pytest.approx(100 * measured(name, task).accuracy, abs=0.25)
@@ -150,7 +150,7 @@ def test_every_word_of_every_task_is_in_the_vocabulary_once(tokenizer: Any) -> N
     tokens = vocabulary()
     assert len(set(tokens)) == len(tokens) == len(tokenizer)
     assert tokens[:2] == [END_OF_TEXT, UNKNOWN]
-    for task in TASKS.values():
+    for task in LEARNED.values():
         for prompt in task().build(tokenizer, n=200):
             assert not {tokenizer.unk_token_id, tokenizer.eos_token_id} & {*prompt.clean, *prompt.corrupt}
 
@@ -168,7 +168,7 @@ def test_the_held_out_rule_is_the_hash_of_the_words() -> None:
 
 
 def test_about_one_combination_in_ten_is_held_out_in_every_task(tokenizer: Any) -> None:
-    for task in TASKS.values():
+    for task in LEARNED.values():
         prompts = task().build(tokenizer, n=2000)
         assert 0.05 < len(held_out_prompts(prompts, tokenizer)) / 2000 < 0.15
 
@@ -176,7 +176,7 @@ def test_about_one_combination_in_ten_is_held_out_in_every_task(tokenizer: Any) 
 def test_the_combination_of_a_prompt_is_what_it_tests(tokenizer: Any) -> None:
     combinations = {
         name: combination(name, prompt, tokenizer)
-        for name, task in TASKS.items()
+        for name, task in LEARNED.items()
         for prompt in task().build(tokenizer, n=1)
     }
     assert set(combinations["ioi"]) <= set(ioi.NAMES)
@@ -281,7 +281,7 @@ def test_training_repeats_itself_from_the_seed() -> None:
 
     from circuits.reference.train import Recipe, Training
 
-    recipe = Recipe(prompts_per_step=dict.fromkeys(TASKS, 4))
+    recipe = Recipe(prompts_per_step=dict.fromkeys(LEARNED, 4))
 
     def weights_after_two_steps(seed: int) -> Any:
         training = Training(recipe, seed)

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from circuits.data.prompts import Prompt, PromptSet
-from circuits.reference.vocabulary import make_tokenizer, vocabulary
+from circuits.reference.vocabulary import vocabulary
 from circuits.tasks import TASKS, Task, ioi
 from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
+from tests.circuits.tasks.reading import CANNOT_HOLD, build, changed, corrupt_word, fitting, positions, said, word
+from tests.circuits.tasks.tokenizers import KINDS, tokenizer_of
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -25,75 +26,18 @@ SETTINGS = [(name, corruption) for name, task in TASKS.items() for corruption in
 
 @pytest.fixture(scope="module")
 def words_tokenizer() -> Any:
-    return make_tokenizer()
+    return tokenizer_of("words")
 
 
-def train_bpe(kind: str) -> Any:
-    """A small byte-pair tokenizer, of the GPT-2 or of the SentencePiece kind, trained on the tasks' own words."""
-    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    special = ["<s>", "<unk>"]
-    tokenizer = Tokenizer(models.BPE(unk_token=None if kind == "bytes" else "<unk>"))
-    pairs_of_digits = pre_tokenizers.Split(Regex(r" ?\d\d"), behavior="isolated")
-    if kind == "bytes":
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pairs_of_digits, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
-        )
-        tokenizer.decoder = decoders.ByteLevel()
-        alphabet = pre_tokenizers.ByteLevel.alphabet()
-    else:
-        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
-        tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"▁?\d\d|\n|▁?\w+|[^\w▁]"), behavior="isolated")
-        alphabet = []
-    trainer = trainers.BpeTrainer(
-        vocab_size=6000, special_tokens=special, initial_alphabet=alphabet, show_progress=False, min_frequency=1
-    )
-    numbers = " ".join(f"{century}{year}" for century in range(10, 20) for year in gt.TWO_DIGITS)
-    text = [" ".join(["", *vocabulary()]), f" {numbers}", "A: B\n    C\n\n", *ioi.ABBA, co.QUESTION, doc.TEMPLATE]
-    tokenizer.train_from_iterator(text * 3, trainer)
-    if kind == "sentencepiece":
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="<s> $A", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
-        )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", unk_token=None if kind == "bytes" else "<unk>"
-    )
-
-
-@pytest.fixture(scope="module", params=["words", "bytes", "sentencepiece"])
+@pytest.fixture(scope="module", params=KINDS)
 def tokenizer(request: pytest.FixtureRequest) -> Any:
-    return make_tokenizer() if request.param == "words" else train_bpe(request.param)
+    return tokenizer_of(request.param)
 
 
-def text_of(tokenizer: Any, ids: list[int]) -> str:
-    return tokenizer.decode(ids).replace("▁", " ").strip()
-
-
-def word(tokenizer: Any, prompt: Prompt, role: str) -> str:
-    """The text of the tokens at a role."""
-    return text_of(tokenizer, [prompt.clean[position] for position in prompt.roles[role]])
-
-
-def corrupt_word(tokenizer: Any, prompt: Prompt, role: str) -> str:
-    return text_of(tokenizer, [prompt.corrupt[position] for position in prompt.roles[role]])
-
-
-def said(tokenizer: Any, ids: tuple[int, ...]) -> list[str]:
-    return [text_of(tokenizer, [token]) for token in ids]
-
-
-def changed(prompt: Prompt) -> set[int]:
-    """Positions at which clean and corrupt differ."""
-    return {position for position, (a, b) in enumerate(zip(prompt.clean, prompt.corrupt, strict=True)) if a != b}
-
-
-def positions(prompt: Prompt, *roles: str) -> set[int]:
-    return {position for role in roles for position in prompt.roles[role]}
-
-
-def build(name: str, tokenizer: Any, corruption: str = "", n: int = 60, seed: int = 0) -> PromptSet:
-    return TASKS[name](corruption=corruption).build(tokenizer, n=n, seed=seed)
+@pytest.fixture(scope="module", params=[kind for kind in KINDS if (kind, "greater-than") not in CANNOT_HOLD])
+def year_tokenizer(request: pytest.FixtureRequest) -> Any:
+    """Tokenizers that split a year into its century and the two digits behind it."""
+    return tokenizer_of(request.param)
 
 
 def test_importing_the_tasks_leaves_torch_and_transformers_alone() -> None:
@@ -103,38 +47,59 @@ def test_importing_the_tasks_leaves_torch_and_transformers_alone() -> None:
 
 
 @pytest.mark.parametrize(("name", "corruption"), SETTINGS)
-def test_same_seed_gives_the_same_prompts_and_another_seed_others(
-    words_tokenizer: Any, name: str, corruption: str
-) -> None:
-    first, again, other = (build(name, words_tokenizer, corruption, seed=seed) for seed in (3, 3, 4))
+def test_same_seed_gives_the_same_prompts_and_another_seed_others(name: str, corruption: str) -> None:
+    first, again, other = (build(name, fitting(name), corruption, n=20, seed=seed) for seed in (3, 3, 4))
     assert first.fingerprint == again.fingerprint != other.fingerprint
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_smaller_set_is_the_beginning_of_a_larger_one(words_tokenizer: Any, name: str) -> None:
-    assert build(name, words_tokenizer, n=20).prompts == build(name, words_tokenizer, n=50).prompts[:20]
+def test_a_smaller_set_is_the_beginning_of_a_larger_one(name: str) -> None:
+    assert build(name, fitting(name), n=20).prompts == build(name, fitting(name), n=50).prompts[:20]
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_no_prompt_occurs_twice(words_tokenizer: Any, name: str) -> None:
-    prompts = build(name, words_tokenizer, n=1000)
-    assert len({prompt.clean for prompt in prompts}) == 1000
+def test_no_prompt_occurs_twice(name: str) -> None:
+    prompts = build(name, fitting(name), n=300)
+    assert len({prompt.clean for prompt in prompts}) == 300
 
 
 @pytest.mark.parametrize(("name", "corruption"), SETTINGS)
-def test_answers_and_wrong_answers_never_meet(words_tokenizer: Any, name: str, corruption: str) -> None:
-    for prompt in build(name, words_tokenizer, corruption):
+def test_answers_and_wrong_answers_never_meet(name: str, corruption: str) -> None:
+    for prompt in build(name, fitting(name), corruption):
         assert prompt.answers
         assert prompt.wrong_answers
         assert not set(prompt.answers) & set(prompt.wrong_answers)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("name", "corruption"), SETTINGS)
-def test_clean_and_corrupt_align_and_differ(tokenizer: Any, name: str, corruption: str) -> None:
-    for prompt in build(name, tokenizer, corruption):
-        assert len(prompt.clean) == len(prompt.corrupt)
-        assert changed(prompt)
-        assert prompt.roles["END"] == (len(prompt) - 1,)
+def test_clean_and_corrupt_align_and_differ_on_every_kind_of_tokenizer(kind: str, name: str, corruption: str) -> None:
+    task, tokenizer = TASKS[name], tokenizer_of(kind)
+    for held_out in (False, True) if task.held_out_templates else (False,):
+        made = task(corruption=corruption, held_out=held_out)
+        if (kind, name) in CANNOT_HOLD:
+            with pytest.raises(ValueError, match=f"task '{name}' cannot be built for this model's tokenizer: needs"):
+                made.build(tokenizer, n=1)
+            continue
+        for prompt in made.build(tokenizer, n=24):
+            assert len(prompt.clean) == len(prompt.corrupt)
+            assert changed(prompt)
+            assert prompt.roles["END"] == (len(prompt) - 1,)
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.templates])
+def test_held_out_templates_share_no_prompt_with_the_usual_ones(name: str) -> None:
+    task = TASKS[name]
+    assert not set(task.templates) & set(task.held_out_templates)
+    assert len(task.held_out_templates) >= 2
+    usual, held = (task(held_out=held_out).build(fitting(name), n=64) for held_out in (False, True))
+    assert not {prompt.clean for prompt in usual} & {prompt.clean for prompt in held}
+    assert usual.roles == held.roles
+
+
+def test_tasks_without_held_out_templates_say_so() -> None:
+    with pytest.raises(ValueError, match="task 'ioi' holds no templates out"):
+        TASKS["ioi"](held_out=True)
 
 
 def test_the_default_corruption_is_the_first() -> None:
@@ -264,34 +229,34 @@ def test_an_stands_before_orange_only(words_tokenizer: Any) -> None:
 # Greater-Than
 
 
-def test_greater_than_answers_are_the_two_digit_tokens_above_the_start_year(tokenizer: Any) -> None:
-    for prompt in build("greater-than", tokenizer):
-        year = int(word(tokenizer, prompt, "YY"))
-        assert [int(text) for text in said(tokenizer, prompt.answers)] == list(range(year + 1, 100))
-        assert [int(text) for text in said(tokenizer, prompt.wrong_answers)] == list(range(year + 1))
+def test_greater_than_answers_are_the_two_digit_tokens_above_the_start_year(year_tokenizer: Any) -> None:
+    for prompt in build("greater-than", year_tokenizer):
+        year = int(word(year_tokenizer, prompt, "YY"))
+        assert [int(text) for text in said(year_tokenizer, prompt.answers)] == list(range(year + 1, 100))
+        assert [int(text) for text in said(year_tokenizer, prompt.wrong_answers)] == list(range(year + 1))
 
 
-def test_greater_than_gives_the_same_century_twice_and_corrupts_the_year_to_01(tokenizer: Any) -> None:
-    for prompt in build("greater-than", tokenizer):
-        assert word(tokenizer, prompt, "XX") == word(tokenizer, prompt, "END")
+def test_greater_than_gives_the_same_century_twice_and_corrupts_the_year_to_01(year_tokenizer: Any) -> None:
+    for prompt in build("greater-than", year_tokenizer):
+        assert word(year_tokenizer, prompt, "XX") == word(year_tokenizer, prompt, "END")
         assert changed(prompt) == positions(prompt, "YY")
-        assert corrupt_word(tokenizer, prompt, "YY") == "01"
+        assert corrupt_word(year_tokenizer, prompt, "YY") == "01"
 
 
-def test_greater_than_range_ends_a_century_before_it_starts(tokenizer: Any) -> None:
-    for prompt in build("greater-than", tokenizer, "range"):
+def test_greater_than_range_ends_a_century_before_it_starts(year_tokenizer: Any) -> None:
+    for prompt in build("greater-than", year_tokenizer, "range"):
         assert changed(prompt) == positions(prompt, "END")
-        assert int(corrupt_word(tokenizer, prompt, "END")) == int(word(tokenizer, prompt, "XX")) - 1
+        assert int(corrupt_word(year_tokenizer, prompt, "END")) == int(word(year_tokenizer, prompt, "XX")) - 1
 
 
-def test_greater_than_year_starts_in_another_century(tokenizer: Any) -> None:
-    for prompt in build("greater-than", tokenizer, "year"):
+def test_greater_than_year_starts_in_another_century(year_tokenizer: Any) -> None:
+    for prompt in build("greater-than", year_tokenizer, "year"):
         assert positions(prompt, "XX") <= changed(prompt) <= positions(prompt, "XX") | positions(prompt, "YY")
 
 
 @pytest.mark.parametrize("corruption", ["random", "unrelated", "copy"])
-def test_greater_than_far_negatives_share_only_their_length(tokenizer: Any, corruption: str) -> None:
-    for prompt in build("greater-than", tokenizer, corruption):
+def test_greater_than_far_negatives_share_only_their_length(year_tokenizer: Any, corruption: str) -> None:
+    for prompt in build("greater-than", year_tokenizer, corruption):
         assert len(prompt.corrupt) == len(prompt.clean)
         assert len(changed(prompt)) > len(prompt) // 2
 
@@ -371,9 +336,9 @@ def test_induction_too_short_is_refused() -> None:
 # Tokenizers
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [name for name in TASKS if ("sentencepiece", name) not in CANNOT_HOLD])
 def test_a_beginning_of_sequence_token_stays_in_front(name: str) -> None:
-    tokenizer = train_bpe("sentencepiece")
+    tokenizer = tokenizer_of("sentencepiece")
     for prompt in build(name, tokenizer, n=5):
         assert prompt.clean[0] == prompt.corrupt[0] == tokenizer.bos_token_id
         assert tokenizer.bos_token_id not in prompt.clean[1:]

@@ -214,6 +214,7 @@ def test_scores_that_are_all_zero_are_warned_of(circuits: Command, tiny: Any):
     same = [record | {"corrupt_ids": record["clean_ids"]} for record in lines]
     Path("same.jsonl").write_text("\n".join(map(json.dumps, same)))
     options = ["same.jsonl", "--model", str(tiny.model), "--method", "head-coding", *FEW_OPTIONS, "--json"]
+    options += ["--ablation", "zero"]  # under `corrupt`, pairs that are equal are left out
     assert any("every score of head-coding is zero" in text for text in circuits("discover", *options).json["warnings"])
 
 

@@ -68,9 +68,9 @@ def test_another_tokenizer_changes_the_prompts(tiny: Any, tmp_path: Path):
     assert jobs_of(tiny).prompts.key != jobs_of(tiny, model=str(tmp_path / "copy")).prompts.key
 
 
-def test_another_line_in_the_prompt_file_changes_the_prompts(tiny: Any, tmp_path: Path):
-    path = tmp_path / tiny.prompts.name
-    path.write_text(tiny.prompts.read_text() + "\n\n" + tiny.prompts.read_text())
+def test_another_line_in_the_prompt_file_changes_the_prompts(tiny: Any, new_prompts: Any, tmp_path: Path):
+    path, more = tmp_path / tiny.prompts.name, new_prompts(tmp_path / "more.jsonl", seed=1)
+    path.write_text(tiny.prompts.read_text() + "\n\n" + more.read_text())
     jobs = jobs_of(tiny, task=str(path))
     assert len(jobs.measure_edges) == 2 * len(jobs_of(tiny).measure_edges)
     assert jobs.prompts.key != jobs_of(tiny).prompts.key

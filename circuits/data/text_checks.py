@@ -1,0 +1,128 @@
+"""What in a prompt's text or answers probably does not say what was meant: named warnings, for prompts that can be run.
+
+`PromptSet.warnings` collects them over a set. What cannot be run is refused by `circuits.data.prompts` instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token
+
+_SHOWN_PROMPTS = 8
+
+
+class PromptWarning(NamedTuple):
+    """What is doubtful about one prompt.
+
+    kind    the same for all prompts with this fault: warnings of a set are counted by it
+    detail  what was found, and what to do
+    """
+
+    kind: str
+    detail: str
+
+
+def summary_of(warnings: Mapping[int, Sequence[PromptWarning]], n_prompts: int) -> list[str]:
+    """One message per kind: how many prompts of `n_prompts` it concerns, which, and the detail of the first.
+
+    warnings  those of each prompt, by its number
+    """
+    by_kind: dict[str, dict[int, str]] = {}
+    for number, own in warnings.items():
+        for warning in own:
+            by_kind.setdefault(warning.kind, {}).setdefault(number, warning.detail)
+    return [
+        f"{kind} ({len(found)} of {n_prompts} prompts: {listed(found)}): {next(iter(found.values()))}"
+        for kind, found in by_kind.items()
+    ]
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """The first few of many numbers."""
+    numbers = list(numbers)
+    more = len(numbers) - _SHOWN_PROMPTS
+    return ", ".join(map(str, numbers[:_SHOWN_PROMPTS])) + (f" and {more} more" if more > 0 else "")
+
+
+def of_text(clean: str, corrupt: str, tokenizer: Tokenizer) -> list[PromptWarning]:
+    """Whether either text ends in a space that the tokenizer sees, or with an end-of-text token written out."""
+    warnings = []
+    for side, text in (("clean", clean), ("corrupt", corrupt)):
+        bare = text.rstrip(" \t\u00a0")
+        if bare != text and ids_of(bare, tokenizer) != ids_of(text, tokenizer):
+            warnings.append(
+                PromptWarning(
+                    "prompt ends in a space",
+                    f"{side} ends in {text[-20:]!r}. Most tokenizers put the space into the next word's token, so the "
+                    "model seldom saw a text end so: begin the answers with the space instead, unless it is a token of "
+                    "its own before them.",
+                )
+            )
+            break
+    end = getattr(tokenizer, "eos_token", None)
+    if end and any(text.rstrip().endswith(end) for text in (clean, corrupt)):
+        warnings.append(
+            PromptWarning("prompt ends with the end-of-text token", f"what follows {end!r} is another text.")
+        )
+    return warnings
+
+
+def of_spaces(clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: Tokenizer) -> list[PromptWarning]:
+    """Whether answers that are words lack the space in front of them, all or some, where it makes another token.
+
+    answers  of the prompt as they were given, the wrong ones among them, with their tokens
+    """
+    words = [(word, token) for word, token in answers if isinstance(word, str)]
+    spaced = [word for word, _ in words if word[:1].isspace()]
+    bare = [
+        word
+        for word, token in words
+        if word[:1].isalnum() and next_token(clean, f" {word}", tokenizer) not in (None, token)
+    ]
+    if bare and spaced:
+        return [
+            PromptWarning(
+                "answers with and without a leading space",
+                f"{spaced[0]!r} begins with a space and {bare[0]!r} does not; they are tokens of different kinds.",
+            )
+        ]
+    if bare and clean[-1:].isalpha() and bare[0][0].isalpha():
+        return [
+            PromptWarning(
+                "answers without a leading space",
+                f"{bare[0]!r} goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}; a word "
+                f"of its own is {' ' + bare[0]!r}.",
+            )
+        ]
+    return []
+
+
+def of_tokens(tokens: Sequence[int], answers: Sequence[int], tokenizer: Tokenizer) -> list[PromptWarning]:
+    """Whether an answer is a special token, or the prompt begins with the same one twice."""
+    warnings, special = [], set(tokenizer.all_special_ids)
+    if named := [token for token in answers if token in special]:
+        shown = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(named)))
+        warnings.append(
+            PromptWarning("special token as an answer", f"{shown}: no text continues with it. Was a word meant?")
+        )
+    if len(tokens) > 1 and tokens[0] == tokens[1] and tokens[0] in special:
+        (shown,) = tokenizer.convert_ids_to_tokens([tokens[0]])
+        warnings.append(PromptWarning("special token twice at the start", f"{shown!r}: the model saw it once."))
+    return warnings
+
+
+def of_roles(roles: Mapping[str, Any]) -> list[PromptWarning]:
+    """Whether two roles are given by the same text: both are then its first occurrence."""
+    first: dict[str, str] = {}
+    for role, where in roles.items():
+        if isinstance(where, str) and first.setdefault(where.strip(), role) != role:
+            return [
+                PromptWarning(
+                    "two roles at the same place",
+                    f"{first[where.strip()]!r} and {role!r} are both the first {where.strip()!r}: give the other one's "
+                    "position.",
+                )
+            ]
+    return []

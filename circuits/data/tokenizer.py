@@ -1,0 +1,30 @@
+"""What prompts need of a tokenizer, and what a word is to it after a text."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+
+class Tokenizer(Protocol):
+    """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
+
+    def __call__(self, text: str, **settings: Any) -> Any: ...
+    def convert_ids_to_tokens(self, ids: Any) -> Any: ...
+    def get_vocab(self) -> dict[str, int]: ...
+    def get_added_vocab(self) -> dict[str, int]: ...
+    @property
+    def all_special_ids(self) -> list[int]: ...
+    def __len__(self) -> int: ...
+
+
+def ids_of(text: str, tokenizer: Tokenizer) -> list[int]:
+    """The tokens of a text, without those that the tokenizer adds."""
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
+    """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
+    where the tokens of `text` itself change."""
+    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
+    is_one = len(after) == len(before) + 1 and after[:-1] == before
+    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
