@@ -12,7 +12,7 @@ from torch import Tensor
 from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric, Targets
-from circuits.model.batches import _PROMPTS_AT_ONCE, Batch, each_batch
+from circuits.model.batches import PROMPTS_AT_ONCE, Batch, each_batch
 from circuits.model.forward import Forward, Run, Site
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def each_pair(
     ablation: Ablation,
     work: Callable[[Pair], None],
     *,
-    at_once: int = _PROMPTS_AT_ONCE,
+    at_once: int = PROMPTS_AT_ONCE,
     needs: Collection[Site] | None = None,
 ) -> None:
     """Call `work` with every batch of the prompts, run once clean and once ablated.

@@ -61,14 +61,14 @@ class CodedPrompts(NamedTuple):
 
 
 class Pooled(NamedTuple):
-    """z [place, prompt, head, d_head] of some prompts, pooled over each of several places.
+    """z [position, prompt, head, d_head] of some prompts, pooled over each of several positions.
 
-    has_place   [place, prompt] whether the prompt has the place at all
-    answered    [prompt] which prompts the model answers correctly; None where it predicts a single number
+    has_position  [position, prompt] whether the prompt has the position at all
+    answered      [prompt] which prompts the model answers correctly; None where it predicts a single number
     """
 
     z: Tensor
-    has_place: Tensor
+    has_position: Tensor
     answered: Answered | None
 
     @property
@@ -99,8 +99,8 @@ def require_head_outputs(model: Model) -> None:
         )
 
 
-def require_place(at: str, prompts: PromptSet) -> None:
-    """Raise a ValueError unless every positive and negative prompt has the place to pool over."""
+def require_position(at: str, prompts: PromptSet) -> None:
+    """Raise a ValueError unless every positive and negative prompt has the position to pool over."""
     if at == MEAN:
         return
     known = [MEAN, *prompts.roles]
@@ -109,19 +109,19 @@ def require_place(at: str, prompts: PromptSet) -> None:
             raise ValueError(f"at={at!r}: {prompts.called(number)} has no such role. Known: {', '.join(known)}.")
 
 
-def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (MEAN,)) -> Pooled:
-    """z of the clean side of prompts, averaged over places, streamed in batches. One forward pass each.
+def pooled(model: Model, prompts: Sequence[Prompt], *, positions: Sequence[str] = (MEAN,)) -> Pooled:
+    """z of the clean side of prompts, averaged over positions, streamed in batches. One forward pass each.
 
-    places  `mean` (all positions), or names of roles: the mean over the role's positions, 0 where a prompt lacks it
+    positions  `mean` (all positions), or names of roles: the mean over the role's positions, 0 where a prompt lacks it
     """
     forward = model.forward
     n_heads, d_head = sum(layer.n_heads for layer in forward.layers), forward.layers[0].d_head
-    z = torch.zeros(len(places), len(prompts), n_heads, d_head)
-    has_place = torch.zeros(len(places), len(prompts), dtype=torch.bool)
+    z = torch.zeros(len(positions), len(prompts), n_heads, d_head)
+    has_position = torch.zeros(len(positions), len(prompts), dtype=torch.bool)
     right = Answered(*torch.zeros(2, len(prompts), dtype=torch.bool))
 
     def measure(batch: Batch) -> None:
-        there = torch.stack([_positions(batch, place) for place in places]).float()
+        there = torch.stack([_mask(batch, position) for position in positions]).float()
         sizes = there.sum(dim=2, keepdim=True)
         shares = there / sizes.clamp_min(1)
         means: list[Tensor] = []
@@ -137,14 +137,14 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, places: Sequence[str] = (
             logits = forward.logits(forward.at_rows(final, batch.answer_positions, 0))
         prompt_indices = list(batch.prompt_indices)
         z[:, prompt_indices] = torch.cat(means, dim=2)
-        has_place[:, prompt_indices] = sizes.squeeze(2).cpu() > 0
+        has_position[:, prompt_indices] = sizes.squeeze(2).cpu() > 0
         for kept, measured in zip(right, answered(logits, batch.prompts), strict=True):
             kept[prompt_indices] = measured
 
     each_batch(PromptSet("coded", tuple(prompts)), forward, measure, shares_prefix=False)
-    return Pooled(z, has_place, right if model.n_outputs > 1 else None)
+    return Pooled(z, has_position, right if model.n_outputs > 1 else None)
 
 
-def _positions(batch: Batch, place: str) -> Tensor:
-    """[prompt, position] where a place is."""
-    return torch.ones_like(batch.clean, dtype=torch.bool) if place == MEAN else batch.positions_of(place)
+def _mask(batch: Batch, position: str) -> Tensor:
+    """[prompt, token] where a position is."""
+    return torch.ones_like(batch.clean, dtype=torch.bool) if position == MEAN else batch.positions_of(position)

@@ -139,11 +139,11 @@ class CodingMethod(Method):
         return Coding(**given(_CODING), recipe=Recipe(**given(_RECIPE)))
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        from circuits.head_codes.features import require_head_outputs, require_place
+        from circuits.head_codes.features import require_head_outputs, require_position
 
         super().check(model, prompts, metric, ablation)
         require_head_outputs(model)
-        require_place(self.at, prompts)
+        require_position(self.at, prompts)
 
     def score_stages(self) -> tuple[MethodStage, ...]:
         coded = {"coding": dataclasses.asdict(self.coding), "least_accuracy": self.least_accuracy}

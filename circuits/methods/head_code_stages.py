@@ -38,7 +38,7 @@ def measure_features(inputs: StageInputs) -> Result:
     arrays = {}
     for side, chosen in (("positive", prompts.prompts[start:stop]), ("negative", negatives[first:last])):
         if chosen:
-            measured = pooled(inputs.model(), chosen, places=(inputs.settings["at"],))
+            measured = pooled(inputs.model(), chosen, positions=(inputs.settings["at"],))
             arrays[f"z_{side}"] = measured.z[0].numpy()
             if measured.answered is not None:
                 # A negative's answer should not be said at all: its wrong answers are no alternative there.

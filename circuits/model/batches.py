@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_PROMPTS_AT_ONCE = 64
+PROMPTS_AT_ONCE = 64
 # Smaller groups with the same first difference join their neighbors: each batch has a fixed cost.
 _WORTH_A_BATCH = 4
 
@@ -78,7 +78,7 @@ class Batch:
 
 
 def batches(
-    prompts: PromptSet, forward: Forward, *, at_once: int = _PROMPTS_AT_ONCE, shares_prefix: bool = True
+    prompts: PromptSet, forward: Forward, *, at_once: int = PROMPTS_AT_ONCE, shares_prefix: bool = True
 ) -> Iterator[Batch]:
     """The prompts in batches of equal length, at most `at_once` prompts each.
 
@@ -140,7 +140,7 @@ def each_batch(
     forward: Forward,
     work: Callable[[Batch], None],
     *,
-    at_once: int = _PROMPTS_AT_ONCE,
+    at_once: int = PROMPTS_AT_ONCE,
     shares_prefix: bool = True,
 ) -> None:
     """Call `work` with every batch of the prompts; one that does not fit into memory is halved, with a warning."""

@@ -16,7 +16,7 @@ from circuits.model.reasons import refused_as
 
 
 @dataclass(frozen=True)
-class _Probe:
+class Probe:
     """The logits of the model itself, before it was wrapped, on some tokens."""
 
     ids: Tensor
@@ -25,7 +25,7 @@ class _Probe:
 
 
 @dataclass(frozen=True)
-class _Loaded:
+class Loaded:
     """A wrapped model and what it has to reproduce.
 
     original  the model itself, with no part of it wrapped; it shares the weights
@@ -35,26 +35,26 @@ class _Loaded:
     bridge: Any
     original: Any
     tokenizer: Tokenizer | None
-    text: _Probe
+    text: Probe
     vision: Vision | None = None
-    images: _Probe | None = None
+    images: Probe | None = None
 
 
-def _with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None) -> _Loaded:
+def with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None) -> Loaded:
     """The module wrapped, with its own logits from before."""
     config = _TextConfig(module.config)
     device = next(module.parameters()).device
     ids = checks.probe_ids(config, device)
     with refused_as(f"{type(module).__name__} cannot be run on tokens alone"), torch.no_grad():
-        text = _Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
+        text = Probe(ids, {}, module(input_ids=ids, use_cache=False).logits)
     original = _twin(module)
     if vision is None:
-        return _Loaded(_bridge(module, tokenizer), original, tokenizer, text)
+        return Loaded(_bridge(module, tokenizer), original, tokenizer, text)
     with refused_as("its processor does not give what the model reads"), torch.no_grad():
         shown = vision.probe()
-        images = _Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
+        images = Probe(shown.ids, shown.pixels, module(**shown.inputs, use_cache=False).logits)
     same = shown.ids.shape == shown.inputs["input_ids"].shape and bool((shown.ids == shown.inputs["input_ids"]).all())
-    return _Loaded(_bridge(module, tokenizer), original, tokenizer, text, vision, images if same else None)
+    return Loaded(_bridge(module, tokenizer), original, tokenizer, text, vision, images if same else None)
 
 
 def _twin(module: Any) -> Any:
@@ -64,7 +64,7 @@ def _twin(module: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class _NotFromDisk:
+class NotFromDisk:
     name: str
 
 

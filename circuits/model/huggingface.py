@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
-from circuits.model.bridge import _Loaded, _with_probes
+from circuits.model.bridge import Loaded, with_probes
 from circuits.model.gguf_files import read_gguf
-from circuits.model.processors import _processor, _tokenizer, _vision
+from circuits.model.processors import load_processor, load_tokenizer, make_vision
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
@@ -23,14 +23,14 @@ _CHANGES_OTHERS = re.compile(
 )
 
 
-def _load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+def load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     """A model in a GGUF file, dequantized."""
     assert source.file is not None
     module, tokenizer = read_gguf(source.file, dtype)
-    return _with_probes(module.to(device), tokenizer, None)
+    return with_probes(module.to(device), tokenizer, None)
 
 
-def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.utils import logging as transformers_logging
 
@@ -47,8 +47,8 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
         # Before the weights: gigabytes need not be read to learn that a package is missing.
         if has_adapter(source.folder):
             require_mergeable(source.folder)
-        processor = _processor(source) if reads_images else None
-        tokenizer = _tokenizer(source) if processor is None else processor.tokenizer
+        processor = load_processor(source) if reads_images else None
+        tokenizer = load_tokenizer(source) if processor is None else processor.tokenizer
         kind: Any = AutoModelForImageTextToText if reads_images else AutoModelForCausalLM
         with refused_as(f"its weights are quantized ({method})") if method else nullcontext():
             module, loading = kind.from_pretrained(
@@ -70,8 +70,8 @@ def _load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> _
     if has_adapter(source.folder):
         with refused_as(f"its {adapter_kind(source.folder)} could not be merged into its weights"):
             module = merged(module, source.folder)
-    vision = None if processor is None else _vision(config, processor, device, dtype)
-    return _with_probes(module.to(device).eval(), tokenizer, vision)
+    vision = None if processor is None else make_vision(config, processor, device, dtype)
+    return with_probes(module.to(device).eval(), tokenizer, vision)
 
 
 def _quantization(config: Any) -> str | None:

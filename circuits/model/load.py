@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from circuits.model.bridge import _Loaded, _NotFromDisk, _with_probes
-from circuits.model.huggingface import _load_gguf, _load_huggingface
-from circuits.model.native import _load_native
-from circuits.model.processors import _vision
+from circuits.model.bridge import Loaded, NotFromDisk, with_probes
+from circuits.model.huggingface import load_gguf, load_huggingface
+from circuits.model.native import load_native
+from circuits.model.processors import make_vision
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -181,7 +181,7 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)
     source = find_model(spec)
-    load = {"native": _load_native, "gguf": _load_gguf, "huggingface": _load_huggingface}[source.format]
+    load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
         return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
 
@@ -196,14 +196,14 @@ def model_from_module(
     """
     parameter = next(module.parameters())
     with refused_as(f"model {name!r} cannot be opened"):
-        vision = None if processor is None else _vision(module.config, processor, parameter.device, parameter.dtype)
+        vision = None if processor is None else make_vision(module.config, processor, parameter.device, parameter.dtype)
         tokenizer = tokenizer if processor is None else processor.tokenizer
-        loaded = _with_probes(module.eval(), tokenizer, vision)
+        loaded = with_probes(module.eval(), tokenizer, vision)
         dtype = str(parameter.dtype).removeprefix("torch.")
-        return _checked(_NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
+        return _checked(NotFromDisk(name), loaded, dtype=dtype, device=str(parameter.device))
 
 
-def _checked(source: ModelSource | _NotFromDisk, loaded: _Loaded, *, dtype: str, device: str) -> Model:
+def _checked(source: ModelSource | NotFromDisk, loaded: Loaded, *, dtype: str, device: str) -> Model:
     bridge, ids = loaded.bridge, loaded.text.ids
     for parameter in bridge.original_model.parameters():
         parameter.requires_grad_(False)

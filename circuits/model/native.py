@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 
 from circuits.model import checks
-from circuits.model.bridge import _Loaded, _Probe
+from circuits.model.bridge import Loaded, Probe
 from circuits.model.original import own_logits
-from circuits.model.processors import _tokenizer
+from circuits.model.processors import load_tokenizer
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
 
-def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> _Loaded:
+def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     import transformer_lens.model_bridge.sources.native  # noqa: F401  registers boot_native
     from safetensors.torch import load_file
     from transformer_lens.config import TransformerBridgeConfig
@@ -28,4 +28,4 @@ def _load_native(source: ModelSource, device: str, dtype: torch.dtype) -> _Loade
     bridge.eval()
     ids = checks.probe_ids(bridge.cfg, device)
     expected = own_logits(bridge.original_model, ids)
-    return _Loaded(bridge, bridge.original_model, _tokenizer(source), _Probe(ids, {}, expected))
+    return Loaded(bridge, bridge.original_model, load_tokenizer(source), Probe(ids, {}, expected))

@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _JSON_FILES = ("tokenizer*.json", "vocab.json", "special_tokens_map.json", "added_tokens.json", "*processor*.json")
 
 
-def _processor(source: ModelSource) -> Any:
+def load_processor(source: ModelSource) -> Any:
     """What turns text and pictures into tokens and pixel values. ValueError where packages or files for it are missing.
 
     Loaded here and not by transformer-lens, which would install a missing torchvision by itself.
@@ -44,7 +44,7 @@ def _processor(source: ModelSource) -> Any:
     return processor
 
 
-def _vision(config: Any, processor: Any, device: torch.device | str, dtype: torch.dtype) -> Vision:
+def make_vision(config: Any, processor: Any, device: torch.device | str, dtype: torch.dtype) -> Vision:
     image_token_id = getattr(config, "image_token_id", None)
     if image_token_id is None:
         image_token_id = processor.tokenizer.convert_tokens_to_ids(processor.image_token)
@@ -62,7 +62,7 @@ def _unreadable(folder: Path) -> Path:
     return folder
 
 
-def _tokenizer(source: ModelSource) -> Tokenizer | None:
+def load_tokenizer(source: ModelSource) -> Tokenizer | None:
     from transformers import AutoTokenizer
 
     names = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")

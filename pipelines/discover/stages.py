@@ -28,9 +28,7 @@ from graphs.selection import ComponentThreshold, Selection, Threshold
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from, scores_result
-from pipelines.runs.stage_inputs import ablation_of as _ablation
-from pipelines.runs.stage_inputs import method_of
-from pipelines.runs.stage_inputs import slice_of as _slice
+from pipelines.runs.stage_inputs import ablation_of, method_of, slice_of
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -43,8 +41,8 @@ _FEW_EDGES = 30
 
 def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """One method's scores of a slice of the prompts; edges not measured at all where the model refuses them."""
-    method, prompts, metric = method_of(settings), _slice(settings, inputs), METRICS[settings["metric"]]
-    ablation = _ablation(settings, inputs, model)
+    method, prompts, metric = method_of(settings), slice_of(settings, inputs), METRICS[settings["metric"]]
+    ablation = ablation_of(settings, inputs, model)
     if method.result == "edges" and "edges" in model().refusals:
         scores = _no_edges(model(), len(prompts), method.provenance(model(), prompts, metric, ablation))
     else:
@@ -55,7 +53,7 @@ def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
 def score_results(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """One method's scores of all prompts, from what the last of its stages computed."""
     method, prompts, metric = method_of(settings), prompts_from(inputs["prompts"][0]), METRICS[settings["metric"]]
-    ablation = _ablation(settings, inputs, model)
+    ablation = ablation_of(settings, inputs, model)
     scores = method.scores_from(inputs, model(), prompts, metric=metric, ablation=ablation)
     return scores_result(scores, method=settings["method"])
 
@@ -134,8 +132,8 @@ def evaluate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
     wiring = model().wiring
     sources = endpoints(wiring).source
     components = np.stack([np.bincount(sources, weights=mask, minlength=len(wiring.writers)) > 0 for mask in masks])
-    metric, ablation = METRICS[settings["metric"]], _ablation(settings, inputs, model)
-    values = component_circuit_values(model(), _slice(settings, inputs), components, metric=metric, ablation=ablation)
+    metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
+    values = component_circuit_values(model(), slice_of(settings, inputs), components, metric=metric, ablation=ablation)
     return Result({}, {"values": values})
 
 
@@ -198,8 +196,8 @@ def _metrics(baseline: Baseline, circuit: Any, estimate: Faithfulness) -> dict[s
 
 
 def _circuit_values(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel, masks: Any) -> Any:
-    metric, ablation = METRICS[settings["metric"]], _ablation(settings, inputs, model)
-    return circuit_values(model(), _slice(settings, inputs), masks, metric=metric, ablation=ablation)
+    metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
+    return circuit_values(model(), slice_of(settings, inputs), masks, metric=metric, ablation=ablation)
 
 
 SELECT = Stage("select", 3, select)

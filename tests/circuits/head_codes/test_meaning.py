@@ -41,7 +41,7 @@ def prompts() -> PromptSet:
 
 
 def trial_of(model: Model, prompts: PromptSet, coding: Coding, *, at: str = "mean", number: int = 1) -> CodedTrial:
-    features = head_features(model, pooled(model, coded_prompts(prompts).all, places=(at,)).z[0])
+    features = head_features(model, pooled(model, coded_prompts(prompts).all, positions=(at,)).z[0])
     trained = train_trials(features, coding, [number])
     return CodedTrial(number, features, trained, codes_of(features, trained, coding)[0], coding)
 

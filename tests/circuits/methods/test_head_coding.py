@@ -49,7 +49,7 @@ def _alone(prompt: Prompt) -> Prompt:
 @pytest.mark.parametrize("position", ["mean", "END", "last-two"])
 def test_features_are_the_head_outputs_that_transformer_lens_shows(family, position, family_model):
     model, prompts = family_model(family), random_prompts(4)
-    features = head_features(model, pooled(model, prompts.prompts, places=(position,)).z[0])
+    features = head_features(model, pooled(model, prompts.prompts, positions=(position,)).z[0])
     outputs = features.outputs(range(4))
     for number, prompt in enumerate(prompts):
         _, cache = model.bridge.run_with_cache(torch.tensor([prompt.clean]))
@@ -66,8 +66,8 @@ def test_features_are_the_head_outputs_that_transformer_lens_shows(family, posit
 def test_several_positions_are_read_in_one_pass_and_a_missing_one_is_marked(family_model):
     first, second = random_prompts(2)
     second = Prompt(second.clean, second.corrupt, second.answers, second.wrong_answers)
-    features = pooled(family_model("gpt2"), (first, second), places=("mean", "first"))
-    assert features.has_place.tolist() == [[True, True], [True, False]]
+    features = pooled(family_model("gpt2"), (first, second), positions=("mean", "first"))
+    assert features.has_position.tolist() == [[True, True], [True, False]]
     assert features.z[1, 1].abs().max() == 0
     torch.testing.assert_close(features.z[0], pooled(family_model("gpt2"), (first, second)).z[0])
 
