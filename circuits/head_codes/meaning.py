@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LENS_TOKENS = 10
 # Head outputs at all roles are held for this many prompts at once.
-PROMPTS_AT_ONCE = 64
+_PROMPTS_AT_ONCE = 64
 # Logits of a large vocabulary are held for this many dictionary vectors at once.
 _VECTORS_AT_ONCE = 256
 
@@ -236,8 +236,8 @@ def _role_activations(
         by_head.setdefault(one.head, []).append((number, one.code))
     # Centered outputs are those minus the head's mean over the run's prompts, wherever they are read: [head, d_head].
     shift = (features.z - read(features, trial.coding).z)[0]
-    for start in range(0, len(every) if shown else 0, PROMPTS_AT_ONCE):
-        part = slice(start, start + PROMPTS_AT_ONCE)
+    for start in range(0, len(every) if shown else 0, _PROMPTS_AT_ONCE):
+        part = slice(start, start + _PROMPTS_AT_ONCE)
         measured = pooled(model, every[part], positions=prompts.roles)
         has_role[:, part] = measured.has_position.numpy()
         for number, codes in by_head.items():
