@@ -154,8 +154,7 @@ def test_edges_impossible_by_weights_score_exactly_zero(name, sample_model):
             assert score <= 1e-6, edge
 
 
-def test_prompts_without_a_difference_are_measured_as_zero(family_model):
+def test_prompts_without_a_difference_are_refused(family_model):
     prompts = PromptSet("same", (Prompt((1, 2, 3), (1, 2, 3), (4,), (5,)),))
-    scores = EdgeAttribution().score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
-    np.testing.assert_allclose(scores.per_prompt, 0, atol=1e-5)
-    assert scores.measured.all()
+    with pytest.raises(ValueError, match="the same tokens in 1 of 1 pairs"):
+        EdgeAttribution().score(family_model("gpt2"), prompts, metric=LOGIT_DIFFERENCE)
