@@ -362,7 +362,7 @@ def test_pictures_known_by_their_fingerprint_only_are_refused_before_running():
 def test_a_model_whose_pass_with_a_picture_is_not_reproduced_takes_text_alone():
     """The projector changes between the module's own pass and the check, as if pictures were embedded otherwise."""
     module = random_vlm()
-    loaded = models._with_probes(module, None, vision_of(make_processor()))
+    loaded = models.with_probes(module, None, vision_of(make_processor()))
     module.model.multi_modal_projector.linear_2.bias.data += 1
     model = models._checked(models._NotFromDisk("odd"), loaded, dtype="float32", device="cpu")
     assert "its forward pass with an image is not reproduced (running a prompt" in model.refusals["images"]
