@@ -364,7 +364,7 @@ def test_a_model_whose_pass_with_a_picture_is_not_reproduced_takes_text_alone():
     module = random_vlm()
     loaded = models.with_probes(module, None, vision_of(make_processor()))
     module.model.multi_modal_projector.linear_2.bias.data += 1
-    model = models._checked(models._NotFromDisk("odd"), loaded, dtype="float32", device="cpu")
+    model = models._checked(models.NotFromDisk("odd"), loaded, dtype="float32", device="cpu")
     assert "its forward pass with an image is not reproduced (running a prompt" in model.refusals["images"]
     model.check_prompts(text_prompts())
     with pytest.raises(ValueError, match="prompt 0 holds an image, which cannot be measured on 'odd': its forward"):
