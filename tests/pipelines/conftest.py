@@ -114,6 +114,11 @@ def new_prompts() -> Callable[..., Path]:
     return write_prompts
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _fonts(shared_fonts: None) -> None:
+    """Commands write many figures."""
+
+
 @pytest.fixture
 def circuits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """`circuits("discover", ...)`: the command in this process, in a folder of its own."""
