@@ -142,10 +142,10 @@ def test_python_and_the_command_find_the_same(circuits: Command, store: Path, ru
     assert Path(printed["folder"]).parent == run
 
 
-def test_workers_give_the_same(run: Path, tmp_path: Path):
+def test_workers_give_the_same(run: Path, tmp_path: Path, scheduler: str):
     settings = {"lambda_attention": 2.0, "lambda_mlp": 0.5, **SMALL}
     here = intervene(run, **settings, folder=tmp_path / "here")
-    assert here.rows == intervene(run, **settings, folder=tmp_path / "there", workers=1).rows
+    assert here.rows == intervene(run, **settings, folder=tmp_path / "there", scheduler=scheduler).rows
 
 
 @pytest.mark.parametrize(
