@@ -190,7 +190,17 @@ def test_a_file_of_questions_is_split_by_image(circuits: Command, tmp_path: Path
             text = f"Is there a {kind} in the image?"
             lines.append(json.dumps({"image": f"{number}.png", "text": text, "label": label}))
     (tmp_path / "asked.jsonl").write_text("\n".join(lines))
-    asked = ("trace", str(tmp_path / "asked.jsonl"), "--model", "reference-vlm", "--images", str(tmp_path), "--prompts", "4", "--json")
+    asked = (
+        "trace",
+        str(tmp_path / "asked.jsonl"),
+        "--model",
+        "reference-vlm",
+        "--images",
+        str(tmp_path),
+        "--prompts",
+        "4",
+        "--json",
+    )
     folder = circuits(*asked).json["folder"]
     report = circuits("intervene", "iri", "--run", folder, "--json").json
     assert {(row["negatives"], row["n"]) for row in report["rows"]} == {("all", 6)}
