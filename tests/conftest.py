@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,8 @@ FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
 # Each has something that the others lack: scales, local layers, tables or projections.
 MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
 VOCABULARY = 50
+# The characters of most figures, with the ligatures that text is set with.
+_DRAWN = string.printable + "–−±×·…→≤≥ﬀﬁﬂﬃﬄ"
 
 
 def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) -> Any:
@@ -158,6 +164,37 @@ def family_model() -> Callable[[str], Any]:
         return built[family]
 
     return model
+
+
+@pytest.fixture(scope="session")
+def shared_fonts() -> Iterator[None]:
+    """PDF figures embed one subset of each font, made once: it takes most of the time of a small figure to cut it.
+
+    For tests of what commands write; tests of the figures themselves embed what each figure needs.
+    """
+    from matplotlib.backends import _backend_pdf_ps as backend
+    from matplotlib.ft2font import FT2Font
+
+    cut, written = backend.get_glyphs_subset, cache(lambda font: as_file(font).getvalue())
+    as_file = backend.font_as_file
+
+    @cache
+    def usual(font: str) -> tuple[frozenset[int], Any]:
+        codes = FT2Font(font).get_charmap()
+        glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
+        with cut(font, set(glyphs)) as subset:
+            written(subset.font)
+        return glyphs, subset
+
+    def shared(font: str, glyphs: Iterable[int]) -> Any:
+        known, subset = usual(font)
+        return nullcontext(subset) if known.issuperset(glyphs) else cut(font, glyphs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(backend, "SubsetResults"):  # glyphs by their number; before, by their character
+            patch.setattr(backend, "get_glyphs_subset", shared)
+            patch.setattr(backend, "font_as_file", lambda font: BytesIO(written(font)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -40,8 +41,9 @@ class Question:
         return "Yes" if self.is_present else "No"
 
 
+@cache
 def count_kinds(n_scenes: int = 20_000, seed: int = 0) -> Frequencies:
-    """Frequencies over scenes of one to four objects, all counts equally often; takes about a second."""
+    """Frequencies over scenes of one to four objects, all counts equally often; the first call takes about a second."""
     generator = np.random.default_rng(seed)
     present = np.zeros((n_scenes, len(KINDS)))
     for row, n_objects in zip(present, generator.integers(1, MOST_OBJECTS + 1, n_scenes), strict=True):

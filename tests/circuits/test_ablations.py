@@ -99,7 +99,7 @@ def test_all_edges_give_the_clean_run_and_none_the_ablated_run(family, ablation,
 @pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
 @pytest.mark.parametrize("ablation", GIVEN)
 def test_the_ablated_run_is_that_of_the_bridge_with_every_component_hooked(family, ablation, family_model):
-    model, prompts = family_model(family), random_prompts(shared_prefix=3)
+    model, prompts = family_model(family), random_prompts(3, shared_prefix=3)
     values = independent_values(model, prompts, ablation)
     baseline = measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]())
     expected = [hooked_metric(model, prompt, model.wiring.writers, values) for prompt in prompts]
@@ -109,7 +109,7 @@ def test_the_ablated_run_is_that_of_the_bridge_with_every_component_hooked(famil
 @pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
 @pytest.mark.parametrize("ablation", GIVEN)
 def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(family, ablation, family_model):
-    model, prompts = family_model(family), random_prompts(shared_prefix=3)
+    model, prompts = family_model(family), random_prompts(3, shared_prefix=3)
     values = independent_values(model, prompts, ablation)
     clean = np.array([hooked_metric(model, prompt, (), values) for prompt in prompts])
     scores = ActivationPatching(kinds=("head", "mlp")).score(
@@ -124,7 +124,7 @@ def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(famil
 @pytest.mark.parametrize("family", ["gpt2", "neox", "opt", "qwen2", "llama"])
 def test_zero_and_folded_zero_are_those_of_raw_and_of_processed_weights(family, family_model):
     """TransformerLens folds the norms, centers what is written, and moves value biases into the attention's output."""
-    model, prompts = family_model(family), random_prompts(4, shared_prefix=3)
+    model, prompts = family_model(family), random_prompts(2, shared_prefix=3)
     processed = _bridge(random_module(family), None)
     processed.enable_compatibility_mode(disable_warnings=True)
     has_biases = family != "llama"
@@ -134,10 +134,10 @@ def test_zero_and_folded_zero_are_those_of_raw_and_of_processed_weights(family, 
         scores = ActivationPatching(kinds=("head", "mlp")).score(
             model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[ablation]()
         )
-        for column, component in enumerate(scores.components):
-            for row, prompt in enumerate(prompts):
+        for row, prompt in enumerate(prompts):
+            clean = hooked_metric(hooked, prompt, (), values)
+            for column, component in enumerate(scores.components):
                 patched = hooked_metric(hooked, prompt, (component,), values)
-                clean = hooked_metric(hooked, prompt, (), values)
                 assert scores.per_prompt[row, 0, column] == pytest.approx(clean - patched, abs=1e-4)
     zero, folded = (
         measure_baseline(model, prompts, metric=LOGIT_DIFFERENCE, ablation=ABLATIONS[name]()).ablated

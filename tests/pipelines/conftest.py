@@ -114,6 +114,21 @@ def new_prompts() -> Callable[..., Path]:
     return write_prompts
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _fonts(shared_fonts: None) -> None:
+    """Commands write many figures."""
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """The address of a scheduler with one worker process, which loads torch once for the tests of all commands."""
+    from pipelines.engine.cluster import connect
+    from pipelines.engine.execution import Execution
+
+    with connect(Execution(workers=1)) as client:
+        yield client.scheduler.address  # pyright: ignore[reportOptionalMemberAccess]
+
+
 @pytest.fixture
 def circuits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """`circuits("discover", ...)`: the command in this process, in a folder of its own."""

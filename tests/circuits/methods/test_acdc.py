@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -9,9 +11,9 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import circuit_values, measure_baseline
 from circuits.methods.acdc import ACDC
 from circuits.metrics import METRICS
-from circuits.model.load import load_model
+from circuits.model.load import load_model, model_from_module
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import random_prompts
+from tests.conftest import random_module, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
@@ -36,10 +38,18 @@ def kept_by(scores, tau, *, absolute=True):
     return (np.abs(scores.means) if absolute else scores.means) >= tau
 
 
-@pytest.mark.parametrize("family", ["gpt2", "llama", "neox"])
-@pytest.mark.parametrize(("tau", "absolute"), [(0.3, True), (0.05, True), (0.1, False)])
-def test_decisions_and_scores_are_those_of_edges_tried_one_by_one(family, tau, absolute, family_model):
-    model, prompts = family_model(family), random_prompts(3, length=6)
+@pytest.fixture(scope="module")
+def shallow_model():
+    """`shallow_model("llama")`: a tiny random model of two layers, since every edge costs the witness a run."""
+    return cache(lambda family: model_from_module(random_module(family, n_layers=2), name=f"shallow-{family}"))
+
+
+@pytest.mark.parametrize(
+    ("family", "tau", "absolute"),
+    [("gpt2", 0.3, True), ("gpt2", 0.05, True), ("gpt2", 0.1, False), ("llama", 0.05, True), ("neox", 0.1, False)],
+)
+def test_decisions_and_scores_are_those_of_edges_tried_one_by_one(family, tau, absolute, shallow_model):
+    model, prompts = shallow_model(family), random_prompts(3, length=6)
     expected, effects = one_by_one(model, prompts, tau, absolute=absolute)
     assert 0 < expected.sum() < len(expected)
     scores = ACDC(tau=tau, absolute=absolute).score(model, prompts, metric=LOGIT_DIFFERENCE)
@@ -60,9 +70,9 @@ def test_the_hand_models_circuit_is_exactly_its_path(tmp_path):
         assert scores.measured.all()
 
 
-def test_with_the_divergence_scores_are_what_dropping_adds_to_it(family_model):
+def test_with_the_divergence_scores_are_what_dropping_adds_to_it(shallow_model):
     """The published rule: KL(clean || circuit without the edge) - KL(clean || circuit) against tau."""
-    model, prompts, divergence = family_model("gpt2"), random_prompts(3, length=6), METRICS["kl-divergence"]
+    model, prompts, divergence = shallow_model("gpt2"), random_prompts(3, length=6), METRICS["kl-divergence"]
     expected, effects = one_by_one(model, prompts, 0.1, absolute=False, metric=divergence)
     scores = ACDC(tau=0.1, absolute=False).score(model, prompts, metric=divergence)
     np.testing.assert_array_equal(kept_by(scores, 0.1, absolute=False), expected)
@@ -113,8 +123,8 @@ def test_blocks_save_runs_and_dead_edges_need_none(family_model, monkeypatch):
     assert n_circuits == [1, 1, 4, 4, 8, 8, 4, 4]
 
 
-def test_a_size_is_reached_or_approached_from_below_and_the_record_says_how(family_model):
-    model, prompts = family_model("gpt2"), random_prompts(3, length=6)
+def test_a_size_is_reached_or_approached_from_below_and_the_record_says_how(shallow_model):
+    model, prompts = shallow_model("gpt2"), random_prompts(3, length=6)
     for size in (5, 40):
         method = ACDC(size=size)
         scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)

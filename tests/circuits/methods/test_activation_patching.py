@@ -17,51 +17,70 @@ LOGIT_DIFFERENCE = METRICS["logit-difference"]
 _HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
 
 
-def whole_rerun_effects(model, prompts, component, position):
-    """[prompt] effects by patching one prompt at a time through TransformerLens hooks, nothing resumed or stacked."""
-    name = f"blocks.{component.layer}.{_HOOKS[component.kind]}"
-    effects = []
-    for prompt in prompts:
-        clean, corrupt = torch.tensor([prompt.clean]), torch.tensor([prompt.corrupt])
-        _, cache = model.bridge.run_with_cache(corrupt, names_filter=lambda hook_name: hook_name == name)
-        positions = slice(None) if position is None else slice(position, position + 1)
+class Reruns:
+    """Effects of patching one prompt at a time through TransformerLens hooks, nothing resumed or stacked."""
 
-        def patch(value, hook, cache=cache, positions=positions):
-            value = value.clone()
-            if component.kind == "head":
-                value[:, positions, component.index] = cache[name][:, positions, component.index]
-            else:
-                value[:, positions] = cache[name][:, positions]
-            return value
-
+    def __init__(self, model, prompts):
+        self.bridge, self.prompts = model.bridge, tuple(prompts)
+        is_patched = tuple(_HOOKS.values())
         with torch.no_grad():
-            runs = model.bridge(clean), model.bridge.run_with_hooks(clean, fwd_hooks=[(name, patch)])
-        before, after = (
-            (
-                logits[0, prompt.answer_position, prompt.answers[0]]
-                - logits[0, prompt.answer_position, prompt.wrong_answers[0]]
-            )
-            for logits in runs
-        )
-        effects.append(float(before - after))
-    return np.array(effects)
+            self.donors = [
+                self.bridge.run_with_cache(
+                    torch.tensor([prompt.corrupt]), names_filter=lambda hook_name: hook_name.endswith(is_patched)
+                )[1]
+                for prompt in self.prompts
+            ]
+            self.clean = [self.difference(self.bridge(torch.tensor([prompt.clean])), prompt) for prompt in self.prompts]
+
+    @staticmethod
+    def difference(logits, prompt):
+        row = logits[0, prompt.answer_position]
+        return float(row[prompt.answers[0]] - row[prompt.wrong_answers[0]])
+
+    def effects(self, component, position):
+        """[prompt] effects at a position, or at all (None); prompts that are too short for it are left out."""
+        name = f"blocks.{component.layer}.{_HOOKS[component.kind]}"
+        positions = slice(None) if position is None else slice(position, position + 1)
+        effects = []
+        for prompt, donor, clean in zip(self.prompts, self.donors, self.clean, strict=True):
+            if position is not None and position >= len(prompt):
+                continue
+
+            def patch(value, hook, donor=donor[name]):
+                value = value.clone()
+                if component.kind == "head":
+                    value[:, positions, component.index] = donor[:, positions, component.index]
+                else:
+                    value[:, positions] = donor[:, positions]
+                return value
+
+            with torch.no_grad():
+                patched = self.bridge.run_with_hooks(torch.tensor([prompt.clean]), fwd_hooks=[(name, patch)])
+            effects.append(clean - self.difference(patched, prompt))
+        return np.array(effects)
 
 
-@pytest.mark.parametrize("family", FAMILIES + MORE_FAMILIES)
-@pytest.mark.parametrize("shared_prefix", [0, 5])
-@pytest.mark.parametrize("at", ["all", "positions"])
-def test_resumed_and_stacked_patches_equal_whole_reruns(family, shared_prefix, at, family_model):
-    model, prompts = family_model(family), random_prompts(shared_prefix=shared_prefix)
+# A prefix is shared in the same way whatever the layers are made of: three families show all four combinations.
+IN_EVERY_WAY = ("gpt2", "llama", "gemma2")
+CASES = [("all", 5), ("positions", 0)]
+
+
+@pytest.mark.parametrize(
+    ("family", "at", "shared_prefix"),
+    [(family, *case) for family in FAMILIES + MORE_FAMILIES for case in CASES]
+    + [(family, *case) for family in IN_EVERY_WAY for case in (("all", 0), ("positions", 5))],
+)
+def test_resumed_and_stacked_patches_equal_whole_reruns(family, at, shared_prefix, family_model):
+    # Three prompts have both lengths, and an answer before the end.
+    model, prompts = family_model(family), random_prompts(3, shared_prefix=shared_prefix)
     scores = ActivationPatching(at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
-    size = np.abs(scores.per_prompt).max()
+    size, reruns = np.abs(scores.per_prompt).max(), Reruns(model, prompts)
     checked = 0
     for column, component in enumerate(scores.components):
         for row, position in enumerate(scores.positions):
             if component == scores.components[-1] or (at == "positions" and (3 * column + row) % 7):
                 continue  # the final stream has no bridge hook; one in seven positions is checked
-            index = None if at == "all" else int(position)
-            long_enough = PromptSet("some", tuple(p for p in prompts if index is None or index < len(p)))
-            expected = whole_rerun_effects(model, long_enough, component, index)
+            expected = reruns.effects(component, None if at == "all" else int(position))
             effects = scores.per_prompt[scores.measured[:, row, column], row, column]
             np.testing.assert_allclose(effects, expected, atol=1e-5 * size)
             checked += 1
@@ -151,12 +170,11 @@ def test_bidirectional_models_are_patched_whole(sample_model):
     model = sample_model("hist")
     prompts = read_jsonl(SAMPLES / "hist" / "prompts.jsonl")[:12]
     scores = ActivationPatching(at="positions", kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    reruns = Reruns(model, prompts)
     for column, component in enumerate(scores.components):
         for row, position in enumerate(scores.positions):
-            long_enough = PromptSet("some", tuple(p for p in prompts if int(position) < len(p)))
-            expected = whole_rerun_effects(model, long_enough, component, int(position))
             effects = scores.per_prompt[scores.measured[:, row, column], row, column]
-            np.testing.assert_allclose(effects, expected, atol=1e-4)
+            np.testing.assert_allclose(effects, reruns.effects(component, int(position)), atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,13 @@ class Reruns:
         return self.sign * (self.unpatched[number] - logit_difference(logits, self.prompts[number]))
 
 
-def assert_equal_to_reruns(model, prompts, *, at, direction, positions_of, n_compared=120):
-    """Compare some measured scores, drawn at random; positions_of(prompt, position) -> positions."""
+def assert_equal_to_reruns(model, prompts, *, at, direction, positions_of, n_of_each=10):
+    """Compare some measured scores of each kind, drawn at random; positions_of(prompt, position) -> positions."""
     scores = ActivationPatching(at=at, direction=direction, kinds=PARTS).score(model, prompts, metric=LOGIT_DIFFERENCE)
     reruns = Reruns(model, prompts, direction)
-    measured = np.random.default_rng(0).permutation(np.argwhere(scores.measured))[:n_compared]
+    kinds = np.array([component.kind for component in scores.components])
+    draw, places = np.random.default_rng(0), np.argwhere(scores.measured)
+    measured = np.concatenate([draw.permutation(places[kinds[places[:, 2]] == kind])[:n_of_each] for kind in PARTS])
     expected = [
         reruns.effect(number, scores.components[column], positions_of(reruns.prompts[number], scores.positions[row]))
         for number, row, column in measured
@@ -78,8 +80,7 @@ def assert_equal_to_reruns(model, prompts, *, at, direction, positions_of, n_com
     effects = scores.per_prompt[tuple(measured.T)]
     size = np.abs(scores.per_prompt).max()
     for kind in PARTS:  # without an effect of each kind somewhere, nothing would be compared
-        chosen = [scores.components[column].kind == kind for _, _, column in measured]
-        assert np.abs(np.array(expected)[chosen]).max() > 1e-2 * size
+        assert np.abs(np.array(expected)[kinds[measured[:, 2]] == kind]).max() > 1e-2 * size
     # Rounding of float32 through three layers, relative to the largest effect.
     np.testing.assert_allclose(effects, expected, atol=1e-5 * max(1, size))
 

@@ -234,8 +234,8 @@ def _mixed(noise: Restored, clean: Tensor, where: Sequence[int]) -> Restored:
 
 def model_and_prompts(family: str, family_model: Any) -> tuple[Model, PromptSet]:
     if family == "vlm":
-        return tiny_vlm(), image_pairs(3)
-    return family_model(family), random_prompts(4, shared_prefix=3)
+        return tiny_vlm(), image_pairs(2)
+    return family_model(family), random_prompts(3, shared_prefix=3)
 
 
 # Laws
@@ -318,8 +318,9 @@ def test_stacked_restorations_are_whole_reruns_of_the_plain_module(family, at, f
     assert np.abs(expected).max() > 0.1
 
 
-@pytest.mark.parametrize("window", [2, 3, 10])
-@pytest.mark.parametrize("family", [*FAMILIES, "vlm"])
+@pytest.mark.parametrize(
+    ("family", "window"), [("gpt2", 2), ("gpt2", 3), ("gpt2", 10), ("llama", 2), ("neox", 3), ("vlm", 2), ("vlm", 3)]
+)
 def test_windows_of_layers_are_whole_reruns_of_the_plain_module(family, window, family_model):
     model, prompts = model_and_prompts(family, family_model)
     scores = CausalTracing(kinds=ALL_PARTS, window=window).score(model, prompts, metric=LOGIT_DIFFERENCE)

@@ -17,9 +17,9 @@ from tests.conftest import random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 every_method = pytest.mark.parametrize("name", METHODS)
-# Random models solve no task, and a few epochs are enough here.
+# Random models solve no task, and a few epochs or steps are enough here.
 FEW = {"least_accuracy": 0, "epochs": 20, "trials": 2, "features": 12}
-SETTINGS = {"head-coding": FEW, "code-pairs": FEW}
+SETTINGS = {"head-coding": FEW, "code-pairs": FEW, "mask-learning": {"steps": 10}}
 READ_NO_METRIC = {"random", "head-coding", "code-pairs"}
 
 

@@ -56,11 +56,16 @@ def own_metric(model: Model, prompt: Prompt, side: str = "clean", hooks: Any = (
         return difference(model.bridge.run_with_hooks(ids, fwd_hooks=list(hooks), **pixels), prompt)
 
 
-def patched_metric(model: Model, prompt: Prompt, component: Any, positions: list[int]) -> float:
-    """The clean prompt with one component's value at some positions taken from the corrupt one."""
-    name = f"blocks.{component.layer}.{HOOKS[component.kind]}"
+def corrupt_values(model: Model, prompt: Prompt) -> Any:
+    """What every component writes in the corrupt run of the wrapped model."""
     ids, pixels = inputs(model, prompt, "corrupt")
-    _, cache = model.bridge.run_with_cache(ids, names_filter=lambda hook_name: hook_name == name, **pixels)
+    names = tuple(HOOKS.values())
+    return model.bridge.run_with_cache(ids, names_filter=lambda hook_name: hook_name.endswith(names), **pixels)[1]
+
+
+def patched_metric(model: Model, prompt: Prompt, component: Any, positions: list[int], cache: Any) -> float:
+    """The clean prompt with one component's value at some positions taken from those of the corrupt one."""
+    name = f"blocks.{component.layer}.{HOOKS[component.kind]}"
 
     def patch(value: Tensor, hook: Any) -> Tensor:
         value = value.clone()
@@ -171,14 +176,17 @@ def test_patches_equal_whole_reruns(at, build):
     model, prompts = tiny_vlm(*build), mixed()[::2]
     scores = ActivationPatching(at=at).score(model, prompts, metric=LOGIT_DIFFERENCE)
     clean = [own_metric(model, prompt) for prompt in prompts]
+    caches = [corrupt_values(model, prompt) for prompt in prompts]
     for column, component in enumerate(scores.components[:-1]):  # the final stream has no bridge hook
         for row, position in enumerate(scores.positions):
             if (column + row) % 3:
                 continue  # a third of them are checked
             expected = [
                 before
-                - patched_metric(model, p, component, list(p.roles[position]) if at == "roles" else [*range(len(p))])
-                for p, before in zip(prompts, clean, strict=True)
+                - patched_metric(
+                    model, p, component, list(p.roles[position]) if at == "roles" else [*range(len(p))], cache
+                )
+                for p, before, cache in zip(prompts, clean, caches, strict=True)
             ]
             np.testing.assert_allclose(scores.per_prompt[:, row, column], expected, atol=5e-5)
     assert np.abs(scores.per_prompt).max() > 0.1

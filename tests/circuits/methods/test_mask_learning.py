@@ -81,7 +81,7 @@ def test_the_hand_models_path_is_learned(mask, start, tmp_path):
     """Of 41 edges three carry everything. A density of 0.08 leaves room for three."""
     model = load_model(str(write_detector(tmp_path / "detector")))
     prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
-    method = MaskLearning(mask=mask, start=start, density=0.08)
+    method = MaskLearning(mask=mask, start=start, density=0.08, steps=100)
     scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)
     best = {str(model.wiring.edges[number]) for number in scores.ranking()[:3]}
     assert best == {"input->a0.h0<v>", "a0.h0->a1.h1<v>", "a1.h1->logits"}
@@ -117,7 +117,7 @@ def test_the_seed_decides_what_is_drawn(family_model):
     assert (first != other).any()
 
 
-@pytest.mark.parametrize("density", [0.05, 0.2])
+@pytest.mark.parametrize("density", [0.05, pytest.param(0.2, marks=pytest.mark.slow)])
 def test_the_learned_circuit_is_as_dense_as_asked(density):
     """Within a fifth: gates open with a probability, and some are still undecided at the end."""
     model = load_model("reference")
@@ -127,18 +127,19 @@ def test_the_learned_circuit_is_as_dense_as_asked(density):
 
 
 def test_the_learned_ranking_is_better_than_attribution_on_held_out_prompts():
-    """Measured CMD on the bundled model: eap 0.091, eap-ig 0.089, learned 0.071."""
+    """Measured CMD on the bundled model: eap 0.091, eap-ig 0.087, learned 0.069 in half the default steps as in all."""
     model = load_model("reference")
     training_prompts = TASKS["ioi"]().build(model.tokenizer, n=16)
     held_out = TASKS["ioi"]().build(model.tokenizer, n=32, seed=7)
     baseline = measure_baseline(model, held_out, metric=LOGIT_DIFFERENCE)
 
-    def distance(name):
-        scores = METHODS[name]().score(model, training_prompts, metric=LOGIT_DIFFERENCE)
+    def distance(method):
+        scores = method.score(model, training_prompts, metric=LOGIT_DIFFERENCE)
         circuits = budget_circuits(scores, absolute=True)
         return cmd(circuit_values(model, held_out, circuits, metric=LOGIT_DIFFERENCE), baseline)
 
-    assert distance("mask-learning") < min(distance("eap"), distance("eap-ig")) - 0.01
+    learned = distance(MaskLearning(steps=100))
+    assert learned < min(distance(METHODS[name]()) for name in ("eap", "eap-ig")) - 0.01
 
 
 def test_a_metric_without_a_gap_is_learned_without_an_error(family_model):

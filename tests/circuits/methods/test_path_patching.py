@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -19,13 +20,29 @@ from tests.conftest import FAMILIES, random_prompts
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 
 
-def two_passes(model, prompt, sender, receivers, at, freeze_mlps) -> float:
+class Runs(NamedTuple):
+    """A prompt with what the recipe takes from its plain runs, the same for every sender and receiver."""
+
+    prompt: Prompt
+    clean_logits: torch.Tensor
+    clean: Any
+    corrupt: Any
+
+
+def runs_of(model, prompts) -> list[Runs]:
+    with torch.no_grad():
+        cached = [
+            [model.bridge.run_with_cache(torch.tensor([ids])) for ids in (prompt.clean, prompt.corrupt)]
+            for prompt in prompts
+        ]
+    return [Runs(prompt, *clean, corrupt[1]) for prompt, (clean, corrupt) in zip(prompts, cached, strict=True)]
+
+
+def two_passes(model, runs, sender, receivers, at, freeze_mlps) -> float:
     """Clean minus patched logit difference, following the published recipe literally with two hooked runs."""
     bridge, n_layers = model.bridge, model.wiring.n_layers
-    clean, corrupt = torch.tensor([prompt.clean]), torch.tensor([prompt.corrupt])
-    with torch.no_grad():
-        clean_logits, clean_cache = bridge.run_with_cache(clean)
-        _, corrupt_cache = bridge.run_with_cache(corrupt)
+    prompt, clean_logits, clean_cache, corrupt_cache = runs
+    clean = torch.tensor([prompt.clean])
     positions = list(range(len(prompt))) if at == "all" else list(prompt.roles[at])
 
     # A hook may be called with another name than it was registered under, so each gets its own.
@@ -80,36 +97,40 @@ def receivers_for(model):
     return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",)]
 
 
-def assert_follows_the_recipe(model, prompts, receivers, *, at="END", freeze_mlps=False):
+def assert_follows_the_recipe(model, runs, receivers, *, at="END", freeze_mlps=False):
     """Scores of every fifth sender against the two hooked runs."""
+    prompts = PromptSet("random", tuple(one.prompt for one in runs))
     method = PathPatching(receivers=receivers, at=at, freeze_mlps=freeze_mlps)
     scores = method.score(model, prompts, metric=LOGIT_DIFFERENCE)
     checked = [column for column in range(0, len(scores.components), 5) if scores.measured[0, 0, column]]
     assert checked
     for column in checked:
         sender = scores.components[column]
-        expected = [two_passes(model, prompt, sender, receivers, at, freeze_mlps) for prompt in prompts]
+        expected = [two_passes(model, one, sender, receivers, at, freeze_mlps) for one in runs]
         effects = scores.per_prompt[:, 0, column]
         np.testing.assert_allclose(effects, expected, rtol=2e-4, atol=5e-5, err_msg=f"{receivers} {sender}")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_equals_the_recipe_followed_with_two_hooked_runs(family, family_model):
-    model, prompts = family_model(family), random_prompts(2, shared_prefix=3)
+    model = family_model(family)
+    runs = runs_of(model, random_prompts(2, shared_prefix=3))
     for receivers in receivers_for(model):
-        assert_follows_the_recipe(model, prompts, receivers)
+        assert_follows_the_recipe(model, runs, receivers)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "neox", "llama"])
 def test_frozen_mlps_leave_only_direct_paths(family, family_model):
-    assert_follows_the_recipe(family_model(family), random_prompts(2), ("logits",), freeze_mlps=True)
+    model = family_model(family)
+    assert_follows_the_recipe(model, runs_of(model, random_prompts(2)), ("logits",), freeze_mlps=True)
 
 
 @pytest.mark.parametrize("family", ["gpt2", "neox", "llama", "gemma2"])
 def test_at_all_positions_it_is_wang_et_als_recipe(family, family_model):
-    model, prompts = family_model(family), random_prompts(2)
+    model = family_model(family)
+    runs = runs_of(model, random_prompts(2))
     for receivers in receivers_for(model):
-        assert_follows_the_recipe(model, prompts, receivers, at="all")
+        assert_follows_the_recipe(model, runs, receivers, at="all")
 
 
 def test_the_hand_models_path_runs_through_one_head_into_the_others_values(tmp_path):

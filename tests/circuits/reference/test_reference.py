@@ -35,6 +35,7 @@ from circuits.tasks import ioi
 ROOT = Path(__file__).parents[3]
 READING_TEXT = ("reference", "reference-early")
 LARGEST_BYTES = 10_000_000
+N_PROMPTS, N_OF_THE_CARD = 120, 500
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +53,12 @@ def bundled(name: str) -> tuple[Any, Any]:
 
 
 @lru_cache
-def measured(name: str, task: str) -> Any:
-    """A bundled model on the default prompts of a task."""
+def measured(name: str, task: str, n: int = N_PROMPTS) -> Any:
+    """A bundled model on the first of the prompts of a task that its card was made from."""
     from circuits.reference.train import measure
 
     model, own_tokenizer = bundled(name)
-    return measure(model, LEARNED[task]().build(own_tokenizer, n=500, seed=123))
+    return measure(model, LEARNED[task]().build(own_tokenizer, n=n, seed=123))
 
 
 def texts(tokenizer: Any, batch: Batch) -> list[list[str]]:
@@ -81,7 +82,7 @@ def test_reference_solves_combinations_that_training_never_saw(task: str) -> Non
     from circuits.reference.train import measure
 
     model, own_tokenizer = bundled("reference")
-    prompts = held_out_prompts(LEARNED[task]().build(own_tokenizer, n=2000, seed=7), own_tokenizer)
+    prompts = held_out_prompts(LEARNED[task]().build(own_tokenizer, n=600, seed=7), own_tokenizer)
     assert len(prompts) > 50
     assert measure(model, prompts).accuracy >= 0.97
 
@@ -104,13 +105,28 @@ def test_the_early_model_has_solved_ioi_and_colored_objects_only_half() -> None:
     assert 0.4 <= measured("reference-early", "colored-objects").accuracy <= 0.7
 
 
+def stated(name: str, task: str) -> float:
+    """The accuracy in percent that a model's card gives."""
+    card = (BUNDLED[name] / "README.md").read_text(encoding="utf-8")
+    (percent,) = re.findall(rf"^\| {task} \| drawn \| {N_OF_THE_CARD} \| ([\d.]+)% ", card, flags=re.MULTILINE)
+    return float(percent)
+
+
+@pytest.mark.parametrize("name", READING_TEXT)
+def test_the_card_beside_the_weights_gives_the_accuracies_that_the_first_prompts_show(name: str) -> None:
+    for task in LEARNED:
+        share = stated(name, task) / 100
+        # Four standard errors, and one prompt where the card leaves next to none.
+        spread = 4 * (share * (1 - share) / N_PROMPTS) ** 0.5 + 1 / N_PROMPTS
+        assert measured(name, task).accuracy == pytest.approx(share, abs=spread)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READING_TEXT)
 def test_the_card_beside_the_weights_gives_the_measured_accuracies(name: str) -> None:
-    card = (BUNDLED[name] / "README.md").read_text(encoding="utf-8")
     for task in LEARNED:
-        (stated,) = re.findall(rf"^\| {task} \| drawn \| 500 \| ([\d.]+)% ", card, flags=re.MULTILINE)
         # The card rounds to a tenth of a percent; another machine may flip one prompt of 500, 0.2 %.
-        assert float(stated) == pytest.approx(100 * measured(name, task).accuracy, abs=0.25)
+        assert stated(name, task) == pytest.approx(100 * measured(name, task, N_OF_THE_CARD).accuracy, abs=0.25)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -169,8 +185,9 @@ def test_the_held_out_rule_is_the_hash_of_the_words() -> None:
 
 def test_about_one_combination_in_ten_is_held_out_in_every_task(tokenizer: Any) -> None:
     for task in LEARNED.values():
-        prompts = task().build(tokenizer, n=2000)
-        assert 0.05 < len(held_out_prompts(prompts, tokenizer)) / 2000 < 0.15
+        prompts = task().build(tokenizer, n=500)
+        # Four standard errors of a tenth are 5 %.
+        assert 0.05 < len(held_out_prompts(prompts, tokenizer)) / len(prompts) < 0.15
 
 
 def test_the_combination_of_a_prompt_is_what_it_tests(tokenizer: Any) -> None:

@@ -43,5 +43,5 @@ def positions(prompt: Prompt, *roles: str) -> set[int]:
     return {position for role in roles for position in prompt.roles[role]}
 
 
-def build(name: str, tokenizer: Any, corruption: str = "", n: int = 60, seed: int = 0) -> PromptSet:
+def build(name: str, tokenizer: Any, corruption: str = "", n: int = 30, seed: int = 0) -> PromptSet:
     return TASKS[name](corruption=corruption).build(tokenizer, n=n, seed=seed)

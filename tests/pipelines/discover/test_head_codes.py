@@ -28,7 +28,6 @@ Command = Callable[..., Any]
 # The tiny model does no task; a few epochs are enough to test how runs are kept.
 FEW = {"least_accuracy": 0, "epochs": 15, "trials": 3, "features": 12, "sae_prompts": 4}
 FEW_OPTIONS = [part for name, value in FEW.items() for part in ("--set", f"{name}={value}")]
-WORKERS = {"workers": 2}
 
 
 def coded(circuits: Command, tiny: Any, *more: str, method: str = "head-coding") -> Any:
@@ -70,9 +69,10 @@ def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_n
     assert more["coding"]["trials"] == 4
 
 
-def test_workers_give_the_same_bytes(tiny: Any, tmp_path: Path):
+def test_workers_give_the_same_bytes(tiny: Any, tmp_path: Path, scheduler: str):
     settings = tiny.settings(method="head-coding", settings=FEW)
-    here, there = (discover(**settings, out=tmp_path / name, **where) for name, where in (("a", {}), ("b", WORKERS)))
+    places = {"here": {}, "there": {"scheduler": scheduler}}
+    here, there = (discover(**settings, out=tmp_path / name, **where) for name, where in places.items())
     for name in ("codes.npz", "node_scores.npz", "graph.json"):
         assert (here.folder / name).read_bytes() == (there.folder / name).read_bytes(), name
 

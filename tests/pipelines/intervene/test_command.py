@@ -21,16 +21,16 @@ from circuits.tasks import IMAGE_TASKS
 from pipelines import discover, intervene, open_run, trace
 
 Command = Callable[..., Any]
-SMALL = {"questions": 30, "validation": 20}
-ASKED = ("--questions", "30", "--validation", "20")
+SMALL = {"questions": 15, "validation": 10}
+ASKED = ("--questions", "15", "--validation", "10")
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a trace of scenes, one of text, one without attention outputs, and a circuit."""
     folder = tmp_path_factory.mktemp("runs")
-    about = {"prompts": 12, "out": folder}
-    trace("scene-objects", model="reference-vlm", **about)
+    trace("scene-objects", model="reference-vlm", prompts=6, out=folder)
+    about = {"prompts": 2, "out": folder}
     trace("ioi", noise_at="S1", **about)
     trace("scene-objects", model="reference-vlm", settings={"kinds": ["residual", "mlp"]}, **about)
     discover("ioi", edges=40, **about)
@@ -58,7 +58,7 @@ def test_answers_are_those_of_the_model_itself_under_the_injection_that_is_kept(
     assert (injection.attention.strength, injection.mlp.strength) == (3, 1)
     model = load_model("reference-vlm")
     # The seed of the test questions is the trace's plus 2,000.
-    questions = IMAGE_TASKS["scene-objects"]().questions(n=60, seed=2000, negatives="adversarial")
+    questions = IMAGE_TASKS["scene-objects"]().questions(n=30, seed=2000, negatives="adversarial")
     prompts = image_prompts("test", questions, model.vision)
     own = answers(model, prompts, {"plain": None, "iri": lambda: injection_tap(injection)})
     rows = {(row["variant"], row["negatives"]): row for row in report["rows"]}
@@ -75,7 +75,7 @@ def test_every_variant_is_judged_on_every_sort_of_negatives(circuits: Command, r
     assert {"plain", "iri", "vhr", "threshold"} <= variants
     assert {row["negatives"] for row in report["rows"]} == {"random", "popular", "adversarial"}
     assert len(report["rows"]) == 3 * len(variants)
-    assert all(row["n"] == 60 for row in report["rows"])
+    assert all(row["n"] == 30 for row in report["rows"])
     assert all(row["difference"] == 0 for row in report["rows"] if row["variant"] == "plain")
     grid = np.array(report["settings"]["validation_accuracy"])
     tried = report["settings"]["strengths_tried"]
@@ -118,7 +118,7 @@ def test_captions_are_judged_and_time_is_taken(circuits: Command, run: Path):
         str(run),
         *ASKED,
         "--captions",
-        "6",
+        "3",
         "--max-new-tokens",
         "20",
         "--repeats",
@@ -130,7 +130,7 @@ def test_captions_are_judged_and_time_is_taken(circuits: Command, run: Path):
     report = json.loads(Path("iri/intervention.json").read_text())
     said = json.loads(Path("iri/captions.json").read_text())
     assert [row["variant"] for row in report["captions"]] == ["plain", "iri", "vhr"]
-    assert all(len(texts) == len(said["objects"]) == 6 for texts in said["captions"].values())
+    assert all(len(texts) == len(said["objects"]) == 3 for texts in said["captions"].values())
     assert all(text.startswith("a ") for text in said["captions"]["plain"])
     assert report["times"][0]["per_token_ratio"] == 1
 
@@ -142,10 +142,10 @@ def test_python_and_the_command_find_the_same(circuits: Command, store: Path, ru
     assert Path(printed["folder"]).parent == run
 
 
-def test_workers_give_the_same(run: Path, tmp_path: Path):
+def test_workers_give_the_same(run: Path, tmp_path: Path, scheduler: str):
     settings = {"lambda_attention": 2.0, "lambda_mlp": 0.5, **SMALL}
     here = intervene(run, **settings, folder=tmp_path / "here")
-    assert here.rows == intervene(run, **settings, folder=tmp_path / "there", workers=1).rows
+    assert here.rows == intervene(run, **settings, folder=tmp_path / "there", scheduler=scheduler).rows
 
 
 @pytest.mark.parametrize(
@@ -183,18 +183,28 @@ def test_a_file_of_questions_is_split_by_image(circuits: Command, tmp_path: Path
     from circuits.data.scenes import KINDS, draw_scenes
 
     lines = []
-    for number, scene in enumerate(draw_scenes(np.random.default_rng(3), 10)):
+    for number, scene in enumerate(draw_scenes(np.random.default_rng(3), 6)):
         Image.fromarray(scene.image).save(tmp_path / f"{number}.png")
         absent = next(kind for kind in KINDS if kind not in scene.kinds)
         for kind, label in ((scene.kinds[0], "yes"), (absent, "no")):
             text = f"Is there a {kind} in the image?"
             lines.append(json.dumps({"image": f"{number}.png", "text": text, "label": label}))
     (tmp_path / "asked.jsonl").write_text("\n".join(lines))
-    asked = ("trace", str(tmp_path / "asked.jsonl"), "--model", "reference-vlm", "--images", str(tmp_path), "--json")
+    asked = (
+        "trace",
+        str(tmp_path / "asked.jsonl"),
+        "--model",
+        "reference-vlm",
+        "--images",
+        str(tmp_path),
+        "--prompts",
+        "4",
+        "--json",
+    )
     folder = circuits(*asked).json["folder"]
     report = circuits("intervene", "iri", "--run", folder, "--json").json
-    assert {(row["negatives"], row["n"]) for row in report["rows"]} == {("all", 10)}
-    assert report["settings"]["validation_questions"] == 10
+    assert {(row["negatives"], row["n"]) for row in report["rows"]} == {("all", 6)}
+    assert report["settings"]["validation_questions"] == 6
     answer = circuits("intervene", "iri", "--run", folder, "--captions", "3")
     assert answer.exit_code == 2
     assert "trace with --annotations" in answer.stderr

@@ -186,10 +186,10 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any, 
     assert str(report.folder.resolve()) == str(Path(printed["folder"]).resolve())
 
 
-def test_workers_find_what_threads_find(tiny: Any, tmp_path: Path, truth: Path):
+def test_workers_find_what_threads_find(tiny: Any, tmp_path: Path, truth: Path, scheduler: str):
     here, there = (
         study(**tiny.settings(), **CODING, vary={"features": [2, 4]}, truth=truth, out=tmp_path / name, **where)
-        for name, where in (("here", {}), ("there", {"workers": 2}))
+        for name, where in (("here", {}), ("there", {"scheduler": scheduler}))
     )
     assert without_costs(here.rows) == without_costs(there.rows)
 

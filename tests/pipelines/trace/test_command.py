@@ -27,13 +27,16 @@ from pipelines.trace.stages import layer_graph
 
 Command = Callable[..., Any]
 VLM = ("--model", "reference-vlm")
+N_PROMPTS = 8
+# Where it does not matter what is traced: a third of the components.
+ONE_KIND = ("--set", "kinds=[mlp]")
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with two traces of scenes and one of text."""
     folder = tmp_path_factory.mktemp("runs")
-    about = {"prompts": 20, "prompts_per_job": 8, "out": folder}
+    about = {"prompts": N_PROMPTS, "prompts_per_job": 5, "out": folder}
     trace("scene-objects", model="reference-vlm", draw_images=1, **about)
     trace("scene-objects", model="reference-vlm", ablation="corrupt", **about)
     trace("ioi", noise_at="S1", settings={"kinds": ["attention", "mlp", "head"], "samples": 2}, **about)
@@ -59,7 +62,7 @@ def test_rates_are_those_of_the_method_itself(noisy: Path):
     from circuits.ablations import ImageNoise
 
     model = load_model("reference-vlm")
-    prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=20)
+    prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=N_PROMPTS)
     own = CausalTracing().trace(model, prompts, metric=METRICS["answer-probability"], ablation=ImageNoise())
     expected = own.ratio_of_means()
     written = {(row["component"], row["place"]): row for row in rows(noisy)}
@@ -80,7 +83,7 @@ def test_every_token_category_is_there_and_the_final_state_of_the_last_token_is_
     (last,) = (row for row in record["rows"] if row["component"] == "r6" and row["place"] == "END")
     assert (last["recovery"], last["mean_of_ratios"]) == pytest.approx((1, 1), abs=1e-5)
     assert record["provenance"]["ablation"].startswith("image-noise(sigma=3.0")
-    assert 0 <= record["n_below_floor"] == len(record["below_floor"]) <= 20
+    assert 0 <= record["n_below_floor"] == len(record["below_floor"]) <= N_PROMPTS
 
 
 def test_figures_and_tables_are_left_beside_the_run(noisy: Path):
@@ -113,9 +116,9 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
         "scene-objects",
         *VLM,
         "--prompts",
-        "20",
+        str(N_PROMPTS),
         "--prompts-per-job",
-        "8",
+        "5",
         "--draw-images",
         "1",
         "--out",
@@ -127,8 +130,9 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
     assert answer.json["metric"]["name"] == "answer-probability"
 
 
-def test_slices_and_workers_change_no_bit(store: Path, noisy: Path, tmp_path: Path):
-    again = trace("scene-objects", model="reference-vlm", prompts=20, prompts_per_job=20, out=tmp_path, workers=1)
+def test_slices_and_workers_change_no_bit(store: Path, noisy: Path, tmp_path: Path, scheduler: str):
+    about = {"prompts": N_PROMPTS, "prompts_per_job": N_PROMPTS}
+    again = trace("scene-objects", model="reference-vlm", **about, out=tmp_path, scheduler=scheduler)
     kept, fresh = cast("TraceRun", open_run(noisy)).trace, again.trace
     assert kept is not None
     assert fresh is not None
@@ -222,6 +226,7 @@ def about(images: Path, annotations: Path, n: int) -> tuple[str, ...]:
         str(images),
         "--annotations",
         str(annotations),
+        *ONE_KIND,
         "--prompts",
         str(n),
     )
@@ -251,9 +256,9 @@ def scene_folder(folder: Path, n: int = 8) -> tuple[Path, Path, list[Scene]]:
 
 def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp_path: Path):
     images, annotations, _ = scene_folder(tmp_path)
-    asked = about(images, annotations, 6)
+    asked = about(images, annotations, 4)
     summary = circuits(*asked, "--json").json
-    assert summary["n_prompts"] == 6
+    assert summary["n_prompts"] == 4
     assert summary["accuracy"] >= 0.8
     written = json.loads((Path(summary["folder"]) / "trace.json").read_text())
     assert {row["place"] for row in written["rows"]} == set(CATEGORIES)
@@ -263,11 +268,11 @@ def test_real_images_are_asked_about_by_their_annotations(circuits: Command, tmp
     annotated = json.loads(annotations.read_text())
     assert picture.name in {image["file_name"] for image in annotated["images"]}
     # Other pixels are other prompts, if the image is asked about at all.
-    assert circuits(*asked[:-1], "8", "--json").json["jobs"]["computed"] > 0
+    assert circuits(*asked[:-1], "6", "--json").json["jobs"]["computed"] > 0
 
 
 def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command, tmp_path: Path):
-    images, annotations, scenes = scene_folder(tmp_path)
+    images, annotations, scenes = scene_folder(tmp_path, 4)
     lines = []
     for number, scene in enumerate(scenes):
         for kind, label in ((scene.kinds[0], "yes"), ("white star", "no")):
@@ -275,7 +280,7 @@ def test_questions_of_pope_get_their_regions_from_annotations(circuits: Command,
                 text = f"Is there a {kind} in the image?"
                 lines.append(json.dumps({"image": f"{number:012}.png", "text": text, "label": label}))
     (tmp_path / "pope.jsonl").write_text("\n".join(lines))
-    asked = ("trace", str(tmp_path / "pope.jsonl"), *VLM, "--images", str(images))
+    asked = ("trace", str(tmp_path / "pope.jsonl"), *VLM, *ONE_KIND, "--images", str(images))
     regions = circuits(*asked, "--annotations", str(annotations), "--json").json
     assert (regions["task"], regions["n_prompts"]) == ("pope", len(scenes))
     whole = circuits(*asked, "--json").json
@@ -358,7 +363,7 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
     with pytest.raises(
         KeyboardInterrupt, match=r"interrupted; 3 of 6 jobs are kept.*circuits trace scene-objects"
     ) as caught:
-        trace("scene-objects", model="reference-vlm", prompts=4, prompts_per_job=2, out=tmp_path / "runs")
+        trace("scene-objects", model="reference-vlm", prompts=2, prompts_per_job=1, out=tmp_path / "runs")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     again = circuits(*str(caught.value).split("circuits ")[1].split(), "--json")
@@ -373,7 +378,7 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
     [("[head]", {"head"}), ("[residual]", set()), ("[attention,head]", {"attention"}), ("[mlp,residual]", {"mlp"})],
 )
 def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, kinds: str, of_nodes: set[str]):
-    report = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--set", f"kinds={kinds}", "--json").json
+    report = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "2", "--set", f"kinds={kinds}", "--json").json
     graph = open_run(report["folder"]).graph
     assert {node.component.kind for node in graph.nodes if node.component.layer is not None} <= of_nodes
     if not of_nodes:
@@ -382,9 +387,9 @@ def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, kin
 
 
 def test_where_nothing_is_lost_nothing_comes_back(circuits: Command):
-    answer = circuits("trace", "scene-objects", *VLM, "--prompts", "4", "--noise", "0.0001", "--json")
+    answer = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "2", "--noise", "0.0001", "--json")
     assert "the corruption may not lower the metric at all" in answer.stderr
-    assert answer.json["n_below_floor"] == 4
+    assert answer.json["n_below_floor"] == 2
 
 
 def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy: Path):
@@ -401,17 +406,17 @@ def test_without_a_gap_the_graph_has_no_layer_and_no_injection_rests_on_it(noisy
 
 @pytest.mark.parametrize("at", ["all", "positions"])
 def test_positions_other_than_roles_are_traced_with_their_tables(circuits: Command, at: str):
-    answer = circuits("trace", "scene-objects", *VLM, "--prompts", "2", "--set", f"at={at}", "--json")
+    answer = circuits("trace", "scene-objects", *VLM, *ONE_KIND, "--prompts", "2", "--set", f"at={at}", "--json")
     summary, folder = answer.json, Path(answer.json["folder"])
     assert (folder / "trace.pdf").is_file()
-    assert len(rows(folder)) == 19 * (1 if at == "all" else 91)
+    assert len(rows(folder)) == 6 * (1 if at == "all" else 91)
     assert (folder / "depth.pdf").is_file() == (at == "all")
     assert ("no curves over depth are drawn for 91 positions" in answer.stderr) == (at == "positions")
     assert summary["place"] == ("all" if at == "all" else "90")
 
 
 def test_the_last_token_goes_by_both_of_its_names(circuits: Command):
-    asked = ("trace", "ioi", "--noise-at", "S1", "--prompts", "4", "--json")
+    asked = ("trace", "ioi", *ONE_KIND, "--noise-at", "S1", "--prompts", "2", "--json")
     assert circuits(*asked, "--position", "last token").json["run"] == circuits(*asked, "--position", "END").json["run"]
 
 
