@@ -143,7 +143,8 @@ def test_the_learned_ranking_is_better_than_attribution_on_held_out_prompts():
 
 
 def test_a_metric_without_a_gap_is_learned_without_an_error(family_model):
-    same = PromptSet("same", (Prompt((1, 2, 3), (1, 2, 3), (4,), (5,)),))
+    one = Prompt((1, 2, 3), (1, 5, 3), (4,), (5,))
+    same = PromptSet("both ways", (one, one.swapped()))
     scores = MaskLearning(steps=3).score(family_model("gpt2"), same, metric=LOGIT_DIFFERENCE)
     assert np.isfinite(scores.per_prompt).all()
 

@@ -40,7 +40,7 @@ def test_splitting_the_prompts_changes_no_score(family_model):
 
 def test_another_seed_or_corrupt_prompt_gives_other_scores(family_model):
     model, prompts = family_model("gpt2"), random_prompts(1)
-    other = PromptSet("other", (dataclasses.replace(prompts.prompts[0], corrupt=prompts.prompts[0].clean),))
+    other = PromptSet("other", (dataclasses.replace(prompts.prompts[0], corrupt=prompts.prompts[0].clean[::-1]),))
     scores = scores_of(model, prompts)
     assert (scores != scores_of(model, prompts, seed=1)).all()
     assert (scores != scores_of(model, other)).all()
