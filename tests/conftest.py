@@ -7,7 +7,6 @@ import random
 import string
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -166,7 +165,12 @@ def family_model() -> Callable[[str], Any]:
     return model
 
 
-@pytest.fixture(scope="session")
+# Subsets of fonts, and files of such subsets, cut once in a process.
+_SUBSETS: dict[str, Any] = {}
+_FONT_FILES: dict[Any, bytes] = {}
+
+
+@pytest.fixture(scope="module")
 def shared_fonts() -> Iterator[None]:
     """PDF figures embed one subset of each font, made once: it takes most of the time of a small figure to cut it.
 
@@ -175,16 +179,21 @@ def shared_fonts() -> Iterator[None]:
     from matplotlib.backends import _backend_pdf_ps as backend
     from matplotlib.ft2font import FT2Font
 
-    cut, written = backend.get_glyphs_subset, cache(lambda font: as_file(font).getvalue())
-    as_file = backend.font_as_file
+    cut, as_file = backend.get_glyphs_subset, backend.font_as_file
 
-    @cache
+    def written(font: Any) -> bytes:
+        if font not in _FONT_FILES:
+            _FONT_FILES[font] = as_file(font).getvalue()
+        return _FONT_FILES[font]
+
     def usual(font: str) -> tuple[frozenset[int], Any]:
-        codes = FT2Font(font).get_charmap()
-        glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
-        with cut(font, set(glyphs)) as subset:
-            written(subset.font)
-        return glyphs, subset
+        if font not in _SUBSETS:
+            codes = FT2Font(font).get_charmap()
+            glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
+            with cut(font, set(glyphs)) as subset:
+                written(subset.font)
+            _SUBSETS[font] = glyphs, subset
+        return _SUBSETS[font]
 
     def shared(font: str, glyphs: Iterable[int]) -> Any:
         known, subset = usual(font)
