@@ -166,34 +166,39 @@ def family_model() -> Callable[[str], Any]:
     return model
 
 
-@pytest.fixture(scope="session")
+@cache
+def _usual_subset(font: str, cut: Any, as_file: Any) -> tuple[frozenset[int], Any, bytes]:
+    """The glyphs of most figures, the subset of a font with these, and that subset as a file."""
+    from matplotlib.ft2font import FT2Font
+
+    codes = FT2Font(font).get_charmap()
+    glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
+    with cut(font, set(glyphs)) as subset:
+        return glyphs, subset, as_file(subset.font).getvalue()
+
+
+@pytest.fixture(scope="module")
 def shared_fonts() -> Iterator[None]:
     """PDF figures embed one subset of each font, made once: it takes most of the time of a small figure to cut it.
 
     For tests of what commands write; tests of the figures themselves embed what each figure needs.
     """
     from matplotlib.backends import _backend_pdf_ps as backend
-    from matplotlib.ft2font import FT2Font
 
-    cut, written = backend.get_glyphs_subset, cache(lambda font: as_file(font).getvalue())
-    as_file = backend.font_as_file
-
-    @cache
-    def usual(font: str) -> tuple[frozenset[int], Any]:
-        codes = FT2Font(font).get_charmap()
-        glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
-        with cut(font, set(glyphs)) as subset:
-            written(subset.font)
-        return glyphs, subset
+    cut, as_file, files = backend.get_glyphs_subset, backend.font_as_file, {}
 
     def shared(font: str, glyphs: Iterable[int]) -> Any:
-        known, subset = usual(font)
+        known, subset, file = _usual_subset(font, cut, as_file)
+        files[id(subset.font)] = file
         return nullcontext(subset) if known.issuperset(glyphs) else cut(font, glyphs)
+
+    def kept(font: Any) -> BytesIO:
+        return BytesIO(files[id(font)]) if id(font) in files else as_file(font)
 
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(backend, "SubsetResults"):  # glyphs by their number; before, by their character
             patch.setattr(backend, "get_glyphs_subset", shared)
-            patch.setattr(backend, "font_as_file", lambda font: BytesIO(written(font)))
+            patch.setattr(backend, "font_as_file", kept)
         yield
 
 

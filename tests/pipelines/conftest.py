@@ -114,7 +114,7 @@ def new_prompts() -> Callable[..., Path]:
     return write_prompts
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _fonts(shared_fonts: None) -> None:
     """Commands write many figures."""
 
