@@ -7,6 +7,7 @@ import random
 import string
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -165,9 +166,15 @@ def family_model() -> Callable[[str], Any]:
     return model
 
 
-# Subsets of fonts, and files of such subsets, cut once in a process.
-_SUBSETS: dict[str, Any] = {}
-_FONT_FILES: dict[Any, bytes] = {}
+@cache
+def _usual_subset(font: str, cut: Any, as_file: Any) -> tuple[frozenset[int], Any, bytes]:
+    """The glyphs of most figures, the subset of a font with these, and that subset as a file."""
+    from matplotlib.ft2font import FT2Font
+
+    codes = FT2Font(font).get_charmap()
+    glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
+    with cut(font, set(glyphs)) as subset:
+        return glyphs, subset, as_file(subset.font).getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -177,32 +184,21 @@ def shared_fonts() -> Iterator[None]:
     For tests of what commands write; tests of the figures themselves embed what each figure needs.
     """
     from matplotlib.backends import _backend_pdf_ps as backend
-    from matplotlib.ft2font import FT2Font
 
-    cut, as_file = backend.get_glyphs_subset, backend.font_as_file
-
-    def written(font: Any) -> bytes:
-        if font not in _FONT_FILES:
-            _FONT_FILES[font] = as_file(font).getvalue()
-        return _FONT_FILES[font]
-
-    def usual(font: str) -> tuple[frozenset[int], Any]:
-        if font not in _SUBSETS:
-            codes = FT2Font(font).get_charmap()
-            glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
-            with cut(font, set(glyphs)) as subset:
-                written(subset.font)
-            _SUBSETS[font] = glyphs, subset
-        return _SUBSETS[font]
+    cut, as_file, files = backend.get_glyphs_subset, backend.font_as_file, {}
 
     def shared(font: str, glyphs: Iterable[int]) -> Any:
-        known, subset = usual(font)
+        known, subset, file = _usual_subset(font, cut, as_file)
+        files[id(subset.font)] = file
         return nullcontext(subset) if known.issuperset(glyphs) else cut(font, glyphs)
+
+    def kept(font: Any) -> BytesIO:
+        return BytesIO(files[id(font)]) if id(font) in files else as_file(font)
 
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(backend, "SubsetResults"):  # glyphs by their number; before, by their character
             patch.setattr(backend, "get_glyphs_subset", shared)
-            patch.setattr(backend, "font_as_file", lambda font: BytesIO(written(font)))
+            patch.setattr(backend, "font_as_file", kept)
         yield
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 from circuits.components import Component, Edge, Wiring
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 
+ROOT = Path(__file__).parents[2]
 TINY = Wiring(n_layers=2, n_heads=2, n_kv_heads=2, has_mlps=False)
 
 
@@ -27,6 +32,21 @@ def provenance(**changes: Any) -> Provenance:
         "versions": {"numpy": "2"},
     }
     return Provenance(**{**known, **changes})
+
+
+@pytest.fixture
+def printed_here_and_elsewhere(capfd: pytest.CaptureFixture[str]) -> Callable[[str], list[str]]:
+    """`printed_here_and_elsewhere(code)`: what it prints here, and in a process whose sets are ordered otherwise."""
+
+    def run(code: str) -> list[str]:
+        exec(code, {})
+        here = capfd.readouterr().out
+        environment = os.environ | {"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT)}
+        command = [sys.executable, "-c", code]
+        elsewhere = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment)
+        return [here, elsewhere.stdout]
+
+    return run
 
 
 class EdgeScoresOf(Protocol):

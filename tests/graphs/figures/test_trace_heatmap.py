@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +11,6 @@ import pytest
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 
-import graphs
 from graphs.figures.page import UNMEASURED, color_limit, recovery_colors, rgb, signed, wrapped
 from graphs.figures.trace_heatmap import draw_trace, trace_figure_bytes
 from graphs.recovery_table import TraceTable
@@ -92,20 +86,10 @@ def assert_texts_are_whole_and_apart(figure: Figure) -> None:
         assert not touched, (text, touched)
 
 
-def test_all_figures_of_tracing_are_byte_identical_from_run_to_run(monkeypatch):
-    root = Path(graphs.__file__).parents[1]
-    elsewhere = subprocess.run(
-        [sys.executable, "-c", DRAW],
-        check=True,
-        capture_output=True,
-        text=True,
-        cwd=root,
-        env={**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": str(root)},
-    ).stdout
-    monkeypatch.setattr(sys, "stdout", here := io.StringIO())
-    exec(DRAW, {})
-    assert here.getvalue() == elsewhere
-    assert len(set(elsewhere.split())) == 6
+def test_all_figures_of_tracing_are_byte_identical_from_run_to_run(printed_here_and_elsewhere):
+    here, elsewhere = printed_here_and_elsewhere(DRAW)
+    assert here == elsewhere
+    assert len(set(here.split())) == 6
 
 
 @pytest.mark.parametrize(("kind", "start"), [("pdf", b"%PDF"), ("svg", b"<?xml"), ("png", b"\x89PNG")])

@@ -66,24 +66,31 @@ import json, sys
 from pathlib import Path
 from typer.testing import CliRunner
 from pipelines.cli.main import app
+from pipelines.engine.cluster import connect
+from pipelines.engine.execution import Execution
 
 def circuits(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert result.exit_code == 0, (arguments, result.output, result.exception)
     return result.stdout
 
+def discovered(*arguments):
+    return json.loads(circuits("discover", *arguments, "--json"))
+
 if __name__ == "__main__":
     model, prompts = sys.argv[1:]
-    worker = ["--workers", "1"]
-    given = ["--model", model, "--edges", "20", "--json"]
+    given = ["--model", model, "--edges", "20"]
     noisy = ["--ablation", "soft-noise", "--ablation-set", "sigma=0.25", "--metric", "negated-answer-logit"]
     told = {
         "rows": json.loads(circuits("methods", "--json")),
         "tasks": json.loads(circuits("tasks", "--json"))["tasks"],
-        "ours": json.loads(circuits("discover", prompts, "--method", "eap", *given, *noisy)),
-        "theirs": json.loads(circuits("discover", prompts, "--method", "doubled-eap", *worker, *given, *noisy)),
-        "again": json.loads(circuits("discover", "first-again", "--prompts", "4", "--edges", "5", "--json")),
     }
+    # One worker process runs all models, so that this one need not load torch too.
+    with connect(Execution(workers=1)) as client:
+        worker = ["--scheduler", client.scheduler.address]
+        told["ours"] = discovered(prompts, "--method", "eap", *worker, *given, *noisy)
+        told["theirs"] = discovered(prompts, "--method", "doubled-eap", *worker, *given, *noisy)
+        told["again"] = discovered("first-again", "--prompts", "4", "--edges", "5", *worker)
     run = told["theirs"]["run"]
     told["lengths"] = json.loads(circuits("lengths", run, "--json"))
     told["names"] = Path(circuits("export", run, "--to", "names").strip()).read_text()
