@@ -33,7 +33,7 @@ demo: $(READY)
 	$(BIN)/python -m pipelines.cli.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --nbmake tests notebooks
+	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --dist loadfile --nbmake tests notebooks
 
 check: $(READY)
 	$(BIN)/ruff format --check .

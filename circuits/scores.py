@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,25 @@ if TYPE_CHECKING:
 
 
 ALL_POSITIONS = "all"
+ScoresAre = Literal["measured", "estimated", "learned", "counted", "drawn"]
+"""What the numbers of a method are.
+
+measured   differences between runs of the model, one of them with the part ablated, patched or restored
+estimated  of such differences, from gradients
+learned    weights of a mask that was trained
+counted    how often something was seen; no effect at all
+drawn      at random
+"""
+NOT_RECORDED = "not recorded"  # what tables say in place of it, for files of versions that did not keep it
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where numbers came from: enough to run them again, and to refuse comparing what cannot be compared."""
+    """Where numbers came from: enough to run them again, and to refuse comparing what cannot be compared.
+
+    scores_are  what the numbers are; None in records of versions that did not keep it
+    solved  of how many prompts `drawn` those were `kept` that the model solves; None where all were kept
+    """
 
     method: str
     settings: Mapping[str, Any]
@@ -41,6 +55,8 @@ class Provenance:
     ablation: str = "corrupt"
     seed: int | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
+    scores_are: ScoresAre | None = None
+    solved: Mapping[str, int] | None = None
 
 
 def _require_shape(name: str, shape: tuple[int, ...], expected: tuple[int, ...]) -> None:

@@ -18,8 +18,8 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
-from circuits.scores import ComponentScores, EdgeScores, Provenance
-from graphs.selection import Selected, Selection, explain_left_out, means_at
+from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance
+from graphs.selection import SELECTIONS, Selected, Selection, left_out_of, means_at
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -72,6 +72,7 @@ class CircuitGraph:
     provenance       of the edge scores; `node_provenance` of the component scores, if there were any
     left_out         component -> why it is not in the circuit, though it or one of its edges was chosen
     reason           why the circuit is empty; None when it is not
+    tied_out         `edges` or `components` -> how many that score the same as the weakest chosen one were not chosen
 
     Build one with `from_scores` or `from_edges`. ValueError from the constructor if an edge does not exist in the
     wiring or lies on no path, if nodes and edges disagree, or if a number is not finite.
@@ -88,6 +89,7 @@ class CircuitGraph:
     node_provenance: Provenance | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
+    tied_out: Mapping[str, int] = field(default_factory=dict)
 
     def with_groups(self, groups: Mapping[str, int]) -> CircuitGraph:
         """The same circuit with other groups of heads: head name -> number of its group; other heads have none."""
@@ -163,6 +165,7 @@ class CircuitGraph:
             node_provenance=node_scores.provenance if node_scores is not None else None,
             left_out=dict(selected.left_out),
             reason=selected.reason,
+            tied_out=dict(selected.tied_out),
         )
 
     @classmethod
@@ -189,8 +192,8 @@ class CircuitGraph:
         >>> circuit.left_out["m0"]
         'no chosen path leads from input to it'
         """
-        chosen = [wiring.edges[number] for number in sorted({wiring.edge_index(edge) for edge in edges})]
-        kept = tuple(wiring.on_a_path(chosen))
+        chosen = sorted({wiring.edge_index(edge) for edge in edges})
+        kept = tuple(wiring.on_a_path(wiring.edges[number] for number in chosen))
         nodes = (CircuitNode(node, role=(roles or {}).get(str(node))) for node in components_of(kept))
         empty = f"the edges given ({len(chosen)}) make no path from input to logits."
         return cls(
@@ -200,7 +203,7 @@ class CircuitGraph:
             faithfulness=faithfulness,
             metrics=dict(metrics or {}),
             provenance=provenance,
-            left_out=dict(explain_left_out(wiring, chosen, kept)),
+            left_out=left_out_of(wiring, chosen, [wiring.edge_index(edge) for edge in kept]),
             reason=None if kept else empty,
         )
 
@@ -259,9 +262,31 @@ class CircuitGraph:
     @property
     def method(self) -> str | None:
         """The method whose scores chose the circuit, if recorded."""
-        chosen_by = self.node_provenance if "component" in str(self.selection.get("name")) else None
+        rule = SELECTIONS.get(str(self.selection.get("name")))
+        chosen_by = self.node_provenance if rule is not None and rule.chooses == "components" else None
         source = chosen_by or self.provenance
         return source.method if source is not None else None
+
+    def score_is(self, item: CircuitNode | CircuitEdge) -> str | None:
+        """What a node's or an edge's score is (`circuits.scores.ScoresAre`), such as `estimated`; None without one.
+
+        Of a circuit of components, these were scored by one method, and the edges between them by another.
+        """
+        if item.score is None:
+            return None
+        source = self.node_provenance if isinstance(item, CircuitNode) else self.provenance
+        return (None if source is None else source.scores_are) or NOT_RECORDED
+
+    @property
+    def scored_by(self) -> dict[str, dict[str, str] | None]:
+        """`nodes` and `edges` -> the method that scored them and what its numbers are; None where none has a score."""
+        sides = {"nodes": (self.nodes, self.node_provenance), "edges": (self.edges, self.provenance)}
+        return {
+            name: {"method": source.method, "scores_are": source.scores_are or NOT_RECORDED}
+            if source is not None and any(item.score is not None for item in items)
+            else None
+            for name, (items, source) in sides.items()
+        }
 
     @property
     def description(self) -> str:
@@ -282,8 +307,8 @@ class CircuitGraph:
     def graph(self) -> nx.MultiDiGraph:
         """The circuit as a frozen networkx graph, for its algorithms; edges are keyed by port, or "".
 
-        Nodes carry kind, layer, index, score, low, high, role, and group where they have one; edges carry kind="edge",
-        port, score, low, high.
+        Nodes carry kind, layer, index, score, low, high, score_is, role, and group where they have one; edges carry
+        kind="edge", port, score, low, high, score_is.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
         every path in the graph is one along which values can flow.
         """
@@ -294,13 +319,15 @@ class CircuitGraph:
             part = node.component
             identity = {"kind": part.kind, "layer": part.layer, "index": part.index}
             about = {"role": node.role} | ({} if node.group is None else {"group": node.group})
-            network.add_node(node.name, **identity, score=node.score, low=node.low, high=node.high, **about)
+            values = {"score": node.score, "low": node.low, "high": node.high, "score_is": self.score_is(node)}
+            network.add_node(node.name, **identity, **values, **about)
         for item in self.edges:
             source, target, port = str(item.edge.source), str(item.edge.target), item.edge.port
-            values = {"score": item.score, "low": item.low, "high": item.high}
+            values = {"score": item.score, "low": item.low, "high": item.high, "score_is": self.score_is(item)}
             network.add_edge(source, target, key=port or "", kind="edge", port=port, **values)
+        unscored = dict.fromkeys(("port", "score", "low", "high", "score_is"))
         for group, served in self.group_edges:
-            network.add_edge(str(group), str(served), key="", kind="group", port=None, score=None, low=None, high=None)
+            network.add_edge(str(group), str(served), key="", kind="group", **unscored)
         return networkx.freeze(network)
 
     @property

@@ -3,7 +3,7 @@
 >>> from pipelines import discover, open_run
 >>> ioi = discover("ioi", prompts=8, edges=40)
 >>> ioi.graph.description
-'36 of 479 edges, threshold 0.2..., faithfulness 0.6...'
+'40 of 479 edges, threshold 0.38..., faithfulness 0.7...'
 >>> open_run(ioi.name).graph == ioi.graph
 True
 """
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
     from pipelines.study.report import Study
+    from pipelines.tasks.command import measure_tasks
+    from pipelines.tasks.report import TasksReport
     from pipelines.trace.command import trace
     from pipelines.trace.run import TraceRun
 
@@ -45,6 +47,7 @@ __all__ = [
     "RunConfig",
     "StoredComparison",
     "Study",
+    "TasksReport",
     "TraceRun",
     "compare",
     "discover",
@@ -52,6 +55,7 @@ __all__ = [
     "explain_codes",
     "export",
     "intervene",
+    "measure_tasks",
     "open_run",
     "study",
     "trace",
@@ -67,6 +71,7 @@ _HOMES = {
     "RunConfig": "runs.settings",
     "StoredComparison": "compare.report",
     "Study": "study.report",
+    "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
     "compare": "compare.command",
     "discover": "discover.command",
@@ -74,6 +79,7 @@ _HOMES = {
     "explain_codes": "codes.command",
     "export": "cli.export",
     "intervene": "intervene.command",
+    "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "study": "study.command",
     "trace": "trace.command",

@@ -8,14 +8,14 @@ puts these together as a `Command` and offers them to Python.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from pipelines.engine.execute import Counts, compute_missing
+from pipelines.engine.execute import Counts, Work, compute_missing
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
-from pipelines.engine.plan import Plan
+from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.store import write_atomically
 from pipelines.reporting.report import Report
 from pipelines.runs.options import command_line, store_option
@@ -32,7 +32,8 @@ class Command(Generic[AnySettings, AnyPlan, AnyReport]):
 
     name      what is typed after `circuits`
     settings  a pydantic model: its fields are the options, its docstring is the help
-    plan      the jobs, without running a model; a ValueError for whatever can be refused before one runs
+    plan      the jobs, without running a model; a ValueError for whatever can be refused before one runs, and
+              `ResultsNeeded` where what there is to do depends on results that are not there yet
     report    what the stored results say, once every job is done; runs no model
     files     file name -> content, in the order in which they are written to the report's folder
     table     prints the report for people
@@ -57,13 +58,22 @@ def run_command(
 
     On Ctrl-C raises `Interrupted` with the command that continues. Nothing that was computed is lost.
     """
-    began = time.monotonic()
-    plan = command.plan(settings, execution)
-    counts = _compute(plan, execution, lambda: resume_line(command.name, settings, execution), shows_progress)
+    began, n_before = time.monotonic(), 0
+
+    def resume() -> str:
+        return resume_line(command.name, settings, execution)
+
+    try:
+        plan = command.plan(settings, execution)
+    except ResultsNeeded as needed:
+        n_before = _compute(needed.work, execution, resume, shows_progress).n_computed
+        plan = command.plan(settings, execution)
+    counts = _compute(plan.work, execution, resume, shows_progress, plan=plan)
     report = command.report(plan)
     for name, data in command.files(plan, report).items():
         write_atomically(report.folder / name, data)
-    return replace(report, **counts._asdict(), seconds=time.monotonic() - began)
+    n_computed = n_before + counts.n_computed
+    return replace(report, n_jobs=counts.n_jobs, n_computed=n_computed, seconds=time.monotonic() - began)
 
 
 def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:
@@ -71,15 +81,23 @@ def resume_line(name: str, settings: CommandSettings, execution: Execution) -> s
     return command_line(name, settings, execution, flags={"out": store_option(type(settings))})
 
 
-def _compute(plan: Plan, execution: Execution, resume: Callable[[], str], shows_progress: bool) -> Counts:
-    check, work = plan.check, plan.work
+def _compute(
+    work: Sequence[Work],
+    execution: Execution,
+    resume: Callable[[], str],
+    shows_progress: bool,
+    *,
+    plan: Plan | None = None,
+) -> Counts:
+    """Compute what the stores lack of the work; the plan's folder is begun once its check has passed."""
+    check = None if plan is None else plan.check
     for part in work:
         part.store.prepare()
-    if check is not None and any(part.store.has(check.key) for part in work):
+    if plan is not None and check is not None and any(part.store.has(check.key) for part in work):
         plan.begin()
 
     def on_done(job: Job) -> None:
-        if check is not None and job.key == check.key:
+        if plan is not None and check is not None and job.key == check.key:
             plan.begin()
 
     return compute_missing(work, execution, resume=resume, shows_progress=shows_progress, on_done=on_done)

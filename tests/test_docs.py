@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 import typer
 
+from graphs.export.document import VERSION
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -76,7 +77,11 @@ def test_every_file_format_is_on_its_page_with_its_version():
         for name in re.findall(r'"(circuit-(?:workbench-[a-z-]+|graph|comparison))"', path.read_text(encoding="utf-8"))
     }
     assert written == set(documented)
-    assert set(documented.values()) == {"1"}
+    reports = (ROOT / "pipelines").glob("*/report.py")
+    versions = dict.fromkeys(written, "1") | dict.fromkeys(("circuit-graph", "circuit-comparison"), str(VERSION))
+    for path in reports:
+        versions |= dict(re.findall(r'Format\("([a-z-]+)", (\d+)\)', path.read_text(encoding="utf-8")))
+    assert documented == versions
 
 
 def test_the_prompt_files_shown_are_read(tmp_path):

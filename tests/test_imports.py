@@ -42,7 +42,7 @@ OF_GRAPHS["graphs/figures"] = {"graphs/comparison", *OF_GRAPHS["graphs/compariso
 OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
-SEEN_BY_GRAPHS |= {"circuits.kinds", "circuits.lookup", "circuits.registry"}
+SEEN_BY_GRAPHS |= {"circuits.kinds", "circuits.lookup", "circuits.registry", "circuits.solved"}
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
@@ -56,6 +56,7 @@ OF_PIPELINES: dict[str, set[str]] = {
         f"pipelines/{command}": {*_SHARED, "pipelines/discover", "pipelines/trace"}
         for command in ("evaluate", "study", "codes", "intervene", "compare")
     },
+    "pipelines/tasks": _SHARED,
 }
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

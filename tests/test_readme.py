@@ -48,7 +48,7 @@ def test_every_circuits_command_runs(folder):
             done = run(command, folder)
             assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
     assert (folder / "reuse.pdf").read_bytes().startswith(b"%PDF")
-    assert (folder / "scores.csv").read_text().startswith("name,kind,score,low,high,measured,in_circuit")
+    assert (folder / "scores.csv").read_text().startswith("name,kind,score,low,high,score_is,method,in_circuit")
 
 
 @pytest.mark.slow

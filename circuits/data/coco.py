@@ -170,7 +170,7 @@ def object_questions(
         raise ValueError(unknown(str(negatives), NEGATIVES, "sort of negatives"))
     if n < 1:
         raise ValueError(f"asked for questions about {n} images: ask for at least 1.")
-    usable = _usable(annotations, images, negatives)
+    usable = usable_images(annotations, images, negatives)
     if len(usable) < n:
         wanted = "an object" if negatives is None else "an object that is present and one that is absent"
         raise ValueError(
@@ -191,7 +191,7 @@ def object_questions(
     return tuple(questions)
 
 
-def _usable(annotations: Annotations, images: Collection[str] | None, negatives: str | None) -> list[str]:
+def usable_images(annotations: Annotations, images: Collection[str] | None, negatives: str | None) -> list[str]:
     """The images that can be asked about, in an order that depends on neither the file, nor that of a set, nor which of
     its two names an image goes by."""
     given = [image.file_name for image in annotations.images] if images is None else images

@@ -133,12 +133,14 @@ class PromptSet:
     prompts    pairs, clean and corrupt; or positives without a partner, whose corrupt side is the clean one
     negatives  of positives without partners: prompts in which the model should not give the answer. Empty for pairs
     notes      what was found where they were read, such as lines that were left out
+    n_drawn    how many were drawn to find these, where only those that a model solves were kept; None: all were kept
     """
 
     task: str
     prompts: tuple[Prompt, ...]
     negatives: tuple[Prompt, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
+    n_drawn: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.prompts:
@@ -157,6 +159,11 @@ class PromptSet:
         """
         shares = [len(p.answers) / len(p.answers + p.wrong_answers) if p.wrong_answers else 0.0 for p in self.prompts]
         return sum(shares) / len(shares)
+
+    @property
+    def solved(self) -> dict[str, int] | None:
+        """How many prompts, negatives among them, were `kept` as solved, and `drawn`; None where all were kept."""
+        return None if self.n_drawn is None else {"kept": len(self) + len(self.negatives), "drawn": self.n_drawn}
 
     @property
     def unchanged(self) -> tuple[int, ...]:
@@ -209,7 +216,12 @@ class PromptSet:
         return iter(self.prompts)
 
     def __getitem__(self, chosen: slice) -> PromptSet:
-        return replace(self, prompts=self.prompts[chosen])
+        return replace(self, prompts=self.prompts[chosen], n_drawn=None)
+
+    def part(self, start: int, stop: int) -> PromptSet:
+        """Some of the prompts, in order, and an equal share of the negatives."""
+        first, last = (bound * len(self.negatives) // len(self) for bound in (start, stop))
+        return replace(self, prompts=self.prompts[start:stop], negatives=self.negatives[first:last])
 
     @cached_property
     def fingerprint(self) -> str:

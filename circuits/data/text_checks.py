@@ -70,12 +70,16 @@ def of_text(clean: str, corrupt: str, tokenizer: Tokenizer) -> list[PromptWarnin
 
 
 def of_spaces(clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: Tokenizer) -> list[PromptWarning]:
-    """Whether answers that are words lack the space in front of them, all or some, where it makes another token.
+    """Whether answers that are words lack the space in front of them, all or some, where it makes another token; or are
+    nothing but a space.
 
     answers  of the prompt as they were given, the wrong ones among them, with their tokens
     """
     words = [(word, token) for word, token in answers if isinstance(word, str)]
     spaced = [word for word, _ in words if word[:1].isspace()]
+    if blank := [word for word in spaced if not word.strip()]:
+        detail = f"{blank[0]!r}: after most texts a space is no token of its own. Was a word meant?"
+        return [PromptWarning("blank answer", detail)]
     bare = [
         word
         for word, token in words

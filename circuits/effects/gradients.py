@@ -8,8 +8,8 @@ difference on are run at all, because nothing before it changes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,47 +45,87 @@ class LayerGradients(NamedTuple):
 class Gradients(NamedTuple):
     """Gradients at one or more points per prompt.
 
-    layers  those of the layers from `first_layer` on
-    final   at the final stream [point x prompt, d_model] at the answer
+    layers    those of the layers from `first_layer` on
+    final     at the final stream [point x prompt, d_model] at the answer
+    entering  at the stream entering `first_layer` [point x prompt, position, d_model]; None where it was not asked for
     """
 
     layers: dict[int, LayerGradients]
     final: Tensor
+    entering: Tensor | None = None
+
+    def at_point(self, point: int, n_points: int) -> Gradients:
+        """Those of one of `n_points` points alone."""
+
+        def of(values: Tensor | None) -> Any:
+            return None if values is None else values.unflatten(0, (n_points, -1))[point]
+
+        layers = {layer: LayerGradients(*map(of, at)) for layer, at in self.layers.items()}
+        return Gradients(layers, of(self.final), of(self.entering))
 
 
 def gradients(
-    forward: Forward, pair: Pair, entering: Tensor | None = None, *, first_layer: int = 0, tap: Tap | None = None
+    forward: Forward,
+    pair: Pair,
+    entering: Tensor | None = None,
+    *,
+    first_layer: int = 0,
+    tap: Tap | None = None,
+    asks_entering: bool = False,
 ) -> Gradients:
     """Gradients of the metric with respect to every reader's input. One forward and backward pass.
 
-    entering  [point x prompt, position, d_model] the stream entering `first_layer` from the batch's start on, where the
-              gradients are taken; by default that of the clean run
-    tap       sees every value first, and may replace it
+    entering       [point x prompt, position, d_model] the stream entering `first_layer` from the batch's start on,
+                   where the gradients are taken; by default that of the clean run
+    tap            sees every value first, and may replace it
+    asks_entering  also give the gradient at `entering`
     """
-    wanted: dict[tuple[int, Site], Tensor] = {}
-    residuals: dict[int, Tensor] = {}
+    reads = _Reads(tap)
+    final = _run_with_gradients(forward, pair, entering, first_layer, reads)
+    asked = [final, reads.streams[first_layer]] if asks_entering else [final]
+    grads = gradients_of(pair, final, [*reads.wanted.values(), *asked])
+    return Gradients(reads.by_layer(grads[: -len(asked)]), *grads[-len(asked) :])
 
-    def keep(layer: int, site: Site, value: Tensor) -> Tensor:
+
+def gradients_before(forward: Forward, pair: Pair, arriving: Mapping[int, Tensor]) -> Gradients:
+    """Gradients at the readers of the clean run, of what has these gradients at the stream entering some layers.
+
+    arriving  by layer [prompt, position, d_model]: what leads on from there is not looked at
+    """
+    reads = _Reads()
+    final = _run_with_gradients(forward, pair, None, 0, reads)
+    with torch.enable_grad():
+        total = torch.stack([(reads.streams[layer] * gradient).sum() for layer, gradient in arriving.items()]).sum()
+    return Gradients(reads.by_layer(_gradients(total, list(reads.wanted.values()))), torch.zeros_like(final))
+
+
+class _Reads:
+    """A tap that keeps what every reader of a run reads, and the stream entering each layer."""
+
+    def __init__(self, tap: Tap | None = None) -> None:
+        self.wanted: dict[tuple[int, Site], Tensor] = {}
+        self.streams: dict[int, Tensor] = {}
+        self._tap = tap
+
+    def __call__(self, layer: int, site: Site, value: Tensor) -> Tensor:
         if site == "residual":
-            residuals[layer] = value.detach()
-        if tap is not None:
-            value = tap(layer, site, value)
+            self.streams[layer] = value
+        if self._tap is not None:
+            value = self._tap(layer, site, value)
         if site in ("q", "k", "v", "mlp_in"):
             # A node of its own, so that the gradient is that of this use of the value alone.
-            value = wanted[layer, site] = value.view_as(value)
+            value = self.wanted[layer, site] = value.view_as(value)
         return value
 
-    final = _run_with_gradients(forward, pair, entering, first_layer, keep)
-    asked = [*wanted.values(), final]
-    grads = gradients_of(pair, final, asked)
-    by_site = dict(zip(wanted, grads[:-1], strict=True))
-    layers = {
-        layer: LayerGradients(
-            by_site[layer, "q"], by_site[layer, "k"], by_site[layer, "v"], by_site.get((layer, "mlp_in")), residual
-        )
-        for layer, residual in residuals.items()
-    }
-    return Gradients(layers, grads[-1])
+    def by_layer(self, gradients: list[Tensor]) -> dict[int, LayerGradients]:
+        """Gradients at `wanted`, layer by layer."""
+        at = dict(zip(self.wanted, gradients, strict=True))
+        return {
+            layer: LayerGradients(
+                at[layer, "q"], at[layer, "k"], at[layer, "v"], at.get((layer, "mlp_in")), stream.detach()
+            )
+            for layer, stream in self.streams.items()
+        }
 
 
 def output_gradients(forward: Forward, pair: Pair, entering: Tensor, tap: Tap) -> dict[tuple[int, Site], Tensor]:
@@ -125,6 +165,10 @@ def gradients_of(pair: Pair, final: Tensor, asked: list[Tensor]) -> list[Tensor]
     """d metric / d each tensor asked for; zero where the metric does not depend on it."""
     with torch.enable_grad():
         total = pair.readout(final).sum()
+    return _gradients(total, asked)
+
+
+def _gradients(total: Tensor, asked: list[Tensor]) -> list[Tensor]:
     grads = torch.autograd.grad(total, asked, allow_unused=True)
     return [torch.zeros_like(at) if grad is None else grad for at, grad in zip(asked, grads, strict=True)]
 
@@ -203,9 +247,9 @@ def _fill(
         if gradient.mlp_in is not None:
             at_mlp = some(gradient.mlp_in).sum(0)
             if number == forward.n_layers - 1:  # the last MLP ran at the answer alone
-                at_mlp = _scattered(at_mlp[:, 0], answer_positions, n_positions)
+                at_mlp = scattered(at_mlp[:, 0], answer_positions, n_positions)
             contract(first + wiring.readers_per_layer - 1, at_mlp.unsqueeze(1))
-    contract(len(wiring.readers) - 1, _scattered(some(grads.final).sum(0), answer_positions, n_positions).unsqueeze(1))
+    contract(len(wiring.readers) - 1, scattered(some(grads.final).sum(0), answer_positions, n_positions).unsqueeze(1))
 
 
 class _HeadInputs(NamedTuple):
@@ -277,8 +321,8 @@ def _through_any_norm(
         return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
 
 
-def _scattered(values: Tensor, positions: Tensor, n_positions: int) -> Tensor:
-    """[prompt, position, d_model] holding values [prompt, d_model] at each prompt's row and zero elsewhere."""
-    scattered = values.new_zeros(len(values), n_positions, values.shape[-1])
-    scattered[torch.arange(len(values), device=values.device), positions] = values
-    return scattered
+def scattered(values: Tensor, positions: Tensor, n_positions: int) -> Tensor:
+    """[prompt, position, ...] holding values [prompt, ...] at each prompt's position and zero elsewhere."""
+    whole = values.new_zeros(len(values), n_positions, *values.shape[1:])
+    whole[torch.arange(len(values), device=values.device), positions] = values
+    return whole

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ from circuits.evaluation.faithfulness import (
     Baseline,
     circuit_values,
     component_circuit_values,
+    recorded_pairs,
     share_of_gap,
 )
 from circuits.evaluation.knockouts import Knockouts, KnockoutValues
@@ -39,6 +41,7 @@ from circuits.masks import Parts, edge_sources, pruned
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
+    from circuits.effects.paired_runs import Pair
     from circuits.model.load import Model
 
 _CORRUPT = Corrupt()
@@ -46,7 +49,10 @@ _CORRUPT = Corrupt()
 
 @dataclass(frozen=True)
 class CircuitRunner:
-    """A model, prompts, a metric and an ablation: where circuits are run."""
+    """A model, prompts, a metric and an ablation: where circuits are run.
+
+    The clean and the ablated runs of the prompts are recorded once, where they fit into memory.
+    """
 
     model: Model
     prompts: PromptSet
@@ -57,6 +63,10 @@ class CircuitRunner:
     def level(self) -> Literal["edges", "components"]:
         """What circuits are made of: components where the model refuses edges."""
         return "components" if "edges" in self.model.refusals else "edges"
+
+    @cached_property
+    def _pairs(self) -> list[Pair] | None:
+        return recorded_pairs(self.model, self.prompts, metric=self.metric, ablation=self.ablation)
 
     @property
     def parts(self) -> Parts:
@@ -77,7 +87,9 @@ class CircuitRunner:
         packed = np.packbits(circuits, axis=1)
         _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         run = circuit_values if self.level == "edges" else component_circuit_values
-        values = run(self.model, self.prompts, circuits[first], metric=self.metric, ablation=self.ablation)
+        values = run(
+            self.model, self.prompts, circuits[first], metric=self.metric, ablation=self.ablation, pairs=self._pairs
+        )
         return values[number.reshape(-1)]
 
 

@@ -6,7 +6,7 @@ the empty circuit. CPR and CMD are areas of the curve of f over budgets (MIB ben
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _CORRUPT = Corrupt()
 # A gap this small, relative to the metric's size, is rounding: no share of it can be explained.
 SMALLEST_GAP = 1e-6
+_MOST_BYTES = 2**31  # of recorded runs that are kept
+_VALUES_PER_STREAM = 8  # that a run keeps of a layer, in streams of d_model
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,19 @@ class Baseline:
     def top1(self) -> float | None:
         """Accuracy over the whole vocabulary, which asks for more than the task: that nothing else is said."""
         return None if self.is_top1 is None else float(self.is_top1.mean())
+
+    def followed_by(self, other: Baseline) -> Baseline:
+        """The prompts of both, these first."""
+
+        def joined(first: Bools | None, second: Bools | None) -> Bools | None:
+            return None if first is None or second is None else np.concatenate([first, second])
+
+        return Baseline(
+            np.concatenate([self.clean, other.clean]),
+            np.concatenate([self.ablated, other.ablated]),
+            joined(self.is_correct, other.is_correct),
+            joined(self.is_top1, other.is_top1),
+        )
 
     @property
     def gap(self) -> float:
@@ -94,16 +109,23 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
         judged = answered(forward.logits(final), batch.prompts)
         is_correct[prompt_indices], is_top1[prompt_indices] = judged.is_correct.numpy(), judged.is_top1.numpy()
 
-    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
+    _on_every_pair(model, prompts, metric, ablation, measure)
     return Baseline(clean, ablated, *((is_correct, is_top1) if model.n_outputs > 1 else (None, None)))
 
 
 def circuit_values(
-    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+    model: Model,
+    prompts: PromptSet,
+    circuits: Bools,
+    *,
+    metric: Metric,
+    ablation: Ablation = _CORRUPT,
+    pairs: Sequence[Pair] | None = None,
 ) -> Floats:
     """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others ablated ones.
 
     circuits  [circuit, edge] in wiring order
+    pairs     the clean and ablated runs of these prompts, where they are recorded already (`recorded_pairs`)
 
     Every reader gets the ablated residual stream plus, along the circuit's edges, how far each source is now from its
     ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass, those of one size
@@ -134,17 +156,23 @@ def circuit_values(
             metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
             values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
 
-    at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
-    _each_pair_without_gradients(model, prompts, metric, ablation, measure, at_once=at_once)
+    _on_every_pair(model, prompts, metric, ablation, measure, pairs, at_once=_at_once(model, prompts))
     return values[number_of.reshape(-1)]
 
 
 def component_circuit_values(
-    model: Model, prompts: PromptSet, circuits: Bools, *, metric: Metric, ablation: Ablation = _CORRUPT
+    model: Model,
+    prompts: PromptSet,
+    circuits: Bools,
+    *,
+    metric: Metric,
+    ablation: Ablation = _CORRUPT,
+    pairs: Sequence[Pair] | None = None,
 ) -> Floats:
     """The metric [circuit, prompt] when only a circuit's components keep their outputs and all others are ablated.
 
     circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the ablated embedding is read
+    pairs     as in `circuit_values`
 
     Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Cost per
     circuit: one forward pass from the first difference on.
@@ -165,8 +193,27 @@ def component_circuit_values(
             metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
             values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
 
-    _each_pair_without_gradients(model, prompts, metric, ablation, measure)
+    _on_every_pair(model, prompts, metric, ablation, measure, pairs)
     return values
+
+
+def recorded_pairs(
+    model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT
+) -> list[Pair] | None:
+    """The clean and ablated runs of all prompts, to run circuits on again and again; None where they would take more
+    than about 2 GB, and are better run anew. Two forward passes.
+    """
+    _check(model, prompts, metric)
+    streams = 2 * _VALUES_PER_STREAM * model.wiring.n_layers * model.forward.weight_u.shape[1]
+    if 4 * streams * sum(map(len, prompts)) > _MOST_BYTES:
+        return None
+    pairs: list[Pair] = []
+    _on_every_pair(model, prompts, metric, ablation, pairs.append, at_once=_at_once(model, prompts))
+    return pairs
+
+
+def _at_once(model: Model, prompts: PromptSet) -> int:
+    return model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
 
 
 def _check(model: Model, prompts: PromptSet, metric: Metric) -> None:
@@ -180,21 +227,26 @@ def _on_device(circuits: Bools, model: Model) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(circuits)).to(model.forward.device)
 
 
-def _each_pair_without_gradients(
+def _on_every_pair(
     model: Model,
     prompts: PromptSet,
     metric: Metric,
     ablation: Ablation,
     work: Callable[[Pair], None],
+    pairs: Sequence[Pair] | None = None,
     *,
     at_once: int = 64,
 ) -> None:
+    """`work` on the runs of every batch of the prompts, without gradients."""
     import torch
 
     from circuits.effects.paired_runs import each_pair
 
     with torch.no_grad():
-        each_pair(model, prompts, metric, ablation, work, at_once=at_once)
+        if pairs is None:
+            each_pair(model, prompts, metric, ablation, work, at_once=at_once)
+        for pair in pairs or ():
+            work(pair)
 
 
 def faithfulness(values: Floats, baseline: Baseline, *, level: float = 0.95) -> Faithfulness:

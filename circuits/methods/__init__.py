@@ -7,6 +7,7 @@ from circuits.methods.activation_patching import ActivationPatching
 from circuits.methods.atp_star import AtPStar
 from circuits.methods.base import Method
 from circuits.methods.causal_tracing import CausalTracing
+from circuits.methods.ceap import Conductance
 from circuits.methods.clean_corrupt import CleanCorrupt
 from circuits.methods.code_pairs import CodePairs
 from circuits.methods.eap import EdgeAttribution
@@ -29,6 +30,7 @@ __all__ = [
     "CausalTracing",
     "CleanCorrupt",
     "CodePairs",
+    "Conductance",
     "EdgeAttribution",
     "ExactEdges",
     "HeadCoding",

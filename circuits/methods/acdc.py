@@ -63,6 +63,7 @@ class ACDC(Method):
 
     name = "acdc"
     summary = "drop edges one by one from the output backward, where that costs less than tau"
+    scores_are = "measured"
     result = "edges"
 
     tau: float = 0.05
@@ -83,7 +84,7 @@ class ACDC(Method):
 
     @property
     def default_selection(self) -> Mapping[str, Any]:
-        chosen = {"threshold": self.tau} if self.size is None else {"edges": self.size}
+        chosen = {"threshold": self.tau} if self.size is None else {"edges": self.size, "selection": "top-edges"}
         return chosen if self.absolute else chosen | {"signed": True}
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:

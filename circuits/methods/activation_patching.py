@@ -49,6 +49,7 @@ class ActivationPatching(ComponentMethod):
 
     name = "activation-patching"
     summary = "exact effect of each head (or its q, k, v, pattern), attention output, MLP and residual position"
+    scores_are = "measured"
 
     direction: Direction = "corrupt"
     at: Granularity = "all"

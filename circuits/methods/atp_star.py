@@ -51,6 +51,7 @@ class AtPStar(ComponentMethod):
     name = "atp-star"
     only_at_clean = True
     summary = "effect of each head, MLP, query, key and value from gradients, with recomputed patterns and GradDrop"
+    scores_are = "estimated"
 
     at: Granularity = "all"
     kinds: tuple[ScoredKind, ...] = ("head", "mlp", "query", "key", "value")

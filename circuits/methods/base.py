@@ -14,7 +14,7 @@ from circuits.data.prompts import PromptSet
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
 from circuits.result import Result
-from circuits.scores import EdgeScores, Provenance, Scores
+from circuits.scores import EdgeScores, Provenance, Scores, ScoresAre
 from circuits.versions import versions
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Method:
     """A way to score the parts of a model. Subclasses are frozen dataclasses whose fields are their settings.
 
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)
+    scores_are      what its numbers are: effects that were measured, estimates of them, or something else
     sums_to_nodes   whether the scores of a component's outgoing edges add up to the component's own score
     is_shared_across_prompts  whether all prompts have the same scores, so that intervals over prompts say nothing
     only_at_clean   whether everything it measures is a gradient at the clean run
@@ -54,6 +55,7 @@ class Method:
     name: ClassVar[str]
     summary: ClassVar[str]
     result: ClassVar[Literal["edges", "components"]]
+    scores_are: ClassVar[ScoresAre | None] = None
     sums_to_nodes: ClassVar[bool] = False
     is_shared_across_prompts: ClassVar[bool] = False
     only_at_clean: ClassVar[bool] = False
@@ -91,7 +93,8 @@ class Method:
         if self.only_at_clean and metric.has_zero_gradient_at_clean:
             raise ValueError(
                 f"{self.name} takes gradients at the clean run, where metric {metric.name!r} is at its maximum and "
-                "they are all zero. Use eap-ig, eap-ig-activations or clean-corrupt, an exact method or another metric."
+                "they are all zero. Use eap-ig, eap-ig-activations, ceap or clean-corrupt, an exact method or another "
+                "metric."
             )
         metric.check(prompts)
         ablation.check(prompts)
@@ -149,6 +152,8 @@ class Method:
             dtype=model.dtype,
             ablation=ablation.described(prompts),
             versions=versions(),
+            scores_are=self.scores_are,
+            solved=prompts.solved,
         )
 
 
@@ -190,6 +195,7 @@ class EdgeMethod(Method):
 class GradientMethod(EdgeMethod):
     """An edge method that estimates effects to first order: a component's is then the sum over its edges."""
 
+    scores_are = "estimated"
     sums_to_nodes = True
     needs = ("z", "mlp")
 

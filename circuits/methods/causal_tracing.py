@@ -55,6 +55,7 @@ class CausalTracing(ComponentMethod):
 
     name = "causal-tracing"
     summary = "what restoring each hidden state, attention or MLP output, or head brings back in a corrupt run"
+    scores_are = "measured"
 
     at: Granularity = "roles"
     kinds: tuple[TracedKind, ...] = ("residual", "attention", "mlp")

@@ -70,15 +70,20 @@ def points(steps: int, rule: Rule) -> list[float]:
     return [(step + shift) / steps for step in range(steps)]
 
 
-def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
-    """Effects [prompt, edge] from gradients averaged over points from the corrupt (0) to the clean embedding (1)."""
+def embeddings_between(pair: Pair, at: Sequence[float]) -> Tensor:
+    """The embeddings [point x prompt, position, d_model] at points from the corrupt (0) to the clean one (1)."""
     import torch
 
+    clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
+    return torch.cat([corrupt + point * (clean - corrupt) for point in at])
+
+
+def effects_between(model: Model, pair: Pair, at: Sequence[float]) -> Tensor:
+    """Effects [prompt, edge] from gradients averaged over points from the corrupt (0) to the clean embedding (1)."""
     from circuits.effects.contributions import subtract_in_place
     from circuits.effects.gradients import edge_effects, gradients
 
-    clean, corrupt = pair.clean.residual[0], pair.ablated.residual[0]
-    entering = torch.cat([corrupt + point * (clean - corrupt) for point in at])
+    entering = embeddings_between(pair, at)
     gaps = subtract_in_place(pair.clean, pair.ablated)
     reader_gradients = gradients(model.forward, pair, entering)
     return edge_effects(model.forward, model.wiring, pair.batch, gaps, reader_gradients) / len(at)

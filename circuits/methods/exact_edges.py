@@ -49,6 +49,7 @@ class ExactEdges(EdgeMethod):
 
     name = "exact-edges"
     summary = "the true effect of corrupting each single edge, one at a time"
+    scores_are = "measured"
 
     edges: tuple[str, ...] = ()
     screen: str | None = None
@@ -108,6 +109,11 @@ class ExactEdges(EdgeMethod):
     def _contested(self, named: Bools, estimate: Scores) -> Bools:
         """[edge] the named edges that the estimate ranks highest."""
         assert isinstance(estimate, EdgeScores)
+        if not estimate.per_prompt.any():
+            raise ValueError(
+                f"exact-edges: every edge scores 0 by its screen {self.screen!r}, which so ranks none before another. "
+                "Choose another screen, or leave it out to measure all edges."
+            )
         ranking = estimate.ranking(absolute=True)
         ranking = ranking[named[ranking]]
         n_wanted = round(self.contested * len(ranking)) if self.contested <= 1 else int(self.contested)

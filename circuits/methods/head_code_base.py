@@ -30,7 +30,7 @@ from circuits.methods.head_code_stages import AUTOENCODERS, CODES, FEATURES, GIV
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
 from circuits.result import Result
-from circuits.scores import ALL_POSITIONS, Provenance, Scores
+from circuits.scores import ALL_POSITIONS, Provenance, Scores, ScoresAre
 
 if TYPE_CHECKING:
     from circuits.head_codes.counting import Codes
@@ -72,6 +72,7 @@ class CodingMethod(Method):
                  the `dictionary`
     """
 
+    scores_are: ClassVar[ScoresAre | None] = "counted"
     in_metric_units: ClassVar[bool] = False
     reads_negatives: ClassVar[bool] = True
     scored_in: ClassVar[tuple[str, int]] = ("code-scores", 1)

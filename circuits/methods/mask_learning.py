@@ -75,6 +75,7 @@ class MaskLearning(Method):
 
     name = "mask-learning"
     summary = "one mask over all edges, trained so that the circuit behaves like the model"
+    scores_are = "learned"
     result = "edges"
     is_shared_across_prompts = True
 
@@ -137,6 +138,11 @@ class MaskLearning(Method):
         if self.start is not None:
             estimate = self._starting().score(model, prompts, metric=metric, ablation=ablation)
             assert isinstance(estimate, EdgeScores)
+            if not estimate.per_prompt.any():
+                raise ValueError(
+                    f"mask-learning: every edge scores 0 by its start {self.start!r}, which so ranks none before "
+                    "another. Choose another start, or leave it out to begin with all edges alike."
+                )
             logits[estimate.ranking()] = -np.log(np.arange(1, len(logits) + 1))
         return torch.from_numpy(logits - logits.mean()).float().to(model.forward.device)
 

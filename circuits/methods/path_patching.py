@@ -62,7 +62,9 @@ class PathPatching(Method):
 
     name = "path-patching"
     summary = "exact effect of each head along its paths into given receivers, or stage by stage back from the logits"
+    scores_are = "measured"
     result = "components"
+    scored_in = ("measure", 2)  # into keys and values, senders are patched at every position
 
     receivers: tuple[str, ...] = ("logits",)
     at: str | None = None
@@ -105,10 +107,17 @@ class PathPatching(Method):
             raise ValueError(f"path-patching has no scores at position={position!r}. It has: {', '.join(known)}.")
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a receiver the model does not have, or a role that a prompt lacks."""
+        """Also raises a ValueError for a receiver the model lacks, for receivers that no head runs before, and for a
+        role that a prompt lacks.
+        """
         super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
             model.wiring.reader_index(receiver)
+        if not any(_reads_at(receiver, model.wiring) for receiver in self._receivers()):
+            raise ValueError(
+                f"path-patching into {', '.join(self.receivers)}: no head runs before, so no path leads there from "
+                "one. Name receivers in later layers, or 'logits'."
+            )
         if self.position != ALL_POSITIONS:
             lacking = [number for number, prompt in enumerate(prompts) if self.position not in prompt.roles]
             if lacking:
@@ -166,8 +175,9 @@ class PathPatching(Method):
     def _receivers_of(self, stage: Stage, previous: _StageScores, wiring: Wiring) -> tuple[Reader, ...]:
         """The readers of a stage: ports of the heads that the stage before it passes on."""
         n_heads = round(self.top * previous.scores.shape[1]) if self.top < 1 else int(self.top)
-        strength = np.where(previous.measured[0], np.abs(previous.scores.mean(axis=0, dtype=np.float64)), -1)
-        best = [n for n in np.argsort(-strength, kind="stable")[: max(1, n_heads)] if strength[n] >= 0]
+        strength = np.where(previous.measured[0], np.abs(previous.scores.mean(axis=0, dtype=np.float64)), 0)
+        # A head without any effect is no find: it would be one only for coming first in the model.
+        best = [n for n in np.argsort(-strength, kind="stable")[: max(1, n_heads)] if strength[n] > 0]
         heads = [_heads(wiring)[number] for number in best]
         port = _PORT_OF_STAGE[stage]
         owners = heads if port == "q" else [wiring.group_of_head(of) for of in heads]

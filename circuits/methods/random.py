@@ -30,6 +30,7 @@ class RandomScores(Method):
 
     name = "random"
     summary = "standard normal scores, the baseline; runs no model"
+    scores_are = "drawn"
     result = "edges"
     sums_to_nodes = True
 

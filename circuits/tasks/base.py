@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from string import Formatter
 from typing import ClassVar, NamedTuple
 
@@ -78,29 +79,50 @@ class Task(AnyTask):
         >>> tokenizer.decode(first.clean), tokenizer.decode(first.answers)
         ('Because David and Martin were leaving the bridge , David returned the sandwich to', 'Martin')
         """
+        found = self.build_at_most(tokenizer, n=n, seed=seed)
+        if len(found) < n:
+            raise ValueError(
+                f"task {self.name!r}: asked for {n} distinct prompts, found {len(found)} with this model's tokenizer. "
+                "Ask for fewer."
+            )
+        return found
+
+    def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
+        """What `build` gives; where fewer than `n` distinct prompts exist, all of them."""
         if n < 1:
             raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")
+        prompts = tuple(islice(self.drawn(tokenizer, seed=seed), n))
+        if not prompts:
+            raise ValueError(f"task {self.name!r}: no prompt is found with this model's tokenizer.")
+        return PromptSet(self.name, prompts)
+
+    def drawn(self, tokenizer: Tokenizer, *, seed: int = 0) -> Iterator[Prompt]:
+        """Distinct prompts in the order of the seed, one at a time, until no other one is found.
+
+        Raises a ValueError, with the first one, where the tokenizer lacks what the task needs.
+        """
         try:
             draw = self.sampler(tokenizer)
         except ValueError as error:
             raise ValueError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}") from None
         generator = random.Random(seed)
-        prompts: dict[tuple[int, ...], Prompt] = {}
+        seen: set[tuple[int, ...]] = set()
         repeats = 0
-        while len(prompts) < n:
+        while repeats < _REPEATS_BEFORE_GIVING_UP:
             prompt = draw(generator)
-            repeats = repeats + 1 if prompt.clean in prompts else 0
-            prompts.setdefault(prompt.clean, prompt)
-            if repeats == _REPEATS_BEFORE_GIVING_UP:
-                raise ValueError(
-                    f"task {self.name!r}: asked for {n} distinct prompts, found {len(prompts)} with this model's "
-                    "tokenizer. Ask for fewer."
-                )
-        return PromptSet(self.name, tuple(prompts.values()))
+            repeats = repeats + 1 if prompt.clean in seen else 0
+            if not repeats:
+                seen.add(prompt.clean)
+                yield prompt
 
     @abstractmethod
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         """A function that draws one prompt. Everything the tokenizer must have is checked here, before any is drawn."""
+
+
+def one_of(templates: Sequence[str], generator: random.Random) -> str:
+    """One of the templates. Of a single one nothing is drawn: each seed keeps the prompts that it has always given."""
+    return generator.choice(templates) if len(templates) > 1 else templates[0]
 
 
 def words(text: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from circuits.data.coco import Annotations, ObjectQuestion, object_questions, read_annotations
+from circuits.data.coco import Annotations, ObjectQuestion, object_questions, read_annotations, usable_images
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.images import SUFFIXES
 from circuits.data.question_files import with_pictures
@@ -48,10 +48,17 @@ class CocoObjects(ImageTask):
     def questions(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ImageQuestion]:
         assert self.images is not None
         assert self.annotations is not None
-        drawn = self.drawn(n=n, seed=seed, negatives=negatives)
+        drawn = self.chosen(n=n, seed=seed, negatives=negatives)
         return with_objects(with_pictures(drawn, self.images), _annotations(self.annotations))
 
-    def drawn(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ObjectQuestion]:
+    @property
+    def n_images(self) -> int:
+        """How many images can be asked about; no image file is opened."""
+        assert self.images is not None
+        assert self.annotations is not None
+        return len(usable_images(_annotations(self.annotations), image_names(self.images), None))
+
+    def chosen(self, *, n: int, seed: int = 0, negatives: Negatives | None = None) -> list[ObjectQuestion]:
         """The questions without their images; no image file is opened."""
         assert self.images is not None
         assert self.annotations is not None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.tasks.base import Draw, Filled, Task, fill, known, single_token_words, words
+from circuits.tasks.base import Draw, Filled, Task, fill, known, one_of, single_token_words, words
 
 SURFACES = ("table", "desk", "floor")
 OPENINGS = ("there is", "you see", "I see")
@@ -24,9 +24,12 @@ OBJECTS = words(
 )
 COLORS = words("red orange yellow green blue purple brown black")
 
-QUESTION = (
-    "Q: On the {surface}, {opening} {a_1} {color_1} {object_1}, {a_2} {color_2} {object_2}, and {a_3} {color_3} "
-    "{object_3}. What color is the {query}?\nA:"
+_SEEN = "{a_1} {color_1} {object_1}, {a_2} {color_2} {object_2}, and {a_3} {color_3} {object_3}"
+QUESTION = f"Q: On the {{surface}}, {{opening}} {_SEEN}. What color is the {{query}}?\nA:"
+# In words of this task and of IOI: the bundled models know them.
+HELD_OUT_QUESTIONS = (
+    f"Q: In the evening {{opening}} {_SEEN} near the {{surface}}. What color is the {{query}}?\nA:",
+    f"Q: At the old {{surface}}, {{opening}} {_SEEN}. What was the color of the {{query}}?\nA:",
 )
 N_OBJECTS = 3
 SENTENCE_ROLES = ("color_1", "object_1", "color_2", "object_2", "color_3", "object_3", "query")
@@ -34,8 +37,9 @@ SENTENCE_ROLES = ("color_1", "object_1", "color_2", "object_2", "color_3", "obje
 
 @dataclass(frozen=True)
 class Scene:
-    """Three objects on a surface, with their colors."""
+    """Three objects on a surface, with their colors, and the wording of the question about one of them."""
 
+    template: str
     surface: str
     opening: str
     colors: tuple[str, ...]
@@ -50,7 +54,7 @@ class Scene:
         chosen = {"surface": self.surface, "opening": self.opening, "query": thing}
         for number, (color, seen) in enumerate(zip(self.colors, self.objects, strict=True), start=1):
             chosen |= {f"a_{number}": article(color), f"color_{number}": color, f"object_{number}": seen}
-        return fill(QUESTION, chosen)
+        return fill(self.template, chosen)
 
     def exchange(self, one: int, other: int) -> Scene:
         """The same with the colors of two objects exchanged."""
@@ -61,7 +65,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class ColoredObjects(Task):
-    """One worked question with its answer, then the test question; the two share no color and no object.
+    """One worked question with its answer, then the test question; the two share the wording, no color and no object.
 
     Roles of the test question: `color_1` to `object_3` in the order of the text, `correct_color` (the answer's color
     word), `wrong_color` (the wrong answer's), `query` (the object word in the question); of the worked one:
@@ -75,6 +79,8 @@ class ColoredObjects(Task):
         "absent": "the question asks about an object of the worked question: the sentence names no color for it",
         "colors": "two objects exchange their colors, one of them the object asked about: the answer flips",
     }
+    templates = (QUESTION,)
+    held_out_templates = HELD_OUT_QUESTIONS
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         needed = 2 * N_OBJECTS
@@ -82,13 +88,15 @@ class ColoredObjects(Task):
         titles = {color.title(): color for color in COLORS}
         said = single_token_words(list(titles), tokenizer, "colors", at_least=needed, after=("?\nA:",))
         colors = list(single_token_words([titles[t] for t in said], tokenizer, "colors", at_least=needed))
+        templates = self.known_templates(tokenizer)
         surfaces, openings = known(SURFACES, tokenizer, "surfaces"), known(OPENINGS, tokenizer, "openings")
-        known([QUESTION, *map(article, colors)], tokenizer, "fixed words", at_least=1 + len(colors))
+        known(list(map(article, colors)), tokenizer, "articles", at_least=len(colors))
 
         def draw(generator: random.Random) -> Prompt:
+            template = one_of(templates, generator)
             drawn_colors, drawn_objects = generator.sample(colors, needed), generator.sample(objects, needed)
             worked, test = (
-                Scene(generator.choice(surfaces), generator.choice(openings), tuple(c), tuple(o))
+                Scene(template, generator.choice(surfaces), generator.choice(openings), tuple(c), tuple(o))
                 for c, o in (
                     (drawn_colors[:N_OBJECTS], drawn_objects[:N_OBJECTS]),
                     (drawn_colors[N_OBJECTS:], drawn_objects[N_OBJECTS:]),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
+from circuits.tasks.base import Draw, Task, fill, known, one_of, single_token_words, words
 
 TEMPLATE = (
     "def {function}(self, {A_def}, {B_def}, {C_def}, {D_def}):\n"
@@ -25,6 +25,19 @@ TEMPLATE = (
     "    :param {A_doc}: {doc_4} {doc_5}\n"
     "    :param {B_doc}: {doc_6} {doc_7}\n"
     "    :param"
+)
+# The same words in descriptions of other lengths.
+HELD_OUT_TEMPLATES = (
+    "def {function}(self, {A_def}, {B_def}, {C_def}, {D_def}):\n"
+    '    """{doc_1} {doc_2}\n\n'
+    "    :param {A_doc}: {doc_3}\n"
+    "    :param {B_doc}: {doc_4}\n"
+    "    :param",
+    "def {function}(self, {A_def}, {B_def}, {C_def}, {D_def}):\n"
+    '    """{doc_1}\n\n'
+    "    :param {A_doc}: {doc_2} {doc_3} {doc_4}\n"
+    "    :param {B_doc}: {doc_5} {doc_6} {doc_7}\n"
+    "    :param",
 )
 FUNCTIONS = words(
     """
@@ -63,28 +76,31 @@ class Docstring(Task):
         "random-def": "the argument names of the definition become random ones",
         "random-doc": "the argument names of the documentation become random ones",
     }
+    templates = (TEMPLATE,)
+    held_out_templates = HELD_OUT_TEMPLATES
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         at_least = len(DEFINED) + len(DEFINED) + len(DOCUMENTED)
         arguments = single_token_words(
             ARGUMENTS, tokenizer, "argument names", at_least=at_least, after=("(self,", "\n    :param")
         )
-        known([TEMPLATE], tokenizer, "fixed words")
+        templates = self.known_templates(tokenizer)
         functions, fillers = known(FUNCTIONS, tokenizer, "functions"), known(WORDS, tokenizer, "words", at_least=7)
 
         def draw(generator: random.Random) -> Prompt:
+            template = one_of(templates, generator)
             drawn = generator.sample(list(arguments), at_least)
             names, random_defined, random_documented = drawn[:4], drawn[4:8], drawn[8:]
             frame = {"function": generator.choice(functions)}
             frame |= {f"doc_{number}": word for number, word in enumerate(generator.sample(fillers, 7), start=1)}
-            clean = fill(TEMPLATE, frame | argument_words(names, names[:2]))
+            clean = fill(template, frame | argument_words(names, names[:2]))
             corrupt = argument_words(
                 names if self.corruption == "random-doc" else random_defined,
                 names[:2] if self.corruption == "random-def" else random_documented,
             )
             return prompt_from_text(
                 clean.text,
-                fill(TEMPLATE, frame | corrupt).text,
+                fill(template, frame | corrupt).text,
                 answers=[arguments[names[2]]],
                 wrong_answers=[arguments[name] for name in names if name != names[2]],
                 roles=clean.roles((*DEFINED, *DOCUMENTED)),

@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.tasks.base import Draw, Task, fill, known, knows, words
+from circuits.tasks.base import Draw, Task, fill, known, knows, one_of, words
 from circuits.tasks.unrelated_text import Filler, alternating_words, other_sentences, random_tokens
 
 TEMPLATE = "The {noun} lasted from the year {XX}{YY} to the year {century}"
+# In words of this task and of IOI: the bundled models know them.
+HELD_OUT_TEMPLATES = (
+    "The {noun} of the year {XX}{YY} lasted until the year {century}",
+    "The {noun} was there in the year {XX}{YY}, and lasted until the year {century}",
+)
 NOUNS = words(
     """
     war siege drought plan reign famine campaign project voyage strike debate rebellion epidemic dynasty
@@ -54,10 +59,12 @@ class GreaterThan(Task):
         "unrelated": "another sentence, without years, of as many tokens",
         "copy": "two nouns in turn, as many tokens: the next one can be copied",
     }
+    templates = (TEMPLATE,)
+    held_out_templates = HELD_OUT_TEMPLATES
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         nouns = known(NOUNS, tokenizer, "nouns", at_least=2 if self.corruption == "copy" else 1)
-        known(["The lasted from the year to the year"], tokenizer, "fixed words")
+        templates = self.known_templates(tokenizer)
         digits = two_digit_tokens(tokenizer)
         years = [
             (century, year)
@@ -79,7 +86,7 @@ class GreaterThan(Task):
             raise ValueError(f"needs years of two centuries, and splits those of one only: {years[0][0]}.")
         filler = self._filler(tokenizer, nouns)
 
-        def changed(chosen: Mapping[str, str], generator: random.Random) -> str:
+        def changed(template: str, chosen: Mapping[str, str], generator: random.Random) -> str:
             words = dict(chosen)
             match self.corruption:
                 case "range":
@@ -88,15 +95,16 @@ class GreaterThan(Task):
                     words["XX"], words["YY"] = generator.choice([year for year in years if year[0] != words["XX"]])
                 case _:
                     words["YY"] = EARLIEST
-            return fill(TEMPLATE, words).text
+            return fill(template, words).text
 
         def draw(generator: random.Random) -> Prompt:
+            template = one_of(templates, generator)
             century, year = generator.choice(years)
             chosen = {"noun": generator.choice(nouns), "XX": century, "YY": year, "century": century}
-            clean = fill(TEMPLATE, chosen)
+            clean = fill(template, chosen)
             prompt = prompt_from_text(
                 clean.text,
-                clean.text if filler else changed(chosen, generator),
+                clean.text if filler else changed(template, chosen, generator),
                 answers=[digits[number] for number in TWO_DIGITS if number > year],
                 wrong_answers=[digits[number] for number in TWO_DIGITS if number <= year],
                 roles=clean.roles(("noun", "XX", "YY")),

@@ -7,6 +7,7 @@ Task and role names: Wang et al. 2022. The wording of the templates is our own.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -34,8 +35,21 @@ SENTENCES = (
     "Nobody else joined {A} and {B} at the {place}, therefore {S2} left the {thing} to",
     "Our neighbors {A} and {B} met by the {place}. That night {S2} read about a {thing} to",
 )
-ABBA = tuple(s.replace("{A}", "{IO}").replace("{B}", "{S1}") for s in SENTENCES)
-BABA = tuple(s.replace("{A}", "{S1}").replace("{B}", "{IO}") for s in SENTENCES)
+# In words of the others: a tokenizer that knows those knows these.
+HELD_OUT_SENTENCES = (
+    "As soon as {A} and {B} reached the {place}, {S2} handed the {thing} to",
+    "During the summer {A} and {B} worked near a {place}. Then {S2} showed a {thing} to",
+    "Nobody noticed when {A} and {B} left the {place}, where {S2} offered a {thing} to",
+    "In the old {place} {A} and {B} waited an hour, until {S2} brought a {thing} to",
+)
+
+
+def in_order(sentences: Sequence[str], first: str, second: str) -> tuple[str, ...]:
+    """The templates of sentences whose two names stand in this order."""
+    return tuple(s.replace("{A}", f"{{{first}}}").replace("{B}", f"{{{second}}}") for s in sentences)
+
+
+ABBA, BABA = in_order(SENTENCES, "IO", "S1"), in_order(SENTENCES, "S1", "IO")
 
 NAMES = words(
     """
@@ -73,10 +87,12 @@ class IndirectObject(Task):
         "flip": "the second mention of the subject becomes the indirect object: the answer flips",
         "abc": "three different names: nothing is repeated",
     }
+    templates = ABBA + BABA
+    held_out_templates = in_order(HELD_OUT_SENTENCES, "IO", "S1") + in_order(HELD_OUT_SENTENCES, "S1", "IO")
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         names = single_token_words(NAMES, tokenizer, "names", at_least=5)
-        templates = known(ABBA + BABA, tokenizer, "templates")
+        templates = self.known_templates(tokenizer)
         places = known(PLACES, tokenizer, "places")
         things = known(THINGS, tokenizer, "things")
 

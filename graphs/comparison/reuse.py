@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +26,9 @@ from circuits.components import LOGITS, Component, Wiring
 from circuits.intervals import Interval, bootstrap
 from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores, Scores
-from graphs.circuit_graph import GIVEN, CircuitGraph, require_comparable
+from graphs.circuit_graph import CircuitGraph, require_comparable
 from graphs.comparison.null import OverlapDistribution, overlap_distribution
-from graphs.selection import ComponentSelection, Selected, means_at, selection_from
+from graphs.selection import SELECTIONS, Selected, means_at, selection_from
 
 FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MaybeComponentScores = tuple[ComponentScores | None, ComponentScores | None]
@@ -201,7 +201,8 @@ def _at_position(graph: CircuitGraph, node_scores: ComponentScores | None) -> Co
 
 def _chose_edges(graph: CircuitGraph) -> bool:
     """Whether the circuit's edges were chosen one by one, not as those among chosen components."""
-    return graph.selection.get("name") not in {selection.name for selection in get_args(ComponentSelection)}
+    rule = SELECTIONS.get(str(graph.selection.get("name")))
+    return rule is None or rule.chooses == "edges"
 
 
 def _is_of_components(scores: EdgeScores, node_scores: ComponentScores | None) -> bool:
@@ -395,7 +396,8 @@ def _heads_interval(
     those of different prompts independently. Resampled circuits resemble each other less than the circuits of all
     prompts do, so the interval tends to lie low; it says how much the overlap depends on the prompts drawn.
     """
-    if resamples < 1 or any(graph.selection.get("name") == GIVEN for graph in graphs):
+    rules = [SELECTIONS.get(str(graph.selection.get("name"))) for graph in graphs]
+    if resamples < 1 or not all(rule is not None and rule.can_resample for rule in rules):
         return None
     selections = [selection_from(graph.selection) for graph in graphs]
     sets = list(dict.fromkeys(_prompts_of(given) for given in (*scores, *node_scores) if given is not None))

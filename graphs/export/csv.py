@@ -9,14 +9,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Scores
+from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeScores, Provenance, Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
 
-COLUMNS = ("name", "kind", "score", "low", "high", "measured", "in_circuit")
+COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit")
 GROUP = "group"
-COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_b", "membership")
+COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership")
+NOT_MEASURED = "not measured"
 
 Row = tuple[str, ...]
 
@@ -24,9 +25,11 @@ Row = tuple[str, ...]
 class CsvExport(Export):
     """One row per component or edge, in wiring order.
 
-    A component scored at a role or at a position is called `a9.h6@END`. Scores and the ends of their 95 % t interval
-    are empty where `measured` is false, the ends also where the interval is unbounded (a single prompt); a score
-    measured as zero is 0.0. Numbers are written in full. Where heads have groups, the column `group` follows.
+    A component scored at a role or at a position is called `a9.h6@END`. `score_is` says what the number is
+    (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
+    edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
+    `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
+    Numbers are written in full. Where heads have groups, the column `group` follows.
     """
 
     extension: ClassVar[str] = "csv"
@@ -60,7 +63,8 @@ def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
         scores.wiring.edges, means, interval.low, interval.high, scores.measured, graph.edge_mask, strict=True
     )
     for edge, mean, low, high, is_measured, is_in in columns:
-        yield str(edge), "edge", *_numbers(is_measured, mean, low, high), _boolean(is_measured), _boolean(is_in)
+        numbers = _numbers(is_measured, mean, low, high)
+        yield str(edge), "edge", *numbers, *_origin(is_measured, scores.provenance), _boolean(is_in)
 
 
 def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
@@ -73,19 +77,31 @@ def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Ro
         )
         for part, mean, low, high, is_measured in columns:
             numbers = _numbers(is_measured, mean, low, high)
-            yield f"{part}{suffix}", part.kind, *numbers, _boolean(is_measured), _boolean(part in in_circuit)
+            origin = _origin(is_measured, scores.provenance)
+            yield f"{part}{suffix}", part.kind, *numbers, *origin, _boolean(part in in_circuit)
 
 
 def _comparison_rows(comparison: Comparison) -> Iterator[Row]:
     kinds = {node.name: node.component.kind for side in (comparison.a, comparison.b) for node in side.nodes}
-    scores = [{item.name: item.score for item in (*g.nodes, *g.edges)} for g in (comparison.a, comparison.b)]
+    scores = [
+        {
+            item.name: ("" if item.score is None else repr(item.score), graph.score_is(item) or NOT_MEASURED)
+            for item in (*graph.nodes, *graph.edges)
+        }
+        for graph in (comparison.a, comparison.b)
+    ]
     for name, membership in {**comparison.node_membership(), **comparison.edge_membership()}.items():
-        values = ("" if side.get(name) is None else repr(side[name]) for side in scores)
+        values = (value for side in scores for value in side.get(name, ("", "")))
         yield name, kinds.get(name, "edge"), *values, membership
 
 
 def _numbers(is_measured: bool, *values: float) -> Iterator[str]:
     return (repr(float(value)) if is_measured and np.isfinite(value) else "" for value in values)
+
+
+def _origin(is_measured: bool, provenance: Provenance) -> Row:
+    """What a score is, and the method that gave it."""
+    return (provenance.scores_are or NOT_RECORDED, provenance.method) if is_measured else (NOT_MEASURED, "")
 
 
 def _boolean(value: bool) -> str:

@@ -22,7 +22,7 @@ from graphs.comparison.reuse import Overlap, Reuse, SweepPoint
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
-VERSION = 1
+VERSION = 2
 
 
 def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
@@ -41,17 +41,20 @@ def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
         "node_provenance": _provenance_document(graph.node_provenance),
         "left_out": dict(graph.left_out),
         "reason": graph.reason,
-        "nodes": [node_document(node) for node in graph.nodes],
-        "edges": [edge_document(item) for item in graph.edges],
+        "tied_out": dict(graph.tied_out),
+        "nodes": [node_document(node, graph) for node in graph.nodes],
+        "edges": [edge_document(item, graph) for item in graph.edges],
     }
 
 
-def node_document(node: CircuitNode) -> dict[str, Any]:
+def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
+    """A node of a circuit as plain values; what its score is follows from the circuit's provenance."""
     part = node.component
     identity = {"name": node.name, "kind": part.kind, "layer": part.layer, "index": part.index}
     # Only head coding gives heads groups: files of other circuits stay as they were.
     group = {} if node.group is None else {"group": node.group}
-    return {**identity, "score": node.score, "low": node.low, "high": node.high, "role": node.role, **group}
+    scored = {"score": node.score, "low": node.low, "high": node.high, "score_is": graph.score_is(node)}
+    return {**identity, **scored, "role": node.role, **group}
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
@@ -59,9 +62,11 @@ def _node_from(node: Mapping[str, Any]) -> CircuitNode:
     return CircuitNode(Component.parse(node["name"]), *scored, role=node["role"], group=node.get("group"))
 
 
-def edge_document(item: CircuitEdge) -> dict[str, Any]:
+def edge_document(item: CircuitEdge, graph: CircuitGraph) -> dict[str, Any]:
+    """An edge of a circuit as plain values, likewise."""
     ends = {"source": str(item.edge.source), "target": str(item.edge.target), "port": item.edge.port}
-    return {"name": item.name, **ends, "score": item.score, "low": item.low, "high": item.high}
+    scored = {"score": item.score, "low": item.low, "high": item.high, "score_is": graph.score_is(item)}
+    return {"name": item.name, **ends, **scored}
 
 
 def circuit_from_document(document: Mapping[str, Any], *, source: str) -> CircuitGraph:
@@ -83,6 +88,7 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
             node_provenance=_provenance_from(document["node_provenance"]),
             left_out=document["left_out"],
             reason=document["reason"],
+            tied_out=document.get("tied_out", {}),  # not kept in version 1
         )
 
 

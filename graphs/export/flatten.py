@@ -6,7 +6,7 @@ Nested values (selection, provenance, ...) become JSON text. `unflatten` rebuild
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,15 +29,17 @@ from graphs.export.document import (
 if TYPE_CHECKING:
     import networkx as nx
 
-_NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out")
+_NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out", "tied_out")
 _OPTIONAL = ("threshold", "faithfulness", "provenance", "node_provenance", "reason")
 _SCORES = ("score", "low", "high")
+_OF_ONE_SIDE = (*_SCORES, "score_is")
 
 
 def flatten(subject: CircuitGraph | Comparison) -> nx.MultiDiGraph:
     """The circuit, or the union of both, as a graph of plain values; edges are keyed by their name.
 
-    A comparison's nodes and edges carry `membership` (shared, only_a, only_b), `score_a` and `score_b`.
+    A comparison's nodes and edges carry `membership` (shared, only_a, only_b), `score_a` and `score_b`, and what these
+    are: `score_is_a` and `score_is_b`.
     """
     return _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
 
@@ -65,9 +67,9 @@ def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
     document = circuit_document(graph)
     flat = networkx.MultiDiGraph(**_plain(document | {"nodes": None, "edges": None}))
     for node in graph.nodes:
-        flat.add_node(node.name, **_without_name(node_document(node)))
+        flat.add_node(node.name, **_without_name(node_document(node, graph)))
     for item in graph.edges:
-        _add_edge(flat, edge_document(item) | {"kind": "edge"})
+        _add_edge(flat, edge_document(item, graph) | {"kind": "edge"})
     _add_groups(flat, graph)
     return flat
 
@@ -82,27 +84,32 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
         **_plain({"format": COMPARISON_FORMAT, "version": VERSION, **labels, **about, **summary})
     )
     sides = (comparison.a, comparison.b)
-    node_scores = [{node.name: node.score for node in side.nodes} for side in sides]
-    edge_scores = [{item.name: item.score for item in side.edges} for side in sides]
-    nodes = {node.name: node for side in sides for node in side.nodes}
-    edges = {item.name: item for side in sides for item in side.edges}
+    documents = [
+        {item.name: node_document(item, side) for item in side.nodes}
+        | {item.name: edge_document(item, side) for item in side.edges}
+        for side in sides
+    ]
+    # Groups are numbered anew in every circuit.
+    left_out = (*_OF_ONE_SIDE, "group")
     for name, membership in comparison.node_membership().items():
-        about = _both(name, node_scores, membership)
-        # Groups are numbered anew in every circuit.
-        left_out = (*_SCORES, "group")
-        flat.add_node(
-            name, **_without_name({k: v for k, v in node_document(nodes[name]).items() if k not in left_out} | about)
-        )
+        flat.add_node(name, **_without_name(_of_both(name, documents, left_out) | {"membership": membership}))
     for name, membership in comparison.edge_membership().items():
-        about = {"kind": "edge", **_both(name, edge_scores, membership)}
-        _add_edge(flat, {k: v for k, v in edge_document(edges[name]).items() if k not in _SCORES} | about)
+        about = {"kind": "edge", "membership": membership}
+        _add_edge(flat, _of_both(name, documents, left_out) | about)
     for side in sides:
         _add_groups(flat, side)
     return flat
 
 
-def _both(name: str, scores: list[dict[str, float | None]], membership: str) -> dict[str, Any]:
-    return {"membership": membership, "score_a": scores[0].get(name), "score_b": scores[1].get(name)}
+def _of_both(name: str, documents: Sequence[Mapping[str, Any]], left_out: Collection[str]) -> dict[str, Any]:
+    """What either circuit says about a node or an edge, and the score that it has in each."""
+    about = next(document[name] for document in documents if name in document)
+    scored = {
+        f"{key}_{side}": document.get(name, {}).get(key)
+        for key in ("score", "score_is")
+        for side, document in zip("ab", documents, strict=True)
+    }
+    return {key: value for key, value in about.items() if key not in left_out} | scored
 
 
 def _add_edge(flat: nx.MultiDiGraph, edge: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.components import INPUT, LOGITS, Component, Edge
 from circuits.kinds import Sublayer
+from circuits.solved import kept_of_drawn
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, components_of
 from graphs.comparison.comparison import Comparison, Membership
 from graphs.comparison.reuse import Overlap
@@ -296,12 +297,20 @@ def _title(graph: CircuitGraph) -> tuple[str, str]:
 
 
 def subtitle_of(graph: CircuitGraph) -> str:
-    """`model reference · method eap · metric logit-difference · selected by top-edges`, as far as recorded."""
+    """`model reference · method eap · metric logit-difference · selected by top-edges`, as far as recorded.
+
+    Where the edges were scored by another method than the components, it says which.
+    """
     parts = []
     if graph.provenance is not None:
         parts = [f"model {graph.provenance.model}", f"method {graph.method}", f"metric {graph.provenance.metric}"]
         if graph.provenance.ablation != "corrupt":
             parts.append(f"ablation {graph.provenance.ablation.partition('(')[0]}")
+        nodes, edges = graph.scored_by["nodes"], graph.scored_by["edges"]
+        if nodes and edges and nodes != edges:
+            parts.append(f"edges {edges['scores_are']} by {edges['method']}")
+        if graph.provenance.solved is not None:
+            parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
     return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
 
 

@@ -52,6 +52,7 @@ class StudyPoint(NamedTuple):
     interval   its 95 % bootstrap interval over prompts; None where it is unbounded (one prompt), scores are drawn at
                random, or all prompts share them
     trials     mean, SD and number of random trials, each ranked alone; None where nothing is drawn
+    n_drawn    how many prompts were drawn to find those that the model solves; None where all were kept
     """
 
     value: Any
@@ -59,6 +60,7 @@ class StudyPoint(NamedTuple):
     interval: tuple[float, float] | None
     trials: tuple[float, float, int] | None
     n_prompts: int
+    n_drawn: int | None = None
 
 
 @dataclass(frozen=True)
@@ -328,6 +330,10 @@ def _caption(curve: StudyCurve) -> Iterator[str]:
         f"{n_prompts} prompts. Known circuit: {curve.truth}. AUROC: probability that one of its heads is ranked before "
         "another head; 0.5 is chance."
     )
+    if solved := [point for point in curve.points if point.n_drawn is not None]:
+        shares = [1 - point.n_prompts / (point.n_drawn or 1) for point in solved]
+        ends = dict.fromkeys(f"{share:.1%}" for share in (min(shares), max(shares)))
+        yield f"Solved prompts alone: {' to '.join(ends)} of those drawn were dropped."
     if missing := [value_label(point.value) for point in curve.points if point.auroc is None]:
         yield f"Nothing to rank at {', '.join(missing)}."
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.lookup import lookup
 from circuits.registry import OWN
+from circuits.scores import NOT_RECORDED
 from pipelines.reporting.tables import console, print_line, print_rows
 
 if TYPE_CHECKING:
@@ -53,12 +55,41 @@ def method_rows(*names: str) -> list[dict[str, Any]]:
         {
             "method": name,
             "scores": method.result,
+            "scores_are": method.scores_are or NOT_RECORDED,
             "what": method.summary,
             "settings": checked_settings(name, {}),
             "from": METHODS.origin(name),
         }
         for name, method in chosen.items()
     ]
+
+
+def selection_rows(*names: str) -> list[dict[str, Any]]:
+    """One row per rule that chooses a circuit, of all or of those named, with its settings; `-` has to be given."""
+    from graphs.selection import SELECTIONS
+
+    chosen = {name: lookup(SELECTIONS, name, "selection") for name in names or sorted(SELECTIONS)}
+    return [
+        {
+            "selection": name,
+            "chooses": rule.chooses,
+            "what": rule.summary,
+            "settings": {entry.name: "-" if entry.default is MISSING else entry.default for entry in fields(rule)},
+            "from": SELECTIONS.origin(name),
+        }
+        for name, rule in chosen.items()
+    ]
+
+
+def print_selection(name: str) -> None:
+    """One rule: its settings with their defaults, and its documentation."""
+    from graphs.selection import SELECTIONS
+
+    print_rows("selection", selection_rows(name))
+    rule = SELECTIONS[name]
+    module = sys.modules[rule.__module__].__doc__
+    for text in (inspect.getdoc(rule), inspect.cleandoc(module or "")):
+        console().print(f"{text}\n", soft_wrap=True)
 
 
 def print_method(name: str) -> None:
@@ -108,6 +139,35 @@ def model_rows() -> list[dict[str, Any]]:
         for name, folder in sorted(BUNDLED.items())
     ]
     return bundled + _fetchable_rows()
+
+
+def print_models(rows: Sequence[Mapping[str, Any]]) -> None:
+    """The models in a table that fits a terminal of 80 columns; `--json` has their folders, formats and fingerprints.
+
+    How a model is fetched, and what is wrong with a damaged one, stand below.
+    """
+    cells = [
+        {
+            "model": row["model"],
+            "state": _short_state(row),
+            "license": row["license"],
+            "size MB": row.get("size_mb", "?"),
+            "what": row["what"],
+        }
+        for row in rows
+    ]
+    print_rows("models", cells)
+    for row in rows:
+        if "problem" in row:
+            print_line(f"{row['model']}: {row['problem']}")
+        elif row["state"].startswith("circuits fetch"):
+            print_line(f"{row['model']}: {row['state']}")
+
+
+def _short_state(row: Mapping[str, Any]) -> str:
+    if "problem" in row:
+        return "damaged"
+    return "to fetch" if row["state"].startswith("circuits fetch") else row["state"]
 
 
 def _fetchable_rows() -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "pipelines.compare.settings:CompareSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
+    "tasks": "pipelines.tasks.settings:TasksSettings",
     "codes": "pipelines.codes.settings:CodesSettings",
 }
 # What groups of commands have in common.

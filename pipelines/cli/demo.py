@@ -79,7 +79,8 @@ def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> 
         f"{comparison['edges_iou']:.2f} of edges; p = {_number(comparison['p_value'])} against heads drawn at random "
         f"within each layer; rank correlation of all edge scores {_number(comparison['rank_correlation'])}.",
         "",
-        "Brackets are 95 % t intervals over prompts. Files:",
+        "Half of the prompts choose each circuit, the others judge it: faithfulness, CPR and CMD are theirs. Brackets "
+        "are 95 % t intervals over prompts. Files:",
         "",
         *(f"- `{task}.json`, `{task}.pdf`: the circuit of {task}" for task in (first, second)),
         "- `comparison.pdf`, `comparison/`: both circuits in one drawing, and the comparison as JSON",

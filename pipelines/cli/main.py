@@ -9,13 +9,13 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipelines.cli.commands import GROUPS, offers, run
+from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.options import Json, Runs, with_options
 from pipelines.cli.output import print_json
 
@@ -106,8 +106,22 @@ def _add_commands() -> None:
         group.callback()(lambda: None)
     for name, offer in offers().items():
         group, is_grouped, own = name.rpartition(" ")
-        command = with_options(functools.partial(run, offer), offer.settings)
+        command = with_options(functools.partial(_tasks if name == "tasks" else run, offer), offer.settings)
         (groups[group] if is_grouped else app).command(own)(reports_errors(command))
+
+
+def _tasks(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
+    """A model on every task; without a model the list of the tasks, at once."""
+    from pipelines.cli.catalogue import print_offered, task_rows
+
+    if "model" in values:
+        run(offer, values, as_json)
+        return
+    if values:
+        names = ", ".join(f"--{name}" for name in values)
+        raise ValueError(f"{names} belong to the measurement of a model: name one (--model reference), or leave out.")
+    rows = task_rows()
+    print_json({"tasks": rows}) if as_json else print_offered("tasks", rows)
 
 
 _add_commands()
@@ -138,16 +152,6 @@ def export(
 
 @app.command()
 @reports_errors
-def tasks(as_json: Json = False) -> None:
-    """The tasks whose prompt sets can be built, and how each corrupts its prompts."""
-    from pipelines.cli.catalogue import print_offered, task_rows
-
-    rows = task_rows()
-    print_json({"tasks": rows}) if as_json else print_offered("tasks", rows)
-
-
-@app.command()
-@reports_errors
 def methods(
     name: Annotated[str | None, typer.Argument(help="A method, to see what its settings mean.")] = None,
     as_json: Json = False,
@@ -169,15 +173,30 @@ def methods(
 
 @app.command()
 @reports_errors
+def selections(
+    name: Annotated[str | None, typer.Argument(help="A rule, to see what its settings mean.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The rules that choose a circuit from scores, for --selection, with settings and defaults."""
+    from pipelines.cli.catalogue import print_offered, print_selection, selection_rows
+
+    if name is not None:
+        print_json(selection_rows(name)[0]) if as_json else print_selection(name)
+        return
+    rows = selection_rows()
+    print_json({"selections": rows}) if as_json else print_offered("selections", rows)
+
+
+@app.command()
+@reports_errors
 def models(as_json: Json = False) -> None:
     """The models that come with the package, and what else --model takes."""
-    from pipelines.cli.catalogue import model_rows
-    from pipelines.reporting.tables import print_rows
+    from pipelines.cli.catalogue import model_rows, print_models
 
     if as_json:
         print_json({"models": model_rows()})
         return
-    print_rows("models", model_rows())
+    print_models(model_rows())
     sys.stdout.write(
         "--model also takes a Hugging Face id (gpt2, llava-hf/llava-1.5-7b-hf, ...) and a local model folder.\n"
     )

@@ -120,14 +120,15 @@ def code_jobs(run: DiscoverRun, *, trial: int, heads: Sequence[int]) -> CodeJobs
     settings = {name: of_codes.settings[name] for name in ("model", "dtype", "coding")}
     settings |= {"trial": trial, "first_trial": first, "heads": list(heads)}
     inputs = {
-        "prompts": (jobs.prompts.key,),
+        "prompts": (jobs.choosing.key,),
         "features": of_codes.inputs["features"],
         "autoencoders": (made_by.key,),
         "codes": (of_codes.key,),
     }
     meaning = Job(CODE_MEANING, settings, inputs, of_codes.locations, weight=_PASS * _n_prompts(jobs))
     information = Job(CODE_INFORMATION, {}, {"prompts": inputs["prompts"], "codes": tuple(job.key for job in codes)})
-    return CodeJobs((jobs.prompts, jobs.check, *jobs.stages), autoencoders, meaning, information)
+    before = {job.key: job for job in (jobs.prompts, jobs.choosing, jobs.check)}
+    return CodeJobs((*before.values(), *jobs.stages), autoencoders, meaning, information)
 
 
 def _part_of(trial: int, autoencoders: Sequence[Job]) -> int:
@@ -138,7 +139,7 @@ def _part_of(trial: int, autoencoders: Sequence[Job]) -> int:
 
 def _n_prompts(jobs: Jobs) -> int:
     """How many positives and negatives there are."""
-    return 2 * max(job.settings["slice"][1] for job in jobs.evaluate)
+    return 2 * max(job.settings["slice"][1] for job in jobs.stages if "slice" in job.settings)
 
 
 def _chosen(run: DiscoverRun, codes: StoredCodes, scores: Floats, trial: int, n: int | None) -> list[int]:

@@ -6,6 +6,7 @@ import json
 import textwrap
 from collections.abc import Mapping
 
+from circuits.solved import kept_of_drawn
 from pipelines.codes.report import CodeReport
 from pipelines.reporting.tables import DASH, Column, Row, print_line, print_table
 
@@ -41,6 +42,8 @@ def print_codes(report: CodeReport) -> None:
     )
     if len(shown) < len(report.rows):
         print_line(f"{len(shown)} of {len(report.rows)} codes, those that most positives show; codes.csv has all.")
+    if (solved := report.provenance["solved"]) is not None:
+        print_line(f"prompts: {kept_of_drawn(solved)}")
     explained = {row["head"] for row in report.rows}
     print_table(
         "information in these heads' codes, all trials",

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from circuits.solved import dropped
 from graphs import compare as compare_graphs
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.plan import ComparePlan
 from pipelines.discover.run import DiscoverRun
 from pipelines.reporting.report import Format, Report
+from pipelines.runs.caveats import of_choice
 from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 
@@ -58,6 +60,8 @@ def report(plan: ComparePlan) -> StoredComparison:
         graphs = (first.graph.by_layer(), second.graph.by_layer())
         comparison = compare_graphs(*graphs, across_models=plan.across_models)
     summary = {"a": first.name, "b": second.name, "folder": str(plan.folder)} | comparison.reuse.summary()
+    summary["scored_by"] = {"a": comparison.a.scored_by, "b": comparison.b.scored_by}
+    summary["solved"] = {side: dropped(_solved(run)) for side, run in (("a", first), ("b", second))}
     traces = None
     if isinstance(first, TraceRun) and isinstance(second, TraceRun):
         traces = compare_traces(first.trace, second.trace)
@@ -66,7 +70,16 @@ def report(plan: ComparePlan) -> StoredComparison:
         summary["head_groups"] = [
             [name for name, of in groups.items() if of == group] for group in sorted(set(groups.values()))
         ]
-    return StoredComparison(folder=plan.folder, comparison=comparison, traces=traces, summary=summary)
+    warnings = tuple(dict.fromkeys(f"{run.name}: {text}" for run in (first, second) for text in of_choice(run)))
+    summary["warnings"] = list(warnings)
+    return StoredComparison(
+        folder=plan.folder, warnings=warnings, comparison=comparison, traces=traces, summary=summary
+    )
+
+
+def _solved(run: Run) -> Mapping[str, int] | None:
+    origin = run.graph.provenance
+    return None if origin is None else origin.solved
 
 
 def _of_traces(traces: TraceComparison) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.tables import brackets, print_line, print_table
@@ -31,6 +32,9 @@ def print_comparison(stored: StoredComparison) -> None:
         cells.append([shown, *counts, *numbers, _p(overlap.p_value)])
     headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p")
     print_table(f"{summary['a']} and {summary['b']}", headings, cells, folds=True)
+    for side, solved in summary["solved"].items():
+        if solved is not None:
+            print_line(f"prompts of {side.upper()}: {kept_of_drawn(solved)}")
     what = "attention of the layers" if is_by_layer else "heads"
     print_line(f"shared {what}: {', '.join(summary['shared_heads']) or 'none'}")
     if "head_groups" in summary:

@@ -28,8 +28,8 @@ def discover(task: str | Path, **settings: Any) -> DiscoverRun:
     >>> from pipelines import discover
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> run.graph.description
-    '36 of 479 edges, threshold 0.2..., faithfulness 0.6...'
+    '40 of 479 edges, threshold 0.38..., faithfulness 0.7...'
     >>> run.graph.graph.number_of_edges()  # a networkx graph
-    36
+    40
     """
     return run_command(COMMAND, *settings_from({"task": str(task), **settings}, DiscoverSettings)).run

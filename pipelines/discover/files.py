@@ -34,7 +34,7 @@ def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
 def _joined_scores(plan: DiscoverPlan, name: str) -> bytes:
     """All slices of one method's scores in one file, with the prompts they belong to."""
     jobs = plan.jobs.measure_edges if name == SCORES else plan.jobs.measure_nodes
-    prompts = plan.store.read(plan.jobs.prompts.key)
+    prompts = plan.store.read(plan.jobs.choosing.key)
     labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
     scores = scores_from([plan.store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
     return scores_file(scores, prompts, key=f"{plan.run_name}/{name}")

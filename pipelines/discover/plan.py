@@ -3,23 +3,29 @@
 A job's key (`pipelines.engine.job`) depends only on what changes its result. So another `--edges` keeps every
 measurement, and repeating a command computes nothing.
 
-    prompts --> check ..> reference --> baseline, measure    (..> only orders: the check ends before models run)
-    prompts, measure, baseline --> select --> evaluate --> graph
-    measure, evaluate and curve are one job per slice of the prompts
+    prompts --> part (twice: half of them choose the circuit, half judge it; or all of them do both)
+    answered --> prompts, of a file whose solved prompts are kept
+    part --> baseline, measure --> choose                    after `check`, which ends before models run
+    other part, choose --> judged_baseline, judge --> graph
+    measure, judge and curve are one job per slice of the prompts; `reference` (means of an ablation) is of all
     a method of several stages has jobs for each before those of its scores (`pipelines.discover.method_stages`)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from circuits.lookup import lookup
 from circuits.methods import METHODS
 from circuits.metrics import METRICS
+from graphs.selection import SELECTIONS
+from pipelines.discover.choose import CHOOSE
 from pipelines.discover.method_stages import stage_jobs
+from pipelines.discover.rules import checked_rule, options_of, other_methods
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.discover.stages import CURVE, EVALUATE, GRAPH, SELECT, measure, score_results
+from pipelines.discover.stages import CURVE, GRAPH, JUDGE, measure, score_results
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
@@ -27,29 +33,45 @@ from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import FirstJobs, labels_of, task_name
 from pipelines.runs.method_settings import checked_settings, make_method, with_fingerprints
 from pipelines.runs.run_plan import RunPlan
+from pipelines.runs.solved_file import with_numbers_solved
 
-# Scores the edges between the components that a component method has chosen; the second one for a metric whose
-# gradient is zero at the clean run.
-EDGE_METHOD, FLAT_EDGE_METHOD = "eap", "eap-ig"
+# Scores the edges between the components that a component method has chosen.
+EDGE_METHOD = "eap-ig"
+# About how many circuits are run to choose one.
+CIRCUITS_TRIED = 24
 
 
 class Jobs(NamedTuple):
     """All jobs of a run, by what they are for.
 
-    stages  those of the stages that lead to the method's scores
+    answered  of a prompt file whose solved prompts are kept: what says which these are
+    prompts   all of them; `choosing` and `judging` have those that choose the circuit and that judge it
+    baseline  of the choosing prompts; `judged_baseline` of those that judge
+    stages    those of the stages that lead to the method's scores
+    measure_others  those of the other methods of an ensemble
     """
 
+    answered: tuple[Job, ...]
     prompts: Job
     check: Job
+    choosing: Job
+    judging: Job
     reference: tuple[Job, ...]
     baseline: Job
+    judged_baseline: Job
     stages: tuple[Job, ...]
     measure_edges: tuple[Job, ...]
     measure_nodes: tuple[Job, ...]
-    select: Job
-    evaluate: tuple[Job, ...]
+    measure_others: tuple[Job, ...]
+    choose: Job
+    judge: tuple[Job, ...]
     graph: Job
     curve: tuple[Job, ...]
+
+    @property
+    def is_held_out(self) -> bool:
+        """Whether other prompts judge the circuit than chose it."""
+        return self.judging.key != self.choosing.key
 
     @property
     def scores(self) -> tuple[Job, ...]:
@@ -58,13 +80,14 @@ class Jobs(NamedTuple):
 
     @property
     def measured(self) -> tuple[Job, ...]:
-        """The jobs of the run's method: those that hold its scores, and those that lead to them."""
-        return (*self.stages, *self.scores)
+        """The jobs that hold the scores of the run's method, and of an ensemble's others, and those that lead there."""
+        return (*self.stages, *self.scores, *self.measure_others)
 
     @property
     def all(self) -> tuple[Job, ...]:
         """Every job once; a job comes after those it reads."""
-        return tuple(job for entry in self for job in ([entry] if isinstance(entry, Job) else entry))
+        every = (job for entry in self for job in ([entry] if isinstance(entry, Job) else entry))
+        return tuple({job.key: job for job in every}.values())
 
 
 @dataclass(frozen=True)
@@ -85,13 +108,23 @@ def plan(settings: DiscoverSettings, execution: Execution) -> DiscoverPlan:
 
     Raises a ValueError for an unknown task, model, method, metric or setting, before anything runs.
     """
-    return DiscoverPlan(settings, all_jobs(settings), Store(execution.out))
+    store = Store(execution.out)
+    (settled,) = with_numbers_solved([settings], store, all_jobs)
+    return DiscoverPlan(settled, all_jobs(settled), store)
 
 
 def all_jobs(config: DiscoverSettings) -> Jobs:
     """All jobs of a run, done or not."""
     methods, selection = _methods(config), _selection(config)
-    ground = FirstJobs(config, methods)
+    others = [
+        {"name": name, "settings": checked_settings(name, {})}
+        for name in other_methods(selection.get("rule"), config.method)
+    ]
+    whole = FirstJobs(config, [*methods, *others])
+    ground = judging = whole
+    if config.splits(whole.n_prompts):
+        half = (whole.n_prompts + 1) // 2
+        ground, judging = whole.part(0, half), whole.part(half, whole.n_prompts)
     stages: tuple[Job, ...] = ()
     of_graph: dict[str, tuple[str, ...]] = {}
     measured = []
@@ -99,8 +132,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         made, named = make_method(method["name"], method["settings"]), {"method": with_fingerprints(method)}
         of_stages = stage_jobs(made, ground)
         if not of_stages:
-            stage = Stage(*made.scored_in, measure)
-            measured.append(ground.sliced(stage, named, {}, 2, is_split=made.per_prompt))
+            measured.append(_measured(ground, method))
             continue
         stages, last = tuple(job for jobs in of_stages.values() for job in jobs), next(reversed(of_stages))
         of_graph = {last: keys_of(of_stages[last])}
@@ -109,27 +141,45 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     edges, nodes = measured[-1], measured[0] if len(measured) == 2 else ()
     of_scores = ground.of_prompts | {"edges": keys_of(edges), "nodes": keys_of(nodes)}
     of_scores |= {"baseline": (ground.baseline.key,)}
-    select = Job(SELECT, selection, of_scores)
-    evaluate = ground.sliced(EVALUATE, {}, {"select": (select.key,)}, 4)
-    curve = ground.sliced(CURVE, {}, {"edges": keys_of(edges)}, 8) if config.curve else ()
+    measured_others = [_measured(ground, method) for method in others]
+    of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
+    weight = CIRCUITS_TRIED * ground.n_prompts
+    choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
+    judge = judging.sliced(JUDGE, {}, {"choose": (choose.key,)}, 2)
+    of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
+    curve = judging.sliced(CURVE, {}, of_curve, 8) if config.curve else ()
     graph = Job(
         GRAPH,
-        labels_of(config) | {"tolerance": config.tolerance, "kind": selection["kind"]},
-        of_scores | {"select": (select.key,), "evaluate": keys_of(evaluate)} | of_graph,
+        labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
+        of_scores
+        | {"choose": (choose.key,), "judge": keys_of(judge), "judged_baseline": (judging.baseline.key,)}
+        | of_graph,
     )
     return Jobs(
+        whole.answered,
+        whole.prompts,
+        whole.check,
         ground.prompts,
-        ground.check,
-        ground.reference,
+        judging.prompts,
+        whole.reference,
         ground.baseline,
+        judging.baseline,
         stages,
         edges,
         nodes,
-        select,
-        evaluate,
+        tuple(job for jobs in measured_others for job in jobs),
+        choose,
+        judge,
         graph,
         curve,
     )
+
+
+def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
+    """The jobs of a method that measures at once, one per slice of the prompts where these may be split."""
+    made = make_method(method["name"], method["settings"])
+    stage = Stage(*made.scored_in, measure)
+    return ground.sliced(stage, {"method": with_fingerprints(method)}, {}, 2, is_split=made.per_prompt)
 
 
 def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:
@@ -138,26 +188,36 @@ def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:
     lookup(METRICS, config.metric, "metric")
     methods = [{"name": config.method, "settings": checked_settings(config.method, config.settings)}]
     if method.result == "components":
-        of_edges = FLAT_EDGE_METHOD if METRICS[config.metric].has_zero_gradient_at_clean else EDGE_METHOD
-        methods.append({"name": of_edges, "settings": checked_settings(of_edges, {})})
+        methods.append({"name": EDGE_METHOD, "settings": checked_settings(EDGE_METHOD, {})})
     return methods
 
 
 def _selection(config: DiscoverSettings) -> dict[str, Any]:
     """What decides the circuit, checked: which options go together depends on the kind of method."""
     method = make_method(config.method, config.settings)
-    kind = method.result
-    given = {name for name in ("edges", "threshold", "nodes", "greedy") if getattr(config, name) not in (None, False)}
-    if kind == "edges" and "nodes" in given:
+    options, name, kind = options_of(config, config.selection), config.selection, method.result
+    given = {option for option in ("edges", "threshold", "nodes", "greedy") if options[option] not in (None, False)}
+    if name is None and not given & {"edges", "threshold", "nodes"}:
+        default = dict(method.default_selection)
+        name = default.pop("selection", None)
+        if default.pop("signed", False) and options["ranking"] is None:
+            options["ranking"] = "signed"
+        options |= default
+    if kind == "edges" and ("nodes" in given or (name is not None and SELECTIONS[name].chooses == "components")):
         if not method.sums_to_nodes:
             raise ValueError(
                 f"{config.method} scores edges, and its edges do not add up to components: choose with edges or "
                 "threshold; nodes is for component methods and for estimates from gradients."
             )
         kind = "components"
+    if kind == "components" and name is not None and SELECTIONS[name].chooses == "edges":
+        raise ValueError(
+            f"{config.method} scores components, and selection {name} chooses edges: use "
+            f"{' or '.join(rule for rule, entry in SELECTIONS.items() if entry.chooses == 'components')}."
+        )
     if method.result == "components":
-        method.check_selection(config.position)
-    if method.result == "edges" and config.position is not None:
+        method.check_selection(options["position"])
+    if method.result == "edges" and options["position"] is not None:
         raise ValueError(f"{config.method} scores edges, over all positions: position is for component methods.")
     if kind == "components" and "greedy" in given:
         raise ValueError(f"{config.method} scores components, and greedy grows edges: leave out greedy.")
@@ -170,11 +230,7 @@ def _selection(config: DiscoverSettings) -> dict[str, Any]:
             f"{config.method} scores only edges between heads, so nothing grows from the logits and its best "
             f"edges form no path: leave out {'greedy' if config.greedy else 'curve'}."
         )
-    chosen = {name: getattr(config, name) for name in ("edges", "threshold", "nodes", "position", "greedy", "signed")}
-    if not given & {"edges", "threshold", "nodes"}:
-        chosen |= method.default_selection
-        if not method.in_metric_units and kind == "components":
-            chosen |= {"tries": "components"}
-    if not method.scores_paths:
-        chosen |= {"keeps_unscored": True}
-    return chosen | {"kind": kind}
+    chosen = options | {"tolerance": config.tolerance, "kind": kind}
+    if name is not None:
+        chosen |= {"rule": checked_rule(name, config, options, method)}
+    return chosen | ({} if method.scores_paths else {"keeps_unscored": True})

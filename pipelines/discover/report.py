@@ -16,6 +16,7 @@ from circuits.intervals import excludes_zero, t_interval
 from circuits.methods import Method
 from circuits.methods.stages import Findings
 from graphs import CircuitGraph
+from pipelines.discover.circuit_warnings import of_circuit
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
@@ -38,7 +39,7 @@ class Discovery(Report):
     findings  what the method says beside its scores
     """
 
-    format = Format("circuit-workbench-discovery", 1)
+    format = Format("circuit-workbench-discovery", 2)
     summary: Mapping[str, Any]
     findings: Findings = field(default=Findings(), repr=False, compare=False)
 
@@ -65,33 +66,39 @@ def report(plan: DiscoverPlan) -> Discovery:
 
 def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str, Any]:
     jobs, config, store = plan.jobs, plan.config, plan.store
-    baseline = baseline_from(store.read(jobs.baseline.key))
+    baseline = baseline_from(store.read(jobs.judged_baseline.key))
+    chosen, on_choosing = store.read(jobs.choose.key), baseline_from(store.read(jobs.baseline.key))
     built = store.read(jobs.graph.key)
     graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
-    candidates = join_prompts(_read(store, jobs.evaluate), "values")
-    values = candidates[built.meta["candidate"]]
-    estimate = faithfulness(values, baseline)
+    values = join_prompts(_read(store, jobs.judge), "values")
+    judged, fitted = faithfulness(values, baseline), faithfulness(chosen.arrays["values"], on_choosing)
     prompts = prompts_from(store.read(jobs.prompts.key))
+    every = on_choosing.followed_by(baseline) if jobs.is_held_out else baseline
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": jobs.graph.settings["task"],
         "model": graph.provenance.model if graph.provenance else config.model,
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
-        "n_prompts": len(baseline.clean),
-        **accuracy_of(baseline, prompts),
+        "n_prompts": len(every.clean),
+        "n_choosing": len(on_choosing.clean),
+        "judged_on": "held-out" if jobs.is_held_out else "same",
+        **accuracy_of(every, prompts),
         "metric": _metric(config.metric, baseline, values),
         "circuit": _circuit(graph),
-        "faithfulness": estimate.mean,
-        "faithfulness_interval": None if estimate.interval is None else estimate.interval.as_json(),
+        "faithfulness": judged.mean,
+        "faithfulness_interval": None if judged.interval is None else judged.interval.as_json(),
+        "faithfulness_on_choosing": fitted.mean,
+        "faithfulness_on_choosing_interval": None if fitted.interval is None else fitted.interval.as_json(),
+        "choice": {name: chosen.meta[name] for name in ("ranking", "choices", "would_do", "n_runs")},
     }
-    if jobs.curve and estimate.mean is not None:
+    if jobs.curve and judged.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
     summary |= findings.summary
-    summary["warnings"] = _warnings(summary, baseline, n_candidates=len(candidates), tolerance=config.tolerance)
-    scores = scores_from(_read(store, jobs.scores), prompts)
-    summary["warnings"] += of_scores(scores, baseline, config.method) or of_ties(built.meta.get("tied_out", {}))
+    summary["warnings"] = [*_warnings(summary, every), *of_circuit(summary, tolerance=config.tolerance)]
+    summary["warnings"] += _of_selection(chosen)
+    summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
     summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))
     summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
@@ -105,6 +112,28 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
             "shown, and faithfulness is that of the components."
         )
     return summary
+
+
+def _of_scores(plan: DiscoverPlan, prompts: PromptSet, baseline: Baseline, graph: CircuitGraph) -> list[str]:
+    """Warnings where nothing was found, or where the circuit is cut by ties; the latter follow from the former."""
+    scores = [
+        scores_from(_read(plan.store, jobs), prompts) for jobs in (plan.jobs.measure_nodes, plan.jobs.measure_edges)
+    ]
+    of_nothing = [
+        warning
+        for measured in scores
+        if measured is not None
+        for warning in of_scores(measured, baseline, position=plan.config.position)
+    ]
+    return of_nothing or of_ties(graph.tied_out)
+
+
+def _of_selection(chosen: Result) -> list[str]:
+    """What the rule says about the circuit; of its size, where one was asked for."""
+    selected, choice = chosen.meta["selected"], chosen.meta["choices"]
+    was_searched = any(entry["searches"] for entry in choice if entry["ranking"] == chosen.meta["ranking"])
+    of_size = [] if was_searched or selected["size_note"] is None else [selected["size_note"]]
+    return [*of_size, *selected["notes"]]
 
 
 def _unread_negatives(prompts: PromptSet, method: Method) -> list[str]:
@@ -131,8 +160,10 @@ def _circuit(graph: CircuitGraph) -> dict[str, Any]:
         "n_heads": len(graph.heads),
         "n_edges": graph.n_edges,
         "of_edges": graph.of_edges,
+        "scored_by": graph.scored_by,
         "threshold": graph.threshold,
         "selection": dict(graph.selection),
+        "tied_out": dict(graph.tied_out),
         "empty_because": graph.reason,
     }
 
@@ -148,7 +179,7 @@ def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
     }
 
 
-def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int, tolerance: float) -> list[str]:
+def _warnings(summary: dict[str, Any], every: Baseline) -> list[str]:
     warnings, share = of_accuracy(summary), summary["faithfulness"]
     if summary["n_prompts"] < _FEW_PROMPTS:
         warnings.append(
@@ -156,20 +187,10 @@ def _warnings(summary: dict[str, Any], baseline: Baseline, *, n_candidates: int,
         )
     if share is None:
         warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
-    elif not excludes_zero(baseline.clean - baseline.ablated):
+    elif not excludes_zero(every.clean - every.ablated):
         warnings.append(
             "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
             "shares of that difference, such as faithfulness, mean little, and have no interval."
-        )
-    if share is not None and n_candidates > 1 and abs(1 - share) > tolerance:
-        warnings.append(
-            f"none of {n_candidates} sizes tried has a faithfulness of 1 +- {tolerance:g}; this is the closest. Ask "
-            "for a size (edges), allow more deviation (tolerance), or measure more edges or with another method."
-        )
-    elif share is not None and n_candidates > 1 and summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]:
-        warnings.append(
-            f"of {n_candidates} sizes tried, only the whole model has a faithfulness of 1 +- {tolerance:g}: this is "
-            "not a small circuit. Ask for a size (edges), or rank with another method or ablation."
         )
     if summary["circuit"]["empty_because"]:
         warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.head_codes.stored import StoredCodes, codes_from
 from pipelines.discover.plan import Jobs, all_jobs
+from pipelines.discover.rules import chooses_components
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.result_file import Result
 from pipelines.runs.run import Run
@@ -26,7 +27,7 @@ class DiscoverRun(Run):
     def node_scores(self) -> ComponentScores | None:
         """Scores of components, where the method gives them or components were chosen by the sums of their edges."""
         own = super().node_scores
-        return self.scores.node_scores() if own is None and self.config.nodes is not None else own
+        return self.scores.node_scores() if own is None and chooses_components(self.config) else own
 
     def kept(self, name: str) -> Result | None:
         """Arrays that the method kept beside its scores (`Findings.kept`); None where it keeps none of this name."""

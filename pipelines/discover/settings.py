@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field
 
 from pipelines.runs.settings import CIRCUIT_SETTINGS, RunConfig
+
+# With fewer prompts, a half is too few to choose a circuit on or to judge it.
+FEWEST_TO_SPLIT = 16
 
 
 class DiscoverSettings(RunConfig):
@@ -13,14 +18,14 @@ class DiscoverSettings(RunConfig):
     Repeating the command computes nothing new; after an interruption it resumes where it stopped.
     """
 
-    edges: int | None = Field(default=None, ge=1, description="Keep the K highest edges.")
+    edges: int | None = Field(default=None, ge=1, description="Keep K edges, grown along paths.")
     threshold: float | None = Field(
         default=None, ge=0, description="Keep what scores at least T, in the metric's units."
     )
     tolerance: float = Field(
         default=CIRCUIT_SETTINGS["tolerance"],
         gt=0,
-        description="Without --edges, --threshold: smallest circuit with faithfulness 1 +- this.",
+        description="Without --edges, --threshold: smallest circuit with a faithfulness of 1 - this, or more.",
     )
     nodes: int | None = Field(
         default=None,
@@ -28,6 +33,36 @@ class DiscoverSettings(RunConfig):
         description="Component methods, and estimates of edges: keep the N highest. [above 2 % effect]",
     )
     position: str | None = Field(default=None, description="Component methods: read scores at this role or position.")
-    greedy: bool = Field(default=False, description="Grow the circuit from the output.")
-    signed: bool = Field(default=False, description="Rank by signed score, not by magnitude.")
+    selection: str | None = Field(
+        default=None, description="The rule that chooses the circuit (`circuits selections`). [grown, along paths]"
+    )
+    selection_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the rule, KEY=VALUE; repeat for more (`circuits selections NAME`).",
+        json_schema_extra={"option": "--selection-set"},
+    )
+    greedy: bool = Field(default=False, description="Grow the circuit from the output, as EAP-IG does.")
+    signed: bool = Field(default=False, description="The same as --ranking signed.")
+    ranking: Literal["signed", "absolute"] | None = Field(
+        default=None,
+        description="Rank by signed score, or by magnitude. [the one that does better on the choosing prompts]",
+    )
+    judge_on: Literal["held-out", "same"] | None = Field(
+        default=None,
+        description="Judge the circuit on the half of the prompts that did not choose it, or on those that did. "
+        f"[held-out from {FEWEST_TO_SPLIT} prompts on]",
+    )
     curve: bool = Field(default=False, description="Also the faithfulness curve (CPR, CMD).")
+
+    @property
+    def ranked_by(self) -> str | None:
+        """The ranking that was asked for. ValueError where two were."""
+        if self.signed and self.ranking == "absolute":
+            raise ValueError("signed and ranking=absolute are two rankings: give one of them.")
+        return "signed" if self.signed else self.ranking
+
+    def splits(self, n_prompts: int) -> bool:
+        """Whether one half of the prompts chooses the circuit and the other judges it."""
+        if self.judge_on == "held-out" and n_prompts < 2:
+            raise ValueError("judge_on is held-out, and there is 1 prompt: give 2 or more, or judge_on=same.")
+        return n_prompts >= FEWEST_TO_SPLIT if self.judge_on is None else self.judge_on == "held-out"

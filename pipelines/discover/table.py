@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from circuits.intervals import Share
+from circuits.solved import kept_of_drawn
 from pipelines.reporting.tables import UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     run, summary = discovery.run, discovery.summary
     metric, circuit = summary["metric"], summary["circuit"]
     yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
-    yield "prompts", str(summary["n_prompts"])
+    yield "prompts", _prompts(summary)
     chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
     yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
     yield "answer above all tokens", with_interval(summary, "top1", ".1%")
@@ -37,7 +38,12 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
     yield "circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
-    yield "faithfulness", with_interval(summary, "faithfulness", ".3f")
+    yield "chosen by", _chosen_by(summary)
+    if summary["judged_on"] == "held-out":
+        yield "faithfulness, judged", with_interval(summary, "faithfulness", ".3f")
+        yield "on those that chose it", with_interval(summary, "faithfulness_on_choosing", ".3f")
+    else:
+        yield "faithfulness", with_interval(summary, "faithfulness", ".3f") + ", on the prompts that chose it"
     if "curve" in summary:
         curve = summary["curve"]
         yield "curve", f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}, edges ranked by {curve['ranked_by']}"
@@ -46,18 +52,47 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
             (member for member in members if member.score is not None), key=lambda member: -abs(member.score or 0)
         )
         if scored:
-            by = _other_method(run.graph) if kind == "edges" else ""
+            by = _scored_by(run.graph, kind)
             yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST])
+
+
+def _prompts(summary: Mapping[str, Any]) -> str:
+    """How many there are, which of them choose and judge, and how many were drawn for it."""
+    solved = "" if summary["solved"] is None else f"; {kept_of_drawn(summary['solved'])}"
+    return _halves(summary) + solved
+
+
+def _halves(summary: Mapping[str, Any]) -> str:
+    n, choosing = summary["n_prompts"], summary["n_choosing"]
+    if summary["judged_on"] == "same":
+        return f"{n}, which choose the circuit and judge it"
+    return f"{n}: {choosing} choose the circuit, the {n - choosing} others judge it"
+
+
+def _chosen_by(summary: Mapping[str, Any]) -> str:
+    """The rule, the ranking, and how many circuits it took."""
+    choice, rule = summary["choice"], summary["circuit"]["selection"]["name"]
+    shown = {"signed": "signed score", "absolute": "magnitude"}
+    others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
+    reached = "".join(
+        f" ({entry['n_edges']:,} edges by {shown[entry['ranking']]} reach {entry['faithfulness']:.3f})"
+        for entry in others
+        if entry["faithfulness"] is not None
+    )
+    return f"{rule}, by {shown[choice['ranking']]}{reached}; {choice['n_runs']} circuits were run"
 
 
 def _share(share: Share | None) -> str:
     return UNDEFINED if share is None else f"{share.value:.1%} {brackets(share.interval(), '.1%')}"
 
 
-def _other_method(graph: CircuitGraph) -> str:
-    """` (eap)` where the edges of a circuit of components were scored by a different method."""
-    nodes, edges = graph.node_provenance, graph.provenance
-    return f" ({edges.method})" if nodes and edges and nodes.method != edges.method else ""
+def _scored_by(graph: CircuitGraph, kind: str) -> str:
+    """` (estimated by eap)` where components were scored by one method and the edges between them by another."""
+    nodes, edges = graph.scored_by["nodes"], graph.scored_by["edges"]
+    if nodes is None or edges is None or nodes == edges:
+        return ""
+    own = edges if kind == "edges" else nodes
+    return f" ({own['scores_are']} by {own['method']})"
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:

@@ -9,6 +9,14 @@ from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 
 
+class ResultsNeeded(Exception):
+    """Raised by a plan that depends on results which a store lacks: compute `work`, and plan again."""
+
+    def __init__(self, work: Sequence[Work]) -> None:
+        super().__init__(", ".join(job.label for part in work for job in part.jobs))
+        self.work = work
+
+
 class Plan:
     """What a command will compute. Subclasses stand in `plan.py` of each command."""
 

@@ -43,7 +43,7 @@ def evaluate(
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> row = evaluate(run, random=2, knockouts=2, resamples=10).rows[0]
     >>> row["n_edges"], round(row["faithfulness"], 1), round(row["random"]["faithfulness"]["value"], 1)
-    (36, 0.6, 0.0)
+    (40, 0.7, -0.0)
     """
     given = tuple(runs) if isinstance(runs, Sequence) and not isinstance(runs, str) else (runs,)
     checked = settings_from({"runs": given, "truth": truth, **settings}, EvaluateSettings)

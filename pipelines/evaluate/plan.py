@@ -1,12 +1,12 @@
 """The jobs that judge a finished run, and what each of their stages computes.
 
-    select, graph --> search-knockouts --> knockouts
-    select, graph --> random-circuits
-    measure       --> curve (edge methods), node-curve (component methods)
-    measure, select, graph --> stability (no model run)
+    choose  --> search-knockouts --> knockouts
+    choose  --> random-circuits
+    measure --> curve (edge methods), node-curve (component methods)
+    measure, choose --> stability (no model run)
 
 `search-knockouts` uses the first slice of the prompts only; `knockouts`, `random-circuits` and the curves are one
-job per slice. A run is judged on its own prompts, under its own metric and ablation.
+job per slice. A run is judged on those of its prompts that judge its circuit, under its own metric and ablation.
 """
 
 from __future__ import annotations
@@ -135,23 +135,23 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     config, method = run.config, METHODS[run.config.method]
     scores_components = method.result == "components"
     jobs = jobs_of(run, curve=not scores_components and method.scores_paths)
-    chosen = {"select": (jobs.select.key,), "graph": (jobs.graph.key,)}
+    chosen = {"choose": (jobs.choose.key,)}
     search, knockouts = _knockout_jobs(run, jobs, asked, chosen)
     random: tuple[Job, ...] = ()
     if asked.random and run.graph.edges:
         random = _sliced(jobs, RANDOM_CIRCUITS, {"n": asked.random, "seed": asked.seed}, chosen, asked.random)
     node_curve: tuple[Job, ...] = ()
     if scores_components:
-        nodes = {"nodes": keys_of(jobs.measure_nodes)}
+        nodes = {"nodes": keys_of(jobs.measure_nodes), "chosen_on": (jobs.choosing.key,)}
         node_curve = _sliced(jobs, NODE_CURVE, {"position": config.position}, nodes, 20)
     stable = None
     if asked.resamples and run.graph.edges:
         ranked = {
-            "kind": jobs.select.settings["kind"],
-            "absolute": not config.signed,
+            "kind": jobs.choose.settings["kind"],
+            "absolute": run.summary["choice"]["ranking"] == "absolute",
             "position": config.position,
         }
-        of_scores = {name: jobs.select.inputs[name] for name in ("prompts", "edges", "nodes")}
+        of_scores = {name: jobs.choose.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job(STABILITY, ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
     return JudgeJobs(jobs, search, knockouts, random, node_curve, stable)
 
@@ -173,11 +173,11 @@ def _knockout_jobs(
 def _sliced(
     jobs: Jobs, stage: Stage, settings: Mapping[str, Any], inputs: Mapping[str, tuple[str, ...]], n_circuits: int
 ) -> tuple[Job, ...]:
-    """One job per slice of the run's prompts, on the same model, metric and ablation as its baseline."""
-    baseline = jobs.baseline
+    """One job per slice of the prompts that judge, on the same model, metric and ablation as the run."""
+    baseline = jobs.judged_baseline
     sliced = []
-    for evaluated in jobs.evaluate:
-        start, stop = evaluated.settings["slice"]
+    for judged in jobs.judge:
+        start, stop = judged.settings["slice"]
         sliced.append(
             Job(
                 stage,

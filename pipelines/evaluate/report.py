@@ -40,6 +40,7 @@ from pipelines.engine.store import Store
 from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
+from pipelines.runs.caveats import of_choice
 from pipelines.runs.codec import baseline_from, join_prompts
 
 
@@ -56,13 +57,15 @@ class Evaluation(Report):
     truth: str | None
 
     def content(self) -> dict[str, Any]:
-        return {"truth": self.truth, "runs": list(self.rows)}
+        return {"truth": self.truth, "runs": list(self.rows), "warnings": list(self.warnings)}
 
 
 def report(plan: EvaluatePlan) -> Evaluation:
     """A row for every run."""
     rows = tuple(evaluation_row(case.run, case.jobs, case.store, plan.known) for case in plan.cases)
-    return Evaluation(folder=plan.folder, rows=rows, truth=None if plan.known is None else plan.known.name)
+    warnings = tuple(f"{case.run.name}: {text}" for case in plan.cases for text in of_choice(case.run))
+    truth = None if plan.known is None else plan.known.name
+    return Evaluation(folder=plan.folder, warnings=warnings, rows=rows, truth=truth)
 
 
 Row = dict[str, Any]
@@ -77,9 +80,8 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     95 % intervals over prompts, None where unbounded: t of faithfulness, distance, CPR and the random circuits'
     faithfulness; bootstrap of CMD, completeness, minimality and the random circuits' distance.
     """
-    baseline = baseline_from(store.read(jobs.run.baseline.key))
-    candidate = store.read(jobs.run.graph.key).meta["candidate"]
-    values = join_prompts(_read(store, jobs.run.evaluate), "values")[candidate]
+    baseline = baseline_from(store.read(jobs.run.judged_baseline.key))
+    values = join_prompts(_read(store, jobs.run.judge), "values")
     reasons: dict[str, str] = {}
     row = _facts(run, baseline)
     row |= _faithfulness(values, baseline, reasons)
@@ -102,6 +104,7 @@ def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
         "metric": run.config.metric,
         "ablation": run.config.ablation,
         "n_prompts": len(baseline.clean),
+        "solved": summary.get("solved"),
         "clean": float(baseline.clean.mean()),
         "corrupt": float(baseline.ablated.mean()),
         "n_edges": graph.n_edges,

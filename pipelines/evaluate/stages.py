@@ -17,6 +17,7 @@ from circuits.masks import Parts, edges_among, random_circuits, random_component
 from circuits.metrics import METRICS
 from circuits.scores import ComponentScores
 from graphs.selection import means_at
+from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import join_prompts, prompts_from, scores_from
@@ -57,7 +58,7 @@ def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadM
     `sizes` [2, budget] are the weighted edge counts. A circuit of all edges among some components is a circuit that
     keeps these components' outputs, so it is run as one: models that do not support edges get a curve as well.
     """
-    scores = scores_from(inputs["nodes"], prompts_from(inputs["prompts"][0]))
+    scores = scores_from(inputs["nodes"], prompts_from(inputs["chosen_on"][0]))
     circuits = np.stack([_budgets(scores, settings["position"], absolute=absolute) for absolute in (False, True)])
     runner = _runner(settings, inputs, model)
     values = component_circuit_values(
@@ -85,11 +86,6 @@ def measure_stability(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
         per_prompt, n = edges.per_prompt[:, edges.measured], int(circuit.sum())
     options = {name: settings[name] for name in ("absolute", "resamples", "seed")}
     return Result({"jaccard": stability(per_prompt, n=n, **options), "n": n})
-
-
-def chosen_edges(inputs: Inputs) -> Bools:
-    """[edge] the circuit of a run, from its `select` and `graph` results."""
-    return inputs["select"][0].arrays["masks"][inputs["graph"][0].meta["candidate"]]
 
 
 def knockouts_from(result: Result) -> Knockouts:
@@ -130,8 +126,8 @@ def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
     return [n for n, part in enumerate(scores.components) if part.is_node and measured[n]]
 
 
-SEARCH_KNOCKOUTS = Stage("search-knockouts", 1, find_knockouts)
-KNOCKOUTS = Stage("knockouts", 1, measure_knockouts)
-RANDOM_CIRCUITS = Stage("random-circuits", 1, measure_random_circuits)
-NODE_CURVE = Stage("node-curve", 1, measure_node_curve)
-STABILITY = Stage("stability", 1, measure_stability)
+SEARCH_KNOCKOUTS = Stage("search-knockouts", 2, find_knockouts)
+KNOCKOUTS = Stage("knockouts", 2, measure_knockouts)
+RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits)
+NODE_CURVE = Stage("node-curve", 2, measure_node_curve)
+STABILITY = Stage("stability", 2, measure_stability)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from circuits.solved import kept_of_drawn
 from pipelines.evaluate.report import Evaluation
 from pipelines.reporting.tables import DASH, Column, brackets, print_line, print_reasons, print_table, value_at
 from pipelines.reporting.tables import number as number_at
@@ -12,6 +13,7 @@ from pipelines.reporting.tables import number as number_at
 # An empty cell is a number that was not measured. Shares are of the gap clean - corrupt.
 COLUMNS = (
     *map(Column, ("run", "task", "model", "method", "metric", "ablation", "n_prompts")),
+    Column("n_drawn", "solved.drawn"),
     *map(Column, ("clean", "corrupt", "n_edges", "of_edges", "n_components", "circuit_of")),
     Column("faithfulness", interval="faithfulness_interval"),
     Column("distance", "distance.value", interval="distance.interval"),
@@ -52,6 +54,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "In brackets: 95 % intervals over prompts; t, but bootstrap for CMD, completeness (incomplete) and least use. "
         "In parentheses: shares of the gap clean - corrupt."
     )
+    for row in evaluation.rows:
+        if row["solved"] is not None:
+            print_line(f"prompts of {row['run']}: {kept_of_drawn(row['solved'])}")
     print_reasons(evaluation.rows, lambda row: row["run"], without=None if has_truth else "auroc")
 
 

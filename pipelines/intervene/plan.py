@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.data.absent_objects import NEGATIVES
+from circuits.data.coco import read_annotations
 from circuits.data.prompts import END
 from circuits.data.question_files import is_question_file
 from circuits.injection.search import STRENGTHS
+from circuits.injection.synonyms import Synonyms, read_synonyms
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.engine.execute import Work
@@ -63,13 +65,17 @@ class InterventionJobs(NamedTuple):
 
 @dataclass(frozen=True)
 class IriPlan(Plan):
-    """An intervention on the model of a trace."""
+    """An intervention on the model of a trace.
+
+    synonyms  of the objects that captions are judged by; None where none were given
+    """
 
     run: TraceRun
     settings: IriSettings
     jobs: InterventionJobs
     store: Store
     target: Path
+    synonyms: Synonyms | None = None
 
     @property
     def folder(self) -> Path:
@@ -88,12 +94,25 @@ def plan(settings: IriSettings, execution: Execution) -> IriPlan:
     """
     run = require_trace(settings.run if isinstance(settings.run, Run) else open_run(settings.run, out=execution.out))
     jobs, store = intervention_jobs(run, settings, device=execution.device), store_of(run, execution.out)
-    return IriPlan(run, settings, jobs, store, settings.folder or run.folder / _name(jobs))
+    path = settings.synonyms
+    synonyms = None if path is None else read_synonyms(path, _object_names(run.config))
+    return IriPlan(run, settings, jobs, store, settings.folder or run.folder / _name(jobs, synonyms), synonyms)
 
 
-def _name(jobs: InterventionJobs) -> str:
+def _object_names(trace: TraceSettings) -> Sequence[str]:
+    """The objects that captions may name."""
+    if trace.prompt_file is not None:
+        assert trace.annotations is not None, "captions were refused without"
+        return read_annotations(trace.annotations).categories
+    if trace.task == CocoObjects.name:
+        return CocoObjects(images=trace.images, annotations=trace.annotations).object_names
+    return IMAGE_TASKS[trace.task]().object_names
+
+
+def _name(jobs: InterventionJobs, synonyms: Synonyms | None) -> str:
     """Name of the folder for these settings; times are another measurement of the same intervention."""
     keys = "".join(job.key for job in jobs.all if job not in jobs.times)
+    keys += "" if synonyms is None else repr(sorted(synonyms.words.items()))
     return f"{IRI}-{hashlib.sha256(keys.encode()).hexdigest()[:8]}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 from circuits.data.absent_objects import NEGATIVES
 from circuits.injection.answers import Answers, answer_scores, paired_difference
 from circuits.injection.chair import ObjectNames, chair
+from circuits.injection.synonyms import Synonyms
 from circuits.injection.threshold import with_threshold
-from circuits.intervals import Share
+from circuits.intervals import Estimate, Share
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.intervene.plan import WHOLE, InterventionJobs, IriPlan
@@ -23,6 +24,8 @@ from pipelines.reporting.tables import Row
 from pipelines.runs.codec import join_prompts
 from pipelines.trace.run import TraceRun
 
+_LISTED = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention(Report):
@@ -32,7 +35,9 @@ class Intervention(Report):
     rows       one per variant and sort of negatives: scores with Wilson's intervals, and the difference from the plain
                model with its t interval over pictures
     heads      one per head: its vision-aware divergence, with its t interval over prompts
-    captions   one per variant: CHAIR with Wilson's intervals; `texts` has the captions themselves
+    captions   one per variant: CHAIR with Wilson's intervals, of mentions a t interval over captions; `texts` has the
+               captions themselves
+    n_synonyms how many words beside the objects' own names count as naming one
     times      one per variant: seconds to the first token and per token
     dropped    ablation -> why it was left out
     """
@@ -43,6 +48,7 @@ class Intervention(Report):
     rows: tuple[Row, ...]
     heads: tuple[Row, ...]
     captions: tuple[Row, ...]
+    n_synonyms: int
     texts: Mapping[str, Any] | None
     times: tuple[Row, ...]
     dropped: Mapping[str, str]
@@ -54,6 +60,7 @@ class Intervention(Report):
             "rows": list(self.rows),
             "heads": list(self.heads),
             "captions": list(self.captions),
+            "n_synonyms": self.n_synonyms,
             "times": list(self.times),
             "dropped": dict(self.dropped),
             "warnings": list(self.warnings),
@@ -63,14 +70,16 @@ class Intervention(Report):
 def report(plan: IriPlan) -> Intervention:
     """What the stored results of a plan say."""
     jobs, store = plan.jobs, plan.store
+    words = {} if plan.synonyms is None else plan.synonyms.words
     return Intervention(
         folder=plan.folder,
-        warnings=tuple(_warnings(jobs, store)),
+        warnings=(*_warnings(jobs, store), *_of_synonyms(plan.synonyms)),
         run=plan.run.name,
         settings=_settings(plan.run, plan.settings, jobs, store),
         rows=tuple(_rows(jobs, store)),
         heads=tuple(head_rows(store.read(jobs.divergence.key))),
-        captions=tuple(_captions(jobs, store)),
+        captions=tuple(_captions(jobs, store, words)),
+        n_synonyms=sum(map(len, words.values())),
         texts=dict(store.read(jobs.captions[0].key).meta) if jobs.captions else None,
         times=tuple(_times(jobs, store)),
         dropped=store.read(jobs.answers[0].key).meta["dropped"],
@@ -162,21 +171,26 @@ def _share(name: str, share: Share) -> dict[str, float]:
     return {name: share.value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _captions(jobs: InterventionJobs, store: Store) -> list[Row]:
+def _estimate(name: str, estimate: Estimate) -> dict[str, float | None]:
+    low, high = estimate.interval.as_json() or (None, None)
+    return {name: estimate.value, f"{name}_low": low, f"{name}_high": high}
+
+
+def _captions(jobs: InterventionJobs, store: Store, synonyms: Mapping[str, Sequence[str]]) -> list[Row]:
     """One row per variant."""
     if not jobs.captions:
         return []
     stored, questions = store.read(jobs.captions[0].key).meta, store.read(jobs.test.key).meta
     present = stored["objects"]
-    names = ObjectNames(questions["object_names"] or {name for objects in present for name in objects})
+    names = ObjectNames(questions["object_names"], synonyms)
     rows = []
     for variant in (PLAIN, IRI, VHR):
         texts = stored["captions"][variant]
         measured = chair(texts, present, names)
         row: dict[str, Any] = {"variant": variant, "n": len(texts)}
-        for name in ("sentence", "instance", "recall"):
+        for name in ("sentence", "instance"):
             row |= _share(name, getattr(measured, name))
-        rows.append(row)
+        rows.append(row | _estimate("mention", measured.mention) | _share("recall", measured.recall))
     return rows
 
 
@@ -197,6 +211,16 @@ def _times(jobs: InterventionJobs, store: Store) -> list[Row]:
             "device": job.settings["device"],
         }
         for name, times in ((name, by_variant[name]) for name in (PLAIN, IRI, VHR))
+    ]
+
+
+def _of_synonyms(synonyms: Synonyms | None) -> list[str]:
+    if synonyms is None or not synonyms.left_out:
+        return []
+    shown = ", ".join(synonyms.left_out[:_LISTED]) + (", ..." if len(synonyms.left_out) > _LISTED else "")
+    return [
+        f"{len(synonyms.left_out)} lines of synonyms name no object that is annotated ({shown}): whether captions name "
+        "these is not judged."
     ]
 
 

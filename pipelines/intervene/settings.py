@@ -41,6 +41,10 @@ class IriSettings(CommandSettings):
     )
     ablations: bool = Field(default=False, description="Also the paper's ablations, and random layers.")
     captions: int = Field(default=0, ge=0, description="Images to describe, for CHAIR (needs annotations).")
+    synonyms: Path | None = Field(
+        default=None,
+        description="Other words for objects, for CHAIR: lines such as 'person, man, woman' (COCO's synonyms.txt).",
+    )
     max_new_tokens: int = Field(default=64, ge=1, description="Maximum number of tokens per caption.")
     repeats: int = Field(default=0, ge=0, description="Measure the time per token N times; 0 skips it.")
     folder: Path | None = Field(
@@ -56,4 +60,6 @@ class IriSettings(CommandSettings):
             raise ValueError("lambda_attention and lambda_mlp go together: give both, or neither to search for them.")
         if self.chosen_by not in NEGATIVES:
             raise ValueError(f"chosen_by is {self.chosen_by!r}. Known: {', '.join(NEGATIVES)}.")
+        if self.synonyms is not None and not self.captions:
+            raise ValueError("synonyms are for judging captions: give captions, the number of images to describe.")
         return self

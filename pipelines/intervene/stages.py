@@ -39,7 +39,7 @@ def build_questions(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
     assert loaded.vision is not None, "the trace asked about images"
     names: Sequence[str]
     if "file" in settings:
-        questions, names = split_questions(settings, is_first=settings["part"] == "validation"), ()
+        questions, names = split_questions(settings, is_first=settings["part"] == "validation")
     else:
         task = image_task(settings)
         questions, names = _of_all_sorts(task, settings), task.object_names
@@ -264,7 +264,7 @@ def pictures_of(questions: Result, n: int) -> tuple[list[Picture], list[list[str
     return [picture for picture, _ in chosen], [objects for _, objects in chosen]
 
 
-QUESTIONS = Stage("questions", 1, build_questions, locate_prompts)
+QUESTIONS = Stage("questions", 2, build_questions, locate_prompts)
 IRI_SEARCH = Stage("iri-search", 1, search)
 HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence)
 IRI_ANSWERS = Stage("iri-answers", 1, answer)

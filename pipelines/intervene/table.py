@@ -8,7 +8,10 @@ from pipelines.reporting.tables import Column, Row, brackets, print_columns, pri
 _CAPTIONS = (
     Column("variant"),
     Column("n", format="d"),
-    *(Column(name, cell=lambda row, name=name: _with_ends(row, name)) for name in ("sentence", "instance", "recall")),
+    *(
+        Column(name, cell=lambda row, name=name: _with_ends(row, name))
+        for name in ("sentence", "instance", "mention", "recall")
+    ),
 )
 _TIMES = (
     Column("variant"),
@@ -27,6 +30,12 @@ def print_intervention(intervention: Intervention) -> None:
     _print_answers(intervention)
     if intervention.captions:
         print_columns("captions (CHAIR)", _CAPTIONS, intervention.captions)
+        words = f"{intervention.n_synonyms} synonyms" if intervention.n_synonyms else "no synonyms (see --synonyms)"
+        print_line(
+            "sentence: captions that name an absent object; instance: absent ones of the objects named, once per "
+            "caption; mention: of all mentions, as COCO's script counts; recall: present objects that are named. Words "
+            f"for an object: its name and {words}."
+        )
     if intervention.times:
         print_columns(f"time, medians, {intervention.times[0]['device']}", _TIMES, intervention.times)
     for name, why in intervention.dropped.items():
@@ -45,7 +54,9 @@ def _print_answers(intervention: Intervention) -> None:
     n = intervention.rows[0]["n"]
     title = f"accuracy in %, and accuracy minus plain, by sort of negatives ({n} questions each)"
     print_table(title, ["", *sorts, f"yes, {sorts[-1]}"], cells, folds=True)
-    print_line("In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences.")
+    print_line(
+        "In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences and mentions."
+    )
     if (threshold := intervention.settings["threshold"]) is not None:
         print_line(
             f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "

@@ -11,12 +11,17 @@ from circuits.arrays import Bools
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import wilson_interval
-from circuits.methods import METHODS
-from circuits.scores import Scores
+from circuits.scores import ComponentScores, Scores
+from circuits.solved import dropped
+from pipelines.runs.run import Run
 from pipelines.runs.settings import RunConfig
 
 _POOR_ACCURACY = 0.5
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
+_ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
+_LISTED = 8
+_IN_MODEL_ORDER = "What is chosen by these scores comes in the model's own order."
+_LOOK_ELSEWHERE = "Look at other parts or positions (the method's settings), or use another method or ablation."
 
 
 def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
@@ -27,13 +32,17 @@ def accuracy_interval(is_correct: Bools | None) -> list[float] | None:
 
 
 def accuracy_of(baseline: Baseline, prompts: PromptSet) -> dict[str, Any]:
-    """How often the model is right, for a summary: its accuracy, top-1 over the vocabulary, and what chance gives."""
+    """How often the model is right, for a summary: its accuracy, top-1 over the vocabulary, and what chance gives.
+
+    `solved` says how many prompts were dropped, where only those were kept that the model solves.
+    """
     return {
         "accuracy": baseline.accuracy,
         "accuracy_interval": accuracy_interval(baseline.is_correct),
         "chance": None if baseline.is_correct is None else prompts.chance,
         "top1": baseline.top1,
         "top1_interval": accuracy_interval(baseline.is_top1),
+        "solved": dropped(prompts.solved),
     }
 
 
@@ -42,6 +51,8 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
     accuracy, chance, interval = (summary[name] for name in ("accuracy", "chance", "accuracy_interval"))
     if accuracy is None:
         return []
+    if (solved := summary["solved"]) is not None:
+        return _of_solved(solved, chance)
     if interval[0] <= chance:
         return [
             f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): this is "
@@ -52,32 +63,82 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def of_scores(scores: Scores, baseline: Baseline, method: str) -> list[str]:
-    """A warning where every score is zero, or so small beside the whole effect that nothing was found."""
+def _of_solved(solved: Mapping[str, Any], chance: float) -> list[str]:
+    """A warning where prompts were kept as solved that may be right by luck."""
+    share, low = 1 - solved["dropped_share"], 1 - solved["dropped_share_interval"][1]
+    if low > chance:
+        return []
+    return [
+        f"the model answers {share:.0%} of the prompts drawn correctly, which may be chance ({chance:.0%}): those that "
+        "were kept as solved may be right by luck."
+    ]
+
+
+def of_scores(scores: Scores, baseline: Baseline, *, position: str | None = None) -> list[str]:
+    """A warning where every score is zero, or so small beside the whole effect that nothing was found.
+
+    position  that the circuit is chosen at, of scores of components; None for the only one, or for all of them
+    """
     if not scores.measured.any():
         return []
-    largest = float(np.abs(scores.per_prompt.mean(axis=0, dtype=np.float64)).max())
-    if not scores.per_prompt.any():
+    size = max(float(np.abs(values).max()) for values in (baseline.clean, baseline.ablated))
+    if of_zeros := of_zero_scores(scores, size, position=position):
+        return of_zeros
+    name, largest = scores.provenance.method, float(np.abs(scores.means).max())
+    if _are_effects(scores) and baseline.has_gap and largest < _NEGLIGIBLE * abs(baseline.gap):
         return [
-            f"every score of {method} is zero: nothing was found, and the circuit's parts come in the model's own "
-            "order."
-        ]
-    if METHODS[method].in_metric_units and baseline.has_gap and largest < _NEGLIGIBLE * abs(baseline.gap):
-        return [
-            f"no score of {method} reaches a thousandth of the whole effect (the largest is {largest:.2g} of "
-            f"{abs(baseline.gap):.2g}): nothing was found where it looked. Measure other parts, or other positions."
+            f"no mean score of {name} reaches a thousandth of the whole effect (the largest is {largest:.2g}, of "
+            f"{abs(baseline.gap):.2g}): nothing was found where it looked. {_LOOK_ELSEWHERE}"
         ]
     return []
+
+
+def of_zero_scores(scores: Scores, size: float, *, position: str | None = None) -> list[str]:
+    """A warning where every score is zero: over all positions, or at the one that the circuit is chosen at.
+
+    size  of the metric, whose rounding is no effect
+    """
+    least = _ROUNDING * size if _are_effects(scores) else 0.0
+
+    def is_zero(some: Scores) -> bool:
+        return float(np.abs(some.per_prompt).max()) <= least
+
+    name = scores.provenance.method
+    if not scores.measured.any():
+        return []
+    if is_zero(scores):
+        but = " but for rounding" if scores.per_prompt.any() else ""
+        return [f"every score of {name} is zero{but}: nothing was found. {_IN_MODEL_ORDER} {_LOOK_ELSEWHERE}"]
+    if isinstance(scores, ComponentScores) and position is not None and is_zero(scores.at(position)):
+        others = [other for other in scores.positions if not is_zero(scores.at(other))]
+        return [
+            f"every score of {name} at {position!r} is zero: nothing was found there. {_IN_MODEL_ORDER} Choose a "
+            f"position where some are not ({', '.join(others[:_LISTED])})."
+        ]
+    return []
+
+
+def _are_effects(scores: Scores) -> bool:
+    """Whether the numbers are effects on the metric, measured or estimated, in its units."""
+    return scores.provenance.scores_are in ("measured", "estimated")
+
+
+def of_choice(run: Run) -> list[str]:
+    """What to know of a run's circuit before it is judged or compared: that zeros or ties chose it."""
+    scores = run.scores if run.node_scores is None else run.node_scores
+    size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
+    return of_zero_scores(scores, size, position=run.graph.selection.get("position")) or of_ties(run.graph.tied_out)
 
 
 def of_ties(tied_out: Mapping[str, int]) -> list[str]:
     """A warning where parts that score the same were partly kept and partly not.
 
-    tied_out  "edges" or "components" -> how many were not kept (`graphs.selection.Selected`)
+    tied_out  "edges" or "components" -> how many were not kept (`graphs.CircuitGraph`)
     """
     return [
-        f"the circuit is cut by ties: {n} more {what} score the same as the weakest that was chosen. Which of them "
-        "stay is the model's own order: ask for another size."
+        f"the circuit is cut by ties: {n} more {what if n > 1 else what.removesuffix('s')} "
+        f"score{'' if n > 1 else 's'} the same as the weakest that was chosen. Which of them are in it is the model's "
+        f"own order: ask for {n} more to have them all, or for fewer."
         for what, n in tied_out.items()
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.data.text_checks import PromptWarning
 from circuits.evaluation.faithfulness import Baseline
+from circuits.methods import METHODS
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from pipelines.engine.result_file import Result
 
@@ -23,6 +24,7 @@ def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
     negatives = [_record(prompt) for prompt in prompts.negatives]
     meta = {"task": prompts.task, "prompts": [_record(prompt) for prompt in prompts]}
     meta |= {"notes": list(prompts.notes)} if prompts.notes else {}
+    meta |= {} if prompts.n_drawn is None else {"n_drawn": prompts.n_drawn}
     return meta | ({"negatives": negatives} if negatives else {})
 
 
@@ -41,7 +43,8 @@ def prompts_from(result: Result) -> PromptSet:
     pictures = _pictures(result)
     sides = (result.meta["prompts"], result.meta.get("negatives", []))
     prompts, negatives = (tuple(_prompt(record, pictures) for record in side) for side in sides)
-    return PromptSet(result.meta["task"], prompts, negatives, tuple(result.meta.get("notes", ())))
+    notes, n_drawn = tuple(result.meta.get("notes", ())), result.meta.get("n_drawn")
+    return PromptSet(result.meta["task"], prompts, negatives, notes, n_drawn)
 
 
 def _record(prompt: Prompt) -> dict[str, Any]:
@@ -104,7 +107,10 @@ def scores_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any
     if not results:
         return None
     first = results[0]
-    origin = Provenance(**first.meta["provenance"] | {"prompts_fingerprint": prompts.fingerprint} | provenance)
+    of_all = {"prompts_fingerprint": prompts.fingerprint, "solved": prompts.solved}
+    origin = Provenance(**first.meta["provenance"] | of_all | provenance)
+    if origin.scores_are is None and origin.method in METHODS:  # kept by a version that did not say
+        origin = replace(origin, scores_are=METHODS[origin.method].scores_are)
     wiring = Wiring(**first.meta["wiring"])
     if "components" not in first.meta:
         per_prompt = np.concatenate([result.arrays["per_prompt"] for result in results])

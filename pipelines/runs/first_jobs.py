@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,14 @@ from pipelines.engine.stage import Stage
 from pipelines.runs.method_settings import checked_ablation, with_absolute_paths, with_fingerprints
 from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
 from pipelines.runs.settings import IMAGE_PATHS, RunConfig
-from pipelines.runs.stages import BASELINE, CHECK, PROMPTS, REFERENCE
+from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
 
 
 class FirstJobs:
     """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
 
+    answered    of a file whose solved prompts are kept: the job that runs all of them
+    prompts     the job that has them; `n_prompts` of them
     ran         settings of every job that runs the model on the prompts
     of_prompts  the inputs of these jobs
     locations   where the model is
@@ -39,23 +42,42 @@ class FirstJobs:
         paths = {"file": absolute.task} if config.prompt_file else {}
         paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
         settings = model | {"tokenizer": tokenizer_hash(files)} | source
-        self.prompts = Job(PROMPTS, settings, locations=self.locations | paths)
-        self.of_prompts = {"prompts": (self.prompts.key,)}
+        # Which prompts are solved depends on what runs them.
+        settings |= {"solved": True, "dtype": config.dtype} if config.solved else {}
+        self.answered: tuple[Job, ...] = ()
+        if config.solved and config.prompt_file:
+            whole, n_whole = prompt_source(config.model_copy(update={"prompts": None}))
+            every = {key: value for key, value in settings.items() if key not in source} | whole
+            self.answered = (Job(ANSWERED, every, locations=self.locations | paths, weight=1 + n_whole / 8),)
+            of_file = {"answered": keys_of(self.answered)}
+            self.prompts = Job(SOLVED_PROMPTS, settings, of_file, self.locations | paths)
+        else:
+            weight = 1 + self.n_prompts / 4 if config.solved else 1
+            self.prompts = Job(PROMPTS, settings, locations=self.locations | paths, weight=weight)
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
-        self.check = Job(CHECK, self.ran | checked, self.of_prompts, self.locations)
+        self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations)
         self.after = (self.check.key,)
+        self._prompts_per_job = config.prompts_per_job
         self.reference: tuple[Job, ...] = ()
         if ABLATIONS[ablation["name"]].needs_reference:
-            weight = 1 + self.n_prompts / 16
-            self.reference = (Job(REFERENCE, self.ran, self.of_prompts, self.locations, self.after, weight),)
-            self.of_prompts = self.of_prompts | {
-                "reference": keys_of(self.reference)
-            }  # earlier jobs hold the same dict
-        self.baseline = Job(
-            BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight=1 + self.n_prompts / 8
-        )
-        self._prompts_per_job = config.prompts_per_job
+            inputs, weight = {"prompts": (self.prompts.key,)}, 1 + self.n_prompts / 16
+            self.reference = (Job(REFERENCE, self.ran, inputs, self.locations, self.after, weight),)
+        self._measure()
+
+    def part(self, start: int, stop: int) -> FirstJobs:
+        """The same on a part of the prompts, once all are checked; means that an ablation puts in are those of all."""
+        part = copy.copy(self)
+        part.n_prompts = stop - start
+        part.prompts = Job(PART, {"part": [start, stop]}, {"prompts": (self.prompts.key,)})
+        part._measure()
+        return part
+
+    def _measure(self) -> None:
+        self.of_prompts = {"prompts": (self.prompts.key,)}
+        self.of_prompts |= {"reference": keys_of(self.reference)} if self.reference else {}
+        weight = 1 + self.n_prompts / 8
+        self.baseline = Job(BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight)
 
     def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
         """The prompts as slices, (start, stop); a single one where they may not be split."""
@@ -82,5 +104,7 @@ def labels_of(config: RunConfig) -> dict[str, Any]:
 
 
 def task_name(config: RunConfig) -> str:
-    """What the run's task is called: of a prompt file, its name."""
-    return config.prompt_file.stem if config.prompt_file else config.task
+    """What the run's task is called: of a prompt file, its name; of held-out wordings, the task with `-held-out`."""
+    if config.prompt_file:
+        return config.prompt_file.stem
+    return f"{config.task}-held-out" if config.held_out else config.task

@@ -26,7 +26,8 @@ def image_task(settings: Mapping[str, Any]) -> ImageTask:
     paths = {name: Path(settings[f"{name}_at"]) for name in ("images", "annotations") if f"{name}_at" in settings}
     made = task(corruption=settings["corruption"], **paths)
     if isinstance(made, CocoObjects):
-        source = coco_source(made, n=settings["n"], seed=settings["seed"], negatives=settings.get("negatives"))
+        n, negatives = settings.get("n_images", settings["n"]), settings.get("negatives")
+        source = coco_source(made, n=n, seed=settings["seed"], negatives=negatives)
         _require_unchanged(settings, source)
     return made
 
@@ -64,14 +65,16 @@ def halves(questions: Sequence[ObjectQuestion], is_first: bool) -> list[ObjectQu
     return [question for question in questions if (question.image in first) is is_first]
 
 
-def split_questions(settings: Mapping[str, Any], *, is_first: bool) -> list[ImageQuestion]:
-    """The questions, about present and absent objects, on half the images of a file, with all known objects."""
+def split_questions(settings: Mapping[str, Any], *, is_first: bool) -> tuple[list[ImageQuestion], tuple[str, ...]]:
+    """The questions, about present and absent objects, on half the images of a file, with all known objects; and the
+    names of all that are annotated, none without annotations.
+    """
     annotations = None if (path := settings.get("annotations_at")) is None else read_annotations(Path(path))
     images = Path(settings["images_at"])
     questions: Sequence[ObjectQuestion] = halves(read_questions_in(Path(settings["path"]), images, None), is_first)
     _require_unchanged(settings, {"images": digest_of_images(images, questions)})
     pictured = with_pictures(questions if annotations is None else with_regions(questions, annotations), images)
-    return pictured if annotations is None else with_objects(pictured, annotations)
+    return (pictured, ()) if annotations is None else (with_objects(pictured, annotations), annotations.categories)
 
 
 def digest_of_images(folder: Path, questions: Sequence[ObjectQuestion]) -> str:
@@ -95,7 +98,7 @@ def coco_source(task: CocoObjects, *, n: int, seed: int, negatives: str | None =
     assert task.images is not None
     assert task.annotations is not None
     assert negatives is None or negatives in NEGATIVES
-    drawn = task.drawn(n=n, seed=seed, negatives=negatives)  # pyright: ignore[reportArgumentType]
+    drawn = task.chosen(n=n, seed=seed, negatives=negatives)  # pyright: ignore[reportArgumentType]
     return {
         "annotations": digest_of_file(task.annotations, "annotations"),
         "images": digest_of_images(task.images, drawn),

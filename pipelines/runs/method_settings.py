@@ -30,7 +30,7 @@ def make_method(name: str, settings: Mapping[str, Any]) -> Method:
             if not known:
                 raise ValueError(f"method {name!r} has no settings; got {key!r}.")
             raise ValueError(unknown(key, known, f"setting of {name}"))
-    return _made(method, settings, f"method {name!r}")
+    return made_of(method, settings, f"method {name!r}")
 
 
 def checked_settings(name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def checked_ablation(config: RunConfig) -> dict[str, Any]:
         if key not in known:
             raise ValueError(_misplaced(key, value, config.ablation, known))
     drawn = {"seed": config.seed} if "seed" in known else {}
-    made = _made(ablation, {**drawn, **given}, f"ablation {config.ablation!r}") if known else ablation()
+    made = made_of(ablation, {**drawn, **given}, f"ablation {config.ablation!r}") if known else ablation()
     return {"name": config.ablation, "settings": {name: getattr(made, name) for name in known}}
 
 
@@ -64,7 +64,8 @@ def _misplaced(key: str, value: Any, ablation: str, known: Sequence[str]) -> str
     return unknown(key, known, f"setting of ablation {ablation}")
 
 
-def _made(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyPart:
+def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyPart:
+    """A frozen dataclass with its settings, checked against its fields; `what` names it in errors."""
     try:
         return TypeAdapter(part).validate_python(dict(settings))
     except ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
+from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.lookup import lookup, unknown
 from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
@@ -35,7 +36,7 @@ def tokenizer_hash(model: ModelSource) -> str:
 
 
 def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
-    """What decides the prompts, and how many there are."""
+    """What decides the prompts, and how many there are; of a file whose solved ones are kept, at most."""
     path = config.prompt_file
     if path is None:
         return _task_source(config)
@@ -45,6 +46,8 @@ def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
         raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
     if config.corruption is not None:
         raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
+    if config.held_out:
+        raise ValueError(f"{path} brings its own prompts: leave out --held-out, which is for tasks.")
     file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
     if is_question_file(data):
         return _question_source(config, path, file)
@@ -84,10 +87,17 @@ def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")
     n_prompts = config.prompts or DEFAULT_PROMPTS
     corruption = config.corruption or next(iter(corruptions))
-    source = {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}
+    source: dict[str, Any] = {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}
+    if config.held_out:
+        if config.task in IMAGE_TASKS:
+            raise ValueError(f"task {config.task!r} has no templates that could be held out: leave out --held-out.")
+        TASKS[config.task](corruption=corruption, held_out=True)
+        source["held_out"] = True
     if config.task == CocoObjects.name:
-        task = CocoObjects(corruption, config.images, config.annotations)
-        return source | coco_source(task, n=n_prompts, seed=config.seed), n_prompts
+        task, n_images = CocoObjects(corruption, config.images, config.annotations), n_prompts
+        if config.solved:
+            n_images = source["n_images"] = min(MOST_DRAWN * n_prompts, task.n_images)
+        return source | coco_source(task, n=n_images, seed=config.seed), n_prompts
     _require_no_images(config, f"task {config.task!r}")
     return source, n_prompts
 

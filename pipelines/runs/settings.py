@@ -29,9 +29,10 @@ RENAMED = {
 ABLATION_ALIASES = {"noise": "sigma", "noise_at": "at", "schedule": "schedule"}
 # Settings that choose or judge a circuit, with their defaults: in version 0.1 every run had them.
 CIRCUIT_SETTINGS: Mapping[str, Any] = {
-    **dict.fromkeys(("edges", "threshold", "nodes")),
+    **dict.fromkeys(("edges", "threshold", "nodes", "ranking", "judge_on")),
     **dict.fromkeys(("greedy", "signed", "curve"), False),
     "tolerance": 0.15,
+    "selection_settings": {},
 }
 
 
@@ -64,7 +65,7 @@ class RunConfig(CommandSettings):
         description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
     )
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
-    method: str = Field(default="eap", description="How components or edges are scored (`circuits methods`).")
+    method: str = Field(default="eap-ig", description="How components or edges are scored (`circuits methods`).")
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`).",
@@ -80,6 +81,10 @@ class RunConfig(CommandSettings):
     prompts: int | None = Field(default=None, ge=1, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]")
     seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
     corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
+    held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
+    solved: bool = Field(
+        default=False, description="Only prompts that the model answers correctly, drawn until there are enough."
+    )
     images: Path | None = Field(default=None, description="Folder of the images that prompts ask about.")
     annotations: Path | None = Field(
         default=None, description="Where the objects are in the images: COCO's instances_*.json."

@@ -31,11 +31,10 @@ def ablation_of(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         return ablation
     import torch
 
-    arrays, weights = inputs["reference"][0].arrays, model().forward.weight_u
-    held = {name: torch.from_numpy(array).to(weights) for name, array in arrays.items()}
+    reference, weights = inputs["reference"][0], model().forward.weight_u
+    held = {name: torch.from_numpy(array).to(weights) for name, array in reference.arrays.items()}
 
     def layers(name: str) -> list[torch.Tensor]:
         return [held[f"{name}{n}"] for n in range(model().wiring.n_layers) if f"{name}{n}" in held]
 
-    reference = prompts_from(inputs["prompts"][0]).fingerprint
-    return type(ablation)(Means(held["embedded"], layers("z"), layers("mlp"), reference))
+    return type(ablation)(Means(held["embedded"], layers("z"), layers("mlp"), reference.meta["prompts"]))

@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from circuits.ablations import ABLATIONS, Mean
 from circuits.data.image_prompts import image_prompts
 from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import measure_baseline
+from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.metrics import METRICS
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.engine.result_file import Result
@@ -24,7 +28,6 @@ from pipelines.runs.stage_inputs import ablation_of
 
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision
-    from circuits.data.prompts import PromptSet
     from circuits.model.load import Model
 
 
@@ -48,13 +51,20 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     """The prompts of a task, for the model's tokenizer or its processor."""
     task, n_prompts, seed = settings["task"], settings["n"], settings["seed"]
     if task in IMAGE_TASKS:
-        return image_task(settings).build(_vision(loaded, f"task {task!r}"), n=n_prompts, seed=seed)
+        made, vision = image_task(settings), _vision(loaded, f"task {task!r}")
+        if settings.get("solved"):
+            at_most = settings.get("n_images", MOST_DRAWN * n_prompts)
+            return solved_prompts(loaded, task, made.drawn(vision, seed=seed, at_most=at_most), n=n_prompts)
+        return made.build(vision, n=n_prompts, seed=seed)
     if loaded.tokenizer is None:
         raise ValueError(
             f"task {task!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
             "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
         )
-    return TASKS[task](corruption=settings["corruption"]).build(loaded.tokenizer, n=n_prompts, seed=seed)
+    made = TASKS[task](corruption=settings["corruption"], held_out=settings.get("held_out", False))
+    if settings.get("solved"):
+        return solved_prompts(loaded, task, made.drawn(loaded.tokenizer, seed=seed), n=n_prompts)
+    return made.build(loaded.tokenizer, n=n_prompts, seed=seed)
 
 
 def _vision(loaded: Model, asking: str) -> Vision:
@@ -64,6 +74,28 @@ def _vision(loaded: Model, asking: str) -> Vision:
             "images, such as reference-vlm."
         )
     return loaded.vision
+
+
+def answer_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """All prompts of a file, and whether the model answers each correctly, its negatives last."""
+    built = build_prompts(settings, inputs, model)
+    prompts = prompts_from(built)
+    sides = [prompts, *([PromptSet(prompts.task, prompts.negatives)] if prompts.negatives else [])]
+    is_correct = np.concatenate([is_solved(model(), side) for side in sides])
+    return Result(built.meta, {**built.arrays, "is_correct": is_correct})
+
+
+def keep_answered(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The first prompts of a file that the model answers correctly."""
+    (answered,) = inputs["answered"]
+    n, n_negatives = settings["n"], settings.get("n_negatives")
+    kept = keep_solved(prompts_from(answered), answered.arrays["is_correct"], n=n, n_negatives=n_negatives)
+    return prompts_result(kept)
+
+
+def part_of_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """A part of the prompts, as a set of its own."""
+    return prompts_result(prompts_from(inputs["prompts"][0]).part(*settings["part"]))
 
 
 def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) -> Mapping[str, Any]:
@@ -113,7 +145,8 @@ def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model
 
 def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """What a mean ablation puts in: mean values over the clean prompts."""
-    ablation = ABLATIONS[settings["ablation"]["name"]]().fitted(model(), prompts_from(inputs["prompts"][0]))
+    prompts = prompts_from(inputs["prompts"][0])
+    ablation = ABLATIONS[settings["ablation"]["name"]]().fitted(model(), prompts)
     assert isinstance(ablation, Mean)
     assert ablation.means is not None
     means = ablation.means
@@ -122,10 +155,14 @@ def measure_reference(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
         for name, values in (("z", means.z), ("mlp", means.mlp))
         for layer, value in enumerate(values)
     }
-    return Result({}, {name: value.float().cpu().numpy() for name, value in arrays.items()})
+    held = {name: value.float().cpu().numpy() for name, value in arrays.items()}
+    return Result({"prompts": prompts.fingerprint}, held)
 
 
 PROMPTS = Stage("prompts", 2, build_prompts, locate_prompts)
+ANSWERED = Stage("answered", 1, answer_prompts, locate_prompts)
+SOLVED_PROMPTS = Stage("solved-prompts", 1, keep_answered)
+PART = Stage("part", 1, part_of_prompts)
 CHECK = Stage("check", 2, check)
-REFERENCE = Stage("reference", 1, measure_reference)
+REFERENCE = Stage("reference", 2, measure_reference)
 BASELINE = Stage("baseline", 3, measure_clean_and_corrupt)

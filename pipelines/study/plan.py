@@ -32,10 +32,14 @@ from pipelines.runs.first_jobs import task_name
 from pipelines.runs.method_settings import checked_ablation, checked_settings, make_method
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.runs.settings_file import settings_from
+from pipelines.runs.solved_file import with_numbers_solved
 from pipelines.study.settings import StudySettings
 
 # Which of a run's own settings can be varied; a method's settings of the same name are left as they are.
-RUN_KEYS = ("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position")
+RUN_KEYS = (
+    *("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position"),
+    *("solved", "held_out"),
+)
 
 
 class Varied(NamedTuple):
@@ -55,7 +59,7 @@ class Case(NamedTuple):
     @property
     def before(self) -> tuple[Job, ...]:
         """What makes and checks the prompts."""
-        return (self.jobs.prompts, self.jobs.check)
+        return (*self.jobs.answered, self.jobs.prompts, self.jobs.check)
 
     @property
     def all(self) -> tuple[Job, ...]:
@@ -85,11 +89,20 @@ class StudyPlan(Plan):
 def plan(settings: StudySettings, execution: Execution) -> StudyPlan:
     """The jobs of a study. ValueError where a setting, a value or the known circuit does not fit."""
     varied = varied_from(settings.vary)
-    cases = tuple(study_cases(settings.of_runs, varied))
     known, store = _known(settings.truth, execution), Store(execution.out)
+    cases = _settled(study_cases(settings.of_runs, varied), store)
     if not all(store.has(job.key) for job in study_jobs(cases)):
         require_fit(cases, known)
     return StudyPlan(varied, cases, known, store, settings.folder or execution.out / _name(cases, varied, known))
+
+
+def _settled(cases: Sequence[Case], store: Store) -> tuple[Case, ...]:
+    """The cases, with the number of their prompts where that is how many of a file the model solves."""
+    configs = with_numbers_solved([case.config for case in cases], store, all_jobs)
+    return tuple(
+        case if config is case.config else Case(case.value, config, all_jobs(config))
+        for case, config in zip(cases, configs, strict=True)
+    )
 
 
 def _known(truth: KnownCircuit | str | Path | None, execution: Execution) -> KnownCircuit:
@@ -137,6 +150,8 @@ def study_cases(given: Mapping[str, Any], varied: Varied) -> list[Case]:
     cases, seen = [], set()
     for value in varied.values:
         config = settings_from(_with(given, varied.key, value), DiscoverSettings)[0]
+        # No circuit is chosen, so no prompts are kept for a judgment.
+        config = config.model_copy(update={"judge_on": "same"})
         case = Case(_checked(config, varied.key), config, all_jobs(config))
         _require_heads(config)
         if (text := canonical_json(case.value)) in seen:
@@ -152,7 +167,7 @@ def study_jobs(cases: Sequence[Case]) -> list[Job]:
     No model runs before the checks of all cases are over: a value that a method refuses is refused at once.
     """
     before = {job.key: job for case in cases for job in case.before}
-    prompts_first = sorted(before.values(), key=lambda job: job.stage.name != "prompts")
+    prompts_first = sorted(before.values(), key=lambda job: job.stage.name == "check")
     checks = tuple(job.key for job in prompts_first if job.stage.name == "check")
     rest = {job.key: job for case in cases for job in case.all if job.key not in before}
     return [*prompts_first, *(_waiting(job, checks) for job in rest.values())]

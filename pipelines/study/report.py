@@ -9,17 +9,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from circuits.data.prompts import PromptSet
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.evaluation.ranking import bootstrap_auroc, judges, match_heads, node_auroc, trial_aurocs
 from circuits.methods import METHODS
 from circuits.scores import ComponentScores, EdgeScores
-from graphs.figures.sweep import StudyCurve, StudyPoint
+from circuits.solved import dropped
+from graphs.figures.sweep import StudyCurve, StudyPoint, value_label
 from graphs.selection import means_at
 from pipelines.discover.cost import cost_of
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.codec import prompts_from, scores_from
+from pipelines.runs.caveats import of_scores
+from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.study.plan import RUN_KEYS, Case, StudyPlan, require_same
@@ -46,7 +49,8 @@ class Study(Report):
     truth: str
 
     def content(self) -> dict[str, Any]:
-        return {"vary": self.key, "truth": self.truth, "config": dict(self.config), "rows": list(self.rows)}
+        found = {"config": dict(self.config), "rows": list(self.rows), "warnings": list(self.warnings)}
+        return {"vary": self.key, "truth": self.truth, **found}
 
     @property
     def curve(self) -> StudyCurve:
@@ -65,15 +69,32 @@ class Study(Report):
 def report(plan: StudyPlan) -> Study:
     """A row per value; a ValueError where models are not wired alike, or not like the known circuit."""
     rows, wirings = [], {}
+    warnings: dict[str, list[str]] = {}
     for case in plan.cases:
         scores = scores_of(case, plan.store)
+        baseline = baseline_from(plan.store.read(case.jobs.baseline.key))
+        of_found = of_scores(scores, baseline, position=case.config.position)
+        for warning in (*_prompts_of(case, plan.store).warnings, *of_found):
+            warnings.setdefault(warning, []).append(value_label(case.value))
         wiring = wirings[case.config.model] = scores.wiring
         plan.known.check_heads(wiring.n_layers, wiring.n_heads)
         plan.known.check(wiring)
         rows.append(study_row(case, scores, plan.known, plan.store))
     require_same(wirings)
     config = _in_common(plan.cases[0].config, plan.varied.key)
-    return Study(folder=plan.folder, key=plan.varied.key, rows=tuple(rows), config=config, truth=plan.known.name)
+    # What all values share is said once.
+    shown = (
+        text if len(values) == len(plan.cases) else f"{plan.varied.key} {', '.join(values)}: {text}"
+        for text, values in warnings.items()
+    )
+    return Study(
+        folder=plan.folder,
+        warnings=tuple(shown),
+        key=plan.varied.key,
+        rows=tuple(rows),
+        config=config,
+        truth=plan.known.name,
+    )
 
 
 def _in_common(config: DiscoverSettings, key: str) -> dict[str, Any]:
@@ -90,8 +111,11 @@ def scores_of(case: Case, store: Store) -> ComponentScores | EdgeScores:
     """The scores that were measured at one value."""
     jobs = case.jobs
     labels = {name: jobs.graph.settings[name] for name in ("task", "seed")}
-    prompts = prompts_from(store.read(jobs.prompts.key))
-    return scores_from([store.read(job.key) for job in case.jobs.scores], prompts, **labels)
+    return scores_from([store.read(job.key) for job in case.jobs.scores], _prompts_of(case, store), **labels)
+
+
+def _prompts_of(case: Case, store: Store) -> PromptSet:
+    return prompts_from(store.read(case.jobs.prompts.key))
 
 
 def study_row(case: Case, scores: ComponentScores | EdgeScores, known: KnownCircuit, store: Store) -> Row:
@@ -101,7 +125,7 @@ def study_row(case: Case, scores: ComponentScores | EdgeScores, known: KnownCirc
     """
     reasons: dict[str, str] = {}
     position = means_at(scores, case.config.position).position if isinstance(scores, ComponentScores) else None
-    row: Row = {"value": case.value, "n_prompts": scores.n_prompts}
+    row: Row = {"value": case.value, "n_prompts": scores.n_prompts, "solved": dropped(scores.provenance.solved)}
     row |= {"auroc": _aurocs(case, scores, known, position, reasons)}
     row |= {"best_f1": match_heads((), scores, known, position=position).best_f1}
     row |= cost_of(case.jobs.measured, case.jobs.baseline, store, reasons)
@@ -155,6 +179,7 @@ def _point(value: Any, row: Row) -> StudyPoint:
         interval=None if interval is None else tuple(interval),
         trials=None if trials is None else (trials["mean"], trials["sd"], trials["n"]),
         n_prompts=row["n_prompts"],
+        n_drawn=None if row["solved"] is None else row["solved"]["drawn"],
     )
 
 

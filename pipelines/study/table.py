@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from circuits.solved import kept_of_drawn
 from graphs.figures.sweep import value_label
 from pipelines.reporting.tables import DASH, Column, brackets, number, print_line, print_reasons, print_table, value_at
 from pipelines.study.report import Study
@@ -18,6 +19,7 @@ def columns_of(study: Study) -> tuple[Column, ...]:
         Column("setting", cell=lambda row: study.key),
         Column("value", cell=lambda row: value_label(row["value"])),
         Column("n_prompts"),
+        Column("n_drawn", "solved.drawn"),
         *(Column(f"auroc_{part}", f"auroc.{part}.by_mean", interval=f"auroc.{part}.interval") for part in _RANKED),
         *(Column(f"auroc_{part}_by_prompt", f"auroc.{part}.by_prompt") for part in _RANKED),
         *(Column(f"auroc_{part}_of_trials", f"auroc.{part}.trials.mean") for part in _RANKED),
@@ -61,7 +63,7 @@ def _cells(key: str, row: Mapping[str, Any]) -> dict[str, str]:
 
     return {
         key: value_label(row["value"]),
-        "prompts": str(row["n_prompts"]),
+        "prompts": str(row["n_prompts"]) if row["solved"] is None else kept_of_drawn(row["solved"]),
         "AUROC heads": ranked("heads"),
         "by largest": number(row, "auroc.heads.by_prompt", "z.3f"),
         "one trial": of_trials("heads"),

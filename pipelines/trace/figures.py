@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from circuits.data.prompts import PromptSet
 from circuits.recovery import Recovery
 from circuits.scores import ComponentScores
+from circuits.solved import kept_of_drawn
 from graphs.figures.trace_depth import depth_figure_bytes
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.trace_patches import PatchMaps, patch_figure_bytes
@@ -88,7 +89,8 @@ class _Texts(TypedDict):
 def _texts(report: Traced) -> _Texts:
     summary = report.summary
     metric, settings = summary["metric"], summary["settings"]
-    details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts"]
+    solved = "" if summary["solved"] is None else f", {kept_of_drawn(summary['solved'])}"
+    details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts{solved}"]
     details += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
     details += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
     clean = f"{metric['name']} is {metric['clean']:.3g} clean and {metric['corrupt']:.3g} corrupt, means over prompts."

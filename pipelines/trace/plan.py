@@ -1,6 +1,7 @@
 """From the settings of a causal trace to the jobs that compute it.
 
 prompts --> check ..> baseline, trace    (..> only orders)
+answered --> prompts, of a file whose solved prompts are kept
 trace --> trace-graph
 trace is one job per slice of the prompts; for figures on images, one more per prompt that is drawn
 """
@@ -17,6 +18,7 @@ from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import FirstJobs, labels_of
 from pipelines.runs.method_settings import checked_settings
 from pipelines.runs.run_plan import RunPlan
+from pipelines.runs.solved_file import with_numbers_solved
 from pipelines.trace.settings import METHOD, TraceSettings
 from pipelines.trace.stages import TRACE, TRACE_GRAPH, TRACE_POSITIONS
 
@@ -24,9 +26,11 @@ from pipelines.trace.stages import TRACE, TRACE_GRAPH, TRACE_POSITIONS
 class TraceJobs(NamedTuple):
     """All jobs of a trace, by what they are for.
 
+    answered   of a prompt file whose solved prompts are kept: what says which these are
     positions  traces of single prompts at every position, for figures on their images
     """
 
+    answered: tuple[Job, ...]
     prompts: Job
     check: Job
     baseline: Job
@@ -37,7 +41,7 @@ class TraceJobs(NamedTuple):
     @property
     def all(self) -> tuple[Job, ...]:
         """Every job once; a job comes after those it reads."""
-        return (self.prompts, self.check, self.baseline, *self.trace, *self.positions, self.graph)
+        return (*self.answered, self.prompts, self.check, self.baseline, *self.trace, *self.positions, self.graph)
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,9 @@ class TracePlan(RunPlan):
 
 def plan(settings: TraceSettings, execution: Execution) -> TracePlan:
     """The jobs of a trace. ValueErrors as in `pipelines.discover.plan`, before anything runs."""
-    return TracePlan(settings, trace_jobs(settings), Store(execution.out))
+    store = Store(execution.out)
+    (settled,) = with_numbers_solved([settings], store, trace_jobs)
+    return TracePlan(settled, trace_jobs(settled), store)
 
 
 def trace_jobs(config: TraceSettings) -> TraceJobs:
@@ -78,7 +84,7 @@ def trace_jobs(config: TraceSettings) -> TraceJobs:
         "position": config.position,
     }
     graph = Job(TRACE_GRAPH, settings, {"prompts": (ground.prompts.key,), "trace": keys_of(trace)})
-    return TraceJobs(ground.prompts, ground.check, ground.baseline, trace, positions, graph)
+    return TraceJobs(ground.answered, ground.prompts, ground.check, ground.baseline, trace, positions, graph)
 
 
 def _require_position(position: str | None, at: str) -> None:

@@ -84,7 +84,7 @@ def report(plan: TracePlan) -> Traced:
     summary["warnings"] = [
         *of_accuracy(summary),
         *_warnings(summary),
-        *of_scores(trace.scores, baseline, config.method),
+        *of_scores(trace.scores, baseline, position=config.position),
         *of_size(config, len(prompts)),
         *prompts.warnings,
     ]

@@ -111,4 +111,4 @@ def trace_from(results: Sequence[Result], prompts: PromptSet, **provenance: Any)
 
 TRACE = Stage("trace", 1, trace)
 TRACE_POSITIONS = Stage("trace-positions", 1, trace_positions)
-TRACE_GRAPH = Stage("trace-graph", 2, build_graph)
+TRACE_GRAPH = Stage("trace-graph", 3, build_graph)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS, LAYER_KINDS
 from pipelines.reporting.tables import Row, brackets, print_line, print_table, with_interval
 from pipelines.trace.figures import LABELS
@@ -20,6 +21,8 @@ def print_trace(traced: Traced) -> None:
     clean, corrupt = (with_interval(metric, name, ".3f") for name in ("clean", "corrupt"))
     of_what = f"{summary['task']}, {summary['model']}, {summary['ablation']}"
     print_line(f"{of_what}: {metric['name']} {clean} clean, {corrupt} corrupt")
+    if summary["solved"] is not None:
+        print_line(f"prompts: {kept_of_drawn(summary['solved'])}")
     kinds = [kind for kind in LAYER_KINDS if any(row["kind"] == kind for row in traced.rows)]
     headings = ["position", "n", *(_heading(kind) for kind in kinds)]
     print_table(f"{summary['run']}: recovery rates", headings, _cells(traced, kinds), folds=True)

@@ -25,6 +25,14 @@ FAMILIES = ("gpt2", "llama", "neox", "qwen3")
 GIVEN = ("zero", "mean", "position-mean")
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def given_to(*families: str):
+    """Every family with one kind of given values, and one family with every kind: the same code puts them in."""
+    cases = [*((family, "position-mean") for family in families), ("gpt2", "zero"), ("gpt2", "mean")]
+    return pytest.mark.parametrize(("family", "ablation"), cases)
+
+
 # Noise on images is tested with models that read them.
 every_ablation = pytest.mark.parametrize("ablation", [name for name in ABLATIONS if name != "image-noise"])
 
@@ -106,8 +114,7 @@ def test_the_ablated_run_is_that_of_the_bridge_with_every_component_hooked(famil
     np.testing.assert_allclose(baseline.ablated, expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "gemma2"])
-@pytest.mark.parametrize("ablation", GIVEN)
+@given_to(*FAMILIES, "gemma2")
 def test_patching_a_component_is_putting_its_ablated_value_into_the_bridge(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(3, shared_prefix=3)
     values = independent_values(model, prompts, ablation)
@@ -349,8 +356,7 @@ def hooked_path_effects(model, prompts, values: dict[str, torch.Tensor]) -> np.n
     return np.array(effects)
 
 
-@every_family
-@pytest.mark.parametrize("ablation", GIVEN)
+@given_to(*FAMILIES)
 def test_direct_paths_of_ablated_heads_equal_changes_of_the_bridges_final_stream(family, ablation, family_model):
     model, prompts = family_model(family), random_prompts(3)
     scores = PathPatching(at="all", freeze_mlps=True).score(

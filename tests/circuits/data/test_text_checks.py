@@ -105,6 +105,11 @@ def test_a_name_without_a_space_is_the_name_where_spaces_are_no_part_of_tokens()
     assert bare.warnings == ()
 
 
+@pytest.mark.parametrize("given", [{"answers": [" "]}, {"wrong_answers": ["\n"]}])
+def test_an_answer_of_nothing_but_a_space_is_named(digits: Any, given: dict[str, Any]) -> None:
+    assert kinds(prompt(digits, **TO_MARY | given)) == ["blank answer"]
+
+
 def test_a_special_token_as_an_answer_is_named(digits: Any) -> None:
     for given in ({"answers": ["<s>"]}, {"answers": [digits.bos_token_id]}, {"wrong_answers": ["<s>"]}):
         assert kinds(prompt(digits, **TO_MARY | given)) == ["special token as an answer"]

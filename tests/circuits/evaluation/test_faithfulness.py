@@ -136,7 +136,7 @@ def one_edge_corrupted(model, prompt, edge: Edge) -> float:
 def test_leaving_out_one_edge_equals_patching_it_through_transformer_lens(family_model):
     model, prompts = family_model("gpt2"), random_prompts(2)
     wiring, bridge = model.wiring, model.bridge
-    chosen = np.random.default_rng(3).choice(wiring.n_edges, size=40, replace=False)
+    chosen = np.random.default_rng(3).choice(wiring.n_edges, size=25, replace=False)
     circuits = np.ones((len(chosen), wiring.n_edges), dtype=bool)
     circuits[np.arange(len(chosen)), chosen] = False
     values = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)

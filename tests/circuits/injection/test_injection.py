@@ -14,7 +14,6 @@ import torch
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.injection.answers import Answers, answer_scores, answers, paired_difference
 from circuits.injection.captions import captions, token_times
-from circuits.injection.chair import ObjectNames, chair
 from circuits.injection.hooks import injected, injection_tap
 from circuits.injection.search import search_strengths, with_strengths
 from circuits.injection.settings import Injection, PartInjection, injection_from, part_injection, random_injection
@@ -464,30 +463,6 @@ def test_token_times_are_positive_and_named(vlm: Any, questions: tuple[Any, Prom
 def test_a_model_that_reads_text_alone_writes_no_captions(family_model: Any):
     with pytest.raises(ValueError, match="reads text alone"):
         captions(family_model("llama"), [])
-
-
-def test_names_are_whole_words_in_any_case_the_longest_first():
-    names = ObjectNames(["dog", "hot dog", "box", "cherry", "person"], {"person": ["man", "people"]})
-    text = "Two Hot dogs, boxes and cherries; a man, people, a dogma and a dog."
-    assert names.mentions(text) == ["hot dog", "box", "cherry", "person", "person", "dog"]
-    assert ObjectNames([]).mentions(text) == []
-
-
-def test_words_that_stand_for_two_objects_are_refused():
-    with pytest.raises(ValueError, match="the word 'cab' stands for 'car' and for 'taxi'"):
-        ObjectNames(["car", "taxi"], {"car": ["cab"], "taxi": ["cab"]})
-    with pytest.raises(ValueError, match="synonyms are given for 'bus'"):
-        ObjectNames(["car"], {"bus": ["coach"]})
-
-
-def test_chair_of_three_captions_by_hand():
-    names = ObjectNames(["cat", "dog", "bird"])
-    rates = chair(["a cat and two dogs, a dog", "a bird", "nothing"], [{"cat", "bird"}, {"bird"}, {"cat"}], names)
-    assert rates.sentence == Share(1, 3)
-    assert rates.instance == Share(1, 3)  # cat, dog, bird
-    assert rates.recall == Share(2, 4)
-    with pytest.raises(ValueError, match="1 captions have 0 lists"):
-        chair(["a cat"], [], names)
 
 
 def test_questions_about_one_picture_count_as_one():

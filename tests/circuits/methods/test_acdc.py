@@ -138,7 +138,7 @@ def test_a_size_is_reached_or_approached_from_below_and_the_record_says_how(shal
 def test_runs_take_acdcs_own_circuit():
     assert ACDC(tau=0.3).default_selection == {"threshold": 0.3}
     assert ACDC(tau=0.3, absolute=False).default_selection == {"threshold": 0.3, "signed": True}
-    assert ACDC(size=7).default_selection == {"edges": 7}
+    assert ACDC(size=7).default_selection == {"edges": 7, "selection": "top-edges"}
     assert not ACDC().per_prompt
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
 from circuits.metrics import METRICS, Metric
-from circuits.scores import ComponentScores, EdgeScores
+from circuits.scores import ComponentScores, EdgeScores, ScoresAre
 from tests.conftest import random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
@@ -143,3 +144,5 @@ def test_records_say_where_the_numbers_came_from(name, family_model):
     assert record.prompts_fingerprint == prompts.fingerprint
     assert record.settings == dataclasses.asdict(method_of(name))
     assert "torch" in record.versions
+    assert record.scores_are == METHODS[name].scores_are
+    assert record.scores_are in get_args(ScoresAre)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from circuits.data.prompt_files import read_jsonl
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import circuit_values, measure_baseline
-from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution
+from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution, MaskLearning
 from circuits.methods.eap_ig import points
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
@@ -119,3 +120,11 @@ def test_a_screen_that_is_no_estimate_is_refused():
         ExactEdges(screen="exact-edges")
     with pytest.raises(ValueError, match=r"contested=0.* Give a share"):
         ExactEdges(screen="eap", contested=0)
+
+
+@pytest.mark.parametrize("method", [ExactEdges(screen="eap"), MaskLearning(start="eap", steps=1)])
+def test_a_ranking_by_zeros_is_refused_where_it_would_decide_something(method, family_model):
+    """Answers before the first difference depend on nothing that is corrupted."""
+    prompts = [replace(prompt, answer_position=2) for prompt in random_prompts(3, shared_prefix=5)]
+    with pytest.raises(ValueError, match=f"{method.name}: every edge scores 0 by its .* 'eap', which so ranks none"):
+        method.score(family_model("gpt2"), PromptSet("early", tuple(prompts)), metric=LOGIT_DIFFERENCE)

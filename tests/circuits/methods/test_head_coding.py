@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -143,15 +144,20 @@ def _planted(*, n_values: int | None = 3) -> HeadFeatures:
     return HeadFeatures(z, torch.randn(6, 8, 32, generator=generator) / 8**0.5, n_layers=2)
 
 
+@cache
+def _planted_codes(preset: str, n_values: int | None) -> np.ndarray:
+    """[trial, prompt, head] of three trials."""
+    features, method = _planted(n_values=n_values), HeadCoding(preset=preset, epochs=200)
+    return codes_of(features, train_trials(features, method.coding, range(3)), method.coding)
+
+
 @pytest.mark.parametrize("preset", ["paper", "corrected"])
 @pytest.mark.parametrize(
     ("n_values", "score"), [(3, "counts"), (3, "coverage"), (None, "coverage"), (None, "distance")]
 )
 def test_a_head_that_differs_on_positives_is_found_and_unrelated_variation_is_not(preset, n_values, score):
-    features, method = _planted(n_values=n_values), HeadCoding(preset=preset, epochs=200)
-    codes = codes_of(features, train_trials(features, method.coding, range(3)), method.coding)
     is_positive, is_planted = np.arange(40) < 20, np.arange(6) == 2
-    for trial in codes:
+    for trial in _planted_codes(preset, n_values):
         scores = head_scores(score, trial, is_positive, n_layers=2).mean(axis=0)
         assert roc_auc_score(is_planted, scores) == 1
         if n_values is not None:

@@ -144,6 +144,31 @@ def test_the_hand_models_path_runs_through_one_head_into_the_others_values(tmp_p
     assert into_values.measured[0, 0].tolist() == [True, True, False, False]
 
 
+@pytest.mark.parametrize("receivers", [("a1.h1<v>",), ("a1.h1<k>",), ("a1.h1<q>", "a1.h1<v>")])
+def test_into_keys_and_values_senders_are_patched_where_these_are_read(receivers, tmp_path):
+    """At the answer's position they are read only as far as it attends to itself."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    assert PathPatching(receivers=receivers).position == "all"
+    by_default = PathPatching(receivers=receivers).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    everywhere = PathPatching(receivers=receivers, at="all").score(model, prompts, metric=LOGIT_DIFFERENCE)
+    np.testing.assert_array_equal(by_default.per_prompt, everywhere.per_prompt)
+
+
+def test_a_stage_passes_on_no_head_without_an_effect(tmp_path):
+    """Of the hand model's four heads only a1.h1 writes to the logits, and it reads no queries."""
+    model = load_model(str(write_detector(tmp_path / "detector")))
+    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
+    scores = PathPatching(stages=("values",), top=4).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    alone = PathPatching(stages=("values",), top=1).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    np.testing.assert_array_equal(scores.per_prompt, alone.per_prompt)
+    # Nothing is found in queries that attend nowhere else, so there are no values to go on to.
+    of_nothing = PathPatching(receivers=("a1.h1<q>",), at="END", stages=("values",))
+    scores = of_nothing.score(model, prompts, metric=LOGIT_DIFFERENCE)
+    assert not scores.at("a1.h1<q>").per_prompt.any()
+    assert not scores.at("values").measured.any()
+
+
 def test_bad_receivers_and_roles_are_refused(family_model):
     model, prompts = family_model("gpt2"), random_prompts(2)
     for settings, message in (
@@ -151,6 +176,8 @@ def test_bad_receivers_and_roles_are_refused(family_model):
         ({"receivers": ("logits", "m1")}, "is given beside other receivers"),
         ({"receivers": ("a9.h9<q>",)}, "no reader a9.h9<q>"),
         ({"receivers": ("a1.h0",)}, "no reader a1.h0"),
+        ({"receivers": ("a0.h1<v>",)}, "into a0.h1<v>: no head runs before"),
+        ({"receivers": ("a0.h1<q>", "a0.h0<k>")}, "into a0.h1<q>, a0.h0<k>: no head runs before"),
         ({"at": "S2"}, "prompts lack that role"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -173,7 +200,7 @@ def test_stages_search_backwards_through_the_heads_that_were_found(family, famil
         best = [plain.components[n] for n in np.argsort(-strength)[:2] if strength[n] >= 0]
         owners = best if port == "q" else [model.wiring.group_of_head(head) for head in best]
         receivers = [f"{owner}<{port}>" for owner in dict.fromkeys(owners)]
-        if not receivers:
+        if all(owner.layer == 0 for owner in owners):
             break
     stages = np.where(scores.measured[:, :4], scores.per_prompt[:, :4], 0)
     strongest = np.abs(stages.mean(0)).argmax(0)

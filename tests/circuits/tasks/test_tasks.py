@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from circuits.reference.vocabulary import vocabulary
+from circuits.reference.vocabulary import LEARNED, make_tokenizer, vocabulary
 from circuits.tasks import TASKS, Task, ioi
 from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[3]
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
 
 SETTINGS = [(name, corruption) for name, task in TASKS.items() for corruption in task.corruptions]
+# These replace every token, or articles with the colors behind them; all others change words of roles alone.
+MORE_THAN_ROLES = {("greater-than", corruption) for corruption in ("random", "unrelated", "copy")}
+MORE_THAN_ROLES |= {("colored-objects", "colors")}
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +78,7 @@ def test_answers_and_wrong_answers_never_meet(name: str, corruption: str) -> Non
 @pytest.mark.parametrize(("name", "corruption"), SETTINGS)
 def test_clean_and_corrupt_align_and_differ_on_every_kind_of_tokenizer(kind: str, name: str, corruption: str) -> None:
     task, tokenizer = TASKS[name], tokenizer_of(kind)
-    for held_out in (False, True) if task.held_out_templates else (False,):
+    for held_out in (False, True) if task.templates else (False,):
         made = task(corruption=corruption, held_out=held_out)
         if (kind, name) in CANNOT_HOLD:
             with pytest.raises(ValueError, match=f"task '{name}' cannot be built for this model's tokenizer: needs"):
@@ -84,6 +87,7 @@ def test_clean_and_corrupt_align_and_differ_on_every_kind_of_tokenizer(kind: str
         for prompt in made.build(tokenizer, n=8):
             assert len(prompt.clean) == len(prompt.corrupt)
             assert changed(prompt)
+            assert changed(prompt) <= positions(prompt, *prompt.roles) or (name, corruption) in MORE_THAN_ROLES
             assert prompt.roles["END"] == (len(prompt) - 1,)
 
 
@@ -97,9 +101,19 @@ def test_held_out_templates_share_no_prompt_with_the_usual_ones(name: str) -> No
     assert usual.roles == held.roles
 
 
+def test_every_task_has_two_corruptions_and_all_but_induction_hold_templates_out() -> None:
+    assert all(len(task.corruptions) >= 2 for task in TASKS.values())
+    assert [name for name, task in TASKS.items() if not task.held_out_templates] == ["induction"]
+
+
+@pytest.mark.parametrize("name", [name for name, task in LEARNED.items() if task.templates])
+def test_bundled_models_know_the_words_of_templates_held_out(name: str) -> None:
+    assert LEARNED[name](held_out=True).known_templates(make_tokenizer()) == list(LEARNED[name].held_out_templates)
+
+
 def test_tasks_without_held_out_templates_say_so() -> None:
-    with pytest.raises(ValueError, match="task 'ioi' holds no templates out"):
-        TASKS["ioi"](held_out=True)
+    with pytest.raises(ValueError, match="task 'induction' holds no templates out"):
+        TASKS["induction"](held_out=True)
 
 
 def test_the_default_corruption_is_the_first() -> None:

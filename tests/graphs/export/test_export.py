@@ -89,7 +89,7 @@ def test_json_is_strict(graph):
         raise AssertionError(constant)
 
     document = json.loads(EXPORTS["json"].to_bytes(graph), parse_constant=refuse)
-    assert (document["format"], document["version"]) == ("circuit-graph", 1)
+    assert (document["format"], document["version"]) == ("circuit-graph", 2)
     assert (document["n_edges"], document["of_edges"]) == (graph.n_edges, graph.of_edges)
 
 
@@ -105,13 +105,13 @@ def test_a_newer_version_is_refused_with_the_remedy(graph, name):
     assert isinstance(export, ReadableExport)
     data = export.to_bytes(graph)
     if name == "json":
-        newer = data.replace(b'"version": 1', b'"version": 2', 1)
+        newer = data.replace(b'"version": 2', b'"version": 3', 1)
     else:
         flat = nx.read_graphml(io.BytesIO(data), force_multigraph=True)
-        flat.graph["version"] = 2
+        flat.graph["version"] = 3
         newer = "\n".join(nx.generate_graphml(flat)).encode()
     with pytest.raises(
-        ValueError, match=r"circuit.json: circuit-graph version 2; .* up to 1. Upgrade circuit-workbench"
+        ValueError, match=r"circuit.json: circuit-graph version 3; .* up to 2. Upgrade circuit-workbench"
     ):
         export.from_bytes(newer, source="circuit.json")
 
@@ -168,7 +168,7 @@ def test_csv_has_a_row_for_every_edge_in_the_circuit_or_not(random_edge_scores):
     scores = random_edge_scores(WIRINGS[1], seed=1)
     circuit = CircuitGraph.from_scores(scores, Greedy(20))
     lines = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
-    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
+    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit"]
     assert [row["name"] for row in lines] == [str(edge) for edge in scores.wiring.edges]
     assert [row["in_circuit"] == "true" for row in lines] == circuit.edge_mask.tolist()
     assert [float(row["score"]) for row in lines] == scores.means.tolist()
@@ -179,8 +179,9 @@ def test_csv_tells_zero_from_not_measured(edge_scores_of):
     scores = edge_scores_of({"input->logits": 1.0}, unmeasured=("input->a0.h0<q>",))
     circuit = CircuitGraph.from_scores(scores, TopEdges(1))
     by_name = {row["name"]: row for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
-    assert (by_name["input->a0.h0<k>"]["score"], by_name["input->a0.h0<k>"]["measured"]) == ("0.0", "true")
-    assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["measured"]) == ("", "false")
+    assert (by_name["input->a0.h0<k>"]["score"], by_name["input->a0.h0<k>"]["score_is"]) == ("0.0", "estimated")
+    assert (by_name["input->a0.h0<q>"]["score"], by_name["input->a0.h0<q>"]["score_is"]) == ("", "not measured")
+    assert by_name["input->a0.h0<q>"]["method"] == ""
     # One prompt: a score, and an interval without ends.
     assert (by_name["input->logits"]["score"], by_name["input->logits"]["low"]) == ("1.0", "")
 
@@ -200,6 +201,65 @@ def test_csv_lists_components_at_every_position_then_edges(edge_scores_of, node_
         ("r1@END", "residual", "false"),
     ]
     assert len(lines) == 4 + edges.wiring.n_edges
+
+
+def measured_nodes_and_estimated_edges(edge_scores_of, node_scores_of):
+    """Two heads of which one was measured, on a path of edges that were estimated."""
+    edges = edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 0.5}, unmeasured=("a0.h1->logits",))
+    nodes = node_scores_of({"a0.h0": 2.0}, unmeasured=("a0.h1",))
+    return CircuitGraph.from_scores(edges, TopEdges(2), node_scores=nodes), (nodes, edges)
+
+
+def test_csv_says_which_scores_were_measured_and_which_estimated_by_what(edge_scores_of, node_scores_of):
+    circuit, scores = measured_nodes_and_estimated_edges(edge_scores_of, node_scores_of)
+    said = {
+        row["name"]: (row["score_is"], row["method"]) for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=scores))
+    }
+    assert said["a0.h0"] == ("measured", "activation-patching")
+    assert said["a0.h1"] == said["a0.h1->logits"] == ("not measured", "")
+    assert said["a0.h0->logits"] == said["a0.h1->a1.h0<q>"] == ("estimated", "eap")
+
+
+def test_json_and_graphml_say_what_each_score_is(edge_scores_of, node_scores_of):
+    circuit, _ = measured_nodes_and_estimated_edges(edge_scores_of, node_scores_of)
+    document = json.loads(EXPORTS["json"].to_bytes(circuit))
+    assert {node["name"]: node["score_is"] for node in document["nodes"]} == {
+        "input": None,
+        "a0.h0": "measured",
+        "logits": None,
+    }
+    assert {edge["score_is"] for edge in document["edges"]} == {"estimated"}
+    assert document["node_provenance"]["scores_are"] == "measured"
+    flat = nx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(circuit)), force_multigraph=True)
+    assert {name: data.get("score_is") for name, data in flat.nodes(data=True)} == {
+        "input": None,
+        "a0.h0": "measured",
+        "logits": None,
+    }
+    assert {data["score_is"] for *_, data in flat.edges(data=True)} == {"estimated"}
+
+
+def test_a_comparison_says_what_each_side_s_scores_are(edge_scores_of):
+    measured = {"method": "exact-edges", "scores_are": "measured"}
+    sides = [edge_scores_of({"input->logits": 1.0}, **about) for about in (measured, {})]
+    exact, estimate = (CircuitGraph.from_scores(scores, TopEdges(1)) for scores in sides)
+    both = compare(exact, estimate)
+    (row,) = (row for row in rows(EXPORTS["csv"].to_bytes(both)) if row["kind"] == "edge")
+    assert (row["score_is_a"], row["score_is_b"]) == ("measured", "estimated")
+    flat = nx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(both)), force_multigraph=True)
+    (edge,) = (data for *_, data in flat.edges(data=True))
+    assert (edge["score_is_a"], edge["score_is_b"]) == ("measured", "estimated")
+
+
+def test_files_of_before_say_that_it_was_not_recorded(edge_scores_of):
+    scores = edge_scores_of({"input->logits": 1.0}, scores_are=None)
+    circuit = CircuitGraph.from_scores(scores, TopEdges(1))
+    assert circuit.score_is(circuit.edges[0]) == "not recorded"
+    document = json.loads(EXPORTS["json"].to_bytes(circuit))
+    del document["provenance"]["scores_are"]
+    older = json.dumps(document | {"version": 1}).encode()
+    assert EXPORTS["json"].from_bytes(older) == circuit
+    assert {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))} == {"not recorded"}
 
 
 def test_csv_without_scores_says_what_to_give(graph):

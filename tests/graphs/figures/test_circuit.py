@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.components import INPUT, LOGITS, Edge, Wiring
-from graphs import CircuitGraph, Greedy, TopEdges, compare
+from graphs import CircuitGraph, Greedy, TopComponents, TopEdges, compare
 from graphs.figures.circuit import MEMBERSHIP_COLORS, PORT_COLORS, drawing_bytes
 from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH, PITCH, Link, lay_out
 
@@ -53,6 +53,14 @@ def test_the_drawing_says_edges_threshold_and_faithfulness(edge_scores_of):
     drawn = texts(drawing_bytes(graph, "svg"))
     assert "2 of 29 edges, threshold 0.125, faithfulness 0.88" in drawn
     assert "model reference · method eap · metric logit-difference · selected by top-edges" in drawn
+
+
+def test_the_drawing_says_that_the_edges_between_measured_components_are_estimates(edge_scores_of, node_scores_of):
+    scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": 1.0})
+    graph = CircuitGraph.from_scores(scores, TopComponents(1), node_scores=node_scores_of({"a0.h1": 0.25}))
+    drawn = " ".join(texts(drawing_bytes(graph, "svg")))  # long lines are folded
+    assert "method activation-patching" in drawn
+    assert "edges estimated by eap" in drawn
 
 
 def test_the_drawing_names_the_nodes_of_the_circuit_and_no_others():
@@ -105,9 +113,9 @@ def test_a_comparison_is_colored_by_who_has_what():
 
 
 def test_an_empty_circuit_is_drawn_as_its_reason(edge_scores_of):
-    graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(1))
+    graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(0))
     drawn = " ".join(texts(drawing_bytes(graph, "svg")))
-    assert "together they make no path from input to logits" in drawn
+    assert "top-edges (n=0) chose no edge" in drawn
     assert "0 of 29 edges" in drawn
 
 

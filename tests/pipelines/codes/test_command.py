@@ -26,7 +26,7 @@ FEW = {"trials": 3, "epochs": 60, "features": 40}
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with a run of each kind of coding, and one without codes."""
     folder = tmp_path_factory.mktemp("runs")
-    about = {"prompts": 24, "out": folder}
+    about = {"prompts": 16, "out": folder, "judge_on": "same"}
     discover("ioi", method="head-coding", settings=FEW, **about)
     discover("ioi", method="head-coding", settings=FEW | {"preset": "corrected"}, **about)
     discover("induction", method="code-pairs", settings=FEW | {"trials": 1}, edges=60, **about)
@@ -47,6 +47,13 @@ def run(store: Path) -> str:
     return str(store / named(store, "head-coding", preset="corrected"))
 
 
+@pytest.fixture(scope="module")
+def explained(store: Path) -> dict[str, Any]:
+    """The corrected run explained as `circuits codes RUN --json` does it, in a folder of its own."""
+    report = explain_codes(named(store, "head-coding", preset="corrected"), out=store, folder=store / "explained")
+    return json.loads(json.dumps(report.to_dict()))
+
+
 def stored(store: Path) -> set[str]:
     return {path.name for path in store.glob("jobs/*/*.npz")}
 
@@ -61,14 +68,13 @@ def test_rows_are_the_codes_that_only_positives_of_the_trial_show(circuits: Comm
             expected[f"a{number // 4}.h{number % 4}", code] = np.flatnonzero(column[codes.is_positive] == code).tolist()
     assert expected
     assert {(row["head"], row["code"]): row["prompts"] for row in report["codes"]} == expected
-    assert (report["n_positives"], report["n_negatives"]) == (24, 24)
+    assert (report["n_positives"], report["n_negatives"]) == (16, 16)
 
 
-def test_without_a_number_of_heads_those_of_the_circuit_are_explained(circuits: Command, run: str):
-    report = circuits("codes", run, "--json").json
+def test_without_a_number_of_heads_those_of_the_circuit_are_explained(explained: dict[str, Any], run: str):
     circuit = {str(part) for part in open_run(run).graph.heads}
-    assert {row["head"] for row in report["heads"] if row["explained"]} == circuit
-    assert {row["head"] for row in report["codes"]} <= circuit
+    assert {row["head"] for row in explained["heads"] if row["explained"]} == circuit
+    assert {row["head"] for row in explained["codes"]} <= circuit
 
 
 def test_heads_are_those_of_the_highest_scores(circuits: Command, run: str):
@@ -78,8 +84,8 @@ def test_heads_are_those_of_the_highest_scores(circuits: Command, run: str):
     assert min(explained) >= max(row["score"] for row in report["heads"] if not row["explained"])
 
 
-def test_a_row_gives_example_text_tokens_and_roles(circuits: Command, run: str):
-    row = next(row for row in circuits("codes", run, "--json").json["codes"] if row["vector"] is not None)
+def test_a_row_gives_example_text_tokens_and_roles(explained: dict[str, Any]):
+    row = next(row for row in explained["codes"] if row["vector"] is not None)
     assert len(row["example"]["text"].split()) > 8
     assert row["example"]["prompt"] in row["prompts"]
     assert len(row["lens"]) == 10
@@ -110,8 +116,9 @@ def test_written_autoencoders_give_the_codes_they_were_written_from(circuits: Co
     given = discover(
         "ioi",
         method="head-coding",
-        prompts=24,
+        prompts=16,
         settings={"preset": "corrected", "autoencoder": str(Path("explained/autoencoders").absolute())},
+        judge_on="same",
         out=store,
     )
     before, after = cast("DiscoverRun", open_run(run)).codes, given.codes
@@ -151,12 +158,12 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, store: Path
 def test_the_table_names_heads_codes_and_where_all_is_kept(circuits: Command, run: str):
     answer = circuits("codes", run)
     assert answer.exit_code == 0
-    for words in ("a3.h", "of 24", "whether positive", "+-", "24 positives, 24 negatives", "codes"):
+    for words in ("a3.h", "of 16", "whether positive", "+-", "16 positives, 16 negatives", "codes"):
         assert words in answer.stdout
 
 
-def test_what_codes_tell_is_said_of_every_head(circuits: Command, run: str):
-    heads = circuits("codes", run, "--json").json["heads"]
+def test_what_codes_tell_is_said_of_every_head(explained: dict[str, Any]):
+    heads = explained["heads"]
     assert len(heads) == 16
     for row in heads:
         for label in ("is_positive", "answer"):
@@ -172,8 +179,8 @@ def test_pairs_are_explained_by_the_codes_of_their_heads(circuits: Command, stor
     assert explained[0]["tells"]["is_positive"]["adjusted_sd"] is None
 
 
-def test_groups_of_heads_are_in_the_circuit_and_its_exports(circuits: Command, run: str):
-    groups = {row["head"]: row["group"] for row in circuits("codes", run, "--json").json["heads"]}
+def test_groups_of_heads_are_in_the_circuit_and_its_exports(circuits: Command, explained: dict[str, Any], run: str):
+    groups = {row["head"]: row["group"] for row in explained["heads"]}
     graph = open_run(run).graph
     assert {node.name: node.group for node in graph.nodes if node.component.kind == "head"} == {
         str(part): groups[str(part)] for part in graph.heads

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +96,8 @@ def test_another_number_of_edges_measures_nothing_again(circuits: Command, tiny:
     answer = circuits(*tiny.arguments, "--edges", "9")
     assert answer.exit_code == 0
     assert "measure" not in answer.stderr
-    assert "evaluate" in answer.stderr
+    assert "choose" in answer.stderr
+    assert "judge" in answer.stderr
 
 
 def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
@@ -145,23 +147,96 @@ def test_component_methods_choose_nodes_by_their_scores(circuits: Command, tiny:
     assert {row["kind"] for row in rows} >= {"edge", "head", "mlp"}
 
 
+def test_exact_components_are_told_from_the_estimated_edges_between_them(circuits: Command, tiny: Any):
+    options = ("--method", "activation-patching", "--nodes", "2", "--edges", "30")
+    summary = circuits(*tiny.arguments, *options, "--json").json
+    exact, estimate = (
+        {"method": "activation-patching", "scores_are": "measured"},
+        {"method": "eap-ig", "scores_are": "estimated"},
+    )
+    assert summary["circuit"]["scored_by"] == {"nodes": exact, "edges": estimate}
+    assert "(estimated by" in circuits(*tiny.arguments, *options).stdout
+    text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
+    said = {(row["kind"] == "edge", row["score_is"], row["method"]) for row in csv.DictReader(io.StringIO(text))}
+    assert said == {(False, "measured", "activation-patching"), (True, "estimated", "eap-ig")}
+    graph = json.loads((Path("runs") / summary["run"] / "graph.json").read_text())
+    assert {edge["score_is"] for edge in graph["edges"]} == {"estimated"}
+    assert {node["score_is"] for node in graph["nodes"]} - {None} == {"measured"}
+
+
+def test_edges_that_a_screen_ruled_out_are_not_measured_and_the_others_are(circuits: Command, tiny: Any):
+    options = ("--method", "exact-edges", "--set", "screen=eap", "--set", "contested=9", "--edges", "4")
+    run = circuits(*tiny.arguments, *options, "--json").json["run"]
+    rows = list(csv.DictReader(io.StringIO(circuits("export", run, "--to", "csv", "--out", "-").stdout)))
+    assert [row["score_is"] for row in rows].count("measured") == 9
+    assert {row["score_is"] for row in rows} == {"measured", "not measured"}
+
+
 @pytest.mark.parametrize(
     ("options", "selection"),
     [
-        (["--edges", "8"], {"name": "top-edges", "n": 8, "absolute": True, "keeps_unscored": False}),
+        (
+            ["--edges", "8", "--ranking", "absolute"],
+            {"name": "grown", "n": 8, "absolute": True},
+        ),
         (["--edges", "8", "--greedy", "--signed"], {"name": "greedy", "n": 8, "absolute": False}),
-        (["--threshold", "0.05"], {"name": "threshold", "minimum": 0.05, "absolute": True, "keeps_unscored": False}),
+        (
+            ["--threshold", "0.05", "--ranking", "absolute"],
+            {"name": "threshold", "minimum": 0.05, "absolute": True, "keeps_unscored": False},
+        ),
     ],
 )
 def test_the_circuit_is_selected_as_asked(circuits: Command, tiny: Any, options: list[str], selection: dict[str, Any]):
     assert circuits(*tiny.arguments, *options, "--json").json["circuit"]["selection"] == selection
 
 
-def test_without_a_size_the_smallest_faithful_circuit_of_the_ladder_is_chosen(circuits: Command, tiny: Any):
-    wide = circuits(*tiny.arguments, "--tolerance", "5", "--json").json
+def test_without_a_size_the_smallest_faithful_circuit_of_a_search_is_chosen(circuits: Command, tiny: Any):
+    wide = circuits(*tiny.arguments, "--tolerance", "0.5", "--json").json
     narrow = circuits(*tiny.arguments, "--tolerance", "0.0001", "--json").json
-    assert abs(1 - narrow["faithfulness"]) <= 0.0001
+    assert wide["faithfulness"] >= 0.5
+    assert narrow["faithfulness"] >= 0.9999
     assert wide["circuit"]["n_edges"] <= narrow["circuit"]["n_edges"]
+    for summary, bound in ((wide, 0.5), (narrow, 0.9999)):
+        choice = summary["choice"]
+        (best,) = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
+        (search,) = best["searches"]
+        below = [value for size, value in search["tried"] if size < search["size"]]
+        assert all(value < bound for value in below)
+
+
+def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: Any, new_prompts: Callable[..., Path]):
+    """The judge's number is that of the same circuit on the second half alone, run by itself."""
+    from circuits import METRICS, load_model
+    from circuits.data.prompt_files import read_jsonl
+    from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
+    from pipelines import open_run
+
+    path = new_prompts(Path("many.jsonl"), n_prompts=20)
+    asked = ("discover", str(path), "--model", str(tiny.model), "--edges", "12")
+    summary = circuits(*asked, "--json").json
+    assert (summary["n_prompts"], summary["n_choosing"], summary["judged_on"]) == (20, 10, "held-out")
+    run = open_run(summary["run"])
+    assert run.scores.n_prompts == 10
+    model, mask = load_model(str(tiny.model)), np.zeros(run.graph.of_edges, dtype=bool)
+    mask[[run.graph.wiring.edge_index(edge.edge) for edge in run.graph.edges]] = True
+    every = read_jsonl(path, model.tokenizer)
+    for half, name in ((every[10:], "faithfulness"), (every[:10], "faithfulness_on_choosing")):
+        values = circuit_values(model, half, mask[None], metric=METRICS["logit-difference"])[0]
+        baseline = measure_baseline(model, half, metric=METRICS["logit-difference"])
+        assert summary[name] == pytest.approx(faithfulness(values, baseline).mean, abs=1e-5)
+    assert "20: 10 choose the circuit" in circuits(*asked).stdout
+    same = circuits(*asked, "--judge-on", "same", "--json").json
+    assert same["faithfulness"] == same["faithfulness_on_choosing"]
+    assert "on the prompts that chose it" in circuits(*asked, "--judge-on", "same").stdout
+
+
+def test_an_unfaithful_circuit_says_which_size_would_do(circuits: Command, tiny: Any):
+    warnings = circuits(*tiny.arguments, "--edges", "1", "--json").json["warnings"]
+    (said,) = (text for text in warnings if "would do" in text)
+    found = re.search(r"([\d,]+) edges would do \(--edges (\d+)\)", said)
+    assert found is not None
+    enough = circuits(*tiny.arguments, "--edges", found[2], "--json").json
+    assert enough["faithfulness"] >= 0.85
 
 
 def test_the_whole_graph_is_faithful(circuits: Command, tiny: Any):
@@ -285,7 +360,7 @@ def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
     summary = circuits(*tiny.arguments, "--json").json
     text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "measured", "in_circuit"]
+    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit"]
     assert len(rows) == summary["circuit"]["of_edges"]
     assert sum(row["in_circuit"].lower() == "true" for row in rows) == summary["circuit"]["n_edges"]
 
@@ -307,7 +382,7 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     answer = circuits(*tiny.arguments)
     assert "faithfulness" in answer.stdout
     assert "[1/" not in answer.stdout
-    assert "measure eap prompts 0-3" in answer.stderr
+    assert "measure eap-ig prompts 0-3" in answer.stderr
 
 
 @pytest.mark.parametrize("command", ["tasks", "methods", "models"])

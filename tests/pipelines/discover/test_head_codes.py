@@ -94,10 +94,13 @@ def test_negatives_that_the_model_answers_as_well_are_warned_of(circuits: Comman
 def test_the_smallest_number_of_heads_that_is_faithful_is_chosen(circuits: Command):
     summary = reference(circuits, "ioi", *FEW_OPTIONS[2:]).json
     selection = summary["circuit"]["selection"]
-    assert (selection["name"], selection["n"]) == ("top-components", summary["circuit"]["n_heads"])
-    assert abs(summary["faithfulness"] - 1) <= 0.15
-    fewer = reference(circuits, "ioi", *FEW_OPTIONS[2:], "--nodes", str(selection["n"] - 1)).json
-    assert abs(fewer["faithfulness"] - 1) > 0.15
+    assert selection["name"] == "top-components"
+    assert 0 < summary["circuit"]["n_heads"] <= selection["n"]
+    assert summary["faithfulness_on_choosing"] >= 0.85
+    (best,) = (entry for entry in summary["choice"]["choices"] if entry["ranking"] == summary["choice"]["ranking"])
+    of_components = next(search for search in best["searches"] if search["of"] == "components")
+    assert of_components["size"] == selection["n"]
+    assert dict(of_components["tried"])[selection["n"] - 1] < 0.85
 
 
 def test_pairs_make_a_circuit_with_the_edges_that_codes_say_nothing_of(circuits: Command, tiny: Any):

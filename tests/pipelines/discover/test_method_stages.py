@@ -210,12 +210,12 @@ def test_a_setting_that_is_a_path_counts_by_what_is_there(tiny: Any, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "change", [{"name": "select"}, {"reads": {"select": COUNTED.name}}, {"settings": {"select": "some"}}]
+    "change", [{"name": "choose"}, {"reads": {"choose": COUNTED.name}}, {"settings": {"choose": "some"}}]
 )
 def test_a_stage_cannot_take_a_name_that_every_run_uses(tiny: Any, monkeypatch: pytest.MonkeyPatch, change: Any):
     monkeypatch.setattr(TwoStages, "score_stages", lambda self: (COUNTED, dataclasses.replace(WEIGHED, **change)))
     config = DiscoverSettings(**tiny.settings(method="two-stages"))
-    with pytest.raises(ValueError, match="uses the name 'select', which jobs of every run use"):
+    with pytest.raises(ValueError, match="uses the name 'choose', which jobs of every run use"):
         stage_jobs(TwoStages(), FirstJobs(config, [{"name": "two-stages", "settings": {"factor": None}}]))
 
 

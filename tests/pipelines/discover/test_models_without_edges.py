@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import numpy as np
 import pytest
 
@@ -24,7 +27,7 @@ def gemma(tmp_path_factory):
 
 
 def test_edge_methods_are_refused_with_the_reason(gemma, tmp_path):
-    with pytest.raises(ValueError, match="'eap' cannot run on 'model': a norm after the attention"):
+    with pytest.raises(ValueError, match="'eap-ig' cannot run on 'model': a norm after the attention"):
         discover(gemma / "prompts.jsonl", model=str(gemma / "model"), out=tmp_path)
 
 
@@ -50,7 +53,7 @@ def test_every_score_says_whether_it_was_measured(gemma, tmp_path):
     run = discover(
         gemma / "prompts.jsonl", model=str(gemma / "model"), method="activation-patching", nodes=4, out=tmp_path
     )
-    lines = exporter("csv").to_bytes(run.graph, scores=[run.scores, run.node_scores]).decode().splitlines()
-    measured = {line.split(",")[0]: line.split(",")[5] for line in lines[1:]}
-    assert measured["input->m0"] == "false"
-    assert measured["a1.h2"] == "true"
+    table = io.StringIO(exporter("csv").to_bytes(run.graph, scores=[run.scores, run.node_scores]).decode())
+    said = {row["name"]: row["score_is"] for row in csv.DictReader(table)}
+    assert said["input->m0"] == "not measured"
+    assert said["a1.h2"] == "measured"

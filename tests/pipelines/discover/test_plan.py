@@ -26,7 +26,7 @@ def changed_stages(before: Jobs, after: Jobs) -> set[str]:
     return {job.stage.name for job in after.all if job.key not in kept}
 
 
-AFTER_MEASURING = {"select", "evaluate", "graph"}
+AFTER_MEASURING = {"choose", "judge", "graph"}
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,11 @@ AFTER_MEASURING = {"select", "evaluate", "graph"}
         ({"threshold": 0.1}, AFTER_MEASURING),
         ({"signed": True}, AFTER_MEASURING),
         ({"greedy": True}, AFTER_MEASURING),
-        ({"tolerance": 0.3}, {"graph"}),
+        ({"tolerance": 0.3}, AFTER_MEASURING),
+        ({"ranking": "absolute"}, AFTER_MEASURING),
         ({"curve": True}, {"curve"}),
+        ({"judge_on": "same"}, set()),
+        ({"judge_on": "held-out"}, {"part", "baseline", "measure"} | AFTER_MEASURING),
         ({"metric": "answer-logit"}, {"check", "baseline", "measure"} | AFTER_MEASURING),
         ({"dtype": "bfloat16"}, {"check", "baseline", "measure"} | AFTER_MEASURING),
         ({"prompts": 8}, {"prompts", "check", "baseline", "measure"} | AFTER_MEASURING),
@@ -72,7 +75,8 @@ def test_another_line_in_the_prompt_file_changes_the_prompts(tiny: Any, new_prom
     path, more = tmp_path / tiny.prompts.name, new_prompts(tmp_path / "more.jsonl", seed=1)
     path.write_text(tiny.prompts.read_text() + "\n\n" + more.read_text())
     jobs = jobs_of(tiny, task=str(path))
-    assert len(jobs.measure_edges) == 2 * len(jobs_of(tiny).measure_edges)
+    assert len(jobs.measure_edges) == len(jobs_of(tiny).measure_edges)  # of 24 prompts, half choose
+    assert len(jobs.judge) == len(jobs.measure_edges)
     assert jobs.prompts.key != jobs_of(tiny).prompts.key
 
 
@@ -83,6 +87,15 @@ def test_defaults_given_or_left_out_are_the_same_job(tiny: Any):
     left_out = jobs_of(tiny, method="activation-patching")
     given = jobs_of(tiny, method="activation-patching", settings=defaults)
     assert left_out.graph.key == given.graph.key
+
+
+def test_one_half_of_the_prompts_chooses_and_the_other_judges(tiny: Any):
+    jobs = jobs_of(tiny, judge_on="held-out")
+    assert [job.settings["part"] for job in (jobs.choosing, jobs.judging)] == [[0, 6], [6, 12]]
+    measured, judged = ({job.inputs["prompts"] for job in of} for of in ((*jobs.measured, jobs.choose), jobs.judge))
+    assert (measured, judged) == ({(jobs.choosing.key,)}, {(jobs.judging.key,)})
+    assert jobs.check.inputs["prompts"] == (jobs.prompts.key,)
+    assert jobs_of(tiny).choosing == jobs_of(tiny).judging == jobs_of(tiny).prompts  # 12 are too few to split
 
 
 def test_component_methods_measure_edges_as_an_edge_method_does(tiny: Any):
@@ -109,6 +122,8 @@ def test_inputs_come_before_the_jobs_that_read_them(tiny: Any):
         ({"position": "END"}, "position is for component methods"),
         ({"method": "activation-patching", "greedy": True}, "greedy grows edges"),
         ({"method": "activation-patching", "nodes": 3, "threshold": 0.1}, "two ways to select"),
+        ({"signed": True, "ranking": "absolute"}, "two rankings"),
+        ({"judge_on": "held-out", "prompts": 1}, "there is 1 prompt"),
         ({"corruption": "flip"}, "brings its own corrupt prompts"),
     ],
 )

@@ -133,6 +133,46 @@ def test_captions_are_judged_and_time_is_taken(circuits: Command, run: Path):
     assert all(len(texts) == len(said["objects"]) == 3 for texts in said["captions"].values())
     assert all(text.startswith("a ") for text in said["captions"]["plain"])
     assert report["times"][0]["per_token_ratio"] == 1
+    assert "no synonyms (see --synonyms)" in answer.stdout
+    assert all(0 <= row["mention"] <= 1 for row in report["captions"])
+    bounded = [row for row in report["captions"] if row["mention_low"] is not None]  # of few captions it may be None
+    assert all(row["mention_low"] <= row["mention"] <= row["mention_high"] for row in bounded)
+
+    # Another word for an object, that every caption holds: the same captions say something else.
+    Path("words.txt").write_text("red circle, a\nzebra, horse\n")
+    again = circuits(*asked, "--synonyms", "words.txt", "--json")
+    assert again.json["jobs"]["computed"] == 0
+    assert again.json["n_synonyms"] == 1
+    assert "1 lines of synonyms name no object that is annotated (zebra)" in again.stderr
+    plain, other = report["captions"][0], again.json["captions"][0]
+    assert other["sentence"] > plain["sentence"]
+    # Every object of a caption has its article: so many mentions, and one object more.
+    assert other["mention"] > other["instance"] > plain["instance"]
+    assert Path(again.json["folder"]) != Path("iri")
+
+
+def test_objects_that_captions_may_name_are_all_that_are_annotated(tmp_path: Path):
+    """Also those that none of the pictures shows: a caption that names one is wrong."""
+    from PIL import Image
+
+    from pipelines.runs.image_sources import digest_of_images, read_questions_in, split_questions
+    from tests.circuits.data.coco_files import instances, written
+
+    annotations = written(tmp_path, instances())
+    for image in instances()["images"]:
+        Image.new("RGB", (image["width"], image["height"])).save(tmp_path / image["file_name"])
+    lines = [
+        {"image": image["file_name"], "text": "Is there a cat in the image?", "label": "no"}
+        for image in instances()["images"]
+    ]
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text("\n".join(map(json.dumps, lines)))
+    half = read_questions_in(asked, tmp_path, None)[:1]
+    settings = {"path": str(asked), "images_at": str(tmp_path), "images": digest_of_images(tmp_path, half)}
+    questions, names = split_questions(settings | {"annotations_at": str(annotations)}, is_first=True)
+    assert [question.objects for question in questions] == [("dog",)]
+    assert names == ("cat", "dog", "apple")
+    assert split_questions(settings, is_first=True)[1] == ()
 
 
 def test_python_and_the_command_find_the_same(circuits: Command, store: Path, run: Path, tmp_path: Path):
@@ -156,6 +196,8 @@ def test_workers_give_the_same(run: Path, tmp_path: Path, scheduler: str):
         ("circuit", (), "is not a causal trace. Run one: circuits trace ioi --model reference"),
         ("good", ("--lambda-attention", "1"), "lambda_attention and lambda_mlp go together"),
         ("good", ("--k1", "0"), "k1 is 0"),
+        ("good", ("--synonyms", "words.txt"), "synonyms are for judging captions: give captions"),
+        ("good", ("--captions", "3", "--synonyms", "absent.txt"), "cannot read the synonyms absent.txt"),
         ("good", ("--chosen-by", "easy"), "chosen_by is 'easy'. Known: random, popular, adversarial"),
         ("none", (), "no run"),
     ],
@@ -167,7 +209,7 @@ def test_bad_input_is_refused_before_a_model_runs(
     folders = {
         "text": next(store.glob("ioi-trace-*")),
         "partial": next(folder for folder in store.glob("scene-objects-trace-*") if not _has_attention(folder)),
-        "circuit": next(store.glob("ioi-eap-*")),
+        "circuit": next(store.glob("ioi-eap-ig-*")),
         "good": run,
         "none": store / "absent",
     }

@@ -1,4 +1,4 @@
-"""Warnings that say when a circuit explains nothing that the model does."""
+"""Warnings that say when a circuit explains nothing that the model does, or was chosen by nothing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from circuits.components import Component, Wiring
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import Baseline
-from pipelines.runs.caveats import accuracy_of, of_accuracy
+from circuits.scores import ComponentScores, EdgeScores, Provenance
+from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_ties
 
 
 def summary_of(n_correct: int, n_top1: int, n: int, *, n_wrong: int = 1) -> dict[str, Any]:
@@ -46,3 +48,74 @@ def test_a_model_of_one_output_is_neither_right_nor_wrong() -> None:
     summary = accuracy_of(Baseline(np.ones(2), np.zeros(2), None), PromptSet("mine", (Prompt((1,), (2,), (0,)),)))
     assert set(summary.values()) == {None}
     assert of_accuracy(summary) == []
+
+
+WIRING = Wiring(n_layers=1, n_heads=2, n_kv_heads=2, has_mlps=False)
+GAP_OF_TWO = Baseline(np.full(3, 2.0), np.zeros(3), None)
+HEADS = (Component.parse("a0.h0"), Component.parse("a0.h1"))
+
+
+def origin(scores_are: str = "measured") -> Provenance:
+    return Provenance("mine", {}, "logit-difference", "tiny", "f", "task", "p", scores_are=scores_are)
+
+
+def edges_of(value: float, *, measured: bool = True, **about: Any) -> EdgeScores:
+    """Every edge scores `value` on the first of three prompts, and 0 on the others."""
+    per_prompt = np.zeros((3, WIRING.n_edges))
+    per_prompt[0] = value
+    return EdgeScores(WIRING, per_prompt, np.full(WIRING.n_edges, measured), origin(**about))
+
+
+def heads_at(**scores: float) -> ComponentScores:
+    """Scores of both heads at each of some positions, on each of three prompts."""
+    per_prompt = np.broadcast_to(np.array(list(scores.values()))[None, :, None], (3, len(scores), 2)).copy()
+    return ComponentScores(WIRING, HEADS, tuple(scores), per_prompt, np.ones_like(per_prompt, dtype=bool), origin())
+
+
+def test_scores_that_are_all_zero_are_named_with_what_to_do() -> None:
+    (warning,) = of_scores(edges_of(0.0), GAP_OF_TWO)
+    assert warning.startswith("every score of mine is zero: nothing was found.")
+    assert "comes in the model's own order. Look at other parts or positions" in warning
+    assert of_scores(heads_at(S=0, END=0), GAP_OF_TWO) == [warning]
+    assert of_scores(edges_of(1e-9, scores_are="learned"), GAP_OF_TWO) == []
+
+
+def test_rounding_of_the_metric_is_no_effect() -> None:
+    of_twenty = Baseline(np.full(3, 20.0), np.full(3, 20.0), None)
+    (warning,) = of_scores(edges_of(1e-4), of_twenty)
+    assert warning.startswith("every score of mine is zero but for rounding: nothing was found.")
+    assert of_scores(edges_of(3e-4), of_twenty) == []
+    assert of_scores(heads_at(S=1e-4, END=1), of_twenty, position="S")[0].startswith(
+        "every score of mine at 'S' is zero"
+    )
+    assert of_scores(edges_of(1e-4, scores_are="counted"), of_twenty) == []
+
+
+def test_scores_that_are_not_there_are_not_zero() -> None:
+    assert of_scores(edges_of(0.0, measured=False), GAP_OF_TWO) == []
+
+
+def test_scores_of_a_thousandth_of_the_effect_are_nothing_found() -> None:
+    (warning,) = of_scores(edges_of(0.005), GAP_OF_TWO)  # a mean of 0.0017
+    assert "no mean score of mine reaches a thousandth of the whole effect (the largest is 0.0017, of 2)" in warning
+    assert of_scores(edges_of(0.0061), GAP_OF_TWO) == []
+    assert of_scores(edges_of(-0.0061, scores_are="estimated"), GAP_OF_TWO) == []
+    # Without an effect there is no share of it; shares of it say nothing about numbers that are no effects.
+    assert of_scores(edges_of(0.005), Baseline(np.zeros(3), np.zeros(3), None)) == []
+    assert of_scores(edges_of(0.005, scores_are="counted"), GAP_OF_TWO) == []
+
+
+def test_zeros_at_the_position_that_the_circuit_is_chosen_at_are_named_with_the_others() -> None:
+    scores = heads_at(S=0, IO=1, END=2)
+    (warning,) = of_scores(scores, GAP_OF_TWO, position="S")
+    assert warning.startswith("every score of mine at 'S' is zero")
+    assert warning.endswith("Choose a position where some are not (IO, END).")
+    assert of_scores(scores, GAP_OF_TWO, position="IO") == of_scores(scores, GAP_OF_TWO) == []
+
+
+def test_ties_say_how_many_more_to_ask_for() -> None:
+    assert of_ties({}) == []
+    edges, component = of_ties({"edges": 3, "components": 1})
+    assert "3 more edges score the same as the weakest that was chosen" in edges
+    assert edges.endswith("ask for 3 more to have them all, or for fewer.")
+    assert "1 more component scores the same" in component

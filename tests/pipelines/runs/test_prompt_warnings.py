@@ -39,6 +39,14 @@ def test_copies_of_one_prompt_count_once(tiny: Any, tmp_path: Path) -> None:
     assert not any("left out" in text for text in once.summary["warnings"])
 
 
+def test_a_trace_counts_copies_once_too(tiny: Any, tmp_path: Path) -> None:
+    one, *others = prompts_of(tiny.prompts)
+    settings = tiny.settings(out=tmp_path / "runs", ablation="corrupt", settings={"kinds": ["mlp"]}, prompts=4)
+    copied = trace(**settings | {"task": write(tmp_path / "copied.jsonl", [one, one, one, *others])})
+    assert copied.summary["metric"] == trace(**settings).summary["metric"]
+    assert any(text.startswith("2 of 14 prompts are left out") for text in copied.summary["warnings"])
+
+
 def test_equal_pairs_are_left_out_by_name_unless_their_corrupt_prompt_is_not_used(tiny: Any, tmp_path: Path) -> None:
     records = prompts_of(tiny.prompts)
     for number in (2, 5):

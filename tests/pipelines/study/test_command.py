@@ -153,7 +153,7 @@ def test_the_same_command_again_computes_nothing_and_writes_the_same_bytes(circu
 
 def test_what_a_run_has_measured_is_not_measured_again(tiny: Any, tmp_path: Path, truth: Path):
     where = {"out": tmp_path / "runs"}
-    discover(**tiny.settings(edges=20), **where)
+    discover(**tiny.settings(edges=20, method="eap"), **where)
     report = study(**tiny.settings(), vary={"method": ["eap"]}, truth=truth, **where)
     assert report.n_computed == 0
     assert report.n_jobs == 6  # prompts, check, baseline and three slices
@@ -317,7 +317,9 @@ def test_no_value_is_measured_before_all_values_are_checked(tiny: Any):
 
 
 def test_a_value_that_only_the_model_can_refuse_stops_all_others(circuits: Command, tiny: Any, truth: Path):
-    answer = circuits(*begin(tiny), "--vary", "metric=logit-difference,kl-divergence", "--truth", truth)
+    answer = circuits(
+        *begin(tiny), "--method", "eap", "--vary", "metric=logit-difference,kl-divergence", "--truth", truth
+    )
     assert answer.exit_code == 2
     assert "gradients at the clean run" in answer.stderr
     assert stages(Path("runs")) <= {"prompts", "check"}

@@ -1,0 +1,76 @@
+"""The smallest size at which a growing circuit is faithful, found in few circuit runs.
+
+Sizes are doubled until one is faithful, and the interval between the last that was not and the first that was is
+halved. Faithfulness need not grow with size (negative edges take some away, and parts work only together), so what is
+found is the end of a search: the size just below it was tried and is not faithful, a few above it are tried to see
+whether it stays so, and all that was tried is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SizeSearch:
+    """What a search has tried.
+
+    bound  the least faithfulness asked for
+    size   the smallest size that was found to reach it; None where no size tried does
+    tried  size -> faithfulness, in order of size
+    """
+
+    bound: float
+    size: int | None
+    tried: Mapping[int, float]
+
+    @property
+    def best(self) -> int:
+        """The size found, else the one whose faithfulness is closest to 1, the smaller of two."""
+        return min(self.tried, key=lambda size: (abs(1 - self.tried[size]), size)) if self.size is None else self.size
+
+    @property
+    def lost_again(self) -> list[int]:
+        """The sizes above the one found that are not faithful: the curve is not monotone."""
+        return (
+            [] if self.size is None else [n for n, value in self.tried.items() if n > self.size and value < self.bound]
+        )
+
+
+_BEYOND = (1.25, 2, 4)  # shares of the size found, at which it is tried whether the circuit stays faithful
+
+
+def search_sizes(
+    faithfulness: Callable[[int], float],
+    largest: int,
+    *,
+    bound: float,
+    smallest: int = 1,
+    precision: float = 0.02,
+) -> SizeSearch:
+    """Search the sizes `smallest` to `largest` for the smallest with a faithfulness of at least `bound`.
+
+    faithfulness  of the circuit of a size; called once per size tried, about log2(largest / smallest) + 9 times at most
+    precision     how far above the smallest the result may be, as a share; sizes are exact below 1 / precision
+    """
+    if not 1 <= smallest <= largest:
+        raise ValueError(f"sizes from {smallest} to {largest} are asked for: give 1 <= smallest <= largest.")
+    tried: dict[int, float] = {}
+
+    def reaches(size: int) -> bool:
+        if size not in tried:
+            tried[size] = faithfulness(size)
+        return tried[size] >= bound
+
+    below, size = smallest - 1, smallest
+    while not reaches(size) and size < largest:
+        below, size = size, min(2 * size, largest)
+    if not reaches(size):
+        return SizeSearch(bound, None, dict(sorted(tried.items())))
+    while size - below > max(1, int(precision * below)):
+        middle = (size + below) // 2
+        below, size = (below, middle) if reaches(middle) else (middle, size)
+    for share in _BEYOND:
+        reaches(min(int(share * size), largest))
+    return SizeSearch(bound, size, dict(sorted(tried.items())))

@@ -1,0 +1,148 @@
+"""What all selection rules share: settings as fields, scores as arguments, the end that all come to, and checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats, Numbers
+from circuits.masks import pruned
+from circuits.scores import ComponentScores, EdgeScores
+from graphs.selection.selected import Selected, left_out_of
+
+_ROUNDING = 1e-6  # of float32 scores, relative
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A rule that chooses the edges of a circuit. Subclasses are frozen dataclasses whose fields are their settings.
+
+    The settings `n` (how many edges, or components) and `absolute` (rank by size, or by signed score) mean the same in
+    every rule that has them: a run without a size tries several `n`.
+
+    chooses       what it ranks: `edges`, or `components` first and then edges among the best of them
+    can_resample  whether scores of resampled prompts, as one mean, are enough for it, and it takes milliseconds
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    chooses: ClassVar[Literal["edges", "components"]] = "edges"
+    can_resample: ClassVar[bool] = True
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        """The edges to keep. Only rules that choose components use `node_scores`."""
+        raise NotImplementedError
+
+
+def describe(selection: Selection) -> dict[str, Any]:
+    """Name and settings of a selection as plain values; inverse of `selection_from`.
+
+    >>> from graphs import Greedy, describe
+    >>> describe(Greedy(100))
+    {'name': 'greedy', 'n': 100, 'absolute': True}
+    """
+    return {"name": selection.name, **asdict(selection)}
+
+
+def _in_words(selection: Selection) -> str:
+    """Its name, and the settings that are not at their defaults."""
+    defaults = {entry.name: entry.default for entry in fields(selection)}
+    given = ", ".join(f"{name}={value}" for name, value in asdict(selection).items() if defaults[name] != value)
+    return f"{selection.name} ({given})"
+
+
+def keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected:
+    """The chosen edges, by number, without dead ends."""
+    wiring = scores.wiring
+    mask = np.zeros(wiring.n_edges, dtype=np.bool_)
+    mask[chosen] = True
+    numbers = np.flatnonzero(pruned(wiring, mask))
+    strength = strength_of(scores.means, absolute=getattr(selection, "absolute", True))
+    measured = strength[numbers[scores.measured[numbers]]]
+    threshold = float(measured.min()) if len(measured) else None
+    left_out = left_out_of(wiring, chosen, numbers)
+    return Selected(wiring, numbers, threshold, describe(selection), _in_words(selection), int(mask.sum()), left_out)
+
+
+def keep_circuit(selection: Selection, scores: EdgeScores, circuit: Bools, **about: Any) -> Selected:
+    """A circuit [edge] that is connected.
+
+    about  other fields of `Selected`
+    """
+    return replace(keep(selection, scores, np.flatnonzero(circuit)), **about)
+
+
+def with_ties(
+    strength: Floats, usable: Bools, circuit_of: Callable[[Numbers], Bools]
+) -> tuple[Bools, Mapping[str, int]]:
+    """The circuit [edge] that an order of edges leads to, and its `tied_out`.
+
+    strength    [edge] the higher, the better; ties in wiring order
+    usable      [edge] which edges may be used
+    circuit_of  order -> circuit [edge]
+
+    Ties matter where the circuit is another one with all ties the other way round: only then are they counted, those
+    with the weakest edge that gives way.
+    """
+    groups, order = _tie_groups(strength, usable), np.flatnonzero(usable)
+    circuit = circuit_of(order[np.argsort(-strength[order], kind="stable")])
+    left = usable & ~circuit
+    cut_through = np.intersect1d(groups[circuit & usable], groups[left])
+    if not len(cut_through):
+        return circuit, {}
+    reverse = order[::-1]
+    other = circuit_of(reverse[np.argsort(groups[reverse], kind="stable")])
+    weakest = np.intersect1d(groups[circuit & ~other], cut_through)
+    return circuit, {"edges": int(np.count_nonzero(left & (groups == weakest[-1])))} if len(weakest) else {}
+
+
+def cut(selected: Selected, **tied: int) -> Selected:
+    """The same, saying how many of what were tied with the weakest chosen one and not chosen."""
+    return replace(selected, tied_out={**selected.tied_out, **{name: n for name, n in tied.items() if n}})
+
+
+def n_tied_out(strength: Floats, n: int | None) -> int:
+    """How many of `strength`, in falling order, equal the weakest of the first `n`, and are not among these."""
+    if not n or n >= len(strength):
+        return 0
+    return int(is_tied(strength[n - 1], strength[n:]).sum())
+
+
+def is_tied(weakest: float, others: Floats) -> Bools:
+    """Whether scores differ by rounding at most, so that nothing but order puts one before the other."""
+    return np.abs(others - weakest) <= _ROUNDING * abs(weakest)
+
+
+def strength_of(means: Floats, *, absolute: bool) -> Floats:
+    """By what a rule ranks: the size of mean scores, or the scores themselves."""
+    return np.abs(means) if absolute else means
+
+
+def require_count(name: str, value: int | None) -> None:
+    """Raise a ValueError for a setting that is not a whole number of edges or components, 0 or more."""
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+        raise ValueError(f"{name}={value!r} is not a number of edges or components: give a whole number, 0 or more.")
+
+
+def require_finite(name: str, value: float) -> None:
+    """Raise a ValueError for a threshold that is not finite."""
+    if not math.isfinite(value):
+        raise ValueError(
+            f"{name}={value!r} selects nothing or everything: give a finite number in units of the metric."
+        )
+
+
+def _tie_groups(strength: Floats, usable: Bools) -> Numbers:
+    """[edge] the same number for edges whose strengths are tied, 0 for the strongest; -1 where it is not usable."""
+    groups = np.full(len(strength), -1, dtype=np.int64)
+    order = np.flatnonzero(usable)
+    order = order[np.argsort(-strength[order], kind="stable")]
+    if len(order):
+        ranked = strength[order]
+        drops = np.abs(np.diff(ranked)) > _ROUNDING * np.abs(ranked[:-1])
+        groups[order] = np.concatenate([[0], np.cumsum(drops)])
+    return groups

@@ -1,0 +1,37 @@
+"""The default: a connected circuit of exactly the size asked for, of the edges on the strongest paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from circuits.scores import ComponentScores, EdgeScores
+from graphs.selection.base import Selection, keep_circuit, require_count, strength_of, with_ties
+from graphs.selection.growth import grow, size_note
+from graphs.selection.registry import register
+from graphs.selection.selected import Selected
+
+
+@register
+@dataclass(frozen=True)
+class Grown(Selection):
+    """The `n` measured edges on the strongest paths from `input` to `logits`, where a path is as strong as its weakest
+    edge (`graphs.selection.growth`).
+
+    Exactly `n` edges, fewer only where no more lie on paths or none fits, more only where the shortest path has more:
+    notes say so. Never empty while there is a path. Ties in wiring order.
+    """
+
+    name = "grown"
+    summary = "exactly n edges, on the strongest paths from input to logits"
+
+    n: int  # edges of the circuit
+    absolute: bool = True  # False: rank by signed score, so that only supporting edges come first
+
+    def __post_init__(self) -> None:
+        require_count("n", self.n)
+
+    def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
+        wiring, n = scores.wiring, self.n
+        strength = strength_of(scores.means, absolute=self.absolute)
+        circuit, ties = with_ties(strength, scores.measured, lambda order: grow(wiring, order, n))
+        return keep_circuit(self, scores, circuit, tied_out=ties, size_note=size_note(circuit, n, scores.measured))

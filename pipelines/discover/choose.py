@@ -1,0 +1,276 @@
+"""The circuit of a run, chosen on the prompts of its scores; others judge it (`pipelines.discover.stages.evaluate`).
+
+A size that is asked for is taken. Else the smallest size is searched at which the circuit is faithful: of components
+first, then of the edges among them; of edges where these were scored. Where no ranking is asked for, signed scores and
+magnitudes are both tried, and the one that does better here is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats
+from circuits.evaluation.criteria import CircuitRunner
+from circuits.evaluation.faithfulness import Baseline, faithfulness
+from circuits.evaluation.sizes import SizeSearch, search_sizes
+from circuits.metrics import METRICS
+from circuits.scores import ComponentScores, EdgeScores
+from graphs.selection import (
+    ComponentThreshold,
+    Greedy,
+    Grown,
+    Selected,
+    Selection,
+    Threshold,
+    TopComponents,
+    TopEdges,
+    selection_from,
+)
+from pipelines.discover.rules import has_setting, has_size, made_rule, selected_by
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.codec import baseline_from, prompts_from, scores_from
+from pipelines.runs.stage_inputs import ablation_of
+
+RANKINGS = ("signed", "absolute")
+Make = Callable[[int], Selection]
+
+
+class Search(NamedTuple):
+    """The sizes that were tried, in edges or components."""
+
+    of: str
+    sizes: SizeSearch
+
+    def as_json(self) -> dict[str, Any]:
+        tried = [[size, value] for size, value in self.sizes.tried.items()]
+        return {"of": self.of, "size": self.sizes.size, "tried": tried, "lost_again": self.sizes.lost_again}
+
+
+class Choice(NamedTuple):
+    """The circuit of one ranking.
+
+    share     its faithfulness; None where clean and corrupt do not differ
+    searches  how its size was found; none where it was given
+    """
+
+    ranking: str
+    selected: Selected
+    share: float | None
+    searches: tuple[Search, ...]
+
+    def is_faithful(self, bound: float) -> bool:
+        return self.share is not None and self.share >= bound
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "ranking": self.ranking,
+            "n_edges": self.selected.n_edges,
+            "faithfulness": self.share,
+            "searches": [search.as_json() for search in self.searches],
+        }
+
+
+class Judge:
+    """Runs circuits on the choosing prompts, each of them once."""
+
+    def __init__(self, runner: CircuitRunner, baseline: Baseline) -> None:
+        self._runner, self._baseline = runner, baseline
+        self._known: dict[bytes, Floats] = {}
+
+    @property
+    def n_runs(self) -> int:
+        """How many different circuits were run."""
+        return len(self._known)
+
+    @property
+    def has_gap(self) -> bool:
+        return self._baseline.has_gap
+
+    def values(self, edges: Bools) -> Floats:
+        """[prompt] the metric of a circuit [edge]."""
+        key = edges.tobytes()
+        if key not in self._known:
+            self._known[key] = self._runner.values(self._runner.circuit(edges)[None])[0]
+        return self._known[key]
+
+    def share(self, selected: Selected) -> float | None:
+        """Faithfulness of a circuit."""
+        return faithfulness(self.values(selected.mask), self._baseline).mean
+
+
+def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The circuit: the one asked for, or the smallest faithful one of a search."""
+    prompts = prompts_from(inputs["prompts"][0])
+    edges = scores_from(inputs["edges"], prompts)
+    nodes = node_scores(settings, inputs, edges)
+    metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
+    judge = Judge(CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0]))
+    bound = 1 - settings["tolerance"]
+    rankings = RANKINGS if settings["ranking"] is None else (settings["ranking"],)
+    if (rule := settings.get("rule")) is not None and not has_setting(rule, "absolute"):
+        rankings = RANKINGS[-1:]
+    others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
+    grounds = {ranking: _Ground(settings, ranking == "absolute", edges, nodes, others) for ranking in rankings}
+    choices: list[Choice] = []
+    for ranking, ground in grounds.items():
+        # A later ranking is only better with fewer edges than an earlier one that is faithful.
+        fewest = min((choice.selected.n_edges for choice in choices if choice.is_faithful(bound)), default=None)
+        choices.append(_choice(ground, ranking, judge, bound, fewer_than=fewest))
+    best = min(choices, key=lambda choice: _order(choice, bound))
+    would_do = _size_that_would_do(grounds[best.ranking], best, judge, bound)
+    return Result(
+        {
+            "selection": dict(best.selected.selection),
+            "selected": _kept(best.selected),
+            "ranking": best.ranking,
+            "choices": [choice.as_json() for choice in choices],
+            "would_do": would_do,
+            "n_runs": judge.n_runs,
+        },
+        {"mask": best.selected.mask, "values": judge.values(best.selected.mask)},
+    )
+
+
+def _kept(selected: Selected) -> dict[str, Any]:
+    """What was selected beside its edges, for `selected_from`."""
+    names = ("threshold", "selection", "chosen_by", "n_chosen", "left_out", "tied_out", "notes", "size_note")
+    return {name: getattr(selected, name) for name in names}
+
+
+def selected_from(chosen: Result, edges: EdgeScores) -> Selected:
+    """What a `choose` job selected, of the edges that `edges` scores."""
+    kept = chosen.meta["selected"]
+    return Selected(edges.wiring, np.flatnonzero(chosen.arrays["mask"]), **kept | {"notes": tuple(kept["notes"])})
+
+
+def _order(choice: Choice, bound: float) -> tuple[Any, ...]:
+    """Faithful circuits first, the smallest of them first; of others, the one closest to the whole effect."""
+    if choice.is_faithful(bound):
+        return (0, choice.selected.n_edges)
+    return (1, 0.0 if choice.share is None else abs(1 - choice.share))
+
+
+def node_scores(
+    settings: Mapping[str, Any], inputs: Inputs, edges: EdgeScores, **labels: Any
+) -> ComponentScores | None:
+    """Scores of components: measured, or summed over edges where components are to be chosen by an edge method."""
+    nodes = scores_from(inputs["nodes"], prompts_from(inputs["prompts"][0]), **labels)
+    return edges.node_scores() if nodes is None and settings["kind"] == "components" else nodes
+
+
+class _Ground(NamedTuple):
+    """What circuits of one ranking are chosen from."""
+
+    settings: Mapping[str, Any]
+    absolute: bool
+    edges: EdgeScores
+    nodes: ComponentScores | None
+    others: Sequence[EdgeScores]
+
+    @property
+    def rule(self) -> Mapping[str, Any] | None:
+        """The rule that was named, and its settings."""
+        return self.settings.get("rule")
+
+    def made(self, rule: Mapping[str, Any], **values: Any) -> Selection:
+        """The named rule, with values of settings that are options."""
+        return made_rule(rule, absolute=self.absolute, position=self.settings["position"], **values)
+
+    @property
+    def is_of_components(self) -> bool:
+        return self.settings["kind"] == "components"
+
+    @property
+    def n_components(self) -> int:
+        assert self.nodes is not None
+        return sum(component.kind in self.edges.wiring.node_kinds for component in self.nodes.components)
+
+    def select(self, selection: Selection) -> Selected:
+        return selected_by(selection, self.edges, self.nodes, self.others)
+
+    def of_edges(self, n: int) -> Selection:
+        """The circuit of `n` edges."""
+        if self.rule is not None:
+            return self.made(self.rule, n=n)
+        if self.settings["greedy"]:
+            return Greedy(n, absolute=self.absolute)
+        if self.settings.get("keeps_unscored", False):
+            return TopEdges(n, absolute=self.absolute, keeps_unscored=True)
+        return Grown(n, absolute=self.absolute)
+
+    def of_components(self, n: int, n_edges: int | None = None) -> Selection:
+        """The circuit of `n` components, and of all edges among them or some."""
+        if self.rule is not None:
+            return self.made(self.rule, n=n, n_edges=n_edges)
+        return TopComponents(n, n_edges, position=self.settings["position"], absolute=self.absolute)
+
+    def above(self, threshold: float, n_edges: int | None = None) -> Selection:
+        """The circuit of what scores at least `threshold`."""
+        if self.rule is not None:
+            return self.made(self.rule, minimum=threshold, n_edges=n_edges)
+        if not self.is_of_components:
+            unscored = self.settings.get("keeps_unscored", False)
+            return Threshold(threshold, absolute=self.absolute, keeps_unscored=unscored)
+        return ComponentThreshold(threshold, n_edges, position=self.settings["position"], absolute=self.absolute)
+
+
+def _choice(ground: _Ground, ranking: str, judge: Judge, bound: float, *, fewer_than: int | None) -> Choice:
+    """The circuit of one ranking.
+
+    fewer_than  how many edges another ranking needs: more are not tried
+    """
+    settings, searches = ground.settings, []
+
+    def search(make: Make, largest: int, of: str) -> Selected:
+        if not judge.has_gap:
+            return ground.select(make(largest))
+        sizes = search_sizes(lambda n: judge.share(ground.select(make(n))) or 0.0, largest, bound=bound)
+        searches.append(Search(of, sizes))
+        return ground.select(make(sizes.best))
+
+    threshold, n_edges, nodes = settings["threshold"], settings["edges"], settings["nodes"]
+    if not ground.is_of_components:
+        if threshold is not None:
+            selected = ground.select(ground.above(threshold))
+        elif n_edges is not None:
+            selected = ground.select(ground.of_edges(n_edges))
+        elif ground.rule is not None and not has_size(ground.rule):
+            selected = ground.select(ground.made(ground.rule))
+        else:
+            most = ground.edges.wiring.n_edges if fewer_than is None else max(1, fewer_than - 1)
+            selected = search(ground.of_edges, most, "edges")
+    else:
+        if threshold is not None:
+            among = ground.above(threshold)
+        elif nodes is not None:
+            among = ground.of_components(nodes)
+        else:
+            found = search(ground.of_components, ground.n_components, "components")
+            among = selection_from(found.selection)
+        if n_edges is None:
+            largest = max(1, ground.select(among).n_edges)
+            selected = search(lambda n: replace(among, n_edges=n), largest, "edges")
+        else:
+            selected = ground.select(replace(among, n_edges=n_edges))
+    return Choice(ranking, selected, judge.share(selected), tuple(searches))
+
+
+def _size_that_would_do(ground: _Ground, best: Choice, judge: Judge, bound: float) -> int | None:
+    """How many edges would be faithful, where fewer were asked for; None where that is not known."""
+    asked = ground.settings["edges"]
+    if asked is None or best.share is None or best.share >= bound or ground.is_of_components:
+        return None
+    largest = ground.edges.wiring.n_edges
+    if asked >= largest:
+        return None
+    return search_sizes(
+        lambda n: judge.share(ground.select(ground.of_edges(n))) or 0.0, largest, bound=bound, smallest=asked + 1
+    ).size
+
+
+CHOOSE = Stage("choose", 2, choose)

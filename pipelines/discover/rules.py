@@ -1,0 +1,132 @@
+"""The rule that chooses a run's circuit (`--selection`): its settings checked, and the circuits that it makes.
+
+Settings that all runs have are options of their own, whichever rule reads them: `--edges` is the size of a circuit,
+`--threshold` the least score, `--nodes` the number of components, `--position` where these are scored and `--ranking`
+whether the sign counts. `--selection-set` takes them too, by the names that the rule has for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from circuits.lookup import lookup, unknown
+from circuits.methods import METHODS, Method
+from circuits.scores import ComponentScores, EdgeScores
+from graphs.selection import SELECTIONS, Ensemble, Selected, Selection, describe, selection_from
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.method_settings import made_of
+
+# What a rule calls an option, by what it chooses.
+_OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "edges": {"n": "edges", "minimum": "threshold", "absolute": "ranking"},
+    "components": {
+        "n": "nodes",
+        "n_edges": "edges",
+        "minimum": "threshold",
+        "position": "position",
+        "absolute": "ranking",
+    },
+}
+_STAND_INS: Mapping[str, Any] = {"n": 1, "minimum": 1.0}
+
+
+def options_of(config: DiscoverSettings, name: str | None) -> dict[str, Any]:
+    """The options of a run that decide its circuit, those included that were given as settings of its rule.
+
+    name  of the rule; None where none was named
+    """
+    options = {option: getattr(config, option) for option in ("edges", "threshold", "nodes", "position", "greedy")}
+    options["ranking"] = config.ranked_by
+    if name is None:
+        if config.selection_settings:
+            raise ValueError("selection_settings are those of a rule: name it with selection (`circuits selections`).")
+        return options
+    known = _OPTIONS[lookup(SELECTIONS, name, "selection").chooses]
+    for key, value in config.selection_settings.items():
+        if (option := known.get(key)) is None:
+            continue
+        given = ("absolute" if value else "signed") if key == "absolute" else value
+        if options[option] not in (None, given):
+            raise ValueError(f"{option}={options[option]} and the rule's setting {key}={value} are one: give one.")
+        options[option] = given
+    return options
+
+
+def checked_rule(name: str, config: DiscoverSettings, options: Mapping[str, Any], method: Method) -> dict[str, Any]:
+    """A rule's name and the settings that are no options, with their defaults. ValueError where something is amiss."""
+    rule = lookup(SELECTIONS, name, "selection")
+    known, own = [entry.name for entry in fields(rule)], _OPTIONS[rule.chooses]
+    for key in config.selection_settings:
+        if key not in known:
+            raise ValueError(unknown(key, known, f"setting of selection {name}"))
+    for key, option in own.items():
+        if options[option] is not None and key not in known:
+            raise ValueError(f"{option} and selection {name} are two ways to select a circuit: give one of them.")
+    if options["greedy"] and name != "greedy":
+        raise ValueError(f"greedy and selection {name} are two ways to select a circuit: give one of them.")
+    for key in known:
+        if key == "minimum" and _is_required(rule, key) and options["threshold"] is None:
+            raise ValueError(f"selection {name} needs a least score: give it with threshold.")
+    if not method.scores_paths and "keeps_unscored" not in known:
+        fitting = [other for other, kind in SELECTIONS.items() if "keeps_unscored" in {f.name for f in fields(kind)}]
+        raise ValueError(
+            f"{method.name} scores only edges between heads, which form no path: choose with "
+            f"{' or '.join(other for other in fitting if SELECTIONS[other].chooses == 'edges')}."
+        )
+    values = dict(config.selection_settings)
+    values |= {key: value for key, value in _STAND_INS.items() if key in known and key not in values}
+    made = describe(made_of(rule, values, f"selection {name!r}"))
+    settings = {key: value for key, value in made.items() if key not in (*own, "name")}
+    return {"name": name, "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}}
+
+
+def chooses_components(config: DiscoverSettings) -> bool:
+    """Whether the rule of a run ranks components, whatever its method scores."""
+    rule = None if config.selection is None else SELECTIONS.get(config.selection)
+    return config.nodes is not None or (rule is not None and rule.chooses == "components")
+
+
+def other_methods(rule: Mapping[str, Any] | None, own: str) -> tuple[str, ...]:
+    """The methods that decide together with the run's own, `own`. ValueError for one that cannot."""
+    if rule is None or rule["name"] != Ensemble.name:
+        return ()
+    names = tuple(rule["settings"]["methods"])
+    if not names:
+        raise ValueError("an ensemble needs other methods: --selection-set methods=[eap,relp], for example.")
+    for name in names:
+        method = lookup(METHODS, name, "method")
+        if method.result != "edges" or not method.scores_paths or method().score_stages():
+            raise ValueError(f"{name} cannot be in an ensemble, which ranks all edges: it does not score them at once.")
+        if name == own or names.count(name) > 1:
+            raise ValueError(f"{name} is in the ensemble twice: the run's own method is in it without being named.")
+    return names
+
+
+def has_setting(rule: Mapping[str, Any], key: str) -> bool:
+    """Whether a rule has a setting."""
+    return any(entry.name == key for entry in fields(SELECTIONS[rule["name"]]))
+
+
+def has_size(rule: Mapping[str, Any] | None) -> bool:
+    """Whether circuits of a rule have a size that has to be given, or searched."""
+    return rule is None or _is_required(SELECTIONS[rule["name"]], "n")
+
+
+def made_rule(rule: Mapping[str, Any], **values: Any) -> Selection:
+    """A rule with its settings and those of `values` that it has."""
+    known = {entry.name for entry in fields(SELECTIONS[rule["name"]])}
+    given = {key: value for key, value in values.items() if key in known and value is not None}
+    return selection_from({"name": rule["name"], **rule["settings"], **given})
+
+
+def selected_by(
+    rule: Selection, edges: EdgeScores, nodes: ComponentScores | None, others: Sequence[EdgeScores]
+) -> Selected:
+    """What a rule keeps; only an ensemble reads the scores of other methods."""
+    return rule.choose(edges, others=others) if isinstance(rule, Ensemble) else rule.choose(edges, nodes)
+
+
+def _is_required(rule: type[Selection], key: str) -> bool:
+    return any(entry.name == key and entry.default is MISSING for entry in fields(rule))

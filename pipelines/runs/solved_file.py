@@ -1,0 +1,58 @@
+"""How many prompts of a file the model solves: a run that keeps these cannot be planned before that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from pipelines.engine.execute import Work
+from pipelines.engine.job import Job
+from pipelines.engine.plan import ResultsNeeded
+from pipelines.engine.store import Store
+from pipelines.runs.codec import prompts_from
+from pipelines.runs.first_jobs import FirstJobs
+from pipelines.runs.settings import RunConfig
+
+AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
+
+
+def with_numbers_solved(
+    configs: Iterable[AnyRunConfig], store: Store, require_plan: Callable[[AnyRunConfig], object]
+) -> list[AnyRunConfig]:
+    """The settings, with the number of prompts where they ask for all of a file's prompts that the model solves.
+
+    require_plan  raises a ValueError for whatever can be refused before a model runs
+
+    Raises `ResultsNeeded` where the store does not say yet how many these are, and a ValueError where there are none.
+    """
+    configs = list(configs)
+    asked = {number: _answered(config) for number, config in enumerate(configs) if _asks_for_all(config)}
+    missing = {job.key: job for job in asked.values() if not store.has(job.key)}
+    if missing:
+        for number in asked:
+            require_plan(configs[number])
+        raise ResultsNeeded((Work(store, tuple(missing.values()), "the prompts"),))
+    for number, job in asked.items():
+        configs[number] = configs[number].model_copy(update={"prompts": _n_solved(store, job, configs[number])})
+    return configs
+
+
+def _asks_for_all(config: RunConfig) -> bool:
+    return config.solved and config.prompt_file is not None and config.prompts is None
+
+
+def _answered(config: RunConfig) -> Job:
+    (job,) = FirstJobs(config, ()).answered
+    return job
+
+
+def _n_solved(store: Store, job: Job, config: RunConfig) -> int:
+    answered = store.read(job.key)
+    prompts = prompts_from(answered)
+    n_solved = int(answered.arrays["is_correct"][: len(prompts)].sum())
+    if not n_solved:
+        raise ValueError(
+            f"{config.model} solves none of the {len(prompts)} prompts of {config.task}: --solved leaves none. Choose "
+            "another model, or other prompts."
+        )
+    return n_solved

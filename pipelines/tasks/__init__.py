@@ -1,0 +1,1 @@
+"""`circuits tasks --model M`: which tasks a model does."""

@@ -1,0 +1,34 @@
+"""`circuits tasks --model M`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.runs.settings_file import settings_from
+from pipelines.tasks.files import files
+from pipelines.tasks.plan import plan
+from pipelines.tasks.report import TasksReport, report
+from pipelines.tasks.settings import TasksSettings
+from pipelines.tasks.table import print_tasks
+
+COMMAND = Command("tasks", TasksSettings, plan, report, files, print_tasks)
+
+
+def measure_tasks(model: str | Path, *, shows_progress: bool = False, **settings: Any) -> TasksReport:
+    """How well a model does every task that is made of words.
+
+    model     bundled or fetched name, Hugging Face id or folder
+    settings  fields of `TasksSettings` (prompts, seed, dtype) and of `Execution` (out, workers, ...)
+
+    A task whose prompts the model's tokenizer cannot hold has a reason in place of numbers. Cost: two passes over the
+    prompts of each task and corruption.
+
+    >>> from pipelines import measure_tasks
+    >>> rows = {row["task"]: row for row in measure_tasks("reference", prompts=8).rows}
+    >>> rows["ioi"]["verdict"], rows["ioi"]["chance"], rows["capital"]["verdict"]
+    ('in part', 0.5, None)
+    """
+    checked = settings_from({"model": str(model), **settings}, TasksSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)

@@ -1,0 +1,25 @@
+"""Settings of `circuits tasks`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipelines.runs.settings import CommandSettings
+
+DEFAULT_TASK_PROMPTS = 40
+
+
+class TasksSettings(CommandSettings):
+    """The tasks, and how each corrupts its prompts; with --model, how well a model does each task made of words.
+
+    solved: the accuracy's 95 % interval is above .8. not: it reaches chance. in
+    part: all between. A prompt is right when an answer is above every wrong answer. Writes tasks.json and tasks.csv
+    to a folder of the store. Repeating the command computes nothing new.
+    """
+
+    model: str | None = Field(default=None, description="Measure this model: bundled name, Hugging Face id or folder.")
+    prompts: int = Field(default=DEFAULT_TASK_PROMPTS, ge=2, description="Prompts per task; fewer where fewer exist.")
+    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
+    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")

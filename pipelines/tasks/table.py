@@ -1,0 +1,64 @@
+"""How well a model does every task, as a table and as CSV."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from circuits.solved import RULE
+from pipelines.reporting.tables import DASH, Column, Row, print_columns, print_line, with_interval
+from pipelines.tasks.report import TasksReport
+
+_REASON_SHOWN = 240
+_SHOWN = (
+    Column("task"),
+    Column("verdict"),
+    Column("prompts", "n_prompts"),
+    Column("chance", "chance", ".2f"),
+    Column("accuracy", "accuracy", ".2f", "accuracy_interval"),
+    Column("top-1", "top1", ".2f"),
+    Column("logit difference", "logit_difference", ".2f", "logit_difference_interval"),
+    Column("when corrupted", cell=lambda row: "\n".join(_corrupted(row))),
+)
+_FOR_FILES = ("task", "verdict", "reason", "n_prompts", "chance")
+_WITH_INTERVAL = ("accuracy", "top1", "logit_difference")
+
+
+def _corrupted(row: Row) -> list[str]:
+    return [
+        f"{name} {with_interval(values, 'corrupt', '.2f')}"
+        for name, values in row["corruptions"].items()
+        if values["reason"] is None
+    ]
+
+
+def flat(rows: Sequence[Row]) -> list[Row]:
+    """One row per task and corruption."""
+    return [{**row, "corruption": name, **values} for row in rows for name, values in row["corruptions"].items()]
+
+
+def columns() -> list[Column]:
+    """The columns of tasks.csv, which has a line per task and corruption."""
+    means = [Column(name, name, interval=f"{name}_interval") for name in (*_WITH_INTERVAL, "clean", "corrupt")]
+    return [*map(Column, _FOR_FILES), Column("corruption"), *means]
+
+
+def print_tasks(report: TasksReport) -> None:
+    """The table, what its words mean, and why tasks are missing."""
+    held = [row for row in report.rows if row["reason"] is None]
+    if held:
+        print_columns(f"{report.model}: tasks, {report.n_asked} prompts each, seed {report.seed}", _SHOWN, held)
+        print_line("In brackets: 95 % intervals, Wilson's of shares, else t over prompts.")
+        print_line(f"Right: an answer above every wrong one (top-1: above all tokens). {RULE}")
+    for row in report.rows:
+        for what, reason in _reasons(row):
+            print_line(f"{DASH} {what}: {textwrap.shorten(reason, _REASON_SHOWN, placeholder=' ...')}")
+
+
+def _reasons(row: Row) -> Iterator[tuple[str, str]]:
+    if row["reason"] is not None:
+        yield row["task"], row["reason"].removeprefix(f"task '{row['task']}' ")
+        return
+    for name, values in row["corruptions"].items():
+        if values["reason"] is not None:
+            yield f"{row['task']}, corruption {name}", values["reason"]

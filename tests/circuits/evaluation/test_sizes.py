@@ -1,0 +1,53 @@
+"""The search for the smallest faithful size."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from circuits.evaluation.sizes import search_sizes
+
+
+@given(st.integers(1, 5_000), st.data())
+def test_the_smallest_size_of_a_growing_curve_is_found_within_the_precision(largest, data):
+    least = data.draw(st.integers(1, largest))
+    calls: list[int] = []
+
+    def faithfulness(size: int) -> float:
+        calls.append(size)
+        return float(size >= least)
+
+    search = search_sizes(faithfulness, largest, bound=0.85)
+    assert search.size is not None
+    assert least <= search.size <= max(least, 1.02 * least)
+    assert search.size == least or least > 50
+    assert not search.lost_again
+    assert len(calls) == len(set(calls)) <= 2 * largest.bit_length() + 4
+
+
+@given(st.lists(st.floats(-1, 2), min_size=1, max_size=60), st.floats(0.1, 1))
+def test_what_is_found_is_faithful_and_the_size_below_it_was_tried_and_is_not(curve, bound):
+    search = search_sizes(lambda size: curve[size - 1], len(curve), bound=bound)
+    assert search.tried == {size: curve[size - 1] for size in sorted(search.tried)}
+    if search.size is None:
+        assert max(search.tried.values()) < bound
+        assert len(curve) in search.tried
+        assert abs(1 - curve[search.best - 1]) == min(abs(1 - value) for value in search.tried.values())
+    else:
+        assert curve[search.size - 1] >= bound
+        assert search.best == search.size
+        assert search.size == 1 or search.tried[search.size - 1] < bound
+
+
+def test_a_curve_that_falls_again_says_where():
+    curve = [0.2, 0.9, 0.3, 0.8, 0.9, 0.9, 0.9, 1.0]
+    search = search_sizes(lambda size: curve[size - 1], 8, bound=0.85)
+    assert (search.size, search.lost_again) == (2, [4])
+    assert search_sizes(lambda size: curve[size - 1], 8, bound=0.85, smallest=5).lost_again == []
+
+
+@pytest.mark.parametrize(("smallest", "largest"), [(0, 5), (6, 5)])
+def test_sizes_that_do_not_exist_are_refused(smallest, largest):
+    with pytest.raises(ValueError, match=f"sizes from {smallest} to {largest}"):
+        search_sizes(float, largest, bound=0.85, smallest=smallest)
