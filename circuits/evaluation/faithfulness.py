@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -136,23 +137,19 @@ def circuit_values(
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
-    circuits = np.atleast_2d(circuits)
-    if circuits.shape[1] != model.wiring.n_edges:
-        raise ValueError(
-            f"a circuit is given over {circuits.shape[1]} edges; {model.name!r} has {model.wiring.n_edges}."
-        )
+    circuits = _over(circuits, model.wiring.n_edges, "edges", model)
     per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
     different, number_of = np.unique(circuits, axis=0, return_inverse=True)
     order = np.argsort(different.sum(axis=1), kind="stable")
-    partial = order[~different[order].all(axis=1)]
+    incomplete = order[~different[order].all(axis=1)]
     values = np.zeros((len(different), len(prompts)))
 
     def measure(pair: Pair) -> None:
         prompt_indices = np.asarray(pair.batch.prompt_indices)
         values[:, prompt_indices] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
         size = max(1, model.forward.numbers_at_once // (per_prompt * len(prompt_indices)))
-        for first in range(0, len(partial), size):
-            chosen = partial[first : first + size]
+        for first in range(0, len(incomplete), size):
+            chosen = incomplete[first : first + size]
             metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
             values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
 
@@ -180,11 +177,7 @@ def component_circuit_values(
     from circuits.effects.circuit_runs import metric_with_components
 
     _check(model, prompts, metric)
-    circuits = np.atleast_2d(circuits)
-    if circuits.shape[1] != len(model.wiring.writers):
-        raise ValueError(
-            f"a circuit is given over {circuits.shape[1]} components; {model.name!r} has {len(model.wiring.writers)}."
-        )
+    circuits = _over(circuits, len(model.wiring.writers), "components", model)
     values = np.zeros((len(circuits), len(prompts)))
 
     def measure(pair: Pair) -> None:
@@ -221,6 +214,14 @@ def _check(model: Model, prompts: PromptSet, metric: Metric) -> None:
     model.check_prompts(prompts)
 
 
+def _over(circuits: Bools, n: int, parts: str, model: Model) -> Bools:
+    """The circuits [circuit, part]; ValueError unless there are `n` parts."""
+    circuits = np.atleast_2d(circuits)
+    if circuits.shape[1] != n:
+        raise ValueError(f"a circuit is given over {circuits.shape[1]} {parts}; {model.name!r} has {n}.")
+    return circuits
+
+
 def _on_device(circuits: Bools, model: Model) -> Tensor:
     import torch
 
@@ -237,16 +238,18 @@ def _on_every_pair(
     *,
     at_once: int = 64,
 ) -> None:
-    """`work` on the runs of every batch of the prompts, without gradients."""
+    """`work` on the runs of every batch of the prompts, without gradients.
+
+    Recorded runs that leave too little memory for the work are passed over, and made anew in smaller batches.
+    """
     import torch
 
     from circuits.effects.paired_runs import each_pair
+    from circuits.model.batches import fits
 
     with torch.no_grad():
-        if pairs is None:
+        if pairs is None or not all(fits(partial(work, pair)) for pair in pairs):
             each_pair(model, prompts, metric, ablation, work, at_once=at_once)
-        for pair in pairs or ():
-            work(pair)
 
 
 def faithfulness(values: Floats, baseline: Baseline, *, level: float = 0.95) -> Faithfulness:

@@ -148,11 +148,11 @@ def each_batch(
     todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix))
     while todo:
         batch = todo.popleft()
-        if not _fits(lambda batch=batch: work(batch)):
+        if not fits(lambda batch=batch: work(batch)):
             todo.extendleft(reversed(_halves(batch, forward)))
 
 
-def _fits(work: Callable[[], None]) -> bool:
+def fits(work: Callable[[], None]) -> bool:
     """Whether there was memory for the work."""
     try:
         work()

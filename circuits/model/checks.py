@@ -14,7 +14,7 @@ from torch import Tensor
 
 from circuits.components import Wiring
 from circuits.data.image_processor import Pixels
-from circuits.model.forward import Earlier, Forward
+from circuits.model.forward import Earlier, Forward, Run
 from circuits.model.reasons import reason, refused_as
 
 _N_PROMPTS = 2
@@ -72,23 +72,30 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor, *, rounding: floa
     with refused_as("its layers cannot be run one by one"):
         run = forward.record(ids)
     require_same(forward.logits(run.residual[-1]), expected, "running the layers one by one", rounding=rounding)
-    n_positions = ids.shape[1]
-    start = n_positions // 2 if forward.is_causal else 0
-    answer_positions = torch.full((len(ids),), n_positions - 1, device=ids.device)
     with torch.no_grad():
         for layer in range(forward.n_layers + 1):
-            final = forward.run(
-                run.residual[layer][:, start:],
-                n_positions=n_positions,
-                first_layer=layer,
-                start=start,
-                earlier=Earlier(run.key, run.value),
-                rows=answer_positions,
-            )
+            final, start = resumed(forward, run, layer)
             what = f"resuming at layer {layer}, position {start}"
             require_same(forward.logits(final), expected[:, -1], what, of=expected, rounding=rounding)
             # A model whose logits are all but zero there would hide a stream that is wrong.
             require_same(final, run.residual[-1][:, -1], what, kind="residual streams")
+
+
+def resumed(forward: Forward, run: Run, layer: int) -> tuple[Tensor, int]:
+    """The final stream at the last position [prompt, d_model], run again from `layer` on, and the position it began at:
+    the middle of the prompt, in a causal model.
+    """
+    n_prompts, n_positions = run.residual[0].shape[:2]
+    start = n_positions // 2 if forward.is_causal else 0
+    final = forward.run(
+        run.residual[layer][:, start:],
+        n_positions=n_positions,
+        first_layer=layer,
+        start=start,
+        earlier=Earlier(run.key, run.value),
+        rows=torch.full((n_prompts,), n_positions - 1, device=forward.device),
+    )
+    return final, start
 
 
 def image_fault(forward: Forward, ids: Tensor, pixels: Pixels, expected: Tensor, *, rounding: float = 0) -> str | None:

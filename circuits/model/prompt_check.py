@@ -13,8 +13,8 @@ from torch import nn
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.batches import Batch, each_batch
-from circuits.model.checks import require_same
-from circuits.model.forward import Earlier, Forward
+from circuits.model.checks import require_same, resumed
+from circuits.model.forward import Forward
 from circuits.model.original import own_logits, own_rounding
 
 _N_PROMPTS = 4
@@ -51,16 +51,7 @@ def _require_batch(forward: Forward, original: nn.Module, batch: Batch) -> None:
         expected.append(logits[:, seen])
     run = forward.record(batch.clean, batch.clean_pixels(forward))
     require_same(forward.logits(run.residual[-1][:, seen]), torch.cat(expected), what, rounding=rounding)
-    last = torch.full((len(batch),), n_positions - 1, device=forward.device)
-    start = n_positions // 2 if forward.is_causal else 0
     for layer in (0, forward.n_layers // 2):
-        final = forward.run(
-            run.residual[layer][:, start:],
-            n_positions=n_positions,
-            first_layer=layer,
-            start=start,
-            earlier=Earlier(run.key, run.value),
-            rows=last,
-        )
+        final, start = resumed(forward, run, layer)
         where = f"{what} from layer {layer}, position {start} on"
         require_same(final, run.residual[-1][:, -1], where, kind="residual streams")

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from circuits.ablations import Corrupt
+from circuits.effects import circuit_runs
 from circuits.effects.paired_runs import each_pair
-from circuits.evaluation.faithfulness import circuit_values
+from circuits.evaluation.faithfulness import circuit_values, recorded_pairs
 from circuits.methods import ActivationPatching, EdgeAttribution, ExactEdges
 from circuits.metrics import METRICS
 from circuits.model.forward import Forward
@@ -136,3 +137,24 @@ def test_other_errors_pass_through_and_shrink_nothing(error, model, monkeypatch,
     assert (model.forward.tokens_at_once, model.forward.numbers_at_once) == before
     assert tried == [2]
     assert not caplog.records
+
+
+def test_recorded_runs_that_leave_too_little_memory_are_made_anew_in_smaller_batches(model, monkeypatch, caplog):
+    prompts = random_prompts(16)
+    circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < 0.5
+    expected = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
+    run, tried = circuit_runs.metric_with_edges, []
+
+    def limited(model, pair, weights, **settings):
+        tried.append(len(pair.batch))
+        if len(pair.batch) > 4:
+            out_of_gpu_memory()
+        return run(model, pair, weights, **settings)
+
+    monkeypatch.setattr(circuit_runs, "metric_with_edges", limited)
+    pairs = recorded_pairs(model, prompts, metric=LOGIT_DIFFERENCE)
+    with caplog.at_level(logging.WARNING, logger="circuits"):
+        values = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)
+    assert max(tried) > 4
+    assert "going on with half" in caplog.text
+    np.testing.assert_allclose(values, expected, atol=1e-5)
