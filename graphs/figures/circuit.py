@@ -311,6 +311,8 @@ def subtitle_of(graph: CircuitGraph) -> str:
             parts.append(f"edges {edges['scores_are']} by {edges['method']}")
         if graph.provenance.solved is not None:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
+    if graph.is_unfaithful:
+        parts.append(f"NOT FAITHFUL ({graph.faithfulness:.2f})")
     return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
 
 

@@ -1,4 +1,4 @@
-"""The circuit of a run, chosen on the prompts of its scores; others judge it (`pipelines.discover.stages.evaluate`).
+"""The circuit of a run, chosen on the prompts of its scores; others judge it (`pipelines.discover.stages.judge`).
 
 A size that is asked for is taken. Else the smallest size is searched at which the circuit is faithful: of components
 first, then of the edges among them; of edges where these were scored. Where no ranking is asked for, signed scores and
@@ -19,17 +19,7 @@ from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.sizes import SizeSearch, search_sizes
 from circuits.metrics import METRICS
 from circuits.scores import ComponentScores, EdgeScores
-from graphs.selection import (
-    ComponentThreshold,
-    Greedy,
-    Grown,
-    Selected,
-    Selection,
-    Threshold,
-    TopComponents,
-    TopEdges,
-    selection_from,
-)
+from graphs.selection import Selected, Selection
 from pipelines.discover.rules import has_setting, has_size, made_rule, selected_by
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -110,19 +100,19 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     nodes = node_scores(settings, inputs, edges)
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     judge = Judge(CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0]))
-    bound = 1 - settings["tolerance"]
     rankings = RANKINGS if settings["ranking"] is None else (settings["ranking"],)
-    if (rule := settings.get("rule")) is not None and not has_setting(rule, "absolute"):
+    if not has_setting(settings["rule"], "absolute"):
         rankings = RANKINGS[-1:]
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
-    grounds = {ranking: _Ground(settings, ranking == "absolute", edges, nodes, others) for ranking in rankings}
+    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in rankings}
     choices: list[Choice] = []
     for ranking, ground in grounds.items():
         # A later ranking is only better with fewer edges than an earlier one that is faithful.
-        fewest = min((choice.selected.n_edges for choice in choices if choice.is_faithful(bound)), default=None)
-        choices.append(_choice(ground, ranking, judge, bound, fewer_than=fewest))
+        faithful = [choice.selected.n_edges for choice in choices if choice.is_faithful(ground.bound)]
+        choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
+    bound = 1 - settings["tolerance"]
     best = min(choices, key=lambda choice: _order(choice, bound))
-    would_do = _size_that_would_do(grounds[best.ranking], best, judge, bound)
+    would_do = _size_that_would_do(grounds[best.ranking], best)
     return Result(
         {
             "selection": dict(best.selected.selection),
@@ -164,113 +154,86 @@ def node_scores(
 
 
 class _Ground(NamedTuple):
-    """What circuits of one ranking are chosen from."""
+    """What circuits of one ranking are chosen from, and the prompts that judge them."""
 
     settings: Mapping[str, Any]
     absolute: bool
     edges: EdgeScores
     nodes: ComponentScores | None
     others: Sequence[EdgeScores]
+    judge: Judge
 
     @property
-    def rule(self) -> Mapping[str, Any] | None:
-        """The rule that was named, and its settings."""
-        return self.settings.get("rule")
-
-    def made(self, rule: Mapping[str, Any], **values: Any) -> Selection:
-        """The named rule, with values of settings that are options."""
-        return made_rule(rule, absolute=self.absolute, position=self.settings["position"], **values)
-
-    @property
-    def is_of_components(self) -> bool:
-        return self.settings["kind"] == "components"
+    def bound(self) -> float:
+        """The least faithfulness of a circuit that is faithful."""
+        return 1 - self.settings["tolerance"]
 
     @property
     def n_components(self) -> int:
         assert self.nodes is not None
         return sum(component.kind in self.edges.wiring.node_kinds for component in self.nodes.components)
 
+    def made(self, **values: Any) -> Selection:
+        """The rule of the run, with values of those of its settings that are options."""
+        return made_rule(self.settings["rule"], absolute=self.absolute, position=self.settings["position"], **values)
+
     def select(self, selection: Selection) -> Selected:
         return selected_by(selection, self.edges, self.nodes, self.others)
 
-    def of_edges(self, n: int) -> Selection:
-        """The circuit of `n` edges."""
-        if self.rule is not None:
-            return self.made(self.rule, n=n)
-        if self.settings["greedy"]:
-            return Greedy(n, absolute=self.absolute)
-        if self.settings.get("keeps_unscored", False):
-            return TopEdges(n, absolute=self.absolute, keeps_unscored=True)
-        return Grown(n, absolute=self.absolute)
+    def search(self, make: Make, largest: int, *, smallest: int = 1) -> SizeSearch:
+        """The sizes tried, of circuits that `make` gives. Only where clean and corrupt differ."""
 
-    def of_components(self, n: int, n_edges: int | None = None) -> Selection:
-        """The circuit of `n` components, and of all edges among them or some."""
-        if self.rule is not None:
-            return self.made(self.rule, n=n, n_edges=n_edges)
-        return TopComponents(n, n_edges, position=self.settings["position"], absolute=self.absolute)
+        def share(n: int) -> float:
+            measured = self.judge.share(self.select(make(n)))
+            assert measured is not None
+            return measured
 
-    def above(self, threshold: float, n_edges: int | None = None) -> Selection:
-        """The circuit of what scores at least `threshold`."""
-        if self.rule is not None:
-            return self.made(self.rule, minimum=threshold, n_edges=n_edges)
-        if not self.is_of_components:
-            unscored = self.settings.get("keeps_unscored", False)
-            return Threshold(threshold, absolute=self.absolute, keeps_unscored=unscored)
-        return ComponentThreshold(threshold, n_edges, position=self.settings["position"], absolute=self.absolute)
+        return search_sizes(share, largest, bound=self.bound, smallest=smallest)
 
 
-def _choice(ground: _Ground, ranking: str, judge: Judge, bound: float, *, fewer_than: int | None) -> Choice:
+def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
     """The circuit of one ranking.
 
     fewer_than  how many edges another ranking needs: more are not tried
     """
     settings, searches = ground.settings, []
+    n_edges, nodes, threshold = (settings[name] for name in ("edges", "nodes", "threshold"))
 
-    def search(make: Make, largest: int, of: str) -> Selected:
-        if not judge.has_gap:
-            return ground.select(make(largest))
-        sizes = search_sizes(lambda n: judge.share(ground.select(make(n))) or 0.0, largest, bound=bound)
-        searches.append(Search(of, sizes))
-        return ground.select(make(sizes.best))
+    def smallest_faithful(make: Make, largest: int, of: str) -> Selection:
+        """The smallest faithful one; where there is nothing to be faithful to, the smallest."""
+        if not ground.judge.has_gap:
+            return make(1)
+        searches.append(Search(of, ground.search(make, largest)))
+        return make(searches[-1].sizes.best)
 
-    threshold, n_edges, nodes = settings["threshold"], settings["edges"], settings["nodes"]
-    if not ground.is_of_components:
-        if threshold is not None:
-            selected = ground.select(ground.above(threshold))
-        elif n_edges is not None:
-            selected = ground.select(ground.of_edges(n_edges))
-        elif ground.rule is not None and not has_size(ground.rule):
-            selected = ground.select(ground.made(ground.rule))
-        else:
+    is_searched = has_size(settings["rule"]) and threshold is None
+    if settings["kind"] == "edges":
+        if is_searched and n_edges is None:
             most = ground.edges.wiring.n_edges if fewer_than is None else max(1, fewer_than - 1)
-            selected = search(ground.of_edges, most, "edges")
+            selection = smallest_faithful(lambda n: ground.made(n=n), most, "edges")
+        else:
+            selection = ground.made(n=n_edges, minimum=threshold)
     else:
-        if threshold is not None:
-            among = ground.above(threshold)
-        elif nodes is not None:
-            among = ground.of_components(nodes)
+        if is_searched and nodes is None:
+            selection = smallest_faithful(lambda n: ground.made(n=n), ground.n_components, "components")
         else:
-            found = search(ground.of_components, ground.n_components, "components")
-            among = selection_from(found.selection)
+            selection = ground.made(n=nodes, minimum=threshold)
         if n_edges is None:
-            largest = max(1, ground.select(among).n_edges)
-            selected = search(lambda n: replace(among, n_edges=n), largest, "edges")
+            among, most = selection, max(1, ground.select(selection).n_edges)
+            selection = smallest_faithful(lambda n: replace(among, n_edges=n), most, "edges")
         else:
-            selected = ground.select(replace(among, n_edges=n_edges))
-    return Choice(ranking, selected, judge.share(selected), tuple(searches))
+            selection = replace(selection, n_edges=n_edges)
+    selected = ground.select(selection)
+    return Choice(ranking, selected, ground.judge.share(selected), tuple(searches))
 
 
-def _size_that_would_do(ground: _Ground, best: Choice, judge: Judge, bound: float) -> int | None:
+def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     """How many edges would be faithful, where fewer were asked for; None where that is not known."""
-    asked = ground.settings["edges"]
-    if asked is None or best.share is None or best.share >= bound or ground.is_of_components:
+    asked, largest = ground.settings["edges"], ground.edges.wiring.n_edges
+    is_faithful = best.share is None or best.share >= ground.bound
+    if asked is None or is_faithful or ground.settings["kind"] == "components" or asked >= largest:
         return None
-    largest = ground.edges.wiring.n_edges
-    if asked >= largest:
-        return None
-    return search_sizes(
-        lambda n: judge.share(ground.select(ground.of_edges(n))) or 0.0, largest, bound=bound, smallest=asked + 1
-    ).size
+    return ground.search(lambda n: ground.made(n=n), largest, smallest=asked + 1).size
 
 
-CHOOSE = Stage("choose", 2, choose)
+CHOOSE = Stage("choose", 3, choose)

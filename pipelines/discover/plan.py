@@ -23,7 +23,7 @@ from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE
 from pipelines.discover.method_stages import stage_jobs
-from pipelines.discover.rules import checked_rule, options_of, other_methods
+from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import CURVE, GRAPH, JUDGE, measure, score_results
 from pipelines.engine.execution import Execution
@@ -118,7 +118,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     methods, selection = _methods(config), _selection(config)
     others = [
         {"name": name, "settings": checked_settings(name, {})}
-        for name in other_methods(selection.get("rule"), config.method)
+        for name in other_methods(selection["rule"], config.method)
     ]
     whole = FirstJobs(config, [*methods, *others])
     ground = judging = whole
@@ -230,7 +230,6 @@ def _selection(config: DiscoverSettings) -> dict[str, Any]:
             f"{config.method} scores only edges between heads, so nothing grows from the logits and its best "
             f"edges form no path: leave out {'greedy' if config.greedy else 'curve'}."
         )
-    chosen = options | {"tolerance": config.tolerance, "kind": kind}
-    if name is not None:
-        chosen |= {"rule": checked_rule(name, config, options, method)}
-    return chosen | ({} if method.scores_paths else {"keeps_unscored": True})
+    rule = checked_rule(name or rule_of_options(kind, options, method), config, options, method)
+    del options["greedy"]
+    return options | {"tolerance": config.tolerance, "kind": kind, "rule": rule}

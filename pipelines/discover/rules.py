@@ -14,7 +14,20 @@ from typing import Any
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.scores import ComponentScores, EdgeScores
-from graphs.selection import SELECTIONS, Ensemble, Selected, Selection, describe, selection_from
+from graphs.selection import (
+    SELECTIONS,
+    ComponentThreshold,
+    Ensemble,
+    Greedy,
+    Grown,
+    Selected,
+    Selection,
+    Threshold,
+    TopComponents,
+    TopEdges,
+    describe,
+    selection_from,
+)
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.method_settings import made_of
 
@@ -54,6 +67,17 @@ def options_of(config: DiscoverSettings, name: str | None) -> dict[str, Any]:
     return options
 
 
+def rule_of_options(kind: str, options: Mapping[str, Any], method: Method) -> str:
+    """The rule that a run without a named one has: what its options stand for."""
+    if kind == "components":
+        return TopComponents.name if options["threshold"] is None else ComponentThreshold.name
+    if options["threshold"] is not None:
+        return Threshold.name
+    if options["greedy"]:
+        return Greedy.name
+    return Grown.name if method.scores_paths else TopEdges.name
+
+
 def checked_rule(name: str, config: DiscoverSettings, options: Mapping[str, Any], method: Method) -> dict[str, Any]:
     """A rule's name and the settings that are no options, with their defaults. ValueError where something is amiss."""
     rule = lookup(SELECTIONS, name, "selection")
@@ -79,6 +103,8 @@ def checked_rule(name: str, config: DiscoverSettings, options: Mapping[str, Any]
     values |= {key: value for key, value in _STAND_INS.items() if key in known and key not in values}
     made = describe(made_of(rule, values, f"selection {name!r}"))
     settings = {key: value for key, value in made.items() if key not in (*own, "name")}
+    # What a method cannot score stays, for the circuit to have paths at all.
+    settings |= {} if method.scores_paths else {"keeps_unscored": True}
     return {"name": name, "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}}
 
 
@@ -88,9 +114,9 @@ def chooses_components(config: DiscoverSettings) -> bool:
     return config.nodes is not None or (rule is not None and rule.chooses == "components")
 
 
-def other_methods(rule: Mapping[str, Any] | None, own: str) -> tuple[str, ...]:
+def other_methods(rule: Mapping[str, Any], own: str) -> tuple[str, ...]:
     """The methods that decide together with the run's own, `own`. ValueError for one that cannot."""
-    if rule is None or rule["name"] != Ensemble.name:
+    if rule["name"] != Ensemble.name:
         return ()
     names = tuple(rule["settings"]["methods"])
     if not names:
@@ -109,9 +135,9 @@ def has_setting(rule: Mapping[str, Any], key: str) -> bool:
     return any(entry.name == key for entry in fields(SELECTIONS[rule["name"]]))
 
 
-def has_size(rule: Mapping[str, Any] | None) -> bool:
+def has_size(rule: Mapping[str, Any]) -> bool:
     """Whether circuits of a rule have a size that has to be given, or searched."""
-    return rule is None or _is_required(SELECTIONS[rule["name"]], "n")
+    return _is_required(SELECTIONS[rule["name"]], "n")
 
 
 def made_rule(rule: Mapping[str, Any], **values: Any) -> Selection:

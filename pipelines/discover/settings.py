@@ -30,7 +30,7 @@ class DiscoverSettings(RunConfig):
     nodes: int | None = Field(
         default=None,
         ge=1,
-        description="Component methods, and estimates of edges: keep the N highest. [above 2 % effect]",
+        description="Component methods, and estimates of edges: keep the N highest. [the smallest faithful number]",
     )
     position: str | None = Field(default=None, description="Component methods: read scores at this role or position.")
     selection: str | None = Field(

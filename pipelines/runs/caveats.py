@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
 from pipelines.runs.run import Run
 from pipelines.runs.settings import RunConfig
+
+if TYPE_CHECKING:
+    from graphs import CircuitGraph
 
 _POOR_ACCURACY = 0.5
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
@@ -124,10 +127,20 @@ def _are_effects(scores: Scores) -> bool:
 
 
 def of_choice(run: Run) -> list[str]:
-    """What to know of a run's circuit before it is judged or compared: that zeros or ties chose it."""
+    """What to know of a run's circuit before it is judged or compared: it is unfaithful, or zeros or ties chose it."""
     scores = run.scores if run.node_scores is None else run.node_scores
     size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
-    return of_zero_scores(scores, size, position=run.graph.selection.get("position")) or of_ties(run.graph.tied_out)
+    of_zeros = of_zero_scores(scores, size, position=run.graph.selection.get("position"))
+    return [*_unfaithful(run.graph), *(of_zeros or of_ties(run.graph.tied_out))]
+
+
+def _unfaithful(graph: CircuitGraph) -> list[str]:
+    if not graph.is_unfaithful:
+        return []
+    return [
+        f"the circuit is not faithful: it keeps {graph.faithfulness:.2f} of the behavior, less than the "
+        f"{graph.metrics['least_faithfulness']:.2f} asked for. What is said of it is not said of the model."
+    ]
 
 
 def of_ties(tied_out: Mapping[str, int]) -> list[str]:

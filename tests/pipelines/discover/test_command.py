@@ -237,6 +237,22 @@ def test_an_unfaithful_circuit_says_which_size_would_do(circuits: Command, tiny:
     assert found is not None
     enough = circuits(*tiny.arguments, "--edges", found[2], "--json").json
     assert enough["faithfulness"] >= 0.85
+    few = circuits(*tiny.arguments, "--edges", "1", "--json").json["run"]
+    assert "NOT FAITHFUL" in circuits("export", few, "--to", "svg", "--out", "-").stdout
+    assert "NOT FAITHFUL" not in circuits("export", enough["run"], "--to", "svg", "--out", "-").stdout
+    compared = circuits("compare", few, enough["run"], "--json").json["warnings"]
+    assert [text.partition(":")[0] for text in compared if "is not faithful" in text] == [few]
+
+
+def test_without_a_gap_the_smallest_circuit_stands_for_nothing(circuits: Command, tiny: Any):
+    """Every pair also the other way round, with the same answers: clean and corrupt have the same mean."""
+    records = [json.loads(line) for line in tiny.prompts.read_text().splitlines()[:4]]
+    back = [record | {"clean_ids": record["corrupt_ids"], "corrupt_ids": record["clean_ids"]} for record in records]
+    Path("both.jsonl").write_text("\n".join(map(json.dumps, [*records, *back])))
+    summary = circuits("discover", "both.jsonl", "--model", str(tiny.model), "--json").json
+    assert summary["faithfulness"] is None
+    assert summary["circuit"]["n_edges"] == 1
+    assert any("there is nothing to explain" in text for text in summary["warnings"])
 
 
 def test_the_whole_graph_is_faithful(circuits: Command, tiny: Any):

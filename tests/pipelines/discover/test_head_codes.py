@@ -111,6 +111,8 @@ def test_pairs_make_a_circuit_with_the_edges_that_codes_say_nothing_of(circuits:
     touched = {str(end) for edge in scored for end in (edge.edge.source, edge.edge.target)}
     assert {str(node.component) for node in run.graph.nodes} == touched | {"input", "logits", "m0", "m1"}
     assert run.faithfulness is not None
+    named = open_run(coded(circuits, tiny, "--edges", "4", "--selection", "top-edges", method="code-pairs").json["run"])
+    assert named.name == run.name
 
 
 @pytest.mark.parametrize(
