@@ -87,8 +87,9 @@ def fetched_folder(model: Fetchable) -> Path | None:
     """The folder of a model that was fetched, whole and of the pinned file; None where it was not."""
     folder = models_folder() / model.name
     record = read_provenance(folder)
-    is_pinned = record is not None and record["file_sha256"] == model.file_sha256
-    return folder if is_pinned and damage_of(folder, record) is None else None
+    if record is None or record["file_sha256"] != model.file_sha256:
+        return None
+    return folder if damage_of(folder, record) is None else None
 
 
 def damage_of(folder: Path, record: Mapping[str, Any]) -> str | None:

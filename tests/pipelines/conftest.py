@@ -126,7 +126,7 @@ def scheduler() -> Iterator[str]:
     from pipelines.engine.execution import Execution
 
     with connect(Execution(workers=1)) as client:
-        yield client.scheduler.address  # pyright: ignore[reportOptionalMemberAccess]
+        yield str(client.scheduler.address)  # pyright: ignore[reportOptionalMemberAccess]
 
 
 @pytest.fixture

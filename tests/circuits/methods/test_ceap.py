@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_what_flows_into_a_component_flows_out_of_it(family, shared_prefix, fami
     for n_writers in (*layers, *(first + wiring.n_heads for first in layers[:-1])):
         np.testing.assert_allclose(scores[:, cut_after(wiring, n_writers)].sum(1), gap, atol=tolerance)
 
-    surplus = dict.fromkeys(("input", "logits"), np.zeros(len(prompts)))
+    surplus: dict[str, Any] = dict.fromkeys(("input", "logits"), np.zeros(len(prompts)))
     for number, edge in enumerate(wiring.edges):
         for part, sign in ((edge.target, 1), (edge.source, -1)):
             name = str(wiring.group_of_head(part) if part.is_head else part)

@@ -35,7 +35,10 @@ def runs_of(model, prompts) -> list[Runs]:
             [model.bridge.run_with_cache(torch.tensor([ids])) for ids in (prompt.clean, prompt.corrupt)]
             for prompt in prompts
         ]
-    return [Runs(prompt, *clean, corrupt[1]) for prompt, (clean, corrupt) in zip(prompts, cached, strict=True)]
+    return [
+        Runs(prompt, logits, clean, corrupt)
+        for prompt, ((logits, clean), (_, corrupt)) in zip(prompts, cached, strict=True)
+    ]
 
 
 def two_passes(model, runs, sender, receivers, at, freeze_mlps) -> float:

@@ -258,7 +258,9 @@ def test_files_of_before_say_that_it_was_not_recorded(edge_scores_of):
     document = json.loads(EXPORTS["json"].to_bytes(circuit))
     del document["provenance"]["scores_are"]
     older = json.dumps(document | {"version": 1}).encode()
-    assert EXPORTS["json"].from_bytes(older) == circuit
+    export = EXPORTS["json"]
+    assert isinstance(export, ReadableExport)
+    assert export.from_bytes(older) == circuit
     assert {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))} == {"not recorded"}
 
 
