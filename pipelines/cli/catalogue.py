@@ -28,7 +28,7 @@ def print_offered(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 # What the bundled models can do, in a line; their cards (README.md in the folder) have the measured accuracies.
 _BUNDLED = {
-    "reference": "solves all five text tasks; 4 layers of 4 heads",
+    "reference": "solves the five tasks it was trained on; 4 layers of 4 heads",
     "reference-early": "the same, early in training: solves some of the tasks",
     "reference-vlm": "answers questions about generated scenes; 6 layers of 4 heads, reads images",
 }
