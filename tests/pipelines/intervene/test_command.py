@@ -135,8 +135,6 @@ def test_captions_are_judged_and_time_is_taken(circuits: Command, run: Path):
     assert report["times"][0]["per_token_ratio"] == 1
     assert "no synonyms (see --synonyms)" in answer.stdout
     assert all(0 <= row["mention"] <= 1 for row in report["captions"])
-    bounded = [row for row in report["captions"] if row["mention_low"] is not None]  # of few captions it may be None
-    assert all(row["mention_low"] <= row["mention"] <= row["mention_high"] for row in bounded)
 
     # Another word for an object, that every caption holds: the same captions say something else.
     Path("words.txt").write_text("red circle, a\nzebra, horse\n")
