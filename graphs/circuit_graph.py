@@ -24,7 +24,8 @@ from graphs.selection import SELECTIONS, Selected, Selection, left_out_of, means
 if TYPE_CHECKING:
     import networkx as nx
 
-GIVEN = "given"  # name of the selection of a circuit whose edges were listed by hand
+# Names of selections that are no rule: edges listed by hand, and those that an elimination left.
+GIVEN, MINIMAL = "given", "minimal"
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,7 @@ class CircuitGraph:
     @property
     def method(self) -> str | None:
         """The method whose scores chose the circuit, if recorded."""
-        rule = SELECTIONS.get(str(self.selection.get("name")))
+        rule = SELECTIONS.get(str(self.selection.get("began_with", self.selection.get("name"))))
         chosen_by = self.node_provenance if rule is not None and rule.chooses == "components" else None
         source = chosen_by or self.provenance
         return source.method if source is not None else None

@@ -7,6 +7,7 @@ puts these together as a `Command` and offers them to Python.
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -89,15 +90,23 @@ def _compute(
     *,
     plan: Plan | None = None,
 ) -> Counts:
-    """Compute what the stores lack of the work; the plan's folder is begun once its check has passed."""
+    """Compute what the stores lack of the work; the plan's folder is begun once its check has passed.
+
+    Where progress is shown, what the plan announces after a job is said on stderr; of jobs kept from before, at once.
+    """
     check = None if plan is None else plan.check
-    for part in work:
-        part.store.prepare()
-    if plan is not None and check is not None and any(part.store.has(check.key) for part in work):
-        plan.begin()
 
     def on_done(job: Job) -> None:
-        if plan is not None and check is not None and job.key == check.key:
+        if plan is None:
+            return
+        if check is not None and job.key == check.key:
             plan.begin()
+        if shows_progress and (announcement := plan.announcement(job)) is not None:
+            sys.stderr.write(f"{announcement}\n")
 
+    for part in work:
+        part.store.prepare()
+        for job in part.jobs:
+            if part.store.has(job.key):
+                on_done(job)
     return compute_missing(work, execution, resume=resume, shows_progress=shows_progress, on_done=on_done)

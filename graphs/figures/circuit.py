@@ -17,7 +17,7 @@ from circuits.arrays import Floats
 from circuits.components import INPUT, LOGITS, Component, Edge
 from circuits.kinds import Sublayer
 from circuits.solved import kept_of_drawn
-from graphs.circuit_graph import CircuitEdge, CircuitGraph, components_of
+from graphs.circuit_graph import MINIMAL, CircuitEdge, CircuitGraph, components_of
 from graphs.comparison.comparison import Comparison, Membership
 from graphs.comparison.reuse import Overlap
 from graphs.figures.canvas import (
@@ -85,9 +85,8 @@ def draw_circuit(graph: CircuitGraph) -> Figure:
         *(_Entry("frame", color, role) for role, color in frames.items()),
     ]
     bar = (limit, _effect_label(graph)) if effects else None
-    return _Sheet(layout, _title(graph), [graph.description], legend, effect_bar=bar, note=graph.reason).draw(
-        looks, styles
-    )
+    footer = [graph.description, *_certificate(graph)]
+    return _Sheet(layout, _title(graph), footer, legend, effect_bar=bar, note=graph.reason).draw(looks, styles)
 
 
 def draw_comparison(comparison: Comparison) -> Figure:
@@ -314,6 +313,17 @@ def subtitle_of(graph: CircuitGraph) -> str:
     if graph.is_unfaithful:
         parts.append(f"NOT FAITHFUL ({graph.faithfulness:.2f})")
     return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
+
+
+def _certificate(graph: CircuitGraph) -> list[str]:
+    """What an elimination has shown of a minimal circuit; no line of any other."""
+    facts = graph.selection
+    if facts.get("name") != MINIMAL:
+        return []
+    verdict = "no single edge can go" if facts["certified"] else "NOT CERTIFIED: the runs ended too early"
+    also = f", {n} other circuit{'s' if n > 1 else ''} as small" if (n := facts["n_others"]) else ""
+    bound = f"{facts['rule']} bound, tolerance {facts['tolerance']:g}"
+    return [f"minimal: {verdict} ({bound}, {facts['n_runs']} circuit runs){also}"]
 
 
 def _overlap_lines(comparison: Comparison) -> list[str]:

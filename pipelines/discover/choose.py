@@ -116,7 +116,7 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     return Result(
         {
             "selection": dict(best.selected.selection),
-            "selected": _kept(best.selected),
+            "selected": kept_of(best.selected),
             "ranking": best.ranking,
             "choices": [choice.as_json() for choice in choices],
             "would_do": would_do,
@@ -126,7 +126,7 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     )
 
 
-def _kept(selected: Selected) -> dict[str, Any]:
+def kept_of(selected: Selected) -> dict[str, Any]:
     """What was selected beside its edges, for `selected_from`."""
     names = ("threshold", "selection", "chosen_by", "n_chosen", "left_out", "tied_out", "notes", "size_note")
     return {name: getattr(selected, name) for name in names}

@@ -29,18 +29,19 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
             f"the circuit holds {circuit['n_edges'] / circuit['of_edges']:.0%} of the model's edges: it is most of the "
             "model, and explains little. Ask for fewer edges, or rank with another method or ablation."
         )
-    if lost := _lost_again(summary["choice"]):
+    if "minimal" not in summary and (lost := _lost_again(summary["choice"])):
         warnings.append(lost)
     return warnings
 
 
 def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
     share, fitted, choice = summary["faithfulness"], summary["faithfulness_on_choosing"], summary["choice"]
+    instead = "bound it more closely (a smaller --tolerance)" if "minimal" in summary else "ask for more edges"
     said = f"the circuit is not faithful: {share:.2f} on the prompts that judge it, below {bound:.2f}."
     if fitted >= bound:
         return (
             f"{said} It reaches {fitted:.2f} on the {summary['n_choosing']} prompts that chose it, to which it is "
-            "fitted: choose on more prompts (--prompts), or ask for more edges."
+            f"fitted: choose on more prompts (--prompts), or {instead}."
         )
     if (edges := choice["would_do"]) is not None:
         return f"{said} On the prompts that choose, {edges:,} edges would do (--edges {edges})."

@@ -21,7 +21,7 @@ from pipelines.runs.stage_inputs import ablation_of
 # Setting -> what gives the fingerprint of what is at its path.
 Paths = Mapping[str, Callable[[str], str]]
 # Names that inputs and settings of a run's jobs have already.
-_INPUTS = ("prompts", "reference", "edges", "nodes", "baseline", "choose", "judge", "judged_baseline")
+_INPUTS = ("prompts", "reference", "edges", "nodes", "baseline", "choose", "rounds", "judge", "judged_baseline")
 _SETTINGS = ("model", "dtype", "metric", "ablation", "slice", "trials")
 
 

@@ -6,7 +6,8 @@ measurement, and repeating a command computes nothing.
     prompts --> part (twice: half of them choose the circuit, half judge it; or all of them do both)
     answered --> prompts, of a file whose solved prompts are kept
     part --> baseline, measure --> choose                    after `check`, which ends before models run
-    other part, choose --> judged_baseline, judge --> graph
+    baseline, measure, choose --> minimize, if asked for: a smaller circuit (`pipelines.discover.minimize`)
+    other part, choose or minimize --> judged_baseline, judge --> graph
     measure, judge and curve are one job per slice of the prompts; `reference` (means of an ablation) is of all
     a method of several stages has jobs for each before those of its scores (`pipelines.discover.method_stages`)
 """
@@ -23,6 +24,7 @@ from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE
 from pipelines.discover.method_stages import stage_jobs
+from pipelines.discover.minimize_jobs import announcement, minimize_jobs
 from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import CURVE, GRAPH, JUDGE, measure, score_results
@@ -49,6 +51,7 @@ class Jobs(NamedTuple):
     baseline  of the choosing prompts; `judged_baseline` of those that judge
     stages    those of the stages that lead to the method's scores
     measure_others  those of the other methods of an ensemble
+    minimize  the rounds of the search for the smallest circuit, and last its result; none where it was not asked for
     """
 
     answered: tuple[Job, ...]
@@ -64,6 +67,7 @@ class Jobs(NamedTuple):
     measure_nodes: tuple[Job, ...]
     measure_others: tuple[Job, ...]
     choose: Job
+    minimize: tuple[Job, ...]
     judge: tuple[Job, ...]
     graph: Job
     curve: tuple[Job, ...]
@@ -72,6 +76,11 @@ class Jobs(NamedTuple):
     def is_held_out(self) -> bool:
         """Whether other prompts judge the circuit than chose it."""
         return self.judging.key != self.choosing.key
+
+    @property
+    def circuit(self) -> Job:
+        """The job that holds the circuit: the one that was chosen, or the smallest one within it."""
+        return self.minimize[-1] if self.minimize else self.choose
 
     @property
     def scores(self) -> tuple[Job, ...]:
@@ -102,6 +111,14 @@ class DiscoverPlan(RunPlan):
     def run_name(self) -> str:
         return f"{task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
+    def announcement(self, done: Job) -> str | None:
+        if done.key != self.jobs.choose.key:
+            return None
+        rounds = [job for job in self.jobs.minimize[:-1] if not self.store.has(job.key)]
+        if not rounds:
+            return None
+        return announcement(rounds, self.store.read(done.key), self.store.cost(self.jobs.baseline.key))
+
 
 def plan(settings: DiscoverSettings, execution: Execution) -> DiscoverPlan:
     """The jobs of a run.
@@ -120,7 +137,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         {"name": name, "settings": checked_settings(name, {})}
         for name in other_methods(selection["rule"], config.method)
     ]
-    whole = FirstJobs(config, [*methods, *others])
+    whole = FirstJobs(config, [*methods, *others], needs_edges=config.minimal)
     ground = judging = whole
     if config.splits(whole.n_prompts):
         half = (whole.n_prompts + 1) // 2
@@ -145,15 +162,16 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
     weight = CIRCUITS_TRIED * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
-    judge = judging.sliced(JUDGE, {}, {"choose": (choose.key,)}, 2)
+    of_choice = of_scores | {"choose": (choose.key,)}
+    minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
+    circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
+    judge = judging.sliced(JUDGE, {}, circuit, 2)
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
     curve = judging.sliced(CURVE, {}, of_curve, 8) if config.curve else ()
     graph = Job(
         GRAPH,
         labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
-        of_scores
-        | {"choose": (choose.key,), "judge": keys_of(judge), "judged_baseline": (judging.baseline.key,)}
-        | of_graph,
+        of_scores | circuit | {"judge": keys_of(judge), "judged_baseline": (judging.baseline.key,)} | of_graph,
     )
     return Jobs(
         whole.answered,
@@ -169,6 +187,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         nodes,
         tuple(job for jobs in measured_others for job in jobs),
         choose,
+        minimize,
         judge,
         graph,
         curve,

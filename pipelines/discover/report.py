@@ -17,6 +17,7 @@ from circuits.methods import Method
 from circuits.methods.stages import Findings
 from graphs import CircuitGraph
 from pipelines.discover.circuit_warnings import of_circuit
+from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
@@ -68,10 +69,11 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     jobs, config, store = plan.jobs, plan.config, plan.store
     baseline = baseline_from(store.read(jobs.judged_baseline.key))
     chosen, on_choosing = store.read(jobs.choose.key), baseline_from(store.read(jobs.baseline.key))
+    circuit = store.read(jobs.circuit.key)
     built = store.read(jobs.graph.key)
     graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
     values = join_prompts(_read(store, jobs.judge), "values")
-    judged, fitted = faithfulness(values, baseline), faithfulness(chosen.arrays["values"], on_choosing)
+    judged, fitted = faithfulness(values, baseline), faithfulness(circuit.arrays["values"], on_choosing)
     prompts = prompts_from(store.read(jobs.prompts.key))
     every = on_choosing.followed_by(baseline) if jobs.is_held_out else baseline
     summary: dict[str, Any] = {
@@ -95,9 +97,11 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if jobs.curve and judged.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
+    if jobs.minimize:
+        summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
     summary |= findings.summary
     summary["warnings"] = [*_warnings(summary, every), *of_circuit(summary, tolerance=config.tolerance)]
-    summary["warnings"] += _of_selection(chosen)
+    summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
     summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
     summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.runs.settings import CIRCUIT_SETTINGS, RunConfig
 
@@ -53,6 +53,27 @@ class DiscoverSettings(RunConfig):
         f"[held-out from {FEWEST_TO_SPLIT} prompts on]",
     )
     curve: bool = Field(default=False, description="Also the faithfulness curve (CPR, CMD).")
+    minimal: bool = Field(default=False, description="Drop edges until none can go alone, with a certificate.")
+    minimal_rule: Literal["mean", "per-prompt"] = Field(
+        default="mean",
+        description="--minimal: what --tolerance bounds, mean faithfulness or how far each prompt's metric moves.",
+    )
+    minimal_runs: int = Field(
+        default=2000, ge=1, description="--minimal: circuits run to find and certify it, at most."
+    )
+    minimal_others: int = Field(
+        default=200, ge=0, description="--minimal: circuits run to find others as small, at most."
+    )
+
+    @model_validator(mode="after")
+    def _minimizes_where_asked(self) -> DiscoverSettings:
+        names = ("minimal_rule", "minimal_runs", "minimal_others")
+        given = [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+        if given and not self.minimal:
+            raise ValueError(
+                f"{' and '.join(given)} say how to minimize a circuit: give minimal too, or leave them out."
+            )
+        return self
 
     @property
     def ranked_by(self) -> str | None:

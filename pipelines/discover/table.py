@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
+from pipelines.discover.minimal_report import minimal_rows
+from pipelines.discover.minimize import ALL_EDGES
 from pipelines.reporting.tables import UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
     yield "circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
     yield "chosen by", _chosen_by(summary)
+    if "minimal" in summary:
+        yield from minimal_rows(summary["minimal"])
     if summary["judged_on"] == "held-out":
         yield "faithfulness, judged", with_interval(summary, "faithfulness", ".3f")
         yield "on those that chose it", with_interval(summary, "faithfulness_on_choosing", ".3f")
@@ -73,6 +77,12 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
     """The rule, the ranking, and how many circuits it took."""
     choice, rule = summary["choice"], summary["circuit"]["selection"]["name"]
     shown = {"signed": "signed score", "absolute": "magnitude"}
+    if "minimal" in summary:
+        began = summary["minimal"]["began_with"]
+        rule = f"elimination from {began['n_edges']:,} edges ({began['what']})"
+        if began["what"] == ALL_EDGES:
+            (n_chosen,) = (e["n_edges"] for e in choice["choices"] if e["ranking"] == choice["ranking"])
+            return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown[choice['ranking']]} first"
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
         f" ({entry['n_edges']:,} edges by {shown[entry['ranking']]} reach {entry['faithfulness']:.3f})"

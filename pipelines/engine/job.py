@@ -53,6 +53,9 @@ class Job:
         if "trials" in self.settings:
             start, stop = self.settings["trials"]
             parts.append(f"trials {start}-{stop - 1}")
+        if "round" in self.settings:
+            number, n_rounds = self.settings["round"]
+            parts.append(f"{number} of {n_rounds}")
         return " ".join(parts)
 
 

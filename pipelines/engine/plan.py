@@ -35,5 +35,9 @@ class Plan:
         """The job after which `begin` is called: input that it refuses leaves no trace. None: there is no such job."""
         return None
 
+    def announcement(self, done: Job) -> str | None:
+        """What long work comes next, said once a job is done; None where there is nothing to say."""
+        return None
+
     def begin(self) -> None:
         """Note in `folder` what is going to be computed, so that it can be listed and continued."""

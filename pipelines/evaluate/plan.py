@@ -135,7 +135,7 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     config, method = run.config, METHODS[run.config.method]
     scores_components = method.result == "components"
     jobs = jobs_of(run, curve=not scores_components and method.scores_paths)
-    chosen = {"choose": (jobs.choose.key,)}
+    chosen = {"choose": (jobs.circuit.key,)}
     search, knockouts = _knockout_jobs(run, jobs, asked, chosen)
     random: tuple[Job, ...] = ()
     if asked.random and run.graph.edges:

@@ -26,11 +26,19 @@ class FirstJobs:
     locations   where the model is
     """
 
-    def __init__(self, config: RunConfig, methods: Sequence[Mapping[str, Any]], *, position: str | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        methods: Sequence[Mapping[str, Any]],
+        *,
+        position: str | None = None,
+        needs_edges: bool = False,
+    ) -> None:
         """What a run of these methods begins with.
 
-        methods   name and settings of every method that will run
-        position  a role that the prompts must have
+        methods      name and settings of every method that will run
+        position     a role that the prompts must have
+        needs_edges  whether circuits are to be run edge by edge, which the check refuses where the model does
         """
         source, self.n_prompts = prompt_source(config)
         files = find_model(config.model)
@@ -56,6 +64,7 @@ class FirstJobs:
             self.prompts = Job(PROMPTS, settings, locations=self.locations | paths, weight=weight)
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
+        checked |= {"needs_edges": True} if needs_edges else {}
         self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations)
         self.after = (self.check.key,)
         self._prompts_per_job = config.prompts_per_job

@@ -125,6 +125,8 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     if (position := settings.get("position")) is not None and position not in prompts.roles:
         raise ValueError(f"position is {position!r}; the prompts have the roles {', '.join(prompts.roles)}.")
     ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
+    if settings.get("needs_edges"):
+        model().require("edges", "minimal")
     asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
     for method in (asked, *(() if "edges" in model().refusals else for_edges)):
         method.check(model(), prompts, metric, ablation)

@@ -301,6 +301,44 @@ def conjunction_prompts(n_each: int = 4, seed: int = 0) -> PromptSet:
     return PromptSet("conjunction", tuple(prompts))
 
 
+def write_backup(folder: Path) -> Path:
+    """Whether YES stands at position 1, known twice over: logit 2 for YES if so, against a constant 1 for NO.
+
+    a0.h0 and a0.h1  both attend from the last position to position 1; each copies whether there is a YES into a block
+                     of its own, "first" and "second";
+    m1               writes 2 min(first + second, 1) to the output of YES, as 2 relu(s) - 2 relu(s - 1): either head is
+                     enough.
+    m0 and layer 1's heads have zero weights.
+
+    From YES to NO, two circuits suffice, of three edges each: input->a0.h0<v>, a0.h0->m1, m1->logits, and the same
+    through a0.h1. In the whole model no edge before m1 matters alone. (From NO to YES both heads must be kept from
+    seeing YES, so that there is no backup.)
+    """
+    weights = _Weights(n_tokens=3, n_positions=_AND_LENGTH, n_layers=2, n_heads=2, blocks={"first": 1, "second": 1})
+    yes = weights.block["token"].start + _YES
+    for index, block in enumerate(("first", "second")):
+        wanted = torch.zeros(_AND_LENGTH, _AND_LENGTH)
+        wanted[-1, 1] = 1
+        weights.attend(0, index, "position", "position", wanted)
+        weights.copy(0, index, slice(yes, yes + 1), block)
+        weights.of(1, "mlp.W_in")[weights.block[block].start, :2] = 1
+    weights.of(1, "mlp.b_in")[1] = -1
+    output = weights.block["output"].start + _YES
+    weights.of(1, "mlp.W_out")[0, output], weights.of(1, "mlp.W_out")[1, output] = 2, -2
+    weights.tensors["unembed.b_U"][_NO] = 1
+    return weights.write(folder)
+
+
+def backup_prompts(n: int = 8, seed: int = 0) -> PromptSet:
+    """YES at position 1, and NO in the corrupt prompt."""
+    draw, prompts = random.Random(seed), []
+    for _ in range(n):
+        before, *after = draw.choices(range(3), k=_AND_LENGTH - 1)
+        clean, corrupt = ((before, value, *after) for value in (_YES, _NO))
+        prompts.append(Prompt(clean, corrupt, (_YES,), (_NO,)))
+    return PromptSet("backup", tuple(prompts))
+
+
 def write_averager(folder: Path) -> Path:
     """Two layers of random heads that attend to all positions alike, and no MLP: every effect is linear.
 

@@ -39,6 +39,7 @@ AFTER_MEASURING = {"choose", "judge", "graph"}
         ({"tolerance": 0.3}, AFTER_MEASURING),
         ({"ranking": "absolute"}, AFTER_MEASURING),
         ({"curve": True}, {"curve"}),
+        ({"minimal": True}, {"check", "minimize-round", "minimize", "judge", "graph"}),
         ({"judge_on": "same"}, set()),
         ({"judge_on": "held-out"}, {"part", "baseline", "measure"} | AFTER_MEASURING),
         ({"metric": "answer-logit"}, {"check", "baseline", "measure"} | AFTER_MEASURING),
