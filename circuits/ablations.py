@@ -139,7 +139,7 @@ class NoiseAblation(Ablation):
 class Noise(NoiseAblation):
     """The value that the part has when Gaussian noise is added to the embeddings of the clean prompt.
 
-    sigma  in standard deviations of the prompt's own embeddings
+    sigma  in standard deviations of the prompt's own embeddings; the tokens of its answer get no noise
     at     the role whose embeddings get noise, such as the subject; None is all positions
     """
 
@@ -170,11 +170,19 @@ class Noise(NoiseAblation):
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         import torch
 
-        embedded = clean.residual[0]
-        noise = torch.stack([self._drawn(_content(prompt), embedded.shape[1:]) for prompt in batch.prompts])
+        embedded, prompts = clean.residual[0], batch.by_sequence
+        if all(len(prompt) == batch.n_positions for prompt in prompts):
+            noise = torch.stack([self._drawn(_content(prompt), embedded.shape[1:]) for prompt in prompts])
+            spread = embedded.float().std(dim=(1, 2), keepdim=True)
+        else:
+            # Of the prompt's own tokens: its answer's are those asked about, and what it is filled up with is nothing.
+            noise = torch.zeros(embedded.shape)
+            for row, prompt in zip(noise, prompts, strict=True):
+                row[: len(prompt)] = self._drawn(_content(prompt), (len(prompt), row.shape[1]))
+            own = [row[: len(prompt)].float().std() for row, prompt in zip(embedded, prompts, strict=True)]
+            spread = torch.stack(own).view(-1, 1, 1)
         if self.at is not None:
             noise *= batch.positions_of(self.at).cpu().unsqueeze(-1)
-        spread = embedded.float().std(dim=(1, 2), keepdim=True)
         noisy = embedded + (self.sigma * spread * noise.to(embedded.device)).to(embedded.dtype)
         return forward.record_from(noisy, n_positions=batch.n_positions)
 
@@ -219,7 +227,7 @@ class ImageNoise(NoiseAblation):
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         pixels = batch.clean_pixels(forward)
         assert pixels is not None
-        noisy = {**pixels, "pixel_values": self.noisy(pixels["pixel_values"], batch.prompts)}
+        noisy = {**pixels, "pixel_values": self.noisy(pixels["pixel_values"], batch.by_sequence)}
         return forward.record(batch.clean, noisy)
 
     def noisy(self, values: Tensor, prompts: Sequence[Prompt]) -> Tensor:
@@ -314,7 +322,10 @@ class Means(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Mean(Ablation):
-    """The mean of the part's values over all positions of the clean prompts of a reference set."""
+    """The mean of the part's values over all positions of the clean prompts of a reference set.
+
+    Tokens of answers of several tokens count where they are run; a prompt that is run several times counts once.
+    """
 
     name = "mean"
     summary = "the mean of the part's values over the run's clean prompts, all positions"
@@ -334,17 +345,17 @@ class Mean(Ablation):
     def ablated(self, forward: Forward, batch: Batch, clean: Run) -> Run:
         if self.means is None:
             raise ValueError(f"ablation {self.name!r} has no reference yet: call `fitted(model, prompts)` first.")
-        n_known = len(self.means.embedded)
-        if self.by_position and n_known < batch.n_positions:
+        n_known, n_asked = len(self.means.embedded), int(batch.of_sequences.sum(1).max())
+        if self.by_position and n_known < n_asked:
             raise ValueError(
-                f"ablation {self.name!r}: a prompt has {batch.n_positions} tokens, the longest of the reference set "
+                f"ablation {self.name!r}: a prompt has {n_asked} tokens, the longest of the reference set "
                 f"{n_known}. Add a longer one to the reference set, or use 'mean'."
             )
 
         def spread(mean: Tensor) -> Tensor:
             """[prompt, position, ...]"""
             held = mean[: batch.n_positions] if self.by_position else mean
-            return held.expand(len(batch), batch.n_positions, *mean.shape[1:])
+            return held.expand(batch.n_sequences, batch.n_positions, *mean.shape[1:])
 
         return _run_of(
             forward, spread(self.means.embedded), [spread(z) for z in self.means.z], [spread(m) for m in self.means.mlp]
@@ -369,21 +380,22 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
 
     from circuits.model.batches import each_batch
 
-    forward, longest = model.forward, max(map(len, reference))
+    forward, longest = model.forward, reference.n_positions
     totals: dict[str, list[Tensor]] = {}
     counts = torch.zeros(longest, dtype=torch.float64)
 
     def add(batch: Batch) -> None:
         run = forward.record(batch.clean, batch.clean_pixels(forward))
         values = {"embedded": run.residual[:1], "z": run.z, "mlp": run.mlp}
-        sums = {name: [value.double().sum(0) for value in of_layers] for name, of_layers in values.items()}
-        counts[: batch.n_positions] += len(batch)
+        weights = _weights(batch)
+        sums = {name: [_summed(value, weights) for value in of_layers] for name, of_layers in values.items()}
+        counts[: batch.n_positions] += len(batch) if weights is None else weights.sum(0).cpu()
         for name, of_layers in sums.items():
             held = totals.setdefault(name, [value.new_zeros(longest, *value.shape[1:]) for value in of_layers])
             for total, value in zip(held, of_layers, strict=True):
                 total[: batch.n_positions] += value
 
-    each_batch(reference, forward, add, shares_prefix=False)
+    each_batch(reference, forward, add, shares_prefix=False, with_answers=True)
 
     def mean(total: Tensor) -> Tensor:
         n = counts.to(total.device).view(-1, *[1] * (total.ndim - 1))
@@ -392,6 +404,25 @@ def _means(model: Model, reference: PromptSet, *, by_position: bool) -> Means:
 
     means = {name: [mean(total) for total in values] for name, values in totals.items()}
     return Means(means["embedded"][0], means["z"], means["mlp"], reference.fingerprint)
+
+
+def _weights(batch: Batch) -> Tensor | None:
+    """[sequence, position] how much a token counts: nothing where it is none of the prompt's or its answer's, and as a
+    part of one where the prompt is run several times. None where all count alike."""
+    is_token = batch.of_sequences
+    if batch.n_sequences == len(batch) and bool(is_token.all()):
+        return None
+    counts = is_token.double()
+    shares = [1 / batch.owners.count(owner) for owner in batch.owners]
+    return counts * counts.new_tensor(shares).unsqueeze(1)
+
+
+def _summed(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Sums [position, ...] of values [sequence, position, ...], in float64."""
+    if weights is None:
+        return values.double().sum(0)
+    # In place, of a copy: these are the largest tensors of a run.
+    return values.to(weights.dtype, copy=True).mul_(weights.view(*weights.shape, *[1] * (values.ndim - 2))).sum(0)
 
 
 def _run_of(forward: Forward, embedded: Tensor, z: list[Tensor], mlp: list[Tensor]) -> Run:

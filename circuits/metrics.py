@@ -1,7 +1,8 @@
-"""Metrics: one number per prompt from the logits at its answer position.
+"""Metrics: one number per prompt from the logits where its answer is predicted.
 
 A higher value means more of the behavior, so `metric(clean) - metric(corrupted)` is positive for what supports it.
 Metrics that look only at the answers say so (`reads_vocabulary`), and the unembedding is then computed for these alone.
+Answers of several tokens are for metrics of probabilities alone: a token's logit says nothing without those beside it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class Metric:
     """One number per prompt. Subclasses implement `values`.
 
+    takes_long_answers  whether answers may have several tokens: `values_of_long` is then implemented too
     has_zero_gradient_at_clean  whether it is at its maximum on the clean run, so that every gradient there is zero
     """
 
@@ -28,10 +30,13 @@ class Metric:
     needs_wrong_answers: ClassVar[bool] = False
     reads_vocabulary: ClassVar[bool] = False
     needs_clean_logits: ClassVar[bool] = False
+    takes_long_answers: ClassVar[bool] = False
     has_zero_gradient_at_clean: ClassVar[bool] = False
 
     def check(self, prompts: PromptSet) -> None:
-        """Raise a ValueError where the prompts lack what this metric reads."""
+        """Raise a ValueError where the prompts lack what this metric reads, or have answers that it does not take."""
+        if not self.takes_long_answers:
+            self._refuse_long_answers(prompts)
         if not self.needs_wrong_answers:
             return
         lacking = [number for number, prompt in enumerate(prompts) if not prompt.wrong_answers]
@@ -39,11 +44,37 @@ class Metric:
             raise ValueError(
                 f"metric {self.name!r} compares answers with wrong answers, but {len(lacking)} of {len(prompts)} "
                 f"prompts have no wrong answer (the first is prompt {lacking[0]}). Add 'wrong_answers' (with ids: "
-                "'wrong_answer_ids'), or use 'answer-logit'."
+                f"'wrong_answer_ids'), or use {self._without_wrong_answers!r}."
             )
+
+    @property
+    def _without_wrong_answers(self) -> str:
+        return "answer-log-probability" if self.takes_long_answers else "answer-logit"
+
+    def _refuse_long_answers(self, prompts: PromptSet) -> None:
+        long = [number for number, prompt in enumerate(prompts) if prompt.has_long_answers]
+        if not long:
+            return
+        first = prompts.prompts[long[0]]
+        n_tokens = 1 + max(map(len, first.continuations))
+        can_compare = self.needs_wrong_answers and all(prompt.wrong_answers for prompt in prompts)
+        use = "log-probability-difference" if can_compare else "answer-log-probability"
+        raise ValueError(
+            f"metric {self.name!r} reads one token, and answers of {len(long)} of {len(prompts)} prompts have several "
+            f"(the first is prompt {long[0]}, with up to {n_tokens}). Use {use!r}, which takes answers of any length, "
+            "or give answers of one token."
+        )
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         """[..., prompt] from logits [..., prompt, token], the tokens being `targets.tokens` or the whole vocabulary."""
+        raise NotImplementedError
+
+    def values_of_long(self, answers: Tensor, wrong_answers: Tensor) -> Tensor:
+        """[..., prompt] from logs of the total probability of the answers, and of the wrong answers [..., prompt].
+
+        The probability of an answer of several tokens is the product of theirs, each after those before it; without
+        wrong answers, the log of their total is minus infinity.
+        """
         raise NotImplementedError
 
 
@@ -69,39 +100,75 @@ class AnswerLogit(Metric):
 
 
 class AnswerLogProbability(Metric):
-    """Natural logarithm of the total probability of the answers, in nats."""
+    """Natural logarithm of the total probability of the answers, in nats; of several tokens, teacher-forced."""
 
     name = "answer-log-probability"
-    summary = "log of the total probability of the answers (nats)"
+    summary = "log of the total probability of the answers, of any length (nats)"
     reads_vocabulary = True
+    takes_long_answers = True
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         log_probabilities = logits.log_softmax(-1)
         return log_probabilities.masked_fill(~targets.is_answer, float("-inf")).logsumexp(-1)
+
+    def values_of_long(self, answers: Tensor, wrong_answers: Tensor) -> Tensor:
+        return answers
+
+
+class LogProbabilityDifference(Metric):
+    """Log of the total probability of the answers minus that of the wrong answers, in nats.
+
+    The lengths of answers may differ; more tokens are less likely, which the clean and the ablated run share. With one
+    answer and one wrong answer of one token each, it is their logit difference.
+    """
+
+    name = "log-probability-difference"
+    summary = "log of the total probability of the answers minus that of the wrong answers, of any length (nats)"
+    needs_wrong_answers = True
+    takes_long_answers = True
+
+    def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
+        # All are read at one position, so that what makes probabilities of logits is the same and cancels.
+        answers, wrong_answers = (
+            logits.masked_fill(~mask, float("-inf")).logsumexp(-1)
+            for mask in (targets.is_answer, targets.is_wrong_answer)
+        )
+        return answers - wrong_answers
+
+    def values_of_long(self, answers: Tensor, wrong_answers: Tensor) -> Tensor:
+        return answers - wrong_answers
 
 
 class AnswerProbability(Metric):
     """Total probability of the answers, from 0 to 1 (Meng et al. 2022; Li et al. 2025, arXiv 2511.05923)."""
 
     name = "answer-probability"
-    summary = "total probability of the answers"
+    summary = "total probability of the answers, of any length"
     reads_vocabulary = True
+    takes_long_answers = True
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         return (logits.softmax(-1) * targets.is_answer).sum(-1)
+
+    def values_of_long(self, answers: Tensor, wrong_answers: Tensor) -> Tensor:
+        return answers.exp()
 
 
 class ProbabilityDifference(Metric):
     """Total probability of the answers minus that of the wrong answers (Hanna et al. 2023, for Greater-Than)."""
 
     name = "probability-difference"
-    summary = "total probability of the answers minus that of the wrong answers"
+    summary = "total probability of the answers minus that of the wrong answers, of any length"
     needs_wrong_answers = True
     reads_vocabulary = True
+    takes_long_answers = True
 
     def values(self, logits: Tensor, targets: Targets, clean_logits: Tensor | None = None) -> Tensor:
         probabilities = logits.softmax(-1)
         return (probabilities * (targets.is_answer.to(logits) - targets.is_wrong_answer.to(logits))).sum(-1)
+
+    def values_of_long(self, answers: Tensor, wrong_answers: Tensor) -> Tensor:
+        return answers.exp() - wrong_answers.exp()
 
 
 class KLDivergence(Metric):
@@ -131,6 +198,7 @@ for _metric in (
     AnswerLogit(),
     AnswerProbability(),
     AnswerLogProbability(),
+    LogProbabilityDifference(),
 ):
     METRICS.register(_metric)
 

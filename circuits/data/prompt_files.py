@@ -5,9 +5,10 @@ Labeled:   {"prompt", "label": "positive" or "negative", "answers": [...], "wron
            answers of a negative are what the model should not give there
 As ids:    "clean_ids" and "corrupt_ids", or "prompt_ids"; "answer_ids", "wrong_answer_ids", "answer_position"?
 
-Answers are one token each, as they follow the prompt (" Mary"); roles map a name to words of the clean prompt, or to
-positions. Labeled prompts have no partner, so that nothing can be patched from one into another. Copies of a line are
-left out, and named in the set's `notes`.
+Answers are as they follow the prompt (" Mary"), of one token or of several; with ids, an answer of several tokens is a
+list of its own ([[7, 8], 9] are two). Roles map a name to words of the clean prompt, or to positions. Labeled prompts
+have no partner, so that nothing can be patched from one into another. Copies of a line are left out, and named in the
+set's `notes`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.data.answers import Answer
 from circuits.data.left_out import lines_left_out, note_of, record_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.text_checks import of_tokens
@@ -184,7 +186,7 @@ def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
 
 
 def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
-    ids, answers, wrong = (_ids(record, key) for key in (clean, "answer_ids", "wrong_answer_ids"))
+    ids, (answers, wrong) = _ids(record, clean), (_answers(record, key) for key in ("answer_ids", "wrong_answer_ids"))
     return Prompt(
         ids,
         _ids(record, corrupt),
@@ -215,6 +217,17 @@ def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:
     if not isinstance(values, list):
         raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
     return tuple(whole_number(value, key) for value in values)
+
+
+def _answers(record: Mapping[str, Any], key: str) -> tuple[Answer, ...]:
+    """Token ids, or lists of those of an answer of several tokens."""
+    values = record.get(key, [])
+    if not isinstance(values, list):
+        raise ValueError(f"{key!r} holds {values!r}, expected a list of token ids.")
+    return tuple(
+        tuple(whole_number(token, key) for token in value) if isinstance(value, list) else whole_number(value, key)
+        for value in values
+    )
 
 
 def _roles(record: Mapping[str, Any]) -> dict[str, Any]:

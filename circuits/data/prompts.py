@@ -13,12 +13,14 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from circuits.data import text_checks
+from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
-from circuits.data.tokenizer import Tokenizer, ids_of, next_token
+from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens
 
 END = "END"
 
@@ -27,7 +29,8 @@ END = "END"
 class Prompt:
     """One clean prompt with its corruption, as token ids.
 
-    answers, wrong_answers  token ids; metrics average over several. `wrong_answers` may be empty.
+    answers, wrong_answers  token ids; metrics take several together. `wrong_answers` may be empty. An answer of several
+                            tokens is a tuple of ids, read teacher-forced after the prompt's last token
     answer_position         where the answer is predicted: the logits at this position are read
     roles                   name -> positions, such as {"IO": (2,), "END": (14,)}
     image, corrupt_image    what stands in the prompt and in its corruption, for models that read images; without a
@@ -38,8 +41,8 @@ class Prompt:
 
     clean: tuple[int, ...]
     corrupt: tuple[int, ...]
-    answers: tuple[int, ...]
-    wrong_answers: tuple[int, ...] = ()
+    answers: tuple[Answer, ...]
+    wrong_answers: tuple[Answer, ...] = ()
     answer_position: int = -1
     roles: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     image: Picture | None = None
@@ -57,10 +60,17 @@ class Prompt:
             )
         if not self.answers:
             raise ValueError("no answer is given: `answers` needs at least one token.")
-        self._check_answers()
+        for name in ("answers", "wrong_answers"):
+            object.__setattr__(self, name, tuple(answer_of(answer) for answer in getattr(self, name)))
+        require_distinct(self.answers, self.wrong_answers)
         if not -len(self.clean) <= self.answer_position < len(self.clean):
             raise ValueError(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
         object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
+        if self.has_long_answers and self.answer_position != len(self.clean) - 1:
+            raise ValueError(
+                f"answer_position is {self.answer_position}, and an answer has several tokens, which follow the last "
+                f"token of the prompt, {len(self.clean) - 1}. Leave answer_position out."
+            )
         roles = {END: (self.answer_position,)} | {role: tuple(at) for role, at in self.roles.items()}
         for role, at in roles.items():
             if not at or not all(0 <= position < len(self.clean) for position in at):
@@ -70,14 +80,6 @@ class Prompt:
                 )
         object.__setattr__(self, "roles", roles)
         self._check_image()
-
-    def _check_answers(self) -> None:
-        if both := set(self.answers) & set(self.wrong_answers):
-            raise ValueError(f"token {min(both)} is an answer and a wrong answer: nothing tells them apart.")
-        for name, tokens in (("answers", self.answers), ("wrong_answers", self.wrong_answers)):
-            if len(set(tokens)) < len(tokens):
-                twice = next(token for number, token in enumerate(tokens) if token in tokens[:number])
-                raise ValueError(f"{name} hold token {twice} twice: it would count double in their mean.")
 
     def _check_image(self) -> None:
         if self.image is None:
@@ -93,6 +95,21 @@ class Prompt:
 
     def __len__(self) -> int:
         return len(self.clean)
+
+    @cached_property
+    def continuations(self) -> tuple[tuple[int, ...], ...]:
+        """What follows the prompt in each run that reading its answers takes: `((),)` where all are single tokens."""
+        return continuations_of(self.answers + self.wrong_answers)
+
+    @property
+    def has_long_answers(self) -> bool:
+        """Whether an answer, right or wrong, has several tokens."""
+        return self.continuations != ((),)
+
+    @property
+    def n_positions(self) -> int:
+        """Tokens of the longest run that reading its answers takes; those of the prompt where all are single tokens."""
+        return len(self) + max(map(len, self.continuations))
 
     @property
     def first_difference(self) -> int:
@@ -113,8 +130,8 @@ class Prompt:
         return {
             "clean_ids": list(self.clean),
             "corrupt_ids": list(self.corrupt),
-            "answer_ids": list(self.answers),
-            "wrong_answer_ids": list(self.wrong_answers),
+            "answer_ids": [as_json(answer) for answer in self.answers],
+            "wrong_answer_ids": [as_json(answer) for answer in self.wrong_answers],
             "answer_position": self.answer_position,
             "roles": {role: list(at) for role, at in self.roles.items()},
         } | self._image_as_json()
@@ -128,7 +145,7 @@ class Prompt:
 
 @dataclass(frozen=True)
 class PromptSet:
-    """Prompts of one task, in a fixed order. Lengths may differ: methods batch equal lengths, so nothing is padded.
+    """Prompts of one task, in a fixed order. Lengths may differ.
 
     prompts    pairs, clean and corrupt; or positives without a partner, whose corrupt side is the clean one
     negatives  of positives without partners: prompts in which the model should not give the answer. Empty for pairs
@@ -195,6 +212,16 @@ class PromptSet:
         return warnings + text_checks.summary_of(found, len(self) + len(self.negatives))
 
     @property
+    def n_positions(self) -> int:
+        """Tokens of the longest run of any pair or positive, its answers of several tokens included."""
+        return max(prompt.n_positions for prompt in self.prompts)
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens of all runs that reading the answers of all pairs or positives takes, of one of their sides."""
+        return sum(len(prompt) + len(one) for prompt in self.prompts for one in prompt.continuations)
+
+    @property
     def is_paired(self) -> bool:
         """Whether every prompt has its own corrupt prompt."""
         return not self.negatives
@@ -250,9 +277,11 @@ class PromptSet:
         """Raise a ValueError that names the prompt and the token where an id is beyond the model's vocabulary."""
         n_outputs = n_tokens if n_outputs is None else n_outputs
         for number, prompt in enumerate((*self.prompts, *self.negatives)):
+            answers = [tokens_of(answer) for answer in prompt.answers + prompt.wrong_answers]
             for ids, limit, what in (
                 (prompt.clean + prompt.corrupt, n_tokens, "token"),
-                (prompt.answers + prompt.wrong_answers, n_outputs, "answer token"),
+                (chain.from_iterable(answers), n_outputs, "answer token"),
+                (chain.from_iterable(tokens[:-1] for tokens in answers), n_tokens, "answer token"),
             ):
                 for token in ids:
                     if not 0 <= token < limit:
@@ -303,14 +332,14 @@ def prompt_from_text(
     clean: str,
     corrupt: str,
     *,
-    answers: Iterable[str | int],
-    wrong_answers: Iterable[str | int],
+    answers: Iterable[str | Answer],
+    wrong_answers: Iterable[str | Answer],
     roles: Mapping[str, Any],
     tokenizer: Tokenizer,
 ) -> Prompt:
     """Tokenize a pair of prompts.
 
-    answers, wrong_answers  one token each: a text as it follows the clean prompt (" Mary"), or a token id
+    answers, wrong_answers  a text as it follows the clean prompt (" Mary"), of one token or several, or token ids
     roles  name -> words of `clean` (their first occurrence), a (start, stop) tuple of characters of `clean`, a
            position, or a list of positions
     Errors show both tokenizations, so that the word of unequal length stands out. What can be run and is doubtful is in
@@ -320,11 +349,12 @@ def prompt_from_text(
     tokens, corrupt_tokens = _Tokens(clean, tokenizer), _Tokens(corrupt, tokenizer)
     if len(tokens.ids) != len(corrupt_tokens.ids):
         raise ValueError(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
-    right, wrong = (tuple(_answer_token(word, clean, tokenizer) for word in side) for side in (answers, wrong_answers))
-    given = [*answers, *wrong_answers]
+    right, wrong = (tuple(_answer(word, clean, tokenizer) for word in side) for side in (answers, wrong_answers))
+    given = list(zip([*answers, *wrong_answers], right + wrong, strict=True))
     warnings = [
         *text_checks.of_text(clean, corrupt, tokenizer),
-        *text_checks.of_spaces(clean, zip(given, right + wrong, strict=True), tokenizer),
+        *text_checks.of_spaces(clean, given, tokenizer),
+        *text_checks.of_pieces(clean, given, tokenizer),
         *text_checks.of_tokens(tokens.ids, right + wrong, tokenizer),
         *text_checks.of_roles(roles),
     ]
@@ -351,39 +381,33 @@ def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> 
     )
 
 
-def _answer_token(word: str | int, prompt: str, tokenizer: Tokenizer) -> int:
-    if isinstance(word, int):
-        return word
+def _answer(word: str | Answer, prompt: str, tokenizer: Tokenizer) -> Answer:
+    if not isinstance(word, str):
+        return answer_of(word)
     # In context: "32" after "17" and "32" after a space are different tokens of some tokenizers, and " 7" may be two.
-    token = next_token(prompt, word, tokenizer)
-    if token is None and ids_of(word, tokenizer) == ids_of(f" {word}", tokenizer):
+    tokens = next_tokens(prompt, word, tokenizer)
+    if tokens is None and ids_of(word, tokenizer) == ids_of(f" {word}", tokenizer):
         # Where spaces are no part of tokens, they only keep words apart.
-        token = next_token(prompt, f" {word}", tokenizer)
-    if token is None:
-        pieces = list(tokenizer.convert_ids_to_tokens(_added_tokens(prompt, word, tokenizer)))
-        raise ValueError(
-            f"answer {word!r} is not one token of this model but {pieces}, after this prompt. Choose a one-token "
-            f"answer.{_hint(prompt, word, tokenizer)}"
+        tokens = next_tokens(prompt, f" {word}", tokenizer)
+    if tokens is None:
+        raise ValueError(f"answer {word!r} cannot follow this prompt: {_answer_fault(word, prompt, tokenizer)}")
+    return answer_of(tokens)
+
+
+def _answer_fault(word: str, prompt: str, tokenizer: Tokenizer) -> str:
+    """Why a text gives no answer after the prompt, and what to do."""
+    before, after = ids_of(prompt, tokenizer), ids_of(prompt + word, tokenizer)
+    n_same = next((n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
+    if n_same < len(before):
+        ends = (list(tokenizer.convert_ids_to_tokens(ids[n_same:])) for ids in (before, after))
+        old, new = ends
+        spaced = "" if word[:1].isspace() else f"Begin the answer with a space ({' ' + word!r}), or "
+        return (
+            f"with it, the prompt itself would end in other tokens ({new} instead of {old}). "
+            f"{spaced or 'Give another answer, or '}end both prompts elsewhere."
         )
-    return token
-
-
-def _hint(prompt: str, word: str, tokenizer: Tokenizer) -> str:
-    """What to do where the space before the word is what keeps it from being one token."""
-    bare = word.lstrip(" ")
-    if bare == word:
-        is_one = next_token(prompt, f" {word}", tokenizer) is not None
-        return f" With a space in front it is one: give {' ' + word!r}." if is_one else ""
-    is_one = next_token(prompt + word[: -len(bare)], bare, tokenizer) is not None if bare else False
-    return f" Or end both prompts with the space, and give {bare!r}." if is_one else ""
-
-
-def _added_tokens(text: str, word: str, tokenizer: Tokenizer) -> list[int]:
-    """What `word` adds to the tokens of `text`; its own tokens where those of the text change."""
-    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
-    if after[: len(before)] == before and len(after) > len(before):
-        return after[len(before) :]
-    return ids_of(word, tokenizer)
+    pieces = list(tokenizer.convert_ids_to_tokens(after[len(before) :]))
+    return f"it adds {pieces}. Choose words that the model's tokenizer knows."
 
 
 def _locate(role: str, where: Any, tokens: _Tokens) -> tuple[int, ...]:

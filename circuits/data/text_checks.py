@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from circuits.data.answers import Answer, tokens_of
 from circuits.data.tokenizer import Tokenizer, ids_of, next_token
 
 _SHOWN_PROMPTS = 8
@@ -69,7 +70,7 @@ def of_text(clean: str, corrupt: str, tokenizer: Tokenizer) -> list[PromptWarnin
     return warnings
 
 
-def of_spaces(clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: Tokenizer) -> list[PromptWarning]:
+def of_spaces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokenizer: Tokenizer) -> list[PromptWarning]:
     """Whether answers that are words lack the space in front of them, all or some, where it makes another token; or are
     nothing but a space.
 
@@ -103,10 +104,37 @@ def of_spaces(clean: str, answers: Iterable[tuple[str | int, int]], tokenizer: T
     return []
 
 
-def of_tokens(tokens: Sequence[int], answers: Sequence[int], tokenizer: Tokenizer) -> list[PromptWarning]:
-    """Whether an answer is a special token, or the prompt begins with the same one twice."""
+def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokenizer: Tokenizer) -> list[PromptWarning]:
+    """Whether an answer of several tokens ends in a space, or would be a single one with or without a space in front.
+
+    answers  of the prompt as they were given, the wrong ones among them, with their tokens
+    """
+    for word, answer in answers:
+        if not (isinstance(word, str) and isinstance(answer, tuple)):
+            continue
+        pieces = list(tokenizer.convert_ids_to_tokens(list(answer)))
+        if word[-1:].isspace():
+            detail = f"{word!r} is {pieces}: the space that begins the next word is read too. Leave it out."
+            return [PromptWarning("answer ends in a space", detail)]
+        if hint := _one_token(clean, word, tokenizer):
+            return [PromptWarning("answer of several tokens that could be one", f"{word!r} is {pieces}. {hint}")]
+    return []
+
+
+def _one_token(clean: str, word: str, tokenizer: Tokenizer) -> str:
+    """What to do where the space in front of a word, or its lack, is what keeps it from being one token."""
+    bare = word.lstrip(" ")
+    if bare == word:
+        is_one = next_token(clean, f" {word}", tokenizer) is not None
+        return f"With a space in front it is one: give {' ' + word!r}." if is_one else ""
+    is_one = next_token(clean + word[: -len(bare)], bare, tokenizer) is not None if bare else False
+    return f"To read one token, end both prompts with the space and give {bare!r}." if is_one else ""
+
+
+def of_tokens(tokens: Sequence[int], answers: Sequence[Answer], tokenizer: Tokenizer) -> list[PromptWarning]:
+    """Whether an answer has a special token, or the prompt begins with the same one twice."""
     warnings, special = [], set(tokenizer.all_special_ids)
-    if named := [token for token in answers if token in special]:
+    if named := [token for answer in answers for token in tokens_of(answer) if token in special]:
         shown = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(named)))
         warnings.append(
             PromptWarning("special token as an answer", f"{shown}: no text continues with it. Was a word meant?")

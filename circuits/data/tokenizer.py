@@ -22,9 +22,17 @@ def ids_of(text: str, tokenizer: Tokenizer) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
 
 
+def next_tokens(text: str, word: str, tokenizer: Tokenizer) -> tuple[int, ...] | None:
+    """The ids of the known tokens that `word` adds after `text`; None where it adds none, or one that is unknown, or
+    where the tokens of `text` itself change."""
+    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
+    added = tuple(int(token) for token in after[len(before) :])
+    is_known = getattr(tokenizer, "unk_token_id", None) not in added
+    return added if added and is_known and after[: len(before)] == before else None
+
+
 def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
     """The id of the one known token that `word` adds after `text`; None where it adds another number of tokens, or
     where the tokens of `text` itself change."""
-    before, after = ids_of(text, tokenizer), ids_of(text + word, tokenizer)
-    is_one = len(after) == len(before) + 1 and after[:-1] == before
-    return int(after[-1]) if is_one and after[-1] != getattr(tokenizer, "unk_token_id", None) else None
+    tokens = next_tokens(text, word, tokenizer)
+    return tokens[0] if tokens is not None and len(tokens) == 1 else None

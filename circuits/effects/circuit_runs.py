@@ -63,7 +63,7 @@ def metric_with_edges(
             written.append(_by_mlp(forward, number, pair, shifts, sources(first + n_ports, 1), skips=skips))
         shifts.append(written)
     final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
-    return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.answer_positions, corrupt.start))
+    return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.read_positions, corrupt.start))
 
 
 class _Written(NamedTuple):
@@ -216,7 +216,7 @@ def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
     kept  [circuit, writer]; without `input`, the ablated embedding is read
     """
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
-    keeps = kept.repeat_interleave(len(pair.batch), dim=0)
+    keeps = kept.repeat_interleave(pair.batch.n_sequences, dim=0)
 
     def kept_or_ablated(layer: int, site: Site, value: Tensor) -> Tensor:
         first = 1 + layer * wiring.writers_per_layer
@@ -236,4 +236,4 @@ def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
         earlier=Earlier(corrupt.key, corrupt.value),
         tap=kept_or_ablated,
     )
-    return pair.readout(forward.at_rows(final, pair.batch.answer_positions, corrupt.start))
+    return pair.readout(forward.at_rows(final, pair.batch.read_positions, corrupt.start))

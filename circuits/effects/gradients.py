@@ -31,7 +31,7 @@ class LayerGradients(NamedTuple):
     """d metric / d what each reader of a layer gets, at positions from the batch's start on.
 
     q         [point x prompt, position, head, d_head]; k and v [point x prompt, position, key-value head, d_head]
-    mlp_in    [point x prompt, position, d_model], of the last layer at the answer only; None without an MLP
+    mlp_in    [point x prompt, position, d_model], of the last layer where answers are read only; None without an MLP
     residual  the stream entering the layer where the gradients were taken [point x prompt, position, d_model]
     """
 
@@ -46,7 +46,7 @@ class Gradients(NamedTuple):
     """Gradients at one or more points per prompt.
 
     layers    those of the layers from `first_layer` on
-    final     at the final stream [point x prompt, d_model] at the answer
+    final     at the final stream [point x prompt, read, d_model] where answers are read
     entering  at the stream entering `first_layer` [point x prompt, position, d_model]; None where it was not asked for
     """
 
@@ -146,7 +146,7 @@ def output_gradients(forward: Forward, pair: Pair, entering: Tensor, tap: Tap) -
 
 
 def _run_with_gradients(forward: Forward, pair: Pair, entering: Tensor | None, first_layer: int, tap: Tap) -> Tensor:
-    """The final stream at the answers [point x prompt, d_model], with its graph."""
+    """The final stream at the answers [point x prompt, read, d_model], with its graph."""
     clean, batch = pair.clean, pair.batch
     with torch.enable_grad():
         start = (clean.residual[first_layer] if entering is None else entering).detach().requires_grad_()
@@ -156,7 +156,7 @@ def _run_with_gradients(forward: Forward, pair: Pair, entering: Tensor | None, f
             first_layer=first_layer,
             start=batch.start,
             earlier=Earlier(clean.key, clean.value),
-            rows=batch.answer_positions,
+            rows=batch.read_positions,
             tap=tap,
         )
 
@@ -189,20 +189,21 @@ def effects_of_writers(
 ) -> Tensor:
     """`edge_effects` of the edges that leave some consecutive writers; 0 for all others.
 
-    written  gives clean minus ablated outputs [prompt, writer, position, d_model] of some of the batch's prompts
+    written  gives clean minus ablated outputs [sequence, writer, position, d_model] of some of the batch's sequences
     """
-    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
+    n_sequences, n_positions = batch.n_sequences, batch.n_positions - batch.start
     d_model = forward.weight_u.shape[1]
     per_prompt = max(1, len(writers)) * n_positions * d_model
-    few = max(_MAX_ELEMENTS // per_prompt, round(n_prompts * _SHARE_AT_ONCE))
+    few = max(_MAX_ELEMENTS // per_prompt, round(n_sequences * _SHARE_AT_ONCE))
     size = max(1, min(forward.numbers_at_once // per_prompt, few))
-    scores = torch.zeros(n_prompts, wiring.n_edges, device=forward.device)
+    scores = torch.zeros(n_sequences, wiring.n_edges, device=forward.device)
     with torch.no_grad():
-        for first in range(0, n_prompts, size):
+        for first in range(0, n_sequences, size):
             chosen = slice(first, first + size)
             gaps = written(chosen).float().flatten(2)
             _fill(scores[chosen], forward, wiring, batch, grads, writers, gaps, chosen)
-    return scores
+    # To first order, a change in all sequences of a prompt does what it does in each.
+    return batch.of_each_prompt(scores)
 
 
 def _fill(
@@ -215,12 +216,12 @@ def _fill(
     gaps: Tensor,
     chosen: slice,
 ) -> None:
-    """Write the effects of some prompts into scores [prompt, edge].
+    """Write the effects of some sequences, called prompts here, into scores [prompt, edge].
 
     gaps  [prompt, writer, position x d_model]
     """
-    n_prompts, n_positions = len(batch), batch.n_positions - batch.start
-    answer_positions = (batch.answer_positions - batch.start)[chosen]
+    n_prompts, n_positions = batch.n_sequences, batch.n_positions - batch.start
+    read_positions = (batch.read_positions - batch.start)[chosen]
 
     def some(values: Tensor) -> Tensor:
         """[point, prompt, ...] of the chosen prompts"""
@@ -246,10 +247,10 @@ def _fill(
         contract(first, readers, correction)
         if gradient.mlp_in is not None:
             at_mlp = some(gradient.mlp_in).sum(0)
-            if number == forward.n_layers - 1:  # the last MLP ran at the answer alone
-                at_mlp = scattered(at_mlp[:, 0], answer_positions, n_positions)
+            if number == forward.n_layers - 1:  # the last MLP ran at the answers alone
+                at_mlp = _scattered(at_mlp, read_positions, n_positions)
             contract(first + wiring.readers_per_layer - 1, at_mlp.unsqueeze(1))
-    contract(len(wiring.readers) - 1, scattered(some(grads.final).sum(0), answer_positions, n_positions).unsqueeze(1))
+    contract(len(wiring.readers) - 1, _scattered(some(grads.final).sum(0), read_positions, n_positions).unsqueeze(1))
 
 
 class _HeadInputs(NamedTuple):
@@ -321,8 +322,9 @@ def _through_any_norm(
         return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
 
 
-def scattered(values: Tensor, positions: Tensor, n_positions: int) -> Tensor:
-    """[prompt, position, ...] holding values [prompt, ...] at each prompt's position and zero elsewhere."""
-    whole = values.new_zeros(len(values), n_positions, *values.shape[1:])
-    whole[torch.arange(len(values), device=values.device), positions] = values
-    return whole
+def _scattered(values: Tensor, positions: Tensor, n_positions: int) -> Tensor:
+    """[prompt, position, d_model] holding values [prompt, read, d_model] at each prompt's positions and zero elsewhere;
+    the sum of those at one position."""
+    scattered = values.new_zeros(len(values), n_positions, values.shape[-1])
+    rows = torch.arange(len(values), device=values.device).unsqueeze(1)
+    return scattered.index_put_((rows, positions), values, accumulate=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric, Targets
+from circuits.model.answers import LongAnswers
 from circuits.model.batches import PROMPTS_AT_ONCE, Batch, each_batch
 from circuits.model.forward import Forward, Run, Site
 
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
 
 
 def targets(batch: Batch, metric: Metric, forward: Forward) -> Targets:
-    """What the metric reads for each prompt of the batch."""
+    """What the metric reads for each prompt of the batch; all answers are single tokens."""
     device = forward.device
     if metric.reads_vocabulary:
         width, columns = forward.weight_u.shape[0], None
-        indices = [(list(prompt.answers), list(prompt.wrong_answers)) for prompt in batch.prompts]
+        indices: list[tuple[list[Any], list[Any]]] = [
+            (list(prompt.answers), list(prompt.wrong_answers)) for prompt in batch.prompts
+        ]
     else:
-        read = [tuple(dict.fromkeys(prompt.answers + prompt.wrong_answers)) for prompt in batch.prompts]
+        read: list[tuple[Any, ...]] = [
+            tuple(dict.fromkeys(prompt.answers + prompt.wrong_answers)) for prompt in batch.prompts
+        ]
         width = max(map(len, read))
         columns = torch.tensor([tokens + tokens[-1:] * (width - len(tokens)) for tokens in read], device=device)
         indices = [
@@ -46,13 +51,19 @@ class Readout:
     """Reads the metric from final residual streams: what every method calls at the end of a run."""
 
     def __init__(self, forward: Forward, batch: Batch, metric: Metric, clean_final: Tensor) -> None:
-        """clean_final [prompt, d_model]: the clean run's final stream at the answers; some metrics compare with it."""
+        """clean_final [sequence, read, d_model]: the clean run's final stream where answers are read; some metrics
+        compare with it."""
         self._forward = forward
         self._metric = metric
-        self._targets = targets(batch, metric, forward)
+        self._n_sequences = batch.n_sequences
         self._clean_logits = None
+        self._read: Targets | LongAnswers
+        if batch.has_long_answers:
+            self._read = LongAnswers.of(batch)
+            return
+        self._read = targets(batch, metric, forward)
         if metric.needs_clean_logits:
-            self._clean_logits = forward.logits(clean_final, self._targets.tokens).detach()
+            self._clean_logits = forward.logits(clean_final[:, 0], self._read.tokens).detach()
 
     def through(self, forward: Forward) -> Readout:
         """The same readout by a forward pass with other gradients."""
@@ -61,10 +72,15 @@ class Readout:
         return readout
 
     def __call__(self, final: Tensor) -> Tensor:
-        """The metric [variant, prompt] of final streams [variant x prompt, d_model] (variant 1 for a plain run)."""
-        n_prompts = len(self._targets.answer_means)
-        logits = self._forward.logits(final.unflatten(0, (-1, n_prompts)), self._targets.tokens)
-        return self._metric.values(logits, self._targets, self._clean_logits)
+        """The metric [variant, prompt] of final streams [variant x sequence, read, d_model], variant 1 for a plain run.
+
+        All sequences of a prompt are read together: its metric is that of the same change in each of them.
+        """
+        final = final.unflatten(0, (-1, self._n_sequences))
+        if isinstance(self._read, LongAnswers):
+            return self._metric.values_of_long(*self._read.totals(self._forward.logits(final)))
+        logits = self._forward.logits(final.squeeze(2), self._read.tokens)
+        return self._metric.values(logits, self._read, self._clean_logits)
 
 
 class Pair(NamedTuple):
@@ -82,7 +98,7 @@ class Pair(NamedTuple):
 
     def metric_of(self, forward: Forward, run: Run) -> Tensor:
         """[prompt] the metric of a recorded run."""
-        return self.readout(forward.at_rows(run.residual[-1], self.batch.answer_positions, run.start))[0]
+        return self.readout(forward.at_rows(run.residual[-1], self.batch.read_positions, run.start))[0]
 
 
 def record_pair(
@@ -99,7 +115,7 @@ def record_pair(
         clean = whole.from_position(batch.start)
         ablated = ablation.ablated(forward, batch, whole)
         ablated = ablated if needs is None else ablated.only(needs)
-        clean_final = forward.at_rows(clean.residual[-1], batch.answer_positions, batch.start)
+        clean_final = forward.at_rows(clean.residual[-1], batch.read_positions, batch.start)
         readout = Readout(forward, batch, metric, clean_final)
         return Pair(batch, clean, ablated, readout, ablation.is_run)
 
@@ -126,4 +142,4 @@ def each_pair(
     def record(batch: Batch) -> None:
         work(record_pair(forward, batch, metric, ablation, needs=needs))
 
-    each_batch(prompts, forward, record, at_once=at_once, shares_prefix=ablation.shares_prefix)
+    each_batch(prompts, forward, record, at_once=at_once, shares_prefix=ablation.shares_prefix, with_answers=True)

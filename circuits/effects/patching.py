@@ -41,15 +41,15 @@ def patched_metrics(
     mask = mask[:, start:]
     width = int(mask.any(0).nonzero().max()) + 1
     patches = _Patches(
-        forward, base.from_position(start), donor.from_position(start), mask, width, batch.answer_positions
+        forward, base.from_position(start), donor.from_position(start), mask, width, batch.read_positions
     )
-    at_answer = bool(torch.gather(mask, 1, (batch.answer_positions - start).unsqueeze(1)).any())
+    at_answer = bool(torch.gather(mask, 1, batch.read_positions - start).any())
     for layer in range(forward.n_layers + 1):
         for reach in get_args(_Reach):
             if not at_answer and _is_read_nowhere(layer, reach, forward.n_layers):
                 continue
             chosen = [n for n, part in enumerate(components) if part.layer == layer and _reach_of(part) == reach]
-            for part in forward.chunks(len(chosen), len(batch), mask.shape[1]):
+            for part in forward.chunks(len(chosen), batch.n_sequences, mask.shape[1]):
                 numbers = chosen[part]
                 final = patches.finals(layer, [components[number] for number in numbers])
                 result[numbers] = pair.readout(final)
@@ -76,9 +76,9 @@ def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
         return None
     start = batch.start + int(positions[0])
     # Every prompt is read at or after `start`, or the run could not be cut there.
-    if start > int(batch.answer_positions.max()):
+    if start > int(batch.read_positions.max()):
         return None
-    return min(start, int(batch.answer_positions.min()))
+    return min(start, int(batch.read_positions.min()))
 
 
 def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: str) -> Tensor:
@@ -118,6 +118,7 @@ class _Patches:
 
     mask   [prompt, position] where to patch
     width  no position from this one on is patched
+    rows   [prompt, read] where answers are read
     """
 
     forward: Forward
@@ -128,7 +129,7 @@ class _Patches:
     rows: Tensor
 
     def finals(self, layer: int, components: Sequence[Component]) -> Tensor:
-        """Final streams at the answers [variant x prompt, d_model], one variant per component of the layer.
+        """Final streams at the answers [variant x prompt, read, d_model], one variant per component of the layer.
 
         components  of one group: entering the layer, changing it in place, or spreading
         """
@@ -143,7 +144,7 @@ class _Patches:
             [self._leaving(layer, kind, [components[n].index for n in numbers]) for kind, numbers in by_kind.items()]
         )
         is_last = layer == self.forward.n_layers - 1
-        final = leaving[:, 0] if is_last else self.forward.resume(self.base, layer + 1, leaving, self.rows)
+        final = leaving if is_last else self.forward.resume(self.base, layer + 1, leaving, self.rows)
         order = torch.tensor([number for numbers in by_kind.values() for number in numbers]).argsort()
         return final.unflatten(0, (len(components), -1))[order.to(final.device)].flatten(0, 1)
 
@@ -176,7 +177,7 @@ class _Patches:
     def _needed(self, layer: int, kind: str, values: Tensor) -> Tensor:
         """Values [prompt, position, ...] where the rest of the run may need them; of the last layer, at the answers."""
         if layer == self.forward.n_layers - 1:
-            return self.forward.at_rows(values, self.rows, self.base.start).unsqueeze(1)
+            return self.forward.at_rows(values, self.rows, self.base.start)
         return values[:, : self.width] if KINDS[kind].is_per_token else values
 
     def _after_attention(self, layer: int, kind: str, attention: Tensor) -> Tensor:
@@ -217,8 +218,8 @@ def layers_of(middle: int, window: int, n_layers: int) -> tuple[int, int]:
 def _run_with(
     forward: Forward, pair: Pair, base: Run, donor: Run, mask: Tensor, part: Component, first: int, stop: int
 ) -> Tensor:
-    """The final stream [prompt, d_model] at the answers."""
-    answer_positions = pair.batch.answer_positions
+    """The final stream [prompt, read, d_model] at the answers."""
+    read_positions = pair.batch.read_positions
     site: Site = "mlp" if part.in_mlp else "attention"
     values = donor.mlp if part.in_mlp else donor.attention
 
@@ -226,9 +227,9 @@ def _run_with(
         if at != site or not first <= layer < stop:
             return value
         kept, where = values[layer], mask
-        if value.shape[1] != kept.shape[1]:  # the last layer is computed at the answers alone
-            kept = forward.at_rows(kept, answer_positions, base.start).unsqueeze(1)
-            where = forward.at_rows(mask, answer_positions, base.start).unsqueeze(1)
+        if layer == forward.n_layers - 1:  # it is computed at the answers alone
+            kept = forward.at_rows(kept, read_positions, base.start)
+            where = forward.at_rows(mask, read_positions, base.start)
         return torch.where(where.unsqueeze(-1), kept, value)
 
     return forward.run(
@@ -237,6 +238,6 @@ def _run_with(
         first_layer=first,
         start=base.start,
         earlier=Earlier(base.key, base.value),
-        rows=answer_positions,
+        rows=read_positions,
         tap=restore,
     )

@@ -95,7 +95,7 @@ class Faithfulness(NamedTuple):
 
 def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation = _CORRUPT) -> Baseline:
     """Metric of the clean prompts and of the ablated model, and accuracy on the clean ones. Two forward passes."""
-    from circuits.model.answers import answered
+    from circuits.model.answers import answered_in
 
     _check(model, prompts, metric)
     clean, ablated = np.zeros(len(prompts)), np.zeros(len(prompts))
@@ -106,8 +106,8 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
         batch, prompt_indices = pair.batch, np.asarray(pair.batch.prompt_indices)
         clean[prompt_indices] = pair.metric_of(forward, pair.clean).cpu().numpy()
         ablated[prompt_indices] = pair.metric_of(forward, pair.ablated).cpu().numpy()
-        final = forward.at_rows(pair.clean.residual[-1], batch.answer_positions, batch.start)
-        judged = answered(forward.logits(final), batch.prompts)
+        final = forward.at_rows(pair.clean.residual[-1], batch.read_positions, batch.start)
+        judged = answered_in(forward, batch, final)
         is_correct[prompt_indices], is_top1[prompt_indices] = judged.is_correct.numpy(), judged.is_top1.numpy()
 
     _on_every_pair(model, prompts, metric, ablation, measure)
@@ -138,7 +138,7 @@ def circuit_values(
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
     circuits = _over(circuits, model.wiring.n_edges, "edges", model)
-    per_prompt = len(model.wiring.writers) * max(map(len, prompts)) * model.forward.weight_u.shape[1]
+    per_sequence = len(model.wiring.writers) * prompts.n_positions * model.forward.weight_u.shape[1]
     different, number_of = np.unique(circuits, axis=0, return_inverse=True)
     order = np.argsort(different.sum(axis=1), kind="stable")
     incomplete = order[~different[order].all(axis=1)]
@@ -147,7 +147,7 @@ def circuit_values(
     def measure(pair: Pair) -> None:
         prompt_indices = np.asarray(pair.batch.prompt_indices)
         values[:, prompt_indices] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
-        size = max(1, model.forward.numbers_at_once // (per_prompt * len(prompt_indices)))
+        size = max(1, model.forward.numbers_at_once // (per_sequence * pair.batch.n_sequences))
         for first in range(0, len(incomplete), size):
             chosen = incomplete[first : first + size]
             metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
@@ -182,7 +182,7 @@ def component_circuit_values(
 
     def measure(pair: Pair) -> None:
         batch = pair.batch
-        for part in model.forward.chunks(len(circuits), len(batch), batch.n_positions - batch.start):
+        for part in model.forward.chunks(len(circuits), batch.n_sequences, batch.n_positions - batch.start):
             metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
             values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
 
@@ -198,7 +198,7 @@ def recorded_pairs(
     """
     _check(model, prompts, metric)
     streams = 2 * _VALUES_PER_STREAM * model.wiring.n_layers * model.forward.weight_u.shape[1]
-    if 4 * streams * sum(map(len, prompts)) > _MOST_BYTES:
+    if 4 * streams * prompts.n_tokens > _MOST_BYTES:
         return None
     pairs: list[Pair] = []
     _on_every_pair(model, prompts, metric, ablation, pairs.append, at_once=_at_once(model, prompts))
@@ -206,7 +206,7 @@ def recorded_pairs(
 
 
 def _at_once(model: Model, prompts: PromptSet) -> int:
-    return model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
+    return model.forward.prompts_with_writers_at_once(prompts.n_positions)
 
 
 def _check(model: Model, prompts: PromptSet, metric: Metric) -> None:

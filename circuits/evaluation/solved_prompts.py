@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from circuits.arrays import Bools
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import measure_baseline
-from circuits.metrics import AnswerLogit
+from circuits.metrics import AnswerLogProbability
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -30,7 +30,7 @@ def is_solved(model: Model, prompts: PromptSet) -> Bools:
 
     Negatives are left out. ValueError where the model predicts a single number. Cost: two forward passes at most.
     """
-    baseline = measure_baseline(model, prompts, metric=AnswerLogit())
+    baseline = measure_baseline(model, prompts, metric=AnswerLogProbability())
     if baseline.is_correct is None:
         raise ValueError(f"{model.name!r} predicts one number, which is neither right nor wrong: leave out solved.")
     return baseline.is_correct

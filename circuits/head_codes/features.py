@@ -16,7 +16,7 @@ from torch import Tensor
 
 from circuits.arrays import Bools
 from circuits.data.prompts import Prompt, PromptSet
-from circuits.model.answers import Answered, answered
+from circuits.model.answers import Answered, answered_in
 from circuits.model.batches import each_batch
 from circuits.model.linear import linear_each
 
@@ -121,30 +121,32 @@ def pooled(model: Model, prompts: Sequence[Prompt], *, positions: Sequence[str] 
     right = Answered(*torch.zeros(2, len(prompts), dtype=torch.bool))
 
     def measure(batch: Batch) -> None:
-        there = torch.stack([_mask(batch, position) for position in positions]).float()
+        # A prompt's own tokens are the same in all of its sequences.
+        there = torch.stack([_mask(batch, position)[batch.first_sequences] for position in positions]).float()
         sizes = there.sum(dim=2, keepdim=True)
         shares = there / sizes.clamp_min(1)
         means: list[Tensor] = []
 
         def keep(_layer: int, site: str, value: Tensor) -> Tensor:
             if site == "z":
-                means.append(torch.einsum("bphe,lbp->lbhe", value.float(), shares).cpu())
+                own = value if batch.n_sequences == len(batch) else value[batch.first_sequences]
+                means.append(torch.einsum("bphe,lbp->lbhe", own.float(), shares).cpu())
             return value
 
         with torch.no_grad():
             embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
             final = forward.run(embedded, n_positions=batch.n_positions, tap=keep)
-            logits = forward.logits(forward.at_rows(final, batch.answer_positions, 0))
+            judged = answered_in(forward, batch, forward.at_rows(final, batch.read_positions, 0))
         prompt_indices = list(batch.prompt_indices)
         z[:, prompt_indices] = torch.cat(means, dim=2)
         has_position[:, prompt_indices] = sizes.squeeze(2).cpu() > 0
-        for kept, measured in zip(right, answered(logits, batch.prompts), strict=True):
+        for kept, measured in zip(right, judged, strict=True):
             kept[prompt_indices] = measured
 
-    each_batch(PromptSet("coded", tuple(prompts)), forward, measure, shares_prefix=False)
+    each_batch(PromptSet("coded", tuple(prompts)), forward, measure, shares_prefix=False, with_answers=True)
     return Pooled(z, has_position, right if model.n_outputs > 1 else None)
 
 
 def _mask(batch: Batch, position: str) -> Tensor:
-    """[prompt, token] where a position is."""
-    return torch.ones_like(batch.clean, dtype=torch.bool) if position == MEAN else batch.positions_of(position)
+    """[sequence, token] where a position is."""
+    return batch.of_prompts if position == MEAN else batch.positions_of(position)

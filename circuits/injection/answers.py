@@ -82,6 +82,11 @@ def _check(model: Model, prompts: PromptSet) -> None:
                 f"{prompts.called(number)} is answered at position {prompt.answer_position}, but its last token is at "
                 f"{len(prompt) - 1}: interventions at the last token could not change the answer."
             )
+        if prompt.has_long_answers:
+            raise ValueError(
+                f"{prompts.called(number)} has answers of several tokens, and interventions at the last token are read "
+                "in the next one alone. Give answers of one token."
+            )
         if not prompt.wrong_answers:
             raise ValueError(f"{prompts.called(number)} has no wrong answer: give those of a yes-no question.")
 

@@ -204,7 +204,7 @@ class _Recorded:
         wiring, forward = self.model.wiring, self.model.forward
         n_writers = (wiring.n_layers - group.first_layer) * wiring.writers_per_layer
         per_token = max(n_writers, len(group.readers), 4) * forward.weight_u.shape[1]
-        n_tokens = max(len(pair.batch) * (pair.batch.n_positions - pair.batch.start) for pair in self.pairs)
+        n_tokens = max(pair.batch.n_sequences * (pair.batch.n_positions - pair.batch.start) for pair in self.pairs)
         return max(1, forward.numbers_at_once // (per_token * n_tokens))
 
 
@@ -218,7 +218,7 @@ def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablati
         np.logical_or(writes_differ, _differences(pair, model.wiring), out=writes_differ)
         pairs.append(pair)
 
-    at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
+    at_once = model.forward.prompts_with_writers_at_once(prompts.n_positions)
     each_pair(model, prompts, metric, ablation, keep, at_once=at_once)
     return _Recorded(model, len(prompts), pairs, writes_differ)
 

@@ -69,7 +69,7 @@ class AtPStar(ComponentMethod):
             require_run(self.name, ", ".join(inner), ablation)
 
     def batch_size(self, model: Model, prompts: PromptSet) -> int:
-        return max(1, min(64, model.forward.tokens_with_gradients // max(map(len, prompts))))
+        return max(1, min(64, model.forward.tokens_with_gradients // prompts.n_positions))
 
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         import torch
@@ -81,12 +81,12 @@ class AtPStar(ComponentMethod):
                 yield self._combined(per_way)
 
     def _gradients(self, model: Model, pair: Pair) -> dict[tuple[int, Site], Tensor]:
-        """d metric / d each head's z and each MLP's output [way, prompt, position, ...], one way per dropped layer."""
+        """d metric / d each head's z and each MLP's output [way, sequence, position, ...], a way per dropped layer."""
         import torch
 
         from circuits.effects.gradients import output_gradients
 
-        forward, n_prompts = model.forward, len(pair.batch)
+        forward, n_prompts = model.forward, pair.batch.n_sequences
         ways = list(range(forward.n_layers)) if self.grad_drop and forward.n_layers > 1 else [None]
         n_tokens = n_prompts * pair.clean.residual[0].shape[1]
         at_once = max(1, forward.tokens_with_gradients // n_tokens)
@@ -99,7 +99,7 @@ class AtPStar(ComponentMethod):
         return {at: torch.cat([chunk[at] for chunk in chunks]) for at in chunks[0]}
 
     def _at_mask(self, model: Model, pair: Pair, mask: Tensor, gradients: dict[tuple[int, Site], Tensor]) -> Tensor:
-        """[way, component, prompt] effects of patching where the mask [prompt, position] is set."""
+        """[way, component, prompt] effects of patching where the mask [sequence, position] is set."""
         import torch
 
         from circuits.effects.patching import patched_z
@@ -113,11 +113,11 @@ class AtPStar(ComponentMethod):
                 if kind == "mlp":
                     if components:
                         gap = (clean.mlp[layer] - corrupt.mlp[layer]) * is_there
-                        effect = _dotted(gap.unsqueeze(2), gradients[layer, "mlp"].unsqueeze(3), pair)
+                        effect = _dotted(gap.unsqueeze(2), gradients[layer, "mlp"].unsqueeze(3), pair, layer)
                         columns[components[0]] = effect[:, 0]
                     continue
                 z = patched_z(forward, clean, corrupt, mask, layer, kind)
-                per_head = _dotted(clean.z[layer] - z, gradients[layer, "z"], pair)
+                per_head = _dotted(clean.z[layer] - z, gradients[layer, "z"], pair, layer)
                 served = per_head.unflatten(1, (len(components), -1)).sum(2)
                 columns |= {component: served[:, number] for number, component in enumerate(components)}
         return torch.stack([columns[component] for component in components_of(model.wiring, self.kinds)], dim=1)
@@ -145,12 +145,15 @@ def _dropping(ways: Sequence[int | None], n_prompts: int) -> Tap:
     return tap
 
 
-def _dotted(gap: Tensor, gradient: Tensor, pair: Pair) -> Tensor:
-    """[way, head, prompt] sums over positions and dimensions of a gap [prompt, position, head, dimension] times
-    gradients [way, prompt, position, head, dimension]; of the last layer, both at the answer alone."""
+def _dotted(gap: Tensor, gradient: Tensor, pair: Pair, layer: int) -> Tensor:
+    """[way, head, prompt] sums over positions and dimensions of a gap [sequence, position, head, dimension] times
+    gradients [way, sequence, position, head, dimension]; of the last layer, both where answers are read alone."""
     import torch
 
-    if gradient.shape[2] != gap.shape[1]:
-        answer_positions = pair.batch.answer_positions - pair.batch.start
-        gap = gap[torch.arange(len(answer_positions), device=answer_positions.device), answer_positions].unsqueeze(1)
-    return torch.einsum("bphe,wbphe->whb", gap.float(), gradient.float())
+    from circuits.model.forward import Forward
+
+    batch = pair.batch
+    if layer == len(pair.clean.z) - 1:
+        gap = Forward.at_rows(gap, batch.read_positions, batch.start)
+    per_sequence = torch.einsum("bphe,wbphe->whb", gap.float(), gradient.float())
+    return batch.of_each_prompt(per_sequence.permute(2, 0, 1)).permute(1, 2, 0)

@@ -205,5 +205,5 @@ class GradientMethod(EdgeMethod):
         return 1
 
     def batch_size(self, model: Model, prompts: PromptSet) -> int:
-        n_tokens = max(map(len, prompts)) * self.n_points
+        n_tokens = prompts.n_positions * self.n_points
         return max(1, min(64, model.forward.tokens_with_gradients // n_tokens))

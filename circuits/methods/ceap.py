@@ -89,21 +89,22 @@ class Conductance(GradientMethod):
     def _moved(self, forward: Forward, pair: Pair, at: tuple[int, Site], outputs: Tensor) -> Tensor:
         """What a layer's heads or MLP move by on each step [step, prompt, position, ...].
 
-        outputs  what they give at the points [point x prompt, position, ...], in the last layer at the answer only
+        outputs  what they give at the points [point x prompt, position, ...], of the last layer where answers are read
         """
         import torch
 
-        from circuits.effects.gradients import scattered
-
         layer, site = at
         ends = [run.z[layer] if site == "z" else run.mlp[layer] for run in (pair.ablated, pair.clean)]
-        start, rows, n_positions = pair.batch.start, pair.batch.answer_positions, ends[0].shape[1]
+        start, read, n_positions = pair.batch.start, pair.batch.read_positions, ends[0].shape[1]
         is_last = layer == forward.n_layers - 1
         if is_last:
-            ends = [forward.at_rows(end, rows, start).unsqueeze(1) for end in ends]
+            ends = [forward.at_rows(end, read, start) for end in ends]
         inner = outputs.unflatten(0, (self.steps, -1))
         inner = inner[1:] if self.rule == "left" else (inner[1:] + inner[:-1]) / 2
         moved = torch.cat((ends[0].unsqueeze(0), inner, ends[1].unsqueeze(0))).diff(dim=0)
         if not is_last:
             return moved
-        return torch.stack([scattered(value[:, 0], rows - start, n_positions) for value in moved])
+        # Where a position is read more than once, it has moved by the same each time.
+        whole = moved.new_zeros(*moved.shape[:2], n_positions, *moved.shape[3:])
+        whole[:, torch.arange(len(read), device=read.device).unsqueeze(1), read - start] = moved
+        return whole

@@ -41,7 +41,7 @@ class ComponentMethod(Method):
     kinds: tuple[str, ...] = ()
 
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
-        """Scores [component, prompt] of a batch for each mask [prompt, position] over the whole prompt."""
+        """Scores [component, prompt] of a batch for each mask [sequence, position] over all positions."""
         raise NotImplementedError
 
     def check_settings(self, known: Settings) -> None:
@@ -99,7 +99,7 @@ class ComponentMethod(Method):
             masks = {index: mask for index, mask in masks.items() if mask.any()}
             effects = self.effects(model, pair, list(masks.values()))
             for (index, mask), values in zip(masks.items(), effects, strict=True):
-                has_position = mask.any(1).cpu().numpy()[:, None]
+                has_position = mask[pair.batch.first_sequences].any(1).cpu().numpy()[:, None]
                 scores[prompt_indices, index] = np.where(has_position, values.T.float().cpu().numpy(), 0)
                 measured[prompt_indices, index] = has_position
 
@@ -119,7 +119,8 @@ class ComponentMethod(Method):
         return tuple(str(position) for position in range(max(map(len, prompts))))
 
     def _mask(self, batch: Batch, position: str) -> Tensor:
-        """[prompt, position] which positions a name such as `all`, `IO` or `3` stands for."""
+        """[sequence, position] which positions a name such as `all`, `IO` or `3` stands for: those of an answer of
+        several tokens belong to `all` alone."""
         import torch
 
         if self.at == "roles":
@@ -128,7 +129,7 @@ class ComponentMethod(Method):
         if self.at == "all":
             return ~mask
         if int(position) < batch.n_positions:
-            mask[:, int(position)] = True
+            mask[:, int(position)] = batch.of_prompts[:, int(position)]
         return mask
 
 

@@ -136,6 +136,8 @@ def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[f
 
     No gradient passes back through what moves.
     """
+    from circuits.model.forward import Forward
+
     first = 1 + layer * wiring.writers_per_layer
     heads = range(max(0, writers.start - first), min(wiring.n_heads, writers.stop - first))
     moves_mlp = writers.start == first + wiring.n_heads
@@ -153,16 +155,9 @@ def _moving(pair: Pair, wiring: Wiring, writers: range, layer: int, back: list[f
         return value
 
     def _moved(value: Tensor, gap: Tensor) -> Tensor:
-        """Less fractions of the gap; at the answer positions alone where the value has no others."""
-        if value.shape[1] != gap.shape[1]:
-            gap = gap[_at_answers(pair)].unsqueeze(1)
+        """Less fractions of the gap; of the last layer, which has no other positions, where answers are read."""
+        if layer == wiring.n_layers - 1:
+            gap = Forward.at_rows(gap, pair.batch.read_positions, pair.batch.start)
         return value.detach() - _stacked_shares(back, gap)
 
     return tap
-
-
-def _at_answers(pair: Pair) -> tuple[Tensor, Tensor]:
-    import torch
-
-    answer_positions = pair.batch.answer_positions - pair.batch.start
-    return torch.arange(len(answer_positions), device=answer_positions.device), answer_positions

@@ -90,7 +90,7 @@ class ExactEdges(EdgeMethod):
             effects = edge_corruptions(model.forward, model.wiring, pair, wanted)
             scores[np.asarray(pair.batch.prompt_indices)] = effects.T.cpu().numpy()
 
-        at_once = model.forward.prompts_with_writers_at_once(max(map(len, prompts)))
+        at_once = model.forward.prompts_with_writers_at_once(prompts.n_positions)
         each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
         return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric, ablation))
 
@@ -182,12 +182,10 @@ class _Edges:
 
     def into_logits(self) -> None:
         """Edges into the logits: the final stream changes by the source's change alone."""
-        reader, answer_positions = len(self.wiring.readers) - 1, self.pair.batch.answer_positions
+        reader, n_sequences = len(self.wiring.readers) - 1, self.pair.batch.n_sequences
         final = self._at_rows(self.pair.clean.residual[-1])
         for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
-            changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(
-                0, (-1, len(answer_positions))
-            )
+            changed = final + self._at_rows(self.changes[writers].flatten(0, 1)).unflatten(0, (-1, n_sequences))
             numbers = self.wiring.edge_offsets[reader] + np.asarray(writers)
             self.patched[numbers] = self.pair.readout(changed.flatten(0, 1))
 
@@ -199,7 +197,8 @@ class _Edges:
         writers = np.flatnonzero(table.any(axis=0)).tolist()
         n_prompts, n_positions = self.changes.shape[1:3]
         is_last = readers[0] >= (self.forward.n_layers - 1) * self.wiring.readers_per_layer
-        at_once = self.forward.variants_at_once(n_prompts, 1 if is_last else n_positions)
+        n_read = self.pair.batch.read_positions.shape[1]
+        at_once = self.forward.variants_at_once(n_prompts, n_read if is_last else n_positions)
         size = max(1, at_once // n_variants)
         return (writers[i : i + size] for i in range(0, len(writers), size))
 
@@ -212,7 +211,7 @@ class _Edges:
 
         part, clean = self.forward.layers[layer], self.pair.clean
         is_last = layer == self.forward.n_layers - 1
-        places = Places(clean.start, self.pair.batch.answer_positions if is_last else None)
+        places = Places(clean.start, self.pair.batch.read_positions if is_last else None)
         context = self.forward.context(self.pair.batch.n_positions)[layer]
         inputs = (clean.residual[layer] + self.changes[list(writers)]).flatten(0, 1)
         patched = part.project(part.normed(inputs))
@@ -255,16 +254,16 @@ class _Edges:
         for part in self.forward.chunks(len(wanted), stacked.shape[1], stacked.shape[2]):
             stream = leaving(layer, stacked[wanted[part]])
             if layer == self.forward.n_layers - 1:
-                final = stream[:, 0]
+                final = stream
             else:
-                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.answer_positions)
+                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.read_positions)
             self.patched[numbers[wanted[part]]] = self.pair.readout(final)
 
     def _needed(self, layer: int, values: Tensor) -> Tensor:
-        """Values [variant x prompt, position, ...] of a layer; of the last one, at the answer positions alone."""
+        """Values [variant x prompt, position, ...] of a layer; of the last one, where answers are read alone."""
         if layer < self.forward.n_layers - 1:
             return values
-        return self._at_rows(values).unsqueeze(1)
+        return self._at_rows(values)
 
     def _at_rows(self, values: Tensor) -> Tensor:
-        return self.forward.at_rows(values, self.pair.batch.answer_positions, self.pair.clean.start)
+        return self.forward.at_rows(values, self.pair.batch.read_positions, self.pair.clean.start)

@@ -67,7 +67,7 @@ class MaskLearning(Method):
     steps             updates of the logits; 200 were enough for the 479 edges of the bundled model
     learning_rate     of Adam, for the logits
     temperature       how soft masks are: the scale of the logits, and of the gates' noise
-    prompts_per_step  the most prompts, all of one length, that are run in a step
+    prompts_per_step  the most prompts, of similar lengths, that are run in a step
     density           `hard-concrete` only: the expected share of open gates at the end
     start             an edge method, such as `eap-ig`, whose ranking the logits start from (-log rank); None: all equal
     seed              draws prompts, sizes and gates

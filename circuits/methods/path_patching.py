@@ -107,8 +107,9 @@ class PathPatching(Method):
             raise ValueError(f"path-patching has no scores at position={position!r}. It has: {', '.join(known)}.")
 
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
-        """Also raises a ValueError for a receiver the model lacks, for receivers that no head runs before, and for a
-        role that a prompt lacks.
+        """Also raises a ValueError for a receiver the model lacks, for receivers that no head runs before, for a role
+        that a prompt lacks, and where answers of several tokens are read after the end of the prompt, which is where
+        senders are patched by default.
         """
         super().check(model, prompts, metric, ablation)
         for receiver in self._receivers():
@@ -117,6 +118,12 @@ class PathPatching(Method):
             raise ValueError(
                 f"path-patching into {', '.join(self.receivers)}: no head runs before, so no path leads there from "
                 "one. Name receivers in later layers, or 'logits'."
+            )
+        if self.at is None and self.position == END and (n_long := sum(prompt.has_long_answers for prompt in prompts)):
+            raise ValueError(
+                f"path-patching patches at {END!r} unless another position is given, where only the first token of an "
+                f"answer is predicted; answers of {n_long} of {len(prompts)} prompts have several. Set at=all, or "
+                f"at={END} if that is meant."
             )
         if self.position != ALL_POSITIONS:
             lacking = [number for number, prompt in enumerate(prompts) if self.position not in prompt.roles]
@@ -300,19 +307,19 @@ class _Paths:
         from circuits.model.forward import Earlier
         from circuits.model.layers import tiled
 
-        clean, answer_positions = self.pair.clean, self.pair.batch.answer_positions
+        clean, read_positions = self.pair.clean, self.pair.batch.read_positions
         if Reader(LOGITS) in received:
-            return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], answer_positions, clean.start))
+            return self.pair.readout(self.forward.at_rows(received[Reader(LOGITS)], read_positions, clean.start))
         first = min(reader.component.layer for reader in received if reader.component.layer is not None)
         final = self.forward.run(
-            tiled(clean.residual[first], n_variants * len(answer_positions)),
+            tiled(clean.residual[first], n_variants * len(read_positions)),
             n_positions=self.pair.batch.n_positions,
             first_layer=first,
             start=clean.start,
             earlier=Earlier(clean.key, clean.value),
             tap=self._putting_in(received, n_variants),
         )
-        return self.pair.readout(self.forward.at_rows(final, answer_positions, clean.start))
+        return self.pair.readout(self.forward.at_rows(final, read_positions, clean.start))
 
     def _putting_in(self, received: dict[Reader, Tensor], n_variants: int) -> _PutIn:
         from circuits.model.layers import tiled

@@ -1,4 +1,4 @@
-"""Prompt sets as tensors: batches of equal length, cut where clean and corrupt begin to differ."""
+"""Prompt sets as tensors: batches of one length, cut where clean and corrupt begin to differ."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,9 +15,7 @@ from circuits.data.image_processor import Pixels
 from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.forward import Forward
-
-if TYPE_CHECKING:
-    pass
+from circuits.model.lengths import Extent, cheapest_groups
 
 _LOG = logging.getLogger(__name__)
 
@@ -28,16 +26,24 @@ _WORTH_A_BATCH = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """Prompts of one length on the model's device.
+    """Prompts on the model's device, run as sequences of one length.
 
-    prompt_indices    their indices in the prompt set
-    clean, corrupt    [prompt, position] token ids
+    Most prompts are one sequence. Where answers have several tokens, a prompt is run once for each of its continuations
+    (`Prompt.continuations`): these sequences are neighbors, and begin with the same prompt. Shorter sequences are
+    filled up at the end, where nothing that is read can see it.
+
+    prompt_indices    the prompts' indices in the prompt set
+    owners            [sequence] the number of its prompt in the batch, ascending
+    continuations     [sequence] what follows the prompt in it: of an answer of several tokens, all but the last
+    clean, corrupt    [sequence, position] token ids
     start             first position at which any pair differs; 0 where later positions can influence earlier ones
-    answer_positions  [prompt] where the answer is predicted
+    answer_positions  [sequence] where the answer is predicted; of several tokens, the first
     """
 
     prompts: tuple[Prompt, ...]
     prompt_indices: tuple[int, ...]
+    owners: tuple[int, ...]
+    continuations: tuple[tuple[int, ...], ...]
     clean: Tensor
     corrupt: Tensor
     start: int
@@ -47,55 +53,179 @@ class Batch:
         return len(self.prompts)
 
     @property
+    def n_sequences(self) -> int:
+        return len(self.owners)
+
+    @property
     def n_positions(self) -> int:
         return self.clean.shape[1]
 
+    @property
+    def has_long_answers(self) -> bool:
+        """Whether an answer of several tokens is read."""
+        return any(self.continuations)
+
+    @property
+    def by_sequence(self) -> list[Prompt]:
+        """[sequence] its prompt."""
+        return [self.prompts[owner] for owner in self.owners]
+
+    @cached_property
+    def read_positions(self) -> Tensor:
+        """[sequence, read] where the tokens of answers are predicted, one after the other; the last is repeated where
+        other sequences have more."""
+        n_read = 1 + max(map(len, self.continuations))
+        steps = [[min(step, len(one)) for step in range(n_read)] for one in self.continuations]
+        return self.answer_positions.unsqueeze(1) + torch.tensor(steps, device=self.answer_positions.device)
+
+    @cached_property
+    def of_prompts(self) -> Tensor:
+        """[sequence, position] whether a token is the prompt's, neither its answer's nor filled up."""
+        return self._up_to([len(prompt) for prompt in self.by_sequence])
+
+    @cached_property
+    def of_sequences(self) -> Tensor:
+        """[sequence, position] whether a token is the prompt's or its answer's, not filled up."""
+        return self._up_to(
+            [len(prompt) + len(one) for prompt, one in zip(self.by_sequence, self.continuations, strict=True)]
+        )
+
+    def _up_to(self, lengths: Sequence[int]) -> Tensor:
+        device = self.clean.device
+        return torch.arange(self.n_positions, device=device) < torch.tensor(lengths, device=device).unsqueeze(1)
+
+    @cached_property
+    def _owners(self) -> Tensor:
+        return torch.tensor(self.owners, device=self.clean.device)
+
+    def of_each_prompt(self, values: Tensor) -> Tensor:
+        """Values [sequence, ...] added up to [prompt, ...]."""
+        if self.n_sequences == len(self):
+            return values
+        return values.new_zeros(len(self), *values.shape[1:]).index_add_(0, self._owners, values)
+
+    @property
+    def first_sequences(self) -> list[int]:
+        """[prompt] the first of its sequences."""
+        return [self.owners.index(number) for number in range(len(self))]
+
     def clean_pixels(self, forward: Forward) -> Pixels | None:
         """What the vision tower reads of the clean prompts' images; None for text alone."""
-        return _pixels([prompt.image for prompt in self.prompts], forward)
+        return _pixels([prompt.image for prompt in self.by_sequence], forward)
 
     def corrupt_pixels(self, forward: Forward) -> Pixels | None:
         """The same of the corrupt prompts."""
-        return _pixels([prompt.corrupt_image or prompt.image for prompt in self.prompts], forward)
+        return _pixels([prompt.corrupt_image or prompt.image for prompt in self.by_sequence], forward)
 
     def part(self, chosen: slice) -> Batch:
         """Some of its prompts."""
+        numbers = range(len(self))[chosen]
+        kept = [row for row, owner in enumerate(self.owners) if owner in numbers]
+        rows = slice(kept[0], kept[-1] + 1) if kept else slice(0, 0)
         return replace(
             self,
             prompts=self.prompts[chosen],
             prompt_indices=self.prompt_indices[chosen],
-            clean=self.clean[chosen],
-            corrupt=self.corrupt[chosen],
-            answer_positions=self.answer_positions[chosen],
+            owners=tuple(owner - numbers.start for owner in self.owners[rows]),
+            continuations=self.continuations[rows],
+            clean=self.clean[rows],
+            corrupt=self.corrupt[rows],
+            answer_positions=self.answer_positions[rows],
+        )
+
+    def alone(self, number: int) -> Batch:
+        """One of its sequences by itself, without what it is filled up with."""
+        owner, rows = self.owners[number], slice(number, number + 1)
+        length = len(self.prompts[owner]) + len(self.continuations[number])
+        return replace(
+            self,
+            prompts=(self.prompts[owner],),
+            prompt_indices=(self.prompt_indices[owner],),
+            owners=(0,),
+            continuations=self.continuations[rows],
+            clean=self.clean[rows, :length],
+            corrupt=self.corrupt[rows, :length],
+            answer_positions=self.answer_positions[rows],
         )
 
     def positions_of(self, role: str) -> Tensor:
-        """[prompt, position] whether the position has the role."""
+        """[sequence, position] whether the position has the role."""
         mask = torch.zeros(self.clean.shape, dtype=torch.bool)
-        for number, prompt in enumerate(self.prompts):
+        for number, prompt in enumerate(self.by_sequence):
             mask[number, list(prompt.roles.get(role, ()))] = True
         return mask.to(self.clean.device)
 
 
 def batches(
-    prompts: PromptSet, forward: Forward, *, at_once: int = PROMPTS_AT_ONCE, shares_prefix: bool = True
+    prompts: PromptSet,
+    forward: Forward,
+    *,
+    at_once: int = PROMPTS_AT_ONCE,
+    shares_prefix: bool = True,
+    with_answers: bool = False,
 ) -> Iterator[Batch]:
-    """The prompts in batches of equal length, at most `at_once` prompts each.
+    """The prompts in batches, at most `at_once` sequences each, or the sequences of one prompt.
 
     In a causal model, prompts whose pairs share a long prefix come together, because nothing before the first
     difference changes in any patched run.
 
     shares_prefix  False: positions before the first difference change too, as they do in most ablations
+    with_answers   True: as methods run them. Prompts go on with their answers of several tokens, and those of similar
+                   lengths come together: what is no prompt's token is told by the batch's masks. False: prompts of one
+                   length and nothing else
     """
     shares_prefix = shares_prefix and forward.is_causal
+    every = prompts.prompts
+    for group in _groups(every, forward, at_once, shares_prefix=shares_prefix, with_answers=with_answers):
+        for chosen in _chunks(group, every, at_once, with_answers=with_answers):
+            of_batch = [every[n] for n in chosen]
+            yield _batch(chosen, of_batch, forward, shares_prefix=shares_prefix, with_answers=with_answers)
+
+
+def _groups(
+    prompts: Sequence[Prompt], forward: Forward, at_once: int, *, shares_prefix: bool, with_answers: bool
+) -> Iterator[list[int]]:
+    """The numbers of prompts that come together; those with images only with others of their length, as their processor
+    stacks them."""
     alike: dict[tuple[int, bool], list[int]] = defaultdict(list)
     for number, prompt in enumerate(prompts):
-        alike[len(prompt), prompt.image is None].append(number)
-    for prompt_indices in alike.values():
-        for group in _by_start(prompt_indices, prompts.prompts) if shares_prefix else [prompt_indices]:
-            for first in range(0, len(group), at_once):
-                chosen = group[first : first + at_once]
-                yield _batch(chosen, [prompts.prompts[n] for n in chosen], forward, shares_prefix=shares_prefix)
+        alike[prompt.n_positions if with_answers else len(prompt), prompt.image is None].append(number)
+    limit = forward.same_rotations_up_to if with_answers and forward.is_causal else 0
+    filled_up = [key for key in alike if key[1] and key[0] <= limit]
+    if len(filled_up) > 1:
+        numbers = [number for key in filled_up for number in alike.pop(key)]
+        yield from _of_like_extent(numbers, prompts, at_once, shares_prefix=shares_prefix)
+    for numbers in alike.values():
+        yield from _by_start(numbers, prompts) if shares_prefix else [numbers]
+
+
+def _of_like_extent(
+    numbers: Sequence[int], prompts: Sequence[Prompt], at_once: int, *, shares_prefix: bool
+) -> Iterator[list[int]]:
+    """Prompts of different lengths in groups, shorter ones first in each."""
+    by_extent: dict[Extent, list[int]] = defaultdict(list)
+    for number in numbers:
+        prompt = prompts[number]
+        start = min(prompt.first_difference, prompt.answer_position) if shares_prefix else 0
+        by_extent[Extent(prompt.n_positions, start)].append(number)
+    sizes = {extent: sum(len(prompts[n].continuations) for n in own) for extent, own in by_extent.items()}
+    for group in cheapest_groups(sizes, at_once):
+        members = [number for extent in group for number in by_extent[extent]]
+        yield sorted(members, key=lambda number: (prompts[number].n_positions, number))
+
+
+def _chunks(
+    group: Sequence[int], prompts: Sequence[Prompt], at_once: int, *, with_answers: bool
+) -> Iterator[Sequence[int]]:
+    """Parts of a group, with at most that many sequences or a single prompt."""
+    first, n_sequences = 0, 0
+    for number, index in enumerate(group):
+        n_own = len(prompts[index].continuations) if with_answers else 1
+        if number > first and n_sequences + n_own > at_once:
+            yield group[first:number]
+            first, n_sequences = number, 0
+        n_sequences += n_own
+    yield group[first:]
 
 
 def _pixels(images: Sequence[Picture | None], forward: Forward) -> Pixels | None:
@@ -122,17 +252,45 @@ def _by_start(prompt_indices: Sequence[int], prompts: Sequence[Prompt]) -> list[
     return groups
 
 
-def _batch(prompt_indices: Sequence[int], chosen: Sequence[Prompt], forward: Forward, *, shares_prefix: bool) -> Batch:
+def _batch(
+    prompt_indices: Sequence[int],
+    chosen: Sequence[Prompt],
+    forward: Forward,
+    *,
+    shares_prefix: bool,
+    with_answers: bool,
+) -> Batch:
     start = min(min(prompt.first_difference, prompt.answer_position) for prompt in chosen) if shares_prefix else 0
+    rows = [
+        (number, one)
+        for number, prompt in enumerate(chosen)
+        for one in (prompt.continuations if with_answers else ((),))
+    ]
+    sides = (
+        [(prompt.clean if side == 0 else prompt.corrupt) + one for prompt, one in ((chosen[n], one) for n, one in rows)]
+        for side in (0, 1)
+    )
     as_tensor = {"dtype": torch.long, "device": forward.device}
+    clean, corrupt = (torch.tensor(_filled_up(side), **as_tensor) for side in sides)
     return Batch(
         prompts=tuple(chosen),
         prompt_indices=tuple(prompt_indices),
-        clean=torch.tensor([prompt.clean for prompt in chosen], **as_tensor),
-        corrupt=torch.tensor([prompt.corrupt for prompt in chosen], **as_tensor),
+        owners=tuple(number for number, _ in rows),
+        continuations=tuple(one for _, one in rows),
+        clean=clean,
+        corrupt=corrupt,
         start=start,
-        answer_positions=torch.tensor([prompt.answer_position for prompt in chosen], **as_tensor),
+        answer_positions=torch.tensor([chosen[number].answer_position for number, _ in rows], **as_tensor),
     )
+
+
+def _filled_up(sequences: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Sequences of one length; those that are shorter end in copies of the longest one's last token.
+
+    Any token of text would do. It is none that stands for a part of an image: those are in the middle of a prompt.
+    """
+    longest = max(sequences, key=len)
+    return [sequence + longest[-1:] * (len(longest) - len(sequence)) for sequence in sequences]
 
 
 def each_batch(
@@ -142,10 +300,12 @@ def each_batch(
     *,
     at_once: int = PROMPTS_AT_ONCE,
     shares_prefix: bool = True,
+    with_answers: bool = False,
 ) -> None:
     """Call `work` with every batch of the prompts; one that does not fit into memory is halved, with a warning."""
-    at_once = max(1, min(at_once, forward.batch_size(max(map(len, prompts)))))
-    todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix))
+    n_positions = max(prompt.n_positions if with_answers else len(prompt) for prompt in prompts)
+    at_once = max(1, min(at_once, forward.batch_size(n_positions)))
+    todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix, with_answers=with_answers))
     while todo:
         batch = todo.popleft()
         if not fits(lambda batch=batch: work(batch)):
@@ -168,8 +328,9 @@ def _halves(batch: Batch, forward: Forward) -> list[Batch]:
     """The batch in two, to be run with half as much stacked at once; a ValueError where neither can be smaller."""
     can_shrink = forward.shrink()
     if len(batch) == 1 and not can_shrink:
+        runs = f", run {batch.n_sequences} times for its answers," if batch.n_sequences > 1 else ""
         raise ValueError(
-            f"out of memory on {forward.device} with a single prompt of {batch.n_positions} tokens and nothing "
+            f"out of memory on {forward.device} with a single prompt of {batch.n_positions} tokens{runs} and nothing "
             "stacked. Use a shorter prompt, dtype bfloat16, or a machine with more memory."
         )
     _LOG.warning(

@@ -81,19 +81,20 @@ def check_resuming(forward: Forward, bridge: Any, ids: Tensor, *, rounding: floa
             require_same(final, run.residual[-1][:, -1], what, kind="residual streams")
 
 
-def resumed(forward: Forward, run: Run, layer: int) -> tuple[Tensor, int]:
-    """The final stream at the last position [prompt, d_model], run again from `layer` on, and the position it began at:
-    the middle of the prompt, in a causal model.
+def resumed(forward: Forward, run: Run, layer: int, rows: Tensor | None = None) -> tuple[Tensor, int]:
+    """The final stream [prompt, d_model] at `rows` [prompt], or at the last position, run from `layer` on; and the
+    position it began at, in a causal model the middle of the prompt or the first of `rows`.
     """
     n_prompts, n_positions = run.residual[0].shape[:2]
-    start = n_positions // 2 if forward.is_causal else 0
+    rows = torch.full((n_prompts,), n_positions - 1, device=forward.device) if rows is None else rows
+    start = min(n_positions // 2, int(rows.min())) if forward.is_causal else 0
     final = forward.run(
         run.residual[layer][:, start:],
         n_positions=n_positions,
         first_layer=layer,
         start=start,
         earlier=Earlier(run.key, run.value),
-        rows=torch.full((n_prompts,), n_positions - 1, device=forward.device),
+        rows=rows,
     )
     return final, start
 

@@ -31,6 +31,7 @@ from circuits.model.layers import (
     layer_from_block,
     tiled,
 )
+from circuits.model.lengths import same_rotations_up_to
 from circuits.model.linear import linear
 
 Site = Literal["residual", "q", "k", "v", "query", "key", "value", "z", "attention", "mlp_in", "mlp"]
@@ -136,6 +137,7 @@ class Forward:
         self.logit_scale = scale
         softcap = float(getattr(bridge.cfg, "output_logits_soft_cap", -1.0) or -1.0)
         self.final_softcap = softcap if softcap > 0 else None
+        self.same_rotations_up_to = same_rotations_up_to(text)
         self.tokens_at_once, self.numbers_at_once = self._budget()
 
     def _budget(self) -> tuple[int, int]:
@@ -315,24 +317,39 @@ class Forward:
 
         residual   [variant x prompt, position, d_model] at positions start .. n_positions-1
         earlier    keys and values of the positions before `start`; needed when start > 0
-        rows       [prompt] positions at which the result is read: the last layer is computed there alone
-        returns    [variant x prompt, d_model] with `rows`, else [variant x prompt, position, d_model]
+        rows       [prompt] or [prompt, read] positions at which the result is read: the last layer is computed there
+                   alone
+        returns    [variant x prompt, d_model] or [variant x prompt, read, d_model] with `rows`, else [variant x prompt,
+                   position, d_model]
         """
+        if rows is not None and rows.ndim == 1:
+            read = self.run(
+                residual,
+                n_positions=n_positions,
+                first_layer=first_layer,
+                start=start,
+                earlier=earlier,
+                rows=rows.unsqueeze(1),
+                tap=tap,
+            )
+            return read[:, 0]
         contexts = self.context(n_positions)
         for number in range(first_layer, self.n_layers):
             places = Places(start, rows if number == self.n_layers - 1 else None)
             residual = self._layer(number, residual, contexts[number], places, earlier, tap)
-        if rows is None:
-            return residual
-        if first_layer == self.n_layers:
+        if rows is not None and first_layer == self.n_layers:
             return self.at_rows(residual, rows, start)
-        return residual[:, 0]
+        return residual
 
     @staticmethod
     def at_rows(values: Tensor, rows: Tensor, start: int) -> Tensor:
-        """Entries [variant x prompt, ...] of values [variant x prompt, position, ...] at each prompt's position."""
+        """Entries of values [variant x prompt, position, ...] at each prompt's positions.
+
+        rows     [prompt] one for each, or [prompt, read]
+        returns  [variant x prompt, ...], or [variant x prompt, read, ...]
+        """
         indices = tiled(rows - start, len(values))
-        return values[torch.arange(len(values), device=values.device), indices]
+        return values[torch.arange(len(values), device=values.device).view(-1, *[1] * (rows.ndim - 1)), indices]
 
     def _layer(
         self,
@@ -347,7 +364,7 @@ class Forward:
         tap = tap or _unchanged
         residual = tap(number, "residual", residual)
         z = self._heads(number, residual, context, places, earlier, tap)
-        read = residual if places.rows is None else self.at_rows(residual, places.rows, places.start).unsqueeze(1)
+        read = residual if places.rows is None else self.at_rows(residual, places.rows, places.start)
         attention = tap(number, "attention", layer.attention_out(layer.heads_sum(z)))
         return self.rest_of_layer(number, read, attention, tap=tap)
 
@@ -374,7 +391,7 @@ class Forward:
         layer, tap = self.layers[number], tap or _unchanged
         q, k, v = projected
         if places.rows is not None:
-            q = self.at_rows(q, places.rows, places.start).unsqueeze(1)
+            q = self.at_rows(q, places.rows, places.start)
         key = layer.positioned(k, layer.norm_k, context, Places(places.start))
         value = v.transpose(1, 2)
         if earlier is not None and places.start > 0:
@@ -430,7 +447,9 @@ class Forward:
         return run
 
     def resume(self, base: Run, layer: int, residual: Tensor, rows: Tensor) -> Tensor:
-        """Final stream at `rows` [variant x prompt, d_model], given another stream entering `layer`.
+        """Final stream at `rows` [variant x prompt, read, d_model], given another stream entering `layer`.
+
+        rows      [prompt, read] positions at which the result is read
 
         residual  [variant x prompt, position, d_model] at the first positions from `base.start` on; at all others, and
                   before, the run is `base` until the attention of `layer` has spread the change
@@ -443,7 +462,7 @@ class Forward:
             residual = self._layer_after_few_changed(base, layer, residual, rows if is_last else None)
             layer += 1
             if is_last:
-                return residual[:, 0]
+                return residual
         return self.run(
             residual,
             n_positions=n_positions,
@@ -474,8 +493,8 @@ class Forward:
         query = whole(layer.positioned(projected.q, layer.norm_q, context, here), base.query[number], base.start)
         residual = torch.cat((changed, tiled(base.residual[number][:, changed.shape[1] :], n)), dim=1)
         if rows is not None:
-            query = self.at_rows(query.transpose(1, 2), rows, base.start).unsqueeze(2)
-            residual = self.at_rows(residual, rows, base.start).unsqueeze(1)
+            query = self.at_rows(query.transpose(1, 2), rows, base.start).transpose(1, 2)
+            residual = self.at_rows(residual, rows, base.start)
         z = layer.attend(query, key, value, Places(base.start, rows).bias_rows(context.bias, n))
         return self.rest_of_layer(number, residual, layer.attention_out(layer.heads_sum(z)))
 

@@ -224,7 +224,8 @@ class Layer:
 
 
 class Places(NamedTuple):
-    """Which positions of the full prompt a tensor holds: those from `start` (to `stop`), or one per prompt (`rows`)."""
+    """Which positions of the full prompt a tensor holds: those from `start` (to `stop`), or a few of each prompt,
+    `rows` [prompt, read]."""
 
     start: int
     rows: Tensor | None = None
@@ -235,8 +236,8 @@ class Places(NamedTuple):
         if self.rows is None:
             return tiled(values[:, self.start : self.stop], batch)
         if len(values) == 1:
-            return tiled(values[0][self.rows].unsqueeze(1), batch)
-        return tiled(values[torch.arange(len(values), device=values.device), self.rows].unsqueeze(1), batch)
+            return tiled(values[0][self.rows], batch)
+        return tiled(values[torch.arange(len(values), device=values.device).unsqueeze(1), self.rows], batch)
 
     def bias_rows(self, bias: Tensor, batch: int) -> Tensor:
         """Rows of a bias [1 or prompt, 1, query, key] for the queries at these places."""

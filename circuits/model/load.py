@@ -88,18 +88,21 @@ class Model:
         """
         prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
         for number, prompt in enumerate((*prompts, *prompts.negatives)):
-            if len(prompt) > self.n_positions:
+            if prompt.n_positions > self.n_positions:
+                with_answer = f", {prompt.n_positions} with its longest answer" if prompt.has_long_answers else ""
                 raise ValueError(
-                    f"{prompts.called(number)} has {len(prompt)} tokens; {self.name!r} takes at most "
+                    f"{prompts.called(number)} has {len(prompt)} tokens{with_answer}; {self.name!r} takes at most "
                     f"{self.n_positions}."
                 )
+            if fault := self._answer_fault(prompt):
+                raise ValueError(f"{prompts.called(number)} {fault}")
             if fault := self._image_fault(prompt):
                 raise ValueError(f"{prompts.called(number)} {fault}")
         self._require_reproduced(longest(prompts))
 
     def _require_reproduced(self, prompts: Sequence[Prompt]) -> None:
-        """Raise a ValueError unless these prompts, all alike and of one length, give the model's own logits."""
-        n_tokens, has_image = len(prompts[0]), prompts[0].image is not None
+        """Raise a ValueError unless these prompts, all with an image or all without, give the model's own logits."""
+        n_tokens, has_image = max(prompt.n_positions for prompt in prompts), prompts[0].image is not None
         n_checked = self._n_checked.get(has_image, 0 if has_image else checks.N_POSITIONS)
         if n_tokens <= n_checked:
             return
@@ -111,6 +114,23 @@ class Model:
                 f"tokens, though it is on those of {n_checked}: {error}"
             ) from None
         self._n_checked[has_image] = n_tokens
+
+    def _answer_fault(self, prompt: Prompt) -> str | None:
+        """Why this model cannot read a prompt's answers of several tokens, or None."""
+        if not prompt.has_long_answers:
+            return None
+        if not self.forward.is_causal:
+            return (
+                f"has answers of several tokens, which are read one after the other; in {self.name!r} tokens see those "
+                "after them. Give answers of one token."
+            )
+        if prompt.n_positions > self.forward.same_rotations_up_to and len(set(map(len, prompt.continuations))) > 1:
+            return (
+                f"has answers of different lengths, and is longer than the {self.forward.same_rotations_up_to} tokens "
+                f"up to which positions of {self.name!r} do not depend on the length. Give a shorter prompt, or "
+                "answers of equal length."
+            )
+        return None
 
     def _image_fault(self, prompt: Prompt) -> str | None:
         """What is wrong with a prompt's image, or None."""

@@ -14,7 +14,9 @@ from itertools import islice
 from string import Formatter
 from typing import ClassVar, NamedTuple
 
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer, next_token
+from circuits.data.answers import Answer, answer_of
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.tokenizer import next_token, next_tokens
 from circuits.lookup import unknown
 
 Draw = Callable[[random.Random], Prompt]
@@ -197,6 +199,29 @@ def single_token_words(
             f"needs at least {at_least} {what} of one token each, found {len(kept)}. Not one known token: "
             f"{_listed(failed)}.{usable}"
         )
+    return kept
+
+
+def words_in_tokens(
+    words: Sequence[str], tokenizer: Tokenizer, what: str, *, at_least: int, after: Sequence[str] = ("the",)
+) -> dict[str, Answer]:
+    """Those of `words` that are known tokens where they follow a space, one or several, as answers of prompts.
+
+    after  texts that the word follows in the prompts; it must be the same tokens after each of them
+
+    Words whose tokens begin those of another are left out: what says the second says the first too. Raises a ValueError
+    that names the words which failed where fewer than `at_least` are left.
+    """
+    split: dict[str, tuple[int, ...]] = {}
+    for word in words:
+        ways = {next_tokens(text, f" {word}", tokenizer) for text in after}
+        if len(ways) == 1 and (tokens := ways.pop()) is not None:
+            split[word] = tokens
+    begun = {tokens[:size] for tokens in split.values() for size in range(1, len(tokens))}
+    kept = {word: answer_of(tokens) for word, tokens in split.items() if tokens not in begun}
+    if len(kept) < at_least:
+        failed = [word for word in words if word not in kept]
+        raise ValueError(f"needs at least {at_least} {what} that it knows, found {len(kept)}. Not: {_listed(failed)}.")
     return kept
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.tasks.base import Draw, Task, fill, single_token_words, words
+from circuits.tasks.base import Draw, Task, fill, single_token_words, words, words_in_tokens
 
 CAPITALS = {
     country: capital
@@ -38,7 +38,8 @@ _AT_LEAST_COUNTRIES = 5
 class Capital(Task):
     """A country; answer its capital, wrong answers the capitals of all other countries of the list.
 
-    Only countries are used of which both names are one token.
+    Only countries are used of which both names are one token. With `long_answers`, capitals may have several, and the
+    wrong answer is the capital of one other country, because each of several tokens takes a run of its own.
     """
 
     name: ClassVar[str] = "capital"
@@ -48,6 +49,8 @@ class Capital(Task):
         "relation": "something else of the same country is asked for, such as its language",
         "no-country": "the country becomes a word that names none",
     }
+    long_answers: bool = False  # whether capitals may have several tokens; for metrics of probabilities alone
+
     templates = (
         "The {relation} of {country} is",
         "Everybody knows that the {relation} of {country} is",
@@ -67,7 +70,7 @@ class Capital(Task):
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         templates = self.known_templates(tokenizer)
         countries = single_token_words(list(CAPITALS), tokenizer, "countries", at_least=_AT_LEAST_COUNTRIES)
-        said = single_token_words(
+        said = (words_in_tokens if self.long_answers else single_token_words)(
             [CAPITALS[country] for country in countries],
             tokenizer,
             "capitals",
@@ -98,7 +101,9 @@ class Capital(Task):
                 clean.text,
                 fill(template, chosen | changed).text,
                 answers=[said[CAPITALS[country]]],
-                wrong_answers=[said[CAPITALS[wrong]] for wrong in usable if wrong != country],
+                wrong_answers=[
+                    said[CAPITALS[wrong]] for wrong in ([other] if self.long_answers else usable) if wrong != country
+                ],
                 roles=clean.roles(("relation", "country")),
                 tokenizer=tokenizer,
             )

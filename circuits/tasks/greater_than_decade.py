@@ -10,7 +10,8 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
-from circuits.data.prompts import Prompt, Tokenizer, next_token, prompt_from_text
+from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
+from circuits.data.tokenizer import next_token
 from circuits.tasks.base import Draw, Task, fill, known
 from circuits.tasks.greater_than import CENTURIES, NOUNS
 

@@ -141,7 +141,7 @@ def measure_clean_and_corrupt(settings: Mapping[str, Any], inputs: Inputs, model
     # A model that predicts one number is neither right nor wrong.
     found = {"is_correct": baseline.is_correct, "is_top1": baseline.is_top1}
     judged = {name: array for name, array in found.items() if array is not None}
-    cost = {"forward_multiply_adds": model().forward.multiply_adds(sum(map(len, prompts)))}
+    cost = {"forward_multiply_adds": model().forward.multiply_adds(prompts.n_tokens)}
     return Result(cost, {"clean": baseline.clean, "corrupt": baseline.ablated} | judged)
 
 

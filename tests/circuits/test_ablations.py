@@ -215,7 +215,7 @@ def test_a_prompt_longer_than_the_reference_is_refused_by_position_and_taken_by_
     short = random_prompts(2, length=5, seed=1)
     by_position = PositionMean().fitted(model, short)
     with pytest.raises(
-        ValueError, match=r"has 9 tokens, the longest of the reference set 6\..*longer one.*or use 'mean'"
+        ValueError, match=r"has 10 tokens, the longest of the reference set 6\..*longer one.*or use 'mean'"
     ):
         EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE, ablation=by_position)
     values = independent_values(model, short, "mean")

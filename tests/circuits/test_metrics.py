@@ -37,6 +37,7 @@ def logits_for(values, metric, batch, forward):
         ("logit-difference", (3 + 1) / 2 - 0.5),
         ("answer-logit", (3 + 1) / 2),
         ("answer-log-probability", math.log((math.e**3 + math.e) / (math.e**3 + math.e + math.e**0.5 + 47))),
+        ("log-probability-difference", math.log((math.e**3 + math.e) / math.e**0.5)),
         ("probability-difference", (math.e**3 + math.e - math.e**0.5) / (math.e**3 + math.e + math.e**0.5 + 47)),
     ],
 )
@@ -64,7 +65,8 @@ def test_reading_only_the_answers_equals_reading_the_whole_vocabulary(name, fami
         pair = record_pair(model.forward, batch, metric, CORRUPT)
         with torch.no_grad():
             runs = [
-                model.bridge(ids)[range(len(batch)), batch.answer_positions] for ids in (batch.corrupt, batch.clean)
+                model.bridge(ids)[range(batch.n_sequences), batch.answer_positions]
+                for ids in (batch.corrupt, batch.clean)
             ]
         wanted = targets(batch, metric, model.forward)
         corrupt, clean = (logits if wanted.tokens is None else logits.gather(1, wanted.tokens) for logits in runs)

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from circuits.data.answers import tokens_of
 from circuits.data.prompt_files import BadPrompts, count_prompts, read_jsonl, write_jsonl
-from circuits.data.prompts import Prompt, PromptSet, next_token, prompt_from_text
+from circuits.data.prompts import Prompt, PromptSet, prompt_from_text
+from circuits.data.tokenizer import next_token
 from circuits.reference.vocabulary import make_tokenizer
 from circuits.tasks import TASKS
 
@@ -86,6 +88,51 @@ def test_a_role_outside_the_prompt_is_refused(positions: tuple[int, ...]) -> Non
 def test_first_difference_is_where_the_prompts_part() -> None:
     assert Prompt((1, 2, 3), (1, 9, 3), (5,)).first_difference == 1
     assert Prompt((1, 2, 3), (1, 2, 3), (5,)).first_difference == 3
+
+
+# Answers of several tokens
+
+
+def test_a_list_of_one_token_is_that_token() -> None:
+    prompt = Prompt((1, 2), (1, 3), ((5,), (6, 7)), ([8],))  # pyright: ignore[reportArgumentType]
+    assert (prompt.answers, prompt.wrong_answers) == ((5, (6, 7)), (8,))
+
+
+def test_each_continuation_is_run_once_and_one_that_begins_another_is_read_there() -> None:
+    prompt = Prompt((1, 2), (1, 3), ((5, 6, 7), (5, 6, 8), (5, 9)), (4, (3, 2)))
+    assert prompt.continuations == ((5, 6), (3,))
+    assert prompt.n_positions == 4
+    assert Prompt((1, 2), (1, 3), (5, 6), (4,)).continuations == ((),)
+
+
+@pytest.mark.parametrize(
+    ("answers", "wrong_answers", "said"),
+    [
+        (((5, 6),), ((5, 6),), "tokens [5, 6] are an answer and a wrong answer"),
+        (((5, 6), (5, 6)), (), "answers hold tokens [5, 6] twice"),
+        (((5, 6),), (5,), "answer [5] is the beginning of answer [5, 6]"),
+        ((5,), ((5, 6, 7),), "answer [5] is the beginning of answer [5, 6, 7]"),
+        (((5, 6), (5, 6, 7)), (), "answer [5, 6] is the beginning of answer [5, 6, 7]"),
+        (((),), (), "an answer is empty"),
+    ],
+)
+def test_answers_that_cannot_be_told_apart_are_refused(answers: Any, wrong_answers: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        Prompt((1, 2), (3, 2), answers, wrong_answers)
+
+
+def test_an_answer_of_several_tokens_follows_the_last_token() -> None:
+    assert Prompt((1, 2, 3), (1, 2, 4), ((5, 6),)).answer_position == 2
+    with pytest.raises(ValueError, match="answer_position is 1, and an answer has several tokens"):
+        Prompt((1, 2, 3), (1, 2, 4), ((5, 6),), answer_position=1)
+
+
+def test_tokens_of_answers_must_be_known_where_they_are_read_and_where_they_are_run() -> None:
+    prompts = PromptSet("a", (Prompt((1, 2), (3, 2), ((7, 4),)),))
+    prompts.require_vocabulary(8, 8)
+    for sizes in ((7, 8), (8, 7)):
+        with pytest.raises(ValueError, match="prompt 0: answer token 7 is not in the model's vocabulary of 7"):
+            prompts.require_vocabulary(*sizes)
 
 
 # Sets of prompts
@@ -164,9 +211,19 @@ def test_unknown_words_are_named(tokenizer: Any) -> None:
         prompt_from_text(**text_with({"clean": "a zebra and a quagga met a zebra"}), roles={}, tokenizer=tokenizer)
 
 
-def test_an_answer_of_several_tokens_is_shown_in_pieces(tokenizer: Any) -> None:
-    with pytest.raises(ValueError, match=r"answer ' Mary and' is not one token of this model but \['Mary', 'and'\]"):
-        prompt_from_text(**text_with({"answers": [" Mary and"]}), roles={}, tokenizer=tokenizer)
+def test_an_answer_may_be_several_tokens(tokenizer: Any) -> None:
+    prompt = prompt_from_text(**text_with({"answers": [" Mary and"]}), roles={}, tokenizer=tokenizer)
+    (answer,) = prompt.answers
+    assert tokenizer.convert_ids_to_tokens(tokens_of(answer)) == ["Mary", "and"]
+    assert prompt.continuations == (tokens_of(answer)[:1],)
+    assert (len(prompt), prompt.n_positions, prompt.roles["END"]) == (14, 15, (13,))
+
+
+def test_an_unknown_answer_is_shown_in_pieces(tokenizer: Any) -> None:
+    unknown = tokenizer.unk_token
+    said = re.escape(f"answer ' Mary zebra' cannot follow this prompt: it adds ['Mary', '{unknown}']")
+    with pytest.raises(ValueError, match=said):
+        prompt_from_text(**text_with({"answers": [" Mary zebra"]}), roles={}, tokenizer=tokenizer)
 
 
 def test_an_answer_may_be_given_as_a_token(tokenizer: Any) -> None:
@@ -275,7 +332,7 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
         IDS | {"roles": {"S1": [7]}},
         IDS | {"answer_position": True},
         TEXT | {"clean": "a zebra"},
-        TEXT | {"answers": "the store"},
+        TEXT | {"answers": " Mary zebra"},
         TEXT | {"clean": ""},
         TEXT | {"roles": "IO"},
         IDS,
@@ -293,7 +350,7 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
         9: "role 'S1' is at positions [7]",
         10: "'answer_position' holds True",
         11: "does not know 'zebra'",
-        12: "answer 'the store' is not one token",
+        12: "answer ' Mary zebra' cannot follow this prompt",
         13: "'clean' holds '', expected a text",
         14: "'roles' holds 'IO', expected an object",
     }
@@ -302,6 +359,26 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
         assert fault.startswith(f"line {line}: ")
         assert reason in fault
     assert "13 bad line(s); no model was run" in str(raised.value)
+
+
+def test_answers_of_several_tokens_are_read_as_text_and_as_lists_and_written_back(
+    tokenizer: Any, write: Any, tmp_path: Path
+) -> None:
+    as_ids = IDS | {"answer_ids": [[5, 7], 8], "wrong_answer_ids": [[6, 7, 8]]}
+    prompts = read_jsonl(write(TEXT | {"answers": [" Mary and"]}, as_ids), tokenizer)
+    assert prompts.prompts[1].answers == ((5, 7), 8)
+    assert prompts.prompts[1].wrong_answers == ((6, 7, 8),)
+    assert prompts.prompts[0].n_positions == len(prompts.prompts[0]) + 1
+    write_jsonl(prompts, tmp_path / "own.jsonl")
+    again = read_jsonl(tmp_path / "own.jsonl")
+    assert again == prompts
+    assert again.fingerprint == prompts.fingerprint != read_jsonl(write(TEXT, IDS), tokenizer).fingerprint
+
+
+@pytest.mark.parametrize(("given", "said"), [([[5, "x"]], "'x', expected a whole"), ([[]], "empty"), (5, "a list of")])
+def test_bad_lists_of_answers_are_named(write: Any, given: Any, said: str) -> None:
+    with pytest.raises(BadPrompts, match=said):
+        read_jsonl(write(IDS | {"answer_ids": given}))
 
 
 def test_a_long_list_of_faults_is_cut_with_their_number(write: Any) -> None:

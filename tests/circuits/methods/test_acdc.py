@@ -118,9 +118,9 @@ def test_blocks_save_runs_and_dead_edges_need_none(family_model, monkeypatch):
     scores = ACDC(tau=1e6).score(model, prompts, metric=LOGIT_DIFFERENCE)
     into_logits = [str(edge).endswith("->logits") for edge in model.wiring.edges]
     np.testing.assert_array_equal((scores.per_prompt != 0).any(0), into_logits)
-    # Two lengths of prompts; the whole circuit, then 16 edges into the logits as 4, 8 and 4.
+    # One batch of prompts; the whole circuit, then 16 edges into the logits as 4, 8 and 4.
     assert sum(into_logits) == 16
-    assert n_circuits == [1, 1, 4, 4, 8, 8, 4, 4]
+    assert n_circuits == [1, 4, 8, 4]
 
 
 def test_a_size_is_reached_or_approached_from_below_and_the_record_says_how(shallow_model):

@@ -103,8 +103,10 @@ def test_the_model_is_left_as_it_was_after_an_exception_halfway(name, family_mod
     model = family_model("gpt2")
     before = state_of(model)
     Breaking.n_read = 0
+    # Lengths so far apart that they are two batches.
+    prompts = PromptSet("far apart", (*random_prompts(2), *random_prompts(2, length=60)))
     with pytest.raises(RuntimeError, match="broke halfway"):
-        method_of(name).score(model, random_prompts(3), metric=Breaking())
+        method_of(name).score(model, prompts, metric=Breaking())
     assert_same(before, state_of(model))
 
 

@@ -120,7 +120,7 @@ def test_edges_from_the_last_layer_to_the_logits_sum_to_its_gradient_times_gap(f
         gap = model.forward.at_rows(
             pair.clean.residual[-1] - pair.ablated.residual[-1], batch.answer_positions, batch.start
         )
-        expected = (gap * gradients(model.forward, pair).final).sum(-1)
+        expected = (gap * gradients(model.forward, pair).final[:, 0]).sum(-1)
         direct = scores.per_prompt[list(batch.prompt_indices), first:].sum(1)
         np.testing.assert_allclose(direct, expected.numpy(), rtol=1e-3, atol=1e-4)
 

@@ -55,7 +55,7 @@ def limit_prompts(monkeypatch, at_most: int, fail=out_of_gpu_memory) -> list[int
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does(model, monkeypatch, caplog):
-    """8 prompts of each of two lengths: 8, then 4, then 2 and 2, then the other 4, ..."""
+    """8 prompts of 9 tokens and 8 of 10, filled up: 16, then 8, then 4, then 2 and 2, then the other 4, ..."""
     prompts = random_prompts(16)
     tried, prompt_indices = limit_prompts(monkeypatch, 3), []
     with caplog.at_level(logging.WARNING, logger="circuits"):
@@ -67,10 +67,8 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(model, monkeypatch, c
             lambda pair: prompt_indices.append(pair.batch.prompt_indices),
         )
     assert prompt_indices == [*((n, n + 2) for n in range(0, 16, 4)), *((n, n + 2) for n in range(1, 16, 4))]
-    assert tried == 2 * [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]  # clean and corrupt where it fits, else clean
-    assert [record.args for record in caplog.records] == [
-        (torch.device("cpu"), n, length) for length in (9, 10) for n in (8, 4, 4)
-    ]
+    assert tried == [16] + 2 * [8, 4, 2, 2, 2, 2, 4, 2, 2, 2, 2]  # clean and corrupt where it fits, else clean
+    assert [record.args for record in caplog.records] == [(torch.device("cpu"), n, 10) for n in (16, 8, 4, 4, 8, 4, 4)]
     assert "going on with half of them" in caplog.text
 
 
@@ -135,7 +133,7 @@ def test_other_errors_pass_through_and_shrink_nothing(error, model, monkeypatch,
         EdgeAttribution().score(model, random_prompts(4), metric=LOGIT_DIFFERENCE)
     assert caught.value is error
     assert (model.forward.tokens_at_once, model.forward.numbers_at_once) == before
-    assert tried == [2]
+    assert tried == [4]
     assert not caplog.records
 
 
