@@ -239,12 +239,6 @@ class CircuitGraph:
         return len(self.edges)
 
     @property
-    def is_unfaithful(self) -> bool:
-        """Whether it keeps less of the behavior than its run asked for; False where that is not recorded."""
-        least = self.metrics.get("least_faithfulness")
-        return least is not None and self.faithfulness is not None and self.faithfulness < least
-
-    @property
     def of_edges(self) -> int:
         """How many possible edges the model has."""
         return self.wiring.n_edges

@@ -35,10 +35,11 @@ OF_CIRCUITS |= {
 OF_GRAPHS: dict[str, set[str]] = {
     "graphs/selection": set(),
     "graphs/circuit_graph": {"graphs/selection"},
+    "graphs/flaws": {"graphs/circuit_graph"},
     "graphs/recovery_table": set(),
     "graphs/comparison": {"graphs/circuit_graph", "graphs/selection", "graphs/recovery_table"},
 }
-OF_GRAPHS["graphs/figures"] = {"graphs/comparison", *OF_GRAPHS["graphs/comparison"]}
+OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
 OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}

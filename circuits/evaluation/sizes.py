@@ -32,7 +32,7 @@ class SizeSearch:
 
     @property
     def lost_again(self) -> list[int]:
-        """The sizes above the one found that are not faithful: the curve is not monotone."""
+        """The sizes above the one found at which it was measured as unfaithful, be it by chance (`monotone.falls`)."""
         return (
             [] if self.size is None else [n for n, value in self.tried.items() if n > self.size and value < self.bound]
         )

@@ -35,6 +35,7 @@ from graphs.figures.canvas import (
     figure_bytes,
 )
 from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH, Layout, Link, lay_out
+from graphs.flaws import flaws_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -310,8 +311,7 @@ def subtitle_of(graph: CircuitGraph) -> str:
             parts.append(f"edges {edges['scores_are']} by {edges['method']}")
         if graph.provenance.solved is not None:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
-    if graph.is_unfaithful:
-        parts.append(f"NOT FAITHFUL ({graph.faithfulness:.2f})")
+    parts += [flaw.label for flaw in flaws_of(graph)]
     return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
 
 

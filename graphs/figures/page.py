@@ -155,6 +155,19 @@ def signed(value: float, decimals: int | None = None) -> str:
     return text.replace("-", _MINUS)
 
 
+def round_step(least: float) -> float:
+    """The smallest of 1, 2, 5 times a power of ten that is not below `least`: between labeled numbers of an axis."""
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
+
+
+def tick_labels(ticks: Sequence[float]) -> list[str]:
+    """Numbers at equal distances as text, all with as many decimals as the distance has."""
+    step = ticks[1] - ticks[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return [signed(tick, decimals) for tick in ticks]
+
+
 def limit_caption(values: Iterable[Floats], limit: float) -> str:
     """Where the colors end, and why."""
     return f"Colors end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):.2f}."

@@ -14,7 +14,18 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, DrawingFormat, draw_text, figure_bytes
-from graphs.figures.page import DPI, Page, draw_line, draw_upright, layer_step, signed, text_width, whole, wrapped
+from graphs.figures.page import (
+    DPI,
+    Page,
+    draw_line,
+    draw_upright,
+    layer_step,
+    round_step,
+    text_width,
+    tick_labels,
+    whole,
+    wrapped,
+)
 from graphs.figures.trace_heatmap import definition
 from graphs.recovery_table import KINDS, RECOVERY_RATE, TraceTable
 
@@ -112,7 +123,7 @@ class _Axis(NamedTuple):
         low, high = float(ends.min(initial=0)), float(ends.max(initial=0))
         if low == high:
             high = 1.0
-        step = _round_step((high - low) / _MOST_TICKS)
+        step = round_step((high - low) / _MOST_TICKS)
         numbers = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
         room = 0.05 * (high - low)
         most = max(map(len, table.values.values()))
@@ -121,9 +132,7 @@ class _Axis(NamedTuple):
     @property
     def labels(self) -> list[str]:
         """The numbers as text, all with the same number of decimals."""
-        step = self.ticks[1] - self.ticks[0]
-        decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        return [signed(tick, decimals) for tick in self.ticks]
+        return tick_labels(self.ticks)
 
 
 class _Plot(NamedTuple):
@@ -262,12 +271,6 @@ def _draw_legend(axes: Axes, rows: list[list[tuple[int, str]]], base: float) -> 
             draw_line(axes, [x + (_KEY - 0.08) / 2], [y + 0.035], **_look(number))
             draw_text(axes, x + _KEY - 0.02, y, name, size=NORMAL)
             x += _KEY + text_width(name) + 0.2
-
-
-def _round_step(least: float) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
-    power = 10.0 ** math.floor(math.log10(least))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= least * (1 - 1e-9))
 
 
 def _caption(table: TraceTable) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
@@ -26,16 +26,26 @@ class Selection:
 
     chooses       what it ranks: `edges`, or `components` first and then edges among the best of them
     can_resample  whether scores of resampled prompts, as one mean, are enough for it, and it takes milliseconds
+    takes_long    whether a large model takes it seconds or more: no further sizes are tried then than have to be
+    combines      whether it needs scores of other methods: those that its setting `methods` names, for `choose_with`
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     chooses: ClassVar[Literal["edges", "components"]] = "edges"
     can_resample: ClassVar[bool] = True
+    takes_long: ClassVar[bool] = False
+    combines: ClassVar[bool] = False
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         """The edges to keep. Only rules that choose components use `node_scores`."""
         raise NotImplementedError
+
+    def choose_with(
+        self, others: Sequence[EdgeScores], scores: EdgeScores, node_scores: ComponentScores | None = None
+    ) -> Selected:
+        """As `choose`, with the scores of other methods, which only a rule reads that `combines` some."""
+        return self.choose(scores, node_scores)
 
 
 def describe(selection: Selection) -> dict[str, Any]:

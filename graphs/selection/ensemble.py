@@ -30,11 +30,16 @@ class Ensemble(Selection):
     Source: Mondorf et al. 2025, where ensembles were among the best entries of MIB's shared task. They combine scores;
     ranks let methods with different units decide together. Edges that tie have the mean of their ranks. Edges that
     some method did not measure are left out.
+
+    A discovery measures the other methods on the prompts that choose. Stored runs, of any methods, seeds or prompts of
+    one model, are combined in Python: `Ensemble(60).choose(first.scores, others=(second.scores, third.scores))`. Then
+    judge the circuit on prompts that chose none of them: which these are, only their caller knows.
     """
 
     name = "ensemble"
     summary = "n edges on the strongest paths, by the mean, best or worst of their ranks under several methods"
     can_resample = False
+    combines = True
 
     n: int  # edges of the circuit
     methods: tuple[str, ...] = ()  # other methods, with their own settings at their defaults, beside the run's own
@@ -58,6 +63,11 @@ class Ensemble(Selection):
         circuit, ties = with_ties(-combined, measured, lambda order: grow(wiring, order, n))
         named = replace(self, methods=tuple(each.provenance.method for each in others))
         return keep_circuit(named, scores, circuit, tied_out=ties, size_note=size_note(circuit, n, measured))
+
+    def choose_with(
+        self, others: Sequence[EdgeScores], scores: EdgeScores, node_scores: ComponentScores | None = None
+    ) -> Selected:
+        return self.choose(scores, others=others)
 
     def _require_fitting(self, scores: EdgeScores, others: Sequence[EdgeScores]) -> None:
         if not others:

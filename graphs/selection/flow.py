@@ -23,13 +23,14 @@ class Flow(Selection):
     best circuit so far is kept, at least that of rule `grown`, and a note says how far from the optimum it may be. Only
     then does the circuit depend on the machine.
 
-    The largest sum is not the most faithful circuit: on the bundled model and on SmolLM2-135M, rule `grown` is more
-    faithful at the same size, though its sum is up to 10 % lower.
+    The largest sum is not the most faithful circuit: at the same size, rule `grown` is mostly more faithful, though its
+    sum is lower (`graphs.selection.growth`).
     """
 
     name = "flow"
     summary = "n connected edges with the largest sum of scores (a whole-number program)"
     can_resample = False
+    takes_long = True
 
     n: int  # edges of the circuit
     absolute: bool = True  # False: the largest sum of signed scores

@@ -16,11 +16,12 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import Baseline, faithfulness
+from circuits.evaluation.monotone import Fall, falls
 from circuits.evaluation.sizes import SizeSearch, search_sizes
 from circuits.metrics import METRICS
 from circuits.scores import ComponentScores, EdgeScores
-from graphs.selection import Selected, Selection
-from pipelines.discover.rules import has_setting, has_size, made_rule, selected_by
+from graphs.selection import SELECTIONS, Selected, Selection
+from pipelines.discover.rules import has_setting, has_size, made_rule
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
@@ -31,14 +32,26 @@ Make = Callable[[int], Selection]
 
 
 class Search(NamedTuple):
-    """The sizes that were tried, in edges or components."""
+    """The sizes that were tried, in edges or components.
+
+    intervals  [size] of the faithfulness at each size that was tried; None where it is unbounded
+    falls      where faithfulness falls as circuits grow, beyond its uncertainty
+    """
 
     of: str
     sizes: SizeSearch
+    intervals: Sequence[list[float] | None]
+    falls: Sequence[Fall]
 
     def as_json(self) -> dict[str, Any]:
-        tried = [[size, value] for size, value in self.sizes.tried.items()]
-        return {"of": self.of, "size": self.sizes.size, "tried": tried, "lost_again": self.sizes.lost_again}
+        return {
+            "of": self.of,
+            "size": self.sizes.size,
+            "tried": [[size, value] for size, value in self.sizes.tried.items()],
+            "intervals": list(self.intervals),
+            "lost_again": self.sizes.lost_again,
+            "falls": [fall.as_json() for fall in self.falls],
+        }
 
 
 class Choice(NamedTuple):
@@ -69,7 +82,7 @@ class Judge:
     """Runs circuits on the choosing prompts, each of them once."""
 
     def __init__(self, runner: CircuitRunner, baseline: Baseline) -> None:
-        self._runner, self._baseline = runner, baseline
+        self._runner, self.baseline = runner, baseline
         self._known: dict[bytes, Floats] = {}
 
     @property
@@ -79,7 +92,7 @@ class Judge:
 
     @property
     def has_gap(self) -> bool:
-        return self._baseline.has_gap
+        return self.baseline.has_gap
 
     def values(self, edges: Bools) -> Floats:
         """[prompt] the metric of a circuit [edge]."""
@@ -90,7 +103,7 @@ class Judge:
 
     def share(self, selected: Selected) -> float | None:
         """Faithfulness of a circuit."""
-        return faithfulness(self.values(selected.mask), self._baseline).mean
+        return faithfulness(self.values(selected.mask), self.baseline).mean
 
 
 def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -178,17 +191,23 @@ class _Ground(NamedTuple):
         return made_rule(self.settings["rule"], absolute=self.absolute, position=self.settings["position"], **values)
 
     def select(self, selection: Selection) -> Selected:
-        return selected_by(selection, self.edges, self.nodes, self.others)
+        return selection.choose_with(self.others, self.edges, self.nodes)
 
-    def search(self, make: Make, largest: int, *, smallest: int = 1) -> SizeSearch:
+    def search(self, of: str, make: Make, largest: int, *, smallest: int = 1) -> Search:
         """The sizes tried, of circuits that `make` gives. Only where clean and corrupt differ."""
+        baseline, values = self.judge.baseline, dict[int, Floats]()
 
         def share(n: int) -> float:
-            measured = self.judge.share(self.select(make(n)))
+            values[n] = self.judge.values(self.select(make(n)).mask)
+            measured = faithfulness(values[n], baseline).mean
             assert measured is not None
             return measured
 
-        return search_sizes(share, largest, bound=self.bound, smallest=smallest)
+        sizes = search_sizes(share, largest, bound=self.bound, smallest=smallest)
+        tried = np.stack([values[n] for n in sizes.tried])
+        intervals = [faithfulness(each, baseline).interval for each in tried]
+        bounded = [None if interval is None else interval.as_json() for interval in intervals]
+        return Search(of, sizes, bounded, falls(list(sizes.tried), tried, baseline))
 
 
 def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
@@ -203,7 +222,7 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
         """The smallest faithful one; where there is nothing to be faithful to, the smallest."""
         if not ground.judge.has_gap:
             return make(1)
-        searches.append(Search(of, ground.search(make, largest)))
+        searches.append(ground.search(of, make, largest))
         return make(searches[-1].sizes.best)
 
     is_searched = has_size(settings["rule"]) and threshold is None
@@ -233,7 +252,9 @@ def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     is_faithful = best.share is None or best.share >= ground.bound
     if asked is None or is_faithful or ground.settings["kind"] == "components" or asked >= largest:
         return None
-    return ground.search(lambda n: ground.made(n=n), largest, smallest=asked + 1).size
+    if SELECTIONS[ground.settings["rule"]["name"]].takes_long:
+        return None
+    return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
 
 
-CHOOSE = Stage("choose", 3, choose)
+CHOOSE = Stage("choose", 4, choose)

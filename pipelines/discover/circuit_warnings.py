@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-_MOST_OF_THE_MODEL = 0.5
+from graphs.flaws import MOST_OF_THE_MODEL
 
 
 def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
@@ -24,14 +24,12 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
             f"the circuit goes beyond the model: its faithfulness of {share:.2f} says that edges are missing that work "
             "against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
         )
-    if circuit["n_edges"] > _MOST_OF_THE_MODEL * circuit["of_edges"]:
+    if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
             f"the circuit holds {circuit['n_edges'] / circuit['of_edges']:.0%} of the model's edges: it is most of the "
             "model, and explains little. Ask for fewer edges, or rank with another method or ablation."
         )
-    if "minimal" not in summary and (lost := _lost_again(summary["choice"])):
-        warnings.append(lost)
-    return warnings
+    return warnings + ([] if "minimal" in summary else _of_searches(summary["choice"]))
 
 
 def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
@@ -50,12 +48,32 @@ def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
     return f"{said} Ask for more edges, or rank with another method."
 
 
-def _lost_again(choice: Mapping[str, Any]) -> str | None:
-    """That larger circuits than the one found are not faithful, where they were tried."""
+def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float], *, of: str, where: str) -> str | None:
+    """That circuits become less faithful as they grow, with the deepest fall; None where there is none.
+
+    falls  those of a curve (`circuits.evaluation.monotone`), as JSON
+    tried  size -> faithfulness, of the curve
+    of     what sizes count: edges or components
+    where  which curve it is
+    """
+    if not falls:
+        return None
+    deepest = min(falls, key=lambda fall: fall["change"])
+    small, large = deepest["smaller"], deepest["larger"]
+    low, high = deepest["interval"]
+    keeps = f"{small:,} {of} keep" if small != 1 else f"1 {of.removesuffix('s')} keeps"
+    return (
+        f"faithfulness is not monotone {where}: {keeps} {tried[small]:z.3f}, and {large:,} keep {tried[large]:z.3f}: "
+        f"{deepest['change']:+.3f} [{low:+.3f}, {high:+.3f}] prompt by prompt. A larger circuit need not be more "
+        "faithful: see sizes.svg."
+    )
+
+
+def _of_searches(choice: Mapping[str, Any]) -> list[str]:
+    """Where the curve over the sizes that were tried is not monotone, of the ranking that was taken."""
     (best,) = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
-    for search in best["searches"]:
-        if search["lost_again"]:
-            tried = dict(search["tried"])
-            shown = ", ".join(f"{size:,} {search['of']}: {tried[size]:.2f}" for size in search["lost_again"])
-            return f"faithfulness does not grow with size: larger circuits lose it again ({shown})."
-    return None
+    said = (
+        not_monotone(search["falls"], dict(search["tried"]), of=search["of"], where="over the sizes that were tried")
+        for search in best["searches"]
+    )
+    return [text for text in said if text is not None]

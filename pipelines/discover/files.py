@@ -1,9 +1,15 @@
-"""The files of a discovered circuit's run."""
+"""The files of a discovered circuit's run.
+
+sizes.pdf, .svg   faithfulness over the size of circuits: with `curve`, and where it is not monotone
+
+Beside it the files of every run (`pipelines.runs.run`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipelines.discover.figures import figures_of
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import kept_file
 from pipelines.engine.result_file import Result, encode
@@ -28,7 +34,8 @@ def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
     for name, arrays in report.findings.kept.items():
         file = kept_file(name)
         kept[file] = encode(Result({}, arrays), key=f"{plan.run_name}/{file}", stage=name)
-    return run_files(plan, kept, beside={})
+    figures = figures_of(report.summary, bound=1 - plan.config.tolerance)
+    return run_files(plan, kept, beside=figures)
 
 
 def _joined_scores(plan: DiscoverPlan, name: str) -> bytes:

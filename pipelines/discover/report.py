@@ -12,14 +12,16 @@ import numpy as np
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, curve
 from circuits.evaluation.faithfulness import Baseline, faithfulness
+from circuits.evaluation.monotone import falls
 from circuits.intervals import excludes_zero, t_interval
 from circuits.methods import Method
 from circuits.methods.stages import Findings
 from graphs import CircuitGraph
-from pipelines.discover.circuit_warnings import of_circuit
+from pipelines.discover.circuit_warnings import not_monotone, of_circuit
 from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
+from pipelines.discover.settings import RANKINGS
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
@@ -96,11 +98,12 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     }
     if jobs.curve and judged.mean is not None:
         ranked_by = {"ranked_by": jobs.measure_edges[0].settings["method"]["name"]}
-        summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline)
+        summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline, of_edges=graph.of_edges)
     if jobs.minimize:
         summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
     summary |= findings.summary
     summary["warnings"] = [*_warnings(summary, every), *of_circuit(summary, tolerance=config.tolerance)]
+    summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []
     summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
     summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
     summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
@@ -172,15 +175,32 @@ def _circuit(graph: CircuitGraph) -> dict[str, Any]:
     }
 
 
-def _curve(results: Sequence[Result], baseline: Baseline) -> dict[str, Any]:
+def _curve(results: Sequence[Result], baseline: Baseline, *, of_edges: int) -> dict[str, Any]:
+    """The faithfulness of both rankings at MIB's budgets, and where it falls as circuits grow."""
     signed, absolute = join_prompts(results, "values")
-    return {
+    sizes = [int(budget * of_edges) for budget in BUDGETS]
+    entry: dict[str, Any] = {
         "budgets": list(BUDGETS),
+        "sizes": sizes,
         "faithfulness_signed": curve(signed, baseline).tolist(),
         "faithfulness_absolute": curve(absolute, baseline).tolist(),
         "cpr": cpr(signed, baseline),
         "cmd": cmd(absolute, baseline),
     }
+    for ranking, values in (("signed", signed), ("absolute", absolute)):
+        intervals = [faithfulness(of_circuit, baseline).interval for of_circuit in values]
+        entry[f"intervals_{ranking}"] = [None if ends is None else ends.as_json() for ends in intervals]
+        entry[f"falls_{ranking}"] = [fall.as_json() for fall in falls(sizes, values, baseline)]
+    return entry
+
+
+def _of_curve(curve: Mapping[str, Any]) -> list[str]:
+    """Warnings where the curve at MIB's budgets is not monotone."""
+    said = []
+    for ranking, shown in RANKINGS.items():
+        tried = dict(zip(curve["sizes"], curve[f"faithfulness_{ranking}"], strict=True))
+        said.append(not_monotone(curve[f"falls_{ranking}"], tried, of="edges", where=f"at MIB's budgets {shown}"))
+    return [text for text in said if text is not None]
 
 
 def _warnings(summary: dict[str, Any], every: Baseline) -> list[str]:

@@ -7,20 +7,17 @@ whether the sign counts. `--selection-set` takes them too, by the names that the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
-from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
-    Ensemble,
     Greedy,
     Grown,
-    Selected,
     Selection,
     Threshold,
     TopComponents,
@@ -116,17 +113,18 @@ def chooses_components(config: DiscoverSettings) -> bool:
 
 def other_methods(rule: Mapping[str, Any], own: str) -> tuple[str, ...]:
     """The methods that decide together with the run's own, `own`. ValueError for one that cannot."""
-    if rule["name"] != Ensemble.name:
+    name = rule["name"]
+    if not SELECTIONS[name].combines:
         return ()
     names = tuple(rule["settings"]["methods"])
     if not names:
-        raise ValueError("an ensemble needs other methods: --selection-set methods=[eap,relp], for example.")
-    for name in names:
-        method = lookup(METHODS, name, "method")
+        raise ValueError(f"selection {name} needs other methods: --selection-set methods=[eap,relp], for example.")
+    for other in names:
+        method = lookup(METHODS, other, "method")
         if method.result != "edges" or not method.scores_paths or method().score_stages():
-            raise ValueError(f"{name} cannot be in an ensemble, which ranks all edges: it does not score them at once.")
-        if name == own or names.count(name) > 1:
-            raise ValueError(f"{name} is in the ensemble twice: the run's own method is in it without being named.")
+            raise ValueError(f"{other} cannot be in the {name}, which ranks all edges: it does not score them at once.")
+        if other == own or names.count(other) > 1:
+            raise ValueError(f"{other} is in the {name} twice: the run's own method is in it without being named.")
     return names
 
 
@@ -145,13 +143,6 @@ def made_rule(rule: Mapping[str, Any], **values: Any) -> Selection:
     known = {entry.name for entry in fields(SELECTIONS[rule["name"]])}
     given = {key: value for key, value in values.items() if key in known and value is not None}
     return selection_from({"name": rule["name"], **rule["settings"], **given})
-
-
-def selected_by(
-    rule: Selection, edges: EdgeScores, nodes: ComponentScores | None, others: Sequence[EdgeScores]
-) -> Selected:
-    """What a rule keeps; only an ensemble reads the scores of other methods."""
-    return rule.choose(edges, others=others) if isinstance(rule, Ensemble) else rule.choose(edges, nodes)
 
 
 def _is_required(rule: type[Selection], key: str) -> bool:

@@ -10,6 +10,8 @@ from pipelines.runs.settings import CIRCUIT_SETTINGS, RunConfig
 
 # With fewer prompts, a half is too few to choose a circuit on or to judge it.
 FEWEST_TO_SPLIT = 16
+RANKINGS = {"signed": "by signed score", "absolute": "by magnitude"}
+"""The ways to rank edges and components, in words."""
 
 
 class DiscoverSettings(RunConfig):

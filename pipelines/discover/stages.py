@@ -91,6 +91,7 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     judged = faithfulness(values, baseline)
     on_choosing = faithfulness(chosen.arrays["values"], baseline_from(inputs["baseline"][0]))
 
+    would_do = chosen.meta["would_do"]
     labels = {"task": settings["task"], "seed": settings["seed"]}
     edges = scores_from(inputs["edges"], prompts_from(inputs["prompts"][0]), **labels)
     nodes = node_scores(settings, inputs, edges, **labels)
@@ -100,7 +101,9 @@ def build_graph(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         selected_from(chosen, edges),
         node_scores=nodes,
         faithfulness=judged.mean,
-        metrics=_metrics(baseline, values, judged, on_choosing) | {"least_faithfulness": 1 - settings["tolerance"]},
+        metrics=_metrics(baseline, values, judged, on_choosing)
+        | {"least_faithfulness": 1 - settings["tolerance"]}
+        | ({} if would_do is None else {"edges_that_would_do": would_do}),
         groups=method.head_groups(inputs, edges.wiring),
     )
     text = exporter("json").to_bytes(graph).decode()
@@ -123,4 +126,4 @@ def _metrics(baseline: Baseline, circuit: Floats, judged: Faithfulness, on_choos
 
 JUDGE = Stage("judge", 1, judge)
 CURVE = Stage("curve", 2, curve)
-GRAPH = Stage("graph", 6, build_graph)
+GRAPH = Stage("graph", 7, build_graph)

@@ -9,6 +9,7 @@ from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
+from pipelines.discover.settings import RANKINGS
 from pipelines.reporting.tables import UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
@@ -76,20 +77,20 @@ def _halves(summary: Mapping[str, Any]) -> str:
 def _chosen_by(summary: Mapping[str, Any]) -> str:
     """The rule, the ranking, and how many circuits it took."""
     choice, rule = summary["choice"], summary["circuit"]["selection"]["name"]
-    shown = {"signed": "signed score", "absolute": "magnitude"}
     if "minimal" in summary:
         began = summary["minimal"]["began_with"]
         rule = f"elimination from {began['n_edges']:,} edges ({began['what']})"
         if began["what"] == ALL_EDGES:
             (n_chosen,) = (e["n_edges"] for e in choice["choices"] if e["ranking"] == choice["ranking"])
-            return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown[choice['ranking']]} first"
+            shown = RANKINGS[choice["ranking"]].removeprefix("by ")
+            return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown} first"
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
-        f" ({entry['n_edges']:,} edges by {shown[entry['ranking']]} reach {entry['faithfulness']:.3f})"
+        f" ({entry['n_edges']:,} edges {RANKINGS[entry['ranking']]} reach {entry['faithfulness']:.3f})"
         for entry in others
         if entry["faithfulness"] is not None
     )
-    return f"{rule}, by {shown[choice['ranking']]}{reached}; {choice['n_runs']} circuits were run"
+    return f"{rule}, {RANKINGS[choice['ranking']]}{reached}; {choice['n_runs']} circuits were run"
 
 
 def _share(share: Share | None) -> str:

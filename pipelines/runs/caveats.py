@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +13,9 @@ from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import wilson_interval
 from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
+from graphs.flaws import flaws_of
 from pipelines.runs.run import Run
 from pipelines.runs.settings import RunConfig
-
-if TYPE_CHECKING:
-    from graphs import CircuitGraph
 
 _POOR_ACCURACY = 0.5
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
@@ -127,20 +125,11 @@ def _are_effects(scores: Scores) -> bool:
 
 
 def of_choice(run: Run) -> list[str]:
-    """What to know of a run's circuit before it is judged or compared: it is unfaithful, or zeros or ties chose it."""
+    """What to know of a circuit before it is judged or compared: its flaws, and whether zeros or ties chose it."""
     scores = run.scores if run.node_scores is None else run.node_scores
     size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
     of_zeros = of_zero_scores(scores, size, position=run.graph.selection.get("position"))
-    return [*_unfaithful(run.graph), *(of_zeros or of_ties(run.graph.tied_out))]
-
-
-def _unfaithful(graph: CircuitGraph) -> list[str]:
-    if not graph.is_unfaithful:
-        return []
-    return [
-        f"the circuit is not faithful: it keeps {graph.faithfulness:.2f} of the behavior, less than the "
-        f"{graph.metrics['least_faithfulness']:.2f} asked for. What is said of it is not said of the model."
-    ]
+    return [*(flaw.text for flaw in flaws_of(run.graph)), *(of_zeros or of_ties(run.graph.tied_out))]
 
 
 def of_ties(tied_out: Mapping[str, int]) -> list[str]:

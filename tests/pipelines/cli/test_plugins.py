@@ -84,12 +84,15 @@ if __name__ == "__main__":
     told = {
         "rows": json.loads(circuits("methods", "--json")),
         "tasks": json.loads(circuits("tasks", "--json"))["tasks"],
+        "selections": json.loads(circuits("selections", "--json"))["selections"],
     }
     # One worker process runs all models, so that this one need not load torch too.
     with connect(Execution(workers=1)) as client:
         worker = ["--scheduler", client.scheduler.address]
         told["ours"] = discovered(prompts, "--method", "eap", *worker, *given, *noisy)
         told["theirs"] = discovered(prompts, "--method", "doubled-eap", *worker, *given, *noisy)
+        chosen = ["--selection", "short-paths", "--selection-set", "direct=false"]
+        told["short"] = discovered(prompts, "--method", "eap", *worker, "--model", model, *chosen, *noisy)
         told["again"] = discovered("first-again", "--prompts", "4", "--edges", "5", *worker)
     run = told["theirs"]["run"]
     told["lengths"] = json.loads(circuits("lengths", run, "--json"))
@@ -122,6 +125,7 @@ def test_lists_say_which_package_each_comes_from(told: dict[str, Any]):
     assert theirs == {"doubled-eap", "negated-answer-logit", "soft-noise"}
     assert {origins[name] for name in origins.keys() - theirs} == {OWN}
     assert {row["task"]: row["from"] for row in told["tasks"]}["first-again"] == "example_workbench 1.2"
+    assert {row["selection"]: row["from"] for row in told["selections"]}["short-paths"] == "example_workbench 1.2"
 
 
 def test_a_method_metric_and_ablation_of_another_package_run_in_a_worker_process(told: dict[str, Any]):
@@ -133,6 +137,15 @@ def test_a_method_metric_and_ablation_of_another_package_run_in_a_worker_process
     ]
     np.testing.assert_array_equal(scores[1], 2 * scores[0])
     assert scores[0].any()
+
+
+def test_a_selection_of_another_package_chooses_the_circuit_with_its_settings(told: dict[str, Any]):
+    circuit = told["short"]["circuit"]
+    assert circuit["selection"] == {"name": "short-paths", "direct": False}
+    assert circuit["n_edges"] > 0
+    edges = json.loads((told["folder"] / "runs" / told["short"]["run"] / "graph.json").read_text())["edges"]
+    assert len(edges) == circuit["n_edges"]
+    assert "input->logits" not in json.dumps(edges)
 
 
 def test_a_task_of_another_package_gives_a_circuit(told: dict[str, Any]):

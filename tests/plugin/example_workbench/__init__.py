@@ -1,1 +1,1 @@
-"""One of each: a method, a task, a metric, an ablation, an export and a command."""
+"""One of each: a method, a task, a metric, an ablation, a selection, an export and a command."""

@@ -1,0 +1,56 @@
+"""What is wrong with a circuit as an explanation: said wherever it is shown, drawn or compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graphs.circuit_graph import CircuitGraph
+
+MOST_OF_THE_MODEL = 0.5
+"""Share of the edges above which a circuit explains little."""
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong.
+
+    label  in capitals, for figures
+    text   a sentence, for warnings
+    """
+
+    label: str
+    text: str
+
+
+def flaws_of(graph: CircuitGraph) -> list[Flaw]:
+    """What is wrong with a circuit, by what was measured when it was chosen; nothing where that is not recorded."""
+    return [*_of_faithfulness(graph), *_of_size(graph)]
+
+
+def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
+    share, least = graph.faithfulness, graph.metrics.get("least_faithfulness")
+    if share is None or least is None:
+        return
+    if share < least:
+        edges = graph.metrics.get("edges_that_would_do")
+        would_do = "" if edges is None else f"{edges:,.0f} edges would do"
+        yield Flaw(
+            f"NOT FAITHFUL ({share:.2f}{would_do and f'; {would_do}'})",
+            f"the circuit is not faithful: it keeps {share:.2f} of the behavior, less than the {least:.2f} asked for"
+            f"{would_do and f' ({would_do})'}. What is said of it is not said of the model.",
+        )
+    elif share > 2 - least:
+        yield Flaw(
+            f"BEYOND THE MODEL ({share:.2f})",
+            f"the circuit goes beyond the model: it keeps {share:.2f} of the behavior, because edges are missing that "
+            "work against it.",
+        )
+
+
+def _of_size(graph: CircuitGraph) -> Iterator[Flaw]:
+    share = graph.n_edges / graph.of_edges
+    if not graph.wiring.joins_heads and share > MOST_OF_THE_MODEL:
+        yield Flaw(
+            f"MOST OF THE MODEL ({share:.0%} of its edges)",
+            f"the circuit holds {share:.0%} of the model's edges: it is most of the model, and explains little.",
+        )

@@ -1,0 +1,90 @@
+"""The figure of a discovery: faithfulness over the size of circuits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from graphs.figures.size_curve import (
+    SizeCurves,
+    SizeFall,
+    SizePanel,
+    SizePoint,
+    SizeSeries,
+    size_figure_bytes,
+)
+from pipelines.discover.settings import RANKINGS
+
+FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
+
+
+def figures_of(summary: Mapping[str, Any], *, bound: float) -> dict[str, bytes]:
+    """sizes.pdf and sizes.svg, where the curve was asked for, or is not monotone.
+
+    bound  the least faithfulness that was asked for
+    """
+    if "curve" not in summary and not any(search["falls"] for _, search in _searches(summary)):
+        return {}
+    curves = size_curves(summary, bound=bound)
+    return {f"sizes.{kind}": size_figure_bytes(curves, kind) for kind in FORMATS}
+
+
+def size_curves(summary: Mapping[str, Any], *, bound: float) -> SizeCurves:
+    """What the figure shows: the sizes that were tried, in components and in edges, and the curve at MIB's budgets."""
+    panels = [panel for of in ("components", "edges") if (panel := _of_search(summary, of)) is not None]
+    if "curve" in summary:
+        panels.append(_of_curve(summary["curve"], f"{summary['n_prompts'] - _n_first(summary)} prompts that judge"))
+    return SizeCurves(f"{summary['task']}: faithfulness over size", _subtitle(summary), tuple(panels), bound)
+
+
+def _subtitle(summary: Mapping[str, Any]) -> str:
+    parts = [f"model {summary['model']}", f"method {summary['method']}", f"metric {summary['metric']['name']}"]
+    if summary["ablation"] != "corrupt":
+        parts.append(f"ablation {summary['ablation'].partition('(')[0]}")
+    return " · ".join([*parts, f"selected by {summary['circuit']['selection']['name']}"])
+
+
+def _n_first(summary: Mapping[str, Any]) -> int:
+    """How many prompts only choose."""
+    return summary["n_choosing"] if summary["judged_on"] == "held-out" else 0
+
+
+def _searches(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Ranking and search, of all searches."""
+    return [(entry["ranking"], search) for entry in summary["choice"]["choices"] for search in entry["searches"]]
+
+
+def _of_search(summary: Mapping[str, Any], of: str) -> SizePanel | None:
+    """The sizes that were tried; the circuit of the run, where its size was found by this search."""
+    found = [(ranking, search) for ranking, search in _searches(summary) if search["of"] == of]
+    if not found:
+        return None
+    series = tuple(
+        _series(RANKINGS[ranking], search["tried"], search["intervals"], search["falls"]) for ranking, search in found
+    )
+    circuit = None
+    if of == "edges" and summary["faithfulness"] is not None:
+        size, interval = summary["circuit"]["n_edges"], summary["faithfulness_interval"]
+        circuit = SizePoint(size, summary["faithfulness"], None if interval is None else tuple(interval))
+    title = f"sizes that were tried, on the {summary['n_choosing']} prompts that choose"
+    return SizePanel(title, of, series, circuit)
+
+
+def _of_curve(curve: Mapping[str, Any], where: str) -> SizePanel:
+    def of_ranking(ranking: str) -> SizeSeries:
+        points = list(zip(curve["sizes"], curve[f"faithfulness_{ranking}"], strict=True))
+        return _series(RANKINGS[ranking], points, curve[f"intervals_{ranking}"], curve[f"falls_{ranking}"])
+
+    title = f"MIB's budgets, edges ranked by {curve['ranked_by']}, on the {where}"
+    return SizePanel(title, "edges", tuple(map(of_ranking, RANKINGS)))
+
+
+def _series(name: str, points: Any, intervals: Any, falls: Any) -> SizeSeries:
+    return SizeSeries(
+        name,
+        tuple(
+            SizePoint(size, value, None if interval is None else tuple(interval))
+            for (size, value), interval in zip(points, intervals, strict=True)
+        ),
+        tuple(SizeFall(fall["smaller"], fall["larger"], fall["change"]) for fall in falls),
+    )
