@@ -40,6 +40,18 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
     return kept.reshape(circuits.shape)
 
 
+def distinct(circuits: Bools) -> tuple[Bools, Numbers]:
+    """The different circuits among `circuits` [circuit, part], in ascending order, and the number of each in these.
+
+    As `np.unique` along the first axis, which takes a quarter of a second for any number of circuits of 70,000 edges.
+    """
+    packed = np.ascontiguousarray(np.packbits(circuits, axis=1))
+    # Bytes compare like the bits that they hold, so the order is that of the circuits themselves.
+    whole = packed.view(np.dtype((np.void, packed.shape[1]))).reshape(-1)
+    _, first, number_of = np.unique(whole, return_index=True, return_inverse=True)
+    return circuits[first], number_of.reshape(-1)
+
+
 def _writers_fed_by(wiring: Wiring) -> list[slice]:
     """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
     fed = []

@@ -37,7 +37,7 @@ from circuits.evaluation.faithfulness import (
 )
 from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
-from circuits.masks import Parts, edge_sources, pruned
+from circuits.masks import Parts, distinct, edge_sources, pruned
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
@@ -84,13 +84,10 @@ class CircuitRunner:
         """The metric [circuit, prompt]. Circuits that differ only by dead ends are run once."""
         if self.level == "edges":
             circuits = pruned(self.model.wiring, circuits)
-        packed = np.packbits(circuits, axis=1)
-        _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+        different, number_of = distinct(circuits)
         run = circuit_values if self.level == "edges" else component_circuit_values
-        values = run(
-            self.model, self.prompts, circuits[first], metric=self.metric, ablation=self.ablation, pairs=self._pairs
-        )
-        return values[number.reshape(-1)]
+        values = run(self.model, self.prompts, different, metric=self.metric, ablation=self.ablation, pairs=self._pairs)
+        return values[number_of]
 
 
 class EffectEstimate(NamedTuple):

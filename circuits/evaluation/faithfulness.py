@@ -17,6 +17,7 @@ from circuits.ablations import Ablation, Corrupt
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import PromptSet
 from circuits.intervals import Estimate, Interval, ratio_t_interval
+from circuits.masks import distinct
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def circuit_values(
     _check(model, prompts, metric)
     circuits = _over(circuits, model.wiring.n_edges, "edges", model)
     per_sequence = len(model.wiring.writers) * prompts.n_positions * model.forward.weight_u.shape[1]
-    different, number_of = np.unique(circuits, axis=0, return_inverse=True)
+    different, number_of = distinct(circuits)
     order = np.argsort(different.sum(axis=1), kind="stable")
     incomplete = order[~different[order].all(axis=1)]
     values = np.zeros((len(different), len(prompts)))
@@ -154,7 +155,7 @@ def circuit_values(
             values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
 
     _on_every_pair(model, prompts, metric, ablation, measure, pairs, at_once=_at_once(model, prompts))
-    return values[number_of.reshape(-1)]
+    return values[number_of]
 
 
 def component_circuit_values(
