@@ -109,4 +109,7 @@ def _compute(
         for job in part.jobs:
             if part.store.has(job.key):
                 on_done(job)
-    return compute_missing(work, execution, resume=resume, shows_progress=shows_progress, on_done=on_done)
+    outlook = "" if plan is None else plan.outlook
+    return compute_missing(
+        work, execution, resume=resume, shows_progress=shows_progress, outlook=outlook, on_done=on_done
+    )

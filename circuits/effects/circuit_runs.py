@@ -7,7 +7,7 @@ learning, and gradients reach them. Circuits are stacked on the batch axis over 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from circuits.effects.contributions import gaps_between, writer_gaps
 from circuits.model.forward import Earlier, Forward, Site
 from circuits.model.layers import Layer, Places, tiled
-from circuits.model.linear import linear_each
+from circuits.model.linear import linear_each, weighted_sums
 
 if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
@@ -35,6 +35,47 @@ def metric_with_edges(
     Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
     an edge; memory of one [prompt, writer, position, d_model] tensor.
     """
+    return _together(model, [_run(model, pair, weights, first_layer, heads_are_whole)])[0]
+
+
+def metrics_with_edges(model: Model, pairs: Sequence[Pair], weights: Tensor) -> list[Tensor]:
+    """`metric_with_edges` of several batches. Their MLPs, most of a model's weights, run in one product."""
+    return _together(model, [_run(model, pair, weights, 0, False) for pair in pairs])
+
+
+class _MLPRead(NamedTuple):
+    """What the MLP of a layer reads in some runs [..., d_model]."""
+
+    layer: int
+    inputs: Tensor
+
+
+_Running = Generator[_MLPRead, Tensor, Tensor]
+"""A run that hands over what an MLP reads, gets what that MLP writes, and ends with the metric."""
+
+
+def _together(model: Model, runs: Sequence[_Running]) -> list[Tensor]:
+    """The metrics of runs of the same circuits, MLP by MLP."""
+    results: list[Tensor] = []
+    written: list[Tensor | None] = [None] * len(runs)
+    while not results:
+        reads: list[_MLPRead] = []
+        for run, of_run in zip(runs, written, strict=True):
+            try:
+                reads.append(next(run) if of_run is None else run.send(of_run))
+            except StopIteration as end:
+                results.append(end.value)
+        if reads:
+            inputs = [read.inputs for read in reads]
+            layer = model.forward.layers[reads[0].layer]
+            flat = inputs[0] if len(inputs) == 1 else torch.cat([read.flatten(0, -2) for read in inputs]).unsqueeze(0)
+            parts = layer.mlp_out(flat).view(-1, flat.shape[-1]).split([read[..., 0].numel() for read in inputs])
+            written = [part.view_as(read) for part, read in zip(parts, inputs, strict=True)]
+    return results
+
+
+def _run(model: Model, pair: Pair, weights: Tensor, first_layer: int, heads_are_whole: bool) -> _Running:
+    """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same MLPs."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     offsets = wiring.edge_offsets
     # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
@@ -53,16 +94,26 @@ def metric_with_edges(
     for number in range(first_layer, forward.n_layers):
         layer, first = forward.layers[number], number * wiring.readers_per_layer
         n_ports = layer.n_heads + 2 * layer.n_kv_heads
-        written: list[_Written] = []
-        if not (heads_are_whole and number == first_layer):
-            written.append(_by_heads(forward, number, pair, shifts, sources(first, n_ports), skips=skips))
+        ports = sources(first, n_ports)
+        mlp = ports[:, :0] if layer.mlp is None else sources(first + n_ports, 1)
+        has_heads = not (heads_are_whole and number == first_layer)
+        reads = _ports_read(layer, ports, skips=skips) & has_heads
+        # Heads and MLP read the same writers, but for the heads of the layer itself: these are summed once.
+        n_shared = ports.shape[2] if has_heads else mlp.shape[2]
+        asked = torch.cat((ports[:, reads, :n_shared], mlp[..., :n_shared]), dim=1) if has_heads else mlp
+        seen = shifts.seen_by(asked)
+        n_read = asked.shape[1] - mlp.shape[1]
+        written = [_by_heads(forward, number, pair, seen[:, :n_read], reads)] if has_heads else []
         if layer.mlp is not None:
             if not layer.is_parallel:
                 shifts.append(written)
                 written = []
-            written.append(_by_mlp(forward, number, pair, shifts, sources(first + n_ports, 1), skips=skips))
+            of_mlp = seen[:, n_read]
+            if mlp.shape[2] > n_shared:
+                of_mlp = of_mlp + shifts.seen_by(mlp[..., n_shared:], first=n_shared)[:, 0]
+            written.append((yield from _by_mlp(forward, number, pair, of_mlp, mlp, skips=skips)))
         shifts.append(written)
-    final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, :, 0]
+    final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, 0]
     return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.read_positions, corrupt.start))
 
 
@@ -71,7 +122,7 @@ class _Written(NamedTuple):
 
     n_writers  how many writers there are
     which      [n] those of them that add anything; None for all
-    shifts     [circuit, prompt, n, position, d_model]; None where none does
+    shifts     [circuit, n, prompt, position, d_model]; None where none does
     """
 
     n_writers: int
@@ -83,98 +134,109 @@ class _Shifts:
     """How far writers are from their ablated values, as they run.
 
     known   [prompt, writer, position, d_model] of the first writers, the same in all circuits
-    values  [circuit, prompt, writer, position, d_model] of the later ones, filled as they run
+    values  [circuit, writer, prompt, position, d_model] of the later ones, filled as they run
     """
 
     def __init__(self, known: Tensor, n_circuits: int, n_writers: int, *, keeps_graph: bool) -> None:
-        n_prompts, self._n_known, *self._shape = known.shape
-        self._known = known.flatten(2)
+        n_prompts, self._n_known, *by_token = known.shape
+        self._shape = (n_prompts, *by_token)
+        self._known = known.transpose(0, 1).flatten(1)
         self._n_filled = 0
         # Gradients do not pass through tensors that are overwritten.
         self._parts: list[Tensor] | None = [] if keeps_graph else None
         if not keeps_graph:
-            self._values = known.new_zeros(n_circuits, n_prompts, n_writers - self._n_known, *self._shape)
+            self._values = known.new_empty(n_circuits, n_writers - self._n_known, *self._shape)
 
     def append(self, written: list[_Written]) -> None:
         """Add the next writers."""
         for n_writers, which, shifts in written:
-            if shifts is not None and self._parts is not None:
-                self._parts.append(shifts)
-            elif shifts is not None:
-                index = slice(self._n_filled, self._n_filled + n_writers) if which is None else self._n_filled + which
-                self._values[:, :, index] = shifts
+            filled = slice(self._n_filled, self._n_filled + n_writers)
             self._n_filled += n_writers
+            if self._parts is not None:
+                if shifts is not None:
+                    self._parts.append(shifts)
+                continue
+            if shifts is None or which is not None:
+                self._values[:, filled] = 0
+            if shifts is not None:
+                self._values[:, filled if which is None else filled.start + which] = shifts
 
-    def seen_by(self, sources: Tensor) -> Tensor:
-        """Weighted sum of the shifts along each reader's edges [circuit, prompt, reader, position, d_model].
+    def seen_by(self, sources: Tensor, *, first: int = 0) -> Tensor:
+        """Weighted sum of the shifts along each reader's edges [circuit, reader, prompt, position, d_model].
 
-        sources  [circuit, reader, writer] for the first writers
+        sources  [circuit, reader, writer] for consecutive writers
+        first    the first of these, which is 0 or no `known` one
         """
         n_circuits, n_readers, n_sources = sources.shape
-        n_known = min(n_sources, self._n_known)
-        seen = sources[..., :n_known].flatten(0, 1) @ self._known[:, :n_known]
-        seen = seen.unflatten(1, (n_circuits, n_readers)).transpose(0, 1)
+        n_known = min(n_sources, self._n_known) if first == 0 else 0
+        seen = None
         if n_sources > n_known:
-            # In this order the sum is laid out [circuit, prompt, ...], as what follows reads it.
-            seen = self._later(sources[..., n_known:]) + seen
-        return seen.unflatten(3, self._shape)
+            start = max(0, first - self._n_known)
+            seen = self._later(sources[..., n_known:], slice(start, start + n_sources - n_known))
+        if n_known:
+            early = sources[..., :n_known].reshape(-1, n_known) @ self._known[:n_known]
+            early = early.view(n_circuits, n_readers, -1)
+            seen = early if seen is None else seen + early
+        assert seen is not None
+        return seen.unflatten(2, self._shape)
 
-    def _later(self, sources: Tensor) -> Tensor:
-        """The sum over writers that are not `known`, [circuit, prompt, reader, position x d_model]."""
+    def _later(self, sources: Tensor, chosen: slice) -> Tensor:
+        """The sum over writers that are not `known`, [circuit, reader, prompt x position x d_model]."""
         if self._parts is not None:
-            values = torch.cat(self._parts, dim=2)[:, :, : sources.shape[2]]
-            return sources.unsqueeze(1) @ values.flatten(3)
-        values = self._values[:, :, : sources.shape[2]]
-        used = sources.any(1).any(0).nonzero()[:, 0]
-        if 2 * len(used) < sources.shape[2]:
-            values, sources = values[:, :, used], sources[..., used]
-        return sources.unsqueeze(1) @ values.flatten(3)
+            return sources @ torch.cat(self._parts, dim=1)[:, chosen].flatten(2)
+        return weighted_sums(sources, self._values[:, chosen].flatten(2))
 
 
-def _by_heads(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+def _ports_read(layer: Layer, sources: Tensor, *, skips: bool) -> Tensor:
+    """[port] which ports of a layer are run.
+
+    skips  not those into which no edge of any circuit leads
+    """
+    if skips and layer.norms_heads_apart:
+        return sources.any(2).any(0)
+    return torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
+
+
+def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> _Written:
     """What a layer's heads write, each port reading its own edges.
 
-    skips  leave out heads into which no edge of any circuit leads
+    seen   [circuit, port read, prompt, position, d_model] what the ports that are run read beyond the ablated stream
+    reads  [port] which these are
     """
     layer, corrupt = forward.layers[number], pair.ablated
-    reads = torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
-    if skips and layer.norms_heads_apart:
-        reads = sources.any(2).any(0)
     q_heads, k_groups, v_groups = (
         port.nonzero()[:, 0] for port in reads.split((layer.n_heads, layer.n_kv_heads, layer.n_kv_heads))
     )
-    group_of = torch.arange(layer.n_heads, device=sources.device) // (layer.n_heads // layer.n_kv_heads)
+    group_of = torch.arange(layer.n_heads, device=reads.device) // (layer.n_heads // layer.n_kv_heads)
     groups = torch.cat((group_of[q_heads], k_groups, v_groups)).unique()
     heads = torch.isin(group_of, groups).nonzero()[:, 0]
     if not len(heads):
         return _Written(layer.n_heads, heads, None)
 
-    q, k, v = _projected(layer, corrupt.residual[number], shifts, sources[:, reads], (q_heads, k_groups, v_groups))
+    q, k, v = _projected(layer, corrupt.residual[number], seen, (q_heads, k_groups, v_groups))
     context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
     query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
     key = _among(corrupt.key, number, layer.positioned(k, layer.norm_k, context, places), k_groups, groups)
     value = _among(corrupt.value, number, v.transpose(1, 2), v_groups, groups)
     z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
-    change = z.unflatten(0, (len(sources), -1)) - corrupt.z[number][:, :, heads]
-    outputs = layer.head_outputs(change.flatten(0, 1), heads).unflatten(0, change.shape[:2])
+    change = z.unflatten(0, (len(seen), -1)) - corrupt.z[number][:, :, heads]
+    outputs = layer.head_outputs(change.flatten(0, 1), heads).unflatten(0, change.shape[:2]).transpose(1, 2)
     return _Written(layer.n_heads, None if len(heads) == layer.n_heads else heads, outputs)
 
 
-def _projected(
-    layer: Layer, ablated: Tensor, shifts: _Shifts, sources: Tensor, ports: tuple[Tensor, Tensor, Tensor]
-) -> list[Tensor]:
+def _projected(layer: Layer, ablated: Tensor, seen: Tensor, ports: tuple[Tensor, Tensor, Tensor]) -> list[Tensor]:
     """Queries, keys and values [circuit x prompt, position, reader, d_head] of some readers, in the order of `ports`.
 
     ablated  [prompt, position, d_model] the ablated stream entering the layer
-    sources  [circuit, reader, writer] of these readers
+    seen     [circuit, reader, prompt, position, d_model] what these readers read beyond it
     """
-    inputs = layer.normed(ablated.unsqueeze(1) + shifts.seen_by(sources))
+    inputs = layer.normed(ablated + seen)
     biases = layer.reader_biases() or (None, None, None)
     projections = []
     for values, weight, bias, port in zip(
-        inputs.split([len(port) for port in ports], dim=2), layer.reader_weights(), biases, ports, strict=True
+        inputs.split([len(port) for port in ports], dim=1), layer.reader_weights(), biases, ports, strict=True
     ):
-        projected = linear_each(values.permute(2, 0, 1, 3, 4).flatten(1, 2), weight[port]).permute(1, 2, 0, 3)
+        projected = linear_each(values.transpose(0, 1).flatten(1, 2), weight[port]).permute(1, 2, 0, 3)
         projections.append(projected if bias is None else projected + bias[port])
     return projections
 
@@ -192,22 +254,28 @@ def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor,
     return merged
 
 
-def _by_mlp(forward: Forward, number: int, pair: Pair, shifts: _Shifts, sources: Tensor, *, skips: bool) -> _Written:
+def _by_mlp(
+    forward: Forward, number: int, pair: Pair, seen: Tensor, sources: Tensor, *, skips: bool
+) -> Generator[_MLPRead, Tensor, _Written]:
     """What a layer's MLP writes.
 
-    skips  leave out circuits without an edge into it
+    seen     [circuit, prompt, position, d_model] what it reads beyond the ablated stream
+    sources  [circuit, 1, writer] along which edges
+    skips    leave out circuits without an edge into it
     """
-    layer, corrupt = forward.layers[number], pair.ablated
+    corrupt = pair.ablated
     reads = sources[:, 0].any(1)
     is_whole = not skips or bool(reads.all())
     if not is_whole and not reads.any():
         return _Written(1, None, None)
-    inputs = forward.mlp_in(corrupt, number) + shifts.seen_by(sources)[:, :, 0]
+    inputs = forward.mlp_in(corrupt, number) + seen
     if is_whole:
-        return _Written(1, None, (layer.mlp_out(inputs) - corrupt.mlp[number]).unsqueeze(2))
+        written = yield _MLPRead(number, inputs)
+        return _Written(1, None, (written - corrupt.mlp[number]).unsqueeze(1))
+    written = yield _MLPRead(number, inputs[reads])
     change = torch.zeros_like(inputs)
-    change[reads] = layer.mlp_out(inputs[reads]) - corrupt.mlp[number]
-    return _Written(1, None, change.unsqueeze(2))
+    change[reads] = written - corrupt.mlp[number]
+    return _Written(1, None, change.unsqueeze(1))
 
 
 def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:

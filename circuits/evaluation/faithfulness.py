@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
-from circuits.arrays import Bools, Floats
+from circuits.arrays import Bools, Floats, Numbers
 from circuits.data.prompts import PromptSet
 from circuits.intervals import Estimate, Interval, ratio_t_interval
-from circuits.masks import distinct
+from circuits.masks import distinct, pruned
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
@@ -103,8 +103,9 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
     is_correct, is_top1 = np.zeros((2, len(prompts)), dtype=np.bool_)
     forward = model.forward
 
-    def measure(pair: Pair) -> None:
-        batch, prompt_indices = pair.batch, np.asarray(pair.batch.prompt_indices)
+    def measure(group: Sequence[Pair]) -> None:
+        (pair,) = group
+        batch, prompt_indices = pair.batch, _indices(pair)
         clean[prompt_indices] = pair.metric_of(forward, pair.clean).cpu().numpy()
         ablated[prompt_indices] = pair.metric_of(forward, pair.ablated).cpu().numpy()
         final = forward.at_rows(pair.clean.residual[-1], batch.read_positions, batch.start)
@@ -134,28 +135,57 @@ def circuit_values(
     together; equal ones are run once, and the whole model not again. Cost per circuit: one forward pass at most, less
     where few readers have an edge; memory of one [prompt, writer, position, d_model] tensor.
     """
-    from circuits.effects.circuit_runs import metric_with_edges
+    from circuits.effects.circuit_runs import metrics_with_edges
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
     circuits = _over(circuits, model.wiring.n_edges, "edges", model)
-    per_sequence = len(model.wiring.writers) * prompts.n_positions * model.forward.weight_u.shape[1]
     different, number_of = distinct(circuits)
-    order = np.argsort(different.sum(axis=1), kind="stable")
+    # Dead ends cost runs of heads and MLPs; where the ablated values are a run, they change nothing.
+    to_run = pruned(model.wiring, different) if ablation.is_run else different
+    order = np.argsort(to_run.sum(axis=1), kind="stable")
     incomplete = order[~different[order].all(axis=1)]
     values = np.zeros((len(different), len(prompts)))
 
-    def measure(pair: Pair) -> None:
-        prompt_indices = np.asarray(pair.batch.prompt_indices)
-        values[:, prompt_indices] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
-        size = max(1, model.forward.numbers_at_once // (per_sequence * pair.batch.n_sequences))
+    def measure(group: Sequence[Pair]) -> None:
+        for pair in group:
+            values[:, _indices(pair)] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
+        size = max(1, model.forward.numbers_at_once // sum(_n_written(model, pair) for pair in group))
         for first in range(0, len(incomplete), size):
             chosen = incomplete[first : first + size]
-            metrics = metric_with_edges(model, pair, _on_device(different[chosen], model))
-            values[np.ix_(chosen, prompt_indices)] = metrics.cpu().numpy()
+            for pair, metrics in zip(
+                group, metrics_with_edges(model, group, _on_device(to_run[chosen], model)), strict=True
+            ):
+                values[np.ix_(chosen, _indices(pair))] = metrics.cpu().numpy()
 
-    _on_every_pair(model, prompts, metric, ablation, measure, pairs, at_once=_at_once(model, prompts))
+    groups = None if pairs is None else _groups(model, pairs)
+    _on_every_pair(model, prompts, metric, ablation, measure, groups, at_once=_at_once(model, prompts))
     return values[number_of]
+
+
+def _indices(pair: Pair) -> Numbers:
+    return np.asarray(pair.batch.prompt_indices)
+
+
+def _n_written(model: Model, pair: Pair) -> int:
+    """How many numbers the outputs of all writers in a circuit's run are."""
+    batch = pair.batch
+    n_tokens = batch.n_sequences * (batch.n_positions - batch.start)
+    return len(model.wiring.writers) * n_tokens * model.forward.weight_u.shape[1]
+
+
+def _groups(model: Model, pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """Recorded batches in groups that may be run at once."""
+    groups: list[list[Pair]] = []
+    left = 0
+    for pair in pairs:
+        needed = _n_written(model, pair)
+        if not groups or needed > left:
+            groups.append([])
+            left = model.forward.numbers_at_once
+        groups[-1].append(pair)
+        left -= needed
+    return groups
 
 
 def component_circuit_values(
@@ -181,13 +211,17 @@ def component_circuit_values(
     circuits = _over(circuits, len(model.wiring.writers), "components", model)
     values = np.zeros((len(circuits), len(prompts)))
 
-    def measure(pair: Pair) -> None:
+    def measure(group: Sequence[Pair]) -> None:
+        for pair in group:
+            measure_pair(pair)
+
+    def measure_pair(pair: Pair) -> None:
         batch = pair.batch
         for part in model.forward.chunks(len(circuits), batch.n_sequences, batch.n_positions - batch.start):
             metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
             values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
 
-    _on_every_pair(model, prompts, metric, ablation, measure, pairs)
+    _on_every_pair(model, prompts, metric, ablation, measure, None if pairs is None else [pairs])
     return values
 
 
@@ -202,7 +236,7 @@ def recorded_pairs(
     if 4 * streams * prompts.n_tokens > _MOST_BYTES:
         return None
     pairs: list[Pair] = []
-    _on_every_pair(model, prompts, metric, ablation, pairs.append, at_once=_at_once(model, prompts))
+    _on_every_pair(model, prompts, metric, ablation, pairs.extend, at_once=_at_once(model, prompts))
     return pairs
 
 
@@ -234,12 +268,12 @@ def _on_every_pair(
     prompts: PromptSet,
     metric: Metric,
     ablation: Ablation,
-    work: Callable[[Pair], None],
-    pairs: Sequence[Pair] | None = None,
+    work: Callable[[Sequence[Pair]], None],
+    groups: Sequence[Sequence[Pair]] | None = None,
     *,
     at_once: int = 64,
 ) -> None:
-    """`work` on the runs of every batch of the prompts, without gradients.
+    """`work` on the runs of every batch of the prompts, without gradients: on groups of recorded ones, or one by one.
 
     Recorded runs that leave too little memory for the work are passed over, and made anew in smaller batches.
     """
@@ -249,8 +283,8 @@ def _on_every_pair(
     from circuits.model.batches import fits
 
     with torch.no_grad():
-        if pairs is None or not all(fits(partial(work, pair)) for pair in pairs):
-            each_pair(model, prompts, metric, ablation, work, at_once=at_once)
+        if groups is None or not all(fits(partial(work, group)) for group in groups):
+            each_pair(model, prompts, metric, ablation, lambda pair: work([pair]), at_once=at_once)
 
 
 def faithfulness(values: Floats, baseline: Baseline, *, level: float = 0.95) -> Faithfulness:

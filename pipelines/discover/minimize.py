@@ -68,6 +68,7 @@ def minimize(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
     return Result(
         {
             "selected": kept_of(selected),
+            "would_do": None,
             "at_most": settings["runs"],
             "distance": certificate.distance,
             "unit": certificate.bound.unit(runs.baseline),

@@ -39,8 +39,10 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# About how many circuits are run to choose one.
+# About how many circuits are run to choose one where its size is searched, in all rankings.
 CIRCUITS_TRIED = 24
+# One of them on one prompt, in the unit of weights: half a plain pass, where the gradients of 5 steps weigh 2.
+_CIRCUIT_WEIGHT = 0.25
 
 
 class Jobs(NamedTuple):
@@ -111,6 +113,13 @@ class DiscoverPlan(RunPlan):
     def run_name(self) -> str:
         return f"{task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
+    @property
+    def outlook(self) -> str:
+        if self.store.has(self.jobs.choose.key):
+            return ""
+        n_circuits = _circuits_tried(self.config)
+        return f"about {n_circuits} {'circuits are' if n_circuits > 1 else 'circuit is'} run to choose one"
+
     def announcement(self, done: Job) -> str | None:
         if done.key != self.jobs.choose.key:
             return None
@@ -160,7 +169,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = CIRCUITS_TRIED * ground.n_prompts
+    weight = _CIRCUIT_WEIGHT * _circuits_tried(config) * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
@@ -192,6 +201,13 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         graph,
         curve,
     )
+
+
+def _circuits_tried(config: DiscoverSettings) -> int:
+    """About how many circuits are run to choose one."""
+    if config.edges is None and config.threshold is None:
+        return CIRCUITS_TRIED
+    return 2 if config.ranked_by is None else 1
 
 
 def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:

@@ -7,7 +7,6 @@ through the store and return their keys only: a lost worker loses the jobs it wa
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +16,17 @@ from threadpoolctl import threadpool_limits
 
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
+from pipelines.engine.processors import processors_now, said
 from pipelines.engine.progress import Progress, progress_on
 from pipelines.engine.store import Store
 
 OnDone = Callable[[Job], None]
 
 
-def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone) -> None:
+def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone, at_once: int = 1) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
+    at_once  how many jobs run side by side in this process
     on_done  called in this thread after each job
     Raises the first job's error; results of finished jobs are kept.
     """
@@ -34,7 +35,7 @@ def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done:
     if execution.scheduler or execution.gpus or execution.workers:
         _execute_on_workers(todo, store, execution, on_done)
     else:
-        _execute_here(todo, store, execution, on_done)
+        _execute_here(todo, store, execution, at_once, on_done)
 
 
 def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
     return tasks
 
 
-def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
+def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_done: OnDone) -> None:
     from dask.base import compute
     from dask.callbacks import Callback
 
@@ -63,8 +64,7 @@ def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, on_do
             on_done(by_key[key])
 
     tasks = _delayed(todo, store, execution.device)
-    # Several jobs at once would share an accelerator's memory without running faster.
-    pool = ThreadPoolExecutor(_processors() if execution.device == "cpu" else 1, thread_name_prefix="job")
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:
@@ -105,11 +105,6 @@ def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution,
 
 class WorkersDiedError(RuntimeError):
     """A job's workers were killed again and again."""
-
-
-def _processors() -> int:
-    """How many processors this process may use: batch systems may allow fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextlib.contextmanager
@@ -164,17 +159,21 @@ def compute_missing(
     *,
     resume: Callable[[], str],
     shows_progress: bool,
+    outlook: str = "",
     on_done: OnDone = lambda job: None,
 ) -> Counts:
     """Compute the jobs that their stores, which must be prepared, lack: one part of the work after the other.
 
     resume   returns the command that continues; called only on Ctrl-C
+    outlook  what the jobs will take, said before they begin
     on_done  called after each job
     Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
     """
     todo = [part._replace(jobs=part.missing) for part in work]
     n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
-    progress = progress_on(sys.stderr, every, n_jobs) if shows_progress and every else Progress()
+    at_once, how = _at_once(execution)
+    start = f"computing {len(every)} of {n_jobs} jobs, {how}{outlook and f'; {outlook}'}"
+    progress = progress_on(sys.stderr, every, n_jobs, start) if shows_progress and every else Progress()
 
     def note(job: Job) -> None:
         progress.done(job)
@@ -183,16 +182,27 @@ def compute_missing(
     try:
         with progress:
             for part in todo:
-                _compute(part, execution, note)
+                _compute(part, execution, at_once, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
     return Counts(n_jobs, len(every))
 
 
-def _compute(part: Work, execution: Execution, on_done: OnDone) -> None:
+def _at_once(execution: Execution) -> tuple[int, str]:
+    """How many jobs run side by side in this process, and where they run, for people."""
+    if execution.scheduler or execution.gpus or execution.workers:
+        return 1, "on workers"
+    if execution.device != "cpu":
+        # Several jobs at once would share an accelerator's memory without running faster.
+        return 1, f"on {execution.device}"
+    n_free, n_allowed = processors_now()
+    return n_free, said(n_free, n_allowed)
+
+
+def _compute(part: Work, execution: Execution, at_once: int, on_done: OnDone) -> None:
     try:
-        execute(part.jobs, part.store, execution, on_done=on_done)
+        execute(part.jobs, part.store, execution, at_once=at_once, on_done=on_done)
     except Exception as error:
         error.add_note(f"of {part.owner}")
         raise

@@ -35,6 +35,11 @@ class Plan:
         """The job after which `begin` is called: input that it refuses leaves no trace. None: there is no such job."""
         return None
 
+    @property
+    def outlook(self) -> str:
+        """What the jobs still to do will take, said before they begin; empty where there is nothing to say."""
+        return ""
+
     def announcement(self, done: Job) -> str | None:
         """What long work comes next, said once a job is done; None where there is nothing to say."""
         return None

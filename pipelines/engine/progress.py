@@ -9,7 +9,7 @@ from typing import Self, TextIO
 from pipelines.engine.job import Job
 
 # By then the prompts, checks and baseline are done, and some of the costly jobs.
-_WEIGHT_TO_TELL = 40
+_WEIGHT_TO_TELL = 30
 
 
 class Progress:
@@ -25,8 +25,10 @@ class Progress:
         """`job` is done."""
 
 
-def progress_on(stream: TextIO, todo: Sequence[Job], n_jobs: int) -> Progress:
-    """A bar where `stream` is a terminal, else a line per job."""
+def progress_on(stream: TextIO, todo: Sequence[Job], n_jobs: int, start: str) -> Progress:
+    """A bar where `stream` is a terminal, else a line per job. The line `start` is written at once."""
+    stream.write(start + "\n")
+    stream.flush()
     return Bar(stream, todo, n_jobs) if stream.isatty() else Lines(stream, todo, n_jobs)
 
 

@@ -17,6 +17,7 @@ from circuits.evaluation.faithfulness import (
     component_circuit_values,
     faithfulness,
     measure_baseline,
+    recorded_pairs,
 )
 from circuits.intervals import ratio_t_interval
 from circuits.methods import ActivationPatching, EdgeAttribution
@@ -50,6 +51,27 @@ def test_edges_off_every_path_change_nothing(family, family_model):
     assert 0 < pruned.sum() < chosen.sum()
     values = circuit_values(model, prompts, np.stack([chosen, pruned]), metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values[0], values[1], atol=2e-5)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_batches_of_several_lengths_run_at_once_as_they_do_alone(share, family_model, monkeypatch):
+    """Also where memory holds no more than the first two of them."""
+    model = family_model("llama")
+    prompts = [random_prompts(2, length=n, shared_prefix=start).prompts for n, start in ((6, 0), (7, 3), (9, 2))]
+    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then no lengths share a batch
+    joined = PromptSet("lengths", tuple(prompt for part in prompts for prompt in part))
+    circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < share
+    alone = circuit_values(model, joined, circuits, metric=LOGIT_DIFFERENCE)
+    pairs = recorded_pairs(model, joined, metric=LOGIT_DIFFERENCE)
+    assert pairs is not None
+    assert len({pair.batch.n_positions for pair in pairs}) > 2
+    together = circuit_values(model, joined, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)
+    np.testing.assert_allclose(together, alone, atol=2e-5)
+    n_tokens = sum(len(pair.batch) * (pair.batch.n_positions - pair.batch.start) for pair in pairs[:2])
+    n_numbers = n_tokens * len(model.wiring.writers) * model.forward.weight_u.shape[1]
+    monkeypatch.setattr(model.forward, "numbers_at_once", n_numbers)
+    in_groups = circuit_values(model, joined, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)
+    np.testing.assert_allclose(in_groups, alone, atol=2e-5)
 
 
 def test_circuits_stacked_and_alone_agree(family_model):

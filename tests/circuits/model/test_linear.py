@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from circuits.model import linear as products
-from circuits.model.linear import linear, linear_each
+from circuits.model.linear import linear, linear_each, weighted_sums
 from circuits.model.multiply_adds import counted
 
 SHAPES = [((3, 8), 5), ((2, 40, 128), 256), ((4, 1, 64, 96), 512)]  # below and above the size at which oneDNN pays off
@@ -41,6 +41,15 @@ def test_one_product_per_group(n):
     values, weights = torch.randn(6, 2, n, 64), torch.randn(6, 80, 64)
     expected = torch.einsum("gani,goi->gano", values, weights)
     torch.testing.assert_close(linear_each(values, weights), expected, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 1.0])
+@pytest.mark.parametrize("n", [8, 3000])
+def test_sums_of_rows_with_few_and_with_many_of_them(share, n):
+    torch.manual_seed(0)
+    weights, values = torch.rand(2, 5, 90), torch.randn(2, 120, n)[:, :90]
+    weights *= torch.rand(2, 5, 90) < share
+    torch.testing.assert_close(weighted_sums(weights, values), weights @ values, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize(("shape", "n_out"), SHAPES)

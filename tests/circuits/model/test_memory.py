@@ -141,15 +141,15 @@ def test_recorded_runs_that_leave_too_little_memory_are_made_anew_in_smaller_bat
     prompts = random_prompts(16)
     circuits = np.random.default_rng(0).random((3, model.wiring.n_edges)) < 0.5
     expected = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
-    run, tried = circuit_runs.metric_with_edges, []
+    run, tried = circuit_runs.metrics_with_edges, []
 
-    def limited(model, pair, weights, **settings):
-        tried.append(len(pair.batch))
-        if len(pair.batch) > 4:
+    def limited(model, pairs, weights):
+        tried.append(sum(len(pair.batch) for pair in pairs))
+        if tried[-1] > 4:
             out_of_gpu_memory()
-        return run(model, pair, weights, **settings)
+        return run(model, pairs, weights)
 
-    monkeypatch.setattr(circuit_runs, "metric_with_edges", limited)
+    monkeypatch.setattr(circuit_runs, "metrics_with_edges", limited)
     pairs = recorded_pairs(model, prompts, metric=LOGIT_DIFFERENCE)
     with caplog.at_level(logging.WARNING, logger="circuits"):
         values = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)

@@ -401,6 +401,19 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     assert "measure eap-ig prompts 0-3" in answer.stderr
 
 
+def test_the_first_line_says_what_is_planned_and_where_it_runs(
+    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipelines.engine.execute.processors_now", lambda: (1, 2))
+    answer = circuits(*tiny.arguments)
+    first = answer.stderr.splitlines()[0]
+    assert re.fullmatch(
+        r"computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
+        r"about (24 circuits are|2 circuits are|1 circuit is) run to choose one",
+        first,
+    )
+
+
 @pytest.mark.parametrize("command", ["tasks", "methods", "models"])
 def test_what_is_known_is_listed(circuits: Command, command: str):
     rows = circuits(command, "--json").json[command]

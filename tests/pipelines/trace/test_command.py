@@ -355,7 +355,7 @@ def test_other_methods_take_images_too(circuits: Command):
 def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_path: Path, monkeypatch):
     from pipelines.engine.execute import execute
 
-    def interrupted(todo, store, execution, *, on_done):
+    def interrupted(todo, store, execution, *, on_done, **_):
         execute(todo[:3], store, execution, on_done=on_done)
         raise KeyboardInterrupt
 
