@@ -31,7 +31,14 @@ def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
     share, least = graph.faithfulness, graph.metrics.get("least_faithfulness")
     if share is None or least is None:
         return
-    if share < least:
+    low, high = (graph.metrics.get(f"faithfulness_{end}") for end in ("low", "high"))
+    if share < least and low is not None and high is not None and high >= least:
+        ends = f"{share:.2f} [{low:.2f}, {high:.2f}]"
+        yield Flaw(
+            f"MAY FALL SHORT ({ends})",
+            f"the circuit may fall short of the {least:.2f} asked for: it keeps {ends} of the behavior.",
+        )
+    elif share < least:
         edges = graph.metrics.get("edges_that_would_do")
         would_do = "" if edges is None else f"{edges:,.0f} edges would do"
         yield Flaw(

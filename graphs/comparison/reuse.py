@@ -30,6 +30,7 @@ from graphs.circuit_graph import CircuitGraph, require_comparable
 from graphs.comparison.null import OverlapDistribution, overlap_distribution
 from graphs.selection import SELECTIONS, Selected, means_at, selection_from
 
+SIGNIFICANT = 0.05
 FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 MaybeComponentScores = tuple[ComponentScores | None, ComponentScores | None]
 
@@ -44,6 +45,8 @@ class Overlap:
     expected_iou    mean intersection over union under the null; None if both circuits are empty
     p_value         probability under the null of sharing at least as many; None for edges that are in a circuit only
                     because the components at their ends are: they were not chosen one by one, as the null assumes
+    least_p_value   what it would be if they shared all they can: where that is large, the circuits fill the layers they
+                    use, and the null cannot tell
     """
 
     shared: tuple[str, ...]
@@ -52,6 +55,12 @@ class Overlap:
     expected: float
     expected_iou: float | None
     p_value: float | None
+    least_p_value: float = 0.0
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether any overlap of circuits of these sizes would be beyond chance."""
+        return self.least_p_value < SIGNIFICANT
 
     @property
     def n_shared(self) -> int:
@@ -129,6 +138,7 @@ class Reuse:
             "edges_iou": self.edges.iou,
             "n_shared_edges": self.edges.n_shared,
             "edges_p_value": self.edges.p_value,
+            "null_can_tell": {name: getattr(self, name).can_tell for name in ("heads", "nodes", "edges")},
             "rank_correlation": self.edge_rank_correlation,
             "head_rank_correlation": self.head_rank_correlation,
             "sweep": [asdict(point) for point in self.sweep],
@@ -294,9 +304,12 @@ def overlap(a: Iterable[str], b: Iterable[str], *, stratum_of: Mapping[str, Hash
         counts[:, numbers[stratum]] += (1, name in in_a, name in in_b)
     shared = tuple(name for name in stratum_of if name in in_a and name in in_b)
     null = overlap_distribution(*counts)
-    return Overlap(
-        shared, len(in_a), len(in_b), null.mean, null.mean_iou(len(in_a), len(in_b)), null.at_least(len(shared))
-    )
+    return _overlap(shared, len(in_a), len(in_b), null)
+
+
+def _overlap(shared: tuple[str, ...], n_a: int, n_b: int, null: OverlapDistribution) -> Overlap:
+    by_chance = null.mean, null.mean_iou(n_a, n_b), null.at_least(len(shared)), null.least_p_value
+    return Overlap(shared, n_a, n_b, *by_chance)
 
 
 def _head_strata(wiring: Wiring) -> dict[str, Hashable]:
@@ -331,9 +344,7 @@ def _edge_overlap(a: CircuitGraph, b: CircuitGraph) -> Overlap:
     null = _null_of_masks(a.edge_mask, b.edge_mask, _edge_strata(a.wiring))
     in_b = {item.name for item in b.edges}
     shared = tuple(item.name for item in a.edges if item.name in in_b)
-    return Overlap(
-        shared, a.n_edges, b.n_edges, null.mean, null.mean_iou(a.n_edges, b.n_edges), null.at_least(len(shared))
-    )
+    return _overlap(shared, a.n_edges, b.n_edges, null)
 
 
 def _null_of_masks(in_a: Bools, in_b: Bools, strata: NDArray[np.int64]) -> OverlapDistribution:

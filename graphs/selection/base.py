@@ -98,16 +98,17 @@ def with_ties(
     Ties matter where the circuit is another one with all ties the other way round: only then are they counted, those
     with the weakest edge that gives way.
     """
-    groups, order = _tie_groups(strength, usable), np.flatnonzero(usable)
-    circuit = circuit_of(order[np.argsort(-strength[order], kind="stable")])
+    groups, order = _tie_groups(strength, usable)
+    circuit = circuit_of(order)
     left = usable & ~circuit
-    cut_through = np.intersect1d(groups[circuit & usable], groups[left])
-    if not len(cut_through):
+    cut_through = _in(groups, circuit & usable) & _in(groups, left)
+    if not cut_through.any():
         return circuit, {}
-    reverse = order[::-1]
-    other = circuit_of(reverse[np.argsort(groups[reverse], kind="stable")])
-    weakest = np.intersect1d(groups[circuit & ~other], cut_through)
-    return circuit, {"edges": int(np.count_nonzero(left & (groups == weakest[-1])))} if len(weakest) else {}
+    tied = np.flatnonzero((np.bincount(groups[order]) > 1)[groups[order]])
+    other_order = order.copy()
+    other_order[tied] = order[tied][np.lexsort((-order[tied], groups[order[tied]]))]
+    gives_way = np.flatnonzero(cut_through & _in(groups, circuit & ~circuit_of(other_order) & usable))
+    return circuit, {"edges": int(np.count_nonzero(left & (groups == gives_way[-1])))} if len(gives_way) else {}
 
 
 def cut(selected: Selected, **tied: int) -> Selected:
@@ -146,8 +147,10 @@ def require_finite(name: str, value: float) -> None:
         )
 
 
-def _tie_groups(strength: Floats, usable: Bools) -> Numbers:
-    """[edge] the same number for edges whose strengths are tied, 0 for the strongest; -1 where it is not usable."""
+def _tie_groups(strength: Floats, usable: Bools) -> tuple[Numbers, Numbers]:
+    """[edge] the same number for edges whose strengths are tied, 0 for the strongest, -1 where it is not usable; and
+    the usable edges, strongest first.
+    """
     groups = np.full(len(strength), -1, dtype=np.int64)
     order = np.flatnonzero(usable)
     order = order[np.argsort(-strength[order], kind="stable")]
@@ -155,4 +158,11 @@ def _tie_groups(strength: Floats, usable: Bools) -> Numbers:
         ranked = strength[order]
         drops = np.abs(np.diff(ranked)) > _ROUNDING * np.abs(ranked[:-1])
         groups[order] = np.concatenate([[0], np.cumsum(drops)])
-    return groups
+    return groups, order
+
+
+def _in(groups: Numbers, edges: Bools) -> Bools:
+    """[group] whether any of the edges is in it."""
+    there = np.zeros(int(groups.max(initial=-1)) + 1, dtype=np.bool_)
+    there[groups[edges]] = True
+    return there

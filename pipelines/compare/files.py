@@ -1,7 +1,9 @@
 """The files of a comparison.
 
-comparison.json, .pdf   both circuits in one graph, and its drawing
 summary.json            what `circuits compare --json` prints
+transfer.csv            what each circuit keeps of each task
+comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
+overlap.csv             of three runs or more: what each pair has in common
 traces.json, .pdf, .svg where two causal traces recover different amounts
 """
 
@@ -12,29 +14,56 @@ from graphs.figures.trace_heatmap import trace_figure_bytes
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
+from pipelines.reporting.tables import Column, as_csv
 from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
 COMPARISON = "comparison.json"
+_MATRIX = (
+    *map(Column, ("circuit", "task", "n_edges")),
+    Column("faithfulness", interval="interval"),
+    Column("own_faithfulness"),
+    Column("retention", "retention.value", interval="retention.interval"),
+    Column("normalized", "normalized.value", interval="normalized.interval"),
+    *(
+        Column(f"{kind}_{name}", f"{kind}.{name}")
+        for kind in ("matched", "random")
+        for name in ("n", "mean", "p_value")
+    ),
+    Column("sized_n_edges", "sized.n_edges"),
+    Column("sized_faithfulness", "sized.faithfulness", interval="sized.interval"),
+)
+_OVERLAP = tuple(
+    map(
+        Column,
+        (
+            *("a", "b", "heads_a", "heads_b", "n_shared_heads", "heads_iou", "heads_of_a", "heads_of_b"),
+            *("expected_heads_iou", "p_value", "nodes_iou", "n_shared_edges", "edges_iou", "edges_p_value"),
+            *("p_value_corrected", "rank_correlation", "head_rank_correlation"),
+        ),
+    )
+)
 
 
 def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
-    """Graph, drawing and summary; of two traces, the table and figure of their differences."""
-    return {
-        COMPARISON: exporter("json").to_bytes(report.comparison),
-        "comparison.pdf": exporter("pdf").to_bytes(report.comparison),
-        **_of_traces(plan, report),
-        "summary.json": as_json(report.summary),
-    }
+    """Graphs, drawings and tables; of two traces, the table and figure of their differences."""
+    kept = {"summary.json": as_json(report.summary)}
+    if (transfer := report.summary["transfer"]) is not None:
+        kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
+    if len(plan.runs) > 2:
+        return kept | {"overlap.csv": as_csv(report.summary["overlaps"], _OVERLAP)}
+    drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}
+    kept |= {name: export.to_bytes(report.comparison) for name, export in drawn.items()}
+    return kept | _of_traces(plan, report)
 
 
 def _of_traces(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
-    traces = report.traces
-    if traces is None or not isinstance(plan.a, TraceRun):
+    traces, (first, second) = report.traces, plan.runs
+    if traces is None or not isinstance(first, TraceRun):
         return {}
-    kept = {"traces.json": as_json({"a": plan.a.name, "b": plan.b.name, "cells": traces.rows()})}
-    origin = plan.a.trace.scores.provenance
-    subtitle = f"{origin.model}, {origin.metric}; {plan.a.name} and {plan.b.name}"
+    kept = {"traces.json": as_json({"a": first.name, "b": second.name, "cells": traces.rows()})}
+    origin = first.trace.scores.provenance
+    subtitle = f"{origin.model}, {origin.metric}; {first.name} and {second.name}"
     if (table := traces.table(report.comparison.labels, LABELS, subtitle)) is not None:
         kept |= {f"traces.{kind}": trace_figure_bytes(table, kind) for kind in FORMATS}
     return kept

@@ -1,33 +1,174 @@
-"""The two runs to compare. Nothing is computed: their circuits and scores are stored."""
+"""The runs to compare, and the jobs that run the circuits of each on the prompts of the others.
+
+    choose, or minimize (of every run) --> choose-at-size (one job per run)
+    choose, or minimize                --> draw-circuits  (one job per run)
+    all of these, and a run's judging prompts --> transfer (one job per slice of each run's prompts)
+
+Overlap is read from what the runs stored, without a job.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipelines.compare.settings import CompareSettings
+from pipelines.compare.stages import AT_SIZE, DRAWN, TRANSFER
+from pipelines.discover.plan import Jobs
+from pipelines.discover.rules import has_size
+from pipelines.discover.run import DiscoverRun, jobs_of
+from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
-from pipelines.runs.run import Run, open_run
+from pipelines.engine.store import Store
+from pipelines.runs.run import Run, open_run, store_of
+
+# Cost of running one circuit on one prompt, in the unit of `Job.weight`.
+_CIRCUIT = 0.4
+_OVERLAP_ONLY = "To compare only what is stored, give --overlap-only."
+
+
+class TransferJobs(NamedTuple):
+    """The jobs that run circuits on other tasks, in the order of the runs, and the store that keeps them.
+
+    runs     those of the runs themselves
+    sized    run number -> its circuit at the size of the largest; left out where its rule has no size
+    on_task  [run] the jobs of its prompts
+    """
+
+    store: Store
+    runs: tuple[Jobs, ...]
+    drawn: tuple[Job, ...]
+    sized: dict[int, Job]
+    on_task: tuple[tuple[Job, ...], ...]
+
+    @property
+    def all(self) -> tuple[Job, ...]:
+        """Every job once, each after the jobs that it reads."""
+        of_runs = (job for jobs in self.runs for job in jobs.all)
+        every = (*of_runs, *self.drawn, *self.sized.values(), *(job for jobs in self.on_task for job in jobs))
+        return tuple({job.key: job for job in every}.values())
 
 
 @dataclass(frozen=True)
 class ComparePlan(Plan):
-    """Two runs, and where their comparison goes."""
+    """Runs, and where their comparison goes.
 
-    a: Run
-    b: Run
+    transfer     None where no circuit is run on another task; `no_transfer` says why
+    """
+
+    runs: tuple[Run, ...]
     across_models: bool
     target: Path
+    transfer: TransferJobs | None
+    no_transfer: str | None = None
 
     @property
     def folder(self) -> Path:
         return self.target
 
+    @property
+    def work(self) -> Sequence[Work]:
+        if self.transfer is None:
+            return ()
+        names = ", ".join(run.name for run in self.runs)
+        return (Work(self.transfer.store, self.transfer.all, f"transfer between {names}"),)
+
 
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
-    """The runs, opened. ValueError where one is unknown or not finished."""
-    given = (settings.run_a, settings.run_b)
-    a, b = (run if isinstance(run, Run) else open_run(run, out=execution.out) for run in given)
-    target = settings.folder or execution.out / f"compare-{a.name}-{b.name}"
-    return ComparePlan(a, b, settings.across_models, target)
+    """The runs, opened, and the jobs of their transfer.
+
+    ValueError where a run is unknown or not finished, where two are the same, and where a run can no longer be
+    computed on.
+    """
+    runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
+    target = settings.folder or execution.out / _name(runs)
+    if (reason := _no_transfer(runs, settings)) is not None:
+        return ComparePlan(runs, settings.across_models, target, None, reason)
+    return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
+
+
+def _name(runs: Sequence[Run]) -> str:
+    names = [run.name for run in runs]
+    if len(names) == 2:
+        return f"compare-{names[0]}-{names[1]}"
+    return f"compare-{len(names)}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
+
+
+def _no_transfer(runs: Sequence[Run], settings: CompareSettings) -> str | None:
+    """Why no circuit is run on another task; None where all are."""
+    if settings.overlap_only:
+        return "not asked for (--overlap-only)"
+    if traces := [run.name for run in runs if not isinstance(run, DiscoverRun)]:
+        return f"{traces[0]} is a causal trace, whose layers are no circuit that could be run"
+    models = {run.scores.provenance.model_fingerprint: run.name for run in runs}
+    if len(models) > 1:
+        return f"{' and '.join(models.values())} are of different models"
+    dtypes = {run.config.dtype: run.name for run in runs}
+    if len(dtypes) > 1:
+        return f"{' and '.join(dtypes.values())} were computed in different precisions ({', '.join(dtypes)})"
+    if empty := [run.name for run in runs if not run.graph.edges]:
+        return f"the circuit of {empty[0]} is empty"
+    return None
+
+
+def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Execution) -> TransferJobs:
+    of_runs = []
+    for run in runs:
+        assert isinstance(run, DiscoverRun)
+        try:
+            of_runs.append(jobs_of(run))
+        except ValueError as error:
+            raise ValueError(f"{error} {_OVERLAP_ONLY}") from None
+    chosen = keys_of(jobs.circuit for jobs in of_runs)
+    seed = {"seed": settings.seed}
+    drawn = tuple(_drawn(jobs, settings) for jobs in of_runs)
+    sized = {number: _at_size(jobs, chosen) for number, jobs in enumerate(of_runs) if _has_size(jobs)}
+    of_all = {"drawn": keys_of(drawn)} | {f"sized_{number}": (job.key,) for number, job in sized.items()}
+    n = len(runs)
+    n_circuits = n * (2 + 2 * settings.draws) + (n - 1) * (5 + settings.draws) + n
+    on_task = []
+    for number, jobs in enumerate(of_runs):
+        baseline, asked = jobs.judged_baseline, seed | {"target": number}
+        slices = [judged.settings["slice"] for judged in jobs.judge]
+        on_task.append(
+            tuple(
+                Job(
+                    TRANSFER,
+                    baseline.settings | asked | {"slice": part},
+                    baseline.inputs | of_all,
+                    baseline.locations,
+                    baseline.after,
+                    weight=_CIRCUIT * n_circuits * (part[1] - part[0]),
+                )
+                for part in slices
+            )
+        )
+    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, tuple(on_task))
+
+
+def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
+    """Random and renamed circuits for a run."""
+    baseline = jobs.judged_baseline
+    asked = {name: baseline.settings[name] for name in ("model", "dtype", "metric")}
+    asked |= {"draws": settings.draws, "seed": settings.seed}
+    inputs = {"prompts": baseline.inputs["prompts"], "choose": (jobs.circuit.key,)}
+    return Job(DRAWN, asked, inputs, baseline.locations, baseline.after)
+
+
+def _at_size(jobs: Jobs, chosen: tuple[str, ...]) -> Job:
+    """A run's circuit at the size of the largest of all."""
+    read = {name: keys for name, keys in jobs.choose.inputs.items() if name not in ("baseline", "nodes", "reference")}
+    return Job(AT_SIZE, {"rule": jobs.choose.settings["rule"]}, read | {"choose": (jobs.circuit.key,), "all": chosen})
+
+
+def _has_size(jobs: Jobs) -> bool:
+    """Whether the circuit's rule gives one of any number of edges."""
+    settings = jobs.choose.settings
+    if jobs.minimize:  # the smallest circuit there is
+        return False
+    return settings["kind"] == "edges" and settings["threshold"] is None and has_size(settings["rule"])

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipelines.runs.settings import CommandSettings
 
 
 class CompareSettings(CommandSettings):
-    """What two circuits share, compared with chance; writes comparison.json and comparison.pdf to a folder."""
+    """What circuits share: what each does on the other tasks, and which parts they have in common.
 
-    is_computed: ClassVar[bool] = False
+    Writes comparison.json, its drawing, tables and figures to a folder. Repeating the command computes nothing new.
+    """
 
-    run_a: Any = Field(
-        description="A run: its folder, or its name within --runs.", json_schema_extra={"argument": True}
+    runs: tuple[Any, ...] = Field(
+        description="Two or more runs: folders, or names within --runs.",
+        json_schema_extra={"argument": True, "metavar": "RUN"},
     )
-    run_b: Any = Field(description="The run to compare it with.", json_schema_extra={"argument": True})
+    overlap_only: bool = Field(
+        default=False, description="Run no circuit on the other tasks' prompts: compare what is stored."
+    )
+    draws: int = Field(
+        default=10, ge=0, strict=True, description="Random circuits, and circuits on other heads, to compare with."
+    )
+    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(
         default=None,
         description="Folder for the comparison. [RUNS/compare-A-B]",
         json_schema_extra={"option": "--out"},
     )
     across_models: bool = Field(default=False, description="Compare checkpoints of one architecture head by head.")
+
+    @model_validator(mode="after")
+    def _has_several(self) -> CompareSettings:
+        if len(self.runs) < 2:
+            raise ValueError(f"{len(self.runs)} runs are given: name two or more. `circuits status` lists them.")
+        return self

@@ -1,26 +1,136 @@
-"""A comparison as a table."""
+"""A comparison as tables: what circuits do on other tasks, then what they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
 from pipelines.compare.report import StoredComparison
-from pipelines.reporting.tables import brackets, print_line, print_table
+from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
 
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
-
-
-def _p(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2g}"
+Row = Mapping[str, Any]
 
 
 def print_comparison(stored: StoredComparison) -> None:
-    """What two circuits share. A share of nothing is shown as a dash."""
+    """What circuits share. What was not measured, and a share of nothing, is shown as a dash."""
+    summary = stored.summary
+    if summary["transfer"] is None:
+        print_line(f"no circuit was run on another task: {summary['no_transfer']}.")
+    else:
+        _print_transfer(summary["transfer"], is_of_two=len(stored.comparisons) == 1)
+    if len(stored.comparisons) == 1:
+        _print_overlap(stored)
+    else:
+        _print_overlaps(summary)
+    for name, solved in summary["solved"].items():
+        if solved is not None:
+            print_line(f"prompts of {name}: {kept_of_drawn(solved)}")
+    if "traces" in summary:
+        _print_traces(summary["traces"])
+
+
+def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
+    """Each circuit on each task, circuits made of two, and the verdicts; of many, without the numbers behind these."""
+    parts = transfer["level"]
+    if is_of_two:
+        columns = (
+            Column("circuit"),
+            Column("task"),
+            Column(parts, "n_edges", ","),
+            Column("faithfulness", cell=_faithful),
+            Column("of own", cell=lambda row: _estimate(row["retention"])),
+            Column("on other heads", cell=lambda row: _drawn(row["matched"])),
+            Column("T", cell=lambda row: _estimate(row["normalized"])),
+            Column("at equal size", cell=lambda row: _faithful(row.get("sized"))),
+        )
+        print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
+        print_line(
+            "In brackets: 95 % t intervals over prompts, of draws their range. Of own: relative to the task's own "
+            "circuit. On other heads: the same circuit, its heads renamed within layers; - where it fills the layers "
+            "it uses. T: 0 where it does as well on other heads, 1 where it does as well as the task's own."
+        )
+    else:
+        _print_matrix(transfer["matrix"], parts)
+    for core in transfer["cores"]:
+        kept = ", ".join(f"{name} {_faithful(row)}" for name, row in core["on"].items())
+        print_line(f"{parts} in {core['in_at_least']} circuits or more: {core['n_edges']:,}; they keep {kept}")
+    for pair in transfer["pairs"]:
+        if is_of_two:
+            _print_sets(pair, parts)
+        print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}: {pair['rule']}")
+        for reason in pair["reasons"] if is_of_two else ():
+            print_line(f"  {reason}")
+
+
+def _print_matrix(rows: Sequence[Row], parts: str) -> None:
+    """A row per circuit, a column per task."""
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        lines.setdefault(row["circuit"], [row["circuit"], f"{row['n_edges']:,}"]).append(_faithful(row))
+    title = "transfer: what each circuit (row) keeps of each task (column)"
+    print_table(title, ["circuit", parts, *tasks], lines.values())
+    print_line(
+        "In brackets: 95 % t intervals over prompts. Random circuits, the same on other heads, at equal size: "
+        "transfer.csv; circuits made of two, and why each verdict: summary.json."
+    )
+
+
+def _print_sets(pair: Row, parts: str) -> None:
+    cells = [
+        [entry["circuit"], f"{entry['n_edges']:,}", *(_faithful(entry["on"].get(pair[side])) for side in "ab")]
+        for entry in pair["sets"].values()
+    ]
+    headings = ("circuit", parts, f"on a: {pair['a']}", f"on b: {pair['b']}")
+    print_table(f"circuits made of a and b: {pair['a']} and {pair['b']}", headings, cells)
+
+
+def _faithful(row: Row | None) -> str:
+    if row is None or row["faithfulness"] is None:
+        return DASH
+    ends = f" {brackets(row['interval'], 'z.2f')}" if "interval" in row else ""
+    return f"{row['faithfulness']:z.2f}{ends}"
+
+
+def _drawn(row: Row) -> str:
+    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['range'], 'z.2f')}"
+
+
+def _estimate(row: Row | None) -> str:
+    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
+
+
+def _share(value: float | None) -> str:
+    return DASH if value is None else f"{value:z.2f}"
+
+
+def _p(value: float | None) -> str:
+    return DASH if value is None else f"{value:.2g}"
+
+
+def _print_overlaps(summary: Row) -> None:
+    """A row per pair of runs."""
+    columns = (
+        Column("a"),
+        Column("b"),
+        Column("shared heads", "n_shared_heads"),
+        Column("IoU of heads", "heads_iou", "z.2f"),
+        Column("shared edges", "n_shared_edges", ","),
+        Column("IoU of edges", "edges_iou", "z.2f"),
+        Column("p, corrected", "p_value_corrected", ".2g"),
+        Column("correlation of edges", "rank_correlation", "z.2f"),
+    )
+    print_columns("overlap", columns, summary["overlaps"])
+    print_line(
+        "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
+        "- where the circuits fill the layers they use, so that no overlap would be beyond chance."
+    )
+
+
+def _print_overlap(stored: StoredComparison) -> None:
+    """What two circuits have in common, part by part."""
     summary, reuse = stored.summary, stored.comparison.reuse
     is_by_layer = stored.comparison.a.wiring.joins_heads
     cells = []
@@ -31,27 +141,27 @@ def print_comparison(stored: StoredComparison) -> None:
         counts = (str(count) for count in (overlap.n_a, overlap.n_b, overlap.n_shared))
         cells.append([shown, *counts, *numbers, _p(overlap.p_value)])
     headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p")
-    print_table(f"{summary['a']} and {summary['b']}", headings, cells, folds=True)
-    for side, solved in summary["solved"].items():
-        if solved is not None:
-            print_line(f"prompts of {side.upper()}: {kept_of_drawn(solved)}")
+    print_table(f"overlap of {summary['a']} and {summary['b']}", headings, cells, folds=True)
+    if untold := [name for name, tells in summary["null_can_tell"].items() if not tells]:
+        print_line(
+            f"of {' and '.join(untold)}, p says nothing: the circuits fill the layers they use, so that no overlap "
+            "would be beyond chance."
+        )
     what = "attention of the layers" if is_by_layer else "heads"
     print_line(f"shared {what}: {', '.join(summary['shared_heads']) or 'none'}")
     if "head_groups" in summary:
         groups = "; ".join(", ".join(group) for group in summary["head_groups"])
         print_line(f"heads that code together on the prompts of both: {groups}")
     if summary["head_rank_correlation"] is not None:
-        print_line(f"rank correlation of the scores of {what}: {summary['head_rank_correlation']:.2f}")
+        print_line(f"rank correlation of the scores of {what}: {summary['head_rank_correlation']:z.2f}")
     if summary["rank_correlation"] is not None:
-        print_line(f"rank correlation of the edges' scores: {summary['rank_correlation']:.2f}")
-    if "traces" in summary:
-        _print_traces(summary["traces"])
+        print_line(f"rank correlation of the edges' scores: {summary['rank_correlation']:z.2f}")
 
 
-def _print_traces(traces: Mapping[str, Any]) -> None:
+def _print_traces(traces: Row) -> None:
     """How far two traces agree, and where they differ most."""
     known = {kind: value for kind, value in traces["rank_correlations"].items() if value is not None}
-    shown = ", ".join(f"{KINDS[kind]} {value:.2f}" for kind, value in known.items())
+    shown = ", ".join(f"{KINDS[kind]} {value:z.2f}" for kind, value in known.items())
     print_line(f"rank correlation of recovery rates: {shown or 'not defined'}")
     print_line(
         f"recovery rates differ in {traces['cells_apart']} of {traces['cells']} cells (95 % t interval of A minus B "
@@ -59,5 +169,5 @@ def _print_traces(traces: Mapping[str, Any]) -> None:
     )
     for row in traces["largest"]:
         ends = brackets((row["difference_low"], row["difference_high"]), "+.2f")
-        rates = f"{row['recovery_a']:.2f} and {row['recovery_b']:.2f}"
+        rates = f"{row['recovery_a']:z.2f} and {row['recovery_b']:z.2f}"
         print_line(f"  {row['difference']:+.2f} {ends}  {row['component']} at {row['place']}: {rates}")

@@ -115,9 +115,9 @@ def test_every_table_says_it_and_the_same_command_computes_nothing(run: Discover
     others = ["--random", "0", "--knockouts", "0", "--resamples", "0"]
     judged = circuits("evaluate", run.name, "--runs", store, *others).stdout
     assert f"prompts of {run.name}: {told}" in judged
-    compared = circuits("compare", run.name, run.name, "--runs", store).stdout
-    assert f"prompts of A: {told}" in compared
-    assert f"prompts of B: {told}" in compared
+    compared = circuits("compare", run.name, run.name, "--runs", store, "--overlap-only").stdout
+    assert f"prompts of {run.name} (1): {told}" in compared
+    assert f"prompts of {run.name} (2): {told}" in compared
 
 
 def test_a_run_of_all_prompts_says_that_none_were_dropped(store: Path, run: DiscoverRun) -> None:
@@ -125,7 +125,9 @@ def test_a_run_of_all_prompts_says_that_none_were_dropped(store: Path, run: Disc
     assert every.summary["solved"] is None
     assert every.scores.provenance.solved is None
     assert every.summary["accuracy"] < 1
-    assert compare(run, every).summary["solved"]["b"] is None
+    solved = compare(run, every, overlap_only=True).summary["solved"]
+    assert solved[every.name] is None
+    assert solved[run.name] is not None
     assert evaluate(every, out=store, random=0, knockouts=0, resamples=0).rows[0]["solved"] is None
 
 

@@ -1,0 +1,202 @@
+"""Transfer: what a circuit of one task does on the prompts of another, and which of its parts do it.
+
+X[a, b] is the faithfulness of run a's circuit on run b's judging prompts, under b's metric and ablation: everything
+outside the circuit carries the values of b's corrupted prompts. Overlap of two circuits does not predict it: parts that
+both have may be what every circuit has, and other parts may do the same work.
+
+Beside it stand, on the same prompts,
+
+    random   as many edges, drawn one by one and pruned (`random_circuits`): nearly always 0
+    matched  the circuit with its heads renamed within layers (`matched_circuits`): what its shape alone does
+    own      b's own circuit, which other prompts chose: what a circuit of b can be expected to reach
+    sized    a's circuit at the size of the largest one, where its rule has a size
+
+Matched circuits that have most of their parts in common with the circuit itself, because it fills the layers it uses,
+say nothing, and are left out. Then come circuits made of both: union, shared part, what only one has, the whole model
+without the shared part, and without the shared part renamed. Transfer is normalized as
+T = (X - matched) / (own - matched).
+
+Sources: Hanna et al. 2025 (cross-task faithfulness), Mondorf et al. 2024 (set circuits), Lan et al. 2024 (dropping the
+shared part against dropping random parts); intervals, the matched circuits and the normalization are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats
+from circuits.components import Wiring
+from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulness, faithfulness
+from circuits.intervals import Estimate, ratio_difference_interval, ratio_t_interval
+from circuits.matched_circuits import likeness, matched_circuits
+
+Kind = Literal[
+    "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"
+]
+
+
+# Intersection over union with the circuit itself, above which circuits on other heads are not others.
+MOST_LIKE = 0.5
+
+
+class Member(NamedTuple):
+    """A circuit to run, by what it is made of.
+
+    kind    see the module; `only`: parts of the first of `of` that the second lacks; `core`: in at least `number` runs
+    of      numbers of the runs whose circuits it is made of
+    number  of a draw, or of runs
+    """
+
+    kind: Kind
+    of: tuple[int, ...]
+    number: int = 0
+
+
+class Candidates(NamedTuple):
+    """The circuits of several runs as masks over the same parts, edges or components.
+
+    own      [run, part]
+    sized    run -> [part] of the common size, where its rule has a size
+    random   [run, draw, part]
+    matched  run -> [draw, part]; empty where these are too much like the circuit (`MOST_LIKE`)
+    """
+
+    own: Bools
+    sized: Mapping[int, Bools]
+    random: Bools
+    matched: Sequence[Bools]
+
+
+def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int = 0) -> dict[Member, Bools]:
+    """Every circuit to run on the prompts of run `target`, as masks [part].
+
+    With n runs and r draws: n own, at most n sized, 2 n r drawn; for each other run 5 made of both and r without the
+    renamed shared part; and n - 1 cores of three runs or more.
+    """
+    own, n_draws = candidates.own, candidates.random.shape[1]
+    members: dict[Member, Bools] = {}
+    for run, circuit in enumerate(own):
+        members[Member("own", (run,))] = circuit
+        if run in candidates.sized:
+            members[Member("sized", (run,))] = candidates.sized[run]
+        for kind in ("random", "matched"):
+            drawn = getattr(candidates, kind)[run]
+            members |= {Member(kind, (run,), number): mask for number, mask in enumerate(drawn)}
+    for other, circuit in enumerate(own):
+        if other == target:
+            continue
+        pair, mine = (other, target), own[target]
+        shared = circuit & mine
+        members[Member("union", pair)] = circuit | mine
+        members[Member("shared", pair)] = shared
+        members[Member("only", pair)] = circuit & ~mine
+        members[Member("only", pair[::-1])] = mine & ~circuit
+        members[Member("without_shared", pair)] = ~shared
+        renamed = matched_circuits(wiring, shared, n=n_draws, seed=seed)
+        if likeness(shared, renamed) > MOST_LIKE:
+            continue
+        members |= {Member("without_matched", pair, number): ~mask for number, mask in enumerate(renamed)}
+    if len(own) > 2:
+        everywhere = tuple(range(len(own)))
+        for least in range(2, len(own) + 1):
+            members[Member("core", everywhere, least)] = own.sum(axis=0) >= least
+    return members
+
+
+@dataclass(frozen=True)
+class OnTask:
+    """The circuits that were run on the prompts of one task.
+
+    target    number of the run whose prompts, metric and ablation these are
+    baseline  the metric without intervention
+    values    circuit -> metric [prompt]
+    """
+
+    target: int
+    baseline: Baseline
+    values: Mapping[Member, Floats]
+
+    def faithfulness(self, member: Member) -> Faithfulness:
+        """X of a circuit, with its interval over prompts; None where clean and corrupt do not differ."""
+        return faithfulness(self.values[member], self.baseline)
+
+    def retention(self, member: Member) -> Estimate | None:
+        """How much of what the task's own circuit does a circuit does: X of the circuit over X of the own one."""
+        own = self.values[Member("own", (self.target,))]
+        return _ratio(self.values[member] - self.baseline.ablated, own - self.baseline.ablated)
+
+    def necessity(self, other: int) -> Estimate | None:
+        """1 - X of the whole model without what the circuit of run `other` shares with the task's own."""
+        lost = self.baseline.clean - self.values[Member("without_shared", (other, self.target))]
+        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+
+    def necessity_beyond_matched(self, other: int) -> Estimate | None:
+        """`necessity` minus the mean of what the model loses without the shared part renamed."""
+        drawn = self.draws("without_matched", (other, self.target))
+        if not len(drawn):
+            return None
+        lost = drawn.mean(axis=0) - self.values[Member("without_shared", (other, self.target))]
+        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+
+    def draws(self, kind: Kind, of: tuple[int, ...]) -> Floats:
+        """[draw, prompt] the metric of the circuits drawn."""
+        n_draws = sum(member.kind == kind and member.of == of for member in self.values)
+        rows = [self.values[Member(kind, of, number)] for number in range(n_draws)]
+        return np.stack(rows) if rows else np.empty((0, len(self.baseline.clean)))
+
+    def beyond(self, kind: Kind, run: int) -> Estimate | None:
+        """X of a run's circuit minus the mean X of its draws."""
+        drawn = self.draws(kind, (run,))
+        if not len(drawn):
+            return None
+        return _ratio(self.values[Member("own", (run,))] - drawn.mean(axis=0), self._gaps)
+
+    def p_value(self, kind: Kind, run: int) -> float | None:
+        """How often a draw does at least as well as the run's circuit, itself counted as one draw."""
+        drawn = self.draws(kind, (run,))
+        if not len(drawn) or not self.baseline.has_gap:
+            return None
+        sign = np.sign(self.baseline.gap)
+        reached = sign * drawn.mean(axis=1) >= sign * self.values[Member("own", (run,))].mean()
+        return (1 + int(reached.sum())) / (1 + len(drawn))
+
+    def normalized(self, run: int) -> Estimate | None:
+        """T of a run's circuit: 0 where its shape alone does as well, 1 where it does as well as the task's own.
+
+        None where it was not drawn, and where its matched circuits do as well as the task's own.
+        """
+        drawn = self.draws("matched", (run,))
+        if not len(drawn):
+            return None
+        floor = drawn.mean(axis=0)
+        own = self.values[Member("own", (self.target,))] - floor
+        smallest = SMALLEST_GAP * float(np.abs(self._gaps).mean())
+        return _ratio(self.values[Member("own", (run,))] - floor, own) if abs(own.mean()) > smallest else None
+
+    @property
+    def _gaps(self) -> Floats:
+        return self.baseline.clean - self.baseline.ablated
+
+
+def asymmetry(one: OnTask, other: OnTask) -> Estimate | None:
+    """X[one's circuit on other's prompts] - X[other's circuit on one's prompts], of independent sets of prompts."""
+    if not (one.baseline.has_gap and other.baseline.has_gap):
+        return None
+    there = other.values[Member("own", (one.target,))] - other.baseline.ablated
+    back = one.values[Member("own", (other.target,))] - one.baseline.ablated
+    gaps = (other.baseline.clean - other.baseline.ablated, one.baseline.clean - one.baseline.ablated)
+    value = float(there.mean() / gaps[0].mean() - back.mean() / gaps[1].mean())
+    interval = ratio_difference_interval((there, gaps[0]), (back, gaps[1]), is_paired=False)
+    return Estimate(value, interval.item())
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Estimate | None:
+    """Ratio of means over prompts with its t interval; None of nothing."""
+    whole = float(denominator.mean())
+    if abs(whole) <= SMALLEST_GAP * float(np.abs(denominator).max(initial=0.0)) or whole == 0:
+        return None
+    return Estimate(float(numerator.mean()) / whole, ratio_t_interval(numerator, denominator).item())

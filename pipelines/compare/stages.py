@@ -1,0 +1,90 @@
+"""What the stages compute that run the circuits of one task on the prompts of another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from circuits.arrays import Bools
+from circuits.evaluation.criteria import CircuitRunner
+from circuits.evaluation.transfer import MOST_LIKE, Candidates, Member, members_on
+from circuits.masks import random_circuits, random_component_sets
+from circuits.matched_circuits import likeness, matched_circuits
+from circuits.metrics import METRICS
+from pipelines.discover.rules import made_rule
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.codec import prompts_from, scores_from
+from pipelines.runs.stage_inputs import ablation_of, slice_of
+
+
+def draw_circuits(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Random circuits as large as a run's, and the run's with its heads renamed: [draw, part], in bits."""
+    runner = CircuitRunner(model(), prompts_from(inputs["prompts"][0]), METRICS[settings["metric"]])
+    circuit, n, seed = runner.circuit(inputs["choose"][0].arrays["mask"]), settings["draws"], settings["seed"]
+    if runner.level == "edges":
+        drawn = random_circuits(runner.model.wiring, circuit, n=n, seed=seed)
+    else:
+        drawn = random_component_sets(circuit, n=n, seed=seed)
+    matched = matched_circuits(runner.model.wiring, circuit, n=n, seed=seed)
+    arrays = {"own": circuit, "random": drawn, "matched": matched}
+    return Result(
+        {"level": runner.level, "n_parts": len(circuit), "likeness": likeness(circuit, matched)},
+        {name: np.packbits(np.atleast_2d(masks), axis=1) for name, masks in arrays.items()},
+    )
+
+
+def choose_at_size(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """A run's circuit at the size of the largest of the circuits compared, by the rule and ranking that chose it."""
+    prompts = prompts_from(inputs["prompts"][0])
+    edges = scores_from(inputs["edges"], prompts)
+    others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
+    n = max(int(chosen.arrays["mask"].sum()) for chosen in inputs["all"])
+    is_absolute = inputs["choose"][0].meta["ranking"] == "absolute"
+    rule = made_rule(settings["rule"], absolute=is_absolute, n=n)
+    return Result({"n": n}, {"mask": rule.choose_with(others, edges).mask})
+
+
+def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of a slice of one task's prompts on the circuits of all tasks, and on those made of them.
+
+    values  [circuit, prompt] in the order of `members` (kind, runs, number)
+    """
+    metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
+    runner = CircuitRunner(model(), slice_of(settings, inputs), metric, ablation)
+    sized = {
+        int(name.removeprefix("sized_")): runner.circuit(inputs[name][0].arrays["mask"])
+        for name in inputs
+        if name.startswith("sized_")
+    }
+    drawn = inputs["drawn"]
+    candidates = Candidates(
+        np.concatenate([_unpacked(entry, "own") for entry in drawn]),
+        sized,
+        np.stack([_unpacked(entry, "random") for entry in drawn]),
+        [_unpacked(entry, "matched")[: 0 if entry.meta["likeness"] > MOST_LIKE else None] for entry in drawn],
+    )
+    members = members_on(runner.model.wiring, settings["target"], candidates, seed=settings["seed"])
+    values = runner.values(np.stack(list(members.values())))
+    sizes = [int(mask.sum()) for mask in members.values()]
+    return Result(
+        {"level": runner.level, "members": [list(member) for member in members], "sizes": sizes}, {"values": values}
+    )
+
+
+def members_from(result: Result) -> dict[Member, int]:
+    """The circuits of a `transfer` job, with their sizes in edges or components."""
+    pairs = zip(result.meta["members"], result.meta["sizes"], strict=True)
+    return {Member(kind, tuple(of), number): size for (kind, of, number), size in pairs}
+
+
+def _unpacked(result: Result, name: str) -> Bools:
+    """[draw, part] masks from bits."""
+    return np.unpackbits(result.arrays[name], axis=1, count=result.meta["n_parts"]).astype(np.bool_)
+
+
+DRAWN = Stage("draw-circuits", 1, draw_circuits)
+AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
+TRANSFER = Stage("transfer", 1, run_on_task)

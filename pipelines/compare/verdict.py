@@ -1,0 +1,111 @@
+"""Whether two tasks share a mechanism, by written rules on numbers with their intervals.
+
+A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
+same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
+so. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance is a third question.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from circuits.evaluation.transfer import Member, OnTask
+from circuits.intervals import Estimate
+from graphs.comparison.reuse import SIGNIFICANT
+
+HALF = 0.5
+
+RULES = {
+    "shared mechanism": "each circuit transfers to the other task, and so does the part they share, without which both "
+    "lose more than without as much on other heads",
+    "contained": "one circuit transfers, the other does not, and the shared part alone does the task it transfers to",
+    "transfer without overlap": "a circuit transfers to the other task, and the part they share alone does not",
+    "overlap only": "neither transfers, and the circuits share more than chance gives",
+    "disjoint": "neither transfers, and the circuits share no more than chance gives",
+    "separate": "neither transfers; whether the circuits share more than chance gives cannot be told, as they fill the "
+    "layers they use",
+    "undecided": "the intervals leave it open",
+}
+
+
+class Verdict(NamedTuple):
+    """What was found, and the numbers that it rests on."""
+
+    name: str
+    reasons: tuple[str, ...]
+
+
+class _Side(NamedTuple):
+    """What is known of one direction: a circuit run on another task.
+
+    transfers, shared_does  True, False, or None where the interval leaves it open
+    needs_shared            whether the task loses more without the shared part than without it on other heads; None
+                            where the shared part fills the layers it uses, so that there are none
+    """
+
+    transfers: bool | None
+    shared_does: bool | None
+    needs_shared: bool | None
+
+
+def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float | None) -> Verdict:
+    """The verdict on two tasks.
+
+    names      what a and b are called
+    overlap_p  probability of sharing as much by chance; None where that is not known
+    """
+    a, b = on_a.target, on_b.target
+    reasons: list[str] = []
+    to_b = _side(on_b, a, (names[0], names[1]), reasons)
+    to_a = _side(on_a, b, (names[1], names[0]), reasons)
+    sides = (to_b, to_a)
+    if overlap_p is not None:
+        reasons.append(f"sharing as many edges by chance: p = {overlap_p:.2g}")
+    return Verdict(_name(sides, overlap_p), tuple(reasons))
+
+
+def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
+    if any(side.transfers and side.shared_does is False for side in sides):
+        return "transfer without overlap"
+    if all(side.transfers and side.shared_does and side.needs_shared is not False for side in sides):
+        return "shared mechanism"
+    for one, other in (sides, sides[::-1]):
+        if one.transfers and one.shared_does and other.transfers is False:
+            return "contained"
+    if all(side.transfers is False for side in sides):
+        if overlap_p is None:
+            return "separate"
+        return "overlap only" if overlap_p < SIGNIFICANT else "disjoint"
+    return "undecided"
+
+
+def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _Side:
+    """One circuit on the other's task; `reasons` gets the numbers."""
+    circuit, task = names
+    kept, beyond = on.retention(Member("own", (of,))), on.beyond("matched", of)
+    transfers = _at_least_half(kept)
+    reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}")
+    if transfers and beyond is not None and not beyond.interval.low > 0:
+        transfers = None
+        reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
+    shared = on.retention(Member("shared", (of, on.target)))
+    reasons.append(f"their shared part alone keeps {_shown(shared)} on {task}")
+    needed = on.necessity_beyond_matched(of)
+    more = "" if needed is None else f", {_shown(needed)} more than without as much on other heads"
+    reasons.append(f"without it {task} loses {_shown(on.necessity(of))}{more}")
+    return _Side(transfers, _at_least_half(shared), None if needed is None else needed.interval.low > 0)
+
+
+def _at_least_half(estimate: Estimate | None) -> bool | None:
+    """Whether it is half or more, where its interval says so."""
+    if estimate is None:
+        return None
+    low, high = estimate.interval
+    return True if low >= HALF else False if high < HALF else None
+
+
+def _shown(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "an unknown share"
+    ends = estimate.interval.as_json()
+    return f"{estimate.value:z.2f} " + ("[-]" if ends is None else f"[{ends[0]:z.2f}, {ends[1]:z.2f}]")

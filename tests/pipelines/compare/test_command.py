@@ -1,0 +1,146 @@
+"""`circuits compare`: circuits of a tiny model run on each other's prompts, and what is said where none can be."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.data.prompt_files import read_jsonl
+from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
+from circuits.metrics import METRICS
+from circuits.model.load import load_model
+from pipelines import compare, discover, open_run
+from pipelines.discover.run import DiscoverRun
+
+Command = Callable[..., Any]
+METRIC = "kl-divergence"  # differs between any clean and corrupt prompts
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("compare") / "runs"
+
+
+@pytest.fixture(scope="module")
+def runs(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> list[DiscoverRun]:
+    """Circuits of 30, 20 and 10 edges for the same model on different prompts."""
+    made = []
+    for seed, edges in enumerate((30, 20, 10)):
+        task = new_prompts(store.parent / f"task{seed}.jsonl", n_prompts=16, seed=seed)
+        given = tiny.settings(task=str(task), edges=edges, ranking="absolute", metric=METRIC, out=store)
+        made.append(discover(**given | {"prompts_per_job": 5}))
+    return made
+
+
+@pytest.fixture(scope="module")
+def pair(runs: list[DiscoverRun], store: Path) -> dict[str, Any]:
+    return dict(compare(*runs[:2], out=store, draws=3).summary)
+
+
+def test_faithfulness_on_the_other_task_is_that_of_running_the_circuit_there(
+    tiny: Any, runs: list[DiscoverRun], pair: dict[str, Any]
+):
+    model = load_model(str(tiny.model))
+    for task in runs[:2]:
+        prompts = read_jsonl(Path(task.config.task), model.tokenizer)[8:16]
+        baseline = measure_baseline(model, prompts, metric=METRICS[METRIC])
+        masks = np.stack([run.graph.edge_mask for run in runs[:2]])
+        shared = masks[0] & masks[1]
+        circuits = np.stack([*masks, masks[0] | masks[1], shared, ~shared])
+        values = circuit_values(model, prompts, circuits, metric=METRICS[METRIC])
+        expected = [faithfulness(row, baseline).mean for row in values]
+        label = task.graph.label
+        rows = {row["circuit"]: row for row in pair["transfer"]["matrix"] if row["task"] == label}
+        assert [rows[run.graph.label]["faithfulness"] for run in runs[:2]] == pytest.approx(expected[:2], abs=1e-5)
+        sets = pair["transfer"]["pairs"][0]["sets"]
+        measured = [sets[name]["on"][label]["faithfulness"] for name in ("union", "shared", "without_shared")]
+        assert measured == pytest.approx(expected[2:], abs=1e-5)
+
+
+def test_every_row_says_what_to_compare_it_with(pair: dict[str, Any]):
+    for row in pair["transfer"]["matrix"]:
+        assert row["random"]["n"] == 3
+        assert row["random"]["range"][0] <= row["random"]["mean"] <= row["random"]["range"][1]
+        assert row["matched"]["n"] in (0, 3)  # none where the circuit fills its layers
+        assert row["sized"]["n_edges"] == 30
+        if row["circuit"] == row["task"]:
+            assert row["retention"]["value"] == pytest.approx(1)
+    assert pair["transfer"]["circuit_runs"] >= 2 * (2 + 2 + 6 + 5)
+    assert pair["transfer"]["pairs"][0]["verdict"]
+    assert pair["edges_iou"] == pair["overlaps"][0]["edges_iou"]
+
+
+def test_the_same_comparison_again_computes_nothing(runs: list[DiscoverRun], store: Path, pair: dict[str, Any]):
+    again = compare(*runs[:2], out=store, draws=3)
+    assert again.n_computed == 0
+    assert dict(again.summary) == pair
+
+
+def test_three_runs_are_a_matrix_with_files(circuits: Command, runs: list[DiscoverRun], store: Path):
+    names = [run.name for run in runs]
+    shown = circuits("compare", *names, "--runs", str(store), "--draws", "2", "--out", str(store / "three")).stdout
+    assert "transfer: what each circuit (row) keeps of each task (column)" in shown
+    assert "in 3 circuits or more" in shown
+    rows = list(csv.DictReader(io.StringIO((store / "three" / "transfer.csv").read_text())))
+    assert [(row["circuit"], row["task"]) for row in rows] == [
+        (f"task{a}", f"task{b}") for a in range(3) for b in range(3)
+    ]
+    assert len((store / "three" / "overlap.csv").read_text().splitlines()) == 4
+    assert not (store / "three" / "comparison.json").exists()
+
+
+def test_overlap_alone_runs_nothing(circuits: Command, runs: list[DiscoverRun], store: Path):
+    names = [run.name for run in runs[:2]]
+    answer = circuits("compare", *names, "--runs", str(store), "--overlap-only", "--json").json
+    assert answer["transfer"] is None
+    assert "jobs" not in answer
+    assert (
+        "no circuit was run on another task: not asked for"
+        in circuits("compare", *names, "--runs", str(store), "--overlap-only").stdout
+    )
+
+
+def test_runs_that_differ_in_more_than_their_task_say_so(tiny: Any, runs: list[DiscoverRun], store: Path):
+    other = discover(**tiny.settings(task=runs[1].config.task, edges=20, metric="answer-logit", out=store))
+    comparison = compare(runs[0], other, out=store, overlap_only=True)
+    (said,) = (text for text in comparison.warnings if "differ in more than their task" in text)
+    assert f"metric: {METRIC} ({runs[0].name}); answer-logit ({other.name})" in said
+    alike = compare(*runs[:2], out=store, overlap_only=True)
+    assert not [text for text in alike.warnings if "differ in more" in text]
+
+
+def test_circuits_of_different_models_are_not_run(
+    tiny: Any, runs: list[DiscoverRun], store: Path, new_model: Callable[..., Path]
+):
+    model = new_model(store.parent / "other", seed=1)
+    other = discover(**tiny.settings(model=str(model), task=runs[1].config.task, edges=20, metric=METRIC, out=store))
+    comparison = compare(runs[0], other, out=store, across_models=True)
+    assert comparison.summary["transfer"] is None
+    assert "are of different models" in comparison.summary["no_transfer"]
+
+
+def test_one_run_is_refused(circuits: Command, runs: list[DiscoverRun], store: Path):
+    answer = circuits("compare", runs[0].name, "--runs", str(store))
+    assert answer.exit_code == 2
+    assert "1 runs are given: name two or more" in answer.stderr
+
+
+def test_a_run_that_cannot_be_computed_on_can_still_be_compared_as_it_is_stored(
+    runs: list[DiscoverRun], store: Path, tmp_path: Path
+):
+    record = runs[0].folder / "run.json"
+    text = record.read_text()
+    record.write_text(text.replace(f'"{METRIC}"', '"answer-logit"'))
+    try:
+        changed = open_run(runs[0].folder)
+        with pytest.raises(ValueError, match=r"out of date.*--overlap-only"):
+            compare(changed, runs[1], out=store)
+        assert compare(changed, runs[1], out=store, overlap_only=True, folder=tmp_path).summary["transfer"] is None
+    finally:
+        record.write_text(text)
