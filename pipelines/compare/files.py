@@ -2,6 +2,7 @@
 
 summary.json            what `circuits compare --json` prints
 transfer.csv            what each circuit keeps of each task
+transfer.pdf, .svg      the same beside the overlap of the circuits, as heat maps
 comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
 overlap.csv             of three runs or more: what each pair has in common
 traces.json, .pdf, .svg where two causal traces recover different amounts
@@ -9,8 +10,14 @@ traces.json, .pdf, .svg where two causal traces recover different amounts
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
+from graphs.figures.transfer import TransferTable, transfer_figure_bytes
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
@@ -50,11 +57,34 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     kept = {"summary.json": as_json(report.summary)}
     if (transfer := report.summary["transfer"]) is not None:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
+        table = _transfer_table(plan, report.summary)
+        kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
     if len(plan.runs) > 2:
         return kept | {"overlap.csv": as_csv(report.summary["overlaps"], _OVERLAP)}
     drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}
     kept |= {name: export.to_bytes(report.comparison) for name, export in drawn.items()}
     return kept | _of_traces(plan, report)
+
+
+def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTable:
+    """What the figure of the transfer shows."""
+    names = tuple(summary["runs"])
+    place = {name: index for index, name in enumerate(names)}
+    shown = np.full((4, len(names), len(names)), np.nan)
+    for row in summary["transfer"]["matrix"]:
+        numbers = (row["faithfulness"], *(row["interval"] or (None, None)))
+        at = place[row["circuit"]], place[row["task"]]
+        shown[(slice(3), *at)] = [np.nan if number is None else number for number in numbers]
+    shown[3][np.diag_indices(len(names))] = 1
+    for row in summary["overlaps"]:
+        a, b = place[row["a"]], place[row["b"]]
+        shown[3, a, b] = shown[3, b, a] = np.nan if row["edges_iou"] is None else row["edges_iou"]
+    transfer, low, high, overlap = shown
+    origin = plan.runs[0].scores.provenance
+    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in plan.runs))
+    n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
+    subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
+    return TransferTable(names, transfer, low, high, overlap, subtitle)
 
 
 def _of_traces(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:

@@ -1,0 +1,37 @@
+"""The figure of transfer beside overlap says every number that it has, and what is missing."""
+
+import numpy as np
+
+from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+
+
+def table(**changes: object) -> TransferTable:
+    transfer = np.array([[0.87, -0.03], [0.0, 1.31]])
+    given = {
+        "names": ("ioi", "colored-objects"),
+        "transfer": transfer,
+        "low": transfer - 0.05,
+        "high": transfer + 0.05,
+        "overlap": np.array([[1.0, 0.07], [0.07, 1.0]]),
+        "subtitle": "reference, eap-ig, 32 prompts",
+    }
+    return TransferTable(**given | changes)  # pyright: ignore[reportArgumentType]
+
+
+def test_it_shows_transfer_with_intervals_beside_overlap():
+    svg = transfer_figure_bytes(table(), "svg").decode()
+    for text in ("0.87", "[0.82, 0.92]", "−0.03", "1.31", "0.07", "reference, eap-ig, 32 prompts", "objects"):
+        assert f">{text}<" in svg
+    assert "Colors end at 1." in svg
+    assert "Colors end" not in transfer_figure_bytes(table(transfer=np.eye(2)), "svg").decode()
+
+
+def test_what_is_not_known_is_a_dash():
+    unknown = np.full((2, 2), np.nan)
+    svg = transfer_figure_bytes(table(low=unknown, high=unknown), "svg").decode()
+    assert svg.count(">[-]<") == 4
+    assert transfer_figure_bytes(table(transfer=unknown), "svg").decode().count(">-<") == 4
+
+
+def test_the_same_table_gives_the_same_bytes():
+    assert transfer_figure_bytes(table(), "pdf") == transfer_figure_bytes(table(), "pdf")
