@@ -291,18 +291,25 @@ class CircuitGraph:
 
     @property
     def description(self) -> str:
-        """`24 of 606 edges, threshold 0.012, faithfulness 0.91`: what a figure must not leave out.
+        """`24 of 606 edges, weakest 0.012, faithfulness 0.91 [0.80, 1.02]`: what a figure must not leave out.
 
-        Where heads are joined, it counts attention and MLP outputs instead.
+        Where a rule took a threshold, it says that too. Where heads are joined, it counts attention and MLP outputs
+        instead.
         """
         if self.wiring.joins_heads:
             minimum = self.selection.get("minimum")
             least = "" if minimum is None else f", score at least {minimum:.3g}"
             n_parts = sum(node.component.layer is not None for node in self.nodes)
             return f"{n_parts} of {len(self.wiring.writers) - 1} attention and MLP outputs{least}; edges not measured"
-        threshold = "none" if self.threshold is None else f"{self.threshold:.3g}"
-        faithfulness = "not measured" if self.faithfulness is None else f"{self.faithfulness:.2f}"
-        return f"{self.n_edges:,} of {self.of_edges:,} edges, threshold {threshold}, faithfulness {faithfulness}"
+        parts = [f"{self.n_edges:,} of {self.of_edges:,} edges"]
+        if (minimum := self.selection.get("minimum")) is not None:
+            parts.append(f"threshold {minimum:.3g}")
+        if self.threshold is not None:
+            parts.append(f"weakest {self.threshold:.3g}")
+        share, ends = self.faithfulness, [self.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
+        interval = "" if None in ends else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
+        parts.append(f"faithfulness {'not measured' if share is None else f'{share:.2f}{interval}'}")
+        return ", ".join(parts)
 
     @cached_property
     def graph(self) -> nx.MultiDiGraph:

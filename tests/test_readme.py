@@ -43,6 +43,7 @@ def test_the_readme_shows_commands_of_every_kind():
 
 @pytest.mark.slow
 def test_every_circuits_command_runs(folder):
+    (folder / "pairs.jsonl").write_text(blocks("json")[0])
     for command in COMMANDS:
         if command.startswith("circuits "):
             done = run(command, folder)

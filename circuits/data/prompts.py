@@ -320,7 +320,9 @@ class _Tokens:
         words = dict.fromkeys(self.text[a:b].strip() for a, b in spans)
         if missing := [word for word in words if word and word != getattr(tokenizer, "unk_token", None)]:
             raise ValueError(
-                f"the model's tokenizer does not know {', '.join(map(repr, missing))}. Choose words of its vocabulary."
+                f"the model's tokenizer does not know {', '.join(map(repr, missing))}. Choose words of its vocabulary, "
+                "or a pretrained model, which reads any text: `circuits models` lists those to fetch, such as "
+                "smollm2-135m."
             )
 
     def covering(self, start: int, stop: int) -> tuple[int, ...]:

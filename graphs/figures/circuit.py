@@ -1,7 +1,7 @@
 """Layered drawings for papers: one circuit, or two colored by what they share.
 
-Every drawing says how many of all possible edges it shows, the threshold and the faithfulness: a view that hides
-what was pruned misleads. Colors are those of Okabe and Ito, told apart with any color vision.
+Every drawing says how many of all possible edges it shows, how weak the weakest is, and the faithfulness: a view that
+hides what was pruned misleads. Colors are those of Okabe and Ito, told apart with any color vision.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from graphs.figures.canvas import (
     draw_text,
     figure_bytes,
 )
+from graphs.figures.chosen_by import chosen_by
 from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH, Layout, Link, lay_out
 from graphs.flaws import flaws_of
 
@@ -297,7 +298,8 @@ def _title(graph: CircuitGraph) -> tuple[str, str]:
 
 
 def subtitle_of(graph: CircuitGraph) -> str:
-    """`model reference · method eap · metric logit-difference · selected by top-edges`, as far as recorded.
+    """`model reference · method eap · metric logit-difference · chosen: the 40 strongest edges, ...`, as far as
+    recorded.
 
     Where the edges were scored by another method than the components, it says which.
     """
@@ -312,7 +314,7 @@ def subtitle_of(graph: CircuitGraph) -> str:
         if graph.provenance.solved is not None:
             parts.append(f"prompts {kept_of_drawn(graph.provenance.solved)}")
     parts += [flaw.label for flaw in flaws_of(graph)]
-    return " · ".join([*parts, f"selected by {graph.selection.get('name')}"])
+    return " · ".join([*parts, chosen_by(graph.selection)])
 
 
 def _certificate(graph: CircuitGraph) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.cli.commands import GROUPS, Offer, offers, run
+from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, with_options
 from pipelines.cli.output import print_json
 
@@ -107,7 +108,7 @@ def _add_commands() -> None:
     for name, offer in offers().items():
         group, is_grouped, own = name.rpartition(" ")
         command = with_options(functools.partial(_tasks if name == "tasks" else run, offer), offer.settings)
-        (groups[group] if is_grouped else app).command(own)(reports_errors(command))
+        (groups[group] if is_grouped else app).command(own, cls=OneRunCommand)(reports_errors(command))
 
 
 def _tasks(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
@@ -127,7 +128,7 @@ def _tasks(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
 _add_commands()
 
 
-@app.command()
+@app.command(cls=OneRunCommand)
 @reports_errors
 def export(
     run: Annotated[str, typer.Argument(metavar="RUN|COMPARISON", help="A run or a comparison: folder or name.")],

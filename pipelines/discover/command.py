@@ -28,7 +28,7 @@ def discover(task: str | Path, **settings: Any) -> DiscoverRun:
     >>> from pipelines import discover
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> run.graph.description
-    '40 of 479 edges, threshold 0.38..., faithfulness 0.7...'
+    '40 of 479 edges, weakest 0.38..., faithfulness 0.7...'
     >>> run.graph.graph.number_of_edges()  # a networkx graph
     40
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from graphs.figures.chosen_by import chosen_by
 from graphs.figures.size_curve import (
     SizeCurves,
     SizeFall,
@@ -41,7 +42,7 @@ def _subtitle(summary: Mapping[str, Any]) -> str:
     parts = [f"model {summary['model']}", f"method {summary['method']}", f"metric {summary['metric']['name']}"]
     if summary["ablation"] != "corrupt":
         parts.append(f"ablation {summary['ablation'].partition('(')[0]}")
-    return " · ".join([*parts, f"selected by {summary['circuit']['selection']['name']}"])
+    return " · ".join([*parts, chosen_by(summary["circuit"]["selection"])])
 
 
 def _n_first(summary: Mapping[str, Any]) -> int:

@@ -32,7 +32,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
-from pipelines.runs.first_jobs import FirstJobs, labels_of, task_name
+from pipelines.runs.first_jobs import FirstJobs, labels_of, subject_name
 from pipelines.runs.method_settings import checked_settings, make_method, with_fingerprints
 from pipelines.runs.run_plan import RunPlan
 from pipelines.runs.solved_file import with_numbers_solved
@@ -111,7 +111,7 @@ class DiscoverPlan(RunPlan):
 
     @property
     def run_name(self) -> str:
-        return f"{task_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
+        return f"{subject_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
     @property
     def outlook(self) -> str:
@@ -122,7 +122,7 @@ class DiscoverPlan(RunPlan):
 
     def announcement(self, done: Job) -> str | None:
         if done.key != self.jobs.choose.key:
-            return None
+            return super().announcement(done)
         rounds = [job for job in self.jobs.minimize[:-1] if not self.store.has(job.key)]
         if not rounds:
             return None

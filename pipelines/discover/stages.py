@@ -124,6 +124,6 @@ def _metrics(baseline: Baseline, circuit: Floats, judged: Faithfulness, on_choos
     return {name: value for name, value in measured.items() if value is not None}
 
 
-JUDGE = Stage("judge", 1, judge)
+JUDGE = Stage("judge", 1, judge, title="judge the circuit")
 CURVE = Stage("curve", 2, curve)
 GRAPH = Stage("graph", 7, build_graph)

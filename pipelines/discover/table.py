@@ -10,7 +10,7 @@ from circuits.solved import kept_of_drawn
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
 from pipelines.discover.settings import RANKINGS
-from pipelines.reporting.tables import UNDEFINED, brackets, print_facts, print_line, with_interval
+from pipelines.reporting.tables import UNBOUNDED, UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
@@ -21,10 +21,16 @@ _STRONGEST = 8
 
 def print_discovery(discovery: Discovery) -> None:
     """The findings of a run, and its strongest edges or components."""
-    print_facts(discovery.run.name, _facts(discovery))
+    facts = list(_facts(discovery))
+    print_facts(discovery.run.name, facts)
     sampled = discovery.findings.sampled
     over = "prompts" if sampled is None else f"prompts; {sampled}"
     print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
+    if any(UNBOUNDED in fact for _, fact in facts):
+        print_line(
+            f"{UNBOUNDED}: no bound, of one prompt or trial alone, or of a share of clean minus corrupt where that "
+            "difference may be 0."
+        )
 
 
 def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:

@@ -21,21 +21,32 @@ from pipelines.engine.progress import Progress, progress_on
 from pipelines.engine.store import Store
 
 OnDone = Callable[[Job], None]
+OnBegun = Callable[[Job], None]
 
 
-def execute(todo: Sequence[Job], store: Store, execution: Execution, *, on_done: OnDone, at_once: int = 1) -> None:
+def execute(
+    todo: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    *,
+    on_done: OnDone,
+    on_begun: OnBegun = lambda job: None,
+    at_once: int = 1,
+) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
-    at_once  how many jobs run side by side in this process
-    on_done  called in this thread after each job
+    at_once   how many jobs run side by side in this process
+    on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
+    on_done   called in this thread after each job
     Raises the first job's error; results of finished jobs are kept.
     """
     if not todo:
         return
     if execution.scheduler or execution.gpus or execution.workers:
+        on_begun(todo[0])
         _execute_on_workers(todo, store, execution, on_done)
     else:
-        _execute_here(todo, store, execution, at_once, on_done)
+        _execute_here(todo, store, execution, at_once, on_begun, on_done)
 
 
 def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
@@ -53,11 +64,17 @@ def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
     return tasks
 
 
-def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_done: OnDone) -> None:
+def _execute_here(
+    todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone
+) -> None:
     from dask.base import compute
     from dask.callbacks import Callback
 
     by_key = {job.key: job for job in todo}
+
+    def announce(key: Any, *_: Any) -> None:
+        if key in by_key:
+            on_begun(by_key[key])
 
     def report(key: Any, *_: Any) -> None:
         if key in by_key:
@@ -68,7 +85,7 @@ def _execute_here(todo: Sequence[Job], store: Store, execution: Execution, at_on
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:
-            with Callback(posttask=report):
+            with Callback(pretask=announce, posttask=report):
                 compute(*tasks.values(), scheduler="threads", pool=pool)
         except KeyboardInterrupt:
             # Return at once: a job in flight writes a whole file or none.
@@ -182,7 +199,7 @@ def compute_missing(
     try:
         with progress:
             for part in todo:
-                _compute(part, execution, at_once, note)
+                _compute(part, execution, at_once, progress.begun, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
@@ -200,9 +217,9 @@ def _at_once(execution: Execution) -> tuple[int, str]:
     return n_free, said(n_free, n_allowed)
 
 
-def _compute(part: Work, execution: Execution, at_once: int, on_done: OnDone) -> None:
+def _compute(part: Work, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone) -> None:
     try:
-        execute(part.jobs, part.store, execution, at_once=at_once, on_done=on_done)
+        execute(part.jobs, part.store, execution, at_once=at_once, on_begun=on_begun, on_done=on_done)
     except Exception as error:
         error.add_note(f"of {part.owner}")
         raise

@@ -43,13 +43,16 @@ class Job:
 
     @property
     def label(self) -> str:
-        """The job in a few words, for progress display."""
-        parts = [self.stage.name]
+        """The job in a few words, for progress display and errors."""
+        parts = [self.stage.title.format_map(self.settings) or self.stage.name]
         if "method" in self.settings:
             parts.append(str(self.settings["method"]["name"]))
-        if "slice" in self.settings:
-            start, stop = self.settings["slice"]
-            parts.append(f"prompts {start}-{stop - 1}")
+        for name in ("slice", "part"):
+            match self.settings.get(name):
+                case [start, stop]:
+                    parts.append(f"prompts {start}-{stop - 1}")
+                case str(named):
+                    parts.append(named)
         if "trials" in self.settings:
             start, stop = self.settings["trials"]
             parts.append(f"trials {start}-{stop - 1}")

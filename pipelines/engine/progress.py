@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Self, TextIO
 
 from pipelines.engine.job import Job
@@ -13,13 +14,16 @@ _WEIGHT_TO_TELL = 30
 
 
 class Progress:
-    """Reports each finished job; used in a `with`. This one prints nothing, for use from Python."""
+    """Reports jobs that begin and end; used in a `with`. This one prints nothing, for use from Python."""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def begun(self, job: Job) -> None:
+        """`job` begins."""
 
     def done(self, job: Job) -> None:
         """`job` is done."""
@@ -51,20 +55,53 @@ class Estimate:
         return (time.monotonic() - self._began_s) * self._left / self._done if is_known else None
 
 
+class Models:
+    """Which models jobs have asked for: the first job of each waits until it is loaded, and says so."""
+
+    def __init__(self) -> None:
+        self._begun: set[str] = set()
+        self._done: set[str] = set()
+
+    def loaded_by(self, job: Job) -> str | None:
+        """The model that this job, which begins, is the first to need; None where there is none."""
+        return self._first(job, self._begun)
+
+    def loaded_with(self, job: Job) -> str | None:
+        """The model whose loading is in the time of this job, which is done; None where there is none."""
+        return self._first(job, self._done)
+
+    @staticmethod
+    def _first(job: Job, seen: set[str]) -> str | None:
+        spec = job.locations.get("model")
+        if spec is None or spec in seen:
+            return None
+        seen.add(spec)
+        return Path(spec).name if Path(spec).is_absolute() else spec
+
+
 class Lines(Progress):
-    """One line when a job is done: `[3/9] measure eap prompts 0-15 · 4.1 s, about 6.0 s left`."""
+    """One line when a job is done: `[3/9] measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
+
+    The time is that since the start. A line before says which model is loaded first.
+    """
 
     def __init__(self, stream: TextIO, todo: Sequence[Job], n_jobs: int) -> None:
         self._stream, self._n_jobs, self._n_done = stream, n_jobs, n_jobs - len(todo)
-        self._estimate, self._began_s = Estimate(todo), time.monotonic()
+        self._estimate, self._began_s, self._models = Estimate(todo), time.monotonic(), Models()
         if self._n_done:
             self._say(f"{self._n_done} of {n_jobs} jobs are kept from before")
+
+    def begun(self, job: Job) -> None:
+        if (model := self._models.loaded_by(job)) is not None:
+            self._say(f"loading the model {model}; then: {job.label}")
 
     def done(self, job: Job) -> None:
         self._n_done += 1
         left_s = self._estimate.after(job)
         left = "" if left_s is None or self._n_done == self._n_jobs else f", about {duration(left_s)} left"
-        self._say(f"[{self._n_done}/{self._n_jobs}] {job.label} · {duration(time.monotonic() - self._began_s)}{left}")
+        loaded = "" if self._models.loaded_with(job) is None else ", the model's loading included"
+        spent = duration(time.monotonic() - self._began_s)
+        self._say(f"[{self._n_done}/{self._n_jobs}] {job.label} · after {spent}{loaded}{left}")
 
     def _say(self, text: str) -> None:
         self._stream.write(text + "\n")
@@ -79,6 +116,7 @@ class Bar(Progress):
         from rich.console import Console
 
         self._n_jobs, self._n_done, self._estimate = n_jobs, n_jobs - len(todo), Estimate(todo)
+        self._models = Models()
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -96,6 +134,10 @@ class Bar(Progress):
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
+
+    def begun(self, job: Job) -> None:
+        model = self._models.loaded_by(job)
+        self._bar.update(self._task, description=job.label if model is None else f"loading the model {model}")
 
     def done(self, job: Job) -> None:
         self._n_done += 1

@@ -30,15 +30,18 @@ def as_planned(settings: Settings, locations: Mapping[str, str]) -> Settings:
 class Stage:
     """One step of a pipeline: results of earlier jobs in, one result out.
 
-    name     what progress, errors and results call it
+    name     what keys, results and records call it
     version  raise it when the code changes what is computed: keys of jobs hold it
     compute  (settings, inputs, model) -> result; `model` loads the model when called, and a stage that does not call
              it runs without torch
     locate   (settings, locations of the job) -> settings with the paths of the files that `compute` reads; raises a
              ValueError where a file is no longer what was planned with
+    title    what progress and errors call it, such as `choose the circuit`; may hold settings, as in `task {task}`. The
+             name where it is empty
     """
 
     name: str
     version: int
     compute: Callable[[Settings, Inputs, LoadModel], Result]
     locate: Locate = as_planned
+    title: str = ""

@@ -13,6 +13,7 @@ from rich.table import Table
 
 DASH = "-"
 UNDEFINED = "not defined"
+UNBOUNDED = "[-]"
 Row = Mapping[str, Any]
 
 
@@ -67,7 +68,7 @@ def number(row: Row, path: str, spec: str) -> str:
 def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
     """`[0.10, 0.30]`; `[-]` for an interval that is unbounded, whose ends are None in tables."""
     if ends is None or None in ends:
-        return "[-]"
+        return UNBOUNDED
     low, high = ends
     return f"[{low:{spec}}, {high:{spec}}]"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from circuits.arrays import Bools
+from circuits.arrays import Bools, Floats
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import Baseline
-from circuits.intervals import wilson_interval
+from circuits.intervals import excludes_zero, t_interval, wilson_interval
 from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
 from graphs.flaws import flaws_of
@@ -62,6 +62,32 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
     if accuracy < _POOR_ACCURACY:
         return [f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."]
     return []
+
+
+def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
+    """What is said as soon as the model has run without intervention, so that nobody waits for a circuit of nothing.
+
+    That the model does not do the task, or that its answers to clean and corrupt prompts may not differ; None where
+    neither is so. The report says it again, of all prompts.
+    """
+    said = of_accuracy(accuracy_of(baseline, prompts))
+    gap = baseline.clean - baseline.ablated
+    if not excludes_zero(gap):
+        values = {"clean": baseline.clean, "corrupt": baseline.ablated, "gap": gap}
+        shown = ", ".join(f"{name} {each.mean():.3f} {_shown_interval(each)}" for name, each in values.items())
+        said.append(f"clean and corrupt prompts may not differ in the metric: {shown}.")
+    if not said:
+        return None
+    return f"warning, of the {len(prompts)} prompts run so far: {' '.join(map(_as_sentence, said))}"
+
+
+def _shown_interval(per_prompt: Floats) -> str:
+    ends = t_interval(per_prompt).item().as_json()
+    return "[-]" if ends is None else f"[{ends[0]:.3f}, {ends[1]:.3f}]"
+
+
+def _as_sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
 def _of_solved(solved: Mapping[str, Any], chance: float) -> list[str]:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from circuits.ablations import ABLATIONS
-from circuits.model.sources import find_model, source_fingerprint
+from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
 from pipelines.runs.method_settings import checked_ablation, with_absolute_paths, with_fingerprints
 from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
 from pipelines.runs.settings import IMAGE_PATHS, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
+
+# Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
+_MODEL_CHARACTERS = 48
 
 
 class FirstJobs:
@@ -117,3 +122,19 @@ def task_name(config: RunConfig) -> str:
     if config.prompt_file:
         return config.prompt_file.stem
     return f"{config.task}-held-out" if config.held_out else config.task
+
+
+def subject_name(config: RunConfig) -> str:
+    """What a run's name begins with: `ioi`, and of another model than the default one `ioi-smollm2-135m`.
+
+    Patterns such as `runs/ioi-eap-ig-*` then match runs of one model. A folder goes by its own name, a Hugging Face id
+    by its last part; what is not safe in the name of a file becomes a hyphen.
+    """
+    if config.model == RunConfig.model_fields["model"].default:
+        return task_name(config)
+    path = Path(config.model)
+    name = path.resolve().name if is_path(config.model) else path.name
+    if name.lower().endswith(GGUF):
+        name = name[: -len(GGUF)]
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_MODEL_CHARACTERS].strip("-.")
+    return f"{task_name(config)}-{safe or 'model'}"

@@ -12,6 +12,8 @@ from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json, write_atomically
+from pipelines.runs.caveats import at_baseline
+from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.record import FORMAT, RECORD, VERSION, is_begun
 from pipelines.runs.settings import RunConfig
@@ -23,6 +25,10 @@ class RunJobs(Protocol):
 
     @property
     def check(self) -> Job: ...
+    @property
+    def baseline(self) -> Job: ...
+    @property
+    def graph(self) -> Job: ...
     @property
     def all(self) -> tuple[Job, ...]: ...
 
@@ -41,7 +47,7 @@ class RunPlan(Plan):
 
     @property
     def run_name(self) -> str:
-        """Readable, and the same for the same results: task, method and part of a key."""
+        """Readable, and the same for the same results: task, model where not the default one, method, part of a key."""
         raise NotImplementedError
 
     @property
@@ -55,6 +61,12 @@ class RunPlan(Plan):
     @property
     def check(self) -> Job:
         return self.jobs.check
+
+    def announcement(self, done: Job) -> str | None:
+        if done.key != self.jobs.baseline.key or self.store.has(self.jobs.graph.key):
+            return None
+        (prompts,) = done.inputs["prompts"]
+        return at_baseline(baseline_from(self.store.read(done.key)), prompts_from(self.store.read(prompts)))
 
     def begin(self) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""

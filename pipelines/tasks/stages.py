@@ -37,4 +37,4 @@ def measure_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     return Result({"chance": prompts.chance}, arrays)
 
 
-TASK = Stage("task", 1, measure_task)
+TASK = Stage("task", 1, measure_task, title="task {task}, corruption {corruption}")

@@ -15,7 +15,7 @@ from circuits.scores import ALL_POSITIONS
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.store import Store
-from pipelines.runs.first_jobs import FirstJobs, labels_of
+from pipelines.runs.first_jobs import FirstJobs, labels_of, subject_name
 from pipelines.runs.method_settings import checked_settings
 from pipelines.runs.run_plan import RunPlan
 from pipelines.runs.solved_file import with_numbers_solved
@@ -55,7 +55,7 @@ class TracePlan(RunPlan):
     @property
     def run_name(self) -> str:
         # The figures on images add files and change none.
-        return f"{self.jobs.graph.settings['task']}-trace-{self.jobs.graph.key[:8]}"
+        return f"{subject_name(self.config)}-trace-{self.jobs.graph.key[:8]}"
 
 
 def plan(settings: TraceSettings, execution: Execution) -> TracePlan:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.components import Component, Edge, Wiring
-from graphs import CircuitEdge, CircuitGraph, CircuitNode, Greedy, TopComponents, TopEdges
+from graphs import CircuitEdge, CircuitGraph, CircuitNode, Greedy, Threshold, TopComponents, TopEdges
 from graphs.circuit_graph import require_comparable
 
 TINY = Wiring(n_layers=2, n_heads=2, n_kv_heads=2, has_mlps=False)
@@ -122,11 +122,19 @@ def test_an_empty_circuit_is_a_result_with_a_reason(edge_scores_of):
     assert "path from input to logits" in graph.reason
 
 
-def test_description_says_edges_threshold_and_faithfulness(edge_scores_of):
+def test_description_says_edges_the_weakest_or_the_threshold_and_faithfulness(edge_scores_of):
     scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": -0.125})
     graph = CircuitGraph.from_scores(scores, TopEdges(2), faithfulness=0.875)
     # 2 layers x 6 ports and logits; 1 writer before layer 0, 3 before layer 1, 5 before logits
-    assert graph.description == "2 of 29 edges, threshold 0.125, faithfulness 0.88"
+    assert graph.description == "2 of 29 edges, weakest 0.125, faithfulness 0.88"
+    with_interval = graph.with_evaluation(
+        faithfulness=0.875, metrics={"faithfulness_low": 0.5, "faithfulness_high": 1.25}
+    )
+    assert with_interval.description.endswith(", faithfulness 0.88 [0.50, 1.25]")
+    asked_for = CircuitGraph.from_scores(scores, Threshold(0.1))
+    assert asked_for.description == "2 of 29 edges, threshold 0.1, weakest 0.125, faithfulness not measured"
+    by_hand = CircuitGraph.from_edges(TINY, edges_named("input->logits"))
+    assert by_hand.description == "1 of 29 edges, faithfulness not measured"
 
 
 def test_evaluation_is_added_without_changing_the_circuit():

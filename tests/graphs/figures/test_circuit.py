@@ -51,8 +51,11 @@ def test_the_drawing_says_edges_threshold_and_faithfulness(edge_scores_of):
     scores = edge_scores_of({"input->a0.h1<v>": 2.0, "a0.h1->logits": -0.125})
     graph = CircuitGraph.from_scores(scores, TopEdges(2), faithfulness=0.875)
     drawn = texts(drawing_bytes(graph, "svg"))
-    assert "2 of 29 edges, threshold 0.125, faithfulness 0.88" in drawn
-    assert "model reference · method eap · metric logit-difference · selected by top-edges" in drawn
+    assert "2 of 29 edges, weakest 0.125, faithfulness 0.88" in drawn
+    about = "model reference · method eap · metric logit-difference"
+    assert f"{about} · chosen: the 2 strongest edges, less those that lie on no path (rule top-edges)" in " ".join(
+        drawn
+    )
 
 
 def test_the_drawing_says_that_the_edges_between_measured_components_are_estimates(edge_scores_of, node_scores_of):
@@ -98,8 +101,8 @@ def test_a_comparison_prints_the_overlap_and_both_circuits(edge_scores_of):
     other = edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 2.0, "input->logits": 1.0}, task="greater-than")
     svg = drawing_bytes(compare(a, CircuitGraph.from_scores(other, TopEdges(3))), "svg")
     drawn = texts(svg)
-    assert "ioi: 2 of 29 edges, threshold 1, faithfulness not measured" in drawn
-    assert "greater-than: 3 of 29 edges, threshold 1, faithfulness not measured" in drawn
+    assert "ioi: 2 of 29 edges, weakest 1, faithfulness not measured" in drawn
+    assert "greater-than: 3 of 29 edges, weakest 1, faithfulness not measured" in drawn
     # one head of two in the layer on each side: shared by chance in half of the draws
     assert "heads: 1 shared of 1 (IoU 1.00; by chance 0.50, p = 0.5)" in drawn
     assert {"shared", "only in ioi", "only in greater-than"} <= set(drawn)

@@ -56,6 +56,7 @@ def test_shares_of_a_gap_that_may_be_zero_have_no_interval_and_a_warning_says_wh
     assert any("clean and corrupt prompts may not differ" in warning for warning in summary["warnings"])
     shown = circuits(*tiny.arguments).stdout
     assert f"{summary['faithfulness']:.3f} [-]" in shown
+    assert "[-]: no bound, of one prompt" in shown
     assert "95 % intervals, Wilson's of shares answered correctly, else t over prompts" in shown
 
 
@@ -398,7 +399,16 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     answer = circuits(*tiny.arguments)
     assert "faithfulness" in answer.stdout
     assert "[1/" not in answer.stdout
+    lines = answer.stderr.splitlines()
+    assert lines[1] == f"loading the model {tiny.model.name}; then: prompts"
+    assert re.match(r"\[1/\d+\] prompts · after .*, the model's loading included", lines[2])
     assert "measure eap-ig prompts 0-3" in answer.stderr
+
+
+def test_a_task_that_the_model_cannot_do_is_said_before_a_circuit_is_sought(circuits: Command, tiny: Any):
+    said = circuits(*tiny.arguments).stderr
+    assert said.index("] baseline") < said.index("run so far: The model answers") < said.index("] choose the")
+    assert "run so far" not in circuits(*tiny.arguments).stderr  # nothing is left to wait for
 
 
 def test_the_first_line_says_what_is_planned_and_where_it_runs(

@@ -207,7 +207,7 @@ def test_models_whose_edges_cannot_be_run_are_refused_before_anything_is_measure
     settings = written(tmp_path, lambda path: random_module("gemma2").save_pretrained(path), random_prompts(4))
     with pytest.raises(ValueError, match="'minimal' cannot run on 'model': a norm after the attention") as refusal:
         discover(**settings, method="activation-patching", minimal=True)
-    assert "in job 'check'" in refusal.value.__notes__
+    assert "in job 'check method and model'" in refusal.value.__notes__
 
 
 def test_settings_of_an_elimination_need_one(circuits: Command, tiny: Any):

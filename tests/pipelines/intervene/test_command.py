@@ -23,6 +23,7 @@ from pipelines import discover, intervene, open_run, trace
 Command = Callable[..., Any]
 SMALL = {"questions": 15, "validation": 10}
 ASKED = ("--questions", "15", "--validation", "10")
+TRACES = "scene-objects-reference-vlm-trace-*"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def named(store: Path, start: str, **settings: Any) -> Path:
 
 @pytest.fixture
 def run(store: Path) -> Path:
-    return next(folder for folder in sorted(store.glob("scene-objects-trace-*")) if _has_attention(folder))
+    return next(folder for folder in sorted(store.glob(TRACES)) if _has_attention(folder))
 
 
 def _has_attention(folder: Path) -> bool:
@@ -206,7 +207,7 @@ def test_bad_input_is_refused_before_a_model_runs(
     monkeypatch.setattr("circuits.model.load.load_model", lambda *_, **__: pytest.fail("no model is needed for this"))
     folders = {
         "text": next(store.glob("ioi-trace-*")),
-        "partial": next(folder for folder in store.glob("scene-objects-trace-*") if not _has_attention(folder)),
+        "partial": next(folder for folder in store.glob(TRACES) if not _has_attention(folder)),
         "circuit": next(store.glob("ioi-eap-ig-*")),
         "good": run,
         "none": store / "absent",

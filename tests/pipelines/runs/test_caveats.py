@@ -11,7 +11,7 @@ from circuits.components import Component, Wiring
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import Baseline
 from circuits.scores import ComponentScores, EdgeScores, Provenance
-from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_ties
+from pipelines.runs.caveats import accuracy_of, at_baseline, of_accuracy, of_scores, of_ties
 
 
 def summary_of(n_correct: int, n_top1: int, n: int, *, n_wrong: int = 1) -> dict[str, Any]:
@@ -48,6 +48,20 @@ def test_a_model_of_one_output_is_neither_right_nor_wrong() -> None:
     summary = accuracy_of(Baseline(np.ones(2), np.zeros(2), None), PromptSet("mine", (Prompt((1,), (2,), (0,)),)))
     assert set(summary.values()) == {None}
     assert of_accuracy(summary) == []
+
+
+def test_what_the_baseline_says_is_said_with_the_gap_where_it_may_be_none() -> None:
+    prompts = PromptSet("mine", (Prompt((1, 2), (1, 3), (4,), (5,)),) * 4)
+    solved = np.ones(4, dtype=np.bool_)
+    clean, far, near = np.array([1.0, 2, 3, 4]), np.full(4, -9.0), np.array([2.0, 1, 4, 3])
+    of_many = PromptSet("mine", prompts.prompts * 15)
+    assert at_baseline(Baseline(np.tile(clean, 15), np.tile(far, 15), np.tile(solved, 15)), of_many) is None
+    said = at_baseline(Baseline(clean, near, ~solved), prompts)
+    assert said is not None
+    assert "of the 4 prompts run so far: The model answers 0% of the prompts correctly, which may" in said
+    # t(3) = 3.182; sd 1.291 of the values and 1.155 of the differences -1, 1, -1, 1, both over the root of 4.
+    each = "2.500 [0.446, 4.554]"
+    assert f"may not differ in the metric: clean {each}, corrupt {each}, gap 0.000 [-1.837, 1.837]." in said
 
 
 WIRING = Wiring(n_layers=1, n_heads=2, n_kv_heads=2, has_mlps=False)

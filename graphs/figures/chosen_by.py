@@ -1,0 +1,32 @@
+"""How a circuit was chosen, in words for figures."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from graphs.circuit_graph import GIVEN, MINIMAL
+from graphs.selection import SELECTIONS
+
+_WITHOUT_A_RULE = {GIVEN: "edges given", MINIMAL: "edges dropped until none can go alone"}
+
+
+def chosen_by(selection: Mapping[str, Any]) -> str:
+    """A selection that was described, with its numbers; its name alone where the rule is not installed here.
+
+    >>> from graphs import Grown, describe
+    >>> chosen_by(describe(Grown(40)))
+    'chosen: exactly 40 edges, on the strongest paths from input to logits (rule grown)'
+    """
+    name = str(selection.get("name"))
+    if name in _WITHOUT_A_RULE:
+        return f"chosen: {_WITHOUT_A_RULE[name]}"
+    if name not in SELECTIONS:
+        return f"chosen by rule {name}"
+    text, n, minimum = SELECTIONS[name].summary, selection.get("n"), selection.get("minimum")
+    if n is not None:
+        text = re.sub(r"\bn\b", f"{n:,}", text)
+    if minimum is not None:
+        text = text.replace("a minimum", f"{minimum:.3g}")
+    return f"chosen: {text} (rule {name})"

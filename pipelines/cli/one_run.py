@@ -1,0 +1,44 @@
+"""The error where a command takes one run and a pattern of the shell gave it several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from typer.core import TyperCommand
+
+if TYPE_CHECKING:
+    from typer import Context
+
+_LISTED = 8
+
+
+class OneRunCommand(TyperCommand):
+    """A command of the workbench: arguments that it has no place for are told apart, runs from mistakes."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """The arguments left over, of which there are none; a usage error where there are some."""
+        given = list(args)  # it is emptied while it is read
+        ctx.allow_extra_args = True
+        rest = super().parse_args(ctx, args)
+        if ctx.args and not ctx.resilient_parsing:
+            ctx.fail(left_over(ctx.args, given))
+        return rest
+
+
+def left_over(extra: list[str], given: list[str]) -> str:
+    """What is wrong with arguments that a command has no place for.
+
+    extra  those arguments
+    given  all that was typed after the command's name, patterns replaced by what they match
+    """
+    if not any(map(_is_run, extra)):
+        return f"unexpected argument{'s' if len(extra) > 1 else ''}: {' '.join(extra)}"
+    runs = [argument for argument in given if _is_run(argument)]
+    more = f"\n  and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
+    listed = "".join(f"\n  {run}" for run in runs[:_LISTED])
+    return f"one run is expected, and the pattern matched several; give the name of one of them:{listed}{more}"
+
+
+def _is_run(argument: str) -> bool:
+    return (Path(argument) / "run.json").is_file()

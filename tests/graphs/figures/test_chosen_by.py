@@ -1,0 +1,32 @@
+"""How circuits were chosen, in words: of every rule, and where none is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from graphs import Threshold, describe
+from graphs.figures.chosen_by import chosen_by
+from graphs.selection import SELECTIONS
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_every_rule_is_said_with_its_size(name: str):
+    said = chosen_by({"name": name, "n": 1234, "minimum": 0.25})
+    assert said.endswith(f"(rule {name})")
+    assert " n " not in f" {said} "
+    assert ("1,234" in said) or ("0.25" in said) or name == "significant"
+
+
+@pytest.mark.parametrize(
+    ("selection", "said"),
+    [
+        (describe(Threshold(0.125)), "chosen: edges that score at least 0.125, less those that lie on no path"),
+        ({"name": "given"}, "chosen: edges given"),
+        ({"name": "minimal", "n_runs": 3}, "chosen: edges dropped until none can go alone"),
+        ({"name": "of-another-package", "n": 3}, "chosen by rule of-another-package"),
+    ],
+)
+def test_what_is_known_is_said(selection: dict[str, Any], said: str):
+    assert chosen_by(selection).startswith(said)

@@ -1,0 +1,75 @@
+"""What is said while jobs are computed: at once, and by names that people understand."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.engine.execute import execute
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job
+from pipelines.engine.progress import Lines
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Stage
+from pipelines.engine.store import Store
+
+STAGE = Stage("step", 1, lambda settings, inputs, model: Result({}))
+NAMED = Stage("step", 1, STAGE.compute, title="task {task}, in full")
+
+
+def job(number: int, model: str | None = "/models/tiny", **more: object) -> Job:
+    return Job(STAGE, {"number": number} | more, locations={} if model is None else {"model": model})
+
+
+def test_a_model_is_said_to_load_before_the_first_job_that_needs_it_and_that_job_has_the_time():
+    stream, jobs = io.StringIO(), [job(0, None), job(1), job(2), job(3, "another")]
+    progress = Lines(stream, jobs, len(jobs))
+    for one in jobs:
+        progress.begun(one)
+        progress.done(one)
+    said = [re.sub(r" · after [\d.]+ s", "", line) for line in stream.getvalue().splitlines()]
+    assert said == [
+        "[1/4] step",
+        "loading the model tiny; then: step",
+        "[2/4] step, the model's loading included",
+        "[3/4] step",
+        "loading the model another; then: step",
+        "[4/4] step, the model's loading included",
+    ]
+
+
+def test_each_job_is_said_to_begin_before_it_is_done(tmp_path: Path):
+    store, jobs, events = Store(tmp_path), [job(0, None), job(1, None)], []
+    store.prepare()
+    execute(
+        jobs,
+        store,
+        Execution(out=tmp_path),
+        on_begun=lambda one: events.append(("begun", one.key, store.has(one.key))),
+        on_done=lambda one: events.append(("done", one.key, store.has(one.key))),
+    )
+    for one in jobs:
+        assert [event for event in events if event[1] == one.key] == [
+            ("begun", one.key, False),
+            ("done", one.key, True),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings", "label"),
+    [
+        (STAGE, {"slice": [0, 4]}, "step prompts 0-3"),
+        (STAGE, {"part": [4, 8]}, "step prompts 4-7"),
+        (STAGE, {"part": "validation"}, "step validation"),
+        (NAMED, {"task": "ioi"}, "task ioi, in full"),
+    ],
+)
+def test_a_job_goes_by_the_title_of_its_stage(stage: Stage, settings: dict[str, object], label: str):
+    assert Job(stage, settings).label == label
+
+
+def test_a_title_changes_no_key():
+    assert Job(STAGE, {"task": "ioi"}).key == Job(NAMED, {"task": "ioi"}).key
