@@ -34,7 +34,7 @@ from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulnes
 from circuits.intervals import Estimate, ratio_difference_interval, ratio_t_interval
 from circuits.matched_circuits import likeness, matched_circuits
 
-Kind = Literal[
+Sort = Literal[
     "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"
 ]
 
@@ -46,12 +46,12 @@ MOST_LIKE = 0.5
 class Member(NamedTuple):
     """A circuit to run, by what it is made of.
 
-    kind    see the module; `only`: parts of the first of `of` that the second lacks; `core`: in at least `number` runs
+    sort    see the module; `only`: parts of the first of `of` that the second lacks; `core`: in at least `number` runs
     of      numbers of the runs whose circuits it is made of
     number  of a draw, or of runs
     """
 
-    kind: Kind
+    sort: Sort
     of: tuple[int, ...]
     number: int = 0
 
@@ -83,9 +83,9 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
         members[Member("own", (run,))] = circuit
         if run in candidates.sized:
             members[Member("sized", (run,))] = candidates.sized[run]
-        for kind in ("random", "matched"):
-            drawn = getattr(candidates, kind)[run]
-            members |= {Member(kind, (run,), number): mask for number, mask in enumerate(drawn)}
+        for sort in ("random", "matched"):
+            drawn = getattr(candidates, sort)[run]
+            members |= {Member(sort, (run,), number): mask for number, mask in enumerate(drawn)}
     for other, circuit in enumerate(own):
         if other == target:
             continue
@@ -142,22 +142,22 @@ class OnTask:
         lost = drawn.mean(axis=0) - self.values[Member("without_shared", (other, self.target))]
         return _ratio(lost, self.baseline.clean - self.baseline.ablated)
 
-    def draws(self, kind: Kind, of: tuple[int, ...]) -> Floats:
+    def draws(self, sort: Sort, of: tuple[int, ...]) -> Floats:
         """[draw, prompt] the metric of the circuits drawn."""
-        n_draws = sum(member.kind == kind and member.of == of for member in self.values)
-        rows = [self.values[Member(kind, of, number)] for number in range(n_draws)]
+        n_draws = sum(member.sort == sort and member.of == of for member in self.values)
+        rows = [self.values[Member(sort, of, number)] for number in range(n_draws)]
         return np.stack(rows) if rows else np.empty((0, len(self.baseline.clean)))
 
-    def beyond(self, kind: Kind, run: int) -> Estimate | None:
+    def beyond(self, sort: Sort, run: int) -> Estimate | None:
         """X of a run's circuit minus the mean X of its draws."""
-        drawn = self.draws(kind, (run,))
+        drawn = self.draws(sort, (run,))
         if not len(drawn):
             return None
         return _ratio(self.values[Member("own", (run,))] - drawn.mean(axis=0), self._gaps)
 
-    def p_value(self, kind: Kind, run: int) -> float | None:
+    def p_value(self, sort: Sort, run: int) -> float | None:
         """How often a draw does at least as well as the run's circuit, itself counted as one draw."""
-        drawn = self.draws(kind, (run,))
+        drawn = self.draws(sort, (run,))
         if not len(drawn) or not self.baseline.has_gap:
             return None
         sign = np.sign(self.baseline.gap)

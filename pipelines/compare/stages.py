@@ -50,7 +50,7 @@ def choose_at_size(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
 def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of a slice of one task's prompts on the circuits of all tasks, and on those made of them.
 
-    values  [circuit, prompt] in the order of `members` (kind, runs, number)
+    values  [circuit, prompt] in the order of `members` (sort, runs, number)
     """
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     runner = CircuitRunner(model(), slice_of(settings, inputs), metric, ablation)
@@ -77,7 +77,7 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
 def members_from(result: Result) -> dict[Member, int]:
     """The circuits of a `transfer` job, with their sizes in edges or components."""
     pairs = zip(result.meta["members"], result.meta["sizes"], strict=True)
-    return {Member(kind, tuple(of), number): size for (kind, of, number), size in pairs}
+    return {Member(sort, tuple(of), number): size for (sort, of, number), size in pairs}
 
 
 def _unpacked(result: Result, name: str) -> Bools:

@@ -74,14 +74,14 @@ def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[
         "retention": _estimate(on.retention(own)),
         "normalized": _estimate(on.normalized(run)),
     }
-    for kind in ("matched", "random"):
-        drawn = on.draws(kind, (run,))
+    for sort in ("matched", "random"):
+        drawn = on.draws(sort, (run,))
         shares = [share for values in drawn if (share := _share(on, values)) is not None]
-        row[kind] = {
+        row[sort] = {
             "n": len(drawn),
             "mean": float(np.mean(shares)) if shares else None,
             "range": [min(shares), max(shares)] if shares else None,
-            "p_value": on.p_value(kind, run),
+            "p_value": on.p_value(sort, run),
         }
     if sized in on.values:
         row["sized"] = {"n_edges": sizes[sized], **_faithfulness(on.faithfulness(sized))}
@@ -136,7 +136,7 @@ def _pair_row(
 
 
 def _core_rows(on_tasks: Sequence[OnTask], sizes: Sequence[dict[Member, int]], names: Sequence[str]) -> list[Row]:
-    cores = [member for member in sizes[0] if member.kind == "core"]
+    cores = [member for member in sizes[0] if member.sort == "core"]
     return [
         {
             "in_at_least": core.number,

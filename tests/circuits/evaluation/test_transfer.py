@@ -51,8 +51,8 @@ def any_of(*parts: int) -> Metric:
     return lambda mask: float(mask[list(parts)].any())
 
 
-def x(task: OnTask, kind: str, *of: int, number: int = 0) -> float | None:
-    return task.faithfulness(Member(kind, of, number)).mean  # pyright: ignore[reportArgumentType]
+def x(task: OnTask, sort: str, *of: int, number: int = 0) -> float | None:
+    return task.faithfulness(Member(sort, of, number)).mean  # pyright: ignore[reportArgumentType]
 
 
 def test_parts_that_add_up_transfer_by_their_number():
@@ -100,7 +100,7 @@ def test_three_tasks_have_cores():
     tasks = on_tasks(own, adds(0, 1, 2), adds(1, 2, 3), adds(2, 3, 4))
     assert x(tasks[0], "core", 0, 1, 2, number=2) == pytest.approx(2 / 3)  # 1, 2 and 3 are in two or more
     assert x(tasks[1], "core", 0, 1, 2, number=3) == pytest.approx(1 / 3)  # only 2 is in all
-    assert {member.number for member in tasks[0].values if member.kind == "core"} == {2, 3}
+    assert {member.number for member in tasks[0].values if member.sort == "core"} == {2, 3}
 
 
 def test_normalized_transfer_is_zero_on_other_heads_and_one_for_the_own_circuit():
