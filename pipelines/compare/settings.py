@@ -37,5 +37,5 @@ class CompareSettings(CommandSettings):
     @model_validator(mode="after")
     def _has_several(self) -> CompareSettings:
         if len(self.runs) < 2:
-            raise ValueError(f"{len(self.runs)} runs are given: name two or more. `circuits status` lists them.")
+            raise ValueError(f"{len(self.runs)} run given, and a comparison takes two or more. `circuits status` lists them.")
         return self

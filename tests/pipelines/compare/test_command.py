@@ -128,7 +128,7 @@ def test_circuits_of_different_models_are_not_run(
 def test_one_run_is_refused(circuits: Command, runs: list[DiscoverRun], store: Path):
     answer = circuits("compare", runs[0].name, "--runs", str(store))
     assert answer.exit_code == 2
-    assert "1 runs are given: name two or more" in answer.stderr
+    assert "1 run given, and a comparison takes two or more" in answer.stderr
 
 
 def test_a_run_that_cannot_be_computed_on_can_still_be_compared_as_it_is_stored(
