@@ -140,6 +140,8 @@ def read_annotations(path: Path) -> Annotations:
         data = json.loads(text_of(path, "annotations"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not JSON: {error}. Give COCO's instances_*.json.") from None
+    except RecursionError:
+        raise ValueError(f"{path} is nested too deeply. Give COCO's instances_*.json.") from None
     try:
         return _annotations(data)
     except ValueError as error:
@@ -296,6 +298,6 @@ def _name(record: Mapping[str, Any], key: str, what: str) -> str:
 def text_of(path: Path, what: str) -> str:
     """The text of a file; `what` names it in errors."""
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the {what} {path}: {error}") from None

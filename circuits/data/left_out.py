@@ -10,6 +10,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from circuits.data.json_lines import parse_object
+
 _SHOWN = 8
 
 
@@ -47,12 +49,11 @@ def note_of(left_out: Sequence[Line], n_lines: int) -> str:
 
 
 def record_of(line: str | bytes) -> dict[str, Any] | None:
-    """The JSON object of a line; None where it holds none."""
+    """The JSON object of a line; None where it holds none that can be read."""
     try:
-        record = json.loads(line)
+        return parse_object(line)
     except ValueError:
         return None
-    return record if isinstance(record, dict) else None
 
 
 def _identity(record: dict[str, Any]) -> str:

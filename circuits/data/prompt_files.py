@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.data.answers import Answer
+from circuits.data.json_lines import parse_object
 from circuits.data.left_out import lines_left_out, note_of, record_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.text_checks import of_tokens
@@ -157,18 +158,13 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the prompt file {path}: {error}") from None
 
 
 def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
-    try:
-        record = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+    record = parse_object(text)
     is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
     is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
     ending = "_ids" if is_ids else ""

@@ -9,7 +9,6 @@ image of the folder for which the answer is the opposite). Other keys, such as P
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from circuits.data.absent_objects import instructed
 from circuits.data.coco import Annotations, ObjectQuestion, text_of
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.images import Picture
+from circuits.data.json_lines import parse_object
 from circuits.data.prompt_files import BadPrompts
 from circuits.data.regions import Region, region_from_json, region_mask
 
@@ -32,10 +32,10 @@ def is_question_file(data: bytes) -> bool:
     """Whether the first line of a file of these bytes asks about an image."""
     first = next((line for line in data.splitlines() if line.strip()), b"")
     try:
-        record = json.loads(first)
+        record = parse_object(first)
     except ValueError:
         return False
-    return isinstance(record, dict) and {"image", "text", "label"} <= record.keys()
+    return {"image", "text", "label"} <= record.keys()
 
 
 def read_questions(path: Path) -> tuple[ObjectQuestion, ...]:
@@ -137,12 +137,7 @@ def image_files(questions: Iterable[ObjectQuestion]) -> list[str]:
 
 
 def _question(line: str) -> ObjectQuestion:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if not isinstance(record, dict):
-        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+    record = parse_object(line)
     if missing := [key for key in ("image", "text", "label") if key not in record]:
         raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
     image, label = record["image"], record["label"]

@@ -41,6 +41,9 @@ PRESETS: dict[str, dict[str, str]] = {
     "corrected": {"scope": "layer", "inputs": "centered", "unit_norm": "dictionary", "by": "distance"},
 }
 
+# Each is a job of its own in plans.
+_MOST_TRIALS = 10_000
+
 _RECIPE = ("features", "l1", "top_k", "epochs", "learning_rate", "unit_norm")
 _CODING = ("sae_prompts", "scope", "inputs", "seed")
 _TRAINING = (*_RECIPE, "sae_prompts", "seed", "trials")
@@ -97,8 +100,8 @@ class CodingMethod(Method):
         lookup(PRESETS, self.preset, f"preset of {self.name}")
         if self.autoencoder is not None:
             self._leave_out_training()
-        elif self.trials is None or self.trials < 1:
-            raise ValueError(f"trials={self.trials}: give 1 or more.")
+        elif self.trials is None or not 1 <= self.trials <= _MOST_TRIALS:
+            raise ValueError(f"trials={self.trials}: give 1 or more, and at most {_MOST_TRIALS:,}.")
         trains = self.autoencoder is None
         for name, value in PRESETS[self.preset].items():
             if getattr(self, name, "") is None and (trains or name not in _TRAINING):

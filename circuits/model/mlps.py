@@ -87,9 +87,10 @@ class WholeMLP:
 
     def __call__(self, values: Tensor) -> Tensor:
         count_product(self.n_weights * values[..., 0].numel(), values)
-        output = self.module(values)
-        # Mixtures of experts return (output, router logits).
-        output = output[0] if isinstance(output, tuple) else output
+        # Mixtures of experts take three dimensions apart, and runs of several circuits have more.
+        output = self.module(values.flatten(0, -3) if values.dim() > 3 else values)
+        # Mixtures of experts return (output, router logits); some return [token, d_model].
+        output = (output[0] if isinstance(output, tuple) else output).view_as(values)
         return output if self.factor == 1 else self.factor * output
 
 

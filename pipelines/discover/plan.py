@@ -231,7 +231,12 @@ def _selection(config: DiscoverSettings) -> dict[str, Any]:
     """What decides the circuit, checked: which options go together depends on the kind of method."""
     method = make_method(config.method, config.settings)
     options, name, kind = options_of(config, config.selection), config.selection, method.result
-    given = {option for option in ("edges", "threshold", "nodes", "greedy") if options[option] not in (None, False)}
+    # By identity: a threshold of 0 equals False.
+    given = {
+        option
+        for option in ("edges", "threshold", "nodes", "greedy")
+        if options[option] is not None and options[option] is not False
+    }
     if name is None and not given & {"edges", "threshold", "nodes"}:
         default = dict(method.default_selection)
         name = default.pop("selection", None)

@@ -205,10 +205,9 @@ def _of_curve(curve: Mapping[str, Any]) -> list[str]:
 
 def _warnings(summary: dict[str, Any], every: Baseline) -> list[str]:
     warnings, share = of_accuracy(summary), summary["faithfulness"]
-    if summary["n_prompts"] < _FEW_PROMPTS:
-        warnings.append(
-            f"{summary['n_prompts']} prompts are few: the circuit may change with others. See the intervals."
-        )
+    if (n_prompts := summary["n_prompts"]) < _FEW_PROMPTS:
+        few = "prompts are" if n_prompts > 1 else "prompt is"
+        warnings.append(f"{n_prompts} {few} few: the circuit may change with others. See the intervals.")
     if share is None:
         warnings.append("the metric does not differ between clean and corrupt prompts: there is nothing to explain.")
     elif not excludes_zero(every.clean - every.ablated):

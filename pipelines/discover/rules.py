@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from graphs.selection import (
@@ -57,11 +59,26 @@ def options_of(config: DiscoverSettings, name: str | None) -> dict[str, Any]:
     for key, value in config.selection_settings.items():
         if (option := known.get(key)) is None:
             continue
-        given = ("absolute" if value else "signed") if key == "absolute" else value
-        if options[option] not in (None, given):
+        given = _as_option(name, key, option, value)
+        if options[option] is not None and options[option] != given:
             raise ValueError(f"{option}={options[option]} and the rule's setting {key}={value} are one: give one.")
         options[option] = given
     return options
+
+
+def _as_option(name: str, key: str, option: str, value: Any) -> Any:
+    """A rule's setting as the value of the option that it stands for, within that option's bounds."""
+    what = f"selection {name!r}, setting {key}"
+    try:
+        if option == "ranking":
+            return "absolute" if TypeAdapter(bool).validate_python(value) else "signed"
+        # True would be read as 1.
+        if isinstance(value, bool):
+            raise ValueError(f"{what}: expected what {option} takes (got {value!r}).")
+        return getattr(DiscoverSettings(task="any", **{option: value}), option)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise ValueError(f"{what}: {fault['msg'].removeprefix('Value error, ')} (got {value!r}).") from None
 
 
 def rule_of_options(kind: str, options: Mapping[str, Any], method: Method) -> str:
@@ -97,6 +114,7 @@ def checked_rule(name: str, config: DiscoverSettings, options: Mapping[str, Any]
             f"{' or '.join(other for other in fitting if SELECTIONS[other].chooses == 'edges')}."
         )
     values = dict(config.selection_settings)
+    values |= {key: options[option] for key, option in own.items() if key in values and key != "absolute"}
     values |= {key: value for key, value in _STAND_INS.items() if key in known and key not in values}
     made = describe(made_of(rule, values, f"selection {name!r}"))
     settings = {key: value for key, value in made.items() if key not in (*own, "name")}

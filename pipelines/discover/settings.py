@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CIRCUIT_SETTINGS, RunConfig
+from pipelines.runs.settings import CIRCUIT_SETTINGS, MOST, RunConfig
 
 # With fewer prompts, a half is too few to choose a circuit on or to judge it.
 FEWEST_TO_SPLIT = 16
@@ -27,6 +27,7 @@ class DiscoverSettings(RunConfig):
     tolerance: float = Field(
         default=CIRCUIT_SETTINGS["tolerance"],
         gt=0,
+        lt=1,
         description="Without --edges, --threshold: smallest circuit with a faithfulness of 1 - this, or more.",
     )
     nodes: int | None = Field(
@@ -61,10 +62,10 @@ class DiscoverSettings(RunConfig):
         description="--minimal: what --tolerance bounds, mean faithfulness or how far each prompt's metric moves.",
     )
     minimal_runs: int = Field(
-        default=2000, ge=1, description="--minimal: circuits run to find and certify it, at most."
+        default=2000, ge=1, le=MOST, description="--minimal: circuits run to find and certify it, at most."
     )
     minimal_others: int = Field(
-        default=200, ge=0, description="--minimal: circuits run to find others as small, at most."
+        default=200, ge=0, le=MOST, description="--minimal: circuits run to find others as small, at most."
     )
 
     @model_validator(mode="after")

@@ -85,18 +85,19 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
     choice, rule = summary["choice"], summary["circuit"]["selection"]["name"]
     if "minimal" in summary:
         began = summary["minimal"]["began_with"]
-        rule = f"elimination from {began['n_edges']:,} edges ({began['what']})"
+        rule = f"elimination from {_edges(began['n_edges'])} ({began['what']})"
         if began["what"] == ALL_EDGES:
             (n_chosen,) = (e["n_edges"] for e in choice["choices"] if e["ranking"] == choice["ranking"])
             shown = RANKINGS[choice["ranking"]].removeprefix("by ")
             return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown} first"
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
-        f" ({entry['n_edges']:,} edges {RANKINGS[entry['ranking']]} reach {entry['faithfulness']:.3f})"
+        f" ({_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}: faithfulness {entry['faithfulness']:.3f})"
         for entry in others
         if entry["faithfulness"] is not None
     )
-    return f"{rule}, {RANKINGS[choice['ranking']]}{reached}; {choice['n_runs']} circuits were run"
+    ran = "circuit was run" if choice["n_runs"] == 1 else "circuits were run"
+    return f"{rule}, {RANKINGS[choice['ranking']]}{reached}; {choice['n_runs']} {ran}"
 
 
 def _share(share: Share | None) -> str:
@@ -114,3 +115,7 @@ def _scored_by(graph: CircuitGraph, kind: str) -> str:
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
     return f"{part.score:+.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
+
+
+def _edges(n: int) -> str:
+    return f"{n:,} edge" if n == 1 else f"{n:,} edges"

@@ -13,7 +13,7 @@ class Execution(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: Path = Field(default=Path("runs"), description="Store: the folder that keeps results.")
-    workers: int | None = Field(default=None, ge=1, description="Run on N local processes.")
+    workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
     gpus: bool = Field(default=False, description="Run one process per visible GPU.")
     device: str = Field(default="cpu", description="cpu, cuda, cuda:1, ...")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import MOST, CommandSettings
 
 
 class EvaluateSettings(CommandSettings):
@@ -20,9 +20,11 @@ class EvaluateSettings(CommandSettings):
         description="Runs: folders, or names within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )
     truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
-    random: int = Field(default=20, ge=0, strict=True, description="Random circuits of the same size.")
-    knockouts: int = Field(default=8, ge=0, strict=True, description="Random sets of components to knock out.")
-    resamples: int = Field(default=100, ge=0, strict=True, description="Resamples of the prompts, for the stability.")
+    random: int = Field(default=20, ge=0, le=MOST, strict=True, description="Random circuits of the same size.")
+    knockouts: int = Field(default=8, ge=0, le=MOST, strict=True, description="Random sets of components to knock out.")
+    resamples: int = Field(
+        default=100, ge=0, le=MOST, strict=True, description="Resamples of the prompts, for the stability."
+    )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(
         default=None,

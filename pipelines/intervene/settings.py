@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import MOST, CommandSettings
 
 
 class IriSettings(CommandSettings):
@@ -19,10 +19,10 @@ class IriSettings(CommandSettings):
 
     run: Any = Field(description="A causal trace: its folder, or its name within --runs.")
     questions: int = Field(
-        default=300, ge=1, description="Images that test questions ask about. [300; half of a file's]"
+        default=300, ge=1, le=MOST, description="Images that test questions ask about. [300; half of a file's]"
     )
     validation: int = Field(
-        default=200, ge=1, description="Images whose questions choose strengths. [200; half of a file's]"
+        default=200, ge=1, le=MOST, description="Images whose questions choose strengths. [200; half of a file's]"
     )
     lambda_attention: float | None = Field(
         default=None, ge=0, description="Strength for attention outputs (with --lambda-mlp). [searched]"
@@ -40,13 +40,13 @@ class IriSettings(CommandSettings):
         description="Accuracy (0 to 1) on random negatives that searched strengths may cost.",
     )
     ablations: bool = Field(default=False, description="Also the paper's ablations, and random layers.")
-    captions: int = Field(default=0, ge=0, description="Images to describe, for CHAIR (needs annotations).")
+    captions: int = Field(default=0, ge=0, le=MOST, description="Images to describe, for CHAIR (needs annotations).")
     synonyms: Path | None = Field(
         default=None,
         description="Other words for objects, for CHAIR: lines such as 'person, man, woman' (COCO's synonyms.txt).",
     )
-    max_new_tokens: int = Field(default=64, ge=1, description="Maximum number of tokens per caption.")
-    repeats: int = Field(default=0, ge=0, description="Measure the time per token N times; 0 skips it.")
+    max_new_tokens: int = Field(default=64, ge=1, le=MOST, description="Maximum number of tokens per caption.")
+    repeats: int = Field(default=0, ge=0, le=MOST, description="Measure the time per token N times; 0 skips it.")
     folder: Path | None = Field(
         default=None, description="Folder for the results. [RUN/iri-...]", json_schema_extra={"option": "--out"}
     )

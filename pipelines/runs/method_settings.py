@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,7 +68,7 @@ def _misplaced(key: str, value: Any, ablation: str, known: Sequence[str]) -> str
 def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyPart:
     """A frozen dataclass with its settings, checked against its fields; `what` names it in errors."""
     try:
-        return TypeAdapter(part).validate_python(dict(settings))
+        made = TypeAdapter(part).validate_python(dict(settings))
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(str(entry) for entry in fault["loc"])
@@ -77,6 +78,16 @@ def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyP
         if not where:
             raise ValueError(f"{what}: {message}") from None
         raise ValueError(f"{what}, setting {where}: {message} (got {fault['input']!r}).") from None
+    for name in settings:
+        value = getattr(made, name, None)
+        # JSON, in which jobs and results are kept, has no infinity.
+        if any(isinstance(one, float) and not math.isfinite(one) for one in _each(value)):
+            raise ValueError(f"{what}, setting {name}: expected a finite number (got {settings[name]!r}).")
+    return made
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
 
 
 def with_fingerprints(method: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,11 +23,39 @@ def read_record(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(path))
+        _require_shape(record, path)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
-    except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
-        raise DamagedError(f"{path} is damaged. The same command rewrites it and recomputes nothing.") from None
+    # JSON that is nested too deeply ends in a RecursionError.
+    except (DamagedError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise DamagedError(damaged(path)) from None
     return record
+
+
+def damaged(path: Path) -> str:
+    """What is said of a record that is not sound."""
+    return f"{path} is damaged. The same command rewrites it and recomputes nothing."
+
+
+def _require_shape(record: Mapping[str, Any], path: Path) -> None:
+    """Raise a `DamagedError` where a record lacks what every run's has."""
+    config, jobs, files = (record.get(key) for key in ("config", "jobs", "files"))
+    is_sound = (
+        isinstance(record.get("name"), str)
+        and isinstance(record.get("command", DISCOVER), str)
+        and isinstance(config, dict)
+        and all(isinstance(config.get(key), str) for key in ("task", "model", "method"))
+        and isinstance(files, dict)
+        and all(isinstance(digest, str) for digest in files.values())
+        and isinstance(jobs, list)
+        and all(isinstance(job, dict) and _is_text(job, "key") and _is_text(job, "label") for job in jobs)
+    )
+    if not is_sound:
+        raise DamagedError(f"{path} lacks what a run's record holds.")
+
+
+def _is_text(job: Mapping[str, Any], key: str) -> bool:
+    return isinstance(job.get(key), str) and "\0" not in job[key]
 
 
 def command_of(record: Mapping[str, Any]) -> str:

@@ -18,10 +18,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipelines.engine.result_file import Result, decode, encode
+from pydantic import ValidationError
+
+from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
-from pipelines.runs.record import command_of, read_record
+from pipelines.runs.record import RECORD, command_of, damaged, read_record
 from pipelines.runs.settings import RENAMED, RunConfig
+from pipelines.runs.settings_file import validation_message
 
 if TYPE_CHECKING:
     from circuits.scores import ComponentScores, EdgeScores, Scores
@@ -53,7 +56,10 @@ class Run:
             raise ValueError(f"run {folder.name} is not finished. Continue it: {self._again}")
         self.name: str = self._record["name"]
         recorded: dict[str, Any] = self._record["config"]
-        self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
+        try:
+            self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
+        except ValidationError as error:
+            raise DamagedError(f"{damaged(folder / RECORD)} Its settings: {validation_message(error)}") from None
 
     @cached_property
     def summary(self) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_PROMPTS = 64
+# The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
+MOST = 1_000_000
 IMAGE_PATHS = ("images", "annotations")
 # What settings were called in version 0.1: records of such runs are read; new settings are refused.
 RENAMED = {
@@ -49,7 +51,8 @@ class CommandSettings(BaseModel):
     is_computed  whether the command computes jobs, and so takes the options of `Execution`
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # JSON, in which jobs and results are kept, has no infinity.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     is_computed: ClassVar[bool] = True
 
     @classmethod
@@ -78,7 +81,9 @@ class RunConfig(CommandSettings):
         description="A setting of the ablation, KEY=VALUE, such as sigma=3 for noise; repeat for more.",
         json_schema_extra={"option": "--ablation-set"},
     )
-    prompts: int | None = Field(default=None, ge=1, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]")
+    prompts: int | None = Field(
+        default=None, ge=1, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
+    )
     seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
     corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
     held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
@@ -90,7 +95,9 @@ class RunConfig(CommandSettings):
         default=None, description="Where the objects are in the images: COCO's instances_*.json."
     )
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
-    prompts_per_job: int = Field(default=16, ge=1, description="Prompts per unit of work: the most that a crash loses.")
+    prompts_per_job: int = Field(
+        default=16, ge=1, le=MOST, description="Prompts per unit of work: the most that a crash loses."
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import MOST, CommandSettings
 
 DEFAULT_TASK_PROMPTS = 40
 
@@ -20,6 +20,8 @@ class TasksSettings(CommandSettings):
     """
 
     model: str | None = Field(default=None, description="Measure this model: bundled name, Hugging Face id or folder.")
-    prompts: int = Field(default=DEFAULT_TASK_PROMPTS, ge=2, description="Prompts per task; fewer where fewer exist.")
+    prompts: int = Field(
+        default=DEFAULT_TASK_PROMPTS, ge=2, le=MOST, description="Prompts per task; fewer where fewer exist."
+    )
     seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")

@@ -108,7 +108,8 @@ def _with_interval(name: str, values: Any) -> dict[str, Any]:
 def _warnings(summary: Mapping[str, Any]) -> list[str]:
     warnings, metric, n_prompts = [], summary["metric"], summary["n_prompts"]
     if n_prompts < _FEW_PROMPTS:
-        warnings.append(f"{n_prompts} prompts are few: recovery rates may change with others. See the intervals.")
+        few = "prompts are" if n_prompts > 1 else "prompt is"
+        warnings.append(f"{n_prompts} {few} few: recovery rates may change with others. See the intervals.")
     if metric["gap_interval"] is None or metric["gap_interval"][0] <= 0:
         warnings.append(
             "the corruption may not lower the metric at all (the interval of clean minus corrupt contains 0): recovery "

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.settings import MOST, RunConfig
 
 METHOD = "causal-tracing"
 MIN_RECOVERY = 0.05
@@ -42,7 +42,7 @@ class TraceSettings(RunConfig):
     min_gap: float = Field(
         default=MIN_GAP, gt=0, description="Smallest clean minus corrupt for a prompt's own recovery rate."
     )
-    draw_images: int = Field(default=0, ge=0, description="Draw recovery rates on the images of N prompts.")
+    draw_images: int = Field(default=0, ge=0, le=MOST, description="Draw recovery rates on the images of N prompts.")
 
     @model_validator(mode="before")
     @classmethod

@@ -81,6 +81,13 @@ def head_normed(family: str) -> Any:
     return _drawn(tf.CohereForCausalLM(tf.CohereConfig(**GROUPED, use_qk_norm=True, pad_token_id=0)))
 
 
+def mixtral() -> Any:
+    """A mixture of experts: each token is sent to two of four."""
+    import transformers as tf
+
+    return _drawn(tf.MixtralForCausalLM(tf.MixtralConfig(**GROUPED, num_local_experts=4, num_experts_per_tok=2)))
+
+
 def _opt(**settings: Any) -> Any:
     import transformers as tf
 

@@ -130,6 +130,7 @@ def test_an_object_that_is_nowhere_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        ("[" * 100_000, "nested too deeply. Give COCO's instances_"),
         ("{", "is not JSON: .*Give COCO's instances_"),
         ([], "found a list, expected the JSON object"),
         ({"images": [], "annotations": []}, r"'categories' missing; found \['annotations', 'images'\]. Give COCO's"),

@@ -53,6 +53,26 @@ def test_unknown_names_are_refused_with_the_nearest(
     require_refusal(circuits(*arguments), *said)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--prompts", "99999999999999999999"], ["prompts is 99999999999999999999", "1000000"]),
+        (["--minimal", "--minimal-runs", "99999999999"], ["minimal_runs is 99999999999"]),
+        (["--method", "head-coding", "--set", "trials=999999999"], ["trials=999999999", "at most 10,000"]),
+        (["--tolerance", "inf"], ["tolerance is inf"]),
+        (["--tolerance", "2"], ["tolerance is 2.0", "less than 1"]),
+        (["--threshold", "inf"], ["threshold is inf", "finite"]),
+        (["--threshold", "nan"], ["threshold is nan", "finite"]),
+        (["--ablation", "noise", "--noise", "inf"], ["setting sigma", "finite"]),
+        (["--set", "steps=.inf"], ["setting steps", "finite"]),
+    ],
+)
+def test_numbers_out_of_range_are_refused_by_name_while_planning(
+    circuits: Command, tiny: Any, options: list[str], said: list[str]
+):
+    require_refusal(circuits(*tiny.arguments, *options), *said)
+
+
 def test_every_bad_line_of_a_prompt_file_is_reported_at_once(circuits: Command, tiny: Any):
     good = tiny.prompts.read_text().splitlines()[0]
     unequal = json.dumps(json.loads(good) | {"corrupt_ids": [1, 2]})
@@ -149,6 +169,43 @@ def test_a_run_that_is_not_finished_says_how_to_finish_it(circuits: Command, tin
     record = Path("runs") / run / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
     require_refusal(circuits("export", run, "--to", "json"), "is not finished", "circuits discover --config")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": None},
+        {"config": {"task": 3}},
+        {"jobs": 7},
+        {"jobs": [[]]},
+        {"jobs": [{"label": "prompts"}]},
+        {"files": []},
+        {"name": None},
+        {"command": 1},
+        {"version": "new"},
+    ],
+)
+def test_status_goes_on_past_a_damaged_record(circuits: Command, change: dict[str, Any]):
+    sound = {"format": "circuit-workbench-run", "version": 1, "command": "discover", "jobs": [], "files": {}}
+    sound |= {"config": {"task": "ioi", "model": "reference", "method": "eap"}}
+    for name, of in (("broken", change), ("sound", {})):
+        folder = Path("runs") / name
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps(sound | {"name": name} | of))
+    broken, whole = circuits("status", "--json").json["runs"]
+    assert "run.json is damaged" in broken["problem"]
+    assert (whole["run"], whole["task"]) == ("sound", "ioi")
+    require_refusal(circuits("export", "broken", "--to", "json"), "run.json is damaged")
+
+
+def test_settings_of_a_record_that_do_not_fit_are_named_without_an_address(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    path = Path("runs") / run / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"config": record["config"] | {"prompts": -4}}))
+    answer = circuits("export", run, "--to", "json")
+    require_refusal(answer, "run.json is damaged", "prompts is -4")
+    assert "http" not in answer.stderr
 
 
 def test_no_gpu_is_said_clearly(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):

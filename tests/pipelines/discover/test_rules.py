@@ -36,10 +36,13 @@ def decides(tiny: Any, **more: Any) -> dict[str, Any]:
         ({"selection": "grown", "selection_settings": {"n": 7}}, "grown", {"edges": 7}),
         ({"selection": "greedy", "greedy": True}, "greedy", {}),
         ({"selection": "threshold", "selection_settings": {"minimum": 0.5}}, "threshold", {"threshold": 0.5}),
+        # YAML reads a number without a point as text.
+        ({"selection": "threshold", "selection_settings": {"minimum": "1e9"}}, "threshold", {"threshold": 1e9}),
         ({"selection": "top-edges", "selection_settings": {"absolute": False}}, "top-edges", {"ranking": "signed"}),
         ({"selection": "top-components", "selection_settings": {"n": 3, "n_edges": 9}}, "top-components",
          {"nodes": 3, "edges": 9, "kind": "components"}),
         ({"method": "acdc", "settings": {"size": 7}}, "top-edges", {"edges": 7}),
+        ({"method": "mask-learning", "threshold": 0}, "threshold", {"threshold": 0}),
     ],
 )  # fmt: skip
 def test_settings_of_a_rule_and_options_are_one(tiny: Any, more: dict[str, Any], rule: str, options: dict[str, Any]):
@@ -70,6 +73,12 @@ def test_defaults_of_a_rule_given_or_left_out_are_the_same_job(tiny: Any):
         ({"selection": "grown", "threshold": 0.5}, "threshold and selection grown are two ways"),
         ({"selection": "threshold", "edges": 5}, "edges and selection threshold are two ways|edges and threshold"),
         ({"selection": "threshold"}, "needs a least score"),
+        ({"selection": "grown", "selection_settings": {"n": 0}}, "setting n: Input should be greater"),
+        ({"selection": "grown", "selection_settings": {"n": True}}, "setting n: expected what edges takes"),
+        ({"selection": "top-components", "selection_settings": {"n": -1}}, "setting n: Input should be greater"),
+        ({"selection": "threshold", "selection_settings": {"minimum": -1}}, "setting minimum: Input should be greater"),
+        ({"selection": "threshold", "selection_settings": {"minimum": "inf"}}, "setting minimum: .*finite"),
+        ({"selection": "flow", "selection_settings": {"time_limit": float("inf")}}, "setting time_limit: .*finite"),
         ({"selection": "flow", "greedy": True}, "greedy and selection flow are two ways"),
         ({"selection": "flow", "selection_settings": {"time_limit": "soon"}}, "setting time_limit"),
         ({"selection": "ensemble", "edges": 5}, "needs other methods"),
