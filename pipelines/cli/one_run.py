@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from typer.core import TyperCommand
-
-if TYPE_CHECKING:
-    from typer import Context
 
 _LISTED = 8
 
@@ -16,7 +13,7 @@ _LISTED = 8
 class OneRunCommand(TyperCommand):
     """A command of the workbench: arguments that it has no place for are told apart, runs from mistakes."""
 
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The arguments left over, of which there are none; a usage error where there are some."""
         given = list(args)  # it is emptied while it is read
         ctx.allow_extra_args = True
