@@ -37,5 +37,6 @@ class CompareSettings(CommandSettings):
     @model_validator(mode="after")
     def _has_several(self) -> CompareSettings:
         if len(self.runs) < 2:
-            raise ValueError(f"{len(self.runs)} run given, and a comparison takes two or more. `circuits status` lists them.")
+            n_given = "1 run" if self.runs else "no run"
+            raise ValueError(f"{n_given} given, and a comparison takes two or more. `circuits status` lists them.")
         return self
