@@ -45,8 +45,7 @@ class Overlap:
     expected_iou    mean intersection over union under the null; None if both circuits are empty
     p_value         probability under the null of sharing at least as many; None for edges that are in a circuit only
                     because the components at their ends are: they were not chosen one by one, as the null assumes
-    least_p_value   what it would be if they shared all they can: where that is large, the circuits fill the layers they
-                    use, and the null cannot tell
+    least_p_value   what it would be if they shared all they can: where that is large, the null cannot tell
     """
 
     shared: tuple[str, ...]

@@ -110,7 +110,7 @@ def _compared(first: Run, second: Run, *, across_models: bool, draws_interval: b
 def _by_chance(comparison: Comparison) -> float | None:
     """The probability of sharing as many edges by chance; as many heads, of circuits that were chosen by components.
 
-    None where circuits fill the layers they use, so that no overlap would be beyond chance.
+    None where circuits with as many in each layer cannot share so much that chance is ruled out.
     """
     reuse = comparison.reuse
     chosen = reuse.heads if reuse.edges.p_value is None else reuse.edges

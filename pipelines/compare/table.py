@@ -125,7 +125,7 @@ def _print_overlaps(summary: Row) -> None:
     print_columns("overlap", columns, summary["overlaps"])
     print_line(
         "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
-        "- where the circuits fill the layers they use, so that no overlap would be beyond chance."
+        "- where circuits with as many in each layer cannot share so much that chance is ruled out."
     )
 
 
@@ -144,8 +144,8 @@ def _print_overlap(stored: StoredComparison) -> None:
     print_table(f"overlap of {summary['a']} and {summary['b']}", headings, cells, folds=True)
     if untold := [name for name, tells in summary["null_can_tell"].items() if not tells]:
         print_line(
-            f"of {' and '.join(untold)}, p says nothing: the circuits fill the layers they use, so that no overlap "
-            "would be beyond chance."
+            f"of {' and '.join(untold)}, p says nothing: circuits with as many in each layer cannot share so much "
+            "that chance is ruled out."
         )
     what = "attention of the layers" if is_by_layer else "heads"
     print_line(f"shared {what}: {', '.join(summary['shared_heads']) or 'none'}")

@@ -22,8 +22,7 @@ RULES = {
     "transfer without overlap": "a circuit transfers to the other task, and the part they share alone does not",
     "overlap only": "neither transfers, and the circuits share more than chance gives",
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
-    "separate": "neither transfers; whether the circuits share more than chance gives cannot be told, as they fill the "
-    "layers they use",
+    "separate": "neither transfers; circuits with as many in each layer cannot share so much that chance is ruled out",
     "undecided": "the intervals leave it open",
 }
 
