@@ -81,10 +81,15 @@ def head_normed(family: str) -> Any:
     return _drawn(tf.CohereForCausalLM(tf.CohereConfig(**GROUPED, use_qk_norm=True, pad_token_id=0)))
 
 
-def mixtral() -> Any:
-    """A mixture of experts: each token is sent to two of four."""
+def mixture(name: str) -> Any:
+    """A mixture of experts: each token is sent to some of several.
+
+    llama4 is one without rotary positions, whose experts give their tokens in a row.
+    """
     import transformers as tf
 
+    if name == "llama4":
+        return _drawn(_llama4(no_rope_layers=[0, 0]))
     return _drawn(tf.MixtralForCausalLM(tf.MixtralConfig(**GROUPED, num_local_experts=4, num_experts_per_tok=2)))
 
 
@@ -117,7 +122,6 @@ def unsupported(name: str) -> Any:
         "opt-post-norm": lambda: _opt(word_embed_proj_dim=32, do_layer_norm_before=False),
         "opt-unnormed": lambda: _opt(word_embed_proj_dim=32, _remove_final_layer_norm=True),
         "llama4": _llama4,
-        "llama4-no-positions": lambda: _llama4(no_rope_layers=[0, 0]),
         "xlnet": lambda: tf.XLNetLMHeadModel(tf.XLNetConfig(**shape, d_model=32, n_layer=2, n_head=4, d_inner=64)),
         "convolutions": lambda: tf.Lfm2ForCausalLM(tf.Lfm2Config(**GROUPED, layer_types=["conv", "conv"])),
         "alibi": lambda: tf.FalconForCausalLM(tf.FalconConfig(**SHAPE, alibi=True)),

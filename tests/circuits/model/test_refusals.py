@@ -20,7 +20,6 @@ REASONS = {
     "opt-post-norm": "transformer-lens cannot run OPTForCausalLM: .*final_layer_norm",
     "opt-unnormed": "transformer-lens cannot run OPTForCausalLM: .*final_layer_norm",
     "llama4": "its rotary embeddings are one table of complex64, not cosines and sines",
-    "llama4-no-positions": "Llama4ForCausalLM is not supported: its layers cannot be run one by one",
     "xlnet": "transformer-lens cannot wrap XLNetLMHeadModel: Unsupported architecture",
     "convolutions": "transformer-lens cannot run Lfm2ForCausalLM",
     "alibi": "transformer-lens cannot run FalconForCausalLM: .*logits differ",
