@@ -151,6 +151,7 @@ class PromptSet:
     negatives  of positives without partners: prompts in which the model should not give the answer. Empty for pairs
     notes      what was found where they were read, such as lines that were left out
     n_drawn    how many were drawn to find these, where only those that a model solves were kept; None: all were kept
+    n_kept     of a part: how many were kept in all
     """
 
     task: str
@@ -158,6 +159,7 @@ class PromptSet:
     negatives: tuple[Prompt, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
     n_drawn: int | None = field(default=None, compare=False)
+    n_kept: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.prompts:
@@ -179,8 +181,14 @@ class PromptSet:
 
     @property
     def solved(self) -> dict[str, int] | None:
-        """How many prompts, negatives among them, were `kept` as solved, and `drawn`; None where all were kept."""
-        return None if self.n_drawn is None else {"kept": len(self) + len(self.negatives), "drawn": self.n_drawn}
+        """How many prompts, negatives among them, were `kept` as solved, and `drawn`; None where all were kept.
+
+        Of a part, the numbers of the whole set: they say how hard the task is.
+        """
+        if self.n_drawn is None:
+            return None
+        n_kept = len(self) + len(self.negatives) if self.n_kept is None else self.n_kept
+        return {"kept": n_kept, "drawn": self.n_drawn}
 
     @property
     def unchanged(self) -> tuple[int, ...]:
@@ -243,12 +251,14 @@ class PromptSet:
         return iter(self.prompts)
 
     def __getitem__(self, chosen: slice) -> PromptSet:
-        return replace(self, prompts=self.prompts[chosen], n_drawn=None)
+        return replace(self, prompts=self.prompts[chosen], n_drawn=None, n_kept=None)
 
     def part(self, start: int, stop: int) -> PromptSet:
         """Some of the prompts, in order, and an equal share of the negatives."""
         first, last = (bound * len(self.negatives) // len(self) for bound in (start, stop))
-        return replace(self, prompts=self.prompts[start:stop], negatives=self.negatives[first:last])
+        n_kept = None if self.solved is None else self.solved["kept"]
+        prompts, negatives = self.prompts[start:stop], self.negatives[first:last]
+        return replace(self, prompts=prompts, negatives=negatives, n_kept=n_kept)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -24,7 +24,8 @@ def prompts_meta(prompts: PromptSet) -> dict[str, Any]:
     negatives = [_record(prompt) for prompt in prompts.negatives]
     meta = {"task": prompts.task, "prompts": [_record(prompt) for prompt in prompts]}
     meta |= {"notes": list(prompts.notes)} if prompts.notes else {}
-    meta |= {} if prompts.n_drawn is None else {"n_drawn": prompts.n_drawn}
+    drawn = {"n_drawn": prompts.n_drawn, "n_kept": prompts.n_kept}
+    meta |= {name: number for name, number in drawn.items() if number is not None}
     return meta | ({"negatives": negatives} if negatives else {})
 
 
@@ -43,8 +44,10 @@ def prompts_from(result: Result) -> PromptSet:
     pictures = _pictures(result)
     sides = (result.meta["prompts"], result.meta.get("negatives", []))
     prompts, negatives = (tuple(_prompt(record, pictures) for record in side) for side in sides)
-    notes, n_drawn = tuple(result.meta.get("notes", ())), result.meta.get("n_drawn")
-    return PromptSet(result.meta["task"], prompts, negatives, notes, n_drawn)
+    notes = tuple(result.meta.get("notes", ()))
+    return PromptSet(
+        result.meta["task"], prompts, negatives, notes, result.meta.get("n_drawn"), result.meta.get("n_kept")
+    )
 
 
 def _record(prompt: Prompt) -> dict[str, Any]:

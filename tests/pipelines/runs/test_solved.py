@@ -272,3 +272,11 @@ def test_of_questions_about_images_the_solved_ones_are_kept(store: Path) -> None
     assert [p.as_json() for p in kept] == [every.prompts[number].as_json() for number in numbers]
     assert kept.solved == {"kept": 4, "drawn": numbers[-1] + 1}
     assert np.all([p.image is not None and p.image.data is not None for p in kept])
+
+
+def test_a_half_of_the_prompts_says_how_many_were_kept_in_all(run: DiscoverRun, store: Path) -> None:
+    halves = discover(**HALF, prompts=N, seed=SEED, edges=30, solved=True, judge_on="held-out", out=store)
+    assert halves.summary["n_choosing"] < N
+    told = {name: halves.summary["solved"][name] for name in ("kept", "drawn")}
+    assert halves.scores.provenance.solved == halves.graph.provenance.solved == told
+    assert told["kept"] == N
