@@ -22,6 +22,15 @@ class Flaw(NamedTuple):
     text: str
 
 
+def may_fall_short(fitted: float | None, high: float | None, least: float) -> bool:
+    """Whether a circuit that keeps less than was asked for may be faithful all the same.
+
+    fitted  its faithfulness on the prompts that chose it
+    high    the upper end of its interval on those that judge it; None where it is unbounded
+    """
+    return fitted is not None and fitted >= least and high is not None and high >= least
+
+
 def flaws_of(graph: CircuitGraph) -> list[Flaw]:
     """What is wrong with a circuit, by what was measured when it was chosen; nothing where that is not recorded."""
     return [*_of_faithfulness(graph), *_of_size(graph)]
@@ -32,8 +41,8 @@ def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
     if share is None or least is None:
         return
     low, high = (graph.metrics.get(f"faithfulness_{end}") for end in ("low", "high"))
-    if share < least and low is not None and high is not None and high >= least:
-        ends = f"{share:.2f} [{low:.2f}, {high:.2f}]"
+    if share < least and may_fall_short(graph.metrics.get("faithfulness_on_choosing"), high, least):
+        ends = f"{share:.2f} [{low or 0:.2f}, {high or 0:.2f}]"
         yield Flaw(
             f"MAY FALL SHORT ({ends})",
             f"the circuit may fall short of the {least:.2f} asked for: it keeps {ends} of the behavior.",

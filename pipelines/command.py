@@ -92,7 +92,7 @@ def _compute(
 ) -> Counts:
     """Compute what the stores lack of the work; the plan's folder is begun once its check has passed.
 
-    Where progress is shown, what the plan announces after a job is said on stderr; of jobs kept from before, at once.
+    Where progress is shown, what the plan announces after a job is said on stderr.
     """
     check = None if plan is None else plan.check
 
@@ -106,9 +106,6 @@ def _compute(
 
     for part in work:
         part.store.prepare()
-        for job in part.jobs:
-            if part.store.has(job.key):
-                on_done(job)
     outlook = "" if plan is None else plan.outlook
     return compute_missing(
         work, execution, resume=resume, shows_progress=shows_progress, outlook=outlook, on_done=on_done

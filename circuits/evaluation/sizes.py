@@ -30,13 +30,6 @@ class SizeSearch:
         """The size found, else the one whose faithfulness is closest to 1, the smaller of two."""
         return min(self.tried, key=lambda size: (abs(1 - self.tried[size]), size)) if self.size is None else self.size
 
-    @property
-    def lost_again(self) -> list[int]:
-        """The sizes above the one found at which it was measured as unfaithful, be it by chance (`monotone.falls`)."""
-        return (
-            [] if self.size is None else [n for n, value in self.tried.items() if n > self.size and value < self.bound]
-        )
-
 
 _BEYOND = (1.25, 2, 4)  # shares of the size found, at which it is tried whether the circuit stays faithful
 

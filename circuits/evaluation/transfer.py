@@ -31,8 +31,8 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Wiring
 from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulness, faithfulness
+from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.intervals import Estimate, ratio_difference_interval, ratio_t_interval
-from circuits.matched_circuits import likeness, matched_circuits
 
 Sort = Literal[
     "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"

@@ -9,9 +9,9 @@ import numpy as np
 
 from circuits.arrays import Bools
 from circuits.evaluation.criteria import CircuitRunner
+from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.evaluation.transfer import MOST_LIKE, Candidates, Member, members_on
 from circuits.masks import random_circuits, random_component_sets
-from circuits.matched_circuits import likeness, matched_circuits
 from circuits.metrics import METRICS
 from pipelines.discover.rules import made_rule
 from pipelines.engine.result_file import Result
@@ -68,7 +68,9 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     )
     members = members_on(runner.model.wiring, settings["target"], candidates, seed=settings["seed"])
     values = runner.values(np.stack(list(members.values())))
-    sizes = [int(mask.sum()) for mask in members.values()]
+    # The input is no component of a circuit.
+    first = 0 if runner.level == "edges" else 1
+    sizes = [int(mask[first:].sum()) for mask in members.values()]
     return Result(
         {"level": runner.level, "members": [list(member) for member in members], "sizes": sizes}, {"values": values}
     )
@@ -87,4 +89,4 @@ def _unpacked(result: Result, name: str) -> Bools:
 
 DRAWN = Stage("draw-circuits", 1, draw_circuits)
 AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
-TRANSFER = Stage("transfer", 1, run_on_task)
+TRANSFER = Stage("transfer", 2, run_on_task)

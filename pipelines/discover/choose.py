@@ -49,7 +49,6 @@ class Search(NamedTuple):
             "size": self.sizes.size,
             "tried": [[size, value] for size, value in self.sizes.tried.items()],
             "intervals": list(self.intervals),
-            "lost_again": self.sizes.lost_again,
             "falls": [fall.as_json() for fall in self.falls],
         }
 
@@ -257,4 +256,4 @@ def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
 
 
-CHOOSE = Stage("choose", 4, choose, title="choose the circuit")
+CHOOSE = Stage("choose", 5, choose, title="choose the circuit")

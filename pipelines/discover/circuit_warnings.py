@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphs.flaws import MOST_OF_THE_MODEL
+from graphs.flaws import MOST_OF_THE_MODEL, may_fall_short
 
 
 def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
@@ -35,7 +35,7 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
 def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
     share, fitted, choice = summary["faithfulness"], summary["faithfulness_on_choosing"], summary["choice"]
     interval, n_choosing = summary["faithfulness_interval"], summary["n_choosing"]
-    if fitted >= bound and interval is not None and interval[1] >= bound:
+    if may_fall_short(fitted, None if interval is None else interval[1], bound):
         # The smallest circuit that reaches the bound on some prompts is just below it on others about half of the time.
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"

@@ -183,11 +183,15 @@ def compute_missing(
 
     resume   returns the command that continues; called only on Ctrl-C
     outlook  what the jobs will take, said before they begin
-    on_done  called after each job
+    on_done  called after each job; of those kept from before, at once
     Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
     """
     todo = [part._replace(jobs=part.missing) for part in work]
     n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
+    missing = {job.key for job in every}
+    for job in (job for part in work for job in part.jobs):
+        if job.key not in missing:
+            on_done(job)
     at_once, how = _at_once(execution)
     start = f"computing {len(every)} of {n_jobs} jobs, {how}{outlook and f'; {outlook}'}"
     progress = progress_on(sys.stderr, every, n_jobs, start) if shows_progress and every else Progress()

@@ -22,7 +22,7 @@ def test_the_smallest_size_of_a_growing_curve_is_found_within_the_precision(larg
     assert search.size is not None
     assert least <= search.size <= max(least, 1.02 * least)
     assert search.size == least or least > 50
-    assert not search.lost_again
+    assert all((value >= 0.85) == (size >= search.size) for size, value in search.tried.items())
     assert len(calls) == len(set(calls)) <= 2 * largest.bit_length() + 4
 
 
@@ -40,11 +40,11 @@ def test_what_is_found_is_faithful_and_the_size_below_it_was_tried_and_is_not(cu
         assert search.size == 1 or search.tried[search.size - 1] < bound
 
 
-def test_a_curve_that_falls_again_says_where():
+def test_sizes_above_the_one_found_are_tried_too():
     curve = [0.2, 0.9, 0.3, 0.8, 0.9, 0.9, 0.9, 1.0]
     search = search_sizes(lambda size: curve[size - 1], 8, bound=0.85)
-    assert (search.size, search.lost_again) == (2, [4])
-    assert search_sizes(lambda size: curve[size - 1], 8, bound=0.85, smallest=5).lost_again == []
+    assert (search.size, search.tried[4]) == (2, 0.8)
+    assert max(search.tried) == 8
 
 
 @pytest.mark.parametrize(("smallest", "largest"), [(0, 5), (6, 5)])

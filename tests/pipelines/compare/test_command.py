@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from pipelines import compare, discover, open_run
 from pipelines.discover.run import DiscoverRun
+from tests.conftest import random_module, random_prompts
 
 Command = Callable[..., Any]
 METRIC = "kl-divergence"  # differs between any clean and corrupt prompts
@@ -123,6 +125,25 @@ def test_circuits_of_different_models_are_not_run(
     comparison = compare(runs[0], other, out=store, across_models=True)
     assert comparison.summary["transfer"] is None
     assert "are of different models" in comparison.summary["no_transfer"]
+
+
+def test_without_draws_nothing_is_compared_with_chance(runs: list[DiscoverRun], store: Path):
+    rows = compare(*runs[:2], out=store, draws=0, folder=store / "undrawn").summary["transfer"]["matrix"]
+    assert [row["random"] for row in rows] == [{"n": 0, "mean": None, "range": None, "p_value": None}] * 4
+    assert {row["normalized"] for row in rows} == {None}
+
+
+def test_models_that_refuse_edges_are_compared_by_components(store: Path):
+    random_module("gemma2").save_pretrained(store.parent / "gemma")
+    files = [store.parent / f"text{number}.jsonl" for number in range(2)]
+    for number, file in enumerate(files):
+        write_jsonl(PromptSet(file.stem, random_prompts(20).prompts[4 * number : 16 + 4 * number]), file)
+    given = {"model": str(store.parent / "gemma"), "method": "activation-patching", "metric": METRIC, "nodes": 3}
+    transfer = compare(*(discover(str(file), out=store, **given) for file in files), out=store, draws=2).summary[
+        "transfer"
+    ]
+    assert transfer["level"] == "components"
+    assert {row["n_edges"] for row in transfer["matrix"]} == {3}  # of which the input is none
 
 
 def test_one_run_is_refused(circuits: Command, runs: list[DiscoverRun], store: Path):

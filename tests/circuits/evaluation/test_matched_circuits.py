@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from circuits.components import Wiring
+from circuits.evaluation.matched_circuits import matched_circuits, renamed_edges
 from circuits.masks import Parts, pruned, random_circuits
-from circuits.matched_circuits import matched_circuits, renamed_edges
 
 WIRINGS = {
     "plain": Wiring(n_layers=3, n_heads=4, n_kv_heads=4),

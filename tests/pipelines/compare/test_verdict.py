@@ -1,0 +1,83 @@
+"""The verdict on two tasks follows its rules: on circuits whose faithfulness on either task is given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from circuits.evaluation.faithfulness import Baseline
+from circuits.evaluation.transfer import Member, OnTask
+from pipelines.compare.verdict import RULES, Verdict, verdict
+
+SIZES = np.linspace(0.9, 1.1, 8)
+
+
+def on_task(
+    target: int, other: int, kept: float, shared: float, *, without: float = 0.0, drawn: float | None = None
+) -> OnTask:
+    """A task whose own circuit keeps all.
+
+    kept     by the circuit of the other task
+    shared   by the part that both have
+    without  by the whole model without that part; `drawn` without as much on other heads
+    """
+    values = {
+        Member("own", (target,)): 1.0,
+        Member("own", (other,)): kept,
+        Member("shared", (other, target)): shared,
+        Member("without_shared", (other, target)): without,
+    }
+    if drawn is not None:
+        values[Member("without_matched", (other, target))] = drawn
+    per_prompt = {member: value * SIZES for member, value in values.items()}
+    return OnTask(target, Baseline(SIZES, np.zeros(len(SIZES)), None), per_prompt)
+
+
+def judged(a: tuple, b: tuple, overlap_p: float | None, **more: float) -> Verdict:
+    """Of two tasks, each given by what the other's circuit and the shared part keep."""
+    return verdict(on_task(0, 1, *a, **more), on_task(1, 0, *b, **more), ("a", "b"), overlap_p)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "overlap_p", "expected"),
+    [
+        ((0.9, 0.8), (0.7, 0.6), 0.01, "shared mechanism"),
+        ((0.9, 0.8), (0.7, 0.6), None, "shared mechanism"),
+        ((0.1, 0.1), (0.9, 0.8), 0.5, "contained"),
+        ((0.9, 0.1), (0.1, 0.1), 0.01, "transfer without overlap"),
+        ((0.9, 0.1), (0.9, 0.9), 0.01, "transfer without overlap"),
+        ((0.1, 0.0), (0.2, 0.0), 0.049, "overlap only"),
+        ((0.1, 0.0), (0.2, 0.0), 0.05, "disjoint"),
+        ((0.1, 0.0), (-0.2, 0.0), None, "separate"),
+    ],
+)
+def test_the_rules(a, b, overlap_p, expected):
+    assert judged(a, b, overlap_p).name == expected
+    assert judged(b, a, overlap_p).name == expected
+    assert expected in RULES
+
+
+def test_a_shared_part_that_is_not_needed_more_than_other_heads_leaves_it_open():
+    assert judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.9).name == "shared mechanism"
+    assert judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.1).name == "undecided"
+
+
+def test_intervals_that_hold_one_half_leave_it_open():
+    a, b = on_task(0, 1, 0.1, 0.0), on_task(1, 0, 0.5, 0.0)
+    spread = {**b.values, Member("own", (0,)): np.linspace(-1, 2, len(SIZES))}
+    found = verdict(a, OnTask(1, b.baseline, spread), ("a", "b"), 0.5)
+    assert found.name == "undecided"
+    assert any("the circuit of a keeps 0.50 [" in reason for reason in found.reasons)
+
+
+def test_a_circuit_that_does_no_better_than_on_other_heads_does_not_count_as_transfer():
+    a, b = on_task(0, 1, 0.1, 0.0), on_task(1, 0, 0.9, 0.8)
+    drawn = {Member("matched", (0,), number): 0.95 * SIZES for number in range(3)}
+    found = verdict(a, OnTask(1, b.baseline, {**b.values, **drawn}), ("a", "b"), 0.5)
+    assert found.name == "undecided"
+    assert any("no more than on other heads" in reason for reason in found.reasons)
+
+
+def test_without_a_gap_nothing_is_decided():
+    flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
+    assert verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5).name == "undecided"
