@@ -18,7 +18,7 @@ from pipelines.discover.command import COMMAND
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.progress import duration
 from pipelines.engine.store import write_atomically
-from pipelines.reporting.tables import brackets
+from pipelines.reporting.tables import brackets, with_interval
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
@@ -75,21 +75,40 @@ def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> 
         *(_row(run.summary) for run in runs),
         "",
         *(f"**{run.config.task}: {warning}**\n" for run in runs for warning in run.summary["warnings"]),
+        *_transfer(comparison["transfer"]),
+        "",
         f"Shared heads: {', '.join(comparison['shared_heads']) or 'none'}; IoU {comparison['heads_iou']:.2f} of heads, "
-        f"{comparison['edges_iou']:.2f} of edges; p = {_number(comparison['p_value'])} against heads drawn at random "
-        f"within each layer; rank correlation of all edge scores {_number(comparison['rank_correlation'])}.",
+        f"{comparison['edges_iou']:.2f} of edges; {_by_chance(comparison)}; rank correlation of all edge scores "
+        f"{_number(comparison['rank_correlation'])}.",
         "",
         "Half of the prompts choose each circuit, the others judge it: faithfulness, CPR and CMD are theirs. Brackets "
         "are 95 % t intervals over prompts. Files:",
         "",
         *(f"- `{task}.json`, `{task}.pdf`: the circuit of {task}" for task in (first, second)),
-        "- `comparison.pdf`, `comparison/`: both circuits in one drawing, and the comparison as JSON",
+        "- `comparison.pdf`, `comparison/`: both circuits in one drawing, transfer beside overlap, and all numbers",
         "- `runs/`: every result, for `circuits status --runs` and `circuits export --runs`",
         "",
         f"Computed in {duration(seconds)}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _transfer(transfer: Mapping[str, Any]) -> list[str]:
+    """What each circuit keeps of the other task, and the verdict."""
+    (pair,) = transfer["pairs"]
+    kept = [
+        f"the circuit of {row['circuit']} keeps {with_interval(row, 'faithfulness', 'z.2f')} of {row['task']}"
+        for row in ({**row, "faithfulness_interval": row["interval"]} for row in transfer["matrix"])
+        if row["circuit"] != row["task"]
+    ]
+    return [f"Transfer: {'; '.join(kept)}. **{pair['verdict'].capitalize()}**: {pair['rule']}."]
+
+
+def _by_chance(comparison: Mapping[str, Any]) -> str:
+    if not comparison["null_can_tell"]["heads"]:
+        return "chance cannot be ruled out, whichever heads of these layers they share"
+    return f"p = {_number(comparison['p_value'])} against heads drawn at random within each layer"
 
 
 def _number(value: float | None) -> str:

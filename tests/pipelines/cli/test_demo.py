@@ -19,4 +19,5 @@ def test_the_demo_leaves_both_circuits_their_comparison_and_a_summary(tmp_path: 
         assert (tmp_path / "demo" / name).read_bytes().startswith(b"%PDF")
     text = summary.read_text()
     assert "| ioi | 16 |" in text
+    assert "Transfer: the circuit of ioi keeps" in text
     assert "Shared heads" in text
