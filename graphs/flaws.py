@@ -22,13 +22,13 @@ class Flaw(NamedTuple):
     text: str
 
 
-def may_fall_short(fitted: float | None, high: float | None, least: float) -> bool:
+def may_fall_short(fitted: float, high: float, least: float) -> bool:
     """Whether a circuit that keeps less than was asked for may be faithful all the same.
 
     fitted  its faithfulness on the prompts that chose it
-    high    the upper end of its interval on those that judge it; None where it is unbounded
+    high    the upper end of its interval on those that judge it
     """
-    return fitted is not None and fitted >= least and high is not None and high >= least
+    return fitted >= least and high >= least
 
 
 def flaws_of(graph: CircuitGraph) -> list[Flaw]:
@@ -40,9 +40,10 @@ def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
     share, least = graph.faithfulness, graph.metrics.get("least_faithfulness")
     if share is None or least is None:
         return
-    low, high = (graph.metrics.get(f"faithfulness_{end}") for end in ("low", "high"))
-    if share < least and may_fall_short(graph.metrics.get("faithfulness_on_choosing"), high, least):
-        ends = f"{share:.2f} [{low or 0:.2f}, {high or 0:.2f}]"
+    low, high, fitted = (graph.metrics.get(f"faithfulness_{name}") for name in ("low", "high", "on_choosing"))
+    is_sure = low is None or high is None or fitted is None or not may_fall_short(fitted, high, least)
+    if share < least and not is_sure:
+        ends = f"{share:.2f} [{low:.2f}, {high:.2f}]"
         yield Flaw(
             f"MAY FALL SHORT ({ends})",
             f"the circuit may fall short of the {least:.2f} asked for: it keeps {ends} of the behavior.",

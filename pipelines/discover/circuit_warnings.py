@@ -35,7 +35,7 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
 def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
     share, fitted, choice = summary["faithfulness"], summary["faithfulness_on_choosing"], summary["choice"]
     interval, n_choosing = summary["faithfulness_interval"], summary["n_choosing"]
-    if may_fall_short(fitted, None if interval is None else interval[1], bound):
+    if interval is not None and may_fall_short(fitted, interval[1], bound):
         # The smallest circuit that reaches the bound on some prompts is just below it on others about half of the time.
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"

@@ -1,0 +1,39 @@
+"""A circuit says what is wrong with it, as far as its numbers are sure of it."""
+
+import pytest
+
+from circuits.components import Edge, Wiring
+from graphs import CircuitGraph
+from graphs.flaws import flaws_of
+
+WIRING = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+
+
+def circuit(share: float, **metrics: float) -> CircuitGraph:
+    """Of 2 edges, of which 0.85 was asked for."""
+    edges = map(Edge.parse, ("input->a0.h0<v>", "a0.h0->logits"))
+    return CircuitGraph.from_edges(WIRING, edges, faithfulness=share, metrics={"least_faithfulness": 0.85} | metrics)
+
+
+@pytest.mark.parametrize(
+    ("share", "low", "high", "fitted", "label"),
+    [
+        (0.84, 0.80, 0.88, 0.86, "MAY FALL SHORT (0.84 [0.80, 0.88])"),
+        (0.84, 0.80, 0.88, 0.80, "NOT FAITHFUL (0.84)"),  # not on the prompts that chose it either
+        (0.60, 0.50, 0.70, 0.86, "NOT FAITHFUL (0.60)"),
+        (1.20, 1.10, 1.30, 1.00, "BEYOND THE MODEL (1.20)"),
+        (0.90, 0.60, 1.20, 0.90, None),
+    ],
+)
+def test_faithfulness_is_read_with_its_interval(share, low, high, fitted, label):
+    measured = circuit(share, faithfulness_low=low, faithfulness_high=high, faithfulness_on_choosing=fitted)
+    assert [flaw.label for flaw in flaws_of(measured)] == ([] if label is None else [label])
+
+
+def test_without_an_interval_the_number_counts():
+    assert [flaw.label for flaw in flaws_of(circuit(0.84, faithfulness_on_choosing=0.9))] == ["NOT FAITHFUL (0.84)"]
+
+
+def test_what_was_not_measured_has_no_flaw():
+    edges = map(Edge.parse, ("input->a0.h0<v>", "a0.h0->logits"))
+    assert flaws_of(CircuitGraph.from_edges(WIRING, edges)) == []
