@@ -14,7 +14,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
+from pipelines.engine.progress import duration
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
 from pipelines.evaluate.settings import EvaluateSettings
@@ -36,6 +38,10 @@ from pipelines.runs.run import Run, open_run, store_of
 
 # Cost of running one circuit on one prompt, in the unit of `Job.weight`.
 _CIRCUIT = 0.4
+# How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
+_MOST_RUNS = 400
+# Of how many components the use is measured where the search would take more.
+_LEAST_USED = 24
 
 
 class JudgeJobs(NamedTuple):
@@ -53,6 +59,12 @@ class JudgeJobs(NamedTuple):
         """Every job once, each after the jobs that it reads."""
         single = [job for job in (self.search, self.stability) if job is not None]
         return (*self.run.all, *single, *self.knockouts, *self.random, *self.node_curve)
+
+    @property
+    def circuit_runs(self) -> tuple[tuple[Job, ...], ...]:
+        """The jobs that run circuits to judge one, by stage."""
+        search = () if self.search is None else (self.search,)
+        return search, self.knockouts, self.random, self.node_curve, self.run.curve
 
 
 class Case(NamedTuple):
@@ -88,6 +100,29 @@ class EvaluatePlan(Plan):
         for case in self.cases:
             groups.setdefault(case.group, []).append(case)
         return [_work(cases) for cases in groups.values()]
+
+    @property
+    def outlook(self) -> str:
+        """How many circuits are run, and what that takes by the pace of each run's own forward passes."""
+        n_circuits, seconds = 0, 0.0
+        for case in self.cases:
+            cost = case.store.cost(case.jobs.run.judged_baseline.key)
+            # Of one prompt, of which the baseline took a clean and an ablated pass.
+            n_prompts = sum(map(_n_prompts, case.jobs.run.judge))
+            a_pass = float("nan") if cost is None else cost["seconds"] / (2 * n_prompts)
+            for stage in case.jobs.circuit_runs:
+                missing = [job for job in stage if not case.store.has(job.key)]
+                n_circuits += max((round(job.weight / (_CIRCUIT * _n_prompts(job))) for job in missing), default=0)
+                seconds += sum(job.weight * a_pass for job in missing)
+        if not n_circuits:
+            return ""
+        takes = "" if isnan(seconds) else f", in about {duration(seconds)} on one processor"
+        return f"about {n_circuits:,} circuits are run{takes}"
+
+
+def _n_prompts(job: Job) -> int:
+    start, stop = job.settings["slice"]
+    return stop - start
 
 
 def _work(cases: Sequence[Case]) -> Work:
@@ -162,12 +197,19 @@ def _knockout_jobs(
     n = sum(node.component.is_node for node in run.graph.nodes)
     if not asked.knockouts or not n:
         return None, ()
-    size = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)
-    grown = 2 * size.steps * size.candidates
-    cost = grown + n * (size.sets + 1 + grown)
-    search = _sliced(jobs, SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, cost)[0]
+    size = knockout_search(n, asked)
+    search = _sliced(jobs, SEARCH_KNOCKOUTS, {"search": asdict(size)}, chosen, size.n_search_runs(n))[0]
     inputs = {**chosen, "search": (search.key,)}
-    return search, _sliced(jobs, KNOCKOUTS, {}, inputs, 2 * (size.sets + size.steps) + 4 * n)
+    return search, _sliced(jobs, KNOCKOUTS, {}, inputs, size.n_measured_runs(n))
+
+
+def knockout_search(n_components: int, asked: EvaluateSettings) -> KnockoutSearch:
+    """All of the search where asked for or where it is small; else the part that every circuit can afford."""
+    whole = KnockoutSearch(sets=asked.knockouts, seed=asked.seed)
+    n_runs = whole.n_search_runs(n_components) + whole.n_measured_runs(n_components)
+    if asked.thorough or n_runs <= _MOST_RUNS:
+        return whole
+    return replace(whole, components=_LEAST_USED, grows=False)
 
 
 def _sliced(
