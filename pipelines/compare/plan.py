@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.compare.settings import CompareSettings
-from pipelines.compare.stages import AT_SIZE, DRAWN, TRANSFER
+from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -130,7 +130,9 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
     sized = {number: _at_size(jobs, chosen) for number, jobs in enumerate(of_runs) if _has_size(jobs)}
     of_all = {"drawn": keys_of(drawn)} | {f"sized_{number}": (job.key,) for number, job in sized.items()}
     n = len(runs)
-    n_circuits = n * (2 + 2 * settings.draws) + (n - 1) * (5 + settings.draws) + n
+    n_drawn = 2 * n * settings.draws + (n - 1) * settings.draws
+    # Those that are not drawn are run once more for accuracy.
+    n_circuits = n_drawn + 2 * (1 + 2 * n + 5 * (n - 1) + n)
     on_task = []
     for number, jobs in enumerate(of_runs):
         baseline, asked = jobs.judged_baseline, seed | {"target": number}
@@ -157,7 +159,7 @@ def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
     asked = {name: baseline.settings[name] for name in ("model", "dtype", "metric")}
     asked |= {"draws": settings.draws, "seed": settings.seed}
     inputs = {"prompts": baseline.inputs["prompts"], "choose": (jobs.circuit.key,)}
-    return Job(DRAWN, asked, inputs, baseline.locations, baseline.after)
+    return Job(DRAW_CIRCUITS, asked, inputs, baseline.locations, baseline.after)
 
 
 def _at_size(jobs: Jobs, chosen: tuple[str, ...]) -> Job:

@@ -24,7 +24,7 @@ from circuits.evaluation.faithfulness import (
 from circuits.intervals import ratio_t_interval
 from circuits.masks import edge_sources, pruned
 from circuits.methods import ActivationPatching, EdgeAttribution
-from circuits.metrics import METRICS
+from circuits.metrics import ACCURACY, METRICS
 from circuits.model.load import load_model, model_from_module
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import FAMILIES, random_prompts
@@ -42,6 +42,36 @@ def test_all_edges_give_the_clean_run_and_none_the_corrupt_run(family, shared_pr
     values = circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
     np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
+
+
+def long_answers(prompts: PromptSet) -> PromptSet:
+    """The same prompts, asked at their ends, the answer or the wrong answer of two tokens."""
+
+    def longer(answers: tuple) -> tuple:
+        return tuple((answer, 1) for answer in answers)
+
+    made = [replace(prompt, answer_position=-1) for prompt in prompts]
+    made[::2] = [replace(prompt, answers=longer(prompt.answers)) for prompt in made[::2]]
+    made[1::2] = [replace(prompt, wrong_answers=longer(prompt.wrong_answers)) for prompt in made[1::2]]
+    return PromptSet(prompts.task, tuple(made))
+
+
+@pytest.mark.parametrize("given", [lambda prompts: prompts, long_answers], ids=["short", "long"])
+def test_circuits_are_judged_by_their_answers_as_the_model_is(given, family_model):
+    model, prompts = family_model("gpt2"), given(random_prompts(12))
+    everything = np.ones(model.wiring.n_edges, dtype=bool)
+    some = np.random.default_rng(0).random(model.wiring.n_edges) < 0.5
+    judged = circuit_values(model, prompts, np.stack([everything, some, ~everything]), metric=ACCURACY)
+    baseline = measure_baseline(model, prompts, metric=METRICS["log-probability-difference"])
+    np.testing.assert_array_equal(judged[0], baseline.is_correct)
+    assert 0 < judged.mean() < 1
+    # With one answer and one wrong answer, right is where the difference is positive.
+    np.testing.assert_array_equal(judged[2], baseline.ablated > 0)
+    values = circuit_values(model, prompts, some, metric=METRICS["log-probability-difference"])
+    np.testing.assert_array_equal(judged[1], values[0] > 0)
+    components = np.ones((1, len(model.wiring.writers)), dtype=bool)
+    kept = component_circuit_values(model, prompts, components, metric=ACCURACY)
+    np.testing.assert_array_equal(kept[0], baseline.is_correct)
 
 
 @pytest.mark.parametrize("family", EDGE_FAMILIES)
