@@ -15,7 +15,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,15 +28,13 @@ from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
-from pipelines.engine.progress import duration
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
 from pipelines.evaluate.settings import EvaluateSettings
 from pipelines.evaluate.stages import KNOCKOUTS, NODE_CURVE, RANDOM_CIRCUITS, SEARCH_KNOCKOUTS, STABILITY
+from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
-# Cost of running one circuit on one prompt, in the unit of `Job.weight`.
-_CIRCUIT = 0.4
 # How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
 _MOST_RUNS = 400
 # Of how many components the use is measured where the search would take more.
@@ -104,25 +101,10 @@ class EvaluatePlan(Plan):
     @property
     def outlook(self) -> str:
         """How many circuits are run, and what that takes by the pace of each run's own forward passes."""
-        n_circuits, seconds = 0, 0.0
-        for case in self.cases:
-            cost = case.store.cost(case.jobs.run.judged_baseline.key)
-            # Of one prompt, of which the baseline took a clean and an ablated pass.
-            n_prompts = sum(map(_n_prompts, case.jobs.run.judge))
-            a_pass = float("nan") if cost is None else cost["seconds"] / (2 * n_prompts)
-            for stage in case.jobs.circuit_runs:
-                missing = [job for job in stage if not case.store.has(job.key)]
-                n_circuits += max((round(job.weight / (_CIRCUIT * _n_prompts(job))) for job in missing), default=0)
-                seconds += sum(job.weight * a_pass for job in missing)
-        if not n_circuits:
-            return ""
-        takes = "" if isnan(seconds) else f", in about {duration(seconds)} on one processor"
-        return f"about {n_circuits:,} circuits are run{takes}"
-
-
-def _n_prompts(job: Job) -> int:
-    start, stop = job.settings["slice"]
-    return stop - start
+        return outlook(
+            CircuitRuns(case.store, case.jobs.run.judged_baseline, case.jobs.run.judge, case.jobs.circuit_runs)
+            for case in self.cases
+        )
 
 
 def _work(cases: Sequence[Case]) -> Work:
@@ -227,7 +209,7 @@ def _sliced(
                 {**baseline.inputs, **inputs},
                 baseline.locations,
                 after=baseline.after,
-                weight=_CIRCUIT * n_circuits * (stop - start),
+                weight=CIRCUIT * n_circuits * (stop - start),
             )
         )
     return tuple(sliced)
