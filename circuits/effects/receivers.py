@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from circuits.components import LOGITS, Component, Reader, Wiring
+from circuits.components import LOGITS, Component, Reader, Wiring, head
 
 Input = Literal["q", "k", "v", "z"]
 INPUTS: tuple[Input, ...] = ("q", "k", "v", "z")
@@ -91,3 +91,8 @@ def senders_before(receivers: Sequence[Receiver], wiring: Wiring, *, between: bo
     """The layers whose heads reach a receiver; `between` False: those whose heads reach all receivers."""
     before = [receiver.heads_before(wiring) for receiver in receivers]
     return range(0 if not before else max(before) if between else min(before))
+
+
+def heads_of(wiring: Wiring) -> tuple[Component, ...]:
+    """All heads, by layer."""
+    return tuple(head(layer, index) for layer in range(wiring.n_layers) for index in range(wiring.n_heads))

@@ -18,9 +18,8 @@ import numpy as np
 
 from circuits.ablations import Ablation
 from circuits.arrays import Floats
-from circuits.components import Component, Wiring, head
 from circuits.data.prompts import END, PromptSet
-from circuits.effects.receivers import Receiver, receivers_from, senders_before
+from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
@@ -157,11 +156,6 @@ def mask_of(batch: Batch, position: str) -> Tensor:
     if position == ALL_POSITIONS:
         return torch.ones_like(batch.clean, dtype=torch.bool)
     return batch.positions_of(position)
-
-
-def heads_of(wiring: Wiring) -> tuple[Component, ...]:
-    """All heads, by layer."""
-    return tuple(head(layer, index) for layer in range(wiring.n_layers) for index in range(wiring.n_heads))
 
 
 def require_short_answers(position: str, prompts: PromptSet, method: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -29,7 +29,12 @@ _LINE = re.compile(
 _OF_STAGE = re.compile(r"(?P<stage>[A-Za-z][\w-]*)\.(?P<port>[qkvz])")
 
 # As in Merullo et al. 2024; values and keys at all positions, where these are read, for any task.
-_ANY = ("movers: logits @END", "inhibition: movers.q @END", "induction: inhibition.v @all", "previous: induction.k @all")
+_ANY = (
+    "movers: logits @END",
+    "inhibition: movers.q @END",
+    "induction: inhibition.v @all",
+    "previous: induction.k @all",
+)
 # The published stages (arXiv 2310.08744). Where the keys of Colored Objects were patched is not published.
 STAGE_LISTS: Mapping[str, tuple[str, ...]] = {
     "any": _ANY,
@@ -105,17 +110,27 @@ class PathStage:
         return {port for _, port in self.read_from} or {receiver.port for receiver in self.receivers}
 
 
-def stages_from(lines: Iterable[str]) -> tuple[PathStage, ...]:
-    """The stages of these lines, or of a list with a name (`STAGE_LISTS`). ValueError for what cannot be searched."""
-    given = tuple(lines)
-    if len(given) == 1 and ":" not in given[0]:
-        if given[0] not in STAGE_LISTS:
-            raise ValueError(unknown(given[0], STAGE_LISTS, "list of stages"))
-        given = STAGE_LISTS[given[0]]
-    if not given:
-        raise ValueError(f"no stage is given. Give lines such as {STAGE_LISTS['any'][0]!r}, or the name of a list: "
-                         f"{', '.join(STAGE_LISTS)}.")
-    stages = tuple(map(PathStage.parse, given))
+def stages_from(given: Sequence[str] | str) -> tuple[PathStage, ...]:
+    """The stages of these lines, of a list with a name (`STAGE_LISTS`) or of a file. ValueError for what cannot be
+    searched.
+
+    >>> [stage.finds for stage in stages_from("ioi")]
+    ['movers', 'inhibition', 'induction', 'previous']
+    """
+    lines = (given,) if isinstance(given, str) else tuple(given)
+    if len(lines) == 1 and not _LINE.fullmatch(lines[0]):
+        (name,) = lines
+        if name in STAGE_LISTS:
+            lines = STAGE_LISTS[name]
+        elif Path(name).is_file():
+            lines = read_stages(Path(name))
+        elif ":" not in name:
+            raise ValueError(f"{unknown(name, STAGE_LISTS, 'list of stages')} It is not a file either.")
+    if not lines:
+        raise ValueError(
+            f"no stage is given. Give lines such as {_ANY[0]!r}, or the name of a list: {', '.join(STAGE_LISTS)}."
+        )
+    stages = tuple(map(PathStage.parse, lines))
     known: list[str] = []
     for stage in stages:
         if stage.finds in known:
