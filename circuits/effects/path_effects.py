@@ -25,7 +25,7 @@ from circuits.effects.patching import first_changed
 from circuits.effects.receivers import Receiver
 from circuits.model.batches import Batch
 from circuits.model.forward import Earlier, Forward, Run, Site
-from circuits.model.layers import Places, tiled
+from circuits.model.layers import QKV, Places, tiled
 
 
 def path_effects(
@@ -105,9 +105,10 @@ class _Paths:
         change = self._sender_change(layer, heads)
         for number in range(layer, max(self._wanted) + 1):
             is_own, wanted = number == layer, self._wanted.get(number, ())
-            for receiver in wanted:
-                if not is_own and not receiver.component.in_mlp:
-                    received[receiver] = (self._at(clean.residual[number]) + change).flatten(0, 1)
+            entering = [receiver for receiver in wanted if not receiver.component.in_mlp]
+            if entering and not is_own:
+                stream = (self._at(clean.residual[number]) + change).flatten(0, 1)
+                received.update(dict.fromkeys(entering, stream))
             if number == self.wiring.n_layers:
                 break
             part = self.forward.layers[number]
@@ -130,7 +131,7 @@ class _Paths:
         n = n_variants * self.batch.n_sequences
         (first, stream), *_ = received.items()
         if first.layer_in(self.wiring) == self.wiring.n_layers:
-            final = self._put(tiled(clean.residual[-1], n), stream)
+            final = self.put(tiled(clean.residual[-1], n), stream)
         else:
             layer = min(receiver.layer_in(self.wiring) for receiver in received)
             final = self.forward.run(
@@ -155,7 +156,7 @@ class _Paths:
         """Entries of values [sequence, position, ...] at the patched positions [sequence, patched, ...]."""
         return values[torch.arange(len(values), device=values.device).unsqueeze(1), self.rows]
 
-    def _put(self, values: Tensor, recorded: Tensor, head: int | None = None) -> Tensor:
+    def put(self, values: Tensor, recorded: Tensor, head: int | None = None) -> Tensor:
         """Values [variant x sequence, position, ...] with recorded ones at the patched positions; of one head only."""
         values = values.clone()
         rows = tiled(self.rows, len(values))
@@ -175,27 +176,30 @@ class _Paths:
     def _inputs(self, received: dict[Receiver, Tensor]) -> dict[tuple[int, Site], list[tuple[int | None, Tensor]]]:
         """Layer and site -> head and what is put in there; the head is None where all is put in."""
         inputs = defaultdict(list)
+        projections: dict[int, QKV] = {}  # receivers of a layer read one stream
         for receiver, stream in received.items():
             layer, head, port = receiver.layer_in(self.wiring), receiver.component.index, receiver.port
             part = self.forward.layers[layer]
             if port is None:
                 inputs[layer, "mlp_in" if receiver.component.in_mlp else "residual"].append((None, stream))
-            elif port == "z":
-                inputs[layer, "z"].append((head, self._z(layer, head or 0, stream)))
+                continue
+            if layer not in projections:
+                projections[layer] = part.project(part.normed(stream))
+            if port == "z":
+                inputs[layer, "z"].append((head, self._z(layer, head or 0, projections[layer])))
             else:
-                projected = getattr(part.project(part.normed(stream)), port)
-                inputs[layer, port].append((head, projected[:, :, head]))
+                inputs[layer, port].append((head, getattr(projections[layer], port)[:, :, head]))
         return inputs
 
-    def _z(self, layer: int, head: int, stream: Tensor) -> Tensor:
-        """A head's z [variant x sequence, patched, d_head] where its query, key and value come from this stream."""
+    def _z(self, layer: int, head: int, projected: QKV) -> Tensor:
+        """A head's z [variant x sequence, patched, d_head] on these queries, keys and values of the patched positions."""
         part, rows = self.forward.layers[layer], self.rows + self.clean.start
         context, places = self.forward.context(self.batch.n_positions)[layer], Places(self.clean.start, rows)
-        projected, group = part.project(part.normed(stream)), head // (part.n_heads // part.n_kv_heads)
+        group = head // (part.n_heads // part.n_kv_heads)
         query = part.positioned(projected.q, part.norm_q, context, places)
         of_rows = part.positioned(projected.k, part.norm_k, context, places), projected.v.transpose(1, 2)
-        n, of_group = len(stream), slice(group, group + 1)
-        which = torch.arange(n, device=stream.device).unsqueeze(1)
+        n, of_group = len(projected.q), slice(group, group + 1)
+        which = torch.arange(n, device=rows.device).unsqueeze(1)
         keys, values = (tiled(run[layer][:, of_group], n).clone() for run in (self.clean.key, self.clean.value))
         for kept, changed in zip((keys, values), of_rows, strict=True):
             kept[which, 0, tiled(rows, n)] = changed[:, group]
@@ -211,5 +215,5 @@ class _PutIn:
 
     def __call__(self, layer: int, site: Site, value: Tensor) -> Tensor:
         for head, recorded in self.inputs.get((layer, site), ()):
-            value = self.paths._put(value, recorded, head)
+            value = self.paths.put(value, recorded, head)
         return value
