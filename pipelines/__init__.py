@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pipelines.cli.export import export
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
-    from pipelines.compare.command import compare
+    from pipelines.compare.command import compare, compare_published
+    from pipelines.compare.published import PublishedComparison
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
@@ -43,6 +44,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "PublishedComparison",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -50,6 +52,7 @@ __all__ = [
     "TasksReport",
     "TraceRun",
     "compare",
+    "compare_published",
     "discover",
     "evaluate",
     "explain_codes",
@@ -69,11 +72,13 @@ _HOMES = {
     "Intervention": "intervene.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
+    "PublishedComparison": "compare.published",
     "StoredComparison": "compare.report",
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
     "compare": "compare.command",
+    "compare_published": "compare.command",
     "discover": "discover.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",

@@ -192,7 +192,7 @@ class _Paths:
         return inputs
 
     def _z(self, layer: int, head: int, projected: QKV) -> Tensor:
-        """A head's z [variant x sequence, patched, d_head] on these queries, keys and values of the patched positions."""
+        """A head's z [variant x sequence, patched, d_head] on queries, keys and values of the patched positions."""
         part, rows = self.forward.layers[layer], self.rows + self.clean.start
         context, places = self.forward.context(self.batch.n_positions)[layer], Places(self.clean.start, rows)
         group = head // (part.n_heads // part.n_kv_heads)
