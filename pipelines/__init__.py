@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.report import Intervention
+    from pipelines.reproduce.command import reproduce_reuse
+    from pipelines.reproduce.report import ReuseReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -45,6 +47,7 @@ __all__ = [
     "Execution",
     "Intervention",
     "PublishedComparison",
+    "ReuseReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -60,6 +63,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "reproduce_reuse",
     "study",
     "trace",
 ]
@@ -70,6 +74,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "ReuseReport": "reproduce.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "PublishedComparison": "compare.published",
@@ -86,6 +91,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
 }

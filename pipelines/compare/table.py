@@ -7,8 +7,8 @@ from typing import Any
 
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
-from pipelines.compare.by_stage import print_stages
 from pipelines.compare.report import StoredComparison
+from pipelines.reporting.stage_tables import print_stages
 from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
 
 Row = Mapping[str, Any]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipelines import compare, discover
-from pipelines.compare.by_stage import print_stages, stage_overlaps
+from pipelines.compare.by_stage import stage_overlaps
+from pipelines.reporting.stage_tables import print_stages
 
 
 class Searched:
