@@ -90,7 +90,7 @@ class PathPatching(Method):
                 "one. Name receivers in later layers, or 'logits'."
             )
         if self.at is None:
-            require_short_answers(self.position, prompts, self.name)
+            require_short_answers(self.position, prompts, self.name, f"Set at=all, or at={END} if that is meant.")
         require_role(self.position, prompts, self.name)
 
     def score(
@@ -158,13 +158,15 @@ def mask_of(batch: Batch, position: str) -> Tensor:
     return batch.positions_of(position)
 
 
-def require_short_answers(position: str, prompts: PromptSet, method: str) -> None:
-    """Raise a ValueError where END, by default, is not all that answers depend on."""
+def require_short_answers(position: str, prompts: PromptSet, method: str, remedy: str) -> None:
+    """Raise a ValueError where END is not all that answers depend on.
+
+    remedy  what to do, for the error
+    """
     if position == END and (n_long := sum(prompt.has_long_answers for prompt in prompts)):
         raise ValueError(
             f"{method} patches at {END!r} unless another position is given, where only the first token of an "
-            f"answer is predicted; answers of {n_long} of {len(prompts)} prompts have several. Set at=all, or "
-            f"at={END} if that is meant."
+            f"answer is predicted; answers of {n_long} of {len(prompts)} prompts have several. {remedy}"
         )
 
 

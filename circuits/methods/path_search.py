@@ -118,9 +118,9 @@ def follow(stages: Sequence[PathStage], results: Mapping[str, Sequence[Result]],
         def is_above(entry: Measured, scale: float = scale) -> Bools:
             return keep.is_above(entry.scores, entry.measured, scale)
 
-        above = {port: is_above(entry) for port, entry in others.items()}
-        usable = [port for port in others if above[port].any()]
-        through = None
+        above: dict[Input, Bools] = {port: is_above(entry) for port, entry in others.items()}
+        usable: list[Input] = [port for port in others if above[port].any()]
+        through: Input | None = None
         if not is_above(asked).any() and usable:
             through = max(usable, key=lambda port: np.abs(others[port].scores.mean(axis=0))[above[port]].max())
         went = asked if through is None else others[through]

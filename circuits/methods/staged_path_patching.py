@@ -130,7 +130,8 @@ class StagedPathPatching(Method):
             for receiver in stage.receivers:
                 receiver.check(model.wiring)
             require_role(stage.at, prompts, f"{self.name}, stage {stage.finds},")
-            require_short_answers(stage.at, prompts, f"{self.name}, stage {stage.finds},")
+            remedy = f"Write '{stage.finds}: {', '.join(stage.into)} @all'."
+            require_short_answers(stage.at, prompts, f"{self.name}, stage {stage.finds},", remedy)
         if len(prompts) < 2:
             raise ValueError(
                 f"{self.name}: effects are told from their noise over prompts, and there is one. Give two."

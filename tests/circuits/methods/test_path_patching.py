@@ -90,6 +90,8 @@ def two_passes(model, runs, sender, receivers, at, freeze_mlps) -> float:
 def receiver_site(reader: Reader, n_layers: int) -> str:
     if reader.component.kind == "logits":
         return f"blocks.{n_layers - 1}.hook_resid_post"
+    if reader.component.is_state:
+        return f"blocks.{reader.component.layer}.hook_in"
     if reader.port is None:
         return f"blocks.{reader.component.layer}.mlp.hook_in"
     return f"blocks.{reader.component.layer}.attn.hook_{reader.port}"
@@ -97,7 +99,7 @@ def receiver_site(reader: Reader, n_layers: int) -> str:
 
 def receivers_for(model):
     kv = str(model.wiring.key_value_component(2, 1))
-    return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",)]
+    return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",), ("r2",)]
 
 
 def assert_follows_the_recipe(model, runs, receivers, *, at="END", freeze_mlps=False):
