@@ -27,7 +27,14 @@ pytestmark = pytest.mark.benchmark
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 # Senders of every stage that are run through hooks.
-SENDERS = 2
+SENDERS = 1
+# A random model has no circuit: receivers are the heads that the paper names in GPT2-Medium.
+STAGES = (
+    "movers: logits @END",
+    "inhibition: a15.h14<q>, a16.h15<q>, a17.h4<q>, a18.h5<q>, a19.h15<q> @END",
+    "induction: a12.h3<v>, a13.h4<v>, a13.h13<v> @S2",
+    "previous: a9.h3<k> @S1+1",
+)
 N_TOKENS, S2, AFTER_S1 = 62, 57, 43
 
 
@@ -46,8 +53,7 @@ def test_staged_path_patching(gpt2_medium):
     pairs = random_pairs(16, N_TOKENS, shared_prefix=0, vocabulary=50257)
     roles = {"S2": (S2,), "S1+1": (AFTER_S1,)}
     prompts = PromptSet("random", tuple(replace(prompt, roles=prompt.roles | roles) for prompt in pairs))
-    # A random model has no circuit: the strongest heads are taken, whatever their noise.
-    method = StagedPathPatching(stages="ioi", noise=0, least=0, other_inputs=False)
+    method = StagedPathPatching(stages=STAGES)
     ours = {}
 
     def timed(compute, name, inputs):
@@ -76,7 +82,10 @@ def test_staged_path_patching(gpt2_medium):
         measured = scores.per_prompt[:, number]
         deviation = float(np.abs(measured[:, drawn].T - expected).max() / np.abs(measured).max())
         deviations.append(deviation)
-        work = f"path patching into {', '.join(row['asked'])} at {row['at']}, {len(reached)} senders"
+        into = (
+            "logits" if row["receivers"] == ["logits"] else f"{len(row['receivers'])} heads' {row['receivers'][0][-2]}"
+        )
+        work = f"path patching into {into} at {row['at']}, {len(reached)} senders"
         our_seconds = ours[f"staged-paths-{number + 1}"]
         note = f"{deviation:.0e}; theirs from {len(drawn)} senders"
         report(work, "two hooked runs a sender", seconds, our_seconds, wanted=10, note=note)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from circuits.components import Wiring
 from circuits.data.prompts import Prompt, PromptSet
@@ -91,6 +93,59 @@ def test_a_head_s_z_is_its_query_key_and_value_together_and_a_point_of_the_strea
     into_stream = scores("r1", at="all")
     assert np.abs(into_stream).max() > 1e-4
     assert not into_stream[:, 0, 4:].any()
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_a_head_s_z_at_all_positions_is_that_of_three_hooked_runs(family, family_model):
+    """Record the head's query, key and value; its z on these; the metric with nothing but that z put in."""
+    model, prompts, receiver = family_model(family), random_prompts(1), Receiver.parse("a2.h1<z>")
+    bridge, (one,) = model.bridge, runs_of(model, prompts)
+    scores = PathPatching(receivers=(str(receiver),), at="all").score(model, prompts, metric=LOGIT_DIFFERENCE)
+    group = model.wiring.group_of_head(receiver.component).index
+    columns = {"q": receiver.component.index, "k": group, "v": group}
+    tokens, kept = torch.tensor([one.prompt.clean]), {}
+
+    def keep(value, hook, name):
+        kept[name] = value.clone()
+        return value
+
+    def put(value, hook, name):
+        value = value.clone()
+        value[:, :, columns.get(name, receiver.component.index)] = kept[name][
+            :, :, columns.get(name, receiver.component.index)
+        ]
+        return value
+
+    def freeze(value, hook, site, sender):
+        value = one.clean[site].clone()
+        if site == f"blocks.{sender.layer}.attn.hook_z":
+            value[:, :, sender.index] = one.corrupt[site][:, :, sender.index]
+        return value
+
+    for column in range(0, 8, 3):
+        sender = scores.components[column]
+        frozen = [f"blocks.{layer}.attn.hook_z" for layer in range(model.wiring.n_layers)]
+        first = [(site, partial(freeze, site=site, sender=sender)) for site in frozen]
+        first += [(f"blocks.2.attn.hook_{name}", partial(keep, name=name)) for name in "qkv"]
+        second = [(f"blocks.2.attn.hook_{name}", partial(put, name=name)) for name in "qkv"]
+        with torch.no_grad():
+            bridge.run_with_hooks(tokens, fwd_hooks=first)
+            bridge.run_with_hooks(tokens, fwd_hooks=[*second, ("blocks.2.attn.hook_z", partial(keep, name="z"))])
+            patched = bridge.run_with_hooks(tokens, fwd_hooks=[("blocks.2.attn.hook_z", partial(put, name="z"))])
+        good, bad = one.prompt.answers[0], one.prompt.wrong_answers[0]
+        clean, changed = (logits[0, one.prompt.answer_position] for logits in (one.clean_logits, patched))
+        expected = float((clean[good] - clean[bad]) - (changed[good] - changed[bad]))
+        assert scores.per_prompt[0, 0, column] == pytest.approx(expected, rel=2e-4, abs=5e-5)
+
+
+def test_one_stage_is_path_patching(family_model):
+    model, prompts = family_model("gpt2"), random_prompts(3)
+    staged = StagedPathPatching(stages=("first: a1.h2<q>, a2.h0<q> @END",)).score(
+        model, prompts, metric=LOGIT_DIFFERENCE
+    )
+    plain = PathPatching(receivers=("a1.h2<q>", "a2.h0<q>")).score(model, prompts, metric=LOGIT_DIFFERENCE)
+    np.testing.assert_array_equal(staged.at("first").per_prompt, plain.per_prompt)
+    np.testing.assert_array_equal(staged.at("first").measured, plain.measured)
 
 
 def test_the_search_goes_by_the_values_where_the_queries_carry_nothing(tmp_path):
