@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.report import Intervention
+    from pipelines.profile.command import profile
+    from pipelines.profile.report import ProfileReport
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import ReuseReport
     from pipelines.runs.run import Run, open_run
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "ProfileReport",
     "PublishedComparison",
     "ReuseReport",
     "Run",
@@ -63,6 +66,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "profile",
     "reproduce_reuse",
     "study",
     "trace",
@@ -74,6 +78,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "ProfileReport": "profile.report",
     "ReuseReport": "reproduce.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
@@ -91,6 +96,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "profile": "profile.command",
     "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",

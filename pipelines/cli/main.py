@@ -190,6 +190,16 @@ def selections(
 
 @app.command()
 @reports_errors
+def profiles(as_json: Json = False) -> None:
+    """What `circuits profile` reads off every head, for --profiles, with settings and defaults."""
+    from pipelines.cli.catalogue import print_offered, profile_rows
+
+    rows = profile_rows()
+    print_json({"profiles": rows}) if as_json else print_offered("profiles", rows)
+
+
+@app.command()
+@reports_errors
 def published(as_json: Json = False) -> None:
     """Circuits from papers, with their sources: for `circuits compare RUN published:NAME`, and for --truth."""
     from pipelines.cli.catalogue import print_published, published_rows
