@@ -168,6 +168,10 @@ def test_the_search_goes_by_the_values_where_the_queries_carry_nothing(tmp_path)
     # Only kept heads are measured at `union`; the position of the strongest stage has all.
     assert scores.at("union").measured[0, 0].tolist() == [True, False, False, True]
     assert scores.at("all").measured.all()
+    by_noise = StagedPathPatching(stages=method.stages, keep="noise")
+    _, found, _ = searched(by_noise, model, prompts)
+    assert found.summary["path_stages"]["union"] == ["a0.h0", "a1.h1"]
+    assert "up to 4.6% of heads without an effect" in dict(found.facts)["heads kept"]
     # Without the other inputs, nothing is found there, and nothing is left to read from.
     alone = StagedPathPatching(stages=method.stages, top=1, other_inputs=False)
     _, found, _ = searched(alone, model, prompts)
