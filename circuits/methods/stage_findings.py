@@ -43,8 +43,8 @@ def _rule(keep: Keep, n_heads: int) -> str:
     if keep.by == "noise":
         by_chance = math.erfc(keep.noise / math.sqrt(2))
         return (
-            f"above {keep.noise:g} times their noise, as up to {by_chance:.1%} of heads without an effect are by chance, "
-            f"and {keep.least:g} of the strongest first effect"
+            f"above {keep.noise:g} times their noise, as up to {by_chance:.1%} of heads without an effect are by "
+            f"chance, and {keep.least:g} of the strongest first effect"
         )
     n = keep.count(n_heads, keep.top)
     shown = f"{keep.top:.3g} of {n_heads} heads" if keep.top < 1 else f"of {n_heads} heads"
