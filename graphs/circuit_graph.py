@@ -40,7 +40,9 @@ class CircuitNode:
     low: float | None = None
     high: float | None = None
     role: str | None = None  # what it does, where that is known: "name mover", "induction"
-    group: int | None = None  # heads of the same group show positive-only codes on the same prompts (head coding)
+    # Heads of one group show positive-only codes on the same prompts (head coding), or were found in the same stage
+    # (staged path patching), counted from 0.
+    group: int | None = None
 
     @property
     def name(self) -> str:

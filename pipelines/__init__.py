@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pipelines.cli.export import export
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
-    from pipelines.compare.command import compare
+    from pipelines.compare.command import compare, compare_published
+    from pipelines.compare.published import PublishedComparison
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.report import Intervention
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
+    from pipelines.reproduce.command import reproduce_reuse
+    from pipelines.reproduce.report import ReuseReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -46,6 +49,8 @@ __all__ = [
     "Execution",
     "Intervention",
     "ProfileReport",
+    "PublishedComparison",
+    "ReuseReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -53,6 +58,7 @@ __all__ = [
     "TasksReport",
     "TraceRun",
     "compare",
+    "compare_published",
     "discover",
     "evaluate",
     "explain_codes",
@@ -61,6 +67,7 @@ __all__ = [
     "measure_tasks",
     "open_run",
     "profile",
+    "reproduce_reuse",
     "study",
     "trace",
 ]
@@ -72,13 +79,16 @@ _HOMES = {
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
+    "ReuseReport": "reproduce.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
+    "PublishedComparison": "compare.published",
     "StoredComparison": "compare.report",
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
     "compare": "compare.command",
+    "compare_published": "compare.command",
     "discover": "discover.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
@@ -87,6 +97,7 @@ _HOMES = {
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
+    "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
 }

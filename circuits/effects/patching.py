@@ -35,7 +35,7 @@ def patched_metrics(
     """
     batch = pair.batch
     result = pair.metric_of(forward, base).expand(len(components), -1).clone()
-    start = _first_changed(forward, batch, mask)
+    start = first_changed(forward, batch, mask)
     if start is None:
         return result
     mask = mask[:, start:]
@@ -67,7 +67,7 @@ def _is_read_nowhere(layer: int, reach: _Reach, n_layers: int) -> bool:
     return layer >= n_layers if reach == "entering" else layer == n_layers - 1 and reach == "in place"
 
 
-def _first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
+def first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
     """First position that a patch under `mask` can change, or None where it can change no answer."""
     if not forward.is_causal:
         return 0 if mask.any() else None

@@ -1,6 +1,9 @@
 """Published circuits as data: heads by what they do and, where the paper lists them, edges.
 
     PUBLISHED["ioi"].known.edge_mask(model.wiring)
+    published_circuit("ioi-gpt2-small").heads
+
+Lists are facts of papers and of the code that comes with them; `note` says where a list is less than its circuit.
 
 IOI's edges are those of the ground truth that comes with ACDC (Conmy et al. 2023): MLPs are not judged, so every edge
 between them, from and to the circuit's heads, to the logits, and those of the embedding into MLPs and logits are kept;
@@ -17,8 +20,10 @@ from functools import cached_property
 
 from circuits.components import INPUT, LOGITS, Component, Edge, Port, Wiring, head, mlp
 from circuits.evaluation.known_circuit import KnownCircuit
+from circuits.lookup import unknown
 
 GPT2_SMALL = Wiring(12, 12, 12)
+GPT2_MEDIUM = Wiring(24, 16, 16)
 ATTN_ONLY_4L = Wiring(4, 8, 8, has_mlps=False)
 
 MOVERS = ("name mover", "backup name mover", "negative name mover")
@@ -48,6 +53,8 @@ class PublishedCircuit:
     connections  its edges, by groups; empty where the paper lists none
     n_edges      edges as published; None where no number is given
     judges_mlps  whether the paper says which MLPs are in and which are not
+    title        of the model, where it is not called so
+    note         what the list leaves out; empty where it is the whole circuit
     """
 
     task: str
@@ -58,6 +65,13 @@ class PublishedCircuit:
     connections: tuple[Connection, ...] = ()
     n_edges: int | None = None
     judges_mlps: bool = True
+    title: str = ""
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """Task and model: `ioi-gpt2-small`."""
+        return f"{self.task}-{self.title or self.model}"
 
     @property
     def heads(self) -> tuple[Component, ...]:
@@ -149,6 +163,7 @@ IOI = PublishedCircuit(
     connections=_ioi_connections(),
     n_edges=1041,
     judges_mlps=False,
+    title="gpt2-small",
 )
 
 GREATER_THAN = PublishedCircuit(
@@ -161,6 +176,7 @@ GREATER_THAN = PublishedCircuit(
     },
     source="Hanna et al. 2023, arXiv 2305.00586",
     wiring=GPT2_SMALL,
+    title="gpt2-small",
 )
 
 DOCSTRING = PublishedCircuit(
@@ -172,4 +188,54 @@ DOCSTRING = PublishedCircuit(
     n_edges=37,
 )
 
-PUBLISHED: Mapping[str, PublishedCircuit] = {circuit.task: circuit for circuit in (IOI, GREATER_THAN, DOCSTRING)}
+# Roles as Merullo et al. name them. Their paper tabulates no full circuit, and counts 32 heads in 4 stages.
+_REUSED = {
+    "mover": _heads("15.14 16.15 17.4 18.5 19.15"),
+    "induction": _heads("9.3"),
+    "duplicate token": _heads("6.4"),
+}
+_MERULLO = "Merullo et al. 2024, arXiv 2310.08744"
+
+IOI_MEDIUM = PublishedCircuit(
+    task="ioi",
+    model="gpt2-medium",
+    roles={
+        **_REUSED,
+        "negative mover": _heads("19.1"),
+        "inhibition": _heads("12.3 13.4 13.13"),
+    },
+    source=_MERULLO,
+    wiring=GPT2_MEDIUM,
+    judges_mlps=False,
+    note="heads that the paper names; it tabulates no full list",
+)
+
+COLORED_OBJECTS_MEDIUM = PublishedCircuit(
+    task="colored-objects",
+    model="gpt2-medium",
+    roles={**_REUSED, "content gatherer": _heads("11.6 11.7 12.15")},
+    source=_MERULLO,
+    wiring=GPT2_MEDIUM,
+    judges_mlps=False,
+    note="heads that the paper names; it tabulates no full list. IOI's inhibition heads and its negative mover are "
+    "inactive here, and left out",
+)
+
+# By the name of the task where there is one circuit, or one in the smallest model; else by task and model.
+PUBLISHED: Mapping[str, PublishedCircuit] = {
+    **{circuit.task: circuit for circuit in (IOI, GREATER_THAN, DOCSTRING)},
+    **{circuit.name: circuit for circuit in (IOI_MEDIUM, COLORED_OBJECTS_MEDIUM)},
+}
+
+
+def published_circuit(name: str) -> PublishedCircuit:
+    """A published circuit by its key in `PUBLISHED` or by its whole name. ValueError for another one.
+
+    >>> len(published_circuit("ioi-gpt2-small").heads)
+    26
+    """
+    by_name = {circuit.name: circuit for circuit in PUBLISHED.values()}
+    known = {**by_name, **PUBLISHED}
+    if name not in known:
+        raise ValueError(unknown(name, known, "published circuit"))
+    return known[name]

@@ -20,6 +20,7 @@ from circuits.methods.path_patching import PathPatching
 from circuits.methods.random import RandomScores
 from circuits.methods.registry import METHODS
 from circuits.methods.relp import RelevancePatching
+from circuits.methods.staged_path_patching import StagedPathPatching
 
 __all__ = [
     "ACDC",
@@ -40,4 +41,5 @@ __all__ = [
     "PathPatching",
     "RandomScores",
     "RelevancePatching",
+    "StagedPathPatching",
 ]

@@ -121,6 +121,36 @@ def print_method(name: str) -> None:
     console().print(inspect.cleandoc(module or ""), soft_wrap=True)
 
 
+def published_rows() -> list[dict[str, Any]]:
+    """One row per published circuit, with its source."""
+    from circuits.evaluation.published import PUBLISHED
+
+    return [
+        {
+            "circuit": circuit.name,
+            "truth": name,
+            "model": circuit.model,
+            "heads": len(circuit.heads),
+            "roles": {role: " ".join(map(str, parts)) for role, parts in circuit.roles.items()},
+            "source": circuit.source,
+            "note": circuit.note,
+        }
+        for name, circuit in sorted(PUBLISHED.items())
+    ]
+
+
+def print_published(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What is compared with `published:NAME`, and taken as --truth; the heads of every role, and the source."""
+    print_rows(
+        "published circuits", [{key: row[key] for key in ("circuit", "truth", "model", "heads")} for row in rows]
+    )
+    for row in rows:
+        roles = "; ".join(f"{role}: {heads}" for role, heads in row["roles"].items())
+        note = f" Listed: {row['note']}." if row["note"] else ""
+        print_line(f"{row['circuit']}: {roles}. {row['source']}.{note}")
+    print_line("circuits compare RUN published:CIRCUIT; circuits evaluate RUN --truth TRUTH")
+
+
 def metric_rows() -> list[dict[str, Any]]:
     """One row per metric."""
     from circuits.metrics import METRICS

@@ -27,11 +27,15 @@ COMMANDS = {
     "profile": "pipelines.profile.settings:ProfileSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
+    "reproduce reuse": "pipelines.reproduce.settings:ReuseSettings",
     "tasks": "pipelines.tasks.settings:TasksSettings",
     "codes": "pipelines.codes.settings:CodesSettings",
 }
 # What groups of commands have in common.
-GROUPS = {"intervene": "Intervene on a model as it answers, where a trace suggests it may help."}
+GROUPS = {
+    "intervene": "Intervene on a model as it answers, where a trace suggests it may help.",
+    "reproduce": "Measure published results again, beside the published numbers.",
+}
 
 
 class Offer(NamedTuple):

@@ -200,6 +200,16 @@ def profiles(as_json: Json = False) -> None:
 
 @app.command()
 @reports_errors
+def published(as_json: Json = False) -> None:
+    """Circuits from papers, with their sources: for `circuits compare RUN published:NAME`, and for --truth."""
+    from pipelines.cli.catalogue import print_published, published_rows
+
+    rows = published_rows()
+    print_json({"published": rows}) if as_json else print_published(rows)
+
+
+@app.command()
+@reports_errors
 def models(as_json: Json = False) -> None:
     """The models that come with the package, and what else --model takes."""
     from pipelines.cli.catalogue import model_rows, print_models

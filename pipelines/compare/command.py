@@ -6,15 +6,45 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.command import Command, run_command
+from pipelines.compare import published
 from pipelines.compare.files import files
-from pipelines.compare.plan import plan
+from pipelines.compare.plan import ComparePlan, plan
 from pipelines.compare.report import StoredComparison, report
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.table import print_comparison
+from pipelines.engine.execution import Execution
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("compare", CompareSettings, plan, report, files, print_comparison)
+RUNS = Command("compare", CompareSettings, plan, report, files, print_comparison)
+PUBLISHED = Command(
+    "compare", CompareSettings, published.plan, published.report, published.files, published.print_published
+)
+AnyPlan = ComparePlan | published.PublishedPlan
+AnyComparison = StoredComparison | published.PublishedComparison
+
+
+def _plan(settings: CompareSettings, execution: Execution) -> AnyPlan:
+    return (PUBLISHED if published.names_published(settings) else RUNS).plan(settings, execution)
+
+
+def _report(plan: AnyPlan) -> AnyComparison:
+    return RUNS.report(plan) if isinstance(plan, ComparePlan) else PUBLISHED.report(plan)
+
+
+def _files(plan: AnyPlan, report: AnyComparison) -> dict[str, bytes]:
+    if isinstance(plan, ComparePlan):
+        assert isinstance(report, StoredComparison)
+        return files(plan, report)
+    assert isinstance(report, published.PublishedComparison)
+    return published.files(plan, report)
+
+
+def _table(report: AnyComparison) -> None:
+    print_comparison(report) if isinstance(report, StoredComparison) else published.print_published(report)
+
+
+COMMAND = Command("compare", CompareSettings, _plan, _report, _files, _table)
 
 
 def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: Any) -> StoredComparison:
@@ -33,6 +63,23 @@ def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: A
     >>> comparison.summary["shared_heads"]
     ['a1.h1', 'a1.h3']
     """
-    return run_command(
-        COMMAND, *settings_from({"runs": runs, **settings}, CompareSettings), shows_progress=shows_progress
-    )
+    checked, execution = settings_from({"runs": runs, **settings}, CompareSettings)
+    if published.names_published(checked):
+        raise ValueError("a published circuit is among the runs: call compare_published, which compares heads alone.")
+    return run_command(RUNS, checked, execution, shows_progress=shows_progress)
+
+
+def compare_published(*runs: Run | str | Path, **settings: Any) -> published.PublishedComparison:
+    """Which heads runs share with published circuits; saved as JSON and CSV. No model runs.
+
+    runs      runs, and names such as "published:ioi-gpt2-small" (`circuits published` lists them)
+    settings  `folder`, and `out`, in which runs are looked up by name
+    Raises a ValueError for models of different shapes.
+
+    >>> from pipelines import compare_published
+    >>> names = ("published:ioi-gpt2-medium", "published:colored-objects-gpt2-medium")
+    >>> row = compare_published(*names).summary["overlaps"][0]
+    >>> row["n_a"], row["n_b"], row["n_shared"]
+    (11, 10, 7)
+    """
+    return run_command(PUBLISHED, *settings_from({"runs": runs, **settings}, CompareSettings))

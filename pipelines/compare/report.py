@@ -11,6 +11,7 @@ from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs import compare as compare_graphs
 from graphs.comparison.traces import compare_traces
+from pipelines.compare.by_stage import stage_overlaps
 from pipelines.compare.differences import different_settings
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import transfer_rows
@@ -75,6 +76,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         {"a": labels[a], "b": labels[b], **_overlap(comparison, corrected)}
         for ((a, b), comparison), corrected in zip(comparisons.items(), holm(list(chance.values())), strict=True)
     ]
+    summary["by_stage"] = stage_overlaps(runs, labels)
     summary["solved"] = {label: dropped(_solved(run)) for label, run in zip(labels, runs, strict=True)}
     traces = None
     if len(runs) == 2:

@@ -17,7 +17,7 @@ class CompareSettings(CommandSettings):
     """
 
     runs: tuple[Any, ...] = Field(
-        description="Two or more runs: folders, or names within --runs.",
+        description="Two or more runs: folders, or names within --runs; or published:NAME (`circuits published`).",
         json_schema_extra={"argument": True, "metavar": "RUN"},
     )
     overlap_only: bool = Field(

@@ -8,6 +8,7 @@ from typing import Any
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
 from pipelines.compare.report import StoredComparison
+from pipelines.reporting.stage_tables import print_stages
 from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
 
 Row = Mapping[str, Any]
@@ -24,6 +25,7 @@ def print_comparison(stored: StoredComparison) -> None:
         _print_overlap(stored)
     else:
         _print_overlaps(summary)
+    print_stages(summary["by_stage"])
     for name, solved in summary["solved"].items():
         if solved is not None:
             print_line(f"prompts of {name}: {kept_of_drawn(solved)}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
-from circuits.evaluation.published import PUBLISHED
+from circuits.evaluation.published import PUBLISHED, published_circuit
 from circuits.lookup import unknown
 from pipelines.runs.run import open_run
 
@@ -18,13 +18,14 @@ def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCi
     """The known circuit in a file, a published one by name, or that of a run (its folder, or its name within `out`)."""
     if truth is None or isinstance(truth, KnownCircuit):
         return truth
-    if str(truth) in PUBLISHED:
-        return PUBLISHED[str(truth)].known
+    names = {*PUBLISHED, *(circuit.name for circuit in PUBLISHED.values())}
+    if str(truth) in names:
+        return published_circuit(str(truth)).known
     if Path(truth).is_file():
         return read_known(Path(truth))
     if any((folder / "run.json").is_file() for folder in (Path(truth), out / truth)):
         return circuit_of(open_run(truth, out=out))
-    raise ValueError(f"{unknown(str(truth), PUBLISHED, 'published circuit')} It is not a file or a run either.")
+    raise ValueError(f"{unknown(str(truth), names, 'published circuit')} It is not a file or a run either.")
 
 
 def circuit_of(run: Run) -> KnownCircuit:

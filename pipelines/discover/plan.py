@@ -237,12 +237,17 @@ def _selection(config: DiscoverSettings) -> dict[str, Any]:
         for option in ("edges", "threshold", "nodes", "greedy")
         if options[option] is not None and options[option] is not False
     }
-    if name is None and not given & {"edges", "threshold", "nodes"}:
-        default = dict(method.default_selection)
+    default = dict(method.default_selection)
+    # Of components, `edges` says how many there are among those that are chosen, and a position which scores choose.
+    asked = given - {"edges"} if kind == "components" else given
+    has_default = options["position"] in (None, default.get("position"))
+    if name is None and has_default and not asked & {"edges", "threshold", "nodes"}:
         name = default.pop("selection", None)
         if default.pop("signed", False) and options["ranking"] is None:
             options["ranking"] = "signed"
-        options |= default
+        options |= {
+            option: value for option, value in default.items() if option != "ranking" or options[option] is None
+        }
     if kind == "edges" and ("nodes" in given or (name is not None and SELECTIONS[name].chooses == "components")):
         if not method.sums_to_nodes:
             raise ValueError(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.components import Edge, Wiring
-from circuits.evaluation.published import GPT2_SMALL, PUBLISHED
+from circuits.evaluation.published import GPT2_SMALL, PUBLISHED, published_circuit
 from circuits.masks import pruned
 
 
@@ -69,5 +69,24 @@ def test_docstring_has_six_heads_of_an_attention_only_model():
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_a_model_of_another_shape_is_refused(name):
-    with pytest.raises(ValueError, match=r"belongs to a model of \d+ layers.*this one has 24 layers of 16 heads"):
-        PUBLISHED[name].known.check(Wiring(24, 16, 16))
+    with pytest.raises(ValueError, match=r"belongs to a model of \d+ layers.*this one has 6 layers of 5 heads"):
+        PUBLISHED[name].known.check(Wiring(6, 5, 5))
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_heads_are_in_the_model_in_one_role_each_with_a_source(name):
+    circuit = PUBLISHED[name]
+    assert len(set(circuit.heads)) == len(circuit.heads)
+    assert set(circuit.heads) <= set(circuit.wiring.writers)
+    assert "20" in circuit.source
+    assert published_circuit(name) is published_circuit(circuit.name) is circuit
+
+
+def test_the_circuits_of_gpt2_medium_share_the_heads_that_the_paper_calls_reused():
+    ioi, colored = published_circuit("ioi-gpt2-medium"), published_circuit("colored-objects-gpt2-medium")
+    shared = set(map(str, ioi.heads)) & set(map(str, colored.heads))
+    assert shared == {"a15.h14", "a16.h15", "a17.h4", "a18.h5", "a19.h15", "a9.h3", "a6.h4"}
+    assert "no full list" in ioi.note
+    assert "no full list" in colored.note
+    with pytest.raises(ValueError, match="no published circuit 'ioi-gpt2-xl'"):
+        published_circuit("ioi-gpt2-xl")

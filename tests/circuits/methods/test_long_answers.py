@@ -35,12 +35,13 @@ SETTINGS = {
     "head-coding": FEW,
     "code-pairs": FEW,
     "path-patching": {"at": "all"},
+    "staged-path-patching": {"stages": ("movers: logits @all", "next: movers.v @all")},
     "mask-learning": {"steps": 3},
     "acdc": {"tau": 0.5},
     "causal-tracing": {"at": "positions"},
 }
 # What these give for one prompt depends on the others.
-OF_ALL_PROMPTS = {"acdc", "mask-learning", "head-coding", "code-pairs"}
+OF_ALL_PROMPTS = {"acdc", "mask-learning", "head-coding", "code-pairs", "staged-path-patching"}
 
 
 def head_site(plain, layer, index):
@@ -295,6 +296,8 @@ def test_path_patching_at_the_end_is_refused_unless_it_is_asked_for(family_model
         PathPatching().score(model, prompts, metric=DIFFERENCE)
     scores = PathPatching(at="END").score(model, prompts, metric=DIFFERENCE)
     assert scores.positions == ("END",)
+    with pytest.raises(ValueError, match=r"stage movers, patches at 'END'.*Write 'movers: logits @all'\."):
+        METHODS["staged-path-patching"]().score(model, prompts, metric=DIFFERENCE)
     assert np.abs(scores.per_prompt).max() > 0
 
 

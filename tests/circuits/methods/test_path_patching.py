@@ -90,6 +90,8 @@ def two_passes(model, runs, sender, receivers, at, freeze_mlps) -> float:
 def receiver_site(reader: Reader, n_layers: int) -> str:
     if reader.component.kind == "logits":
         return f"blocks.{n_layers - 1}.hook_resid_post"
+    if reader.component.is_state:
+        return f"blocks.{reader.component.layer}.hook_in"
     if reader.port is None:
         return f"blocks.{reader.component.layer}.mlp.hook_in"
     return f"blocks.{reader.component.layer}.attn.hook_{reader.port}"
@@ -97,7 +99,7 @@ def receiver_site(reader: Reader, n_layers: int) -> str:
 
 def receivers_for(model):
     kv = str(model.wiring.key_value_component(2, 1))
-    return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",)]
+    return [("logits",), ("a1.h2<q>", "a2.h0<q>"), (f"{kv}<k>",), (f"{kv}<v>",), ("m2",), ("r2",)]
 
 
 def assert_follows_the_recipe(model, runs, receivers, *, at="END", freeze_mlps=False):
@@ -158,20 +160,6 @@ def test_into_keys_and_values_senders_are_patched_where_these_are_read(receivers
     np.testing.assert_array_equal(by_default.per_prompt, everywhere.per_prompt)
 
 
-def test_a_stage_passes_on_no_head_without_an_effect(tmp_path):
-    """Of the hand model's four heads only a1.h1 writes to the logits, and it reads no queries."""
-    model = load_model(str(write_detector(tmp_path / "detector")))
-    prompts = PromptSet("previous", (Prompt((0, 3, 1, QUESTION), (0, 3, 2, QUESTION), (1,), (2,)),))
-    scores = PathPatching(stages=("values",), top=4).score(model, prompts, metric=LOGIT_DIFFERENCE)
-    alone = PathPatching(stages=("values",), top=1).score(model, prompts, metric=LOGIT_DIFFERENCE)
-    np.testing.assert_array_equal(scores.per_prompt, alone.per_prompt)
-    # Nothing is found in queries that attend nowhere else, so there are no values to go on to.
-    of_nothing = PathPatching(receivers=("a1.h1<q>",), at="END", stages=("values",))
-    scores = of_nothing.score(model, prompts, metric=LOGIT_DIFFERENCE)
-    assert not scores.at("a1.h1<q>").per_prompt.any()
-    assert not scores.at("values").measured.any()
-
-
 def test_bad_receivers_and_roles_are_refused(family_model):
     model, prompts = family_model("gpt2"), random_prompts(2)
     for settings, message in (
@@ -185,48 +173,3 @@ def test_bad_receivers_and_roles_are_refused(family_model):
     ):
         with pytest.raises(ValueError, match=message):
             PathPatching(**settings).score(model, prompts, metric=LOGIT_DIFFERENCE)
-
-
-@pytest.mark.parametrize("family", ["gpt2", "llama"])
-def test_stages_search_backwards_through_the_heads_that_were_found(family, family_model):
-    """Every stage equals a separate path patching into the ports of the best heads of the stage before."""
-    model, prompts = family_model(family), random_prompts(4)
-    staged = PathPatching(at="all", stages=("queries", "values", "keys"), top=2)
-    scores = staged.score(model, prompts, metric=LOGIT_DIFFERENCE)
-    assert scores.positions == ("logits", "queries", "values", "keys", "all")
-    receivers = ["logits"]
-    for number, port in enumerate(("q", "v", "k", None)):
-        plain = PathPatching(at="all", receivers=tuple(receivers)).score(model, prompts, metric=LOGIT_DIFFERENCE)
-        np.testing.assert_allclose(scores.per_prompt[:, number], plain.per_prompt[:, 0], atol=1e-6)
-        assert (scores.measured[:, number] == plain.measured[:, 0]).all()
-        strength = np.where(plain.measured[0, 0], np.abs(plain.means[0]), -1)
-        best = [plain.components[n] for n in np.argsort(-strength)[:2] if strength[n] >= 0]
-        owners = best if port == "q" else [model.wiring.group_of_head(head) for head in best]
-        receivers = [f"{owner}<{port}>" for owner in dict.fromkeys(owners)]
-        if all(owner.layer == 0 for owner in owners):
-            break
-    stages = np.where(scores.measured[:, :4], scores.per_prompt[:, :4], 0)
-    strongest = np.abs(stages.mean(0)).argmax(0)
-    picked = np.stack([stages[:, stage, n] for n, stage in enumerate(strongest)], axis=1)
-    np.testing.assert_array_equal(scores.per_prompt[:, 4], picked)
-    assert not staged.per_prompt
-    assert PathPatching().per_prompt
-    # Values and keys are read at other positions than END.
-    assert [PathPatching().position, PathPatching(stages=("keys",)).position, PathPatching(at="IO").position] == [
-        "END",
-        "all",
-        "IO",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"stages": ("queries", "queries")}, "each at most once: queries, values, keys"),
-        ({"stages": ("outputs",)}, "each at most once: queries, values, keys"),
-        ({"top": 0}, "a share of the heads below 1, or a number"),
-    ],
-)
-def test_unknown_stages_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        PathPatching(**settings)

@@ -1,0 +1,1 @@
+"""`circuits reproduce`: published results, measured again beside the published numbers."""

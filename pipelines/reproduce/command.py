@@ -1,0 +1,32 @@
+"""`circuits reproduce reuse`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.reproduce.files import files
+from pipelines.reproduce.plan import plan
+from pipelines.reproduce.report import ReuseReport, report
+from pipelines.reproduce.settings import ReuseSettings
+from pipelines.reproduce.table import print_reuse
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("reproduce reuse", ReuseSettings, plan, report, files, print_reuse)
+
+
+def reproduce_reuse(model: str | Path = "gpt2-medium", *, shows_progress: bool = False, **settings: Any) -> ReuseReport:
+    """The heads that IOI and Colored Objects reuse, beside the numbers of Merullo et al. where these are of the model.
+
+    settings  fields of `ReuseSettings` (prompts, top, control, between, seed, dtype, folder) and of `Execution`
+
+    Raises a ValueError before any model runs for a model whose weights are not there.
+
+    >>> from pipelines import reproduce_reuse
+    >>> found = reproduce_reuse("reference", prompts=16, top=2, control=False)
+    >>> [entry["head"] for entry in found.tasks["ioi"]["path_stages"]["stages"][0]["heads"]]
+    ['a3.h3', 'a3.h2']
+    """
+    checked = settings_from({"model": str(model), **settings}, ReuseSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)
