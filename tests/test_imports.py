@@ -24,6 +24,7 @@ OF_CIRCUITS: dict[str, set[str]] = {
     "circuits/ablations": {"circuits/model", "circuits/data"},
     "circuits/head_codes": {"circuits/model", "circuits/data"},
     "circuits/injection": {"circuits/model", "circuits/data"},
+    "circuits/edits": {"circuits/model", "circuits/data"},
     "circuits/effects": {"circuits/ablations", "circuits/metrics", "circuits/model", "circuits/data"},
 }
 _EFFECTS = {"circuits/effects", *OF_CIRCUITS["circuits/effects"]}
