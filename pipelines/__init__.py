@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
+    from pipelines.intervene.edit.command import edit_heads
+    from pipelines.intervene.edit.report import EditReport
     from pipelines.intervene.report import Intervention
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CodeReport",
     "DiscoverRun",
+    "EditReport",
     "Evaluation",
     "Execution",
     "Intervention",
@@ -51,6 +54,7 @@ __all__ = [
     "TraceRun",
     "compare",
     "discover",
+    "edit_heads",
     "evaluate",
     "explain_codes",
     "export",
@@ -64,6 +68,7 @@ __all__ = [
 _HOMES = {
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
+    "EditReport": "intervene.edit.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
@@ -75,6 +80,7 @@ _HOMES = {
     "TraceRun": "trace.run",
     "compare": "compare.command",
     "discover": "discover.command",
+    "edit_heads": "intervene.edit.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",

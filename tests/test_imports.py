@@ -30,7 +30,7 @@ OF_CIRCUITS: dict[str, set[str]] = {
 _EFFECTS = {"circuits/effects", *OF_CIRCUITS["circuits/effects"]}
 OF_CIRCUITS |= {
     "circuits/methods": _EFFECTS | {"circuits/head_codes"},
-    "circuits/evaluation": _EFFECTS,
+    "circuits/evaluation": _EFFECTS | {"circuits/edits"},
     "circuits/reference": {"circuits/tasks", "circuits/injection", "circuits/data"},
 }
 OF_GRAPHS: dict[str, set[str]] = {

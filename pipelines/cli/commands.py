@@ -23,6 +23,7 @@ COMMANDS = {
     "discover": "pipelines.discover.settings:DiscoverSettings",
     "trace": "pipelines.trace.settings:TraceSettings",
     "intervene iri": "pipelines.intervene.settings:IriSettings",
+    "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
@@ -30,7 +31,7 @@ COMMANDS = {
     "codes": "pipelines.codes.settings:CodesSettings",
 }
 # What groups of commands have in common.
-GROUPS = {"intervene": "Intervene on a model as it answers, where a trace suggests it may help."}
+GROUPS = {"intervene": "Change a model as it answers, and measure what that does."}
 
 
 class Offer(NamedTuple):

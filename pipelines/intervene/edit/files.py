@@ -1,0 +1,18 @@
+"""The files of an edit.
+
+edit.json   settings, the edit in words, and a row for the plain model and for every set of heads
+edit.csv    the rows, as a table
+"""
+
+from __future__ import annotations
+
+from pipelines.engine.store import as_json
+from pipelines.intervene.edit.plan import EditPlan
+from pipelines.intervene.edit.report import EditReport
+from pipelines.intervene.effect_rows import FOR_FILES
+from pipelines.reporting.tables import as_csv
+
+
+def files(plan: EditPlan, report: EditReport) -> dict[str, bytes]:
+    """The report as JSON and CSV."""
+    return {"edit.json": as_json(report.to_dict()), "edit.csv": as_csv(report.rows, FOR_FILES)}
