@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
+    from pipelines.intervene.repair.command import repair
+    from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "RepairReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -61,6 +64,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "repair",
     "study",
     "trace",
 ]
@@ -72,6 +76,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "RepairReport": "intervene.repair.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "StoredComparison": "compare.report",
@@ -87,6 +92,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "repair": "intervene.repair.command",
     "study": "study.command",
     "trace": "trace.command",
 }

@@ -15,17 +15,13 @@ from circuits.components import Component, Wiring
 _MOST_LISTED = 10_000
 
 
-def matched_sets(
-    wiring: Wiring, heads: Sequence[str], *, n: int, seed: int, spared: Sequence[str] = ()
-) -> list[tuple[str, ...]]:
+def matched_sets(wiring: Wiring, heads: Sequence[str], *, n: int, seed: int) -> list[tuple[str, ...]]:
     """At most `n` different sets with as many heads of each layer as `heads`, none of which is one of those.
-
-    spared  further heads that are not taken, such as the other candidates
 
     Where fewer such sets exist, all of them; none where a layer has too few other heads.
     """
     per_layer = Counter(layer for layer, _ in map(_place, heads))
-    taken = {_place(name) for name in (*heads, *spared)}
+    taken = {_place(name) for name in heads}
     others = {layer: [h for h in range(wiring.n_heads) if (layer, h) not in taken] for layer in sorted(per_layer)}
     n_sets = math.prod(math.comb(len(free), per_layer[layer]) for layer, free in others.items())
     draw = np.random.default_rng(seed)

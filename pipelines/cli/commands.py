@@ -24,6 +24,7 @@ COMMANDS = {
     "trace": "pipelines.trace.settings:TraceSettings",
     "intervene iri": "pipelines.intervene.settings:IriSettings",
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
+    "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",

@@ -55,9 +55,7 @@ def with_random(
     for sort, heads in sets:
         number = len(variants)
         variants.append({"sort": sort, "heads": list(heads), "of": None})
-        drawn = matched_sets(
-            loaded.wiring, heads, n=settings["random"], seed=settings["seed"], spared=settings["heads"]
-        )
+        drawn = matched_sets(loaded.wiring, heads, n=settings["random"], seed=settings["seed"])
         variants += [{"sort": RANDOM, "heads": list(others), "of": number} for others in drawn]
     return variants
 

@@ -72,6 +72,6 @@ def _of_random(rows: list[Row], n: int) -> list[str]:
     if not lacking:
         return []
     return [
-        f"there is nothing to compare {'; '.join(lacking)} with: their layers have too few other heads that are not "
-        "among those given. Edit fewer heads at once."
+        f"there is nothing to compare {'; '.join(lacking)} with: their layers have too few other heads. Edit fewer "
+        "heads at once."
     ]
