@@ -43,16 +43,16 @@ def checked(model: Model, edits: Edits, prompts: PromptSet | None = None) -> ByL
 
 def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
     """The edits by layer and head. ValueError for a head that the model does not have, or that cannot change alone."""
-    wiring, by_layer = model.wiring, ByLayer()
+    layers, by_layer = model.forward.layers, ByLayer()
     for name, given in edits.items():
         head = Component.parse(name)
-        fits = head.is_head and (head.layer or 0) < wiring.n_layers and (head.index or 0) < wiring.n_heads
+        fits = head.is_head and (head.layer or 0) < len(layers) and (head.index or 0) < layers[0].n_heads
         if not fits or head.layer is None or head.index is None:
             raise ValueError(
-                f"{model.name!r} has no head {name!r}: its heads are a0.h0 to a{wiring.n_layers - 1}.h"
-                f"{wiring.n_heads - 1}, query heads also where several share keys and values."
+                f"{model.name!r} has no head {name!r}: its heads are a0.h0 to a{len(layers) - 1}.h"
+                f"{layers[0].n_heads - 1}, query heads also where several share keys and values."
             )
-        if model.forward.layers[head.layer].norm_z is not None:
+        if layers[head.layer].norm_z is not None:
             raise ValueError(
                 f"{model.name!r} normalizes the outputs of all heads of a layer together, so that no edit changes one "
                 "head alone."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from circuits.evaluation.edit_effects import EditValues, edit_effect
@@ -26,6 +27,11 @@ def effect_rows(values: EditValues, variants: Sequence[Mapping[str, Any]]) -> li
         drawn = [_row(values, n + 1, RANDOM, variants[n]["heads"]) for n in others]
         rows.append(row | {"random": _ranges(drawn, row), "random_sets": [other["heads"] for other in drawn]})
     return rows
+
+
+def short(name: str) -> str:
+    """What a task, a prompt file or a model is called: of a path the last part."""
+    return Path(name).name.removesuffix(".jsonl") if Path(name).is_absolute() or "/" in name else name
 
 
 def _row(values: EditValues, number: int, sort: str, heads: Sequence[str]) -> dict[str, Any]:

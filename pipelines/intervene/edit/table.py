@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.intervene.edit.report import EditReport
-from pipelines.intervene.effect_rows import COLUMNS, NOTE
+from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.reporting.tables import print_columns, print_line
 
 
@@ -12,6 +12,7 @@ def print_edit(report: EditReport) -> None:
     settings = report.settings
     for edit in report.edits:
         print_line(f"{edit['edit']}: {edit['description']}")
-    title = f"{settings['task']} on {settings['model']}, {settings['n_prompts']} prompts, chance {report.chance:.2f}"
+    subject = f"{short(settings['task'])} on {short(settings['model'])}"
+    title = f"{subject}, {settings['n_prompts']} prompts, chance {report.chance:.2f}"
     print_columns(title, COLUMNS, report.rows)
     print_line(NOTE)

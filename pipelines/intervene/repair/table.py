@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipelines.intervene.effect_rows import COLUMNS, NOTE
+from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.intervene.repair.report import RepairReport
 from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line
 
@@ -47,7 +47,8 @@ def print_repair(report: RepairReport) -> None:
         if by_behavior:
             print_line("Attention at END to wrong words minus right ones; Welch's interval, corrected for all heads.")
     print_columns(f"{settings['n_choosing']} prompts that choose", COLUMNS, report.choosing)
-    title = f"{settings['task']} on {settings['model']}: {settings['n_judging']} prompts that judge, chance"
+    subject = f"{short(settings['task'])} on {short(settings['model'])}"
+    title = f"{subject}: {settings['n_judging']} prompts that judge, chance"
     print_columns(f"{title} {report.chance:.2f}", COLUMNS, report.rows)
     print_line(NOTE)
     print_line(f"Chosen: {', '.join(report.chosen)}.")
@@ -62,4 +63,6 @@ def print_repair(report: RepairReport) -> None:
             f"{report.spearman['n_heads']} later heads: {report.spearman['spearman']:.2f} {ends}"
         )
     if report.like_rows:
-        print_columns(f"{settings['like']}: {settings['like_edit']} of the chosen heads", COLUMNS, report.like_rows)
+        print_columns(
+            f"{short(settings['like'])}: {settings['like_edit']} of the chosen heads", COLUMNS, report.like_rows
+        )
