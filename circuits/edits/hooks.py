@@ -42,8 +42,9 @@ def edited(model: Model, edits: Edits, prompts: PromptSet | None = None) -> Iter
     token's row is edited where the rows are `all` or go on (`END..`); that of a role is in the prompt alone.
 
     Nothing is left on the model afterwards, also after an exception; without edits nothing is installed. One thread at
-    a time. Methods and metrics run parts of the model, and would not see the edits: inside, they raise a ValueError
-    (`circuits.edits.runs` measures under edits). ValueError before anything runs for whatever `checked` refuses. Cost:
+    a time. `model.original`, where it is a copy with no part wrapped, stays as it is. Methods and metrics run parts of
+    the model, and would not see the edits: inside, they raise a ValueError (`circuits.evaluation.edit_effects` measures
+    a metric under edits). ValueError before anything runs for whatever `checked` refuses. Cost:
     one more attention pattern for every edited head, and the projections of its layer.
 
     >>> import torch

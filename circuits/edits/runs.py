@@ -51,8 +51,9 @@ def edit_tap(
             own = Met(met["query"], met["key"], met["value"], bias, queries, every, places)
             made = edited_heads(forward.layers[number], own, value, edits[number])
             value = made.z
-            for head, pattern in made.patterns.items() if see_pattern is not None else ():
-                see_pattern(number, head, pattern)
+            if see_pattern is not None:
+                for head, pattern in made.patterns.items():
+                    see_pattern(number, head, pattern)
         return value if then is None else then(number, site, value)
 
     return tap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.intervene.repair.report import RepairReport
-from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line
+from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
 
 _SHOWN = 6
 _BY_BEHAVIOR = (
@@ -26,13 +26,19 @@ def _before_and_change(row: Row, name: str) -> str:
     return f"{row[name]:.2f} {row[f'{name}_change']:+.2f} {ends}"
 
 
+def _ratio(row: Row) -> str:
+    """Nothing where the attribution before may be 0: the ratio then says nothing."""
+    ends = row["direct_ratio_interval"]
+    return DASH if ends is None else f"{row['direct_ratio']:.2f} {brackets(ends, '.2f')}"
+
+
 _MOVERS = (
     Column("head"),
     Column("direct effect", "importance", "+.2f"),
     Column("attention to right", cell=lambda row: _before_and_change(row, "right")),
     Column("to wrong", cell=lambda row: _before_and_change(row, "wrong")),
     Column("direct attribution", cell=lambda row: _before_and_change(row, "direct")),
-    Column("times", "direct_ratio", ".2f", "direct_ratio_interval"),
+    Column("times", cell=_ratio),
 )
 
 

@@ -27,9 +27,10 @@ from circuits.edits import (
 )
 from circuits.edits.base import Where
 from circuits.edits.places import Placed
-from circuits.model.load import load_model
+from circuits.model.load import load_model, model_from_module
+from circuits.tasks import TASKS
 from tests.circuits.hand_models import QUESTION, write_detector
-from tests.conftest import FAMILIES, MORE_FAMILIES, random_prompts
+from tests.conftest import FAMILIES, MORE_FAMILIES, random_module, random_prompts
 
 # Sums in float32 of values of order one, taken in another order.
 CLOSE = {"atol": 2e-5, "rtol": 1e-4}
@@ -282,6 +283,35 @@ def test_nothing_is_left_after_an_exception_and_parts_of_an_edited_model_do_not_
                 model.bridge.original_model(inputs_embeds=torch.zeros(1, 3, 32))
         assert torch.equal(model.forward.record(ids).residual[0], model.forward.embed(ids))
         assert torch.equal(model.bridge(ids), before)
+
+
+def test_a_layer_that_does_something_else_than_its_weights_say_is_refused_and_left_alone():
+    model, ids = model_from_module(random_module("llama"), name="changed"), torch.tensor([[1, 2, 3, 4]])
+    with torch.no_grad():
+        model.bridge.blocks[1].attn.v.original_component.weight.mul_(2)
+        before = model.bridge(ids)
+        with edited(model, {"a0.h0": Uniform()}):
+            model.bridge(ids)
+        with (
+            pytest.raises(ValueError, match="layer 1 of 'changed' does something else here"),
+            edited(model, {"a1.h0": Uniform()}),
+        ):
+            model.bridge(ids)
+        assert torch.equal(model.bridge(ids), before)
+
+
+@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.right_roles])
+def test_tasks_know_which_words_say_the_answer_and_which_compete(name):
+    tokenizer = load_model("reference").tokenizer
+    assert tokenizer is not None
+    for prompt in TASKS[name]().build(tokenizer, n=6):
+        words = [tokenizer.decode([token]).strip().lower() for token in prompt.clean]
+        answer = tokenizer.decode(list(prompt.answers)).strip().lower()
+        groups = (TASKS[name].right_roles, TASKS[name].wrong_roles)
+        right, wrong = ({words[at] for at in SetRows(keys=group).weights(prompt.roles)} for group in groups)
+        assert right == {answer}
+        assert answer not in wrong
+        assert tokenizer.decode(list(prompt.wrong_answers)).strip().lower() in wrong
 
 
 def refused(model: Any, edits: Any, prompts: PromptSet | None) -> str:
