@@ -89,6 +89,19 @@ def test_heads_are_found_by_effect_too_and_tables_say_what_was_found(circuits: C
         assert text in printed
 
 
+def test_the_other_task_may_be_a_run_of_the_same_model(circuits: Command, planted):
+    of_run = ("discover", str(planted.works), "--method", "eap", "--edges", "3")
+    run = circuits(*of_run, "--model", str(planted.model), "--json").json["folder"]
+    roles = ("--like-right", "right", "--like-wrong", "wrong")
+    report = circuits(*asked(planted, "--like", run, *roles)).json
+    assert report["chosen"] == ["a0.h0"]
+    assert (report["settings"]["like"], report["settings"]["n_like"]) == (str(planted.works), 30)
+    of_task = ("intervene", "repair", "colored-objects", "--model", "reference-early")
+    answer = circuits(*of_task, "--like", run, *roles)
+    assert answer.exit_code == 2
+    assert "take one model" in answer.stderr
+
+
 def test_heads_that_repair_nothing_are_said_to(circuits: Command, planted):
     report = circuits(*asked(planted, "--heads", "a0.h1,a1.h0")).json
     assert [row["heads"] for row in report["rows"]] == [[], ["a0.h1"], ["a1.h0"], ["a0.h1", "a1.h0"]]
