@@ -28,4 +28,4 @@ def described_prompts(config: RunConfig) -> dict[str, Any]:
     """What was asked of the prompts, for reports."""
     kept = ("task", "model", "metric", "corruption", "seed", "held_out", "solved", "dtype")
     values = json.loads(config.model_dump_json())
-    return {name: values[name] for name in kept if values[name] not in (None, False)}
+    return {name: values[name] for name in kept if values[name] is not None and values[name] is not False}

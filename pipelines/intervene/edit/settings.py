@@ -13,8 +13,8 @@ class EditSettings(EditedTaskSettings):
     Edits are NAME ROWS ...: "set END S1,S2" (all weight of END's row on these roles, equal shares), "set END
     IO=0.7,S1=0.3", "set END color_* without correct_color", "uniform END", "zero END", "to-first all", "shuffle END",
     "reverse END"; of outputs "knock-out END", "scale END 0.5". ROWS: a role, ROLE.. (from there on), or all. Compared
-    with the plain model and with the same edit on other heads of the same layers. Writes edit.json and edit.csv to a
-    folder of the store. Repeating the command computes nothing new.
+    with the plain model and with the same edit on other heads of the same layers. Writes edit.json, edit.csv and a
+    figure to a folder of the store. Repeating the command computes nothing new.
     """
 
     @model_validator(mode="after")

@@ -16,8 +16,8 @@ class RepairSettings(EditedTaskSettings):
     on the other task (--like) than on this one. One half of the prompts finds heads and chooses the set that helps
     most, the other half judges: accuracy and new mistakes of each head alone, of sets, and of other heads of the same
     layers; what later heads then attend to and say. By default END's row is set on the wrong words, equal shares
-    (--edit for another edit). Writes repair.json, repair.csv and downstream.csv to a folder of the store. Repeating
-    the command computes nothing new.
+    (--edit for another edit). Writes repair.json, repair.csv, downstream.csv and a figure to a folder of the store.
+    Repeating the command computes nothing new.
     """
 
     like: Any = Field(

@@ -45,6 +45,8 @@ def test_rows_are_those_worked_out_by_hand(circuits: Command, planted, tmp_path)
     assert report["settings"]["model_fingerprint"]
     folder = tmp_path / report["folder"]
     assert json.loads((folder / "edit.json").read_text())["rows"] == report["rows"]
+    assert (folder / "edit.pdf").read_bytes().startswith(b"%PDF")
+    assert ">a0.h0, a1.h1<" in (folder / "edit.svg").read_text()
     lines = list(csv.DictReader((folder / "edit.csv").open()))
     assert [(line["heads"], float(line["accuracy"])) for line in lines] == [
         ("", 0.5),
