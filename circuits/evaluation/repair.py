@@ -87,7 +87,7 @@ def movers(heads: Sequence[str], importance: Floats, *, most: int, spared: Seque
 
 
 class Mover(NamedTuple):
-    """A mover before and under the edits, with 95 % intervals over prompts.
+    """A mover, or several together, before and under the edits, with 95 % intervals over prompts.
 
     right, wrong    attention before, and the change of it
     direct          attribution before, and the change of it
@@ -105,16 +105,20 @@ class Mover(NamedTuple):
     direct_ratio: Estimate | None
 
 
-def mover(head: str, before: Observed, after: Observed, importance: float) -> Mover:
-    """What becomes of a head downstream."""
-    n = before.heads.index(head)
-    changes = after.attention[:, n] - before.attention[:, n]
-    own, new = before.direct[:, n], after.direct[:, n]
+def mover(heads: Sequence[str], before: Observed, after: Observed, importance: Floats) -> Mover:
+    """What becomes of heads downstream: the mean of their attention, and the sum of what they say.
+
+    importance  [prompt, head] direct effect, of the prompts that chose
+    """
+    n = [before.heads.index(head) for head in heads]
+    earlier, later = (seen.attention[:, n].mean(axis=1) for seen in (before, after))
+    changes = later - earlier
+    own, new = before.direct[:, n].sum(axis=1), after.direct[:, n].sum(axis=1)
     ratio = Estimate(float(new.mean() / own.mean()), ratio_t_interval(new, own).item()) if own.mean() else None
-    attention = before.attention[:, n].mean(axis=0)
+    attention = earlier.mean(axis=0)
     return Mover(
-        head,
-        importance,
+        ", ".join(heads),
+        float(importance[:, n].sum(axis=1).mean()),
         float(attention[RIGHT]),
         _mean(changes[:, RIGHT]),
         float(attention[WRONG]),

@@ -24,7 +24,7 @@ _ROW, _MOST_NAME = 0.3, 2.2
 _CAP, _DOT = 0.035, 4.2  # half a bar's end, inches; a dot, points
 _DOTS = ("#0072B2", "#D55E00")  # Okabe and Ito's blue; vermilion for the set that was chosen
 _AXIS, _TICK = 0.26, 0.04
-_APART = 0.35  # between the labels of an axis at least
+_APART = 0.3  # between the labels of an axis at least
 
 
 class EditBar(NamedTuple):

@@ -31,7 +31,7 @@ class RepairReport(Report):
     choosing   rows of the prompts that chose: the plain model, each head alone, and sets; the chosen one `is_chosen`
     rows       the same on the prompts that judge, with `random`: the range over other heads of the same layers
     movers     the heads that say most of the answer: attention to the right and wrong words and direct attribution,
-               before and how it changes
+               before and how it changes; last all of them together (mean attention, sum of attributions)
     spearman   rank correlation, over later heads, of the change of direct attribution and the original direct effect
     like_rows  on the other task: the plain model, and the chosen heads knocked out at END; empty without one
     """
@@ -135,10 +135,9 @@ def _downstream(plan: RepairPlan, chosen: tuple[str, ...]) -> tuple[list[Row], R
     ]
     names = movers([before.heads[n] for n in later], importance[:, later], most=plan.settings.movers, spared=chosen)
     rows = []
-    for name in names:
-        size = float(importance[:, before.heads.index(name)].mean())
+    for heads in [*([name] for name in names), *([names] if len(names) > 1 else [])]:
         row: dict[str, Any] = {}
-        for field, value in mover(name, before, after, size)._asdict().items():
+        for field, value in mover(heads, before, after, importance)._asdict().items():
             row |= _estimate(field, value) if isinstance(value, Estimate) else {field: value, f"{field}_interval": None}
         rows.append(row)
     found = importance_correlation((after.direct - before.direct)[:, later], importance[:, later])

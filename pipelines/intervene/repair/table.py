@@ -33,7 +33,7 @@ def _ratio(row: Row) -> str:
 
 
 _MOVERS = (
-    Column("head"),
+    Column("head", cell=lambda row: "together" if "," in row["head"] else row["head"]),
     Column("direct effect", "importance", "+.2f"),
     Column("attention to right", cell=lambda row: _before_and_change(row, "right")),
     Column("to wrong", cell=lambda row: _before_and_change(row, "wrong")),

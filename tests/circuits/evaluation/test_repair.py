@@ -56,13 +56,18 @@ def test_movers_turn_and_say_more_under_the_edit(model):
     before, after = (
         observed(model, (CUE_WORKS, CUE_FAILS), edits) for edits in (None, {"a0.h0": SetRows("END", "wrong")})
     )
-    found = mover("a1.h1", before, after, 2.0)
+    importance = np.array([[0.0, 0, 1, 4], [0, 0, 2, 0]])
+    found = mover(["a1.h1"], before, after, importance)
+    assert (found.head, found.importance) == ("a1.h1", 2)
     assert (found.right, found.right_change.value) == (0.75, 0.25)
     assert (found.wrong, found.wrong_change.value) == (0.25, -0.25)
     assert (found.direct, found.direct_change.value) == (1, 1)
     assert found.direct_ratio is not None
     assert found.direct_ratio.value == 2
-    assert mover("a1.h0", before, after, 0.0).direct_ratio is None
+    assert mover(["a1.h0"], before, after, importance).direct_ratio is None
+    together = mover(["a1.h0", "a1.h1"], before, after, importance)
+    assert (together.head, together.importance, together.direct_change.value) == ("a1.h0, a1.h1", 3.5, 1)
+    assert together.right_change.value == 0.125
 
 
 def test_movers_surely_say_the_answer_and_are_not_edited():
