@@ -167,17 +167,20 @@ def _jobs(
         return Job(stage, asked, inputs, first.locations, after, weight=weight)
 
     chosen_on = {"prompts": (choosing.prompts.key,)}
-    chosen_by = {"most": settings.most, "least": settings.least}
+    chosen_by = {"most": settings.candidates, "least": settings.least}
     found: tuple[Job, ...] = ()
     if not settings.heads and settings.find == "effect":
-        found = (job(FIND_BY_EFFECT, edited | {"most": settings.most, "least": 0.0}, chosen_on, 20 * n_choosing / 8),)
+        found = (
+            job(FIND_BY_EFFECT, edited | {"most": settings.candidates, "least": 0.0}, chosen_on, 20 * n_choosing / 8),
+        )
     elif not settings.heads:
         assert like is not None
         assert like_groups is not None
         asked = ran | chosen_by | {"prompts_groups": list(groups), "like_groups": list(like_groups)}
         found = (job(FIND_BY_BEHAVIOR, asked, chosen_on | {"like": (like.prompts.key,)}, n_choosing / 2),)
-    given = {"heads": list(settings.heads)}
-    tried = job(TRY_SETS, edited | given, chosen_on | {"found": keys_of(found)}, settings.most * n_choosing / 4)
+    given = {"heads": list(settings.heads), "most": len(settings.heads) or settings.most}
+    n_tried = len(settings.heads) or settings.candidates
+    tried = job(TRY_SETS, edited | given, chosen_on | {"found": keys_of(found)}, n_tried * n_choosing / 8)
     importance = job(IMPORTANCE, ran | {"groups": list(groups)}, chosen_on, n_choosing / 4)
     of_tried = {"tried": (tried.key,)}
     judged_on = {"prompts": (judging.prompts.key,)} | of_tried

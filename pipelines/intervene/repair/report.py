@@ -102,6 +102,7 @@ def _settings(plan: RepairPlan) -> dict[str, Any]:
         "edit": list(plan.edits),
         "like": plan.like,
         "find": None if asked.heads else asked.find,
+        "candidates": asked.candidates,
         "most": asked.most,
         "least": asked.least,
         "random": asked.random,

@@ -27,7 +27,8 @@ class RepairSettings(EditedTaskSettings):
         default="behavior",
         description="How heads are found: behavior (their rows on both tasks), or effect (each edited alone).",
     )
-    most: int = Field(default=4, ge=1, description="Heads that are found, at most.")
+    candidates: int = Field(default=16, ge=1, description="Heads that are found and tried alone, at most.")
+    most: int = Field(default=4, ge=1, description="Of these, those that help most alone and are judged, at most.")
     least: float = Field(default=0.1, ge=0, description="By how much the attention of a head must differ to be found.")
     movers: int = Field(default=5, ge=1, description="Heads whose change is shown, at most: those that say the answer.")
     right: str | None = Field(default=None, description="Roles of the words that say the answer. [the task's]")

@@ -88,7 +88,10 @@ def heads_of(settings: Mapping[str, Any], inputs: Inputs) -> list[str]:
 
 
 def try_sets(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """On the prompts that choose: each candidate alone, then the best one, two, three, ... together."""
+    """On the prompts that choose: each candidate alone, then the best two, three, ... together.
+
+    `sets` are all of these; `judged` the numbers of those that the other prompts judge, `chosen` that of the best.
+    """
     from circuits.evaluation.edit_effects import edit_values
     from circuits.evaluation.repair import best_set
 
@@ -96,20 +99,22 @@ def try_sets(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
     metric, edits = METRICS[settings["metric"]], settings["edits"]
     alone = edit_values(loaded, prompts, [edits_on((head,), edits) for head in heads], metric=metric)
     gains = (alone.metric[1:] - alone.metric[0]).mean(axis=1)
-    ordered = [heads[n] for n in np.argsort(-gains, kind="stable")]
-    singles = [(head,) for head in heads]
-    larger = [tuple(ordered[:size]) for size in range(2, len(ordered) + 1)]
+    best = [int(n) for n in np.argsort(-gains, kind="stable")][: settings["most"]]
+    larger = [tuple(heads[n] for n in best[:size]) for size in range(2, len(best) + 1)]
     together = edit_values(loaded, prompts, [edits_on(own, edits) for own in larger], metric=metric)
-    sets = [*singles, *larger]
+    sets = [*((head,) for head in heads), *larger]
     arrays = {name: np.concatenate([getattr(alone, name), getattr(together, name)[1:]]) for name in alone._fields}
-    chosen = best_set(sets, arrays["is_correct"][1:], arrays["is_top1"][1:])
-    return Result({"candidates": heads, "sets": [list(own) for own in sets], "chosen": chosen}, arrays)
+    judged = [*sorted(best), *range(len(heads), len(sets))]
+    rows = [n + 1 for n in judged]
+    chosen = best_set([sets[n] for n in judged], arrays["is_correct"][rows], arrays["is_top1"][rows])
+    return Result({"sets": [list(own) for own in sets], "judged": judged, "chosen": judged[chosen]}, arrays)
 
 
 def judge(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The same sets on a slice of the prompts that judge, each beside other heads of the same layers."""
     tried, loaded = inputs["tried"][0].meta, model()
-    sets = [(ALONE if len(own) == 1 else SET, tuple(own)) for own in tried["sets"]]
+    judged = [tried["sets"][number] for number in tried["judged"]]
+    sets = [(ALONE if len(own) == 1 else SET, tuple(own)) for own in judged]
     return measured(settings, inputs, loaded, with_random(loaded, sets, settings))
 
 

@@ -114,7 +114,13 @@ def test_heads_that_repair_nothing_are_said_to(circuits: Command, planted):
 
 def test_the_bundled_model_has_no_head_that_the_other_task_lends(circuits: Command):
     of_task = ("intervene", "repair", "colored-objects", "--model", "reference-early", "--like", "ioi")
-    report = circuits(*of_task, "--prompts", "16", "--random", "2", "--json").json
+    report = circuits(*of_task, "--prompts", "16", "--random", "2", "--candidates", "6", "--most", "2", "--json").json
+    assert [len(row["heads"]) for row in report["choosing"]] == [0, *[1] * 6, 2]
+    judged = [tuple(row["heads"]) for row in report["rows"]]
+    assert sorted(map(len, judged)) == [0, 1, 1, 2]
+    gains = {tuple(row["heads"]): row["difference"] for row in report["choosing"][1:7]}
+    assert {head for heads in judged for head in heads} == {h[0] for h in sorted(gains, key=lambda h: -gains[h])[:2]}
+    assert report["chosen"] in [list(heads) for heads in judged[1:]]
     assert report["edits"][0]["edit"] == "set END color_* without correct_color"
     assert report["settings"]["like"] == "ioi"
     assert report["like_rows"][0]["accuracy"] == 1
