@@ -100,7 +100,7 @@ def try_sets(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
     alone = edit_values(loaded, prompts, [edits_on((head,), edits) for head in heads], metric=metric)
     gains = (alone.metric[1:] - alone.metric[0]).mean(axis=1)
     best = [int(n) for n in np.argsort(-gains, kind="stable")][: settings["most"]]
-    larger = [tuple(heads[n] for n in best[:size]) for size in range(2, len(best) + 1)]
+    larger = [tuple(heads[n] for n in sorted(best[:size])) for size in range(2, len(best) + 1)]
     together = edit_values(loaded, prompts, [edits_on(own, edits) for own in larger], metric=metric)
     sets = [*((head,) for head in heads), *larger]
     arrays = {name: np.concatenate([getattr(alone, name), getattr(together, name)[1:]]) for name in alone._fields}
