@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
+    from pipelines.intervene.edit.command import edit_heads
+    from pipelines.intervene.edit.report import EditReport
+    from pipelines.intervene.repair.command import repair
+    from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
@@ -45,12 +49,14 @@ if TYPE_CHECKING:
 __all__ = [
     "CodeReport",
     "DiscoverRun",
+    "EditReport",
     "Evaluation",
     "Execution",
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
     "ReuseReport",
+    "RepairReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -60,6 +66,7 @@ __all__ = [
     "compare",
     "compare_published",
     "discover",
+    "edit_heads",
     "evaluate",
     "explain_codes",
     "export",
@@ -68,6 +75,7 @@ __all__ = [
     "open_run",
     "profile",
     "reproduce_reuse",
+    "repair",
     "study",
     "trace",
 ]
@@ -75,11 +83,13 @@ __all__ = [
 _HOMES = {
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
+    "EditReport": "intervene.edit.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
     "ReuseReport": "reproduce.report",
+    "RepairReport": "intervene.repair.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "PublishedComparison": "compare.published",
@@ -90,6 +100,7 @@ _HOMES = {
     "compare": "compare.command",
     "compare_published": "compare.command",
     "discover": "discover.command",
+    "edit_heads": "intervene.edit.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",
@@ -98,6 +109,7 @@ _HOMES = {
     "open_run": "runs.run",
     "profile": "profile.command",
     "reproduce_reuse": "reproduce.command",
+    "repair": "intervene.repair.command",
     "study": "study.command",
     "trace": "trace.command",
 }

@@ -25,12 +25,13 @@ OF_CIRCUITS: dict[str, set[str]] = {
     "circuits/head_codes": {"circuits/model", "circuits/data"},
     "circuits/injection": {"circuits/model", "circuits/data"},
     "circuits/profiles": {"circuits/model", "circuits/data"},
+    "circuits/edits": {"circuits/model", "circuits/data"},
     "circuits/effects": {"circuits/ablations", "circuits/metrics", "circuits/model", "circuits/data"},
 }
 _EFFECTS = {"circuits/effects", *OF_CIRCUITS["circuits/effects"]}
 OF_CIRCUITS |= {
     "circuits/methods": _EFFECTS | {"circuits/head_codes"},
-    "circuits/evaluation": _EFFECTS,
+    "circuits/evaluation": _EFFECTS | {"circuits/edits"},
     "circuits/reference": {"circuits/tasks", "circuits/injection", "circuits/data"},
 }
 OF_GRAPHS: dict[str, set[str]] = {

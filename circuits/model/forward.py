@@ -13,7 +13,7 @@ model. Only the input of the first layer and its masks are caught by hooks, whic
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -139,6 +139,16 @@ class Forward:
         self.final_softcap = softcap if softcap > 0 else None
         self.same_rotations_up_to = same_rotations_up_to(text)
         self.tokens_at_once, self.numbers_at_once = self._budget()
+        self.changed_by: str | None = None
+        """What changes the model's own modules at present, which runs of its parts would not see."""
+
+    def require_own(self) -> None:
+        """Raise a ValueError while the model's own modules are changed: its parts would run as they were."""
+        if self.changed_by is not None:
+            raise ValueError(
+                f"the model runs with {self.changed_by} at present, which methods, metrics and a second change would "
+                "not see. Leave that `with` block first; give all edits to one."
+            )
 
     def _budget(self) -> tuple[int, int]:
         """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device."""
@@ -198,6 +208,7 @@ class Forward:
 
         pixels  of the pictures in the prompts; the vision tower runs here and nowhere else
         """
+        self.require_own()
         caught: list[Tensor] = []
         own_thread = threading.get_ident()
 
@@ -221,6 +232,7 @@ class Forward:
         """Masks and rotary tables of every layer for prompts of this length, as the model itself makes them."""
         with self._lock:
             if n_positions not in self._contexts:
+                self.require_own()
                 self._contexts[n_positions] = self._observed_context(n_positions)
             return self._contexts[n_positions]
 
@@ -252,17 +264,31 @@ class Forward:
     def _layer_context(
         self, number: int, kwargs: dict[str, Any], n_positions: int, shared: dict[int, Tensor]
     ) -> LayerContext:
-        mask = kwargs.get("attention_mask")
-        if not isinstance(mask, Tensor) or mask.ndim != 4:
-            mask = None
+        mask = _mask_given(kwargs)
         if id(mask) not in shared:
             shared[id(mask)] = self._bias(mask, n_positions)
-        bias = shared[id(mask)]
+        bias = self._with_local_mask(number, shared[id(mask)], n_positions)
+        cos, sin = self.rotary_tables(number, kwargs, 0, n_positions)
+        return LayerContext(bias, cos, sin)
+
+    def bias_given(self, number: int, kwargs: Mapping[str, Any], n_positions: int, n_keys: int) -> Tensor:
+        """Additive attention bias [1 or sequence, 1, query, key] of a layer that is given `kwargs` by the model.
+
+        n_positions  of the whole sequences, those before this pass included; queries are the last ones
+        n_keys       how many keys there are, the last ones, where a window has dropped others
+        """
+        mask = _mask_given(kwargs)
+        bias = self._bias(mask, n_positions)[..., -n_keys:] if mask is None else self._bias(mask, n_keys)
+        return self._with_local_mask(number, bias, n_positions)
+
+    def _with_local_mask(self, number: int, bias: Tensor, n_positions: int) -> Tensor:
+        """The bias [1 or sequence, 1, query, key] of the last positions, without what a local layer does not see."""
         local = getattr(self._attention(number), "bias", None)
         if isinstance(local, Tensor) and local.dtype == torch.bool and local.ndim == 4:  # GPT-Neo's local layers
-            bias = bias.masked_fill(~local[..., :n_positions, :n_positions], torch.finfo(bias.dtype).min)
-        cos, sin = self._rotary_tables(number, kwargs, n_positions)
-        return LayerContext(bias, cos, sin)
+            first_query, first_key = (n_positions - n for n in bias.shape[-2:])
+            seen = local[..., first_query:n_positions, first_key:n_positions]
+            bias = bias.masked_fill(~seen, torch.finfo(bias.dtype).min)
+        return bias
 
     def _attention(self, number: int) -> Any:
         """The model's own attention module of a layer."""
@@ -279,17 +305,21 @@ class Forward:
             mask = visible.tril() if self.is_causal else visible
         return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask[..., :n_positions], hidden)
 
-    def _rotary_tables(
-        self, number: int, kwargs: dict[str, Any], n_positions: int
+    def rotary_tables(
+        self, number: int, kwargs: Mapping[str, Any], start: int, stop: int
     ) -> tuple[Tensor | None, Tensor | None]:
+        """Cosines and sines [1 or sequence, position, rotary dimension] of a layer that is given `kwargs` by the model,
+        for positions start .. stop-1; None where it has none."""
         if self.layers[number].rotary is None:
             return None, None
         rotary = getattr(self._attention(number), "rotary", None)
         if rotary is not None:  # native models keep the tables in the attention
-            return rotary.cos_cached[None, :n_positions], rotary.sin_cached[None, :n_positions]
+            return rotary.cos_cached[None, start:stop], rotary.sin_cached[None, start:stop]
         kept = getattr(self._attention(number), "embed_positions", None)
         if isinstance(kept, Tensor):  # GPT-J: sines, then cosines, one for each pair of neighboring dimensions
-            sin, cos = kept[None, :n_positions].to(self.device).repeat_interleave(2, dim=-1).chunk(2, dim=-1)
+            given = kwargs.get("position_ids")
+            at = torch.arange(start, stop).unsqueeze(0) if not isinstance(given, Tensor) else given
+            sin, cos = kept[at.to(kept.device)].to(self.device).repeat_interleave(2, dim=-1).chunk(2, dim=-1)
             return cos, sin
         tables = kwargs.get("position_embeddings")
         if tables is None:
@@ -520,6 +550,12 @@ class Forward:
             logits = logits if self.bias_u is None else logits + self.bias_u[tokens]
         logits = logits.float() if self.logit_scale == 1 else self.logit_scale * logits.float()
         return logits if self.final_softcap is None else torch.tanh(logits / self.final_softcap) * self.final_softcap
+
+
+def _mask_given(kwargs: Mapping[str, Any]) -> Tensor | None:
+    """The mask [1 or sequence, 1, query, key] that a layer is given; None where it gets none of this shape."""
+    mask = kwargs.get("attention_mask")
+    return mask if isinstance(mask, Tensor) and mask.ndim == 4 else None
 
 
 def _unchanged(_layer: int, _site: Site, value: Tensor) -> Tensor:

@@ -53,10 +53,14 @@ class Task(AnyTask):
     templates           what prompts are filled from, where a task says so
     held_out_templates  other wordings of the same, kept apart: `held_out` takes these and none of the others, so that
                         a circuit of the usual wordings can be tried on wordings that had no part in it
+    right_roles         the roles of the words in the prompt that say the answer, and wrong_roles those of the words
+                        that compete with it, written as the keys of the edit `set`; empty where there are none
     """
 
     templates: ClassVar[Sequence[str]] = ()
     held_out_templates: ClassVar[Sequence[str]] = ()
+    right_roles: ClassVar[str] = ""
+    wrong_roles: ClassVar[str] = ""
 
     held_out: bool = False  # whether prompts are of the held-out templates
 

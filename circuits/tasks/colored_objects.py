@@ -80,6 +80,7 @@ class ColoredObjects(Task):
         "colors": "two objects exchange their colors, one of them the object asked about: the answer flips",
     }
     templates = (QUESTION,)
+    right_roles, wrong_roles = "correct_color", "color_* without correct_color"
     held_out_templates = HELD_OUT_QUESTIONS
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:

@@ -88,6 +88,7 @@ class IndirectObject(Task):
         "abc": "three different names: nothing is repeated",
     }
     templates = ABBA + BABA
+    right_roles, wrong_roles = "IO", "S1,S2"
     held_out_templates = in_order(HELD_OUT_SENTENCES, "IO", "S1") + in_order(HELD_OUT_SENTENCES, "S1", "IO")
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:

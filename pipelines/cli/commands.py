@@ -23,6 +23,8 @@ COMMANDS = {
     "discover": "pipelines.discover.settings:DiscoverSettings",
     "trace": "pipelines.trace.settings:TraceSettings",
     "intervene iri": "pipelines.intervene.settings:IriSettings",
+    "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
+    "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
@@ -33,7 +35,7 @@ COMMANDS = {
 }
 # What groups of commands have in common.
 GROUPS = {
-    "intervene": "Intervene on a model as it answers, where a trace suggests it may help.",
+    "intervene": "Change a model as it answers, and measure what that does.",
     "reproduce": "Measure published results again, beside the published numbers.",
 }
 

@@ -127,8 +127,8 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     ablation = ABLATIONS[settings["ablation"]["name"]](**settings["ablation"]["settings"])
     if settings.get("needs_edges"):
         model().require("edges", "minimal")
-    asked, *for_edges = (make_method(entry["name"], entry["settings"]) for entry in settings["methods"])
-    for method in (asked, *(() if "edges" in model().refusals else for_edges)):
+    methods = [make_method(entry["name"], entry["settings"]) for entry in settings["methods"]]
+    for method in methods[:1] if "edges" in model().refusals else methods:
         method.check(model(), prompts, metric, ablation)
     return Result({"checked": True, "caveats": ablation.caveats(model().forward)})
 

@@ -339,6 +339,47 @@ def backup_prompts(n: int = 8, seed: int = 0) -> PromptSet:
     return PromptSet("backup", tuple(prompts))
 
 
+# Inhibition. Tokens 0..5 are letters, 6 fills a place, the others are cues at the end of a prompt.
+_FILLER, CUE_WORKS, CUE_FAILS = 6, 7, 8
+
+
+def write_inhibition(folder: Path) -> Path:
+    """Two letters: the first is wrong, the second is right, and one cue of two makes an inhibition head say which.
+
+    a0.h0  attends from CUE_WORKS to position 0, from CUE_FAILS to the filler at position 2, and copies its "token" into
+           "inhibited";
+    a1.h1  attends to all letters alike but the one that is inhibited, and copies "token" to "output" with weight 2.
+    a0.h1, a1.h0 and both MLPs have zero weights.
+
+    After CUE_WORKS the right letter has the logit 2, and all others 0; after CUE_FAILS both letters have 1, unless the
+    row of a0.h0 is put on position 0: then it is as after CUE_WORKS.
+    """
+    weights = _Weights(n_tokens=9, n_positions=4, n_layers=2, n_heads=2, blocks={"inhibited": 9})
+    wanted = torch.zeros(9, 4)
+    wanted[CUE_WORKS, 0] = wanted[CUE_FAILS, 2] = 1
+    weights.attend(0, 0, "token", "position", wanted)
+    weights.copy(0, 0, "token", "inhibited")
+    others = torch.zeros(9, 9)
+    others[:, :_FILLER] = 1
+    weights.attend(1, 1, "inhibited", "token", others - torch.eye(9) * others)
+    weights.copy(1, 1, "token", "output", weight=2)
+    return weights.write(folder)
+
+
+def inhibition_prompts(n: int, cues: tuple[int, ...], seed: int = 0) -> PromptSet:
+    """At most 30 pairs of letters, with the cues in turn; the corrupt prompt exchanges the two letters.
+
+    Roles: `wrong`, `right`, `filler`.
+    """
+    pairs, prompts = list(itertools.permutations(range(_FILLER), 2)), []
+    random.Random(seed).shuffle(pairs)
+    for (wrong, right), cue in itertools.islice(itertools.product(pairs, cues), n):
+        end = (_FILLER, cue)
+        roles = {"wrong": (0,), "right": (1,), "filler": (2,)}
+        prompts.append(Prompt((wrong, right, *end), (right, wrong, *end), (right,), (wrong,), roles=roles))
+    return PromptSet("inhibition", tuple(prompts))
+
+
 def write_averager(folder: Path) -> Path:
     """Two layers of random heads that attend to all positions alike, and no MLP: every effect is linear.
 

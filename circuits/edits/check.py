@@ -1,0 +1,109 @@
+"""Refuse edits that cannot be done, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from circuits.components import Component
+from circuits.data.prompts import PromptSet
+from circuits.edits.base import Edit
+from circuits.edits.places import ONWARD, rows_within
+from circuits.edits.set_rows import SetRows
+
+if TYPE_CHECKING:
+    from circuits.model.load import Model
+
+Edits = Mapping[str, Edit | Sequence[Edit]]
+"""Name of a head -> its edit, or its edits one after the other. Output edits come after all pattern edits."""
+ByLayer = dict[int, dict[int, tuple[Edit, ...]]]
+"""Layer -> head -> its edits."""
+
+
+def checked(model: Model, edits: Edits, prompts: PromptSet | None = None) -> ByLayer:
+    """The edits by layer. ValueError for a head that the model does not have, a role that a prompt lacks, a key that a
+    row cannot see, and roles without prompts.
+
+    prompts  those that will run; None where edits name positions alone
+    """
+    by_layer = heads_by_layer(model, edits)
+    for text, edit, layer in _distinct(by_layer):
+        if prompts is not None:
+            _require_places(model, edit, layer, prompts)
+        elif edit.roles:
+            raise ValueError(
+                f"{text!r} names {', '.join(edit.roles)}, which are roles of prompts: give the prompts, or positions."
+            )
+        elif isinstance(edit, SetRows):
+            _require_positions(model, edit)
+    return by_layer
+
+
+def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
+    """The edits by layer and head. ValueError for a head that the model does not have, or that cannot change alone."""
+    layers, by_layer = model.forward.layers, ByLayer()
+    for name, given in edits.items():
+        head = Component.parse(name)
+        fits = head.is_head and (head.layer or 0) < len(layers) and (head.index or 0) < layers[0].n_heads
+        if not fits or head.layer is None or head.index is None:
+            raise ValueError(
+                f"{model.name!r} has no head {name!r}: its heads are a0.h0 to a{len(layers) - 1}.h"
+                f"{layers[0].n_heads - 1}, query heads also where several share keys and values."
+            )
+        if layers[head.layer].norm_z is not None:
+            raise ValueError(
+                f"{model.name!r} normalizes the outputs of all heads of a layer together, so that no edit changes one "
+                "head alone."
+            )
+        own = (given,) if isinstance(given, Edit) else tuple(given)
+        if own:
+            by_layer.setdefault(head.layer, {})[head.index] = own
+    return by_layer
+
+
+def _distinct(by_layer: ByLayer) -> list[tuple[str, Edit, int]]:
+    """Every edit once for each layer."""
+    found = {(edit.text, layer): edit for layer, heads in by_layer.items() for own in heads.values() for edit in own}
+    return [(text, edit, layer) for (text, layer), edit in found.items()]
+
+
+def _require_places(model: Model, edit: Edit, layer: int, prompts: PromptSet) -> None:
+    """Raise a ValueError where a prompt lacks a place that the edit names, or a row cannot see its key."""
+    for number, prompt in enumerate(prompts):
+        try:
+            rows = rows_within(edit.rows, prompt.roles, len(prompt))
+            keys = edit.weights(prompt.roles) if isinstance(edit, SetRows) else {}
+        except ValueError as error:
+            raise ValueError(f"{edit.text!r} cannot edit {prompts.called(number)}: {error}") from None
+        if beyond := [key for key in keys if key >= len(prompt)]:
+            raise ValueError(
+                f"{edit.text!r} names position {beyond[0]}; {prompts.called(number)} has {len(prompt)} tokens."
+            )
+        if not rows or not keys:
+            continue
+        _require_no_future(model, edit, keys, rows, prompts.called(number))
+        bias = model.forward.context(len(prompt))[layer].bias[0, 0]
+        hidden = bias[rows][:, list(keys)] <= torch.finfo(bias.dtype).min / 2
+        if bool(hidden.any()):
+            row, key = (int(index) for index in hidden.nonzero()[0])
+            raise ValueError(
+                f"{edit.text!r} cannot edit {prompts.called(number)}: layer {layer} does not let position {rows[row]} "
+                f"see {list(keys)[key]} (its window is shorter)."
+            )
+
+
+def _require_no_future(model: Model, edit: Edit, keys: Mapping[int, float], rows: Sequence[int], of: str) -> None:
+    if model.forward.is_causal and max(keys) > min(rows):
+        raise ValueError(
+            f"{edit.text!r} cannot edit {of}: position {min(rows)} cannot see {max(keys)}, which is in its future. "
+            "Name rows after the keys, such as END."
+        )
+
+
+def _require_positions(model: Model, edit: SetRows) -> None:
+    """Raise a ValueError where rows and keys are positions, and a row comes before a key."""
+    keys, place = edit.weights({}), edit.rows.removesuffix(ONWARD)
+    first = int(place) if place.isdigit() else 0
+    _require_no_future(model, edit, keys, [first], "any prompt")

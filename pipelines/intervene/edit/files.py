@@ -1,0 +1,29 @@
+"""The files of an edit.
+
+edit.json   settings, the edit in words, and a row for the plain model and for every set of heads
+edit.csv    the rows, as a table
+edit.pdf, edit.svg   accuracy and change of the metric of every set, over the range of other heads
+"""
+
+from __future__ import annotations
+
+from pipelines.engine.store import as_json
+from pipelines.intervene.edit.plan import EditPlan
+from pipelines.intervene.edit.report import EditReport
+from pipelines.intervene.effect_figure import figures
+from pipelines.intervene.effect_rows import FOR_FILES, short
+from pipelines.reporting.tables import as_csv
+
+
+def files(plan: EditPlan, report: EditReport) -> dict[str, bytes]:
+    """The report as JSON and CSV, and its figure."""
+    settings = report.settings
+    drawn = figures(
+        "edit",
+        report.rows,
+        title=f"{short(settings['task'])}: {'; '.join(edit['edit'] for edit in report.edits)}",
+        subtitle=f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}",
+        chance=report.chance,
+        metric=settings["metric"],
+    )
+    return {"edit.json": as_json(report.to_dict()), "edit.csv": as_csv(report.rows, FOR_FILES), **drawn}

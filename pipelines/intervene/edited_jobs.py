@@ -1,0 +1,31 @@
+"""The first jobs of commands that edit heads on the prompts of a task, and what was asked of these prompts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pipelines.engine.job import Job
+from pipelines.intervene.edit_stages import EDIT_CHECK
+from pipelines.intervene.edited_task import EditedTaskSettings
+from pipelines.runs.first_jobs import FirstJobs
+from pipelines.runs.settings import RunConfig
+
+
+def first_jobs(config: RunConfig) -> FirstJobs:
+    """The prompts, and the check that the metric fits them."""
+    return FirstJobs(config, ())
+
+
+def edit_check(first: FirstJobs, settings: EditedTaskSettings, edits: Sequence[str]) -> Job:
+    """The job that refuses heads and roles that are not there, before anything is measured."""
+    asked = {name: first.ran[name] for name in ("model", "dtype")} | {"heads": list(settings.heads), "edits": [*edits]}
+    return Job(EDIT_CHECK, asked, {"prompts": (first.prompts.key,)}, first.locations, first.after)
+
+
+def described_prompts(config: RunConfig) -> dict[str, Any]:
+    """What was asked of the prompts, for reports."""
+    kept = ("task", "model", "metric", "corruption", "seed", "held_out", "solved", "dtype")
+    values = json.loads(config.model_dump_json())
+    return {name: values[name] for name in kept if values[name] is not None and values[name] is not False}

@@ -1,0 +1,68 @@
+"""What commands that edit heads on the prompts of a task are asked for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from circuits.components import Component
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, CommandSettings, RunConfig
+
+_OF_RUN = ("task", "model", "prompts", "seed", "corruption", "held_out", "solved", "metric", "dtype", "prompts_per_job")
+
+
+class EditedTaskSettings(CommandSettings):
+    """The prompts of a task, and the heads that are edited on them."""
+
+    task: str = Field(
+        description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
+    )
+    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
+    heads: tuple[str, ...] = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
+    edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    random: int = Field(
+        default=20, ge=0, le=MOST, strict=True, description="Sets of other heads of the same layers, for comparison."
+    )
+    prompts: int | None = Field(
+        default=None, ge=2, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
+    )
+    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts, and the other heads.")
+    corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
+    held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
+    solved: bool = Field(default=False, description="Only prompts that the model answers correctly.")
+    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    prompts_per_job: int = Field(default=16, ge=1, le=MOST, description="Prompts per unit of work.")
+
+    @field_validator("heads", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Names with commas between them, or several."""
+        given = [value] if isinstance(value, str) else list(value)
+        names = [name.strip() for one in given for name in str(one).split(",") if name.strip()]
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("heads")
+    @classmethod
+    def _are_heads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [name for name in names if not Component.parse(name).is_head]:
+            raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
+        return names
+
+    @field_validator("edit", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else tuple(value)
+
+    @field_validator("edit")
+    @classmethod
+    def _are_edits(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
+        from circuits.edits import edit_from
+
+        return tuple(edit_from(text).text for text in texts)
+
+    def run_config(self, **other: Any) -> RunConfig:
+        """The same prompts, model and metric as the settings of a run."""
+        own = {name: getattr(self, name) for name in _OF_RUN}
+        return RunConfig(**{name: value for name, value in (own | other).items() if value is not None})

@@ -1,0 +1,33 @@
+"""`circuits intervene repair`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.intervene.repair.files import files
+from pipelines.intervene.repair.plan import plan
+from pipelines.intervene.repair.report import RepairReport, report
+from pipelines.intervene.repair.settings import RepairSettings
+from pipelines.intervene.repair.table import print_repair
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("intervene repair", RepairSettings, plan, report, files, print_repair)
+
+
+def repair(task: str, *, shows_progress: bool = False, **settings: Any) -> RepairReport:
+    """Make heads look on a task where they look on another one, and see whether that solves the task.
+
+    task      name of a task, or a prompt file
+    settings  fields of `RepairSettings` (model, like, heads, edit, prompts, ...) and of `Execution` (out, ...)
+
+    Computes only what the store lacks. Raises a ValueError before anything is measured where a head, a role or a run
+    is not there, and where no head is found.
+
+    >>> from pipelines import repair
+    >>> result = repair("colored-objects", model="reference-early", heads="a2.h0,a3.h1", prompts=8, random=2)
+    >>> [row["heads"] for row in result.rows]
+    [[], ['a2.h0'], ['a3.h1'], ['a2.h0', 'a3.h1']]
+    """
+    checked = settings_from({"task": task, **settings}, RepairSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)
