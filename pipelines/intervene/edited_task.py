@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, field_validator
 
 from circuits.components import Component
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, CommandSettings, RunConfig
-
-_OF_RUN = ("task", "model", "prompts", "seed", "corruption", "held_out", "solved", "metric", "dtype", "prompts_per_job")
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig
 
 
-class EditedTaskSettings(CommandSettings):
+class EditedTaskSettings(PromptSettings):
     """The prompts of a task, and the heads that are edited on them."""
 
-    task: str = Field(
-        description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
-    )
-    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
     heads: tuple[str, ...] = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
     edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
@@ -28,12 +22,6 @@ class EditedTaskSettings(CommandSettings):
     prompts: int | None = Field(
         default=None, ge=2, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts, and the other heads.")
-    corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
-    held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
-    solved: bool = Field(default=False, description="Only prompts that the model answers correctly.")
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
-    prompts_per_job: int = Field(default=16, ge=1, le=MOST, description="Prompts per unit of work.")
 
     @field_validator("heads", mode="before")
     @classmethod
@@ -64,5 +52,5 @@ class EditedTaskSettings(CommandSettings):
 
     def run_config(self, **other: Any) -> RunConfig:
         """The same prompts, model and metric as the settings of a run."""
-        own = {name: getattr(self, name) for name in _OF_RUN}
+        own = {name: getattr(self, name) for name in (*PromptSettings.model_fields, "metric")}
         return RunConfig(**{name: value for name, value in (own | other).items() if value is not None})
