@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from circuits.arrays import Floats
 
+SIGNIFICANT = 0.05
 _NEGLIGIBLE = 1e-100  # probabilities below this are trimmed from the ends of a distribution
 
 
@@ -32,6 +33,10 @@ class OverlapDistribution:
         """Probability of sharing `n_shared` or more."""
         return min(1.0, float(self.probabilities[self.counts >= n_shared].sum()))
 
+    def quantile(self, share: float) -> int:
+        """The least number shared that at least this share of draws does not exceed."""
+        return int(self.counts[np.searchsorted(np.cumsum(self.probabilities), share - 1e-12)])
+
     @property
     def least_p_value(self) -> float:
         """The probability of sharing as many as sets of these sizes can: no overlap is less likely."""
@@ -41,7 +46,9 @@ class OverlapDistribution:
         """Mean intersection over union of sets of these sizes; None if both are empty."""
         if n_a + n_b == 0:
             return None
-        return float((self.counts / (n_a + n_b - self.counts)) @ self.probabilities)
+        # Where sizes are only expected ones, more may be shared than the smaller set has.
+        shared = np.minimum(self.counts, min(n_a, n_b))
+        return float((shared / (n_a + n_b - shared)) @ self.probabilities)
 
 
 def overlap_distribution(
@@ -63,10 +70,32 @@ def overlap_distribution(
         fewest, most = max(0, int(n_a) + int(n_b) - int(size)), min(int(n_a), int(n_b))
         if most > 0:
             here = hypergeom.pmf(np.arange(fewest, most + 1), size, n_a, n_b)
-            lowest, probabilities = lowest + fewest, np.convolve(probabilities, here)
-            likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
-            lowest, probabilities = lowest + int(likely[0]), probabilities[likely[0] : likely[-1] + 1]
+            lowest, probabilities = _added(lowest, probabilities, fewest, here)
     return OverlapDistribution(lowest, probabilities / probabilities.sum())
+
+
+def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapDistribution:
+    """How many of several independent things are there: a sum of binomial counts (Poisson-binomial), exact.
+
+    sizes          [group] how many things are in it
+    probabilities  [group] how likely each of them is
+    """
+    from scipy.stats import binom
+
+    lowest, together = 0, np.ones(1)
+    for size, probability in zip(sizes, probabilities, strict=True):
+        fewest, most = binom.ppf([_NEGLIGIBLE, 1 - 1e-16], size, probability).astype(int)
+        most = min(int(size), 2 * most + 60)  # far beyond what float64 tells from 1
+        here = binom.pmf(np.arange(max(0, fewest), most + 1), size, probability)
+        lowest, together = _added(lowest, together, max(0, fewest), here)
+    return OverlapDistribution(lowest, together / together.sum())
+
+
+def _added(lowest: int, probabilities: Floats, fewest: int, here: Floats) -> tuple[int, Floats]:
+    """Lowest count and probabilities of the sum with one more count, from `fewest` on, without negligible ends."""
+    probabilities = np.convolve(probabilities, here)
+    likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
+    return lowest + fewest + int(likely[0]), probabilities[likely[0] : likely[-1] + 1]
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

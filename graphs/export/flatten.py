@@ -77,7 +77,8 @@ def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
 def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     import networkx
 
-    summary = {key: value for key, value in comparison.reuse.summary().items() if key not in ("sweep", "shared_heads")}
+    long = ("sweep", "shared_heads", "head_parts", "levels")
+    summary = {key: value for key, value in comparison.reuse.summary().items() if key not in long}
     labels = {"label_a": comparison.labels[0], "label_b": comparison.labels[1]}
     about = {"description_a": comparison.a.description, "description_b": comparison.b.description}
     flat = networkx.MultiDiGraph(

@@ -44,9 +44,10 @@ class Selection:
         raise NotImplementedError
 
     def circuits_of(self, scores: EdgeScores, means: Floats) -> Bools:
-        """[sample, edge] the circuit of each of several mean scores [sample, edge], such as those of resampled prompts.
+        """[sample, edge] the circuits of several mean scores [sample, edge], such as those of resampled prompts.
 
-        Each is that which `choose` keeps of the mean as the scores of a single prompt; only for rules that choose edges.
+        Each is that which `choose` keeps of the mean as the scores of a single prompt; only for rules that choose
+        edges.
         """
         circuits = [self.choose(replace(scores, per_prompt=mean[None])).mask for mean in means]
         return np.stack(circuits) if circuits else np.zeros(means.shape, dtype=np.bool_)

@@ -1,9 +1,10 @@
-"""Circuits grown on many rankings at once, such as those of resampled prompts: the same circuits as `growth.grow` gives.
+"""Circuits grown on many rankings at once, such as those of resampled prompts, the same to the edge as by
+`growth.grow`.
 
-A circuit of `n` edges hardly ever needs edges far beyond the `n` best: the strongest path through an edge is found among
-the edges that rank no lower than its weakest one. So only the best edges of each ranking are looked at, those of all
-rankings side by side. Where they decide everything, the circuit is that of all edges, exactly; the few rankings where
-they do not are grown with more edges, and at last one by one with all.
+A circuit of `n` edges hardly ever needs edges far beyond the `n` best: the strongest path through an edge is found
+among the edges that rank no lower than its weakest one. So only the best edges of each ranking are looked at, those of
+all rankings side by side. Where they decide everything, the circuit is that of all edges, exactly; the few rankings
+where they do not are grown with more edges, and at last one by one with all.
 """
 
 from __future__ import annotations

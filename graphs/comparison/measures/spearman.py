@@ -1,0 +1,28 @@
+"""Rank correlation of signed scores."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from circuits.arrays import Floats
+from graphs.comparison.measures.base import Measure
+from graphs.comparison.measures.registry import register
+
+
+def rank_correlation(a: Floats, b: Floats) -> float | None:
+    """Spearman's rank correlation of signed scores; None for fewer than two or where one side is constant.
+
+    Every part counts alike, also the many whose scores are noise about 0: of all edges it is a poor measure.
+
+    a, b  [thing] scores
+    """
+    from scipy.stats import spearmanr
+
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    return float(spearmanr(a, b).statistic)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+SPEARMAN = register(
+    Measure("spearman", "rank correlation of signed scores: every part counts alike", "scores", rank_correlation)
+)
