@@ -86,7 +86,9 @@ def ceiling_of(
     weights  [split, half, prompt] 1 for the prompts of each half
     """
     weights = weights[:_SPLITS]
-    found = {"edges": np.zeros((len(weights), len(fractions))), "heads": np.zeros((len(weights), len(fractions)))}
+    found = {name: np.zeros((len(weights), len(fractions))) for name in ("edges", "heads")}
+    if weights.shape[-1] != scores.n_prompts:  # of components, whose edges were scored on other prompts
+        return {}
     wiring, known = scores.wiring, scores.measured
     source, is_head = endpoints(wiring).source, np.array([wiring.is_head(writer) for writer in wiring.writers])
     for split, halves in enumerate(weights):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,15 +64,11 @@ def overlap_distribution(
 
     Per stratum the count is hypergeometric; strata are independent, so the sum is their convolution.
     """
-    from scipy.stats import hypergeom
-
-    lowest, probabilities = 0, np.ones(1)
-    for size, n_a, n_b in zip(sizes, drawn_a, drawn_b, strict=True):
-        fewest, most = max(0, int(n_a) + int(n_b) - int(size)), min(int(n_a), int(n_b))
-        if most > 0:
-            here = hypergeom.pmf(np.arange(fewest, most + 1), size, n_a, n_b)
-            lowest, probabilities = _added(lowest, probabilities, fewest, here)
-    return OverlapDistribution(lowest, probabilities / probabilities.sum())
+    strata = np.stack([sizes, drawn_a, drawn_b]).astype(np.int64)
+    strata = strata[:, np.minimum(strata[1], strata[2]) > 0]
+    different, n_alike = np.unique(strata, axis=1, return_counts=True)
+    counts = [_Counts.of_stratum(*stratum) for stratum in different.T.tolist()]
+    return _sum_of(each for count, n in zip(counts, n_alike.tolist(), strict=True) for each in [count] * n)
 
 
 def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapDistribution:
@@ -82,20 +79,45 @@ def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapD
     """
     from scipy.stats import binom
 
-    lowest, together = 0, np.ones(1)
-    for size, probability in zip(sizes, probabilities, strict=True):
-        fewest, most = binom.ppf([_NEGLIGIBLE, 1 - 1e-16], size, probability).astype(int)
-        most = min(int(size), 2 * most + 60)  # far beyond what float64 tells from 1
-        here = binom.pmf(np.arange(max(0, fewest), most + 1), size, probability)
-        lowest, together = _added(lowest, together, max(0, fewest), here)
-    return OverlapDistribution(lowest, together / together.sum())
+    counts = []
+    for size, probability in zip(sizes.tolist(), probabilities.tolist(), strict=True):
+        most = min(size, 2 * int(binom.ppf(1 - 1e-15, size, probability)) + 60)  # far beyond what is told from 1
+        counts.append(_Counts(0, binom.pmf(np.arange(most + 1), size, probability)))
+    return _sum_of(counts)
 
 
-def _added(lowest: int, probabilities: Floats, fewest: int, here: Floats) -> tuple[int, Floats]:
-    """Lowest count and probabilities of the sum with one more count, from `fewest` on, without negligible ends."""
-    probabilities = np.convolve(probabilities, here)
-    likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
-    return lowest + fewest + int(likely[0]), probabilities[likely[0] : likely[-1] + 1]
+class _Counts(NamedTuple):
+    """Probability of each count from `lowest` on."""
+
+    lowest: int
+    probabilities: Floats
+
+    @classmethod
+    def of_stratum(cls, size: int, n_a: int, n_b: int) -> _Counts:
+        """How many two random sets share within one stratum: hypergeometric."""
+        from scipy.special import gammaln
+
+        shared = np.arange(max(0, n_a + n_b - size), min(n_a, n_b) + 1)
+        ways = shared + 1, n_a - shared + 1, n_b - shared + 1, size - n_a - n_b + shared + 1
+        logs = -np.sum([gammaln(each) for each in ways], axis=0)
+        probabilities = np.exp(logs - logs.max())
+        return cls(int(shared[0]), probabilities / probabilities.sum())
+
+    def plus(self, other: _Counts) -> _Counts:
+        """The sum with another count that is independent."""
+        probabilities = np.convolve(self.probabilities, other.probabilities)
+        likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
+        first, last = int(likely[0]), int(likely[-1])
+        return _Counts(self.lowest + other.lowest + first, probabilities[first : last + 1])
+
+
+def _sum_of(counts: Iterable[_Counts]) -> OverlapDistribution:
+    """The distribution of a sum of independent counts, added two and two, so that few long ones are convolved."""
+    counts = list(counts) or [_Counts(0, np.ones(1))]
+    while len(counts) > 1:
+        pairs = zip(counts[::2], counts[1::2], strict=False)
+        counts = [*(one.plus(other) for one, other in pairs), *counts[len(counts) // 2 * 2 :]]
+    return OverlapDistribution(counts[0].lowest, counts[0].probabilities / counts[0].probabilities.sum())
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

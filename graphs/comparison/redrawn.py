@@ -100,26 +100,39 @@ def redraw(
     are asked for a tenth, which `fewer` says.
     """
     rule = SELECTIONS.get(str(graph.selection.get("name")))
-    if rule is None or not rule.can_resample or amounts.resamples < 1 or scores.n_prompts < 2:
+    chosen_from = _chosen_from(graph, scores, node_scores)
+    n = chosen_from.n_prompts
+    if rule is None or not rule.can_resample or amounts.resamples < 1 or n < 2:
         return None
-    n, chooser = scores.n_prompts, _Chooser(graph, scores, node_scores)
+    chooser = _Chooser(graph, scores, node_scores)
     is_few = not (rule.takes_many and rule.chooses == "edges") and scores.wiring.n_edges > _LARGE
     share = _FEW if is_few else 1.0
     n_resamples, n_splits = (max(10, round(share * number)) for number in (amounts.resamples, amounts.splits))
     n_resamples = min(n_resamples, amounts.resamples)
     fewer = f"{n_resamples:,} resamples: rule {rule.name} chooses circuits one by one" if is_few else None
     half_size = n // 2 if half_size is None else half_size
-    resampled = chooser.circuits(drawn_counts(n, resamples=n_resamples, seed=_generator(scores, amounts.seed, 0)))
+    resampled = chooser.circuits(drawn_counts(n, resamples=n_resamples, seed=_generator(chosen_from, amounts.seed, 0)))
     width = resampled.shape[1]
     halves, half_resamples = (np.zeros((0, *shape, width), np.uint8) for shape in ((2,), (_SPLITS_OF_RESAMPLE, 2)))
     ceiling = None
     if n >= LEAST_PROMPTS and 0 < half_size <= n // 2:
-        weights = halves_of(scores, half_size, n_splits, amounts.seed)
+        weights = halves_of(chosen_from, half_size, n_splits, amounts.seed)
         halves = chooser.circuits(weights.reshape(-1, n)).reshape(n_splits, 2, width)
         ceiling = ceiling_of(scores, node_scores, weights, fractions)
-        again = _resampled_halves(scores, half_size, max(20, round(_PER_RESAMPLE * n_resamples)), amounts.seed)
+        again = _resampled_halves(chosen_from, half_size, max(20, round(_PER_RESAMPLE * n_resamples)), amounts.seed)
         half_resamples = chooser.circuits(again.reshape(-1, n)).reshape(*again.shape[:3], width)
     return Redrawn(scores.wiring, n, half_size, resampled, halves, half_resamples, ceiling, fewer)
+
+
+def n_prompts_of(graph: CircuitGraph, scores: EdgeScores, node_scores: ComponentScores | None = None) -> int:
+    """How many prompts chose a circuit."""
+    return _chosen_from(graph, scores, node_scores).n_prompts
+
+
+def _chosen_from(graph: CircuitGraph, scores: EdgeScores, node_scores: ComponentScores | None) -> Scores:
+    """The scores that the rule of a circuit ranks first."""
+    rule = SELECTIONS.get(str(graph.selection.get("name")))
+    return scores if node_scores is None or rule is None or rule.chooses == "edges" else node_scores
 
 
 def halves_of(scores: Scores, half_size: int, n_splits: int, seed: int) -> Floats:
@@ -170,7 +183,10 @@ class _Chooser:
         return np.concatenate([np.packbits(part, axis=1) for part in parts])
 
     def _some(self, weights: Floats) -> Bools:
-        means = weights @ self._per_prompt / weights.sum(axis=1, keepdims=True)
+        if weights.shape[1] == len(self._per_prompt):
+            means = weights @ self._per_prompt / weights.sum(axis=1, keepdims=True)
+        else:  # edges between chosen components may have been scored on other prompts
+            means = np.tile(self._scores.means, (len(weights), 1))
         if self._node_scores is None:
             return self._rule.circuits_of(self._scores, means)
         return np.stack(list(self._of_components(weights, means)))

@@ -23,7 +23,7 @@ from graphs.comparison.head_scores import MaybeComponentScores
 from graphs.comparison.levels import levels
 from graphs.comparison.nulls.registry import SAMPLES
 from graphs.comparison.overlap import Overlap, overlap_at
-from graphs.comparison.redrawn import Amounts, Redrawn, redraw
+from graphs.comparison.redrawn import Amounts, Redrawn, n_prompts_of, redraw
 from graphs.selection import SELECTIONS
 
 MaybeRedrawn = tuple[Redrawn | None, Redrawn | None]
@@ -142,8 +142,8 @@ def reuse(
         _require_wiring(a, (*scores, *node_scores))
         node_scores = (_at_position(a, node_scores[0]), _at_position(b, node_scores[1]))
         if redrawn is None:
-            amounts, half = Amounts(resamples=resamples, seed=seed), min(each.n_prompts for each in scores) // 2
-            sides = zip((a, b), scores, node_scores, strict=True)
+            sides = list(zip((a, b), scores, node_scores, strict=True))
+            amounts, half = Amounts(resamples=resamples, seed=seed), min(n_prompts_of(*side) for side in sides) // 2
             first, second = (
                 redraw(*side, amounts=amounts, half_size=half, fractions=tuple(fractions)) for side in sides
             )

@@ -27,8 +27,9 @@ from graphs.comparison.reuse import Reuse
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
-VERSION = 3
-_WITH_LEVELS = 3  # since when overlaps hold measures, nulls and parts
+VERSION = 2  # of circuits
+COMPARISON_VERSION = 3  # since which overlaps hold measures, nulls and parts
+_VERSIONS = {CIRCUIT_FORMAT: VERSION, COMPARISON_FORMAT: COMPARISON_VERSION}
 
 
 def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
@@ -104,7 +105,7 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     sorts = {sort: _overlap_document(getattr(reuse, sort)) for sort in ("heads", "nodes", "edges")}
     return {
         "format": COMPARISON_FORMAT,
-        "version": VERSION,
+        "version": COMPARISON_VERSION,
         "labels": list(comparison.labels),
         "reuse": {
             **sorts,
@@ -129,7 +130,7 @@ def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Com
         a = circuit_from_document(document["a"], source=source)
         b = circuit_from_document(document["b"], source=source)
         stored = document["reuse"]
-        if document["version"] < _WITH_LEVELS:
+        if document["version"] < COMPARISON_VERSION:
             stored = _before_levels(stored)
         reuse = Reuse(
             heads=_overlap_from(stored["heads"]),
@@ -149,10 +150,10 @@ def require_format(document: Mapping[str, Any], expected: str, *, source: str) -
     name = document.get("format") if isinstance(document, Mapping) else None
     if name != expected:
         raise ValueError(f"{source}: its format is {name!r}, expected {expected!r}. Is it the right file?")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    version, newest = document.get("version"), _VERSIONS[expected]
+    if not isinstance(version, int) or version > newest:
         raise ValueError(
-            f"{source}: {expected} version {version!r}; this release reads versions up to {VERSION}. "
+            f"{source}: {expected} version {version!r}; this release reads versions up to {newest}. "
             "Upgrade circuit-workbench, or export the file again with this release."
         )
 

@@ -17,7 +17,7 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.document import (
     CIRCUIT_FORMAT,
     COMPARISON_FORMAT,
-    VERSION,
+    COMPARISON_VERSION,
     circuit_document,
     circuit_from_document,
     edge_document,
@@ -82,7 +82,7 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     labels = {"label_a": comparison.labels[0], "label_b": comparison.labels[1]}
     about = {"description_a": comparison.a.description, "description_b": comparison.b.description}
     flat = networkx.MultiDiGraph(
-        **_plain({"format": COMPARISON_FORMAT, "version": VERSION, **labels, **about, **summary})
+        **_plain({"format": COMPARISON_FORMAT, "version": COMPARISON_VERSION, **labels, **about, **summary})
     )
     sides = (comparison.a, comparison.b)
     documents = [

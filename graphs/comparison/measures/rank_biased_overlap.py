@@ -20,25 +20,27 @@ def rank_biased_overlap(a: Floats, b: Floats, *, persistence: float = PERSISTENC
 
     a, b  [thing] scores
     """
-    rankings = [_ranked(side) for side in (a, b)]
-    depth = min(map(len, rankings))
-    if depth == 0:
-        return None
-    ranks = np.full((2, len(a)), depth)
-    for row, ranking in zip(ranks, rankings, strict=True):
-        row[ranking[:depth]] = np.arange(depth)
-    joined = np.bincount(ranks.max(axis=0), minlength=depth + 1)[:depth]
-    depths = np.arange(1, depth + 1)
-    agreement = np.cumsum(joined) / depths
-    weights = persistence**depths
-    return float((1 - persistence) / persistence * (weights @ agreement) + agreement[-1] * weights[-1])
+    return _of_ranks(_ranks(a), _ranks(b), persistence=persistence)
 
 
-def _ranked(scores: Floats) -> Numbers:
-    """Numbers of what does not score 0, strongest first."""
+def _ranks(scores: Floats) -> Numbers:
+    """[thing] rank by |score| from 0, the strongest; as many as there are things for what scores 0. Ties in order."""
     strength = np.abs(scores)
     order = np.argsort(-strength, kind="stable")
-    return order[strength[order] > 0]
+    ranks = np.empty(len(scores), dtype=np.int64)
+    ranks[order] = np.arange(len(scores))
+    return np.where(strength > 0, ranks, len(scores))
+
+
+def _of_ranks(a: Numbers, b: Numbers, *, persistence: float = PERSISTENCE) -> float | None:
+    depth = int(min(np.count_nonzero(side < len(side)) for side in (a, b)))
+    if depth == 0:
+        return None
+    # A thing is in both tops from the larger of its ranks on.
+    joined = np.bincount(np.minimum(np.maximum(a, b), depth), minlength=depth + 1)[:depth]
+    agreement = np.cumsum(joined) / np.arange(1, depth + 1)
+    weights = persistence ** np.arange(1, depth + 1)
+    return float((1 - persistence) / persistence * (weights @ agreement) + agreement[-1] * weights[-1])
 
 
 RANK_BIASED_OVERLAP = register(
@@ -46,6 +48,7 @@ RANK_BIASED_OVERLAP = register(
         "rank_biased_overlap",
         f"agreement of rankings by |score|, the top most of all (p = {PERSISTENCE})",
         "scores",
-        rank_biased_overlap,
+        _of_ranks,
+        reading=_ranks,
     )
 )

@@ -18,7 +18,7 @@ def measured(level: Level) -> dict[str, float | None]:
             values[name] = measure.value_of(level.in_a, level.in_b)  # pyright: ignore[reportCallIssue]
         elif level.scores is not None:
             known = level.scores.measured
-            scores = level.scores.a[known], level.scores.b[known]
+            scores = (measure.reading(side[known]) for side in (level.scores.a, level.scores.b))
             sets = (level.in_a[known], level.in_b[known]) if measure.reads == "both" else ()
             values[name] = measure.value_of(*sets, *scores)  # pyright: ignore[reportCallIssue]
     return values

@@ -22,25 +22,33 @@ NAME = "permuted scores"
 def _chances(level: Level, samples: int, seed: int) -> Sequence[Chance]:
     if level.scores is None or not samples:
         return []
-    known = level.scores.measured
-    a, b, strata = level.scores.a[known], level.scores.b[known], level.strata[known]
-    found = []
-    for measure in MEASURES.values():
-        if measure.reads == "scores":
-            value_of: OfScores = measure.value_of  # pyright: ignore[reportAssignmentType]
-            if (value := value_of(a, b)) is not None:
-                draw = np.random.default_rng(seed)
-                drawn = np.array([value_of(a, within(strata, b, draw)) for _ in range(samples)], dtype=float)
-                found.append(sampled(NAME, measure.name, value, drawn))
-    return found
+    known, draw = level.scores.measured, np.random.default_rng(seed)
+    strata = level.strata[known]
+    readings = {
+        measure.name: [measure.reading(side[known]) for side in (level.scores.a, level.scores.b)]
+        for measure in MEASURES.values()
+        if measure.reads == "scores"
+    }
+    values = {name: _value(name, *sides) for name, sides in readings.items()}
+    drawn: dict[str, list[float]] = {name: [] for name, value in values.items() if value is not None}
+    for _ in range(samples if drawn else 0):
+        places = within(strata, draw)
+        for name, found in drawn.items():
+            a, b = readings[name]
+            found.append(_value(name, a, b[places]) or 0.0)
+    return [sampled(NAME, name, values[name] or 0.0, np.array(found)) for name, found in drawn.items()]
 
 
-def within(strata: Numbers, scores: Floats, draw: np.random.Generator) -> Floats:
-    """The scores [thing], in random order within each stratum [thing]."""
-    places = np.argsort(strata, kind="stable")
-    permuted = np.empty_like(scores)
-    permuted[places] = scores[np.lexsort((draw.random(len(scores)), strata))]
-    return permuted
+def within(strata: Numbers, draw: np.random.Generator) -> Numbers:
+    """[thing] which thing of the same stratum [thing] stands in its place, at random."""
+    places = np.empty(len(strata), dtype=np.int64)
+    places[np.argsort(strata, kind="stable")] = np.argsort(strata + draw.random(len(strata)))
+    return places
+
+
+def _value(name: str, a: Floats, b: Floats) -> float | None:
+    of_scores: OfScores = MEASURES[name].value_of  # pyright: ignore[reportAssignmentType]
+    return of_scores(a, b)
 
 
 PERMUTED = register(Null(NAME, "the same scores in each layer, in random order (sampled)", _chances))
