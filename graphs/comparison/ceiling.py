@@ -29,7 +29,7 @@ class ReuseIndex:
     between             the same of a half of a's and a half of b's
     chance              expected by chance of such circuits: parts expected to be shared over parts expected in either
     value               0 by chance, 1 as within a task; None where halves of one task share no more than chance gives
-    interval            95 % t interval over prompts; None where it is unbounded
+    interval            95 % t interval over prompts (jackknife); None where it is unbounded
     n_prompts           of each half; `n_splits` how many there were
     """
 
@@ -49,8 +49,9 @@ def reuse_index(a: Redrawn, b: Redrawn, level: str, strata: Numbers, *, interval
     strata    [thing] within which circuits are drawn by chance
     interval  its level
 
-    The variance is that of the index over resampled prompts, less what comes from how these fall into halves, plus what
-    is left of that in the mean over the splits.
+    Jackknife: how the mean over splits moves as each prompt is left out (each of 20 groups, where there are more). In
+    simulations with 16 prompts its standard error is some 1.5 times too large, and 95 % intervals hold the true index
+    in 97 to 100 % of cases.
     """
     n_splits = min(len(a.halves), len(b.halves))
     if not n_splits or a.half_size != b.half_size:
@@ -81,25 +82,36 @@ def _interval(
 ) -> Interval[float] | None:
     from scipy.special import stdtrit
 
-    n_resamples = min(len(a.half_resamples), len(b.half_resamples))
-    again = [side.of(level, "half_resamples")[:n_resamples] for side in (a, b)]
-    n_inner = again[0].shape[1]
-    flat = [side.reshape(-1, *side.shape[2:]) for side in again]
-    resampled = _gaps(*flat, strata)[1].reshape(n_resamples, n_inner, 2)
-    quantile = float(stdtrit(min(a.n_prompts, b.n_prompts) - 1, (1 + confidence) / 2))
+    n_splits = min(a.left_out.shape[1], b.left_out.shape[1])
+    without = [side.of(level, "left_out")[:, :n_splits] for side in (a, b)]
+    whole = [side.of(level, "halves")[:n_splits] for side in (a, b)]
+    if (a.prompts, a.n_prompts) == (b.prompts, b.n_prompts):  # a prompt is left out on both sides
+        moves = [_moves(without[0], without[1], strata)]
+    else:
+        moves = [
+            _moves(without[0], np.broadcast_to(whole[1], (len(without[0]), *whole[1].shape)), strata),
+            _moves(np.broadcast_to(whole[0], (len(without[1]), *whole[0].shape)), without[1], strata),
+        ]
+    quantile = float(stdtrit(min(map(len, without)) - 1, (1 + confidence) / 2))
 
-    def error(split: Floats, resample: Floats) -> float:
-        """Standard error of the mean over splits [split], from the same of resamples [resample, split]."""
-        inner = resample.var(axis=1, ddof=1).mean() / n_inner
-        over_prompts = max(0.0, float(resample.mean(axis=1).var(ddof=1) - inner))
-        return float(np.sqrt(over_prompts + split.var(ddof=1) / len(split)))
+    def error(weights: tuple[float, float]) -> float:
+        """Standard error of a sum of between and within, both less chance."""
+        sums = [each @ weights for each in moves]
+        return float(np.sqrt(sum((len(each) - 1) * each.var() for each in sums)))
 
-    within = gaps[:, 1].mean()
-    if not within > quantile * error(gaps[:, 1], resampled[..., 1]):
+    within = float(gaps[:, 1].mean())
+    if not within > quantile * error((0.0, 1.0)):
         return None  # an index without a unit
-    apart = error(gaps[:, 0] - index * gaps[:, 1], resampled[..., 0] - index * resampled[..., 1])
-    half = quantile * apart / within
+    half = quantile * error((1.0, -index)) / within
     return Interval(index - half, index + half)
+
+
+def _moves(a: Bools, b: Bools, strata: Numbers) -> Floats:
+    """[group, 2] between and within less chance, without each group of prompts.
+
+    a, b  [group, split, half, thing]
+    """
+    return np.stack([_gaps(*pair, strata)[1].mean(axis=0) for pair in zip(a, b, strict=True)])
 
 
 def _iou(a: Bools, b: Bools) -> Floats:

@@ -25,10 +25,10 @@ from graphs.comparison.levels import parts_of
 from graphs.selection import SELECTIONS, selection_from
 
 LEAST_PROMPTS = 4  # that halves can be made of
-_SPLITS_OF_RESAMPLE = 2
+_GROUPS, _SPLITS = 20, 20  # of prompts that are left out; splits in which they are
 _EDGES_AT_ONCE = 4_000_000
 _LARGE = 5_000  # edges of a model, above which a rule that chooses circuits one by one is asked for fewer
-_PER_RESAMPLE, _FEW = 0.1, 0.1  # resampled halves for each resample; the share that such a rule is asked for
+_FEW = 0.1  # the share that such a rule is asked for
 
 
 @dataclass(frozen=True)
@@ -49,30 +49,30 @@ class Amounts:
 class Redrawn:
     """A run's circuits on other draws of its prompts, as packed bits over the edges.
 
-    n_prompts     that chose the run's circuit; `half_size` how many chose each circuit of a half
-    resampled     [resample, byte]
-    halves        [split, half, byte]; none with too few prompts
-    half_resamples  [resample, split, half, byte]
-    ceiling       how far the rankings of two halves agree, at each size of the curve
-    fewer         why fewer were drawn than were asked for, in words
+    prompts       fingerprint of the prompts, `n_prompts` of which chose the run's circuit; `half_size` how many chose
+    each circuit of a half resampled     [resample, byte] halves        [split, half, byte]; none with too few prompts
+    left_out      [group, split, half, byte] the first of these halves without a prompt, or a group of prompts ceiling
+    how far the rankings of two halves agree, at each size of the curve fewer         why fewer were drawn than were
+    asked for, in words
     """
 
     wiring: Wiring
+    prompts: str
     n_prompts: int
     half_size: int
     resampled: NDArray[np.uint8]
     halves: NDArray[np.uint8]
-    half_resamples: NDArray[np.uint8]
+    left_out: NDArray[np.uint8]
     ceiling: Ceiling | None
     fewer: str | None
 
     def edges(self, sort: str) -> Bools:
-        """[..., edge] the circuits of one sort: `resampled`, `halves` or `half_resamples`."""
+        """[..., edge] the circuits of one sort: `resampled`, `halves` or `left_out`."""
         return np.unpackbits(getattr(self, sort), axis=-1, count=self.wiring.n_edges).astype(np.bool_)
 
     @cached_property
     def _parts(self) -> dict[str, Bools]:
-        return {sort: parts_of(self.wiring, self.edges(sort)) for sort in ("resampled", "halves", "half_resamples")}
+        return {sort: parts_of(self.wiring, self.edges(sort)) for sort in ("resampled", "halves", "left_out")}
 
     def of(self, level: str, sort: str) -> Bools:
         """[..., thing] the circuits of one sort at a level: `heads`, `nodes` or `edges`."""
@@ -113,15 +113,15 @@ def redraw(
     half_size = n // 2 if half_size is None else half_size
     resampled = chooser.circuits(drawn_counts(n, resamples=n_resamples, seed=_generator(chosen_from, amounts.seed, 0)))
     width = resampled.shape[1]
-    halves, half_resamples = (np.zeros((0, *shape, width), np.uint8) for shape in ((2,), (_SPLITS_OF_RESAMPLE, 2)))
+    halves, left_out = np.zeros((0, 2, width), np.uint8), np.zeros((0, 0, 2, width), np.uint8)
     ceiling = None
-    if n >= LEAST_PROMPTS and 0 < half_size <= n // 2:
+    if LEAST_PROMPTS // 2 <= half_size <= n // 2:
         weights = halves_of(chosen_from, half_size, n_splits, amounts.seed)
         halves = chooser.circuits(weights.reshape(-1, n)).reshape(n_splits, 2, width)
         ceiling = ceiling_of(scores, node_scores, weights, fractions)
-        again = _resampled_halves(chosen_from, half_size, max(20, round(_PER_RESAMPLE * n_resamples)), amounts.seed)
-        half_resamples = chooser.circuits(again.reshape(-1, n)).reshape(*again.shape[:3], width)
-    return Redrawn(scores.wiring, n, half_size, resampled, halves, half_resamples, ceiling, fewer)
+        left_out = _left_out(chooser, weights[:_SPLITS], halves[:_SPLITS])
+    prompts = chosen_from.provenance.prompts_fingerprint
+    return Redrawn(scores.wiring, prompts, n, half_size, resampled, halves, left_out, ceiling, fewer)
 
 
 def n_prompts_of(graph: CircuitGraph, scores: EdgeScores, node_scores: ComponentScores | None = None) -> int:
@@ -145,21 +145,19 @@ def halves_of(scores: Scores, half_size: int, n_splits: int, seed: int) -> Float
     return weights
 
 
-def _resampled_halves(scores: Scores, half_size: int, n_resamples: int, seed: int) -> Floats:
-    """[resample, split, half, prompt] how often each prompt was drawn, in halves that have no prompt in common."""
-    draw, n = _generator(scores, seed, 2), scores.n_prompts
-    weights = np.zeros((n_resamples, _SPLITS_OF_RESAMPLE, 2, n))
-    for resample in weights:
-        counts = np.zeros(n)
-        while np.count_nonzero(counts) < 2:
-            counts = draw.multinomial(n, np.full(n, 1 / n)).astype(float)
-        there = np.flatnonzero(counts)
-        size = max(1, int(len(there) / 2 * half_size / (n // 2)))
-        for split in resample:
-            order = draw.permutation(there)
-            for half, chosen in zip(split, (order[:size], order[size : 2 * size]), strict=True):
-                half[chosen] = counts[chosen]
-    return weights
+def _left_out(chooser: _Chooser, weights: Floats, halves: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[group, split, half, byte] circuits of halves without each prompt; without groups of them, where there are many.
+
+    weights  [split, half, prompt] 1 for the prompts of each half
+    halves   [split, half, byte] their circuits, which stay where nothing is left out
+    """
+    n = weights.shape[-1]
+    group_of, n_groups = np.arange(n) % _GROUPS, min(n, _GROUPS)
+    rest = np.stack([weights * (group_of != group) for group in range(n_groups)])
+    changes = (rest.sum(axis=3) < weights.sum(axis=2)) & (rest.sum(axis=3) > 0)
+    circuits = np.tile(halves, (n_groups, 1, 1, 1))
+    circuits[changes] = chooser.circuits(rest[changes])
+    return circuits
 
 
 def _generator(scores: Scores, seed: int, sort: int) -> np.random.Generator:
