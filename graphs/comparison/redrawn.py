@@ -26,7 +26,7 @@ from graphs.selection import SELECTIONS, selection_from
 
 LEAST_PROMPTS = 4  # that halves can be made of
 _GROUPS, _SPLITS = 20, 20  # of prompts that are left out; splits in which they are
-_EDGES_AT_ONCE = 4_000_000
+_EDGES_AT_ONCE = 1_500_000
 _LARGE = 5_000  # edges of a model, above which a rule that chooses circuits one by one is asked for fewer
 _FEW = 0.1  # the share that such a rule is asked for
 

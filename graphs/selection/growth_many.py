@@ -22,8 +22,8 @@ from graphs.selection.layout import Layout, layout_of
 _BITS = 20
 _LOW = (1 << _BITS) - 1
 _NO_PATH = np.iinfo(np.int64).max
-_FIRST, _MORE = 64, 8  # so many edges beyond twice the size at first; then so many times as many
-_AT_ONCE = 4_000_000  # numbers in one array: 32 MB
+_FIRST, _MORE = 64, 4  # so many edges beyond twice the size at first; then so many times as many
+_AT_ONCE = 1_500_000  # numbers in one array: 12 MB
 
 
 def grow_many(wiring: Wiring, strength: Floats, usable: Bools, n: int) -> Bools:
@@ -41,10 +41,16 @@ def grow_many(wiring: Wiring, strength: Floats, usable: Bools, n: int) -> Bools:
     left = np.arange(len(strength))
     if not usable.all():
         strength = np.where(usable, strength, -np.inf)
-    while len(left) and size < n_usable // 2:
-        rows = max(1, _AT_ONCE // max(size * 4, wiring.n_edges // 8))
-        undecided = [_grow_some(wiring, strength, part, size, n, circuits) for part in _parts(left, rows)]
-        left, size = np.concatenate(undecided), size * _MORE
+    while len(left) and size > 0:
+        if is_all := size >= n_usable // 2:
+            size = n_usable
+        # Where the first one needs more edges, the others mostly do as well.
+        first = _grow_some(wiring, strength, left[:1], size, n, circuits)
+        if is_all or not len(first):
+            rows = max(1, _AT_ONCE // wiring.n_edges)
+            undecided = [_grow_some(wiring, strength, part, size, n, circuits) for part in _parts(left[1:], rows)]
+            left = np.concatenate([first, *undecided])
+        size = 0 if is_all else size * _MORE
     circuits[left] = _one_by_one(wiring, strength[left], usable, n)
     return circuits
 
@@ -73,17 +79,19 @@ def _grow_some(wiring: Wiring, strength: Floats, rows: Numbers, size: int, n: in
     np.put_along_axis(ranks, order, np.broadcast_to(np.arange(1, len(edges) + 1), order.shape), axis=1)
     is_in = (some >= least[:, None]) & (some > -np.inf)
     graph = _Graph.of(layout_of(wiring), edges)
-    grown, decided = _grown(graph, np.where(is_in, ranks, _LOW), n)
+    is_all = bool((is_in.sum(axis=1) == np.count_nonzero(strength[rows[0]] > -np.inf)).all())
+    grown, decided = _grown(graph, np.where(is_in, ranks, _LOW), n, is_all=is_all)
     kept = np.zeros((len(rows), wiring.n_edges), dtype=np.bool_)
     kept[:, edges] = grown
     circuits[rows[decided]] = kept[decided]
     return rows[~decided]
 
 
-def _grown(graph: _Graph, ranks: Numbers, n: int) -> tuple[Bools, Bools]:
+def _grown(graph: _Graph, ranks: Numbers, n: int, *, is_all: bool) -> tuple[Bools, Bools]:
     """[ranking, edge] the circuits, and [ranking] whether these edges decide them.
 
-    ranks  [ranking, edge] from 1; the largest number where an edge is not among the best
+    ranks   [ranking, edge] from 1; the largest number where an edge is not among the best
+    is_all  whether these are all edges that may be used
     """
     circuit, decided = np.zeros(ranks.shape, dtype=np.bool_), np.ones(len(ranks), dtype=np.bool_)
     left = np.full(len(ranks), n)
@@ -103,9 +111,13 @@ def _grown(graph: _Graph, ranks: Numbers, n: int) -> tuple[Bools, Bools]:
         for row in np.flatnonzero(is_enough & ~joining.any(axis=1)):
             if len(path := _best_path(graph, paths, row, more[row], ranks[rows[row]], int(room[row]))):
                 joining[row, path] = True
-        decided[rows] = joining.any(axis=1)
+        is_over = np.zeros(len(rows), dtype=np.bool_)
+        if is_all:
+            is_over = ~more.any(axis=1)
+            joining |= more & ~is_enough[:, None]
+        decided[rows] = joining.any(axis=1) | is_over
         circuit[rows] |= joining
-        left[rows] = n - circuit[rows].sum(axis=1)
+        left[rows] = np.where(is_over, 0, n - circuit[rows].sum(axis=1))
     return circuit, decided
 
 
