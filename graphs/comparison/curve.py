@@ -12,7 +12,7 @@ from circuits.masks import endpoints
 from circuits.scores import ComponentScores, EdgeScores
 from graphs.comparison.head_scores import is_of_components
 from graphs.comparison.level import Level
-from graphs.comparison.nulls.base import drawn_within
+from graphs.comparison.null import drawn_within
 from graphs.selection import means_at
 
 FRACTIONS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)

@@ -11,6 +11,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
 from circuits.components import Wiring
+from graphs.comparison.null import OverlapDistribution, drawn_within
 
 
 class Signed(NamedTuple):
@@ -71,6 +72,11 @@ class Level:
     def strata(self) -> Numbers:
         """[thing] the strata of the null that leads: layers, and of edges ports too."""
         return self.layers if self.ports is None else self.ports
+
+    @cached_property
+    def by_chance(self) -> OverlapDistribution:
+        """How many would be shared under the null that leads."""
+        return drawn_within(self.strata, self.in_a, self.in_b)
 
     def names(self, things: Bools) -> tuple[str, ...]:
         """The names of some things [thing]."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def levels(
         a.edge_mask,
         b.edge_mask,
         layers,
-        lambda number: str(wiring.edges[number]),
+        _edge_names(wiring).__getitem__,
         ports=ports,
         wiring=wiring,
         scores=None if scores is None else _signed_edges(scores, node_scores),
@@ -76,6 +77,7 @@ def part_strata(wiring: Wiring) -> Numbers:
     return _numbered([(part.kind, None if wiring.joins_heads else part.layer) for part in wiring.writers])
 
 
+@lru_cache(maxsize=8)
 def edge_strata(wiring: Wiring) -> tuple[Numbers, Numbers]:
     """[edge] number of the layers of its ends; and of the kinds, the layers and the port of its ends."""
     source, target = endpoints(wiring)
@@ -90,6 +92,11 @@ def edge_strata(wiring: Wiring) -> tuple[Numbers, Numbers]:
         of_writer[source] * (of_reader.max() + 1) + of_reader[target],
         of_kind[source] * (of_port.max() + 1) + of_port[target],
     )
+
+
+@lru_cache(maxsize=8)
+def _edge_names(wiring: Wiring) -> tuple[str, ...]:
+    return tuple(map(str, wiring.edges))
 
 
 def _numbered(strata: Sequence[object]) -> Numbers:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.arrays import Floats
+from circuits.arrays import Bools, Floats
 
 SIGNIFICANT = 0.05
 _NEGLIGIBLE = 1e-100  # probabilities below this are trimmed from the ends of a distribution
@@ -69,6 +69,17 @@ def overlap_distribution(
     different, n_alike = np.unique(strata, axis=1, return_counts=True)
     counts = [_Counts.of_stratum(*stratum) for stratum in different.T.tolist()]
     return _sum_of(each for count, n in zip(counts, n_alike.tolist(), strict=True) for each in [count] * n)
+
+
+def drawn_within(strata: NDArray[np.int64], in_a: Bools, in_b: Bools) -> OverlapDistribution:
+    """How many two random sets share that have as many in each stratum as `in_a` and `in_b`.
+
+    strata      [thing] number of its stratum, from 0
+    in_a, in_b  [thing] what each set has
+    """
+    n_strata = int(strata.max(initial=-1)) + 1
+    sizes = np.bincount(strata, minlength=n_strata)
+    return overlap_distribution(sizes, *(np.bincount(strata[each], minlength=n_strata) for each in (in_a, in_b)))
 
 
 def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapDistribution:

@@ -15,7 +15,6 @@ from graphs.comparison.measures import measured
 from graphs.comparison.membership import BELONGS, Belongs, Part, iou_interval, parts_of_either
 from graphs.comparison.null import SIGNIFICANT
 from graphs.comparison.nulls import Chance, chances
-from graphs.comparison.nulls.base import drawn_within
 from graphs.comparison.nulls.beyond_common import in_all
 from graphs.comparison.nulls.registry import SAMPLES
 from graphs.comparison.redrawn import Redrawn
@@ -39,7 +38,7 @@ class Overlap:
     scores_are      what the scores are that the measures read, on each side; None without scores
     chances         what every null says (`graphs.comparison.nulls`)
     index           the reuse index and what it rests on; None where no halves of prompts were drawn
-    parts           each part of either circuit, and to which it belongs
+    parts           each part of either circuit, and to which it belongs; of edges only where prompts were drawn again
     """
 
     shared: tuple[str, ...]
@@ -147,7 +146,7 @@ def overlap_at(
     chooses  whether the parts were chosen one by one; else no null assumes the right thing of them
     samples  of nulls that are drawn
     """
-    null, common = drawn_within(level.strata, level.in_a, level.in_b), in_all(level)
+    null, common = level.by_chance, in_all(level)
     has_prompts = all(side is not None for side in redrawn) and level.name in ("heads", "nodes", "edges")
     known = redrawn if has_prompts else (None, None)
     index = None
@@ -167,7 +166,7 @@ def overlap_at(
         scores_are=None if level.scores is None else level.scores.are,
         chances=chances(level, samples=samples, seed=seed) if chooses else (),
         index=index,
-        parts=parts_of_either(level, known),
+        parts=parts_of_either(level, known) if known[0] is not None or level.wiring is None else (),
     )
 
 

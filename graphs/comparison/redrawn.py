@@ -27,8 +27,7 @@ from graphs.selection import SELECTIONS, selection_from
 LEAST_PROMPTS = 4  # that halves can be made of
 _GROUPS, _SPLITS = 20, 20  # of prompts that are left out; splits in which they are
 _EDGES_AT_ONCE = 1_500_000
-_LARGE = 5_000  # edges of a model, above which a rule that chooses circuits one by one is asked for fewer
-_FEW = 0.1  # the share that such a rule is asked for
+_MOST, _MOST_SPLITS = 100, 10  # resamples and splits of a rule that chooses circuits one by one
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,8 @@ def redraw(
     half_size  prompts in each half; by default half of them. Runs are compared at the same number
     fractions  of all heads and edges, at which the rankings of halves are compared
 
-    Rule `grown` takes 3 to 4 ms each on 70,000 edges; on models of more than 5,000 edges other rules, which take 50 ms,
-    are asked for a tenth, which `fewer` says.
+    Rule `grown` takes 3 to 4 ms each on 70,000 edges. Other rules, which may take 50 ms, are asked for 100 resamples and
+    10 splits at most, which `fewer` says.
     """
     rule = SELECTIONS.get(str(graph.selection.get("name")))
     chosen_from = _chosen_from(graph, scores, node_scores)
@@ -105,11 +104,10 @@ def redraw(
     if rule is None or not rule.can_resample or amounts.resamples < 1 or n < 2:
         return None
     chooser = _Chooser(graph, scores, node_scores)
-    is_few = not (rule.takes_many and rule.chooses == "edges") and scores.wiring.n_edges > _LARGE
-    share = _FEW if is_few else 1.0
-    n_resamples, n_splits = (max(10, round(share * number)) for number in (amounts.resamples, amounts.splits))
-    n_resamples = min(n_resamples, amounts.resamples)
-    fewer = f"{n_resamples:,} resamples: rule {rule.name} chooses circuits one by one" if is_few else None
+    n_resamples, n_splits, fewer = amounts.resamples, amounts.splits, None
+    if not (rule.takes_many and rule.chooses == "edges") and (n_resamples > _MOST or n_splits > _MOST_SPLITS):
+        n_resamples, n_splits = min(n_resamples, _MOST), min(n_splits, _MOST_SPLITS)
+        fewer = f"{n_resamples:,} resamples and {n_splits} splits: rule {rule.name} chooses circuits one by one"
     half_size = n // 2 if half_size is None else half_size
     resampled = chooser.circuits(drawn_counts(n, resamples=n_resamples, seed=_generator(chosen_from, amounts.seed, 0)))
     width = resampled.shape[1]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuits.arrays import Bools, Floats, Numbers
+from circuits.arrays import Floats
 from graphs.comparison.level import Level
-from graphs.comparison.null import SIGNIFICANT, OverlapDistribution, overlap_distribution
+from graphs.comparison.null import SIGNIFICANT, OverlapDistribution
 
 
 @dataclass(frozen=True)
@@ -76,17 +76,3 @@ def sampled(null: str, measure: str, value: float, samples: Floats) -> Chance:
     slack = 1e-12 * max(1.0, float(np.abs(together).max()))
     p_value, least = (np.count_nonzero(together >= top - slack) / n for top in (value, together.max()))
     return Chance(null, measure, value, float(samples.mean()), float(p_value), float(least))
-
-
-def drawn_within(strata: Numbers, in_a: Bools, in_b: Bools) -> OverlapDistribution:
-    """How many two random sets share that have as many in each stratum as `in_a` and `in_b`.
-
-    strata  [thing] number of its stratum; in_a, in_b  [thing]
-    """
-    _, stratum = np.unique(strata, return_inverse=True)
-    n_strata = int(stratum.max(initial=-1)) + 1
-    sizes, n_a, n_b = (
-        np.bincount(stratum, weights=weights, minlength=n_strata).astype(np.int64)
-        for weights in (None, in_a.astype(float), in_b.astype(float))
-    )
-    return overlap_distribution(sizes, n_a, n_b)

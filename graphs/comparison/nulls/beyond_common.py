@@ -10,7 +10,8 @@ from dataclasses import replace
 
 from circuits.arrays import Bools
 from graphs.comparison.level import Level
-from graphs.comparison.nulls.base import Chance, Null, counted, drawn_within
+from graphs.comparison.null import drawn_within
+from graphs.comparison.nulls.base import Chance, Null, counted
 from graphs.comparison.nulls.registry import register
 
 NAME = "beyond common"

@@ -40,6 +40,7 @@ def generic_probabilities(others: Bools, n: int) -> Floats:
     share = (others.sum(axis=0) + others.sum() / (n_runs * size)) / (n_runs + 1)
     if not 0 < n < size:
         return np.full(size, float(n > 0))
+    share = np.minimum(share, 1 - 1e-9)
     log_odds = np.log(share) - np.log1p(-share)
     low, high = -60.0, 60.0
     for _ in range(_STEPS):

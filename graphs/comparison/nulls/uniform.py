@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphs.comparison.level import Level
-from graphs.comparison.nulls.base import Chance, Null, counted, drawn_within
+from graphs.comparison.null import drawn_within
+from graphs.comparison.nulls.base import Chance, Null, counted
 from graphs.comparison.nulls.registry import register
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphs.comparison.level import Level
-from graphs.comparison.nulls.base import Chance, Null, counted, drawn_within
+from graphs.comparison.null import drawn_within
+from graphs.comparison.nulls.base import Chance, Null, counted
 from graphs.comparison.nulls.registry import register
 
 
 def _chances(level: Level, samples: int, seed: int) -> Sequence[Chance]:
-    return [counted("within layer", level, drawn_within(level.layers, level.in_a, level.in_b))]
+    null = level.by_chance if level.ports is None else drawn_within(level.layers, level.in_a, level.in_b)
+    return [counted("within layer", level, null)]
 
 
 WITHIN_LAYER = register(

@@ -9,9 +9,8 @@ from scipy import stats
 from circuits.components import Wiring
 from graphs.comparison.level import Level, Signed
 from graphs.comparison.levels import edge_strata
-from graphs.comparison.null import independent_sum
+from graphs.comparison.null import drawn_within, independent_sum
 from graphs.comparison.nulls import NULLS, chances
-from graphs.comparison.nulls.base import drawn_within
 from graphs.comparison.nulls.generic_edges import generic_probabilities, shared_by_chance
 from graphs.comparison.nulls.rewired import rewired
 from tests.graphs.comparison.test_measures import FIRST_TEN, SIX_TO_FIFTEEN, level
@@ -44,7 +43,7 @@ def test_ten_and_ten_of_a_hundred_that_share_five():
     chance = said(level(FIRST_TEN, SIX_TO_FIFTEEN), "uniform")["iou"]
     assert chance.p_value == pytest.approx(6.72e-4, rel=1e-3)
     assert chance.p_value == pytest.approx(stats.hypergeom.sf(4, 100, 10, 10))  # at least five, not more than five
-    assert drawn_within(np.zeros(100), FIRST_TEN, SIX_TO_FIFTEEN).mean == pytest.approx(1)
+    assert drawn_within(np.zeros(100, dtype=np.int64), FIRST_TEN, SIX_TO_FIFTEEN).mean == pytest.approx(1)
 
 
 def test_sums_of_independent_things_are_those_of_listing_them():

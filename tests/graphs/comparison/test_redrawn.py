@@ -7,7 +7,6 @@ import pytest
 
 from circuits.components import Wiring
 from graphs import CircuitGraph, Greedy, Grown, TopComponents, reuse
-from graphs.comparison import redrawn
 from graphs.comparison.ceiling import _gaps, reuse_index
 from graphs.comparison.levels import edge_strata
 from graphs.comparison.redrawn import Amounts, halves_of, redraw
@@ -118,7 +117,8 @@ def test_parts_that_every_resample_has_are_sure_and_others_are_not(task):
     shared = np.argsort(-np.abs(a))[:N]
     b[shared[: N // 2]] = 0
     reused = reuse(*(task(mean, seed, noise=0.5)[0] for seed, mean in enumerate((a, b))))
-    assert {part.belongs for part in reused.edges.parts} == {"undecided"}  # without scores
+    assert {part.belongs for part in reused.heads.parts} == {"undecided"}  # without scores
+    assert not reused.edges.parts
     (first, one), (second, two) = (task(mean, seed, noise=0.5) for seed, mean in enumerate((a, b)))
     reused = reuse(first, second, scores=(one, two), resamples=200)
     for part in reused.edges.parts:
@@ -167,16 +167,14 @@ def test_the_curve_has_bands_of_chance_and_of_halves(task):
     assert points[-1].ceiling > points[-1].expected_iou
 
 
-def test_rules_that_choose_circuits_one_by_one_are_asked_less_often_of_large_models(task, monkeypatch):
+def test_rules_that_choose_circuits_one_by_one_are_asked_less_often(task):
     graph, scores = task(truth(0), 1, n=2)
     greedy = CircuitGraph.from_scores(scores, Greedy(N))
-    amounts = Amounts(resamples=120, splits=2)
-    assert len(redraw(greedy, scores, amounts=amounts).resampled) == 120
-    monkeypatch.setattr(redrawn, "_LARGE", 100)
-    drawn = redraw(greedy, scores, amounts=amounts)
-    assert len(drawn.resampled) == 12
-    assert drawn.fewer == "12 resamples: rule greedy chooses circuits one by one"
-    assert redraw(graph, scores, amounts=amounts).fewer is None
+    assert redraw(greedy, scores, amounts=Amounts(resamples=20, splits=2)).fewer is None
+    drawn = redraw(greedy, scores, amounts=Amounts(resamples=101, splits=20))
+    assert len(drawn.resampled) == 100
+    assert drawn.fewer == "100 resamples and 10 splits: rule greedy chooses circuits one by one"
+    assert len(redraw(graph, scores, amounts=Amounts(resamples=101, splits=2)).resampled) == 101
 
 
 def test_circuits_of_components_are_drawn_again_from_their_scores(edge_scores_of, node_scores_of):
