@@ -95,7 +95,7 @@ def redraw(
     half_size  prompts in each half; by default half of them. Runs are compared at the same number
     fractions  of all heads and edges, at which the rankings of halves are compared
 
-    Rule `grown` takes 3 to 4 ms each on 70,000 edges. Other rules, which may take 50 ms, are asked for 100 resamples and
+    Rule `grown` takes 3 to 4 ms each on 70,000 edges. Others, which may take 50 ms, are asked for 100 resamples and
     10 splits at most, which `fewer` says.
     """
     rule = SELECTIONS.get(str(graph.selection.get("name")))
