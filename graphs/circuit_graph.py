@@ -58,7 +58,7 @@ class CircuitEdge:
     low: float | None = None
     high: float | None = None
 
-    @property
+    @cached_property
     def name(self) -> str:
         return str(self.edge)
 

@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 import typer
 
-from graphs.export.document import VERSION
+from graphs.export.document import COMPARISON_VERSION, VERSION
 from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
@@ -78,7 +78,8 @@ def test_every_file_format_is_on_its_page_with_its_version():
     }
     assert written == set(documented)
     reports = (ROOT / "pipelines").glob("*/report.py")
-    versions = dict.fromkeys(written, "1") | dict.fromkeys(("circuit-graph", "circuit-comparison"), str(VERSION))
+    versions = dict.fromkeys(written, "1")
+    versions |= {"circuit-graph": str(VERSION), "circuit-comparison": str(COMPARISON_VERSION)}
     for path in reports:
         versions |= dict(re.findall(r'Format\("([a-z-]+)", (\d+)\)', path.read_text(encoding="utf-8")))
     assert documented == versions

@@ -8,8 +8,11 @@ from typing import Literal
 
 from circuits.scores import EdgeScores
 from graphs.circuit_graph import CircuitGraph
+from graphs.comparison.curve import FRACTIONS
 from graphs.comparison.diff import Diff, diff
-from graphs.comparison.reuse import FRACTIONS, MaybeComponentScores, Reuse, reuse
+from graphs.comparison.head_scores import MaybeComponentScores
+from graphs.comparison.nulls.registry import SAMPLES
+from graphs.comparison.reuse import MaybeRedrawn, Reuse, reuse
 
 Membership = Literal["shared", "only_a", "only_b"]
 
@@ -57,8 +60,11 @@ def compare(
     *,
     scores: tuple[EdgeScores, EdgeScores] | None = None,
     node_scores: MaybeComponentScores = (None, None),
+    others: Sequence[CircuitGraph] = (),
+    redrawn: MaybeRedrawn | None = None,
     fractions: Sequence[float] = FRACTIONS,
     resamples: int = 500,
+    samples: int = SAMPLES,
     level: float = 0.95,
     seed: int = 0,
     across_models: bool = False,
@@ -80,8 +86,11 @@ def compare(
         b,
         scores=scores,
         node_scores=node_scores,
+        others=others,
+        redrawn=redrawn,
         fractions=fractions,
         resamples=resamples,
+        samples=samples,
         level=level,
         seed=seed,
         across_models=across_models,

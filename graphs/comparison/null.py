@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from circuits.arrays import Floats
+from circuits.arrays import Bools, Floats
 
+SIGNIFICANT = 0.05
 _NEGLIGIBLE = 1e-100  # probabilities below this are trimmed from the ends of a distribution
 
 
@@ -32,6 +34,10 @@ class OverlapDistribution:
         """Probability of sharing `n_shared` or more."""
         return min(1.0, float(self.probabilities[self.counts >= n_shared].sum()))
 
+    def quantile(self, share: float) -> int:
+        """The least number shared that at least this share of draws does not exceed."""
+        return int(self.counts[np.searchsorted(np.cumsum(self.probabilities), share - 1e-12)])
+
     @property
     def least_p_value(self) -> float:
         """The probability of sharing as many as sets of these sizes can: no overlap is less likely."""
@@ -41,7 +47,9 @@ class OverlapDistribution:
         """Mean intersection over union of sets of these sizes; None if both are empty."""
         if n_a + n_b == 0:
             return None
-        return float((self.counts / (n_a + n_b - self.counts)) @ self.probabilities)
+        # Where sizes are only expected ones, more may be shared than the smaller set has.
+        shared = np.minimum(self.counts, min(n_a, n_b))
+        return float((shared / (n_a + n_b - shared)) @ self.probabilities)
 
 
 def overlap_distribution(
@@ -56,14 +64,68 @@ def overlap_distribution(
 
     Per stratum the count is hypergeometric; strata are independent, so the sum is their convolution.
     """
-    from scipy.stats import hypergeom
+    strata = np.stack([sizes, drawn_a, drawn_b]).astype(np.int64)
+    strata = strata[:, np.minimum(strata[1], strata[2]) > 0]
+    different, n_alike = np.unique(strata, axis=1, return_counts=True)
+    counts = [_Counts.of_stratum(*stratum) for stratum in different.T.tolist()]
+    return _sum_of(each for count, n in zip(counts, n_alike.tolist(), strict=True) for each in [count] * n)
 
-    lowest, probabilities = 0, np.ones(1)
-    for size, n_a, n_b in zip(sizes, drawn_a, drawn_b, strict=True):
-        fewest, most = max(0, int(n_a) + int(n_b) - int(size)), min(int(n_a), int(n_b))
-        if most > 0:
-            here = hypergeom.pmf(np.arange(fewest, most + 1), size, n_a, n_b)
-            lowest, probabilities = lowest + fewest, np.convolve(probabilities, here)
-            likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
-            lowest, probabilities = lowest + int(likely[0]), probabilities[likely[0] : likely[-1] + 1]
-    return OverlapDistribution(lowest, probabilities / probabilities.sum())
+
+def drawn_within(strata: NDArray[np.int64], in_a: Bools, in_b: Bools) -> OverlapDistribution:
+    """How many two random sets share that have as many in each stratum as `in_a` and `in_b`.
+
+    strata      [thing] number of its stratum, from 0
+    in_a, in_b  [thing] what each set has
+    """
+    n_strata = int(strata.max(initial=-1)) + 1
+    sizes = np.bincount(strata, minlength=n_strata)
+    return overlap_distribution(sizes, *(np.bincount(strata[each], minlength=n_strata) for each in (in_a, in_b)))
+
+
+def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapDistribution:
+    """How many of several independent things are there: a sum of binomial counts (Poisson-binomial), exact.
+
+    sizes          [group] how many things are in it
+    probabilities  [group] how likely each of them is
+    """
+    from scipy.stats import binom
+
+    counts = []
+    for size, probability in zip(sizes.tolist(), probabilities.tolist(), strict=True):
+        most = min(size, 2 * int(binom.ppf(1 - 1e-15, size, probability)) + 60)  # far beyond what is told from 1
+        counts.append(_Counts(0, binom.pmf(np.arange(most + 1), size, probability)))
+    return _sum_of(counts)
+
+
+class _Counts(NamedTuple):
+    """Probability of each count from `lowest` on."""
+
+    lowest: int
+    probabilities: Floats
+
+    @classmethod
+    def of_stratum(cls, size: int, n_a: int, n_b: int) -> _Counts:
+        """How many two random sets share within one stratum: hypergeometric."""
+        from scipy.special import gammaln
+
+        shared = np.arange(max(0, n_a + n_b - size), min(n_a, n_b) + 1)
+        ways = shared + 1, n_a - shared + 1, n_b - shared + 1, size - n_a - n_b + shared + 1
+        logs = -np.sum([gammaln(each) for each in ways], axis=0)
+        probabilities = np.exp(logs - logs.max())
+        return cls(int(shared[0]), probabilities / probabilities.sum())
+
+    def plus(self, other: _Counts) -> _Counts:
+        """The sum with another count that is independent."""
+        probabilities = np.convolve(self.probabilities, other.probabilities)
+        likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
+        first, last = int(likely[0]), int(likely[-1])
+        return _Counts(self.lowest + other.lowest + first, probabilities[first : last + 1])
+
+
+def _sum_of(counts: Iterable[_Counts]) -> OverlapDistribution:
+    """The distribution of a sum of independent counts, added two and two, so that few long ones are convolved."""
+    counts = list(counts) or [_Counts(0, np.ones(1))]
+    while len(counts) > 1:
+        pairs = zip(counts[::2], counts[1::2], strict=False)
+        counts = [*(one.plus(other) for one, other in pairs), *counts[len(counts) // 2 * 2 :]]
+    return OverlapDistribution(counts[0].lowest, counts[0].probabilities / counts[0].probabilities.sum())

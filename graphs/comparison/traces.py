@@ -18,7 +18,7 @@ from circuits.arrays import Floats
 from circuits.components import Component
 from circuits.intervals import Interval, ratio_difference_interval
 from circuits.recovery import Trace
-from graphs.comparison.reuse import rank_correlation
+from graphs.comparison.measures.spearman import rank_correlation
 from graphs.recovery_table import KINDS, LAYER_KINDS, TraceTable
 
 

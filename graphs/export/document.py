@@ -16,13 +16,20 @@ from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval
 from circuits.scores import Provenance
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
+from graphs.comparison.ceiling import ReuseIndex
 from graphs.comparison.comparison import Comparison
+from graphs.comparison.curve import SweepPoint
 from graphs.comparison.diff import Changes, diff
-from graphs.comparison.reuse import Overlap, Reuse, SweepPoint
+from graphs.comparison.membership import Part
+from graphs.comparison.nulls import Chance
+from graphs.comparison.overlap import Overlap
+from graphs.comparison.reuse import Reuse
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
-VERSION = 2
+VERSION = 2  # of circuits
+COMPARISON_VERSION = 3  # since which overlaps hold measures, nulls and parts
+_VERSIONS = {CIRCUIT_FORMAT: VERSION, COMPARISON_FORMAT: COMPARISON_VERSION}
 
 
 def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
@@ -98,14 +105,14 @@ def comparison_document(comparison: Comparison) -> dict[str, Any]:
     sorts = {sort: _overlap_document(getattr(reuse, sort)) for sort in ("heads", "nodes", "edges")}
     return {
         "format": COMPARISON_FORMAT,
-        "version": VERSION,
+        "version": COMPARISON_VERSION,
         "labels": list(comparison.labels),
         "reuse": {
             **sorts,
-            "heads_interval": list(reuse.heads_interval) if reuse.heads_interval is not None else None,
-            "edge_rank_correlation": reuse.edge_rank_correlation,
-            "head_rank_correlation": reuse.head_rank_correlation,
+            "stages": [{"name": name, **_overlap_document(overlap)} for name, overlap in reuse.stages],
             "sweep": [asdict(point) for point in reuse.sweep],
+            "resamples": reuse.resamples,
+            "fewer": list(reuse.fewer),
         },
         "diff": {
             "nodes": _changes_document(comparison.diff.nodes),
@@ -123,15 +130,16 @@ def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Com
         a = circuit_from_document(document["a"], source=source)
         b = circuit_from_document(document["b"], source=source)
         stored = document["reuse"]
-        interval = stored["heads_interval"]
+        if document["version"] < COMPARISON_VERSION:
+            stored = _before_levels(stored)
         reuse = Reuse(
             heads=_overlap_from(stored["heads"]),
             nodes=_overlap_from(stored["nodes"]),
             edges=_overlap_from(stored["edges"]),
-            heads_interval=None if interval is None else Interval(*interval),
-            edge_rank_correlation=stored["edge_rank_correlation"],
-            head_rank_correlation=stored["head_rank_correlation"],
+            stages=tuple((stage["name"], _overlap_from(stage)) for stage in stored["stages"]),
             sweep=tuple(SweepPoint(**point) for point in stored["sweep"]),
+            resamples=stored["resamples"],
+            fewer=tuple(stored["fewer"]),
         )
         # whether the two may be compared was settled when the comparison was made
         return Comparison(a, b, diff(a, b, across_models=True), reuse)
@@ -142,10 +150,10 @@ def require_format(document: Mapping[str, Any], expected: str, *, source: str) -
     name = document.get("format") if isinstance(document, Mapping) else None
     if name != expected:
         raise ValueError(f"{source}: its format is {name!r}, expected {expected!r}. Is it the right file?")
-    version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
+    version, newest = document.get("version"), _VERSIONS[expected]
+    if not isinstance(version, int) or version > newest:
         raise ValueError(
-            f"{source}: {expected} version {version!r}; this release reads versions up to {VERSION}. "
+            f"{source}: {expected} version {version!r}; this release reads versions up to {newest}. "
             "Upgrade circuit-workbench, or export the file again with this release."
         )
 
@@ -181,12 +189,49 @@ def _provenance_from(document: Mapping[str, Any] | None) -> Provenance | None:
 
 def _overlap_document(overlap: Overlap) -> dict[str, Any]:
     derived = {"n_shared": overlap.n_shared, "iou": overlap.iou, "of_a": overlap.of_a, "of_b": overlap.of_b}
-    return {**derived, **asdict(overlap), "shared": list(overlap.shared)}
+    return {**derived, **asdict(overlap)}
 
 
 def _overlap_from(document: Mapping[str, Any]) -> Overlap:
     stored = {field.name: document[field.name] for field in fields(Overlap)}
-    return Overlap(**{**stored, "shared": tuple(stored["shared"])})
+    index = stored["index"]
+    return Overlap(
+        **stored
+        | {
+            "shared": tuple(stored["shared"]),
+            "common": _tuple(stored["common"]),
+            "interval": _interval_from(stored["interval"]),
+            "scores_are": _tuple(stored["scores_are"]),
+            "chances": tuple(Chance(**chance) for chance in stored["chances"]),
+            "index": None if index is None else ReuseIndex(**index | {"interval": _interval_from(index["interval"])}),
+            "parts": tuple(Part(**part) for part in stored["parts"]),
+        }
+    )
+
+
+def _before_levels(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What versions 1 and 2 kept of an overlap. Their correlation of heads was of sums without sign: it is left out."""
+    added = {
+        "common": None,
+        "interval": None,
+        "measures": {},
+        "scores_are": None,
+        "chances": [],
+        "index": None,
+        "parts": [],
+    }
+    levels = {name: added | {"least_p_value": 0.0} | stored[name] for name in ("heads", "nodes", "edges")}
+    levels["heads"] |= {"interval": stored["heads_interval"]}
+    levels["edges"] |= {"measures": {"spearman": stored["edge_rank_correlation"]}}
+    return {**levels, "stages": [], "sweep": stored["sweep"], "resamples": 0, "fewer": []}
+
+
+def _interval_from(ends: Any) -> Interval[float] | None:
+    return None if ends is None else Interval(*ends)
+
+
+def _tuple(values: Any) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
 
 
 def _changes_document(changes: Changes) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.document import (
     CIRCUIT_FORMAT,
     COMPARISON_FORMAT,
-    VERSION,
+    COMPARISON_VERSION,
     circuit_document,
     circuit_from_document,
     edge_document,
@@ -77,11 +77,12 @@ def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
 def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     import networkx
 
-    summary = {key: value for key, value in comparison.reuse.summary().items() if key not in ("sweep", "shared_heads")}
+    long = ("sweep", "shared_heads", "head_parts", "levels")
+    summary = {key: value for key, value in comparison.reuse.summary().items() if key not in long}
     labels = {"label_a": comparison.labels[0], "label_b": comparison.labels[1]}
     about = {"description_a": comparison.a.description, "description_b": comparison.b.description}
     flat = networkx.MultiDiGraph(
-        **_plain({"format": COMPARISON_FORMAT, "version": VERSION, **labels, **about, **summary})
+        **_plain({"format": COMPARISON_FORMAT, "version": COMPARISON_VERSION, **labels, **about, **summary})
     )
     sides = (comparison.a, comparison.b)
     documents = [

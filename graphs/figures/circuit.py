@@ -19,7 +19,7 @@ from circuits.kinds import Sublayer
 from circuits.solved import kept_of_drawn
 from graphs.circuit_graph import MINIMAL, CircuitEdge, CircuitGraph, components_of
 from graphs.comparison.comparison import Comparison, Membership
-from graphs.comparison.reuse import Overlap
+from graphs.comparison.overlap import Overlap
 from graphs.figures.canvas import (
     CHARACTER,
     FAINT,

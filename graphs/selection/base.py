@@ -27,6 +27,7 @@ class Selection:
     chooses       what it ranks: `edges`, or `components` first and then edges among the best of them
     can_resample  whether scores of resampled prompts, as one mean, are enough for it, and it takes milliseconds
     takes_long    whether a large model takes it seconds or more: no further sizes are tried then than have to be
+    takes_many    whether `circuits_of` takes a few milliseconds each on a large model too
     combines      whether it needs scores of other methods: those that its setting `methods` names, for `choose_with`
     """
 
@@ -35,11 +36,21 @@ class Selection:
     chooses: ClassVar[Literal["edges", "components"]] = "edges"
     can_resample: ClassVar[bool] = True
     takes_long: ClassVar[bool] = False
+    takes_many: ClassVar[bool] = False
     combines: ClassVar[bool] = False
 
     def choose(self, scores: EdgeScores, node_scores: ComponentScores | None = None) -> Selected:
         """The edges to keep. Only rules that choose components use `node_scores`."""
         raise NotImplementedError
+
+    def circuits_of(self, scores: EdgeScores, means: Floats) -> Bools:
+        """[sample, edge] the circuits of several mean scores [sample, edge], such as those of resampled prompts.
+
+        Each is that which `choose` keeps of the mean as the scores of a single prompt; only for rules that choose
+        edges.
+        """
+        circuits = [self.choose(replace(scores, per_prompt=mean[None])).mask for mean in means]
+        return np.stack(circuits) if circuits else np.zeros(means.shape, dtype=np.bool_)
 
     def choose_with(
         self, others: Sequence[EdgeScores], scores: EdgeScores, node_scores: ComponentScores | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from circuits.arrays import Bools, Floats
 from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection.base import Selection, keep_circuit, require_count, strength_of, with_ties
 from graphs.selection.growth import grow, size_note
+from graphs.selection.growth_many import grow_many
 from graphs.selection.registry import register
 from graphs.selection.selected import Selected
 
@@ -23,6 +25,7 @@ class Grown(Selection):
 
     name = "grown"
     summary = "exactly n edges, on the strongest paths from input to logits"
+    takes_many = True
 
     n: int  # edges of the circuit
     absolute: bool = True  # False: rank by signed score, so that only supporting edges come first
@@ -35,3 +38,6 @@ class Grown(Selection):
         strength = strength_of(scores.means, absolute=self.absolute)
         circuit, ties = with_ties(strength, scores.measured, lambda order: grow(wiring, order, n))
         return keep_circuit(self, scores, circuit, tied_out=ties, size_note=size_note(circuit, n, scores.measured))
+
+    def circuits_of(self, scores: EdgeScores, means: Floats) -> Bools:
+        return grow_many(scores.wiring, strength_of(means, absolute=self.absolute), scores.measured, self.n)

@@ -4,20 +4,28 @@ summary.json            what `circuits compare --json` prints
 transfer.csv            what each circuit keeps of each task
 transfer.pdf, .svg      the same beside the overlap of the circuits, as heat maps
 comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
-overlap.csv             of three runs or more: what each pair has in common
+overlap.csv             what each pair of circuits has in common at each level, with every measure and the reuse index
+chance.csv              the same by chance, under every null
+parts.csv               to which circuit of a pair each head, node and edge belongs
+overlap_curve.csv       overlap of the strongest at several sizes, with what chance and what halves of one task give
 traces.json, .pdf, .svg where two causal traces recover different amounts
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
+from graphs.comparison.curve import SweepPoint
+from graphs.comparison.measures import MEASURES
+from graphs.comparison.membership import BELONGS
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+from pipelines.compare.overlap_rows import level_rows, part_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
@@ -45,16 +53,23 @@ _MATRIX = (
     Column("sized_n_edges", "sized.n_edges"),
     Column("sized_faithfulness", "sized.faithfulness", interval="sized.interval"),
 )
-_OVERLAP = tuple(
+_OVERLAP = (
+    *map(Column, ("a", "b", "level", "n_a", "n_b", "n_shared", "n_common")),
+    Column("iou", interval="interval"),
+    *(Column(name, f"measures.{name}") for name in MEASURES if name != "iou"),
+    Column("scores_are", cell=lambda row: None if row["scores_are"] is None else "; ".join(row["scores_are"])),
+    *(Column(name, f"reuse_index.{name}") for name in ("within_a", "within_b", "between", "chance")),
+    Column("reuse_index", "reuse_index.value", interval="reuse_index.interval"),
+    *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS),
+)
+_CHANCE = tuple(
     map(
         Column,
-        (
-            *("a", "b", "heads_a", "heads_b", "n_shared_heads", "heads_iou", "heads_of_a", "heads_of_b"),
-            *("expected_heads_iou", "p_value", "nodes_iou", "n_shared_edges", "edges_iou", "edges_p_value"),
-            *("p_value_corrected", "rank_correlation", "head_rank_correlation"),
-        ),
+        ("a", "b", "level", "null", "measure", "value", "expected", "p_value", "p_value_corrected", "can_tell"),
     )
 )
+_PARTS = tuple(map(Column, ("a", "b", "level", "name", "belongs", "in_a", "in_b", "share_a", "share_b")))
+_CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoint)))))
 
 
 def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
@@ -64,11 +79,26 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
         table = _transfer_table(plan, report.summary)
         kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
+    kept |= _of_overlap(report)
     if len(plan.runs) > 2:
-        return kept | {"overlap.csv": as_csv(report.summary["overlaps"], _OVERLAP)}
+        return kept
     drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}
     kept |= {name: export.to_bytes(report.comparison) for name, export in drawn.items()}
     return kept | _of_traces(plan, report)
+
+
+def _of_overlap(report: StoredComparison) -> dict[str, bytes]:
+    pairs = report.summary["overlaps"]
+    levels = level_rows(pairs)
+    chances = [row | chance for row in levels for chance in row["chances"]]
+    curve = [point | {"a": pair["a"], "b": pair["b"]} for pair in pairs for point in pair["sweep"]]
+    parts = part_rows(list(report.summary["runs"]), report.comparisons)
+    return {
+        "overlap.csv": as_csv(levels, _OVERLAP),
+        "chance.csv": as_csv(chances, _CHANCE),
+        "parts.csv": as_csv(parts, _PARTS),
+        "overlap_curve.csv": as_csv(curve, _CURVE),
+    }
 
 
 def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTable:

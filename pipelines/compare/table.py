@@ -7,6 +7,7 @@ from typing import Any
 
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
+from pipelines.compare.overlap_table import print_overlap, print_overlaps
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.stage_tables import print_stages
 from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
@@ -22,9 +23,9 @@ def print_comparison(stored: StoredComparison) -> None:
     else:
         _print_transfer(summary["transfer"], is_of_two=len(stored.comparisons) == 1)
     if len(stored.comparisons) == 1:
-        _print_overlap(stored)
+        print_overlap(stored)
     else:
-        _print_overlaps(summary)
+        print_overlaps(summary)
     print_stages(summary["by_stage"])
     for name, solved in summary["solved"].items():
         if solved is not None:
@@ -131,62 +132,6 @@ def _drawn(row: Row) -> str:
 
 def _estimate(row: Row | None) -> str:
     return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
-
-
-def _share(value: float | None) -> str:
-    return DASH if value is None else f"{value:z.2f}"
-
-
-def _p(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2g}"
-
-
-def _print_overlaps(summary: Row) -> None:
-    """A row per pair of runs."""
-    columns = (
-        Column("a"),
-        Column("b"),
-        Column("shared heads", "n_shared_heads"),
-        Column("IoU of heads", "heads_iou", "z.2f"),
-        Column("shared edges", "n_shared_edges", ","),
-        Column("IoU of edges", "edges_iou", "z.2f"),
-        Column("p, corrected", "p_value_corrected", ".2g"),
-        Column("correlation of edges", "rank_correlation", "z.2f"),
-    )
-    print_columns("overlap", columns, summary["overlaps"])
-    print_line(
-        "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
-        "- where circuits with as many in each layer cannot share so much that chance is ruled out."
-    )
-
-
-def _print_overlap(stored: StoredComparison) -> None:
-    """What two circuits have in common, part by part."""
-    summary, reuse = stored.summary, stored.comparison.reuse
-    is_by_layer = stored.comparison.a.wiring.joins_heads
-    cells = []
-    for name in ("heads", "nodes") if is_by_layer else ("heads", "nodes", "edges"):
-        overlap = getattr(reuse, name)
-        numbers = [_share(value) for value in (overlap.iou, overlap.of_a, overlap.of_b, overlap.expected_iou)]
-        shown = "attention" if name == "heads" and is_by_layer else name
-        counts = (str(count) for count in (overlap.n_a, overlap.n_b, overlap.n_shared))
-        cells.append([shown, *counts, *numbers, _p(overlap.p_value)])
-    headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "IoU by chance", "p")
-    print_table(f"overlap of {summary['a']} and {summary['b']}", headings, cells, folds=True)
-    if untold := [name for name, tells in summary["null_can_tell"].items() if not tells]:
-        print_line(
-            f"of {' and '.join(untold)}, p says nothing: circuits with as many in each layer cannot share so much "
-            "that chance is ruled out."
-        )
-    what = "attention of the layers" if is_by_layer else "heads"
-    print_line(f"shared {what}: {', '.join(summary['shared_heads']) or 'none'}")
-    if "head_groups" in summary:
-        groups = "; ".join(", ".join(group) for group in summary["head_groups"])
-        print_line(f"heads that code together on the prompts of both: {groups}")
-    if summary["head_rank_correlation"] is not None:
-        print_line(f"rank correlation of the scores of {what}: {summary['head_rank_correlation']:z.2f}")
-    if summary["rank_correlation"] is not None:
-        print_line(f"rank correlation of the edges' scores: {summary['rank_correlation']:z.2f}")
 
 
 def _print_traces(traces: Row) -> None:

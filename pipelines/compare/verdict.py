@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from circuits.evaluation.transfer import Member, OnTask
 from circuits.intervals import Estimate
-from graphs.comparison.reuse import SIGNIFICANT
+from graphs.comparison.null import SIGNIFICANT
 
 HALF = 0.5
 

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Greedy, TopComponents, TopEdges, compare, reuse
+from graphs.comparison.head_scores import part_scores
+from graphs.comparison.measures.spearman import rank_correlation
 from graphs.comparison.null import overlap_distribution
-from graphs.comparison.reuse import head_scores, overlap, rank_correlation
+from graphs.comparison.overlap import overlap
 
 FOUR_BY_TWO = Wiring(n_layers=2, n_heads=4, n_kv_heads=4, has_mlps=False)
 HEADS = {f"a{layer}.h{index}": layer for layer in range(2) for index in range(4)}
@@ -104,10 +106,26 @@ def test_a_name_that_could_not_be_drawn_is_refused():
 
 def test_heads_are_scored_by_their_outgoing_edges_unless_scored_themselves(edge_scores_of, node_scores_of):
     edges = edge_scores_of({"a0.h1->logits": -2.0, "a0.h1->a1.h0<q>": 1.0, "input->a0.h0<q>": 9.0})
-    assert head_scores(edges).values.tolist() == [0.0, 3.0, 0.0, 0.0]
+    sums = part_scores(edges)  # of the input and four heads, with their sign
+    assert sums.values.tolist() == [9.0, 0.0, -1.0, 0.0, 0.0]
+    assert sums.are == "signed sums of outgoing edges (eap)"
     nodes = node_scores_of({"a1.h0": -0.5}, unmeasured=("a0.h0",))
-    assert head_scores(edges, nodes).values.tolist() == [0.0, 0.0, -0.5, 0.0]
-    assert head_scores(edges, nodes).measured.tolist() == [False, False, True, False]
+    own = part_scores(edges, nodes)
+    assert own.values.tolist() == [0.0, 0.0, 0.0, -0.5, 0.0]
+    assert own.measured.tolist() == [False, False, False, True, False]
+    assert own.are == "measured effects (activation-patching)"
+
+
+def test_effects_of_one_side_are_not_compared_with_sums_of_the_other(edge_scores_of, node_scores_of):
+    edges, nodes = edge_scores_of({"a0.h1->logits": 1.0, "a0.h0->logits": 2.0}), node_scores_of({"a0.h0": 1.0})
+    graph = CircuitGraph.from_scores(edges, TopEdges(29))
+    sums, own, mixed = (
+        reuse(graph, graph, scores=(edges, edges), node_scores=given, resamples=0).heads
+        for given in ((None, None), (nodes, nodes), (nodes, None))
+    )
+    assert sums.scores_are == ("signed sums of outgoing edges (eap)",) * 2
+    assert own.scores_are == ("measured effects (activation-patching)",) * 2
+    assert (mixed.scores_are, mixed.measures["iou"], "cosine" in mixed.measures) == (None, 1.0, False)
 
 
 def test_rank_correlation_of_reversed_scores_is_minus_one_and_of_constant_ones_undefined():

@@ -124,8 +124,29 @@ def test_three_runs_are_a_matrix_with_files(circuits: Command, runs: list[Discov
     assert [(row["circuit"], row["task"]) for row in rows] == [
         (f"task{a}", f"task{b}") for a in range(3) for b in range(3)
     ]
-    assert len((store / "three" / "overlap.csv").read_text().splitlines()) == 4
+    tables = {
+        name: list(csv.DictReader(io.StringIO((store / "three" / f"{name}.csv").read_text())))
+        for name in ("overlap", "chance", "parts", "overlap_curve")
+    }
+    assert [row["level"] for row in tables["overlap"]] == ["heads", "nodes", "edges"] * 3
+    of_edges = {row["null"] for row in tables["chance"] if row["level"] == "edges"}
+    assert of_edges == {"uniform", "within layer", "within ports", "generic", "beyond common"}  # none that is drawn
+    for row in tables["chance"]:
+        assert float(row["p_value"]) <= float(row["p_value_corrected"]) <= 1
+    assert {row["belongs"] for row in tables["parts"]} <= {"shared", "only_a", "only_b", "undecided"}
+    assert {row["of"] for row in tables["overlap_curve"]} == {"heads", "edges"}
     assert not (store / "three" / "comparison.json").exists()
+
+
+def test_two_runs_say_what_heads_score_and_how_alike_halves_of_a_task_are(pair: dict[str, Any]):
+    assert pair["head_scores_are"] == ["signed sums of outgoing edges (eap-ig)"] * 2
+    assert pair["resamples"] == 1000
+    index = pair["levels"]["edges"]["reuse_index"]
+    assert (index["n_prompts"], index["n_splits"]) == (4, 50)  # of the 8 that chose each circuit
+    assert 0 <= index["chance"] <= index["within_a"] <= 1
+    drawn = [chance for chance in pair["levels"]["edges"]["chances"] if chance["null"] == "rewired"]
+    assert len(drawn) == 1
+    assert all(part["share_a"] is not None for part in pair["head_parts"])
 
 
 def test_overlap_alone_runs_nothing(circuits: Command, runs: list[DiscoverRun], store: Path):

@@ -1,0 +1,83 @@
+"""At what level two circuits are compared: heads, nodes, edges, or the heads of one stage of path patching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats, Numbers
+from circuits.components import Wiring
+from graphs.comparison.null import OverlapDistribution, drawn_within
+
+
+class Signed(NamedTuple):
+    """Signed scores of the same things on both sides, of which `measured` were scored on both.
+
+    a, b      [thing] in the units of each metric; 0 where not measured
+    measured  [thing]
+    are       what the numbers are, in words, for each side
+    """
+
+    a: Floats
+    b: Floats
+    measured: Bools
+    are: tuple[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Two sets of the same things.
+
+    name        `heads`, `nodes`, `edges`, or `stage NAME`
+    in_a, in_b  [thing] what each circuit has
+    layers      [thing] number of its stratum: kind and layer; of an edge, the two layers that it joins
+    ports       [edge] number of the kind and layer of its source and of the kind, port and layer of its target
+    wiring      whose edges the things are; None where they are no edges
+    scores      signed scores, where both circuits came from some
+    others      [run, thing] what the circuits of other runs have, where some are given
+    name_of     number of a thing -> its name
+    """
+
+    name: str
+    in_a: Bools
+    in_b: Bools
+    layers: Numbers
+    name_of: Callable[[int], str]
+    ports: Numbers | None = None
+    wiring: Wiring | None = None
+    scores: Signed | None = None
+    others: Bools | None = None
+
+    @property
+    def size(self) -> int:
+        return len(self.in_a)
+
+    @cached_property
+    def n_a(self) -> int:
+        return int(np.count_nonzero(self.in_a))
+
+    @cached_property
+    def n_b(self) -> int:
+        return int(np.count_nonzero(self.in_b))
+
+    @cached_property
+    def n_shared(self) -> int:
+        return int(np.count_nonzero(self.in_a & self.in_b))
+
+    @property
+    def strata(self) -> Numbers:
+        """[thing] the strata of the null that leads: layers, and of edges ports too."""
+        return self.layers if self.ports is None else self.ports
+
+    @cached_property
+    def by_chance(self) -> OverlapDistribution:
+        """How many would be shared under the null that leads."""
+        return drawn_within(self.strata, self.in_a, self.in_b)
+
+    def names(self, things: Bools) -> tuple[str, ...]:
+        """The names of some things [thing]."""
+        return tuple(self.name_of(int(number)) for number in np.flatnonzero(things))

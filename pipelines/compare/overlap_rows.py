@@ -1,0 +1,144 @@
+"""What the circuits of runs have in common, pair by pair, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from circuits.intervals import holm
+from graphs import compare as compare_graphs
+from graphs.comparison.curve import FRACTIONS
+from graphs.comparison.nulls.registry import SAMPLES
+from graphs.comparison.redrawn import Amounts, Redrawn, n_prompts_of, redraw
+from pipelines.discover.run import DiscoverRun
+from pipelines.runs.run import Run
+
+if TYPE_CHECKING:
+    from graphs import Comparison
+
+Row = dict[str, Any]
+Comparisons = Mapping[tuple[int, int], "Comparison"]
+# Of several runs there are many pairs, and each run's prompts are drawn again fewer times.
+_OF_TWO, _OF_MANY = Amounts(resamples=1000, splits=50), Amounts(resamples=200, splits=20)
+
+
+def comparisons_of(runs: Sequence[Run], *, across_models: bool) -> dict[tuple[int, int], Comparison]:
+    """Pair of runs, by number -> their circuits compared.
+
+    Where the circuits of several runs are given, the nulls that have to be drawn are left out.
+    """
+    redrawn = _redrawn(runs)
+    found = {}
+    for a, b in combinations(range(len(runs)), 2):
+        others = [run for number, run in enumerate(runs) if number not in (a, b)]
+        found[a, b] = _compared(runs[a], runs[b], others, (redrawn[a], redrawn[b]), across_models=across_models)
+    return found
+
+
+def overlap_rows(labels: Sequence[str], comparisons: Comparisons) -> list[Row]:
+    """A row per pair. Of every null at every level, and of the one that leads, p is corrected for all pairs (Holm)."""
+    rows = [_row(labels, pair, comparison) for pair, comparison in comparisons.items()]
+    for row, corrected in zip(rows, holm(list(by_chance(comparisons).values())), strict=True):
+        row["p_value_corrected"] = corrected
+    entries: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        for level, overlap in row["levels"].items():
+            for chance in overlap["chances"]:
+                entries.setdefault((level, chance["null"], chance["measure"]), []).append(chance)
+    for alike in entries.values():
+        for chance, corrected in zip(alike, holm([each["p_value"] for each in alike]), strict=True):
+            chance["p_value_corrected"] = corrected
+    return rows
+
+
+def by_chance(comparisons: Comparisons) -> dict[tuple[int, int], float | None]:
+    """The probability of sharing as many edges by chance; as many heads, of circuits that were chosen by components.
+
+    None where circuits with as many in each layer cannot share so much that chance is ruled out.
+    """
+    found = {}
+    for pair, comparison in comparisons.items():
+        reuse = comparison.reuse
+        chosen = reuse.heads if reuse.edges.p_value is None else reuse.edges
+        found[pair] = chosen.p_value if chosen.can_tell else None
+    return found
+
+
+def part_rows(labels: Sequence[str], comparisons: Comparisons) -> list[Row]:
+    """A row for each part of either circuit, of every pair at every level."""
+    return [
+        {"a": labels[a], "b": labels[b], "level": level, **vars(part)}
+        for (a, b), comparison in comparisons.items()
+        for level, overlap in comparison.reuse.levels.items()
+        for part in overlap.parts
+    ]
+
+
+def level_rows(rows: Sequence[Row]) -> list[Row]:
+    """A row for each pair at each level."""
+    pairs = ({"a": row["a"], "b": row["b"], "levels": row["levels"]} for row in rows)
+    return [
+        {"a": row["a"], "b": row["b"], "level": level, **overlap}
+        for row in pairs
+        for level, overlap in row["levels"].items()
+    ]
+
+
+def groups_across(a: Run, b: Run) -> dict[str, int]:
+    """Head -> number of its group, for heads that code together on the prompts of both runs; empty without codes.
+
+    Heads of one group show positive-only codes on the same prompts of both tasks (`circuits.head_codes.grouping`).
+    """
+    coded = [run.codes if isinstance(run, DiscoverRun) else None for run in (a, b)]
+    models = {run.scores.provenance.model_fingerprint for run in (a, b)}
+    if None in coded or len(models) > 1:
+        return {}
+    from circuits.head_codes.grouping import named_groups
+
+    return named_groups([(run.codes, run.is_positive) for run in coded if run is not None], a.graph.wiring.n_heads)
+
+
+def _row(labels: Sequence[str], pair: tuple[int, int], comparison: Comparison) -> Row:
+    a, b = pair
+    scored = {"a": comparison.a.scored_by, "b": comparison.b.scored_by}
+    return {"a": labels[a], "b": labels[b], **comparison.reuse.summary(), "scored_by": scored}
+
+
+def _redrawn(runs: Sequence[Run]) -> list[Redrawn | None]:
+    """The circuits of each run on other draws of its prompts, in halves of one size; None where layers are compared."""
+    if len({run.graph.wiring.joins_heads for run in runs}) > 1:
+        return [None] * len(runs)
+    amounts = _OF_TWO if len(runs) == 2 else _OF_MANY
+    half_size = min(n_prompts_of(run.graph, run.scores, run.node_scores) for run in runs) // 2
+    return [
+        redraw(run.graph, run.scores, run.node_scores, amounts=amounts, half_size=half_size, fractions=FRACTIONS)
+        for run in runs
+    ]
+
+
+def _compared(
+    first: Run,
+    second: Run,
+    others: Sequence[Run],
+    redrawn: tuple[Redrawn | None, Redrawn | None],
+    *,
+    across_models: bool,
+) -> Comparison:
+    """Two circuits in one graph, and what they share."""
+    samples = 0 if others else SAMPLES
+    if len({run.graph.wiring.joins_heads for run in (first, second, *others)}) > 1:
+        # A trace has whole layers only, so the other circuit's heads are merged by layer.
+        a, b, *rest = (run.graph.by_layer() for run in (first, second, *others))
+        return compare_graphs(a, b, others=rest, samples=samples, across_models=across_models)
+    groups = groups_across(first, second)
+    return compare_graphs(
+        first.graph.with_groups(groups),
+        second.graph.with_groups(groups),
+        scores=(first.scores, second.scores),
+        node_scores=(first.node_scores, second.node_scores),
+        others=[run.graph for run in others],
+        redrawn=redrawn,
+        samples=samples,
+        across_models=across_models,
+    )

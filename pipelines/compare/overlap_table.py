@@ -1,0 +1,203 @@
+"""What circuits have in common, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from graphs.comparison.membership import BELONGS
+from graphs.comparison.nulls import NULLS
+from pipelines.compare.report import StoredComparison
+from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
+
+Row = Mapping[str, Any]
+_MOST_NAMES = 12
+_MEASURES = {
+    "weighted_jaccard": "weighted Jaccard",
+    "cosine": "cosine",
+    "spearman": "rank correlation",
+    "sign_agreement": "same sign",
+    "rank_biased_overlap": "rank-biased",
+}
+_BELONGS = {"shared": "shared", "only_a": "only in A", "only_b": "only in B", "undecided": "undecided"}
+
+
+def print_overlaps(summary: Row) -> None:
+    """A row per pair of runs."""
+    columns = (
+        Column("a"),
+        Column("b"),
+        Column("shared heads", "n_shared_heads"),
+        Column("IoU of heads", "heads_iou", "z.2f"),
+        Column("shared edges", "n_shared_edges", ","),
+        Column("IoU of edges", cell=lambda row: _with_ends(row["levels"]["edges"], "iou", "interval")),
+        Column("own halves", cell=lambda row: _within(row["levels"]["edges"])),
+        Column("reuse index", cell=lambda row: _index(row["levels"]["edges"])),
+        Column("cosine of edges", "levels.edges.measures.cosine", "z.2f"),
+        Column("p, corrected", "p_value_corrected", ".2g"),
+        Column("p, generic", cell=lambda row: _p(_chance(row["levels"]["edges"], "generic"), "p_value_corrected")),
+    )
+    print_columns("overlap", columns, summary["overlaps"])
+    print_line(
+        "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
+        "- where circuits with as many in each layer cannot share so much that chance is ruled out. Generic: where "
+        "every edge is as likely as in the circuits of the other runs. Other levels, measures and nulls: overlap.csv, "
+        "chance.csv."
+    )
+    _print_terms(summary["overlaps"][0])
+
+
+def print_overlap(stored: StoredComparison) -> None:
+    """What two circuits have in common at every level."""
+    summary = stored.summary
+    is_by_layer = stored.comparison.a.wiring.joins_heads
+    shown = {
+        "attention" if name == "heads" and is_by_layer else name: level
+        for name, level in summary["levels"].items()
+        if not (name == "edges" and is_by_layer)
+    }
+    _print_counts(shown, f"overlap of {summary['a']} and {summary['b']}")
+    if untold := [name for name, level in shown.items() if not _can_tell(level)]:
+        print_line(
+            f"of {' and '.join(untold)}, p says nothing: circuits with as many in each layer cannot share so much "
+            "that chance is ruled out. What they do on each other's task does."
+        )
+    _print_terms(summary)
+    _print_nulls(shown)
+    _print_scores(shown)
+    what = "attention of the layers" if is_by_layer else "heads"
+    print_line(f"shared {what}: {', '.join(summary['shared_heads']) or 'none'}")
+    _print_parts(summary)
+    if "head_groups" in summary:
+        groups = "; ".join(", ".join(group) for group in summary["head_groups"])
+        print_line(f"heads that code together on the prompts of both: {groups}")
+
+
+def _print_counts(levels: Mapping[str, Row], title: str) -> None:
+    cells = [
+        [
+            name,
+            *(f"{level[key]:,}" for key in ("n_a", "n_b", "n_shared")),
+            _with_ends(level, "iou", "interval"),
+            *(_number(level["measures"][name]) for name in ("of_a", "of_b")),
+            _number((_chance(level, _leading(level)) or {}).get("expected")),
+            _within(level),
+            _index(level),
+            _p(_chance(level, _leading(level)), "p_value"),
+        ]
+        for name, level in levels.items()
+    ]
+    headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "by chance", "own halves", "reuse index", "p")
+    print_table(title, headings, cells, folds=True)
+
+
+def _print_terms(row: Row) -> None:
+    """What the intervals and the ceiling are, where there are any."""
+    index = row["levels"]["edges"]["reuse_index"] or row["levels"]["heads"]["reuse_index"]
+    if row["resamples"]:
+        print_line(f"IoU in brackets: 95 % of {row['resamples']:,} resamples of the prompts, circuits chosen anew.")
+    for text in row["fewer_resamples"]:
+        print_line(f"Only {text}.")
+    if index is not None:
+        print_line(
+            f"Own halves: IoU of circuits of two halves of one task's prompts ({index['n_prompts']} each, "
+            f"{index['n_splits']} splits), for A and for B. Reuse index: 0 where such circuits of both tasks share "
+            "what chance gives, 1 where they share as much as those of one task; [-] where halves of one task hardly "
+            "share more than chance gives."
+        )
+
+
+def _print_nulls(levels: Mapping[str, Row]) -> None:
+    """What every null says about intersection over union."""
+    nulls = dict.fromkeys(
+        chance["null"] for level in levels.values() for chance in level["chances"] if chance["measure"] == "iou"
+    )
+    if not nulls:
+        return
+    cells = [
+        [name, *(_expected(_chance(level, name)) for level in levels.values()), NULLS[name].summary] for name in nulls
+    ]
+    print_table("IoU by chance, and p", ("null", *levels, "what stays as it is"), cells, folds=True)
+
+
+def _print_scores(levels: Mapping[str, Row]) -> None:
+    """How alike the scores are, beside what scores in random order within layers give."""
+    scored = {name: level for name, level in levels.items() if level["scores_are"] is not None}
+    if not scored:
+        return
+    cells = []
+    for name, level in scored.items():
+        shown = []
+        for measure in _MEASURES:
+            chance = _chance(level, "permuted scores", measure)
+            beside = "" if chance is None else f" ({chance['expected']:z.2f}, p {_p(chance, 'p_value')})"
+            shown.append(f"{_number(level['measures'].get(measure))}{beside}")
+        cells.append([name, *shown])
+    title = "likeness of signed scores (in brackets: in random order within layers, and p)"
+    print_table(title, ("", *_MEASURES.values()), cells, folds=True)
+    for name, level in scored.items():
+        a, b = level["scores_are"]
+        print_line(f"scores of {name}: {a if a == b else f'{a}; {b}'}")
+
+
+def _print_parts(summary: Row) -> None:
+    """Which heads belong to which circuit, as far as the prompts decide it."""
+    if not summary["resamples"]:
+        return
+    for to in BELONGS:
+        names = [part["name"] for part in summary["head_parts"] if part["belongs"] == to]
+        listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        counts = {level: summary["levels"][level]["belongs"][to] for level in ("nodes", "edges")}
+        further = ", ".join(f"{count:,} {level}" for level, count in counts.items())
+        print_line(f"  {_BELONGS[to]}: {len(names)} heads{f' ({listed})' if names else ''}, {further}")
+    print_line(
+        "Shared, or only in one: so in 95 % of resamples of both tasks' prompts; else undecided. All parts: parts.csv."
+    )
+
+
+def _leading(level: Row) -> str:
+    """The null that leads: of edges, the one that keeps their ports too."""
+    names = [chance["null"] for chance in level["chances"]]
+    return "within ports" if "within ports" in names else "within layer"
+
+
+def _can_tell(level: Row) -> bool:
+    chance = _chance(level, _leading(level))
+    return chance is None or chance["can_tell"]
+
+
+def _chance(level: Row, null: str, measure: str = "iou") -> Row | None:
+    chances: Sequence[Row] = level["chances"]
+    return next((each for each in chances if (each["null"], each["measure"]) == (null, measure)), None)
+
+
+def _expected(chance: Row | None) -> str:
+    if chance is None:
+        return DASH
+    p = _p(chance, "p_value") if chance["can_tell"] else "cannot tell"
+    return f"{_number(chance['expected'])}, {p}"
+
+
+def _within(level: Row) -> str:
+    index = level["reuse_index"]
+    return DASH if index is None else f"{index['within_a']:.2f}, {index['within_b']:.2f}"
+
+
+def _index(level: Row) -> str:
+    index = level["reuse_index"]
+    return DASH if index is None else _with_ends(index, "value", "interval")
+
+
+def _with_ends(row: Row, value: str, ends: str) -> str:
+    if row[value] is None:
+        return DASH
+    has_ends = ends == "interval" and (row[ends] is not None or "within_a" in row)
+    return f"{row[value]:z.2f}" + (f" {brackets(row[ends], 'z.2f')}" if has_ends else "")
+
+
+def _number(value: float | None) -> str:
+    return DASH if value is None else f"{value:z.2f}"
+
+
+def _p(chance: Row | None, key: str) -> str:
+    return DASH if chance is None else f"{chance[key]:.2g}"
