@@ -1,0 +1,241 @@
+"""In what several circuits differ, part by part: shared, only in some, rescored beyond its interval, sign flipped.
+
+Scores of two circuits are compared where both hold the part and both measured it, over prompts: prompt by prompt where
+both were scored on the same prompts, as two independent samples where not. A part is *rescored* where the interval of
+the difference excludes 0, and its *sign flipped* where its two means also have opposite signs. Intervals are of one
+part each: of many that did not change, a share of 1 - level is rescored by chance, so the number compared is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats
+from circuits.intervals import Interval, t_interval, welch_interval
+from circuits.scores import ComponentScores, EdgeScores, Provenance
+from graphs.circuit_graph import CircuitGraph, components_of, require_comparable
+from graphs.selection import means_at
+
+Membership = Literal["shared", "some", "only"]
+"""`shared`: in all circuits; `only`: in one; `some`: in several, not in all."""
+
+
+class Rescoring(NamedTuple):
+    """A part that two circuits hold whose scores differ beyond the interval of their difference.
+
+    a, b           numbers of the two circuits, a < b
+    before, after  mean score in a and in b, in units of the metric
+    interval       of after - before; it excludes 0
+    """
+
+    name: str
+    a: int
+    b: int
+    before: float
+    after: float
+    interval: Interval[float]
+
+    @property
+    def is_flipped(self) -> bool:
+        """Whether the sign changed."""
+        return self.before * self.after < 0
+
+
+@dataclass(frozen=True)
+class PartsDiff:
+    """The nodes, or the edges, of several circuits.
+
+    names     [part] those in any circuit, in wiring order
+    holds     [part, circuit] which circuits have each
+    rescored  of every pair of circuits, by pair, then in wiring order
+    compared  pair of circuits -> how many parts' scores were compared
+    untold    pair of circuits -> why none were
+    """
+
+    names: tuple[str, ...]
+    holds: Bools
+    rescored: tuple[Rescoring, ...]
+    compared: Mapping[tuple[int, int], int]
+    untold: Mapping[tuple[int, int], str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all circuits have the same parts, and none is rescored."""
+        return bool(self.holds.all()) and not self.rescored
+
+    @property
+    def shared(self) -> tuple[str, ...]:
+        """Those in all circuits."""
+        return self._named(self.holds.all(axis=1))
+
+    @property
+    def flipped(self) -> tuple[Rescoring, ...]:
+        """Those rescored whose sign changed."""
+        return tuple(change for change in self.rescored if change.is_flipped)
+
+    def only_in(self, *circuits: int) -> tuple[str, ...]:
+        """Those in exactly these circuits."""
+        wanted = np.isin(np.arange(self.holds.shape[1]), circuits)
+        return self._named((self.holds == wanted).all(axis=1))
+
+    def memberships(self) -> list[Membership]:
+        """[part] which of the three each is."""
+        n_circuits = self.holds.shape[1]
+        return ["shared" if n == n_circuits else "only" if n == 1 else "some" for n in self.holds.sum(axis=1).tolist()]
+
+    def _named(self, chosen: Bools) -> tuple[str, ...]:
+        return tuple(self.names[number] for number in np.flatnonzero(chosen))
+
+
+@dataclass(frozen=True)
+class DiffOfMany:
+    """In what several circuits differ."""
+
+    nodes: PartsDiff
+    edges: PartsDiff
+
+    @property
+    def is_empty(self) -> bool:
+        return self.nodes.is_empty and self.edges.is_empty
+
+
+def diff_of_many(
+    graphs: Sequence[CircuitGraph],
+    *,
+    scores: Sequence[EdgeScores | None] = (),
+    node_scores: Sequence[ComponentScores | None] = (),
+    level: float = 0.95,
+    across_models: bool = False,
+) -> DiffOfMany:
+    """Which parts circuits share, and whose scores differ.
+
+    scores, node_scores  those that each circuit was chosen from; without them, no score is compared
+
+    ValueError for fewer than two circuits, circuits of different models (see `require_comparable`), and scores of
+    another wiring or of another number of circuits. Ten circuits of 30,000 edges of 64 prompts take some 3 s.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, diff_of_many
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> def circuit(*names):
+    ...     return CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    >>> first = circuit("input->a0.h0<v>", "a0.h0->m1", "m1->logits")
+    >>> second = circuit("input->a0.h0<v>", "a0.h0->logits")
+    >>> third = circuit("input->a0.h0<v>", "a0.h0->logits", "input->m1", "m1->logits")
+    >>> edges = diff_of_many([first, second, third]).edges
+    >>> edges.shared, edges.only_in(0), edges.only_in(1, 2)
+    (('input->a0.h0<v>',), ('a0.h0->m1',), ('a0.h0->logits',))
+    """
+    _check(graphs, (*scores, *node_scores), across_models)
+    for given in (scores, node_scores):
+        if len(given) not in (0, len(graphs)):
+            raise ValueError(f"scores of {len(given)} circuits were given for {len(graphs)}: give one set for each.")
+    wiring, masks = graphs[0].wiring, np.stack([graph.edge_mask for graph in graphs], axis=1)
+    in_any = np.flatnonzero(masks.any(axis=1))
+    of_edges = [None if given is None else _edge_sample(given) for given in scores or [None] * len(graphs)]
+    names = tuple(str(wiring.edges[number]) for number in in_any)
+    edges = _parts_diff(names, masks[in_any], [sample and sample.of(in_any) for sample in of_edges], level)
+
+    components = components_of(wiring.edges[number] for number in in_any)
+    held = [{node.component for node in graph.nodes} for graph in graphs]
+    holds = np.array([[part in parts for parts in held] for part in components], dtype=np.bool_)
+    of_nodes: list[_Sample | None] = []
+    for graph, given in zip(graphs, node_scores or [None] * len(graphs), strict=True):
+        sample = None if given is None else _node_sample(graph, given)
+        number_of = {} if given is None else {part: number for number, part in enumerate(given.components)}
+        of_nodes.append(sample and sample.of(np.array([number_of.get(part, -1) for part in components], dtype=int)))
+    nodes = _parts_diff(tuple(map(str, components)), holds.reshape(-1, len(graphs)), of_nodes, level)
+    return DiffOfMany(nodes, edges)
+
+
+def _check(
+    graphs: Sequence[CircuitGraph], scores: Sequence[EdgeScores | ComponentScores | None], across_models: bool
+) -> None:
+    if len(graphs) < 2:
+        raise ValueError(f"{len(graphs)} circuits given: a difference takes two or more.")
+    for other in graphs[1:]:
+        require_comparable(graphs[0], other, across_models=across_models)
+    wiring = graphs[0].wiring
+    for given in scores:
+        if given is not None and given.wiring != wiring:
+            raise ValueError(f"scores of {given.wiring}, circuits of {wiring}: give the scores the circuits came from.")
+
+
+class _Sample(NamedTuple):
+    """What parts of one circuit's model score.
+
+    values       [prompt or trial, part]
+    is_measured  [part]
+    is_of_trials whether the rows are random trials
+    """
+
+    values: Floats
+    is_measured: Bools
+    provenance: Provenance
+    is_of_trials: bool
+
+    def of(self, numbers: np.ndarray) -> _Sample:
+        """Some of the parts; -1 for one that was not scored."""
+        is_measured = np.where(numbers >= 0, self.is_measured[numbers], False) if len(self.is_measured) else numbers > 0
+        return self._replace(values=self.values[:, numbers], is_measured=is_measured)
+
+
+def _edge_sample(scores: EdgeScores) -> _Sample:
+    rows = scores.per_prompt if scores.trials is None else scores.trials
+    return _Sample(rows, scores.measured, scores.provenance, scores.trials is not None)
+
+
+def _node_sample(graph: CircuitGraph, scores: ComponentScores) -> _Sample:
+    """Of the position that the circuit was chosen at; components that some prompts lack are not compared."""
+    at = scores.at(means_at(scores, graph.selection.get("position")).position)
+    rows = at.per_prompt if at.trials is None else at.trials
+    return _Sample(rows[:, 0], at.measured.all(axis=0)[0], at.provenance, at.trials is not None)
+
+
+def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample | None], level: float) -> PartsDiff:
+    rescored: list[Rescoring] = []
+    compared: dict[tuple[int, int], int] = {}
+    untold: dict[tuple[int, int], str] = {}
+    for a, b in combinations(range(holds.shape[1]), 2):
+        first, second = samples[a], samples[b]
+        if first is None or second is None:
+            untold[a, b] = "their scores are not known"
+            continue
+        if (reason := _not_comparable(first, second)) is not None:
+            untold[a, b] = reason
+            continue
+        both = np.flatnonzero(holds[:, a] & holds[:, b] & first.is_measured & second.is_measured)
+        compared[a, b] = len(both)
+        rescored += [
+            Rescoring(names[both[number]], a, b, *rest) for number, *rest in _beyond(first, second, both, level)
+        ]
+    return PartsDiff(names, holds, tuple(rescored), compared, untold)
+
+
+def _not_comparable(a: _Sample, b: _Sample) -> str | None:
+    """Why scores of two circuits say nothing about each other; None where they do."""
+    for what in ("metric", "method"):
+        values = [getattr(sample.provenance, what) for sample in (a, b)]
+        if values[0] != values[1]:
+            return f"they were scored by another {what} ({values[0]}, {values[1]})"
+    if min(len(a.values), len(b.values)) < 2:
+        return "one prompt says nothing about how far off a score is"
+    return None
+
+
+def _beyond(a: _Sample, b: _Sample, both: np.ndarray, level: float) -> list[tuple[int, float, float, Interval[float]]]:
+    """Of the parts `both`: which differ beyond the interval, with both means and the interval."""
+    before, after = (sample.values[:, both].astype(np.float64) for sample in (a, b))
+    of_same_prompts = a.provenance.prompts_fingerprint == b.provenance.prompts_fingerprint
+    is_paired = of_same_prompts and len(before) == len(after) and not (a.is_of_trials or b.is_of_trials)
+    interval = t_interval(after - before, level=level) if is_paired else welch_interval(after, before, level=level)
+    means = before.mean(axis=0), after.mean(axis=0)
+    return [
+        (int(number), float(means[0][number]), float(means[1][number]), interval.item(number))
+        for number in np.flatnonzero((interval.low > 0) | (interval.high < 0))
+    ]
