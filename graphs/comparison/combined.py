@@ -40,7 +40,18 @@ def union_of(graphs: Sequence[CircuitGraph], *, across_models: bool = False) -> 
 
 
 def core_of(graphs: Sequence[CircuitGraph], least: int, *, across_models: bool = False) -> CircuitGraph:
-    """The edges in at least `least` of the circuits. ValueError for a number that there is not."""
+    """The edges in at least `least` of the circuits. ValueError for a number that there is not.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, core_of
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> first, second = (
+    ...     CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    ...     for names in (("input->logits",), ("input->m0", "m0->logits", "input->logits"))
+    ... )
+    >>> [edge.name for edge in core_of([first, second], 2).edges]
+    ['input->logits']
+    """
     counts = _counts(graphs, across_models)
     if not 1 <= least <= len(graphs):
         raise ValueError(f"a core of edges in {least} of {len(graphs)} circuits: give 1 to {len(graphs)}.")
@@ -51,6 +62,14 @@ def consensus_of(graphs: Sequence[CircuitGraph], *, across_models: bool = False)
     """The edges in more than half of the circuits whose score has one sign in all that hold them.
 
     An edge without a score, or with a score of 0, has no sign that could differ.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, consensus_of
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> lists = (("input->logits",), ("input->logits",), ("input->m0", "m0->logits"))
+    >>> consensus = consensus_of([CircuitGraph.from_edges(wiring, map(Edge.parse, names)) for names in lists])
+    >>> [edge.name for edge in consensus.edges]
+    ['input->logits']
     """
     counts = _counts(graphs, across_models)
     signs = np.zeros((2, len(counts)), dtype=np.bool_)
