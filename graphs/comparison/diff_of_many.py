@@ -4,6 +4,9 @@ Scores of two circuits are compared where both hold the part and both measured i
 both were scored on the same prompts, as two independent samples where not. A part is *rescored* where the interval of
 the difference excludes 0, and its *sign flipped* where its two means also have opposite signs. Intervals are of one
 part each: of many that did not change, a share of 1 - level is rescored by chance, so the number compared is told.
+
+Tasks differ in how much there is to explain, and then every score differs. As shares of the gap between clean and
+corrupt prompts scores are comparable, also where metrics are not; the gap counts as known.
 """
 
 from __future__ import annotations
@@ -24,12 +27,14 @@ from graphs.selection import means_at
 Membership = Literal["shared", "some", "only"]
 """`shared`: in all circuits; `only`: in one; `some`: in several, not in all."""
 
+NO_SCORES = "their scores are not known"
+
 
 class Rescoring(NamedTuple):
     """A part that two circuits hold whose scores differ beyond the interval of their difference.
 
     a, b           numbers of the two circuits, a < b
-    before, after  mean score in a and in b, in units of the metric
+    before, after  mean score in a and in b, in units of the metric or as shares of the gap
     interval       of after - before; it excludes 0
     """
 
@@ -109,12 +114,15 @@ def diff_of_many(
     *,
     scores: Sequence[EdgeScores | None] = (),
     node_scores: Sequence[ComponentScores | None] = (),
+    of_gap: bool = False,
     level: float = 0.95,
     across_models: bool = False,
 ) -> DiffOfMany:
     """Which parts circuits share, and whose scores differ.
 
     scores, node_scores  those that each circuit was chosen from; without them, no score is compared
+    of_gap               whether scores are compared as shares of the gap that a circuit's `metrics` hold (`clean` minus
+                         `corrupt`), not in units of the metric
 
     ValueError for fewer than two circuits, circuits of different models (see `require_comparable`), and scores of
     another wiring or of another number of circuits. Ten circuits of 30,000 edges of 64 prompts take some 3 s.
@@ -137,9 +145,10 @@ def diff_of_many(
             raise ValueError(f"scores of {len(given)} circuits were given for {len(graphs)}: give one set for each.")
     wiring, masks = graphs[0].wiring, np.stack([graph.edge_mask for graph in graphs], axis=1)
     in_any = np.flatnonzero(masks.any(axis=1))
-    of_edges = [None if given is None else _edge_sample(given) for given in scores or [None] * len(graphs)]
+    gaps = [_gap(graph) if of_gap else None for graph in graphs]
+    of_edges = [None if given is None else _edge_sample(given).of(in_any) for given in scores or [None] * len(graphs)]
     names = tuple(str(wiring.edges[number]) for number in in_any)
-    edges = _parts_diff(names, masks[in_any], [sample and sample.of(in_any) for sample in of_edges], level)
+    edges = _parts_diff(names, masks[in_any], of_edges, gaps if of_gap else None, level)
 
     components = components_of(wiring.edges[number] for number in in_any)
     held = [{node.component for node in graph.nodes} for graph in graphs]
@@ -149,7 +158,8 @@ def diff_of_many(
         sample = None if given is None else _node_sample(graph, given)
         number_of = {} if given is None else {part: number for number, part in enumerate(given.components)}
         of_nodes.append(sample and sample.of(np.array([number_of.get(part, -1) for part in components], dtype=int)))
-    nodes = _parts_diff(tuple(map(str, components)), holds.reshape(-1, len(graphs)), of_nodes, level)
+    by_node = holds.reshape(-1, len(graphs))
+    nodes = _parts_diff(tuple(map(str, components)), by_node, of_nodes, gaps if of_gap else None, level)
     return DiffOfMany(nodes, edges)
 
 
@@ -197,18 +207,37 @@ def _node_sample(graph: CircuitGraph, scores: ComponentScores) -> _Sample:
     return _Sample(rows[:, 0], at.measured.all(axis=0)[0], at.provenance, at.trials is not None)
 
 
-def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample | None], level: float) -> PartsDiff:
+def _gap(graph: CircuitGraph) -> float | None:
+    """Mean clean minus corrupt metric; None where that is not recorded, or nothing."""
+    ends = [graph.metrics.get(name) for name in ("clean", "corrupt")]
+    if ends[0] is None or ends[1] is None:
+        return None
+    return ends[0] - ends[1] or None
+
+
+def _parts_diff(
+    names: tuple[str, ...],
+    holds: Bools,
+    samples: Sequence[_Sample | None],
+    gaps: Sequence[float | None] | None,
+    level: float,
+) -> PartsDiff:
+    """gaps  of each circuit, to compare shares of; None to compare scores as they are"""
     rescored: list[Rescoring] = []
     compared: dict[tuple[int, int], int] = {}
     untold: dict[tuple[int, int], str] = {}
     for a, b in combinations(range(holds.shape[1]), 2):
         first, second = samples[a], samples[b]
         if first is None or second is None:
-            untold[a, b] = "their scores are not known"
+            untold[a, b] = NO_SCORES
             continue
-        if (reason := _not_comparable(first, second)) is not None:
+        whole = (1.0, 1.0) if gaps is None else (gaps[a], gaps[b])
+        if (reason := _not_comparable(first, second, whole, is_of_gap=gaps is not None)) is not None:
             untold[a, b] = reason
             continue
+        first, second = (
+            sample._replace(values=sample.values / part) for sample, part in zip((first, second), whole, strict=True)
+        )
         both = np.flatnonzero(holds[:, a] & holds[:, b] & first.is_measured & second.is_measured)
         compared[a, b] = len(both)
         rescored += [
@@ -217,9 +246,11 @@ def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample 
     return PartsDiff(names, holds, tuple(rescored), compared, untold)
 
 
-def _not_comparable(a: _Sample, b: _Sample) -> str | None:
+def _not_comparable(a: _Sample, b: _Sample, gaps: tuple[float | None, float | None], *, is_of_gap: bool) -> str | None:
     """Why scores of two circuits say nothing about each other; None where they do."""
-    for what in ("metric", "method"):
+    if None in gaps:
+        return "the gap between clean and corrupt prompts that they are shares of is not known, or 0"
+    for what in ("method",) if is_of_gap else ("metric", "method"):
         values = [getattr(sample.provenance, what) for sample in (a, b)]
         if values[0] != values[1]:
             return f"they were scored by another {what} ({values[0]}, {values[1]})"

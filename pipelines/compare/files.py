@@ -6,6 +6,8 @@ transfer.pdf, .svg      the same beside the overlap of the circuits, as heat map
 comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
 overlap.csv             of three runs or more: what each pair has in common
 traces.json, .pdf, .svg where two causal traces recover different amounts
+
+Those of all circuits together: `pipelines.compare.many_files`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+from pipelines.compare.many_files import files_of_many
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
@@ -55,6 +58,7 @@ _OVERLAP = tuple(
 def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     """Graphs, drawings and tables; of two traces, the table and figure of their differences."""
     kept = {"summary.json": as_json(report.summary)}
+    kept |= files_of_many(report.many, list(report.summary["runs"]), plan.runs[0].scores.provenance)
     if (transfer := report.summary["transfer"]) is not None:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
         table = _transfer_table(plan, report.summary)

@@ -12,6 +12,7 @@ from graphs import compare as compare_graphs
 from graphs.comparison.null import holm
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.differences import different_settings
+from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import transfer_rows
 from pipelines.discover.run import DiscoverRun
@@ -34,12 +35,14 @@ class StoredComparison(Report):
 
     comparisons  pair of runs, by number -> what their circuits share
     traces       recovery rates compared, where two causal traces were given
+    many         what follows from comparing all at once
     summary      every number as plain values: transfer first, then overlap
     """
 
     format = Format("circuit-workbench-comparison-summary", 2)
     comparisons: Mapping[tuple[int, int], Comparison]
     traces: TraceComparison | None
+    many: OfMany
     summary: Mapping[str, Any]
 
     @property
@@ -75,6 +78,8 @@ def report(plan: ComparePlan) -> StoredComparison:
         {"a": labels[a], "b": labels[b], **_overlap(comparison, corrected)}
         for ((a, b), comparison), corrected in zip(comparisons.items(), holm(list(chance.values())), strict=True)
     ]
+    many = of_many(plan, labels, summary["transfer"])
+    summary |= many.rows
     summary["solved"] = {label: dropped(_solved(run)) for label, run in zip(labels, runs, strict=True)}
     traces = None
     if len(runs) == 2:
@@ -84,7 +89,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(
-        folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, summary=summary
+        folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, many=many, summary=summary
     )
 
 

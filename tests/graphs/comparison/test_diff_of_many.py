@@ -122,6 +122,22 @@ def test_one_prompt_tells_no_change():
     assert (found.rescored, found.untold) == ((), {(0, 1): "one prompt says nothing about how far off a score is"})
 
 
+def test_as_shares_of_the_gap_scores_of_a_weaker_task_are_the_same():
+    sides = (scored([1.0, 1.2, 1.4]), scored([4.0, 4.8, 5.6], prompts_fingerprint="others", metric="kl-divergence"))
+    gaps = ((2.0, 1.0), (9.0, 5.0))  # 1 and 4
+    graphs = [
+        replace(graph, metrics={"clean": clean, "corrupt": corrupt})
+        for (graph, _), (clean, corrupt) in zip(sides, gaps, strict=True)
+    ]
+    scores = [each for _, each in sides]
+    assert diff_of_many(graphs, scores=scores, of_gap=True).is_empty
+    twice = [graphs[0], replace(graphs[1], metrics={"clean": 1.0, "corrupt": -1.0})]
+    (change,) = diff_of_many(twice, scores=scores, of_gap=True).edges.rescored
+    assert (change.before, change.after) == (pytest.approx(1.2), pytest.approx(2.4))
+    unknown = diff_of_many([graphs[0], sides[1][0]], scores=scores, of_gap=True).edges
+    assert "is not known, or 0" in unknown.untold[0, 1]
+
+
 def test_scores_of_nodes_are_compared_at_the_position_that_chose_the_circuit():
     heads = tuple(Component.parse(f"a{layer}.h{index}") for layer in range(2) for index in range(2))
     measured = np.ones((3, 2, 4), dtype=bool)
