@@ -4,6 +4,7 @@ summary.json            what `circuits compare --json` prints
 transfer.csv            what each circuit keeps of each task
 transfer.pdf, .svg      the same beside the overlap of the circuits, as heat maps
 comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
+checkpoints.csv         of two models: what share of their difference each component recovers
 overlap.csv             of three runs or more: what each pair has in common
 traces.json, .pdf, .svg where two causal traces recover different amounts
 
@@ -20,6 +21,7 @@ import numpy as np
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+from pipelines.compare.checkpoint_rows import component_rows
 from pipelines.compare.many_files import files_of_many
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
@@ -63,6 +65,8 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
         table = _transfer_table(plan, report.summary)
         kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
+    if rows := component_rows(report.summary["checkpoints"]):
+        kept["checkpoints.csv"] = as_csv(rows)
     if len(plan.runs) > 2:
         return kept | {"overlap.csv": as_csv(report.summary["overlaps"], _OVERLAP)}
     drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}

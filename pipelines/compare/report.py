@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.solved import dropped
 from graphs import compare as compare_graphs
 from graphs.comparison.null import holm
 from graphs.comparison.traces import compare_traces
+from pipelines.compare.checkpoint_rows import checkpoint_rows
 from pipelines.compare.differences import different_settings
 from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.plan import ComparePlan
@@ -78,6 +80,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         {"a": labels[a], "b": labels[b], **_overlap(comparison, corrected)}
         for ((a, b), comparison), corrected in zip(comparisons.items(), holm(list(chance.values())), strict=True)
     ]
+    summary["checkpoints"] = [] if plan.transfer is None else checkpoint_rows(plan.runs, plan.transfer, labels)
     many = of_many(plan, labels, summary["transfer"])
     summary |= many.rows
     summary["solved"] = {label: dropped(_solved(run)) for label, run in zip(labels, runs, strict=True)}
@@ -141,12 +144,14 @@ def _of_two(first: Run, second: Run, summary: dict[str, Any]) -> TraceComparison
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
-    """What runs are called in tables: their tasks, where these tell them apart, else their names.
+    """What runs are called in tables: their tasks, where these tell them apart, else with their models, or their names.
 
     A run that is given twice is numbered.
     """
     names = [run.name for run in runs]
-    for labels in ([run.graph.label for run in runs], names):
+    tasks = [run.graph.label for run in runs]
+    of_models = [f"{task} ({Path(run.config.model).name})" for task, run in zip(tasks, runs, strict=True)]
+    for labels in (tasks, of_models, names):
         if len(set(labels)) == len(labels):
             return labels
     return [f"{name} ({number})" for number, name in enumerate(names, start=1)]

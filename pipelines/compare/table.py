@@ -7,6 +7,7 @@ from typing import Any
 
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
+from pipelines.compare.checkpoint_table import print_checkpoints
 from pipelines.compare.many_table import print_many
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
@@ -26,6 +27,8 @@ def print_comparison(stored: StoredComparison) -> None:
     else:
         _print_overlaps(summary)
     print_many(stored.many)
+    for row in summary["checkpoints"]:
+        print_checkpoints(row)
     for name, solved in summary["solved"].items():
         if solved is not None:
             print_line(f"prompts of {name}: {kept_of_drawn(solved)}")

@@ -79,9 +79,7 @@ def test_groups_are_patched_together(tmp_path: Path, final: Model):
 def test_equal_checkpoints_have_no_difference_to_recover(final: Model):
     patched = patched_from(final, final, PROMPTS, alone(final), metric=METRIC)
     assert (patched.values == patched.into).all()
-    with pytest.raises(
-        ValueError, match=r"both models reach a metric of 2 .* no difference of which"
-    ):
+    with pytest.raises(ValueError, match=r"both models reach a metric of 2 .* no difference of which"):
         patched.recovered(0)
 
 
