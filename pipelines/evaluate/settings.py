@@ -25,6 +25,10 @@ class EvaluateSettings(CommandSettings):
     resamples: int = Field(
         default=100, ge=0, le=MOST, strict=True, description="Resamples of the prompts, for the stability."
     )
+    thorough: bool = Field(
+        default=False,
+        description="Measure the use of every component, with a K grown for each, whatever that takes.",
+    )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(
         default=None,
@@ -41,6 +45,6 @@ class EvaluateSettings(CommandSettings):
         return self
 
     @property
-    def amounts(self) -> tuple[int, int, int, int]:
+    def amounts(self) -> tuple[int, int, int, bool, int]:
         """How much is computed: two calls with the same amounts on the same runs compute the same."""
-        return self.random, self.knockouts, self.resamples, self.seed
+        return self.random, self.knockouts, self.resamples, self.thorough, self.seed

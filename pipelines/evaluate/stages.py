@@ -28,7 +28,8 @@ def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     """Sets of components to knock out, searched on one slice of the prompts."""
     runner = _runner(settings, inputs, model)
     circuit = runner.circuit(chosen_edges(inputs))
-    knockouts = search_knockouts(runner.values, runner.parts, circuit, KnockoutSearch(**settings["search"]))
+    search = KnockoutSearch(**settings["search"])
+    knockouts = search_knockouts(runner.values, runner.removal_effects, runner.parts, circuit, search)
     return Result({"level": runner.level}, knockouts._asdict())
 
 
@@ -126,8 +127,8 @@ def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
     return [n for n, part in enumerate(scores.components) if part.is_node and measured[n]]
 
 
-SEARCH_KNOCKOUTS = Stage("search-knockouts", 2, find_knockouts)
-KNOCKOUTS = Stage("knockouts", 2, measure_knockouts)
+SEARCH_KNOCKOUTS = Stage("search-knockouts", 3, find_knockouts)
+KNOCKOUTS = Stage("knockouts", 3, measure_knockouts)
 RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits)
 NODE_CURVE = Stage("node-curve", 2, measure_node_curve)
 STABILITY = Stage("stability", 2, measure_stability)

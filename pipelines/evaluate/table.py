@@ -27,6 +27,7 @@ COLUMNS = (
     Column("minimality", "minimality.smallest.value", interval="minimality.smallest.interval"),
     Column("minimality_share", "minimality.smallest.share"),
     Column("minimality_component", "minimality.smallest.component"),
+    Column("left_out"),
     Column("random_circuits", "random.n"),
     Column("random_faithfulness", "random.faithfulness.value", interval="random.faithfulness.interval"),
     Column("random_p", "random.p_value"),
@@ -57,6 +58,9 @@ def print_evaluation(evaluation: Evaluation) -> None:
     for row in evaluation.rows:
         if row["solved"] is not None:
             print_line(f"prompts of {row['run']}: {kept_of_drawn(row['solved'])}")
+    for row in evaluation.rows:
+        if row["left_out"] is not None:
+            print_line(f"left out of {row['run']}: {row['left_out']}.")
     print_reasons(evaluation.rows, lambda row: row["run"], without=None if has_truth else "auroc")
 
 
