@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from circuits.arrays import Bools, Floats
+from circuits.arrays import Bools, Floats, Numbers
 from circuits.intervals import Interval, t_interval, welch_interval
 from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.circuit_graph import CircuitGraph, components_of, require_comparable
@@ -76,7 +76,7 @@ class PartsDiff:
     @property
     def shared(self) -> tuple[str, ...]:
         """Those in all circuits."""
-        return self._named(self.holds.all(axis=1))
+        return self._named(np.asarray(self.holds.all(axis=1)))
 
     @property
     def flipped(self) -> tuple[Rescoring, ...]:
@@ -86,7 +86,7 @@ class PartsDiff:
     def only_in(self, *circuits: int) -> tuple[str, ...]:
         """Those in exactly these circuits."""
         wanted = np.isin(np.arange(self.holds.shape[1]), circuits)
-        return self._named((self.holds == wanted).all(axis=1))
+        return self._named(np.asarray((self.holds == wanted).all(axis=1)))
 
     def memberships(self) -> list[Membership]:
         """[part] which of the three each is."""
@@ -145,21 +145,24 @@ def diff_of_many(
             raise ValueError(f"scores of {len(given)} circuits were given for {len(graphs)}: give one set for each.")
     wiring, masks = graphs[0].wiring, np.stack([graph.edge_mask for graph in graphs], axis=1)
     in_any = np.flatnonzero(masks.any(axis=1))
-    gaps = [_gap(graph) if of_gap else None for graph in graphs]
-    of_edges = [None if given is None else _edge_sample(given).of(in_any) for given in scores or [None] * len(graphs)]
     names = tuple(str(wiring.edges[number]) for number in in_any)
-    edges = _parts_diff(names, masks[in_any], of_edges, gaps if of_gap else None, level)
+    of_edges: list[_Sample | None] = []
+    for graph, given in zip(graphs, scores or [None] * len(graphs), strict=True):
+        of_edges.append(None if given is None else _edge_sample(given).of(in_any).in_units_of(graph, of_gap=of_gap))
+    edges = _parts_diff(names, masks[in_any], of_edges, level)
 
     components = components_of(wiring.edges[number] for number in in_any)
     held = [{node.component for node in graph.nodes} for graph in graphs]
     holds = np.array([[part in parts for parts in held] for part in components], dtype=np.bool_)
     of_nodes: list[_Sample | None] = []
     for graph, given in zip(graphs, node_scores or [None] * len(graphs), strict=True):
-        sample = None if given is None else _node_sample(graph, given)
-        number_of = {} if given is None else {part: number for number, part in enumerate(given.components)}
-        of_nodes.append(sample and sample.of(np.array([number_of.get(part, -1) for part in components], dtype=int)))
-    by_node = holds.reshape(-1, len(graphs))
-    nodes = _parts_diff(tuple(map(str, components)), by_node, of_nodes, gaps if of_gap else None, level)
+        if given is None:
+            of_nodes.append(None)
+            continue
+        number_of = {part: number for number, part in enumerate(given.components)}
+        numbers = np.array([number_of.get(part, -1) for part in components], dtype=np.int64)
+        of_nodes.append(_node_sample(graph, given).of(numbers).in_units_of(graph, of_gap=of_gap))
+    nodes = _parts_diff(tuple(map(str, components)), holds.reshape(-1, len(graphs)), of_nodes, level)
     return DiffOfMany(nodes, edges)
 
 
@@ -179,50 +182,47 @@ def _check(
 class _Sample(NamedTuple):
     """What parts of one circuit's model score.
 
-    values       [prompt or trial, part]
-    is_measured  [part]
-    is_of_trials whether the rows are random trials
+    values        [prompt or trial, part] in `units`
+    is_measured   [part]
+    is_of_trials  whether the rows are random trials
+    units         the metric, or `gap`; None where the gap is not known, or 0
     """
 
     values: Floats
     is_measured: Bools
     provenance: Provenance
     is_of_trials: bool
+    units: str | None
 
-    def of(self, numbers: np.ndarray) -> _Sample:
+    def of(self, numbers: Numbers) -> _Sample:
         """Some of the parts; -1 for one that was not scored."""
-        is_measured = np.where(numbers >= 0, self.is_measured[numbers], False) if len(self.is_measured) else numbers > 0
+        is_measured = np.asarray((numbers >= 0) & self.is_measured[numbers])
         return self._replace(values=self.values[:, numbers], is_measured=is_measured)
+
+    def in_units_of(self, graph: CircuitGraph, *, of_gap: bool) -> _Sample:
+        """As shares of the gap that the circuit's metrics hold, if so asked."""
+        if not of_gap:
+            return self
+        gap = graph.metrics.get("clean", 0.0) - graph.metrics.get("corrupt", 0.0)
+        if gap == 0 or not {"clean", "corrupt"} <= set(graph.metrics):
+            return self._replace(units=None)
+        return self._replace(values=self.values / gap, units="gap")
 
 
 def _edge_sample(scores: EdgeScores) -> _Sample:
     rows = scores.per_prompt if scores.trials is None else scores.trials
-    return _Sample(rows, scores.measured, scores.provenance, scores.trials is not None)
+    return _Sample(rows, scores.measured, scores.provenance, scores.trials is not None, scores.provenance.metric)
 
 
 def _node_sample(graph: CircuitGraph, scores: ComponentScores) -> _Sample:
     """Of the position that the circuit was chosen at; components that some prompts lack are not compared."""
     at = scores.at(means_at(scores, graph.selection.get("position")).position)
     rows = at.per_prompt if at.trials is None else at.trials
-    return _Sample(rows[:, 0], at.measured.all(axis=0)[0], at.provenance, at.trials is not None)
+    is_measured = np.asarray(at.measured.all(axis=0))[0]
+    return _Sample(rows[:, 0], is_measured, at.provenance, at.trials is not None, at.provenance.metric)
 
 
-def _gap(graph: CircuitGraph) -> float | None:
-    """Mean clean minus corrupt metric; None where that is not recorded, or nothing."""
-    ends = [graph.metrics.get(name) for name in ("clean", "corrupt")]
-    if ends[0] is None or ends[1] is None:
-        return None
-    return ends[0] - ends[1] or None
-
-
-def _parts_diff(
-    names: tuple[str, ...],
-    holds: Bools,
-    samples: Sequence[_Sample | None],
-    gaps: Sequence[float | None] | None,
-    level: float,
-) -> PartsDiff:
-    """gaps  of each circuit, to compare shares of; None to compare scores as they are"""
+def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample | None], level: float) -> PartsDiff:
     rescored: list[Rescoring] = []
     compared: dict[tuple[int, int], int] = {}
     untold: dict[tuple[int, int], str] = {}
@@ -231,27 +231,24 @@ def _parts_diff(
         if first is None or second is None:
             untold[a, b] = NO_SCORES
             continue
-        whole = (1.0, 1.0) if gaps is None else (gaps[a], gaps[b])
-        if (reason := _not_comparable(first, second, whole, is_of_gap=gaps is not None)) is not None:
+        if (reason := _not_comparable(first, second)) is not None:
             untold[a, b] = reason
             continue
-        first, second = (
-            sample._replace(values=sample.values / part) for sample, part in zip((first, second), whole, strict=True)
-        )
         both = np.flatnonzero(holds[:, a] & holds[:, b] & first.is_measured & second.is_measured)
         compared[a, b] = len(both)
-        rescored += [
-            Rescoring(names[both[number]], a, b, *rest) for number, *rest in _beyond(first, second, both, level)
-        ]
+        before, after, interval = _differences(first, second, both, level)
+        for number in np.flatnonzero((interval.low > 0) | (interval.high < 0)).tolist():
+            means = float(before[number]), float(after[number])
+            rescored.append(Rescoring(names[both[number]], a, b, *means, interval.item(number)))
     return PartsDiff(names, holds, tuple(rescored), compared, untold)
 
 
-def _not_comparable(a: _Sample, b: _Sample, gaps: tuple[float | None, float | None], *, is_of_gap: bool) -> str | None:
+def _not_comparable(a: _Sample, b: _Sample) -> str | None:
     """Why scores of two circuits say nothing about each other; None where they do."""
-    if None in gaps:
+    if None in (a.units, b.units):
         return "the gap between clean and corrupt prompts that they are shares of is not known, or 0"
-    for what in ("method",) if is_of_gap else ("metric", "method"):
-        values = [getattr(sample.provenance, what) for sample in (a, b)]
+    methods = a.provenance.method, b.provenance.method
+    for what, values in (("metric", (a.units, b.units)), ("method", methods)):
         if values[0] != values[1]:
             return f"they were scored by another {what} ({values[0]}, {values[1]})"
     if min(len(a.values), len(b.values)) < 2:
@@ -259,14 +256,10 @@ def _not_comparable(a: _Sample, b: _Sample, gaps: tuple[float | None, float | No
     return None
 
 
-def _beyond(a: _Sample, b: _Sample, both: np.ndarray, level: float) -> list[tuple[int, float, float, Interval[float]]]:
-    """Of the parts `both`: which differ beyond the interval, with both means and the interval."""
+def _differences(a: _Sample, b: _Sample, both: Numbers, level: float) -> tuple[Floats, Floats, Interval[Floats]]:
+    """Of the parts `both`: mean scores in a and in b, and the interval of the second minus the first."""
     before, after = (sample.values[:, both].astype(np.float64) for sample in (a, b))
     of_same_prompts = a.provenance.prompts_fingerprint == b.provenance.prompts_fingerprint
     is_paired = of_same_prompts and len(before) == len(after) and not (a.is_of_trials or b.is_of_trials)
     interval = t_interval(after - before, level=level) if is_paired else welch_interval(after, before, level=level)
-    means = before.mean(axis=0), after.mean(axis=0)
-    return [
-        (int(number), float(means[0][number]), float(means[1][number]), interval.item(number))
-        for number in np.flatnonzero((interval.low > 0) | (interval.high < 0))
-    ]
+    return before.mean(axis=0), after.mean(axis=0), interval

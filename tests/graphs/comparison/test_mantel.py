@@ -23,7 +23,7 @@ def test_correlation_and_p_are_those_of_every_relabeling():
     draw = np.random.default_rng(3)
     a, b = draw.standard_normal((2, 4, 4)).round(1)
     found = mantel(a, b)
-    expected = [spearmanr(a[OFF], b[np.ix_(order, order)][OFF]).statistic for order in permutations(range(4))]
+    expected = [spearmanr(a[OFF], b[np.ix_(order, order)][OFF])[0] for order in permutations(range(4))]
     assert found.correlation == pytest.approx(expected[0])
     assert found.p_value == pytest.approx(np.mean(np.array(expected) >= expected[0] - 1e-12))
 
@@ -48,7 +48,7 @@ def test_many_matrices_are_correlated_at_once():
     draw = np.random.default_rng(2)
     a, b = draw.standard_normal((3, 4, 4)), draw.standard_normal((4, 4))
     a[2] = 1
-    expected = [spearmanr(each[OFF], b[OFF]).statistic for each in a[:2]]
+    expected = [spearmanr(each[OFF], b[OFF])[0] for each in a[:2]]
     assert correlations(a, b)[:2] == pytest.approx(expected)
     assert np.isnan(correlations(a, b)[2])
 

@@ -13,13 +13,11 @@ SHOWN = TreesFigure((("overlap", task_tree(NAMES, ALIKE)), ("transfer", task_tre
 
 def test_branches_meet_at_their_distance():
     axes = draw_trees(SHOWN).axes[0]
-    scale = [line for line in axes.lines if len(line.get_xdata()) == 2]
-    branches = [line for line in axes.lines if len(line.get_xdata()) == 4]
-    zero, one = (
-        min(line.get_xdata()[0] for line in scale),
-        next(text.get_position()[0] for text in axes.texts if text.get_text() == "1.0"),
-    )
-    meets = [(line.get_xdata()[1] - zero) / (one - zero) for line in branches[:2]]
+    lines = [np.asarray(line.get_xdata()) for line in axes.lines]
+    scale, branches = ([line for line in lines if len(line) == n] for n in (2, 4))
+    zero = min(line[0] for line in scale)
+    one = min(text.get_position()[0] for text in axes.texts if text.get_text() == "1.0")
+    meets = [(line[1] - zero) / (one - zero) for line in branches[:2]]
     assert meets == pytest.approx([0.1, 0.85])
 
 
