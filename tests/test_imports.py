@@ -58,6 +58,7 @@ OF_PIPELINES: dict[str, set[str]] = {
         for command in ("evaluate", "study", "codes", "intervene", "compare")
     },
     "pipelines/tasks": _SHARED,
+    "pipelines/report": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

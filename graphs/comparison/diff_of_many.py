@@ -20,7 +20,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
 from circuits.intervals import Interval, t_interval, welch_interval
-from circuits.scores import ComponentScores, EdgeScores, Provenance
+from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Provenance
 from graphs.circuit_graph import CircuitGraph, components_of, require_comparable
 from graphs.selection import means_at
 
@@ -156,7 +156,7 @@ def diff_of_many(
     holds = np.array([[part in parts for parts in held] for part in components], dtype=np.bool_)
     of_nodes: list[_Sample | None] = []
     for graph, given in zip(graphs, node_scores or [None] * len(graphs), strict=True):
-        if given is None:
+        if given is None or not _has_one_position(graph, given):
             of_nodes.append(None)
             continue
         number_of = {part: number for number, part in enumerate(given.components)}
@@ -212,6 +212,12 @@ class _Sample(NamedTuple):
 def _edge_sample(scores: EdgeScores) -> _Sample:
     rows = scores.per_prompt if scores.trials is None else scores.trials
     return _Sample(rows, scores.measured, scores.provenance, scores.trials is not None, scores.provenance.metric)
+
+
+def _has_one_position(graph: CircuitGraph, scores: ComponentScores) -> bool:
+    """Whether it is known at which position a component's score is the one that counts."""
+    is_chosen = graph.selection.get("position") is not None
+    return is_chosen or len(scores.positions) == 1 or ALL_POSITIONS in scores.positions
 
 
 def _node_sample(graph: CircuitGraph, scores: ComponentScores) -> _Sample:

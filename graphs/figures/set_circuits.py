@@ -127,8 +127,8 @@ def _draw_dots(axes: Axes, top: tuple[float, float], column: SetColumn, names: t
             draw_text(axes, x, y, "×", size=NORMAL, ha="center", va="center", color=INK)
             continue
         face = {"in": _LINK, "some": PAPER}.get(role or "", _UNASKED)
-        edge = _LINK if role else _UNASKED
-        draw_line(axes, [x], [y], marker="o", ms=5.5 if role else 4, mfc=face, mec=edge, mew=1.0, ls="none", zorder=3 if role else 0)
+        edge, size, over = (_LINK, 5.5, 3) if role else (_UNASKED, 4, 0)
+        draw_line(axes, [x], [y], marker="o", ms=size, mfc=face, mec=edge, mew=1.0, ls="none", zorder=over)
 
 
 def _draw_cells(axes: Axes, top: tuple[float, float], column: SetColumn, names: tuple[str, ...]) -> None:

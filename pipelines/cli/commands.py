@@ -24,13 +24,17 @@ COMMANDS = {
     "trace": "pipelines.trace.settings:TraceSettings",
     "intervene iri": "pipelines.intervene.settings:IriSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
+    "report reuse": "pipelines.report.settings:ReuseSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "tasks": "pipelines.tasks.settings:TasksSettings",
     "codes": "pipelines.codes.settings:CodesSettings",
 }
 # What groups of commands have in common.
-GROUPS = {"intervene": "Intervene on a model as it answers, where a trace suggests it may help."}
+GROUPS = {
+    "intervene": "Intervene on a model as it answers, where a trace suggests it may help.",
+    "report": "Stored results on one page.",
+}
 
 
 class Offer(NamedTuple):

@@ -13,7 +13,7 @@ Those of all circuits together: `pipelines.compare.many_files`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import Column, as_csv
+from pipelines.runs.run import Run
 from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
@@ -68,7 +69,7 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     kept |= files_of_many(report.many, list(report.summary["runs"]), plan.runs[0].scores.provenance)
     if (transfer := report.summary["transfer"]) is not None:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
-        table = _transfer_table(plan, report.summary)
+        table = transfer_table(plan.runs, report.summary)
         kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
     if rows := component_rows(report.summary["checkpoints"]):
         kept["checkpoints.csv"] = as_csv(rows)
@@ -79,8 +80,8 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     return kept | _of_traces(plan, report)
 
 
-def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTable:
-    """What the figure of the transfer shows."""
+def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferTable:
+    """What the figure of the transfer between runs shows."""
     names = tuple(summary["runs"])
     place = {name: index for index, name in enumerate(names)}
     shown = np.full((4, len(names), len(names)), np.nan)
@@ -93,8 +94,8 @@ def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTa
         a, b = place[row["a"]], place[row["b"]]
         shown[3, a, b] = shown[3, b, a] = np.nan if row["edges_iou"] is None else row["edges_iou"]
     transfer, low, high, overlap = shown
-    origin = plan.runs[0].scores.provenance
-    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in plan.runs))
+    origin = runs[0].scores.provenance
+    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in runs))
     n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
     subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
     return TransferTable(names, transfer, low, high, overlap, subtitle)

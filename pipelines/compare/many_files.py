@@ -20,7 +20,7 @@ from pipelines.compare.many import OfMany
 from pipelines.reporting.tables import as_csv
 from pipelines.trace.figures import FORMATS
 
-_ALIKE = {"overlap": "overlap (IoU of edges)", "transfer": "transfer, relative to the task's own circuit"}
+ALIKE = {"overlap": "overlap (IoU of edges)", "transfer": "transfer, relative to the task's own circuit"}
 
 
 def files_of_many(many: OfMany, labels: Sequence[str], origin: Provenance) -> dict[str, bytes]:
@@ -30,7 +30,7 @@ def files_of_many(many: OfMany, labels: Sequence[str], origin: Provenance) -> di
     kept["matrices.csv"] = as_csv(_matrix_rows(many.rows["matrices"], labels))
     if many.trees:
         shown = TreesFigure(
-            tuple((_ALIKE[name], tree) for name, tree in many.trees.items()), f"{origin.model}, {origin.metric}"
+            tuple((ALIKE[name], tree) for name, tree in many.trees.items()), f"{origin.model}, {origin.metric}"
         )
         kept |= {f"clusters.{kind}": trees_figure_bytes(shown, kind) for kind in FORMATS}
     return kept

@@ -101,14 +101,14 @@ def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     computed on.
     """
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
-    target = settings.folder or execution.out / _name(runs)
+    target = settings.folder or execution.out / comparison_name([run.name for run in runs])
     if (reason := _no_transfer(runs, settings)) is not None:
         return ComparePlan(runs, settings.across_models, target, None, reason)
     return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
 
 
-def _name(runs: Sequence[Run]) -> str:
-    names = [run.name for run in runs]
+def comparison_name(names: Sequence[str]) -> str:
+    """The folder of a comparison within the store, from the names of its runs."""
     if len(names) == 2:
         return f"compare-{names[0]}-{names[1]}"
     return f"compare-{len(names)}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
