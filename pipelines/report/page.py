@@ -29,21 +29,23 @@ def page(plan: ReusePlan, panels: Sequence[Panel]) -> bytes:
     parts = [f"<h1>{escape(title)}</h1>", *_runs(plan)]
     if found["warnings"]:
         parts += ["<h2>Before you read on</h2>", _list(found["warnings"])]
-    parts += [*_verdicts(found), *_in_sentences(found)]
-    for panel in panels:
-        parts += [f"<h2>{escape(panel.title)}</h2>", _figure(panel)]
+    first, *others = panels
+    parts += [*_panel(first), *_verdicts(found), *_in_sentences(found)]
+    for panel in others:
+        parts += _panel(panel)
     parts += _checkpoints(found.get("checkpoints", ()))
     head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
     body = "\n".join(parts)
     return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'.encode()
 
 
-def _figure(panel: Panel) -> str:
+def _panel(panel: Panel) -> list[str]:
+    heading = f"<h2>{escape(panel.title)}</h2>"
     if panel.draw is None:
-        return f'<p class="left-out">Left out: {escape(str(panel.reason))}.</p>'
+        return [heading, f'<p class="left-out">Left out: {escape(str(panel.reason))}.</p>']
     # As an image a figure keeps its ids to itself: those of two figures in one page would clash.
     data = base64.b64encode(panel.draw("svg")).decode()
-    return f'<img alt="{escape(panel.title)}" src="data:image/svg+xml;base64,{data}">'
+    return [heading, f'<img alt="{escape(panel.title)}" src="data:image/svg+xml;base64,{data}">']
 
 
 def _runs(plan: ReusePlan) -> list[str]:

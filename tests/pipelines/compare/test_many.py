@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from graphs.export.json import JsonExport
 from pipelines import compare, discover
 from pipelines.discover.run import DiscoverRun
+from pipelines.runs.run import read_circuit
 
 Command = Callable[..., Any]
 OFF = ~np.eye(4, dtype=bool)
@@ -90,7 +90,7 @@ def test_circuits_made_of_all_are_files_that_can_be_exported(
 ):
     names = [row["circuit"] for row in summary["combined"]]
     assert names == ["union", "core-2", "core-3", "core-4", "consensus"]
-    union = JsonExport().read(store / "four" / "union.json")
+    union = read_circuit((store / "four" / "union.json").read_bytes(), "union.json")
     assert {edge.name for edge in union.edges} == {edge.name for run in runs for edge in run.graph.edges}
     table = circuits_in("export", store / "four" / "union.json", "--to", "csv", "--out", "-").stdout
     assert len(table.splitlines()) == 1 + len(union.nodes) + len(union.edges)
