@@ -1,5 +1,7 @@
 """Heads by task: colors, frames, and what the scores are."""
 
+from typing import Any
+
 import numpy as np
 
 from graphs.figures.head_grid import HeadGrid, HeadGrids, draw_head_grids, head_grid_bytes
@@ -14,7 +16,7 @@ def grids(*are: str) -> HeadGrids:
 
 
 def test_a_head_has_the_color_of_its_score_and_a_frame_in_the_circuit():
-    patches = draw_head_grids(grids("effects")).axes[0].patches
+    patches: list[Any] = list(draw_head_grids(grids("effects")).axes[0].patches)
     cells = [patch for patch in patches if patch.get_fill()][:4]
     colors = [patch.get_facecolor()[:3] for patch in cells]
     expected = recovery_colors(np.array([0.5, 0, -1.0, 0.0]), 1.0)
@@ -28,7 +30,8 @@ def test_a_head_has_the_color_of_its_score_and_a_frame_in_the_circuit():
 
 
 def test_layers_go_up():
-    cells = [patch for patch in draw_head_grids(grids("effects")).axes[0].patches if patch.get_fill()]
+    patches: list[Any] = list(draw_head_grids(grids("effects")).axes[0].patches)
+    cells = [patch for patch in patches if patch.get_fill()]
     assert cells[2].get_xy()[1] > cells[0].get_xy()[1]
 
 

@@ -1,5 +1,7 @@
 """The bars of a repair: accuracy to scale, other heads beside it, and new mistakes in words."""
 
+from typing import Any
+
 import numpy as np
 
 from graphs.figures.repair_bars import Repair, RepairBar, draw_repair, repair_bars_bytes
@@ -13,7 +15,7 @@ SHOWN = Repair(BARS, 0.25, "colored-objects, reference")
 
 
 def test_bars_and_ranges_are_to_scale():
-    axes = draw_repair(SHOWN).axes[0]
+    axes: Any = draw_repair(SHOWN).axes[0]
     widths = [patch.get_width() for patch in axes.patches]
     assert np.allclose(np.array(widths) / widths[1], [0.5, 1, 0.75])
     left = axes.patches[0].get_x()

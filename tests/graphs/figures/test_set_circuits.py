@@ -1,5 +1,7 @@
 """The UpSet plot of circuits: bars to scale, marks for what a circuit is made of, cells where it was run."""
 
+from typing import Any
+
 import numpy as np
 
 from graphs.figures.set_circuits import SetCircuits, SetColumn, draw_set_circuits, set_circuits_bytes
@@ -14,7 +16,7 @@ COLUMNS = (
 SHOWN = SetCircuits(NAMES, COLUMNS, "edges", "reference, eap-ig")
 
 
-def drawn():
+def drawn() -> Any:
     return draw_set_circuits(SHOWN).axes[0]
 
 
