@@ -36,7 +36,7 @@ def metric_with_outputs_of(
     group: at most one forward pass.
     """
     base, other = runs
-    result = torch.empty(len(groups), len(batch), dtype=forward.weight_u.dtype, device=forward.device)
+    result = torch.empty(len(groups), len(batch), dtype=torch.float32, device=forward.device)
     first = first_layers(wiring, groups)
     order = torch.argsort(first, stable=True)
     for part in forward.chunks(len(groups), batch.n_sequences, batch.n_positions):

@@ -87,7 +87,7 @@ def patched_from(model: Model, donor: Model, prompts: PromptSet, groups: Bools, 
     from circuits.effects.paired_runs import Readout
     from circuits.model.batches import each_batch
 
-    require_corresponding(model, donor)
+    require_corresponding(model, donor, prompts)
     require_common_metric(metric)
     metric.check(prompts)
     for each in (model, donor):
@@ -113,8 +113,8 @@ def patched_from(model: Model, donor: Model, prompts: PromptSet, groups: Bools, 
     return Patched(into, other, values)
 
 
-def require_corresponding(model: Model, donor: Model) -> None:
-    """ValueError unless components of both models correspond and write into streams of the same width."""
+def require_corresponding(model: Model, donor: Model, prompts: PromptSet) -> None:
+    """ValueError unless components of both models correspond, and both read the same words in the prompts."""
     both = f"{model.name!r} and {donor.name!r}"
     if model.wiring != donor.wiring:
         raise ValueError(f"{both} have different wirings, so their components do not correspond.")
@@ -125,6 +125,21 @@ def require_corresponding(model: Model, donor: Model) -> None:
             raise ValueError(f"{both} have {sizes[0]} and {sizes[1]} {what}, so outputs of one do not fit the other.")
     if any(layer.norm_z is not None for each in (model, donor) for layer in each.forward.layers):
         raise ValueError(f"{both} norm all heads together before their output, so no head has an output of its own.")
+    _require_same_words(model, donor, prompts)
+
+
+def _require_same_words(model: Model, donor: Model, prompts: PromptSet) -> None:
+    """ValueError where a prompt's tokens are other words to the donor; nothing is known of models without words."""
+    tokenizers = [each.tokenizer for each in (model, donor) if each.tokenizer is not None]
+    if len(tokenizers) < 2:
+        return
+    for number, prompt in enumerate(prompts):
+        words = [tokenizer.convert_ids_to_tokens(list(prompt.clean)) for tokenizer in tokenizers]
+        if words[0] != words[1]:
+            raise ValueError(
+                f"{prompts.called(number)} is {words[0]} to {model.name!r} and {words[1]} to {donor.name!r}: their "
+                "tokenizers differ, so the other model would read another text."
+            )
 
 
 def require_common_metric(metric: Metric) -> None:

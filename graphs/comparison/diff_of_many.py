@@ -18,11 +18,18 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from circuits.arrays import Bools, Floats, Numbers
-from circuits.intervals import Interval, t_interval, welch_interval
-from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Provenance
+from circuits.arrays import Bools
+from circuits.intervals import Interval
+from circuits.scores import ComponentScores, EdgeScores
 from graphs.circuit_graph import CircuitGraph, components_of, require_comparable
-from graphs.selection import means_at
+from graphs.comparison.score_samples import (
+    ScoreSample,
+    differences,
+    edge_sample,
+    has_one_position,
+    node_sample,
+    not_comparable,
+)
 
 Membership = Literal["shared", "some", "only"]
 """`shared`: in all circuits; `only`: in one; `some`: in several, not in all."""
@@ -146,22 +153,22 @@ def diff_of_many(
     wiring, masks = graphs[0].wiring, np.stack([graph.edge_mask for graph in graphs], axis=1)
     in_any = np.flatnonzero(masks.any(axis=1))
     names = tuple(str(wiring.edges[number]) for number in in_any)
-    of_edges: list[_Sample | None] = []
+    of_edges: list[ScoreSample | None] = []
     for graph, given in zip(graphs, scores or [None] * len(graphs), strict=True):
-        of_edges.append(None if given is None else _edge_sample(given).of(in_any).in_units_of(graph, of_gap=of_gap))
+        of_edges.append(None if given is None else edge_sample(given).of(in_any).in_units_of(graph, of_gap=of_gap))
     edges = _parts_diff(names, masks[in_any], of_edges, level)
 
     components = components_of(wiring.edges[number] for number in in_any)
     held = [{node.component for node in graph.nodes} for graph in graphs]
     holds = np.array([[part in parts for parts in held] for part in components], dtype=np.bool_)
-    of_nodes: list[_Sample | None] = []
+    of_nodes: list[ScoreSample | None] = []
     for graph, given in zip(graphs, node_scores or [None] * len(graphs), strict=True):
-        if given is None or not _has_one_position(graph, given):
+        if given is None or not has_one_position(graph, given):
             of_nodes.append(None)
             continue
         number_of = {part: number for number, part in enumerate(given.components)}
         numbers = np.array([number_of.get(part, -1) for part in components], dtype=np.int64)
-        of_nodes.append(_node_sample(graph, given).of(numbers).in_units_of(graph, of_gap=of_gap))
+        of_nodes.append(node_sample(graph, given).of(numbers).in_units_of(graph, of_gap=of_gap))
     nodes = _parts_diff(tuple(map(str, components)), holds.reshape(-1, len(graphs)), of_nodes, level)
     return DiffOfMany(nodes, edges)
 
@@ -179,56 +186,7 @@ def _check(
             raise ValueError(f"scores of {given.wiring}, circuits of {wiring}: give the scores the circuits came from.")
 
 
-class _Sample(NamedTuple):
-    """What parts of one circuit's model score.
-
-    values        [prompt or trial, part] in `units`
-    is_measured   [part]
-    is_of_trials  whether the rows are random trials
-    units         the metric, or `gap`; None where the gap is not known, or 0
-    """
-
-    values: Floats
-    is_measured: Bools
-    provenance: Provenance
-    is_of_trials: bool
-    units: str | None
-
-    def of(self, numbers: Numbers) -> _Sample:
-        """Some of the parts; -1 for one that was not scored."""
-        is_measured = np.asarray((numbers >= 0) & self.is_measured[numbers])
-        return self._replace(values=self.values[:, numbers], is_measured=is_measured)
-
-    def in_units_of(self, graph: CircuitGraph, *, of_gap: bool) -> _Sample:
-        """As shares of the gap that the circuit's metrics hold, if so asked."""
-        if not of_gap:
-            return self
-        gap = graph.metrics.get("clean", 0.0) - graph.metrics.get("corrupt", 0.0)
-        if gap == 0 or not {"clean", "corrupt"} <= set(graph.metrics):
-            return self._replace(units=None)
-        return self._replace(values=self.values / gap, units="gap")
-
-
-def _edge_sample(scores: EdgeScores) -> _Sample:
-    rows = scores.per_prompt if scores.trials is None else scores.trials
-    return _Sample(rows, scores.measured, scores.provenance, scores.trials is not None, scores.provenance.metric)
-
-
-def _has_one_position(graph: CircuitGraph, scores: ComponentScores) -> bool:
-    """Whether it is known at which position a component's score is the one that counts."""
-    is_chosen = graph.selection.get("position") is not None
-    return is_chosen or len(scores.positions) == 1 or ALL_POSITIONS in scores.positions
-
-
-def _node_sample(graph: CircuitGraph, scores: ComponentScores) -> _Sample:
-    """Of the position that the circuit was chosen at; components that some prompts lack are not compared."""
-    at = scores.at(means_at(scores, graph.selection.get("position")).position)
-    rows = at.per_prompt if at.trials is None else at.trials
-    is_measured = np.asarray(at.measured.all(axis=0))[0]
-    return _Sample(rows[:, 0], is_measured, at.provenance, at.trials is not None, at.provenance.metric)
-
-
-def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample | None], level: float) -> PartsDiff:
+def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[ScoreSample | None], level: float) -> PartsDiff:
     rescored: list[Rescoring] = []
     compared: dict[tuple[int, int], int] = {}
     untold: dict[tuple[int, int], str] = {}
@@ -237,35 +195,13 @@ def _parts_diff(names: tuple[str, ...], holds: Bools, samples: Sequence[_Sample 
         if first is None or second is None:
             untold[a, b] = NO_SCORES
             continue
-        if (reason := _not_comparable(first, second)) is not None:
+        if (reason := not_comparable(first, second)) is not None:
             untold[a, b] = reason
             continue
         both = np.flatnonzero(holds[:, a] & holds[:, b] & first.is_measured & second.is_measured)
         compared[a, b] = len(both)
-        before, after, interval = _differences(first, second, both, level)
+        before, after, interval = differences(first, second, both, level)
         for number in np.flatnonzero((interval.low > 0) | (interval.high < 0)).tolist():
             means = float(before[number]), float(after[number])
             rescored.append(Rescoring(names[both[number]], a, b, *means, interval.item(number)))
     return PartsDiff(names, holds, tuple(rescored), compared, untold)
-
-
-def _not_comparable(a: _Sample, b: _Sample) -> str | None:
-    """Why scores of two circuits say nothing about each other; None where they do."""
-    if None in (a.units, b.units):
-        return "the gap between clean and corrupt prompts that they are shares of is not known, or 0"
-    methods = a.provenance.method, b.provenance.method
-    for what, values in (("metric", (a.units, b.units)), ("method", methods)):
-        if values[0] != values[1]:
-            return f"they were scored by another {what} ({values[0]}, {values[1]})"
-    if min(len(a.values), len(b.values)) < 2:
-        return "one prompt says nothing about how far off a score is"
-    return None
-
-
-def _differences(a: _Sample, b: _Sample, both: Numbers, level: float) -> tuple[Floats, Floats, Interval[Floats]]:
-    """Of the parts `both`: mean scores in a and in b, and the interval of the second minus the first."""
-    before, after = (sample.values[:, both].astype(np.float64) for sample in (a, b))
-    of_same_prompts = a.provenance.prompts_fingerprint == b.provenance.prompts_fingerprint
-    is_paired = of_same_prompts and len(before) == len(after) and not (a.is_of_trials or b.is_of_trials)
-    interval = t_interval(after - before, level=level) if is_paired else welch_interval(after, before, level=level)
-    return before.mean(axis=0), after.mean(axis=0), interval

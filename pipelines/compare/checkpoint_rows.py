@@ -37,6 +37,8 @@ def checkpoint_rows(runs: Sequence[Run], jobs: TransferJobs, labels: Sequence[st
 
 
 def _row(results: Sequence[Result], of: tuple[Run, Run]) -> Row:
+    if (reason := results[0].meta.get("reason")) is not None:
+        return {"reason": reason}
     patched = Patched(*(np.concatenate([each.arrays[name] for each in results], axis=-1) for name in _ARRAYS))
     meta = results[0].meta
     names, n_parts = meta["groups"], meta["n_components"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from circuits.evaluation.checkpoints import circuit_groups, patched_from
+from circuits.evaluation.checkpoints import circuit_groups, patched_from, require_corresponding
 from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.evaluation.transfer import MOST_LIKE
 from circuits.masks import random_component_sets
@@ -74,11 +74,17 @@ def patch_jobs(
 def patch_across(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of a slice of the prompts with outputs of the donor: of each component, then of groups of them.
 
+    Where the two models do not correspond, the `reason` alone.
+
     into, donor  [prompt] of both models as they are
     values       [group, prompt] in the order of `groups` (names of components, then of groups), then of those drawn:
                  as many components at random, and the circuit on other heads where these are not much the same
     """
-    into, metric = model(), METRICS[settings["metric"]]
+    into, donor, metric = model(), model("donor"), METRICS[settings["metric"]]
+    try:
+        require_corresponding(into, donor, slice_of(settings, inputs))
+    except ValueError as error:
+        return Result({"reason": str(error)})
     wiring, n_writers = into.wiring, len(into.wiring.writers)
     circuits = [chosen.arrays["mask"] for chosen in inputs["circuits"]]
     named = {str(part): row for part, row in zip(wiring.writers, np.eye(n_writers, dtype=np.bool_), strict=True)}
@@ -89,7 +95,7 @@ def patch_across(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     if likeness(own, matched) <= MOST_LIKE:
         drawn["matched"] = matched
     groups = np.concatenate([np.stack(list(named.values())), *drawn.values()])
-    patched = patched_from(into, model("donor"), slice_of(settings, inputs), groups, metric=metric)
+    patched = patched_from(into, donor, slice_of(settings, inputs), groups, metric=metric)
     meta = {
         "groups": list(named),
         "sizes": [int(mask.sum()) for mask in named.values()],

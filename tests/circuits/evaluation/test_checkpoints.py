@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from circuits.data.prompts import PromptSet
 from circuits.evaluation.checkpoints import Patched, circuit_groups, patched_from
 from circuits.metrics import METRICS
 from circuits.model.load import Model, load_model, model_from_module
+from circuits.tasks import TASKS
 from tests.circuits.hand_models import detector_prompts, write_detector
 from tests.conftest import random_module, random_prompts
 
@@ -202,3 +204,24 @@ def test_models_and_metrics_that_have_nothing_in_common_are_refused(final: Model
         patched_from(final, deeper, PROMPTS, alone(final), metric=METRIC)
     with pytest.raises(ValueError, match=r"two models have none in common. Use a metric of the answers"):
         patched_from(final, final, PROMPTS, alone(final), metric=METRICS["kl-divergence"])
+
+
+def test_words_that_are_others_to_the_other_model_are_refused():
+    model, donor = load_model("reference"), load_model("reference-early")
+    prompts = TASKS["ioi"]().build(model.tokenizer, n=2)
+    assert patched_from(model, donor, prompts, alone(model)[:1], metric=METRIC).values.shape == (1, 2)
+
+    class Reversed:
+        def convert_ids_to_tokens(self, ids: list[int]) -> list[str]:
+            return model.tokenizer.convert_ids_to_tokens(ids[::-1])
+
+    with pytest.raises(ValueError, match="tokenizers differ, so the other model would read another text"):
+        patched_from(model, replace(donor, tokenizer=Reversed()), prompts, alone(model)[:1], metric=METRIC)
+
+
+def test_models_in_half_precision_are_patched_too(tmp_path: Path):
+    checkpoint(tmp_path / "early", blocks__1__attn__W_O=0.5)
+    early = load_model(str(tmp_path / "early"), dtype="bfloat16")
+    donor = load_model(str(write_detector(tmp_path / "donor")), dtype="bfloat16")
+    patched = patched_from(early, donor, PROMPTS, alone(early), metric=METRIC)
+    assert patched.recovered(early.wiring.writer_index(Component.parse("a1.h1"))).value == 1

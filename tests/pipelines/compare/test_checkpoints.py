@@ -15,7 +15,10 @@ from circuits.evaluation.faithfulness import circuit_values, faithfulness, measu
 from circuits.metrics import METRICS
 from circuits.model.load import Model, load_model
 from pipelines import compare, discover
+from pipelines.compare.checkpoints import patch_across
 from pipelines.discover.run import DiscoverRun
+from pipelines.runs.codec import prompts_result
+from tests.circuits.hand_models import write_two_step_copy
 
 METRIC = METRICS["logit-difference"]
 
@@ -96,3 +99,14 @@ def test_a_metric_that_has_its_own_clean_run_is_not_patched_and_says_why(tiny: A
     rows = compare(*others, out=store, across_models=True, draws=0, folder=store / "kl").summary["checkpoints"]
     assert all("two models have none in common" in row["reason"] for row in rows)
     assert [row["components"] for row in rows] == [[], []]
+
+
+def test_models_that_do_not_correspond_are_told_and_do_not_stop_the_comparison(
+    models: dict[str, Model], tmp_path: Path, tiny: Any
+):
+    given = {"model": models["model"], "donor": load_model(str(write_two_step_copy(tmp_path)))}
+    prompts = read_jsonl(tiny.prompts, None)
+    asked = {"metric": "logit-difference", "slice": [0, 4], "draws": 1, "seed": 0}
+    result = patch_across(asked, {"prompts": (prompts_result(prompts),)}, lambda name="model": given[name])
+    assert "have different wirings" in result.meta["reason"]
+    assert not result.arrays
