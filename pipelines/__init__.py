@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.report import Intervention
+    from pipelines.profile.command import profile
+    from pipelines.profile.report import ProfileReport
     from pipelines.report.command import report_reuse
     from pipelines.report.report import ReuseReport
     from pipelines.runs.run import Run, open_run
@@ -45,6 +47,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "ProfileReport",
     "ReuseReport",
     "Run",
     "RunConfig",
@@ -60,6 +63,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "profile",
     "report_reuse",
     "study",
     "trace",
@@ -71,6 +75,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "ProfileReport": "profile.report",
     "ReuseReport": "report.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
@@ -86,6 +91,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "profile": "profile.command",
     "report_reuse": "report.command",
     "study": "study.command",
     "trace": "trace.command",

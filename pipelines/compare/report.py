@@ -8,9 +8,9 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs import compare as compare_graphs
-from graphs.comparison.null import holm
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.checkpoint_rows import checkpoint_rows
 from pipelines.compare.differences import different_settings
