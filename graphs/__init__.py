@@ -1,8 +1,10 @@
 """Compare and show circuits: selection, graphs, differences, reuse, exports and drawings. No torch, no dask."""
 
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
+from graphs.comparison.combined import consensus_of, core_of, union_of
 from graphs.comparison.comparison import Comparison, compare
 from graphs.comparison.diff import Diff, diff
+from graphs.comparison.diff_of_many import DiffOfMany, diff_of_many
 from graphs.comparison.reuse import Reuse, reuse
 from graphs.selection import (
     SELECTIONS,
@@ -30,6 +32,7 @@ __all__ = [
     "Comparison",
     "ComponentThreshold",
     "Diff",
+    "DiffOfMany",
     "Ensemble",
     "Flow",
     "Greedy",
@@ -43,8 +46,12 @@ __all__ = [
     "TopComponents",
     "TopEdges",
     "compare",
+    "consensus_of",
+    "core_of",
     "describe",
     "diff",
+    "diff_of_many",
     "reuse",
     "selection_from",
+    "union_of",
 ]

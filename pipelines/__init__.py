@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from pipelines.intervene.report import Intervention
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
+    from pipelines.report.command import report_reuse
+    from pipelines.report.report import ReuseReport
     from pipelines.reproduce.command import reproduce_reuse
-    from pipelines.reproduce.report import ReuseReport
+    from pipelines.reproduce.report import Reproduction
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -56,6 +58,7 @@ __all__ = [
     "ProfileReport",
     "PublishedComparison",
     "RepairReport",
+    "Reproduction",
     "ReuseReport",
     "Run",
     "RunConfig",
@@ -75,6 +78,7 @@ __all__ = [
     "open_run",
     "profile",
     "repair",
+    "report_reuse",
     "reproduce_reuse",
     "study",
     "trace",
@@ -88,8 +92,9 @@ _HOMES = {
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
-    "ReuseReport": "reproduce.report",
     "RepairReport": "intervene.repair.report",
+    "Reproduction": "reproduce.report",
+    "ReuseReport": "report.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "PublishedComparison": "compare.published",
@@ -108,8 +113,9 @@ _HOMES = {
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
-    "reproduce_reuse": "reproduce.command",
     "repair": "intervene.repair.command",
+    "report_reuse": "report.command",
+    "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
 }

@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeScores, Provenance, Scores
-from graphs.circuit_graph import CircuitGraph
+from graphs.circuit_graph import CircuitGraph, CircuitNode
+from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
 
@@ -29,7 +30,8 @@ class CsvExport(Export):
     (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
     edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
     `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
-    Numbers are written in full. Where heads have groups, the column `group` follows.
+    Numbers are written in full. Where heads have groups, the column `group` follows. Of a circuit made of
+    several, which was chosen from no scores, the rows are its own parts.
     """
 
     extension: ClassVar[str] = "csv"
@@ -37,16 +39,27 @@ class CsvExport(Export):
     def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
         if isinstance(subject, Comparison):
             return _table(COMPARISON_COLUMNS, _comparison_rows(subject))
-        if not scores:
+        if not scores and not is_combined(subject):
             raise ValueError(
                 "CSV lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
                 "was selected from)."
             )
-        rows = (row for table in scores for row in _rows(subject, table))
+        rows = (row for table in scores for row in _rows(subject, table)) if scores else _own_rows(subject)
         groups = {node.name: str(node.group) for node in subject.nodes if node.group is not None}
         if not groups:
             return _table(COLUMNS, rows)
         return _table((*COLUMNS, GROUP), ((*row, groups.get(row[0].partition("@")[0], "")) for row in rows))
+
+
+def _own_rows(graph: CircuitGraph) -> Iterator[Row]:
+    sides = ((graph.nodes, graph.node_provenance), (graph.edges, graph.provenance))
+    for items, source in sides:
+        for item in items:
+            is_scored = item.score is not None
+            ends = (np.nan if end is None else end for end in (item.score, item.low, item.high))
+            origin = (graph.score_is(item) or NOT_MEASURED, source.method if is_scored and source is not None else "")
+            kind = item.component.kind if isinstance(item, CircuitNode) else "edge"
+            yield item.name, kind, *_numbers(is_scored, *ends), *origin, _boolean(True)
 
 
 def _rows(graph: CircuitGraph, scores: Scores) -> Iterator[Row]:

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphs.circuit_graph import GIVEN, MINIMAL
+from graphs.comparison.combined import CONSENSUS, CORE, UNION
 from graphs.selection import SELECTIONS
 
-_WITHOUT_A_RULE = {GIVEN: "edges given", MINIMAL: "edges dropped until none can go alone"}
+_WITHOUT_A_RULE = {
+    GIVEN: "edges given",
+    MINIMAL: "edges dropped until none can go alone",
+    UNION: "edges in any of {of} circuits",
+    CORE: "edges in at least {in_at_least} of {of} circuits",
+    CONSENSUS: "edges in more than half of {of} circuits, with one sign in all that hold them",
+}
 
 
 def chosen_by(selection: Mapping[str, Any]) -> str:
@@ -21,7 +28,7 @@ def chosen_by(selection: Mapping[str, Any]) -> str:
     """
     name = str(selection.get("name"))
     if name in _WITHOUT_A_RULE:
-        return f"chosen: {_WITHOUT_A_RULE[name]}"
+        return f"chosen: {_WITHOUT_A_RULE[name].format_map(selection)}"
     if name not in SELECTIONS:
         return f"chosen by rule {name}"
     text, n, minimum = SELECTIONS[name].summary, selection.get("n"), selection.get("minimum")

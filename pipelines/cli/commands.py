@@ -27,6 +27,7 @@ COMMANDS = {
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
+    "report reuse": "pipelines.report.settings:ReuseSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "reproduce reuse": "pipelines.reproduce.settings:ReuseSettings",
@@ -36,6 +37,7 @@ COMMANDS = {
 # What groups of commands have in common.
 GROUPS = {
     "intervene": "Change a model as it answers, and measure what that does.",
+    "report": "Stored results on one page.",
     "reproduce": "Measure published results again, beside the published numbers.",
 }
 

@@ -1,4 +1,4 @@
-"""`circuits export`: a run's circuit or a comparison in another format."""
+"""`circuits export`: a run's circuit, one made of several, or a comparison in another format."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.compare.files import COMPARISON
-from pipelines.runs.run import open_run
+from pipelines.runs.run import open_run, read_circuit
 
 if TYPE_CHECKING:
     from graphs import Comparison
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
     """A run's circuit or a comparison in another format: json, graphml, csv, pdf, svg.
 
-    reference  a run (path or name within `out`), or a comparison (its folder or its comparison.json)
+    reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
+               holds one circuit, such as the union.json or core-2.json of a comparison
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -28,6 +29,8 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     exports = exporter(kind)
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
         return exports.to_bytes(read_comparison(path))
+    if (path := _circuit_file(Path(reference), Path(out))) is not None:
+        return exports.to_bytes(read_circuit(path.read_bytes(), str(path)))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
     return exports.to_bytes(run.graph, scores=scores)
@@ -42,6 +45,10 @@ def read_comparison(path: Path) -> Comparison:
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison.")
     return content
+
+
+def _circuit_file(given: Path, out: Path) -> Path | None:
+    return next((path for path in (given, out / given) if path.suffix == ".json" and path.is_file()), None)
 
 
 def _comparison_file(given: Path, out: Path) -> Path | None:

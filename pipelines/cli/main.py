@@ -131,7 +131,12 @@ _add_commands()
 @app.command(cls=OneRunCommand)
 @reports_errors
 def export(
-    run: Annotated[str, typer.Argument(metavar="RUN|COMPARISON", help="A run or a comparison: folder or name.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|COMPARISON|FILE", help="A run or a comparison: folder or name; or a circuit's JSON file."
+        ),
+    ],
     to: Annotated[str, typer.Option(help="json, graphml, csv, pdf or svg.")],
     out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
     runs: Runs = Path("runs"),
@@ -146,7 +151,8 @@ def export(
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    path = Path(out) if out is not None else Path(f"{Path(run).resolve().name}.{extension}")
+    name = Path(run).resolve().name.removesuffix(".json")
+    path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
 

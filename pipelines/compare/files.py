@@ -4,16 +4,19 @@ summary.json            what `circuits compare --json` prints
 transfer.csv            what each circuit keeps of each task
 transfer.pdf, .svg      the same beside the overlap of the circuits, as heat maps
 comparison.json, .pdf   of two runs: both circuits in one graph, and its drawing
+checkpoints.csv         of two models: what share of their difference each component recovers
 overlap.csv             what each pair of circuits has in common at each level, with every measure and the reuse index
 chance.csv              the same by chance, under every null
 parts.csv               to which circuit of a pair each head, node and edge belongs
 overlap_curve.csv       overlap of the strongest at several sizes, with what chance and what halves of one task give
 traces.json, .pdf, .svg where two causal traces recover different amounts
+
+Those of all circuits together: `pipelines.compare.many_files`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -25,11 +28,14 @@ from graphs.comparison.membership import BELONGS
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+from pipelines.compare.checkpoint_rows import component_rows
+from pipelines.compare.many_files import files_of_many
 from pipelines.compare.overlap_rows import level_rows, part_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import Column, as_csv
+from pipelines.runs.run import Run
 from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
@@ -75,11 +81,14 @@ _CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoin
 def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     """Graphs, drawings and tables; of two traces, the table and figure of their differences."""
     kept = {"summary.json": as_json(report.summary)}
+    kept |= files_of_many(report.many, list(report.summary["runs"]), plan.runs[0].scores.provenance)
     if (transfer := report.summary["transfer"]) is not None:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
-        table = _transfer_table(plan, report.summary)
+        table = transfer_table(plan.runs, report.summary)
         kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
     kept |= _of_overlap(report)
+    if rows := component_rows(report.summary["checkpoints"]):
+        kept["checkpoints.csv"] = as_csv(rows)
     if len(plan.runs) > 2:
         return kept
     drawn = {COMPARISON: exporter("json"), "comparison.pdf": exporter("pdf")}
@@ -101,8 +110,8 @@ def _of_overlap(report: StoredComparison) -> dict[str, bytes]:
     }
 
 
-def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTable:
-    """What the figure of the transfer shows."""
+def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferTable:
+    """What the figure of the transfer between runs shows."""
     names = tuple(summary["runs"])
     place = {name: index for index, name in enumerate(names)}
     shown = np.full((4, len(names), len(names)), np.nan)
@@ -115,8 +124,8 @@ def _transfer_table(plan: ComparePlan, summary: Mapping[str, Any]) -> TransferTa
         a, b = place[row["a"]], place[row["b"]]
         shown[3, a, b] = shown[3, b, a] = np.nan if row["edges_iou"] is None else row["edges_iou"]
     transfer, low, high, overlap = shown
-    origin = plan.runs[0].scores.provenance
-    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in plan.runs))
+    origin = runs[0].scores.provenance
+    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in runs))
     n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
     subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
     return TransferTable(names, transfer, low, high, overlap, subtitle)

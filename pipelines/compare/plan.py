@@ -3,6 +3,7 @@
     choose, or minimize (of every run) --> choose-at-size (one job per run)
     choose, or minimize                --> draw-circuits  (one job per run)
     all of these, and a run's judging prompts --> transfer (one job per slice of each run's prompts)
+    choose, or minimize, of two runs of one task in two models --> patch-across (`pipelines.compare.checkpoints`)
 
 Overlap is read from what the runs stored, without a job.
 """
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
 from pipelines.discover.plan import Jobs
@@ -37,6 +39,7 @@ class TransferJobs(NamedTuple):
     runs     those of the runs themselves
     sized    run number -> its circuit at the size of the largest; left out where its rule has no size
     on_task  [run] the jobs of its prompts
+    across   run, other run -> jobs that patch what the other's model writes into its own, where these differ
     """
 
     store: Store
@@ -44,12 +47,14 @@ class TransferJobs(NamedTuple):
     drawn: tuple[Job, ...]
     sized: dict[int, Job]
     on_task: tuple[tuple[Job, ...], ...]
+    across: dict[tuple[int, int], tuple[Job, ...]]
 
     @property
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
         of_runs = (job for jobs in self.runs for job in jobs.all)
         every = (*of_runs, *self.drawn, *self.sized.values(), *(job for jobs in self.on_task for job in jobs))
+        every += tuple(job for jobs in self.across.values() for job in jobs)
         return tuple({job.key: job for job in every}.values())
 
 
@@ -96,14 +101,14 @@ def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     computed on.
     """
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
-    target = settings.folder or execution.out / _name(runs)
+    target = settings.folder or execution.out / comparison_name([run.name for run in runs])
     if (reason := _no_transfer(runs, settings)) is not None:
         return ComparePlan(runs, settings.across_models, target, None, reason)
     return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
 
 
-def _name(runs: Sequence[Run]) -> str:
-    names = [run.name for run in runs]
+def comparison_name(names: Sequence[str]) -> str:
+    """The folder of a comparison within the store, from the names of its runs."""
     if len(names) == 2:
         return f"compare-{names[0]}-{names[1]}"
     return f"compare-{len(names)}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
@@ -116,8 +121,10 @@ def _no_transfer(runs: Sequence[Run], settings: CompareSettings) -> str | None:
     if traces := [run.name for run in runs if not isinstance(run, DiscoverRun)]:
         return f"{traces[0]} is a causal trace, whose layers are no circuit that could be run"
     models = {run.scores.provenance.model_fingerprint: run.name for run in runs}
-    if len(models) > 1:
+    if len(models) > 1 and not settings.across_models:
         return f"{' and '.join(models.values())} are of different models"
+    if any(run.graph.wiring != runs[0].graph.wiring for run in runs):
+        return f"{' and '.join(models.values())} are of models with different wirings"
     dtypes = {run.config.dtype: run.name for run in runs}
     if len(dtypes) > 1:
         return f"{' and '.join(dtypes.values())} were computed in different precisions ({', '.join(dtypes)})"
@@ -161,7 +168,8 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
                 for part in slices
             )
         )
-    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, tuple(on_task))
+    across = patch_jobs(runs, of_runs, draws=settings.draws, seed=settings.seed)
+    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, tuple(on_task), across)
 
 
 def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from circuits.solved import dropped
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.by_stage import stage_overlaps
+from pipelines.compare.checkpoint_rows import checkpoint_rows
 from pipelines.compare.differences import different_settings
+from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_across, overlap_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import transfer_rows
@@ -31,12 +34,14 @@ class StoredComparison(Report):
 
     comparisons  pair of runs, by number -> what their circuits share
     traces       recovery rates compared, where two causal traces were given
+    many         what follows from comparing all at once
     summary      every number as plain values: transfer first, then overlap
     """
 
     format = Format("circuit-workbench-comparison-summary", 3)
     comparisons: Mapping[tuple[int, int], Comparison]
     traces: TraceComparison | None
+    many: OfMany
     summary: Mapping[str, Any]
 
     @property
@@ -67,6 +72,9 @@ def report(plan: ComparePlan) -> StoredComparison:
     summary["no_transfer"] = plan.no_transfer
     summary["overlaps"] = overlap_rows(labels, comparisons)
     summary["by_stage"] = stage_overlaps(runs, labels)
+    summary["checkpoints"] = [] if plan.transfer is None else checkpoint_rows(plan.runs, plan.transfer, labels)
+    many = of_many(plan, labels, summary["transfer"])
+    summary |= many.rows
     summary["solved"] = {label: dropped(_solved(run)) for label, run in zip(labels, runs, strict=True)}
     traces = None
     if len(runs) == 2:
@@ -76,7 +84,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(
-        folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, summary=summary
+        folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, many=many, summary=summary
     )
 
 
@@ -94,12 +102,14 @@ def _of_two(first: Run, second: Run, summary: dict[str, Any]) -> TraceComparison
 
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
-    """What runs are called in tables: their tasks, where these tell them apart, else their names.
+    """What runs are called in tables: their tasks, where these tell them apart, else with their models, or their names.
 
     A run that is given twice is numbered.
     """
     names = [run.name for run in runs]
-    for labels in ([run.graph.label for run in runs], names):
+    tasks = [run.graph.label for run in runs]
+    of_models = [f"{task} ({Path(run.config.model).name})" for task, run in zip(tasks, runs, strict=True)]
+    for labels in (tasks, of_models, names):
         if len(set(labels)) == len(labels):
             return labels
     return [f"{name} ({number})" for number, name in enumerate(names, start=1)]

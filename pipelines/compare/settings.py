@@ -32,7 +32,10 @@ class CompareSettings(CommandSettings):
         description="Folder for the comparison. [RUNS/compare-A-B]",
         json_schema_extra={"option": "--out"},
     )
-    across_models: bool = Field(default=False, description="Compare checkpoints of one architecture head by head.")
+    across_models: bool = Field(
+        default=False,
+        description="Compare checkpoints of one architecture head by head, and patch one's outputs into the other.",
+    )
 
     @model_validator(mode="after")
     def _has_several(self) -> CompareSettings:

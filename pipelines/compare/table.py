@@ -7,6 +7,8 @@ from typing import Any
 
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
+from pipelines.compare.checkpoint_table import print_checkpoints
+from pipelines.compare.many_table import print_many
 from pipelines.compare.overlap_table import print_overlap, print_overlaps
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.stage_tables import print_stages
@@ -27,6 +29,9 @@ def print_comparison(stored: StoredComparison) -> None:
     else:
         print_overlaps(summary)
     print_stages(summary["by_stage"])
+    print_many(stored.many)
+    for row in summary["checkpoints"]:
+        print_checkpoints(row)
     for name, solved in summary["solved"].items():
         if solved is not None:
             print_line(f"prompts of {name}: {kept_of_drawn(solved)}")

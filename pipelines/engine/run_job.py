@@ -39,7 +39,11 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
         try:
             with meter.running():
                 settings = job.stage.locate(job.settings, job.locations)
-                result = job.stage.compute(settings, inputs, lambda: meter.loading(lambda: model_of(job, device)))
+
+                def load(name: str = "model") -> Model:
+                    return meter.loading(lambda: model_of(job, device, name))
+
+                result = job.stage.compute(settings, inputs, load)
         except ValueError as error:
             # Subclasses with their own arguments do not survive the way back from another process.
             plain = ValueError(str(error))
@@ -53,10 +57,13 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
     return job.key
 
 
-def model_of(job: Job, device: str) -> Model:
-    """The model of a job, loaded once per process."""
-    spec, dtype = job.locations["model"], job.settings.get("dtype", "float32")
-    wanted = (job.settings["model"], dtype, device)
+def model_of(job: Job, device: str, name: str = "model") -> Model:
+    """The model of a job, loaded once per process.
+
+    name  under which its settings hold the model's fingerprint, and its locations where it is
+    """
+    spec, dtype = job.locations[name], job.settings.get("dtype", "float32")
+    wanted = (job.settings[name], dtype, device)
     with _LOADING:
         # Inside the lock: two threads that import torch at once can see it half made.
         import torch
@@ -67,10 +74,10 @@ def model_of(job: Job, device: str) -> Model:
         torch.set_num_threads(1)
         if wanted not in _LOADED:
             model = load_model(spec, device=device, dtype=dtype)
-            if model.fingerprint != job.settings["model"]:
+            if model.fingerprint != job.settings[name]:
                 raise ValueError(
                     f"model {spec}: the weights loaded here ({model.fingerprint}) differ from those of the "
-                    f"plan ({job.settings['model']}). Give every worker the same files, and run again."
+                    f"plan ({job.settings[name]}). Give every worker the same files, and run again."
                 )
             _LOADED[wanted] = model
             while len(_LOADED) > _MODELS_KEPT:

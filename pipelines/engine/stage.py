@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 Settings = Mapping[str, Any]
 Inputs = Mapping[str, tuple[Result, ...]]
-LoadModel = Callable[[], "Model"]
+# Without an argument the model of the job; by name another one that its settings and locations hold.
+LoadModel = Callable[..., "Model"]
 Locate = Callable[[Settings, Mapping[str, str]], Settings]
 
 

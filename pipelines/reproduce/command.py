@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.reproduce.files import files
 from pipelines.reproduce.plan import plan
-from pipelines.reproduce.report import ReuseReport, report
+from pipelines.reproduce.report import Reproduction, report
 from pipelines.reproduce.settings import ReuseSettings
 from pipelines.reproduce.table import print_reuse
 from pipelines.runs.settings_file import settings_from
@@ -16,7 +16,9 @@ from pipelines.runs.settings_file import settings_from
 COMMAND = Command("reproduce reuse", ReuseSettings, plan, report, files, print_reuse)
 
 
-def reproduce_reuse(model: str | Path = "gpt2-medium", *, shows_progress: bool = False, **settings: Any) -> ReuseReport:
+def reproduce_reuse(
+    model: str | Path = "gpt2-medium", *, shows_progress: bool = False, **settings: Any
+) -> Reproduction:
     """The heads that IOI and Colored Objects reuse, beside the numbers of Merullo et al. where these are of the model.
 
     settings  fields of `ReuseSettings` (prompts, top, control, between, seed, dtype, folder) and of `Execution`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import Column, as_csv
 from pipelines.reproduce.plan import ReusePlan
-from pipelines.reproduce.report import ReuseReport
+from pipelines.reproduce.report import Reproduction
 
 _COLUMNS = (
     Column("what"),
@@ -14,6 +14,6 @@ _COLUMNS = (
 )
 
 
-def files(plan: ReusePlan, report: ReuseReport) -> dict[str, bytes]:
+def files(plan: ReusePlan, report: Reproduction) -> dict[str, bytes]:
     """The numbers as JSON and CSV."""
     return {"reuse.json": as_json(report.to_dict()), "reuse.csv": as_csv(report.rows, _COLUMNS)}

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReuseReport(Report):
+class Reproduction(Report):
     """Reuse of heads, measured and published.
 
     rows      one per number: `what`, `measured` (with `interval`, where it has one), `published` and `as_published`
@@ -40,7 +40,7 @@ class ReuseReport(Report):
         return {name: list(value) if isinstance(value := getattr(self, name), tuple) else value for name in names}
 
 
-def report(plan: ReusePlan) -> ReuseReport:
+def report(plan: ReusePlan) -> Reproduction:
     """The numbers of the paper that the searches give, each measured and, of its model, as published."""
     tasks = {task: _of_task(plan, task) for task in plan.jobs}
     others = [task for task in (COLORED_OBJECTS, CONTROL) if task in tasks]
@@ -52,7 +52,7 @@ def report(plan: ReusePlan) -> ReuseReport:
     roles = tuple(row for task in tasks for row in _roles(task, tasks[task])) if is_published else ()
     warnings = [f"{task}: {text}" for task, row in tasks.items() for text in row["warnings"]]
     warnings += [text for overlap in overlaps for text in overlap["warnings"]]
-    return ReuseReport(
+    return Reproduction(
         folder=plan.folder,
         warnings=tuple(warnings),
         model=plan.model,

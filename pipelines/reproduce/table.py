@@ -5,10 +5,10 @@ from __future__ import annotations
 from pipelines.reporting.stage_tables import print_stages
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
 from pipelines.reproduce.published import SOURCE
-from pipelines.reproduce.report import ReuseReport
+from pipelines.reproduce.report import Reproduction
 
 
-def print_reuse(report: ReuseReport) -> None:
+def print_reuse(report: Reproduction) -> None:
     """The numbers, measured and published; the heads of every stage; and those that the paper names."""
     columns = [Column("", "what"), Column("measured", cell=_measured)]
     has_published = any(row["published"] is not None for row in report.rows)

@@ -13,16 +13,16 @@ from typer.testing import CliRunner
 from pipelines import reproduce_reuse
 from pipelines.cli.main import app
 from pipelines.reproduce import published
-from pipelines.reproduce.report import ReuseReport, _roles, _rows
+from pipelines.reproduce.report import Reproduction, _roles, _rows
 from pipelines.reproduce.table import print_reuse
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> ReuseReport:
+def found(tmp_path_factory: pytest.TempPathFactory) -> Reproduction:
     return reproduce_reuse("reference", prompts=8, top=3, out=tmp_path_factory.mktemp("reuse"))
 
 
-def test_the_bundled_model_has_the_same_table_without_a_published_column(found: ReuseReport, capsys: Any):
+def test_the_bundled_model_has_the_same_table_without_a_published_column(found: Reproduction, capsys: Any):
     assert list(found.tasks) == ["ioi", "colored-objects", "greater-than"]
     assert len(found.rows) == 3 + 2 * 2
     assert all(row["published"] is None and row["as_published"] is None for row in found.rows)
@@ -40,7 +40,7 @@ def test_the_bundled_model_has_the_same_table_without_a_published_column(found: 
     assert [row["what"] for row in rows] == [row["what"] for row in found.rows]
 
 
-def test_the_same_command_computes_nothing_new(found: ReuseReport):
+def test_the_same_command_computes_nothing_new(found: Reproduction):
     again = reproduce_reuse("reference", prompts=8, top=3, out=found.folder.parent)
     assert (again.n_computed, again.rows) == (0, found.rows)
 
@@ -54,7 +54,7 @@ def test_a_model_that_is_not_there_is_refused_before_anything_runs(tmp_path: Any
     assert not (tmp_path / "jobs").exists()
 
 
-def test_published_numbers_stand_beside_those_of_their_model(found: ReuseReport):
+def test_published_numbers_stand_beside_those_of_their_model(found: Reproduction):
     assert published.is_of("gpt2-medium")
     assert published.is_of("openai-community/gpt2-medium")
     assert not published.is_of("gpt2")

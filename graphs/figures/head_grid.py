@@ -1,0 +1,133 @@
+"""Every head of a model, task by task: its score as a share of the gap, and whether it is in the circuit.
+
+One grid for each task, layers from below and heads from the left, on one scale: heads that several tasks use are seen
+in the same place.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from circuits.arrays import Bools, Floats
+from graphs.figures.canvas import INK, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
+from graphs.figures.page import (
+    BAR_HEIGHT,
+    DPI,
+    UNMEASURED,
+    Page,
+    color_limit,
+    draw_color_bar,
+    draw_upright,
+    layer_step,
+    recovery_colors,
+    rgb,
+    text_width,
+    whole,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LARGEST_CELL, _GRID_SIDE, _GAP = 0.24, (2.1, 3.2), 0.55  # inches
+_WIDTH = 7.6  # of the page, at most
+_LINE = 0.14
+
+
+@dataclass(frozen=True)
+class HeadGrid:
+    """The heads of one task.
+
+    scores      [layer, head] as shares of the gap between clean and corrupt prompts; NaN where not measured
+    is_in       [layer, head] whether the head is in the circuit
+    scores_are  what they are, in words
+    """
+
+    title: str
+    scores: Floats
+    is_in: Bools
+    scores_are: str
+
+
+@dataclass(frozen=True)
+class HeadGrids:
+    """What the figure shows."""
+
+    grids: tuple[HeadGrid, ...]
+    subtitle: str
+
+
+def head_grid_bytes(shown: HeadGrids, kind: DrawingFormat) -> bytes:
+    """The grids as a PDF, SVG or PNG file."""
+    return figure_bytes(lambda: draw_head_grids(shown), kind, dpi=DPI)
+
+
+def draw_head_grids(shown: HeadGrids) -> Figure:
+    """Grids from left to right, in rows."""
+    n_layers, n_heads = shown.grids[0].scores.shape
+    cell = min(_LARGEST_CELL, _GRID_SIDE[0] / n_heads, _GRID_SIDE[1] / n_layers)
+    inside = cell * n_heads
+    titles = [wrapped(grid.title, max(inside, 1.2)) for grid in shown.grids]
+    pitch = max(inside, 1.2) + _GAP
+    across = max(1, min(len(shown.grids), int((_WIDTH - 2 * MARGIN) / pitch)))
+    width = whole(max(2 * MARGIN + pitch * across, 4.6))
+    limit = color_limit(grid.scores for grid in shown.grids)
+    page = Page.of(width, title="Heads by task", subtitle=shown.subtitle, below=[_caption(shown)])
+    above = 0.08 + _LINE * max(map(len, titles))
+    rows = math.ceil(len(shown.grids) / across)
+    each = above + cell * n_layers + 0.36
+    under = page.under + BAR_HEIGHT + 0.12
+    height = whole(page.over + rows * each + under)
+    figure, axes = page.figure(height)
+    for number, (grid, title) in enumerate(zip(shown.grids, titles, strict=True)):
+        row, column = divmod(number, across)
+        left = MARGIN + 0.38 + pitch * column
+        top = height - page.over - each * row - above
+        for below, line in enumerate(reversed(title)):
+            draw_text(axes, left, top + 0.06 + _LINE * below, line, size=NORMAL)
+        _draw_grid(axes, (left, top), grid, cell, limit, is_first=column == 0)
+    draw_color_bar(axes, MARGIN, page.under, limit, name="share of the gap")
+    return figure
+
+
+def _draw_grid(
+    axes: Axes, corner: tuple[float, float], grid: HeadGrid, cell: float, limit: float, *, is_first: bool
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    (left, top), (n_layers, n_heads) = corner, grid.scores.shape
+    bottom = top - cell * n_layers
+    colors = recovery_colors(np.clip(grid.scores, -limit, limit), limit)
+    for layer, head in np.ndindex(grid.scores.shape):
+        x, y = left + cell * head, bottom + cell * layer
+        color = colors[layer, head] if np.isfinite(grid.scores[layer, head]) else rgb(UNMEASURED)
+        axes.add_patch(Rectangle((x, y), cell, cell, facecolor=tuple(color), edgecolor=PAPER, lw=0.4, zorder=1))
+    for layer, head in np.argwhere(grid.is_in):
+        inset = 0.09 * cell
+        at = (left + cell * head + inset, bottom + cell * layer + inset)
+        side = cell - 2 * inset
+        axes.add_patch(Rectangle(at, side, side, fill=False, edgecolor=INK, lw=0.9, zorder=2))
+    for n, place in ((n_layers, "layer"), (n_heads, "head")):
+        for index in range(0, n, layer_step(n, cell)):
+            middle = cell * (index + 0.5)
+            if place == "layer":
+                draw_text(axes, left - 0.05, bottom + middle, str(index), size=SMALL, ha="right", va="center")
+            else:
+                draw_text(axes, left + middle, bottom - 0.04, str(index), size=SMALL, ha="center", va="top")
+    draw_text(axes, left + cell * n_heads / 2, bottom - 0.15, "head", size=SMALL, ha="center", va="top")
+    if is_first:
+        draw_upright(axes, left - 0.1 - text_width(str(n_layers - 1)) - 0.1, bottom + cell * n_layers / 2, "layer")
+
+
+def _caption(shown: HeadGrids) -> str:
+    kinds = dict.fromkeys(grid.scores_are for grid in shown.grids)
+    of = next(iter(kinds)) if len(kinds) == 1 else "; ".join(f"{grid.title}: {grid.scores_are}" for grid in shown.grids)
+    return (
+        "Framed: heads in the circuit. Color: the head's score as a share of the gap between clean and corrupt "
+        f"prompts; red supports the behavior, blue works against it. Scores are {of}."
+    )

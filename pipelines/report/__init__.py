@@ -1,0 +1,1 @@
+"""`circuits report reuse`: what a comparison of runs found, on one page."""

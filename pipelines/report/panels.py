@@ -1,0 +1,238 @@
+"""The figures of a report: each is made from stored results, or left out with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from circuits.components import head
+from graphs.comparison.clusters import task_tree
+from graphs.figures.canvas import DrawingFormat
+from graphs.figures.head_grid import HeadGrid, HeadGrids, head_grid_bytes
+from graphs.figures.overlap_curve import Around, OverlapCurves, OverlapPoint, overlap_curve_bytes, panels_of
+from graphs.figures.repair_bars import Repair, RepairBar, repair_bars_bytes
+from graphs.figures.set_circuits import Role, SetCircuits, SetColumn, set_circuits_bytes
+from graphs.figures.stage_columns import StageColumns, stage_columns_bytes
+from graphs.figures.task_trees import TreesFigure, trees_figure_bytes
+from graphs.figures.transfer import transfer_figure_bytes
+from graphs.selection import means_at
+from pipelines.compare.files import transfer_table
+from pipelines.compare.many_files import ALIKE
+from pipelines.report.plan import ReusePlan
+from pipelines.runs.run import Run
+
+Draw = Callable[[DrawingFormat], bytes]
+_MOST_CURVES = 15
+_MOST_UNIONS = 3  # runs up to which circuits of pairs are drawn whole
+
+
+class Panel(NamedTuple):
+    """A figure, or why there is none.
+
+    name   of its files
+    draw   kind of file -> its bytes; None where `reason` says why
+    """
+
+    name: str
+    title: str
+    draw: Draw | None
+    reason: str | None = None
+
+
+def panels(plan: ReusePlan) -> list[Panel]:
+    """Every panel, in the order of the page."""
+    made: list[Panel] = []
+    for name, title, make in _PANELS:
+        found = make(plan)
+        made.append(Panel(name, title, None, found) if isinstance(found, str) else Panel(name, title, found))
+    return made
+
+
+def _subtitle(plan: ReusePlan) -> str:
+    runs = list(plan.runs.values())
+    models = dict.fromkeys(run.scores.provenance.model for run in runs)
+    methods = dict.fromkeys(str(run.graph.method) for run in runs)
+    metrics = dict.fromkeys(run.scores.provenance.metric for run in runs)
+    return "; ".join(", ".join(part) for part in (models, methods, metrics))
+
+
+def _transfer(plan: ReusePlan) -> Draw | str:
+    if plan.comparison["transfer"] is None:
+        return f"no circuit was run on another task: {plan.comparison['no_transfer']}"
+    table = transfer_table(list(plan.runs.values()), plan.comparison)
+    return lambda kind: transfer_figure_bytes(table, kind)
+
+
+def _curves(plan: ReusePlan) -> Draw | str:
+    """Of edges; of heads where there are no scores of edges."""
+    overlaps = plan.comparison["overlaps"]
+    for of in ("edges", "heads"):
+        curves = [tuple(_points(row.get("sweep", ()), of)) for row in overlaps]
+        drawn = panels_of([f"{row['a']} and {row['b']}" for row in overlaps], curves)
+        if drawn:
+            notes = () if len(drawn) <= _MOST_CURVES else (f"The first {_MOST_CURVES} of {len(drawn)} pairs.",)
+            shown = OverlapCurves(of, drawn[:_MOST_CURVES], _subtitle(plan), notes)
+            return lambda kind: overlap_curve_bytes(shown, kind)
+    return "the comparison has no overlap at several sizes (circuits without scores)"
+
+
+def _points(sweep: Any, of: str) -> Iterator[OverlapPoint]:
+    for point in sweep:
+        if point["of"] != of:
+            continue
+        ceiling = point.get("ceiling")
+        yield OverlapPoint(
+            point["fraction"],
+            point["iou"],
+            Around(point["expected_iou"], _band(point, "null")),
+            None if ceiling is None else Around(ceiling, _band(point, "ceiling")),
+        )
+
+
+def _band(point: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    low, high = (point.get(f"{name}_{end}") for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
+
+
+def _trees(plan: ReusePlan) -> Draw | str:
+    names, matrices = list(plan.runs), plan.comparison["matrices"]
+    if len(names) < 3:
+        return "clusters take three runs or more"
+    trees = []
+    for name, matrix in (("overlap", "edges_iou"), ("transfer", "retention")):
+        values = np.array(matrices.get(matrix, [[None]]), dtype=np.float64)
+        if np.isfinite(values).all():
+            trees.append((ALIKE[name], task_tree(names, values)))
+    if not trees:
+        return "overlap and transfer are not defined for every pair"
+    shown = TreesFigure(tuple(trees), _subtitle(plan))
+    return lambda kind: trees_figure_bytes(shown, kind)
+
+
+def _sets(plan: ReusePlan) -> Draw | str:
+    transfer = plan.comparison["transfer"]
+    if transfer is None:
+        return f"no circuit was run on another task: {plan.comparison['no_transfer']}"
+    names = tuple(plan.runs)
+    columns: list[SetColumn] = []
+    for name in names:
+        rows = [row for row in transfer["matrix"] if row["circuit"] == name]
+        columns.append(SetColumn(rows[0]["n_edges"], {name: "in"}, {row["task"]: row["faithfulness"] for row in rows}))
+    wanted = ("shared", "only_a", "only_b", "union") if len(names) <= _MOST_UNIONS else ("shared",)
+    for sort in wanted:
+        columns += [_pair_column(pair, sort) for pair in transfer["pairs"]]
+    everywhere: dict[str, Role] = dict.fromkeys(names, "some")
+    columns += [
+        SetColumn(row["n_edges"], everywhere, _keeps(row["on"]), f"≥ {row['in_at_least']}") for row in transfer["cores"]
+    ]
+    notes = () if len(names) <= _MOST_UNIONS else ("Unions and differences of pairs: summary.json of the comparison.",)
+    shown = SetCircuits(names, tuple(columns), transfer["level"], _subtitle(plan), notes)
+    return lambda kind: set_circuits_bytes(shown, kind)
+
+
+def _pair_column(pair: Mapping[str, Any], sort: str) -> SetColumn:
+    a, b = pair["a"], pair["b"]
+    roles: dict[str, dict[str, Role]] = {
+        "shared": {a: "in", b: "in"},
+        "only_a": {a: "in", b: "out"},
+        "only_b": {a: "out", b: "in"},
+        "union": {a: "some", b: "some"},
+    }
+    return SetColumn(pair["sets"][sort]["n_edges"], roles[sort], _keeps(pair["sets"][sort]["on"]))
+
+
+def _keeps(on: Mapping[str, Any]) -> dict[str, float | None]:
+    return {task: row["faithfulness"] for task, row in on.items()}
+
+
+def _heads(plan: ReusePlan) -> Draw | str:
+    wirings = {run.graph.wiring for run in plan.runs.values()}
+    if len(wirings) > 1 or any(wiring.joins_heads for wiring in wirings):
+        return "the runs have no heads in common: a causal trace has whole layers"
+    if unknown := [label for label, run in plan.runs.items() if not _gap(run)]:
+        return f"the gap between clean and corrupt prompts, of which scores are shares, is not known for {unknown[0]}"
+    shown = HeadGrids(tuple(_head_grid(label, run) for label, run in plan.runs.items()), _subtitle(plan))
+    return lambda kind: head_grid_bytes(shown, kind)
+
+
+def _gap(run: Run) -> float:
+    metrics = run.graph.metrics
+    return metrics["clean"] - metrics["corrupt"] if {"clean", "corrupt"} <= set(metrics) else 0.0
+
+
+def _head_grid(label: str, run: Run) -> HeadGrid:
+    """A head's own score where heads were scored, at the position that chose the circuit; else the sum of its edges."""
+    wiring = run.graph.wiring
+    own = run.node_scores
+    node_scores = run.scores.node_scores() if own is None else own
+    at = means_at(node_scores, run.graph.selection.get("position"))
+    scores = np.full((wiring.n_layers, wiring.n_heads), np.nan)
+    place = {head(layer, index): (layer, index) for layer, index in np.ndindex(scores.shape)}
+    for part, mean, is_measured in zip(node_scores.components, at.means, at.measured, strict=True):
+        if part in place and is_measured:
+            scores[place[part]] = mean / _gap(run)
+    is_in = np.zeros(scores.shape, dtype=np.bool_)
+    for part in run.graph.heads:
+        is_in[place[part]] = True
+    is_summed = own is None or own.provenance.method == run.scores.provenance.method
+    position = "" if at.position == "all" else f" at {at.position}"
+    return HeadGrid(label, scores, is_in, "signed sums of outgoing edges" if is_summed else f"effects{position}")
+
+
+def _stages(plan: ReusePlan) -> Draw | str:
+    searched = {label: run.summary["path_stages"]["stages"] for label, run in plan.runs.items() if _is_staged(run)}
+    if not searched:
+        return "no run was searched in stages (--method staged-path-patching)"
+    tasks = {
+        label: {row["finds"]: [entry["head"] for entry in row["heads"]] for row in rows}
+        for label, rows in searched.items()
+    }
+    stages = tuple(dict.fromkeys(stage for found in tasks.values() for stage in found))
+    notes = tuple(
+        f"{label}: stage {row['finds']} went by {row['through']} in place of {', '.join(row['asked'])}."
+        for label, rows in searched.items()
+        for row in rows
+        if row["through"] is not None
+    )
+    shown = StageColumns(stages, tasks, _subtitle(plan), notes)
+    return lambda kind: stage_columns_bytes(shown, kind)
+
+
+def _is_staged(run: Run) -> bool:
+    return "path_stages" in run.summary
+
+
+def _repair(plan: ReusePlan) -> Draw | str:
+    if plan.repair is None:
+        return "no repair is given (--repair FOLDER)"
+    bars = tuple(map(_repair_bar, plan.repair["rows"]))
+    asked = plan.repair["settings"]
+    edits = "; ".join(edit["edit"] for edit in plan.repair["edits"])
+    shown = Repair(bars, plan.repair["chance"], f"{asked['task']}, {asked['model']}; {edits}")
+    return lambda kind: repair_bars_bytes(shown, kind)
+
+
+def _repair_bar(row: Mapping[str, Any]) -> RepairBar:
+    drawn = row.get("random", {}).get("accuracy")
+    low, high = row["accuracy_interval"]
+    return RepairBar(
+        ", ".join(row["heads"]) or "plain model",
+        row["accuracy"],
+        (low, high),
+        None if drawn is None else (drawn["range"][0], drawn["range"][1]),
+        row["new_mistakes"] if row["heads"] else None,
+        row["is_chosen"],
+    )
+
+
+_PANELS: tuple[tuple[str, str, Callable[[ReusePlan], Draw | str]], ...] = (
+    ("transfer", "What each circuit does on the other tasks, and what they share", _transfer),
+    ("sets", "Circuits made of several", _sets),
+    ("curve", "Overlap at every size", _curves),
+    ("clusters", "Clusters of tasks", _trees),
+    ("heads", "Heads by task", _heads),
+    ("stages", "Heads by stage", _stages),
+    ("repair", "Repair", _repair),
+)

@@ -1,0 +1,87 @@
+"""Where the stored results of a report are; nothing is computed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.compare.plan import comparison_name
+from pipelines.engine.execution import Execution
+from pipelines.engine.plan import Plan
+from pipelines.report.settings import ReuseSettings
+from pipelines.runs.run import Run, find_run, open_run
+
+SUMMARY = "summary.json"
+REPAIR = "repair.json"
+_NEEDED = ("runs", "transfer", "overlaps", "matrices", "warnings")
+
+
+@dataclass(frozen=True)
+class ReusePlan(Plan):
+    """A comparison, read.
+
+    comparison  its summary
+    runs        what they are called in it -> the runs
+    repair      the summary of a repair; None where none is given
+    """
+
+    target: Path
+    comparison: Mapping[str, Any]
+    runs: Mapping[str, Run]
+    repair: Mapping[str, Any] | None
+
+    @property
+    def folder(self) -> Path:
+        return self.target
+
+
+def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
+    """The comparison and its runs. ValueError where one is missing, which says how to make it."""
+    folder = _comparison_folder(settings.runs, execution.out)
+    comparison = _read(folder / SUMMARY)
+    if missing := [name for name in _NEEDED if name not in comparison]:
+        raise ValueError(
+            f"{folder / SUMMARY} is no comparison of this version (it lacks {', '.join(missing)}). Repeat the command "
+            f"that made it: circuits compare ... --out {folder}"
+        )
+    repair = None if settings.repair is None else _read(settings.repair / REPAIR)
+    runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
+    return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
+
+
+def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
+    """The folder of a comparison: given itself, or where `circuits compare` puts that of these runs."""
+    if len(given) == 1 and not isinstance(given[0], Run):
+        for folder in (Path(given[0]), out / given[0]):
+            if (folder / SUMMARY).is_file() and not (folder / "run.json").is_file():
+                return folder
+        raise ValueError(
+            f"{given[0]} is no folder of a comparison: it holds no {SUMMARY}. Compare two runs or more first: circuits "
+            "compare RUN RUN"
+        )
+    names = [run.name if isinstance(run, Run) else find_run(run, out).name for run in given]
+    folder = out / comparison_name(names)
+    if not (folder / SUMMARY).is_file():
+        raise ValueError(
+            f"there is no comparison of these runs in {folder}. Make it: circuits compare {' '.join(names)} --runs "
+            f"{out}. Of one that is elsewhere, give the folder instead of the runs."
+        )
+    return folder
+
+
+def _run(name: str, comparison: Path, out: Path) -> Run:
+    """A run of a comparison: in the store, or beside the comparison's folder."""
+    beside = comparison.absolute().parent
+    return open_run(name, out=beside if (beside / name / "run.json").is_file() else out)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged ({error}). The command that wrote it writes it anew.") from None

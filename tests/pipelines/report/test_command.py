@@ -1,0 +1,168 @@
+"""`circuits report reuse`: a page from stored results alone, the same bytes each time, that says what it leaves out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines import compare, discover, report_reuse
+from pipelines.discover.run import DiscoverRun
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("report") / "runs"
+
+
+@pytest.fixture(scope="module")
+def runs(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> list[DiscoverRun]:
+    made = []
+    for seed, edges in enumerate((30, 20, 10)):
+        task = new_prompts(store.parent / f"task<{seed}>.jsonl", n_prompts=8, seed=seed)
+        given = tiny.settings(task=str(task), edges=edges, ranking="absolute", metric="kl-divergence", out=store)
+        made.append(discover(**given | {"prompts_per_job": 8}))
+    return made
+
+
+@pytest.fixture(scope="module")
+def comparison(runs: list[DiscoverRun], store: Path) -> Path:
+    return compare(*runs, out=store, draws=1).folder
+
+
+class _Page(HTMLParser):
+    """What stands on a page: open tags that were not closed, images, and text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag == "img":
+            self.images.append(dict(attrs)["src"])
+        elif tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page(comparison: Path, store: Path) -> str:
+    report_reuse(comparison, out=store)
+    return (comparison / "report" / "reuse.html").read_text()
+
+
+def test_the_page_holds_its_figures_and_is_well_formed(page: str):
+    parsed = _Page(page)
+    assert parsed.open == []
+    images = [base64.b64decode(image.removeprefix("data:image/svg+xml;base64,")) for image in parsed.images]
+    assert len(images) == 5
+    assert all(image.startswith(b"<?xml") for image in images)
+    titles = (
+        "Transfer and overlap",
+        "Circuits made of several",
+        "Overlap of the strongest",
+        "Clusters",
+        "Heads by task",
+    )
+    assert all(title.encode() in image for title, image in zip(titles, images, strict=True))
+    assert "Left out: no run was searched in stages" in parsed.text
+    assert "Left out: no repair is given" in parsed.text
+    assert "task<0>" in parsed.text  # escaped, or it would be a tag
+
+
+def test_the_page_says_the_verdicts_of_the_comparison(page: str, comparison: Path):
+    summary = json.loads((comparison / "summary.json").read_text())
+    text = _Page(page).text
+    for pair in summary["transfer"]["pairs"]:
+        assert f"{pair['a']} and {pair['b']}{pair['verdict']}{pair['rule']}" in text
+    for warning in summary["warnings"]:
+        assert warning in text
+
+
+def test_built_again_it_is_the_same_and_holds_no_path_and_no_date(
+    page: str, comparison: Path, runs: list[DiscoverRun], circuits: Command, store: Path
+):
+    files = {path.name: path.read_bytes() for path in (comparison / "report").iterdir()}
+    names = [run.name for run in runs]
+    again = circuits("report", "reuse", *names, "--runs", store, "--out", store / "again")
+    assert again.exit_code == 0
+    assert {path.name: path.read_bytes() for path in (store / "again").iterdir()} == files
+    assert str(store) not in page
+    assert not re.search(r"20\d\d-\d\d-\d\d", page)
+
+
+def test_a_repair_is_shown_as_bars(comparison: Path, circuits: Command, store: Path):
+    rows = [
+        {"heads": [], "accuracy": 0.5, "accuracy_interval": [0.4, 0.6], "new_mistakes": 0, "is_chosen": False},
+        {
+            "heads": ["a1.h1"],
+            "accuracy": 0.75,
+            "accuracy_interval": [0.6, 0.9],
+            "new_mistakes": 2,
+            "is_chosen": True,
+            "random": {"n": 2, "accuracy": {"mean": 0.5, "range": [0.4, 0.6]}},
+        },
+    ]
+    repair = {"rows": rows, "chance": 0.5, "settings": {"task": "colors", "model": "tiny"}, "edits": [{"edit": "zero"}]}
+    (store / "repair").mkdir(exist_ok=True)
+    (store / "repair" / "repair.json").write_text(json.dumps(repair))
+    answer = circuits(
+        "report", "reuse", comparison, "--runs", store, "--repair", store / "repair", "--out", store / "bars", "--json"
+    ).json
+    assert {panel["name"]: panel["is_drawn"] for panel in answer["panels"]}["repair"]
+    assert (store / "bars" / "repair.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_stages_are_drawn_where_runs_have_them(
+    comparison: Path, runs: list[DiscoverRun], store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from pipelines.engine.execution import Execution
+    from pipelines.report.panels import panels
+    from pipelines.report.plan import plan
+    from pipelines.report.settings import ReuseSettings
+
+    stage = {"finds": "movers", "asked": ["movers.q"], "through": "v", "heads": [{"head": "a1.h0"}]}
+    planned = plan(ReuseSettings(runs=(comparison,)), Execution(out=store))
+    for run in planned.runs.values():
+        run.summary["path_stages"] = {"stages": [stage]}
+    (drawn,) = (panel for panel in panels(planned) if panel.name == "stages")
+    assert drawn.draw is not None
+    assert b"went by v in place of movers.q" in drawn.draw("svg")
+
+
+def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
+    runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path
+):
+    answer = circuits("report", "reuse", runs[0].name, runs[1].name, "--runs", store)
+    assert answer.exit_code == 2
+    assert f"circuits compare {runs[0].name} {runs[1].name}" in answer.stderr
+    alone = circuits("report", "reuse", runs[0].name, "--runs", store)
+    assert (alone.exit_code, "is no folder of a comparison" in alone.stderr) == (2, True)
+    old = store / "old"
+    old.mkdir(exist_ok=True)
+    (old / "summary.json").write_text('{"runs": {}}')
+    assert "is no comparison of this version" in circuits("report", "reuse", old, "--runs", store).stderr
+
+
+def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):
+    folder = compare(*runs[:2], out=store, overlap_only=True, folder=store / "overlap").folder
+    shown = circuits("report", "reuse", folder, "--runs", store).stdout
+    assert "no circuit was run on another task: not asked for (--overlap-only)" in shown
+    assert "clusters take three runs or more" in shown
+    assert runs[0].name in _Page((folder / "report" / "reuse.html").read_text()).text
