@@ -25,13 +25,9 @@ def pruned(wiring: Wiring, circuits: Bools) -> Bools:
     A head is reached through any of its ports; a key-value head leads on to every head it serves.
     """
     flat = np.atleast_2d(circuits).reshape(-1, wiring.n_edges)
-    offsets, led_to = wiring.edge_offsets, _writers_fed_by(wiring)
-    reached = np.zeros((len(flat), len(wiring.writers) + 1), dtype=np.bool_)  # the last column is `logits`
-    leading = reached.copy()
-    reached[:, 0], leading[:, -1] = True, True
-    readers = [(slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends) for n, ends in enumerate(led_to)]
-    for edges, n_sources, ends in readers:
-        reached[:, ends] |= (flat[:, edges] & reached[:, :n_sources]).any(axis=1, keepdims=True)
+    reached, readers = _reached(wiring, flat), _readers(wiring)
+    leading = np.zeros_like(reached)
+    leading[:, -1] = True
     kept = np.zeros_like(flat)
     for edges, n_sources, ends in reversed(readers):
         used = flat[:, edges] & leading[:, ends].any(axis=1, keepdims=True)
@@ -52,7 +48,37 @@ def distinct(circuits: Bools) -> tuple[Bools, Numbers]:
     return circuits[first], number_of.reshape(-1)
 
 
-def _writers_fed_by(wiring: Wiring) -> list[slice]:
+def without_unreached(wiring: Wiring, circuits: Bools) -> Bools:
+    """The circuits [circuit, edge] without edges that start where no path from `input` leads.
+
+    They run like the `pruned` ones. But knocking a component out of a circuit changes no edge into an earlier layer.
+    """
+    reached = _reached(wiring, circuits)
+    kept = np.zeros_like(circuits)
+    for edges, n_sources, _ in _readers(wiring):
+        kept[:, edges] = circuits[:, edges] & reached[:, :n_sources]
+    return kept
+
+
+def _reached(wiring: Wiring, circuits: Bools) -> Bools:
+    """[circuit, writer] whether a path from `input` leads there; the last column is `logits`."""
+    reached = np.zeros((len(circuits), len(wiring.writers) + 1), dtype=np.bool_)
+    reached[:, 0] = True
+    for edges, n_sources, ends in _readers(wiring):
+        reached[:, ends] |= (circuits[:, edges] & reached[:, :n_sources]).any(axis=1, keepdims=True)
+    return reached
+
+
+def _readers(wiring: Wiring) -> list[tuple[slice, int, slice]]:
+    """For each reader its edges, how many writers it may read, and the writers that its input reaches."""
+    offsets = wiring.edge_offsets
+    return [
+        (slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends)
+        for n, ends in enumerate(writers_fed_by(wiring))
+    ]
+
+
+def writers_fed_by(wiring: Wiring) -> list[slice]:
     """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
     fed = []
     for reader in wiring.readers:
@@ -72,7 +98,7 @@ def edges_among(wiring: Wiring, components: Bools) -> Bools:
     """
     members = np.atleast_2d(components).reshape(-1, len(wiring.writers)) | (np.arange(len(wiring.writers)) == 0)
     members = np.concatenate([members, np.ones((len(members), 1), dtype=np.bool_)], axis=1)
-    reads = np.stack([members[:, ends].any(axis=1) for ends in _writers_fed_by(wiring)], axis=1)
+    reads = np.stack([members[:, ends].any(axis=1) for ends in writers_fed_by(wiring)], axis=1)
     sizes = np.diff(wiring.edge_offsets)
     among = members[:, edge_sources(wiring)] & np.repeat(reads, sizes, axis=1)
     return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)
@@ -159,6 +185,12 @@ class Parts:
         """Numbers of the heads and MLPs that write into the circuit."""
         writes = np.bincount(self.owners, weights=circuit, minlength=self.n_writers) > 0
         return np.flatnonzero(writes[1:]) + 1
+
+    def as_writers(self, circuits: Bools) -> tuple[Bools, Bools]:
+        """[circuit, writer] writers that have all their parts, and [circuit] whether all others have none."""
+        _, first = np.unique(self.owners, return_index=True)
+        kept = circuits[:, first]
+        return kept, (circuits == kept[:, self.owners]).all(axis=1)
 
     def without(self, circuit: Bools, knocked: Bools) -> Bools:
         """[set, part] the circuit without the parts of the knocked-out writers [set, writer]."""

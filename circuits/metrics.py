@@ -23,6 +23,7 @@ class Metric:
 
     takes_long_answers  whether answers may have several tokens: `values_of_long` is then implemented too
     has_zero_gradient_at_clean  whether it is at its maximum on the clean run, so that every gradient there is zero
+    judges_answers  whether it is accuracy, which compares answers one by one: neither is then implemented
     """
 
     name: ClassVar[str]
@@ -32,6 +33,7 @@ class Metric:
     needs_clean_logits: ClassVar[bool] = False
     takes_long_answers: ClassVar[bool] = False
     has_zero_gradient_at_clean: ClassVar[bool] = False
+    judges_answers: ClassVar[bool] = False
 
     def check(self, prompts: PromptSet) -> None:
         """Raise a ValueError where the prompts lack what this metric reads, or have answers that it does not take."""
@@ -190,6 +192,20 @@ class KLDivergence(Metric):
         return -(clean.exp() * (clean - logits.log_softmax(-1))).sum(-1)
 
 
+class Accuracy(Metric):
+    """1 where an answer is above every wrong answer, or without wrong answers above all other tokens; else 0.
+
+    For reading runs, not for finding circuits: it has no gradient, and mostly does not move when one part is corrupted.
+    """
+
+    name = "accuracy"
+    summary = "1 where an answer is above every wrong answer, else 0"
+    takes_long_answers = True
+    reads_vocabulary = True
+    judges_answers = True
+
+
+ACCURACY = Accuracy()
 METRICS: Registry[Metric] = Registry("metrics", instance_of(Metric))
 for _metric in (
     LogitDifference(),

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
+    from pipelines.profile.command import profile
+    from pipelines.profile.report import ProfileReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -48,6 +50,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "ProfileReport",
     "RepairReport",
     "Run",
     "RunConfig",
@@ -64,6 +67,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "profile",
     "repair",
     "study",
     "trace",
@@ -76,6 +80,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "ProfileReport": "profile.report",
     "RepairReport": "intervene.repair.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
@@ -92,6 +97,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "profile": "profile.command",
     "repair": "intervene.repair.command",
     "study": "study.command",
     "trace": "trace.command",

@@ -1,20 +1,21 @@
-"""Run a model with a weight on each edge, or keeping only some components: running circuits.
+"""Run a model with a weight on each edge: running circuits of edges.
 
 A reader of edges sees the ablated stream plus, along each of its edges, the edge's weight times how far the source is
 now from its ablated value. Weight 1 is an edge of the circuit, 0 one outside it; weights in between serve
-learning, and gradients reach them. Circuits are stacked on the batch axis over one clean and one ablated run.
+learning, and gradients reach them. Circuits are stacked on the batch axis over one clean and one ablated run. What
+removing a component from a circuit changes is estimated to first order for all components at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Generator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
 
 from circuits.effects.contributions import gaps_between, writer_gaps
-from circuits.model.forward import Earlier, Forward, Site
+from circuits.model.forward import Forward
 from circuits.model.layers import Layer, Places, tiled
 from circuits.model.linear import linear_each, weighted_sums
 
@@ -24,23 +25,53 @@ if TYPE_CHECKING:
 
 
 def metric_with_edges(
-    model: Model, pair: Pair, weights: Tensor, *, first_layer: int = 0, heads_are_whole: bool = False
+    model: Model,
+    pair: Pair,
+    weights: Tensor,
+    *,
+    first_layer: int = 0,
+    heads_are_whole: bool = False,
+    known: Tensor | None = None,
+    record: Callable[[Tensor], None] | None = None,
 ) -> Tensor:
     """The metric [circuit, prompt] of a batch, with a weight on each edge.
 
     weights          [circuit, edge], bool or real
     first_layer      readers of earlier layers have all their edges in every circuit, so that they need not be run
     heads_are_whole  so have the heads of `first_layer`
+    known            [sequence, writer, position, d_model] how far at least the writers that are not run are from their
+                     ablated values, where a circuit that is the same up to there was run (`record`); by default, the
+                     clean run is
+    record           is given that of every writer, in a single circuit
 
     Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
-    an edge; memory of one [prompt, writer, position, d_model] tensor.
+    an edge; memory of one [sequence, writer, position, d_model] tensor.
     """
-    return _together(model, [_run(model, pair, weights, first_layer, heads_are_whole)])[0]
+    run = _run(model, pair, weights, first_layer, heads_are_whole, known, record)
+    return _together(model, [run])[0]
 
 
-def metrics_with_edges(model: Model, pairs: Sequence[Pair], weights: Tensor) -> list[Tensor]:
-    """`metric_with_edges` of several batches. Their MLPs, most of a model's weights, run in one product."""
-    return _together(model, [_run(model, pair, weights, 0, False) for pair in pairs])
+def metrics_with_edges(
+    model: Model,
+    pairs: Sequence[Pair],
+    weights: Tensor,
+    *,
+    first_layer: int = 0,
+    heads_are_whole: bool = False,
+    known: Sequence[Tensor] | None = None,
+    record: Callable[[Tensor], None] | None = None,
+) -> list[Tensor]:
+    """`metric_with_edges` of several batches. Their MLPs, most of a model's weights, run in one product.
+
+    known   of each batch
+    record  is called for each batch, in this order
+    """
+    known_of = [None] * len(pairs) if known is None else known
+    runs = [
+        _run(model, pair, weights, first_layer, heads_are_whole, of_pair, record)
+        for pair, of_pair in zip(pairs, known_of, strict=True)
+    ]
+    return _together(model, runs)
 
 
 class _MLPRead(NamedTuple):
@@ -50,13 +81,14 @@ class _MLPRead(NamedTuple):
     inputs: Tensor
 
 
-_Running = Generator[_MLPRead, Tensor, Tensor]
-"""A run that hands over what an MLP reads, gets what that MLP writes, and ends with the metric."""
+_Result = TypeVar("_Result")
+_Running = Generator[_MLPRead, Tensor, _Result]
+"""A run that hands over what an MLP reads, gets what that MLP writes, and ends with a result."""
 
 
-def _together(model: Model, runs: Sequence[_Running]) -> list[Tensor]:
-    """The metrics of runs of the same circuits, MLP by MLP."""
-    results: list[Tensor] = []
+def _together(model: Model, runs: Sequence[_Running[_Result]]) -> list[_Result]:
+    """The results of runs of the same circuits, MLP by MLP."""
+    results: list[_Result] = []
     written: list[Tensor | None] = [None] * len(runs)
     while not results:
         reads: list[_MLPRead] = []
@@ -74,7 +106,15 @@ def _together(model: Model, runs: Sequence[_Running]) -> list[Tensor]:
     return results
 
 
-def _run(model: Model, pair: Pair, weights: Tensor, first_layer: int, heads_are_whole: bool) -> _Running:
+def _run(
+    model: Model,
+    pair: Pair,
+    weights: Tensor,
+    first_layer: int,
+    heads_are_whole: bool,
+    known: Tensor | None,
+    record: Callable[[Tensor], None] | None,
+) -> _Running[Tensor]:
     """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same MLPs."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     offsets = wiring.edge_offsets
@@ -87,8 +127,9 @@ def _run(model: Model, pair: Pair, weights: Tensor, first_layer: int, heads_are_
         flat = weights[:, offsets[first_reader] : offsets[first_reader + n_readers]]
         return flat.unflatten(1, (n_readers, -1))
 
-    n_layers = first_layer + heads_are_whole
-    known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
+    if known is None:
+        n_layers = first_layer + heads_are_whole
+        known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
     known = known[:, : 1 + first_layer * wiring.writers_per_layer + heads_are_whole * wiring.n_heads]
     shifts = _Shifts(known, len(weights), len(wiring.writers), keeps_graph=weights.requires_grad)
     for number in range(first_layer, forward.n_layers):
@@ -113,6 +154,8 @@ def _run(model: Model, pair: Pair, weights: Tensor, first_layer: int, heads_are_
                 of_mlp = of_mlp + shifts.seen_by(mlp[..., n_shared:], first=n_shared)[:, 0]
             written.append((yield from _by_mlp(forward, number, pair, of_mlp, mlp, skips=skips)))
         shifts.append(written)
+    if record is not None:
+        record(shifts.of_one_circuit())
     final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, 0]
     return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.read_positions, corrupt.start))
 
@@ -160,6 +203,12 @@ class _Shifts:
                 self._values[:, filled] = 0
             if shifts is not None:
                 self._values[:, filled if which is None else filled.start + which] = shifts
+
+    def of_one_circuit(self) -> Tensor:
+        """[prompt, writer, position, d_model] of all writers, where there is one circuit; laid out writer by writer, so
+        that the first of them are `known` without a copy."""
+        later = self._values if self._parts is None else torch.cat(self._parts, dim=1)
+        return torch.cat((self._known.unflatten(1, self._shape), later[0])).transpose(0, 1)
 
     def seen_by(self, sources: Tensor, *, first: int = 0) -> Tensor:
         """Weighted sum of the shifts along each reader's edges [circuit, reader, prompt, position, d_model].
@@ -256,7 +305,7 @@ def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor,
 
 def _by_mlp(
     forward: Forward, number: int, pair: Pair, seen: Tensor, sources: Tensor, *, skips: bool
-) -> Generator[_MLPRead, Tensor, _Written]:
+) -> _Running[_Written]:
     """What a layer's MLP writes.
 
     seen     [circuit, prompt, position, d_model] what it reads beyond the ablated stream
@@ -278,30 +327,66 @@ def _by_mlp(
     return _Written(1, None, change.unsqueeze(1))
 
 
-def metric_with_components(model: Model, pair: Pair, kept: Tensor) -> Tensor:
-    """The metric [circuit, prompt] of a batch when only some components keep their outputs, the others are ablated.
+def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Tensor:
+    """How much the metric [prompt, writer] falls when all edges of a writer leave a circuit, to first order.
 
-    kept  [circuit, writer]; without `input`, the ablated embedding is read
+    circuit  [edge] bool
+
+    One gradient of the circuit's run, carried from the output back through one layer after the other. Cost: about three
+    runs of the circuit; memory of two [writer, sequence, position, d_model] tensors.
     """
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
-    keeps = kept.repeat_interleave(pair.batch.n_sequences, dim=0)
+    recorded: list[Tensor] = []
+    metric_with_edges(model, pair, circuit.unsqueeze(0), record=recorded.append)
+    shifts, skips = recorded[0].transpose(0, 1), pair.ablated_is_run
+    # Of the metric, for what each writer adds.
+    gradients = torch.zeros_like(shifts)
 
-    def kept_or_ablated(layer: int, site: Site, value: Tensor) -> Tensor:
-        first = 1 + layer * wiring.writers_per_layer
-        if site == "z":
-            keep = keeps[:, None, first : first + wiring.n_heads, None]
-            return torch.where(keep, value, tiled(corrupt.z[layer], len(value)))
-        if site == "mlp":
-            keep = keeps[:, None, first + wiring.n_heads, None]
-            return torch.where(keep, value, tiled(corrupt.mlp[layer], len(value)))
-        return value
+    def sources(first_reader: int, n_readers: int) -> Tensor:
+        first, stop = wiring.edge_offsets[first_reader], wiring.edge_offsets[first_reader + n_readers]
+        return circuit[first:stop].to(shifts.dtype).unflatten(0, (1, n_readers, -1))
 
-    clean, other = (tiled(run.residual[0], len(keeps)) for run in (pair.clean, corrupt))
-    final = forward.run(
-        torch.where(keeps[:, :1, None], clean, other),
-        n_positions=pair.batch.n_positions,
-        start=corrupt.start,
-        earlier=Earlier(corrupt.key, corrupt.value),
-        tap=kept_or_ablated,
-    )
-    return pair.readout(forward.at_rows(final, pair.batch.read_positions, corrupt.start))
+    def pass_back(written: _Written, seen: _Seen, first_writer: int) -> None:
+        if written.shifts is not None:
+            of_all = gradients[first_writer : first_writer + written.n_writers]
+            seen.pass_back(written.shifts[0], of_all if written.which is None else of_all[written.which], gradients)
+
+    with torch.enable_grad():
+        seen = _Seen(shifts, sources(len(wiring.readers) - 1, 1))
+        final = corrupt.residual[-1] + seen.leaf[0, 0]
+        metric = pair.readout(forward.at_rows(final, pair.batch.read_positions, corrupt.start))
+        seen.pass_back(metric, torch.ones_like(metric), gradients)
+        for number in reversed(range(forward.n_layers)):
+            layer, first_reader = forward.layers[number], number * wiring.readers_per_layer
+            n_ports, first_writer = layer.n_heads + 2 * layer.n_kv_heads, 1 + number * wiring.writers_per_layer
+            if layer.mlp is not None:
+                into_mlp = sources(first_reader + n_ports, 1)
+                seen = _Seen(shifts, into_mlp)
+                (written,) = _together(model, [_by_mlp(forward, number, pair, seen.leaf[:, 0], into_mlp, skips=skips)])
+                pass_back(written, seen, first_writer + layer.n_heads)
+            ports = sources(first_reader, n_ports)
+            reads = _ports_read(layer, ports, skips=skips)
+            seen = _Seen(shifts, ports[:, reads])
+            pass_back(_by_heads(forward, number, pair, seen.leaf, reads), seen, first_writer)
+    return pair.batch.of_each_prompt(torch.einsum("wstd,wstd->sw", gradients, shifts))
+
+
+class _Seen:
+    """What some readers of the same writers see in a recorded circuit run, with a gradient of its own.
+
+    shifts   [writer, sequence, position, d_model]
+    sources  [1, reader, writer] of the one circuit
+    leaf     [1, reader, sequence, position, d_model]
+    """
+
+    def __init__(self, shifts: Tensor, sources: Tensor) -> None:
+        self._used = sources[0].any(0).nonzero()[:, 0]
+        self._sources = sources[0][:, self._used]
+        total = weighted_sums(sources, shifts[: sources.shape[2]].flatten(1).unsqueeze(0))
+        self.leaf = total.unflatten(2, shifts.shape[1:]).requires_grad_()
+
+    def pass_back(self, output: Tensor, gradient: Tensor, into: Tensor) -> None:
+        """Add to `into` [writer, sequence, position, d_model] what reaches the sources of a `gradient` at an output
+        that these readers gave."""
+        (at_readers,) = torch.autograd.grad(output, self.leaf, gradient)
+        into[self._used] += (self._sources.T @ at_readers[0].flatten(1)).unflatten(1, into.shape[1:])

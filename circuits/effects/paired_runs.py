@@ -12,7 +12,7 @@ from torch import Tensor
 from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric, Targets
-from circuits.model.answers import LongAnswers
+from circuits.model.answers import LongAnswers, answered_in
 from circuits.model.batches import PROMPTS_AT_ONCE, Batch, each_batch
 from circuits.model.forward import Forward, Run, Site
 
@@ -57,7 +57,10 @@ class Readout:
         self._metric = metric
         self._n_sequences = batch.n_sequences
         self._clean_logits = None
-        self._read: Targets | LongAnswers
+        self._read: Targets | LongAnswers | Batch
+        if metric.judges_answers:
+            self._read = batch
+            return
         if batch.has_long_answers:
             self._read = LongAnswers.of(batch)
             return
@@ -77,6 +80,9 @@ class Readout:
         All sequences of a prompt are read together: its metric is that of the same change in each of them.
         """
         final = final.unflatten(0, (-1, self._n_sequences))
+        if isinstance(self._read, Batch):
+            judged = [answered_in(self._forward, self._read, variant).is_correct for variant in final]
+            return torch.stack(judged).to(final)
         if isinstance(self._read, LongAnswers):
             return self._metric.values_of_long(*self._read.totals(self._forward.logits(final)))
         logits = self._forward.logits(final.squeeze(2), self._read.tokens)

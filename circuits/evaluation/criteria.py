@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,9 +35,10 @@ from circuits.evaluation.faithfulness import (
     recorded_pairs,
     share_of_gap,
 )
+from circuits.evaluation.first_order import component_removal_effects, removal_effects
 from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
-from circuits.masks import Parts, distinct, edge_sources, pruned
+from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
 
 if TYPE_CHECKING:
@@ -82,12 +83,39 @@ class CircuitRunner:
 
     def values(self, circuits: Bools) -> Floats:
         """The metric [circuit, prompt]. Circuits that differ only by dead ends are run once."""
+        if self.level == "components":
+            return self._of_each(circuits, circuit_values, component_circuit_values, len(self.prompts))
+        different, number_of = distinct(pruned(self.model.wiring, circuits))
+        _, first = np.unique(number_of, return_index=True)
+        # Other dead ends stay: without them, circuits differ from layers on in which nothing was knocked out.
+        different = without_unreached(self.model.wiring, circuits[first])
+        of_edges = partial(circuit_values, resumes=True)
+        return self._of_each(different, of_edges, component_circuit_values, len(self.prompts))[number_of]
+
+    def removal_effects(self, circuits: Bools) -> Floats:
+        """How much the mean metric falls [circuit, writer] without a component, to first order."""
         if self.level == "edges":
-            circuits = pruned(self.model.wiring, circuits)
-        different, number_of = distinct(circuits)
-        run = circuit_values if self.level == "edges" else component_circuit_values
-        values = run(self.model, self.prompts, different, metric=self.metric, ablation=self.ablation, pairs=self._pairs)
-        return values[number_of]
+            circuits = without_unreached(self.model.wiring, circuits)
+        return self._of_each(circuits, removal_effects, component_removal_effects, self.parts.n_writers)
+
+    def _of_each(
+        self, circuits: Bools, of_edges: Callable[..., Floats], of_components: Callable[..., Floats], width: int
+    ) -> Floats:
+        """[circuit, width] what one of two functions gives for each circuit.
+
+        Where every component has all its edges or none, as in M\\K, the model's own forward pass with some outputs
+        ablated gives the same as the edges do, and is cheaper.
+        """
+        kept, is_of_components = self.parts.as_writers(circuits)
+        results = np.zeros((len(circuits), width))
+        for chosen, run, masks in (
+            (is_of_components, of_components, kept),
+            (~is_of_components, of_edges, circuits),
+        ):
+            if chosen.any():
+                options = {"metric": self.metric, "ablation": self.ablation, "pairs": self._pairs}
+                results[chosen] = run(self.model, self.prompts, masks[chosen], **options)
+        return results
 
 
 class EffectEstimate(NamedTuple):

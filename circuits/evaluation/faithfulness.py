@@ -15,6 +15,7 @@ import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
 from circuits.arrays import Bools, Floats, Numbers
+from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.intervals import Estimate, Interval, ratio_t_interval
 from circuits.masks import distinct, pruned
@@ -112,7 +113,7 @@ def measure_baseline(model: Model, prompts: PromptSet, *, metric: Metric, ablati
         judged = answered_in(forward, batch, final)
         is_correct[prompt_indices], is_top1[prompt_indices] = judged.is_correct.numpy(), judged.is_top1.numpy()
 
-    _on_every_pair(model, prompts, metric, ablation, measure)
+    on_every_pair(model, prompts, metric, ablation, measure)
     return Baseline(clean, ablated, *((is_correct, is_top1) if model.n_outputs > 1 else (None, None)))
 
 
@@ -124,43 +125,80 @@ def circuit_values(
     metric: Metric,
     ablation: Ablation = _CORRUPT,
     pairs: Sequence[Pair] | None = None,
+    resumes: bool = False,
 ) -> Floats:
     """The metric [circuit, prompt] when only a circuit's edges carry clean values and all others ablated ones.
 
     circuits  [circuit, edge] in wiring order
     pairs     the clean and ablated runs of these prompts, where they are recorded already (`recorded_pairs`)
+    resumes   run circuits that agree in their first layers once up to where they differ, as circuits do that lack
+              this or that component of one; others are run faster without
 
     Every reader gets the ablated residual stream plus, along the circuit's edges, how far each source is now from its
     ablated value. Circuits are stacked on the batch axis over one clean and one ablated pass, those of one size
     together; equal ones are run once, and the whole model not again. Cost per circuit: one forward pass at most, less
-    where few readers have an edge; memory of one [prompt, writer, position, d_model] tensor.
+    where few readers have an edge, and only the later layers where it is resumed; memory of one [prompt, writer,
+    position, d_model] tensor, and with `resumes` of up to four more.
     """
     from circuits.effects.circuit_runs import metrics_with_edges
+    from circuits.effects.shared_starts import run_from_first_difference
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)
-    circuits = _over(circuits, model.wiring.n_edges, "edges", model)
-    different, number_of = distinct(circuits)
-    # Dead ends cost runs of heads and MLPs; where the ablated values are a run, they change nothing.
-    to_run = pruned(model.wiring, different) if ablation.is_run else different
-    order = np.argsort(to_run.sum(axis=1), kind="stable")
+    wiring, forward = model.wiring, model.forward
+    circuits = _over(circuits, wiring.n_edges, "edges", model)
+    different, number_of = distinct(_to_run(wiring, circuits, ablation, resumes=resumes))
+    order = np.argsort(different.sum(axis=1), kind="stable")
     incomplete = order[~different[order].all(axis=1)]
+    stages = _edge_stages(wiring)
     values = np.zeros((len(different), len(prompts)))
 
     def measure(group: Sequence[Pair]) -> None:
         for pair in group:
-            values[:, _indices(pair)] = pair.metric_of(model.forward, pair.clean).cpu().numpy()
-        size = max(1, model.forward.numbers_at_once // sum(_n_written(model, pair) for pair in group))
-        for first in range(0, len(incomplete), size):
-            chosen = incomplete[first : first + size]
-            for pair, metrics in zip(
-                group, metrics_with_edges(model, group, _on_device(to_run[chosen], model)), strict=True
-            ):
-                values[np.ix_(chosen, _indices(pair))] = metrics.cpu().numpy()
+            values[:, _indices(pair)] = pair.metric_of(forward, pair.clean).cpu().numpy()
+        per_writer = sum(_n_written(model, pair) for pair in group) // len(wiring.writers)
+
+        def run(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
+            start = stages[stage]
+            recorded: list[Tensor] = []
+            # What is held of a circuit: the writers that run, or what the readers of a layer see, if that is more.
+            n_held = max(len(wiring.writers) - start.n_known, wiring.readers_per_layer)
+            size = max(1, forward.numbers_at_once // (per_writer * n_held))
+            for first in range(0, len(rows), size):
+                chosen = incomplete[rows[first : first + size]]
+                metrics = metrics_with_edges(
+                    model,
+                    group,
+                    _on_device(different[chosen], model),
+                    first_layer=start.layer,
+                    heads_are_whole=start.heads_are_whole,
+                    known=known,
+                    record=recorded.append if is_recorded else None,
+                )
+                for pair, of_pair in zip(group, metrics, strict=True):
+                    values[np.ix_(chosen, _indices(pair))] = of_pair.cpu().numpy()
+            return recorded if is_recorded else None
+
+        if resumes:
+            run_from_first_difference(different[incomplete], [start.first_edge for start in stages], run)
+        else:
+            run(np.arange(len(incomplete)), 0, None, False)
 
     groups = None if pairs is None else _groups(model, pairs)
-    _on_every_pair(model, prompts, metric, ablation, measure, groups, at_once=_at_once(model, prompts))
+    on_every_pair(model, prompts, metric, ablation, measure, groups, at_once=_at_once(model, prompts))
     return values[number_of]
+
+
+def _to_run(wiring: Wiring, circuits: Bools, ablation: Ablation, *, resumes: bool) -> Bools:
+    """The circuits [circuit, edge] without dead ends, which cost runs of heads and MLPs; where the ablated values are a
+    run, they change nothing.
+
+    resumes  only without those that are dead ends in all circuits together. Others stay: a component that is knocked
+             out makes dead ends in the layers before it, where the circuits would differ then.
+    """
+    if not ablation.is_run:
+        return circuits
+    return circuits & pruned(wiring, np.logical_or.reduce(circuits)) if resumes else pruned(wiring, circuits)
 
 
 def _indices(pair: Pair) -> Numbers:
@@ -188,6 +226,33 @@ def _groups(model: Model, pairs: Sequence[Pair]) -> list[list[Pair]]:
     return groups
 
 
+class _Stage(NamedTuple):
+    """Where a circuit can be resumed.
+
+    layer, heads_are_whole  the layer, and whether its heads were run
+    n_known                 number of writers that were run
+    first_edge              number of the first edge that is read from here on
+    """
+
+    layer: int
+    heads_are_whole: bool
+    n_known: int
+    first_edge: int
+
+
+def _edge_stages(wiring: Wiring) -> list[_Stage]:
+    """The heads and the MLP of every layer, the logits, and the end."""
+    stages, offsets = [], wiring.edge_offsets
+    for layer in range(wiring.n_layers):
+        reader, n_known = layer * wiring.readers_per_layer, 1 + layer * wiring.writers_per_layer
+        stages.append(_Stage(layer, False, n_known, offsets[reader]))
+        if wiring.has_mlps:
+            mlp = reader + wiring.readers_per_layer - 1
+            stages.append(_Stage(layer, True, n_known + wiring.n_heads, offsets[mlp]))
+    last = _Stage(wiring.n_layers, False, len(wiring.writers), offsets[-2])
+    return [*stages, last, last._replace(first_edge=offsets[-1])]
+
+
 def component_circuit_values(
     model: Model,
     prompts: PromptSet,
@@ -202,14 +267,20 @@ def component_circuit_values(
     circuits  [circuit, writer] in the order of `wiring.writers`; without `input`, the ablated embedding is read
     pairs     as in `circuit_values`
 
-    Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Cost per
-    circuit: one forward pass from the first difference on.
+    Components see all of the stream, so edges play no part, and models that refuse edges are evaluated too. Equal
+    circuits are run once, and one that agrees with another in its first layers is resumed where they differ. Cost
+    per circuit: one forward pass at most, from the first difference on.
     """
-    from circuits.effects.circuit_runs import metric_with_components
+    from circuits.effects.component_runs import metric_with_components
+    from circuits.effects.shared_starts import run_from_first_difference
 
     _check(model, prompts, metric)
-    circuits = _over(circuits, len(model.wiring.writers), "components", model)
-    values = np.zeros((len(circuits), len(prompts)))
+    wiring, forward = model.wiring, model.forward
+    circuits = _over(circuits, len(wiring.writers), "components", model)
+    different, number_of = distinct(circuits)
+    # The input belongs to the first layer.
+    offsets = [0, *(1 + layer * wiring.writers_per_layer for layer in range(1, wiring.n_layers)), circuits.shape[1]]
+    values = np.zeros((len(different), len(prompts)))
 
     def measure(group: Sequence[Pair]) -> None:
         for pair in group:
@@ -217,12 +288,25 @@ def component_circuit_values(
 
     def measure_pair(pair: Pair) -> None:
         batch = pair.batch
-        for part in model.forward.chunks(len(circuits), batch.n_sequences, batch.n_positions - batch.start):
-            metrics = metric_with_components(model, pair, _on_device(circuits[part], model))
-            values[part, np.asarray(batch.prompt_indices)] = metrics.cpu().numpy()
 
-    _on_every_pair(model, prompts, metric, ablation, measure, None if pairs is None else [pairs])
-    return values
+        def run(rows: Numbers, layer: int, entering: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
+            recorded = [] if entering is None else entering[:layer]
+            for part in forward.chunks(len(rows), batch.n_sequences, batch.n_positions - batch.start):
+                metrics = metric_with_components(
+                    model,
+                    pair,
+                    _on_device(different[rows[part]], model),
+                    first_layer=layer,
+                    entering=None if entering is None else entering[layer],
+                    record=recorded.append if is_recorded else None,
+                )
+                values[np.ix_(rows[part], _indices(pair))] = metrics.cpu().numpy()
+            return recorded if is_recorded else None
+
+        run_from_first_difference(different, offsets, run)
+
+    on_every_pair(model, prompts, metric, ablation, measure, None if pairs is None else [pairs])
+    return values[number_of]
 
 
 def recorded_pairs(
@@ -236,7 +320,7 @@ def recorded_pairs(
     if 4 * streams * prompts.n_tokens > _MOST_BYTES:
         return None
     pairs: list[Pair] = []
-    _on_every_pair(model, prompts, metric, ablation, pairs.extend, at_once=_at_once(model, prompts))
+    on_every_pair(model, prompts, metric, ablation, pairs.extend, at_once=_at_once(model, prompts))
     return pairs
 
 
@@ -263,7 +347,7 @@ def _on_device(circuits: Bools, model: Model) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(circuits)).to(model.forward.device)
 
 
-def _on_every_pair(
+def on_every_pair(
     model: Model,
     prompts: PromptSet,
     metric: Metric,

@@ -21,6 +21,9 @@ from circuits.masks import Parts
 
 Values = Callable[[Bools], Floats]
 """From circuits [circuit, part] to the metric [circuit, prompt]."""
+Effects = Callable[[Bools], Floats]
+"""From circuits [circuit, part] to how much their mean metric falls [circuit, writer] without a writer, to first order:
+`circuits.evaluation.criteria.CircuitRunner.removal_effects`, for one."""
 
 # Entries of the masks built at once: 200 MB.
 _MASK_ENTRIES = 200_000_000
@@ -28,28 +31,44 @@ _MASK_ENTRIES = 200_000_000
 
 @dataclass(frozen=True)
 class KnockoutSearch:
-    """How sets K of knocked-out components are found.
+    """How sets K of knocked-out components are found. Candidates are ranked to first order, and the best are run."""
 
-    Cost in circuits, V being the number of components: 2 steps x candidates for completeness; for minimality
-    V x sets + 2 V x steps x candidates, all over the prompts of the search.
-    """
-
-    sets: int = 8  # random sets, of sizes spread evenly from 1 to V - 1
+    sets: int = 8  # random sets, of sizes spread evenly from 1 to V - 1, V being the number of components
     steps: int = 3  # components in the largest greedily grown set
     candidates: int = 5  # components tried at each step of the growth
+    components: int | None = None  # whose use is measured: those of least use to first order; None for all
+    grows: bool = True  # whether a K is run and grown for each component, or only chosen among the random ones
     seed: int = 0
+
+    def n_measured(self, n_components: int) -> int:
+        """How many components' use is measured."""
+        return n_components if self.components is None else min(self.components, n_components)
+
+    def n_search_runs(self, n_components: int) -> int:
+        """About how many circuits the search runs, a gradient counted as three."""
+        steps = min(self.steps, n_components)
+        of_growth = 2 * steps * self.candidates
+        runs = 2 + of_growth + 3 * (2 * steps + 1 + self.sets)
+        return runs + n_components * (self.sets + 1 + of_growth + 3) if self.grows else runs
+
+    def n_measured_runs(self, n_components: int) -> int:
+        """About how many circuits are run with the sets that were found."""
+        return 2 * (self.sets + self.steps) + 4 * self.n_measured(n_components)
 
 
 class Knockouts(NamedTuple):
     """Sets of writers to knock out.
 
     components  [component] numbers of the circuit's heads and MLPs among the writers
+    measured    [component] those of them whose use is measured
     sampled     [set, writer] random sets
     greedy      [step, writer] a set that grows by the component which raises the incompleteness most
-    telling     [component, writer] for each component v the set K found with the largest |F(C\\(K+v)) - F(C\\K)|
+    telling     [measured component, writer] for each such component v the set K with the largest
+                |F(C\\(K+v)) - F(C\\K)| of those that were tried
     """
 
     components: Numbers
+    measured: Numbers
     sampled: Bools
     greedy: Bools
     telling: Bools
@@ -59,8 +78,8 @@ class KnockoutValues(NamedTuple):
     """The metric with components knocked out.
 
     circuit, model  [set, prompt] without each set: the sampled ones, then the greedy ones
-    telling         [component, K, 2, prompt] K empty or that of `Knockouts.telling`; the circuit without K, and
-                    without K and the component
+    telling         [measured component, K, 2, prompt] K empty or that of `Knockouts.telling`; the circuit without K,
+                    and without K and the component
     """
 
     circuit: Floats
@@ -68,24 +87,35 @@ class KnockoutValues(NamedTuple):
     telling: Floats
 
 
-def search_knockouts(values: Values, parts: Parts, circuit: Bools, search: KnockoutSearch) -> Knockouts:
+def search_knockouts(
+    values: Values, effects: Effects, parts: Parts, circuit: Bools, search: KnockoutSearch
+) -> Knockouts:
     """Sets K that are likely to show what a circuit lacks, and what each of its components does.
 
     Sets are chosen on the prompts that `values` runs; measure them on others, or on more, to be fair to the circuit.
     """
     components = parts.members(circuit)
-    draw = np.random.default_rng(search.seed)
-    sampled = _random_sets(components, parts.n_writers, search.sets, draw)
-    greedy = _grown(values, parts, circuit, components, search, draw)
-    telling = _telling(values, parts, circuit, components, sampled, search, draw)
-    return Knockouts(components, sampled, greedy, telling)
+    sampled = _random_sets(components, parts.n_writers, search.sets, np.random.default_rng(search.seed))
+    greedy = _grown(values, effects, parts, circuit, components, search)
+    if not len(components):
+        return Knockouts(components, components, sampled, greedy, np.zeros((0, parts.n_writers), dtype=np.bool_))
+    tried = np.concatenate([np.zeros((1, parts.n_writers), dtype=np.bool_), sampled])
+    # A component that is in K already cannot be removed once more.
+    uses = np.where(tried, 0, np.abs(effects(parts.without(circuit, tried))))[:, components]
+    least = np.argsort(uses.max(axis=0), kind="stable")[: search.n_measured(len(components))]
+    measured = components[np.sort(least)]
+    if search.grows:
+        telling = _telling(values, effects, parts, circuit, components, measured, sampled, search)
+    else:
+        telling = tried[uses[:, np.sort(least)].argmax(axis=0)]
+    return Knockouts(components, measured, sampled, greedy, telling)
 
 
 def knockout_values(values: Values, parts: Parts, circuit: Bools, knockouts: Knockouts) -> KnockoutValues:
     """The metric without each set, of the circuit and of the model, in one stacked call."""
     sets = np.concatenate([knockouts.sampled, knockouts.greedy])
     held = np.stack([np.zeros_like(knockouts.telling), knockouts.telling], axis=1)
-    pairs = np.stack([held, held | _singles(knockouts.components, parts)[:, None]], axis=2)
+    pairs = np.stack([held, held | _singles(knockouts.measured, parts)[:, None]], axis=2)
     masks = [
         parts.without(circuit, sets),
         parts.without(parts.everything, sets),
@@ -106,41 +136,59 @@ def _random_sets(components: Numbers, n_writers: int, n: int, draw: np.random.Ge
 
 
 def _grown(
-    values: Values, parts: Parts, circuit: Bools, components: Numbers, search: KnockoutSearch, draw: np.random.Generator
+    values: Values, effects: Effects, parts: Parts, circuit: Bools, components: Numbers, search: KnockoutSearch
 ) -> Bools:
     """[step, writer] K grown by the candidate that raises |F(C\\K) - F(M\\K)| most."""
     trail: list[Bools] = []
     knocked = np.zeros(parts.n_writers, dtype=np.bool_)
-    for _ in range(min(search.steps, len(components))):
+    gap = 0.0
+
+    def both(sets: Bools) -> Bools:
+        """[2 x set, part] the circuit without each set, then the model."""
+        return np.concatenate([parts.without(circuit, sets), parts.without(parts.everything, sets)])
+
+    for step in range(min(search.steps, len(components))):
+        if step == 0:
+            gap = float(np.subtract(*values(both(knocked[None])).mean(axis=1)))
         left = components[~knocked[components]]
-        candidates = draw.choice(left, size=min(search.candidates, len(left)), replace=False)
+        expected = gap - np.subtract(*effects(both(knocked[None])))[left]
+        candidates = left[np.argsort(-np.abs(expected), kind="stable")[: search.candidates]]
         tried = knocked | _singles(candidates, parts)
-        metric = values(np.concatenate([parts.without(circuit, tried), parts.without(parts.everything, tried)]))
-        gaps = np.abs((metric[: len(tried)] - metric[len(tried) :]).mean(axis=1))
-        knocked = tried[gaps.argmax()]
+        metric = values(both(tried)).mean(axis=1)
+        gaps = metric[: len(tried)] - metric[len(tried) :]
+        best = int(np.abs(gaps).argmax())
+        knocked, gap = tried[best], float(gaps[best])
         trail.append(knocked)
     return np.array(trail, dtype=np.bool_).reshape(-1, parts.n_writers)
 
 
 def _telling(
     values: Values,
+    effects: Effects,
     parts: Parts,
     circuit: Bools,
     components: Numbers,
+    measured: Numbers,
     sampled: Bools,
     search: KnockoutSearch,
-    draw: np.random.Generator,
 ) -> Bools:
-    """[component, writer] for each component, the K that shows it best: empty, sampled, or grown for it alone."""
-    singles = _singles(components, parts)
+    """[measured component, writer] for each, the K that shows it best: empty, sampled, or grown for it alone.
+
+    A K grows by the components whose own effect changes most, to first order, once this one is gone.
+    """
+    singles = _singles(measured, parts)
     empty = np.zeros((1, parts.n_writers), dtype=np.bool_)
     tried = np.concatenate([empty, sampled]) & ~singles[:, None]
     best, strength = _strongest(tried, _effects(values, parts, circuit, tried, singles))
+    n_steps = min(search.steps, len(components) - 1)
+    if not n_steps:
+        return best
+    interaction = np.abs(effects(parts.without(circuit, singles)) - effects(circuit[None]))[:, components]
     grown = np.zeros_like(singles)
-    for step in range(min(search.steps, len(components) - 1)):
+    for step in range(n_steps):
         n = min(search.candidates, len(components) - 1 - step)
-        left = [components[~(grown[row] | singles[row])[components]] for row in range(len(components))]
-        candidates = [draw.choice(numbers, size=n, replace=False) for numbers in left]
+        ranked = np.where((grown | singles)[:, components], -1, interaction)
+        candidates = components[np.argsort(-ranked, axis=1, kind="stable")[:, :n]]
         tried = grown[:, None] | np.stack([_singles(chosen, parts) for chosen in candidates])
         grown, grown_strength = _strongest(tried, _effects(values, parts, circuit, tried, singles))
         best = np.where((grown_strength > strength)[:, None], grown, best)

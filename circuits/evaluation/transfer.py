@@ -11,6 +11,9 @@ Beside it stand, on the same prompts,
     own      b's own circuit, which other prompts chose: what a circuit of b can be expected to reach
     sized    a's circuit at the size of the largest one, where its rule has a size
 
+Faithfulness is of the metric. How often a circuit answers right is measured too: it may bring back most of a logit
+difference and still leave the wrong answer ahead, or the other way round.
+
 Matched circuits that have most of their parts in common with the circuit itself, because it fills the layers it uses,
 say nothing, and are left out. Then come circuits made of both: union, shared part, what only one has, the whole model
 without the shared part, and without the shared part renamed. Transfer is normalized as
@@ -23,7 +26,7 @@ shared part against dropping random parts); intervals, the matched circuits and 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,11 +35,13 @@ from circuits.arrays import Bools, Floats
 from circuits.components import Wiring
 from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulness, faithfulness
 from circuits.evaluation.matched_circuits import likeness, matched_circuits
-from circuits.intervals import Estimate, ratio_difference_interval, ratio_t_interval
+from circuits.intervals import Estimate, Share, ratio_difference_interval, ratio_t_interval
 
 Sort = Literal[
-    "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"
+    "empty", "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"
 ]
+DRAWN: tuple[Sort, ...] = ("random", "matched", "without_matched")
+EMPTY: tuple[Sort, tuple[int, ...]] = ("empty", ())
 
 
 # Intersection over union with the circuit itself, above which circuits on other heads are not others.
@@ -46,7 +51,8 @@ MOST_LIKE = 0.5
 class Member(NamedTuple):
     """A circuit to run, by what it is made of.
 
-    sort    see the module; `only`: parts of the first of `of` that the second lacks; `core`: in at least `number` runs
+    sort    see the module; `only`: parts of the first of `of` that the second lacks; `core`: in at least `number` runs;
+            `empty`: none
     of      numbers of the runs whose circuits it is made of
     number  of a draw, or of runs
     """
@@ -74,11 +80,11 @@ class Candidates(NamedTuple):
 def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int = 0) -> dict[Member, Bools]:
     """Every circuit to run on the prompts of run `target`, as masks [part].
 
-    With n runs and r draws: n own, at most n sized, 2 n r drawn; for each other run 5 made of both and r without the
-    renamed shared part; and n - 1 cores of three runs or more.
+    With n runs and r draws: the empty one, n own, at most n sized, 2 n r drawn; for each other run 5 made of both and
+    r without the renamed shared part; and n - 1 cores of three runs or more.
     """
     own, n_draws = candidates.own, candidates.random.shape[1]
-    members: dict[Member, Bools] = {}
+    members = {Member(*EMPTY): np.zeros(own.shape[1], dtype=np.bool_)}
     for run, circuit in enumerate(own):
         members[Member("own", (run,))] = circuit
         if run in candidates.sized:
@@ -114,15 +120,29 @@ class OnTask:
     target    number of the run whose prompts, metric and ablation these are
     baseline  the metric without intervention
     values    circuit -> metric [prompt]
+    correct   circuit -> whether it answers right [prompt]; of those that are not drawn, where the model gives tokens
     """
 
     target: int
     baseline: Baseline
     values: Mapping[Member, Floats]
+    correct: Mapping[Member, Bools] = field(default_factory=dict)
 
     def faithfulness(self, member: Member) -> Faithfulness:
         """X of a circuit, with its interval over prompts; None where clean and corrupt do not differ."""
         return faithfulness(self.values[member], self.baseline)
+
+    def accuracy(self, member: Member) -> Share | None:
+        """How often a circuit answers right."""
+        is_correct = self.correct.get(member)
+        return None if is_correct is None else Share(int(is_correct.sum()), len(is_correct))
+
+    def accuracy_retention(self, member: Member) -> Estimate | None:
+        """How much of what the task's own circuit adds to the accuracy of the empty one a circuit adds."""
+        if not self.correct:
+            return None
+        empty = self.correct[Member(*EMPTY)].astype(float)
+        return _ratio(self.correct[member] - empty, self.correct[Member("own", (self.target,))] - empty)
 
     def retention(self, member: Member) -> Estimate | None:
         """How much of what the task's own circuit does a circuit does: X of the circuit over X of the own one."""

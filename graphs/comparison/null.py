@@ -67,18 +67,3 @@ def overlap_distribution(
             likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
             lowest, probabilities = lowest + int(likely[0]), probabilities[likely[0] : likely[-1] + 1]
     return OverlapDistribution(lowest, probabilities / probabilities.sum())
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for being several (Holm 1979): any below 5 % by luck in 5 % of cases. None stays None.
-
-    >>> holm([0.01, None, 0.04, 0.03])
-    [0.03, None, 0.06, 0.06]
-    """
-    known = sorted((p, number) for number, p in enumerate(p_values) if p is not None)
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, number) in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - rank) * p))
-        corrected[number] = largest
-    return corrected

@@ -26,6 +26,7 @@ COMMANDS = {
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
+    "profile": "pipelines.profile.settings:ProfileSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "tasks": "pipelines.tasks.settings:TasksSettings",

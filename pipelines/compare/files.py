@@ -37,6 +37,11 @@ _MATRIX = (
         for kind in ("matched", "random")
         for name in ("n", "mean", "p_value")
     ),
+    *(
+        Column(f"accuracy_{name}", f"accuracy.{name}.value", interval=f"accuracy.{name}.interval")
+        for name in ("circuit", "own", "empty", "retention")
+    ),
+    Column("accuracy_model", "accuracy.model"),
     Column("sized_n_edges", "sized.n_edges"),
     Column("sized_faithfulness", "sized.faithfulness", interval="sized.interval"),
 )

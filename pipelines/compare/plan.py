@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.compare.settings import CompareSettings
-from pipelines.compare.stages import AT_SIZE, DRAWN, TRANSFER
+from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -25,10 +25,9 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
+from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
-# Cost of running one circuit on one prompt, in the unit of `Job.weight`.
-_CIRCUIT = 0.4
 _OVERLAP_ONLY = "To compare only what is stored, give --overlap-only."
 
 
@@ -77,6 +76,17 @@ class ComparePlan(Plan):
             return ()
         names = ", ".join(run.name for run in self.runs)
         return (Work(self.transfer.store, self.transfer.all, f"transfer between {names}"),)
+
+    @property
+    def outlook(self) -> str:
+        """How many circuits are run, and what that takes by the pace of each task's own forward passes."""
+        if self.transfer is None:
+            return ""
+        store = self.transfer.store
+        return outlook(
+            CircuitRuns(store, jobs.judged_baseline, jobs.judge, [on_task])
+            for jobs, on_task in zip(self.transfer.runs, self.transfer.on_task, strict=True)
+        )
 
 
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
@@ -130,7 +140,10 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
     sized = {number: _at_size(jobs, chosen) for number, jobs in enumerate(of_runs) if _has_size(jobs)}
     of_all = {"drawn": keys_of(drawn)} | {f"sized_{number}": (job.key,) for number, job in sized.items()}
     n = len(runs)
-    n_circuits = n * (2 + 2 * settings.draws) + (n - 1) * (5 + settings.draws) + n
+    n_drawn = 2 * n * settings.draws + (n - 1) * settings.draws
+    # Those that are not drawn are run once more for accuracy.
+    n_cores = n - 1 if n > 2 else 0
+    n_circuits = n_drawn + 2 * (1 + n + len(sized) + 5 * (n - 1) + n_cores)
     on_task = []
     for number, jobs in enumerate(of_runs):
         baseline, asked = jobs.judged_baseline, seed | {"target": number}
@@ -143,7 +156,7 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
                     baseline.inputs | of_all,
                     baseline.locations,
                     baseline.after,
-                    weight=_CIRCUIT * n_circuits * (part[1] - part[0]),
+                    weight=CIRCUIT * n_circuits * (part[1] - part[0]),
                 )
                 for part in slices
             )
@@ -157,7 +170,7 @@ def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
     asked = {name: baseline.settings[name] for name in ("model", "dtype", "metric")}
     asked |= {"draws": settings.draws, "seed": settings.seed}
     inputs = {"prompts": baseline.inputs["prompts"], "choose": (jobs.circuit.key,)}
-    return Job(DRAWN, asked, inputs, baseline.locations, baseline.after)
+    return Job(DRAW_CIRCUITS, asked, inputs, baseline.locations, baseline.after)
 
 
 def _at_size(jobs: Jobs, chosen: tuple[str, ...]) -> Job:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs import compare as compare_graphs
-from graphs.comparison.null import holm
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.differences import different_settings
 from pipelines.compare.plan import ComparePlan

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from circuits.arrays import Bools
+from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.matched_circuits import likeness, matched_circuits
-from circuits.evaluation.transfer import MOST_LIKE, Candidates, Member, members_on
+from circuits.evaluation.transfer import DRAWN, MOST_LIKE, Candidates, Member, members_on
 from circuits.masks import random_circuits, random_component_sets
-from circuits.metrics import METRICS
+from circuits.metrics import ACCURACY, METRICS
 from pipelines.discover.rules import made_rule
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
@@ -50,10 +50,13 @@ def choose_at_size(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
 def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The metric of a slice of one task's prompts on the circuits of all tasks, and on those made of them.
 
-    values  [circuit, prompt] in the order of `members` (sort, runs, number)
+    values   [circuit, prompt] in the order of `members` (sort, runs, number)
+    correct  [circuit, prompt] whether those that are not drawn answer right, in the same order; left out where the
+             model predicts a single number
     """
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
-    runner = CircuitRunner(model(), slice_of(settings, inputs), metric, ablation)
+    prompts = slice_of(settings, inputs)
+    runner = CircuitRunner(model(), prompts, metric, ablation)
     sized = {
         int(name.removeprefix("sized_")): runner.circuit(inputs[name][0].arrays["mask"])
         for name in inputs
@@ -67,13 +70,14 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
         [_unpacked(entry, "matched")[: 0 if entry.meta["likeness"] > MOST_LIKE else None] for entry in drawn],
     )
     members = members_on(runner.model.wiring, settings["target"], candidates, seed=settings["seed"])
-    values = runner.values(np.stack(list(members.values())))
+    arrays: dict[str, Floats | Bools] = {"values": runner.values(np.stack(list(members.values())))}
+    if runner.model.n_outputs > 1:
+        judged = np.stack([mask for member, mask in members.items() if member.sort not in DRAWN])
+        arrays["correct"] = CircuitRunner(runner.model, prompts, ACCURACY, ablation).values(judged) > 0
     # The input is no component of a circuit.
     first = 0 if runner.level == "edges" else 1
     sizes = [int(mask[first:].sum()) for mask in members.values()]
-    return Result(
-        {"level": runner.level, "members": [list(member) for member in members], "sizes": sizes}, {"values": values}
-    )
+    return Result({"level": runner.level, "members": [list(member) for member in members], "sizes": sizes}, arrays)
 
 
 def members_from(result: Result) -> dict[Member, int]:
@@ -87,6 +91,6 @@ def _unpacked(result: Result, name: str) -> Bools:
     return np.unpackbits(result.arrays[name], axis=1, count=result.meta["n_parts"]).astype(np.bool_)
 
 
-DRAWN = Stage("draw-circuits", 1, draw_circuits)
+DRAW_CIRCUITS = Stage("draw-circuits", 1, draw_circuits)
 AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
-TRANSFER = Stage("transfer", 2, run_on_task)
+TRANSFER = Stage("transfer", 3, run_on_task)

@@ -41,18 +41,21 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
             Column(parts, "n_edges", ","),
             Column("faithfulness", cell=_faithful),
             Column("of own", cell=lambda row: _estimate(row["retention"])),
+            Column("answers right", cell=lambda row: _estimate(row["accuracy"]["circuit"])),
             Column("on other heads", cell=lambda row: _drawn(row["matched"])),
             Column("T", cell=lambda row: _estimate(row["normalized"])),
             Column("at equal size", cell=lambda row: _faithful(row.get("sized"))),
         )
         print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
         print_line(
-            "In brackets: 95 % t intervals over prompts, of draws their range. Of own: relative to the task's own "
-            "circuit. On other heads: the same circuit, its heads renamed within layers; - where it fills the layers "
-            "it uses. T: 0 where it does as well on other heads, 1 where it does as well as the task's own."
+            "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Of own: relative "
+            "to the task's own circuit. On other heads: the same circuit, its heads renamed within layers; - where it "
+            "fills the layers it uses. T: 0 where it does as well on other heads, 1 where it does as well as the "
+            "task's own."
         )
     else:
         _print_matrix(transfer["matrix"], parts)
+    _print_disagreements(transfer["matrix"])
     for core in transfer["cores"]:
         kept = ", ".join(f"{name} {_faithful(row)}" for name, row in core["on"].items())
         print_line(f"{parts} in {core['in_at_least']} circuits or more: {core['n_edges']:,}; they keep {kept}")
@@ -72,10 +75,36 @@ def _print_matrix(rows: Sequence[Row], parts: str) -> None:
         lines.setdefault(row["circuit"], [row["circuit"], f"{row['n_edges']:,}"]).append(_faithful(row))
     title = "transfer: what each circuit (row) keeps of each task (column)"
     print_table(title, ["circuit", parts, *tasks], lines.values())
+    _print_accuracy(rows)
     print_line(
         "In brackets: 95 % t intervals over prompts. Random circuits, the same on other heads, at equal size: "
         "transfer.csv; circuits made of two, and why each verdict: summary.json."
     )
+
+
+def _print_accuracy(rows: Sequence[Row]) -> None:
+    """How often each circuit answers right, on every task; nothing where the model predicts a number."""
+    of_tasks = {row["task"]: row["accuracy"] for row in rows}
+    if any(accuracy["circuit"] is None for accuracy in of_tasks.values()):
+        return
+    lines: dict[str, list[str]] = {}
+    for row in rows:
+        lines.setdefault(row["circuit"], [row["circuit"]]).append(_estimate(row["accuracy"]["circuit"]))
+    whole = ["whole model", *(f"{accuracy['model']:.2f}" for accuracy in of_tasks.values())]
+    empty = ["empty circuit", *(_estimate(accuracy["empty"]) for accuracy in of_tasks.values())]
+    title = "accuracy: how often each circuit (row) answers each task (column) right, 95 % Wilson intervals"
+    print_table(title, ["circuit", *of_tasks], [*lines.values(), whole, empty])
+
+
+def _print_disagreements(rows: Sequence[Row]) -> None:
+    """Where a circuit keeps half of a task by the metric and not by accuracy, or the other way round."""
+    for row in rows:
+        if row["accuracy"]["disagrees"]:
+            print_line(
+                f"{row['circuit']} on {row['task']}: the metric and accuracy disagree: the circuit keeps "
+                f"{_estimate(row['retention'])} of what the task's own keeps by the metric, "
+                f"{_estimate(row['accuracy']['retention'])} by accuracy"
+            )
 
 
 def _print_sets(pair: Row, parts: str) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from circuits.evaluation.faithfulness import Faithfulness
-from circuits.evaluation.transfer import Member, OnTask, asymmetry
+from circuits.evaluation.transfer import DRAWN, EMPTY, Member, OnTask, asymmetry
 from circuits.intervals import Estimate
 from pipelines.compare.plan import TransferJobs
 from pipelines.compare.stages import members_from
-from pipelines.compare.verdict import RULES, verdict
+from pipelines.compare.verdict import RULES, at_least_half, verdict
 from pipelines.runs.codec import baseline_from
 
 Row = dict[str, Any]
@@ -56,8 +56,12 @@ def _read(jobs: TransferJobs) -> tuple[list[OnTask], list[dict[Member, int]], st
         results = tuple(jobs.store.read(job.key) for job in of_task)
         level, members = results[0].meta["level"], members_from(results[0])
         values = np.concatenate([result.arrays["values"] for result in results], axis=1)
+        correct: dict[Member, Any] = {}
+        if "correct" in results[0].arrays:
+            is_correct = np.concatenate([result.arrays["correct"] for result in results], axis=1)
+            correct = dict(zip((one for one in members if one.sort not in DRAWN), is_correct, strict=True))
         baseline = baseline_from(jobs.store.read(of_run.judged_baseline.key))
-        on_tasks.append(OnTask(number, baseline, dict(zip(members, values, strict=True))))
+        on_tasks.append(OnTask(number, baseline, dict(zip(members, values, strict=True)), correct))
         sizes.append(members)
     return on_tasks, sizes, level
 
@@ -65,6 +69,7 @@ def _read(jobs: TransferJobs) -> tuple[list[OnTask], list[dict[Member, int]], st
 def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[str]) -> Row:
     """A circuit on a task: its faithfulness there, and what it is to be compared with."""
     own, sized = Member("own", (run,)), Member("sized", (run,))
+    by_metric, by_accuracy = at_least_half(on.retention(own)), at_least_half(on.accuracy_retention(own))
     row: Row = {
         "circuit": names[run],
         "task": names[on.target],
@@ -73,6 +78,14 @@ def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[
         "own_faithfulness": on.faithfulness(Member("own", (on.target,))).mean,
         "retention": _estimate(on.retention(own)),
         "normalized": _estimate(on.normalized(run)),
+        "accuracy": {
+            "disagrees": None not in (by_metric, by_accuracy) and by_metric != by_accuracy,
+            "circuit": _accuracy(on, own),
+            "own": _accuracy(on, Member("own", (on.target,))),
+            "model": on.baseline.accuracy,
+            "empty": _accuracy(on, Member(*EMPTY)),
+            "retention": _estimate(on.accuracy_retention(own)),
+        },
     }
     for sort in ("matched", "random"):
         drawn = on.draws(sort, (run,))
@@ -86,6 +99,11 @@ def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[
     if sized in on.values:
         row["sized"] = {"n_edges": sizes[sized], **_faithfulness(on.faithfulness(sized))}
     return row
+
+
+def _accuracy(on: OnTask, member: Member) -> Row | None:
+    share = on.accuracy(member)
+    return None if share is None else {"value": share.value, "interval": share.interval().as_json()}
 
 
 def _share(on: OnTask, values: Any) -> float | None:
@@ -113,7 +131,7 @@ def _pair_row(
         }
         for name, member in members.items():
             entry = sets.setdefault(name, {"circuit": _OF_PAIR[name], "n_edges": sizes[side][member], "on": {}})
-            entry["on"][names[side]] = _faithfulness(on.faithfulness(member))
+            entry["on"][names[side]] = _faithfulness(on.faithfulness(member)) | {"accuracy": _accuracy(on, member)}
         drawn = on.draws("without_matched", (other, side))
         if len(drawn):
             first = Member("without_matched", (other, side))
@@ -142,7 +160,8 @@ def _core_rows(on_tasks: Sequence[OnTask], sizes: Sequence[dict[Member, int]], n
             "in_at_least": core.number,
             "n_edges": sizes[0][core],
             "on": {
-                names[on.target]: _faithfulness(on.faithfulness(core)) | {"retention": _estimate(on.retention(core))}
+                names[on.target]: _faithfulness(on.faithfulness(core))
+                | {"retention": _estimate(on.retention(core)), "accuracy": _accuracy(on, core)}
                 for on in on_tasks
             },
         }

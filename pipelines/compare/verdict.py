@@ -2,7 +2,8 @@
 
 A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
 same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
-so. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance is a third question.
+so. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance is a third question. All
+rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
 """
 
 from __future__ import annotations
@@ -81,9 +82,12 @@ def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
 def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _Side:
     """One circuit on the other's task; `reasons` gets the numbers."""
     circuit, task = names
-    kept, beyond = on.retention(Member("own", (of,))), on.beyond("matched", of)
-    transfers = _at_least_half(kept)
-    reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}")
+    own = Member("own", (of,))
+    kept, beyond = on.retention(own), on.beyond("matched", of)
+    transfers = at_least_half(kept)
+    right = on.accuracy_retention(own)
+    by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy)"
+    reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}{by_accuracy}")
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
         reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
@@ -92,10 +96,10 @@ def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _S
     needed = on.necessity_beyond_matched(of)
     more = "" if needed is None else f", {_shown(needed)} more than without as much on other heads"
     reasons.append(f"without it {task} loses {_shown(on.necessity(of))}{more}")
-    return _Side(transfers, _at_least_half(shared), None if needed is None else needed.interval.low > 0)
+    return _Side(transfers, at_least_half(shared), None if needed is None else needed.interval.low > 0)
 
 
-def _at_least_half(estimate: Estimate | None) -> bool | None:
+def at_least_half(estimate: Estimate | None) -> bool | None:
     """Whether it is half or more, where its interval says so."""
     if estimate is None:
         return None

@@ -37,6 +37,7 @@ from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.evaluate.hypotheses import hypothesis_rows
 from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
@@ -88,6 +89,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     row |= _curve(run, jobs, store, baseline, reasons)
     row |= _knockouts(run, jobs, store, baseline, reasons)
     row |= _random(run, jobs, store, values, baseline, reasons)
+    row |= {"hypotheses": hypothesis_rows(jobs, store, run.graph.wiring)}
     row |= {"stability": _stability(run, jobs, store, reasons)}
     row |= {"auroc": _auroc(run, known, reasons)}
     row |= cost_of(jobs.run.measured, jobs.run.baseline, store, reasons)
@@ -163,12 +165,13 @@ def _knockouts(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseli
         is_asked = not any(node.component.is_node for node in run.graph.nodes)
         why = "no head and no MLP is in the circuit" if is_asked else "no knock-outs were asked for"
         reasons["completeness"] = reasons["minimality"] = why
-        return {"completeness": None, "minimality": None}
+        return {"completeness": None, "minimality": None, "left_out": None}
     sets = knockouts_from(store.read(jobs.search.key))
     values = knockout_values_from(_read(store, jobs.knockouts))
     worst, knocked = worst_incompleteness(values, sets, baseline)
     wiring = run.graph.wiring
-    names = [str(wiring.writers[number]) for number in sets.components]
+    names = [str(wiring.writers[number]) for number in sets.measured]
+    left_out = np.setdiff1d(sets.components, sets.measured)
     uses = component_uses(values, baseline)
     least = min(range(len(uses)), key=lambda number: uses[number].in_metric.value)
     components = {
@@ -183,8 +186,21 @@ def _knockouts(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseli
         "minimality": {
             "smallest": _effect_estimate(smallest_use(values, baseline)) | {"component": names[least]},
             "components": components,
+            "left_out": [str(wiring.writers[number]) for number in left_out],
         },
+        "left_out": _left_out(jobs.search, len(sets.measured), len(sets.components)),
     }
+
+
+def _left_out(search: Job, n_measured: int, n_components: int) -> str | None:
+    """What the search for knock-outs did not do; None where it did all."""
+    if search.settings["search"]["grows"]:
+        return None
+    return (
+        f"least use is of the {n_measured} of {n_components} components that do least to first order, each with no "
+        "other and with one random set knocked out; the others' use, and sets grown for each component, which can "
+        "only show more use of one, take --thorough"
+    )
 
 
 def _random(

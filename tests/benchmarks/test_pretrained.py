@@ -7,13 +7,18 @@ import pytest
 import torch
 
 from circuits.data.prompts import PromptSet
+from circuits.evaluation.budgets import budget_circuits
+from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import circuit_values
+from circuits.evaluation.knockouts import knockout_values, search_knockouts
 from circuits.methods import EdgeAttribution
 from circuits.metrics import METRICS
 from circuits.model.batches import batches
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.tasks import TASKS
-from tests.benchmarks.conftest import medians, report_share
+from pipelines.evaluate.plan import knockout_search
+from pipelines.evaluate.settings import EvaluateSettings
+from tests.benchmarks.conftest import medians, report_share, time_of
 
 pytestmark = pytest.mark.benchmark
 
@@ -63,6 +68,23 @@ def test_running_a_circuit(pretrained, prompts):
     plain, ours = medians(works, repeats=3)
     work = f"smollm2-135m: a circuit of 5 % of its edges, {N_PROMPTS} IOI pairs, 4 at once"
     report_share(work, "4 plain forward passes", 4 * plain, ours, wanted=1.5, unit="s")
+
+
+def test_knock_outs_of_a_large_circuit(pretrained, prompts):
+    scores = EdgeAttribution().score(pretrained, prompts, metric=LOGIT_DIFFERENCE)
+    runner = CircuitRunner(pretrained, prompts, LOGIT_DIFFERENCE)
+    circuit = budget_circuits(scores, absolute=True)[4]  # 2 % of the edges
+    search = knockout_search(len(runner.parts.members(circuit)), EvaluateSettings(runs=("",)))
+
+    def knock_out():
+        sets = search_knockouts(runner.values, runner.removal_effects, runner.parts, circuit, search)
+        knockout_values(runner.values, runner.parts, circuit, sets)
+
+    plain = min(time_of(plain_passes(pretrained, prompts, has_backward=False)) for _ in range(3))
+    ours = time_of(knock_out)  # once: it takes a minute
+    n = len(runner.parts.members(circuit))
+    work = f"smollm2-135m: knock-outs of a circuit of {n} heads and MLPs, {N_PROMPTS} IOI pairs"
+    report_share(work, "a plain forward pass", plain, ours, wanted=80, unit="s")
 
 
 def test_the_check_on_the_longest_prompts(pretrained, prompts):

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from circuits.ablations import Zero
+from circuits.ablations import Corrupt, Zero
 from circuits.components import Edge, Wiring, head
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.budgets import BUDGETS, cmd, cpr, node_budget_circuits
@@ -38,7 +38,14 @@ from circuits.evaluation.knockouts import KnockoutSearch, knockout_values, searc
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.ranking import auroc, edge_auroc, node_auroc
 from circuits.intervals import ratio_t_interval, t_interval
-from circuits.masks import Parts, edges_among, pruned, random_circuits, random_component_sets
+from circuits.masks import (
+    Parts,
+    edges_among,
+    pruned,
+    random_circuits,
+    random_component_sets,
+    without_unreached,
+)
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.scores import ComponentScores, EdgeScores, Provenance
@@ -69,6 +76,22 @@ def test_pruning_many_circuits_at_once_is_keeping_what_lies_on_a_path(wiring):
         chosen = [wiring.edges[number] for number in np.flatnonzero(circuit)]
         assert [wiring.edges[number] for number in np.flatnonzero(remaining)] == list(wiring.on_a_path(chosen))
     assert 0 < kept.sum() < circuits.sum()
+
+
+@pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
+def test_what_no_path_reaches_goes_and_other_dead_ends_stay(wiring):
+    circuits = np.random.default_rng(0).random((12, wiring.n_edges)) < np.linspace(0.05, 0.6, 12)[:, None]
+    reached = without_unreached(wiring, circuits)
+    np.testing.assert_array_equal(pruned(wiring, reached), pruned(wiring, circuits))
+    for circuit, kept in zip(circuits, reached, strict=True):
+        sources = [edge.source for edge, is_kept in zip(wiring.edges, kept, strict=True) if is_kept]
+        leads_on = {wiring.edges[number] for number in np.flatnonzero(circuit)}
+        seen, before = {"input"}, 0
+        while len(seen) > before:
+            before = len(seen)
+            seen |= {str(fed) for e in leads_on if str(e.source) in seen for fed in wiring.writers_fed_by(e.target)}
+        assert {str(source) for source in sources} <= seen
+        assert kept.sum() == sum(str(edge.source) in seen for edge in leads_on)
 
 
 @pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
@@ -163,7 +186,7 @@ def detector(folder):
 
 def knocked_out(runner, circuit, search=None):
     baseline = measure_baseline(runner.model, runner.prompts, metric=runner.metric, ablation=runner.ablation)
-    sets = search_knockouts(runner.values, runner.parts, circuit, search or KnockoutSearch())
+    sets = search_knockouts(runner.values, runner.removal_effects, runner.parts, circuit, search or KnockoutSearch())
     return sets, knockout_values(runner.values, runner.parts, circuit, sets), baseline
 
 
@@ -222,9 +245,53 @@ def test_knocking_out_is_giving_ablated_outputs(family_model):
     runner = CircuitRunner(model, prompts, LOGIT_DIFFERENCE)
     knocked = np.random.default_rng(4).random((6, len(model.wiring.writers))) < 0.3
     knocked[:, 0] = False
-    values = runner.values(runner.parts.without(runner.parts.everything, knocked))
+    without = runner.parts.without(runner.parts.everything, knocked)
+    values = circuit_values(model, prompts, without, metric=LOGIT_DIFFERENCE)
     expected = component_circuit_values(model, prompts, ~knocked, metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values, expected, atol=5e-5)
+    np.testing.assert_array_equal(runner.values(without), expected)  # what is cheaper is run
+
+
+def recorded_layers(monkeypatch, name):
+    """The first layer of every run of a circuit on a batch."""
+    from circuits.effects import circuit_runs, component_runs
+
+    module = circuit_runs if name == "metrics_with_edges" else component_runs
+    run, calls = getattr(module, name), []
+
+    def noted(model, where, circuits, *, first_layer=0, **options):
+        n_batches = len(where) if name == "metrics_with_edges" else 1
+        calls.extend([first_layer] * len(circuits) * n_batches)
+        return run(model, where, circuits, first_layer=first_layer, **options)
+
+    monkeypatch.setattr(module, name, noted)
+    return calls
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama", "neox", "qwen3"])
+@pytest.mark.parametrize("ablation", [Corrupt(), Zero()], ids=["corrupt", "zero"])
+@pytest.mark.parametrize("of_model", [False, True], ids=["circuit", "model"])
+def test_knock_outs_resumed_at_their_layer_equal_the_whole_run(family, ablation, of_model, family_model, monkeypatch):
+    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then there are two batches, of two lengths
+    model, prompts = family_model(family), random_prompts(3, shared_prefix=2)
+    runner = CircuitRunner(model, prompts, LOGIT_DIFFERENCE, ablation)
+    parts, draw = runner.parts, np.random.default_rng(0)
+    circuit = parts.everything if of_model else pruned(model.wiring, draw.random(model.wiring.n_edges) < 0.5)
+    components = parts.members(circuit)
+    singles = components[:, None] == np.arange(parts.n_writers)
+    held = np.zeros((3, parts.n_writers), dtype=bool)
+    held[1, components[:2]] = held[2, components[-4:]] = True
+    circuits = np.concatenate([parts.without(circuit, knocked | singles) for knocked in held])
+    circuits = np.concatenate([circuit[None], parts.without(circuit, held), circuits])
+    layers = recorded_layers(monkeypatch, "metric_with_components" if of_model else "metrics_with_edges")
+    resumed = runner.values(circuits)
+    assert set(layers) >= {0, model.wiring.n_layers - 1}  # it did resume
+    assert len(layers) < 2 * len(circuits)
+    whole = pruned(model.wiring, circuits)
+    options = {"metric": LOGIT_DIFFERENCE, "ablation": ablation}
+    alone = [circuit_values(model, prompts, one[None], **options)[0] for one in whole[::3]]
+    np.testing.assert_allclose(resumed[::3], alone, atol=5e-5)
+    assert np.ptp(resumed, axis=0).min() > 0.1
 
 
 def test_circuits_that_differ_by_dead_ends_are_run_once(family_model, monkeypatch):
@@ -234,11 +301,11 @@ def test_circuits_that_differ_by_dead_ends_are_run_once(family_model, monkeypatc
     n_run = []
     monkeypatch.setattr(
         "circuits.evaluation.criteria.circuit_values",
-        lambda m, p, masks, **_: n_run.append(len(masks)) or np.arange(len(masks))[:, None],
+        lambda m, p, masks, **_: n_run.append(len(masks)) or np.tile(np.arange(len(masks))[:, None], 2),
     )
     values = runner.values(np.stack([chosen, pruned(model.wiring, chosen), ~chosen]))
     assert n_run == [2]
-    assert values[0] == values[1] != values[2]
+    assert values[0, 0] == values[1, 0] != values[2, 0]
 
 
 # Two heads in one layer, each enough for the behavior: a0.h0 has a backup in a0.h1; a0.h2 and m0 do nothing.
@@ -251,13 +318,22 @@ def either_head(circuits):
     return np.stack([works, works], axis=1)
 
 
+def one_by_one(circuits):
+    """[circuit, writer] how much the metric falls without each writer."""
+    singles = np.eye(BACKED_UP.n_writers, dtype=bool)
+    without = [either_head(BACKED_UP.without(circuit, singles)).mean(axis=1) for circuit in circuits]
+    return either_head(circuits).mean(axis=1)[:, None] - np.array(without)
+
+
 UNIT = Baseline(np.ones(2), np.zeros(2), None)
 
 
 def test_a_missing_backup_is_found_by_growing_a_knock_out():
     without_backup = np.array([True, True, False, True, True])
     assert distance(either_head(without_backup[None])[0], UNIT).in_metric.value == 0  # faithful all the same
-    sets = search_knockouts(either_head, BACKED_UP, without_backup, KnockoutSearch(sets=4, steps=2, candidates=3))
+    sets = search_knockouts(
+        either_head, one_by_one, BACKED_UP, without_backup, KnockoutSearch(sets=4, steps=2, candidates=3)
+    )
     values = knockout_values(either_head, BACKED_UP, without_backup, sets)
     worst, knocked = worst_incompleteness(values, sets, UNIT)
     assert worst.in_metric.value == 1
@@ -267,7 +343,9 @@ def test_a_missing_backup_is_found_by_growing_a_knock_out():
 
 def test_heads_that_back_each_other_up_are_used_once_the_other_is_gone():
     everything = BACKED_UP.everything
-    sets = search_knockouts(either_head, BACKED_UP, everything, KnockoutSearch(sets=0, steps=1, candidates=4))
+    sets = search_knockouts(
+        either_head, one_by_one, BACKED_UP, everything, KnockoutSearch(sets=0, steps=1, candidates=4)
+    )
     values = knockout_values(either_head, BACKED_UP, everything, sets)
     assert (values.telling[:, 0, 0] == values.telling[:, 0, 1]).all()  # with K empty nothing seems to matter
     assert [use.in_metric.value for use in component_uses(values, UNIT)] == [1, 1, 0, 0]
@@ -278,15 +356,35 @@ def test_random_sets_are_drawn_from_the_circuit_in_several_sizes():
     circuit = np.ones(21, dtype=bool)
     circuit[::5] = False
     parts = Parts(np.arange(21), 21)
-    sampled = search_knockouts(lambda masks: np.zeros((len(masks), 1)), parts, circuit, KnockoutSearch(sets=5)).sampled
+    nothing = (lambda masks: np.zeros((len(masks), 1)), lambda masks: np.zeros((len(masks), 21)))
+    sampled = search_knockouts(*nothing, parts, circuit, KnockoutSearch(sets=5)).sampled
     assert not sampled[:, ~circuit].any()
     assert sampled.sum(axis=1).tolist() == [1, 4, 8, 12, 15]
 
 
 def test_a_circuit_without_components_has_nothing_to_knock_out():
     nothing = np.array([True, False, False, False, False])
-    sets = search_knockouts(either_head, BACKED_UP, nothing, KnockoutSearch())
-    assert [len(masks) for masks in sets] == [0, 0, 0, 0]
+    sets = search_knockouts(either_head, one_by_one, BACKED_UP, nothing, KnockoutSearch())
+    assert [len(masks) for masks in sets] == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_the_short_search_gives_a_part_of_what_the_thorough_one_gives(family, family_model):
+    runner = CircuitRunner(family_model(family), random_prompts(4), LOGIT_DIFFERENCE)
+    circuit = pruned(runner.model.wiring, np.random.default_rng(0).random(runner.model.wiring.n_edges) < 0.5)
+    short, few, baseline = knocked_out(runner, circuit, KnockoutSearch(components=5, grows=False))
+    thorough, many, _ = knocked_out(runner, circuit)
+    np.testing.assert_array_equal(short.components, thorough.components)
+    np.testing.assert_array_equal(short.greedy, thorough.greedy)
+    np.testing.assert_allclose(few.circuit, many.circuit, atol=5e-5)
+    np.testing.assert_allclose(few.model, many.model, atol=5e-5)
+    assert len(short.measured) == 5 < len(thorough.measured) == len(thorough.components)
+    uses = dict(zip(thorough.measured, component_uses(many, baseline), strict=True))
+    for number, use in zip(short.measured, component_uses(few, baseline), strict=True):
+        assert use.in_metric.value <= uses[number].in_metric.value + 5e-5
+    # Of the components of least use to first order.
+    first_order = np.abs(runner.removal_effects(circuit[None]))[0]
+    assert first_order[short.measured].mean() < first_order[np.setdiff1d(short.components, short.measured)].mean()
 
 
 # --- estimates with their uncertainty ---

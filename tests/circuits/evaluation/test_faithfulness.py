@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from circuits.ablations import Corrupt, Zero
 from circuits.components import Edge
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.effects import circuit_runs
 from circuits.evaluation.budgets import BUDGETS, budget_circuits, cmd, cpr
 from circuits.evaluation.faithfulness import (
     Baseline,
@@ -20,8 +22,9 @@ from circuits.evaluation.faithfulness import (
     recorded_pairs,
 )
 from circuits.intervals import ratio_t_interval
+from circuits.masks import edge_sources, pruned
 from circuits.methods import ActivationPatching, EdgeAttribution
-from circuits.metrics import METRICS
+from circuits.metrics import ACCURACY, METRICS
 from circuits.model.load import load_model, model_from_module
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.conftest import FAMILIES, random_prompts
@@ -39,6 +42,36 @@ def test_all_edges_give_the_clean_run_and_none_the_corrupt_run(family, shared_pr
     values = circuit_values(model, prompts, np.stack([everything, ~everything]), metric=LOGIT_DIFFERENCE)
     np.testing.assert_allclose(values[0], baseline.clean, atol=2e-5)
     np.testing.assert_allclose(values[1], baseline.ablated, atol=2e-5)
+
+
+def long_answers(prompts: PromptSet) -> PromptSet:
+    """The same prompts, asked at their ends, the answer or the wrong answer of two tokens."""
+
+    def longer(answers: tuple) -> tuple:
+        return tuple((answer, 1) for answer in answers)
+
+    made = [replace(prompt, answer_position=-1) for prompt in prompts]
+    made[::2] = [replace(prompt, answers=longer(prompt.answers)) for prompt in made[::2]]
+    made[1::2] = [replace(prompt, wrong_answers=longer(prompt.wrong_answers)) for prompt in made[1::2]]
+    return PromptSet(prompts.task, tuple(made))
+
+
+@pytest.mark.parametrize("given", [lambda prompts: prompts, long_answers], ids=["short", "long"])
+def test_circuits_are_judged_by_their_answers_as_the_model_is(given, family_model):
+    model, prompts = family_model("gpt2"), given(random_prompts(12))
+    everything = np.ones(model.wiring.n_edges, dtype=bool)
+    some = np.random.default_rng(0).random(model.wiring.n_edges) < 0.5
+    judged = circuit_values(model, prompts, np.stack([everything, some, ~everything]), metric=ACCURACY)
+    baseline = measure_baseline(model, prompts, metric=METRICS["log-probability-difference"])
+    np.testing.assert_array_equal(judged[0], baseline.is_correct)
+    assert 0 < judged.mean() < 1
+    # With one answer and one wrong answer, right is where the difference is positive.
+    np.testing.assert_array_equal(judged[2], baseline.ablated > 0)
+    values = circuit_values(model, prompts, some, metric=METRICS["log-probability-difference"])
+    np.testing.assert_array_equal(judged[1], values[0] > 0)
+    components = np.ones((1, len(model.wiring.writers)), dtype=bool)
+    kept = component_circuit_values(model, prompts, components, metric=ACCURACY)
+    np.testing.assert_array_equal(kept[0], baseline.is_correct)
 
 
 @pytest.mark.parametrize("family", EDGE_FAMILIES)
@@ -72,6 +105,67 @@ def test_batches_of_several_lengths_run_at_once_as_they_do_alone(share, family_m
     monkeypatch.setattr(model.forward, "numbers_at_once", n_numbers)
     in_groups = circuit_values(model, joined, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)
     np.testing.assert_allclose(in_groups, alone, atol=2e-5)
+
+
+def noted_runs(monkeypatch):
+    """(first layer, number of edges) of every circuit that is run from here on."""
+    runs, run = [], circuit_runs.metrics_with_edges
+
+    def noted(model, pairs, weights, *, first_layer, **options):
+        runs.extend((first_layer, int(n)) for n in weights.sum(1))
+        return run(model, pairs, weights, first_layer=first_layer, **options)
+
+    monkeypatch.setattr(circuit_runs, "metrics_with_edges", noted)
+    return runs
+
+
+@pytest.mark.parametrize("family", EDGE_FAMILIES)
+@pytest.mark.parametrize("ablation", [Corrupt(), Zero()], ids=["corrupt", "zero"])
+def test_resumed_circuits_are_what_they_are_run_whole(family, ablation, family_model, monkeypatch):
+    """In groups of batches of several lengths; those that lack a component, one of their edges, or nearly all."""
+    model = family_model(family)
+    monkeypatch.setattr("circuits.model.lengths._TOKENS_PER_PASS", 0)  # then no lengths share a batch
+    prompts, draw, wiring = random_prompts(4, shared_prefix=2), np.random.default_rng(0), model.wiring
+    base = draw.random(wiring.n_edges) < 0.5
+    owners = edge_sources(wiring)
+    without_one = base & (owners != np.arange(len(wiring.writers))[:, None])
+    without_edge = np.tile(base, (6, 1))
+    without_edge[np.arange(6), draw.choice(np.flatnonzero(base), 6, replace=False)] = False
+    others = draw.random((3, wiring.n_edges)) < np.array([[0.02], [0.5], [1]])
+    circuits = np.concatenate([base[None], without_one, without_edge, others, base[None]])
+    options = {"metric": LOGIT_DIFFERENCE, "ablation": ablation}
+    pairs = recorded_pairs(model, prompts, **options)
+    assert pairs is not None
+    assert len(pairs) > 1
+    whole = circuit_values(model, prompts, circuits, **options)
+    runs = noted_runs(monkeypatch)
+    resumed = circuit_values(model, prompts, circuits, pairs=pairs, resumes=True, **options)
+    np.testing.assert_allclose(resumed, whole, atol=5e-5)
+    assert np.ptp(whole, axis=0).min() > 0.1
+    assert len(runs) == len(np.unique(circuits, axis=0)) - 1  # the model was run already
+    assert {first_layer for first_layer, _ in runs} >= set(range(wiring.n_layers))
+
+
+def test_a_knock_out_is_resumed_at_its_first_reader_and_dead_ends_of_all_are_not_run(family_model, monkeypatch):
+    """A component that is knocked out makes dead ends before it: there the circuit is still that of the others."""
+    model, prompts = family_model("llama"), random_prompts(2, shared_prefix=2)
+    wiring, owners = model.wiring, edge_sources(model.wiring)
+    base = np.random.default_rng(1).random(wiring.n_edges) < 0.2
+    on_paths = pruned(wiring, base)
+    writers = np.unique(owners[on_paths])
+    without = base & (owners != writers[:, None])
+    first_edges = [np.flatnonzero(on_paths & (owners == writer))[0] for writer in writers]
+    readers = np.searchsorted(wiring.edge_offsets, first_edges, side="right") - 1
+    dead_ends = (pruned(wiring, without) != (without & on_paths)).any(axis=1)
+    assert dead_ends.any()  # that a single one has
+    assert on_paths.sum() < base.sum()  # that all have
+    pairs = recorded_pairs(model, prompts, metric=LOGIT_DIFFERENCE)
+    runs = noted_runs(monkeypatch)
+    circuit_values(
+        model, prompts, np.concatenate([base[None], without]), metric=LOGIT_DIFFERENCE, pairs=pairs, resumes=True
+    )
+    assert sorted(first_layer for first_layer, _ in runs) == sorted([0, *(readers // wiring.readers_per_layer)])
+    assert max(n_edges for _, n_edges in runs) == on_paths.sum()
 
 
 def test_circuits_stacked_and_alone_agree(family_model):

@@ -88,6 +88,22 @@ def test_one_circuit_for_both_is_a_shared_mechanism_and_a_larger_one_contains_it
     assert lead.value == pytest.approx(1)
 
 
+def test_accuracy_is_counted_and_set_against_the_empty_and_the_own_circuit():
+    (task,) = on_tasks(masks({0, 1}), adds(0, 1))
+    own, empty = Member("own", (0,)), Member("empty", ())
+    assert (task.accuracy(own), task.accuracy_retention(own)) == (None, None)  # not measured
+    half = np.array([True, False, True, False, True, False])
+    correct = {empty: half, own: np.ones(6, dtype=bool), Member("own", (1,)): half | (np.arange(6) == 1)}
+    task = OnTask(0, task.baseline, task.values, correct)
+    share = task.accuracy(Member("own", (1,)))
+    assert share is not None
+    assert (share.n_hits, share.n) == (4, 6)
+    kept = task.accuracy_retention(Member("own", (1,)))
+    assert kept is not None
+    assert kept.value == pytest.approx(1 / 3)  # of three prompts that the own circuit adds, one
+    assert kept.interval.low <= kept.value <= kept.interval.high
+
+
 def test_three_tasks_have_cores():
     own = masks({0, 1, 2}, {1, 2, 3}, {2, 3, 4})
     tasks = on_tasks(own, adds(0, 1, 2), adds(1, 2, 3), adds(2, 3, 4))

@@ -143,11 +143,11 @@ def test_recorded_runs_that_leave_too_little_memory_are_made_anew_in_smaller_bat
     expected = circuit_values(model, prompts, circuits, metric=LOGIT_DIFFERENCE)
     run, tried = circuit_runs.metrics_with_edges, []
 
-    def limited(model, pairs, weights):
+    def limited(model, pairs, weights, **options):
         tried.append(sum(len(pair.batch) for pair in pairs))
         if tried[-1] > 4:
             out_of_gpu_memory()
-        return run(model, pairs, weights)
+        return run(model, pairs, weights, **options)
 
     monkeypatch.setattr(circuit_runs, "metrics_with_edges", limited)
     pairs = recorded_pairs(model, prompts, metric=LOGIT_DIFFERENCE)

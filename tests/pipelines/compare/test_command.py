@@ -65,6 +65,37 @@ def test_faithfulness_on_the_other_task_is_that_of_running_the_circuit_there(
         assert measured == pytest.approx(expected[2:], abs=1e-5)
 
 
+def test_accuracy_on_the_other_task_is_that_of_running_the_circuit_there(
+    tiny: Any, runs: list[DiscoverRun], pair: dict[str, Any]
+):
+    model = load_model(str(tiny.model))
+    for task in runs[:2]:
+        prompts = read_jsonl(Path(task.config.task), model.tokenizer)[8:16]
+        circuits = np.stack([run.graph.edge_mask for run in runs[:2]])
+        # With one answer and one wrong answer, right is where the logit difference is positive.
+        values = circuit_values(model, prompts, circuits, metric=METRICS["logit-difference"])
+        rows = {
+            row["circuit"]: row["accuracy"] for row in pair["transfer"]["matrix"] if row["task"] == task.graph.label
+        }
+        measured = [rows[run.graph.label]["circuit"]["value"] for run in runs[:2]]
+        assert measured == [float((of_circuit > 0).mean()) for of_circuit in values]
+        assert 0 < np.mean(measured) < 1
+        baseline = measure_baseline(model, prompts, metric=METRICS["logit-difference"])
+        for accuracy in rows.values():
+            assert accuracy["empty"]["value"] == float((baseline.ablated > 0).mean())
+            assert accuracy["model"] == baseline.accuracy
+
+
+def test_how_many_circuits_are_planned_is_said_before_they_are_run(
+    runs: list[DiscoverRun], store: Path, capsys: pytest.CaptureFixture[str]
+):
+    compare(*runs, out=store, draws=2, seed=5, shows_progress=True)
+    # On each of 3 tasks: 12 circuits drawn and 4 without the shared part renamed; once for the metric and once for
+    # accuracy the empty one, 3 own, 3 of equal size, 10 made of two, and 2 cores.
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert f"; about {3 * (12 + 4 + 2 * (1 + 3 + 3 + 10 + 2))} circuits are run" in first
+
+
 def test_every_row_says_what_to_compare_it_with(pair: dict[str, Any]):
     for row in pair["transfer"]["matrix"]:
         assert row["random"]["n"] == 3

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,28 @@ def test_json_is_one_object_with_every_number_of_an_edge_run(circuits: Command, 
     assert ("[-]" in shown) == ("intervals: shares of clean - corrupt have none" in shown) == (not has_shares)
 
 
+def test_what_the_default_leaves_out_is_named_and_thorough_does_it(
+    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    name = new_run(circuits, tiny, "--edges", "9999")
+    (small,) = circuits("evaluate", name, *SMALL, "--json").json["runs"]
+    assert small["left_out"] is None  # all of it is little
+    plan = sys.modules["pipelines.evaluate.plan"]  # `pipelines.evaluate` is the function
+    monkeypatch.setattr(plan, "_MOST_RUNS", 0)
+    monkeypatch.setattr(plan, "_LEAST_USED", 2)
+    (short,) = circuits("evaluate", name, *SMALL, "--json").json["runs"]
+    shown = " ".join(circuits("evaluate", name, *SMALL).stdout.split())
+    assert f"left out of {name}: least use is of the 2 of 6 components that do least to first order" in shown
+    assert "take --thorough" in shown
+    assert len(short["minimality"]["components"]) == 2
+    names = {*short["minimality"]["components"], *short["minimality"]["left_out"]}
+    assert names == set(small["minimality"]["components"])
+    assert short["completeness"] == small["completeness"]
+    (thorough,) = circuits("evaluate", name, *SMALL, "--thorough", "--json").json["runs"]
+    assert thorough["minimality"] == small["minimality"]
+    assert (thorough["left_out"], thorough["minimality"]["left_out"]) == (None, [])
+
+
 def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
     run = new_run(circuits, tiny, "--edges", "60")
     before = stored(Path("runs"))
@@ -102,6 +125,21 @@ def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny
     assert answer.json["jobs"]["computed"] == 3  # 12 prompts in slices of 4
     assert "random-circuits" in answer.stderr
     assert "knockouts" not in answer.stderr
+
+
+def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "9999")
+    # Sets: 3 random and 3 grown; 6 components. The curve has 20 circuits, and there are 4 random ones.
+    n_searched = 2 + 30 + 3 * (6 + 1 + 3) + 6 * (3 + 1 + 30 + 3)
+    first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
+    assert first.startswith("computing ")
+    assert f"; about {n_searched + 2 * 6 + 4 * 6 + 4 + 20} circuits are run, in about " in first
+    assert first.endswith(" s on one processor")
+    assert "circuits are run" not in circuits("evaluate", run, *SMALL).stderr
+    for path in Path("runs").glob("jobs/*/*.cost.json"):
+        path.unlink()
+    first, *_ = circuits("evaluate", run, *SMALL[2:], "--random", "7").stderr.splitlines()
+    assert first.endswith("; about 7 circuits are run")
 
 
 def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
@@ -356,3 +394,28 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
     resumed = circuits(*command.split(), "--json").json
     # Jobs that were in flight may have finished since.
     assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - n_kept
+
+
+def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "9999")
+    assert circuits("evaluate", run, *SMALL, "--json").json["runs"][0]["hypotheses"] is None
+    (row,) = circuits("evaluate", run, *SMALL, "--hypotheses", "30", "--json").json["runs"]
+    tests = row["hypotheses"]
+    assert set(tests) == {"equivalence", "independence", "minimality", "sufficiency", "partial-necessity"}
+    # The whole model is equivalent to itself, beats what it can, and cannot be inflated.
+    assert tests["equivalence"]["p_value"] == 1
+    assert tests["equivalence"]["is_good"]
+    assert tests["minimality"]["p_value"] is None
+    assert "whole model" in tests["minimality"]["says"]
+    assert tests["sufficiency"]["n_random"] == 30
+    smaller = new_run(circuits, tiny, "--edges", "20")
+    (row,) = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30", "--json").json["runs"]
+    minimality = row["hypotheses"]["minimality"]
+    edges = {edge.name for edge in open_run(smaller).graph.edges}
+    assert minimality["n_tested"] == minimality["n_parts"] == len(edges)
+    assert set(minimality["superfluous"]) <= edges
+    shown = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30").stdout
+    assert "null hypothesis" in shown
+    refused = circuits("evaluate", smaller, "--hypotheses", "29")
+    assert refused.exit_code == 2
+    assert "fewer than 30 random circuits" in refused.stderr
