@@ -82,7 +82,7 @@ def movers(heads: Sequence[str], importance: Floats, *, most: int, spared: Seque
     if not heads:
         return []
     low = t_interval(importance, level=1 - (1 - _LEVEL) / len(heads)).low
-    order = np.argsort(-importance.mean(axis=0), kind="stable").tolist()
+    order = [int(n) for n in np.argsort(-importance.mean(axis=0), kind="stable")]
     return [heads[n] for n in order if low[n] > 0 and heads[n] not in spared][:most]
 
 
