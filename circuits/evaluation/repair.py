@@ -82,7 +82,7 @@ def movers(heads: Sequence[str], importance: Floats, *, most: int, spared: Seque
     if not heads:
         return []
     low = t_interval(importance, level=1 - (1 - _LEVEL) / len(heads)).low
-    order = np.argsort(-importance.mean(axis=0), kind="stable").tolist()
+    order = [int(n) for n in np.argsort(-importance.mean(axis=0), kind="stable")]
     return [heads[n] for n in order if low[n] > 0 and heads[n] not in spared][:most]
 
 
@@ -127,6 +127,28 @@ def mover(heads: Sequence[str], before: Observed, after: Observed, importance: F
         _mean(new - own),
         ratio,
     )
+
+
+class Paths(NamedTuple):
+    """The change of the logit difference, and who says it: the parts add up to the whole. Means, with 95 % intervals.
+
+    edited       what the edited heads say directly
+    other_heads  what other heads say, which read the edited ones
+    rest         MLPs, and embedding and biases, which move with the scale of the final norm alone
+    """
+
+    whole: Estimate
+    edited: Estimate
+    other_heads: Estimate
+    rest: Estimate
+
+
+def paths(edited: Sequence[str], before: Observed, after: Observed) -> Paths:
+    """By which parts the change of the logit difference is said directly."""
+    by_head = after.direct - before.direct
+    own = by_head[:, [before.heads.index(head) for head in edited]].sum(axis=1)
+    rest = (after.others - before.others).sum(axis=1)
+    return Paths(*map(_mean, (after.difference - before.difference, own, by_head.sum(axis=1) - own, rest)))
 
 
 def importance_correlation(change: Floats, importance: Floats) -> Estimate | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.ablations import Zero
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
@@ -47,7 +48,8 @@ class EditPlan(Plan):
 
 def plan(settings: EditSettings, execution: Execution) -> EditPlan:
     """The jobs of an edit. ValueError for a task or a model that is not there."""
-    first = first_jobs(settings.run_config())
+    # Corrupt prompts are not run: pairs of equal prompts, which an ablation by them leaves out, are kept.
+    first = first_jobs(settings.run_config(ablation=Zero.name))
     checked = edit_check(first, settings, settings.edit)
     n_variants = (1 + settings.random) * (1 + len(settings.heads))
     slices = tuple(_slice(first, settings, checked, part, n_variants) for part in first.slices())

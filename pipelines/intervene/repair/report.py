@@ -9,7 +9,7 @@ from typing import Any
 from circuits.components import Component
 from circuits.edits import edit_from
 from circuits.evaluation.edit_effects import EditValues
-from circuits.evaluation.repair import importance_correlation, mover, movers
+from circuits.evaluation.repair import importance_correlation, mover, movers, paths
 from circuits.intervals import Estimate
 from pipelines.engine.result_file import Result
 from pipelines.intervene.edit_stages import values_from
@@ -32,6 +32,8 @@ class RepairReport(Report):
     rows       the same on the prompts that judge, with `random`: the range over other heads of the same layers
     movers     the heads that say most of the answer: attention to the right and wrong words and direct attribution,
                before and how it changes; last all of them together (mean attention, sum of attributions)
+    paths      the change of the logit difference (`whole`), and who says it directly: the `edited` heads, the
+               `other_heads`, and the `rest`, mostly MLPs; the three add up to the whole
     spearman   rank correlation, over later heads, of the change of direct attribution and the original direct effect
     like_rows  on the other task: the plain model, and the chosen heads knocked out at END; empty without one
     """
@@ -45,6 +47,7 @@ class RepairReport(Report):
     choosing: tuple[Row, ...]
     rows: tuple[Row, ...]
     movers: tuple[Row, ...]
+    paths: Row
     spearman: Row | None
     like_rows: tuple[Row, ...]
 
@@ -58,6 +61,7 @@ class RepairReport(Report):
             "choosing",
             "rows",
             "movers",
+            "paths",
             "spearman",
             "like_rows",
         )
@@ -75,7 +79,7 @@ def report(plan: RepairPlan) -> RepairReport:
     chosen = tuple(chosen_set(tried))
     prompts = prompts_from(store.read(jobs.first.prompts.key))
     rows = [_marked(row, chosen) for row in effect_rows(values_from(judged), judged[0].meta["variants"])]
-    shown, spearman = _downstream(plan, chosen)
+    shown, of_paths, spearman = _downstream(plan, chosen)
     silenced = [store.read(job.key) for job in jobs.silenced]
     like_rows = effect_rows(values_from(silenced), silenced[0].meta["variants"]) if silenced else []
     return RepairReport(
@@ -89,6 +93,7 @@ def report(plan: RepairPlan) -> RepairReport:
         choosing=tuple(_marked(row, chosen) for row in _of_choice(tried)),
         rows=tuple(rows),
         movers=tuple(shown),
+        paths=of_paths,
         spearman=spearman,
         like_rows=tuple(like_rows),
     )
@@ -125,8 +130,8 @@ def _marked(row: Row, chosen: tuple[str, ...]) -> Row:
     return {**row, "is_chosen": tuple(row["heads"]) == chosen}
 
 
-def _downstream(plan: RepairPlan, chosen: tuple[str, ...]) -> tuple[list[Row], Row | None]:
-    """A row for every mover, and the rank correlation over all heads after the first edited layer."""
+def _downstream(plan: RepairPlan, chosen: tuple[str, ...]) -> tuple[list[Row], Row, Row | None]:
+    """A row for every mover, who says the change, and the rank correlation over heads after the first edited layer."""
     observed = plan.store.read(plan.jobs.observed.key)
     before, after = (observed_from(observed, name) for name in ("before_", "after_"))
     importance = plan.store.read(plan.jobs.importance.key).arrays["importance"]
@@ -143,7 +148,8 @@ def _downstream(plan: RepairPlan, chosen: tuple[str, ...]) -> tuple[list[Row], R
         rows.append(row)
     found = importance_correlation((after.direct - before.direct)[:, later], importance[:, later])
     spearman = None if found is None else {**_estimate("spearman", found), "n_heads": len(later)}
-    return rows, spearman
+    said = paths(chosen, before, after)._asdict().items()
+    return rows, {key: value for name, part in said for key, value in _estimate(name, part).items()}, spearman
 
 
 def _estimate(name: str, estimate: Estimate) -> dict[str, Any]:

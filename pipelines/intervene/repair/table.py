@@ -58,6 +58,12 @@ def print_repair(report: RepairReport) -> None:
     print_columns(f"{title} {report.chance:.2f}", COLUMNS, report.rows)
     print_line(NOTE)
     print_line(f"Chosen: {', '.join(report.chosen)}.")
+    parts = (("whole", "logit difference"), ("edited", "said by the edited heads themselves"))
+    parts += (("other_heads", "by other heads"), ("rest", "by MLPs and the rest"))
+    said = [
+        f"{report.paths[name]:+.2f} {brackets(report.paths[f'{name}_interval'], '+.2f')} {text}" for name, text in parts
+    ]
+    print_line(f"Change under the edit: {', '.join(said)}.")
     if report.movers:
         print_columns("heads that say the answer: before, and the change under the edit", _MOVERS, report.movers)
     else:

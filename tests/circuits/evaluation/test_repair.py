@@ -8,10 +8,11 @@ from scipy.stats import spearmanr
 
 from circuits.edits import SetRows
 from circuits.edits.downstream import Observed, observe
-from circuits.evaluation.repair import best_set, candidates, importance_correlation, mover, movers, turns
+from circuits.evaluation.repair import best_set, candidates, importance_correlation, mover, movers, paths, turns
 from circuits.intervals import Estimate, Interval
 from circuits.model.load import load_model
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.conftest import random_prompts
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,20 @@ def test_movers_turn_and_say_more_under_the_edit(model):
     together = mover(["a1.h0", "a1.h1"], before, after, importance)
     assert (together.head, together.importance, together.direct_change.value) == ("a1.h0, a1.h1", 3.5, 1)
     assert together.right_change.value == 0.125
+
+
+def test_who_says_the_change_adds_up_to_it(model, family_model):
+    before, after = (
+        observed(model, (CUE_WORKS, CUE_FAILS), edits) for edits in (None, {"a0.h0": SetRows("END", "wrong")})
+    )
+    found = paths(["a0.h0"], before, after)
+    assert [part.value for part in found] == [1, 0, 1, 0]  # the mover says it, not the edited head
+    random, prompts = family_model("qwen3"), random_prompts(5)
+    edits = {"a0.h1": SetRows("END", "first"), "a1.h2": SetRows("END", "first")}
+    seen = [observe(random, prompts, ["END"], own) for own in (None, edits)]
+    whole, *parts = (part.value for part in paths(list(edits), *seen))
+    assert sum(parts) == pytest.approx(whole, abs=2e-5)
+    assert all(abs(part) > 1e-3 for part in parts)
 
 
 def test_movers_surely_say_the_answer_and_are_not_edited():

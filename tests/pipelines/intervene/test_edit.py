@@ -101,6 +101,14 @@ def test_heads_and_roles_are_checked_before_anything_is_measured(circuits: Comma
     assert "in job 'check edits'" in answer.stderr
 
 
+def test_corrupt_prompts_play_no_part(circuits: Command, planted, tmp_path):
+    records = [json.loads(line) for line in planted[1].read_text().splitlines()]
+    alone = tmp_path / "alone.jsonl"
+    alone.write_text("\n".join(json.dumps(record | {"corrupt_ids": record["clean_ids"]}) for record in records))
+    report = circuits(*asked((planted[0], alone), "--heads", "a0.h0", "--edit", "set END wrong", "--json")).json
+    assert [(row["accuracy"], row["n"]) for row in report["rows"]] == [(0.5, 8), (1, 8)]
+
+
 def test_a_layer_without_other_heads_is_said_to_have_no_comparison(circuits: Command, planted):
     answer = circuits(*asked(planted, "--heads", "a0.h0,a0.h1", "--edit", "knock-out END"))
     assert "there is nothing to compare a0.h0, a0.h1 with" in answer.stderr

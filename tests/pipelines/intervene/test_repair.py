@@ -62,6 +62,7 @@ def test_the_planted_head_is_found_and_mends_the_other_half_of_the_prompts(circu
     (mover,) = report["movers"]
     assert (mover["head"], mover["right"], mover["right_change"], mover["wrong_change"]) == ("a1.h1", 0.75, 0.25, -0.25)
     assert (mover["direct"], mover["direct_change"], mover["direct_ratio"]) == (1, 1, 2)
+    assert [report["paths"][name] for name in ("whole", "edited", "other_heads", "rest")] == [1, 0, 1, 0]
     assert report["spearman"] is None  # two later heads are too few
     assert report["like_rows"][0]["accuracy"] == 1
     assert report["like_rows"][1]["accuracy"] == 0  # without the head neither letter wins
