@@ -74,11 +74,11 @@ def _readers(wiring: Wiring) -> list[tuple[slice, int, slice]]:
     offsets = wiring.edge_offsets
     return [
         (slice(offsets[n], offsets[n + 1]), offsets[n + 1] - offsets[n], ends)
-        for n, ends in enumerate(_writers_fed_by(wiring))
+        for n, ends in enumerate(writers_fed_by(wiring))
     ]
 
 
-def _writers_fed_by(wiring: Wiring) -> list[slice]:
+def writers_fed_by(wiring: Wiring) -> list[slice]:
     """For each reader, the writers that its input reaches; `logits` counts as one writer after the last."""
     fed = []
     for reader in wiring.readers:
@@ -98,7 +98,7 @@ def edges_among(wiring: Wiring, components: Bools) -> Bools:
     """
     members = np.atleast_2d(components).reshape(-1, len(wiring.writers)) | (np.arange(len(wiring.writers)) == 0)
     members = np.concatenate([members, np.ones((len(members), 1), dtype=np.bool_)], axis=1)
-    reads = np.stack([members[:, ends].any(axis=1) for ends in _writers_fed_by(wiring)], axis=1)
+    reads = np.stack([members[:, ends].any(axis=1) for ends in writers_fed_by(wiring)], axis=1)
     sizes = np.diff(wiring.edge_offsets)
     among = members[:, edge_sources(wiring)] & np.repeat(reads, sizes, axis=1)
     return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)

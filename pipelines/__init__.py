@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.report import Intervention
+    from pipelines.profile.command import profile
+    from pipelines.profile.report import ProfileReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -43,6 +45,7 @@ __all__ = [
     "Evaluation",
     "Execution",
     "Intervention",
+    "ProfileReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -57,6 +60,7 @@ __all__ = [
     "intervene",
     "measure_tasks",
     "open_run",
+    "profile",
     "study",
     "trace",
 ]
@@ -67,6 +71,7 @@ _HOMES = {
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
+    "ProfileReport": "profile.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "StoredComparison": "compare.report",
@@ -81,6 +86,7 @@ _HOMES = {
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
+    "profile": "profile.command",
     "study": "study.command",
     "trace": "trace.command",
 }

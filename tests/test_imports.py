@@ -24,6 +24,7 @@ OF_CIRCUITS: dict[str, set[str]] = {
     "circuits/ablations": {"circuits/model", "circuits/data"},
     "circuits/head_codes": {"circuits/model", "circuits/data"},
     "circuits/injection": {"circuits/model", "circuits/data"},
+    "circuits/profiles": {"circuits/model", "circuits/data"},
     "circuits/effects": {"circuits/ablations", "circuits/metrics", "circuits/model", "circuits/data"},
 }
 _EFFECTS = {"circuits/effects", *OF_CIRCUITS["circuits/effects"]}
@@ -58,6 +59,7 @@ OF_PIPELINES: dict[str, set[str]] = {
         for command in ("evaluate", "study", "codes", "intervene", "compare")
     },
     "pipelines/tasks": _SHARED,
+    "pipelines/profile": _SHARED,
 }
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

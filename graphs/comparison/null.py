@@ -136,18 +136,3 @@ def _sum_of(counts: Iterable[_Counts]) -> OverlapDistribution:
         pairs = zip(counts[::2], counts[1::2], strict=False)
         counts = [*(one.plus(other) for one, other in pairs), *counts[len(counts) // 2 * 2 :]]
     return OverlapDistribution(counts[0].lowest, counts[0].probabilities / counts[0].probabilities.sum())
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p-values corrected for being several (Holm 1979): any below 5 % by luck in 5 % of cases. None stays None.
-
-    >>> holm([0.01, None, 0.04, 0.03])
-    [0.03, None, 0.06, 0.06]
-    """
-    known = sorted((p, number) for number, p in enumerate(p_values) if p is not None)
-    corrected: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    for rank, (p, number) in enumerate(known):
-        largest = max(largest, min(1.0, (len(known) - rank) * p))
-        corrected[number] = largest
-    return corrected

@@ -81,6 +81,22 @@ def selection_rows(*names: str) -> list[dict[str, Any]]:
     ]
 
 
+def profile_rows() -> list[dict[str, Any]]:
+    """One row per profile of heads, with its settings."""
+    from circuits.profiles import PROFILES
+
+    return [
+        {
+            "profile": name,
+            "what": profile.summary,
+            "unit": profile.unit,
+            "settings": {entry.name: entry.default for entry in fields(profile)},
+            "from": PROFILES.origin(name),
+        }
+        for name, profile in sorted(PROFILES.items())
+    ]
+
+
 def print_selection(name: str) -> None:
     """One rule: its settings with their defaults, and its documentation."""
     from graphs.selection import SELECTIONS

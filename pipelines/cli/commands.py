@@ -24,6 +24,7 @@ COMMANDS = {
     "trace": "pipelines.trace.settings:TraceSettings",
     "intervene iri": "pipelines.intervene.settings:IriSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
+    "profile": "pipelines.profile.settings:ProfileSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "tasks": "pipelines.tasks.settings:TasksSettings",

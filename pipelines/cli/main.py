@@ -190,6 +190,16 @@ def selections(
 
 @app.command()
 @reports_errors
+def profiles(as_json: Json = False) -> None:
+    """What `circuits profile` reads off every head, for --profiles, with settings and defaults."""
+    from pipelines.cli.catalogue import print_offered, profile_rows
+
+    rows = profile_rows()
+    print_json({"profiles": rows}) if as_json else print_offered("profiles", rows)
+
+
+@app.command()
+@reports_errors
 def models(as_json: Json = False) -> None:
     """The models that come with the package, and what else --model takes."""
     from pipelines.cli.catalogue import model_rows, print_models

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from circuits.intervals import holm
 from graphs import compare as compare_graphs
 from graphs.comparison.curve import FRACTIONS
-from graphs.comparison.null import holm
 from graphs.comparison.nulls.registry import SAMPLES
 from graphs.comparison.redrawn import Amounts, Redrawn, n_prompts_of, redraw
 from pipelines.discover.run import DiscoverRun

@@ -1,12 +1,13 @@
 """The jobs that judge a finished run, and what each of their stages computes.
 
     choose  --> search-knockouts --> knockouts
-    choose  --> random-circuits
+    choose  --> random-circuits, hypothesis-runs
     measure --> curve (edge methods), node-curve (component methods)
     measure, choose --> stability (no model run)
 
-`search-knockouts` uses the first slice of the prompts only; `knockouts`, `random-circuits` and the curves are one
-job per slice. A run is judged on those of its prompts that judge its circuit, under its own metric and ablation.
+`search-knockouts` uses the first slice of the prompts only; `knockouts`, `random-circuits`, `hypothesis-runs` and the
+curves are one job per slice. A run is judged on those of its prompts that judge its circuit, under its own metric and
+ablation.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.evaluation.hypotheses.runs import n_runs
 from circuits.evaluation.knockouts import KnockoutSearch
 from circuits.evaluation.known_circuit import KnownCircuit
 from circuits.methods import METHODS
@@ -31,12 +33,21 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
 from pipelines.evaluate.settings import EvaluateSettings
-from pipelines.evaluate.stages import KNOCKOUTS, NODE_CURVE, RANDOM_CIRCUITS, SEARCH_KNOCKOUTS, STABILITY
+from pipelines.evaluate.stages import (
+    HYPOTHESIS_RUNS,
+    KNOCKOUTS,
+    NODE_CURVE,
+    RANDOM_CIRCUITS,
+    SEARCH_KNOCKOUTS,
+    STABILITY,
+)
 from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
 # How many circuit runs the search for knock-outs may take unasked: half of one each where they are resumed.
 _MOST_RUNS = 400
+# Of how many parts the hypothesis of minimality is tested.
+_MOST_TESTED = 50
 # Of how many components the use is measured where the search would take more.
 _LEAST_USED = 24
 
@@ -48,6 +59,7 @@ class JudgeJobs(NamedTuple):
     search: Job | None
     knockouts: tuple[Job, ...]
     random: tuple[Job, ...]
+    hypotheses: tuple[Job, ...]
     node_curve: tuple[Job, ...]
     stability: Job | None
 
@@ -55,13 +67,13 @@ class JudgeJobs(NamedTuple):
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
         single = [job for job in (self.search, self.stability) if job is not None]
-        return (*self.run.all, *single, *self.knockouts, *self.random, *self.node_curve)
+        return (*self.run.all, *single, *self.knockouts, *self.random, *self.hypotheses, *self.node_curve)
 
     @property
     def circuit_runs(self) -> tuple[tuple[Job, ...], ...]:
         """The jobs that run circuits to judge one, by stage."""
         search = () if self.search is None else (self.search,)
-        return search, self.knockouts, self.random, self.node_curve, self.run.curve
+        return search, self.knockouts, self.random, self.hypotheses, self.node_curve, self.run.curve
 
 
 class Case(NamedTuple):
@@ -161,6 +173,12 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     if scores_components:
         nodes = {"nodes": keys_of(jobs.measure_nodes), "chosen_on": (jobs.choosing.key,)}
         node_curve = _sliced(jobs, NODE_CURVE, {"position": config.position}, nodes, 20)
+    tested: tuple[Job, ...] = ()
+    if asked.hypotheses and run.graph.edges:
+        settings = {"draws": asked.hypotheses, "most": _MOST_TESTED, "seed": asked.seed}
+        # As many components at most, where circuits are made of these.
+        n_circuits = n_runs(run.graph.n_edges, draws=asked.hypotheses, most=_MOST_TESTED)
+        tested = _sliced(jobs, HYPOTHESIS_RUNS, settings, chosen, n_circuits)
     stable = None
     if asked.resamples and run.graph.edges:
         ranked = {
@@ -170,7 +188,7 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
         }
         of_scores = {name: jobs.choose.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job(STABILITY, ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
-    return JudgeJobs(jobs, search, knockouts, random, node_curve, stable)
+    return JudgeJobs(jobs, search, knockouts, random, tested, node_curve, stable)
 
 
 def _knockout_jobs(

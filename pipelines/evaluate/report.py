@@ -37,6 +37,7 @@ from pipelines.discover.run import DiscoverRun
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.evaluate.hypotheses import hypothesis_rows
 from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
@@ -88,6 +89,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     row |= _curve(run, jobs, store, baseline, reasons)
     row |= _knockouts(run, jobs, store, baseline, reasons)
     row |= _random(run, jobs, store, values, baseline, reasons)
+    row |= {"hypotheses": hypothesis_rows(jobs, store, run.graph.wiring)}
     row |= {"stability": _stability(run, jobs, store, reasons)}
     row |= {"auroc": _auroc(run, known, reasons)}
     row |= cost_of(jobs.run.measured, jobs.run.baseline, store, reasons)

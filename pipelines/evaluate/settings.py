@@ -9,6 +9,9 @@ from pydantic import Field, model_validator
 
 from pipelines.runs.settings import MOST, CommandSettings
 
+# With q = .9, beating all of fewer has a probability above .05 (`circuits.evaluation.hypotheses`).
+LEAST_DRAWS = 30
+
 
 class EvaluateSettings(CommandSettings):
     """Evaluate circuits: faithful, complete, minimal, better than chance, stable, and at what cost.
@@ -29,6 +32,13 @@ class EvaluateSettings(CommandSettings):
         default=False,
         description="Measure the use of every component, with a K grown for each, whatever that takes.",
     )
+    hypotheses: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        strict=True,
+        description="Also hypothesis tests, with N random circuits (30 or more; 100 take some 250 passes).",
+    )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(
         default=None,
@@ -42,9 +52,14 @@ class EvaluateSettings(CommandSettings):
             raise ValueError("resamples is 1: circuits of resamples are compared in pairs; give 2 or more, or 0.")
         if not self.runs:
             raise ValueError("no run is given. `circuits status` lists the runs of a store.")
+        if 0 < self.hypotheses < LEAST_DRAWS:
+            raise ValueError(
+                f"hypotheses is {self.hypotheses}: with fewer than {LEAST_DRAWS} random circuits no circuit can be "
+                "told from 90 % of them. Give more, or 0 for no tests."
+            )
         return self
 
     @property
-    def amounts(self) -> tuple[int, int, int, bool, int]:
+    def amounts(self) -> tuple[int, int, int, bool, int, int]:
         """How much is computed: two calls with the same amounts on the same runs compute the same."""
-        return self.random, self.knockouts, self.resamples, self.thorough, self.seed
+        return self.random, self.knockouts, self.resamples, self.thorough, self.hypotheses, self.seed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from circuits.components import Component
 from circuits.evaluation.budgets import node_budget_circuits
 from circuits.evaluation.criteria import CircuitRunner, stability
 from circuits.evaluation.faithfulness import component_circuit_values
+from circuits.evaluation.hypotheses import HypothesisRuns, hypothesis_runs
 from circuits.evaluation.knockouts import Knockouts, KnockoutSearch, KnockoutValues, knockout_values, search_knockouts
 from circuits.masks import Parts, edges_among, random_circuits, random_component_sets
 from circuits.metrics import METRICS
@@ -22,6 +24,8 @@ from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import join_prompts, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of, slice_of
+
+_ARRAYS = tuple(entry.name for entry in fields(HypothesisRuns) if entry.name != "n_parts")
 
 
 def find_knockouts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -89,6 +93,22 @@ def measure_stability(settings: Mapping[str, Any], inputs: Inputs, model: LoadMo
     return Result({"jaccard": stability(per_prompt, n=n, **options), "n": n})
 
 
+def measure_hypotheses(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric on a slice of the prompts, for the circuits that the hypothesis tests need."""
+    runner = _runner(settings, inputs, model)
+    circuit = runner.circuit(chosen_edges(inputs))
+    options = {name: settings[name] for name in ("draws", "most", "seed")}
+    runs = hypothesis_runs(runner.values, runner.model.wiring, circuit, **options)
+    return Result({"level": runner.level, "n_parts": runs.n_parts}, {name: getattr(runs, name) for name in _ARRAYS})
+
+
+def hypothesis_runs_from(results: tuple[Result, ...]) -> HypothesisRuns:
+    """The scores of all slices of `hypotheses` jobs."""
+    first = results[0]
+    joined = {name: join_prompts(results, name) for name in _ARRAYS if name != "tested"}
+    return HypothesisRuns(**joined, tested=first.arrays["tested"], n_parts=first.meta["n_parts"])
+
+
 def knockouts_from(result: Result) -> Knockouts:
     """The sets of a `search-knockouts` job."""
     return Knockouts(**result.arrays)
@@ -131,4 +151,5 @@ SEARCH_KNOCKOUTS = Stage("search-knockouts", 3, find_knockouts)
 KNOCKOUTS = Stage("knockouts", 3, measure_knockouts)
 RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits)
 NODE_CURVE = Stage("node-curve", 2, measure_node_curve)
+HYPOTHESIS_RUNS = Stage("hypothesis-runs", 1, measure_hypotheses)
 STABILITY = Stage("stability", 2, measure_stability)

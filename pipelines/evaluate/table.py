@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuits.evaluation.hypotheses import HYPOTHESES
 from circuits.solved import kept_of_drawn
 from pipelines.evaluate.report import Evaluation
 from pipelines.reporting.tables import DASH, Column, brackets, print_line, print_reasons, print_table, value_at
@@ -31,6 +32,8 @@ COLUMNS = (
     Column("random_circuits", "random.n"),
     Column("random_faithfulness", "random.faithfulness.value", interval="random.faithfulness.interval"),
     Column("random_p", "random.p_value"),
+    *(Column(f"{name}_p", f"hypotheses.{name}.p_value") for name in HYPOTHESES),
+    Column("superfluous", cell=lambda row: " ".join(value_at(row, "hypotheses.minimality.superfluous") or ())),
     Column("stability"),
     *(
         Column(f"auroc_{part}{suffix}", f"auroc.{part}.by_{by}")
@@ -55,6 +58,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "In brackets: 95 % intervals over prompts; t, but bootstrap for CMD, completeness (incomplete) and least use. "
         "In parentheses: shares of the gap clean - corrupt."
     )
+    _print_hypotheses(evaluation.rows)
     for row in evaluation.rows:
         if row["solved"] is not None:
             print_line(f"prompts of {row['run']}: {kept_of_drawn(row['solved'])}")
@@ -62,6 +66,24 @@ def print_evaluation(evaluation: Evaluation) -> None:
         if row["left_out"] is not None:
             print_line(f"left out of {row['run']}: {row['left_out']}.")
     print_reasons(evaluation.rows, lambda row: row["run"], without=None if has_truth else "auroc")
+
+
+def _print_hypotheses(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A line per run and test, where tests were asked for, and below them the null hypotheses."""
+    tested = [(row["run"], name, test) for row in rows for name, test in (row["hypotheses"] or {}).items()]
+    if not tested:
+        return
+    cells = [[run, name, number_at(test, "p_value", ".2g"), _says(test)] for run, name, test in tested]
+    print_table("hypothesis tests: what p below .05 gives up", ("run", "test", "p", "so"), cells, folds=True)
+    for name, null in {name: test["null"] for _, name, test in tested}.items():
+        print_line(f"{name}: null hypothesis: {null}")
+
+
+def _says(test: Mapping[str, Any]) -> str:
+    """What the outcome means; of minimality, of how many parts."""
+    if test.get("n_tested") is None:
+        return test["says"]
+    return f"{test['says']} ({len(test['superfluous'])} of {test['n_tested']} tested, of {test['n_parts']} parts)"
 
 
 def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, str]]:

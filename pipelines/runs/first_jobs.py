@@ -1,4 +1,4 @@
-"""The jobs that every run begins with."""
+"""The jobs that every run begins with: its prompts, and where effects are measured what these are measured against."""
 
 from __future__ import annotations
 
@@ -12,48 +12,35 @@ from circuits.ablations import ABLATIONS
 from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
-from pipelines.runs.method_settings import checked_ablation, with_absolute_paths, with_fingerprints
+from pipelines.runs.method_settings import absolute_paths, checked_ablation, with_fingerprints
 from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
-from pipelines.runs.settings import IMAGE_PATHS, RunConfig
+from pipelines.runs.settings import IMAGE_PATHS, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
 
 # Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
 _MODEL_CHARACTERS = 48
 
 
-class FirstJobs:
-    """The jobs that come before a run measures anything: its prompts, the check, and the metric without intervention.
+class PromptJobs:
+    """The jobs that make the prompts of a command, and those that run a model on slices of them.
 
     answered    of a file whose solved prompts are kept: the job that runs all of them
     prompts     the job that has them; `n_prompts` of them
     ran         settings of every job that runs the model on the prompts
     of_prompts  the inputs of these jobs
+    after       the jobs that must have gone well before these
     locations   where the model is
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        methods: Sequence[Mapping[str, Any]],
-        *,
-        position: str | None = None,
-        needs_edges: bool = False,
-    ) -> None:
-        """What a run of these methods begins with.
-
-        methods      name and settings of every method that will run
-        position     a role that the prompts must have
-        needs_edges  whether circuits are to be run edge by edge, which the check refuses where the model does
-        """
+    def __init__(self, config: PromptSettings) -> None:
         source, self.n_prompts = prompt_source(config)
         files = find_model(config.model)
         model = {"model": source_fingerprint(files)}
-        ablation = checked_ablation(config)
-        self.ran = model | {"dtype": config.dtype, "metric": config.metric, "ablation": ablation}
-        absolute = with_absolute_paths(config)
-        self.locations = {"model": absolute.model}
-        paths = {"file": absolute.task} if config.prompt_file else {}
-        paths |= {name: str(path) for name in IMAGE_PATHS if (path := getattr(absolute, name)) is not None}
+        self.ran: dict[str, Any] = model | {"dtype": config.dtype}
+        absolute = absolute_paths(config)
+        self.locations = {"model": absolute["model"]}
+        paths = {"file": absolute["task"]} if config.prompt_file else {}
+        paths |= {name: str(path) for name in IMAGE_PATHS if (path := absolute[name]) is not None}
         settings = model | {"tokenizer": tokenizer_hash(files)} | source
         # Which prompts are solved depends on what runs them.
         settings |= {"solved": True, "dtype": config.dtype} if config.solved else {}
@@ -67,31 +54,9 @@ class FirstJobs:
         else:
             weight = 1 + self.n_prompts / 4 if config.solved else 1
             self.prompts = Job(PROMPTS, settings, locations=self.locations | paths, weight=weight)
-        checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
-        checked |= {} if position is None else {"position": position}
-        checked |= {"needs_edges": True} if needs_edges else {}
-        self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations)
-        self.after = (self.check.key,)
+        self.of_prompts: dict[str, tuple[str, ...]] = {"prompts": (self.prompts.key,)}
+        self.after: tuple[str, ...] = ()
         self._prompts_per_job = config.prompts_per_job
-        self.reference: tuple[Job, ...] = ()
-        if ABLATIONS[ablation["name"]].needs_reference:
-            inputs, weight = {"prompts": (self.prompts.key,)}, 1 + self.n_prompts / 16
-            self.reference = (Job(REFERENCE, self.ran, inputs, self.locations, self.after, weight),)
-        self._measure()
-
-    def part(self, start: int, stop: int) -> FirstJobs:
-        """The same on a part of the prompts, once all are checked; means that an ablation puts in are those of all."""
-        part = copy.copy(self)
-        part.n_prompts = stop - start
-        part.prompts = Job(PART, {"part": [start, stop]}, {"prompts": (self.prompts.key,)})
-        part._measure()
-        return part
-
-    def _measure(self) -> None:
-        self.of_prompts = {"prompts": (self.prompts.key,)}
-        self.of_prompts |= {"reference": keys_of(self.reference)} if self.reference else {}
-        weight = 1 + self.n_prompts / 8
-        self.baseline = Job(BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight)
 
     def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
         """The prompts as slices, (start, stop); a single one where they may not be split."""
@@ -112,25 +77,71 @@ class FirstJobs:
         return Job(stage, chosen, self.of_prompts | inputs, self.locations, self.after, weight=weight)
 
 
-def labels_of(config: RunConfig) -> dict[str, Any]:
+class FirstJobs(PromptJobs):
+    """The jobs before a run measures anything: its prompts, the check, and the metric without intervention."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        methods: Sequence[Mapping[str, Any]],
+        *,
+        position: str | None = None,
+        needs_edges: bool = False,
+    ) -> None:
+        """What a run of these methods begins with.
+
+        methods      name and settings of every method that will run
+        position     a role that the prompts must have
+        needs_edges  whether circuits are to be run edge by edge, which the check refuses where the model does
+        """
+        super().__init__(config)
+        ablation = checked_ablation(config)
+        self.ran |= {"metric": config.metric, "ablation": ablation}
+        checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
+        checked |= {} if position is None else {"position": position}
+        checked |= {"needs_edges": True} if needs_edges else {}
+        self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations)
+        self.after = (self.check.key,)
+        self.reference: tuple[Job, ...] = ()
+        if ABLATIONS[ablation["name"]].needs_reference:
+            inputs, weight = {"prompts": (self.prompts.key,)}, 1 + self.n_prompts / 16
+            self.reference = (Job(REFERENCE, self.ran, inputs, self.locations, self.after, weight),)
+        self._measure()
+
+    def part(self, start: int, stop: int) -> FirstJobs:
+        """The same on a part of the prompts, once all are checked; means that an ablation puts in are those of all."""
+        part = copy.copy(self)
+        part.n_prompts = stop - start
+        part.prompts = Job(PART, {"part": [start, stop]}, {"prompts": (self.prompts.key,)})
+        part._measure()
+        return part
+
+    def _measure(self) -> None:
+        self.of_prompts = {"prompts": (self.prompts.key,)}
+        self.of_prompts |= {"reference": keys_of(self.reference)} if self.reference else {}
+        weight = 1 + self.n_prompts / 8
+        self.baseline = Job(BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight)
+
+
+def labels_of(config: PromptSettings) -> dict[str, Any]:
     """The labels of scores: the task and, where prompts were drawn, their seed."""
     return {"task": task_name(config), "seed": None if config.prompt_file else config.seed}
 
 
-def task_name(config: RunConfig) -> str:
+def task_name(config: PromptSettings) -> str:
     """What the run's task is called: of a prompt file, its name; of held-out wordings, the task with `-held-out`."""
     if config.prompt_file:
         return config.prompt_file.stem
     return f"{config.task}-held-out" if config.held_out else config.task
 
 
-def subject_name(config: RunConfig) -> str:
+def subject_name(config: PromptSettings) -> str:
     """What a run's name begins with: `ioi`, and of another model than the default one `ioi-smollm2-135m`.
 
     Patterns such as `runs/ioi-eap-ig-*` then match runs of one model. A folder goes by its own name, a Hugging Face id
     by its last part; what is not safe in the name of a file becomes a hyphen.
     """
-    if config.model == RunConfig.model_fields["model"].default:
+    if config.model == PromptSettings.model_fields["model"].default:
         return task_name(config)
     path = Path(config.model)
     name = path.resolve().name if is_path(config.model) else path.name

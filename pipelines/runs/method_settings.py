@@ -15,7 +15,7 @@ from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.model.sources import is_path
-from pipelines.runs.settings import ABLATION_ALIASES, IMAGE_PATHS, RunConfig, require_current_names
+from pipelines.runs.settings import ABLATION_ALIASES, IMAGE_PATHS, PromptSettings, RunConfig, require_current_names
 
 AnyPart = TypeVar("AnyPart")
 AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
@@ -101,11 +101,16 @@ def with_fingerprints(method: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_absolute_paths(config: AnyRunConfig) -> AnyRunConfig:
     """The same settings with absolute paths, so that they can be reused from another folder."""
-    task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
-    model = str(Path(config.model).absolute()) if is_path(config.model) else config.model
     settings = dict(config.settings)
     for name in METHODS[config.method].path_settings():
         if settings.get(name) is not None:
             settings[name] = str(Path(settings[name]).absolute())
-    absolute = {name: None if (path := getattr(config, name)) is None else path.absolute() for name in IMAGE_PATHS}
-    return config.model_copy(update={"task": task, "model": model, "settings": settings, **absolute})
+    return config.model_copy(update={"settings": settings, **absolute_paths(config)})
+
+
+def absolute_paths(config: PromptSettings) -> dict[str, Any]:
+    """The settings that say where prompts, images and the model are, as absolute paths where they are paths."""
+    task = str(config.prompt_file.absolute()) if config.prompt_file else config.task
+    model = str(Path(config.model).absolute()) if is_path(config.model) else config.model
+    images = {name: None if (path := getattr(config, name)) is None else path.absolute() for name in IMAGE_PATHS}
+    return {"task": task, "model": model, **images}

@@ -15,7 +15,7 @@ from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
-from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
+from pipelines.runs.settings import DEFAULT_PROMPTS, PromptSettings, RunConfig
 
 _TOKENIZER_FILES = (
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
@@ -35,7 +35,7 @@ def tokenizer_hash(model: ModelSource) -> str:
     return digest.hexdigest()
 
 
-def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     """What decides the prompts, and how many there are; of a file whose solved ones are kept, at most."""
     path = config.prompt_file
     if path is None:
@@ -52,7 +52,8 @@ def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
     if is_question_file(data):
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
-    leaves_out = config.ablation == Corrupt.name and has_unchanged(data)
+    ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
+    leaves_out = ablates_by_partner and has_unchanged(data)
     # A file without any is refused when it is read.
     n_lines = max(1, count_prompts(data, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
@@ -62,7 +63,7 @@ def prompt_source(config: RunConfig) -> tuple[dict[str, Any], int]:
     return source, n_prompts
 
 
-def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:
+def _question_source(config: PromptSettings, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:
     """What decides the prompts of a question file: those about present objects."""
     if config.images is None:
         raise ValueError(f"{path} asks about images: give the folder that holds them (--images DIR).")
@@ -78,7 +79,7 @@ def _question_source(config: RunConfig, path: Path, file: dict[str, str]) -> tup
     return source, n_prompts
 
 
-def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
+def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:
         raise ValueError(unknown(config.task, known, "task") + " A prompt file ends in .jsonl.")
@@ -102,7 +103,7 @@ def _task_source(config: RunConfig) -> tuple[dict[str, Any], int]:
     return source, n_prompts
 
 
-def _require_no_images(config: RunConfig, source: str) -> None:
+def _require_no_images(config: PromptSettings, source: str) -> None:
     given = [name for name in ("images", "annotations") if getattr(config, name) is not None]
     if given:
         raise ValueError(

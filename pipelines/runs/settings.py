@@ -1,4 +1,4 @@
-"""Settings of commands: what every run has (`RunConfig`), and what they were called in version 0.1.
+"""Settings of commands: prompts (`PromptSettings`), what every run has (`RunConfig`), and their names in version 0.1.
 
 A setting is written once, as a pydantic field: its description is the help of its option, and its default the
 option's. `json_schema_extra` says what the command line needs beside that (`pipelines.runs.options`). Where results
@@ -61,26 +61,13 @@ class CommandSettings(BaseModel):
         return tuple(cls.model_fields)
 
 
-class RunConfig(CommandSettings):
-    """Everything that decides the result of a run, of whichever command."""
+class PromptSettings(CommandSettings):
+    """Which prompts, and the model that runs them: what every command on the prompts of a task is asked for."""
 
     task: str = Field(
         description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
     )
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
-    method: str = Field(default="eap-ig", description="How components or edges are scored (`circuits methods`).")
-    settings: dict[str, Any] = Field(
-        default_factory=dict,
-        description="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`).",
-        json_schema_extra={"option": "--set"},
-    )
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
-    ablation: str = Field(default="corrupt", description="What replaces ablated activations (`circuits methods`).")
-    ablation_settings: dict[str, Any] = Field(
-        default_factory=dict,
-        description="A setting of the ablation, KEY=VALUE, such as sigma=3 for noise; repeat for more.",
-        json_schema_extra={"option": "--ablation-set"},
-    )
     prompts: int | None = Field(
         default=None, ge=1, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
@@ -97,6 +84,30 @@ class RunConfig(CommandSettings):
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     prompts_per_job: int = Field(
         default=16, ge=1, le=MOST, description="Prompts per unit of work: the most that a crash loses."
+    )
+
+    @property
+    def prompt_file(self) -> Path | None:
+        """The prompt file, if `task` is one and not the name of a task."""
+        path = Path(self.task)
+        return path if path.suffix == ".jsonl" or "/" in self.task or path.is_file() else None
+
+
+class RunConfig(PromptSettings):
+    """Everything that decides the result of a run, of whichever command."""
+
+    method: str = Field(default="eap-ig", description="How components or edges are scored (`circuits methods`).")
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`).",
+        json_schema_extra={"option": "--set"},
+    )
+    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    ablation: str = Field(default="corrupt", description="What replaces ablated activations (`circuits methods`).")
+    ablation_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the ablation, KEY=VALUE, such as sigma=3 for noise; repeat for more.",
+        json_schema_extra={"option": "--ablation-set"},
     )
 
     @model_validator(mode="before")
@@ -120,12 +131,6 @@ class RunConfig(CommandSettings):
     def no_circuit(cls, used: Collection[str]) -> str:
         """Why this command takes no settings that choose or judge a circuit."""
         return f"{', '.join(used)} choose or judge a circuit, which this command does not: leave them out."
-
-    @property
-    def prompt_file(self) -> Path | None:
-        """The prompt file, if `task` is one and not the name of a task."""
-        path = Path(self.task)
-        return path if path.suffix == ".jsonl" or "/" in self.task or path.is_file() else None
 
 
 def differs(values: Mapping[str, Any], name: str) -> bool:

@@ -10,15 +10,15 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import ResultsNeeded
 from pipelines.engine.store import Store
 from pipelines.runs.codec import prompts_from
-from pipelines.runs.first_jobs import FirstJobs
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.first_jobs import PromptJobs
+from pipelines.runs.settings import PromptSettings
 
-AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
+AnySettings = TypeVar("AnySettings", bound=PromptSettings)
 
 
 def with_numbers_solved(
-    configs: Iterable[AnyRunConfig], store: Store, require_plan: Callable[[AnyRunConfig], object]
-) -> list[AnyRunConfig]:
+    configs: Iterable[AnySettings], store: Store, require_plan: Callable[[AnySettings], object]
+) -> list[AnySettings]:
     """The settings, with the number of prompts where they ask for all of a file's prompts that the model solves.
 
     require_plan  raises a ValueError for whatever can be refused before a model runs
@@ -37,16 +37,16 @@ def with_numbers_solved(
     return configs
 
 
-def _asks_for_all(config: RunConfig) -> bool:
+def _asks_for_all(config: PromptSettings) -> bool:
     return config.solved and config.prompt_file is not None and config.prompts is None
 
 
-def _answered(config: RunConfig) -> Job:
-    (job,) = FirstJobs(config, ()).answered
+def _answered(config: PromptSettings) -> Job:
+    (job,) = PromptJobs(config).answered
     return job
 
 
-def _n_solved(store: Store, job: Job, config: RunConfig) -> int:
+def _n_solved(store: Store, job: Job, config: PromptSettings) -> int:
     answered = store.read(job.key)
     prompts = prompts_from(answered)
     n_solved = int(answered.arrays["is_correct"][: len(prompts)].sum())

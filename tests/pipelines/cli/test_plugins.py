@@ -85,6 +85,7 @@ if __name__ == "__main__":
         "rows": json.loads(circuits("methods", "--json")),
         "tasks": json.loads(circuits("tasks", "--json"))["tasks"],
         "selections": json.loads(circuits("selections", "--json"))["selections"],
+        "profiles": json.loads(circuits("profiles", "--json"))["profiles"],
     }
     # One worker process runs all models, so that this one need not load torch too.
     with connect(Execution(workers=1)) as client:
@@ -93,6 +94,8 @@ if __name__ == "__main__":
         told["theirs"] = discovered(prompts, "--method", "doubled-eap", *worker, *given, *noisy)
         chosen = ["--selection", "short-paths", "--selection-set", "direct=false"]
         told["short"] = discovered(prompts, "--method", "eap", *worker, "--model", model, *chosen, *noisy)
+        back = ["--profiles", "tokens-back:back=1,previous-token", "--model", model, *worker]
+        told["profiled"] = json.loads(circuits("profile", prompts, *back, "--json"))
         told["again"] = discovered("first-again", "--prompts", "4", "--edges", "5", *worker)
     run = told["theirs"]["run"]
     told["lengths"] = json.loads(circuits("lengths", run, "--json"))
@@ -126,6 +129,7 @@ def test_lists_say_which_package_each_comes_from(told: dict[str, Any]):
     assert {origins[name] for name in origins.keys() - theirs} == {OWN}
     assert {row["task"]: row["from"] for row in told["tasks"]}["first-again"] == "example_workbench 1.2"
     assert {row["selection"]: row["from"] for row in told["selections"]}["short-paths"] == "example_workbench 1.2"
+    assert {row["profile"]: row["from"] for row in told["profiles"]}["tokens-back"] == "example_workbench 1.2"
 
 
 def test_a_method_metric_and_ablation_of_another_package_run_in_a_worker_process(told: dict[str, Any]):
@@ -137,6 +141,13 @@ def test_a_method_metric_and_ablation_of_another_package_run_in_a_worker_process
     ]
     np.testing.assert_array_equal(scores[1], 2 * scores[0])
     assert scores[0].any()
+
+
+def test_a_profile_of_another_package_reads_every_head(told: dict[str, Any]):
+    means: dict[str, list[float]] = {}
+    for row in told["profiled"]["heads"]:
+        means.setdefault(row["profile"], []).append(row["mean"])
+    assert means["tokens-back:back=1"] == pytest.approx(means["previous-token"])
 
 
 def test_a_selection_of_another_package_chooses_the_circuit_with_its_settings(told: dict[str, Any]):

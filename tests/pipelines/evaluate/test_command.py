@@ -394,3 +394,28 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
     resumed = circuits(*command.split(), "--json").json
     # Jobs that were in flight may have finished since.
     assert 0 < resumed["jobs"]["computed"] <= resumed["jobs"]["total"] - n_kept
+
+
+def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(circuits: Command, tiny: Any):
+    run = new_run(circuits, tiny, "--edges", "9999")
+    assert circuits("evaluate", run, *SMALL, "--json").json["runs"][0]["hypotheses"] is None
+    (row,) = circuits("evaluate", run, *SMALL, "--hypotheses", "30", "--json").json["runs"]
+    tests = row["hypotheses"]
+    assert set(tests) == {"equivalence", "independence", "minimality", "sufficiency", "partial-necessity"}
+    # The whole model is equivalent to itself, beats what it can, and cannot be inflated.
+    assert tests["equivalence"]["p_value"] == 1
+    assert tests["equivalence"]["is_good"]
+    assert tests["minimality"]["p_value"] is None
+    assert "whole model" in tests["minimality"]["says"]
+    assert tests["sufficiency"]["n_random"] == 30
+    smaller = new_run(circuits, tiny, "--edges", "20")
+    (row,) = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30", "--json").json["runs"]
+    minimality = row["hypotheses"]["minimality"]
+    edges = {edge.name for edge in open_run(smaller).graph.edges}
+    assert minimality["n_tested"] == minimality["n_parts"] == len(edges)
+    assert set(minimality["superfluous"]) <= edges
+    shown = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30").stdout
+    assert "null hypothesis" in shown
+    refused = circuits("evaluate", smaller, "--hypotheses", "29")
+    assert refused.exit_code == 2
+    assert "fewer than 30 random circuits" in refused.stderr

@@ -1,0 +1,51 @@
+"""How much attention one position receives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from circuits.data.prompts import PromptSet
+from circuits.profiles.base import LayerSeen, Profile, Seen, mean_over
+from circuits.profiles.registry import register
+
+# Of a position that few queries can see, the mean says little: at the end a head that attends to the token itself, or
+# to the one before, looks like a sink.
+LEAST_QUERIES = 16
+
+
+def received_at(seen: LayerSeen, position: int) -> Seen:
+    """[prompt, 1, head] mean attention to a position of the queries that can see it."""
+    return mean_over(seen.pattern[..., position], seen.visible[..., position])
+
+
+def require_queries(position: int, prompts: PromptSet, what: str) -> None:
+    """Raise a ValueError where fewer than 16 queries of a prompt can see a position."""
+    if position < 0:
+        raise ValueError(f"{what}: position is {position}; count from 0, the first token.")
+    shortest = min(map(len, prompts))
+    if position and shortest - position < LEAST_QUERIES:
+        raise ValueError(
+            f"{what}: position {position} is seen by {max(0, shortest - position)} tokens of the shortest prompt, "
+            f"which has {shortest}; at least {LEAST_QUERIES} are needed. Give longer prompts or an earlier position."
+        )
+
+
+@register
+@dataclass(frozen=True)
+class Received(Profile):
+    """Attention that a position gets, mean over the queries that can see it: by default the first.
+
+    Source: importance alpha of Gu et al. 2024 (arXiv 2410.10781).
+    """
+
+    name = "received"
+    summary = "attention that one position gets, by default the first, mean over queries that can see it"
+    unit = "share of attention"
+
+    position: int = 0
+
+    def check(self, prompts: PromptSet) -> None:
+        require_queries(self.position, prompts, f"profile {self.label!r}")
+
+    def read(self, seen: LayerSeen) -> Seen:
+        return received_at(seen, self.position)

@@ -1,0 +1,32 @@
+"""`circuits profile`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.profile.files import files
+from pipelines.profile.plan import plan
+from pipelines.profile.report import ProfileReport, report
+from pipelines.profile.settings import ProfileSettings
+from pipelines.profile.table import print_profiles
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("profile", ProfileSettings, plan, report, files, print_profiles)
+
+
+def profile(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> ProfileReport:
+    """What every head attends to and writes on the clean prompts of a task, or of a prompt file.
+
+    settings  fields of `ProfileSettings` (profiles, model, prompts, seed, ...) and of `Execution` (out, workers, ...)
+
+    Cost: one forward pass of the prompts, and their attention once more.
+
+    >>> from pipelines import profile
+    >>> rows = profile("induction", profiles="induction", prompts=4).rows
+    >>> max(rows, key=lambda row: row["mean"])["head"]
+    'a1.h2'
+    """
+    checked = settings_from({"task": str(task), **settings}, ProfileSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)

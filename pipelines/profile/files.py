@@ -1,0 +1,14 @@
+"""The files of `circuits profile`."""
+
+from __future__ import annotations
+
+from pipelines.engine.store import as_json
+from pipelines.profile.plan import ProfilePlan
+from pipelines.profile.report import ProfileReport
+from pipelines.profile.table import COLUMNS
+from pipelines.reporting.tables import as_csv
+
+
+def files(plan: ProfilePlan, report: ProfileReport) -> dict[str, bytes]:
+    """profiles.json, and profiles.csv with a line per profile, place and head."""
+    return {"profiles.json": as_json(report.to_dict()), "profiles.csv": as_csv(report.rows, COLUMNS)}

@@ -1,0 +1,29 @@
+"""Settings of `circuits profile`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from pipelines.runs.settings import PromptSettings
+
+
+class ProfileSettings(PromptSettings):
+    """What every head attends to and writes on the clean prompts of a task: one run, in which nothing is changed.
+
+    A profile is evidence of what a head does, and no effect: discover measures effects. --profiles takes names with
+    commas between them (`circuits profiles` lists them), each with its settings: attention:query=S2:to=IO. Writes
+    profiles.json and profiles.csv, with 95 % t intervals over prompts. Repeating the command computes nothing new.
+    """
+
+    profiles: tuple[str, ...] = Field(
+        default=(), description="Which, such as induction,received:position=1. [all, with their defaults]"
+    )
+
+    @field_validator("profiles", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        """Names with commas between them, or several."""
+        given = [value] if isinstance(value, str) else list(value)
+        return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))

@@ -1,0 +1,45 @@
+"""Profiles as a table for people: the heads that stand out, and the mean over all."""
+
+from __future__ import annotations
+
+from circuits.solved import kept_of_drawn
+from pipelines.profile.report import ProfileReport
+from pipelines.reporting.tables import DASH, Column, Row, brackets, print_line, print_table
+
+_SHOWN = 3
+COLUMNS = (*map(Column, ("profile", "place", "head", "unit")), Column("mean", interval="interval"))
+
+
+def print_profiles(report: ProfileReport) -> None:
+    """A row per profile and place: the mean over all heads, and the heads with the largest means."""
+    about = report.about
+    cells = [
+        [
+            row["profile"],
+            row["place"],
+            row["unit"],
+            str(row["n_prompts"]),
+            _number(row),
+            "\n".join(_largest(report, row)),
+        ]
+        for row in report.profiles
+    ]
+    title = f"{about['model']} on {about['task']}: {about['n_layers']} x {about['n_heads']} heads"
+    print_table(title, ("profile", "place", "unit", "prompts", "all heads", "largest"), cells)
+    print_line(
+        "In brackets: 95 % intervals over prompts (t; of shares of prompts, Wilson). What heads do on clean prompts, "
+        "and no effect of theirs."
+    )
+    if about["solved"] is not None:
+        print_line(f"prompts: {kept_of_drawn(about['solved'])}")
+
+
+def _largest(report: ProfileReport, of: Row) -> list[str]:
+    """The heads with the largest means, of one profile at one place."""
+    own = [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])]
+    known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -row["mean"])
+    return [f"{row['head']} {_number(row)}" for row in known[:_SHOWN]]
+
+
+def _number(row: Row) -> str:
+    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['interval'], 'z.2f')}"

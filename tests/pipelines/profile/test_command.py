@@ -1,0 +1,88 @@
+"""`circuits profile`: heads of a model on the prompts of a task, from the command line and from Python."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.prompt_files import read_jsonl
+from circuits.intervals import t_interval
+from circuits.model.load import load_model
+from circuits.profiles import PROFILES, Attention, Received, measure_profiles
+from pipelines import profile
+from pipelines.profile.given import as_text, profile_from, profiles_from
+
+Command = Callable[..., Any]
+
+
+def test_every_head_is_profiled_and_the_files_say_the_same(circuits: Command):
+    answer = circuits("profile", "ioi", "--prompts", "6", "--json").json
+    assert answer["task"] == "ioi"
+    assert {row["profile"] for row in answer["profiles"]} == set(PROFILES)
+    assert {row["place"] for row in answer["profiles"] if row["profile"] == "attention"} >= {"IO", "S1", "S2", "END"}
+    assert len(answer["heads"]) == 16 * len(answer["profiles"])
+    with (Path(answer["folder"]) / "profiles.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["profile"], line["head"]) for line in lines] == [(r["profile"], r["head"]) for r in answer["heads"]]
+    assert float(lines[0]["mean"]) == pytest.approx(answer["heads"][0]["mean"])
+    again = circuits("profile", "ioi", "--prompts", "6", "--json").json
+    assert again["jobs"]["computed"] == 0
+    assert "no effect of theirs" in circuits("profile", "ioi", "--prompts", "6").stdout
+
+
+def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path):
+    path = new_prompts(tmp_path / "own.jsonl", n_prompts=10, seed=3)
+    texts = ("entropy", "distance:window=2")
+    report = profile(path, model=str(tiny.model), profiles=",".join(texts), prompts_per_job=3, out=tmp_path)
+    model = load_model(str(tiny.model))
+    expected = measure_profiles(model, read_jsonl(path, model.tokenizer), profiles_from(texts))
+    for scores, name in zip(expected, texts, strict=True):
+        rows = [row for row in report.rows if row["profile"] == name]
+        assert [row["head"] for row in rows] == [str(head) for head in scores.components]
+        assert [row["mean"] for row in rows] == pytest.approx(list(scores.means[0]), abs=1e-5)
+        low, high = t_interval(scores.per_prompt[:, 0])
+        assert [row["interval"][0] for row in rows] == pytest.approx(list(low), abs=1e-5)
+        assert [row["interval"][1] for row in rows] == pytest.approx(list(high), abs=1e-5)
+
+
+def test_a_share_of_prompts_stays_between_0_and_1(circuits: Command):
+    answer = circuits("profile", "ioi", "--prompts", "6", "--profiles", "sink", "--json").json
+    ends = [end for row in answer["heads"] for end in row["interval"]]
+    assert min(ends) >= 0
+    assert max(ends) <= 1
+
+
+def test_a_profile_is_written_as_it_is_read():
+    for text in ("attention", "attention:query=S2:to=IO", "received:position=3"):
+        assert as_text(profile_from(text)) == text
+    assert profile_from("attention:to=IO") == Attention(to="IO")
+    assert profiles_from(["received:position=0", "received"]) == (Received(),)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "message"),
+    [
+        ("inducton", "no profile 'inducton'. Known: attention"),
+        ("attention:too=IO", "no setting of profile attention"),
+        ("entropy:window=2", "profile 'entropy' has no settings; got 'window'"),
+        ("distance:window=far", "profile 'distance', setting window"),
+        ("distance:window=0", "window=0 holds no token"),
+        ("attention:to=S3", "no prompt of 'ioi' has the role 'S3'"),
+        ("received:position=40", "position 40 is seen by 0 tokens"),
+    ],
+)
+def test_what_cannot_be_read_is_said_before_anything_is_measured(circuits: Command, profiles: str, message: str):
+    refused = circuits("profile", "ioi", "--prompts", "4", "--profiles", profiles)
+    assert refused.exit_code == 2
+    assert message in refused.stderr.replace("\n", " ")
+    assert "profile prompts" not in refused.stderr
+
+
+def test_profiles_are_listed(circuits: Command):
+    rows = circuits("profiles", "--json").json["profiles"]
+    assert {row["profile"] for row in rows} == set(PROFILES)
+    assert {row["profile"]: row["settings"] for row in rows}["attention"] == {"query": "END", "to": "each"}
