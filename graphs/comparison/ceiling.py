@@ -58,7 +58,8 @@ def reuse_index(a: Redrawn, b: Redrawn, level: str, strata: Numbers, *, interval
         return None
     means, gaps = _gaps(a.of(level, "halves")[:n_splits], b.of(level, "halves")[:n_splits], strata)
     between, within = gaps.mean(axis=0)
-    known = ReuseIndex(*map(float, means), None, None, a.half_size, n_splits)
+    within_a, within_b, both, chance = map(float, means)
+    known = ReuseIndex(within_a, within_b, both, chance, None, None, a.half_size, n_splits)
     if not np.isfinite([between, within]).all() or within <= 0:
         return known
     index = float(between / within)

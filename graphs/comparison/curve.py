@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,10 +71,13 @@ def sweep(level: Level, fractions: Sequence[float], ceilings: Sequence[Ceiling |
         in_a, in_b = (_first(order, n) for order in orders)
         null, n_shared = drawn_within(strata, in_a, in_b), int(np.count_nonzero(in_a & in_b))
         low, high = (_iou(null.quantile(q), n) for q in BAND)
-        weakest = (float(strength[order[n - 1]]) for strength, order in zip(strengths, orders, strict=True))
+        weakest_a, weakest_b = (float(side[order[n - 1]]) for side, order in zip(strengths, orders, strict=True))
         expected = null.mean_iou(n, n) or 0.0
-        numbers = (n, n_shared, _iou(n_shared, n), expected, *weakest, low, high, *_ceiling_at(level, ceilings, index))
-        points.append(SweepPoint(level.name, fraction, *numbers))
+        point = SweepPoint(
+            level.name, fraction, n, n_shared, _iou(n_shared, n), expected, weakest_a, weakest_b, low, high
+        )
+        ceiling, least, most = _ceiling_at(level, ceilings, index)
+        points.append(replace(point, ceiling=ceiling, ceiling_low=least, ceiling_high=most))
     return points
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from circuits.arrays import Bools, Numbers
+from circuits.arrays import Bools, Floats, Numbers
 from circuits.components import LOGITS, Wiring
 from circuits.masks import endpoints
 from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores
@@ -147,7 +147,7 @@ def _n_passed(node_scores: ComponentScores) -> int:
     return max(1, round(top * len(node_scores.components)) if top < 1 else int(top))
 
 
-def _passed(node_scores: ComponentScores, position: str) -> tuple[Bools, Numbers, Bools]:
+def _passed(node_scores: ComponentScores, position: str) -> tuple[Bools, Floats, Bools]:
     there = node_scores.at(position)
     means, measured = there.means[0], np.asarray(there.measured[:, 0].any(axis=0), dtype=np.bool_)
     strength = np.where(measured, np.abs(means), 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def overlap_distribution(
     strata = strata[:, np.minimum(strata[1], strata[2]) > 0]
     different, n_alike = np.unique(strata, axis=1, return_counts=True)
     counts = [_Counts.of_stratum(*stratum) for stratum in different.T.tolist()]
-    return _sum_of(each for count, n in zip(counts, n_alike.tolist(), strict=True) for each in [count] * n)
+    return _sum_of(count.times(n) for count, n in zip(counts, n_alike.tolist(), strict=True))
 
 
 def drawn_within(strata: NDArray[np.int64], in_a: Bools, in_b: Bools) -> OverlapDistribution:
@@ -104,6 +105,7 @@ class _Counts(NamedTuple):
     probabilities: Floats
 
     @classmethod
+    @lru_cache(maxsize=4096)
     def of_stratum(cls, size: int, n_a: int, n_b: int) -> _Counts:
         """How many two random sets share within one stratum: hypergeometric."""
         from scipy.special import gammaln
@@ -120,6 +122,11 @@ class _Counts(NamedTuple):
         likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
         first, last = int(likely[0]), int(likely[-1])
         return _Counts(self.lowest + other.lowest + first, probabilities[first : last + 1])
+
+    def times(self, n: int) -> _Counts:
+        """The sum of `n` such counts, independent of each other."""
+        half = self.times(n // 2) if n > 1 else self
+        return half if n == 1 else half.plus(half) if n % 2 == 0 else half.plus(half).plus(self)
 
 
 def _sum_of(counts: Iterable[_Counts]) -> OverlapDistribution:

@@ -113,7 +113,7 @@ def redraw(
     width = resampled.shape[1]
     halves, left_out = np.zeros((0, 2, width), np.uint8), np.zeros((0, 0, 2, width), np.uint8)
     ceiling = None
-    if LEAST_PROMPTS // 2 <= half_size <= n // 2:
+    if n_splits and LEAST_PROMPTS // 2 <= half_size <= n // 2:
         weights = halves_of(chosen_from, half_size, n_splits, amounts.seed)
         halves = chooser.circuits(weights.reshape(-1, n)).reshape(n_splits, 2, width)
         ceiling = ceiling_of(scores, node_scores, weights, fractions)

@@ -108,7 +108,7 @@ def _grown(graph: _Graph, ranks: Numbers, n: int, *, is_all: bool) -> tuple[Bool
             fits = more & (weakest <= cut[:, None])
             is_too_many = fits.sum(axis=1) > room
             joining = np.where(is_too_many[:, None], more & (weakest < cut[:, None]), fits) & is_enough[:, None]
-        for row in np.flatnonzero(is_enough & ~joining.any(axis=1)):
+        for row in np.flatnonzero(is_enough & ~joining.any(axis=1)).tolist():
             if len(path := _best_path(graph, paths, row, more[row], ranks[rows[row]], int(room[row]))):
                 joining[row, path] = True
         is_over = np.zeros(len(rows), dtype=np.bool_)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from circuits.arrays import Bools, Floats
-
-OfSets = Callable[[Bools, Bools], float | None]
-OfScores = Callable[[Floats, Floats], float | None]
-OfBoth = Callable[[Bools, Bools, Floats, Floats], float | None]
+from circuits.arrays import Floats, Numbers
 
 
 @dataclass(frozen=True)
@@ -31,10 +27,10 @@ class Measure:
     name: str
     summary: str
     reads: Literal["sets", "scores", "both"]
-    value_of: OfSets | OfScores | OfBoth
-    reading: Callable[[Floats], Floats] = field(default=np.asarray)
+    value_of: Callable[..., float | None]
+    reading: Callable[[Floats], Floats | Numbers] = field(default=np.asarray)
 
 
-def ratio(part: float, whole: float) -> float | None:
+def ratio(part: float | np.integer[Any], whole: float | np.integer[Any]) -> float | None:
     """None for a part of nothing."""
     return float(part / whole) if whole else None

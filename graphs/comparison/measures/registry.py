@@ -15,10 +15,10 @@ def measured(level: Level) -> dict[str, float | None]:
     values: dict[str, float | None] = {}
     for name, measure in MEASURES.items():
         if measure.reads == "sets":
-            values[name] = measure.value_of(level.in_a, level.in_b)  # pyright: ignore[reportCallIssue]
+            values[name] = measure.value_of(level.in_a, level.in_b)
         elif level.scores is not None:
             known = level.scores.measured
             scores = (measure.reading(side[known]) for side in (level.scores.a, level.scores.b))
             sets = (level.in_a[known], level.in_b[known]) if measure.reads == "both" else ()
-            values[name] = measure.value_of(*sets, *scores)  # pyright: ignore[reportCallIssue]
+            values[name] = measure.value_of(*sets, *scores)
     return values

@@ -37,16 +37,16 @@ def generic_probabilities(others: Bools, n: int) -> Floats:
     by the same factor for all, so that `n` are expected.
     """
     n_runs, size = others.shape
-    share = (others.sum(axis=0) + others.sum() / (n_runs * size)) / (n_runs + 1)
     if not 0 < n < size:
         return np.full(size, float(n > 0))
-    share = np.minimum(share, 1 - 1e-9)
+    in_runs, index, counts = np.unique(others.sum(axis=0), return_inverse=True, return_counts=True)
+    share = np.minimum((in_runs + others.sum() / (n_runs * size)) / (n_runs + 1), 1 - 1e-9)
     log_odds = np.log(share) - np.log1p(-share)
     low, high = -60.0, 60.0
     for _ in range(_STEPS):
         middle = (low + high) / 2
-        low, high = (middle, high) if (1 / (1 + np.exp(-log_odds - middle))).sum() < n else (low, middle)
-    return 1 / (1 + np.exp(-log_odds - high))
+        low, high = (middle, high) if counts @ (1 / (1 + np.exp(-log_odds - middle))) < n else (low, middle)
+    return (1 / (1 + np.exp(-log_odds - high)))[index]
 
 
 def shared_by_chance(in_a: Floats, in_b: Floats) -> OverlapDistribution:

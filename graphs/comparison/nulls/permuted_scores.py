@@ -12,7 +12,6 @@ import numpy as np
 from circuits.arrays import Floats, Numbers
 from graphs.comparison.level import Level
 from graphs.comparison.measures import MEASURES
-from graphs.comparison.measures.base import OfScores
 from graphs.comparison.nulls.base import Chance, Null, sampled
 from graphs.comparison.nulls.registry import register
 
@@ -46,9 +45,8 @@ def within(strata: Numbers, draw: np.random.Generator) -> Numbers:
     return places
 
 
-def _value(name: str, a: Floats, b: Floats) -> float | None:
-    of_scores: OfScores = MEASURES[name].value_of  # pyright: ignore[reportAssignmentType]
-    return of_scores(a, b)
+def _value(name: str, a: Floats | Numbers, b: Floats | Numbers) -> float | None:
+    return MEASURES[name].value_of(a, b)
 
 
 PERMUTED = register(Null(NAME, "the same scores in each layer, in random order (sampled)", _chances))

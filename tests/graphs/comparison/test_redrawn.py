@@ -104,6 +104,7 @@ def test_with_few_prompts_there_are_no_halves(task):
     assert redraw(graph, scores, amounts=FEW).halves.shape[0] == 0
     assert index_of((graph, scores), other) is None
     assert redraw(*task(truth(0), 1, n=1), amounts=FEW) is None
+    assert redraw(*task(truth(0), 1), amounts=Amounts(resamples=5, splits=0)).halves.shape[0] == 0
 
 
 def test_halves_of_runs_with_more_prompts_are_as_small_as_those_of_others(task):

@@ -264,6 +264,21 @@ def test_files_of_before_say_that_it_was_not_recorded(edge_scores_of):
     assert {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))} == {"not recorded"}
 
 
+def test_comparisons_of_before_are_read_without_what_they_did_not_keep(comparison):
+    export = EXPORTS["json"]
+    assert isinstance(export, ReadableExport)
+    document = json.loads(export.to_bytes(comparison))
+    kept = ("shared", "n_a", "n_b", "expected", "expected_iou", "p_value", "least_p_value", "n_shared", "iou")
+    levels = {name: {key: document["reuse"][name][key] for key in kept} for name in ("heads", "nodes", "edges")}
+    correlations = {"edge_rank_correlation": 0.25, "head_rank_correlation": 0.75}
+    older = {**levels, **correlations, "heads_interval": [0.1, 0.9], "sweep": document["reuse"]["sweep"]}
+    read = export.from_bytes(json.dumps(document | {"version": 2, "reuse": older}).encode())
+    assert read.reuse.heads.shared == comparison.reuse.heads.shared
+    assert (read.reuse.heads_interval, read.reuse.edge_rank_correlation) == ((0.1, 0.9), 0.25)
+    assert read.reuse.head_rank_correlation is None  # it was of sums without sign
+    assert read.reuse.sweep == comparison.reuse.sweep
+
+
 def test_csv_without_scores_says_what_to_give(graph):
     with pytest.raises(ValueError, match="give `scores`"):
         EXPORTS["csv"].to_bytes(graph)
