@@ -22,6 +22,8 @@ from circuits.model.mlps import MLP, Projection, mlp_from
 from circuits.model.norms import KnownNorm, TensorFunction, known_norm
 
 Rotary = Literal["half", "adjacent"]
+# CUDA's kernels of attention have one block for each entry of a batch, and no more blocks than this.
+_MOST_IN_A_KERNEL = 65_535
 
 
 class LayerContext(NamedTuple):
@@ -173,6 +175,9 @@ class Layer:
         with the key-value heads that serve them."""
         if self.softcap is not None:
             return self.mix(self.pattern(q, k, bias), v)
+        if len(q) > _MOST_IN_A_KERNEL and q.device.type == "cuda":
+            parts = (part.split(_MOST_IN_A_KERNEL) for part in (q, k, v, bias.expand(len(q), -1, -1, -1)))
+            return torch.cat([self.attend(*of_part) for of_part in zip(*parts, strict=True)])
         z = F.scaled_dot_product_attention(
             q,
             k,
@@ -251,6 +256,11 @@ def tiled(values: Tensor, batch: int) -> Tensor:
     if len(values) == 1:
         return values.expand(batch, *values.shape[1:])
     return values.expand(batch // len(values), *values.shape).reshape(batch, *values.shape[1:])
+
+
+def on_device(values: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on a device; from pinned memory, so that nobody waits for what a GPU is computing."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def rotated(values: Tensor, cos: Tensor, sin: Tensor, style: Rotary) -> Tensor:
