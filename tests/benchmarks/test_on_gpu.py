@@ -30,30 +30,53 @@ pytestmark = [
 ]
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
-SIZES = {"small": {}, "medium": {"n_embd": 1024, "n_layer": 24, "n_head": 16}}
+SHAPES = {"GPT-2 small": (12, 12, 768), "GPT-2 medium": (24, 16, 1024)}  # layers, heads, d_model
+SMOLLM2 = "SmolLM2-135M"
 SETS = {"few": (16, 15), "many": (64, 64)}  # prompts, tokens
-every_size = pytest.mark.parametrize("size", SIZES)
+VOCABULARY = {"GPT-2": 50_257, SMOLLM2: 49_152}
+GPT2_CASES = [("GPT-2 small", "few"), ("GPT-2 small", "many"), ("GPT-2 medium", "few")]
+every_case = pytest.mark.parametrize(("shape", "drawn"), [*GPT2_CASES, (SMOLLM2, "few")])
+every_gpt2 = pytest.mark.parametrize(("shape", "drawn"), GPT2_CASES)
 every_set = pytest.mark.parametrize("drawn", SETS)
 
 
 @cache
-def gpt2(size: str, device: str = "cuda", dtype: torch.dtype = torch.float32) -> Model:
-    """GPT-2's shape in a size, with random weights."""
-    from transformers import GPT2Config, GPT2LMHeadModel
+def shaped(shape: str, device: str = "cuda", dtype: torch.dtype = torch.float32) -> Model:
+    """A model's shape with random weights; SmolLM2's has three query heads for each key-value head."""
+    import transformers as tf
 
     torch.manual_seed(0)
-    module = GPT2LMHeadModel(GPT2Config(**SIZES[size], bos_token_id=None, eos_token_id=None)).eval()  # pyright: ignore
-    return model_from_module(module.to(device, dtype), name=f"gpt2-{size}-shaped")
+    common: dict[str, Any] = {"bos_token_id": None, "eos_token_id": None}
+    with torch.device(device):
+        if shape == SMOLLM2:
+            module: Any = tf.LlamaForCausalLM(
+                tf.LlamaConfig(
+                    **common,
+                    vocab_size=VOCABULARY[shape],
+                    hidden_size=576,
+                    num_hidden_layers=30,
+                    num_attention_heads=9,
+                    num_key_value_heads=3,
+                    intermediate_size=1536,
+                    tie_word_embeddings=True,
+                )
+            )
+        else:
+            layers, heads, width = SHAPES[shape]
+            module = tf.GPT2LMHeadModel(
+                tf.GPT2Config(**common, vocab_size=VOCABULARY["GPT-2"], n_layer=layers, n_head=heads, n_embd=width)
+            )
+    return model_from_module(module.eval().to(device, dtype), name=f"{shape}-shaped")
 
 
 @cache
 def pairs(drawn: str) -> Any:
     n, length = SETS[drawn]
-    return random_pairs(n, length, shared_prefix=0, vocabulary=50257)
+    return random_pairs(n, length, shared_prefix=0, vocabulary=min(VOCABULARY.values()))
 
 
-def called(size: str, drawn: str) -> str:
-    return f"GPT-2 {size}, {SETS[drawn][0]} x {SETS[drawn][1]} tokens"
+def called(shape: str, drawn: str) -> str:
+    return f"{shape}, {SETS[drawn][0]} x {SETS[drawn][1]} tokens"
 
 
 def sides(prompts: Any) -> tuple[Any, Any, Callable[[Any], Any]]:
@@ -130,12 +153,11 @@ def write(*cells: object) -> None:
     sys.stdout.write(f"\n| {' | '.join(map(str, cells))} |\n")
 
 
-@every_set
-@every_size
-def test_head_sweep_beside_transformer_lens(size: str, drawn: str) -> None:
+@every_gpt2
+def test_head_sweep_beside_transformer_lens(shape: str, drawn: str) -> None:
     from transformer_lens.patching import get_act_patch_attn_head_out_all_pos
 
-    model, prompts = gpt2(size), pairs(drawn)
+    model, prompts = shaped(shape), pairs(drawn)
     clean, corrupt, metric = sides(prompts)
 
     def theirs() -> Any:
@@ -150,7 +172,7 @@ def test_head_sweep_beside_transformer_lens(size: str, drawn: str) -> None:
     (our_seconds,) = medians([lambda: head_sweep(model, prompts)], repeats=3)
     measured = deviation(head_sweep(model, prompts).means[0], expected)
     assert measured < 1e-4
-    work = f"head sweep, {model.wiring.n_layers * model.wiring.n_heads} heads, {called(size, drawn)}"
+    work = f"head sweep, {model.wiring.n_layers * model.wiring.n_heads} heads, {called(shape, drawn)}"
     note = f"{measured:.0e}, {peak_gb(lambda: head_sweep(model, prompts)):.2f} GB"
     report(work, "TransformerLens", their_seconds, our_seconds, wanted=5, note=note)
 
@@ -198,17 +220,16 @@ def test_edge_attribution_beside_transformer_lens() -> None:
     report(work, "TransformerLens, pair by pair", their_seconds, our_seconds, wanted=30, note=f"{measured:.0e}")
 
 
-@every_set
-@every_size
-def test_cost_in_plain_passes(size: str, drawn: str) -> None:
-    model, prompts = gpt2(size), pairs(drawn)
+@every_case
+def test_cost_in_plain_passes(shape: str, drawn: str) -> None:
+    model, prompts = shaped(shape), pairs(drawn)
     methods = (EdgeAttribution(), IntegratedEdgeAttribution(steps=5))
     works = [lambda method=method: method.score(model, prompts, metric=LOGIT_DIFFERENCE) for method in methods]
     works += [curve_of(model, prompts), lambda: head_sweep(model, prompts)]
     plain = [plain_forward(model, prompts), plain_gradient(model, prompts)]
-    forward, gradient, eap, integrated, curve, sweep = medians([*plain, *works], repeats=5)
+    forward, gradient, eap, integrated, curve, sweep = medians([*plain, *works], repeats=5 if drawn == "few" else 3)
     peaks = [f"{peak_gb(work):.2f}" for work in works]
-    about, n_circuits = called(size, drawn), 2 * len(BUDGETS)
+    about, n_circuits = called(shape, drawn), 2 * len(BUDGETS)
     n_heads = model.wiring.n_layers * model.wiring.n_heads
     rows = (
         (f"edge attribution, {model.wiring.n_edges:,} edges", "forward and backward pass", gradient, eap, 3),
@@ -229,16 +250,16 @@ def test_beside_the_cpu() -> None:
         ("MIB curve, 20 circuits", lambda model: curve_of(model, prompts)),
         ("head sweep", lambda model: lambda: head_sweep(model, prompts)),
     ):
-        seconds = [medians([work(gpt2("small", device))], repeats=1)[0] for device in ("cpu", "cuda")]
-        note = called("small", "few")
+        seconds = [medians([work(shaped("GPT-2 small", device))], repeats=1)[0] for device in ("cpu", "cuda")]
+        note = called("GPT-2 small", "few")
         report(name, f"CPU, {torch.get_num_threads()} threads", *seconds, wanted=1, note=note)
 
 
 @pytest.mark.parametrize("name", ["edge attribution", "head sweep"])
-@every_size
-def test_bfloat16_beside_float32(size: str, name: str) -> None:
-    prompts = pairs("many")
-    models = [gpt2(size), gpt2(size, dtype=torch.bfloat16)]
+@pytest.mark.parametrize(("shape", "drawn"), GPT2_CASES[1:])
+def test_bfloat16_beside_float32(shape: str, drawn: str, name: str) -> None:
+    prompts = pairs(drawn)
+    models = [shaped(shape), shaped(shape, dtype=torch.bfloat16)]
 
     def work(model: Model) -> Any:
         if name == "head sweep":
@@ -249,7 +270,7 @@ def test_bfloat16_beside_float32(size: str, name: str) -> None:
     full, half = medians([lambda model=model: work(model) for model in models], repeats=3)
     peaks = " and ".join(f"{peak_gb(lambda model=model: work(model)):.2f}" for model in models)
     alike = np.corrcoef(exact, rounded)[0, 1]
-    note = f"{called(size, 'many')}; {peaks} GB; correlation of scores {alike:.4f}"
+    note = f"{called(shape, drawn)}; {peaks} GB; correlation of scores {alike:.4f}"
     report(f"{name}, bfloat16", "float32", full, half, wanted=1, note=note)
 
 
@@ -258,7 +279,7 @@ def test_where_the_time_goes(drawn: str) -> None:
     """Share of the time in which the GPU computes, how many kernels are started, and how often they are waited for."""
     from torch.profiler import ProfilerActivity, profile
 
-    model, prompts = gpt2("small"), pairs(drawn)
+    model, prompts = shaped("GPT-2 small"), pairs(drawn)
     for name, work in (
         ("edge attribution", lambda: EdgeAttribution().score(model, prompts, metric=LOGIT_DIFFERENCE)),
         ("MIB curve", curve_of(model, prompts)),
@@ -273,6 +294,13 @@ def test_where_the_time_goes(drawn: str) -> None:
         busy = sum(e.self_device_time_total for e in kernels) / 1e6
         started = sum(e.count for e in events if e.key.startswith(("cudaLaunchKernel", "cuLaunchKernel")))
         waited = sum(e.count for e in events if "Synchronize" in e.key)
-        write(name, called("small", drawn), f"{1000 * seconds:.1f} ms", f"busy {busy / seconds:.0%}", started, waited)
+        write(
+            name,
+            called("GPT-2 small", drawn),
+            f"{1000 * seconds:.1f} ms",
+            f"busy {busy / seconds:.0%}",
+            started,
+            waited,
+        )
         for event in sorted(kernels, key=lambda e: -e.self_device_time_total)[:6]:
             write("", event.key[:90], event.count, f"{event.self_device_time_total / 1e3:.2f} ms")
