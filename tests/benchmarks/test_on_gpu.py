@@ -187,7 +187,7 @@ def test_edge_attribution_beside_transformer_lens() -> None:
     config = GPT2Config(
         vocab_size=1000, n_embd=128, n_layer=4, n_head=8, n_positions=64, bos_token_id=None, eos_token_id=None
     )
-    toy = model_from_module(GPT2LMHeadModel(config).eval().cuda(), name="toy")
+    toy = model_from_module(GPT2LMHeadModel(config).eval().to("cuda"), name="toy")
     prompts = random_pairs(8, 16, shared_prefix=0, vocabulary=1000)
     clean, corrupt, _ = sides(prompts)
     found: list[Any] = []

@@ -44,7 +44,7 @@ def test_what_others_hold_is_left_to_them():
 
 @pytest.mark.parametrize("method", [ActivationPatching(), EdgeAttribution()])
 def test_work_that_does_not_fit_is_halved_and_gives_the_same_numbers(method, caplog):
-    model = model_from_module(wide_module().cuda())
+    model = model_from_module(wide_module().to("cuda"))
     prompts = random_pairs(32, 100, shared_prefix=0, vocabulary=1000)
     expected = method.score(model, prompts, metric=LOGIT_DIFFERENCE).per_prompt
     torch.cuda.empty_cache()
@@ -99,7 +99,7 @@ def test_a_gpu_that_is_not_there_is_refused():
 def test_float64_on_the_cpu_and_float32_on_the_gpu_are_as_near_as_the_cpu_is():
     """The GPU's own rounding is no larger than the CPU's, several times over at most."""
     prompts = random_pairs(8, 20, shared_prefix=0, vocabulary=1000)
-    modules = [wide_module().double(), wide_module(), wide_module().cuda()]
+    modules = [wide_module().double(), wide_module(), wide_module().to("cuda")]
     exact, cpu, gpu = (
         EdgeAttribution().score(model_from_module(module), prompts, metric=LOGIT_DIFFERENCE).per_prompt
         for module in modules

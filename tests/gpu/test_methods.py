@@ -90,7 +90,7 @@ def _long_model():
         bos_token_id=None,
         eos_token_id=None,
     )
-    return model_from_module(tf.LlamaForCausalLM(config).eval().cuda(), name="long")
+    return model_from_module(tf.LlamaForCausalLM(config).eval().to("cuda"), name="long")
 
 
 @pytest.mark.parametrize("name", [*FAMILIES, *MORE_FAMILIES, "mixtral", "llama4"])
@@ -190,7 +190,7 @@ def test_eap_of_pictures_runs_as_on_the_cpu(near):
 @pytest.mark.parametrize("name", ["activation-patching", "eap", "eap-ig", "relp"])
 def test_bfloat16_ranks_as_float32_does(name):
     model = bundled("reference", "cuda")
-    coarse = model_from_module(_bundled_module().bfloat16().cuda(), tokenizer=model.tokenizer, name="bfloat16")
+    coarse = model_from_module(_bundled_module().bfloat16().to("cuda"), tokenizer=model.tokenizer, name="bfloat16")
     exact, rounded = (scored(of(name), one, ioi()).mean(axis=0).ravel() for one in (model, coarse))
     assert np.isfinite(rounded).all()
     assert np.corrcoef(exact, rounded)[0, 1] > 0.98
