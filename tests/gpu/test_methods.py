@@ -162,7 +162,7 @@ def test_pictures_are_traced_as_on_the_cpu(near):
         near(actual, expected, LIMIT)
 
 
-def test_pictures_that_see_each_other_run_as_on_the_cpu(near):
+def test_text_of_a_model_whose_pictures_are_refused_runs_as_on_the_cpu(near):
     models = []
     for device in ("cpu", "cuda"):
         module, processor = gemma3()
