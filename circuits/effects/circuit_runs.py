@@ -16,10 +16,11 @@ from torch import Tensor
 
 from circuits.effects.contributions import gaps_between, writer_gaps
 from circuits.model.forward import Forward
-from circuits.model.layers import Layer, Places, tiled
+from circuits.model.layers import Layer, Places, on_device, tiled
 from circuits.model.linear import linear_each, weighted_sums
 
 if TYPE_CHECKING:
+    from circuits.components import Wiring
     from circuits.effects.paired_runs import Pair
     from circuits.model.load import Model
 
@@ -120,6 +121,9 @@ def _run(
     offsets = wiring.edge_offsets
     # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
     skips = pair.ablated_is_run and not weights.requires_grad
+    # Where none is skipped, it does not matter which reader has an edge.
+    every = torch.ones(1, dtype=torch.bool).expand(len(weights), len(wiring.readers))
+    has_edges = _with_edges(wiring, weights) if skips else every
     weights = weights.to(forward.weight_u.dtype)
 
     def sources(first_reader: int, n_readers: int) -> Tensor:
@@ -138,10 +142,12 @@ def _run(
         ports = sources(first, n_ports)
         mlp = ports[:, :0] if layer.mlp is None else sources(first + n_ports, 1)
         has_heads = not (heads_are_whole and number == first_layer)
-        reads = _ports_read(layer, ports, skips=skips) & has_heads
+        reads = _ports_read(layer, has_edges[:, first : first + n_ports], skips=skips) & has_heads
         # Heads and MLP read the same writers, but for the heads of the layer itself: these are summed once.
         n_shared = ports.shape[2] if has_heads else mlp.shape[2]
-        asked = torch.cat((ports[:, reads, :n_shared], mlp[..., :n_shared]), dim=1) if has_heads else mlp
+        asked = mlp
+        if has_heads:
+            asked = torch.cat((_picked(ports, 1, reads.nonzero()[:, 0]), mlp[..., :n_shared]), dim=1)
         seen = shifts.seen_by(asked)
         n_read = asked.shape[1] - mlp.shape[1]
         written = [_by_heads(forward, number, pair, seen[:, :n_read], reads)] if has_heads else []
@@ -152,7 +158,8 @@ def _run(
             of_mlp = seen[:, n_read]
             if mlp.shape[2] > n_shared:
                 of_mlp = of_mlp + shifts.seen_by(mlp[..., n_shared:], first=n_shared)[:, 0]
-            written.append((yield from _by_mlp(forward, number, pair, of_mlp, mlp, skips=skips)))
+            circuits = has_edges[:, first + n_ports]
+            written.append((yield from _by_mlp(forward, number, pair, of_mlp, circuits, skips=skips)))
         shifts.append(written)
     if record is not None:
         record(shifts.of_one_circuit())
@@ -164,7 +171,7 @@ class _Written(NamedTuple):
     """What some consecutive writers add beyond their ablated values.
 
     n_writers  how many writers there are
-    which      [n] those of them that add anything; None for all
+    which      [n] those of them that add anything, on the CPU; None for all
     shifts     [circuit, n, prompt, position, d_model]; None where none does
     """
 
@@ -202,7 +209,8 @@ class _Shifts:
             if shifts is None or which is not None:
                 self._values[:, filled] = 0
             if shifts is not None:
-                self._values[:, filled if which is None else filled.start + which] = shifts
+                into = filled if which is None else on_device(filled.start + which, shifts.device)
+                self._values[:, into] = shifts
 
     def of_one_circuit(self) -> Tensor:
         """[prompt, writer, position, d_model] of all writers, where there is one circuit; laid out writer by writer, so
@@ -236,27 +244,49 @@ class _Shifts:
         return weighted_sums(sources, self._values[:, chosen].flatten(2))
 
 
-def _ports_read(layer: Layer, sources: Tensor, *, skips: bool) -> Tensor:
+def _with_edges(wiring: Wiring, weights: Tensor) -> Tensor:
+    """[circuit, reader] whether any edge leads into a reader, on the CPU: a GPU is waited for this once, not in each
+    layer."""
+    offsets, n_readers = wiring.edge_offsets, len(wiring.readers)
+    found, first = [], 0
+    while first < n_readers:
+        n_sources, stop = wiring.n_sources(first), first + 1
+        while stop < n_readers and wiring.n_sources(stop) == n_sources:
+            stop += 1
+        found.append(weights[:, offsets[first] : offsets[stop]].unflatten(1, (stop - first, -1)).any(2))
+        first = stop
+    return torch.cat(found, dim=1).cpu()
+
+
+def _ports_read(layer: Layer, has_edges: Tensor, *, skips: bool) -> Tensor:
     """[port] which ports of a layer are run.
 
-    skips  not those into which no edge of any circuit leads
+    has_edges  [circuit, port]
+    skips      not those into which no edge of any circuit leads
     """
     if skips and layer.norms_heads_apart:
-        return sources.any(2).any(0)
-    return torch.ones(sources.shape[1], dtype=torch.bool, device=sources.device)
+        return has_edges.any(0)
+    return torch.ones(has_edges.shape[1], dtype=torch.bool)
+
+
+def _picked(values: Tensor, axis: int, numbers: Tensor) -> Tensor:
+    """Entries of an axis, by ascending numbers on the CPU; without a copy where they are all."""
+    if len(numbers) == values.shape[axis]:
+        return values
+    return values.index_select(axis, on_device(numbers, values.device))
 
 
 def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> _Written:
     """What a layer's heads write, each port reading its own edges.
 
     seen   [circuit, port read, prompt, position, d_model] what the ports that are run read beyond the ablated stream
-    reads  [port] which these are
+    reads  [port] which these are, on the CPU
     """
     layer, corrupt = forward.layers[number], pair.ablated
     q_heads, k_groups, v_groups = (
         port.nonzero()[:, 0] for port in reads.split((layer.n_heads, layer.n_kv_heads, layer.n_kv_heads))
     )
-    group_of = torch.arange(layer.n_heads, device=reads.device) // (layer.n_heads // layer.n_kv_heads)
+    group_of = torch.arange(layer.n_heads) // (layer.n_heads // layer.n_kv_heads)
     groups = torch.cat((group_of[q_heads], k_groups, v_groups)).unique()
     heads = torch.isin(group_of, groups).nonzero()[:, 0]
     if not len(heads):
@@ -268,9 +298,11 @@ def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Te
     key = _among(corrupt.key, number, layer.positioned(k, layer.norm_k, context, places), k_groups, groups)
     value = _among(corrupt.value, number, v.transpose(1, 2), v_groups, groups)
     z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
-    change = z.unflatten(0, (len(seen), -1)) - corrupt.z[number][:, :, heads]
-    outputs = layer.head_outputs(change.flatten(0, 1), heads).unflatten(0, change.shape[:2]).transpose(1, 2)
-    return _Written(layer.n_heads, None if len(heads) == layer.n_heads else heads, outputs)
+    change = z.unflatten(0, (len(seen), -1)) - _picked(corrupt.z[number], 2, heads)
+    is_whole = len(heads) == layer.n_heads
+    of = None if is_whole else on_device(heads, z.device)
+    outputs = layer.head_outputs(change.flatten(0, 1), of).unflatten(0, change.shape[:2]).transpose(1, 2)
+    return _Written(layer.n_heads, None if is_whole else heads, outputs)
 
 
 def _projected(layer: Layer, ablated: Tensor, seen: Tensor, ports: tuple[Tensor, Tensor, Tensor]) -> list[Tensor]:
@@ -285,8 +317,8 @@ def _projected(layer: Layer, ablated: Tensor, seen: Tensor, ports: tuple[Tensor,
     for values, weight, bias, port in zip(
         inputs.split([len(port) for port in ports], dim=1), layer.reader_weights(), biases, ports, strict=True
     ):
-        projected = linear_each(values.transpose(0, 1).flatten(1, 2), weight[port]).permute(1, 2, 0, 3)
-        projections.append(projected if bias is None else projected + bias[port])
+        projected = linear_each(values.transpose(0, 1).flatten(1, 2), _picked(weight, 0, port)).permute(1, 2, 0, 3)
+        projections.append(projected if bias is None else projected + _picked(bias, 0, port))
     return projections
 
 
@@ -298,29 +330,33 @@ def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor,
     """
     if len(port) == len(wanted) and (not ablated or values.shape[2] == ablated[number].shape[2]):
         return values
-    merged = tiled(ablated[number][:, wanted], len(values)).clone()
-    merged[:, torch.isin(wanted, port), merged.shape[2] - values.shape[2] :] = values
+    merged = tiled(_picked(ablated[number], 1, wanted), len(values)).clone()
+    later = merged[:, :, merged.shape[2] - values.shape[2] :]
+    if len(port) == len(wanted):
+        later.copy_(values)
+    else:
+        later[:, on_device(torch.isin(wanted, port).nonzero()[:, 0], values.device)] = values
     return merged
 
 
 def _by_mlp(
-    forward: Forward, number: int, pair: Pair, seen: Tensor, sources: Tensor, *, skips: bool
+    forward: Forward, number: int, pair: Pair, seen: Tensor, circuits: Tensor, *, skips: bool
 ) -> _Running[_Written]:
     """What a layer's MLP writes.
 
-    seen     [circuit, prompt, position, d_model] what it reads beyond the ablated stream
-    sources  [circuit, 1, writer] along which edges
-    skips    leave out circuits without an edge into it
+    seen      [circuit, prompt, position, d_model] what it reads beyond the ablated stream
+    circuits  [circuit] whether an edge leads into it, on the CPU
+    skips     leave out circuits without one
     """
     corrupt = pair.ablated
-    reads = sources[:, 0].any(1)
-    is_whole = not skips or bool(reads.all())
-    if not is_whole and not reads.any():
+    is_whole = not skips or bool(circuits.all())
+    if not is_whole and not circuits.any():
         return _Written(1, None, None)
     inputs = forward.mlp_in(corrupt, number) + seen
     if is_whole:
         written = yield _MLPRead(number, inputs)
         return _Written(1, None, (written - corrupt.mlp[number]).unsqueeze(1))
+    reads = on_device(circuits.nonzero()[:, 0], inputs.device)
     written = yield _MLPRead(number, inputs[reads])
     change = torch.zeros_like(inputs)
     change[reads] = written - corrupt.mlp[number]
@@ -349,7 +385,8 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
     def pass_back(written: _Written, seen: _Seen, first_writer: int) -> None:
         if written.shifts is not None:
             of_all = gradients[first_writer : first_writer + written.n_writers]
-            seen.pass_back(written.shifts[0], of_all if written.which is None else of_all[written.which], gradients)
+            of_written = of_all if written.which is None else _picked(of_all, 0, written.which)
+            seen.pass_back(written.shifts[0], of_written, gradients)
 
     with torch.enable_grad():
         seen = _Seen(shifts, sources(len(wiring.readers) - 1, 1))
@@ -362,11 +399,13 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
             if layer.mlp is not None:
                 into_mlp = sources(first_reader + n_ports, 1)
                 seen = _Seen(shifts, into_mlp)
-                (written,) = _together(model, [_by_mlp(forward, number, pair, seen.leaf[:, 0], into_mlp, skips=skips)])
+                reads_any = into_mlp[:, 0].any(1).cpu()
+                run = _by_mlp(forward, number, pair, seen.leaf[:, 0], reads_any, skips=skips)
+                (written,) = _together(model, [run])
                 pass_back(written, seen, first_writer + layer.n_heads)
             ports = sources(first_reader, n_ports)
-            reads = _ports_read(layer, ports, skips=skips)
-            seen = _Seen(shifts, ports[:, reads])
+            reads = _ports_read(layer, ports.any(2).cpu(), skips=skips)
+            seen = _Seen(shifts, _picked(ports, 1, reads.nonzero()[:, 0]))
             pass_back(_by_heads(forward, number, pair, seen.leaf, reads), seen, first_writer)
     return pair.batch.of_each_prompt(torch.einsum("wstd,wstd->sw", gradients, shifts))
 

@@ -23,7 +23,8 @@ from circuits.model.forward import Earlier, Forward, Site, Tap
 from circuits.model.layers import Layer
 from circuits.model.linear import linear_each
 
-# The writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if more.
+# On the CPU, the writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if
+# more; on a GPU, as many as there is memory for: each chunk costs the start of hundreds of small kernels.
 _MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
 
 
@@ -195,7 +196,8 @@ def effects_of_writers(
     d_model = forward.weight_u.shape[1]
     per_prompt = max(1, len(writers)) * n_positions * d_model
     few = max(_MAX_ELEMENTS // per_prompt, round(n_sequences * _SHARE_AT_ONCE))
-    size = max(1, min(forward.numbers_at_once // per_prompt, few))
+    many = forward.numbers_at_once // per_prompt
+    size = max(1, min(many, few) if forward.device.type == "cpu" else many)
     scores = torch.zeros(n_sequences, wiring.n_edges, device=forward.device)
     with torch.no_grad():
         for first in range(0, n_sequences, size):
@@ -295,7 +297,9 @@ def head_input_gradients(
 
 def _along(gaps: Tensor, direction: Tensor) -> Tensor:
     """Products [prompt, position, point, writer] of gaps [prompt, writer, position, d_model] with directions
-    [point, prompt, position, d_model]; prompt by prompt, because the gaps of several would be copied."""
+    [point, prompt, position, d_model]; on the CPU prompt by prompt, because the gaps of several would be copied."""
+    if gaps.device.type != "cpu":
+        return direction.permute(1, 2, 0, 3) @ gaps.permute(0, 2, 3, 1)
     products = [
         direction[:, number].transpose(0, 1) @ of_prompt.permute(1, 2, 0) for number, of_prompt in enumerate(gaps)
     ]

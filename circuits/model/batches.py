@@ -22,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 PROMPTS_AT_ONCE = 64
 # Smaller groups with the same first difference join their neighbors: each batch has a fixed cost.
 _WORTH_A_BATCH = 4
+# What plain RuntimeErrors say: torch's on the CPU, and those of CUDA and its libraries, which allocate by themselves.
+_NO_MEMORY = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Batch:
         """Values [sequence, ...] added up to [prompt, ...]."""
         if self.n_sequences == len(self):
             return values
-        return values.new_zeros(len(self), *values.shape[1:]).index_add_(0, self._owners, values)
+        # Not `index_add_`, which on a GPU adds in any order.
+        return values.new_zeros(len(self), *values.shape[1:]).index_put_((self._owners,), values, accumulate=True)
 
     @property
     def first_sequences(self) -> list[int]:
@@ -317,8 +320,7 @@ def fits(work: Callable[[], None]) -> bool:
     try:
         work()
     except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-        # On the CPU torch raises a plain RuntimeError.
-        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "can't allocate memory" in str(error):
+        if isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(said in str(error) for said in _NO_MEMORY):
             return False
         raise
     return True

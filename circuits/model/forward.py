@@ -12,6 +12,7 @@ model. Only the input of the first layer and its masks are caught by hooks, whic
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,8 +46,8 @@ head, position, d_head] as they meet (normed and rotated); z [batch, position, h
 _TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
 # Numbers that the largest intermediate of any work may hold on the CPU: 128 MB in float32.
 _MAX_ELEMENTS = 32_000_000
-# The share of an accelerator's memory that one such intermediate may take.
-_SHARE_AT_ONCE = 1 / 16
+# The share of a GPU's free memory that one such intermediate may take.
+_SHARE_AT_ONCE = 1 / 32
 
 
 class _Stop(Exception):
@@ -151,12 +152,18 @@ class Forward:
             )
 
     def _budget(self) -> tuple[int, int]:
-        """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device."""
+        """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device.
+
+        On a GPU, what other processes leave free, with this one's weights loaded. Rounded down to a power of two, so
+        that a little more or less of it does not change how sums are split, and with that their last bits.
+        """
         tokens = _TOKENS_AT_ONCE.get(self.device.type, 2048)
         if self.device.type != "cuda":
             return tokens, _MAX_ELEMENTS
-        n_bytes = torch.cuda.get_device_properties(self.device).total_memory * _SHARE_AT_ONCE
-        numbers = int(n_bytes / self.weight_u.element_size())
+        # Memory that torch keeps for itself and does not use at present is free too.
+        unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
+        n_free = torch.cuda.mem_get_info(self.device)[0] + unused
+        numbers = 2 ** int(math.log2(max(1, n_free * _SHARE_AT_ONCE / self.weight_u.element_size())))
         widest = 4 * max(self.weight_u.shape[1], int(getattr(self.config, "d_mlp", None) or 0))
         return max(1, min(tokens, numbers // widest)), numbers
 

@@ -22,6 +22,10 @@ from circuits.model.mlps import MLP, Projection, mlp_from
 from circuits.model.norms import KnownNorm, TensorFunction, known_norm
 
 Rotary = Literal["half", "adjacent"]
+# CUDA's kernels of attention have one block for each entry of a batch, and no more blocks than this.
+_MOST_IN_A_KERNEL = 65_535
+# Of up to so many keys, their backward pass adds up gradients in one block.
+_KEYS_IN_A_BLOCK = 64
 
 
 class LayerContext(NamedTuple):
@@ -171,8 +175,11 @@ class Layer:
     def attend(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         """z [batch, query, head, d_head] from positioned q, k, v, without keeping the pattern; also of some heads only,
         with the key-value heads that serve them."""
-        if self.softcap is not None:
+        if self.softcap is not None or _adds_in_any_order(q, k):
             return self.mix(self.pattern(q, k, bias), v)
+        if len(q) > _MOST_IN_A_KERNEL and q.device.type == "cuda":
+            parts = (part.split(_MOST_IN_A_KERNEL) for part in (q, k, v, bias.expand(len(q), -1, -1, -1)))
+            return torch.cat([self.attend(*of_part) for of_part in zip(*parts, strict=True)])
         z = F.scaled_dot_product_attention(
             q,
             k,
@@ -251,6 +258,17 @@ def tiled(values: Tensor, batch: int) -> Tensor:
     if len(values) == 1:
         return values.expand(batch, *values.shape[1:])
     return values.expand(batch // len(values), *values.shape).reshape(batch, *values.shape[1:])
+
+
+def _adds_in_any_order(q: Tensor, k: Tensor) -> bool:
+    """Whether the backward pass of CUDA's attention kernel would split the keys, and add gradients up in any order."""
+    needs_gradient = torch.is_grad_enabled() and (q.requires_grad or k.requires_grad)
+    return needs_gradient and q.device.type == "cuda" and k.shape[2] > _KEYS_IN_A_BLOCK
+
+
+def on_device(values: Tensor, device: torch.device) -> Tensor:
+    """A small tensor of the CPU on a device; from pinned memory, so that nobody waits for what a GPU is computing."""
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def rotated(values: Tensor, cos: Tensor, sin: Tensor, style: Rotary) -> Tensor:

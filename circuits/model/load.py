@@ -188,7 +188,8 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     spec    a bundled or fetched name (`reference`, `smollm2-135m`), a local Hugging Face or native folder, a GGUF file,
             or a Hugging Face id
     device  `cpu`, `cuda`, `cuda:1`, ...
-    dtype   `float32` or `bfloat16`
+    dtype   `float32` or `bfloat16`. On a GPU, float32 is float32: TF32, which rounds factors to 10 bits, is switched
+            off for the process
 
     Raises a ValueError that says what to do where the model cannot be found, is damaged, lacks weights, or is built in
     a way that its forward pass cannot be reproduced. Cost: loading, and about ten forward passes of 12 tokens.
@@ -200,6 +201,7 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     """
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)
+    _compute_exactly(device)
     source = find_model(spec)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
@@ -215,6 +217,7 @@ def model_from_module(
     Its parameters are frozen and the bridge replaces its submodules in place.
     """
     parameter = next(module.parameters())
+    _compute_exactly(parameter.device)
     with refused_as(f"model {name!r} cannot be opened"):
         vision = None if processor is None else make_vision(module.config, processor, parameter.device, parameter.dtype)
         tokenizer = tokenizer if processor is None else processor.tokenizer
@@ -276,3 +279,10 @@ def _require_device(device: str) -> None:
             f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "
             "Use --device cpu, or install a CUDA build of torch."
         )
+
+
+def _compute_exactly(device: torch.device | str) -> None:
+    """Switch TF32 off where a model goes to a GPU: torch's default lets convolutions, as of vision towers, use it."""
+    if torch.device(device).type == "cuda":
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False

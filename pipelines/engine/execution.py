@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Execution(BaseModel):
-    """Where a run is computed and kept; results do not depend on it."""
+    """Where a run is computed and kept; results do not depend on it, but for the rounding of CPU and GPU."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -24,6 +24,7 @@ from circuits.injection.search import STRENGTHS
 from circuits.injection.synonyms import Synonyms, read_synonyms
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects
+from pipelines.engine.cluster import device_of
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
@@ -93,7 +94,7 @@ def plan(settings: IriSettings, execution: Execution) -> IriPlan:
     the last token.
     """
     run = require_trace(settings.run if isinstance(settings.run, Run) else open_run(settings.run, out=execution.out))
-    jobs, store = intervention_jobs(run, settings, device=execution.device), store_of(run, execution.out)
+    jobs, store = intervention_jobs(run, settings, device=device_of(execution)), store_of(run, execution.out)
     path = settings.synonyms
     synonyms = None if path is None else read_synonyms(path, _object_names(run.config))
     return IriPlan(run, settings, jobs, store, settings.folder or run.folder / _name(jobs, synonyms), synonyms)

@@ -164,6 +164,7 @@ def test_time_per_token_under_injection(size: str, reference: Model) -> None:
     )
 
 
+@pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="measured only on a GPU")
 def test_tracing_a_model_of_seven_billion_parameters() -> None:
     """LLaVA-1.5-7B's shape in bfloat16: 576 image tokens, 97 components x 7 categories, 4 prompts."""

@@ -36,6 +36,11 @@ def out_of_gpu_memory():
     raise torch.OutOfMemoryError("CUDA out of memory.")
 
 
+def out_of_library_memory():
+    """cuBLAS allocates by itself, beside torch."""
+    raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+
+
 def out_of_python_memory():
     raise MemoryError
 
@@ -73,7 +78,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does(model, monkeypatch, c
 
 
 @pytest.mark.parametrize("score", ["activation-patching", "eap", "exact-edges", "circuits"])
-@pytest.mark.parametrize("fail", [out_of_gpu_memory, out_of_cpu_memory, out_of_python_memory])
+@pytest.mark.parametrize("fail", [out_of_gpu_memory, out_of_library_memory, out_of_cpu_memory, out_of_python_memory])
 def test_numbers_are_those_of_whole_batches(score, fail, model, monkeypatch):
     prompts = random_prompts(7, shared_prefix=3)
     circuits = np.random.default_rng(0).random((4, model.wiring.n_edges)) < 0.5
