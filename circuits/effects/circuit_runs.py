@@ -9,6 +9,7 @@ removing a component from a circuit changes is estimated to first order for all 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
@@ -48,8 +49,7 @@ def metric_with_edges(
     Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
     an edge; memory of one [sequence, writer, position, d_model] tensor.
     """
-    run = _run(model, pair, weights, first_layer, heads_are_whole, known, record)
-    return _together(model, [run])[0]
+    return _together([_run(model, pair, weights, first_layer, heads_are_whole, known, record)])[0]
 
 
 def metrics_with_edges(
@@ -62,7 +62,7 @@ def metrics_with_edges(
     known: Sequence[Tensor] | None = None,
     record: Callable[[Tensor], None] | None = None,
 ) -> list[Tensor]:
-    """`metric_with_edges` of several batches. Their MLPs, most of a model's weights, run in one product.
+    """`metric_with_edges` of several batches, which share every product with the model's weights.
 
     known   of each batch
     record  is called for each batch, in this order
@@ -72,38 +72,43 @@ def metrics_with_edges(
         _run(model, pair, weights, first_layer, heads_are_whole, of_pair, record)
         for pair, of_pair in zip(pairs, known_of, strict=True)
     ]
-    return _together(model, runs)
+    return _together(runs)
 
 
-class _MLPRead(NamedTuple):
-    """What the MLP of a layer reads in some runs [..., d_model]."""
+class _Product(NamedTuple):
+    """What a run asks a layer's weights for.
 
-    layer: int
+    of      [group, token, in] -> [group, token, out], each token by itself; the same in all runs
+    inputs  [group, ..., in] this run's tokens
+    """
+
+    of: Callable[[Tensor], Tensor]
     inputs: Tensor
 
 
 _Result = TypeVar("_Result")
-_Running = Generator[_MLPRead, Tensor, _Result]
-"""A run that hands over what an MLP reads, gets what that MLP writes, and ends with a result."""
+_Running = Generator[_Product, Tensor, _Result]
+"""A run that hands over products, gets each one's outputs [group, ..., out], and ends with a result."""
 
 
-def _together(model: Model, runs: Sequence[_Running[_Result]]) -> list[_Result]:
-    """The results of runs of the same circuits, MLP by MLP."""
+def _together(runs: Sequence[_Running[_Result]]) -> list[_Result]:
+    """The results of runs of the same circuits, product by product."""
     results: list[_Result] = []
-    written: list[Tensor | None] = [None] * len(runs)
+    outputs: list[Tensor | None] = [None] * len(runs)
     while not results:
-        reads: list[_MLPRead] = []
-        for run, of_run in zip(runs, written, strict=True):
+        products: list[_Product] = []
+        for run, of_run in zip(runs, outputs, strict=True):
             try:
-                reads.append(next(run) if of_run is None else run.send(of_run))
+                products.append(next(run) if of_run is None else run.send(of_run))
             except StopIteration as end:
                 results.append(end.value)
-        if reads:
-            inputs = [read.inputs for read in reads]
-            layer = model.forward.layers[reads[0].layer]
-            flat = inputs[0] if len(inputs) == 1 else torch.cat([read.flatten(0, -2) for read in inputs]).unsqueeze(0)
-            parts = layer.mlp_out(flat).view(-1, flat.shape[-1]).split([read[..., 0].numel() for read in inputs])
-            written = [part.view_as(read) for part, read in zip(parts, inputs, strict=True)]
+        if products:
+            flat = [product.inputs.flatten(1, -2) for product in products]
+            output = products[0].of(flat[0] if len(flat) == 1 else torch.cat(flat, dim=1))
+            parts = output.split([values.shape[1] for values in flat], dim=1)
+            outputs = [
+                part.unflatten(1, product.inputs.shape[1:-1]) for part, product in zip(parts, products, strict=True)
+            ]
     return results
 
 
@@ -116,7 +121,7 @@ def _run(
     known: Tensor | None,
     record: Callable[[Tensor], None] | None,
 ) -> _Running[Tensor]:
-    """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same MLPs."""
+    """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same products."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     offsets = wiring.edge_offsets
     # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
@@ -150,7 +155,7 @@ def _run(
             asked = torch.cat((_picked(ports, 1, reads.nonzero()[:, 0]), mlp[..., :n_shared]), dim=1)
         seen = shifts.seen_by(asked)
         n_read = asked.shape[1] - mlp.shape[1]
-        written = [_by_heads(forward, number, pair, seen[:, :n_read], reads)] if has_heads else []
+        written = [(yield from _by_heads(forward, number, pair, seen[:, :n_read], reads))] if has_heads else []
         if layer.mlp is not None:
             if not layer.is_parallel:
                 shifts.append(written)
@@ -276,7 +281,7 @@ def _picked(values: Tensor, axis: int, numbers: Tensor) -> Tensor:
     return values.index_select(axis, on_device(numbers, values.device))
 
 
-def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> _Written:
+def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> _Running[_Written]:
     """What a layer's heads write, each port reading its own edges.
 
     seen   [circuit, port read, prompt, position, d_model] what the ports that are run read beyond the ablated stream
@@ -292,34 +297,36 @@ def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Te
     if not len(heads):
         return _Written(layer.n_heads, heads, None)
 
-    q, k, v = _projected(layer, corrupt.residual[number], seen, (q_heads, k_groups, v_groups))
+    # [port, circuit, prompt, position, d_head] -> [circuit x prompt, position, port, d_head]
+    projected = yield _Product(partial(_projected, layer, reads), (corrupt.residual[number] + seen).transpose(0, 1))
+    q, k, v = projected.flatten(1, 2).permute(1, 2, 0, 3).split([len(q_heads), len(k_groups), len(v_groups)], dim=2)
     context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
     query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
     key = _among(corrupt.key, number, layer.positioned(k, layer.norm_k, context, places), k_groups, groups)
     value = _among(corrupt.value, number, v.transpose(1, 2), v_groups, groups)
     z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
     change = z.unflatten(0, (len(seen), -1)) - _picked(corrupt.z[number], 2, heads)
-    is_whole = len(heads) == layer.n_heads
-    of = None if is_whole else on_device(heads, z.device)
-    outputs = layer.head_outputs(change.flatten(0, 1), of).unflatten(0, change.shape[:2]).transpose(1, 2)
-    return _Written(layer.n_heads, None if is_whole else heads, outputs)
+    which = None if len(heads) == layer.n_heads else heads
+    outputs = yield _Product(partial(_written_by, layer, heads), change.permute(3, 0, 1, 2, 4))
+    return _Written(layer.n_heads, which, outputs.transpose(0, 1))
 
 
-def _projected(layer: Layer, ablated: Tensor, seen: Tensor, ports: tuple[Tensor, Tensor, Tensor]) -> list[Tensor]:
-    """Queries, keys and values [circuit x prompt, position, reader, d_head] of some readers, in the order of `ports`.
+def _projected(layer: Layer, reads: Tensor, streams: Tensor) -> Tensor:
+    """Queries, keys and values [port, token, d_head] of the ports that are run, each from a stream of its own.
 
-    ablated  [prompt, position, d_model] the ablated stream entering the layer
-    seen     [circuit, reader, prompt, position, d_model] what these readers read beyond it
+    reads    [port] which these are, on the CPU
+    streams  [port, token, d_model]
     """
-    inputs = layer.normed(ablated + seen)
-    biases = layer.reader_biases() or (None, None, None)
-    projections = []
-    for values, weight, bias, port in zip(
-        inputs.split([len(port) for port in ports], dim=1), layer.reader_weights(), biases, ports, strict=True
-    ):
-        projected = linear_each(values.transpose(0, 1).flatten(1, 2), _picked(weight, 0, port)).permute(1, 2, 0, 3)
-        projections.append(projected if bias is None else projected + _picked(bias, 0, port))
-    return projections
+    ports, weights = reads.nonzero()[:, 0], layer.weight_qkv.unflatten(0, (-1, layer.d_head))
+    projected = linear_each(layer.normed(streams), _picked(weights, 0, ports))
+    if layer.bias_qkv is None:
+        return projected
+    return projected + _picked(layer.bias_qkv.view(-1, 1, layer.d_head), 0, ports)
+
+
+def _written_by(layer: Layer, heads: Tensor, z: Tensor) -> Tensor:
+    """What heads add to the stream [head, token, d_model], from z [head, token, d_head]; which these are, on the CPU."""
+    return linear_each(z, _picked(layer.head_weights_o, 0, heads).transpose(1, 2))
 
 
 def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor, wanted: Tensor) -> Tensor:
@@ -352,14 +359,14 @@ def _by_mlp(
     is_whole = not skips or bool(circuits.all())
     if not is_whole and not circuits.any():
         return _Written(1, None, None)
-    inputs = forward.mlp_in(corrupt, number) + seen
+    inputs, mlp = forward.mlp_in(corrupt, number) + seen, forward.layers[number].mlp_out
     if is_whole:
-        written = yield _MLPRead(number, inputs)
-        return _Written(1, None, (written - corrupt.mlp[number]).unsqueeze(1))
+        written = yield _Product(mlp, inputs.unsqueeze(0))
+        return _Written(1, None, (written[0] - corrupt.mlp[number]).unsqueeze(1))
     reads = on_device(circuits.nonzero()[:, 0], inputs.device)
-    written = yield _MLPRead(number, inputs[reads])
+    written = yield _Product(mlp, inputs[reads].unsqueeze(0))
     change = torch.zeros_like(inputs)
-    change[reads] = written - corrupt.mlp[number]
+    change[reads] = written[0] - corrupt.mlp[number]
     return _Written(1, None, change.unsqueeze(1))
 
 
@@ -400,13 +407,13 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
                 into_mlp = sources(first_reader + n_ports, 1)
                 seen = _Seen(shifts, into_mlp)
                 reads_any = into_mlp[:, 0].any(1).cpu()
-                run = _by_mlp(forward, number, pair, seen.leaf[:, 0], reads_any, skips=skips)
-                (written,) = _together(model, [run])
+                (written,) = _together([_by_mlp(forward, number, pair, seen.leaf[:, 0], reads_any, skips=skips)])
                 pass_back(written, seen, first_writer + layer.n_heads)
             ports = sources(first_reader, n_ports)
             reads = _ports_read(layer, ports.any(2).cpu(), skips=skips)
             seen = _Seen(shifts, _picked(ports, 1, reads.nonzero()[:, 0]))
-            pass_back(_by_heads(forward, number, pair, seen.leaf, reads), seen, first_writer)
+            (written,) = _together([_by_heads(forward, number, pair, seen.leaf, reads)])
+            pass_back(written, seen, first_writer)
     return pair.batch.of_each_prompt(torch.einsum("wstd,wstd->sw", gradients, shifts))
 
 
