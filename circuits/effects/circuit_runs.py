@@ -325,7 +325,7 @@ def _projected(layer: Layer, reads: Tensor, streams: Tensor) -> Tensor:
 
 
 def _written_by(layer: Layer, heads: Tensor, z: Tensor) -> Tensor:
-    """What heads add to the stream [head, token, d_model], from z [head, token, d_head]; which these are, on the CPU."""
+    """What heads, by number on the CPU, add to the stream [head, token, d_model], from z [head, token, d_head]."""
     return linear_each(z, _picked(layer.head_weights_o, 0, heads).transpose(1, 2))
 
 
