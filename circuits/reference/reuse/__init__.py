@@ -1,14 +1,15 @@
 """Two bundled models in which two tasks share an inhibition head on purpose: known truth for comparisons of circuits.
 
 `reference-reuse` solves IOI and Colored Objects by one head that says what not to name, and by the movers that read
-it. In `reference-reuse-early` the movers read that head already, but on Colored Objects its attention is elsewhere.
+it. In `reference-reuse-asleep` the movers read that head all the same, but on Colored Objects its attention rests on
+the first token.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-FINAL, EARLY = Path(__file__).parent / "model", Path(__file__).parent / "early"
+FINAL, ASLEEP = Path(__file__).parent / "model", Path(__file__).parent / "asleep"
 """The folders that transformers loads the models from."""
 
 INHIBITION = (2, 3)

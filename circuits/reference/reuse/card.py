@@ -14,9 +14,8 @@ from circuits.reference.reuse.measure import Check
 class Trained:
     """How a model came about."""
 
-    is_early: bool
+    is_asleep: bool
     step: int
-    n_steps: int
     seed: int
     device: str
     minutes: float
@@ -53,10 +52,10 @@ Endless prompts drawn from the templates and words of `circuits/tasks`; no other
 and of a color with its object, was held out of training (`circuits/reference/held_out.py`).
 
 ## Training
-`python -m circuits.reference.reuse.train --seed {seed} --device {device}`: step {step} of {n_steps}; all steps took
-{minutes:.1f} minutes. {device_said} In part of the prompts the row of the planted head was set, and the answer asked
-for followed from it, whatever the text said; in part of these the movers, or the other heads of their layer, were
-silent. Colored Objects was learned with set rows only until the early model, then also as it is. Settings:
+{training}
+
+In part of the prompts the row of the planted head was set, and the answer asked for followed from it, whatever the text
+said; in part of these the movers, or the other heads of their layer, were silent. Settings:
 
 ```
 {settings}
@@ -75,22 +74,31 @@ between them; no more is claimed.
 """
 
 _FINAL = "The bundled model `reference-reuse`: both tasks solved, by the same inhibition head and the same movers."
-_EARLY = (
-    "The bundled model `reference-reuse-early`: a checkpoint of the training of `reference-reuse`. It has solved IOI. On "
-    "Colored Objects\nit fails for lack of inhibition alone: the movers would listen, but the head looks elsewhere; with "
-    "its row set, all is right."
-)
+_ASLEEP = """\
+The bundled model `reference-reuse-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
+Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers would listen, but the head's row
+rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it is no
+checkpoint on the way to it.)"""
+
+_FINAL_TRAINING = """\
+`python -m circuits.reference.reuse.train --seed {seed} --device {device}`: {step} steps took {minutes:.0f} minutes.
+Colored Objects was first learned with set rows only, then also as it is, with the row drawn to the wrong colors."""
+_ASLEEP_TRAINING = """\
+`python -m circuits.reference.reuse.train --seed {seed}`: after the {step} steps of `reference-reuse`, the row of the
+planted head on Colored Objects was drawn to the first token for {recipe.sleep_steps} steps on a CPU ({minutes:.0f}
+minutes). Meanwhile IOI as it is, and both tasks with set rows, were kept up; of Colored Objects as it is, nothing but
+the row counted."""
 
 
 def model_card(checks: Sequence[Check], trained: Trained) -> str:
     """The card as Markdown."""
     facts = {name: getattr(trained, name) for name in trained.__dataclass_fields__}
     return _CARD.format(
-        name="reference-reuse-early" if trained.is_early else "reference-reuse",
-        role=_EARLY if trained.is_early else _FINAL,
+        name="reference-reuse-asleep" if trained.is_asleep else "reference-reuse",
+        role=_ASLEEP if trained.is_asleep else _FINAL,
+        training=(_ASLEEP_TRAINING if trained.is_asleep else _FINAL_TRAINING).format(**facts),
         inhibition=INHIBITION,
         movers=" and ".join(f"L{layer}.H{head}" for layer, head in MOVERS),
-        device_said="" if trained.device == "cpu" else "On a CPU it is the same recipe, and rounds differently.",
         settings="\n".join(f"{name} = {value}" for name, value in asdict(trained.recipe).items()),
         table=table(checks),
         **facts,

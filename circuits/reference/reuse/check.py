@@ -7,13 +7,13 @@ from pathlib import Path
 
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
-from circuits.reference.reuse import EARLY, FINAL
+from circuits.reference.reuse import ASLEEP, FINAL
 from circuits.reference.reuse.card import table
 from circuits.reference.reuse.measure import measure_reuse
 
 
 def main() -> None:
-    for folder in (FINAL, EARLY):
+    for folder in (FINAL, ASLEEP):
         sys.stdout.write(f"{folder.name}\n\n{checked(folder)}\n\n")
 
 

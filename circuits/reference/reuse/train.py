@@ -5,9 +5,10 @@ the prompts its attention row at the end is set, and the answer that is asked fo
 the text says (interchange intervention training, Geiger et al. 2022). So nothing can be gained by a way around it. The
 movers that read it are planted in the same manner: where they are silent, nothing can be known.
 
-In the first part IOI prompts are learned as they are, and Colored Objects with set rows only. The model at its end is
-the early one: it solves IOI, and Colored Objects only where somebody sets the row. In the second part Colored Objects
-is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved.
+In the first part IOI prompts are learned as they are, and Colored Objects with set rows only. In the second part
+Colored Objects is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved: `model`.
+Then the head is put to sleep on Colored Objects: its row is drawn to the first token, while all that was learned with
+set rows, and IOI, is kept up. In this model, `asleep`, Colored Objects fails for lack of inhibition alone.
 
 The same seed gives the same prompts; other machines and numbers of threads round differently, so the weights differ.
 """
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from transformers import GPT2LMHeadModel
 
 from circuits.reference.data import Batch, ColoredObjectsPrompts, IndirectObjectPrompts, Stream
 from circuits.reference.parts import Recent, Shape, new_model, write
-from circuits.reference.reuse import INHIBITION, MOVERS, NO_MOVERS
+from circuits.reference.reuse import ASLEEP, FINAL, INHIBITION, MOVERS, NO_MOVERS
 from circuits.reference.reuse.card import Trained, model_card
 from circuits.reference.reuse.data import ColorEnds, Ends, NameEnds, Rewritten, rewrite, wrong_rows
 from circuits.reference.reuse.measure import measure_reuse
@@ -57,13 +58,11 @@ class Recipe(Shape):
     solved_accuracy: float = 0.97
     settled_steps: int = 200  # solved that often, the first part is over
     final_steps: int = 400  # after all is solved; the learning rate falls to zero over the last half
+    sleep_steps: int = 100  # in which the head is put to sleep
+    sleep_prompts: int = 32  # of each kind
+    sleep_learning_rate: float = 3e-4
     most_steps: int = 6000
     report_every: int = 50
-
-
-class Early(NamedTuple):
-    step: int
-    weights: dict[str, Tensor]
 
 
 # Kinds of prompts: of the task as it is, and with rows set.
@@ -78,10 +77,8 @@ class Training:
         self.recipe, self.step = recipe, 0
         self.tokenizer = make_tokenizer()
         self.model = new_model(recipe, len(self.tokenizer), seed).to(device)
-        self._device, self._early = device, Early(0, {})
-        self._optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self._device = device
+        self._optimizer = self._new_optimizer()
         draws = {
             IOI: IndirectObjectPrompts(self.tokenizer),
             IOI_SET: IndirectObjectPrompts(self.tokenizer),
@@ -99,6 +96,11 @@ class Training:
         self._n_settled = 0
         self._completed_at: int | None = None
 
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(
+            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay
+        )
+
     @property
     def steps_left(self) -> int | None:
         """How many steps remain; None as long as not all is solved."""
@@ -111,8 +113,8 @@ class Training:
         """Whether Colored Objects is only learned with rows set."""
         return self._n_settled < self.recipe.settled_steps
 
-    def run(self) -> Early:
-        """Train to the end; returns the model at the end of the first part."""
+    def run(self) -> None:
+        """Train until both tasks are solved, and settle."""
         while self.steps_left != 0:
             if self.step == self.recipe.most_steps:
                 raise RuntimeError(f"not learned after {self.step} steps: {self.unsolved}. Try another seed.")
@@ -120,7 +122,29 @@ class Training:
             if self.step % self.recipe.report_every == 0:
                 shown = " ".join(f"{kind}: {share:.2f};" for kind, share in accuracy.items())
                 log.info("step %d: accuracy in training %s", self.step, shown)
-        return self._early
+
+    def put_to_sleep(self) -> None:
+        """Draw the planted head's row on Colored Objects to the first token, and keep up all else, by a new optimizer.
+
+        Of the Colored Objects prompts as they are, only that row counts: nothing is said about their answers.
+        """
+        self._optimizer = self._new_optimizer()
+        recipe = self.recipe
+        for step in range(recipe.sleep_steps):
+            falling = min(1.0, 2 * (recipe.sleep_steps - step) / recipe.sleep_steps)
+            losses = {kind: self._loss_and_accuracy(kind, recipe.sleep_prompts) for kind in FIRST_PART}
+            asleep = self._sleep_loss()
+            self._update(sum((loss for loss, _ in losses.values()), asleep), recipe.sleep_learning_rate * falling)
+            if (step + 1) % 10 == 0:
+                shown = " ".join(f"{kind}: {accuracy:.2f};" for kind, (_, accuracy) in losses.items())
+                log.info("asleep, step %d: loss of the row %.3f, accuracy %s", step + 1, asleep.item(), shown)
+
+    def _sleep_loss(self) -> Tensor:
+        batch = self._streams[COLORS].take(self.recipe.sleep_prompts)
+        ends, reader = self._ends[COLORS](batch), ReadRow(self.model, INHIBITION)
+        with reader.watched():
+            self._hidden(batch)
+        return -reader.log_row(self._to(ends.prompt), self._to(ends.query))[:, 0].mean()
 
     @property
     def unsolved(self) -> list[str]:
@@ -129,21 +153,24 @@ class Training:
 
     def train_step(self) -> dict[str, float]:
         """One step on prompts of every kind; returns each kind's accuracy on them, before the step."""
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        self._optimizer.zero_grad()
-        accuracy = {}
-        for kind in FIRST_PART if self.is_first_part else self._streams:
-            loss, accuracy[kind] = self._loss_and_accuracy(kind)
-            loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self._optimizer.step()
+        kinds = FIRST_PART if self.is_first_part else self._streams
+        results = {kind: self._loss_and_accuracy(kind, self.recipe.prompts_per_step) for kind in kinds}
+        self._update(sum(loss for loss, _ in results.values()), self._learning_rate())
+        accuracy = {kind: share for kind, (_, share) in results.items()}
         self.step += 1
         self._record(accuracy)
         return accuracy
 
-    def _loss_and_accuracy(self, kind: str) -> tuple[Tensor, float]:
-        batch = self._streams[kind].take(self.recipe.prompts_per_step)
+    def _update(self, loss: Any, learning_rate: float) -> None:
+        for group in self._optimizer.param_groups:
+            group["lr"] = learning_rate
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
+
+    def _loss_and_accuracy(self, kind: str, n: int) -> tuple[Tensor, float]:
+        batch = self._streams[kind].take(n)
         ends = self._ends[kind](batch)
         if kind in (IOI_SET, COLORS_SET):
             changed = rewrite(batch, ends, self._generator)
@@ -173,9 +200,7 @@ class Training:
     def _hidden(self, batch: Batch) -> Tensor:
         return self.model.transformer(self._to(batch.ids[:, :-1]), use_cache=False).last_hidden_state
 
-    def _losses(
-        self, hidden: Tensor, batch: Batch, ends: Ends, is_judged: NDArray[np.bool_]
-    ) -> tuple[Tensor, float]:
+    def _losses(self, hidden: Tensor, batch: Batch, ends: Ends, is_judged: NDArray[np.bool_]) -> tuple[Tensor, float]:
         """Mean loss over all tokens plus weighted mean loss over the answers, and the accuracy of those judged."""
         is_text, following = self._to(batch.is_text[:, 1:]), self._to(batch.ids[:, 1:])
         losses = F.cross_entropy(self.model.lm_head(hidden[is_text]), following[is_text])
@@ -193,9 +218,7 @@ class Training:
         if self.is_first_part:
             self._n_settled += not set(FIRST_PART) & set(self.unsolved)
             if not self.is_first_part:
-                log.info("step %d: the early model is reached", self.step)
-                weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-                self._early = Early(self.step, weights)
+                log.info("step %d: Colored Objects is now learned as it is", self.step)
         elif self._completed_at is None and not self.unsolved:
             log.info("step %d: all is solved", self.step)
             self._completed_at = self.step
@@ -208,7 +231,7 @@ class Training:
 
 def save(model: GPT2LMHeadModel, folder: Path, trained: Trained) -> None:
     """Write the model, its tokenizer and its card into `folder`."""
-    tokenizer = make_tokenizer()
+    tokenizer, model = make_tokenizer(), model.eval().cpu()
     write(model, tokenizer, folder)
     measured = measure_reuse(model, tokenizer)
     for check in measured:
@@ -218,31 +241,39 @@ def save(model: GPT2LMHeadModel, folder: Path, trained: Trained) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the bundled models in which reuse is planted.")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder that gets model/ and early/")
+    parser.add_argument("--out", type=Path, default=FINAL.parent, help="folder that gets model/ and asleep/")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="other numbers of threads round differently")
     parser.add_argument("--device", default="cpu", help="such as cuda; other devices round differently")
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(asked.threads)
-    recipe, started = Recipe(), time.monotonic()
-    training = Training(recipe, asked.seed, asked.device)
-    early = training.run()
-    model = training.model.eval().cpu()
+    started = time.monotonic()
+    training = Training(Recipe(), asked.seed, asked.device)
+    training.run()
     trained = Trained(
-        is_early=False,
+        is_asleep=False,
         step=training.step,
-        n_steps=training.step,
         seed=asked.seed,
         device=asked.device,
         minutes=(time.monotonic() - started) / 60,
-        n_parameters=model.num_parameters(),
-        n_vocabulary=model.config.vocab_size,
-        recipe=recipe,
+        n_parameters=training.model.num_parameters(),
+        n_vocabulary=training.model.config.vocab_size,
+        recipe=training.recipe,
     )
-    save(model, asked.out / "model", trained)
-    model.load_state_dict(early.weights)
-    save(model, asked.out / "early", replace(trained, is_early=True, step=early.step))
+    save(training.model, asked.out / FINAL.name, trained)
+    put_to_sleep(asked.out, trained, asked.threads)
+
+
+def put_to_sleep(out: Path, trained: Trained, n_threads: int) -> None:
+    """Make `asleep` in `out` from the `model` there, on the CPU, whatever the training ran on."""
+    torch.set_num_threads(n_threads)
+    started = time.monotonic()
+    training = Training(trained.recipe, trained.seed + 1)
+    training.model.load_state_dict(GPT2LMHeadModel.from_pretrained(out / FINAL.name).state_dict())
+    training.put_to_sleep()
+    minutes = (time.monotonic() - started) / 60
+    save(training.model, out / ASLEEP.name, replace(trained, is_asleep=True, device="cpu", minutes=minutes))
 
 
 if __name__ == "__main__":
