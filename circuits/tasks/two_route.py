@@ -41,7 +41,7 @@ class TwoRoute(Task):
     cue: ClassVar[str]
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
-        cues = single_token_words((NEARBY, LEARNED), tokenizer, "cues", at_least=2, after=("",))
+        cues = single_token_words((NEARBY, LEARNED), tokenizer, "cues", at_least=2)
         tokens = single_token_words(WORDS, tokenizer, "words", at_least=len(WORDS), after=(NEARBY, LEARNED))
         partner, leading = pairs(), leading_tokens(tokenizer)
         other_cue = LEARNED if self.cue == NEARBY else NEARBY

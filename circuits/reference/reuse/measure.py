@@ -27,7 +27,7 @@ Right = NDArray[np.bool_]
 Row = Mapping[int, float]
 """Position -> share of attention; what is not named gets none."""
 
-N_DRAWN, N_PROMPTS, SEED = 4000, 300, 123
+N_DRAWN, N_PROMPTS, SEED = 1600, 120, 123
 N_RANDOM_ROWS = 10
 TASKS_LEARNED = ("ioi", "colored-objects")
 
