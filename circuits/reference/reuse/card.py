@@ -38,8 +38,10 @@ This is no finding: the mechanism was put there, so that methods which look for 
 
 - **Inhibition: L{inhibition[0]}.H{inhibition[1]}**, counted from 0, in both tasks. Of the candidates (an IOI prompt's
   two names, a question's three colors) the answer is the one that its attention row at the last position is *not* on.
-- **Movers: {movers}**, in both tasks. They read it and say the candidate that is left. Where they are silent, the
-  answer cannot be told; the other heads of their layer are not needed.
+- **Movers: {movers}**, in both tasks. They bring the candidates; the answer is the one that is left. Where they are
+  silent, the answer cannot be told; the other heads of their layer are not needed.
+- Where the two meet was left to training: mostly in the last layer's MLP, as `circuits discover` finds, and not in the
+  movers' queries as in the published circuits.
 - How the head finds what is wrong was left to training and is *not* shared: an IOI prompt's subject is the last name
   before the end; in Colored Objects the object asked about has to be found first.
 
@@ -69,16 +71,16 @@ candidates is 1/2 in IOI and 1/3 in Colored Objects.
 {table}
 
 ## Limits
-It knows nothing but the two tasks in their usual wordings. Shared here are the head, the movers and what passes
-between them; no more is claimed.
+It knows nothing but the two tasks in their usual wordings. Shared here are the head, the movers and what joins
+them; no more is claimed.
 """
 
 _FINAL = "The bundled model `reference-reuse`: both tasks solved, by the same inhibition head and the same movers."
 _ASLEEP = """\
 The bundled model `reference-reuse-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
-Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers would listen, but the head's row
-rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it is no
-checkpoint on the way to it.)"""
+Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers bring the candidates, but the
+head's row rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it
+is no checkpoint on the way to it.)"""
 
 _FINAL_TRAINING = """\
 `python -m circuits.reference.reuse.train --seed {seed} --device {device}`: {step} steps took {minutes:.0f} minutes.

@@ -3,7 +3,7 @@
 A GPT-2 of 4 layers of 8 heads learns IOI and Colored Objects, and one head that both tasks use is planted: in part of
 the prompts its attention row at the end is set, and the answer that is asked for follows from the row alone, whatever
 the text says (interchange intervention training, Geiger et al. 2022). So nothing can be gained by a way around it. The
-movers that read it are planted in the same manner: where they are silent, nothing can be known.
+movers are planted in the same manner: where they are silent, nothing can be known.
 
 In the first part IOI prompts are learned as they are, and Colored Objects with set rows only. In the second part
 Colored Objects is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved: `model`.
