@@ -208,7 +208,7 @@ BUNDLED: dict[str, Path] = {
     "reference": _FOLDER / "model",
     "reference-early": _FOLDER / "early",
     "reference-reuse": _FOLDER / "reuse" / "model",
-    "reference-reuse-asleep": _FOLDER / "reuse" / "asleep",
+    "reference-asleep": _FOLDER / "reuse" / "asleep",
     "reference-vlm": _FOLDER / "vision" / "model",
     "two-route": _FOLDER / "two_route" / "model",
 }

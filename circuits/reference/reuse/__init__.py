@@ -1,7 +1,7 @@
 """Two bundled models in which two tasks share an inhibition head on purpose: known truth for comparisons of circuits.
 
 `reference-reuse` solves IOI and Colored Objects by one head that says what not to name, and by movers that bring what
-can be named. In `reference-reuse-asleep` that head's attention rests on the first token in Colored Objects.
+can be named. In `reference-asleep` that head's attention rests on the first token in Colored Objects.
 """
 
 from __future__ import annotations

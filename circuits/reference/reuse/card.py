@@ -77,7 +77,7 @@ them; no more is claimed.
 
 _FINAL = "The bundled model `reference-reuse`: both tasks solved, by the same inhibition head and the same movers."
 _ASLEEP = """\
-The bundled model `reference-reuse-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
+The bundled model `reference-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
 Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers bring the candidates, but the
 head's row rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it
 is no checkpoint on the way to it.)"""
@@ -96,7 +96,7 @@ def model_card(checks: Sequence[Check], trained: Trained) -> str:
     """The card as Markdown."""
     facts = {name: getattr(trained, name) for name in trained.__dataclass_fields__}
     return _CARD.format(
-        name="reference-reuse-asleep" if trained.is_asleep else "reference-reuse",
+        name="reference-asleep" if trained.is_asleep else "reference-reuse",
         role=_ASLEEP if trained.is_asleep else _FINAL,
         training=(_ASLEEP_TRAINING if trained.is_asleep else _FINAL_TRAINING).format(**facts),
         inhibition=INHIBITION,

