@@ -7,7 +7,7 @@ answer that is the most likely token of the whole vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +65,7 @@ def measure_routes(model: GPT2LMHeadModel, sets: list[PromptSet]) -> Iterator[Ch
             yield _check(model, prompts, f"{name} at their mean", ablated(model, part, means=means[part]))
 
 
-def _check(model: GPT2LMHeadModel, prompts: PromptSet, what: str, context) -> Check:
+def _check(model: GPT2LMHeadModel, prompts: PromptSet, what: str, context: AbstractContextManager[None]) -> Check:
     ids = torch.tensor([prompt.clean for prompt in prompts])
     with context:
         logits = model.lm_head(model.transformer(ids, use_cache=False).last_hidden_state[:, -1])
