@@ -7,7 +7,8 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-vlm clean
+.PHONY: help demo test check docs pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-reuse \
+	train-reference-vlm train-two-route clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
@@ -20,6 +21,8 @@ help:
 	@echo "make bench            compare speed with other tools, as ratios within one run"
 	@echo "make bench-gpu        the same on a CUDA device"
 	@echo "make train-reference  train the bundled model again, from its seed"
+	@echo "make train-reference-reuse  the same for the two models in which reuse is planted"
+	@echo "make train-two-route  the same for the control of two routes"
 	@echo "make train-reference-vlm  the same for the bundled vision-language model"
 
 $(READY): pyproject.toml constraints.txt
@@ -64,6 +67,12 @@ bench-gpu: $(READY)
 
 train-reference: $(READY)
 	$(BIN)/python -m circuits.reference.train
+
+train-reference-reuse: $(READY)
+	$(BIN)/python -m circuits.reference.reuse.train
+
+train-two-route: $(READY)
+	$(BIN)/python -m circuits.reference.two_route.train
 
 train-reference-vlm: $(READY)
 	$(BIN)/python -m circuits.reference.vision.train

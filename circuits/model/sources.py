@@ -207,5 +207,8 @@ _FOLDER = Path(__file__).parents[1] / "reference"
 BUNDLED: dict[str, Path] = {
     "reference": _FOLDER / "model",
     "reference-early": _FOLDER / "early",
+    "reference-reuse": _FOLDER / "reuse" / "model",
+    "reference-asleep": _FOLDER / "reuse" / "asleep",
     "reference-vlm": _FOLDER / "vision" / "model",
+    "two-route": _FOLDER / "two_route" / "model",
 }

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import logging
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2LMHeadModel
 
 from circuits.data.prompts import PromptSet, Tokenizer
 from circuits.reference.card import Measured, Trained, model_card
 from circuits.reference.data import Batch, ColoredObjectsPrompts, Draw, Stream, streams
 from circuits.reference.held_out import held_out_prompts
+from circuits.reference.parts import Recent, Shape, new_model, write
 from circuits.reference.vocabulary import LEARNED, make_tokenizer
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,9 @@ COLORED_OBJECTS = "colored-objects"
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Shape):
     """Everything that training depends on, beside the seed."""
 
-    n_layers: int = 4
-    n_heads: int = 4
-    d_model: int = 128
-    n_positions: int = 128
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     warmup_steps: int = 50
@@ -71,23 +67,6 @@ class Checkpoint:
     step: int
     weights: dict[str, Tensor]
     accuracy: dict[str, float]
-
-
-class Recent:
-    """The mean of the last few accuracies."""
-
-    def __init__(self, window: int) -> None:
-        self._values: deque[float] = deque(maxlen=window)
-
-    def add(self, value: float) -> None:
-        self._values.append(value)
-
-    def clear(self) -> None:
-        self._values.clear()
-
-    def reaches(self, threshold: float) -> bool:
-        """Whether a full window of accuracies averages at least `threshold`."""
-        return len(self._values) == self._values.maxlen and sum(self._values) / len(self._values) >= threshold
 
 
 class Curriculum:
@@ -131,25 +110,6 @@ def curriculum_over_nouns(tokenizer: Tokenizer, recipe: Recipe, seed: int) -> Cu
         ColoredObjectsPrompts(tokenizer),
     ]
     return Curriculum(stages, recipe, np.random.default_rng([seed, 1000]))
-
-
-def new_model(recipe: Recipe, n_vocabulary: int, seed: int) -> GPT2LMHeadModel:
-    """An untrained model."""
-    torch.manual_seed(seed)
-    config = GPT2Config(
-        vocab_size=n_vocabulary,
-        n_positions=recipe.n_positions,
-        n_embd=recipe.d_model,
-        n_layer=recipe.n_layers,
-        n_head=recipe.n_heads,
-        activation_function="gelu_pytorch_tanh",
-        resid_pdrop=0.0,
-        embd_pdrop=0.0,
-        attn_pdrop=0.0,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    return GPT2LMHeadModel(config)
 
 
 def loss_and_accuracy(model: GPT2LMHeadModel, batch: Batch, answer_weight: float) -> tuple[Tensor, float]:
@@ -313,12 +273,7 @@ def measure_all(model: GPT2LMHeadModel, tokenizer: Tokenizer) -> dict[str, dict[
 def save(model: GPT2LMHeadModel, folder: Path, trained: Trained) -> None:
     """Write the model, its tokenizer and its card into `folder`."""
     tokenizer = make_tokenizer()
-    # The same function under the name that GPT-2 models carry; the fused form is faster to train.
-    model.config.activation_function = "gelu_new"
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    for file in folder.iterdir():
-        file.chmod(0o644)  # weights are written for their owner alone
+    write(model, tokenizer, folder)
     measured = measure_all(model, tokenizer)
     for task, numbers in measured.items():
         log.info("%s: %s %s", folder.name, task, numbers)

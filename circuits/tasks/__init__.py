@@ -21,6 +21,7 @@ from circuits.tasks.ioi import IndirectObject
 from circuits.tasks.multiple_choice import MultipleChoice
 from circuits.tasks.scene_objects import SceneObjects
 from circuits.tasks.successor import SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers
+from circuits.tasks.two_route import TwoRouteLearned, TwoRouteNearby
 
 __all__ = ["IMAGE_TASKS", "TASKS", "ImageTask", "Task"]
 
@@ -33,6 +34,7 @@ for _task in (
     *(IndirectObject, ColoredObjects, GreaterThan, GreaterThanDecade, Docstring, Induction),
     *(Agreement, GenderedPronoun, Capital, SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers, Antonym),
     *(MultipleChoice, Facts, Boxes),
+    *(TwoRouteNearby, TwoRouteLearned),
 ):
     TASKS.register(_task)
 for _task in (SceneObjects, CocoObjects):

@@ -30,7 +30,10 @@ def print_offered(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 _BUNDLED = {
     "reference": "solves the five tasks it was trained on; 4 layers of 4 heads",
     "reference-early": "the same, early in training: solves some of the tasks",
+    "reference-reuse": "IOI and Colored Objects by one planted head and its movers; 4 layers of 8 heads",
+    "reference-asleep": "the same, the planted head put to sleep on Colored Objects, which fails",
     "reference-vlm": "answers questions about generated scenes; 6 layers of 4 heads, reads images",
+    "two-route": "a control: two tasks, one solved by attention, one by MLPs; 4 layers of 4 heads",
 }
 
 

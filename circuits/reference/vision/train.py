@@ -44,7 +44,7 @@ from circuits.data.scenes import (
     draw_scenes,
     images,
 )
-from circuits.reference.train import Recent
+from circuits.reference.parts import Recent
 from circuits.reference.vision import MODEL
 from circuits.reference.vision.card import Trained, model_card
 from circuits.reference.vision.data import Batch, Rows, draw_questions, draw_shape_question, patch_labels
