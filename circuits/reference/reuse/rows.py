@@ -60,10 +60,9 @@ def silenced(model: GPT2LMHeadModel, heads: Sequence[Head], prompt: Tensor, quer
 
         return put
 
+    blocks: Any = model.transformer.h
     handles = [
-        model.transformer.h[layer].attn.c_proj.register_forward_pre_hook(
-            silent([number for own, number in heads if own == layer])
-        )
+        blocks[layer].attn.c_proj.register_forward_pre_hook(silent([number for own, number in heads if own == layer]))
         for layer in sorted({layer for layer, _ in heads})
     ]
     try:
@@ -114,7 +113,7 @@ def _own(number: int, model: GPT2LMHeadModel) -> slice:
 
 @contextmanager
 def _hooked(model: GPT2LMHeadModel, layer: int, seen: _Projected, put: Callable[..., Any] | None) -> Iterator[None]:
-    attention = model.transformer.h[layer].attn
+    attention: Any = model.transformer.h[layer].attn
     handles = [attention.c_attn.register_forward_hook(seen.keep)]
     if put is not None:
         handles.append(attention.c_proj.register_forward_pre_hook(put))

@@ -76,7 +76,8 @@ class Training:
     def __init__(self, recipe: Recipe, seed: int, device: str = "cpu") -> None:
         self.recipe, self.step = recipe, 0
         self.tokenizer = make_tokenizer()
-        self.model = new_model(recipe, len(self.tokenizer), seed).to(device)
+        model: Any = new_model(recipe, len(self.tokenizer), seed)
+        self.model: GPT2LMHeadModel = model.to(device)
         self._device = device
         self._optimizer = self._new_optimizer()
         draws = {

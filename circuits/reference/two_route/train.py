@@ -14,6 +14,7 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,8 @@ class Training:
     def __init__(self, recipe: Recipe, seed: int, device: str = "cpu") -> None:
         self.recipe, self.step, self._device = recipe, 0, device
         self.tokenizer = make_tokenizer()
-        self.model = new_model(recipe, len(self.tokenizer), seed).to(device)
+        model: Any = new_model(recipe, len(self.tokenizer), seed)
+        self.model: GPT2LMHeadModel = model.to(device)
         self._draws = Draws(self.tokenizer, np.random.default_rng([seed, 4000]))
         self._optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay

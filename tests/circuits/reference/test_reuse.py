@@ -249,7 +249,7 @@ def test_a_short_training_learns_and_sleep_draws_the_row_to_the_first_token() ->
     recipe = Recipe(d_model=64, prompts_per_step=16, settled_steps=0, sleep_steps=30, sleep_prompts=8)
     training = Training(recipe, 0)
     first = training._loss_and_accuracy(AS_IT_IS, 32)[0].item()
-    for _ in range(25):
+    for _ in range(80):
         training.train_step()
     assert training._loss_and_accuracy(AS_IT_IS, 32)[0].item() < 0.8 * first
     before = training._sleep_loss().item()
