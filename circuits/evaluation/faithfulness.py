@@ -33,6 +33,9 @@ _CORRUPT = Corrupt()
 SMALLEST_GAP = 1e-6
 _MOST_BYTES = 2**31  # of recorded runs that are kept
 _VALUES_PER_STREAM = 8  # that a run keeps of a layer, in streams of d_model
+# Largest intermediates that the batches run together may take: products of more tokens cost less per token, and a last
+# batch that runs alone costs most.
+_INTERMEDIATES_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ def _groups(model: Model, pairs: Sequence[Pair]) -> list[list[Pair]]:
         needed = _n_written(model, pair)
         if not groups or needed > left:
             groups.append([])
-            left = model.forward.numbers_at_once
+            left = _INTERMEDIATES_AT_ONCE * model.forward.numbers_at_once
         groups[-1].append(pair)
         left -= needed
     return groups
