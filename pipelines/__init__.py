@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.cli.export import export
+    from pipelines.cluster.command import cluster
+    from pipelines.cluster.report import ClusterReport
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
     from pipelines.compare.command import compare, compare_published
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from pipelines.trace.run import TraceRun
 
 __all__ = [
+    "ClusterReport",
     "CodeReport",
     "DiscoverRun",
     "EditReport",
@@ -66,6 +69,7 @@ __all__ = [
     "Study",
     "TasksReport",
     "TraceRun",
+    "cluster",
     "compare",
     "compare_published",
     "discover",
@@ -85,6 +89,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ClusterReport": "cluster.report",
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
     "EditReport": "intervene.edit.report",
@@ -102,6 +107,7 @@ _HOMES = {
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
+    "cluster": "cluster.command",
     "compare": "compare.command",
     "compare_published": "compare.command",
     "discover": "discover.command",

@@ -57,7 +57,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/trace": _SHARED,
     **{
         f"pipelines/{command}": {*_SHARED, "pipelines/discover", "pipelines/trace"}
-        for command in ("evaluate", "study", "codes", "intervene", "compare", "reproduce")
+        for command in ("evaluate", "study", "codes", "intervene", "cluster", "compare", "reproduce")
     },
     "pipelines/tasks": _SHARED,
     "pipelines/profile": _SHARED,

@@ -1,10 +1,10 @@
 """Do the prompts of one run use one circuit, or several? Clusters of prompts by which edges matter in each.
 
-A prompt is the set of edges that hold a share of its total |score|; two prompts are as far apart as the Jaccard distance
-of their sets (data-driven circuit discovery, arXiv 2605.09129). Prompts are joined by average linkage. How many clusters
-there are is told by prediction strength (Tibshirani & Walther 2005): halves of the prompts are clustered apart, and the
-clusters of one half are predicted by those of the other. There are as many clusters as can be predicted nearly without
-fault, and one where none can. The silhouette, which the authors take, never says one.
+A prompt is the set of edges that hold a share of its total |score|; two prompts are as far apart as the Jaccard
+distance of their sets (data-driven circuit discovery, arXiv 2605.09129). Prompts are joined by average linkage. How
+many clusters there are is told by prediction strength (Tibshirani & Walther 2005): halves of the prompts are clustered
+apart, and the clusters of one half are predicted by those of the other. There are as many clusters as can be predicted
+nearly without fault, and one where none can. The silhouette, which the authors take, never says one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,12 @@ def prompt_clusters(
     halves = _halves(len(distances), splits, seed)
     strengths = {1: 1.0} | {n: _prediction_strength(distances, n, halves) for n in range(2, most + 1)}
     n = max(number for number, found in strengths.items() if found >= strength)
-    return PromptClusters(_by_size(_linked(distances, n)), strengths)
+    return PromptClusters(fixed_clusters(distances, n), strengths)
+
+
+def fixed_clusters(distances: Floats, n: int) -> Numbers:
+    """[prompt] clusters, n of them, whether or not they can be predicted; the largest first."""
+    return _by_size(_linked(distances, n))
 
 
 def nearest_cluster(distances: Floats, labels: Numbers) -> Numbers:

@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "report reuse": "pipelines.report.settings:ReuseSettings",
+    "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "reproduce reuse": "pipelines.reproduce.settings:ReuseSettings",
