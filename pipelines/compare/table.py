@@ -67,12 +67,23 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
     for core in transfer["cores"]:
         kept = ", ".join(f"{name} {_faithful(row)}" for name, row in core["on"].items())
         print_line(f"{parts} in {core['in_at_least']} circuits or more: {core['n_edges']:,}; they keep {kept}")
+    if not is_of_two:
+        _print_verdicts(transfer["pairs"])
+        return
     for pair in transfer["pairs"]:
-        if is_of_two:
-            _print_sets(pair, parts)
+        _print_sets(pair, parts)
         print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}: {pair['rule']}")
-        for reason in pair["reasons"] if is_of_two else ():
+        for reason in pair["reasons"]:
             print_line(f"  {reason}")
+
+
+def _print_verdicts(pairs: Sequence[Row]) -> None:
+    """Each verdict once, with its rule and the pairs that it is on."""
+    by_verdict: dict[tuple[str, str], list[str]] = {}
+    for pair in pairs:
+        by_verdict.setdefault((pair["verdict"], pair["rule"]), []).append(f"{pair['a']} and {pair['b']}")
+    for (verdict, rule), names in sorted(by_verdict.items(), key=lambda entry: len(entry[1])):
+        print_line(f"{verdict.upper()} ({rule}): {'; '.join(names)}")
 
 
 def _print_matrix(rows: Sequence[Row], parts: str) -> None:
