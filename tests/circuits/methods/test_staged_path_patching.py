@@ -20,6 +20,7 @@ from circuits.methods.path_stages import STAGE_LISTS, PathStage, stages_from
 from circuits.methods.stages import compute_stages
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
+from circuits.scores import ComponentScores
 from tests.circuits.hand_models import QUESTION, write_detector
 from tests.circuits.methods.test_path_patching import runs_of, two_passes
 from tests.conftest import random_prompts
@@ -143,6 +144,7 @@ def test_one_stage_is_path_patching(family_model):
     staged = StagedPathPatching(stages=("first: a1.h2<q>, a2.h0<q> @END",)).score(
         model, prompts, metric=LOGIT_DIFFERENCE
     )
+    assert isinstance(staged, ComponentScores)
     plain = PathPatching(receivers=("a1.h2<q>", "a2.h0<q>")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     np.testing.assert_array_equal(staged.at("first").per_prompt, plain.per_prompt)
     np.testing.assert_array_equal(staged.at("first").measured, plain.measured)

@@ -110,11 +110,8 @@ def test_what_all_runs_share_is_left_out():
 
 
 def test_scores_change_places_only_within_their_stratum():
-    scores = np.array([1.0, 1.0, 5.0, 5.0])
-    given = Level(
-        "heads", *np.ones((2, 4), dtype=bool), np.array([0, 0, 1, 1]), str,
-        scores=Signed(scores, scores, np.ones(4, dtype=bool), ("", "")),
-    )  # fmt: skip
+    scores, every = np.array([1.0, 1.0, 5.0, 5.0]), np.ones(4, dtype=bool)
+    given = Level("heads", every, every, np.array([0, 0, 1, 1]), str, scores=Signed(scores, scores, every, ("", "")))
     chance = said(given, "permuted scores")["cosine"]
     assert (chance.expected, chance.p_value, chance.can_tell) == (pytest.approx(1), 1, False)
 
@@ -175,7 +172,8 @@ def test_p_values_of_permuted_scores_are_uniform():
 def test_every_null_speaks_of_some_level():
     draw = np.random.default_rng(4)
     a, b, other = (random_edges(draw) for _ in range(3))
-    scores = Signed(*draw.standard_normal((2, WIRING.n_edges)), np.ones(WIRING.n_edges, dtype=bool), ("", ""))
+    first, second = draw.standard_normal((2, WIRING.n_edges))
+    scores = Signed(first, second, np.ones(WIRING.n_edges, dtype=bool), ("", ""))
     found = chances(of_edges(a, b, others=other[None], scores=scores), samples=9)
     assert {chance.null for chance in found} == set(NULLS)
     assert all(0 < chance.p_value <= 1 for chance in found)

@@ -41,8 +41,8 @@ def task(random_edge_scores):
 
 
 def index_of(a, b, amounts=FEW):
-    sides = [redraw(*side, amounts=amounts) for side in (a, b)]
-    return reuse_index(*sides, "edges", edge_strata(WIRING)[1])
+    first, second = (redraw(*side, amounts=amounts) for side in (a, b))
+    return reuse_index(first, second, "edges", edge_strata(WIRING)[1])
 
 
 def test_resampled_circuits_are_those_of_the_resampled_means(task):
@@ -201,7 +201,7 @@ def test_intervals_of_the_index_hold_the_true_one(task, common):
     _, gaps = _gaps(drawn[:, 0], drawn[:, 1], strata)
     true = gaps[:, 0].mean() / gaps[:, 1].mean()
     amounts = Amounts(resamples=1, splits=50)
-    found = [index_of(*(task(mean, 2 * k + side) for side, mean in enumerate(means)), amounts) for k in range(60)]
+    found = [index_of(task(means[0], 2 * k), task(means[1], 2 * k + 1), amounts) for k in range(60)]
     assert np.mean([index.value for index in found]) == pytest.approx(true, abs=0.08)
     bounded = [index.interval for index in found if index.interval is not None]
     assert len(bounded) > 50

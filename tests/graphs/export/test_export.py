@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuits.components import Edge, Wiring
-from graphs import CircuitGraph, Greedy, TopComponents, TopEdges, compare
+from graphs import CircuitGraph, Comparison, Greedy, TopComponents, TopEdges, compare
 from graphs.export import EXPORTS, ReadableExport, exporter
 
 WIRINGS = (
@@ -273,6 +273,7 @@ def test_comparisons_of_before_are_read_without_what_they_did_not_keep(compariso
     correlations = {"edge_rank_correlation": 0.25, "head_rank_correlation": 0.75}
     older = {**levels, **correlations, "heads_interval": [0.1, 0.9], "sweep": document["reuse"]["sweep"]}
     read = export.from_bytes(json.dumps(document | {"version": 2, "reuse": older}).encode())
+    assert isinstance(read, Comparison)
     assert read.reuse.heads.shared == comparison.reuse.heads.shared
     assert (read.reuse.heads_interval, read.reuse.edge_rank_correlation) == ((0.1, 0.9), 0.25)
     assert read.reuse.head_rank_correlation is None  # it was of sums without sign
