@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.intervals import holm
 from circuits.solved import dropped
 from graphs.comparison.traces import compare_traces
 from pipelines.compare.by_stage import stage_overlaps
@@ -67,7 +68,9 @@ def report(plan: ComparePlan) -> StoredComparison:
         "runs": {label: run.name for label, run in zip(labels, runs, strict=True)},
         "folder": str(plan.folder),
     }
-    chance = by_chance(comparisons)
+    # Each of several pairs has its chance of sharing much by luck.
+    found = by_chance(comparisons)
+    chance = dict(zip(found, holm(list(found.values())), strict=True))
     summary["transfer"] = None if plan.transfer is None else transfer_rows(plan.transfer, labels, chance)
     summary["no_transfer"] = plan.no_transfer
     summary["overlaps"] = overlap_rows(labels, comparisons)

@@ -32,7 +32,8 @@ def transfer_rows(jobs: TransferJobs, names: Sequence[str], overlaps: dict[tuple
     """Every number of the transfer between the runs.
 
     names     what the runs are called
-    overlaps  pair of runs -> probability of sharing as much by chance; None where that cannot be told
+    overlaps  pair of runs -> probability of sharing as much by chance, corrected for all pairs; None where that cannot
+              be told
 
     `matrix` has a row per circuit and task, `pairs` one per pair of runs, `cores` one per number of runs that an edge
     is at least in. 95 % t intervals over prompts, None where unbounded.
