@@ -6,6 +6,7 @@ differ, overlap does not tell what a circuit does. Sizes are in inches: the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CELL = (0.56, 0.36)  # inches
+_LEAST_CELL, _MOST_CELL, _CELL_HEIGHT = 0.56, 1.1, 0.36  # inches
 _GAP = 0.45  # between the two maps
 _VALUE, _ENDS = 6.5, 4.6  # points
+_COLUMN = NORMAL - 1
 _LEAST_WIDTH, _MOST_NAME = 4.6, 1.3  # inches
 _LIMIT = 1.0
 _LINE = 0.125  # between lines of a name
@@ -68,38 +70,47 @@ def draw_transfer(table: TransferTable) -> Figure:
     """Transfer on the left, overlap on the right."""
     n, names = len(table.names), [wrapped(name, _MOST_NAME) for name in table.names]
     left = MARGIN + max(text_width(line) for lines in names for line in lines) + 0.08
-    side = _CELL[0] * n
+    cell = _cell_width(table.names)
+    side = cell * n
     width = whole(max(left + 2 * side + _GAP + MARGIN, _LEAST_WIDTH))
     page = Page.of(width, title="Transfer and overlap of circuits", subtitle=table.subtitle, below=[_caption(table)])
     under = page.under + BAR_HEIGHT + 0.14
-    columns = [wrapped(name.replace("-", "- "), _CELL[0] - 0.04) for name in table.names]
+    columns = [wrapped(name.replace("-", "- "), cell - 0.04, size=_COLUMN) for name in table.names]
     over = page.over + 2 * LINE + _LINE * max(map(len, columns))
-    height = whole(under + _CELL[1] * n + over)
+    height = whole(under + _CELL_HEIGHT * n + over)
     figure, axes = page.figure(height)
     top = height - over
     for number, lines in enumerate(names):
-        middle = top - _CELL[1] * (number + 0.5) + _LINE * (len(lines) - 1) / 2
+        middle = top - _CELL_HEIGHT * (number + 0.5) + _LINE * (len(lines) - 1) / 2
         for below, line in enumerate(lines):
             draw_text(axes, left - 0.08, middle - _LINE * below, line, size=NORMAL, ha="right", va="center")
     ends = (table.low, table.high)
-    _draw_map(axes, (left, top), table.transfer, columns, "transfer (faithfulness)", ends)
-    _draw_map(axes, (left + side + _GAP, top), table.overlap, columns, "overlap (IoU of edges)")
+    _draw_map(axes, (left, top), cell, table.transfer, columns, "transfer (faithfulness)", ends)
+    _draw_map(axes, (left + side + _GAP, top), cell, table.overlap, columns, "overlap (IoU of edges)")
     draw_color_bar(axes, left, page.under, _LIMIT, name="share")
     return figure
+
+
+def _cell_width(names: Sequence[str]) -> float:
+    """Wide enough for the longest word above a column, within bounds."""
+    words = [f"{word}-" for name in names for word in name.split("-")]
+    widest = max(text_width(word, size=_COLUMN) for word in words) + 0.05
+    return min(max(widest, _LEAST_CELL), _MOST_CELL)
 
 
 def _draw_map(
     axes: Axes,
     corner: tuple[float, float],
+    cell: float,
     values: Floats,
     columns: list[list[str]],
     title: str,
     ends: tuple[Floats, Floats] | None = None,
 ) -> None:
-    """One map with its title and the names of its columns above; `corner` is its upper left one."""
+    """One map with its title and the names of its columns above; `corner` is its upper left one, `cell` a width."""
     from matplotlib.patches import Rectangle
 
-    (left, top), (width, height) = corner, _CELL
+    (left, top), width, height = corner, cell, _CELL_HEIGHT
     colors = recovery_colors(np.clip(values, -_LIMIT, _LIMIT), _LIMIT)
     for row, column in np.ndindex(values.shape):
         x, y, value = left + width * column, top - height * (row + 1), float(values[row, column])
@@ -119,7 +130,7 @@ def _draw_map(
     for number, lines in enumerate(columns):
         for below, line in enumerate(reversed(lines)):
             at = (left + width * (number + 0.5), top + 0.05 + _LINE * below)
-            draw_text(axes, *at, line, size=NORMAL - 1, ha="center")
+            draw_text(axes, *at, line, size=_COLUMN, ha="center")
     draw_text(axes, left, top + 0.12 + _LINE * n_lines, title, size=NORMAL)
 
 
