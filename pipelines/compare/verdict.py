@@ -23,7 +23,8 @@ RULES = {
     "transfer without overlap": "a circuit transfers to the other task, and the part they share alone does not",
     "overlap only": "neither transfers, and the circuits share more than chance gives",
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
-    "separate": "neither transfers; circuits with as many in each layer cannot share so much that chance is ruled out",
+    "separate": "neither transfers; even the largest overlap that such circuits could have would be no surprise by "
+    "chance",
     "undecided": "the intervals leave it open",
 }
 
