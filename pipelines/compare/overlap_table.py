@@ -148,11 +148,15 @@ def _print_parts(summary: Row) -> None:
         names = [part["name"] for part in summary["head_parts"] if part["belongs"] == to]
         listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
         counts = {level: summary["levels"][level]["belongs"][to] for level in ("nodes", "edges")}
-        further = ", ".join(f"{count:,} {level}" for level, count in counts.items())
-        print_line(f"  {_BELONGS[to]}: {len(names)} heads{f' ({listed})' if names else ''}, {further}")
+        further = ", ".join(_counted(count, level) for level, count in counts.items())
+        print_line(f"  {_BELONGS[to]}: {_counted(len(names), 'heads')}{f' ({listed})' if names else ''}, {further}")
     print_line(
         "Shared, or only in one: so in 95 % of resamples of both tasks' prompts; else undecided. All parts: parts.csv."
     )
+
+
+def _counted(n: int, parts: str) -> str:
+    return f"{n:,} {parts.removesuffix('s') if n == 1 else parts}"
 
 
 def _leading(level: Row) -> str:

@@ -87,7 +87,7 @@ def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _S
     kept, beyond = on.retention(own), on.beyond("matched", of)
     transfers = at_least_half(kept)
     right = on.accuracy_retention(own)
-    by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy)"
+    by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy above the empty circuit's)"
     reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}{by_accuracy}")
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
