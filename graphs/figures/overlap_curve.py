@@ -90,7 +90,9 @@ def draw_overlap_curves(shown: OverlapCurves) -> Figure:
         _draw_panel(axes, (left, bottom), panel)
         if column == 0:
             draw_upright(axes, left - 0.36, bottom + _PANEL[1] / 2, "IoU")
-    draw_text(axes, width / 2, page.under + 0.05, f"share of all {shown.of} that is taken", size=NORMAL, ha="center")
+    across = min(len(shown.panels), _ACROSS)
+    middle = MARGIN + 0.4 + (across * _PANEL[0] + (across - 1) * _GAP) / 2
+    draw_text(axes, middle, page.under + 0.05, f"share of all {shown.of} that is taken", size=NORMAL, ha="center")
     return figure
 
 

@@ -26,7 +26,8 @@ _AXIS = 0.42  # below the leaves, with the numbers and the name
 _GRID, _BRANCH = "#e3e3e3", "#0072B2"
 _CAPTION = (
     "Average linkage: two clusters meet at the mean distance between their tasks. Distance: 1 minus the share named "
-    "above each tree; of a share that differs with the direction, the mean of both, and at most 1."
+    "above each tree; of a share that differs with the direction, the mean of both. It is above 1 where the share is "
+    "negative, and never below 0."
 )
 
 

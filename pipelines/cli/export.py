@@ -31,6 +31,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
         return exports.to_bytes(read_comparison(path))
     if (path := _circuit_file(Path(reference), Path(out))) is not None:
         return exports.to_bytes(read_circuit(path.read_bytes(), str(path)))
+    _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
     return exports.to_bytes(run.graph, scores=scores)
@@ -45,6 +46,17 @@ def read_comparison(path: Path) -> Comparison:
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison.")
     return content
+
+
+def _refuse_many(given: Path, out: Path) -> None:
+    """ValueError for the folder of a comparison without comparison.json, as that of three runs or more."""
+    for folder in (given, out / given):
+        if (folder / "union.json").is_file():
+            circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name != "summary.json"]
+            raise ValueError(
+                f"{folder} holds no {COMPARISON}: only comparisons of two runs have one. Compare two of its runs, or "
+                f"give one of its circuits: {', '.join(str(folder / name) for name in circuits)}."
+            )
 
 
 def _circuit_file(given: Path, out: Path) -> Path | None:

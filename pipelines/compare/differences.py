@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipelines.discover.settings import RANKINGS
 from pipelines.runs.run import Run
 
 
@@ -12,7 +13,10 @@ def _chosen_by(run: Run) -> str:
     """The rule of a circuit with its settings, without its size: that may differ from task to task."""
     sizes = ("n", "n_edges")
     rule = {key: value for key, value in run.graph.selection.items() if key not in sizes}
-    return ", ".join(str(value) if key == "name" else f"{key}={value}" for key, value in rule.items())
+    words = {key: f"{key}={value}" for key, value in rule.items()} | {"name": str(rule["name"])}
+    if "absolute" in rule:
+        words["absolute"] = RANKINGS["absolute" if rule["absolute"] else "signed"]
+    return ", ".join([words.pop("name"), *words.values()])
 
 
 _SETTINGS: Mapping[str, Callable[[Run], Any]] = {

@@ -11,6 +11,7 @@ from pipelines.compare.many import OfMany
 from pipelines.reporting.tables import brackets, print_line
 
 _LISTED = 8
+_KINDS = {"nodes": "nodes, with input and logits", "edges": "edges"}
 
 
 def print_many(many: OfMany) -> None:
@@ -25,10 +26,15 @@ def print_many(many: OfMany) -> None:
         print_line(f"does overlap predict transfer here? {_prediction(found)}")
 
 
-def _print_diff(kind: str, row: Mapping[str, Any]) -> None:
+def membership_text(kind: str, row: Mapping[str, Any]) -> str:
+    """How many nodes or edges are in all circuits, in several, and in one alone."""
     only = ", ".join(f"{n:,} only in {name}" for name, n in row["n_only_in"].items())
     several = f", {row['n_in_some']:,} in several" if len(row["n_only_in"]) > 2 else ""
-    print_line(f"{kind}: {len(row['shared']):,} of {row['n']:,} in all circuits{several}, {only}")
+    return f"{_KINDS[kind]}: {len(row['shared']):,} of {row['n']:,} in all circuits{several}, {only}"
+
+
+def _print_diff(kind: str, row: Mapping[str, Any]) -> None:
+    print_line(membership_text(kind, row))
     pairs = row["pairs"]
     if n_compared := sum(pair["n_compared"] for pair in pairs):
         n_rescored = sum(pair["n_rescored"] for pair in pairs)

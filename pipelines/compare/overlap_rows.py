@@ -55,7 +55,7 @@ def overlap_rows(labels: Sequence[str], comparisons: Comparisons) -> list[Row]:
 def by_chance(comparisons: Comparisons) -> dict[tuple[int, int], float | None]:
     """The probability of sharing as many edges by chance; as many heads, of circuits that were chosen by components.
 
-    None where circuits with as many in each layer cannot share so much that chance is ruled out.
+    None where even the largest overlap that such circuits could have would be no surprise by chance.
     """
     found = {}
     for pair, comparison in comparisons.items():

@@ -40,9 +40,9 @@ def print_overlaps(summary: Row) -> None:
     print_columns("overlap", columns, summary["overlaps"])
     print_line(
         "p of sharing as many edges by chance (of heads, where these were chosen), corrected for all pairs (Holm); "
-        "- where circuits with as many in each layer cannot share so much that chance is ruled out. Generic: where "
-        "every edge is as likely as in the circuits of the other runs. Other levels, measures and nulls: overlap.csv, "
-        "chance.csv."
+        "- where even the largest overlap that such circuits could have would be no surprise by chance. Generic: "
+        "where every edge is as likely as in the circuits of the other runs. Other levels, measures and nulls: "
+        "overlap.csv, chance.csv."
     )
     _print_terms(summary["overlaps"][0])
 
@@ -59,8 +59,8 @@ def print_overlap(stored: StoredComparison) -> None:
     _print_counts(shown, f"overlap of {summary['a']} and {summary['b']}")
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
-            f"of {' and '.join(untold)}, p says nothing: circuits with as many in each layer cannot share so much "
-            "that chance is ruled out. What they do on each other's task does."
+            f"of {' and '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
+            "be no surprise by chance. What they do on each other's task tells more."
         )
     _print_terms(summary)
     _print_nulls(shown)
@@ -88,7 +88,7 @@ def _print_counts(levels: Mapping[str, Row], title: str) -> None:
         for name, level in levels.items()
     ]
     headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "by chance", "own halves", "reuse index", "p")
-    print_table(title, headings, cells, folds=True)
+    print_table(title, headings, cells)
 
 
 def _print_terms(row: Row) -> None:
@@ -134,7 +134,7 @@ def _print_scores(levels: Mapping[str, Row]) -> None:
             shown.append(f"{_number(level['measures'].get(measure))}{beside}")
         cells.append([name, *shown])
     title = "likeness of signed scores (in brackets: in random order within layers, and p)"
-    print_table(title, ("", *_MEASURES.values()), cells, folds=True)
+    print_table(title, ("", *_MEASURES.values()), cells)
     for name, level in scored.items():
         a, b = level["scores_are"]
         print_line(f"scores of {name}: {a if a == b else f'{a}; {b}'}")
@@ -148,11 +148,15 @@ def _print_parts(summary: Row) -> None:
         names = [part["name"] for part in summary["head_parts"] if part["belongs"] == to]
         listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
         counts = {level: summary["levels"][level]["belongs"][to] for level in ("nodes", "edges")}
-        further = ", ".join(f"{count:,} {level}" for level, count in counts.items())
-        print_line(f"  {_BELONGS[to]}: {len(names)} heads{f' ({listed})' if names else ''}, {further}")
+        further = ", ".join(_counted(count, level) for level, count in counts.items())
+        print_line(f"  {_BELONGS[to]}: {_counted(len(names), 'heads')}{f' ({listed})' if names else ''}, {further}")
     print_line(
         "Shared, or only in one: so in 95 % of resamples of both tasks' prompts; else undecided. All parts: parts.csv."
     )
+
+
+def _counted(n: int, parts: str) -> str:
+    return f"{n:,} {parts.removesuffix('s') if n == 1 else parts}"
 
 
 def _leading(level: Row) -> str:

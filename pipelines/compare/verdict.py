@@ -23,7 +23,8 @@ RULES = {
     "transfer without overlap": "a circuit transfers to the other task, and the part they share alone does not",
     "overlap only": "neither transfers, and the circuits share more than chance gives",
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
-    "separate": "neither transfers; circuits with as many in each layer cannot share so much that chance is ruled out",
+    "separate": "neither transfers; even the largest overlap that such circuits could have would be no surprise by "
+    "chance",
     "undecided": "the intervals leave it open",
 }
 
@@ -86,7 +87,7 @@ def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _S
     kept, beyond = on.retention(own), on.beyond("matched", of)
     transfers = at_least_half(kept)
     right = on.accuracy_retention(own)
-    by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy)"
+    by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy above the empty circuit's)"
     reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}{by_accuracy}")
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None

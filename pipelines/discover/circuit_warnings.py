@@ -53,7 +53,10 @@ def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
     if (edges := choice["would_do"]) is not None:
         return f"{said} On the prompts that choose, {edges:,} edges would do (--edges {edges})."
     if any(entry["searches"] for entry in choice["choices"]):
-        return f"{said} No size that was tried does: rank with another method, or allow more deviation (--tolerance)."
+        return (
+            f"{said} No size that was tried reaches it: rank with another method, or allow more deviation "
+            "(--tolerance)."
+        )
     return f"{said} Ask for more edges, or rank with another method."
 
 

@@ -92,7 +92,8 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
             return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown} first"
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
-        f" ({_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}: faithfulness {entry['faithfulness']:.3f})"
+        f" (rather than {_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}, faithfulness "
+        f"{entry['faithfulness']:.3f})"
         for entry in others
         if entry["faithfulness"] is not None
     )

@@ -196,6 +196,11 @@ def _left_out(search: Job, n_measured: int, n_components: int) -> str | None:
     """What the search for knock-outs did not do; None where it did all."""
     if search.settings["search"]["grows"]:
         return None
+    if n_measured == n_components:
+        return (
+            "least use is of each component with no other and with one random set knocked out; sets grown for each, "
+            "which can only show more use of one, take --thorough"
+        )
     return (
         f"least use is of the {n_measured} of {n_components} components that do least to first order, each with no "
         "other and with one random set knocked out; the others' use, and sets grown for each component, which can "

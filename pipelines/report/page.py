@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from pipelines.compare.many_table import membership_text
 from pipelines.report.panels import Panel
 from pipelines.report.plan import ReusePlan
 from pipelines.reporting.tables import brackets
@@ -72,8 +73,7 @@ def _verdicts(found: Mapping[str, Any]) -> list[str]:
 def _in_sentences(found: Mapping[str, Any]) -> list[str]:
     lines = []
     for kind, row in found.get("diff", {}).items():
-        only = ", ".join(f"{n:,} only in {name}" for name, n in row["n_only_in"].items())
-        lines.append(f"{kind}: {len(row['shared']):,} of {row['n']:,} in all circuits, {only}.")
+        lines.append(f"{membership_text(kind, row)}.")
     asked = found.get("overlap_predicts_transfer")
     if asked is not None and asked["reason"] is None:
         lines.append(

@@ -14,6 +14,7 @@ from rich.table import Table
 DASH = "-"
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
+_LONGEST_WORD = 32
 Row = Mapping[str, Any]
 
 
@@ -101,17 +102,23 @@ def console() -> Console:
 
 
 def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:
-    """A table of texts. Numbers are not broken over lines: a line may be wider than the terminal, unless it `folds`."""
+    """A table of texts. Numbers are not broken over lines: a line may be wider than the terminal.
+
+    folds  cells are broken over lines, to fit into the terminal, but words only from _LONGEST_WORD characters on
+    """
+    rows = [list(row) for row in cells]
     table = Table(title=title, title_justify="left")
-    for heading in headings:
-        table.add_column(heading, overflow="fold" if folds else "ellipsis", no_wrap=not folds)
-    for row in cells:
+    for heading, *column in zip(headings, *rows, strict=True):
+        longest = max(len(word) for text in (heading, *column) for word in ("", *text.split()))
+        least = min(longest, _LONGEST_WORD) if folds else None
+        table.add_column(heading, overflow="fold" if folds else "ellipsis", no_wrap=not folds, min_width=least)
+    for row in rows:
         table.add_row(*row)
     shown = console()
     if not folds:
         widest = shown.measure(table, options=shown.options.update(max_width=1000)).maximum
         shown.width = max(shown.width, widest)
-    shown.print(table)
+    shown.print(table, crop=False)
 
 
 def print_columns(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:

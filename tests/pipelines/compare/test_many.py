@@ -83,6 +83,7 @@ def test_what_differs_adds_up(summary: dict[str, Any], runs: list[DiscoverRun], 
         held = {row["name"] for row in of_edges if row[f"in_task{number}"] == "True"}
         assert held == {edge.name for edge in run.graph.edges}
     assert f"edges: {len(edges['shared'])} of {edges['n']} in all circuits" in compared.stdout
+    assert "nodes, with input and logits: " in compared.stdout
 
 
 def test_circuits_made_of_all_are_files_that_can_be_exported(
@@ -95,6 +96,10 @@ def test_circuits_made_of_all_are_files_that_can_be_exported(
     table = circuits_in("export", store / "four" / "union.json", "--to", "csv", "--out", "-").stdout
     assert len(table.splitlines()) == 1 + len(union.nodes) + len(union.edges)
     assert all(line.endswith(",true") for line in table.splitlines()[1:])
+    refused = circuits_in("export", store / "four", "--to", "csv")
+    assert refused.exit_code == 2
+    assert "holds no comparison.json: only comparisons of two runs have one" in refused.stderr
+    assert "union.json" in refused.stderr
 
 
 def test_tasks_are_clustered_by_overlap_and_by_transfer(summary: dict[str, Any], store: Path, compared: Any):
