@@ -16,7 +16,8 @@ from pipelines.runs.run import Run, find_run, open_run
 
 SUMMARY = "summary.json"
 REPAIR = "repair.json"
-_NEEDED = ("runs", "transfer", "overlaps", "matrices", "warnings")
+_COMPARISON = {"runs": dict, "transfer": dict | None, "overlaps": list, "matrices": dict, "warnings": list}
+_REPAIR = {"rows": list, "chance": object, "settings": dict, "edits": list}
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,10 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     """The comparison and its runs. ValueError where one is missing, which says how to make it."""
     folder = _comparison_folder(settings.runs, execution.out)
     comparison = _read(folder / SUMMARY)
-    if missing := [name for name in _NEEDED if name not in comparison]:
-        raise ValueError(
-            f"{folder / SUMMARY} is no comparison of this version (it lacks {', '.join(missing)}). Repeat the command "
-            f"that made it: circuits compare ... --out {folder}"
-        )
+    _check(comparison, _COMPARISON, folder / SUMMARY, "comparison", f"circuits compare ... --out {folder}")
     repair = None if settings.repair is None else _read(settings.repair / REPAIR)
+    if repair is not None:
+        _check(repair, _REPAIR, settings.repair / REPAIR, "repair", "circuits intervene repair ...")
     runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
     return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
 
@@ -78,10 +77,25 @@ def _run(name: str, comparison: Path, out: Path) -> Run:
     return open_run(name, out=beside if (beside / name / "run.json").is_file() else out)
 
 
+def _check(found: Mapping[str, Any], needed: Mapping[str, Any], path: Path, kind: str, command: str) -> None:
+    """ValueError where a part of a stored result is missing or of another shape; it names the parts."""
+    if wrong := [name for name, shape in needed.items() if name not in found or not isinstance(found[name], shape)]:
+        raise ValueError(
+            f"{path} is no {kind} of this version (missing or damaged: {', '.join(wrong)}). Repeat the command that "
+            f"made it: {command}"
+        )
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
     except ValueError as error:
         raise ValueError(f"{path} is damaged ({error}). The command that wrote it writes it anew.") from None
+    if not isinstance(found, dict):
+        raise ValueError(
+            f"{path} is damaged (it holds {type(found).__name__}, not an object). The command that wrote it writes it "
+            "anew."
+        )
+    return found

@@ -166,3 +166,25 @@ def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], ci
     assert "no circuit was run on another task: not asked for (--overlap-only)" in shown
     assert "clusters take three runs or more" in shown
     assert runs[0].name in _Page((folder / "report" / "reuse.html").read_text()).text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("null", "it holds NoneType"),
+        ("[]", "it holds list"),
+        ('{"ru', "is damaged"),
+        ("{}", "missing or damaged: runs, transfer"),
+        ('{"runs": [], "transfer": null, "overlaps": [], "matrices": {}, "warnings": 1}', "damaged: runs, warnings"),
+    ],
+)
+def test_a_damaged_comparison_is_refused_and_named(text: str, said: str, tmp_path: Path):
+    (tmp_path / "summary.json").write_text(text)
+    with pytest.raises(ValueError, match=said):
+        report_reuse(str(tmp_path))
+
+
+def test_a_damaged_repair_is_refused_and_named(comparison: Path, store: Path, tmp_path: Path):
+    (tmp_path / "repair.json").write_text('{"rows": 3, "chance": 0.5, "settings": {}}')
+    with pytest.raises(ValueError, match=r"repair\.json.*damaged: rows, edits"):
+        report_reuse(str(comparison), repair=tmp_path, out=store)
