@@ -44,8 +44,9 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     folder = _comparison_folder(settings.runs, execution.out)
     comparison = _read(folder / SUMMARY)
     _check(comparison, _COMPARISON, folder / SUMMARY, "comparison", f"circuits compare ... --out {folder}")
-    repair = None if settings.repair is None else _read(settings.repair / REPAIR)
-    if repair is not None:
+    repair = None
+    if settings.repair is not None:
+        repair = _read(settings.repair / REPAIR)
         _check(repair, _REPAIR, settings.repair / REPAIR, "repair", "circuits intervene repair ...")
     runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
     return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
