@@ -176,7 +176,8 @@ class _EdgeStyle:
         from matplotlib.colors import to_hex, to_rgb
 
         opacity = 0.35 + 0.6 * self.strength
-        return to_hex(1 - opacity * (1 - np.array(to_rgb(self.color))))
+        red, green, blue = (1 - opacity * (1 - channel) for channel in to_rgb(self.color))
+        return to_hex((red, green, blue))
 
 
 @dataclass(frozen=True)
