@@ -1,0 +1,99 @@
+"""What a report reads of a stored comparison and of a stored repair, checked part by part before anything is drawn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from circuits.strict_json import parse_strictly
+from pipelines.compare.report import StoredComparison
+from pipelines.engine.result_file import DamagedError, require_known_version
+from pipelines.report.shapes import Comparison, Repair
+from pipelines.reporting.report import Format
+
+# As in `pipelines.intervene.repair.report`, which loads torch.
+REPAIR_FORMAT = Format("circuit-workbench-repair", 1)
+Shape = TypeVar("Shape", Comparison, Repair)
+
+
+def read_comparison(path: Path, *, again: str) -> Mapping[str, Any]:
+    """The summary of a comparison.
+
+    again  the command that makes it anew
+    Raises a ValueError that names the file, and what in it is missing or of another shape.
+    """
+    found, shaped = _read(path, StoredComparison.format, Comparison, "comparison", again)
+    if wrong := _incomplete(shaped):
+        raise ValueError(f"{path} is damaged: {wrong}. Make it anew: {again}")
+    return found
+
+
+def read_repair(path: Path, *, again: str) -> Mapping[str, Any]:
+    """The summary of a repair, likewise."""
+    return _read(path, REPAIR_FORMAT, Repair, "repair", again)[0]
+
+
+def _read(path: Path, of: Format, shape: type[Shape], kind: str, again: str) -> tuple[dict[str, Any], Shape]:
+    """A stored summary, as it is and by its shape."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}. Make it: {again}") from None
+    try:
+        found = parse_strictly(content)
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}. Make it anew: {again}") from None
+    try:
+        require_known_version(found if isinstance(found, dict) else {}, of.name, of.version, where=str(path))
+    except DamagedError as error:
+        raise ValueError(f"{error} A {kind} of this version is needed. Make it: {again}") from None
+    if found["version"] < of.version:
+        raise ValueError(
+            f"{path} is of version {found['version']}, and a report reads {kind}s of version {of.version}. Make it "
+            f"anew, which computes nothing new: {again}"
+        )
+    try:
+        # From JSON, where lists may stand for tuples and nothing else is converted.
+        return found, shape.model_validate_json(json.dumps(found))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise ValueError(f"{path} is damaged: {where}: {fault['msg'].lower()}. Make it anew: {again}") from None
+
+
+def _incomplete(found: Comparison) -> str | None:
+    """What a comparison of these runs lacks; None where it is whole."""
+    names, transfer = list(found.runs), found.transfer
+    if len(names) < 2:
+        return f"runs holds {len(names)}, and two or more are compared"
+    pairs = list(combinations(names, 2))
+    if not _holds(((row.a, row.b) for row in found.overlaps), pairs):
+        return "overlaps does not hold every pair of runs once"
+    if wrong := [name for name, rows in found.matrices.items() if {len(rows), *map(len, rows)} != {len(names)}]:
+        return f"matrices.{wrong[0]} is not square in the {len(names)} runs"
+    if (transfer is None) == (found.no_transfer is None):
+        return "transfer and no_transfer contradict each other"
+    if transfer is None:
+        return None
+    if not _holds(((row.circuit, row.task) for row in transfer.matrix), product(names, repeat=2)):
+        return "transfer.matrix does not hold every circuit on every task once"
+    if not _holds(((row.a, row.b) for row in transfer.pairs), pairs):
+        return "transfer.pairs does not hold every pair of runs once"
+    if not _holds(transfer.n_prompts, names):
+        return "transfer.n_prompts does not hold every task once"
+    of_pairs = (
+        made for row in transfer.pairs for made in (row.sets.shared, row.sets.only_a, row.sets.only_b, row.sets.union)
+    )
+    if unknown := [task for made in (*transfer.cores, *of_pairs) for task in made.on if task not in names]:
+        return f"transfer is of a task {unknown[0]!r} that is not among the runs"
+    return None
+
+
+def _holds(found: Iterable[Any], expected: Iterable[Any]) -> bool:
+    """Whether all that is expected is there once, in any order."""
+    return sorted(found) == sorted(expected)
