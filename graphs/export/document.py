@@ -86,7 +86,7 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
     """Inverse of `circuit_document`. ValueError, naming `source`, if that is not one."""
     require_format(document, CIRCUIT_FORMAT, source=source)
     with _named_faults(source, CIRCUIT_FORMAT):
-        return CircuitGraph(
+        graph = CircuitGraph(
             wiring=typed(Wiring, document["wiring"], "wiring"),
             nodes=tuple(_node_from(node) for node in document["nodes"]),
             edges=tuple(CircuitEdge(Edge.parse(edge["name"]), *_score_from(edge)) for edge in document["edges"]),
@@ -100,6 +100,11 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
             reason=typed(str | None, document["reason"], "reason"),
             tied_out=typed(dict[str, int], document.get("tied_out", {}), "tied_out"),  # not kept in version 1
         )
+        for name in ("n_edges", "of_edges"):
+            if (stored := typed(int, document.get(name, getattr(graph, name)), name)) != getattr(graph, name):
+                raise ValueError(f"{name} is {stored}, and there are {getattr(graph, name)}")
+        typed(str, graph.selection["name"], "selection.name")
+        return graph
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -135,11 +140,12 @@ def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Com
         stored = document["reuse"]
         if document["version"] < COMPARISON_VERSION:
             stored = _before_levels(stored)
+        stages = typed(list[dict[str, Any]], stored["stages"], "stages")
         reuse = Reuse(
             heads=_overlap_from(stored["heads"]),
             nodes=_overlap_from(stored["nodes"]),
             edges=_overlap_from(stored["edges"]),
-            stages=tuple((stage["name"], _overlap_from(stage)) for stage in stored["stages"]),
+            stages=tuple((stage["name"], _overlap_from(stage)) for stage in stages),
             sweep=typed(tuple[SweepPoint, ...], stored["sweep"], "sweep"),
             resamples=typed(int, stored["resamples"], "resamples"),
             fewer=typed(tuple[str, ...], stored["fewer"], "fewer"),

@@ -162,7 +162,13 @@ class Range(Stored):
 class Drawn(Stored):
     """Other heads of the same layers; without `accuracy` where there are none."""
 
+    n: Count
     accuracy: Range | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a range where heads were drawn, and only there."""
+        return (self.accuracy is None) == (self.n == 0)
 
 
 class Effect(Stored):

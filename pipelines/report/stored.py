@@ -35,7 +35,17 @@ def read_comparison(path: Path, *, again: str) -> Mapping[str, Any]:
 
 def read_repair(path: Path, *, again: str) -> Mapping[str, Any]:
     """The summary of a repair, likewise."""
-    return _read(path, REPAIR_FORMAT, Repair, "repair", again)[0]
+    found, shaped = _read(path, REPAIR_FORMAT, Repair, "repair", again)
+    if not _is_whole(shaped):
+        wrong = "rows does not hold the plain model, then edited heads beside others, of which one set was chosen"
+        raise ValueError(f"{path} is damaged: {wrong}. Make it anew: {again}")
+    return found
+
+
+def _is_whole(found: Repair) -> bool:
+    rows = found.rows
+    edited = all(row.heads and row.random is not None and row.random.is_whole for row in rows[1:])
+    return bool(rows) and not rows[0].heads and edited and sum(row.is_chosen for row in rows) == 1
 
 
 def _read(path: Path, of: Format, shape: type[Shape], kind: str, again: str) -> tuple[dict[str, Any], Shape]:
@@ -76,6 +86,11 @@ def _incomplete(found: Comparison) -> str | None:
         return "overlaps does not hold every pair of runs once"
     if wrong := [name for name, rows in found.matrices.items() if {len(rows), *map(len, rows)} != {len(names)}]:
         return f"matrices.{wrong[0]} is not square in the {len(names)} runs"
+    needed = ["edges_iou"] if transfer is None else ["edges_iou", "retention"]
+    if missing := [name for name in needed if name not in found.matrices]:
+        return f"matrices.{missing[0]} is missing"
+    if not all(_holds(diff.n_only_in, names) for diff in (found.diff.nodes, found.diff.edges)):
+        return "diff does not hold every run once"
     if (transfer is None) == (found.no_transfer is None):
         return "transfer and no_transfer contradict each other"
     if transfer is None:
@@ -86,11 +101,12 @@ def _incomplete(found: Comparison) -> str | None:
         return "transfer.pairs does not hold every pair of runs once"
     if not _holds(transfer.n_prompts, names):
         return "transfer.n_prompts does not hold every task once"
-    of_pairs = (
-        made for row in transfer.pairs for made in (row.sets.shared, row.sets.only_a, row.sets.only_b, row.sets.union)
-    )
-    if unknown := [task for made in (*transfer.cores, *of_pairs) for task in made.on if task not in names]:
-        return f"transfer is of a task {unknown[0]!r} that is not among the runs"
+    for row in transfer.pairs:
+        sets = row.sets
+        if not all(_holds(made.on, (row.a, row.b)) for made in (sets.shared, sets.only_a, sets.only_b, sets.union)):
+            return f"transfer.pairs does not hold what each set of {row.a} and {row.b} keeps of both"
+    if not all(_holds(core.on, names) for core in transfer.cores):
+        return "transfer.cores does not hold what each core keeps of every task"
     return None
 
 

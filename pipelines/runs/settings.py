@@ -141,7 +141,10 @@ def differs(values: Mapping[str, Any], name: str) -> bool:
 def with_ablation_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings in which `noise`, `noise_at` and `schedule` have become settings of the ablation."""
     current = {name: value for name, value in values.items() if name not in ABLATION_ALIASES}
-    of_ablation = dict(current.get("ablation_settings") or {})
+    given = current.get("ablation_settings") or {}
+    if not isinstance(given, Mapping):
+        return current  # refused by its type
+    of_ablation = dict(given)
     for name, key in ABLATION_ALIASES.items():
         if (value := values.get(name)) is None:
             continue
