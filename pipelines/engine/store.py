@@ -50,9 +50,32 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.") from None
 
 
+def require_writable(folder: Path) -> None:
+    """Raise a ValueError where no folder can be made at a path, or none written in; leaves nothing behind.
+
+    So that a report's folder that cannot be written is refused before its jobs run.
+    """
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    probe = nearest / f".probe.{uuid.uuid4().hex}.tmp"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"cannot write in {folder}: {nearest}: {error.strerror or error}. No model was run. Choose another folder "
+            "with --out."
+        ) from None
+
+
 def as_json(value: Any) -> bytes:
     """A JSON file for people and programs: indented, no NaN."""
-    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+    try:
+        return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+    except ValueError as error:
+        raise ValueError(
+            f"a result is not finite, so that it is not written ({error}). Numbers of the model overflow: use --dtype "
+            "float32, or settings that are less extreme."
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:
