@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from circuits.scores import Scores
+from circuits.strict_json import parse_strictly
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
@@ -39,9 +40,9 @@ class JsonExport(ReadableExport):
 
     def from_bytes(self, data: bytes, *, source: str = "data") -> CircuitGraph | Comparison:
         try:
-            document = json.loads(data)
+            document = parse_strictly(data)
         except ValueError as error:
-            raise ValueError(f"{source}: not JSON, or cut short ({error}). Export it again.") from None
+            raise ValueError(f"{source}: {error}. Export it again.") from None
         if isinstance(document, Mapping) and document.get("format") == COMPARISON_FORMAT:
             return comparison_from_document(document, source=source)
         return circuit_from_document(document, source=source)

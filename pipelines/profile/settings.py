@@ -26,4 +26,7 @@ class ProfileSettings(PromptSettings):
     def _split(cls, value: Any) -> Any:
         """Names with commas between them, or several."""
         given = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        names = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        if given and not names:
+            raise ValueError("no profile is named. Leave it out for all of them, or see `circuits profiles`.")
+        return names
