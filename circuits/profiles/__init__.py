@@ -1,7 +1,8 @@
 """Profiles: what heads attend to and write on clean prompts, from one run, without changing anything."""
 
 from circuits.profiles.attention import Attention
-from circuits.profiles.base import Profile
+from circuits.profiles.base import AnswerProfile, Profile
+from circuits.profiles.direct_logit_attribution import DirectLogitAttribution
 from circuits.profiles.distance import Distance
 from circuits.profiles.duplicate_token import DuplicateToken
 from circuits.profiles.entropy import Entropy
@@ -17,7 +18,9 @@ from circuits.profiles.value_drain import ValueDrain
 
 __all__ = [
     "PROFILES",
+    "AnswerProfile",
     "Attention",
+    "DirectLogitAttribution",
     "Distance",
     "DuplicateToken",
     "Entropy",

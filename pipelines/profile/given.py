@@ -12,11 +12,12 @@ from pipelines.runs.settings_file import parse_assignments
 
 
 def profiles_from(texts: Sequence[str]) -> tuple[Profile, ...]:
-    """The profiles that are written so, each once; all with their defaults where none is given.
+    """The profiles that are written so, each once; all that take any prompts, with their defaults, where none is given.
 
     ValueError for one that is not known, and for a setting that it does not have.
     """
-    return tuple(dict.fromkeys(map(profile_from, texts or PROFILES)))
+    every = [name for name, kind in PROFILES.items() if kind.by_default]
+    return tuple(dict.fromkeys(map(profile_from, texts or every)))
 
 
 def profile_from(text: str) -> Profile:

@@ -26,8 +26,9 @@ class ProfileReport(Report):
 
     about     the task, the model, how many prompts
     profiles  one per profile and place: what it counts, and the mean over all heads
-    rows      one per profile, place and head: the mean over the prompts in which it was measured, with its 95 %
-              interval (t; Wilson's of shares of prompts); None where no prompt has the place, and where it is unbounded
+    rows      one per profile, place and `head`: the mean over the prompts in which it was measured, with its 95 %
+              interval (t; Wilson's of shares of prompts); None where no prompt has the place, or it is unbounded. A
+              profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too
     """
 
     format = Format("circuit-workbench-profiles", 1)
@@ -44,21 +45,22 @@ def report(plan: ProfilePlan) -> ProfileReport:
     store, settings = plan.store, plan.settings
     checked = store.read(plan.checked.key).meta
     results = [store.read(job.key) for job in plan.measure]
-    values, measured = (np.concatenate([result.arrays[name] for result in results]) for name in ("values", "measured"))
-    values = np.where(measured, values.astype(np.float64), np.nan)
-    heads = [f"{Component('head', *divmod(n, checked['n_heads']))}" for n in range(values.shape[-1])]
-    profiles, rows, at = [], [], 0
-    for profile, places in zip(plan.profiles, checked["places"], strict=True):
-        for place in places:
-            of_heads = values[:, at]
-            known = ~np.isnan(of_heads[:, 0])
+    profiles, rows = [], []
+    for number, profile in enumerate(plan.profiles):
+        values, measured = (
+            np.concatenate([result.arrays[f"{name}{number}"] for result in results]) for name in ("values", "measured")
+        )
+        values = np.where(measured, values.astype(np.float64), np.nan)
+        names = checked["components"][number]
+        is_head = np.array([Component.parse(name).is_head for name in names])
+        for at, place in enumerate(checked["places"][number]):
+            of_parts = values[:, at]
+            known = ~np.isnan(of_parts[:, 0])
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
-            over_heads = _mean(of_heads[known].mean(axis=1)) if known.any() else _NOTHING
+            over_heads = _mean(of_parts[known][:, is_head].mean(axis=1)) if known.any() else _NOTHING
             profiles.append({**about, "summary": profile.summary, "n_prompts": int(known.sum()), **over_heads})
-            for number, head in enumerate(heads):
-                of_head = of_heads[known, number]
-                rows.append({**about, "head": head, **_of_head(of_head, profile)})
-            at += 1
+            for part, name in enumerate(names):
+                rows.append({**about, "head": name, **_of_part(of_parts[known, part], profile)})
     prompts = prompts_from(store.read(plan.first.prompts.key))
     about = {
         "task": task_name(settings),
@@ -75,8 +77,8 @@ def report(plan: ProfilePlan) -> ProfileReport:
 _NOTHING: Row = {"mean": None, "interval": None}
 
 
-def _of_head(per_prompt: Floats, profile: Profile) -> Row:
-    """The mean of a head over prompts, with its interval: t, or Wilson's of a share of prompts."""
+def _of_part(per_prompt: Floats, profile: Profile) -> Row:
+    """The mean of a head or another part over prompts, with its interval: t, or Wilson's of a share of prompts."""
     if not len(per_prompt):
         return _NOTHING
     if profile.counts:

@@ -18,7 +18,7 @@ class ProfileSettings(PromptSettings):
     """
 
     profiles: tuple[str, ...] = Field(
-        default=(), description="Which, such as induction,received:position=1. [all, with their defaults]"
+        default=(), description="Which, such as induction,received:position=1. [all that take any prompts]"
     )
 
     @field_validator("profiles", mode="before")

@@ -35,9 +35,9 @@ def print_profiles(report: ProfileReport) -> None:
 
 
 def _largest(report: ProfileReport, of: Row) -> list[str]:
-    """The heads with the largest means, of one profile at one place."""
+    """The heads, or other parts, with the largest means, also negative ones, of one profile at one place."""
     own = [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])]
-    known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -row["mean"])
+    known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -abs(row["mean"]))
     return [f"{row['head']} {_number(row)}" for row in known[:_SHOWN]]
 
 
