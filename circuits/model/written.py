@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from circuits.components import Wiring
 from circuits.model.forward import Forward, Site
 from circuits.model.layers import Layer
 from circuits.model.norms import KnownNorm, known_norm
@@ -32,6 +33,11 @@ class Written(NamedTuple):
     embedded: Tensor
     z: Sequence[Tensor]
     mlp: Sequence[Tensor | None]
+
+    def at(self, places: slice) -> Written:
+        """The same at some of the places."""
+        mlp = [None if own is None else own[:, places] for own in self.mlp]
+        return Written(self.embedded[:, places], [own[:, places] for own in self.z], mlp)
 
 
 class WrittenTap:
@@ -79,6 +85,16 @@ class Parts(NamedTuple):
     def total(self) -> Tensor:
         """[sequence, place, n] what is read."""
         return self.heads.sum(2) + self.others.sum(2) + self.biases
+
+    def by_writer(self, wiring: Wiring) -> Tensor:
+        """[sequence, place, writer, n] of the writers before a layer in the order of the wiring, then of biases."""
+        n_layers, n_heads = self.others.shape[2] - 1, wiring.n_heads
+        parts = [self.others[:, :, :1]]
+        for layer in range(n_layers):
+            parts.append(self.heads[:, :, layer * n_heads : (layer + 1) * n_heads])
+            if wiring.has_mlps:
+                parts.append(self.others[:, :, layer + 1 : layer + 2])
+        return torch.cat([*parts, self.biases.unsqueeze(2)], dim=2)
 
 
 @dataclass(frozen=True)

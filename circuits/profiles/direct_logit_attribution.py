@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
-
 from circuits.components import BIASES, Component, Wiring
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import END, PromptSet
 from circuits.model.logit_parts import logit_parts_of, require_compared
 from circuits.profiles.base import AnswerProfile, AnswerSeen
 from circuits.profiles.registry import register
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from circuits.model.load import Model
 
 
@@ -42,17 +41,13 @@ class DirectLogitAttribution(AnswerProfile):
     def check_model(self, model: Model) -> None:
         logit_parts_of(model)
 
+    def places(self, prompts: PromptSet) -> tuple[str, ...]:
+        return (END,)
+
     def components(self, wiring: Wiring) -> tuple[Component, ...]:
         """Writers in their order, then the biases."""
         return (*wiring.writers, BIASES)
 
     def read_answer(self, seen: AnswerSeen) -> Tensor:
         parts, _ = logit_parts_of(seen.model)(seen.batch, seen.written, seen.final)
-        heads, others = parts.heads[:, 0, :, 0], parts.others[:, 0, :, 0]
-        n_heads = seen.model.wiring.n_heads
-        values = [others[:, :1]]
-        for layer in range(seen.model.wiring.n_layers):
-            values.append(heads[:, layer * n_heads : (layer + 1) * n_heads])
-            if seen.model.wiring.has_mlps:
-                values.append(others[:, layer + 1 : layer + 2])
-        return torch.cat([*values, parts.biases[:, 0]], dim=1).unsqueeze(1)
+        return parts.by_writer(seen.model.wiring)[..., 0]
