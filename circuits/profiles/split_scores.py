@@ -1,4 +1,4 @@
-"""Attention scores of one head on a batch, as sums over pairs of writers: the arithmetic of `circuits.profiles.reads`."""
+"""Attention scores of a head on a batch, as sums over pairs of writers: the arithmetic of `circuits.profiles.reads`."""
 
 from __future__ import annotations
 

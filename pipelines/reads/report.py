@@ -26,8 +26,8 @@ class ReadsReport(Report):
 
     about  the task, the model, how many prompts, and which score
     rows   means over the prompts that have it, with 95 % t intervals, None where unbounded. Of each head the `score`
-           (`query_part` and `key_part` are `all`); each writer's part in the query, over all of the key, which add up to
-           the score; each writer's part in the key, likewise; and the largest pairs
+           (`query_part` and `key_part` are `all`); each writer's part in the query, over all of the key, which add up
+           to the score; each writer's part in the key, likewise; and the largest pairs
     """
 
     format = Format("circuit-workbench-reads", 1)
@@ -46,7 +46,8 @@ def report(plan: ReadsPlan) -> ReadsReport:
     rows, warnings = [], []
     for number, head in enumerate(settings.heads):
         writers, measured = results[0].meta["writers"][number], _joined(results, f"measured{number}").astype(bool)
-        about = {"head": head, "n_prompts": int(measured.sum())}
+        n_prompts = int(measured.sum())
+        about = {"head": head, "n_prompts": n_prompts}
         if not measured.any():
             warnings.append(f"{settings.score}: no query of {head} can see a key in any prompt, or roles never meet.")
             rows.append({**about, "query_part": ALL, "key_part": ALL, "mean": None, "interval": None})
@@ -55,9 +56,7 @@ def report(plan: ReadsPlan) -> ReadsReport:
         for side, other in (("query", "key"), ("key", "query")):
             for writer, row in zip(writers, _means(results, f"{side}{number}", measured), strict=True):
                 rows.append({**about, f"{side}_part": writer, f"{other}_part": ALL, **row})
-        rows += [
-            {**about, **row} for row in _largest_pairs(results, number, writers, settings.pairs, about["n_prompts"])
-        ]
+        rows += [{**about, **row} for row in _largest_pairs(results, number, writers, settings.pairs, n_prompts)]
     about = {
         "task": task_name(settings),
         "model": settings.model,

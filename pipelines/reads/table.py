@@ -28,8 +28,8 @@ def print_reads(report: ReadsReport) -> None:
     title = f"attention scores {about['score']}: {about['model']} on {about['task']}, {about['n_prompts']} prompts"
     print_table(title, ("head", "score", "of the query", "of the key", "pairs (query x key)"), cells)
     print_line(
-        "Scores before the softmax, which only differences between keys change (--minus). In brackets: 95 % t intervals "
-        "over prompts. Parts of the query add up to the score, those of the key too, and all pairs."
+        "Scores before the softmax, which only differences between keys change (--minus). In brackets: 95 % t "
+        "intervals over prompts. Parts of the query add up to the score, those of the key too, and all pairs."
     )
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
