@@ -107,7 +107,7 @@ class Profile:
     unit    what the number counts, for tables: `share of attention`, `tokens`, ...
     bounds  the least and the largest value that it can have; None where there is none
     counts  whether it is 1 or 0 for a prompt, so that its mean is a share of prompts
-    by_default  whether it is read where none is named: it takes any model and any prompts
+    by_default  whether it is read where none is named: it takes any model and any prompts, and says something of them
     """
 
     name: ClassVar[str]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from circuits.profiles import measure_profiles, places_of
+from circuits.profiles import WeightProfile, measure_profiles, places_of, weigh_profiles
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.profile.given import profiles_from
@@ -36,5 +36,23 @@ def profile(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
     return Result({}, arrays | {f"measured{number}": own.measured for number, own in enumerate(scores)})
 
 
+def weigh(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Every profile of weights: arrays [1, place, component], and their places and components as `check` gives them."""
+    profiles = [own for own in profiles_from(settings["profiles"]) if isinstance(own, WeightProfile)]
+    scores, wiring = weigh_profiles(model(), profiles), model().wiring
+    arrays = {f"values{number}": own.per_prompt for number, own in enumerate(scores)}
+    arrays |= {f"measured{number}": own.measured for number, own in enumerate(scores)}
+    return Result(
+        {
+            "places": [own.positions for own in scores],
+            "components": [[str(part) for part in own.components] for own in scores],
+            "n_layers": wiring.n_layers,
+            "n_heads": wiring.n_heads,
+        },
+        arrays,
+    )
+
+
 CHECK = Stage("check-profiles", 2, check)
 PROFILE = Stage("profile", 2, profile)
+WEIGH = Stage("profile-weights", 1, weigh, title="profile weights")
