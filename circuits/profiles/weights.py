@@ -216,9 +216,7 @@ def _of_head_norm(norm: Any, weight: Tensor, number: int, model: Model) -> Tenso
         return weight
     what = f"a norm of queries or keys in layer {number}"
     if not isinstance(norm, nn.Module):
-        raise ValueError(
-            f"{what} of {model.name!r} does not norm its heads one by one and alike: no weights fold it in."
-        )
+        raise ValueError(f"{what} of {model.name!r} does not norm heads one by one and alike: weights cannot hold it.")
     known = frozen(norm, weight[0].T.to(model.forward.weight_u), what, model)
     assert known is not None
     return known.gain.float()[:, None] * known.centered(weight.transpose(1, 2)).transpose(1, 2)

@@ -18,9 +18,8 @@ def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Pr
 
     ValueError for one that is not known, and for a setting that it does not have.
     """
-    every = [
-        name for name, kind in PROFILES.items() if kind.by_default and issubclass(kind, WeightProfile) == of_weights
-    ]
+    by_default = (name for name, kind in PROFILES.items() if kind.by_default)
+    every = [name for name in by_default if issubclass(PROFILES[name], WeightProfile) == of_weights]
     return tuple(dict.fromkeys(map(profile_from, texts or every)))
 
 

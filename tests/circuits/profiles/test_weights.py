@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformer_lens import FactoredMatrix
 
+from circuits.model.layers import Places
 from circuits.model.load import load_model, model_from_module
 from circuits.profiles import (
     Copying,
@@ -105,8 +106,6 @@ def test_weights_turned_by_a_distance_give_the_scores_of_rotated_queries_and_key
     stream = torch.zeros(1, n + 1, 32)
     stream[0, n], stream[0, 0] = gain * second[0], gain * first[0]  # read without the norm's scale
     projected, context = layer.project(stream), model.forward.context(n + 1)[1]
-    from circuits.model.layers import Places
-
     query = layer.positioned(projected.q, None, context, Places(0))[0, :, n]
     key = layer.positioned(projected.k, None, context, Places(0))[0, :, 0].repeat_interleave(2, dim=0)
     expected = layer.scale * (query * key).sum(-1)
