@@ -180,7 +180,7 @@ def test_what_weights_cannot_say_is_refused(family_model, monkeypatch):
     monkeypatch.setattr(model.forward, "layers", [replace(layer, norm_k=lambda k: k) for layer in model.forward.layers])
     with pytest.raises(ValueError, match="in layer 0 of 'tiny-gpt2' does not norm heads one by one"):
         weigh_profiles(model, [EigenvalueShare()])
-    other = replace(model, forward=family_model("llama").forward)
+    other = family_model("llama")
     monkeypatch.setattr(other.forward, "weight_u", other.forward.weight_u[:7])
     with pytest.raises(ValueError, match="reads 50 tokens and predicts 7"):
         weigh_profiles(other, [Copying()])
