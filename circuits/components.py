@@ -141,6 +141,7 @@ class Component:
 
 INPUT = Component("input")
 LOGITS = Component("logits")
+BIASES = Component("bias")
 
 
 def head(layer: int, index: int) -> Component:

@@ -94,6 +94,17 @@ def t_interval(per_prompt: Floats, *, level: float = 0.95) -> Interval[Floats]:
     return Interval(low.reshape(shape), high.reshape(shape))
 
 
+def t_interval_of_sums(n: int, total: Floats, squares: Floats, *, level: float = 0.95) -> Interval[Floats]:
+    """`t_interval` of numbers of which only sums over the n prompts were kept.
+
+    total, squares  [...] the sum over prompts, and the sum of the squares
+    """
+    mean = total / max(n, 1)
+    variance = np.maximum(squares / max(n, 1) - mean**2, 0) * n / max(n - 1, 1)
+    half = _half_width(variance / max(n, 1), np.full(total.shape, n - 1.0), level)
+    return Interval(mean - half, mean + half)
+
+
 def welch_interval(a: Floats, b: Floats, *, level: float = 0.95) -> Interval[Floats]:
     """t interval of the mean of `a` minus the mean of `b`, of independent samples that may spread differently (Welch).
 

@@ -104,6 +104,8 @@ KINDS: dict[str, Kind] = {
         Kind("pattern", "a{layer}.p{index}", None, "attention", counted_by="n_heads"),
         Kind("attention", "a{layer}", "attention output", "attention", writes=True, ports=(None,), joins_heads=True),
         Kind("mlp", "m{layer}", "MLP output", "mlp", writes=True, ports=(None,)),
+        # What all biases write together: it belongs to no part that could be ablated, and makes sums of parts whole.
+        Kind("bias", "biases"),
         Kind("logits", "logits", ports=(None,)),
     )
 }

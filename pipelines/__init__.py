@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.report import Intervention
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
+    from pipelines.reads.command import reads
+    from pipelines.reads.report import ReadsReport
     from pipelines.report.command import report_reuse
     from pipelines.report.report import ReuseReport
     from pipelines.reproduce.command import reproduce_reuse
@@ -60,6 +62,7 @@ __all__ = [
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
+    "ReadsReport",
     "RepairReport",
     "Reproduction",
     "ReuseReport",
@@ -81,6 +84,7 @@ __all__ = [
     "measure_tasks",
     "open_run",
     "profile",
+    "reads",
     "repair",
     "report_reuse",
     "reproduce_reuse",
@@ -97,6 +101,7 @@ _HOMES = {
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
+    "ReadsReport": "reads.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
     "ReuseReport": "report.report",
@@ -119,6 +124,7 @@ _HOMES = {
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
+    "reads": "reads.command",
     "repair": "intervene.repair.command",
     "report_reuse": "report.command",
     "reproduce_reuse": "reproduce.command",

@@ -1,8 +1,6 @@
 """What heads do at the answer position, also under edits: where they attend, and what they say of the answer directly.
 
-Direct logit attribution: the final norm is linear once its scale is frozen at the value that it has in this very run,
-so that the logit difference is a sum: one part for each writer (embedding, head, MLP) and one for the biases. The parts
-add up to mean logit of the answers minus mean logit of the wrong answers.
+What they say is direct logit attribution (`circuits.model.logit_parts`) of the very run under edits.
 """
 
 from __future__ import annotations
@@ -21,8 +19,9 @@ from circuits.edits.runs import edit_tap
 from circuits.edits.set_rows import SetRows
 from circuits.model.batches import Batch, each_batch
 from circuits.model.forward import Forward, Site
-from circuits.model.layers import Layer, Places
-from circuits.model.norms import KnownNorm, known_norm
+from circuits.model.layers import Places
+from circuits.model.logit_parts import logit_parts_of, require_compared
+from circuits.model.written import Written, WrittenTap
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -56,14 +55,8 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     """
     forward, by_layer = model.forward, checked(model, edits or {}, prompts)
     tokens = [[_tokens(prompts, number, group) for group in groups] for number in range(len(prompts))]
-    for number, prompt in enumerate(prompts):
-        if not prompt.wrong_answers or prompt.has_long_answers:
-            lacks = "answers of several tokens" if prompt.has_long_answers else "no wrong answer"
-            raise ValueError(
-                f"{prompts.called(number)} has {lacks}: direct attribution compares right and wrong answers of one "
-                "token each."
-            )
-    norm = _final_norm(model)
+    require_compared(prompts)
+    split = logit_parts_of(model)
     n_heads, n_layers = forward.layers[0].n_heads, forward.n_layers
     n = len(prompts)
     attention, direct = np.zeros((n, n_layers * n_heads, len(groups))), np.zeros((n, n_layers * n_heads))
@@ -73,9 +66,11 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
         with torch.no_grad():
             at = list(batch.prompt_indices)
             seen = _run(forward, batch, by_layer, [tokens[number] for number in at])
-            parts = _parts(forward, norm, batch, seen)
+            parts, whole = split(batch, seen.written, seen.final)
             attention[at] = torch.cat(seen.attention, dim=1).cpu().numpy()
-            direct[at], others[at], difference[at] = (part.cpu().numpy() for part in parts)
+            direct[at] = parts.heads[:, 0, :, 0].cpu().numpy()
+            others[at] = torch.cat((parts.others[:, 0], parts.biases), dim=1)[..., 0].cpu().numpy()
+            difference[at] = whole.cpu().numpy()
 
     each_batch(prompts, forward, measure, shares_prefix=False)
     names = tuple(f"a{layer}.h{head}" for layer in range(n_layers) for head in range(n_heads))
@@ -98,12 +93,10 @@ def _tokens(prompts: PromptSet, number: int, group: str) -> list[int]:
 
 
 class _Seen(NamedTuple):
-    """One run at the answer position: embedding, mlp and final [sequence, d_model], z per layer [sequence, head,
-    d_head], attention per layer [sequence, head, group]."""
+    """One run at the answer position: what writers gave there, attention per layer [sequence, head, group], and the
+    final stream [sequence, d_model]."""
 
-    embedded: Tensor
-    z: list[Tensor]
-    mlp: list[Tensor | None]
+    written: Written
     attention: list[Tensor]
     final: Tensor
 
@@ -115,25 +108,17 @@ def _run(forward: Forward, batch: Batch, edits: ByLayer, groups: Sequence[Sequen
         for group, positions in enumerate(own):
             member[number, group, positions] = 1
     member = member.to(forward.device)
-    seen = _Seen(torch.empty(0), [], [None] * forward.n_layers, [], torch.empty(0))
     contexts, rows = forward.context(batch.n_positions), batch.answer_positions.unsqueeze(1)
+    writers, attention = WrittenTap(forward, rows, reads_rows=True), []
     queries: dict[int, Tensor] = {}
     keys: dict[int, Tensor] = {}
 
-    def at_answer(number: int, values: Tensor) -> Tensor:
-        """[sequence, ...] of values [sequence, position, ...], of which the last layer holds the answer's alone"""
-        return values[:, 0] if number == forward.n_layers - 1 else forward.at_rows(values, rows[:, 0], 0)
-
     def keep(number: int, site: Site, value: Tensor) -> Tensor:
         if site == "query":
-            queries[number] = at_answer(number, value.transpose(1, 2)).unsqueeze(2)
+            queries[number] = writers.at_rows(number, value.transpose(1, 2)).transpose(1, 2)
         elif site == "key":
             keys[number] = value
-        elif site == "z":
-            seen.z.append(at_answer(number, value))
-        elif site == "mlp":
-            seen.mlp[number] = at_answer(number, value)
-        return value
+        return writers(number, site, value)
 
     embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
     patterns: dict[tuple[int, int], Tensor] = {}
@@ -144,68 +129,6 @@ def _run(forward: Forward, batch: Batch, edits: ByLayer, groups: Sequence[Sequen
         pattern = layer.pattern(queries[number], keys[number], bias)[:, :, 0].float()
         for (of, head), own in patterns.items():
             if of == number:
-                pattern[:, head] = at_answer(number, own)
-        seen.attention.append(torch.einsum("shk,sgk->shg", pattern, member))
-    return seen._replace(embedded=forward.at_rows(embedded, rows[:, 0], 0), final=final[:, 0])
-
-
-def _final_norm(model: Model) -> KnownNorm | None:
-    forward = model.forward
-    if forward.final_softcap is not None:
-        raise ValueError(f"{model.name!r} caps its logits, so that no parts add up to their difference.")
-    if forward.norm_final is None:
-        return None
-    norm = known_norm(forward.norm_final, forward.weight_u)
-    if norm is None:
-        raise ValueError(
-            f"the final norm of {model.name!r} is neither a LayerNorm nor an RMSNorm: it cannot be frozen."
-        )
-    return norm
-
-
-def _pulled(norm: KnownNorm | None, at: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """What a norm, its scale frozen at `at`, makes of a direction [sequence, d_model] that is read behind it: the
-    direction to be read in front of it, and what its bias adds [sequence]."""
-    if norm is None:
-        return direction, direction.new_zeros(len(direction))
-    return norm.centered(norm.gain.float() * direction) * norm.scale(at), direction @ norm.bias.float()
-
-
-def _parts(forward: Forward, norm: KnownNorm | None, batch: Batch, seen: _Seen) -> tuple[Tensor, Tensor, Tensor]:
-    """Direct attributions [sequence, head], [sequence, writer] and the logit difference [sequence]."""
-    direction = forward.logit_scale * _answers_minus_wrong(forward.weight_u, batch)
-    pulled, biases = _pulled(norm, seen.final, direction)
-    if forward.bias_u is not None:
-        biases = biases + forward.logit_scale * _answers_minus_wrong(forward.bias_u, batch)
-    heads, others = [], [(seen.embedded.float() * pulled).sum(-1)]
-    for layer, z, mlp in zip(forward.layers, seen.z, seen.mlp, strict=True):
-        before, added = _pulled(_norm_behind(layer), layer.heads_sum(z), pulled)
-        heads.append(torch.einsum("shd,hde,se->sh", z.float(), layer.head_weights_o.float(), before))
-        biases = biases + added + (0 if layer.bias_o is None else before @ layer.bias_o.float())
-        others.append(torch.zeros_like(biases) if mlp is None else (mlp.float() * pulled).sum(-1))
-    logits = forward.logits(seen.final)
-    means = [
-        [own[list(side)].mean() for side in (prompt.answers, prompt.wrong_answers)]
-        for own, prompt in zip(logits, batch.prompts, strict=True)
-    ]
-    difference = torch.stack([right - wrong for right, wrong in means])
-    return torch.cat(heads, dim=1), torch.stack([*others, biases], dim=1), difference
-
-
-def _norm_behind(layer: Layer) -> KnownNorm | None:
-    if layer.norm_attention_out is None:
-        return None
-    norm = known_norm(layer.norm_attention_out, layer.weight_o)
-    if norm is None or layer.norm_z is not None:
-        raise ValueError("a norm behind the heads is neither a LayerNorm nor an RMSNorm: it cannot be frozen.")
-    return norm
-
-
-def _answers_minus_wrong(values: Tensor, batch: Batch) -> Tensor:
-    """[prompt, ...] means of values [token, ...] over the answers, minus those over the wrong answers."""
-    return torch.stack(
-        [
-            values[list(prompt.answers)].float().mean(0) - values[list(prompt.wrong_answers)].float().mean(0)
-            for prompt in batch.prompts
-        ]
-    )
+                pattern[:, head] = writers.at_rows(number, own)[:, 0]
+        attention.append(torch.einsum("shk,sgk->shg", pattern, member))
+    return _Seen(writers.written(embedded), attention, final[:, 0])

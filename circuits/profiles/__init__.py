@@ -1,34 +1,51 @@
-"""Profiles: what heads attend to and write on clean prompts, from one run, without changing anything."""
+"""Profiles: what heads attend to and write on clean prompts, from one run that changes nothing; and their weights."""
 
 from circuits.profiles.attention import Attention
-from circuits.profiles.base import Profile
+from circuits.profiles.base import AnswerProfile, Profile
+from circuits.profiles.copying import Copying
+from circuits.profiles.direct_logit_attribution import DirectLogitAttribution
 from circuits.profiles.distance import Distance
 from circuits.profiles.duplicate_token import DuplicateToken
+from circuits.profiles.eigenvalue_share import EigenvalueShare
 from circuits.profiles.entropy import Entropy
 from circuits.profiles.induction import Induction
+from circuits.profiles.matching import Matching
 from circuits.profiles.measure import measure_profiles, places_of
 from circuits.profiles.output_norm import OutputNorm
 from circuits.profiles.own_token import OwnToken
 from circuits.profiles.previous_token import PreviousToken
 from circuits.profiles.received import Received
 from circuits.profiles.registry import PROFILES
+from circuits.profiles.regression_weights import RegressionWeights
+from circuits.profiles.singular_values import SingularValues
 from circuits.profiles.sink import Sink
 from circuits.profiles.value_drain import ValueDrain
+from circuits.profiles.weigh import weigh_profiles
+from circuits.profiles.weights import WeightProfile
 
 __all__ = [
     "PROFILES",
+    "AnswerProfile",
     "Attention",
+    "Copying",
+    "DirectLogitAttribution",
     "Distance",
     "DuplicateToken",
+    "EigenvalueShare",
     "Entropy",
     "Induction",
+    "Matching",
     "OutputNorm",
     "OwnToken",
     "PreviousToken",
     "Profile",
     "Received",
+    "RegressionWeights",
+    "SingularValues",
     "Sink",
     "ValueDrain",
+    "WeightProfile",
     "measure_profiles",
     "places_of",
+    "weigh_profiles",
 ]

@@ -1,7 +1,9 @@
 """What all profiles share: one number per prompt, place and head, read from a clean run while it passes a layer.
 
-A profile describes a head and changes nothing: a number here is evidence of what a head does, and no effect. Attention
-is not use: effects of heads are measured by `circuits.methods`, and of changed patterns by `circuits.edits`.
+`Profile` reads every layer as it passes; `AnswerProfile` reads, at the end of the run, what all parts wrote at the
+answer position. A profile describes a head and changes nothing: a number here is evidence of what a head does, and no
+effect. Attention is not use: effects of heads are measured by `circuits.methods`, of changed patterns by
+`circuits.edits`.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 
+from circuits.components import Component, Wiring, head
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.scores import ALL_POSITIONS
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from circuits.model.batches import Batch
     from circuits.model.forward import Forward
     from circuits.model.layers import Layer
+    from circuits.model.load import Model
+    from circuits.model.written import Written
 
 
 class LayerSeen:
@@ -102,6 +107,7 @@ class Profile:
     unit    what the number counts, for tables: `share of attention`, `tokens`, ...
     bounds  the least and the largest value that it can have; None where there is none
     counts  whether it is 1 or 0 for a prompt, so that its mean is a share of prompts
+    by_default  whether it is read where none is named: it takes any model and any prompts, and says something of them
     """
 
     name: ClassVar[str]
@@ -109,6 +115,14 @@ class Profile:
     unit: ClassVar[str]
     bounds: ClassVar[tuple[float | None, float | None]] = (0, 1)
     counts: ClassVar[bool] = False
+    by_default: ClassVar[bool] = True
+
+    def check_model(self, model: Model) -> None:
+        """Raise a ValueError where it cannot be read on this model."""
+
+    def components(self, wiring: Wiring) -> tuple[Component, ...]:
+        """What the last axis is: the heads, layer by layer."""
+        return tuple(head(layer, index) for layer in range(wiring.n_layers) for index in range(wiring.n_heads))
 
     def places(self, prompts: PromptSet) -> tuple[str, ...]:
         """What the second axis is: `all`, or the roles of tokens."""
@@ -133,6 +147,29 @@ class Profile:
 
     def _is_given(self, entry: Any) -> bool:
         return getattr(self, entry.name) != entry.default
+
+
+class AnswerSeen(NamedTuple):
+    """The end of the clean run of some prompts of one length, at their answer positions.
+
+    written  what every writer gave there, at that single place
+    final    [prompt, d_model] the stream that it adds up to
+    """
+
+    model: Model
+    batch: Batch
+    written: Written
+    final: Tensor
+
+
+class AnswerProfile(Profile):
+    """One number per [prompt, place, component], read at the end of the run, at the answer position."""
+
+    by_default = False
+
+    def read_answer(self, seen: AnswerSeen) -> Tensor:
+        """[prompt, place, component]"""
+        raise NotImplementedError
 
 
 Places = Mapping[Profile, tuple[str, ...]]

@@ -9,26 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from circuits.components import Component
 from circuits.data.prompts import PromptSet
 from circuits.model.batches import Batch, each_batch
 from circuits.model.layers import Places as Positions
-from circuits.profiles.base import LayerSeen, Places, Profile
+from circuits.model.written import WrittenTap
+from circuits.profiles.base import AnswerProfile, AnswerSeen, LayerSeen, Places, Profile
 from circuits.scores import ComponentScores, Provenance
 from circuits.versions import versions
 
 if TYPE_CHECKING:
-    from circuits.model.forward import Forward, Site
+    from circuits.model.forward import Forward, Site, Tap
     from circuits.model.load import Model
 
 NO_METRIC = "none"  # is read, and nothing is ablated
 
 
 def places_of(model: Model, prompts: PromptSet, profiles: Sequence[Profile]) -> Places:
-    """What the second axis of each profile is. ValueError where prompts lack what one reads; no model is run."""
+    """What the second axis of each profile is. ValueError where prompts, or the model, lack what one reads; no model is
+    run."""
     model.check_prompts(prompts)
     for profile in profiles:
         profile.check(prompts)
+        profile.check_model(model)
     return {profile: profile.places(prompts) for profile in profiles}
 
 
@@ -40,31 +42,47 @@ def measure_profiles(
     places  `places_of` a larger set that these prompts are part of; by default that of these
 
     Raises a ValueError before the model runs where prompts lack what a profile reads. Cost: one forward pass, and the
-    attention once more. Memory: the pattern of one layer for a few prompts at a time, no more than other work takes.
+    attention once more where a profile reads layers. Memory: the pattern of one layer for a few prompts at a time, no
+    more than other work takes.
     """
     places = places_of(model, prompts, profiles) if places is None else places
     forward, wiring = model.forward, model.wiring
-    n_heads = forward.n_layers * wiring.n_heads
-    values = {own: np.zeros((len(prompts), len(places[own]), n_heads), dtype=np.float32) for own in profiles}
-    measured = {own: np.ones(array.shape, dtype=np.bool_) for own, array in values.items()}
+    components = {own: own.components(wiring) for own in profiles}
+    shapes = {own: (len(prompts), len(places[own]), len(components[own])) for own in profiles}
+    values = {own: np.zeros(shape, dtype=np.float32) for own, shape in shapes.items()}
+    measured = {own: np.ones(shape, dtype=np.bool_) for own, shape in shapes.items()}
+    of_layers = [own for own in profiles if not isinstance(own, AnswerProfile)]
+    of_answers = [own for own in profiles if isinstance(own, AnswerProfile)]
 
     def read(seen: LayerSeen) -> None:
         rows = np.asarray(seen.batch.prompt_indices)
         heads = np.arange(seen.number * wiring.n_heads, (seen.number + 1) * wiring.n_heads)
-        for profile in profiles:
+        for profile in of_layers:
             found = profile.read(seen)
             at = np.ix_(rows, np.arange(len(places[profile])), heads)
             values[profile][at] = found.values.float().cpu().numpy()
             if found.measured is not None:
                 measured[profile][at] = found.measured.cpu().numpy()[..., None]
 
+    def measure(batch: Batch) -> None:
+        pixels, rows = batch.clean_pixels(forward), batch.answer_positions.unsqueeze(1)
+        embedded, writers = forward.embed(batch.clean, pixels), WrittenTap(forward, rows, reads_rows=False)
+        layers = _layer_tap(forward, batch, places, read) if of_layers else _unseen
+
+        def tap(number: int, site: Site, value: Tensor) -> Tensor:
+            return writers(number, site, layers(number, site, value))
+
+        final = forward.run(embedded, n_positions=batch.n_positions, tap=tap)
+        seen = AnswerSeen(model, batch, writers.written(embedded), forward.at_rows(final, batch.answer_positions, 0))
+        for profile in of_answers:
+            values[profile][list(batch.prompt_indices)] = profile.read_answer(seen).float().cpu().numpy()
+
     with torch.no_grad():
-        each_batch(prompts, forward, lambda batch: _run(forward, batch, places, read), shares_prefix=False)
-    components = tuple(Component("head", *divmod(number, wiring.n_heads)) for number in range(n_heads))
+        each_batch(prompts, forward, measure, shares_prefix=False)
     return [
         ComponentScores(
             wiring,
-            components,
+            components[own],
             places[own],
             np.where(measured[own], values[own], 0),
             measured[own],
@@ -74,8 +92,12 @@ def measure_profiles(
     ]
 
 
-def _run(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> None:
-    """One clean run of a batch; `read` is called with every layer, for a few prompts at a time."""
+def _unseen(_layer: int, _site: Site, value: Tensor) -> Tensor:
+    return value
+
+
+def _layer_tap(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> Tap:
+    """A tap of a clean run of a batch; `read` is called with every layer, for a few prompts at a time."""
     contexts = forward.context(batch.n_positions)
     at_hand: dict[Site, Tensor] = {}
 
@@ -91,7 +113,7 @@ def _run(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSe
                 read(LayerSeen(forward, batch.part(part), number, places, residual=residual, **of_layer))
         return value
 
-    forward.run(forward.embed(batch.clean, batch.clean_pixels(forward)), n_positions=batch.n_positions, tap=tap)
+    return tap
 
 
 def _parts(forward: Forward, batch: Batch, number: int) -> Iterator[slice]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
+    "reads": "pipelines.reads.settings:ReadsSettings",
     "report reuse": "pipelines.report.settings:ReuseSettings",
     "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",

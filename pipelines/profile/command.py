@@ -16,8 +16,9 @@ from pipelines.runs.settings_file import settings_from
 COMMAND = Command("profile", ProfileSettings, plan, report, files, print_profiles)
 
 
-def profile(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> ProfileReport:
-    """What every head attends to and writes on the clean prompts of a task, or of a prompt file.
+def profile(task: str | Path = "", *, shows_progress: bool = False, **settings: Any) -> ProfileReport:
+    """What every head attends to and writes on the clean prompts of a task, or of a prompt file; without one, profiles
+    of weights alone.
 
     settings  fields of `ProfileSettings` (profiles, model, prompts, seed, ...) and of `Execution` (out, workers, ...)
 

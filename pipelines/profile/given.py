@@ -6,17 +6,21 @@ import dataclasses
 from collections.abc import Sequence
 
 from circuits.lookup import lookup, unknown
-from circuits.profiles import PROFILES, Profile
+from circuits.profiles import PROFILES, Profile, WeightProfile
 from pipelines.runs.method_settings import made_of
 from pipelines.runs.settings_file import parse_assignments
 
 
-def profiles_from(texts: Sequence[str]) -> tuple[Profile, ...]:
-    """The profiles that are written so, each once; all with their defaults where none is given.
+def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Profile, ...]:
+    """The profiles that are written so, each once; where none is given, all that take any prompts, with their defaults.
+
+    of_weights  where none is given, those that read weights
 
     ValueError for one that is not known, and for a setting that it does not have.
     """
-    return tuple(dict.fromkeys(map(profile_from, texts or PROFILES)))
+    by_default = (name for name, kind in PROFILES.items() if kind.by_default)
+    every = [name for name in by_default if issubclass(PROFILES[name], WeightProfile) == of_weights]
+    return tuple(dict.fromkeys(map(profile_from, texts or every)))
 
 
 def profile_from(text: str) -> Profile:

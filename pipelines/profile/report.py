@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from circuits.components import Component
 from circuits.intervals import Share, t_interval
 from circuits.profiles import Profile
 from circuits.solved import dropped
+from pipelines.engine.result_file import Result
 from pipelines.profile.given import as_text
 from pipelines.profile.plan import ProfilePlan
 from pipelines.reporting.report import Format, Report
@@ -24,10 +26,11 @@ from pipelines.runs.first_jobs import task_name
 class ProfileReport(Report):
     """Every head on the prompts of a task.
 
-    about     the task, the model, how many prompts
-    profiles  one per profile and place: what it counts, and the mean over all heads
-    rows      one per profile, place and head: the mean over the prompts in which it was measured, with its 95 %
-              interval (t; Wilson's of shares of prompts); None where no prompt has the place, and where it is unbounded
+    about     the task, the model, how many prompts; no task and 0 where weights alone were read
+    profiles  one per profile and place: what it counts, and the mean over all heads; 0 prompts where weights were read
+    rows      one per profile, place and `head`: the mean over the prompts in which it was measured, with its 95 %
+              interval (t; Wilson's of shares of prompts); None where no prompt has the place, or it is unbounded. A
+              profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too
     """
 
     format = Format("circuit-workbench-profiles", 1)
@@ -40,43 +43,65 @@ class ProfileReport(Report):
 
 
 def report(plan: ProfilePlan) -> ProfileReport:
-    """A row for every profile, place and head."""
+    """A row for every profile, place and head: first the profiles of prompts, then those of weights."""
     store, settings = plan.store, plan.settings
-    checked = store.read(plan.checked.key).meta
-    results = [store.read(job.key) for job in plan.measure]
-    values, measured = (np.concatenate([result.arrays[name] for result in results]) for name in ("values", "measured"))
-    values = np.where(measured, values.astype(np.float64), np.nan)
-    heads = [f"{Component('head', *divmod(n, checked['n_heads']))}" for n in range(values.shape[-1])]
-    profiles, rows, at = [], [], 0
-    for profile, places in zip(plan.profiles, checked["places"], strict=True):
-        for place in places:
-            of_heads = values[:, at]
-            known = ~np.isnan(of_heads[:, 0])
-            about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
-            over_heads = _mean(of_heads[known].mean(axis=1)) if known.any() else _NOTHING
-            profiles.append({**about, "summary": profile.summary, "n_prompts": int(known.sum()), **over_heads})
-            for number, head in enumerate(heads):
-                of_head = of_heads[known, number]
-                rows.append({**about, "head": head, **_of_head(of_head, profile)})
-            at += 1
-    prompts = prompts_from(store.read(plan.first.prompts.key))
+    profiles: list[Row] = []
+    rows: list[Row] = []
+    weighed = [store.read(job.key) for job in plan.weigh]
+    checked = weighed[0].meta if plan.checked is None else store.read(plan.checked.key).meta
+    if plan.of_prompts:
+        _add(profiles, rows, plan.of_prompts, checked, [store.read(job.key) for job in plan.measure])
+    for result in weighed:
+        _add(profiles, rows, plan.of_weights, result.meta, [result], has_prompts=False)
+    prompts = None if plan.first is None else prompts_from(store.read(plan.first.prompts.key))
     about = {
-        "task": task_name(settings),
+        "task": task_name(settings) if settings.task else None,
         "model": settings.model,
         "dtype": settings.dtype,
-        "n_prompts": len(prompts),
-        "solved": dropped(prompts.solved),
+        "n_prompts": 0 if prompts is None else len(prompts),
+        "solved": None if prompts is None else dropped(prompts.solved),
         "n_layers": checked["n_layers"],
         "n_heads": checked["n_heads"],
     }
     return ProfileReport(folder=plan.folder, about=about, profiles=tuple(profiles), rows=tuple(rows))
 
 
+def _add(
+    profiles: list[Row],
+    rows: list[Row],
+    measured_together: Sequence[Profile],
+    shape: Mapping[str, Any],
+    results: Sequence[Result],
+    *,
+    has_prompts: bool = True,
+) -> None:
+    """The rows of profiles that were measured together.
+
+    shape  places and components of each
+    """
+    for number, profile in enumerate(measured_together):
+        values, measured = (
+            np.concatenate([result.arrays[f"{name}{number}"] for result in results]) for name in ("values", "measured")
+        )
+        values = np.where(measured, values.astype(np.float64), np.nan)
+        names = shape["components"][number]
+        is_head = np.array([Component.parse(name).is_head for name in names])
+        for at, place in enumerate(shape["places"][number]):
+            of_parts = values[:, at]
+            known = ~np.isnan(of_parts[:, 0])
+            about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
+            over_heads = _mean(of_parts[known][:, is_head].mean(axis=1)) if known.any() else _NOTHING
+            n_prompts = int(known.sum()) if has_prompts else 0
+            profiles.append({**about, "summary": profile.summary, "n_prompts": n_prompts, **over_heads})
+            for part, name in enumerate(names):
+                rows.append({**about, "head": name, **_of_part(of_parts[known, part], profile)})
+
+
 _NOTHING: Row = {"mean": None, "interval": None}
 
 
-def _of_head(per_prompt: Floats, profile: Profile) -> Row:
-    """The mean of a head over prompts, with its interval: t, or Wilson's of a share of prompts."""
+def _of_part(per_prompt: Floats, profile: Profile) -> Row:
+    """The mean of a head or another part over prompts, with its interval: t, or Wilson's of a share of prompts."""
     if not len(per_prompt):
         return _NOTHING
     if profile.counts:

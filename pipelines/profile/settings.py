@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -13,13 +14,23 @@ class ProfileSettings(PromptSettings):
     """What every head attends to and writes on the clean prompts of a task: one run, in which nothing is changed.
 
     A profile is evidence of what a head does, and no effect: discover measures effects. --profiles takes names with
-    commas between them (`circuits profiles` lists them), each with its settings: attention:query=S2:to=IO. Writes
-    profiles.json and profiles.csv, with 95 % t intervals over prompts. Repeating the command computes nothing new.
+    commas between them (`circuits profiles` lists them), each with its settings: attention:query=S2:to=IO. Those of
+    weights need no prompts: without a task they are all of these. Writes profiles.json and profiles.csv, with 95 % t
+    intervals over prompts. Repeating the command computes nothing new.
     """
 
-    profiles: tuple[str, ...] = Field(
-        default=(), description="Which, such as induction,received:position=1. [all, with their defaults]"
+    task: str = Field(
+        default="",
+        description="A task (`circuits tasks`) or a prompt file (.jsonl); none for profiles of weights.",
+        json_schema_extra={"argument": True},
     )
+    profiles: tuple[str, ...] = Field(
+        default=(), description="Which, such as induction,received:position=1. [all that take any prompts]"
+    )
+
+    @property
+    def prompt_file(self) -> Path | None:
+        return super().prompt_file if self.task else None
 
     @field_validator("profiles", mode="before")
     @classmethod

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from circuits.profiles import measure_profiles, places_of
+from circuits.profiles import WeightProfile, measure_profiles, places_of, weigh_profiles
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.profile.given import profiles_from
@@ -16,24 +14,45 @@ from pipelines.runs.stage_inputs import slice_of
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """What each profile's places are, in their order; a ValueError where the prompts lack what one reads."""
+    """What each profile's places and components are, in their order; a ValueError where the prompts or the model lack
+    what one reads."""
     places = places_of(model(), prompts_from(inputs["prompts"][0]), profiles_from(settings["profiles"]))
     wiring = model().wiring
-    return Result({"places": list(places.values()), "n_layers": wiring.n_layers, "n_heads": wiring.n_heads})
+    components = [[str(part) for part in profile.components(wiring)] for profile in places]
+    about = {"n_layers": wiring.n_layers, "n_heads": wiring.n_heads}
+    return Result({"places": list(places.values()), "components": components, **about})
 
 
 def profile(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Every profile of a slice of the prompts, one after the other along the places.
+    """Every profile of a slice of the prompts.
 
-    Arrays [prompt, place, head]: `values`, 0 where not `measured`.
+    Arrays [prompt, place, component] by the number of the profile: `values0`, 0 where not `measured0`.
     """
     profiles = profiles_from(settings["profiles"])
     named = inputs["check"][0].meta["places"]
     places = {own: tuple(names) for own, names in zip(profiles, named, strict=True)}
     scores = measure_profiles(model(), slice_of(settings, inputs), profiles, places=places)
-    arrays = {"values": [own.per_prompt for own in scores], "measured": [own.measured for own in scores]}
-    return Result({}, {name: np.concatenate(of_each, axis=1) for name, of_each in arrays.items()})
+    arrays = {f"values{number}": own.per_prompt for number, own in enumerate(scores)}
+    return Result({}, arrays | {f"measured{number}": own.measured for number, own in enumerate(scores)})
 
 
-CHECK = Stage("check-profiles", 1, check)
-PROFILE = Stage("profile", 1, profile)
+def weigh(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Every profile of weights: arrays [1, place, component], and their places and components as `check` gives them."""
+    profiles = [own for own in profiles_from(settings["profiles"]) if isinstance(own, WeightProfile)]
+    scores, wiring = weigh_profiles(model(), profiles), model().wiring
+    arrays = {f"values{number}": own.per_prompt for number, own in enumerate(scores)}
+    arrays |= {f"measured{number}": own.measured for number, own in enumerate(scores)}
+    return Result(
+        {
+            "places": [own.positions for own in scores],
+            "components": [[str(part) for part in own.components] for own in scores],
+            "n_layers": wiring.n_layers,
+            "n_heads": wiring.n_heads,
+        },
+        arrays,
+    )
+
+
+CHECK = Stage("check-profiles", 2, check)
+PROFILE = Stage("profile", 2, profile)
+WEIGH = Stage("profile-weights", 1, weigh, title="profile weights")

@@ -18,28 +18,32 @@ def print_profiles(report: ProfileReport) -> None:
             row["profile"],
             row["place"],
             row["unit"],
-            str(row["n_prompts"]),
-            _number(row),
+            str(row["n_prompts"] or DASH),
+            _number(row, of=row),
             "\n".join(_largest(report, row)),
         ]
         for row in report.profiles
     ]
-    title = f"{about['model']} on {about['task']}: {about['n_layers']} x {about['n_heads']} heads"
+    on = f" on {about['task']}" if about["task"] else ""
+    title = f"{about['model']}{on}: {about['n_layers']} x {about['n_heads']} heads"
     print_table(title, ("profile", "place", "unit", "prompts", "all heads", "largest"), cells)
     print_line(
         "In brackets: 95 % intervals over prompts (t; of shares of prompts, Wilson). What heads do on clean prompts, "
-        "and no effect of theirs."
+        "or would by their weights, and no effect of theirs."
     )
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
 
 
 def _largest(report: ProfileReport, of: Row) -> list[str]:
-    """The heads with the largest means, of one profile at one place."""
+    """The heads, or other parts, with the largest means, also negative ones, of one profile at one place."""
     own = [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])]
-    known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -row["mean"])
-    return [f"{row['head']} {_number(row)}" for row in known[:_SHOWN]]
+    known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -abs(row["mean"]))
+    return [f"{row['head']} {_number(row, of=of)}" for row in known[:_SHOWN]]
 
 
-def _number(row: Row) -> str:
-    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['interval'], 'z.2f')}"
+def _number(row: Row, *, of: Row) -> str:
+    """The mean of a row with its interval, which weights have none of."""
+    if row["mean"] is None:
+        return DASH
+    return f"{row['mean']:z.2f}" + (f" {brackets(row['interval'], 'z.2f')}" if of["n_prompts"] else "")

@@ -57,7 +57,8 @@ def command_line(command: str, *settings: BaseModel, flags: Mapping[str, str] | 
         for option in options_of(type(model)):
             value = getattr(model, option.name)
             if option.is_argument:
-                arguments += [_text(one) for one in (value if option.form == "list" else [value])]
+                if option.is_required or value != option.default:
+                    arguments += [_text(one) for one in (value if option.form == "list" else [value])]
             elif value is not None and value != option.default:
                 words += _words((flags or {}).get(option.name, option.flag), option.form, value)
     return shlex.join(["circuits", *command.split(), *arguments, *words])

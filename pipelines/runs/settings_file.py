@@ -51,7 +51,8 @@ def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[A
     value that does not fit, or what is missing.
     """
     current = require_known(values, kind)
-    if "task" in kind.model_fields and current.get("task") is None:
+    needs_task = "task" in kind.model_fields and kind.model_fields["task"].is_required()
+    if needs_task and current.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file, such as 'ioi'.")
     own = {key: value for key, value in current.items() if key not in Execution.model_fields}
     where = {key: value for key, value in current.items() if key in Execution.model_fields}

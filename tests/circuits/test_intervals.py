@@ -23,6 +23,7 @@ from circuits.intervals import (
     ratio_difference_interval,
     ratio_t_interval,
     t_interval,
+    t_interval_of_sums,
     welch_interval,
     wilson_interval,
 )
@@ -36,6 +37,14 @@ def of_means(per_prompt, **options) -> Interval:
 
 
 # --- Student's t of a mean ---
+
+
+def test_an_interval_from_sums_is_that_of_the_numbers():
+    values = np.random.default_rng(0).normal(3, 2, size=(9, 5))
+    from_sums = t_interval_of_sums(9, values.sum(axis=0), np.square(values).sum(axis=0))
+    for actual, expected in zip(from_sums, t_interval(values), strict=True):
+        np.testing.assert_allclose(actual, expected)
+    assert t_interval_of_sums(1, values[0], values[0] ** 2).item(0).as_json() is None
 
 
 def test_the_t_interval_of_four_numbers_by_hand():

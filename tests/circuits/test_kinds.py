@@ -45,6 +45,7 @@ def test_the_kinds_as_one_would_list_them():
         "pattern": inner,
         "attention": (True, (None,), False, False, True, False, False),
         "mlp": (True, (None,), True, False, True, False, False),
+        "bias": (False, (), False, False, False, False, False),
         "logits": (False, (None,), False, True, False, False, False),
     }
 
@@ -93,5 +94,5 @@ def test_a_component_reads_through_the_ports_of_its_kind(wiring, name, readers):
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest():
-    with pytest.raises(ValueError, match=r"no kind of component 'heads'\. Known: attention, head, .*'head'"):
+    with pytest.raises(ValueError, match=r"no kind of component 'heads'\. Known: attention, bias, head, .*'head'"):
         _ = Component("heads", 0, 1).is_node

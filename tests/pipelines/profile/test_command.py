@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from circuits.data.prompt_files import read_jsonl
 from circuits.intervals import t_interval
 from circuits.model.load import load_model
-from circuits.profiles import PROFILES, Attention, Received, measure_profiles
+from circuits.profiles import PROFILES, Attention, Copying, Received, measure_profiles, weigh_profiles
+from circuits.tasks import TASKS
 from pipelines import profile
 from pipelines.profile.given import as_text, profile_from, profiles_from
 
@@ -22,7 +24,7 @@ Command = Callable[..., Any]
 def test_every_head_is_profiled_and_the_files_say_the_same(circuits: Command):
     answer = circuits("profile", "ioi", "--prompts", "6", "--json").json
     assert answer["task"] == "ioi"
-    assert {row["profile"] for row in answer["profiles"]} == set(PROFILES)
+    assert {row["profile"] for row in answer["profiles"]} == {as_text(own) for own in profiles_from(())}
     assert {row["place"] for row in answer["profiles"] if row["profile"] == "attention"} >= {"IO", "S1", "S2", "END"}
     assert len(answer["heads"]) == 16 * len(answer["profiles"])
     with (Path(answer["folder"]) / "profiles.csv").open(newline="") as file:
@@ -32,6 +34,43 @@ def test_every_head_is_profiled_and_the_files_say_the_same(circuits: Command):
     again = circuits("profile", "ioi", "--prompts", "6", "--json").json
     assert again["jobs"]["computed"] == 0
     assert "no effect of theirs" in circuits("profile", "ioi", "--prompts", "6").stdout
+
+
+def test_parts_that_add_up_have_rows_beside_those_of_heads(circuits: Command):
+    given = ("profile", "ioi", "--prompts", "6", "--profiles", "direct-logit-attribution,entropy")
+    answer = circuits(*given, "--json").json
+    parts = [row for row in answer["heads"] if row["profile"] == "direct-logit-attribution"]
+    assert [row["head"] for row in parts[:6]] == ["input", "a0.h0", "a0.h1", "a0.h2", "a0.h3", "m0"]
+    assert parts[-1]["head"] == "biases"
+    assert len(parts) == 1 + 4 * 5 + 1
+    model = load_model("reference")
+    prompts = TASKS["ioi"]().build(model.tokenizer, n=6)
+    ends = [prompt.answer_position for prompt in prompts]
+    logits = [model.bridge(torch.tensor([p.clean]))[0, end] for p, end in zip(prompts, ends, strict=True)]
+    differences = [
+        float(own[list(p.answers)].mean() - own[list(p.wrong_answers)].mean())
+        for own, p in zip(logits, prompts, strict=True)
+    ]
+    assert sum(row["mean"] for row in parts) == pytest.approx(sum(differences) / 6, abs=1e-4)
+    (whole,) = (row for row in answer["profiles"] if row["profile"] == "direct-logit-attribution")
+    heads = [row["mean"] for row in parts if row["head"].startswith("a")]
+    assert whole["mean"] == pytest.approx(sum(heads) / 16)
+
+
+def test_weights_need_no_prompts_and_stand_beside_profiles_of_prompts(circuits: Command, tmp_path: Path):
+    answer = circuits("profile", "--profiles", "copying,singular-values:first=1", "--json").json
+    assert (answer["task"], answer["n_prompts"], answer["jobs"]["total"]) == (None, 0, 1)
+    assert {row["n_prompts"] for row in answer["profiles"]} == {0}
+    assert {row["interval"] is None for row in answer["heads"]} == {True}
+    (scores,) = weigh_profiles(load_model("reference"), [Copying()])
+    means = [row["mean"] for row in answer["heads"] if row["profile"] == "copying"]
+    assert means == pytest.approx([float(value) for value in scores.per_prompt.reshape(-1)])
+    both = circuits("profile", "ioi", "--prompts", "4", "--profiles", "copying,entropy", "--json").json
+    assert [row["mean"] for row in both["heads"] if row["profile"] == "copying"] == means
+    assert {row["profile"]: row["n_prompts"] for row in both["profiles"]} == {"entropy": 4, "copying": 0}
+    every = circuits("profile", "--json").json
+    assert {row["profile"] for row in every["profiles"]} == {as_text(own) for own in profiles_from((), of_weights=True)}
+    assert "or would by their weights" in circuits("profile").stdout
 
 
 def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path):
@@ -66,6 +105,7 @@ def test_a_profile_is_written_as_it_is_read():
 @pytest.mark.parametrize(
     ("profiles", "message"),
     [
+        ("matching:distance=900", "distance=900: 'reference' has"),
         ("inducton", "no profile 'inducton'. Known: attention"),
         ("attention:too=IO", "no setting of profile attention"),
         ("entropy:window=2", "profile 'entropy' has no settings; got 'window'"),
@@ -80,6 +120,12 @@ def test_what_cannot_be_read_is_said_before_anything_is_measured(circuits: Comma
     assert refused.exit_code == 2
     assert message in refused.stderr.replace("\n", " ")
     assert "profile prompts" not in refused.stderr
+
+
+def test_profiles_of_prompts_need_a_task(circuits: Command):
+    refused = circuits("profile", "--profiles", "copying,entropy")
+    assert refused.exit_code == 2
+    assert "profile 'entropy' reads prompts: name a task" in refused.stderr.replace("\n", " ")
 
 
 def test_profiles_are_listed(circuits: Command):

@@ -1,0 +1,1 @@
+"""`circuits reads`: why heads attend where they do, by what was written on both sides."""

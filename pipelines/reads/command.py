@@ -1,0 +1,32 @@
+"""`circuits reads`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.reads.files import files
+from pipelines.reads.plan import plan
+from pipelines.reads.report import ReadsReport, report
+from pipelines.reads.settings import ReadsSettings
+from pipelines.reads.table import print_reads
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("reads", ReadsSettings, plan, report, files, print_reads)
+
+
+def reads(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> ReadsReport:
+    """Why heads attend on the prompts of a task: their scores, split over what was written on both sides.
+
+    settings  fields of `ReadsSettings` (heads, key, query, minus, model, ...) and of `Execution` (out, workers, ...)
+
+    Cost: one forward pass of the prompts, and for each head products as of a few more heads.
+
+    >>> from pipelines import reads
+    >>> rows = reads("ioi", heads="a2.h1", key="S2", minus="others", prompts=4).rows
+    >>> rows[0]["query_part"], rows[0]["key_part"]
+    ('all', 'all')
+    """
+    checked = settings_from({"task": str(task), **settings}, ReadsSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)

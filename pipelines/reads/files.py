@@ -1,0 +1,14 @@
+"""The files of `circuits reads`."""
+
+from __future__ import annotations
+
+from pipelines.engine.store import as_json
+from pipelines.reads.plan import ReadsPlan
+from pipelines.reads.report import ReadsReport
+from pipelines.reads.table import COLUMNS
+from pipelines.reporting.tables import as_csv
+
+
+def files(plan: ReadsPlan, report: ReadsReport) -> dict[str, bytes]:
+    """reads.json, and reads.csv with a line per head and part."""
+    return {"reads.json": as_json(report.to_dict()), "reads.csv": as_csv(report.rows, COLUMNS)}
