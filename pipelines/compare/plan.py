@@ -30,6 +30,8 @@ from pipelines.engine.store import Store
 from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
+# Bytes of a folder's name: file systems take 255, and the files in it have names of their own.
+_LONGEST_NAME = 200
 _OVERLAP_ONLY = "To compare only what is stored, give --overlap-only."
 
 
@@ -97,10 +99,11 @@ class ComparePlan(Plan):
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     """The runs, opened, and the jobs of their transfer.
 
-    ValueError where a run is unknown or not finished, where two are the same, and where a run can no longer be
-    computed on.
+    ValueError where a run is unknown, not finished or damaged, and where a run can no longer be computed on.
     """
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
+    for run in runs:
+        run.require_whole()
     target = settings.folder or execution.out / comparison_name([run.name for run in runs])
     if (reason := _no_transfer(runs, settings)) is not None:
         return ComparePlan(runs, settings.across_models, target, None, reason)
@@ -109,8 +112,9 @@ def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
 
 def comparison_name(names: Sequence[str]) -> str:
     """The folder of a comparison within the store, from the names of its runs."""
-    if len(names) == 2:
-        return f"compare-{names[0]}-{names[1]}"
+    both = "-".join(("compare", *names))
+    if len(names) == 2 and len(both.encode()) <= _LONGEST_NAME:
+        return both
     return f"compare-{len(names)}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
 
 

@@ -33,7 +33,7 @@ from pipelines.intervene.repair.stages import (
     TRY_SETS,
 )
 from pipelines.runs.first_jobs import FirstJobs, subject_name
-from pipelines.runs.run import Run, find_run, open_run
+from pipelines.runs.run import Run, find_run, open_run, path_of
 from pipelines.runs.settings import RunConfig
 
 KNOCK_OUT = "knock-out END"
@@ -128,7 +128,7 @@ def _groups(task: str, right: str | None, wrong: str | None, prefix: str) -> tup
 def _like_config(settings: RepairSettings, config: RunConfig, execution: Execution, n: int) -> RunConfig:
     """The prompts of the other task: those of a run, or as many as choose, of a task."""
     like = settings.like
-    if not isinstance(like, Run) and (str(like) in TASKS or Path(like).suffix == ".jsonl"):
+    if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix == ".jsonl"):
         own = {"task": str(like), "prompts": n, "corruption": None, "held_out": False, "solved": False}
         return settings.run_config(**own)
     if not isinstance(like, Run):
