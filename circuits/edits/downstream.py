@@ -55,14 +55,8 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     up). Cost: one forward pass.
     """
     forward, by_layer = model.forward, checked(model, edits or {}, prompts)
+    require_observable(model, prompts, groups)
     tokens = [[_tokens(prompts, number, group) for group in groups] for number in range(len(prompts))]
-    for number, prompt in enumerate(prompts):
-        if not prompt.wrong_answers or prompt.has_long_answers:
-            lacks = "answers of several tokens" if prompt.has_long_answers else "no wrong answer"
-            raise ValueError(
-                f"{prompts.called(number)} has {lacks}: direct attribution compares right and wrong answers of one "
-                "token each."
-            )
     norm = _final_norm(model)
     n_heads, n_layers = forward.layers[0].n_heads, forward.n_layers
     n = len(prompts)
@@ -82,11 +76,18 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     return Observed(names, attention, direct, others, difference)
 
 
-def require_tokens(prompts: PromptSet, groups: Sequence[str]) -> None:
-    """Raise a ValueError, before anything runs, where a prompt has no token of a group."""
-    for number in range(len(prompts)):
+def require_observable(model: Model, prompts: PromptSet, groups: Sequence[str]) -> None:
+    """Raise a ValueError, before anything runs, for whatever `observe` cannot look at."""
+    for number, prompt in enumerate(prompts):
         for group in groups:
             _tokens(prompts, number, group)
+        if not prompt.wrong_answers or prompt.has_long_answers:
+            lacks = "answers of several tokens" if prompt.has_long_answers else "no wrong answer"
+            raise ValueError(
+                f"{prompts.called(number)} has {lacks}: direct attribution compares right and wrong answers of one "
+                "token each."
+            )
+    _final_norm(model)
 
 
 def _tokens(prompts: PromptSet, number: int, group: str) -> list[int]:

@@ -99,13 +99,15 @@ def plan(settings: RepairSettings, execution: Execution) -> RepairPlan:
     first = first_jobs(config)
     if first.n_prompts < 4:
         raise ValueError(
-            f"{settings.task} holds {first.n_prompts} prompts: half choose and half judge, give at least 4."
+            f"{settings.task} holds fewer than 4 prompts whose clean and corrupt sides differ: half choose and half "
+            "judge, give at least 4."
         )
     half = first.n_prompts // 2
     like_config, like_groups = None, None
     if settings.like is not None:
         like_config = _like_config(settings, config, execution, half)
-        like_groups = _groups(like_config.task, settings.like_right, settings.like_wrong, "like-")
+        if settings.find == "behavior":
+            like_groups = _groups(like_config.task, settings.like_right, settings.like_wrong, "like-")
     jobs = _jobs(settings, first, edits, groups, like_config, like_groups)
     like = None if like_config is None else like_config.task
     return RepairPlan(settings, edits, groups, like, jobs, Store(execution.out))
