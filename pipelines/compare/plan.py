@@ -14,8 +14,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
@@ -104,10 +105,38 @@ def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
     for run in runs:
         run.require_whole()
-    target = settings.folder or execution.out / comparison_name([run.name for run in runs])
+    names = [run.name for run in runs]
+    target = settings.folder or execution.out / comparison_name(names)
+    require_own(target, names)
     if (reason := _no_transfer(runs, settings)) is not None:
         return ComparePlan(runs, settings.across_models, target, None, reason)
     return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
+
+
+def require_own(target: Path, names: Sequence[str]) -> None:
+    """Raise a ValueError where a folder holds another comparison, some files of which would stay beside the new ones.
+
+    names  of what is compared
+    """
+    try:
+        found = parse_strictly((target / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return  # there is none, or what is left of one
+    held = _compared(found)
+    if held and held != list(names):
+        raise ValueError(
+            f"{target} holds the comparison of {', '.join(held)}. Choose another folder with --out, or delete that one."
+        )
+
+
+def _compared(found: Any) -> list[str]:
+    """What a summary of a comparison says that it compares: runs, or runs and published circuits."""
+    runs = found.get("runs") if isinstance(found, dict) else None
+    if isinstance(runs, dict):
+        return list(map(str, runs.values()))
+    circuits = found.get("circuits") if isinstance(found, dict) else None
+    rows = circuits if isinstance(circuits, list) else []
+    return [str(row.get("name")) for row in rows if isinstance(row, dict)]
 
 
 def comparison_name(names: Sequence[str]) -> str:

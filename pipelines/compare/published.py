@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from circuits.evaluation.published import published_circuit
 from graphs.comparison.null import overlap_distribution
-from pipelines.compare.plan import comparison_name
+from pipelines.compare.plan import comparison_name, require_own
 from pipelines.compare.settings import CompareSettings
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
@@ -87,7 +87,9 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
                 "different shapes do not correspond. `circuits published` lists the models of published circuits."
             )
     names = [side.name.replace(PREFIX, "published-") for side in sides]
-    return PublishedPlan(sides, settings.folder or execution.out / comparison_name(names))
+    target = settings.folder or execution.out / comparison_name(names)
+    require_own(target, [side.name for side in sides])
+    return PublishedPlan(sides, target)
 
 
 def report(plan: PublishedPlan) -> PublishedComparison:

@@ -81,6 +81,26 @@ def test_a_file_that_is_gone_is_named_before_anything_is_computed(
     assert n_jobs(store) == before
 
 
+def test_a_report_does_not_overwrite_a_run(circuits: Command, runs: list[DiscoverRun], store: Path):
+    kept = {path: path.read_bytes() for path in runs[0].folder.iterdir()}
+    for command in (["compare", runs[0].name, runs[1].name], ["evaluate", runs[1].name]):
+        answer = circuits(*command, "--runs", store, "--out", runs[0].folder)
+        assert answer.exit_code == 2
+        assert "is the folder of a run" in answer.stderr
+    assert {path: path.read_bytes() for path in runs[0].folder.iterdir()} == kept
+
+
+def test_a_comparison_does_not_mix_with_another_one(runs: list[DiscoverRun], store: Path, tmp_path: Path):
+    first, second = runs
+    compare(first, second, out=store, overlap_only=True, folder=tmp_path / "kept")
+    compare(first, second, out=store, overlap_only=True, folder=tmp_path / "kept")
+    for others in ((second, first), (first, second, first)):
+        with pytest.raises(ValueError, match=f"kept holds the comparison of {first.name}, {second.name}"):
+            compare(*others, out=store, overlap_only=True, folder=tmp_path / "kept")
+    (tmp_path / "kept" / "summary.json").write_text("{")
+    compare(second, first, out=store, overlap_only=True, folder=tmp_path / "kept")
+
+
 def test_empty_circuits_are_compared_with_each_other_and_with_others(
     runs: list[DiscoverRun], store: Path, tmp_path: Path
 ):
