@@ -9,11 +9,11 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
-def unknown(asked: str, known: Iterable[str], what: str) -> str:
-    """The message for a name that is not known: the known ones, and the nearest."""
-    known = sorted(known)
-    nearest = difflib.get_close_matches(asked.lower().replace("_", "-"), known, n=1, cutoff=0.5)
-    nearest = nearest or difflib.get_close_matches(asked.lower(), known, n=1, cutoff=0.5)
+def unknown(asked: object, known: Iterable[str], what: str) -> str:
+    """The message for a name that is not known, or is no name: the known ones, and the nearest."""
+    known, name = sorted(known), str(asked).lower()
+    nearest = difflib.get_close_matches(name.replace("_", "-"), known, n=1, cutoff=0.5)
+    nearest = nearest or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
     return f"no {what} {asked!r}. Known: {', '.join(known)}.{hint}"
 
@@ -22,5 +22,5 @@ def lookup(registry: Mapping[str, Value], name: str, what: str) -> Value:
     """`registry[name]`; a ValueError that names the nearest entry where there is none."""
     try:
         return registry[name]
-    except KeyError:
+    except (KeyError, TypeError):  # what has no hash is no name
         raise ValueError(unknown(name, registry, what)) from None

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from pipelines.engine.execute import Counts, Work, compute_missing
@@ -20,6 +21,8 @@ from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.reporting.report import Report
 from pipelines.runs.options import command_line, store_option
+from pipelines.runs.record import RECORD
+from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
@@ -69,6 +72,7 @@ def run_command(
     except ResultsNeeded as needed:
         n_before = _compute(needed.work, execution, resume, shows_progress).n_computed
         plan = command.plan(settings, execution)
+    _require_no_run(settings)
     require_writable(plan.folder)
     counts = _compute(plan.work, execution, resume, shows_progress, plan=plan)
     report = command.report(plan)
@@ -76,6 +80,13 @@ def run_command(
         write_atomically(report.folder / name, data)
     n_computed = n_before + counts.n_computed
     return replace(report, n_jobs=counts.n_jobs, n_computed=n_computed, seconds=time.monotonic() - began)
+
+
+def _require_no_run(settings: CommandSettings) -> None:
+    """Raise a ValueError where a report is to go into the folder of a run, whose files it would overwrite."""
+    folder = getattr(settings, "folder", None)
+    if isinstance(folder, Path) and is_file(folder / RECORD):
+        raise ValueError(f"{folder} is the folder of a run, which would be damaged. Choose another folder with --out.")
 
 
 def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:

@@ -54,8 +54,8 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     up). Cost: one forward pass.
     """
     forward, by_layer = model.forward, checked(model, edits or {}, prompts)
+    require_observable(model, prompts, groups)
     tokens = [[_tokens(prompts, number, group) for group in groups] for number in range(len(prompts))]
-    require_compared(prompts)
     split = logit_parts_of(model)
     n_heads, n_layers = forward.layers[0].n_heads, forward.n_layers
     n = len(prompts)
@@ -77,11 +77,13 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     return Observed(names, attention, direct, others, difference)
 
 
-def require_tokens(prompts: PromptSet, groups: Sequence[str]) -> None:
-    """Raise a ValueError, before anything runs, where a prompt has no token of a group."""
+def require_observable(model: Model, prompts: PromptSet, groups: Sequence[str]) -> None:
+    """Raise a ValueError, before anything runs, for whatever `observe` cannot look at."""
     for number in range(len(prompts)):
         for group in groups:
             _tokens(prompts, number, group)
+    require_compared(prompts)
+    logit_parts_of(model)
 
 
 def _tokens(prompts: PromptSet, number: int, group: str) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.compare.files import COMPARISON
 from pipelines.runs.options import command_line
-from pipelines.runs.run import open_run, read_circuit
+from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
     from graphs import Comparison
@@ -27,7 +27,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     """
     from graphs.export import exporter
 
-    exports = exporter(kind)
+    exports, reference = exporter(kind), path_of(reference, "what is exported")
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
         return exports.to_bytes(read_comparison(path))
     if (path := _circuit_file(Path(reference), Path(out))) is not None:
@@ -52,7 +52,7 @@ def read_comparison(path: Path) -> Comparison:
 def _refuse_many(given: Path, out: Path) -> None:
     """ValueError for the folder of a comparison without comparison.json, as that of three runs or more."""
     for folder in (given, out / given):
-        if (folder / "union.json").is_file():
+        if is_file(folder / "union.json"):
             circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name != "summary.json"]
             raise ValueError(
                 f"{folder} holds no {COMPARISON}: only comparisons of two runs have one. Compare two of its runs, or "
@@ -61,11 +61,11 @@ def _refuse_many(given: Path, out: Path) -> None:
 
 
 def _circuit_file(given: Path, out: Path) -> Path | None:
-    return next((path for path in (given, out / given) if path.suffix == ".json" and path.is_file()), None)
+    return next((path for path in (given, out / given) if path.suffix == ".json" and is_file(path)), None)
 
 
 def _comparison_file(given: Path, out: Path) -> Path | None:
     for path in (given, given / COMPARISON, out / given / COMPARISON):
-        if path.is_file() and path.name == COMPARISON:
+        if path.name == COMPARISON and is_file(path):
             return path
     return None

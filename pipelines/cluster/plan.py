@@ -51,6 +51,7 @@ def plan(settings: ClusterSettings, execution: Execution) -> ClusterPlan:
     prompt, and for one of few prompts."""
     opened = settings.run if isinstance(settings.run, Run) else open_run(settings.run, out=execution.out)
     run = require_circuit(opened)
+    run.require_whole()
     method = METHODS[run.config.method]
     scores = run.scores
     if method.result != "edges" or not scores.measured.any() or (scores.per_prompt == scores.per_prompt[0]).all():

@@ -17,7 +17,7 @@ from graphs.comparison.diff_of_many import PartsDiff
 from graphs.export import exporter
 from graphs.figures.task_trees import TreesFigure, trees_figure_bytes
 from pipelines.compare.many import OfMany
-from pipelines.reporting.tables import as_csv
+from pipelines.reporting.tables import Column, as_csv
 from pipelines.trace.figures import FORMATS
 
 ALIKE = {"overlap": "overlap (IoU of edges)", "transfer": "transfer, relative to the task's own circuit"}
@@ -25,7 +25,10 @@ ALIKE = {"overlap": "overlap (IoU of edges)", "transfer": "transfer, relative to
 
 def files_of_many(many: OfMany, labels: Sequence[str], origin: Provenance) -> dict[str, bytes]:
     """The files, by name."""
-    kept = {"diff.csv": as_csv([*_rows(many, "nodes", labels), *_rows(many, "edges", labels)])}
+    names = ["name", "kind", "membership", *(f"in_{label}" for label in labels)]
+    names += [*(f"score_{label}" for label in labels), "rescored", "sign_flipped"]
+    rows = [*_rows(many, "nodes", labels), *_rows(many, "edges", labels)]
+    kept = {"diff.csv": as_csv(rows, list(map(Column, names)))}
     kept |= {f"{name}.json": exporter("json").to_bytes(graph) for name, graph in many.combined.items()}
     kept["matrices.csv"] = as_csv(_matrix_rows(many.rows["matrices"], labels))
     if many.trees:

@@ -14,8 +14,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
@@ -30,6 +31,8 @@ from pipelines.engine.store import Store
 from pipelines.runs.circuit_runs import CIRCUIT, CircuitRuns, outlook
 from pipelines.runs.run import Run, open_run, store_of
 
+# Bytes of a folder's name: file systems take 255, and the files in it have names of their own.
+_LONGEST_NAME = 200
 _OVERLAP_ONLY = "To compare only what is stored, give --overlap-only."
 
 
@@ -97,20 +100,50 @@ class ComparePlan(Plan):
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     """The runs, opened, and the jobs of their transfer.
 
-    ValueError where a run is unknown or not finished, where two are the same, and where a run can no longer be
-    computed on.
+    ValueError where a run is unknown, not finished or damaged, and where a run can no longer be computed on.
     """
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
-    target = settings.folder or execution.out / comparison_name([run.name for run in runs])
+    for run in runs:
+        run.require_whole()
+    names = [run.name for run in runs]
+    target = settings.folder or execution.out / comparison_name(names)
+    require_own(target, names)
     if (reason := _no_transfer(runs, settings)) is not None:
         return ComparePlan(runs, settings.across_models, target, None, reason)
     return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
 
 
+def require_own(target: Path, names: Sequence[str]) -> None:
+    """Raise a ValueError where a folder holds another comparison, some files of which would stay beside the new ones.
+
+    names  of what is compared
+    """
+    try:
+        found = parse_strictly((target / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return  # there is none, or what is left of one
+    held = _compared(found)
+    if held and held != list(names):
+        raise ValueError(
+            f"{target} holds the comparison of {', '.join(held)}. Choose another folder with --out, or delete that one."
+        )
+
+
+def _compared(found: Any) -> list[str]:
+    """What a summary of a comparison says that it compares: runs, or runs and published circuits."""
+    runs = found.get("runs") if isinstance(found, dict) else None
+    if isinstance(runs, dict):
+        return list(map(str, runs.values()))
+    circuits = found.get("circuits") if isinstance(found, dict) else None
+    rows = circuits if isinstance(circuits, list) else []
+    return [str(row.get("name")) for row in rows if isinstance(row, dict)]
+
+
 def comparison_name(names: Sequence[str]) -> str:
     """The folder of a comparison within the store, from the names of its runs."""
-    if len(names) == 2:
-        return f"compare-{names[0]}-{names[1]}"
+    both = "-".join(("compare", *names))
+    if len(names) == 2 and len(both.encode()) <= _LONGEST_NAME:
+        return both
     return f"compare-{len(names)}-{hashlib.sha256(' '.join(names).encode()).hexdigest()[:8]}"
 
 

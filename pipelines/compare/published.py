@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from circuits.evaluation.published import published_circuit
 from graphs.comparison.null import overlap_distribution
+from pipelines.compare.plan import comparison_name, require_own
 from pipelines.compare.settings import CompareSettings
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
@@ -85,8 +86,10 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
                 f"{first.name} has heads of {_shown(first)}, {other.name} of {_shown(other)}: heads of models of "
                 "different shapes do not correspond. `circuits published` lists the models of published circuits."
             )
-    name = "-".join(side.name.replace(PREFIX, "published-") for side in sides)
-    return PublishedPlan(sides, settings.folder or execution.out / f"compare-{name}")
+    names = [side.name.replace(PREFIX, "published-") for side in sides]
+    target = settings.folder or execution.out / comparison_name(names)
+    require_own(target, [side.name for side in sides])
+    return PublishedPlan(sides, target)
 
 
 def report(plan: PublishedPlan) -> PublishedComparison:

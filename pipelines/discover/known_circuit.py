@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.published import PUBLISHED, published_circuit
 from circuits.lookup import unknown
-from pipelines.runs.run import open_run
+from pipelines.runs.run import is_file, open_run, path_of
 
 if TYPE_CHECKING:
     from pipelines.runs.run import Run
@@ -21,9 +21,10 @@ def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCi
     names = {*PUBLISHED, *(circuit.name for circuit in PUBLISHED.values())}
     if str(truth) in names:
         return published_circuit(str(truth)).known
-    if Path(truth).is_file():
-        return read_known(Path(truth))
-    if any((folder / "run.json").is_file() for folder in (Path(truth), out / truth)):
+    path = path_of(truth, "a known circuit")
+    if is_file(path):
+        return read_known(path)
+    if any(is_file(folder / "run.json") for folder in (path, out / path)):
         return circuit_of(open_run(truth, out=out))
     raise ValueError(f"{unknown(str(truth), names, 'published circuit')} It is not a file or a run either.")
 

@@ -27,6 +27,7 @@ from pipelines.engine.result_file import DamagedError, Result, decode, encode, r
 FORMAT = "circuit-workbench-store"
 VERSION = 1
 _COSTS = ("seconds", "multiply_adds", "peak_memory_mb")
+_LONGEST_NAME = 255  # bytes, on the file systems of today
 _LEFTOVER_AFTER_S = 24 * 3600
 _LOG = logging.getLogger(__name__)
 
@@ -55,6 +56,11 @@ def require_writable(folder: Path) -> None:
 
     So that a report's folder that cannot be written is refused before its jobs run.
     """
+    if long := [part for part in folder.parts if len(os.fsencode(part)) > _LONGEST_NAME]:
+        raise ValueError(
+            f"no folder can be called {long[0][:40]}..., which has more than {_LONGEST_NAME} bytes. No model was run. "
+            "Choose another folder with --out, or give the prompt file a shorter name."
+        )
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     probe = nearest / f".probe.{uuid.uuid4().hex}.tmp"
     try:

@@ -143,9 +143,11 @@ def _case(run: Run, settings: EvaluateSettings, known: KnownCircuit | None, exec
         if known is not None:
             known.check(run.graph.wiring)
         circuit = require_circuit(run)
+        circuit.require_whole()
         return Case(circuit, judge_jobs(circuit, settings), store_of(run, execution.out))
     except ValueError as error:
-        raise ValueError(f"run {run.name}: {error}") from None
+        of_run = "" if run.name in str(error) else f"run {run.name}: "
+        raise ValueError(f"{of_run}{error}") from None
 
 
 def _name(cases: Sequence[Case], settings: EvaluateSettings, known: KnownCircuit | None) -> str:

@@ -31,11 +31,11 @@ def edits_on(heads: Sequence[str], texts: Sequence[str]) -> Edits:
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """Whether every edit can be done on every prompt, of the heads that are given or else of one in every layer.
 
-    groups  roles of words that are looked at, which every prompt must have
+    groups  roles of words: what heads attend to and say of them can be observed
     """
     from circuits.edits import edit_from
     from circuits.edits.check import checked
-    from circuits.edits.downstream import require_tokens
+    from circuits.edits.downstream import require_observable
     from circuits.edits.places import rows_within
 
     loaded, prompts = model(), prompts_from(inputs["prompts"][0])
@@ -49,7 +49,8 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
                     f"{text!r} edits nothing here: {prompts.called(number)} has {len(prompt)} tokens, and none is "
                     "generated."
                 )
-    require_tokens(prompts, settings.get("groups", ()))
+    if "groups" in settings:
+        require_observable(loaded, prompts, settings["groups"])
     return Result({"heads": heads})
 
 

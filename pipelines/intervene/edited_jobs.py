@@ -20,7 +20,7 @@ def first_jobs(config: RunConfig) -> FirstJobs:
 def edit_check(first: FirstJobs, heads: Sequence[str], edits: Sequence[str], groups: Sequence[str] = ()) -> Job:
     """The job that refuses heads and roles that are not there, before anything is measured.
 
-    groups  roles of words that are looked at, beside those that the edits name
+    groups  roles of words whose heads will be observed; none where no head is
     """
     asked: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")}
     asked |= {"heads": [*heads], "edits": [*edits]} | ({"groups": [*groups]} if groups else {})

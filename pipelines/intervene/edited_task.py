@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from circuits.components import Component
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, names_in
 
 
 class EditedTaskSettings(PromptSettings):
@@ -27,9 +27,7 @@ class EditedTaskSettings(PromptSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Names with commas between them, or several."""
-        given = [value] if isinstance(value, str) else list(value)
-        names = [name.strip() for one in given for name in str(one).split(",") if name.strip()]
-        return tuple(dict.fromkeys(names))
+        return names_in(value)
 
     @field_validator("heads")
     @classmethod
@@ -42,7 +40,7 @@ class EditedTaskSettings(PromptSettings):
     @field_validator("edit", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else tuple(value)
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("edit")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from pipelines.runs.settings import PromptSettings
+from pipelines.runs.settings import PromptSettings, names_in
 
 
 class ProfileSettings(PromptSettings):
@@ -35,9 +35,8 @@ class ProfileSettings(PromptSettings):
     @field_validator("profiles", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Names with commas between them, or several."""
-        given = [value] if isinstance(value, str) else list(value)
-        names = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
-        if given and not names:
+        """Names with commas between them, or several. ValueError where something is given and names nothing."""
+        names = names_in(value)
+        if names == () and value not in ((), []):
             raise ValueError("no profile is named. Leave it out for all of them, or see `circuits profiles`.")
         return names

@@ -12,7 +12,7 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.report.settings import ReuseSettings
 from pipelines.report.stored import read_comparison, read_repair
-from pipelines.runs.run import Run, find_run, open_run
+from pipelines.runs.run import Run, find_run, is_file, open_run, path_of
 
 SUMMARY = "summary.json"
 REPAIR = "repair.json"
@@ -51,8 +51,9 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
 def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
     """The folder of a comparison: given itself, or where `circuits compare` puts that of these runs."""
     if len(given) == 1 and not isinstance(given[0], Run):
-        for folder in (Path(given[0]), out / given[0]):
-            if (folder / SUMMARY).is_file() and not (folder / "run.json").is_file():
+        asked = path_of(given[0], "a comparison")
+        for folder in (asked, out / asked):
+            if is_file(folder / SUMMARY) and not is_file(folder / "run.json"):
                 return folder
         raise ValueError(
             f"{given[0]} is no folder of a comparison: it holds no {SUMMARY}. Compare two runs or more first: circuits "

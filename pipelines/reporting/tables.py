@@ -51,7 +51,12 @@ class Column:
 
 
 def value_at(row: Row, path: str) -> Any:
-    """The value at a path such as `completeness.sampled.share`; None where any part of the path is missing."""
+    """The value at a path such as `completeness.sampled.share`; None where any part of the path is missing.
+
+    A key of the row itself comes first: what is called after a task or a model may have a dot in its name.
+    """
+    if path in row:
+        return row[path]
     value: Any = row
     for key in path.split("."):
         if not isinstance(value, Mapping):
@@ -82,7 +87,12 @@ def with_interval(values: Row, name: str, spec: str) -> str:
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> bytes:
-    """One line per row; an empty cell is a number that was not measured. Without columns, those of the first row."""
+    """One line per row; an empty cell is a number that was not measured. Without columns, those of the first row.
+
+    Without either there is nothing to say: no bytes.
+    """
+    if columns is None and not rows:
+        return b""
     chosen = [Column(key) for key in rows[0]] if columns is None else columns
     spans = [column for column in chosen if column.interval is not None]
     text = io.StringIO(newline="")

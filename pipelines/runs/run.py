@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from functools import cached_property
 from importlib import import_module
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -105,8 +106,18 @@ class Run:
         result = self._result(name)
         return scores_from([result], prompts_from(Result(result.meta["prompt_set"])))
 
+    def require_whole(self) -> None:
+        """Raise a ValueError where the summary, the circuit or the scores cannot be read: before anything is computed
+        that would be reported with them."""
+        assert self.summary is not None
+        assert self.graph is not None
+        assert self.scores is not None
+
     def _result(self, name: str) -> Result:
-        return decode(self._bytes(name), key=f"{self.name}/{name}", where=str(self.folder / name))
+        try:
+            return decode(self._bytes(name), key=f"{self.name}/{name}", where=str(self.folder / name))
+        except DamagedError as error:
+            raise DamagedError(f"{error} Restore it from the store: {self._again}") from None
 
     def _bytes(self, name: str) -> bytes:
         path = self.folder / name
@@ -131,11 +142,26 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
     return graph
 
 
+def path_of(reference: Any, what: str) -> Path:
+    """What was given as a path. ValueError for something else; `what` says what it should be of."""
+    if not isinstance(reference, str | PathLike):
+        raise ValueError(f"{what} is given by its path or its name; found {reference!r} ({type(reference).__name__}).")
+    return Path(reference)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; False for names that no file can have, which are too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def find_run(reference: str | Path, store_folder: Path) -> Path:
-    """The folder of a run, given as a path or as a name within the store."""
-    given = Path(reference)
+    """The folder of a run, given as a path or as a name within the store. ValueError where that has no run."""
+    given = path_of(reference, "a run")
     for folder in (given, store_folder / given):
-        if (folder / "run.json").is_file():
+        if is_file(folder / RECORD):
             return folder
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:

@@ -55,6 +55,14 @@ def truth_value_as_number(given: Any, made: Any) -> bool | None:
     return None
 
 
+def names_in(value: Any) -> Any:
+    """Names with commas between them, or several such texts, as one tuple without repeats; anything else as it is."""
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        return value
+    return tuple(dict.fromkeys(name.strip() for one in given for name in str(one).split(",") if name.strip()))
+
+
 class CommandSettings(BaseModel):
     """What a command is asked for. The docstring of a subclass is the help of its command.
 

@@ -33,7 +33,7 @@ from pipelines.intervene.repair.stages import (
     TRY_SETS,
 )
 from pipelines.runs.first_jobs import FirstJobs, subject_name
-from pipelines.runs.run import Run, find_run, open_run
+from pipelines.runs.run import Run, find_run, open_run, path_of
 from pipelines.runs.settings import RunConfig
 
 KNOCK_OUT = "knock-out END"
@@ -99,13 +99,15 @@ def plan(settings: RepairSettings, execution: Execution) -> RepairPlan:
     first = first_jobs(config)
     if first.n_prompts < 4:
         raise ValueError(
-            f"{settings.task} holds {first.n_prompts} prompts: half choose and half judge, give at least 4."
+            f"{settings.task} holds fewer than 4 prompts whose clean and corrupt sides differ: half choose and half "
+            "judge, give at least 4."
         )
     half = first.n_prompts // 2
     like_config, like_groups = None, None
     if settings.like is not None:
         like_config = _like_config(settings, config, execution, half)
-        like_groups = _groups(like_config.task, settings.like_right, settings.like_wrong, "like-")
+        if settings.find == "behavior":
+            like_groups = _groups(like_config.task, settings.like_right, settings.like_wrong, "like-")
     jobs = _jobs(settings, first, edits, groups, like_config, like_groups)
     like = None if like_config is None else like_config.task
     return RepairPlan(settings, edits, groups, like, jobs, Store(execution.out))
@@ -128,7 +130,7 @@ def _groups(task: str, right: str | None, wrong: str | None, prefix: str) -> tup
 def _like_config(settings: RepairSettings, config: RunConfig, execution: Execution, n: int) -> RunConfig:
     """The prompts of the other task: those of a run, or as many as choose, of a task."""
     like = settings.like
-    if not isinstance(like, Run) and (str(like) in TASKS or Path(like).suffix == ".jsonl"):
+    if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix == ".jsonl"):
         own = {"task": str(like), "prompts": n, "corruption": None, "held_out": False, "solved": False}
         return settings.run_config(**own)
     if not isinstance(like, Run):

@@ -54,6 +54,11 @@ class RepairSettings(EditedTaskSettings):
                 "roles of words of the other task are given, and no other task: name it (--like ioi), or leave "
                 "--like-right and --like-wrong out."
             )
+        if self.find == "effect" and (self.like_right or self.like_wrong):
+            raise ValueError(
+                "heads are found by their effect (--find effect), which looks at no words of the other task: leave "
+                "--like-right and --like-wrong out."
+            )
         if self.prompts is not None and self.prompts < 4:
             raise ValueError("half of the prompts choose and half judge: give at least 4.")
         return self

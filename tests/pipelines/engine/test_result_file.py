@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.engine.result_file import VERSION, DamagedError, Result, decode, encode
+from pipelines.engine.result_file import VERSION, DamagedError, Result, decode, encode, require_known_version
 
 RESULT = Result(
     {"kept": [1, 2.5, None, "ü"]}, {"values": np.arange(6.0).reshape(2, 3), "mask": np.array([True, False])}
@@ -71,3 +72,17 @@ def test_a_newer_format_is_refused_and_not_called_damaged():
     with pytest.raises(ValueError, match="newer circuit-workbench") as caught:
         decode(buffer.getvalue(), key="k", where="file")
     assert not isinstance(caught.value, DamagedError)
+
+
+def test_a_file_that_says_it_is_encrypted_is_damaged():
+    data = bytearray(encode(RESULT, key="k", stage="measure"))
+    central = data.index(b"PK\x01\x02")
+    data[central + 8] |= 1
+    with pytest.raises(DamagedError, match="the-file is damaged or truncated"):
+        decode(bytes(data), key="k", where="the-file")
+
+
+@pytest.mark.parametrize("version", [True, 0, -1, "1", None, 1.0])
+def test_a_version_that_is_no_version_is_damaged(version: Any):
+    with pytest.raises(DamagedError, match="it says version"):
+        require_known_version({"format": "a", "version": version}, "a", 1, where="the-file")

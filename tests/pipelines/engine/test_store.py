@@ -108,3 +108,8 @@ def test_what_a_killed_writer_left_behind_is_removed_after_a_day(store: Store):
     store.prepare()
     assert not old.exists()
     assert new.exists()
+
+
+def test_a_target_with_a_name_that_no_folder_can_have_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"more than 255 bytes\. No model was run"):
+        require_writable(tmp_path / ("x" * 256))

@@ -142,6 +142,7 @@ def test_the_bundled_model_has_no_head_that_the_other_task_lends(circuits: Comma
         (("--heads", "a0.h0", "--wrong", "S1"), "no role 'S1'"),
         (("--heads", "a0.h0", "--like-right", "right"), "and no other task: name it"),
         (("--heads", "a0.h0", "--metric", "loss"), "no metric 'loss'. Known:"),
+        (("--find", "effect", "--like", "ioi", "--like-wrong", "S1"), "looks at no words of the other task"),
     ],
 )
 def test_what_cannot_be_is_refused(circuits: Command, planted, more, message):
@@ -159,6 +160,16 @@ def test_roles_of_both_tasks_are_checked_before_a_head_is_looked_for(circuits: C
     answer = circuits(*of_task, "--wrong", "wrong", *of_like)
     assert answer.exit_code == 2
     assert "no role 'nobody'" in answer.stderr or "a row adds up to 1" in answer.stderr
+    assert "in job 'check edits'" in answer.stderr
+
+
+def test_prompts_without_wrong_answers_are_refused_before_a_head_is_tried(circuits: Command, planted, tmp_path):
+    records = [json.loads(line) | {"wrong_answer_ids": []} for line in planted.both.read_text().splitlines()]
+    (tmp_path / "right.jsonl").write_text("\n".join(map(json.dumps, records)))
+    of_task = ("intervene", "repair", tmp_path / "right.jsonl", "--model", planted.model, "--metric", "answer-logit")
+    answer = circuits(*of_task, "--heads", "a0.h0", "--right", "right", "--wrong", "wrong")
+    assert answer.exit_code == 2
+    assert "has no wrong answer" in answer.stderr
     assert "in job 'check edits'" in answer.stderr
 
 
