@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
+    from pipelines.effects.command import effects
+    from pipelines.effects.report import EffectsReport
     from pipelines.engine.execution import Execution
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
@@ -57,6 +59,7 @@ __all__ = [
     "CodeReport",
     "DiscoverRun",
     "EditReport",
+    "EffectsReport",
     "Evaluation",
     "Execution",
     "Intervention",
@@ -77,6 +80,7 @@ __all__ = [
     "compare_published",
     "discover",
     "edit_heads",
+    "effects",
     "evaluate",
     "explain_codes",
     "export",
@@ -97,6 +101,7 @@ _HOMES = {
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
     "EditReport": "intervene.edit.report",
+    "EffectsReport": "effects.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
@@ -117,6 +122,7 @@ _HOMES = {
     "compare_published": "compare.command",
     "discover": "discover.command",
     "edit_heads": "intervene.edit.command",
+    "effects": "effects.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",
