@@ -68,7 +68,7 @@ def option_classes(
             classes.append(AMPLIFICATION if recent[:, head].mean() >= rules.recent else None)
             continue
         sums = np.stack([attention[right == one, :, head].sum(axis=0) for one in present])
-        shares = sums / sums.sum(axis=1, keepdims=True)
+        shares = sums / np.maximum(sums.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
         classes.append(_class_of(shares, present, names, rules))
     return classes
 

@@ -31,8 +31,8 @@ def print_effects(report: EffectsReport) -> None:
     left = len(report.rows) - len(rows)
     largest = f"the largest total effects, {left} more in effects.csv" if left else "the largest total effects first"
     print_line(
-        f"At the answer position; {largest}. In brackets: 95 % t intervals over prompts. Indirect is total minus direct; "
-        "writes is direct logit attribution, on the logit difference."
+        f"At the answer position; {largest}. In brackets: 95 % t intervals over prompts. Indirect is total minus "
+        "direct; writes is direct logit attribution, on the logit difference."
     )
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")

@@ -363,6 +363,37 @@ def write_sign_flip(folder: Path) -> Path:
     return weights.write(folder)
 
 
+# Selection. Tokens 0..5 are letters, 6..9 are cues: cue n stands for the letter at position n.
+_N_SELECTED, _CUE = 4, 6
+
+
+def write_selector(folder: Path, *, layer: int = 0) -> Path:
+    """Four letters and a cue: the logit of the letter at the cue's position is 2, all others are 0.
+
+    Head 0 of `layer` attends from cue n to position n, and copies "token" to "output" with weight 2; nothing else has
+    weights. Its four queries are 200 (times the root of d_head) times four orthogonal directions: a simplex, which
+    three directions hold, and two do not. So are its keys at the four positions.
+    """
+    weights = _Weights(n_tokens=_CUE + _N_SELECTED, n_positions=_N_SELECTED + 1, n_layers=2, n_heads=2, blocks={})
+    wanted = torch.zeros(_CUE + _N_SELECTED, _N_SELECTED + 1)
+    wanted[_CUE:, :_N_SELECTED] = torch.eye(_N_SELECTED)
+    weights.attend(layer, 0, "token", "position", wanted)
+    weights.copy(layer, 0, "token", "output", weight=2)
+    return weights.write(folder)
+
+
+def selector_prompts(n: int = 16, seed: int = 0) -> PromptSet:
+    """Different letters with the cues in turn; the corrupt prompt has another cue. Role: `letters`."""
+    draw, prompts = random.Random(seed), []
+    for number in range(n):
+        letters, cue = draw.sample(range(_CUE), _N_SELECTED), number // 2 % _N_SELECTED
+        other = (cue + 1) % _N_SELECTED
+        clean, corrupt = ((*letters, _CUE + which) for which in (cue, other))
+        wrong = tuple(letter for letter in letters if letter != letters[cue])
+        prompts.append(Prompt(clean, corrupt, (letters[cue],), wrong, roles={"letters": (0, 1, 2, 3)}))
+    return PromptSet("selector", tuple(prompts))
+
+
 # Inhibition. Tokens 0..5 are letters, 6 fills a place, the others are cues at the end of a prompt.
 _FILLER, CUE_WORKS, CUE_FAILS = 6, 7, 8
 
