@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
+    from pipelines.intervene.rank.command import rank_curve
+    from pipelines.intervene.rank.report import RankReport
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
@@ -65,6 +67,7 @@ __all__ = [
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
+    "RankReport",
     "ReadsReport",
     "RepairReport",
     "Reproduction",
@@ -88,6 +91,7 @@ __all__ = [
     "measure_tasks",
     "open_run",
     "profile",
+    "rank_curve",
     "reads",
     "repair",
     "report_reuse",
@@ -106,6 +110,7 @@ _HOMES = {
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
+    "RankReport": "intervene.rank.report",
     "ReadsReport": "reads.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
@@ -130,6 +135,7 @@ _HOMES = {
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
+    "rank_curve": "intervene.rank.command",
     "reads": "reads.command",
     "repair": "intervene.repair.command",
     "report_reuse": "report.command",

@@ -25,6 +25,7 @@ COMMANDS = {
     "intervene iri": "pipelines.intervene.settings:IriSettings",
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
+    "intervene rank": "pipelines.intervene.rank.settings:RankSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
