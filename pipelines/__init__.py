@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
+    from pipelines.effects.command import effects
+    from pipelines.effects.report import EffectsReport
     from pipelines.engine.execution import Execution
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
+    from pipelines.intervene.rank.command import rank_curve
+    from pipelines.intervene.rank.report import RankReport
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
@@ -57,11 +61,13 @@ __all__ = [
     "CodeReport",
     "DiscoverRun",
     "EditReport",
+    "EffectsReport",
     "Evaluation",
     "Execution",
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
+    "RankReport",
     "ReadsReport",
     "RepairReport",
     "Reproduction",
@@ -77,6 +83,7 @@ __all__ = [
     "compare_published",
     "discover",
     "edit_heads",
+    "effects",
     "evaluate",
     "explain_codes",
     "export",
@@ -84,6 +91,7 @@ __all__ = [
     "measure_tasks",
     "open_run",
     "profile",
+    "rank_curve",
     "reads",
     "repair",
     "report_reuse",
@@ -97,10 +105,12 @@ _HOMES = {
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
     "EditReport": "intervene.edit.report",
+    "EffectsReport": "effects.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
+    "RankReport": "intervene.rank.report",
     "ReadsReport": "reads.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
@@ -117,6 +127,7 @@ _HOMES = {
     "compare_published": "compare.command",
     "discover": "discover.command",
     "edit_heads": "intervene.edit.command",
+    "effects": "effects.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",
@@ -124,6 +135,7 @@ _HOMES = {
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
+    "rank_curve": "intervene.rank.command",
     "reads": "reads.command",
     "repair": "intervene.repair.command",
     "report_reuse": "report.command",

@@ -62,6 +62,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/tasks": _SHARED,
     "pipelines/profile": _SHARED,
     "pipelines/reads": _SHARED,
+    "pipelines/effects": _SHARED,
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

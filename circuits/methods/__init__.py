@@ -10,6 +10,7 @@ from circuits.methods.causal_tracing import CausalTracing
 from circuits.methods.ceap import Conductance
 from circuits.methods.clean_corrupt import CleanCorrupt
 from circuits.methods.code_pairs import CodePairs
+from circuits.methods.direct_effect import DirectEffect
 from circuits.methods.eap import EdgeAttribution
 from circuits.methods.eap_ig import IntegratedEdgeAttribution
 from circuits.methods.eap_ig_activations import ActivationIntegratedAttribution
@@ -32,6 +33,7 @@ __all__ = [
     "CleanCorrupt",
     "CodePairs",
     "Conductance",
+    "DirectEffect",
     "EdgeAttribution",
     "ExactEdges",
     "HeadCoding",

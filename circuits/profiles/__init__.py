@@ -15,6 +15,7 @@ from circuits.profiles.output_norm import OutputNorm
 from circuits.profiles.own_token import OwnToken
 from circuits.profiles.previous_token import PreviousToken
 from circuits.profiles.received import Received
+from circuits.profiles.recent import Recent
 from circuits.profiles.registry import PROFILES
 from circuits.profiles.regression_weights import RegressionWeights
 from circuits.profiles.singular_values import SingularValues
@@ -40,6 +41,7 @@ __all__ = [
     "PreviousToken",
     "Profile",
     "Received",
+    "Recent",
     "RegressionWeights",
     "SingularValues",
     "Sink",

@@ -339,6 +339,61 @@ def backup_prompts(n: int = 8, seed: int = 0) -> PromptSet:
     return PromptSet("backup", tuple(prompts))
 
 
+def write_sign_flip(folder: Path) -> Path:
+    """A head that says YES where YES stands at position 1, and a later MLP that hears it and says the opposite, louder.
+
+    a0.h0  attends from the last position to position 1, and writes whether there is a YES to the output of YES, with
+           weight 2, and to the block "seen";
+    m1     writes -3 times "seen" to the output of YES.
+    All other heads and m0 have zero weights.
+
+    With YES, the logit of YES is 2 - 3; with NO it is 0, and that of NO is 0 in both. The direct effect of a0.h0 is 2,
+    its total effect -1; of m1 both are -3.
+    """
+    weights = _Weights(n_tokens=3, n_positions=_AND_LENGTH, n_layers=2, n_heads=2, blocks={"seen": 1})
+    yes = weights.block["token"].start + _YES
+    output, seen = weights.block["output"].start + _YES, weights.block["seen"].start
+    wanted = torch.zeros(_AND_LENGTH, _AND_LENGTH)
+    wanted[-1, 1] = 1
+    weights.attend(0, 0, "position", "position", wanted)
+    weights.copy(0, 0, slice(yes, yes + 1), "seen")
+    weights.of(0, "attn.W_O")[0, 0, output] = 2
+    weights.of(1, "mlp.W_in")[seen, 0] = 1
+    weights.of(1, "mlp.W_out")[0, output] = -3
+    return weights.write(folder)
+
+
+# Selection. Tokens 0..5 are letters, 6..9 are cues: cue n stands for the letter at position n.
+_N_SELECTED, _CUE = 4, 6
+
+
+def write_selector(folder: Path, *, layer: int = 0) -> Path:
+    """Four letters and a cue: the logit of the letter at the cue's position is 2, all others are 0.
+
+    Head 0 of `layer` attends from cue n to position n, and copies "token" to "output" with weight 2; nothing else has
+    weights. Its four queries are 200 (times the root of d_head) times four orthogonal directions: a simplex, which
+    three directions hold, and two do not. So are its keys at the four positions.
+    """
+    weights = _Weights(n_tokens=_CUE + _N_SELECTED, n_positions=_N_SELECTED + 1, n_layers=2, n_heads=2, blocks={})
+    wanted = torch.zeros(_CUE + _N_SELECTED, _N_SELECTED + 1)
+    wanted[_CUE:, :_N_SELECTED] = torch.eye(_N_SELECTED)
+    weights.attend(layer, 0, "token", "position", wanted)
+    weights.copy(layer, 0, "token", "output", weight=2)
+    return weights.write(folder)
+
+
+def selector_prompts(n: int = 16, seed: int = 0) -> PromptSet:
+    """Different letters with the cues in turn; the corrupt prompt has another cue. Role: `letters`."""
+    draw, prompts = random.Random(seed), []
+    for number in range(n):
+        letters, cue = draw.sample(range(_CUE), _N_SELECTED), number // 2 % _N_SELECTED
+        other = (cue + 1) % _N_SELECTED
+        clean, corrupt = ((*letters, _CUE + which) for which in (cue, other))
+        wrong = tuple(letter for letter in letters if letter != letters[cue])
+        prompts.append(Prompt(clean, corrupt, (letters[cue],), wrong, roles={"letters": (0, 1, 2, 3)}))
+    return PromptSet("selector", tuple(prompts))
+
+
 # Inhibition. Tokens 0..5 are letters, 6 fills a place, the others are cues at the end of a prompt.
 _FILLER, CUE_WORKS, CUE_FAILS = 6, 7, 8
 

@@ -1,0 +1,33 @@
+"""`circuits effects`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.effects.files import files
+from pipelines.effects.plan import plan
+from pipelines.effects.report import EffectsReport, report
+from pipelines.effects.settings import EffectsSettings
+from pipelines.effects.table import print_effects
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("effects", EffectsSettings, plan, report, files, print_effects)
+
+
+def effects(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> EffectsReport:
+    """Direct and total effect of every head and MLP at the answer position of the prompts of a task.
+
+    settings  fields of `EffectsSettings` (metric, ablation, model, prompts, ...) and of `Execution` (out, workers, ...)
+
+    Cost: two forward passes, a readout per part for direct effects, and for total ones a run of the last position from
+    each part on.
+
+    >>> from pipelines import effects
+    >>> row = effects("ioi", prompts=4).rows[0]
+    >>> sorted(row)[:4]
+    ['class', 'direct', 'direct_interval', 'indirect']
+    """
+    checked = settings_from({"task": str(task), **settings}, EffectsSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)
