@@ -16,7 +16,7 @@ from pipelines.compare.differences import different_settings
 from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_across, overlap_rows
 from pipelines.compare.plan import ComparePlan
-from pipelines.compare.transfer_rows import transfer_rows
+from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_choice
 from pipelines.runs.run import Run
@@ -84,6 +84,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         summary |= summary["overlaps"][0] | {side: run.name for side, run in zip("ab", runs, strict=True)}
         traces = _of_two(runs[0], runs[1], summary)
     of_runs = [f"{run.name}: {text}" for run in runs for text in of_choice(run)]
+    of_runs += larger_than_needed(summary["transfer"], summary["runs"])
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(

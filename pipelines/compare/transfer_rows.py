@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -97,9 +97,25 @@ def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[
             "range": [min(shares), max(shares)] if shares else None,
             "p_value": on.p_value(sort, run),
         }
+    if run == on.target and (half := Member("half", (run,))) in on.values:
+        row["half"] = {"n_edges": sizes[half], "retention": _estimate(on.half), "is_enough": on.is_larger_than_needed}
     if sized in on.values:
         row["sized"] = {"n_edges": sizes[sized], **_faithfulness(on.faithfulness(sized))}
     return row
+
+
+def larger_than_needed(transfer: Row | None, runs: Mapping[str, str]) -> list[str]:
+    """A warning for each circuit of which half the edges do nearly all that it does.
+
+    runs  what runs are called here -> their names
+    """
+    return [
+        f"{runs[row['circuit']]}: the circuit is larger than it must be: {half['n_edges']:,} of its {row['n_edges']:,} "
+        f"edges keep {half['retention']['value']:.2f} of what it keeps. That it does another task, or has parts in "
+        "common with another circuit, says little. Choose a smaller one (--edges), or let discover search the size."
+        for row in (transfer or {"matrix": ()})["matrix"]
+        if (half := row.get("half")) is not None and half["is_enough"]
+    ]
 
 
 def _accuracy(on: OnTask, member: Member) -> Row | None:

@@ -2,8 +2,9 @@
 
 A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
 same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
-so. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance is a third question. All
-rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
+so. What a circuit keeps that is larger than it must be says little, as its other parts may be those of other tasks: it
+does not count as transfer. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance
+is a third question. All rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ RULES = {
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
     "separate": "neither transfers; even the largest overlap that such circuits could have would be no surprise by "
     "chance",
-    "undecided": "the intervals leave it open",
+    "undecided": "the intervals leave it open, or a circuit transfers that is larger than it must be",
 }
 
 
@@ -55,10 +56,9 @@ def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float
     names      what a and b are called
     overlap_p  probability of sharing as much by chance; None where that is not known
     """
-    a, b = on_a.target, on_b.target
     reasons: list[str] = []
-    to_b = _side(on_b, a, (names[0], names[1]), reasons)
-    to_a = _side(on_a, b, (names[1], names[0]), reasons)
+    to_b = _side(on_a, on_b, (names[0], names[1]), reasons)
+    to_a = _side(on_b, on_a, (names[1], names[0]), reasons)
     sides = (to_b, to_a)
     if overlap_p is not None:
         reasons.append(f"sharing as many edges by chance: p = {overlap_p:.2g}")
@@ -80,9 +80,9 @@ def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
     return "undecided"
 
 
-def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _Side:
-    """One circuit on the other's task; `reasons` gets the numbers."""
-    circuit, task = names
+def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) -> _Side:
+    """The circuit of one task on the other's; `reasons` gets the numbers."""
+    (circuit, task), of = names, home.target
     own = Member("own", (of,))
     kept, beyond = on.retention(own), on.beyond("matched", of)
     transfers = at_least_half(kept)
@@ -92,6 +92,9 @@ def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _S
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
         reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
+    if transfers and home.is_larger_than_needed:
+        transfers = None
+        reasons.append(f"but it is larger than it must be: half of its edges keep {_shown(home.half)} of what it keeps")
     shared = on.retention(Member("shared", (of, on.target)))
     reasons.append(f"their shared part alone keeps {_shown(shared)} on {task}")
     needed = on.necessity_beyond_matched(of)

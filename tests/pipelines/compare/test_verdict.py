@@ -78,6 +78,21 @@ def test_a_circuit_that_does_no_better_than_on_other_heads_does_not_count_as_tra
     assert any("no more than on other heads" in reason for reason in found.reasons)
 
 
+def test_what_a_circuit_keeps_that_is_larger_than_it_must_be_does_not_count_as_transfer():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.7, 0.6)
+    assert verdict(a, b, ("a", "b"), 0.01).name == "shared mechanism"
+    for share, expected in ((0.9, "undecided"), (0.8, "shared mechanism")):
+        padded = OnTask(0, a.baseline, {**a.values, Member("half", (0,)): share * SIZES})
+        assert padded.is_larger_than_needed == (share > 0.85)
+        found = verdict(padded, b, ("a", "b"), 0.01)
+        assert found.name == expected
+        assert any("half of its edges keep 0.90" in reason for reason in found.reasons) == (share > 0.85)
+    # What it does not do tells as much as of any other circuit.
+    lost = on_task(1, 0, 0.1, 0.0)
+    padded = OnTask(0, a.baseline, {**on_task(0, 1, 0.1, 0.0).values, Member("half", (0,)): SIZES})
+    assert verdict(padded, lost, ("a", "b"), 0.5).name == "disjoint"
+
+
 def test_without_a_gap_nothing_is_decided():
     flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
     assert verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5).name == "undecided"
