@@ -26,6 +26,7 @@ def rows_of(found: Sequence[Found], keep: Keep, wiring: Wiring) -> Row:
     kept = [entry.kept for entry in found]
     return {
         "kept_by": _rule(keep, len(heads)),
+        "too_few": _too_few(keep, len(heads)),
         "stages": [_row(entry, heads) for entry in found],
         "per_stage": sum(map(len, kept)),
         "union": [heads[number] for number in sorted({number for numbers in kept for number in numbers})],
@@ -36,7 +37,9 @@ def findings_of(rows: Row) -> Findings:
     """The summary's entry `path_stages`, a line of the table per stage, and warnings; from `rows_of`."""
     facts = [(f"stage {row['finds']}", _line(row)) for row in rows["stages"]]
     counts = f"{len(rows['union'])} in the union of the stages, {rows['per_stage']} over all stages ({rows['kept_by']})"
-    return Findings({"path_stages": rows}, [*facts, ("heads kept", counts)], [*_warnings(rows["stages"])])
+    return Findings(
+        {"path_stages": rows}, [*facts, ("heads kept", counts)], [*rows.get("too_few", ()), *_warnings(rows["stages"])]
+    )
 
 
 def _rule(keep: Keep, n_heads: int) -> str:
@@ -49,6 +52,16 @@ def _rule(keep: Keep, n_heads: int) -> str:
     n = keep.count(n_heads, keep.top)
     shown = f"{keep.top:.3g} of {n_heads} heads" if keep.top < 1 else f"of {n_heads} heads"
     return f"top {n} per stage, {shown}"
+
+
+def _too_few(keep: Keep, n_heads: int) -> list[str]:
+    """That a share of a small model's heads is less than two of them."""
+    if keep.by != "top" or keep.top >= 1 or (n := keep.count(n_heads, keep.top)) > 1:
+        return []
+    return [
+        f"each stage keeps {n} head: {keep.top:.3g} of {n_heads} heads is {keep.top * n_heads:.2g}. The share is that of "
+        f"a model of 384 heads; here, ask for a number (--set top=3) or for all above their noise (--set keep=noise)."
+    ]
 
 
 def _row(entry: Found, heads: Sequence[str]) -> Row:

@@ -54,7 +54,16 @@ def report(plan: ProfilePlan) -> ProfileReport:
             known = ~np.isnan(of_heads[:, 0])
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
             over_heads = _mean(of_heads[known].mean(axis=1)) if known.any() else _NOTHING
-            profiles.append({**about, "summary": profile.summary, "n_prompts": int(known.sum()), **over_heads})
+            settings_of = dict(profile.settings)
+            profiles.append(
+                {
+                    **about,
+                    "settings": settings_of,
+                    "summary": profile.summary,
+                    "n_prompts": int(known.sum()),
+                    **over_heads,
+                }
+            )
             for number, head in enumerate(heads):
                 of_head = of_heads[known, number]
                 rows.append({**about, "head": head, **_of_head(of_head, profile)})

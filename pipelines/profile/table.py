@@ -16,7 +16,7 @@ def print_profiles(report: ProfileReport) -> None:
     cells = [
         [
             row["profile"],
-            row["place"],
+            _place(row),
             row["unit"],
             str(row["n_prompts"]),
             _number(row),
@@ -32,6 +32,12 @@ def print_profiles(report: ProfileReport) -> None:
     )
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
+
+
+def _place(row: Row) -> str:
+    """The place, and of attention between roles where it comes from: `END to IO`."""
+    query = row["settings"].get("query")
+    return row["place"] if query is None else f"{query} to {row['place']}"
 
 
 def _largest(report: ProfileReport, of: Row) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,14 +63,18 @@ def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
             f"{given[0]} is no folder of a comparison: it holds no {SUMMARY}. Compare two runs or more first: circuits "
             "compare RUN RUN"
         )
-    names = [run.name if isinstance(run, Run) else find_run(run, out).name for run in given]
-    folder = out / comparison_name(names)
-    if not (folder / SUMMARY).is_file():
-        raise ValueError(
-            f"there is no comparison of these runs in {folder}. Make it: circuits compare {' '.join(names)} --runs "
-            f"{out}. Of one that is elsewhere, give the folder instead of the runs."
-        )
-    return folder
+    found = [run.folder if isinstance(run, Run) else find_run(run, out) for run in given]
+    name = comparison_name([folder.name for folder in found])
+    # The store asked for, or the one that the runs are in.
+    stores = tuple(dict.fromkeys((out, *(folder.parent for folder in found))))
+    for store in stores:
+        if (store / name / SUMMARY).is_file():
+            return store / name
+    runs, is_there = shlex.join(map(str, found)), next((store for store in stores if store.is_dir()), out)
+    raise ValueError(
+        f"there is no comparison {name} of these runs in {', '.join(map(str, stores))}. Make it: circuits compare "
+        f"{runs} --runs {shlex.quote(str(is_there))}. Of one that is elsewhere, give its folder instead of the runs."
+    )
 
 
 def _run(name: str, comparison: Path, out: Path) -> Run:
