@@ -56,8 +56,6 @@ DRAWN: tuple[Sort, ...] = ("random", "matched", "without_matched")
 EMPTY: tuple[Sort, tuple[int, ...]] = ("empty", ())
 
 
-# The share of what a circuit does from which half of it does nearly all, as faithfulness does by default.
-NEARLY_ALL = 0.85
 # Intersection over union with the circuit itself, above which circuits on other heads are not others.
 MOST_LIKE = 0.5
 
@@ -139,12 +137,14 @@ class OnTask:
     baseline  the metric without intervention
     values    circuit -> metric [prompt]
     correct   circuit -> whether it answers right [prompt]; of those that are not drawn, where the model gives tokens
+    share     how much of the model the task's own circuit holds, from 0 to 1; None where that says nothing
     """
 
     target: int
     baseline: Baseline
     values: Mapping[Member, Floats]
     correct: Mapping[Member, Bools] = field(default_factory=dict)
+    share: float | None = None
 
     def faithfulness(self, member: Member) -> Faithfulness:
         """X of a circuit, with its interval over prompts; None where clean and corrupt do not differ."""
@@ -174,9 +174,11 @@ class OnTask:
         return self.retention(half) if half in self.values else None
 
     @property
-    def is_larger_than_needed(self) -> bool:
-        """Whether half of the edges of the task's own circuit surely do nearly all that it does."""
-        return self.half is not None and self.half.interval.low >= NEARLY_ALL
+    def at_random(self) -> Estimate | None:
+        """How much of what the task's own circuit does random circuits of its size do on average; None without any."""
+        drawn = self.draws("random", (self.target,))
+        own = self.values[Member("own", (self.target,))]
+        return _ratio(drawn.mean(axis=0) - self.baseline.ablated, own - self.baseline.ablated) if len(drawn) else None
 
     def necessity(self, other: int) -> Estimate | None:
         """1 - X of the whole model without what the circuit of run `other` shares with the task's own."""

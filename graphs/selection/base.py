@@ -88,7 +88,8 @@ def keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected:
     threshold = float(measured.min()) if len(measured) else None
     left_out = left_out_of(wiring, chosen, numbers)
     kept = Selected(wiring, numbers, threshold, describe(selection), _in_words(selection), int(mask.sum()), left_out)
-    return kept if not kept.n_dropped else replace(kept, size_note=_of_dead_ends(kept))
+    # Of an empty circuit `Selected.reason` says why.
+    return replace(kept, size_note=_of_dead_ends(kept)) if kept.n_dropped and kept.n_edges else kept
 
 
 def _of_dead_ends(kept: Selected) -> str:

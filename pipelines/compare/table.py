@@ -12,7 +12,7 @@ from pipelines.compare.many_table import print_many
 from pipelines.compare.overlap_table import print_overlap, print_overlaps
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.stage_tables import print_stages
-from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
+from pipelines.reporting.tables import DASH, SHARE, Column, brackets, print_columns, print_line, print_table
 
 Row = Mapping[str, Any]
 
@@ -109,7 +109,7 @@ def _print_accuracy(rows: Sequence[Row]) -> None:
     lines: dict[str, list[str]] = {}
     for row in rows:
         lines.setdefault(row["circuit"], [row["circuit"]]).append(_accuracy(row["accuracy"]["circuit"]))
-    whole = ["whole model", *(f"{accuracy['model']:.0%}" for accuracy in of_tasks.values())]
+    whole = ["whole model", *(f"{accuracy['model']:{SHARE}}" for accuracy in of_tasks.values())]
     empty = ["empty circuit", *(_accuracy(accuracy["empty"]) for accuracy in of_tasks.values())]
     title = "accuracy: how often each circuit (row) answers each task (column) right, 95 % Wilson intervals"
     print_table(title, ["circuit", *of_tasks], [*lines.values(), whole, empty])
@@ -151,7 +151,7 @@ def _estimate(row: Row | None) -> str:
 
 
 def _accuracy(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:.0%} {brackets(row['interval'], '.0%')}"
+    return DASH if row is None else f"{row['value']:{SHARE}} {brackets(row['interval'], SHARE)}"
 
 
 def _print_traces(traces: Row) -> None:

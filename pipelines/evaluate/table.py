@@ -60,7 +60,7 @@ def print_evaluation(evaluation: Evaluation) -> None:
     )
     if any(_is_least(row) for row in evaluation.rows):
         print_line(
-            "p <= : none of the random circuits does as well; no smaller p can come of so few. More of them: --random N."
+            "p <= : no random circuit does as well, and so few of them can give no smaller p: draw more (--random N)."
         )
     _print_hypotheses(evaluation.rows)
     for row in evaluation.rows:

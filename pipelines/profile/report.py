@@ -54,16 +54,9 @@ def report(plan: ProfilePlan) -> ProfileReport:
             known = ~np.isnan(of_heads[:, 0])
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
             over_heads = _mean(of_heads[known].mean(axis=1)) if known.any() else _NOTHING
-            settings_of = dict(profile.settings)
-            profiles.append(
-                {
-                    **about,
-                    "settings": settings_of,
-                    "summary": profile.summary,
-                    "n_prompts": int(known.sum()),
-                    **over_heads,
-                }
-            )
+            more = {"settings": dict(profile.settings), "is_share_of_prompts": profile.counts}
+            more |= {"summary": profile.summary, "n_prompts": int(known.sum())}
+            profiles.append({**about, **more, **over_heads})
             for number, head in enumerate(heads):
                 of_head = of_heads[known, number]
                 rows.append({**about, "head": head, **_of_head(of_head, profile)})

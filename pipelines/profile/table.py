@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from circuits.solved import kept_of_drawn
 from pipelines.profile.report import ProfileReport
-from pipelines.reporting.tables import DASH, Column, Row, brackets, print_line, print_table
+from pipelines.reporting.tables import DASH, SHARE, Column, Row, brackets, print_line, print_table
 
 _SHOWN = 3
 COLUMNS = (*map(Column, ("profile", "place", "head", "unit")), Column("mean", interval="interval"))
@@ -19,7 +19,7 @@ def print_profiles(report: ProfileReport) -> None:
             _place(row),
             row["unit"],
             str(row["n_prompts"]),
-            _number(row),
+            _number(row, _spec(row)),
             "\n".join(_largest(report, row)),
         ]
         for row in report.profiles
@@ -42,10 +42,17 @@ def _place(row: Row) -> str:
 
 def _largest(report: ProfileReport, of: Row) -> list[str]:
     """The heads with the largest means, of one profile at one place."""
-    own = [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])]
+    spec, own = (
+        _spec(of),
+        [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])],
+    )
     known = sorted((row for row in own if row["mean"] is not None), key=lambda row: -row["mean"])
-    return [f"{row['head']} {_number(row)}" for row in known[:_SHOWN]]
+    return [f"{row['head']} {_number(row, spec)}" for row in known[:_SHOWN]]
 
 
-def _number(row: Row) -> str:
-    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['interval'], 'z.2f')}"
+def _spec(of: Row) -> str:
+    return SHARE if of["is_share_of_prompts"] else "z.2f"
+
+
+def _number(row: Row, spec: str) -> str:
+    return DASH if row["mean"] is None else f"{row['mean']:{spec}} {brackets(row['interval'], spec)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -151,13 +152,29 @@ def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
 ):
     answer = circuits("report", "reuse", runs[0].name, runs[1].name, "--runs", store)
     assert answer.exit_code == 2
-    assert f"circuits compare {runs[0].name} {runs[1].name}" in answer.stderr
+    remedy = shlex.join(["circuits", "compare", *(str(run.folder) for run in runs[:2]), "--runs", str(store)])
+    assert f"Make it: {remedy}. " in answer.stderr
     alone = circuits("report", "reuse", runs[0].name, "--runs", store)
     assert (alone.exit_code, "is no folder of a comparison" in alone.stderr) == (2, True)
     old = store / "old"
     old.mkdir(exist_ok=True)
     (old / "summary.json").write_text('{"runs": {}}')
     assert "is no comparison of this version" in circuits("report", "reuse", old, "--runs", store).stderr
+
+
+def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
+    runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """From a folder beside the store: no store `runs` is there, and none is named."""
+    (store.parent / "beside").mkdir()
+    monkeypatch.chdir(store.parent / "beside")
+    given = [f"../runs/{run.name}" for run in runs]
+    assert circuits("report", "reuse", *given).exit_code == 0
+    refused = circuits("report", "reuse", *given[:2])
+    asked = shlex.split(re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)[1])
+    assert asked == ["compare", *given[:2], "--runs", "../runs"]
+    assert circuits(*asked, "--overlap-only").exit_code == 0
+    assert circuits("report", "reuse", *given[:2]).exit_code == 0
 
 
 def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):
