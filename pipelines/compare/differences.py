@@ -44,9 +44,9 @@ def different_settings(runs: Sequence[Run]) -> list[str]:
         lines.append(f"the runs differ in more than their task, so what differs may be due to that: {text}.")
     if is_found and len(set(rankings.values())) > 1:
         lines.append(
-            "each circuit is ranked as did better on the prompts that chose it, which differs: "
-            f"{_shown({run: RANKINGS[ranking] for run, ranking in rankings.items()})}. `circuits discover --ranking` "
-            "fixes it."
+            "rankings were chosen by the data, for each run the one that did better on the prompts that choose: "
+            f"{_shown({run: RANKINGS[ranking] for run, ranking in rankings.items()})}. To rank all alike, discover "
+            "with --ranking."
         )
     return lines
 

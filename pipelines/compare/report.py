@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     summary: dict[str, Any] = {
         "runs": {label: run.name for label, run in zip(labels, runs, strict=True)},
         "folder": str(plan.folder),
+        "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
     # Each of several pairs has its chance of sharing much by luck.
     found = by_chance(comparisons)
@@ -90,6 +92,11 @@ def report(plan: ComparePlan) -> StoredComparison:
     return StoredComparison(
         folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, many=many, summary=summary
     )
+
+
+def _from(folder: Path, run: Path) -> str:
+    """The way from one folder to another, which holds when both are moved together."""
+    return os.path.relpath(run.absolute(), folder.absolute())
 
 
 def _of_two(first: Run, second: Run, summary: dict[str, Any]) -> TraceComparison | None:

@@ -49,7 +49,8 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     if settings.repair is not None:
         repair = _read(settings.repair / REPAIR)
         _check(repair, _REPAIR, settings.repair / REPAIR, "repair", "circuits intervene repair ...")
-    runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
+    recorded = comparison.get("run_folders", {})
+    runs = {label: _run(name, recorded.get(label), folder, execution.out) for label, name in comparison["runs"].items()}
     return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
 
 
@@ -77,10 +78,20 @@ def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
     )
 
 
-def _run(name: str, comparison: Path, out: Path) -> Run:
-    """A run of a comparison: in the store, or beside the comparison's folder."""
-    beside = comparison.absolute().parent
-    return open_run(name, out=beside if (beside / name / "run.json").is_file() else out)
+def _run(name: str, recorded: str | None, comparison: Path, out: Path) -> Run:
+    """A run of a comparison: beside its folder, where it was when it was compared, or in the store.
+
+    recorded  the way from the comparison's folder to that of the run; None in comparisons that do not hold it
+    """
+    own = comparison.absolute()
+    places = [own.parent / name, *([] if recorded is None else [own / recorded])]
+    found = next((place for place in places if (place / "run.json").is_file()), None)
+    if found is not None:
+        return open_run(found)
+    try:
+        return open_run(name, out=out)
+    except ValueError as error:
+        raise ValueError(f"{error} Say in which store the runs of {comparison} are: --runs FOLDER.") from None
 
 
 def _check(found: Mapping[str, Any], needed: Mapping[str, Any], path: Path, kind: str, command: str) -> None:

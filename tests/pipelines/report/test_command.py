@@ -177,6 +177,19 @@ def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
     assert circuits("report", "reuse", *given[:2]).exit_code == 0
 
 
+def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
+    runs: list[DiscoverRun], circuits: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = compare(*runs[:2], out=store, overlap_only=True, folder=store.parent / "elsewhere" / "pair").folder
+    monkeypatch.chdir(folder)
+    assert circuits("report", "reuse", ".").exit_code == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, "run_folders": {}}))
+    refused = circuits("report", "reuse", ".")
+    assert "Say in which store the runs of . are: --runs FOLDER." in refused.stderr
+    assert circuits("report", "reuse", ".", "--runs", store).exit_code == 0
+
+
 def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):
     folder = compare(*runs[:2], out=store, overlap_only=True, folder=store / "overlap").folder
     shown = circuits("report", "reuse", folder, "--runs", store).stdout
