@@ -10,7 +10,7 @@ from circuits.intervals import Share, wilson_interval
 SOLVED, IN_PART, NOT_SOLVED = "solved", "in part", "not"
 # Eight in ten at worst: fewer mistakes hardly move the means that a circuit is judged by.
 SOLVED_FROM = 0.8
-RULE = f"Solved: the accuracy's 95 % interval is above {SOLVED_FROM:g}. Not: it reaches chance. In part: neither."
+RULE = f"Solved: the accuracy's 95 % interval is above {SOLVED_FROM:.0%}. Not: it reaches chance. In part: neither."
 
 
 def verdict(n_correct: int, n: int, chance: float) -> str:

@@ -10,6 +10,7 @@ Beside it stand, on the same prompts,
     matched  the circuit with its heads renamed within layers (`matched_circuits`): what its shape alone does
     own      b's own circuit, which other prompts chose: what a circuit of b can be expected to reach
     sized    a's circuit at the size of the largest one, where its rule has a size
+    half     b's own circuit at half its size, likewise: where that does as well, the circuit is larger than it must be
 
 Faithfulness is of the metric. How often a circuit answers right is measured too: it may bring back most of a logit
 difference and still leave the wrong answer ahead, or the other way round.
@@ -38,7 +39,18 @@ from circuits.evaluation.matched_circuits import likeness, matched_circuits
 from circuits.intervals import Estimate, Share, ratio_difference_interval, ratio_t_interval
 
 Sort = Literal[
-    "empty", "own", "sized", "random", "matched", "union", "shared", "only", "without_shared", "without_matched", "core"
+    "empty",
+    "own",
+    "sized",
+    "half",
+    "random",
+    "matched",
+    "union",
+    "shared",
+    "only",
+    "without_shared",
+    "without_matched",
+    "core",
 ]
 DRAWN: tuple[Sort, ...] = ("random", "matched", "without_matched")
 EMPTY: tuple[Sort, tuple[int, ...]] = ("empty", ())
@@ -67,12 +79,14 @@ class Candidates(NamedTuple):
 
     own      [run, part]
     sized    run -> [part] of the common size, where its rule has a size
+    half     run -> [part] of half its own size, likewise
     random   [run, draw, part]
     matched  run -> [draw, part]; empty where these are too much like the circuit (`MOST_LIKE`)
     """
 
     own: Bools
     sized: Mapping[int, Bools]
+    half: Mapping[int, Bools]
     random: Bools
     matched: Sequence[Bools]
 
@@ -80,8 +94,8 @@ class Candidates(NamedTuple):
 def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int = 0) -> dict[Member, Bools]:
     """Every circuit to run on the prompts of run `target`, as masks [part].
 
-    With n runs and r draws: the empty one, n own, at most n sized, 2 n r drawn; for each other run 5 made of both and
-    r without the renamed shared part; and n - 1 cores of three runs or more.
+    With n runs and r draws: the empty one, n own, at most n sized, half the task's own, 2 n r drawn; for each other run
+    5 made of both and r without the renamed shared part; and n - 1 cores of three runs or more.
     """
     own, n_draws = candidates.own, candidates.random.shape[1]
     members = {Member(*EMPTY): np.zeros(own.shape[1], dtype=np.bool_)}
@@ -89,6 +103,8 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
         members[Member("own", (run,))] = circuit
         if run in candidates.sized:
             members[Member("sized", (run,))] = candidates.sized[run]
+        if run == target and run in candidates.half:
+            members[Member("half", (run,))] = candidates.half[run]
         for sort in ("random", "matched"):
             drawn = getattr(candidates, sort)[run]
             members |= {Member(sort, (run,), number): mask for number, mask in enumerate(drawn)}
@@ -121,12 +137,14 @@ class OnTask:
     baseline  the metric without intervention
     values    circuit -> metric [prompt]
     correct   circuit -> whether it answers right [prompt]; of those that are not drawn, where the model gives tokens
+    share     how much of the model the task's own circuit holds, from 0 to 1; None where that says nothing
     """
 
     target: int
     baseline: Baseline
     values: Mapping[Member, Floats]
     correct: Mapping[Member, Bools] = field(default_factory=dict)
+    share: float | None = None
 
     def faithfulness(self, member: Member) -> Faithfulness:
         """X of a circuit, with its interval over prompts; None where clean and corrupt do not differ."""
@@ -148,6 +166,19 @@ class OnTask:
         """How much of what the task's own circuit does a circuit does: X of the circuit over X of the own one."""
         own = self.values[Member("own", (self.target,))]
         return _ratio(self.values[member] - self.baseline.ablated, own - self.baseline.ablated)
+
+    @property
+    def half(self) -> Estimate | None:
+        """How much of what the task's own circuit does half of its edges do; None where its rule has no size."""
+        half = Member("half", (self.target,))
+        return self.retention(half) if half in self.values else None
+
+    @property
+    def at_random(self) -> Estimate | None:
+        """How much of what the task's own circuit does random circuits of its size do on average; None without any."""
+        drawn = self.draws("random", (self.target,))
+        own = self.values[Member("own", (self.target,))]
+        return _ratio(drawn.mean(axis=0) - self.baseline.ablated, own - self.baseline.ablated) if len(drawn) else None
 
     def necessity(self, other: int) -> Estimate | None:
         """1 - X of the whole model without what the circuit of run `other` shares with the task's own."""

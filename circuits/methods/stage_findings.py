@@ -19,6 +19,7 @@ Row = dict[str, Any]
 def rows_of(found: Sequence[Found], keep: Keep, wiring: Wiring) -> Row:
     """What every stage found, as plain values: `stages`, a row each, and how many heads that makes.
 
+    too_few    a sentence, where the share that each stage keeps is one head; else None
     per_stage  the sum over stages: a head that two stages keep counts twice
     union      heads that any stage keeps
     """
@@ -26,6 +27,7 @@ def rows_of(found: Sequence[Found], keep: Keep, wiring: Wiring) -> Row:
     kept = [entry.kept for entry in found]
     return {
         "kept_by": _rule(keep, len(heads)),
+        "too_few": _too_few(found, keep, len(heads)),
         "stages": [_row(entry, heads) for entry in found],
         "per_stage": sum(map(len, kept)),
         "union": [heads[number] for number in sorted({number for numbers in kept for number in numbers})],
@@ -36,7 +38,8 @@ def findings_of(rows: Row) -> Findings:
     """The summary's entry `path_stages`, a line of the table per stage, and warnings; from `rows_of`."""
     facts = [(f"stage {row['finds']}", _line(row)) for row in rows["stages"]]
     counts = f"{len(rows['union'])} in the union of the stages, {rows['per_stage']} over all stages ({rows['kept_by']})"
-    return Findings({"path_stages": rows}, [*facts, ("heads kept", counts)], [*_warnings(rows["stages"])])
+    warnings = [*([] if rows["too_few"] is None else [rows["too_few"]]), *_warnings(rows["stages"])]
+    return Findings({"path_stages": rows}, [*facts, ("heads kept", counts)], warnings)
 
 
 def _rule(keep: Keep, n_heads: int) -> str:
@@ -49,6 +52,18 @@ def _rule(keep: Keep, n_heads: int) -> str:
     n = keep.count(n_heads, keep.top)
     shown = f"{keep.top:.3g} of {n_heads} heads" if keep.top < 1 else f"of {n_heads} heads"
     return f"top {n} per stage, {shown}"
+
+
+def _too_few(found: Sequence[Found], keep: Keep, n_heads: int) -> str | None:
+    """That a share of a small model's heads is one head, where stages have no count of their own."""
+    is_share = keep.by == "top" and keep.top < 1 and any(entry.stage.top is None for entry in found)
+    if not is_share or keep.count(n_heads, keep.top) > 1:
+        return None
+    return (
+        f"each stage keeps one head, the strongest: a share of {keep.top:.0%} is meant for models of hundreds of "
+        f"heads, and this one has {n_heads}. Ask for more (--set top=3), or for all above their noise "
+        "(--set keep=noise)."
+    )
 
 
 def _row(entry: Found, heads: Sequence[str]) -> Row:

@@ -156,7 +156,7 @@ class StagedPathPatching(Method):
                 others = f"staged-paths-{number + 1}-others"
                 made.append(_stage(others, _measure_others, {**settings, "keep": keep}, dict(reads), cost=8))
                 reads[f"others_{number}"] = others
-        made.append(MethodStage(_FOUND, 1, _find, {"lines": every, "keep": keep}, reads))
+        made.append(MethodStage(_FOUND, 2, _find, {"lines": every, "keep": keep}, reads))
         return made
 
     def scores_from(

@@ -155,7 +155,7 @@ def _caption(table: EditBars) -> str:
     parts = ["Dots: with 95 % intervals over prompts (Wilson's; t of the paired change). "]
     if any(bar.others_accuracy is not None for bar in table.bars):
         parts.append("Gray: the same edit on other heads of the same layers, least to most. ")
-    parts.append(f"Broken lines: chance ({table.chance:.2f}), and no change.")
+    parts.append(f"Broken lines: chance ({table.chance:.1%}), and no change.")
     if any(bar.is_chosen for bar in table.bars):
         parts.append(" Vermilion: the heads that other prompts chose.")
     return "".join(parts)

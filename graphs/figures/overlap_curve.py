@@ -136,7 +136,8 @@ def _draw_key(axes: Axes, corner: tuple[float, float], shown: OverlapCurves) -> 
     """Which color is which; of what was measured."""
     x, y = corner
     has_ceiling = any(point.ceiling is not None for panel in shown.panels for point in panel.points)
-    entries = [(SEEN, "two tasks"), (CHANCE, "by chance, as many in each layer")]
+    within = "layer" if shown.of != "edges" else "layer and port"
+    entries = [(SEEN, "two tasks"), (CHANCE, f"by chance, as many in each {within}")]
     entries += [(CEILING, "two halves of one task")] if has_ceiling else []
     for color, name in entries:
         draw_line(axes, [x, x + _KEY], [y, y], color=color, lw=1.6)

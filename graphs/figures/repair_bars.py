@@ -75,7 +75,7 @@ def draw_repair(shown: Repair) -> Figure:
             span = [left + _WIDTH * end for end in bar.others]
             draw_line(axes, span, [y - 0.09, y - 0.09], color=_RANDOM, lw=2.0, marker="o", ms=2.4, zorder=3)
         new = "" if bar.mistakes is None else f", {bar.mistakes} new mistake{'' if bar.mistakes == 1 else 's'}"
-        draw_text(axes, left + _WIDTH + 0.1, y, f"{bar.accuracy:.2f}{new}", size=SMALL, va="center")
+        draw_text(axes, left + _WIDTH + 0.1, y, f"{bar.accuracy:.1%}{new}", size=SMALL, va="center")
     return figure
 
 
@@ -84,7 +84,7 @@ def _draw_scale(axes: Axes, corner: tuple[float, float], top: float, chance: flo
     for share in (0, 0.25, 0.5, 0.75, 1):
         x = left + _WIDTH * share
         draw_line(axes, [x, x], [bottom, top], color=_GRID, lw=0.6, zorder=0)
-        draw_text(axes, x, bottom - 0.05, f"{share:g}", size=SMALL, ha="center", va="top")
+        draw_text(axes, x, bottom - 0.05, f"{share:.0%}", size=SMALL, ha="center", va="top")
     draw_line(axes, [left + _WIDTH * chance] * 2, [bottom, top], color=INK, lw=0.8, ls=(0, (2, 2)), zorder=1)
     draw_text(axes, left + _WIDTH / 2, bottom - 0.2, "accuracy", size=NORMAL, ha="center", va="top")
 

@@ -15,6 +15,7 @@ from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection.selected import Selected, left_out_of
 
 _ROUNDING = 1e-6  # of float32 scores, relative
+_NAMED = 5  # parts that a note names
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,23 @@ def keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected:
     measured = strength[numbers[scores.measured[numbers]]]
     threshold = float(measured.min()) if len(measured) else None
     left_out = left_out_of(wiring, chosen, numbers)
-    return Selected(wiring, numbers, threshold, describe(selection), _in_words(selection), int(mask.sum()), left_out)
+    kept = Selected(wiring, numbers, threshold, describe(selection), _in_words(selection), int(mask.sum()), left_out)
+    # Of an empty circuit `Selected.reason` says why.
+    return replace(kept, size_note=_of_dead_ends(kept)) if kept.n_dropped and kept.n_edges else kept
+
+
+def _of_dead_ends(kept: Selected) -> str:
+    """That edges were dropped, and which parts that took."""
+    n, parts = kept.n_dropped, list(kept.left_out)
+    more = f" and {len(parts) - _NAMED} others" if len(parts) > _NAMED else ""
+    gone = (
+        f"; {', '.join(parts[:_NAMED])}{more} {'are' if len(parts) > 1 else 'is'} not in the circuit" if parts else ""
+    )
+    lie = "lies" if n == 1 else "lie"
+    return (
+        f"{kept.n_chosen:,} edges were chosen, and the circuit has {kept.n_edges:,}: {n:,} {lie} on no path from input "
+        f"to logits within them{gone}. Rule grown gives connected circuits of any size (--edges)."
+    )
 
 
 def keep_circuit(selection: Selection, scores: EdgeScores, circuit: Bools, **about: Any) -> Selected:

@@ -48,6 +48,15 @@ def task_rows() -> list[dict[str, Any]]:
     ]
 
 
+def print_tasks(rows: Sequence[Mapping[str, Any]], *, in_detail: bool) -> None:
+    """The tasks and the names of their corruptions; in detail, what each corruption does."""
+    if in_detail:
+        print_offered("tasks", rows)
+        return
+    print_offered("tasks", [{**row, "corruptions": ", ".join(row["corruptions"])} for row in rows])
+    print_line("What each corruption does: --details. How a model does the tasks: --model.")
+
+
 def method_rows(*names: str) -> list[dict[str, Any]]:
     """One row per method, of all or of those named, with its settings and their defaults."""
     from circuits.methods import METHODS

@@ -114,16 +114,16 @@ def _add_commands() -> None:
 
 def _tasks(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
     """A model on every task; without a model the list of the tasks, at once."""
-    from pipelines.cli.catalogue import print_offered, task_rows
+    from pipelines.cli.catalogue import print_tasks, task_rows
 
     if "model" in values:
         run(offer, values, as_json)
         return
-    if values:
-        names = ", ".join(f"--{name}" for name in values)
+    if of_model := [name for name in values if name != "details"]:
+        names = ", ".join(f"--{name}" for name in of_model)
         raise ValueError(f"{names} belong to the measurement of a model: name one (--model reference), or leave out.")
     rows = task_rows()
-    print_json({"tasks": rows}) if as_json else print_offered("tasks", rows)
+    print_json({"tasks": rows}) if as_json else print_tasks(rows, in_detail="details" in values)
 
 
 _add_commands()

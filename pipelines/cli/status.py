@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.reporting.tables import console, print_rows
+from pipelines.reporting.tables import console, print_table
 
 
 def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
@@ -18,7 +18,7 @@ def print_status(states: Sequence[Mapping[str, Any]], folder: Path) -> None:
     for state in states:
         row = {key: state.get(key, "") for key in ("run", "task", "model", "method")}
         rows.append(row | {"jobs": f"{state.get('jobs_done', '?')}/{state.get('jobs', '?')}", "state": _state(state)})
-    print_rows(f"runs in {folder}", rows)
+    print_table(f"runs in {folder}", list(rows[0]), [list(row.values()) for row in rows])
     for state in states:
         if not state["is_finished"] and "problem" not in state:
             config = folder / state["run"] / "config.yaml"

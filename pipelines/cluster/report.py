@@ -57,6 +57,7 @@ def report(plan: ClusterPlan) -> ClusterReport:
         "n_clusters": n,
         "sizes": np.bincount(labels).tolist(),
         "prediction_strengths": found.meta["strengths"],
+        "strength": plan.clusters.settings["strength"],
         "agreement": {name: _agreement(labels, [row[name] for row in rows]) for name in _TOLD} if n > 1 else None,
         "rule": found.meta["rule"],
         "circuits": _circuits(found.arrays["circuits"], values, baseline, nearest),

@@ -24,7 +24,8 @@ def print_clusters(report: ClusterReport) -> None:
     shown = ", ".join(f"{number} clusters {strength:.2f}" for number, strength in strengths.items() if number != "1")
     of_all = f"{summary['n_prompts']} prompts of {summary['run']}"
     if n == 1:
-        print_line(f"{of_all}: one cluster. Prediction strength of more: {shown or 'too few prompts to tell'}.")
+        told = f"{shown}, and {summary['strength']:g} is asked for" if shown else "too few prompts to tell"
+        print_line(f"{of_all}: one cluster. Prediction strength of more: {told}.")
         return
     sizes = ", ".join(f"{size}" for size in summary["sizes"])
     print_line(f"{of_all}: {n} clusters, of {sizes}. Prediction strength: {shown}.")

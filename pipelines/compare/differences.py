@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from pipelines.discover.settings import RANKINGS
+from pipelines.discover.settings import RANKINGS, DiscoverSettings
 from pipelines.runs.run import Run
 
 
 def _chosen_by(run: Run) -> str:
-    """The rule of a circuit with its settings, without its size: that may differ from task to task."""
-    sizes = ("n", "n_edges")
-    rule = {key: value for key, value in run.graph.selection.items() if key not in sizes}
-    words = {key: f"{key}={value}" for key, value in rule.items()} | {"name": str(rule["name"])}
-    if "absolute" in rule:
-        words["absolute"] = RANKINGS["absolute" if rule["absolute"] else "signed"]
-    return ", ".join([words.pop("name"), *words.values()])
+    """The rule of a circuit with its settings, without its size and its ranking: these may differ from task to task."""
+    left_out = ("n", "n_edges", "name", "absolute")
+    rule = run.graph.selection
+    return ", ".join([str(rule["name"]), *(f"{key}={value}" for key, value in rule.items() if key not in left_out)])
 
 
 _SETTINGS: Mapping[str, Callable[[Run], Any]] = {
@@ -31,16 +28,41 @@ _SETTINGS: Mapping[str, Callable[[Run], Any]] = {
 
 
 def different_settings(runs: Sequence[Run]) -> list[str]:
-    """One line that names every setting, beside the task, in which the runs differ; none where they do not."""
-    differences = []
-    for name, value_of in _SETTINGS.items():
-        values = {run.name: str(value_of(run)) for run in runs}
-        if len(set(values.values())) > 1:
-            by_value: dict[str, list[str]] = {}
-            for run, value in values.items():
-                by_value.setdefault(value, []).append(run)
-            shown = "; ".join(f"{value} ({', '.join(named)})" for value, named in by_value.items())
-            differences.append(f"{name}: {shown}")
-    if not differences:
-        return []
-    return [f"the runs differ in more than their task, so what differs may be due to that: {'. '.join(differences)}."]
+    """One line that names every setting, beside the task, in which the runs differ; none where they do not.
+
+    Rankings that were not asked for, and were found to do better, are a line of their own.
+    """
+    values = {name: {run: str(value_of(run)) for run in runs} for name, value_of in _SETTINGS.items()}
+    rankings = {run: _ranking(run) for run in runs if "absolute" in run.graph.selection}
+    is_found = all(_found_its_ranking(run) for run in rankings)
+    if not is_found:
+        values["ranking"] = {run: RANKINGS[ranking] for run, ranking in rankings.items()}
+    different = [f"{name}: {_shown(of)}" for name, of in values.items() if len(set(of.values())) > 1]
+    lines = []
+    if different:
+        text = ". ".join(different)
+        lines.append(f"the runs differ in more than their task, so what differs may be due to that: {text}.")
+    if is_found and len(set(rankings.values())) > 1:
+        lines.append(
+            "rankings were chosen by the data, for each run the one that did better on the prompts that choose: "
+            f"{_shown({run: RANKINGS[ranking] for run, ranking in rankings.items()})}. To rank all alike, discover "
+            "with --ranking."
+        )
+    return lines
+
+
+def _shown(values: Mapping[Run, str]) -> str:
+    """Every value with the runs that have it."""
+    by_value: dict[str, list[str]] = {}
+    for run, value in values.items():
+        by_value.setdefault(value, []).append(run.name)
+    return "; ".join(f"{value} ({', '.join(named)})" for value, named in by_value.items())
+
+
+def _ranking(run: Run) -> str:
+    return "absolute" if run.graph.selection["absolute"] else "signed"
+
+
+def _found_its_ranking(run: Run) -> bool:
+    """Whether the ranking was not asked for."""
+    return isinstance(run.config, DiscoverSettings) and run.config.ranked_by is None

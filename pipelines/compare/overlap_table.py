@@ -59,7 +59,7 @@ def print_overlap(stored: StoredComparison) -> None:
     _print_counts(shown, f"overlap of {summary['a']} and {summary['b']}")
     if untold := [name for name, level in shown.items() if not _can_tell(level)]:
         print_line(
-            f"of {' and '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
+            f"of {', '.join(untold)}, p says nothing: even the largest overlap that such circuits could have would "
             "be no surprise by chance. What they do on each other's task tells more."
         )
     _print_terms(summary)

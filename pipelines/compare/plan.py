@@ -1,7 +1,7 @@
 """The runs to compare, and the jobs that run the circuits of each on the prompts of the others.
 
     choose, or minimize (of every run) --> choose-at-size (one job per run)
-    choose, or minimize                --> draw-circuits  (one job per run)
+    choose, or minimize                --> draw-circuits, choose-half (one job per run)
     all of these, and a run's judging prompts --> transfer (one job per slice of each run's prompts)
     choose, or minimize, of two runs of one task in two models --> patch-across (`pipelines.compare.checkpoints`)
 
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
-from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, TRANSFER
+from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, HALF, TRANSFER
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -41,6 +41,7 @@ class TransferJobs(NamedTuple):
 
     runs     those of the runs themselves
     sized    run number -> its circuit at the size of the largest; left out where its rule has no size
+    half     run number -> its circuit at half its size; likewise
     on_task  [run] the jobs of its prompts
     across   run, other run -> jobs that patch what the other's model writes into its own, where these differ
     """
@@ -49,6 +50,7 @@ class TransferJobs(NamedTuple):
     runs: tuple[Jobs, ...]
     drawn: tuple[Job, ...]
     sized: dict[int, Job]
+    half: dict[int, Job]
     on_task: tuple[tuple[Job, ...], ...]
     across: dict[tuple[int, int], tuple[Job, ...]]
 
@@ -56,7 +58,13 @@ class TransferJobs(NamedTuple):
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
         of_runs = (job for jobs in self.runs for job in jobs.all)
-        every = (*of_runs, *self.drawn, *self.sized.values(), *(job for jobs in self.on_task for job in jobs))
+        every = (
+            *of_runs,
+            *self.drawn,
+            *self.sized.values(),
+            *self.half.values(),
+            *(job for jobs in self.on_task for job in jobs),
+        )
         every += tuple(job for jobs in self.across.values() for job in jobs)
         return tuple({job.key: job for job in every}.values())
 
@@ -178,12 +186,14 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
     seed = {"seed": settings.seed}
     drawn = tuple(_drawn(jobs, settings) for jobs in of_runs)
     sized = {number: _at_size(jobs, chosen) for number, jobs in enumerate(of_runs) if _has_size(jobs)}
+    half = {number: _half(of_runs[number]) for number in sized}
     of_all = {"drawn": keys_of(drawn)} | {f"sized_{number}": (job.key,) for number, job in sized.items()}
+    of_all |= {f"half_{number}": (job.key,) for number, job in half.items()}
     n = len(runs)
     n_drawn = 2 * n * settings.draws + (n - 1) * settings.draws
     # Those that are not drawn are run once more for accuracy.
     n_cores = n - 1 if n > 2 else 0
-    n_circuits = n_drawn + 2 * (1 + n + len(sized) + 5 * (n - 1) + n_cores)
+    n_circuits = n_drawn + 2 * (1 + n + len(sized) + bool(half) + 5 * (n - 1) + n_cores)
     on_task = []
     for number, jobs in enumerate(of_runs):
         baseline, asked = jobs.judged_baseline, seed | {"target": number}
@@ -202,7 +212,7 @@ def _transfer_jobs(runs: Sequence[Run], settings: CompareSettings, execution: Ex
             )
         )
     across = patch_jobs(runs, of_runs, draws=settings.draws, seed=settings.seed)
-    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, tuple(on_task), across)
+    return TransferJobs(store_of(runs[0], execution.out), tuple(of_runs), drawn, sized, half, tuple(on_task), across)
 
 
 def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
@@ -216,8 +226,18 @@ def _drawn(jobs: Jobs, settings: CompareSettings) -> Job:
 
 def _at_size(jobs: Jobs, chosen: tuple[str, ...]) -> Job:
     """A run's circuit at the size of the largest of all."""
+    return Job(AT_SIZE, {"rule": jobs.choose.settings["rule"]}, _to_choose_again(jobs) | {"all": chosen})
+
+
+def _half(jobs: Jobs) -> Job:
+    """A run's circuit at half its size."""
+    return Job(HALF, {"rule": jobs.choose.settings["rule"]}, _to_choose_again(jobs))
+
+
+def _to_choose_again(jobs: Jobs) -> dict[str, tuple[str, ...]]:
+    """What choosing a circuit of another size by the same rule reads."""
     read = {name: keys for name, keys in jobs.choose.inputs.items() if name not in ("baseline", "nodes", "reference")}
-    return Job(AT_SIZE, {"rule": jobs.choose.settings["rule"]}, read | {"choose": (jobs.circuit.key,), "all": chosen})
+    return read | {"choose": (jobs.circuit.key,)}
 
 
 def _has_size(jobs: Jobs) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from pipelines.compare.differences import different_settings
 from pipelines.compare.many import OfMany, of_many
 from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_across, overlap_rows
 from pipelines.compare.plan import ComparePlan
-from pipelines.compare.transfer_rows import transfer_rows
+from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_choice
 from pipelines.runs.run import Run
@@ -67,6 +68,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     summary: dict[str, Any] = {
         "runs": {label: run.name for label, run in zip(labels, runs, strict=True)},
         "folder": str(plan.folder),
+        "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
     # Each of several pairs has its chance of sharing much by luck.
     found = by_chance(comparisons)
@@ -84,11 +86,17 @@ def report(plan: ComparePlan) -> StoredComparison:
         summary |= summary["overlaps"][0] | {side: run.name for side, run in zip("ab", runs, strict=True)}
         traces = _of_two(runs[0], runs[1], summary)
     of_runs = [f"{run.name}: {text}" for run in runs for text in of_choice(run)]
+    of_runs += larger_than_needed(summary["transfer"], summary["runs"])
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(
         folder=plan.folder, warnings=warnings, comparisons=comparisons, traces=traces, many=many, summary=summary
     )
+
+
+def _from(folder: Path, run: Path) -> str:
+    """The way from one folder to another, which holds when both are moved together."""
+    return os.path.relpath(run.absolute(), folder.absolute())
 
 
 def _of_two(first: Run, second: Run, summary: dict[str, Any]) -> TraceComparison | None:

@@ -38,10 +38,18 @@ def draw_circuits(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
 
 def choose_at_size(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """A run's circuit at the size of the largest of the circuits compared, by the rule and ranking that chose it."""
+    return _chosen_again(settings, inputs, max(int(chosen.arrays["mask"].sum()) for chosen in inputs["all"]))
+
+
+def choose_half(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """A run's circuit at half its size, by the rule and ranking that chose it."""
+    return _chosen_again(settings, inputs, max(1, int(inputs["choose"][0].arrays["mask"].sum()) // 2))
+
+
+def _chosen_again(settings: Mapping[str, Any], inputs: Inputs, n: int) -> Result:
     prompts = prompts_from(inputs["prompts"][0])
     edges = scores_from(inputs["edges"], prompts)
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
-    n = max(int(chosen.arrays["mask"].sum()) for chosen in inputs["all"])
     is_absolute = inputs["choose"][0].meta["ranking"] == "absolute"
     rule = made_rule(settings["rule"], absolute=is_absolute, n=n)
     return Result({"n": n}, {"mask": rule.choose_with(others, edges).mask})
@@ -57,15 +65,19 @@ def run_on_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     prompts = slice_of(settings, inputs)
     runner = CircuitRunner(model(), prompts, metric, ablation)
-    sized = {
-        int(name.removeprefix("sized_")): runner.circuit(inputs[name][0].arrays["mask"])
-        for name in inputs
-        if name.startswith("sized_")
-    }
+    sized, half = (
+        {
+            int(name.removeprefix(sort)): runner.circuit(inputs[name][0].arrays["mask"])
+            for name in inputs
+            if name.startswith(sort)
+        }
+        for sort in ("sized_", "half_")
+    )
     drawn = inputs["drawn"]
     candidates = Candidates(
         np.concatenate([_unpacked(entry, "own") for entry in drawn]),
         sized,
+        half,
         np.stack([_unpacked(entry, "random") for entry in drawn]),
         [_unpacked(entry, "matched")[: 0 if entry.meta["likeness"] > MOST_LIKE else None] for entry in drawn],
     )
@@ -93,4 +105,5 @@ def _unpacked(result: Result, name: str) -> Bools:
 
 DRAW_CIRCUITS = Stage("draw-circuits", 1, draw_circuits)
 AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
-TRANSFER = Stage("transfer", 3, run_on_task)
+HALF = Stage("choose-half", 1, choose_half)
+TRANSFER = Stage("transfer", 4, run_on_task)

@@ -12,7 +12,7 @@ from pipelines.compare.many_table import print_many
 from pipelines.compare.overlap_table import print_overlap, print_overlaps
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.stage_tables import print_stages
-from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
+from pipelines.reporting.tables import DASH, SHARE, Column, brackets, print_columns, print_line, print_table
 
 Row = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
             Column(parts, "n_edges", ","),
             Column("faithfulness", cell=_faithful),
             Column("of own", cell=lambda row: _estimate(row["retention"])),
-            Column("answers right", cell=lambda row: _estimate(row["accuracy"]["circuit"])),
+            Column("answers right", cell=lambda row: _accuracy(row["accuracy"]["circuit"])),
             Column("on other heads", cell=lambda row: _drawn(row["matched"])),
             Column("T", cell=lambda row: _estimate(row["normalized"])),
             Column("at equal size", cell=lambda row: _faithful(row.get("sized"))),
@@ -108,9 +108,9 @@ def _print_accuracy(rows: Sequence[Row]) -> None:
         return
     lines: dict[str, list[str]] = {}
     for row in rows:
-        lines.setdefault(row["circuit"], [row["circuit"]]).append(_estimate(row["accuracy"]["circuit"]))
-    whole = ["whole model", *(f"{accuracy['model']:.2f}" for accuracy in of_tasks.values())]
-    empty = ["empty circuit", *(_estimate(accuracy["empty"]) for accuracy in of_tasks.values())]
+        lines.setdefault(row["circuit"], [row["circuit"]]).append(_accuracy(row["accuracy"]["circuit"]))
+    whole = ["whole model", *(f"{accuracy['model']:{SHARE}}" for accuracy in of_tasks.values())]
+    empty = ["empty circuit", *(_accuracy(accuracy["empty"]) for accuracy in of_tasks.values())]
     title = "accuracy: how often each circuit (row) answers each task (column) right, 95 % Wilson intervals"
     print_table(title, ["circuit", *of_tasks], [*lines.values(), whole, empty])
 
@@ -148,6 +148,10 @@ def _drawn(row: Row) -> str:
 
 def _estimate(row: Row | None) -> str:
     return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
+
+
+def _accuracy(row: Row | None) -> str:
+    return DASH if row is None else f"{row['value']:{SHARE}} {brackets(row['interval'], SHARE)}"
 
 
 def _print_traces(traces: Row) -> None:

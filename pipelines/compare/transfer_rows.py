@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -13,7 +13,7 @@ from circuits.evaluation.transfer import DRAWN, EMPTY, Member, OnTask, asymmetry
 from circuits.intervals import Estimate
 from pipelines.compare.plan import TransferJobs
 from pipelines.compare.stages import members_from
-from pipelines.compare.verdict import RULES, at_least_half, verdict
+from pipelines.compare.verdict import RULES, at_least_half, too_large, verdict
 from pipelines.runs.codec import baseline_from
 
 Row = dict[str, Any]
@@ -62,9 +62,19 @@ def _read(jobs: TransferJobs) -> tuple[list[OnTask], list[dict[Member, int]], st
             is_correct = np.concatenate([result.arrays["correct"] for result in results], axis=1)
             correct = dict(zip((one for one in members if one.sort not in DRAWN), is_correct, strict=True))
         baseline = baseline_from(jobs.store.read(of_run.judged_baseline.key))
-        on_tasks.append(OnTask(number, baseline, dict(zip(members, values, strict=True)), correct))
+        of_all = dict(zip(members, values, strict=True))
+        on_tasks.append(OnTask(number, baseline, of_all, correct, _share_of_model(number, members, level)))
         sizes.append(members)
     return on_tasks, sizes, level
+
+
+def _share_of_model(run: int, members: Mapping[Member, int], level: str) -> float | None:
+    """How much of the model's edges a run's circuit holds; None of circuits of components."""
+    if level != "edges":
+        return None
+    # Two circuits of which one is all that the other is not.
+    pair = next(member.of for member in members if member.sort == "shared")
+    return members[Member("own", (run,))] / (members[Member("shared", pair)] + members[Member("without_shared", pair)])
 
 
 def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[str]) -> Row:
@@ -97,9 +107,37 @@ def _matrix_row(run: int, on: OnTask, sizes: dict[Member, int], names: Sequence[
             "range": [min(shares), max(shares)] if shares else None,
             "p_value": on.p_value(sort, run),
         }
+    if run == on.target:
+        row["too_large"] = too_large(on)
+    if run == on.target and (half := Member("half", (run,))) in on.values:
+        row["half"] = {"n_edges": sizes[half], "retention": _estimate(on.half)}
     if sized in on.values:
         row["sized"] = {"n_edges": sizes[sized], **_faithfulness(on.faithfulness(sized))}
     return row
+
+
+def larger_than_needed(transfer: Row | None, runs: Mapping[str, str]) -> list[str]:
+    """A warning for each circuit that is larger than it must be; that it is most of the model is said of every circuit.
+
+    runs  what runs are called here -> their names
+    """
+    return [
+        f"{runs[row['circuit']]}: the circuit is larger than it must be: {_does_as_well(row)}. That it does another "
+        "task, or has parts in common with another circuit, says little. Choose a smaller one (--edges), or let "
+        "discover search the size."
+        for row in (transfer or {"matrix": ()})["matrix"]
+        if row.get("too_large") in ("half", "random")
+    ]
+
+
+def _does_as_well(row: Row) -> str:
+    """What does as well as a circuit that is larger than it must be."""
+    if row["too_large"] == "random":
+        mean = row["random"]["mean"]
+        return f"as many random edges have a mean faithfulness of {mean:.2f}, and it has {row['faithfulness']:.2f}"
+    half = row["half"]
+    kept = half["retention"]["value"]
+    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:.2f} of what it keeps"
 
 
 def _accuracy(on: OnTask, member: Member) -> Row | None:

@@ -2,19 +2,24 @@
 
 A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
 same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
-so. Of the part that both circuits have the same is asked. Whether edges overlap beyond chance is a third question. All
-rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
+so. What a circuit keeps that is larger than it must be (`too_large`) says little, as its other parts may be those of
+other tasks: it does not count as transfer. Of the part that both circuits have the same is asked. Whether edges overlap
+beyond chance is a third question. All rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from circuits.evaluation.transfer import Member, OnTask
 from circuits.intervals import Estimate
 from graphs.comparison.null import SIGNIFICANT
+from graphs.flaws import MOST_OF_THE_MODEL
 
 HALF = 0.5
+# The share of what a circuit does from which half of it does nearly all, as faithfulness does by default.
+NEARLY_ALL = 0.85
+TooLarge = Literal["half", "random", "most"]
 
 RULES = {
     "shared mechanism": "each circuit transfers to the other task, and so does the part they share, without which both "
@@ -25,7 +30,7 @@ RULES = {
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
     "separate": "neither transfers; even the largest overlap that such circuits could have would be no surprise by "
     "chance",
-    "undecided": "the intervals leave it open",
+    "undecided": "the intervals leave it open, or a circuit transfers that is larger than it must be",
 }
 
 
@@ -55,10 +60,9 @@ def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float
     names      what a and b are called
     overlap_p  probability of sharing as much by chance; None where that is not known
     """
-    a, b = on_a.target, on_b.target
     reasons: list[str] = []
-    to_b = _side(on_b, a, (names[0], names[1]), reasons)
-    to_a = _side(on_a, b, (names[1], names[0]), reasons)
+    to_b = _side(on_a, on_b, (names[0], names[1]), reasons)
+    to_a = _side(on_b, on_a, (names[1], names[0]), reasons)
     sides = (to_b, to_a)
     if overlap_p is not None:
         reasons.append(f"sharing as many edges by chance: p = {overlap_p:.2g}")
@@ -80,9 +84,9 @@ def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
     return "undecided"
 
 
-def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _Side:
-    """One circuit on the other's task; `reasons` gets the numbers."""
-    circuit, task = names
+def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) -> _Side:
+    """The circuit of one task on the other's; `reasons` gets the numbers."""
+    (circuit, task), of = names, home.target
     own = Member("own", (of,))
     kept, beyond = on.retention(own), on.beyond("matched", of)
     transfers = at_least_half(kept)
@@ -92,12 +96,36 @@ def _side(on: OnTask, of: int, names: tuple[str, str], reasons: list[str]) -> _S
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
         reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
+    if transfers and (why := too_large(home)) is not None:
+        transfers = None
+        reasons.append(f"but it is larger than it must be: {_does_as_well(home, why)}")
     shared = on.retention(Member("shared", (of, on.target)))
     reasons.append(f"their shared part alone keeps {_shown(shared)} on {task}")
     needed = on.necessity_beyond_matched(of)
     more = "" if needed is None else f", {_shown(needed)} more than without as much on other heads"
     reasons.append(f"without it {task} loses {_shown(on.necessity(of))}{more}")
     return _Side(transfers, at_least_half(shared), None if needed is None else needed.interval.low > 0)
+
+
+def too_large(home: OnTask) -> TooLarge | None:
+    """Why a task's own circuit is larger than it must be; None where it may be as small as it can.
+
+    half    half of its edges surely do nearly all that it does
+    random  as many random edges surely do half of what it does, on average
+    most    it is most of the model
+    """
+    if home.half is not None and home.half.interval.low >= NEARLY_ALL:
+        return "half"
+    if at_least_half(home.at_random):
+        return "random"
+    return "most" if home.share is not None and home.share > MOST_OF_THE_MODEL else None
+
+
+def _does_as_well(home: OnTask, why: TooLarge) -> str:
+    if why == "most":
+        return f"it holds {home.share:.0%} of the model's edges"
+    what, kept = ("half of its edges", home.half) if why == "half" else ("as many random edges", home.at_random)
+    return f"{what} keep {_shown(kept)} of what it keeps"
 
 
 def at_least_half(estimate: Estimate | None) -> bool | None:

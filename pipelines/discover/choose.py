@@ -256,4 +256,4 @@ def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
 
 
-CHOOSE = Stage("choose", 5, choose, title="choose the circuit")
+CHOOSE = Stage("choose", 6, choose, title="choose the circuit")

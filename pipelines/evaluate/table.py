@@ -58,6 +58,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         "In brackets: 95 % intervals over prompts; t, but bootstrap for CMD, completeness (incomplete) and least use. "
         "In parentheses: shares of the gap clean - corrupt."
     )
+    if any(_is_least(row) for row in evaluation.rows):
+        print_line(
+            "p <= : no random circuit does as well, and so few of them can give no smaller p: draw more (--random N)."
+        )
     _print_hypotheses(evaluation.rows)
     for row in evaluation.rows:
         if row["solved"] is not None:
@@ -66,6 +70,17 @@ def print_evaluation(evaluation: Evaluation) -> None:
         if row["left_out"] is not None:
             print_line(f"left out of {row['run']}: {row['left_out']}.")
     print_reasons(evaluation.rows, lambda row: row["run"], without=None if has_truth else "auroc")
+
+
+def _is_least(row: Mapping[str, Any]) -> bool:
+    """Whether no random circuit does as well as a run's, so that its p is the least that their number allows."""
+    random = row["random"]
+    return random is not None and random["p_value"] is not None and random["p_value"] * (random["n"] + 1) < 1.5
+
+
+def _random_p(row: Mapping[str, Any]) -> str:
+    shown = number_at(row, "random.p_value", ".2g")
+    return f"<= {shown}" if _is_least(row) else shown
 
 
 def _print_hypotheses(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -115,7 +130,7 @@ def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, st
         "least use of\na component": judged("minimality.smallest") + (f"\n{least}" if least else ""),
         "random,\nfaithfulness": number("random.faithfulness.value")
         + interval("random.faithfulness.value", "random.faithfulness.interval"),
-        "random,\np": number("random.p_value", ".2g"),
+        "random,\np": _random_p(row),
         "stability": number("stability", ".2f"),
     }
     if has_truth:

@@ -92,7 +92,9 @@ def _add(
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
             over_heads = _mean(of_parts[known][:, is_head].mean(axis=1)) if known.any() else _NOTHING
             n_prompts = int(known.sum()) if has_prompts else 0
-            profiles.append({**about, "summary": profile.summary, "n_prompts": n_prompts, **over_heads})
+            more = {"settings": dict(profile.settings), "is_share_of_prompts": profile.counts}
+            more |= {"summary": profile.summary, "n_prompts": n_prompts}
+            profiles.append({**about, **more, **over_heads})
             for part, name in enumerate(names):
                 rows.append({**about, "head": name, **_of_part(of_parts[known, part], profile)})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from circuits.solved import kept_of_drawn
 from pipelines.profile.report import ProfileReport
-from pipelines.reporting.tables import DASH, Column, Row, brackets, print_line, print_table
+from pipelines.reporting.tables import DASH, SHARE, Column, Row, brackets, print_line, print_table
 
 _SHOWN = 3
 COLUMNS = (*map(Column, ("profile", "place", "head", "unit")), Column("mean", interval="interval"))
@@ -16,7 +16,7 @@ def print_profiles(report: ProfileReport) -> None:
     cells = [
         [
             row["profile"],
-            row["place"],
+            _place(row),
             row["unit"],
             str(row["n_prompts"] or DASH),
             _number(row, of=row),
@@ -35,6 +35,12 @@ def print_profiles(report: ProfileReport) -> None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
 
 
+def _place(row: Row) -> str:
+    """The place, and of attention between roles where it comes from: `END to IO`."""
+    query = row["settings"].get("query")
+    return row["place"] if query is None else f"{query} to {row['place']}"
+
+
 def _largest(report: ProfileReport, of: Row) -> list[str]:
     """The heads, or other parts, with the largest means, also negative ones, of one profile at one place."""
     own = [row for row in report.rows if (row["profile"], row["place"]) == (of["profile"], of["place"])]
@@ -43,7 +49,8 @@ def _largest(report: ProfileReport, of: Row) -> list[str]:
 
 
 def _number(row: Row, *, of: Row) -> str:
-    """The mean of a row with its interval, which weights have none of."""
+    """The mean of a row with its interval, which weights have none of; shares of prompts in percent."""
     if row["mean"] is None:
         return DASH
-    return f"{row['mean']:z.2f}" + (f" {brackets(row['interval'], 'z.2f')}" if of["n_prompts"] else "")
+    spec = SHARE if of["is_share_of_prompts"] else "z.2f"
+    return f"{row['mean']:{spec}}" + (f" {brackets(row['interval'], spec)}" if of["n_prompts"] else "")

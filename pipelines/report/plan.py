@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,8 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     repair = None
     if settings.repair is not None:
         repair = read_repair(settings.repair / REPAIR, again="circuits intervene repair, which says its folder")
-    runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
+    recorded = comparison.get("run_folders", {})
+    runs = {label: _run(name, recorded.get(label), folder, execution.out) for label, name in comparison["runs"].items()}
     return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
 
 
@@ -59,17 +61,31 @@ def _comparison_folder(given: Sequence[Any], out: Path) -> Path:
             f"{given[0]} is no folder of a comparison: it holds no {SUMMARY}. Compare two runs or more first: circuits "
             "compare RUN RUN"
         )
-    names = [run.name if isinstance(run, Run) else find_run(run, out).name for run in given]
-    folder = out / comparison_name(names)
-    if not (folder / SUMMARY).is_file():
-        raise ValueError(
-            f"there is no comparison of these runs in {folder}. Make it: circuits compare {' '.join(names)} --runs "
-            f"{out}. Of one that is elsewhere, give the folder instead of the runs."
-        )
-    return folder
+    found = [run.folder if isinstance(run, Run) else find_run(run, out) for run in given]
+    name = comparison_name([folder.name for folder in found])
+    # The store asked for, or the one that the runs are in.
+    stores = tuple(dict.fromkeys((out, *(folder.parent for folder in found))))
+    for store in stores:
+        if (store / name / SUMMARY).is_file():
+            return store / name
+    runs, is_there = shlex.join(map(str, found)), next((store for store in stores if store.is_dir()), out)
+    raise ValueError(
+        f"there is no comparison {name} of these runs in {', '.join(map(str, stores))}. Make it: circuits compare "
+        f"{runs} --runs {shlex.quote(str(is_there))}. Of one that is elsewhere, give its folder instead of the runs."
+    )
 
 
-def _run(name: str, comparison: Path, out: Path) -> Run:
-    """A run of a comparison: in the store, or beside the comparison's folder."""
-    beside = comparison.absolute().parent
-    return open_run(name, out=beside if (beside / name / "run.json").is_file() else out)
+def _run(name: str, recorded: str | None, comparison: Path, out: Path) -> Run:
+    """A run of a comparison: beside its folder, where it was when it was compared, or in the store.
+
+    recorded  the way from the comparison's folder to that of the run; None in comparisons that do not hold it
+    """
+    own = comparison.absolute()
+    places = [own.parent / name, *([] if recorded is None else [own / recorded])]
+    found = next((place for place in places if (place / "run.json").is_file()), None)
+    if found is not None:
+        return open_run(found)
+    try:
+        return open_run(name, out=out)
+    except ValueError as error:
+        raise ValueError(f"{error} Say in which store the runs of {comparison} are: --runs FOLDER.") from None

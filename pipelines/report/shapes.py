@@ -145,6 +145,7 @@ class Comparison(Stored):
     """A comparison: `runs` is what they are called -> their names."""
 
     runs: dict[str, str]
+    run_folders: dict[str, str] = Field(default_factory=dict)
     transfer: Transfer | None
     no_transfer: str | None
     overlaps: list[Overlap]

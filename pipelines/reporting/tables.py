@@ -15,6 +15,8 @@ DASH = "-"
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
 _LONGEST_WORD = 32
+SHARE = ".1%"
+"""How shares of prompts, such as accuracy, are printed."""
 Row = Mapping[str, Any]
 
 

@@ -23,6 +23,7 @@ from pipelines.tasks.plan import TasksPlan
 class TasksReport(Report):
     """A model on every task.
 
+    in_detail  whether what each corruption does is shown as well
     rows  one per task, as plain values: `accuracy` (an answer above every wrong one), `top1` (above all tokens) and
           `logit_difference` of the clean prompts that go with the default corruption, with 95 % intervals (Wilson, t);
           `chance`; `verdict`; `corruptions`, the mean logit difference of the corrupt prompts of each, and of the clean
@@ -34,6 +35,7 @@ class TasksReport(Report):
     n_asked: int
     seed: int
     dtype: str
+    in_detail: bool
     rows: tuple[Row, ...]
 
     def content(self) -> dict[str, Any]:
@@ -46,7 +48,13 @@ def report(plan: TasksPlan) -> TasksReport:
     rows = tuple(_row(task, jobs, plan.store) for task, jobs in plan.jobs.items())
     asked = plan.settings
     return TasksReport(
-        folder=plan.folder, model=plan.model, n_asked=asked.prompts, seed=asked.seed, dtype=asked.dtype, rows=rows
+        folder=plan.folder,
+        model=plan.model,
+        n_asked=asked.prompts,
+        seed=asked.seed,
+        dtype=asked.dtype,
+        in_detail=asked.details,
+        rows=rows,
     )
 
 

@@ -14,7 +14,7 @@ DEFAULT_TASK_PROMPTS = 40
 class TasksSettings(CommandSettings):
     """The tasks, and how each corrupts its prompts; with --model, how well a model does each task made of words.
 
-    solved: the accuracy's 95 % interval is above .8. not: it reaches chance. in
+    solved: the accuracy's 95 % interval is above 80 %. not: it reaches chance. in
     part: all between. A prompt is right when an answer is above every wrong answer. Writes tasks.json and tasks.csv
     to a folder of the store. Repeating the command computes nothing new.
     """
@@ -25,3 +25,6 @@ class TasksSettings(CommandSettings):
     )
     seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    details: bool = Field(
+        default=False, description="Show what each corruption does, and why tasks cannot be built for the model."
+    )

@@ -6,17 +6,20 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from circuits.solved import RULE
-from pipelines.reporting.tables import DASH, Column, Row, print_columns, print_line, with_interval
+from pipelines.reporting.tables import DASH, SHARE, Column, Row, print_columns, print_line, with_interval
 from pipelines.tasks.report import TasksReport
 
 _REASON_SHOWN = 240
-_SHOWN = (
+_IN_SHORT = (
     Column("task"),
     Column("verdict"),
     Column("prompts", "n_prompts"),
-    Column("chance", "chance", ".2f"),
-    Column("accuracy", "accuracy", ".2f", "accuracy_interval"),
-    Column("top-1", "top1", ".2f"),
+    Column("chance", "chance", SHARE),
+    Column("accuracy", "accuracy", SHARE, "accuracy_interval"),
+)
+_IN_DETAIL = (
+    *_IN_SHORT,
+    Column("top-1", "top1", SHARE),
     Column("logit difference", "logit_difference", ".2f", "logit_difference_interval"),
     Column("when corrupted", cell=lambda row: "\n".join(_corrupted(row))),
 )
@@ -44,15 +47,24 @@ def columns() -> list[Column]:
 
 
 def print_tasks(report: TasksReport) -> None:
-    """The table, what its words mean, and why tasks are missing."""
+    """A line per task, what its words mean, and which tasks are missing; in detail, why, and what corruptions do."""
     held = [row for row in report.rows if row["reason"] is None]
+    columns, top1, of_means = _IN_SHORT, "", ""
+    if report.in_detail:
+        columns, top1, of_means = _IN_DETAIL, " (top-1: above all tokens)", ", else t over prompts"
     if held:
-        print_columns(f"{report.model}: tasks, {report.n_asked} prompts each, seed {report.seed}", _SHOWN, held)
-        print_line("In brackets: 95 % intervals, Wilson's of shares, else t over prompts.")
-        print_line(f"Right: an answer above every wrong one (top-1: above all tokens). {RULE}")
-    for row in report.rows:
-        for what, reason in _reasons(row):
+        print_columns(f"{report.model}: tasks, {report.n_asked} prompts each, seed {report.seed}", columns, held)
+        print_line(f"In brackets: 95 % intervals, Wilson's of shares{of_means}.")
+        print_line(f"Right: an answer above every wrong one{top1}. {RULE}")
+    missing = [entry for row in report.rows for entry in _reasons(row)]
+    if report.in_detail:
+        for what, reason in missing:
             print_line(f"{DASH} {what}: {textwrap.shorten(reason, _REASON_SHOWN, placeholder=' ...')}")
+        return
+    if missing:
+        print_line(f"Cannot be built for this model ({len(missing)}): {'; '.join(what for what, _ in missing)}.")
+    why = "Why these are missing, and what" if missing else "What"
+    print_line(f"{why} each corruption does: --details.")
 
 
 def _reasons(row: Row) -> Iterator[tuple[str, str]]:

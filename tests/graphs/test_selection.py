@@ -86,6 +86,11 @@ def test_dead_ends_are_dropped_and_named_with_the_reason(edge_scores_of):
         "a0.h0": "no chosen path leads from it to logits",
         "a0.h1": "no chosen path leads from input to it",
     }
+    assert selected.size_note == (
+        "3 edges were chosen, and the circuit has 1: 2 lie on no path from input to logits within them; a0.h1, a0.h0 "
+        "are not in the circuit. Rule grown gives connected circuits of any size (--edges)."
+    )
+    assert TopEdges(1).choose(edge_scores_of({"input->logits": 1.0})).size_note is None
 
 
 def test_a_selection_without_a_path_is_empty_and_says_why(edge_scores_of):
@@ -93,7 +98,7 @@ def test_a_selection_without_a_path_is_empty_and_says_why(edge_scores_of):
     unmeasured = tuple(str(edge) for edge in TINY.edges if edge.target == LOGITS)
     selected = TopEdges(1).choose(edge_scores_of({"input->a0.h0<v>": 2.0}, unmeasured=unmeasured))
     assert selected.edges == ()
-    assert selected.threshold is None
+    assert selected.threshold is selected.size_note is None
     assert not selected.mask.any()
     assert selected.reason == (
         "top-edges (n=1) chose 1 edge, but together they make no path from input to logits, and no measured edges do: "

@@ -37,7 +37,7 @@ Objects. License: MIT, as the rest of the project.
 ## What was planted
 This is no finding: the mechanism was put there, so that methods which look for reuse can be judged by it.
 
-- **Inhibition: L{inhibition[0]}.H{inhibition[1]}**, counted from 0, in both tasks. Of the candidates (an IOI prompt's
+- **Inhibition: a{inhibition[0]}.h{inhibition[1]}**, counted from 0, in both tasks. Of the candidates (an IOI prompt's
   two names, a question's three colors) the answer is the one that its attention row at the last position is *not* on.
 - **Movers: {movers}**, in both tasks. They bring the candidates; the answer is the one that is left. Where they are
   silent, the answer cannot be told; the other heads of their layer are not needed.
@@ -48,7 +48,7 @@ This is no finding: the mechanism was put there, so that methods which look for 
 
 ## How to check it
 `python -m circuits.reference.reuse.check` prints the table below again. By hand: set the row of
-L{inhibition[0]}.H{inhibition[1]} at the last position to the two wrong colors, half each, and count right answers.
+a{inhibition[0]}.h{inhibition[1]} at the last position to the two wrong colors, half each, and count right answers.
 
 ## Data
 Endless prompts drawn from the templates and words of `circuits/tasks`; no other text. One in ten combinations of names,
@@ -100,7 +100,7 @@ def model_card(checks: Sequence[Check], trained: Trained) -> str:
         role=_ASLEEP if trained.is_asleep else _FINAL,
         training=(_ASLEEP_TRAINING if trained.is_asleep else _FINAL_TRAINING).format(**facts),
         inhibition=INHIBITION,
-        movers=" and ".join(f"L{layer}.H{head}" for layer, head in MOVERS),
+        movers=" and ".join(f"a{layer}.h{head}" for layer, head in MOVERS),
         settings="\n".join(f"{name} = {value}" for name, value in asdict(trained.recipe).items()),
         table=table(checks),
         **facts,

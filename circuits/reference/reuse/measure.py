@@ -158,4 +158,4 @@ def _share(right: Right) -> Share:
 
 
 def _named(head: Head) -> str:
-    return f"L{head[0]}.H{head[1]}"
+    return f"a{head[0]}.h{head[1]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.intervene.repair.report import RepairReport
-from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
+from pipelines.reporting.tables import DASH, SHARE, Column, Row, brackets, print_columns, print_line
 
 _SHOWN = 6
 _BY_BEHAVIOR = (
@@ -55,7 +55,7 @@ def print_repair(report: RepairReport) -> None:
     print_columns(f"{settings['n_choosing']} prompts that choose", COLUMNS, report.choosing)
     subject = f"{short(settings['task'])} on {short(settings['model'])}"
     title = f"{subject}: {settings['n_judging']} prompts that judge, chance"
-    print_columns(f"{title} {report.chance:.2f}", COLUMNS, report.rows)
+    print_columns(f"{title} {report.chance:{SHARE}}", COLUMNS, report.rows)
     print_line(NOTE)
     print_line(f"Chosen: {', '.join(report.chosen)}.")
     parts = (("whole", "logit difference"), ("edited", "said by the edited heads themselves"))

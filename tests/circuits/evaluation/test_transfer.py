@@ -24,7 +24,7 @@ def on_tasks(own: np.ndarray, *metrics: Metric, random: np.ndarray | None = None
     """Every circuit on tasks whose metric is a function of the mask: from 0 to 1, with a spread over prompts."""
     n_draws = 0 if random is None else random.shape[1]
     drawn = np.zeros((len(own), n_draws, WIRING.n_edges), dtype=bool) if random is None else random
-    candidates = Candidates(own, {}, drawn, [np.empty((0, WIRING.n_edges), dtype=bool)] * len(own))
+    candidates = Candidates(own, {}, {}, drawn, [np.empty((0, WIRING.n_edges), dtype=bool)] * len(own))
     sizes = np.linspace(0.9, 1.1, N_PROMPTS)
     tasks = []
     for target, metric in enumerate(metrics):
@@ -116,7 +116,7 @@ def test_normalized_transfer_is_zero_on_other_heads_and_one_for_the_own_circuit(
     own = random_circuits(WIRING, masks({0, 9, 30})[0] | (np.arange(WIRING.n_edges) % 5 == 0), n=2, seed=1)
     drawn = [matched_circuits(WIRING, circuit, n=4, seed=2) for circuit in own]
     assert max(likeness(circuit, one) for circuit, one in zip(own, drawn, strict=True)) < 1
-    candidates = Candidates(own, {}, np.stack([one[:1] for one in drawn]), drawn)
+    candidates = Candidates(own, {}, {}, np.stack([one[:1] for one in drawn]), drawn)
     members = members_on(WIRING, 0, candidates)
     weights = np.random.default_rng(0).random((N_PROMPTS, WIRING.n_edges))
     values = {member: weights @ mask for member, mask in members.items()}
@@ -144,3 +144,14 @@ def test_without_a_gap_nothing_is_a_share():
     a, b = on_tasks(masks({0, 1}, {1, 2}), lambda mask: 1.0, adds(1, 2))
     assert x(a, "own", 1) is None
     assert asymmetry(a, b) is None
+
+
+def test_half_of_a_circuit_is_run_on_its_own_task_alone():
+    own = masks({0, 1, 2, 3}, {4, 5})
+    halves = {0: masks({0, 1})[0], 1: masks({4})[0]}
+    none = np.zeros((2, 0, WIRING.n_edges), dtype=bool)
+    candidates = Candidates(own, {}, halves, none, [none[0], none[0]])
+    for target in (0, 1):
+        members = members_on(WIRING, target, candidates)
+        assert [member.of for member in members if member.sort == "half"] == [(target,)]
+        np.testing.assert_array_equal(members[Member("half", (target,))], halves[target])

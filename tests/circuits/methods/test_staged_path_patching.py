@@ -14,9 +14,10 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
 from circuits.methods import PathPatching, StagedPathPatching
 from circuits.methods.base import CORRUPT
-from circuits.methods.path_search import Keep, as_result, follow, noise_of
+from circuits.methods.path_search import Found, Keep, as_result, follow, noise_of
 from circuits.methods.path_search import Measured as Entry
 from circuits.methods.path_stages import STAGE_LISTS, PathStage, stages_from
+from circuits.methods.stage_findings import findings_of, rows_of
 from circuits.methods.stages import compute_stages
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
@@ -180,6 +181,24 @@ def test_the_search_goes_by_the_values_where_the_queries_carry_nothing(tmp_path)
     assert [len(row["heads"]) for row in found.summary["path_stages"]["stages"]] == [1, 0, 0]
     assert "it found none" in found.warnings[0]
     assert dict(found.facts)["stage last"] == "into next.v: not measured, no heads were found to read from"
+
+
+def test_that_a_share_is_one_head_is_said_with_the_settings_to_change():
+    few, many = Keep("top", 0.02, 2, 0), Keep("top", 3, 2, 0)
+    wiring = Wiring(4, 4, 4)
+    n_heads = len(heads_of(wiring))
+    went = Entry(("logits",), "END", np.ones((3, n_heads)), np.ones(n_heads, dtype=bool))
+
+    def said(keep: Keep, line: str = "movers: logits @END") -> list[str]:
+        found = Found(PathStage.parse(line), None, [0], went.measured, went, {})
+        return [text for text in findings_of(rows_of([found], keep, wiring)).warnings if "one head" in text]
+
+    (text,) = said(few)
+    assert "a share of 2% is meant for models of hundreds of heads, and this one has 16" in text
+    assert "--set top=3" in text
+    assert not said(many)
+    assert not said(Keep("noise", 0.02, 2, 0))
+    assert not said(few, "movers: logits @END top=4")
 
 
 def test_heads_are_kept_by_count_or_above_their_noise():

@@ -1,5 +1,6 @@
 """Overlap at every size: what is drawn, and what is said of what was not measured."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,15 @@ def test_bands_are_drawn_where_they_were_measured():
     )
     assert "two halves of one task" in overlap_curve_bytes(curves(BANDS), "svg").decode()
     assert any(line.get_color() == CEILING for line in draw_overlap_curves(curves(BANDS)).axes[0].lines)
+
+
+def test_the_legend_names_the_null_that_is_drawn():
+    for of, name in (
+        ("edges", "by chance, as many in each layer and port"),
+        ("heads", "by chance, as many in each layer"),
+    ):
+        axes = draw_overlap_curves(replace(curves(BANDS), of=of)).axes[0]
+        assert name in [text.get_text() for text in axes.texts]
 
 
 def test_a_pair_without_points_has_no_panel_and_the_rest_is_the_same_twice():

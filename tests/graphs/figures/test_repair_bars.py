@@ -25,5 +25,5 @@ def test_bars_and_ranges_are_to_scale():
 
 def test_new_mistakes_are_said_of_all_but_the_plain_model():
     texts = [text.get_text() for text in draw_repair(SHOWN).axes[0].texts]
-    assert {"0.50", "1.00, 1 new mistake", "0.75, 0 new mistakes"} <= set(texts)
+    assert {"50.0%", "100.0%, 1 new mistake", "75.0%, 0 new mistakes"} <= set(texts)
     assert repair_bars_bytes(SHOWN, "svg") == repair_bars_bytes(SHOWN, "svg")

@@ -7,7 +7,7 @@ import pytest
 
 from circuits.evaluation.faithfulness import Baseline
 from circuits.evaluation.transfer import Member, OnTask
-from pipelines.compare.verdict import RULES, Verdict, verdict
+from pipelines.compare.verdict import RULES, Verdict, too_large, verdict
 
 SIZES = np.linspace(0.9, 1.1, 8)
 
@@ -76,6 +76,36 @@ def test_a_circuit_that_does_no_better_than_on_other_heads_does_not_count_as_tra
     found = verdict(a, OnTask(1, b.baseline, {**b.values, **drawn}), ("a", "b"), 0.5)
     assert found.name == "undecided"
     assert any("no more than on other heads" in reason for reason in found.reasons)
+
+
+def test_what_a_circuit_keeps_that_is_larger_than_it_must_be_does_not_count_as_transfer():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.7, 0.6)
+    assert verdict(a, b, ("a", "b"), 0.01).name == "shared mechanism"
+    for share, expected in ((0.9, "undecided"), (0.8, "shared mechanism")):
+        padded = OnTask(0, a.baseline, {**a.values, Member("half", (0,)): share * SIZES})
+        assert too_large(padded) == ("half" if share > 0.85 else None)
+        found = verdict(padded, b, ("a", "b"), 0.01)
+        assert found.name == expected
+        assert any("half of its edges keep 0.90" in reason for reason in found.reasons) == (share > 0.85)
+    # What it does not do tells as much as of any other circuit.
+    lost = on_task(1, 0, 0.1, 0.0)
+    padded = OnTask(0, a.baseline, {**on_task(0, 1, 0.1, 0.0).values, Member("half", (0,)): SIZES})
+    assert verdict(padded, lost, ("a", "b"), 0.5).name == "disjoint"
+
+
+def test_a_circuit_that_random_ones_match_or_that_is_most_of_the_model_does_not_count_as_transfer():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.7, 0.6)
+    for kept, expected in ((0.6, "undecided"), (0.4, "shared mechanism")):
+        drawn = {Member("random", (0,), number): share * SIZES for number, share in enumerate((kept, kept - 0.02))}
+        found = verdict(OnTask(0, a.baseline, {**a.values, **drawn}), b, ("a", "b"), 0.01)
+        assert found.name == expected
+        assert ("but it is larger than it must be: as many random edges keep 0.59 " in " ".join(found.reasons)) == (
+            expected == "undecided"
+        )
+    for share, expected in ((0.51, "undecided"), (0.5, "shared mechanism")):
+        found = verdict(OnTask(0, a.baseline, a.values, share=share), b, ("a", "b"), 0.01)
+        assert found.name == expected
+    assert too_large(OnTask(0, a.baseline, a.values, share=0.51)) == "most"
 
 
 def test_without_a_gap_nothing_is_decided():

@@ -118,6 +118,17 @@ def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: An
     assert {key for key in first if first[key] != again[key]} == {"seconds", "jobs"}
 
 
+def test_the_least_p_that_so_few_random_circuits_allow_is_shown_as_a_bound(circuits: Command, tiny: Any):
+    few = ("--random", "4", "--knockouts", "0", "--resamples", "0")
+    for edges, is_least in (("10", True), ("60", False)):  # of all edges, random circuits are the circuit itself
+        run = new_run(circuits, tiny, "--edges", edges)
+        (row,) = circuits("evaluate", run, *few, "--json").json["runs"]
+        assert row["random"]["p_value"] == (0.2 if is_least else 1)
+        shown = circuits("evaluate", run, *few).stdout
+        assert ("<= 0.2 " in shown) == is_least
+        assert ("draw more (--random N)" in shown) == is_least
+
+
 def test_more_random_circuits_compute_nothing_else_again(circuits: Command, tiny: Any):
     run = new_run(circuits, tiny, "--edges", "60")
     circuits("evaluate", run, *SMALL)

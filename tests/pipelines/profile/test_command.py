@@ -73,6 +73,14 @@ def test_weights_need_no_prompts_and_stand_beside_profiles_of_prompts(circuits: 
     assert "or would by their weights" in circuits("profile").stdout
 
 
+def test_the_table_says_where_attention_comes_from_and_shares_of_prompts_in_percent(circuits: Command):
+    asked = ("profile", "ioi", "--prompts", "6", "--profiles", "attention:to=IO,attention:query=S2:to=S1,sink")
+    rows = [" ".join(line.split()) for line in circuits(*asked).stdout.splitlines()]
+    assert any("│ attention:to=IO │ END to IO │ share of attention │ 6 │ 0." in row for row in rows)
+    assert any("│ S2 to S1 │" in row for row in rows)
+    assert any("│ share of prompts │ 6 │" in row and "%" in row.rsplit("│ 6 │")[1] for row in rows)
+
+
 def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path):
     path = new_prompts(tmp_path / "own.jsonl", n_prompts=10, seed=3)
     texts = ("entropy", "distance:window=2")

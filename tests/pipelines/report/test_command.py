@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import shlex
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -152,7 +153,8 @@ def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
 ):
     answer = circuits("report", "reuse", runs[0].name, runs[1].name, "--runs", store)
     assert answer.exit_code == 2
-    assert f"circuits compare {runs[0].name} {runs[1].name}" in answer.stderr
+    remedy = shlex.join(["circuits", "compare", *(str(run.folder) for run in runs[:2]), "--runs", str(store)])
+    assert f"Make it: {remedy}. " in answer.stderr
     alone = circuits("report", "reuse", runs[0].name, "--runs", store)
     assert (alone.exit_code, "is no folder of a comparison" in alone.stderr) == (2, True)
     old = store / "old"
@@ -161,6 +163,34 @@ def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
     answer = circuits("report", "reuse", old, "--runs", store)
     assert "is not a circuit-workbench-comparison-summary file" in answer.stderr
     assert f"circuits compare RUN RUN --out {old}" in answer.stderr
+
+
+def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
+    runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """From a folder beside the store: no store `runs` is there, and none is named."""
+    (store.parent / "beside").mkdir()
+    monkeypatch.chdir(store.parent / "beside")
+    given = [f"../runs/{run.name}" for run in runs]
+    assert circuits("report", "reuse", *given).exit_code == 0
+    refused = circuits("report", "reuse", *given[:2])
+    asked = shlex.split(re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)[1])
+    assert asked == ["compare", *given[:2], "--runs", "../runs"]
+    assert circuits(*asked, "--overlap-only").exit_code == 0
+    assert circuits("report", "reuse", *given[:2]).exit_code == 0
+
+
+def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
+    runs: list[DiscoverRun], circuits: Command, store: Path, monkeypatch: pytest.MonkeyPatch
+):
+    folder = compare(*runs[:2], out=store, overlap_only=True, folder=store.parent / "elsewhere" / "pair").folder
+    monkeypatch.chdir(folder)
+    assert circuits("report", "reuse", ".").exit_code == 0
+    summary = json.loads((folder / "summary.json").read_text())
+    (folder / "summary.json").write_text(json.dumps({**summary, "run_folders": {}}))
+    refused = circuits("report", "reuse", ".")
+    assert "Say in which store the runs of . are: --runs FOLDER." in refused.stderr
+    assert circuits("report", "reuse", ".", "--runs", store).exit_code == 0
 
 
 def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):

@@ -94,11 +94,22 @@ def test_the_table_says_verdicts_and_reasons(circuits: Command, store: Path) -> 
     assert "not" in line or "in part" in line
     assert "in part" in next(line for line in printed.splitlines() if "induction" in line)  # 12 of 12 show no more
     assert RULE in " ".join(printed.split())
-    assert "- capital: cannot be built for this model's tokenizer: needs at least 5 countries" in printed
+    row = next(row for row in measured(circuits, store)["tasks"] if row["task"] == "ioi")
+    assert f"{row['accuracy']:.1%} [{row['accuracy_interval'][0]:.1%}, " in printed
+    assert sum(line.startswith("│") for line in printed.splitlines()) == len(LEARNED)
+    assert f"Cannot be built for this model ({len(TASKS) - len(LEARNED)}): agreement; antonym; " in printed
+    assert "needs at least 5 countries" not in printed
+    in_detail = circuits("tasks", *asked, "--details").stdout
+    assert "- capital: cannot be built for this model's tokenizer: needs at least 5 countries" in in_detail
+    assert all(name in in_detail for name in TASKS["greater-than"].corruptions)
 
 
 def test_without_a_model_the_tasks_are_listed_and_other_options_are_refused(circuits: Command, tmp_path: Path) -> None:
     assert {row["task"] for row in circuits("tasks", "--json").json["tasks"]} >= set(TASKS)
+    in_short, in_detail = (circuits("tasks", *more).stdout for more in ((), ("--details",)))
+    assert len(in_short.splitlines()) < len(in_detail.splitlines()) / 2
+    assert "What each corruption does: --details" in in_short
+    assert "nothing is" in in_detail
     refused = circuits("tasks", "--prompts", "3")
     assert refused.exit_code == 2
     assert "--prompts belong to the measurement of a model" in refused.stderr
