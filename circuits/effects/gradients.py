@@ -26,6 +26,7 @@ from circuits.model.linear import linear_each
 # On the CPU, the writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if
 # more; on a GPU, as many as there is memory for: each chunk costs the start of hundreds of small kernels.
 _MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
+_PRECISE = (torch.float32, torch.float64)
 
 
 class LayerGradients(NamedTuple):
@@ -34,6 +35,8 @@ class LayerGradients(NamedTuple):
     q         [point x prompt, position, head, d_head]; k and v [point x prompt, position, key-value head, d_head]
     mlp_in    [point x prompt, position, d_model], of the last layer where answers are read only; None without an MLP
     residual  the stream entering the layer where the gradients were taken [point x prompt, position, d_model]
+    along     products of the gradients with what the stream, without the norm's bias and the projection's, gave there
+              [point x prompt, position, reader], readers as in q, k, v; None where they are not known to full precision
     """
 
     q: Tensor
@@ -41,6 +44,7 @@ class LayerGradients(NamedTuple):
     v: Tensor
     mlp_in: Tensor | None
     residual: Tensor
+    along: Tensor | None
 
 
 class Gradients(NamedTuple):
@@ -85,7 +89,7 @@ def gradients(
     final = _run_with_gradients(forward, pair, entering, first_layer, reads)
     asked = [final, reads.streams[first_layer]] if asks_entering else [final]
     grads = gradients_of(pair, final, [*reads.wanted.values(), *asked])
-    return Gradients(reads.by_layer(grads[: -len(asked)]), *grads[-len(asked) :])
+    return Gradients(reads.by_layer(forward, grads[: -len(asked)]), *grads[-len(asked) :])
 
 
 def gradients_before(forward: Forward, pair: Pair, arriving: Mapping[int, Tensor]) -> Gradients:
@@ -97,7 +101,8 @@ def gradients_before(forward: Forward, pair: Pair, arriving: Mapping[int, Tensor
     final = _run_with_gradients(forward, pair, None, 0, reads)
     with torch.enable_grad():
         total = torch.stack([(reads.streams[layer] * gradient).sum() for layer, gradient in arriving.items()]).sum()
-    return Gradients(reads.by_layer(_gradients(total, list(reads.wanted.values()))), torch.zeros_like(final))
+    at_readers = reads.by_layer(forward, _gradients(total, list(reads.wanted.values())))
+    return Gradients(at_readers, torch.zeros_like(final))
 
 
 class _Reads:
@@ -118,15 +123,28 @@ class _Reads:
             value = self.wanted[layer, site] = value.view_as(value)
         return value
 
-    def by_layer(self, gradients: list[Tensor]) -> dict[int, LayerGradients]:
+    def by_layer(self, forward: Forward, gradients: list[Tensor]) -> dict[int, LayerGradients]:
         """Gradients at `wanted`, layer by layer."""
         at = dict(zip(self.wanted, gradients, strict=True))
-        return {
-            layer: LayerGradients(
-                at[layer, "q"], at[layer, "k"], at[layer, "v"], at.get((layer, "mlp_in")), stream.detach()
-            )
-            for layer, stream in self.streams.items()
-        }
+        found = {}
+        for layer, stream in self.streams.items():
+            at_heads = (at[layer, "q"], at[layer, "k"], at[layer, "v"])
+            along = self._along(forward.layers[layer], layer, at_heads)
+            found[layer] = LayerGradients(*at_heads, at.get((layer, "mlp_in")), stream.detach(), along)
+        return found
+
+    def _along(self, layer: Layer, number: int, at_heads: tuple[Tensor, Tensor, Tensor]) -> Tensor | None:
+        """`LayerGradients.along`; None where there is no use for it, and in half precision, where a projection's bias,
+        often much larger than what it is added to, rounds that away."""
+        if layer.known_norm is None or at_heads[0].dtype not in _PRECISE:
+            return None
+        with torch.no_grad():
+            sites: tuple[Site, ...] = ("q", "k", "v")
+            products = [
+                ((self.wanted[number, site] - of_biases) * gradient).sum(-1)
+                for site, of_biases, gradient in zip(sites, layer.heads_of_biases, at_heads, strict=True)
+            ]
+            return torch.cat(products, dim=-1)
 
 
 def output_gradients(forward: Forward, pair: Pair, entering: Tensor, tap: Tap) -> dict[tuple[int, Site], Tensor]:
@@ -288,8 +306,12 @@ def head_input_gradients(
     linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
     readers = norm.centered(norm.gain * linear_part)
     # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
-    along = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
-    of_readers = (along * at_projections).sum(-1).float() * scale / residual.shape[-1]
+    if grads.along is None:
+        projected = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
+        along = (projected * at_projections).sum(-1)
+    else:
+        along = some(grads.along)
+    of_readers = along.float() * scale / residual.shape[-1]
     of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float())
     correction = of_readers.permute(1, 3, 2, 0).flatten(2) @ of_writers.flatten(1, 2)
     return _HeadInputs(readers, correction)

@@ -106,10 +106,15 @@ class Layer:
         Every head's z holds it, on any prompt, as a pattern adds up to 1. Folding value biases into the bias of the
         output (TransformerLens' `fold_ln`, `fold_value_biases`) takes it out of z.
         """
+        return self.heads_of_biases.v.repeat_interleave(self.n_heads // self.n_kv_heads, dim=0)
+
+    @cached_property
+    def heads_of_biases(self) -> QKV:
+        """Queries [head, d_head], keys and values [key-value head, d_head] from biases alone: their projection's own,
+        and that of the norm before it."""
         nothing = self.weight_qkv.new_zeros(1, 1, self.weight_qkv.shape[1])
         with torch.no_grad():
-            values = self.project(self.normed(nothing)).v[0, 0]
-        return values.repeat_interleave(self.n_heads // self.n_kv_heads, dim=0)
+            return QKV(*(of_biases[0, 0] for of_biases in self.project(self.normed(nothing))))
 
     @property
     def norms_heads_apart(self) -> bool:
