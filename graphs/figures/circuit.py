@@ -152,6 +152,15 @@ def edge_width(strength: float) -> float:
     return 0.5 + 1.9 * strength
 
 
+def paled(color: str, strength: float) -> str:
+    """A color, the paler the weaker the edge: as if it let the paper through, which PostScript cannot."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    opacity = 0.35 + 0.6 * strength
+    red, green, blue = (1 - opacity * (1 - channel) for channel in to_rgb(color))
+    return to_hex((red, green, blue))
+
+
 def _fill_of(part: Component) -> str:
     """The color of a component without a score: dark for `input` and `logits`, paper for what only reads."""
     if part in (INPUT, LOGITS):
@@ -169,15 +178,6 @@ class _EdgeStyle:
     def width(self) -> float:
         """Line width in points."""
         return edge_width(self.strength)
-
-    @property
-    def paled(self) -> str:
-        """The color, the paler the weaker: as if it let the paper through, which PostScript cannot."""
-        from matplotlib.colors import to_hex, to_rgb
-
-        opacity = 0.35 + 0.6 * self.strength
-        red, green, blue = (1 - opacity * (1 - channel) for channel in to_rgb(self.color))
-        return to_hex((red, green, blue))
 
 
 @dataclass(frozen=True)
@@ -291,7 +291,7 @@ class _Sheet:
                 PathPatch(
                     _curve(self.layout.routes[number] + origin),
                     fc="none",
-                    ec=style.paled,
+                    ec=paled(style.color, style.strength),
                     lw=style.width,
                     ls=(0, (3, 1.6)) if style.is_negative else "solid",
                     capstyle="butt",

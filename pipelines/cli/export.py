@@ -23,7 +23,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> table = export(run.name, "csv")
     >>> table.decode().splitlines()[0]
-    'name,kind,score,low,high,score_is,method,in_circuit'
+    'name,kind,score,low,high,score_is,method,in_circuit,source,target,port,layer,index'
     """
     from graphs.export import exporter
 

@@ -86,9 +86,9 @@ def test_what_is_combined_says_how_it_was_made_and_survives_every_export(edge_sc
         assert exporter(kind).to_bytes(combined) == exporter(kind).to_bytes(core_of(graphs, 2))
     lines = exporter("csv").to_bytes(combined).decode().splitlines()
     assert lines[1:] == [
-        "input,input,,,,not measured,,true",
-        "logits,logits,,,,not measured,,true",
-        "input->logits,edge,1.0,,,estimated,eap,true",
+        "input,input,,,,not measured,,true,,,,,",
+        "logits,logits,,,,not measured,,true,,,,,",
+        "input->logits,edge,1.0,,,estimated,eap,true,input,logits,,,",
     ]
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphs.export.csv import ENDS
+
 Command = Callable[..., Any]
 
 
@@ -377,7 +379,7 @@ def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
     summary = circuits(*tiny.arguments, "--json").json
     text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit"]
+    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS]
     assert len(rows) == summary["circuit"]["of_edges"]
     assert sum(row["in_circuit"].lower() == "true" for row in rows) == summary["circuit"]["n_edges"]
 

@@ -62,7 +62,8 @@ def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_n
     by = coded(circuits, tiny, "--set", "by=coverage").json
     assert by["jobs"]["computed"] == 7
     # Two more trials: the third trial was trained alone and is trained again beside the fourth.
-    more = coded(circuits, tiny, "--set", "trials=4").json
+    four = [part.replace("trials=3", "trials=4") for part in FEW_OPTIONS]
+    more = circuits(*tiny.arguments, "--method", "head-coding", *four, "--json").json
     config = DiscoverSettings(**tiny.settings(method="head-coding", settings=FEW | {"trials": 4}))
     new = [job.label for job in all_jobs(config).stages if Path(f"runs/jobs/{job.key[:2]}/{job.key}.npz") not in before]
     assert new == ["autoencoders trials 2-3", "codes trials 2-3"]
