@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NoReturn
-
-_DEEPEST = 64  # the deepest that this package writes is a dozen
 
 
 def parse_strictly(text: str | bytes) -> Any:
     """The value of a JSON text.
 
     Raises a ValueError that says what is wrong with anything that JSON does not allow, numbers beyond those of a float,
-    keys that are given twice, nesting deeper than any stored result, and text that cannot be written again.
+    keys that are given twice, nesting that no reader follows, and text that cannot be written again.
     """
     try:
         value = json.loads(
@@ -23,8 +22,9 @@ def parse_strictly(text: str | bytes) -> Any:
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON, or cut short ({error})") from None
     except RecursionError:
-        raise ValueError(f"nested more than {_DEEPEST} deep") from None
-    _require_writable(value, 0)
+        raise ValueError("nested more deeply than any stored result") from None
+    if _may_hold_halves(text):
+        _require_characters(value)
     return value
 
 
@@ -42,18 +42,21 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    if number in (float("inf"), float("-inf")):
+    if math.isinf(number):
         raise ValueError(f"holds {digits}, which is too large for a number")
     return number
 
 
-def _require_writable(value: Any, depth: int) -> None:
-    if depth > _DEEPEST:
-        raise ValueError(f"nested more than {_DEEPEST} deep")
+def _may_hold_halves(text: str | bytes) -> bool:
+    """Whether it holds an escape of a surrogate: only such a text has to be searched for half a pair."""
+    return "\\ud" in text.lower() if isinstance(text, str) else b"\\ud" in text.lower()
+
+
+def _require_characters(value: Any) -> None:
     if isinstance(value, str):
-        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        if any("\ud800" <= character <= "\udfff" for character in value):
             raise ValueError("holds half of a surrogate pair, which is no character")
     elif isinstance(value, (dict, list)):
         inner: Iterable[Any] = value if isinstance(value, list) else (*value, *value.values())
         for one in inner:
-            _require_writable(one, depth + 1)
+            _require_characters(one)
