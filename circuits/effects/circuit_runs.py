@@ -8,6 +8,7 @@ removing a component from a circuit changes is estimated to first order for all 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -47,9 +48,11 @@ def metric_with_edges(
     record           is given that of every writer, in a single circuit
 
     Cost per circuit: about one forward pass from `first_layer` and the first difference on, less where few readers have
-    an edge; memory of one [sequence, writer, position, d_model] tensor.
+    an edge, and where what an MLP gives is read at the answers alone; memory of one [sequence, writer, position,
+    d_model] tensor.
     """
-    return _together([_run(model, pair, weights, first_layer, heads_are_whole, known, record)])[0]
+    needed = _needed(model, weights, skips=pair.ablated_is_run, records=record is not None)
+    return _together([_run(model, pair, weights, needed, first_layer, heads_are_whole, known, record)])[0]
 
 
 def metrics_with_edges(
@@ -68,11 +71,70 @@ def metrics_with_edges(
     record  is called for each batch, in this order
     """
     known_of = [None] * len(pairs) if known is None else known
+    skips = all(pair.ablated_is_run for pair in pairs)
+    needed = _needed(model, weights, skips=skips, records=record is not None)
     runs = [
-        _run(model, pair, weights, first_layer, heads_are_whole, of_pair, record)
+        _run(model, pair, weights, needed, first_layer, heads_are_whole, of_pair, record)
         for pair, of_pair in zip(pairs, known_of, strict=True)
     ]
     return _together(runs)
+
+
+class _Needed(NamedTuple):
+    """What has to be run of circuits that are run together, on the CPU.
+
+    skips            whether readers without an edge are left out
+    has_edges        [circuit, reader] whether an edge leads into it; where none is left out, it does not matter which
+    mlps_everywhere  [layer] whether what the MLP gives is read anywhere but at the answers
+    """
+
+    skips: bool
+    has_edges: Tensor
+    mlps_everywhere: list[bool]
+
+
+def _needed(model: Model, weights: Tensor, *, skips: bool, records: bool) -> _Needed:
+    """What has to be run for weights [circuit, edge].
+
+    skips    a reader without an edge reads the ablated stream, and gives what it gave there: in a run of the model
+    records  what all writers give is asked for, at all positions
+    """
+    wiring, forward = model.wiring, model.forward
+    skips = skips and not weights.requires_grad
+    has_edges = torch.ones(1, dtype=torch.bool).expand(len(weights), len(wiring.readers))
+    everywhere = torch.ones(len(weights), forward.n_layers, dtype=torch.bool)
+    if skips:
+        has_edges = _with_edges(wiring, weights)
+    if not (records or weights.requires_grad or forward.layers[0].mlp is None):
+        everywhere = _mlps_everywhere(forward, wiring, weights.bool())
+    # A GPU is waited for here, not in each layer.
+    return _Needed(skips, has_edges.cpu(), everywhere.any(0).tolist())
+
+
+def _mlps_everywhere(forward: Forward, wiring: Wiring, edges: Tensor) -> Tensor:
+    """[circuit, layer] whether a path leads from the MLP to the answers' logits through other positions.
+
+    It does through keys and values. Queries and MLPs pass on what is at a position to that position alone.
+    """
+    everywhere = edges.new_zeros(len(edges), len(wiring.writers))
+    for number in reversed(range(forward.n_layers)):
+        layer, reader = forward.layers[number], number * wiring.readers_per_layer
+        writer, n_ports = 1 + number * wiring.writers_per_layer, layer.n_heads + 2 * layer.n_kv_heads
+        if layer.mlp is not None:
+            into_mlp = _sources(wiring, edges, reader + n_ports, 1)[:, 0] & everywhere[:, [writer + layer.n_heads]]
+            everywhere[:, : into_mlp.shape[1]] |= into_mlp
+        heads = everywhere[:, writer : writer + layer.n_heads]
+        if not layer.norms_heads_apart:
+            heads = heads.any(1, keepdim=True).expand_as(heads)
+        queries, others = _sources(wiring, edges, reader, n_ports).tensor_split([layer.n_heads], dim=1)
+        everywhere[:, : queries.shape[2]] |= (queries & heads.unsqueeze(2)).any(1) | others.any(1)
+    return everywhere[:, wiring.writers_per_layer :: wiring.writers_per_layer]
+
+
+def _sources(wiring: Wiring, weights: Tensor, first_reader: int, n_readers: int) -> Tensor:
+    """[circuit, reader, writer] weights of the edges into some consecutive readers of the same layer."""
+    first, stop = wiring.edge_offsets[first_reader], wiring.edge_offsets[first_reader + n_readers]
+    return weights[:, first:stop].unflatten(1, (n_readers, -1))
 
 
 class _Product(NamedTuple):
@@ -116,6 +178,7 @@ def _run(
     model: Model,
     pair: Pair,
     weights: Tensor,
+    needed: _Needed,
     first_layer: int,
     heads_are_whole: bool,
     known: Tensor | None,
@@ -123,19 +186,8 @@ def _run(
 ) -> _Running[Tensor]:
     """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same products."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
-    offsets = wiring.edge_offsets
-    # A reader without an edge reads the ablated stream: where that is a run of the model, it gives what it gave there.
-    skips = pair.ablated_is_run and not weights.requires_grad
-    # Where none is skipped, it does not matter which reader has an edge.
-    every = torch.ones(1, dtype=torch.bool).expand(len(weights), len(wiring.readers))
-    has_edges = _with_edges(wiring, weights) if skips else every
-    weights = weights.to(forward.weight_u.dtype)
-
-    def sources(first_reader: int, n_readers: int) -> Tensor:
-        """[circuit, reader, writer] weights of the edges into some consecutive readers of the same layer."""
-        flat = weights[:, offsets[first_reader] : offsets[first_reader + n_readers]]
-        return flat.unflatten(1, (n_readers, -1))
-
+    skips, has_edges, mlps_everywhere = needed
+    sources = partial(_sources, wiring, weights.to(forward.weight_u.dtype))
     if known is None:
         n_layers = first_layer + heads_are_whole
         known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
@@ -161,10 +213,11 @@ def _run(
                 shifts.append(written)
                 written = []
             of_mlp = seen[:, n_read]
-            if mlp.shape[2] > n_shared:
+            if mlp.shape[2] > n_shared and shifts.hold_any_from(n_shared):
                 of_mlp = of_mlp + shifts.seen_by(mlp[..., n_shared:], first=n_shared)[:, 0]
-            circuits = has_edges[:, first + n_ports]
-            written.append((yield from _by_mlp(forward, number, pair, of_mlp, circuits, skips=skips)))
+            circuits, everywhere = has_edges[:, first + n_ports], mlps_everywhere[number]
+            of_this = _by_mlp(forward, number, pair, of_mlp, circuits, skips=skips, everywhere=everywhere)
+            written.append((yield from of_this))
         shifts.append(written)
     if record is not None:
         record(shifts.of_one_circuit())
@@ -189,39 +242,50 @@ class _Shifts:
     """How far writers are from their ablated values, as they run.
 
     known   [prompt, writer, position, d_model] of the first writers, the same in all circuits
-    values  [circuit, writer, prompt, position, d_model] of the later ones, filled as they run
+    values  [circuit, n, prompt, position, d_model] of the later ones that add anything, filled as they run
     """
 
     def __init__(self, known: Tensor, n_circuits: int, n_writers: int, *, keeps_graph: bool) -> None:
         n_prompts, self._n_known, *by_token = known.shape
         self._shape = (n_prompts, *by_token)
         self._known = known.transpose(0, 1).flatten(1)
-        self._n_filled = 0
+        self._n_run = self._n_known
+        self._held: list[int] = []  # the numbers of the writers that `values` holds, ascending
         # Gradients do not pass through tensors that are overwritten.
         self._parts: list[Tensor] | None = [] if keeps_graph else None
         if not keeps_graph:
-            self._values = known.new_empty(n_circuits, n_writers - self._n_known, *self._shape)
+            self._values = known.new_empty(n_circuits, n_writers - self._n_known + 1, *self._shape)
+            if self._n_known == 1:  # a row among the others costs less than a sum of its own
+                self._n_known, self._n_run = 0, 0
+                self.append([_Written(1, None, known.transpose(0, 1))])
 
     def append(self, written: list[_Written]) -> None:
         """Add the next writers."""
         for n_writers, which, shifts in written:
-            filled = slice(self._n_filled, self._n_filled + n_writers)
-            self._n_filled += n_writers
-            if self._parts is not None:
-                if shifts is not None:
-                    self._parts.append(shifts)
-                continue
-            if shifts is None or which is not None:
-                self._values[:, filled] = 0
             if shifts is not None:
-                into = filled if which is None else on_device(filled.start + which, shifts.device)
-                self._values[:, into] = shifts
+                added = range(n_writers) if which is None else which.tolist()
+                if self._parts is None:
+                    self._values[:, len(self._held) : len(self._held) + len(added)] = shifts
+                else:
+                    self._parts.append(shifts)
+                self._held += [self._n_run + number for number in added]
+            self._n_run += n_writers
 
     def of_one_circuit(self) -> Tensor:
         """[prompt, writer, position, d_model] of all writers, where there is one circuit; laid out writer by writer, so
         that the first of them are `known` without a copy."""
-        later = self._values if self._parts is None else torch.cat(self._parts, dim=1)
-        return torch.cat((self._known.unflatten(1, self._shape), later[0])).transpose(0, 1)
+        values = self._values[0, : len(self._held)] if self._parts is None else torch.cat(self._parts, dim=1)[0]
+        later = values
+        if len(self._held) < self._n_run - self._n_known:
+            later = values.new_zeros(self._n_run - self._n_known, *self._shape)
+            held = torch.tensor(self._held, dtype=torch.long) - self._n_known
+            later[on_device(held, values.device)] = values
+        known = self._known[: self._n_known].unflatten(1, self._shape)
+        return torch.cat((known, later)).transpose(0, 1)
+
+    def hold_any_from(self, first: int) -> bool:
+        """Whether any writer from this number on adds anything."""
+        return bool(self._held) and self._held[-1] >= first
 
     def seen_by(self, sources: Tensor, *, first: int = 0) -> Tensor:
         """Weighted sum of the shifts along each reader's edges [circuit, reader, prompt, position, d_model].
@@ -231,10 +295,15 @@ class _Shifts:
         """
         n_circuits, n_readers, n_sources = sources.shape
         n_known = min(n_sources, self._n_known) if first == 0 else 0
+        start, stop = bisect_left(self._held, first), bisect_left(self._held, first + n_sources)
         seen = None
-        if n_sources > n_known:
-            start = max(0, first - self._n_known)
-            seen = self._later(sources[..., n_known:], slice(start, start + n_sources - n_known))
+        if stop > start:
+            held = self._held[start:stop]
+            if stop - start < n_sources - n_known:
+                numbers = on_device(torch.tensor(held) - first, sources.device)
+                seen = self._later(sources.index_select(2, numbers), slice(start, stop))
+            else:
+                seen = self._later(sources[..., n_known:], slice(start, stop))
         if n_known:
             early = sources[..., :n_known].reshape(-1, n_known) @ self._known[:n_known]
             early = early.view(n_circuits, n_readers, -1)
@@ -243,15 +312,14 @@ class _Shifts:
         return seen.unflatten(2, self._shape)
 
     def _later(self, sources: Tensor, chosen: slice) -> Tensor:
-        """The sum over writers that are not `known`, [circuit, reader, prompt x position x d_model]."""
+        """The sum over held writers, [circuit, reader, prompt x position x d_model]."""
         if self._parts is not None:
             return sources @ torch.cat(self._parts, dim=1)[:, chosen].flatten(2)
         return weighted_sums(sources, self._values[:, chosen].flatten(2))
 
 
 def _with_edges(wiring: Wiring, weights: Tensor) -> Tensor:
-    """[circuit, reader] whether any edge leads into a reader, on the CPU: a GPU is waited for this once, not in each
-    layer."""
+    """[circuit, reader] whether any edge leads into a reader."""
     offsets, n_readers = wiring.edge_offsets, len(wiring.readers)
     found, first = [], 0
     while first < n_readers:
@@ -260,7 +328,7 @@ def _with_edges(wiring: Wiring, weights: Tensor) -> Tensor:
             stop += 1
         found.append(weights[:, offsets[first] : offsets[stop]].unflatten(1, (stop - first, -1)).any(2))
         first = stop
-    return torch.cat(found, dim=1).cpu()
+    return torch.cat(found, dim=1)
 
 
 def _ports_read(layer: Layer, has_edges: Tensor, *, skips: bool) -> Tensor:
@@ -347,26 +415,42 @@ def _among(ablated: Sequence[Tensor], number: int, values: Tensor, port: Tensor,
 
 
 def _by_mlp(
-    forward: Forward, number: int, pair: Pair, seen: Tensor, circuits: Tensor, *, skips: bool
+    forward: Forward,
+    number: int,
+    pair: Pair,
+    seen: Tensor,
+    circuits: Tensor,
+    *,
+    skips: bool,
+    everywhere: bool = True,
 ) -> _Running[_Written]:
     """What a layer's MLP writes.
 
-    seen      [circuit, prompt, position, d_model] what it reads beyond the ablated stream
-    circuits  [circuit] whether an edge leads into it, on the CPU
-    skips     leave out circuits without one
+    seen        [circuit, prompt, position, d_model] what it reads beyond the ablated stream
+    circuits    [circuit] whether an edge leads into it, on the CPU
+    skips       leave out circuits without one
+    everywhere  at all positions; else it is run at the answers alone, and what it writes elsewhere is given as 0
     """
     corrupt = pair.ablated
     is_whole = not skips or bool(circuits.all())
     if not is_whole and not circuits.any():
-        return _Written(1, None, None)
-    inputs, mlp = forward.mlp_in(corrupt, number) + seen, forward.layers[number].mlp_out
-    if is_whole:
-        written = yield _Product(mlp, inputs.unsqueeze(0))
-        return _Written(1, None, (written[0] - corrupt.mlp[number]).unsqueeze(1))
-    reads = on_device(circuits.nonzero()[:, 0], inputs.device)
-    written = yield _Product(mlp, inputs[reads].unsqueeze(0))
-    change = torch.zeros_like(inputs)
-    change[reads] = written[0] - corrupt.mlp[number]
+        return _Written(1, torch.arange(0), None)
+    inputs, ablated, mlp = forward.mlp_in(corrupt, number) + seen, corrupt.mlp[number], forward.layers[number].mlp_out
+    reads: tuple[Tensor | slice, ...] = (slice(None),)
+    if not is_whole:
+        reads = (on_device(circuits.nonzero()[:, 0], inputs.device),)
+    if not everywhere:
+        answers = pair.batch.read_positions - corrupt.start
+        prompts = torch.arange(len(answers), device=answers.device).unsqueeze(1)
+        ablated = ablated[prompts, answers]
+        circuit = torch.arange(len(inputs), device=inputs.device)[reads].view(-1, 1, 1)
+        reads = (circuit, prompts, answers)
+    is_part = not (is_whole and everywhere)
+    written = yield _Product(mlp, (inputs[reads] if is_part else inputs).unsqueeze(0))
+    change = written[0] - ablated
+    if is_part:
+        of_part, change = change, torch.zeros_like(inputs)
+        change[reads] = of_part
     return _Written(1, None, change.unsqueeze(1))
 
 
@@ -385,9 +469,7 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
     # Of the metric, for what each writer adds.
     gradients = torch.zeros_like(shifts)
 
-    def sources(first_reader: int, n_readers: int) -> Tensor:
-        first, stop = wiring.edge_offsets[first_reader], wiring.edge_offsets[first_reader + n_readers]
-        return circuit[first:stop].to(shifts.dtype).unflatten(0, (1, n_readers, -1))
+    sources = partial(_sources, wiring, circuit.unsqueeze(0).to(shifts.dtype))
 
     def pass_back(written: _Written, seen: _Seen, first_writer: int) -> None:
         if written.shifts is not None:

@@ -107,6 +107,42 @@ def test_batches_of_several_lengths_run_at_once_as_they_do_alone(share, family_m
     np.testing.assert_allclose(in_groups, alone, atol=2e-5)
 
 
+@pytest.mark.parametrize("family", EDGE_FAMILIES)
+@pytest.mark.parametrize("ablation", [Corrupt(), Zero()], ids=["corrupt", "zero"])
+def test_mlps_read_at_the_answers_alone_are_run_there_alone(family, ablation, family_model, monkeypatch):
+    model, prompts, draw = (
+        family_model(family),
+        long_answers(random_prompts(4, shared_prefix=2)),
+        np.random.default_rng(0),
+    )
+    forward, wiring = model.forward, model.wiring
+    into_logits = np.zeros(wiring.n_edges, dtype=bool)
+    into_logits[wiring.edge_offsets[-2] :] = True  # nothing else is read: all MLPs at the answers
+    circuits = np.concatenate([into_logits[None], draw.random((4, wiring.n_edges)) < draw.random((4, 1))])
+    everywhere = circuit_runs._mlps_everywhere(forward, wiring, torch.from_numpy(circuits))
+    assert not everywhere[0].any()
+    assert everywhere[1:].any()
+    assert not everywhere[:, -1].any()  # after the last layer there are no keys and values
+    options = {"metric": METRICS["log-probability-difference"], "ablation": ablation}
+    read = [circuit_values(model, prompts, circuit, **options) for circuit in circuits]
+    monkeypatch.setattr(circuit_runs, "_mlps_everywhere", lambda *_: torch.ones_like(everywhere))
+    whole = [circuit_values(model, prompts, circuit, **options) for circuit in circuits]
+    np.testing.assert_allclose(read, whole, rtol=1e-5, atol=2e-6)
+
+
+def test_a_path_through_keys_or_values_reads_an_mlp_everywhere(family_model):
+    model = family_model("gpt2")
+
+    def runs_everywhere(*edges):
+        circuit = np.isin([str(edge) for edge in model.wiring.edges], edges)
+        assert circuit.sum() == len(edges)
+        return circuit_runs._mlps_everywhere(model.forward, model.wiring, torch.from_numpy(circuit)[None])[0, 0]
+
+    assert not runs_everywhere("m0->logits", "m0->a1.h0<q>", "a1.h0->m1", "m1->logits")
+    assert runs_everywhere("m0->a1.h0<v>", "a1.h0->logits")
+    assert runs_everywhere("m0->a1.h0<k>", "a1.h0->m1", "m1->logits")
+
+
 def noted_runs(monkeypatch):
     """(first layer, number of edges) of every circuit that is run from here on."""
     runs, run = [], circuit_runs.metrics_with_edges
