@@ -44,4 +44,6 @@ class Distances(Profile):
         shares[..., -1] = seen.pattern.tril(-self.window).sum((2, 3))
         ahead = seen.pattern.triu(1).sum((2, 3))  # of models that see what follows; counted as no distance
         shares[..., 0] += ahead
-        return Seen((shares / n).transpose(1, 2).contiguous(), torch.ones(len(shares), self.window + 1, dtype=torch.bool))
+        return Seen(
+            (shares / n).transpose(1, 2).contiguous(), torch.ones(len(shares), self.window + 1, dtype=torch.bool)
+        )

@@ -33,7 +33,7 @@ class LaterAttention(Profile):
     def __post_init__(self) -> None:
         if not 1 <= self.nearest <= self.farthest:
             raise ValueError(
-                f"nearest={self.nearest}, farthest={self.farthest}: give numbers of tokens, from 1, the first no larger."
+                f"nearest={self.nearest}, farthest={self.farthest}: give tokens, the first 1 or more and no larger."
             )
 
     def places(self, prompts: PromptSet) -> tuple[str, ...]:
@@ -45,7 +45,9 @@ class LaterAttention(Profile):
         back = at[:, None] - at
         counted = (back >= self.nearest) & (back <= self.farthest) & seen.visible  # [prompt, query, key]
         n_queries = counted.sum(1)
-        influence = torch.einsum("phqk,pqk->phk", seen.pattern, counted.to(seen.pattern)) / n_queries.clamp(min=1)[:, None]
+        influence = (
+            torch.einsum("phqk,pqk->phk", seen.pattern, counted.to(seen.pattern)) / n_queries.clamp(min=1)[:, None]
+        )
         values, measured = [], []
         for place in seen.places[self]:
             chosen = n_queries > 0

@@ -22,8 +22,8 @@ class SecondarySinks(StreamProfile):
 
     The first token is the primary sink. Its life begins behind the largest rise of its norm from a state to the next,
     and ends with the largest fall after that. A later token is a sink in those states of that life in which the cosine
-    of its stream with the first token's is above `cosine`. Tokens that begin in the same state and last equally long are
-    one *level*.
+    of its stream with the first token's is above `cosine`. Tokens that begin in one state and last equally long are one
+    *level*.
 
     first      1 in the states of the primary sink's life, else 0
     sinks      how many later tokens are sinks in this state
@@ -40,7 +40,7 @@ class SecondarySinks(StreamProfile):
     """
 
     name = "secondary-sinks"
-    summary = "later tokens whose stream points where the first one's does: how many, where they start, how long they last"
+    summary = "later tokens whose stream points where the first one's does: how many, from where, for how long"
     unit = "number"
     bounds = (0, None)
 

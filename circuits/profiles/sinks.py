@@ -15,7 +15,7 @@ from circuits.profiles.registry import register
 @register
 @dataclass(frozen=True)
 class Sinks(Profile):
-    """1 where a position gets more than a share `over` of the attention that can reach it, else 0, position by position.
+    """1 where a position gets more than a share `over` of the attention that can reach it, else 0; for each position.
 
     Only positions that `queries` tokens can see count: of the last ones few can, so that a head that attends to the
     token itself, or to the one before, has a sink at each. A prompt that is too short for a position is not measured
@@ -43,8 +43,8 @@ class Sinks(Profile):
     def check(self, prompts: PromptSet) -> None:
         if max(map(len, prompts)) < self.queries:
             raise ValueError(
-                f"profile {self.label!r}: the longest prompt has {max(map(len, prompts))} tokens, so no position is seen "
-                f"by {self.queries}. Give longer prompts or, such as with sinks:queries=8, ask for fewer."
+                f"profile {self.label!r}: the longest prompt has {max(map(len, prompts))} tokens, so no position is "
+                f"seen by {self.queries}. Give longer prompts or, such as with sinks:queries=8, ask for fewer."
             )
 
     def note(self, prompts: PromptSet) -> str:

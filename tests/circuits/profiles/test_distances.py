@@ -34,7 +34,12 @@ def test_tokens_are_attended_to_from_behind():
     found = by_place(profile, seen(ROWS, profile, A=(0,), B=(1, 2)))
     first, second, third = (1 + 0.5 + 0.25) / 3, (0.5 + 0.25) / 2, 0.25
     # The last token, END, has none behind it.
-    assert found == {"all": pytest.approx((first + second + third) / 3), "END": None, "A": pytest.approx(first), "B": pytest.approx((second + third) / 2)}
+    assert found == {
+        "all": pytest.approx((first + second + third) / 3),
+        "END": None,
+        "A": pytest.approx(first),
+        "B": pytest.approx((second + third) / 2),
+    }
     near = LaterAttention(farthest=1)
     found = by_place(near, seen(ROWS, near, A=(0,)))
     assert (found["A"], found["all"]) == (1, pytest.approx((1 + 0.5 + 0.25) / 3))

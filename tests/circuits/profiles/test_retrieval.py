@@ -113,5 +113,5 @@ def test_on_the_bundled_model_a_layer_of_heads_retrieves_and_what_goes_wrong_is_
 
 
 def test_prompts_without_a_needle_are_refused(induction):
-    with pytest.raises(ValueError, match="no prompt of .* has the role 'needle'"):
+    with pytest.raises(ValueError, match=r"no prompt of .* has the role 'needle'"):
         measure_profiles(induction, induction_prompts(2), [Retrieval()])

@@ -44,7 +44,9 @@ def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: P
     gap, interval = contrast(scores, "domain_code", "domain_prose")
     rows = [row for row in answer["heads"] if row["place"] == "domain_code - domain_prose"]
     assert [row["mean"] for row in rows] == pytest.approx(list(gap), abs=1e-5)
-    assert [row["interval"] for row in rows] == [pytest.approx([*ends], abs=1e-5) for ends in zip(*interval, strict=True)]
+    assert [row["interval"] for row in rows] == [
+        pytest.approx([*ends], abs=1e-5) for ends in zip(*interval, strict=True)
+    ]
     plain = circuits("profile", str(texts), "--profiles", "dormant", "--json").json
     assert plain["heads"] == [row for row in answer["heads"] if row not in rows]
     assert "domain_code - domain_prose" in circuits(*asked).stdout.replace("\n", " ").replace("│", "")
@@ -54,7 +56,9 @@ def test_places_that_no_profile_has_are_refused(circuits: Command, texts: Path):
     asked = ("profile", str(texts), "--profiles", "dormant", "--contrast")
     refused = circuits(*asked, "domain_code,domain_wiki")
     assert refused.exit_code == 2
-    assert "both places 'domain_code' and 'domain_wiki'. Places are all, domain_code" in refused.stderr.replace("\n", " ")
+    assert "both places 'domain_code' and 'domain_wiki'. Places are all, domain_code" in refused.stderr.replace(
+        "\n", " "
+    )
     assert "contrast names 1 places" in circuits(*asked, "domain_code").stderr.replace("\n", " ")
 
 
