@@ -11,6 +11,8 @@ from circuits.profiles.dormant import Dormant
 from circuits.profiles.duplicate_token import DuplicateToken
 from circuits.profiles.eigenvalue_share import EigenvalueShare
 from circuits.profiles.entropy import Entropy
+from circuits.profiles.head_divergence import HeadDivergence
+from circuits.profiles.image_attention import ImageAttention
 from circuits.profiles.induction import Induction
 from circuits.profiles.later_attention import LaterAttention
 from circuits.profiles.matching import Matching
@@ -23,11 +25,13 @@ from circuits.profiles.registry import PROFILES
 from circuits.profiles.regression_weights import RegressionWeights
 from circuits.profiles.residual_peak import ResidualPeak
 from circuits.profiles.retrieval import Retrieval, RetrievalFrequency
+from circuits.profiles.saliency import Saliency
 from circuits.profiles.secondary_sinks import SecondarySinks
 from circuits.profiles.singular_values import SingularValues
 from circuits.profiles.sink import Sink
 from circuits.profiles.sinks import Sinks
 from circuits.profiles.value_drain import ValueDrain
+from circuits.profiles.visual_sinks import VisualSinks
 from circuits.profiles.weigh import weigh_profiles
 from circuits.profiles.weights import WeightProfile
 
@@ -43,6 +47,8 @@ __all__ = [
     "DuplicateToken",
     "EigenvalueShare",
     "Entropy",
+    "HeadDivergence",
+    "ImageAttention",
     "Induction",
     "LaterAttention",
     "Matching",
@@ -55,11 +61,13 @@ __all__ = [
     "ResidualPeak",
     "Retrieval",
     "RetrievalFrequency",
+    "Saliency",
     "SecondarySinks",
     "SingularValues",
     "Sink",
     "Sinks",
     "ValueDrain",
+    "VisualSinks",
     "WeightProfile",
     "contrast",
     "measure_profiles",

@@ -26,6 +26,7 @@ from circuits.profiles.base import (
     Profile,
     continued,
 )
+from circuits.profiles.own_runs import OwnRunsProfile
 from circuits.profiles.streams import StreamProfile
 from circuits.scores import ComponentScores, Provenance
 from circuits.versions import versions
@@ -64,10 +65,12 @@ def measure_profiles(
     shapes = {own: (len(prompts), len(places[own]), len(components[own])) for own in profiles}
     values = {own: np.zeros(shape, dtype=np.float32) for own, shape in shapes.items()}
     measured = {own: np.ones(shape, dtype=np.bool_) for own, shape in shapes.items()}
-    of_answers = [own for own in profiles if isinstance(own, AnswerProfile)]
-    of_continued = [own for own in profiles if isinstance(own, ContinuedProfile)]
-    of_streams = [own for own in profiles if isinstance(own, StreamProfile)]
-    of_layers = [own for own in profiles if not isinstance(own, AnswerProfile | ContinuedProfile | StreamProfile)]
+    of_answers, of_continued, of_streams, of_own_runs = (
+        [own for own in profiles if isinstance(own, kind)]
+        for kind in (AnswerProfile, ContinuedProfile, StreamProfile, OwnRunsProfile)
+    )
+    elsewhere = {*of_answers, *of_continued, *of_streams, *of_own_runs}
+    of_layers = [own for own in profiles if own not in elsewhere]
 
     def read(seen: LayerSeen, read_by: Sequence[Profile]) -> None:
         rows = np.asarray(seen.batch.prompt_indices)
@@ -118,6 +121,8 @@ def measure_profiles(
             each_batch(prompts, forward, measure, shares_prefix=False)
         if of_continued:
             each_batch(continued(prompts), forward, measure_continued, shares_prefix=False)
+    for profile in of_own_runs:
+        values[profile][:] = profile.measure(model, prompts, places[profile]).float().cpu().numpy()
     return [
         ComponentScores(
             wiring,

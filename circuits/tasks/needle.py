@@ -21,10 +21,10 @@ NEEDLE = "needle"
 class Needle(Task):
     """Distinct random tokens, among them a cue and the needle after it; the prompt ends with the cue again.
 
-    The answer is the needle, `needle` tokens that are read teacher-forced. Each prompt has one of the `lengths`, and
-    its needle one of the `depths`: the share of the haystack before the cue. `swap` exchanges the needle and another
-    span of as many tokens, the distractor, which is the wrong answer: both prompts hold the same tokens. `break`
-    replaces the cue's first occurrence: nothing points to the needle.
+    The answer is the needle, `needle` tokens that are read teacher-forced; a cue of several tokens is easier to find.
+    Each prompt has one of the `lengths`, and its needle one of the `depths`: the share of the haystack before the cue.
+    `swap` exchanges the needle and another span of as many tokens, the distractor, which is the wrong answer: both
+    prompts hold the same tokens. `break` replaces the cue's first occurrence: nothing points to the needle.
 
     Roles: `needle` and `distractor` are the positions of the two spans, `cue` is the first occurrence of the cue;
     `depth_50` is the needle again where half of the haystack is before it, `length_40` the end of a prompt of 40.
@@ -40,14 +40,16 @@ class Needle(Task):
     lengths: tuple[int, ...] = (20, 30, 40)  # tokens of a prompt, without those that the tokenizer puts in front
     depths: tuple[float, ...] = (0, 0.25, 0.5, 0.75, 1)  # share of the haystack that is before the cue
     needle: int = 5  # tokens
+    cue: int = 1  # tokens
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = 3 * self.needle + 1  # at any depth, one side of the cue and the needle has room for as long a span
-        if not self.lengths or self.needle < 1 or min(self.lengths) < least:
+        # At any depth, one side of the cue and the needle has room for as long a span.
+        least = 3 * self.needle - 1 + 2 * self.cue
+        if not self.lengths or min(self.needle, self.cue) < 1 or min(self.lengths) < least:
             raise ValueError(
-                f"lengths are {list(self.lengths)}, and the needle has {self.needle} tokens: it has 1 or more, and a "
-                f"prompt {least} or more, so that there is room for the needle, its cue and as long a span elsewhere."
+                f"lengths are {list(self.lengths)}, the needle has {self.needle} tokens, its cue {self.cue}: give 1 or "
+                f"more, and prompts of {least} or more, so that there is room for them and as long a span elsewhere."
             )
         if not self.depths or not all(0 <= depth <= 1 for depth in self.depths):
             raise ValueError(f"depths are {list(self.depths)}: give shares of the haystack, from 0 to 1.")
@@ -60,27 +62,30 @@ class Needle(Task):
 
         def draw(generator: random.Random) -> Prompt:
             length, depth = generator.choice(self.lengths), generator.choice(self.depths)
-            *haystack, new = generator.sample(tokens, length)
-            cue = round(depth * (len(haystack) - self.needle - 1))
-            needle = range(cue + 1, cue + 1 + self.needle)
+            drawn = generator.sample(tokens, length)
+            haystack, new = drawn[: -self.cue], drawn[-self.cue :]
+            start = round(depth * (len(haystack) - self.needle - self.cue))
+            cue = range(start, start + self.cue)
+            needle = range(cue.stop, cue.stop + self.needle)
             # Anywhere but where it would touch the cue or the needle.
             after = range(needle.stop, len(haystack) - self.needle + 1)
-            start = generator.choice([*range(cue - self.needle + 1), *after])
-            distractor = range(start, start + self.needle)
+            first = generator.choice([*range(cue.start - self.needle + 1), *after])
+            distractor = range(first, first + self.needle)
             changed = list(haystack)
             if self.corruption == "swap":
                 for one, other in zip(needle, distractor, strict=True):
                     changed[one], changed[other] = haystack[other], haystack[one]
             else:
-                changed[cue] = new
-            roles = {"cue": [cue], NEEDLE: needle, "distractor": distractor, f"depth_{depth:.0%}".rstrip("%"): needle}
+                changed[cue.start : cue.stop] = new
+            asked = [haystack[index] for index in cue]
+            roles = {"cue": cue, NEEDLE: needle, "distractor": distractor, f"depth_{depth:.0%}".rstrip("%"): needle}
             at = {role: tuple(len(leading) + index for index in span) for role, span in roles.items()}
             return Prompt(
-                clean=(*leading, *haystack, haystack[cue]),
-                corrupt=(*leading, *changed, haystack[cue]),
+                clean=(*leading, *haystack, *asked),
+                corrupt=(*leading, *changed, *asked),
                 answers=(tuple(haystack[index] for index in needle),),
                 wrong_answers=(tuple(haystack[index] for index in distractor),),
-                roles=at | {f"length_{length}": (len(leading) + len(haystack),)},
+                roles=at | {f"length_{length}": (len(leading) + length - 1,)},
             )
 
         return draw

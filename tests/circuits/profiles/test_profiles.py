@@ -32,6 +32,7 @@ from circuits.profiles import (
     weigh_profiles,
 )
 from circuits.profiles.base import ContinuedProfile, LayerSeen
+from circuits.tasks import IMAGE_TASKS
 from tests.circuits.hand_models import induction_prompts, write_induction
 from tests.conftest import FAMILIES, random_prompts
 
@@ -206,6 +207,9 @@ def answered(model: Any, prompts: PromptSet) -> PromptSet:
 def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name, family_model):
     model, prompts = family_model("qwen3"), random_prompts(4, length=20)
     profile = PROFILES[name]()
+    if name in ("image-attention", "visual-sinks", "head-divergence"):
+        model = load_model("reference-vlm")
+        prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=3)
     if isinstance(profile, ContinuedProfile):
         prompts = answered(model, prompts)
     is_weighed = isinstance(profile, WeightProfile)
@@ -214,7 +218,9 @@ def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name
     measured = scores.per_prompt[scores.measured]
     assert low is None or measured.min() >= low
     assert high is None or measured.max() <= high + 1e-5
-    has_one_number = name in ("sink", "sinks", "secondary-sinks") or isinstance(profile, ContinuedProfile)
+    has_one_number = name in ("sink", "sinks", "secondary-sinks", "visual-sinks") or isinstance(
+        profile, ContinuedProfile
+    )
     assert np.ptp(measured) > 0 or has_one_number
     origin = scores.provenance
     assert (origin.method, origin.scores_are, origin.metric) == (name, "observed", "none")

@@ -49,11 +49,23 @@ def test_a_break_leaves_nothing_that_points_to_the_needle() -> None:
         assert prompt.corrupt[:-1].count(prompt.corrupt[-1]) == 0
 
 
+@pytest.mark.parametrize("corruption", ["swap", "break"])
+def test_a_cue_may_have_several_tokens(corruption: str) -> None:
+    for prompt in Needle(corruption, lengths=(30,), cue=3).build(tokenizer_of("words"), n=20):
+        cue = prompt.roles["cue"]
+        assert len(prompt) == 30
+        assert tuple(prompt.clean[at] for at in cue) == prompt.clean[-3:] == prompt.corrupt[-3:]
+        assert prompt.roles["needle"] == tuple(range(cue[-1] + 1, cue[-1] + 6))
+        assert changed(prompt) == positions(prompt, *(("cue",) if corruption == "break" else ("needle", "distractor")))
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"lengths": (15,)}, "a prompt 16 or more"),
+        ({"lengths": (15,)}, "prompts of 16 or more"),
         ({"needle": 0}, "the needle has 0 tokens"),
+        ({"cue": 0}, "its cue 0"),
+        ({"cue": 4}, "prompts of 22 or more"),
         ({"lengths": ()}, r"lengths are \[\]"),
         ({"depths": (0.5, 1.5)}, "from 0 to 1"),
     ],
