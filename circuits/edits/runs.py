@@ -42,13 +42,13 @@ def edit_tap(
     contexts = forward.context(batch.n_positions)
 
     def tap(number: int, site: Site, value: Tensor) -> Tensor:
-        if number in edits and site in ("query", "key", "value"):
+        if number in edits and site in ("residual", "query", "key", "value"):
             met[site] = value
         if number in edits and site == "z":
             rows = batch.read_positions if number == forward.n_layers - 1 else None
             bias = Places(0, rows).bias_rows(contexts[number].bias, len(value))
             queries = every if rows is None else rows
-            own = Met(met["query"], met["key"], met["value"], bias, queries, every, places)
+            own = Met(met["query"], met["key"], met["value"], bias, queries, every, places, met["residual"])
             made = edited_heads(forward.layers[number], own, value, edits[number])
             value = made.z
             if see_pattern is not None:
