@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
+    from pipelines.intervene.remedy.command import try_remedy
+    from pipelines.intervene.remedy.report import RemedyReport
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
@@ -60,6 +62,7 @@ __all__ = [
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
+    "RemedyReport",
     "RepairReport",
     "Reproduction",
     "ReuseReport",
@@ -86,6 +89,7 @@ __all__ = [
     "reproduce_reuse",
     "study",
     "trace",
+    "try_remedy",
 ]
 
 _HOMES = {
@@ -97,6 +101,7 @@ _HOMES = {
     "Execution": "engine.execution",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
+    "RemedyReport": "intervene.remedy.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
     "ReuseReport": "report.report",
@@ -124,6 +129,7 @@ _HOMES = {
     "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
+    "try_remedy": "intervene.remedy.command",
 }
 
 
