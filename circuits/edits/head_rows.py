@@ -77,10 +77,12 @@ def edited_heads(layer: Layer, met: Met, z: Tensor, edits: Mapping[int, Sequence
             for edit in patterns:
                 is_row = rows_mask(edit.rows, met.places, met.queries)
                 edit.require_seen(where, is_row)
-                pattern = torch.where(is_row.unsqueeze(-1), edit.changed(pattern, where), pattern)
-                if edit.undefined and bool(pattern.isnan().any()):
+                changed = torch.where(is_row.unsqueeze(-1), edit.changed(pattern, where), pattern)
+                if edit.undefined and bool(changed.isnan().any()):
                     raise ValueError(f"{edit.text!r} is undefined for a row of head {head}: {edit.undefined}")
-                any_row = any_row | is_row
+                # A row that stays as it is keeps its bits: z made anew would differ by rounding.
+                any_row = any_row | (changed != pattern).any(-1)
+                pattern = changed
             made_patterns[head], made = pattern, gathered(layer, met, head, pattern)
             new[:, :, head] = torch.where(any_row.unsqueeze(-1), made, new[:, :, head])
         for edit in own:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
@@ -194,11 +195,15 @@ def split(value: Any) -> Any:
 
 def checked(name: str, settings: dict[str, Any]) -> Named:
     """A remedy with all its settings as JSON values. ValueError where it is not known, or they do not fit it."""
-    from circuits.lookup import lookup
+    from circuits.lookup import lookup, unknown
     from circuits.remedies import REMEDIES
     from pipelines.runs.method_settings import made_of
 
-    made = made_of(lookup(REMEDIES, name, "remedy"), settings, f"remedy {name!r}")
+    kind = lookup(REMEDIES, name, "remedy")
+    known = [entry.name for entry in fields(kind)]
+    if lacking := [key for key in settings if key not in known]:
+        raise ValueError(unknown(lacking[0], known, f"setting of remedy {name}"))
+    made = made_of(kind, settings, f"remedy {name!r}")
     return Named(
         name, {key: list(value) if isinstance(value, tuple) else value for key, value in made.settings.items()}
     )

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from circuits.remedies import Remedy
 
 SET, ALL = "set", "all"
+# Of a metric, relative, in float32: a run that begins at a later layer rounds otherwise than a whole one.
+_ROUNDING = 1e-5
 
 
 def remedy_of(settings: Mapping[str, Any]) -> Remedy:
@@ -35,9 +37,11 @@ def remedy_of(settings: Mapping[str, Any]) -> Remedy:
 
 
 def gains(values: EditValues, by: str) -> Floats:
-    """[variant, prompt] what each variant gains over the plain model."""
-    read = values.metric if by == "metric" else values.is_correct.astype(np.float64)
-    return read[1:] - read[0]
+    """[variant, prompt] what each variant gains over the plain model; of the metric, 0 where it may be rounding."""
+    if by == "accuracy":
+        return values.is_correct[1:].astype(np.float64) - values.is_correct[0]
+    change = values.metric[1:] - values.metric[0]
+    return np.where(np.abs(change) <= _ROUNDING * np.maximum(1, np.abs(values.metric[0])), 0, change)
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:

@@ -36,3 +36,19 @@ def test_many_possible_sets_are_drawn_without_listing_them():
     drawn = matched_sets(WIRING, heads, n=30, seed=2)  # 15^4 sets
     assert len(set(drawn)) == 30
     assert all(layers(own) == layers(heads) and not set(own) & set(heads) for own in drawn)
+
+
+def test_of_most_of_a_layer_the_others_come_with_as_few_of_the_same_as_must_be():
+    heads = ("a0.h0", *(f"a1.h{n}" for n in range(6)))
+    drawn = matched_sets(WIRING, heads, n=10, seed=0, may_share=True)
+    assert len(set(drawn)) == 10
+    for own in drawn:
+        assert layers(own) == layers(heads)
+        assert {"a1.h6", "a1.h7"} < set(own)
+        assert len(set(own) & set(heads)) == 4
+        assert "a0.h0" not in own
+    assert matched_sets(WIRING, heads, n=10, seed=0) == []
+    whole = tuple(f"a0.h{n}" for n in range(8))
+    assert matched_sets(WIRING, whole, n=10, seed=0, may_share=True) == []
+    few = matched_sets(Wiring(1, 3, 3), ("a0.h0", "a0.h1"), n=10, seed=0, may_share=True)
+    assert sorted(few) == [("a0.h0", "a0.h2"), ("a0.h1", "a0.h2")]
