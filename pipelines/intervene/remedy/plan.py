@@ -21,7 +21,7 @@ from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
 from pipelines.intervene.edited_jobs import first_jobs
 from pipelines.intervene.remedy.settings import Named, RemedySettings
-from pipelines.intervene.remedy.stages import CHECK, CHOOSE, FIND, JUDGE, remedy_of
+from pipelines.intervene.remedy.stages import CHECK, CHOOSE, ESTIMATE, FIND, JUDGE, remedy_of
 from pipelines.runs.first_jobs import FirstJobs, subject_name
 
 
@@ -76,9 +76,9 @@ def plan(settings: RemedySettings, execution: Execution) -> RemedyPlan:
         return [job(stage, more | {"slice": list(part)}, inputs, cost * (part[1] - part[0])) for part in of.slices()]
 
     # How many heads a model has is not known here: ranked heads take a pass or two, others one for each head and probe.
-    each = 1.0 if remedy_of(asked).is_ranked else 16.0
-    found = tuple(slices(FIND, halves[0], {}, choosing, each))
-    how = {"sizes": list(settings.sizes), "gain": settings.gain}
+    each = 1.0 if remedy_of(asked).is_ranked or settings.find == ESTIMATE else 16.0
+    found = tuple(slices(FIND, halves[0], {"find": settings.find}, choosing, each))
+    how = {"sizes": list(settings.sizes), "gain": settings.gain, "find": settings.find}
     chosen = job(CHOOSE, how, choosing | {"found": keys_of(found)}, half)
     drawn = {"random": settings.random, "seed": settings.seed}
     cost = (1 + settings.random) * len(settings.sizes) / 4

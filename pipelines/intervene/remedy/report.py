@@ -79,6 +79,7 @@ def report(plan: RemedyPlan) -> RemedyReport:
         **{key: value for key, value in plan.remedy.settings.items() if key not in ("task", "model")},
         "sizes": list(asked.sizes),
         "gain": asked.gain,
+        "find": asked.find,
         "random": asked.random,
         "strength": strength,
         "n_choosing": plan.halves[0].n_prompts,

@@ -28,6 +28,11 @@ class RemedySettings(MeasuredTaskSettings):
     )
     gain: Literal["metric", "accuracy"] = Field(default="metric", description="What choosing and the verdict go by.")
 
+    find: Literal["exact", "estimate"] = Field(
+        default="exact",
+        description="How heads are tried alone: exact (edited one by one), or estimate (all from one gradient).",
+    )
+
     @property
     def remedy(self) -> Named:
         """Which remedy. ValueError where it is not known or its settings do not fit."""
@@ -44,6 +49,8 @@ class RemedySettings(MeasuredTaskSettings):
             raise ValueError("sizes are numbers of heads, at least 1 each.")
         if self.prompts is not None and self.prompts < 4:
             raise ValueError("half of the prompts choose and half judge: give at least 4.")
+        if self.find == "estimate" and self.gain == "accuracy":
+            raise ValueError("find=estimate estimates the metric, and no accuracy: leave gain=accuracy out.")
         _ = self.remedy
         return self
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from circuits.remedies import Remedy
 
 SET, ALL = "set", "all"
+ESTIMATE = "estimate"
 # Of a metric, relative, in float32: a run that begins at a later layer rounds otherwise than a whole one.
 _ROUNDING = 1e-5
 
@@ -58,11 +59,18 @@ def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
 
 def find(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """On a slice of the prompts that choose: what heads are ranked by, `measured` [head, number, prompt]; or each head
-    alone at each probe, values [probe x head, prompt] after the plain model."""
+    alone at each probe, values [probe x head, prompt] after the plain model, or `estimated` ones without it."""
+    from circuits.evaluation.edit_estimates import estimated_changes
+
     loaded, prompts, remedy = model(), slice_of(settings, inputs), remedy_of(settings)
     if remedy.is_ranked:
         return Result({}, {"measured": remedy.measure(loaded, prompts).transpose(1, 2, 0)})
     heads = inputs["check"][0].meta["heads"]
+    if settings["find"] == ESTIMATE:
+        edits, metric = [remedy.edits(probe) for probe in remedy.probes], METRICS[settings["metric"]]
+        return Result(
+            {}, {"estimated": np.concatenate(estimated_changes(loaded, prompts, heads, edits, metric=metric))}
+        )
     tried = [{head: remedy.edits(probe)} for probe in remedy.probes for head in heads]
     return Result({}, _values(loaded, prompts, tried, settings)._asdict())
 
@@ -80,7 +88,12 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
         means = np.nan_to_num(np.nanmean(measured[..., 0], axis=0))
         meta = {"ranked_by": {head: float(value) for head, value in zip(heads, means, strict=True)}}
     else:
-        change = gains(values_from(inputs["found"]), settings["gain"])
+        is_exact = settings["find"] != ESTIMATE
+        change = (
+            gains(values_from(inputs["found"]), settings["gain"])
+            if is_exact
+            else join_prompts(inputs["found"], "estimated")
+        )
         by_probe = dict(zip(remedy.probes, change.reshape(len(remedy.probes), len(heads), -1), strict=True))
         found = groups(heads, by_probe)
         tried = to_try(found, remedy.probes[found.probe], settings["sizes"])

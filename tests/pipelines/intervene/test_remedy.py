@@ -69,6 +69,17 @@ def test_a_calibration_without_a_gain_says_so_and_a_second_run_computes_nothing(
     assert "nothing new to compute" in again.stdout
 
 
+def test_heads_may_be_found_by_an_estimate_that_is_exact_here(circuits: Command, planted):
+    how = ("--remedy", "edit", "--set", "edit=scale END 2", "--sizes", "1", "--random", "0", "--json")
+    exact, estimated = (
+        circuits(*asked(planted, "remedy", *how, "--find", find)).json for find in ("exact", "estimate")
+    )
+    assert {row["head"] for row in exact["ranking"]} == {row["head"] for row in estimated["ranking"]}
+    last = [{row["head"]: row["value"] for row in report["ranking"]}["a1.h1"] for report in (exact, estimated)]
+    assert last[0] == pytest.approx(last[1])  # the head of the last layer: nothing but the unembedding reads it
+    assert estimated["settings"]["find"] == "estimate"
+
+
 def test_masked_induction_heads_cost_a_bundled_model_the_task_together_and_not_alone(circuits: Command, tmp_path):
     asked = ("intervene", "mask-heads", "induction", "induction:1,4", "--prompts", "8", "--random", "2", "--json")
     report = circuits(*asked).json
@@ -110,6 +121,7 @@ def test_calibrations_of_models_that_see_are_judged(circuits: Command, name):
         ("act", ("--betas", "2"), "takes a beta from 0 to 1"),
         ("remedy", ("--remedy", "ackt"), "no remedy 'ackt'"),
         ("remedy", ("--set", "edits=uniform"), "no setting of remedy edit 'edits'"),
+        ("act", ("--find", "estimate", "--gain", "accuracy"), "find=estimate estimates the metric, and no accuracy"),
         ("zero-tuning", ("--prompts", "2"), "half of the prompts choose and half judge"),
     ],
 )
