@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.edit.report import EditReport
     from pipelines.intervene.rank.command import rank_curve
     from pipelines.intervene.rank.report import RankReport
+    from pipelines.intervene.remedy.command import try_remedy
+    from pipelines.intervene.remedy.report import RemedyReport
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
@@ -69,6 +71,7 @@ __all__ = [
     "PublishedComparison",
     "RankReport",
     "ReadsReport",
+    "RemedyReport",
     "RepairReport",
     "Reproduction",
     "ReuseReport",
@@ -98,6 +101,7 @@ __all__ = [
     "reproduce_reuse",
     "study",
     "trace",
+    "try_remedy",
 ]
 
 _HOMES = {
@@ -112,6 +116,7 @@ _HOMES = {
     "ProfileReport": "profile.report",
     "RankReport": "intervene.rank.report",
     "ReadsReport": "reads.report",
+    "RemedyReport": "intervene.remedy.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
     "ReuseReport": "report.report",
@@ -142,6 +147,7 @@ _HOMES = {
     "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
+    "try_remedy": "intervene.remedy.command",
 }
 
 

@@ -32,6 +32,13 @@ _EFFECTS = {"circuits/effects", *OF_CIRCUITS["circuits/effects"]}
 OF_CIRCUITS |= {
     "circuits/methods": _EFFECTS | {"circuits/head_codes"},
     "circuits/evaluation": _EFFECTS | {"circuits/edits"},
+    "circuits/remedies": {
+        "circuits/edits",
+        "circuits/profiles",
+        "circuits/injection",
+        "circuits/model",
+        "circuits/data",
+    },
     "circuits/reference": {"circuits/tasks", "circuits/injection", "circuits/data"},
 }
 OF_GRAPHS: dict[str, set[str]] = {
@@ -65,6 +72,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/effects": _SHARED,
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }
+OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES
 

@@ -18,11 +18,15 @@ class Where(NamedTuple):
     visible    [sequence, query, key] whether a query may see a key: no future, no padding, nothing beyond a window
     keys       [sequence, key] position of each key in its prompt, negative where it is padding
     places     the roles of every sequence
+    queries    [sequence, query] position of each query, likewise
+    residual   [sequence, position, d_model] the stream that enters the layer, at the tokens of this pass
     """
 
     visible: Tensor
     keys: Tensor
     places: Sequence[Placed]
+    queries: Tensor
+    residual: Tensor
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,16 @@ class Edit:
         return tuple(place.removesuffix(ONWARD) for place in (self.rows, *self.key_places) if needs_roles(place))
 
     @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing; such an edit is checked, and then left out, so that no bit changes."""
+        return False
+
+    @property
+    def needs_all_rows(self) -> bool:
+        """Whether it must see the rows of all queries to change one."""
+        return False
+
+    @property
     def description(self) -> str:
         """What is done, in words."""
         return f"{rows_in_words(self.rows)}: {self.effect}"
@@ -84,9 +98,11 @@ class PatternEdit(Edit):
     """Changes attention rows after the softmax; values stay as they are.
 
     keeps_sums  whether a row adds up to what it did
+    undefined   why the edit may be undefined for a row, which `changed` then gives as NaN; empty where it never is
     """
 
     keeps_sums: ClassVar[bool] = True
+    undefined: ClassVar[str] = ""
 
     def changed(self, pattern: Tensor, where: Where) -> Tensor:
         """Other rows, from pattern [sequence, query, key] of one head in float32; only those of `rows` are taken."""
@@ -98,6 +114,11 @@ class PatternEdit(Edit):
 
 class OutputEdit(Edit):
     """Changes z, what a head has gathered, before its output matrix. Comes after all pattern edits of the head."""
+
+    @property
+    def source(self) -> str | None:
+        """The head of the same layer whose z, before any edit, is changed and taken; None for the head's own."""
+        return None
 
     def changed(self, z: Tensor) -> Tensor:
         """Other outputs, from z [sequence, query, d_head] of one head; only those of `rows` are taken."""

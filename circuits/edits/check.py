@@ -9,8 +9,8 @@ import torch
 
 from circuits.components import Component
 from circuits.data.prompts import PromptSet
-from circuits.edits.base import Edit
-from circuits.edits.places import ONWARD, is_position, rows_within
+from circuits.edits.base import Edit, OutputEdit
+from circuits.edits.places import ONWARD, is_position, matching, rows_within
 from circuits.edits.set_rows import SetRows
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def checked(model: Model, edits: Edits, prompts: PromptSet | None = None) -> ByL
             )
         elif isinstance(edit, SetRows):
             _require_positions(model, edit)
-    return by_layer
+    return _without_identities(by_layer)
 
 
 def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
@@ -60,9 +60,39 @@ def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
         if head.index in by_layer.get(head.layer, {}):
             raise ValueError(f"{name!r} is given twice, by two names: give a head all its edits at once.")
         own = (given,) if isinstance(given, Edit) else tuple(given)
+        for edit in own:
+            _require_possible(model, head, edit)
         if own:
             by_layer.setdefault(head.layer, {})[head.index] = own
     return by_layer
+
+
+def _require_possible(model: Model, head: Component, edit: Edit) -> None:
+    """Raise a ValueError where an edit cannot be one of this head, whatever the prompts."""
+    last = len(model.forward.layers) - 1
+    if edit.needs_all_rows and head.layer == last:
+        raise ValueError(
+            f"{edit.text!r} of {head} must see the rows of all queries, and the last layer, {last}, is computed where "
+            "answers are read alone: leave its heads out."
+        )
+    source = edit.source if isinstance(edit, OutputEdit) else None
+    if source is None:
+        return
+    other = Component.parse(source)
+    if not other.is_head or other.layer != head.layer or (other.index or 0) >= model.forward.layers[0].n_heads:
+        raise ValueError(
+            f"{edit.text!r} of {head}: name a head of its layer, a{head.layer}.h0 or another, not {source}."
+        )
+
+
+def _without_identities(by_layer: ByLayer) -> ByLayer:
+    """The edits that change something."""
+    kept: ByLayer = {}
+    for layer, heads in by_layer.items():
+        for head, own in heads.items():
+            if changing := tuple(edit for edit in own if not edit.is_identity):
+                kept.setdefault(layer, {})[head] = changing
+    return kept
 
 
 def _distinct(by_layer: ByLayer) -> list[tuple[str, Edit, int]]:
@@ -77,6 +107,8 @@ def _require_places(model: Model, edit: Edit, layer: int, prompts: PromptSet) ->
         try:
             rows = rows_within(edit.rows, prompt.roles, len(prompt))
             keys = edit.weights(prompt.roles) if isinstance(edit, SetRows) else {}
+            for place in edit.key_places:
+                matching(place, prompt.roles)
         except ValueError as error:
             raise ValueError(f"{edit.text!r} cannot edit {prompts.called(number)}: {error}") from None
         if not rows and not edit.rows.endswith(ONWARD):

@@ -15,14 +15,20 @@ from circuits.components import Component, Wiring
 _MOST_LISTED = 10_000
 
 
-def matched_sets(wiring: Wiring, heads: Sequence[str], *, n: int, seed: int) -> list[tuple[str, ...]]:
+def matched_sets(
+    wiring: Wiring, heads: Sequence[str], *, n: int, seed: int, may_share: bool = False
+) -> list[tuple[str, ...]]:
     """At most `n` different sets with as many heads of each layer as `heads`, none of which is one of those.
 
-    Where fewer such sets exist, all of them; none where a layer has too few other heads.
+    may_share  where a layer has too few other heads, all of these and as many of `heads` as are lacking
+
+    Where fewer such sets exist, all of them; none where a layer has too few other heads, or all layers are whole.
     """
     per_layer = Counter(layer for layer, _ in map(_place, heads))
     taken = {_place(name) for name in heads}
     others = {layer: [h for h in range(wiring.n_heads) if (layer, h) not in taken] for layer in sorted(per_layer)}
+    if may_share and any(len(free) < per_layer[layer] for layer, free in others.items()):
+        return _sharing(wiring, heads, others, n=n, seed=seed)
     n_sets = math.prod(math.comb(len(free), per_layer[layer]) for layer, free in others.items())
     draw = np.random.default_rng(seed)
     # More than half of all sets would be drawn again and again.
@@ -39,6 +45,28 @@ def matched_sets(wiring: Wiring, heads: Sequence[str], *, n: int, seed: int) -> 
             for layer, free in others.items()
         }
         drawn[_named(chosen)] = None
+    return list(drawn)
+
+
+def _sharing(
+    wiring: Wiring, heads: Sequence[str], others: dict[int, list[int]], *, n: int, seed: int
+) -> list[tuple[str, ...]]:
+    """Sets that take as few of `heads` as they must; fewer than `n` where that many were not drawn."""
+    draw, drawn = np.random.default_rng(seed), dict[tuple[str, ...], None]()
+    per_layer = Counter(layer for layer, _ in map(_place, heads))
+    own = {layer: [h for h in range(wiring.n_heads) if h not in free] for layer, free in others.items()}
+    for _ in range(20 * n):
+        if len(drawn) == n:
+            break
+        chosen: dict[int, tuple[int, ...]] = {}
+        for layer, free in others.items():
+            lacking = per_layer[layer] - len(free)
+            kept = free if lacking > 0 else draw.choice(free, size=per_layer[layer], replace=False)
+            more = draw.choice(own[layer], size=lacking, replace=False) if lacking > 0 else ()
+            chosen[layer] = tuple(sorted(int(h) for h in (*kept, *more)))
+        named = _named(chosen)
+        if set(named) != set(heads):
+            drawn[named] = None
     return list(drawn)
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from circuits.components import Component
 from circuits.edits.base import Edit, OutputEdit, PatternEdit, Where
 from circuits.edits.places import Placed, rows_mask
 from circuits.model.layers import Layer
@@ -22,6 +23,7 @@ class Met(NamedTuple):
     queries    [sequence, query] positions in the prompts, negative where they are padding
     keys       [sequence, key] likewise
     places     the roles of every sequence
+    residual   [sequence, position, d_model] the stream that enters the layer
     """
 
     query: Tensor
@@ -31,12 +33,13 @@ class Met(NamedTuple):
     queries: Tensor
     keys: Tensor
     places: Sequence[Placed]
+    residual: Tensor
 
     @property
     def where(self) -> Where:
         """What edits may know."""
         seen = (self.bias[:, 0] > torch.finfo(self.bias.dtype).min / 2) & (self.keys >= 0).unsqueeze(1)
-        return Where(seen, self.keys, self.places)
+        return Where(seen, self.keys, self.places, self.queries, self.residual)
 
 
 def pattern_of(layer: Layer, met: Met, head: int) -> Tensor:
@@ -64,7 +67,7 @@ def edited_heads(layer: Layer, met: Met, z: Tensor, edits: Mapping[int, Sequence
 
     edits  head -> its edits
 
-    ValueError where a row is to attend to a key that it cannot see.
+    ValueError where a row is to attend to a key that it cannot see, or an edit is undefined for it.
     """
     where, new, made_patterns = met.where, z.clone(), {}
     for head, own in edits.items():
@@ -74,12 +77,17 @@ def edited_heads(layer: Layer, met: Met, z: Tensor, edits: Mapping[int, Sequence
             for edit in patterns:
                 is_row = rows_mask(edit.rows, met.places, met.queries)
                 edit.require_seen(where, is_row)
-                pattern = torch.where(is_row.unsqueeze(-1), edit.changed(pattern, where), pattern)
-                any_row = any_row | is_row
+                changed = torch.where(is_row.unsqueeze(-1), edit.changed(pattern, where), pattern)
+                if edit.undefined and bool(changed.isnan().any()):
+                    raise ValueError(f"{edit.text!r} is undefined for a row of head {head}: {edit.undefined}")
+                # A row that stays as it is keeps its bits: z made anew would differ by rounding.
+                any_row = any_row | (changed != pattern).any(-1)
+                pattern = changed
             made_patterns[head], made = pattern, gathered(layer, met, head, pattern)
             new[:, :, head] = torch.where(any_row.unsqueeze(-1), made, new[:, :, head])
         for edit in own:
             if isinstance(edit, OutputEdit):
                 is_row = rows_mask(edit.rows, met.places, met.queries)
-                new[:, :, head] = torch.where(is_row.unsqueeze(-1), edit.changed(new[:, :, head]), new[:, :, head])
+                read = new[:, :, head] if edit.source is None else z[:, :, Component.parse(edit.source).index]
+                new[:, :, head] = torch.where(is_row.unsqueeze(-1), edit.changed(read), new[:, :, head])
     return EditedHeads(new, made_patterns)

@@ -180,7 +180,7 @@ class _Session:
         bias = forward.bias_given(layer, kwargs, start + n_new, n_keys)[..., -n_new:, :]
         offsets = torch.tensor([placed.offset for placed in self._places], device=residual.device).unsqueeze(1)
         every = torch.arange(start + n_new, device=residual.device).unsqueeze(0) - offsets
-        return Met(query, key, value, bias, every[:, start:], every[:, -n_keys:], self._places)
+        return Met(query, key, value, bias, every[:, start:], every[:, -n_keys:], self._places, residual)
 
     def _require_same(self, layer: int, met: Met, z: Tensor) -> None:
         """Raise a ValueError where the heads, left as they are, do not give what the model computed."""

@@ -6,7 +6,7 @@ of its answers of several tokens. The numbers are those of `edited` on the whole
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -28,6 +28,19 @@ SeePattern = Callable[[int, int, Tensor], None]
 """Gets a layer, a head and its edited pattern [sequence, query, key]."""
 
 
+def met_by(forward: Forward, batch: Batch, number: int, held: Mapping[Site, Tensor]) -> Met:
+    """What the heads of a layer meet in a run of a batch from position 0 that is read at `batch.read_positions`.
+
+    held  what the run had at the layer's sites
+    """
+    rows = batch.read_positions if number == forward.n_layers - 1 else None
+    every = torch.arange(batch.n_positions, device=forward.device).expand(batch.n_sequences, -1)
+    bias = Places(0, rows).bias_rows(forward.context(batch.n_positions)[number].bias, batch.n_sequences)
+    places = [Placed(prompt.roles) for prompt in batch.by_sequence]
+    queries = every if rows is None else rows
+    return Met(held["query"], held["key"], held["value"], bias, queries, every, places, held["residual"])
+
+
 def edit_tap(
     forward: Forward, batch: Batch, edits: ByLayer, then: Tap | None = None, see_pattern: SeePattern | None = None
 ) -> Tap:
@@ -37,18 +50,12 @@ def edit_tap(
     see_pattern  sees every pattern that was edited
     """
     met: dict[Site, Tensor] = {}
-    places = [Placed(prompt.roles) for prompt in batch.by_sequence]
-    every = torch.arange(batch.n_positions, device=forward.device).expand(batch.n_sequences, -1)
-    contexts = forward.context(batch.n_positions)
 
     def tap(number: int, site: Site, value: Tensor) -> Tensor:
-        if number in edits and site in ("query", "key", "value"):
+        if number in edits and site in ("residual", "query", "key", "value"):
             met[site] = value
         if number in edits and site == "z":
-            rows = batch.read_positions if number == forward.n_layers - 1 else None
-            bias = Places(0, rows).bias_rows(contexts[number].bias, len(value))
-            queries = every if rows is None else rows
-            own = Met(met["query"], met["key"], met["value"], bias, queries, every, places)
+            own = met_by(forward, batch, number, met)
             made = edited_heads(forward.layers[number], own, value, edits[number])
             value = made.z
             if see_pattern is not None:

@@ -18,7 +18,8 @@ from pipelines.runs.settings import CommandSettings
 if TYPE_CHECKING:
     from pipelines.command import Command
 
-# Name -> the class of its settings. Beside that module stands `command`, whose COMMAND is run.
+# Name -> the class of its settings. Beside that module stands `command`, whose COMMAND is run; where commands differ in
+# their settings alone, COMMAND has one for each class.
 COMMANDS = {
     "discover": "pipelines.discover.settings:DiscoverSettings",
     "trace": "pipelines.trace.settings:TraceSettings",
@@ -26,6 +27,17 @@ COMMANDS = {
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "intervene rank": "pipelines.intervene.rank.settings:RankSettings",
+    **{
+        f"intervene {name}": f"pipelines.intervene.remedy.settings:{settings}"
+        for name, settings in {
+            "mask-heads": "MaskHeadsSettings",
+            "zero-tuning": "ZeroTuningSettings",
+            "act": "ActSettings",
+            "var": "VarSettings",
+            "vhr": "VhrSettings",
+            "remedy": "AnyRemedySettings",
+        }.items()
+    },
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
@@ -79,8 +91,9 @@ def _imported(path: str) -> Any:
 
 def _command_beside(path: str) -> Command[Any, Any, Any]:
     """The command whose settings are at `path`."""
-    folder = path.partition(":")[0].rpartition(".")[0]
-    return import_module(f"{folder}.command").COMMAND
+    module, _, name = path.partition(":")
+    found = import_module(f"{module.rpartition('.')[0]}.command").COMMAND
+    return found[name] if isinstance(found, Mapping) else found
 
 
 def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:

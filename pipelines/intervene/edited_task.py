@@ -10,11 +10,9 @@ from circuits.components import Component
 from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, names_in
 
 
-class EditedTaskSettings(PromptSettings):
-    """The prompts of a task, and the heads that are edited on them."""
+class MeasuredTaskSettings(PromptSettings):
+    """The prompts of a task, what is measured on them, and with how many sets of other heads it is compared."""
 
-    heads: tuple[str, ...] = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
-    edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
     random: int = Field(
         default=20, ge=0, le=MOST, strict=True, description="Sets of other heads of the same layers, for comparison."
@@ -22,6 +20,18 @@ class EditedTaskSettings(PromptSettings):
     prompts: int | None = Field(
         default=None, ge=2, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
+
+    def run_config(self, **other: Any) -> RunConfig:
+        """The same prompts, model and metric as the settings of a run."""
+        own = {name: getattr(self, name) for name in (*PromptSettings.model_fields, "metric")}
+        return RunConfig(**{name: value for name, value in (own | other).items() if value is not None})
+
+
+class EditedTaskSettings(MeasuredTaskSettings):
+    """The prompts of a task, and the heads that are edited on them."""
+
+    heads: tuple[str, ...] = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
+    edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
 
     @field_validator("heads", mode="before")
     @classmethod
@@ -48,8 +58,3 @@ class EditedTaskSettings(PromptSettings):
         from circuits.edits import edit_from
 
         return tuple(edit_from(text).text for text in texts)
-
-    def run_config(self, **other: Any) -> RunConfig:
-        """The same prompts, model and metric as the settings of a run."""
-        own = {name: getattr(self, name) for name in (*PromptSettings.model_fields, "metric")}
-        return RunConfig(**{name: value for name, value in (own | other).items() if value is not None})

@@ -13,7 +13,7 @@ from pipelines.intervene.edit_stages import RANDOM
 from pipelines.reporting.tables import DASH, Column, Row, brackets, value_at
 
 PLAIN = "plain"
-_RANGED = ("difference", "accuracy", "top1", "new_mistakes", "mended")
+_RANGED = ("metric", "difference", "accuracy", "top1", "new_mistakes", "mended")
 
 
 def effect_rows(values: EditValues, variants: Sequence[Mapping[str, Any]]) -> list[Row]:

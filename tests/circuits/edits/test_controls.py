@@ -43,3 +43,19 @@ def test_more_sets_than_there_are_give_all_of_them():
     n_sets = 15**4  # more than are listed unasked
     assert len(set(matched_sets(WIRING, heads, n=n_sets + 1, seed=0))) == n_sets
     assert len(set(matched_sets(WIRING, heads, n=n_sets - 1, seed=0))) == n_sets - 1
+
+
+def test_of_most_of_a_layer_the_others_come_with_as_few_of_the_same_as_must_be():
+    heads = ("a0.h0", *(f"a1.h{n}" for n in range(6)))
+    drawn = matched_sets(WIRING, heads, n=10, seed=0, may_share=True)
+    assert len(set(drawn)) == 10
+    for own in drawn:
+        assert layers(own) == layers(heads)
+        assert {"a1.h6", "a1.h7"} < set(own)
+        assert len(set(own) & set(heads)) == 4
+        assert "a0.h0" not in own
+    assert matched_sets(WIRING, heads, n=10, seed=0) == []
+    whole = tuple(f"a0.h{n}" for n in range(8))
+    assert matched_sets(WIRING, whole, n=10, seed=0, may_share=True) == []
+    few = matched_sets(Wiring(1, 3, 3), ("a0.h0", "a0.h1"), n=10, seed=0, may_share=True)
+    assert sorted(few) == [("a0.h0", "a0.h2"), ("a0.h1", "a0.h2")]

@@ -13,12 +13,16 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.edits import (
     EDITS,
     Edit,
+    Identity,
     KnockOut,
     PatternEdit,
+    Redistribute,
     Reverse,
     Scale,
+    ScalePosition,
     SetRows,
     Shuffle,
+    Swap,
     ToFirst,
     Uniform,
     Zero,
@@ -27,6 +31,7 @@ from circuits.edits import (
 )
 from circuits.edits.base import Where
 from circuits.edits.places import Placed
+from circuits.edits.sinks import Act
 from circuits.model.load import load_model, model_from_module
 from circuits.tasks import TASKS
 from tests.circuits.hand_models import QUESTION, write_detector
@@ -46,6 +51,10 @@ EVERY = {
     "reverse": Reverse(),
     "knock-out": KnockOut("END"),
     "scale": Scale("first..", -0.5),
+    "scale-position": ScalePosition("END", 2.0, "first"),
+    "identity": Identity("END..", 0.25),
+    "redistribute": Redistribute("all", Act(over=0.2)),
+    "swap": Swap("END", "a0.h1"),
 }
 
 
@@ -81,6 +90,8 @@ def logits_at_end(model: Any, prompts: PromptSet, edits: Any) -> Tensor:
         (Zero("END"), [0, 0, 0, 0]),
         (KnockOut("END"), [0, 0, 0, 0]),
         (Scale("END", 0.25), [0, 0, 0.5, 0]),
+        (Identity("END", 0.25), [0, 0, 1.5, 0]),  # a quarter of its weight is on the question mark
+        (Swap("END", "a0.h1"), [0, 0, 0, 0]),  # which gathers nothing
         (Uniform("first"), [0, 0, 2, 0]),  # another row: nothing at the end
     ],
 )
@@ -101,7 +112,7 @@ def a_pattern(n: int = 5) -> tuple[Tensor, Where]:
     scores = torch.randn(2, n, n, generator=torch.Generator().manual_seed(0)).masked_fill(~visible, -1e9)
     pattern = scores.softmax(-1) * visible.any(-1, keepdim=True)
     roles = {"END": (2,), "last-two": (1, 2), "first": (0,)}
-    return pattern, Where(visible, keys, [Placed(roles), Placed(roles, 2)])
+    return pattern, Where(visible, keys, [Placed(roles), Placed(roles, 2)], keys, torch.zeros(2, n, 1))
 
 
 @pytest.mark.parametrize("name", [name for name, edit in EDITS.items() if issubclass(edit, PatternEdit)])
