@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from pipelines.report.report import ReuseReport
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
+    from pipelines.roles.command import label_heads
+    from pipelines.roles.report import RolesReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -66,6 +68,7 @@ __all__ = [
     "RepairReport",
     "Reproduction",
     "ReuseReport",
+    "RolesReport",
     "Run",
     "RunConfig",
     "StoredComparison",
@@ -81,6 +84,7 @@ __all__ = [
     "explain_codes",
     "export",
     "intervene",
+    "label_heads",
     "measure_tasks",
     "open_run",
     "profile",
@@ -105,6 +109,7 @@ _HOMES = {
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
     "ReuseReport": "report.report",
+    "RolesReport": "roles.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "PublishedComparison": "compare.published",
@@ -121,6 +126,7 @@ _HOMES = {
     "explain_codes": "codes.command",
     "export": "cli.export",
     "intervene": "intervene.command",
+    "label_heads": "roles.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",

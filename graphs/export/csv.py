@@ -16,7 +16,7 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
 
 COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit")
-GROUP = "group"
+GROUP, ROLE = "group", "role"
 COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership")
 NOT_MEASURED = "not measured"
 
@@ -30,8 +30,9 @@ class CsvExport(Export):
     (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
     edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
     `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
-    Numbers are written in full. Where heads have groups, the column `group` follows. Of a circuit made of
-    several, which was chosen from no scores, the rows are its own parts.
+    Numbers are written in full. Where heads have groups, the column `group` follows; where they have roles, `role`,
+    with `;` between several. Of a circuit made of several, which was chosen from no scores, and of one whose heads were
+    given roles, the rows are its own parts.
     """
 
     extension: ClassVar[str] = "csv"
@@ -39,16 +40,25 @@ class CsvExport(Export):
     def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
         if isinstance(subject, Comparison):
             return _table(COMPARISON_COLUMNS, _comparison_rows(subject))
-        if not scores and not is_combined(subject):
+        has_labels = any(node.labels for node in subject.nodes)
+        if not scores and not (is_combined(subject) or has_labels):
             raise ValueError(
                 "CSV lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
                 "was selected from)."
             )
         rows = (row for table in scores for row in _rows(subject, table)) if scores else _own_rows(subject)
-        groups = {node.name: str(node.group) for node in subject.nodes if node.group is not None}
-        if not groups:
-            return _table(COLUMNS, rows)
-        return _table((*COLUMNS, GROUP), ((*row, groups.get(row[0].partition("@")[0], "")) for row in rows))
+        columns = {
+            GROUP: {node.name: str(node.group) for node in subject.nodes if node.group is not None},
+            ROLE: {node.name: _roles(node) for node in subject.nodes if node.role is not None},
+        }
+        columns = {name: cells for name, cells in columns.items() if cells}
+        named = ((row[0].partition("@")[0], row) for row in rows)
+        more = ((*row, *(cells.get(name, "") for cells in columns.values())) for name, row in named)
+        return _table((*COLUMNS, *columns), more)
+
+
+def _roles(node: CircuitNode) -> str:
+    return ";".join(label.role for label in node.labels) or str(node.role)
 
 
 def _own_rows(graph: CircuitGraph) -> Iterator[Row]:

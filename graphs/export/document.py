@@ -24,6 +24,7 @@ from graphs.comparison.membership import Part
 from graphs.comparison.nulls import Chance
 from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
+from graphs.roles.label import Evidence, RoleLabel
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
@@ -61,12 +62,19 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
     # Only head coding gives heads groups: files of other circuits stay as they were.
     group = {} if node.group is None else {"group": node.group}
     scored = {"score": node.score, "low": node.low, "high": node.high, "score_is": graph.score_is(node)}
-    return {**identity, **scored, "role": node.role, **group}
+    labels = {"labels": [asdict(label) for label in node.labels]} if node.labels else {}
+    return {**identity, **scored, "role": node.role, **labels, **group}
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
     scored = (node["score"], node["low"], node["high"])
-    return CircuitNode(Component.parse(node["name"]), *scored, role=node["role"], group=node.get("group"))
+    labels = tuple(map(_label_from, node.get("labels", ())))
+    part = Component.parse(node["name"])
+    return CircuitNode(part, *scored, role=node["role"], labels=labels, group=node.get("group"))
+
+
+def _label_from(label: Mapping[str, Any]) -> RoleLabel:
+    return RoleLabel(label["role"], tuple(Evidence(**one) for one in label["evidence"]))
 
 
 def edge_document(item: CircuitEdge, graph: CircuitGraph) -> dict[str, Any]:
