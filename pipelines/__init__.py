@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pipelines.cluster.report import ClusterReport
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
-    from pipelines.compare.command import compare, compare_published
+    from pipelines.compare.aligned import AlignedHeads
+    from pipelines.compare.command import align_heads, compare, compare_published
     from pipelines.compare.published import PublishedComparison
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from pipelines.trace.run import TraceRun
 
 __all__ = [
+    "AlignedHeads",
     "ClusterReport",
     "CodeReport",
     "DiscoverRun",
@@ -75,6 +77,7 @@ __all__ = [
     "Study",
     "TasksReport",
     "TraceRun",
+    "align_heads",
     "cluster",
     "compare",
     "compare_published",
@@ -97,6 +100,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AlignedHeads": "compare.aligned",
     "ClusterReport": "cluster.report",
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
@@ -117,6 +121,7 @@ _HOMES = {
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
+    "align_heads": "compare.command",
     "cluster": "cluster.command",
     "compare": "compare.command",
     "compare_published": "compare.command",

@@ -15,7 +15,7 @@ from circuits.data.prompts import PromptSet
 from graphs.export import exporter
 from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
-from pipelines import discover, export, label_heads, trace
+from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import induction_prompts, write_induction
 
@@ -126,10 +126,31 @@ def test_the_planted_inhibition_head_is_a_selector_on_both_tasks(tmp_path: Path)
         selectors = [row["head"] for row in found.rows if "selector" in [label["role"] for label in row["labels"]]]
         assert selectors == ["a2.h3"]
         assert next(row for row in found.rows if row["head"] == "a2.h3")["in_circuit"]
-    movers = {row["head"] for row in found.rows if row["role"] in ("mover", "writer")}
-    assert movers <= {"a3.h1", "a3.h5"}
-    assert movers
+        # These corruptions change what is wrong, and leave the candidates that the movers bring as they are.
+        assert not [row for row in found.rows if row["role"] == "mover"]
 
 
 def test_rules_are_listed(circuits: Command):
     assert {row["rule"] for row in circuits("rules", "--json").json["rules"]} == set(ROLES)
+
+
+def test_heads_of_two_models_are_aligned_by_what_they_do(found: Any, by_hand: Any, circuits: Command):
+    store = str(by_hand.folder.parent)
+    name = str(by_hand.folder)
+    for by in ("role", "profile"):
+        (row,) = circuits("compare", name, name, "--align", by, "--runs", store, "--json").json["alignments"]
+        assert [(pair["a"], pair["b"], pair["likeness"]) for pair in row["pairs"]] == [
+            ("a0.h0", "a0.h0", 1),
+            ("a1.h1", "a1.h1", 1),
+        ]
+        assert row["depth_difference"]["value"] == 0
+    assert "without a partner" not in circuits("compare", name, name, "--align", "role", "--runs", store).stdout
+
+
+def test_heads_that_were_not_measured_are_not_aligned(tmp_path: Path):
+    write_jsonl(induction_prompts(n=8), tmp_path / "prompts.jsonl")
+    run = discover(
+        tmp_path / "prompts.jsonl", model=str(write_induction(tmp_path / "model")), edges=5, out=tmp_path / "runs"
+    )
+    with pytest.raises(ValueError, match=r"was not measured.*First: circuits roles"):
+        align_heads(run, run, by="profile", out=tmp_path / "runs")
