@@ -19,6 +19,7 @@ from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance
+from graphs.roles.label import RoleLabel
 from graphs.selection import SELECTIONS, Selected, Selection, left_out_of, means_at
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class CircuitNode:
     low: float | None = None
     high: float | None = None
     role: str | None = None  # what it does, where that is known: "name mover", "induction"
+    # Everything that written rules say of a head, with what each label rests on (`graphs.roles`); `role` is the first.
+    labels: tuple[RoleLabel, ...] = ()
     # Heads of one group show positive-only codes on the same prompts (head coding), or were found in the same stage
     # (staged path patching), counted from 0.
     group: int | None = None
@@ -97,6 +100,12 @@ class CircuitGraph:
     def with_groups(self, groups: Mapping[str, int]) -> CircuitGraph:
         """The same circuit with other groups of heads: head name -> number of its group; other heads have none."""
         return replace(self, nodes=tuple(replace(node, group=groups.get(node.name)) for node in self.nodes))
+
+    def with_labels(self, labels: Mapping[str, tuple[RoleLabel, ...]]) -> CircuitGraph:
+        """The same circuit with the roles of heads: head name -> its labels; other nodes have none."""
+        of_nodes = ((node, tuple(labels.get(node.name, ()))) for node in self.nodes)
+        nodes = (replace(node, role=own[0].role if own else None, labels=own) for node, own in of_nodes)
+        return replace(self, nodes=tuple(nodes))
 
     def __post_init__(self) -> None:
         edges = [item.edge for item in self.edges]
@@ -317,8 +326,8 @@ class CircuitGraph:
     def graph(self) -> nx.MultiDiGraph:
         """The circuit as a frozen networkx graph, for its algorithms; edges are keyed by port, or "".
 
-        Nodes carry kind, layer, index, score, low, high, score_is, role, and group where they have one; edges carry
-        kind="edge", port, score, low, high, score_is.
+        Nodes carry kind, layer, index, score, low, high, score_is, role, and where they have any labels and group;
+        edges carry kind="edge", port, score, low, high, score_is.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
         every path in the graph is one along which values can flow.
         """
@@ -329,6 +338,7 @@ class CircuitGraph:
             part = node.component
             identity = {"kind": part.kind, "layer": part.layer, "index": part.index}
             about = {"role": node.role} | ({} if node.group is None else {"group": node.group})
+            about |= {"labels": node.labels} if node.labels else {}
             values = {"score": node.score, "low": node.low, "high": node.high, "score_is": self.score_is(node)}
             network.add_node(node.name, **identity, **values, **about)
         for item in self.edges:

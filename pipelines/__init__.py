@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from pipelines.cluster.report import ClusterReport
     from pipelines.codes.command import explain_codes
     from pipelines.codes.report import CodeReport
-    from pipelines.compare.command import compare, compare_published
+    from pipelines.compare.aligned import AlignedHeads
+    from pipelines.compare.command import align_heads, compare, compare_published
     from pipelines.compare.published import PublishedComparison
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from pipelines.report.report import ReuseReport
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
+    from pipelines.roles.command import label_heads
+    from pipelines.roles.report import RolesReport
     from pipelines.runs.run import Run, open_run
     from pipelines.runs.settings import RunConfig
     from pipelines.study.command import study
@@ -59,6 +62,7 @@ if TYPE_CHECKING:
     from pipelines.trace.run import TraceRun
 
 __all__ = [
+    "AlignedHeads",
     "ClusterReport",
     "CodeReport",
     "DiscoverRun",
@@ -75,12 +79,14 @@ __all__ = [
     "RepairReport",
     "Reproduction",
     "ReuseReport",
+    "RolesReport",
     "Run",
     "RunConfig",
     "StoredComparison",
     "Study",
     "TasksReport",
     "TraceRun",
+    "align_heads",
     "cluster",
     "compare",
     "compare_published",
@@ -91,6 +97,7 @@ __all__ = [
     "explain_codes",
     "export",
     "intervene",
+    "label_heads",
     "measure_tasks",
     "open_run",
     "profile",
@@ -105,6 +112,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AlignedHeads": "compare.aligned",
     "ClusterReport": "cluster.report",
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
@@ -120,6 +128,7 @@ _HOMES = {
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
     "ReuseReport": "report.report",
+    "RolesReport": "roles.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
     "PublishedComparison": "compare.published",
@@ -127,6 +136,7 @@ _HOMES = {
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
+    "align_heads": "compare.command",
     "cluster": "cluster.command",
     "compare": "compare.command",
     "compare_published": "compare.command",
@@ -137,6 +147,7 @@ _HOMES = {
     "explain_codes": "codes.command",
     "export": "cli.export",
     "intervene": "intervene.command",
+    "label_heads": "roles.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",

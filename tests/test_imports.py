@@ -43,10 +43,11 @@ OF_CIRCUITS |= {
 }
 OF_GRAPHS: dict[str, set[str]] = {
     "graphs/selection": set(),
-    "graphs/circuit_graph": {"graphs/selection"},
+    "graphs/roles": set(),
+    "graphs/circuit_graph": {"graphs/selection", "graphs/roles"},
     "graphs/flaws": {"graphs/circuit_graph"},
     "graphs/recovery_table": set(),
-    "graphs/comparison": {"graphs/circuit_graph", "graphs/selection", "graphs/recovery_table"},
+    "graphs/comparison": {"graphs/circuit_graph", "graphs/selection", "graphs/recovery_table", "graphs/roles"},
 }
 OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
 OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
@@ -68,8 +69,10 @@ OF_PIPELINES: dict[str, set[str]] = {
     },
     "pipelines/tasks": _SHARED,
     "pipelines/profile": _SHARED,
+    "pipelines/roles": {*_SHARED, "pipelines/discover", "pipelines/profile"},
     "pipelines/reads": _SHARED,
     "pipelines/effects": _SHARED,
+    "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}

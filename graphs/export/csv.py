@@ -18,7 +18,7 @@ from graphs.export.base import Export
 
 ENDS = ("source", "target", "port", "layer", "index")
 COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS)
-GROUP = "group"
+GROUP, ROLE = "group", "role"
 COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership", *ENDS)
 NOT_MEASURED = "not measured"
 
@@ -33,8 +33,9 @@ class CsvExport(Export):
     edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
     `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
     Numbers are written in full. `source`, `target` and `port` are those of an edge, `layer` and `index` those of a
-    component. Where heads have groups, the column `group` follows. Of a circuit made of
-    several, which was chosen from no scores, the rows are its own parts.
+    component. Where heads have groups, the column `group` follows; where they have roles, `role`, with `;` between
+    several. Of a circuit made of several, which was chosen from no scores, and of one whose heads were given roles, the
+    rows are its own parts.
     """
 
     name: ClassVar[str] = "csv"
@@ -46,16 +47,25 @@ class CsvExport(Export):
     ) -> bytes:
         if isinstance(subject, Comparison):
             return _table(COMPARISON_COLUMNS, _comparison_rows(subject))
-        if not scores and not is_combined(subject):
+        has_labels = any(node.labels for node in subject.nodes)
+        if not scores and not (is_combined(subject) or has_labels):
             raise ValueError(
                 "CSV lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
                 "was selected from)."
             )
         rows = (row for table in scores for row in _rows(subject, table)) if scores else _own_rows(subject)
-        groups = {node.name: str(node.group) for node in subject.nodes if node.group is not None}
-        if not groups:
-            return _table(COLUMNS, rows)
-        return _table((*COLUMNS, GROUP), ((*row, groups.get(row[0].partition("@")[0], "")) for row in rows))
+        columns = {
+            GROUP: {node.name: str(node.group) for node in subject.nodes if node.group is not None},
+            ROLE: {node.name: _roles(node) for node in subject.nodes if node.role is not None},
+        }
+        columns = {name: cells for name, cells in columns.items() if cells}
+        named = ((row[0].partition("@")[0], row) for row in rows)
+        more = ((*row, *(cells.get(name, "") for cells in columns.values())) for name, row in named)
+        return _table((*COLUMNS, *columns), more)
+
+
+def _roles(node: CircuitNode) -> str:
+    return ";".join(label.role for label in node.labels) or str(node.role)
 
 
 def _own_rows(graph: CircuitGraph) -> Iterator[Row]:

@@ -21,6 +21,7 @@ from graphs.comparison.diff import Changes, diff
 from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
 from graphs.export.typed import typed
+from graphs.roles.label import RoleLabel
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
@@ -59,12 +60,18 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
     # Only head coding gives heads groups: files of other circuits stay as they were.
     group = {} if node.group is None else {"group": node.group}
     scored = {"score": node.score, "low": node.low, "high": node.high, "score_is": graph.score_is(node)}
-    return {**identity, **scored, "role": node.role, **group}
+    labels = {"labels": [asdict(label) for label in node.labels]} if node.labels else {}
+    return {**identity, **scored, "role": node.role, **labels, **group}
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
     role, group = typed(str | None, node["role"], "role"), typed(int | None, node.get("group"), "group")
-    return CircuitNode(Component.parse(node["name"]), *_score_from(node), role=role, group=group)
+    labels = tuple(map(_label_from, node.get("labels", ())))
+    return CircuitNode(Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group)
+
+
+def _label_from(label: Mapping[str, Any]) -> RoleLabel:
+    return typed(RoleLabel, label, "label")
 
 
 def _score_from(part: Mapping[str, Any]) -> tuple[Number, Number, Number]:

@@ -62,6 +62,7 @@ def unflatten(flat: nx.MultiDiGraph, *, source: str) -> CircuitGraph:
     nodes = [{**dict.fromkeys((*_SCORES, "role")), **data, "name": name} for name, data in flat.nodes(data=True)]
     edges = [{**dict.fromkeys(_SCORES), **data} for *_, data in flat.edges(data=True) if data.get("kind") == "edge"]
     try:
+        nodes = [node | ({"labels": json.loads(node["labels"])} if "labels" in node else {}) for node in nodes]
         nested = {key: json.loads(values[key]) for key in _NESTED if key in values}
         wiring = Wiring(**nested["wiring"])
         edges.sort(key=lambda edge: wiring.edge_index(Edge.parse(edge["name"])))

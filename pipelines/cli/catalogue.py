@@ -125,6 +125,23 @@ def export_rows() -> list[dict[str, Any]]:
     ]
 
 
+def rule_rows() -> list[dict[str, Any]]:
+    """One row per rule of roles, with its thresholds; more specific roles first."""
+    from graphs.roles import ROLES
+
+    return [
+        {
+            "rule": name,
+            "what": rule.summary,
+            "asks": "\n".join(condition.text for condition in rule().conditions),
+            "settings": {entry.name: entry.default for entry in fields(rule)},
+            "source": rule.source,
+            "from": ROLES.origin(name),
+        }
+        for name, rule in sorted(ROLES.items(), key=lambda entry: (entry[1].rank, entry[0]))
+    ]
+
+
 def print_selection(name: str) -> None:
     """One rule: its settings with their defaults, and its documentation."""
     from graphs.selection import SELECTIONS

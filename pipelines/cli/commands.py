@@ -39,6 +39,7 @@ COMMANDS = {
         }.items()
     },
     "compare": "pipelines.compare.settings:CompareSettings",
+    "roles": "pipelines.roles.settings:RolesSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
     "effects": "pipelines.effects.settings:EffectsSettings",

@@ -244,6 +244,16 @@ def profiles(as_json: Json = False) -> None:
 
 @app.command()
 @reports_errors
+def rules(as_json: Json = False) -> None:
+    """The rules by which `circuits roles` gives heads their roles, for --rules, with thresholds and sources."""
+    from pipelines.cli.catalogue import print_offered, rule_rows
+
+    rows = rule_rows()
+    print_json({"rules": rows}) if as_json else print_offered("rules", rows)
+
+
+@app.command()
+@reports_errors
 def published(as_json: Json = False) -> None:
     """Circuits from papers, with their sources: for `circuits compare RUN published:NAME`, and for --truth."""
     from pipelines.cli.catalogue import print_published, published_rows

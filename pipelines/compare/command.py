@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.command import Command, run_command
-from pipelines.compare import published
+from pipelines.compare import aligned, published
 from pipelines.compare.files import files
 from pipelines.compare.plan import ComparePlan, plan
 from pipelines.compare.report import StoredComparison, report
@@ -20,15 +20,20 @@ RUNS = Command("compare", CompareSettings, plan, report, files, print_comparison
 PUBLISHED = Command(
     "compare", CompareSettings, published.plan, published.report, published.files, published.print_published
 )
-AnyPlan = ComparePlan | published.PublishedPlan
-AnyComparison = StoredComparison | published.PublishedComparison
+ALIGNED = Command("compare", CompareSettings, aligned.plan, aligned.report, aligned.files, aligned.print_aligned)
+AnyPlan = ComparePlan | published.PublishedPlan | aligned.AlignedPlan
+AnyComparison = StoredComparison | published.PublishedComparison | aligned.AlignedHeads
 
 
 def _plan(settings: CompareSettings, execution: Execution) -> AnyPlan:
+    if settings.align is not None:
+        return ALIGNED.plan(settings, execution)
     return (PUBLISHED if published.names_published(settings) else RUNS).plan(settings, execution)
 
 
 def _report(plan: AnyPlan) -> AnyComparison:
+    if isinstance(plan, aligned.AlignedPlan):
+        return ALIGNED.report(plan)
     return RUNS.report(plan) if isinstance(plan, ComparePlan) else PUBLISHED.report(plan)
 
 
@@ -36,11 +41,17 @@ def _files(plan: AnyPlan, report: AnyComparison) -> dict[str, bytes]:
     if isinstance(plan, ComparePlan):
         assert isinstance(report, StoredComparison)
         return files(plan, report)
+    if isinstance(plan, aligned.AlignedPlan):
+        assert isinstance(report, aligned.AlignedHeads)
+        return aligned.files(plan, report)
     assert isinstance(report, published.PublishedComparison)
     return published.files(plan, report)
 
 
 def _table(report: AnyComparison) -> None:
+    if isinstance(report, aligned.AlignedHeads):
+        aligned.print_aligned(report)
+        return
     print_comparison(report) if isinstance(report, StoredComparison) else published.print_published(report)
 
 
@@ -66,6 +77,8 @@ def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: A
     checked, execution = settings_from({"runs": runs, **settings}, CompareSettings)
     if published.names_published(checked):
         raise ValueError("a published circuit is among the runs: call compare_published, which compares heads alone.")
+    if checked.align is not None:
+        raise ValueError("align asks which heads do the same, whatever the circuits share: call align_heads.")
     return run_command(RUNS, checked, execution, shows_progress=shows_progress)
 
 
@@ -83,3 +96,19 @@ def compare_published(*runs: Run | str | Path, **settings: Any) -> published.Pub
     (11, 10, 7)
     """
     return run_command(PUBLISHED, *settings_from({"runs": runs, **settings}, CompareSettings))
+
+
+def align_heads(*runs: Run | str | Path, by: str = "profile", **settings: Any) -> aligned.AlignedHeads:
+    """Which heads of the circuits of runs do the same, in checkpoints or in models of any shape. No model runs.
+
+    by        `profile`: like readings; `role`: like roles, and of several alike those with like readings
+    settings  `seed`, `folder`, and `out`, in which runs are looked up by name
+    Raises a ValueError for a run whose heads `label_heads` did not measure.
+
+    >>> from pipelines import align_heads, discover, label_heads
+    >>> run = discover("induction", prompts=32)
+    >>> _ = label_heads(run)
+    >>> align_heads(run, run, by="role").alignments[0]["likeness"]["value"]
+    1.0
+    """
+    return run_command(ALIGNED, *settings_from({"runs": runs, "align": by, **settings}, CompareSettings))

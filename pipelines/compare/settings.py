@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -39,6 +39,11 @@ class CompareSettings(CommandSettings):
     across_models: bool = Field(
         default=False,
         description="Compare checkpoints of one architecture head by head, and patch one's outputs into the other.",
+    )
+
+    align: Literal["role", "profile"] | None = Field(
+        default=None,
+        description="Only which heads do the same, by role or by profile (after circuits roles); models of any shape.",
     )
 
     @model_validator(mode="after")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
-from circuits.lookup import lookup, unknown
 from circuits.profiles import PROFILES, Profile, WeightProfile
-from pipelines.runs.method_settings import made_of
-from pipelines.runs.settings_file import parse_assignments
+from pipelines.runs.as_written import part_as_text, part_from
 
 
 def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Profile, ...]:
@@ -25,21 +22,9 @@ def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Pr
 
 def profile_from(text: str) -> Profile:
     """One profile: its name, and after colons its settings as KEY=VALUE."""
-    name, *assignments = text.split(":")
-    kind = lookup(PROFILES, name, "profile")
-    known = [entry.name for entry in dataclasses.fields(kind)]
-    settings = parse_assignments(assignments, f"--profiles {text}")
-    for key in settings:
-        if key not in known:
-            if not known:
-                raise ValueError(f"profile {name!r} has no settings; got {key!r}.")
-            raise ValueError(unknown(key, known, f"setting of profile {name}"))
-    return made_of(kind, settings, f"profile {name!r}")
+    return part_from(PROFILES, text, "profile", "--profiles")
 
 
 def as_text(profile: Profile) -> str:
     """A profile as it is written; `profile_from` reads it back."""
-    settings = {entry.name: getattr(profile, entry.name) for entry in dataclasses.fields(profile)}
-    defaults = {entry.name: entry.default for entry in dataclasses.fields(profile)}
-    given = [f"{key}={value}" for key, value in settings.items() if value != defaults[key]]
-    return ":".join([profile.name, *given])
+    return part_as_text(profile)

@@ -1,0 +1,1 @@
+"""`circuits roles`: what the heads of a circuit do, by written rules."""

@@ -1,0 +1,156 @@
+"""`circuits roles`: a model whose heads are known by construction, and its circuit with their roles in every format."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.prompt_files import write_jsonl
+from circuits.data.prompts import PromptSet
+from graphs.export import exporter
+from graphs.export.graphml import GraphmlExport
+from graphs.roles import ROLES
+from pipelines import align_heads, discover, export, label_heads, trace
+from pipelines.runs.run import read_circuit
+from tests.circuits.hand_models import induction_prompts, write_induction
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A run on the two-layer induction model that is written into weights: a0.h0 looks back, a1.h1 copies."""
+    folder = tmp_path_factory.mktemp("roles")
+    write_jsonl(induction_prompts(n=24), folder / "prompts.jsonl")
+    model = write_induction(folder / "model")
+    return discover(folder / "prompts.jsonl", model=str(model), edges=5, out=folder / "runs")
+
+
+@pytest.fixture(scope="module")
+def found(by_hand: Any) -> Any:
+    return label_heads(by_hand, out=by_hand.folder.parent)
+
+
+def test_a_model_written_into_weights_has_the_roles_that_were_written(found: Any):
+    labels = {row["head"]: [label["role"] for label in row["labels"]] for row in found.rows}
+    assert labels["a0.h0"] == ["previous-token"]
+    # It attends from the end to the answer, and says it.
+    assert labels["a1.h1"][:2] == ["induction", "mover"]
+    assert labels["a0.h1"] == labels["a1.h0"] == []
+    assert {row["head"] for row in found.rows if row["in_circuit"]} == {"a0.h0", "a1.h1"}
+    readings = {row["head"]: row["readings"] for row in found.rows}
+    assert readings["a0.h0"]["previous-token"]["mean"] == 1
+    assert readings["a1.h1"]["attention:to=right"]["mean"] == 1
+    assert readings["a0.h0"]["direct-effect"]["mean"] == 0
+    assert readings["a1.h1"]["direct-effect"] == readings["a1.h1"]["effect-at-end"]
+    assert found.about["held_out"]
+    assert found.about["n_prompts"] == 12
+
+
+def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
+    path = found.folder / "graph.json"
+    graph = read_circuit(path.read_bytes(), str(path))
+    assert graph == found.graph
+    assert {node.name: node.role for node in graph.nodes if node.role} == {
+        "a0.h0": "previous-token",
+        "a1.h1": "induction",
+    }
+    (pattern, effect), *_ = (label.evidence for node in graph.nodes for label in node.labels)
+    assert (pattern.condition, pattern.mean, effect.n_prompts) == ("previous-token > 0.4", 1, 12)
+    graphml = export(path, "graphml", out=by_hand.folder.parent)
+    assert GraphmlExport().from_bytes(graphml) == graph
+    assert b"previous-token" in export(path, "svg", out=by_hand.folder.parent)
+    lines = csv.DictReader(export(path, "csv", out=by_hand.folder.parent).decode().splitlines())
+    assert {line["name"]: line["role"] for line in lines if line["role"]}["a1.h1"].startswith("induction;mover")
+    assert graph.graph.nodes["a0.h0"]["labels"] == graph.nodes[1].labels
+    plain = by_hand.graph
+    assert b"labels" not in exporter("json").to_bytes(plain)
+
+
+def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any, by_hand: Any, circuits: Command):
+    answer = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent), "--json").json
+    assert answer["jobs"]["computed"] == 0
+    assert json.loads((found.folder / "roles.json").read_text())["heads"] == json.loads(json.dumps(list(found.rows)))
+    with (found.folder / "roles.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    of_head = [line for line in lines if line["head"] == "a0.h0"]
+    assert [line["condition"] for line in of_head] == ["previous-token > 0.4", "|total-effect| > 0.01"]
+    assert float(of_head[1]["mean"]) > float(of_head[1]["mean_low"]) > 0.01
+    assert {line["head"] for line in lines} == {"a0.h0", "a0.h1", "a1.h0", "a1.h1"}
+    shown = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent)).stdout
+    assert "2 of 2 heads of the circuit have a role" in shown
+    assert "content-gatherer cannot be told here" in shown  # no token has another role
+
+
+def test_rules_and_thresholds_are_chosen(by_hand: Any):
+    store = by_hand.folder.parent
+    strict = label_heads(by_hand, rules="previous-token:min_effect=1.0,mover", out=store)
+    assert {row["head"]: row["role"] for row in strict.rows if row["role"]} == {"a1.h1": "mover"}
+    assert [row["rule"] for row in strict.rules] == ["previous-token:min_effect=1.0", "mover"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"rules": "movers"}, r"no rule 'movers'.*Did you mean 'mover'"),
+        ({"rules": "mover:min_atention=0.2"}, r"no setting of rule mover 'min_atention'"),
+        ({"rules": "mover,mover:min_effect=0.1"}, r"'mover' is given twice"),
+        ({"right": "IO"}, r"no role 'IO'"),
+    ],
+)
+def test_what_cannot_be_is_refused(by_hand: Any, asked: dict[str, Any], says: str):
+    with pytest.raises(ValueError, match=says):
+        label_heads(by_hand, out=by_hand.folder.parent, **asked)
+
+
+def test_a_trace_has_no_heads_to_label(tmp_path: Path):
+    prompts = induction_prompts(n=4)
+    write_jsonl(PromptSet(prompts.task, prompts.prompts), tmp_path / "prompts.jsonl")
+    model = write_induction(tmp_path / "model")
+    run = trace(tmp_path / "prompts.jsonl", model=str(model), out=tmp_path / "runs")
+    with pytest.raises(ValueError, match="causal trace"):
+        label_heads(run, out=tmp_path / "runs")
+
+
+@pytest.mark.slow
+def test_the_planted_inhibition_head_is_a_selector_on_both_tasks(tmp_path: Path):
+    """docs/known_truth.md: L2.H3 says what not to answer, in IOI and Colored Objects."""
+    for task, corruption in (("ioi", None), ("colored-objects", "colors")):
+        run = discover(task, model="reference-reuse", corruption=corruption, prompts=48, out=tmp_path)
+        found = label_heads(run, out=tmp_path)
+        selectors = [row["head"] for row in found.rows if "selector" in [label["role"] for label in row["labels"]]]
+        assert selectors == ["a2.h3"]
+        assert next(row for row in found.rows if row["head"] == "a2.h3")["in_circuit"]
+        # These corruptions change what is wrong, and leave the candidates that the movers bring as they are.
+        assert not [row for row in found.rows if row["role"] == "mover"]
+
+
+def test_rules_are_listed(circuits: Command):
+    assert {row["rule"] for row in circuits("rules", "--json").json["rules"]} == set(ROLES)
+
+
+def test_heads_of_two_models_are_aligned_by_what_they_do(found: Any, by_hand: Any, circuits: Command):
+    store = str(by_hand.folder.parent)
+    name = str(by_hand.folder)
+    for by in ("role", "profile"):
+        (row,) = circuits("compare", name, name, "--align", by, "--runs", store, "--json").json["alignments"]
+        assert [(pair["a"], pair["b"], pair["likeness"]) for pair in row["pairs"]] == [
+            ("a0.h0", "a0.h0", 1),
+            ("a1.h1", "a1.h1", 1),
+        ]
+        assert row["depth_difference"]["value"] == 0
+    assert "without a partner" not in circuits("compare", name, name, "--align", "role", "--runs", store).stdout
+
+
+def test_heads_that_were_not_measured_are_not_aligned(tmp_path: Path):
+    write_jsonl(induction_prompts(n=8), tmp_path / "prompts.jsonl")
+    run = discover(
+        tmp_path / "prompts.jsonl", model=str(write_induction(tmp_path / "model")), edges=5, out=tmp_path / "runs"
+    )
+    with pytest.raises(ValueError, match=r"was not measured.*First: circuits roles"):
+        align_heads(run, run, by="profile", out=tmp_path / "runs")
