@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pipelines.engine.execution import Execution
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
+    from pipelines.influence.command import influence
+    from pipelines.influence.report import InfluenceReport
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
@@ -59,6 +61,7 @@ __all__ = [
     "EditReport",
     "Evaluation",
     "Execution",
+    "InfluenceReport",
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
@@ -80,6 +83,7 @@ __all__ = [
     "evaluate",
     "explain_codes",
     "export",
+    "influence",
     "intervene",
     "measure_tasks",
     "open_run",
@@ -99,6 +103,7 @@ _HOMES = {
     "EditReport": "intervene.edit.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
+    "InfluenceReport": "influence.report",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
     "ReadsReport": "reads.report",
@@ -120,6 +125,7 @@ _HOMES = {
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",
+    "influence": "influence.command",
     "intervene": "intervene.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",

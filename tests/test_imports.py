@@ -61,6 +61,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     },
     "pipelines/tasks": _SHARED,
     "pipelines/profile": _SHARED,
+    "pipelines/influence": {*_SHARED, "pipelines/discover", "pipelines/profile"},
     "pipelines/reads": _SHARED,
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }

@@ -28,6 +28,7 @@ COMMANDS = {
     "compare": "pipelines.compare.settings:CompareSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
+    "influence": "pipelines.influence.settings:InfluenceSettings",
     "report reuse": "pipelines.report.settings:ReuseSettings",
     "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
