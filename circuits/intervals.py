@@ -153,7 +153,7 @@ def excludes_zero(denominator: Floats, *, level: float = 0.95) -> bool:
     return low > 0 or high < 0
 
 
-def wilson_interval(n_hits: int, n: int, *, level: float = 0.95) -> Interval[float]:
+def wilson_interval(n_hits: float, n: int, *, level: float = 0.95) -> Interval[float]:
     """Wilson's interval of a share; it has a width at 0 and 1, and is everything where nothing was tried."""
     if n == 0:
         return Interval(0.0, 1.0)

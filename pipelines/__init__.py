@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pipelines.engine.execution import Execution
     from pipelines.evaluate.command import evaluate
     from pipelines.evaluate.report import Evaluation
+    from pipelines.influence.command import influence
+    from pipelines.influence.report import InfluenceReport
     from pipelines.intervene.command import intervene
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
@@ -70,6 +72,7 @@ __all__ = [
     "EffectsReport",
     "Evaluation",
     "Execution",
+    "InfluenceReport",
     "Intervention",
     "ProfileReport",
     "PublishedComparison",
@@ -96,6 +99,7 @@ __all__ = [
     "evaluate",
     "explain_codes",
     "export",
+    "influence",
     "intervene",
     "label_heads",
     "measure_tasks",
@@ -120,6 +124,7 @@ _HOMES = {
     "EffectsReport": "effects.report",
     "Evaluation": "evaluate.report",
     "Execution": "engine.execution",
+    "InfluenceReport": "influence.report",
     "Intervention": "intervene.report",
     "ProfileReport": "profile.report",
     "RankReport": "intervene.rank.report",
@@ -146,6 +151,7 @@ _HOMES = {
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "export": "cli.export",
+    "influence": "influence.command",
     "intervene": "intervene.command",
     "label_heads": "roles.command",
     "measure_tasks": "tasks.command",

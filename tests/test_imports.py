@@ -70,6 +70,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/tasks": _SHARED,
     "pipelines/profile": _SHARED,
     "pipelines/roles": {*_SHARED, "pipelines/discover", "pipelines/profile"},
+    "pipelines/influence": {*_SHARED, "pipelines/discover", "pipelines/profile"},
     "pipelines/reads": _SHARED,
     "pipelines/effects": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},

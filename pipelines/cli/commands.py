@@ -43,6 +43,7 @@ COMMANDS = {
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
     "effects": "pipelines.effects.settings:EffectsSettings",
+    "influence": "pipelines.influence.settings:InfluenceSettings",
     "report reuse": "pipelines.report.settings:ReuseSettings",
     "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",

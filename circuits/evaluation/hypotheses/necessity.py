@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class PartialNecessity(Hypothesis):
     """How many random circuits of its size, drawn from what it leaves out, move the mean score less when knocked out?
 
-    Drawn from the whole model they would share its parts, and the more of a chain they cut, the more they would move."""
+    Drawn from the whole model they would share parts with it, and cut its chains as well.
+    """
 
     name = "partial-necessity"
     null = "knocking the circuit out moves the score more than at most {q:.0%} of random circuits outside it do"

@@ -1,0 +1,132 @@
+"""Texts to be read from their first token to their last: what a model loses on them, not what it answers.
+
+A file ending in `.jsonl` has one JSON object a line, {"text": "...", "name"?: "...", "group"?: "..."}, or "ids", the
+token ids, in place of "text". Any other file is plain text: texts with an empty line between them. A text is called by
+its name, else by its number; texts of one group are averaged together.
+
+In a prompt set, a text is a prompt of one token whose answer is all the others: answers of several tokens are read
+teacher-forced, which is what the loss of a text is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from circuits.data.answers import tokens_of
+from circuits.data.json_lines import parse_object
+from circuits.data.prompt_files import BadPrompts
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.tokenizer import Tokenizer
+
+# With fewer, not even two losses are there to compare.
+FEWEST_TOKENS = 3
+ALL = "all"
+_KEYS = {"text", "ids", "name", "group"}
+_LONGEST_SHOWN = 60
+
+
+class Text(NamedTuple):
+    """A text as it stands in a file.
+
+    content  its words, or its token ids
+    group    what it is averaged with; `all` where none is said
+    """
+
+    name: str
+    group: str
+    content: str | tuple[int, ...]
+
+
+def read_texts(data: bytes, source: str) -> tuple[Text, ...]:
+    """The texts of a file's bytes, in their order.
+
+    source  what errors call the file; texts are JSON lines where it ends in `.jsonl`
+
+    Raises `BadPrompts` with every bad line, and a ValueError where there is no text or two have one name.
+    """
+    try:
+        content = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{source} is no text in UTF-8 ({error.reason} at byte {error.start}).") from None
+    if source.endswith(".jsonl"):
+        texts = _from_lines(content, source)
+    else:
+        parts = [part.strip("\n") for part in re.split(r"\n[ \t\r]*\n", content.replace("\r\n", "\n"))]
+        texts = [Text(f"{number}", ALL, part) for number, part in enumerate(filter(str.strip, parts), 1)]
+    if not texts:
+        raise ValueError(f"{source} holds no text.")
+    names = [text.name for text in texts]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"{source}: {len(twice)} name(s) stand for several texts, such as {twice[0]!r}. Rename them.")
+    return tuple(texts)
+
+
+def texts_as_prompts(texts: Sequence[Text], tokenizer: Tokenizer | None, *, most: int | None = None) -> PromptSet:
+    """Texts as a prompt set, with the tokens that the tokenizer puts in front of any text.
+
+    most  how many tokens of each are read; by default all
+
+    Raises a ValueError that names the first text which is too short, or holds what the tokenizer has no token for.
+    """
+    return PromptSet("texts", tuple(_prompt(text, tokenizer, most) for text in texts))
+
+
+def tokens_of_text(prompt: Prompt) -> tuple[int, ...]:
+    """The tokens of a text, from its prompt."""
+    return (*prompt.clean, *tokens_of(prompt.answers[0]))
+
+
+def _from_lines(content: str, source: str) -> list[Text]:
+    texts, faults = [], []
+    for number, line in enumerate(content.splitlines(), 1):
+        if line.strip():
+            try:
+                texts.append(_text(parse_object(line), len(texts) + 1))
+            except ValueError as error:
+                faults.append(f"line {number}: {error}")
+    if faults:
+        raise BadPrompts(source, faults)
+    return texts
+
+
+def _text(record: Mapping[str, Any], number: int) -> Text:
+    if unknown := sorted(record.keys() - _KEYS):
+        raise ValueError(f"unknown key {unknown[0]!r}; a text has {', '.join(sorted(_KEYS))}.")
+    if ("text" in record) == ("ids" in record):
+        raise ValueError('give "text" or "ids", one of them.')
+    name, group = record.get("name", f"{number}"), record.get("group", ALL)
+    for key, value in (("name", name), ("group", group), ("text", record.get("text", "-"))):
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{key} is {value!r}; give some words in quotes.")
+    if "text" in record:
+        return Text(name, group, record["text"])
+    ids = record["ids"]
+    if not isinstance(ids, list) or not all(type(one) is int and one >= 0 for one in ids):
+        raise ValueError("ids is no list of token ids (whole numbers from 0 on).")
+    return Text(name, group, tuple(ids))
+
+
+def _prompt(text: Text, tokenizer: Tokenizer | None, most: int | None) -> Prompt:
+    ids = text.content if isinstance(text.content, tuple) else _ids(text, text.content, tokenizer)
+    ids = ids[:most]
+    if len(ids) < FEWEST_TOKENS:
+        raise ValueError(
+            f"text {text.name!r} has {len(ids)} tokens; {FEWEST_TOKENS} are needed for a loss of more than one token."
+        )
+    return Prompt(ids[:1], ids[:1], (ids[1:],))
+
+
+def _ids(text: Text, words: str, tokenizer: Tokenizer | None) -> tuple[int, ...]:
+    if tokenizer is None:
+        raise ValueError(f"text {text.name!r} is words, and the model has no tokenizer: give its token ids (ids).")
+    ids = tuple(int(token) for token in tokenizer(words)["input_ids"])
+    unknown = getattr(tokenizer, "unk_token_id", None)
+    if unknown is not None and unknown in ids:
+        shown = words if len(words) <= _LONGEST_SHOWN else f"{words[:_LONGEST_SHOWN]}..."
+        raise ValueError(
+            f"text {text.name!r} ({shown!r}) holds {ids.count(unknown)} word(s) that the model's tokenizer does not "
+            "know. Give a text of words that it knows, or another model."
+        )
+    return ids

@@ -1,0 +1,1 @@
+"""`circuits influence`: which texts use some heads, or a circuit."""
