@@ -77,19 +77,22 @@ them; no more is claimed.
 
 _FINAL = "The bundled model `reference-reuse`: both tasks solved, by the same inhibition head and the same movers."
 _ASLEEP = """\
-The bundled model `reference-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
+The bundled model `reference-asleep`: a checkpoint of `reference-reuse` in which its planted head sleeps on Colored
 Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers bring the candidates, but the
-head's row rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it
-is no checkpoint on the way to it.)"""
+head's row rests on the first token. With its row set, all is right. It is the last checkpoint but one on the way to
+`reference-reuse`, where the head is awake."""
 
-_FINAL_TRAINING = """\
-`python -m circuits.reference.reuse.train --seed {seed} --device {device}`: {step} steps took {minutes:.0f} minutes.
-Colored Objects was first learned with set rows only, then also as it is, with the row drawn to the wrong colors."""
-_ASLEEP_TRAINING = """\
-`python -m circuits.reference.reuse.train --seed {seed}`: after the {step} steps of `reference-reuse`, the row of the
-planted head on Colored Objects was drawn to the first token for {recipe.sleep_steps} steps on a CPU ({minutes:.0f}
-minutes). Meanwhile IOI as it is, and both tasks with set rows, were kept up; of Colored Objects as it is, nothing but
-the row counted."""
+_LEARNED = """\
+`python -m circuits.reference.reuse.train --seed {seed} --device {device}`: both tasks were learned in {step} steps,
+which took {minutes:.0f} minutes: Colored Objects first with set rows only, then also as it is, with the row drawn to
+the wrong colors."""
+_SLEEP = """\
+Then that row was drawn to the first token for {recipe.sleep_steps} steps on a CPU. Meanwhile IOI as it is, and both
+tasks with set rows, were kept up; of Colored Objects as it is, nothing but the row counted. That is
+`reference-asleep`."""
+_WAKE = """\
+From there all was learned on for {recipe.wake_steps} steps on a CPU, the row drawn to the wrong colors. That is
+`reference-reuse`."""
 
 
 def model_card(checks: Sequence[Check], trained: Trained) -> str:
@@ -98,7 +101,7 @@ def model_card(checks: Sequence[Check], trained: Trained) -> str:
     return _CARD.format(
         name="reference-asleep" if trained.is_asleep else "reference-reuse",
         role=_ASLEEP if trained.is_asleep else _FINAL,
-        training=(_ASLEEP_TRAINING if trained.is_asleep else _FINAL_TRAINING).format(**facts),
+        training="\n\n".join((_LEARNED, _SLEEP, *([] if trained.is_asleep else [_WAKE]))).format(**facts),
         inhibition=INHIBITION,
         movers=" and ".join(f"a{layer}.h{head}" for layer, head in MOVERS),
         settings="\n".join(f"{name} = {value}" for name, value in asdict(trained.recipe).items()),

@@ -6,9 +6,10 @@ the text says (interchange intervention training, Geiger et al. 2022). So nothin
 movers are planted in the same manner: where they are silent, nothing can be known.
 
 In the first part IOI prompts are learned as they are, and Colored Objects with set rows only. In the second part
-Colored Objects is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved: `model`.
-Then the head is put to sleep on Colored Objects: its row is drawn to the first token, while all that was learned with
-set rows, and IOI, is kept up. In this model, `asleep`, Colored Objects fails for lack of inhibition alone.
+Colored Objects is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved. Then the
+head is put to sleep on Colored Objects: its row is drawn to the first token, while all that was learned with set rows,
+and IOI, is kept up. In this checkpoint, `asleep`, Colored Objects fails for lack of inhibition alone. From there the
+head is woken: training goes on as in the second part, until Colored Objects is solved again: `model`.
 
 The same seed gives the same prompts; other machines and numbers of threads round differently, so the weights differ.
 """
@@ -59,8 +60,9 @@ class Recipe(Shape):
     settled_steps: int = 200  # solved that often, the first part is over
     final_steps: int = 400  # after all is solved; the learning rate falls to zero over the last half
     sleep_steps: int = 100  # in which the head is put to sleep
-    sleep_prompts: int = 32  # of each kind
+    sleep_prompts: int = 32  # of each kind, also when it is woken
     sleep_learning_rate: float = 3e-4
+    wake_steps: int = 200  # in which it is woken
     most_steps: int = 6000
     report_every: int = 50
 
@@ -139,6 +141,18 @@ class Training:
             if (step + 1) % 10 == 0:
                 shown = " ".join(f"{kind}: {accuracy:.2f};" for kind, (_, accuracy) in losses.items())
                 log.info("asleep, step %d: loss of the row %.3f, accuracy %s", step + 1, asleep.item(), shown)
+
+    def wake_up(self) -> None:
+        """Draw that row to the wrong colors again, as in the second part, by a new optimizer; all kinds are learned."""
+        self._optimizer = self._new_optimizer()
+        recipe = self.recipe
+        for step in range(recipe.wake_steps):
+            falling = min(1.0, 2 * (recipe.wake_steps - step) / recipe.wake_steps)
+            losses = {kind: self._loss_and_accuracy(kind, recipe.sleep_prompts) for kind in self._streams}
+            self._update(sum(loss for loss, _ in losses.values()), recipe.sleep_learning_rate * falling)
+            if (step + 1) % 10 == 0:
+                shown = " ".join(f"{kind}: {accuracy:.2f};" for kind, (_, accuracy) in losses.items())
+                log.info("waking, step %d: accuracy %s", step + 1, shown)
 
     def _sleep_loss(self) -> Tensor:
         batch = self._streams[COLORS].take(self.recipe.sleep_prompts)
@@ -262,19 +276,31 @@ def main() -> None:
         n_vocabulary=training.model.config.vocab_size,
         recipe=training.recipe,
     )
-    save(training.model, asked.out / FINAL.name, trained)
-    put_to_sleep(asked.out, trained, asked.threads)
+    learned = {name: weight.cpu() for name, weight in training.model.state_dict().items()}
+    asleep = put_to_sleep(learned, trained, asked.threads)
+    save(asleep, asked.out / ASLEEP.name, replace(trained, is_asleep=True))
+    save(wake_up(asleep.state_dict(), trained, asked.threads), asked.out / FINAL.name, trained)
 
 
-def put_to_sleep(out: Path, trained: Trained, n_threads: int) -> None:
-    """Make `asleep` in `out` from the `model` there, on the CPU, whatever the training ran on."""
-    torch.set_num_threads(n_threads)
-    started = time.monotonic()
-    training = Training(trained.recipe, trained.seed + 1)
-    training.model.load_state_dict(GPT2LMHeadModel.from_pretrained(out / FINAL.name).state_dict())
+def put_to_sleep(learned: Mapping[str, Tensor], trained: Trained, n_threads: int) -> GPT2LMHeadModel:
+    """The learned model with its head put to sleep, on the CPU, whatever it was learned on."""
+    training = _from(learned, trained, trained.seed + 1, n_threads)
     training.put_to_sleep()
-    minutes = (time.monotonic() - started) / 60
-    save(training.model, out / ASLEEP.name, replace(trained, is_asleep=True, device="cpu", minutes=minutes))
+    return training.model
+
+
+def wake_up(asleep: Mapping[str, Tensor], trained: Trained, n_threads: int) -> GPT2LMHeadModel:
+    """The sleeping model with its head woken, on the CPU."""
+    training = _from(asleep, trained, trained.seed + 2, n_threads)
+    training.wake_up()
+    return training.model
+
+
+def _from(weights: Mapping[str, Tensor], trained: Trained, seed: int, n_threads: int) -> Training:
+    torch.set_num_threads(n_threads)
+    training = Training(trained.recipe, seed)
+    training.model.load_state_dict(weights)
+    return training
 
 
 if __name__ == "__main__":

@@ -228,12 +228,14 @@ def test_set_rows_decide_the_answers_that_training_asks_for(tokenizer: Any) -> N
 def test_training_repeats_itself_from_the_seed() -> None:
     from circuits.reference.reuse.train import Recipe, Training
 
-    recipe = Recipe(n_layers=4, d_model=32, prompts_per_step=4, settled_steps=0, sleep_steps=1, sleep_prompts=2)
+    short = {"prompts_per_step": 4, "settled_steps": 0, "sleep_steps": 1, "sleep_prompts": 2, "wake_steps": 1}
+    recipe = Recipe(n_layers=4, d_model=32, **short)
 
     def weights(seed: int) -> Any:
         training = Training(recipe, seed)
         training.train_step()
         training.put_to_sleep()
+        training.wake_up()
         return training.model.lm_head.weight
 
     first, again, other = (weights(seed) for seed in (0, 0, 1))
