@@ -174,7 +174,9 @@ def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
     given = [f"../runs/{run.name}" for run in runs]
     assert circuits("report", "reuse", *given).exit_code == 0
     refused = circuits("report", "reuse", *given[:2])
-    asked = shlex.split(re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)[1])
+    remedy = re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)
+    assert remedy is not None
+    asked = shlex.split(remedy[1])
     assert asked == ["compare", *given[:2], "--runs", "../runs"]
     assert circuits(*asked, "--overlap-only").exit_code == 0
     assert circuits("report", "reuse", *given[:2]).exit_code == 0
