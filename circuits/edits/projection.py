@@ -58,8 +58,8 @@ class Projected:
     def check(self, model: Model, prompts: PromptSet) -> None:
         """Raise a ValueError for a head that is not there, a side that is unknown, and a prompt that lacks a role."""
         heads_by_layer(model, dict.fromkeys(self.heads, KnockOut()))
-        if not self.sides or (wrong := [side for side in self.sides if side not in SIDES]):
-            raise ValueError(f"no side {wrong[0] if self.sides else ''!r}. Known: {', '.join(SIDES)}.")
+        if wrong := [side for side in self.sides or ("",) if side not in SIDES]:
+            raise ValueError(f"no side {wrong[0]!r}. Known: {', '.join(SIDES)}.")
         for number, prompt in enumerate(prompts):
             for place in (self.query, self.key):
                 try:

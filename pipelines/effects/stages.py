@@ -67,12 +67,10 @@ def options_in(prompts: PromptSet, settings: Mapping[str, Any]) -> list[str]:
 
 def _of_end(prompts: PromptSet, kept: str | None) -> PromptSet:
     """The prompts with END alone, and the role that an ablation needs."""
-    return replace(
-        prompts,
-        prompts=tuple(
-            replace(prompt, roles={kept: prompt.roles[kept]} if kept in prompt.roles else {}) for prompt in prompts
-        ),
+    trimmed = (
+        replace(prompt, roles={role: at for role, at in prompt.roles.items() if role == kept}) for prompt in prompts
     )
+    return replace(prompts, prompts=tuple(trimmed))
 
 
 def _writes() -> Any:

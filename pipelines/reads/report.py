@@ -84,7 +84,9 @@ def _means(results: list[Result], name: str, measured: Any) -> list[Row]:
 
 def _largest_pairs(results: list[Result], number: int, writers: list[str], most: int, n_prompts: int) -> list[Row]:
     """The pairs with the largest means, whatever their sign."""
-    totals, squares = (sum(result.arrays[f"{name}{number}"] for result in results) for name in ("pairs", "squares"))
+    totals, squares = (
+        np.sum([result.arrays[f"{name}{number}"] for result in results], axis=0) for name in ("pairs", "squares")
+    )
     order = np.argsort(-np.abs(totals), axis=None, kind="stable")[:most]
     chosen = np.unravel_index(order, totals.shape)
     ends = t_interval_of_sums(n_prompts, totals[chosen], squares[chosen])

@@ -65,7 +65,7 @@ def test_the_numbers_are_those_of_transformer_lens_factored_matrices(family):
                 for circuit, own in sizes.items():
                     given = [actual[f"singular-values {circuit} {place}"][at] for place in ("1", "2", "sum", "rank")]
                     rank = float(own.sum() ** 2 / own.square().sum())
-                    np.testing.assert_allclose(given, [*own[:2], own.sum(), rank], rtol=1e-4)
+                    np.testing.assert_allclose(given, [float(own[0]), float(own[1]), float(own.sum()), rank], rtol=1e-4)
 
 
 def test_the_heads_of_a_model_worked_out_by_hand(tmp_path):
@@ -151,12 +151,13 @@ def test_the_regression_pattern_is_recognized_and_its_prediction_is_the_formula(
     draw = torch.Generator().manual_seed(0)
     x, query, y = torch.randn(40, 5, generator=draw), torch.randn(5, generator=draw), torch.randn(40, generator=draw)
     tokens = torch.cat((torch.cat((x, y[:, None]), 1), torch.cat((query, torch.zeros(1)))[None]))
-    run = sum(torch.softmax(tokens @ own @ tokens[-1], 0) @ tokens @ out.T for own, out in heads)[-1]
-    formula = 0.0
+    run, formula = torch.zeros(6), torch.zeros(())
+    for own, out in heads:
+        run = run + torch.softmax(tokens @ own @ tokens[-1], 0) @ tokens @ out.T
     for omega, mu in ((0.1, 2.0), (-0.1, -2.0)):
         scores = torch.cat((omega * x @ query, omega * (query @ query)[None]))
         formula += mu * torch.softmax(scores, 0)[:-1] @ y
-    assert float(run) == pytest.approx(float(formula), abs=1e-6)
+    assert float(run[-1]) == pytest.approx(float(formula), abs=1e-6)
 
 
 def test_statistics_of_a_models_heads_are_those_of_their_matrices(family_model):
