@@ -83,3 +83,23 @@ def test_profiles_of_the_stream_have_a_row_for_each_state(circuits: Command, tex
     first = [row["mean"] for row in answer["heads"] if row["place"] == "first"]
     assert max(first) == 1
     assert "r" in circuits(*asked).stdout
+
+
+def test_pictures_are_profiled_by_category(circuits: Command):
+    profiles = "image-attention,saliency,head-divergence"
+    answer = circuits(
+        "profile", "scene-objects", "--model", "reference-vlm", "--prompts", "3", "--profiles", profiles, "--json"
+    ).json
+    places = [row["place"] for row in answer["profiles"] if row["profile"] == "saliency"]
+    assert set(places) >= {"all", "object-visual", "early-textual", "END"}
+    assert {row["n_prompts"] for row in answer["profiles"] if row["profile"] != "saliency"} == {3}
+
+
+def test_the_needle_counts_on_prompts_that_the_model_answers(circuits: Command):
+    answer = circuits("profile", "needle", "--prompts", "12", "--profiles", "retrieval,induction", "--json").json
+    counted = {row["profile"]: row["n_prompts"] for row in answer["profiles"]}
+    assert 0 < counted["retrieval"] < counted["induction"] == 12
+    (best,) = sorted((row for row in answer["heads"] if row["profile"] == "retrieval"), key=lambda row: -row["mean"])[
+        :1
+    ]
+    assert best["head"].startswith("a1.")
