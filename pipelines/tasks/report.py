@@ -25,12 +25,13 @@ class TasksReport(Report):
 
     in_detail  whether what each corruption does is shown as well
     rows  one per task, as plain values: `accuracy` (an answer above every wrong one), `top1` (above all tokens) and
-          `logit_difference` of the clean prompts that go with the default corruption, with 95 % intervals (Wilson, t);
-          `chance`; `verdict`; `corruptions`, the mean logit difference of the corrupt prompts of each, and of the clean
-          ones that go with them; `reason`, why the task cannot be built, in which case the numbers are None
+          `difference` (its `metric`: of logits, or of log-probabilities where answers have several tokens) of the clean
+          prompts that go with the default corruption, with 95 % intervals (Wilson, t); `chance`; `verdict`;
+          `corruptions`, the mean difference of the corrupt prompts of each, and of the clean ones that go with them;
+          `reason`, why the task cannot be built, in which case the numbers are None
     """
 
-    format = Format("circuit-workbench-tasks", 1)
+    format = Format("circuit-workbench-tasks", 2)
     model: str
     n_asked: int
     seed: int
@@ -63,13 +64,13 @@ def _row(task: str, jobs: Mapping[str, Job], store: Store) -> Row:
     first = next(iter(results.values()))
     row: dict[str, Any] = {"task": task, "n_prompts": 0, "reason": first.meta.get("reason")}
     row |= dict.fromkeys(("accuracy", "accuracy_interval", "top1", "top1_interval", "chance", "verdict"))
-    row |= dict.fromkeys(("logit_difference", "logit_difference_interval"))
+    row |= dict.fromkeys(("metric", "difference", "difference_interval"))
     if row["reason"] is None:
         arrays, chance = first.arrays, first.meta["chance"]
         n, n_correct = len(arrays["clean"]), int(np.count_nonzero(arrays["is_correct"]))
         row |= {"n_prompts": n, "chance": chance, "verdict": verdict(n_correct, n, chance)}
         row |= _share("accuracy", n_correct, n) | _share("top1", int(np.count_nonzero(arrays["is_top1"])), n)
-        row |= _mean("logit_difference", arrays["clean"])
+        row |= {"metric": first.meta["metric"], **_mean("difference", arrays["clean"])}
     return row | {"corruptions": {corruption: _of_corruption(result) for corruption, result in results.items()}}
 
 

@@ -15,8 +15,9 @@ from pipelines.engine.stage import Inputs, LoadModel, Stage
 def measure_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """A model's answers to the prompts of a task under one corruption.
 
-    Arrays [prompt]: `clean` and `corrupt`, the logit difference of the two prompts; `is_correct` and `is_top1` of the
-    clean one. Where the task cannot be built for the model, no array but the `reason`, in words.
+    Arrays [prompt]: `clean` and `corrupt`, the `metric` of the two prompts: the logit difference, or of answers of
+    several tokens the log-probability difference; `is_correct` and `is_top1` of the clean one. Where the task cannot be
+    built for the model, no array but the `reason`, in words.
     """
     loaded = model()
     if loaded.n_outputs == 1:
@@ -29,12 +30,13 @@ def measure_task(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
         loaded.check_prompts(prompts)
     except ValueError as error:
         return Result({"reason": str(error)})
-    baseline = measure_baseline(loaded, prompts, metric=METRICS["logit-difference"])
+    metric = "log-probability-difference" if any(prompt.has_long_answers for prompt in prompts) else "logit-difference"
+    baseline = measure_baseline(loaded, prompts, metric=METRICS[metric])
     assert baseline.is_correct is not None
     assert baseline.is_top1 is not None
     arrays = {"clean": baseline.clean, "corrupt": baseline.ablated}
     arrays |= {"is_correct": baseline.is_correct, "is_top1": baseline.is_top1}
-    return Result({"chance": prompts.chance}, arrays)
+    return Result({"chance": prompts.chance, "metric": metric}, arrays)
 
 
-TASK = Stage("task", 1, measure_task, title="task {task}, corruption {corruption}")
+TASK = Stage("task", 2, measure_task, title="task {task}, corruption {corruption}")

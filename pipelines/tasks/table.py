@@ -20,11 +20,12 @@ _IN_SHORT = (
 _IN_DETAIL = (
     *_IN_SHORT,
     Column("top-1", "top1", SHARE),
-    Column("logit difference", "logit_difference", ".2f", "logit_difference_interval"),
+    Column("metric"),
+    Column("answers - wrong", "difference", ".2f", "difference_interval"),
     Column("when corrupted", cell=lambda row: "\n".join(_corrupted(row))),
 )
-_FOR_FILES = ("task", "verdict", "reason", "n_prompts", "chance")
-_WITH_INTERVAL = ("accuracy", "top1", "logit_difference")
+_FOR_FILES = ("task", "verdict", "reason", "n_prompts", "chance", "metric")
+_WITH_INTERVAL = ("accuracy", "top1", "difference")
 
 
 def _corrupted(row: Row) -> list[str]:
