@@ -39,10 +39,13 @@ def measured(circuits: Command, store: Path, *more: str) -> dict[str, Any]:
 def test_every_task_has_numbers_or_a_reason(circuits: Command, store: Path) -> None:
     rows = {row["task"]: row for row in measured(circuits, store)["tasks"]}
     assert set(rows) == set(TASKS)
-    assert tuple(sorted(name for name, row in rows.items() if row["reason"] is None)) == LEARNED
+    held = {name for name, row in rows.items() if row["reason"] is None}
+    # Those that it learned, and those of random tokens, which any tokenizer has.
+    assert held >= {*LEARNED, "needle"}
+    assert not held & {"agreement", "capital", "two-route-nearby"}
     for name, row in rows.items():
         assert list(row["corruptions"]) == list(TASKS[name].corruptions)
-        if name not in LEARNED:
+        if name not in held:
             assert f"task '{name}' cannot be built for this model's tokenizer: needs" in row["reason"]
             assert row["accuracy"] is row["chance"] is row["verdict"] is None
 
