@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import filterfalse
+from functools import partial
+from itertools import compress, filterfalse
+from operator import ne
 from typing import NamedTuple
 
 from graphs.circuit_graph import CircuitGraph, require_comparable
@@ -70,10 +72,12 @@ def diff(before: CircuitGraph, after: CircuitGraph, *, across_models: bool = Fal
 
 def _changes(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> Changes:
     kept = tuple(filter(after.__contains__, before))
-    scores = zip(kept, map(before.__getitem__, kept), map(after.__getitem__, kept), strict=True)
+    old, new = (tuple(map(side.__getitem__, kept)) for side in (before, after))
+    changed = compress(zip(kept, old, new, strict=True), map(ne, old, new))
     return Changes(
         kept=kept,
         gained=tuple(filterfalse(before.__contains__, after)),
         lost=tuple(filterfalse(after.__contains__, before)),
-        rescored=tuple(Rescored(name, old, new) for name, old, new in scores if old != new),
+        # As `Rescored(*each)`, which takes twice as long where large circuits have most edges rescored.
+        rescored=tuple(map(partial(tuple.__new__, Rescored), changed)),
     )
