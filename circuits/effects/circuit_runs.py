@@ -8,6 +8,7 @@ removing a component from a circuit changes is estimated to first order for all 
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
@@ -64,20 +65,42 @@ def metrics_with_edges(
     heads_are_whole: bool = False,
     known: Sequence[Tensor] | None = None,
     record: Callable[[Tensor], None] | None = None,
+    space: Space | None = None,
 ) -> list[Tensor]:
     """`metric_with_edges` of several batches, which share every product with the model's weights.
 
     known   of each batch
     record  is called for each batch, in this order
+    space   the memory that circuits run before have used, to use again
     """
     known_of = [None] * len(pairs) if known is None else known
     skips = all(pair.ablated_is_run for pair in pairs)
     needed = _needed(model, weights, skips=skips, records=record is not None)
     runs = [
-        _run(model, pair, weights, needed, first_layer, heads_are_whole, of_pair, record)
-        for pair, of_pair in zip(pairs, known_of, strict=True)
+        _run(model, pair, weights, needed, first_layer, heads_are_whole, of_pair, record, space and space.part(number))
+        for number, (pair, of_pair) in enumerate(zip(pairs, known_of, strict=True))
     ]
     return _together(runs)
+
+
+class Space:
+    """Memory that one circuit after another is run in: new pages of it cost a twentieth of a run."""
+
+    def __init__(self) -> None:
+        self._parts: dict[int, Space] = {}
+        self._values: Tensor | None = None
+
+    def part(self, number: int) -> Space:
+        """Of one of several batches that are run at the same time."""
+        return self._parts.setdefault(number, Space())
+
+    def empty(self, like: Tensor, *shape: int) -> Tensor:
+        """A tensor with any values, which shares its memory with the one given before."""
+        size = math.prod(shape)
+        if self._values is None or self._values.numel() < size:
+            self._values = None
+            self._values = like.new_empty(size)
+        return self._values[:size].view(shape)
 
 
 class _Needed(NamedTuple):
@@ -142,10 +165,35 @@ class _Product(NamedTuple):
 
     of      [group, token, in] -> [group, token, out], each token by itself; the same in all runs
     inputs  [group, ..., in] this run's tokens
+    plus    what is added to them, if anything
     """
 
     of: Callable[[Tensor], Tensor]
     inputs: Tensor
+    plus: Tensor | None = None
+
+    @property
+    def shape(self) -> torch.Size:
+        return self.inputs.shape[1:-1]
+
+    def whole(self) -> Tensor:
+        return self.inputs if self.plus is None else self.inputs + self.plus
+
+
+def _joined(products: Sequence[_Product]) -> Tensor:
+    """The inputs of all runs, side by side [group, token, in]; without gradients, each is read and written once."""
+    first, sizes = products[0].inputs, [math.prod(product.shape) for product in products]
+    if len(products) == 1 or torch.is_grad_enabled():
+        flat = [product.whole().flatten(1, -2) for product in products]
+        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
+    joined = first.new_empty(len(first), sum(sizes), first.shape[-1])
+    for part, product in zip(joined.split(sizes, dim=1), products, strict=True):
+        into = part.unflatten(1, product.shape)
+        if product.plus is None:
+            into.copy_(product.inputs)
+        else:
+            torch.add(product.inputs, product.plus, out=into)
+    return joined
 
 
 _Result = TypeVar("_Result")
@@ -165,12 +213,9 @@ def _together(runs: Sequence[_Running[_Result]]) -> list[_Result]:
             except StopIteration as end:
                 results.append(end.value)
         if products:
-            flat = [product.inputs.flatten(1, -2) for product in products]
-            output = products[0].of(flat[0] if len(flat) == 1 else torch.cat(flat, dim=1))
-            parts = output.split([values.shape[1] for values in flat], dim=1)
-            outputs = [
-                part.unflatten(1, product.inputs.shape[1:-1]) for part, product in zip(parts, products, strict=True)
-            ]
+            output = products[0].of(_joined(products))
+            parts = output.split([math.prod(product.shape) for product in products], dim=1)
+            outputs = [part.unflatten(1, product.shape) for part, product in zip(parts, products, strict=True)]
     return results
 
 
@@ -183,6 +228,7 @@ def _run(
     heads_are_whole: bool,
     known: Tensor | None,
     record: Callable[[Tensor], None] | None,
+    space: Space | None = None,
 ) -> _Running[Tensor]:
     """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same products."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
@@ -192,7 +238,8 @@ def _run(
         n_layers = first_layer + heads_are_whole
         known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
     known = known[:, : 1 + first_layer * wiring.writers_per_layer + heads_are_whole * wiring.n_heads]
-    shifts = _Shifts(known, len(weights), len(wiring.writers), keeps_graph=weights.requires_grad)
+    space = None if weights.requires_grad else space or Space()
+    shifts = _Shifts(known, len(weights), len(wiring.writers), space)
     for number in range(first_layer, forward.n_layers):
         layer, first = forward.layers[number], number * wiring.readers_per_layer
         n_ports = layer.n_heads + 2 * layer.n_kv_heads
@@ -245,16 +292,17 @@ class _Shifts:
     values  [circuit, n, prompt, position, d_model] of the later ones that add anything, filled as they run
     """
 
-    def __init__(self, known: Tensor, n_circuits: int, n_writers: int, *, keeps_graph: bool) -> None:
+    def __init__(self, known: Tensor, n_circuits: int, n_writers: int, space: Space | None) -> None:
+        """space: where values are written; None to keep the graph that gradients pass through."""
         n_prompts, self._n_known, *by_token = known.shape
         self._shape = (n_prompts, *by_token)
         self._known = known.transpose(0, 1).flatten(1)
         self._n_run = self._n_known
         self._held: list[int] = []  # the numbers of the writers that `values` holds, ascending
         # Gradients do not pass through tensors that are overwritten.
-        self._parts: list[Tensor] | None = [] if keeps_graph else None
-        if not keeps_graph:
-            self._values = known.new_empty(n_circuits, n_writers - self._n_known + 1, *self._shape)
+        self._parts: list[Tensor] | None = [] if space is None else None
+        if space is not None:
+            self._values = space.empty(known, n_circuits, n_writers - self._n_known + 1, *self._shape)
             if self._n_known == 1:  # a row among the others costs less than a sum of its own
                 self._n_known, self._n_run = 0, 0
                 self.append([_Written(1, None, known.transpose(0, 1))])
@@ -366,7 +414,7 @@ def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Te
         return _Written(layer.n_heads, heads, None)
 
     # [port, circuit, prompt, position, d_head] -> [circuit x prompt, position, port, d_head]
-    projected = yield _Product(partial(_projected, layer, reads), (corrupt.residual[number] + seen).transpose(0, 1))
+    projected = yield _Product(partial(_projected, layer, reads), seen.transpose(0, 1), corrupt.residual[number])
     q, k, v = projected.flatten(1, 2).permute(1, 2, 0, 3).split([len(q_heads), len(k_groups), len(v_groups)], dim=2)
     context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
     query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
@@ -435,22 +483,22 @@ def _by_mlp(
     is_whole = not skips or bool(circuits.all())
     if not is_whole and not circuits.any():
         return _Written(1, torch.arange(0), None)
-    inputs, ablated, mlp = forward.mlp_in(corrupt, number) + seen, corrupt.mlp[number], forward.layers[number].mlp_out
+    mlp_in, ablated, mlp = forward.mlp_in(corrupt, number), corrupt.mlp[number], forward.layers[number].mlp_out
+    if is_whole and everywhere:
+        written = yield _Product(mlp, seen.unsqueeze(0), mlp_in)
+        return _Written(1, None, (written[0] - ablated).unsqueeze(1))
     reads: tuple[Tensor | slice, ...] = (slice(None),)
     if not is_whole:
-        reads = (on_device(circuits.nonzero()[:, 0], inputs.device),)
+        reads = (on_device(circuits.nonzero()[:, 0], seen.device),)
     if not everywhere:
         answers = pair.batch.read_positions - corrupt.start
         prompts = torch.arange(len(answers), device=answers.device).unsqueeze(1)
         ablated = ablated[prompts, answers]
-        circuit = torch.arange(len(inputs), device=inputs.device)[reads].view(-1, 1, 1)
-        reads = (circuit, prompts, answers)
-    is_part = not (is_whole and everywhere)
-    written = yield _Product(mlp, (inputs[reads] if is_part else inputs).unsqueeze(0))
-    change = written[0] - ablated
-    if is_part:
-        of_part, change = change, torch.zeros_like(inputs)
-        change[reads] = of_part
+        mlp_in = mlp_in[prompts, answers]
+        reads = (torch.arange(len(seen), device=seen.device)[reads].view(-1, 1, 1), prompts, answers)
+    written = yield _Product(mlp, seen[reads].unsqueeze(0), mlp_in)
+    change = torch.zeros_like(seen)
+    change[reads] = written[0] - ablated
     return _Written(1, None, change.unsqueeze(1))
 
 

@@ -143,7 +143,7 @@ def circuit_values(
     where few readers have an edge, and only the later layers where it is resumed; memory of one [prompt, writer,
     position, d_model] tensor, and with `resumes` of up to four more.
     """
-    from circuits.effects.circuit_runs import metrics_with_edges
+    from circuits.effects.circuit_runs import Space, metrics_with_edges
     from circuits.effects.shared_starts import run_from_first_difference
 
     model.require("edges", "faithfulness")
@@ -160,6 +160,7 @@ def circuit_values(
         for pair in group:
             values[:, _indices(pair)] = pair.metric_of(forward, pair.clean).cpu().numpy()
         per_writer = sum(_n_written(model, pair) for pair in group) // len(wiring.writers)
+        space = Space()
 
         def run(rows: Numbers, stage: int, known: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
             start = stages[stage]
@@ -177,6 +178,7 @@ def circuit_values(
                     heads_are_whole=start.heads_are_whole,
                     known=known,
                     record=recorded.append if is_recorded else None,
+                    space=space,
                 )
                 for pair, of_pair in zip(group, metrics, strict=True):
                     values[np.ix_(chosen, _indices(pair))] = of_pair.cpu().numpy()

@@ -16,18 +16,20 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.load import Model, model_from_module
 
 
-def time_of(work: Callable[[], Any]) -> float:
-    """Wall time of one run, in seconds."""
-    began = time.perf_counter()
+def time_of(work: Callable[[], Any], *, clock: Callable[[], float] = time.perf_counter) -> float:
+    """Wall time of one run, in seconds, or that of another clock."""
+    began = clock()
     work()
-    return time.perf_counter() - began
+    return clock() - began
 
 
-def medians(works: Sequence[Callable[[], Any]], *, repeats: int) -> list[float]:
-    """Median wall times after a warm-up run of each; the works take turns, so that all see the same machine."""
+def medians(
+    works: Sequence[Callable[[], Any]], *, repeats: int, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """Median times after a warm-up run of each; the works take turns, so that all see the same machine."""
     for work in works:
         work()
-    times = [[time_of(work) for work in works] for _ in range(repeats)]
+    times = [[time_of(work, clock=clock) for work in works] for _ in range(repeats)]
     return [statistics.median(column) for column in zip(*times, strict=True)]
 
 

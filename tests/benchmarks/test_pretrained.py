@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import torch
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.budgets import budget_circuits
 from circuits.evaluation.criteria import CircuitRunner
-from circuits.evaluation.faithfulness import circuit_values
+from circuits.evaluation.faithfulness import circuit_values, recorded_pairs
 from circuits.evaluation.knockouts import knockout_values, search_knockouts
 from circuits.methods import EdgeAttribution
 from circuits.metrics import METRICS
@@ -68,6 +70,28 @@ def test_running_a_circuit(pretrained, prompts):
     plain, ours = medians(works, repeats=3)
     work = f"smollm2-135m: a circuit of 5 % of its edges, {N_PROMPTS} IOI pairs, 4 at once"
     report_share(work, "4 plain forward passes", 4 * plain, ours, wanted=1.5, unit="s")
+
+
+def test_circuits_at_the_budgets(pretrained):
+    """One circuit beyond the recorded runs, on average, one circuit after the other; CPU time."""
+    prompts = TASKS["ioi"]().build(pretrained.tokenizer, n=32, seed=0)
+    scores = EdgeAttribution().score(pretrained, prompts, metric=LOGIT_DIFFERENCE)
+    circuits = budget_circuits(scores, absolute=True)[:-1]  # the last is the whole model, which is not run again
+    pairs = recorded_pairs(pretrained, prompts, metric=LOGIT_DIFFERENCE)
+    together = list(batches(prompts, pretrained.forward, shares_prefix=False))
+
+    def plain():
+        with torch.no_grad():
+            for batch in together:
+                pretrained.original(batch.clean, logits_to_keep=1)
+
+    def run():
+        circuit_values(pretrained, prompts, circuits, metric=LOGIT_DIFFERENCE, pairs=pairs)
+
+    plain_seconds, seconds = medians([plain, run], repeats=5, clock=time.process_time)
+    work = f"smollm2-135m: a circuit, mean of the {len(circuits)} MIB budgets below 1, {len(prompts)} IOI pairs"
+    against = "a plain forward pass, last logits"
+    report_share(work, against, plain_seconds, seconds / len(circuits), wanted=0.35, unit="s")
 
 
 def test_knock_outs_of_a_large_circuit(pretrained, prompts):
