@@ -65,13 +65,12 @@ def report(plan: RemedyPlan) -> RemedyReport:
     checked, tried = store.read(plan.checked.key).meta, store.read(plan.chosen.key)
     judged = [store.read(job.key) for job in plan.judged]
     strength, variants = judged[0].meta["strength"], judged[0].meta["variants"]
-    is_curve = tried.meta["chosen"] is None
-    chosen = None if is_curve else tried.meta["tried"][tried.meta["chosen"]]["heads"]
+    chosen = None if tried.meta["chosen"] is None else tried.meta["tried"][tried.meta["chosen"]]["heads"]
     values = values_from(judged)
     rows = [_with_shared(row, strength, chosen) for row in effect_rows(values, variants)]
     remedy = remedy_of({"remedy": plan.remedy._asdict()})
     edits = remedy.edits(strength)
-    said = None if is_curve else _verdict(tried, values, variants, chosen, asked.gain)
+    said = None if chosen is None else _verdict(tried, values, variants, chosen, asked.gain)
     ranked = tried.meta["ranked_by" if remedy.is_ranked else "alone"]
     settings = described_prompts(asked.run_config()) | {
         "model_fingerprint": plan.first.ran["model"],
