@@ -64,6 +64,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/profile": _SHARED,
     "pipelines/roles": {*_SHARED, "pipelines/discover", "pipelines/profile"},
     "pipelines/reads": _SHARED,
+    "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }

@@ -67,7 +67,7 @@ def measure_profiles(
     def measure(batch: Batch) -> None:
         pixels, rows = batch.clean_pixels(forward), batch.answer_positions.unsqueeze(1)
         embedded, writers = forward.embed(batch.clean, pixels), WrittenTap(forward, rows, reads_rows=False)
-        layers = _layer_tap(forward, batch, places, read) if of_layers else _unseen
+        layers = layer_tap(forward, batch, places, read) if of_layers else _unseen
 
         def tap(number: int, site: Site, value: Tensor) -> Tensor:
             return writers(number, site, layers(number, site, value))
@@ -96,7 +96,7 @@ def _unseen(_layer: int, _site: Site, value: Tensor) -> Tensor:
     return value
 
 
-def _layer_tap(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> Tap:
+def layer_tap(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> Tap:
     """A tap of a clean run of a batch; `read` is called with every layer, for a few prompts at a time."""
     contexts = forward.context(batch.n_positions)
     at_hand: dict[Site, Tensor] = {}

@@ -26,6 +26,7 @@ COMMANDS = {
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "compare": "pipelines.compare.settings:CompareSettings",
+    "attention": "pipelines.attention.settings:AttentionSettings",
     "roles": "pipelines.roles.settings:RolesSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",
