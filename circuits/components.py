@@ -372,9 +372,10 @@ class Wiring:
     def edge_index(self, edge: Edge) -> int:
         """Number of `edge` in `edges`."""
         writer, reader = self.writer_index(edge.source), self.reader_index(edge.reader)
-        if writer >= self.n_sources(reader):
+        number = self.edge_offsets[reader] + writer
+        if number >= self.edge_offsets[reader + 1]:
             raise ValueError(f"{edge} runs backwards: {edge.source} does not run before {edge.reader}.")
-        return self.edge_offsets[reader] + writer
+        return number
 
     def on_a_path(self, edges: Iterable[Edge]) -> Iterator[Edge]:
         """Those of `edges` that lie on a path from `input` to `logits` within `edges`, in wiring order.

@@ -45,7 +45,7 @@ class Kind:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """Matches the names of its components; groups `layer` and `index`, as far as it has them."""
-        return re.compile(re.sub(r"\\\{(layer|index)\\\}", r"(?P<\1>\\d+)", re.escape(self.form)))
+        return re.compile(re.sub(r"\\\{(layer|index)\\\}", r"(?P<\1>[0-9]+)", re.escape(self.form)))
 
     @property
     def example(self) -> str:

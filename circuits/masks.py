@@ -104,8 +104,10 @@ def edges_among(wiring: Wiring, components: Bools) -> Bools:
     return pruned(wiring, among).reshape(*components.shape[:-1], wiring.n_edges)
 
 
-def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0) -> Bools:
+def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0, among: Bools | None = None) -> Bools:
     """[random circuit, edge] circuits with as many edges as `circuit` after dead ends are dropped, or nearly.
+
+    among  [edge] what edges are drawn from; all by default. Where they make no circuit so large, none is drawn.
 
     For each, all edges are put in a uniformly random order, and as many of the first are kept, dead ends dropped, as
     bring the size closest to that of `circuit`. The size grows with the number kept, so it is found by bisection. As
@@ -116,21 +118,25 @@ def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0) ->
         return np.empty((0, wiring.n_edges), dtype=np.bool_)
     target = int(np.count_nonzero(pruned(wiring, circuit)))
     draw = np.random.default_rng(seed)
-    circuits = _first_edges(wiring, draw, target, n)
+    usable = np.ones_like(circuit) if among is None else among
+    if np.count_nonzero(pruned(wiring, usable)) < target:
+        return np.empty((0, wiring.n_edges), dtype=np.bool_)
+    circuits = _first_edges(wiring, draw, target, n, usable)
     for _ in range(_MORE_ORDERS):
         misses = np.abs(circuits.sum(axis=1) - target)
         rows = np.flatnonzero(misses)
         if not len(rows):
             break
-        again = _first_edges(wiring, draw, target, len(rows))
+        again = _first_edges(wiring, draw, target, len(rows), usable)
         is_nearer = np.abs(again.sum(axis=1) - target) < misses[rows]
         circuits[rows[is_nearer]] = again[is_nearer]
     return circuits
 
 
-def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int) -> Bools:
-    """[random circuit, edge] the first edges of one random order each, as many as bring the size closest."""
+def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int, usable: Bools) -> Bools:
+    """[random circuit, edge] the first usable edges of one random order each, as many as bring the size closest."""
     ranks = np.stack([draw.permutation(wiring.n_edges) for _ in range(n)])
+    ranks[:, ~usable] = wiring.n_edges
 
     def kept(first: Numbers) -> Bools:
         return pruned(wiring, ranks < first[:, None])
@@ -145,13 +151,17 @@ def _first_edges(wiring: Wiring, draw: np.random.Generator, target: int, n: int)
     return np.where(is_nearer[:, None], fewer, more)
 
 
-def random_component_sets(circuit: Bools, *, n: int, seed: int = 0) -> Bools:
-    """[random circuit, writer] uniformly drawn sets of as many components as `circuit`, and `input` where it has it."""
+def random_component_sets(circuit: Bools, *, n: int, seed: int = 0, among: Bools | None = None) -> Bools:
+    """[random circuit, writer] uniformly drawn sets of as many components as `circuit`, and `input` where it has it.
+
+    among  [writer] what components are drawn from; all by default. Where they are fewer, no set is drawn.
+    """
     draw, size = np.random.default_rng(seed), int(np.count_nonzero(circuit[1:]))
-    sets = np.zeros((n, len(circuit)), dtype=np.bool_)
+    usable = np.arange(1, len(circuit)) if among is None else np.flatnonzero(among[1:]) + 1
+    sets = np.zeros((n if len(usable) >= size else 0, len(circuit)), dtype=np.bool_)
     sets[:, 0] = circuit[0]
     for row in sets:
-        row[1 + draw.choice(len(circuit) - 1, size=size, replace=False)] = True
+        row[usable[draw.choice(len(usable), size=size, replace=False)]] = True
     return sets
 
 

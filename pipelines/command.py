@@ -17,7 +17,7 @@ from pipelines.engine.execute import Counts, Work, compute_missing
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
-from pipelines.engine.store import write_atomically
+from pipelines.engine.store import require_writable, write_atomically
 from pipelines.reporting.report import Report
 from pipelines.runs.options import command_line, store_option
 from pipelines.runs.settings import CommandSettings
@@ -69,6 +69,7 @@ def run_command(
     except ResultsNeeded as needed:
         n_before = _compute(needed.work, execution, resume, shows_progress).n_computed
         plan = command.plan(settings, execution)
+    require_writable(plan.folder)
     counts = _compute(plan.work, execution, resume, shows_progress, plan=plan)
     report = command.report(plan)
     for name, data in command.files(plan, report).items():

@@ -10,7 +10,7 @@ import torch
 from circuits.components import Component
 from circuits.data.prompts import PromptSet
 from circuits.edits.base import Edit
-from circuits.edits.places import ONWARD, rows_within
+from circuits.edits.places import ONWARD, is_position, rows_within
 from circuits.edits.set_rows import SetRows
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def heads_by_layer(model: Model, edits: Edits) -> ByLayer:
                 f"{model.name!r} normalizes the outputs of all heads of a layer together, so that no edit changes one "
                 "head alone."
             )
+        if head.index in by_layer.get(head.layer, {}):
+            raise ValueError(f"{name!r} is given twice, by two names: give a head all its edits at once.")
         own = (given,) if isinstance(given, Edit) else tuple(given)
         if own:
             by_layer.setdefault(head.layer, {})[head.index] = own
@@ -77,6 +79,11 @@ def _require_places(model: Model, edit: Edit, layer: int, prompts: PromptSet) ->
             keys = edit.weights(prompt.roles) if isinstance(edit, SetRows) else {}
         except ValueError as error:
             raise ValueError(f"{edit.text!r} cannot edit {prompts.called(number)}: {error}") from None
+        if not rows and not edit.rows.endswith(ONWARD):
+            raise ValueError(
+                f"{edit.text!r} edits nothing: there is no row {edit.rows}; {prompts.called(number)} has {len(prompt)} "
+                "tokens."
+            )
         if beyond := [key for key in keys if key >= len(prompt)]:
             raise ValueError(
                 f"{edit.text!r} names position {beyond[0]}; {prompts.called(number)} has {len(prompt)} tokens."
@@ -105,5 +112,5 @@ def _require_no_future(model: Model, edit: Edit, keys: Mapping[int, float], rows
 def _require_positions(model: Model, edit: SetRows) -> None:
     """Raise a ValueError where rows and keys are positions, and a row comes before a key."""
     keys, place = edit.weights({}), edit.rows.removesuffix(ONWARD)
-    first = int(place) if place.isdigit() else 0
+    first = int(place) if is_position(place) else 0
     _require_no_future(model, edit, keys, [first], "any prompt")

@@ -25,7 +25,8 @@ def matched_sets(wiring: Wiring, heads: Sequence[str], *, n: int, seed: int) -> 
     others = {layer: [h for h in range(wiring.n_heads) if (layer, h) not in taken] for layer in sorted(per_layer)}
     n_sets = math.prod(math.comb(len(free), per_layer[layer]) for layer, free in others.items())
     draw = np.random.default_rng(seed)
-    if n_sets <= _MOST_LISTED:
+    # More than half of all sets would be drawn again and again.
+    if n_sets <= max(_MOST_LISTED, 2 * n):
         ways = [list(combinations(free, per_layer[layer])) for layer, free in others.items()]
         every = [_named(dict(zip(others, chosen, strict=True))) for chosen in product(*ways)]
         if len(every) <= n:

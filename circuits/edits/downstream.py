@@ -77,6 +77,13 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     return Observed(names, attention, direct, others, difference)
 
 
+def require_tokens(prompts: PromptSet, groups: Sequence[str]) -> None:
+    """Raise a ValueError, before anything runs, where a prompt has no token of a group."""
+    for number in range(len(prompts)):
+        for group in groups:
+            _tokens(prompts, number, group)
+
+
 def _tokens(prompts: PromptSet, number: int, group: str) -> list[int]:
     """The positions of a group in a prompt."""
     try:

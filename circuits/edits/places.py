@@ -27,9 +27,14 @@ class Placed(NamedTuple):
     offset: int = 0
 
 
+def is_position(place: str) -> bool:
+    """Whether a place is a position, counted from 0."""
+    return place.isascii() and place.isdigit()
+
+
 def matching(place: str, roles: Mapping[str, tuple[int, ...]]) -> list[str]:
     """The names that a place stands for: roles, or the position itself. ValueError where the prompt has none."""
-    if place.isdigit():
+    if is_position(place):
         return [place]
     if names := [role for role in roles if fnmatchcase(role, place)]:
         return names
@@ -38,13 +43,13 @@ def matching(place: str, roles: Mapping[str, tuple[int, ...]]) -> list[str]:
 
 def positions_of(place: str, roles: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
     """The positions of a place, ascending. ValueError where the prompt has none."""
-    named = (((int(name),) if name.isdigit() else roles[name]) for name in matching(place, roles))
+    named = (((int(name),) if is_position(name) else roles[name]) for name in matching(place, roles))
     return tuple(sorted({position for positions in named for position in positions}))
 
 
 def needs_roles(place: str) -> bool:
     """Whether only the roles of a prompt say where that is."""
-    return place != ALL and not place.removesuffix(ONWARD).isdigit()
+    return place != ALL and not is_position(place.removesuffix(ONWARD))
 
 
 def rows_within(rows: str, roles: Mapping[str, tuple[int, ...]], n_tokens: int) -> list[int]:
@@ -78,5 +83,5 @@ def rows_in_words(rows: str) -> str:
     if rows == ALL:
         return "every row, of generated tokens too"
     place = rows.removesuffix(ONWARD)
-    where = f"position {place}" if place.isdigit() else place
+    where = f"position {place}" if is_position(place) else place
     return f"the rows from {where} on, of generated tokens too" if rows.endswith(ONWARD) else f"the row of {where}"

@@ -34,6 +34,8 @@ class SetRows(PatternEdit):
     def __post_init__(self) -> None:
         super().__post_init__()
         shares = self._shares()
+        if f" {self.keys} ".endswith(f" {_WITHOUT} "):
+            raise ValueError(f"{self.text!r}: say which places are left out, after {_WITHOUT!r}.")
         given = [share for share in shares.values() if share is not None]
         if not given:
             return
@@ -117,6 +119,8 @@ class SetRows(PatternEdit):
                     f"{self.name!r} takes rows and keys, such as 'set END wrong_color' or 'set END color_* without "
                     f"correct_color'; found {self.text!r}."
                 )
+            if place in shares:
+                raise ValueError(f"{self.text!r}: {place} is given twice. Give each place once, with its whole share.")
             try:
                 shares[place] = float(share) if has_share else None
             except ValueError:

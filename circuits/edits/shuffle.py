@@ -9,7 +9,10 @@ import torch
 from torch import Tensor
 
 from circuits.edits.base import EDITS, Edit, PatternEdit, Where
+from circuits.edits.places import is_position
 from circuits.edits.reverse import reordered
+
+_LARGEST_SEED = 1_000_000_000  # with the factor below it stays within what torch takes
 
 
 @EDITS.register
@@ -26,9 +29,14 @@ class Shuffle(PatternEdit):
 
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.seed <= _LARGEST_SEED:
+            raise ValueError(f"'shuffle' takes a seed from 0 to {_LARGEST_SEED:,}; found {self.seed}.")
+
     @classmethod
     def from_words(cls, rows: str, words: Sequence[str]) -> Edit:
-        if len(words) > 1 or (words and not words[0].isdigit()):
+        if len(words) > 1 or (words and not is_position(words[0])):
             raise ValueError(f"'shuffle' takes rows and a seed, such as 'shuffle END 3'; found {' '.join(words)!r}.")
         return cls(rows, *map(int, words))
 

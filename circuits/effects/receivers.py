@@ -11,7 +11,7 @@ from circuits.components import LOGITS, Component, Reader, Wiring, head
 
 Input = Literal["q", "k", "v", "z"]
 INPUTS: tuple[Input, ...] = ("q", "k", "v", "z")
-_Z = re.compile(r"(a\d+\.h\d+)<z>")
+_Z = re.compile(r"(a[0-9]+\.h[0-9]+)<z>")
 
 
 @dataclass(frozen=True)

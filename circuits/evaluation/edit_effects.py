@@ -9,7 +9,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.data.prompts import PromptSet
-from circuits.edits import Edits
+from circuits.edits import Edit, Edits
 from circuits.edits.runs import each_edited
 from circuits.intervals import Estimate, Share, t_interval
 from circuits.metrics import Metric
@@ -57,8 +57,9 @@ class EditEffect(NamedTuple):
 def edit_values(model: Model, prompts: PromptSet, variants: Sequence[Edits], *, metric: Metric) -> EditValues:
     """The metric and the answers of the plain model, then under each variant of edits.
 
-    ValueError before anything runs where a variant cannot be done, or the metric does not fit the prompts. Cost: a
-    forward pass, and for each variant the layers from its first edited one on.
+    ValueError before anything runs where a variant cannot be done, or the metric does not fit the prompts; and for a
+    variant under which the metric is not finite. Cost: a forward pass, and for each variant the layers from its first
+    edited one on.
 
     >>> from circuits import METRICS, TASKS, load_model
     >>> from circuits.edits import KnockOut
@@ -88,7 +89,27 @@ def edit_values(model: Model, prompts: PromptSet, variants: Sequence[Edits], *, 
             is_correct[number, at], is_top1[number, at] = judged.is_correct.numpy(), judged.is_top1.numpy()
 
     each_edited(model, prompts, variants, work)
+    _require_finite(values, variants)
     return EditValues(values, is_correct, is_top1)
+
+
+def _require_finite(values: Floats, variants: Sequence[Edits]) -> None:
+    """Raise a ValueError that names the first variant under which the model overflows."""
+    is_wrong = ~np.isfinite(values).all(axis=1)
+    if not is_wrong.any():
+        return
+    number = int(np.argmax(is_wrong))
+    under = "of the plain model"
+    if number:
+        edits = {
+            edit.text
+            for own in variants[number - 1].values()
+            for edit in ((own,) if isinstance(own, Edit) else tuple(own))
+        }
+        under = f"under {', '.join(sorted(edits))} of {', '.join(variants[number - 1])}"
+    raise ValueError(
+        f"the metric {under} is not finite: the model's numbers overflow. Choose a smaller factor, or --dtype float32."
+    )
 
 
 def edit_effect(values: EditValues, variant: int) -> EditEffect:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,10 @@ import numpy as np
 
 from circuits.arrays import Bools
 from circuits.components import LOGITS, Component, Edge, Wiring
+from circuits.strict_json import parse_strictly
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
+_SHOWN = 60  # characters of a value that is wrong
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def read_known(path: Path) -> KnownCircuit:
     Without `nodes`, its components are the ends of its edges.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        record = parse_strictly(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the known circuit {path}: {error}") from None
     key = next((key for key in _EDGE_KEYS if isinstance(record, Mapping) and key in record), None)
     if key is None:
@@ -114,8 +115,14 @@ def read_known(path: Path) -> KnownCircuit:
 
 
 def _names(names: Any, key: str) -> list[str]:
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{key} is {names!r}; expected a list of names, such as 'a0.h1->m0'.")
+    wrong = [name for name in names if not isinstance(name, str)] if isinstance(names, list) else [names]
+    if wrong:
+        shown = f"{key} is" if wrong[0] is names else f"{key} holds"
+        found = repr(wrong[0]) if len(repr(wrong[0])) <= _SHOWN else f"{repr(wrong[0])[:_SHOWN]}..."
+        raise ValueError(
+            f"{shown} {found}; expected a list of names, such as 'a0.h1->m0'. Of a circuit that was discovered, give "
+            "the run."
+        )
     return names
 
 

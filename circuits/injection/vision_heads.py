@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from circuits.arrays import Floats
-from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.prompts import PromptSet
 from circuits.injection.last_position import refuse_padded_ends, with_last_changed
-from circuits.model.batches import Batch, each_batch
 from circuits.model.forward import Site, Tap
+from circuits.model.without_image import last_outputs, without_images
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -59,36 +59,12 @@ def head_divergence(model: Model, prompts: PromptSet) -> HeadDivergence:
     Cost: one forward pass per prompt, and one without the image's tokens.
     """
     model.check_prompts(prompts)
-    blind = PromptSet(prompts.task, tuple(_without_image(prompts, n) for n in range(len(prompts))))
-    seeing, blind = _last_outputs(model, prompts), _last_outputs(model, blind)
+    blind = without_images(prompts)
+    seeing, blind = last_outputs(model, prompts), last_outputs(model, blind)
     divergence, without = (seeing - blind).norm(dim=-1), blind.square().sum(-1)
     n_layers, n_heads = model.forward.n_layers, model.forward.layers[0].n_heads
     names = tuple(f"a{layer}.h{head}" for layer in range(n_layers) for head in range(n_heads))
     return HeadDivergence(names, n_layers, divergence.numpy(), without.numpy())
-
-
-def _without_image(prompts: PromptSet, number: int) -> Prompt:
-    """The prompt with the image's tokens left out; of its roles only the end is kept."""
-    prompt = prompts.prompts[number]
-    if prompt.image is None or prompt.image_tokens is None:
-        raise ValueError(f"{prompts.called(number)} shows no image, so nothing can be taken away from it.")
-    first, stop = prompt.image_tokens
-    ids = prompt.clean[:first] + prompt.clean[stop:]
-    return Prompt(ids, ids, prompt.answers, prompt.wrong_answers)
-
-
-def _last_outputs(model: Model, prompts: PromptSet) -> Tensor:
-    """z of every head at the last position, in float32 on the CPU [prompt, head, d_head]."""
-    forward = model.forward
-    n_heads, d_head = forward.layers[0].n_heads, forward.layers[0].d_head
-    outputs = torch.zeros(len(prompts), forward.n_layers * n_heads, d_head)
-
-    def record(batch: Batch) -> None:
-        run = forward.record(batch.clean, batch.clean_pixels(forward))
-        outputs[list(batch.prompt_indices)] = torch.cat([z[:, -1] for z in run.z], dim=1).float().cpu()
-
-    each_batch(prompts, forward, record, shares_prefix=False)
-    return outputs
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ A stage reads inputs (q, k, v, or z: all of them) of heads that earlier stages f
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from circuits.data.prompts import END
 from circuits.effects.receivers import Input, Receiver, receivers_from
 from circuits.lookup import unknown
 from circuits.scores import ALL_POSITIONS
+from circuits.strict_json import parse_strictly
 
 UNION = "union"
 _LINE = re.compile(
@@ -76,7 +77,7 @@ class PathStage:
             )
         into = tuple(name.strip() for name in match["into"].split(","))
         try:
-            top = None if match["top"] is None else float(match["top"])
+            top = None if match["top"] is None else _number(match["top"])
             stage = cls(match["finds"], into, match["at"] or "", top)
             default = ALL_POSITIONS if stage.ports & {"k", "v", "z"} else END
             return stage if stage.at else cls(stage.finds, into, default, top)
@@ -86,8 +87,10 @@ class PathStage:
     def __post_init__(self) -> None:
         if self.finds in (ALL_POSITIONS, UNION, END):
             raise ValueError(f"a stage cannot be called {self.finds!r}, which says something else about scores.")
-        if self.top is not None and not self.top > 0:
-            raise ValueError(f"top={self.top:g}. Give a share of the heads below 1, or a number of heads.")
+        if self.top is not None:
+            require_top(self.top)
+        if twice := [name for number, name in enumerate(self.into) if name in self.into[:number]]:
+            raise ValueError(f"{twice[0]} is given twice: give every receiver once.")
         if not self.read_from:
             receivers_from(self.into, self.finds)
         elif len(self.read_from) < len(self.into):
@@ -108,6 +111,21 @@ class PathStage:
     def ports(self) -> set[Input | None]:
         """The inputs through which it reads."""
         return {port for _, port in self.read_from} or {receiver.port for receiver in self.receivers}
+
+
+def require_top(top: float) -> None:
+    """Raise a ValueError for what is neither a share of heads nor a number of them."""
+    if not (0 < top < 1 or (math.isfinite(top) and top >= 1 and top == int(top))):
+        raise ValueError(f"top={top:g}. Give a share of the heads below 1, or a whole number of heads.")
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"top={text} is no number. Give a share of the heads below 1, or a whole number of heads."
+        ) from None
 
 
 def stages_from(given: Sequence[str] | str) -> tuple[PathStage, ...]:
@@ -136,6 +154,11 @@ def stages_from(given: Sequence[str] | str) -> tuple[PathStage, ...]:
         if stage.finds in known:
             raise ValueError(f"two stages find {stage.finds!r}: give each a name of its own.")
         for of, _ in stage.read_from:
+            if not known:
+                raise ValueError(
+                    f"stage {str(stage)!r} reads heads of no earlier stage {of!r}: it comes first. Begin with "
+                    f"receivers by name, such as {_ANY[0]!r}."
+                )
             if of not in known:
                 raise ValueError(f"stage {str(stage)!r} reads heads of {unknown(of, known, 'earlier stage')}")
         known.append(stage.finds)
@@ -150,8 +173,8 @@ def read_stages(path: Path) -> tuple[str, ...]:
         raise ValueError(f"cannot read the stages in {path}: {error}") from None
     if text.lstrip().startswith("["):
         try:
-            lines = json.loads(text)
-        except json.JSONDecodeError as error:
+            lines = parse_strictly(text)
+        except ValueError as error:
             raise ValueError(f"cannot read the stages in {path}: {error}") from None
         if not isinstance(lines, Sequence) or not all(isinstance(line, str) for line in lines):
             raise ValueError(f"{path} holds no stages: expected a JSON list of texts, such as {list(_ANY[:2])}.")

@@ -37,7 +37,7 @@ from circuits.methods.path_search import (
     position_of,
     receivers_of,
 )
-from circuits.methods.path_stages import STAGE_LISTS, UNION, PathStage, stages_from
+from circuits.methods.path_stages import STAGE_LISTS, UNION, PathStage, require_top, stages_from
 from circuits.methods.registry import register
 from circuits.methods.stage_findings import findings_of, rows_of
 from circuits.methods.stages import Findings, MethodStage, Results, StageInputs
@@ -89,8 +89,10 @@ class StagedPathPatching(Method):
         object.__setattr__(self, "stages", tuple(map(str, stages_from(self.stages))))
         if self.keep not in ("top", "noise"):
             raise ValueError(f"{self.name}: keep={self.keep!r}. Known: top, noise.")
-        if not self.top > 0:
-            raise ValueError(f"{self.name}: top={self.top}. Give a share of the heads below 1, or a number of heads.")
+        try:
+            require_top(self.top)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
         for setting in ("noise", "least"):
             if not getattr(self, setting) >= 0:
                 raise ValueError(f"{self.name}: {setting}={getattr(self, setting)}. Give 0 or more.")

@@ -1,15 +1,15 @@
 """What all profiles share: one number per prompt, place and head, read from a clean run while it passes a layer.
 
-`Profile` reads every layer as it passes; `AnswerProfile` reads, at the end of the run, what all parts wrote at the
-answer position. A profile describes a head and changes nothing: a number here is evidence of what a head does, and no
-effect. Attention is not use: effects of heads are measured by `circuits.methods`, of changed patterns by
-`circuits.edits`.
+`Profile` reads every layer as it passes, `ContinuedProfile` that of prompts with their answers behind them, and
+`AnswerProfile`, at the end of the run, what all parts wrote at the answer position. A profile describes a head and
+changes nothing: a number here is evidence of what a head does, and no effect. Attention is not use: effects of heads
+are measured by `circuits.methods`, of changed patterns by `circuits.edits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from circuits.components import Component, Wiring, head
+from circuits.data.answers import tokens_of
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.scores import ALL_POSITIONS
 
@@ -131,6 +132,10 @@ class Profile:
     def check(self, prompts: PromptSet) -> None:
         """Raise a ValueError where these prompts lack what the profile reads."""
 
+    def note(self, prompts: PromptSet) -> str:
+        """What has to be said beside its numbers on these prompts; empty where there is nothing."""
+        return ""
+
     def read(self, seen: LayerSeen) -> Seen:
         """The numbers of a layer's heads."""
         raise NotImplementedError
@@ -147,6 +152,34 @@ class Profile:
 
     def _is_given(self, entry: Any) -> bool:
         return getattr(self, entry.name) != entry.default
+
+
+STEPS = "steps"
+"""The role of the positions at which an answer is said: the prompt's last one, and those of its tokens but the last."""
+
+
+class ContinuedProfile(Profile):
+    """Reads the prompts with their first answer behind them (teacher-forced), where the model says that answer itself.
+
+    `STEPS` are the positions at which it is said. A prompt counts only where each of its tokens is the model's most
+    likely one: what a head does while the model goes wrong is no part of what it does right.
+    """
+
+    by_default = False
+
+
+def continued(prompts: PromptSet) -> PromptSet:
+    """The prompts with their first answer behind them, all but its last token, with the role `STEPS`."""
+    return replace(prompts, prompts=tuple(map(_continued, prompts)))
+
+
+def _continued(prompt: Prompt) -> Prompt:
+    *before, last = tokens_of(prompt.answers[0])
+    roles = {**prompt.roles, STEPS: tuple(range(len(prompt) - 1, len(prompt) + len(before)))}
+    clean, corrupt = (*prompt.clean, *before), (*prompt.corrupt, *before)
+    return replace(
+        prompt, clean=clean, corrupt=corrupt, answers=(last,), wrong_answers=(), answer_position=-1, roles=roles
+    )
 
 
 class AnswerSeen(NamedTuple):

@@ -30,6 +30,12 @@ def require_queries(position: int, prompts: PromptSet, what: str) -> None:
         )
 
 
+def queries_note(position: int, prompts: PromptSet) -> str:
+    """How many tokens there are from a position on, which a window may hide it from."""
+    least, most = (of(len(prompt) - position for prompt in prompts) for of in (min, max))
+    return f"position {position} is seen by {least} tokens" + (f" to {most}" if most > least else "")
+
+
 @register
 @dataclass(frozen=True)
 class Received(Profile):
@@ -46,6 +52,9 @@ class Received(Profile):
 
     def check(self, prompts: PromptSet) -> None:
         require_queries(self.position, prompts, f"profile {self.label!r}")
+
+    def note(self, prompts: PromptSet) -> str:
+        return queries_note(self.position, prompts)
 
     def read(self, seen: LayerSeen) -> Seen:
         return received_at(seen, self.position)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from circuits.data.prompts import PromptSet
 from circuits.profiles.base import LayerSeen, Profile, Seen
-from circuits.profiles.received import received_at, require_queries
+from circuits.profiles.received import queries_note, received_at, require_queries
 from circuits.profiles.registry import register
 
 
@@ -32,6 +32,9 @@ class Sink(Profile):
 
     def check(self, prompts: PromptSet) -> None:
         require_queries(self.position, prompts, f"profile {self.label!r}")
+
+    def note(self, prompts: PromptSet) -> str:
+        return queries_note(self.position, prompts)
 
     def read(self, seen: LayerSeen) -> Seen:
         return Seen((received_at(seen, self.position).values > self.over).float())

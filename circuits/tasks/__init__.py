@@ -19,6 +19,7 @@ from circuits.tasks.image_base import ImageTask
 from circuits.tasks.induction import Induction
 from circuits.tasks.ioi import IndirectObject
 from circuits.tasks.multiple_choice import MultipleChoice
+from circuits.tasks.needle import Needle, NeedleLong
 from circuits.tasks.scene_objects import SceneObjects
 from circuits.tasks.successor import SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers
 from circuits.tasks.two_route import TwoRouteLearned, TwoRouteNearby
@@ -34,6 +35,7 @@ for _task in (
     *(IndirectObject, ColoredObjects, GreaterThan, GreaterThanDecade, Docstring, Induction),
     *(Agreement, GenderedPronoun, Capital, SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers, Antonym),
     *(MultipleChoice, Facts, Boxes),
+    *(Needle, NeedleLong),
     *(TwoRouteNearby, TwoRouteLearned),
 ):
     TASKS.register(_task)

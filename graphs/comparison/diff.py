@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import filterfalse
 from typing import NamedTuple
 
 from graphs.circuit_graph import CircuitGraph, require_comparable
@@ -68,10 +69,11 @@ def diff(before: CircuitGraph, after: CircuitGraph, *, across_models: bool = Fal
 
 
 def _changes(before: Mapping[str, float | None], after: Mapping[str, float | None]) -> Changes:
-    kept = tuple(name for name in before if name in after)
+    kept = tuple(filter(after.__contains__, before))
+    scores = zip(kept, map(before.__getitem__, kept), map(after.__getitem__, kept), strict=True)
     return Changes(
         kept=kept,
-        gained=tuple(name for name in after if name not in before),
-        lost=tuple(name for name in before if name not in after),
-        rescored=tuple(Rescored(name, before[name], after[name]) for name in kept if before[name] != after[name]),
+        gained=tuple(filterfalse(before.__contains__, after)),
+        lost=tuple(filterfalse(after.__contains__, before)),
+        rescored=tuple(Rescored(name, old, new) for name, old, new in scores if old != new),
     )

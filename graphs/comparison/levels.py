@@ -31,10 +31,10 @@ def levels(
     `input` and `logits` are in every circuit, and no nodes here.
     """
     wiring = a.wiring
-    graphs = (a, b, *others)
+    of_parts = [parts_of(wiring, graph.edge_mask) for graph in (a, b, *others)]
     for name, kinds in (("heads", (wiring.attention_kind,)), ("nodes", wiring.node_kinds)):
         writers = np.flatnonzero([writer.kind in kinds for writer in wiring.writers])
-        in_a, in_b, *in_others = (parts_of(wiring, graph.edge_mask)[writers] for graph in graphs)
+        in_a, in_b, *in_others = (parts[writers] for parts in of_parts)
         yield Level(
             name,
             in_a,

@@ -89,13 +89,8 @@ def independent_sum(sizes: NDArray[np.int64], probabilities: Floats) -> OverlapD
     sizes          [group] how many things are in it
     probabilities  [group] how likely each of them is
     """
-    from scipy.stats import binom
-
-    counts = []
-    for size, probability in zip(sizes.tolist(), probabilities.tolist(), strict=True):
-        most = min(size, 2 * int(binom.ppf(1 - 1e-15, size, probability)) + 60)  # far beyond what is told from 1
-        counts.append(_Counts(0, binom.pmf(np.arange(most + 1), size, probability)))
-    return _sum_of(counts)
+    groups = zip(sizes.tolist(), probabilities.tolist(), strict=True)
+    return _sum_of(_Counts.of_group(size, probability) for size, probability in groups)
 
 
 class _Counts(NamedTuple):
@@ -116,12 +111,27 @@ class _Counts(NamedTuple):
         probabilities = np.exp(logs - logs.max())
         return cls(int(shared[0]), probabilities / probabilities.sum())
 
+    @classmethod
+    def of_group(cls, size: int, probability: float) -> _Counts:
+        """How many of `size` things are there, each with a probability: binomial, without its negligible end."""
+        from scipy.special import gammaln, xlog1py, xlogy
+
+        # By Bernstein's inequality more than this has a probability below e^-w = _NEGLIGIBLE.
+        mean, variance, w = size * probability, size * probability * (1 - probability), -np.log(_NEGLIGIBLE)
+        most = min(size, int(mean + w / 3 + np.sqrt((w / 3) ** 2 + 2 * w * variance)) + 1)
+        there = np.arange(most + 1)
+        ways = gammaln(size + 1) - gammaln(there + 1) - gammaln(size - there + 1)
+        return cls(0, np.exp(ways + xlogy(there, probability) + xlog1py(size - there, -probability)))
+
     def plus(self, other: _Counts) -> _Counts:
         """The sum with another count that is independent."""
+        lowest = self.lowest + other.lowest
         probabilities = np.convolve(self.probabilities, other.probabilities)
+        if probabilities[0] > _NEGLIGIBLE and probabilities[-1] > _NEGLIGIBLE:
+            return _Counts(lowest, probabilities)
         likely = np.flatnonzero(probabilities > _NEGLIGIBLE)
         first, last = int(likely[0]), int(likely[-1])
-        return _Counts(self.lowest + other.lowest + first, probabilities[first : last + 1])
+        return _Counts(lowest + first, probabilities[first : last + 1])
 
     def times(self, n: int) -> _Counts:
         """The sum of `n` such counts, independent of each other."""

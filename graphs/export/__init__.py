@@ -6,18 +6,35 @@ from operator import attrgetter
 
 from circuits.lookup import lookup
 from circuits.registry import Registry, instance_of
+from graphs.export.about import about, read_about
 from graphs.export.base import Export, ReadableExport
 from graphs.export.csv import CsvExport
+from graphs.export.cytoscape import CytoscapeExport
+from graphs.export.dot import DotExport
+from graphs.export.eps import EpsExport
+from graphs.export.gexf import GexfExport
 from graphs.export.graphml import GraphmlExport
 from graphs.export.json import JsonExport
 from graphs.export.pdf import PdfExport
+from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
 
-EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("extension"))
-for _export in (JsonExport(), GraphmlExport(), CsvExport(), PdfExport(), SvgExport()):
+EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("name"))
+for _export in (
+    JsonExport(),
+    GraphmlExport(),
+    GexfExport(),
+    CytoscapeExport(),
+    DotExport(),
+    CsvExport(),
+    PdfExport(),
+    SvgExport(),
+    PngExport(),
+    EpsExport(),
+):
     EXPORTS.register(_export)
 
-__all__ = ["EXPORTS", "Export", "ReadableExport", "exporter"]
+__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "read_about"]
 
 
 def exporter(name: str) -> Export:

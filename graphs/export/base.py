@@ -15,15 +15,30 @@ from graphs.comparison.comparison import Comparison
 class Export(ABC):
     """One file format. The same circuit or comparison gives the same bytes."""
 
-    extension: ClassVar[str]  # of the file name, without the dot; also the format's name
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    extension: ClassVar[str]  # of the file name, without the dot
 
     @abstractmethod
-    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
-        """The whole file. `scores`: all that was measured, for formats that list it."""
+    def to_bytes(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> bytes:
+        """The whole file. ValueError for a subject that the format cannot hold, which says why.
 
-    def write(self, subject: CircuitGraph | Comparison, path: str | Path, *, scores: Sequence[Scores] = ()) -> None:
+        scores   all that was measured, for formats that list it
+        command  what makes the subject again, for formats that say where it came from
+        """
+
+    def write(
+        self,
+        subject: CircuitGraph | Comparison,
+        path: str | Path,
+        *,
+        scores: Sequence[Scores] = (),
+        command: str | None = None,
+    ) -> None:
         """Write the file at `path`, replacing what is there. OSError if that cannot be written."""
-        Path(path).write_bytes(self.to_bytes(subject, scores=scores))
+        Path(path).write_bytes(self.to_bytes(subject, scores=scores, command=command))
 
 
 class ReadableExport(Export):

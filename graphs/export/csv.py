@@ -9,15 +9,17 @@ from typing import ClassVar
 
 import numpy as np
 
+from circuits.components import Component, Edge
 from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeScores, Provenance, Scores
 from graphs.circuit_graph import CircuitGraph, CircuitNode
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
 
-COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit")
+ENDS = ("source", "target", "port", "layer", "index")
+COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS)
 GROUP, ROLE = "group", "role"
-COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership")
+COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership", *ENDS)
 NOT_MEASURED = "not measured"
 
 Row = tuple[str, ...]
@@ -30,14 +32,19 @@ class CsvExport(Export):
     (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
     edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
     `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
-    Numbers are written in full. Where heads have groups, the column `group` follows; where they have roles, `role`,
-    with `;` between several. Of a circuit made of several, which was chosen from no scores, and of one whose heads were
-    given roles, the rows are its own parts.
+    Numbers are written in full. `source`, `target` and `port` are those of an edge, `layer` and `index` those of a
+    component. Where heads have groups, the column `group` follows; where they have roles, `role`, with `;` between
+    several. Of a circuit made of several, which was chosen from no scores, and of one whose heads were given roles, the
+    rows are its own parts.
     """
 
+    name: ClassVar[str] = "csv"
+    summary: ClassVar[str] = "a table of every score, in the circuit or not"
     extension: ClassVar[str] = "csv"
 
-    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
+    def to_bytes(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> bytes:
         if isinstance(subject, Comparison):
             return _table(COMPARISON_COLUMNS, _comparison_rows(subject))
         has_labels = any(node.labels for node in subject.nodes)
@@ -69,7 +76,8 @@ def _own_rows(graph: CircuitGraph) -> Iterator[Row]:
             ends = (np.nan if end is None else end for end in (item.score, item.low, item.high))
             origin = (graph.score_is(item) or NOT_MEASURED, source.method if is_scored and source is not None else "")
             kind = item.component.kind if isinstance(item, CircuitNode) else "edge"
-            yield item.name, kind, *_numbers(is_scored, *ends), *origin, _boolean(True)
+            where = _ends_of(item.component if isinstance(item, CircuitNode) else item.edge)
+            yield item.name, kind, *_numbers(is_scored, *ends), *origin, _boolean(True), *where
 
 
 def _rows(graph: CircuitGraph, scores: Scores) -> Iterator[Row]:
@@ -87,7 +95,8 @@ def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
     )
     for edge, mean, low, high, is_measured, is_in in columns:
         numbers = _numbers(is_measured, mean, low, high)
-        yield str(edge), "edge", *numbers, *_origin(is_measured, scores.provenance), _boolean(is_in)
+        origin = _origin(is_measured, scores.provenance)
+        yield str(edge), "edge", *numbers, *origin, _boolean(is_in), *_ends_of(edge)
 
 
 def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
@@ -101,11 +110,13 @@ def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Ro
         for part, mean, low, high, is_measured in columns:
             numbers = _numbers(is_measured, mean, low, high)
             origin = _origin(is_measured, scores.provenance)
-            yield f"{part}{suffix}", part.kind, *numbers, *origin, _boolean(part in in_circuit)
+            yield f"{part}{suffix}", part.kind, *numbers, *origin, _boolean(part in in_circuit), *_ends_of(part)
 
 
 def _comparison_rows(comparison: Comparison) -> Iterator[Row]:
-    kinds = {node.name: node.component.kind for side in (comparison.a, comparison.b) for node in side.nodes}
+    sides = (comparison.a, comparison.b)
+    nodes = {node.name: node.component for side in sides for node in side.nodes}
+    edges = {item.name: item.edge for side in sides for item in side.edges}
     scores = [
         {
             item.name: ("" if item.score is None else repr(item.score), graph.score_is(item) or NOT_MEASURED)
@@ -115,7 +126,15 @@ def _comparison_rows(comparison: Comparison) -> Iterator[Row]:
     ]
     for name, membership in {**comparison.node_membership(), **comparison.edge_membership()}.items():
         values = (value for side in scores for value in side.get(name, ("", "")))
-        yield name, kinds.get(name, "edge"), *values, membership
+        kind = nodes[name].kind if name in nodes else "edge"
+        yield name, kind, *values, membership, *_ends_of(nodes[name] if name in nodes else edges[name])
+
+
+def _ends_of(part: Component | Edge) -> Row:
+    """The ends and the port of an edge; the layer of a component, and its index there. Empty where there is none."""
+    if isinstance(part, Edge):
+        return str(part.source), str(part.target), part.port or "", "", ""
+    return "", "", "", *("" if number is None else str(number) for number in (part.layer, part.index))
 
 
 def _numbers(is_measured: bool, *values: float) -> Iterator[str]:

@@ -13,23 +13,21 @@ from typing import Any
 import numpy as np
 
 from circuits.components import Component, Edge, Wiring
-from circuits.intervals import Interval
 from circuits.scores import Provenance
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
-from graphs.comparison.ceiling import ReuseIndex
 from graphs.comparison.comparison import Comparison
 from graphs.comparison.curve import SweepPoint
 from graphs.comparison.diff import Changes, diff
-from graphs.comparison.membership import Part
-from graphs.comparison.nulls import Chance
 from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
-from graphs.roles.label import Evidence, RoleLabel
+from graphs.export.typed import typed
+from graphs.roles.label import RoleLabel
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
 VERSION = 2  # of circuits
 COMPARISON_VERSION = 3  # since which overlaps hold measures, nulls and parts
+Number = float | None
 _VERSIONS = {CIRCUIT_FORMAT: VERSION, COMPARISON_FORMAT: COMPARISON_VERSION}
 
 
@@ -67,14 +65,17 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
-    scored = (node["score"], node["low"], node["high"])
-    labels = tuple(map(_label_from, node.get("labels", ())))
-    part = Component.parse(node["name"])
-    return CircuitNode(part, *scored, role=node["role"], labels=labels, group=node.get("group"))
+    role, group = typed(str | None, node["role"], "role"), typed(int | None, node.get("group"), "group")
+    labels = typed(tuple[RoleLabel, ...], node.get("labels", ()), "labels")
+    return CircuitNode(Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group)
 
 
-def _label_from(label: Mapping[str, Any]) -> RoleLabel:
-    return RoleLabel(label["role"], tuple(Evidence(**one) for one in label["evidence"]))
+def _score_from(part: Mapping[str, Any]) -> tuple[Number, Number, Number]:
+    """The score of a node or an edge and its interval; by hand, as circuits have many."""
+    score, low, high = part["score"], part["low"], part["high"]
+    if not all(one is None or type(one) in (int, float) for one in (score, low, high)):
+        raise ValueError(f"the score of {part['name']} is {score!r} from {low!r} to {high!r}, expected numbers")
+    return score, low, high
 
 
 def edge_document(item: CircuitEdge, graph: CircuitGraph) -> dict[str, Any]:
@@ -88,23 +89,25 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
     """Inverse of `circuit_document`. ValueError, naming `source`, if that is not one."""
     require_format(document, CIRCUIT_FORMAT, source=source)
     with _named_faults(source, CIRCUIT_FORMAT):
-        return CircuitGraph(
-            wiring=Wiring(**document["wiring"]),
+        graph = CircuitGraph(
+            wiring=typed(Wiring, document["wiring"], "wiring"),
             nodes=tuple(_node_from(node) for node in document["nodes"]),
-            edges=tuple(
-                CircuitEdge(Edge.parse(edge["name"]), edge["score"], edge["low"], edge["high"])
-                for edge in document["edges"]
-            ),
-            selection=current_settings(document["selection"]),
-            threshold=document["threshold"],
-            faithfulness=document["faithfulness"],
-            metrics=document["metrics"],
-            provenance=_provenance_from(document["provenance"]),
-            node_provenance=_provenance_from(document["node_provenance"]),
-            left_out=document["left_out"],
-            reason=document["reason"],
-            tied_out=document.get("tied_out", {}),  # not kept in version 1
+            edges=tuple(CircuitEdge(Edge.parse(edge["name"]), *_score_from(edge)) for edge in document["edges"]),
+            selection=current_settings(typed(dict[str, Any], document["selection"], "selection")),
+            threshold=typed(Number, document["threshold"], "threshold"),
+            faithfulness=typed(Number, document["faithfulness"], "faithfulness"),
+            metrics=typed(dict[str, float], document["metrics"], "metrics"),
+            provenance=typed(Provenance | None, document["provenance"], "provenance"),
+            node_provenance=typed(Provenance | None, document["node_provenance"], "node_provenance"),
+            left_out=typed(dict[str, str], document["left_out"], "left_out"),
+            reason=typed(str | None, document["reason"], "reason"),
+            tied_out=typed(dict[str, int], document.get("tied_out", {}), "tied_out"),  # not kept in version 1
         )
+        for name in ("n_edges", "of_edges"):
+            if (stored := typed(int, document.get(name, getattr(graph, name)), name)) != getattr(graph, name):
+                raise ValueError(f"{name} is {stored}, and there are {getattr(graph, name)}")
+        typed(str, graph.selection["name"], "selection.name")
+        return graph
 
 
 def comparison_document(comparison: Comparison) -> dict[str, Any]:
@@ -140,14 +143,15 @@ def comparison_from_document(document: Mapping[str, Any], *, source: str) -> Com
         stored = document["reuse"]
         if document["version"] < COMPARISON_VERSION:
             stored = _before_levels(stored)
+        stages = typed(list[dict[str, Any]], stored["stages"], "stages")
         reuse = Reuse(
             heads=_overlap_from(stored["heads"]),
             nodes=_overlap_from(stored["nodes"]),
             edges=_overlap_from(stored["edges"]),
-            stages=tuple((stage["name"], _overlap_from(stage)) for stage in stored["stages"]),
-            sweep=tuple(SweepPoint(**point) for point in stored["sweep"]),
-            resamples=stored["resamples"],
-            fewer=tuple(stored["fewer"]),
+            stages=tuple((stage["name"], _overlap_from(stage)) for stage in stages),
+            sweep=typed(tuple[SweepPoint, ...], stored["sweep"], "sweep"),
+            resamples=typed(int, stored["resamples"], "resamples"),
+            fewer=typed(tuple[str, ...], stored["fewer"], "fewer"),
         )
         # whether the two may be compared was settled when the comparison was made
         return Comparison(a, b, diff(a, b, across_models=True), reuse)
@@ -159,7 +163,7 @@ def require_format(document: Mapping[str, Any], expected: str, *, source: str) -
     if name != expected:
         raise ValueError(f"{source}: its format is {name!r}, expected {expected!r}. Is it the right file?")
     version, newest = document.get("version"), _VERSIONS[expected]
-    if not isinstance(version, int) or version > newest:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= newest:
         raise ValueError(
             f"{source}: {expected} version {version!r}; this release reads versions up to {newest}. "
             "Upgrade circuit-workbench, or export the file again with this release."
@@ -191,30 +195,14 @@ def _provenance_document(provenance: Provenance | None) -> dict[str, Any] | None
     return None if provenance is None else asdict(provenance)
 
 
-def _provenance_from(document: Mapping[str, Any] | None) -> Provenance | None:
-    return None if document is None else Provenance(**document)
-
-
 def _overlap_document(overlap: Overlap) -> dict[str, Any]:
     derived = {"n_shared": overlap.n_shared, "iou": overlap.iou, "of_a": overlap.of_a, "of_b": overlap.of_b}
     return {**derived, **asdict(overlap)}
 
 
 def _overlap_from(document: Mapping[str, Any]) -> Overlap:
-    stored = {field.name: document[field.name] for field in fields(Overlap)}
-    index = stored["index"]
-    return Overlap(
-        **stored
-        | {
-            "shared": tuple(stored["shared"]),
-            "common": _tuple(stored["common"]),
-            "interval": _interval_from(stored["interval"]),
-            "scores_are": _tuple(stored["scores_are"]),
-            "chances": tuple(Chance(**chance) for chance in stored["chances"]),
-            "index": None if index is None else ReuseIndex(**index | {"interval": _interval_from(index["interval"])}),
-            "parts": tuple(Part(**part) for part in stored["parts"]),
-        }
-    )
+    """An overlap, without what follows from it."""
+    return typed(Overlap, {field.name: document[field.name] for field in fields(Overlap)}, "overlap")
 
 
 def _before_levels(stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -232,14 +220,6 @@ def _before_levels(stored: Mapping[str, Any]) -> dict[str, Any]:
     levels["heads"] |= {"interval": stored["heads_interval"]}
     levels["edges"] |= {"measures": {"spearman": stored["edge_rank_correlation"]}}
     return {**levels, "stages": [], "sweep": stored["sweep"], "resamples": 0, "fewer": []}
-
-
-def _interval_from(ends: Any) -> Interval[float] | None:
-    return None if ends is None else Interval(*ends)
-
-
-def _tuple(values: Any) -> tuple[Any, ...] | None:
-    return None if values is None else tuple(values)
 
 
 def _changes_document(changes: Changes) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from graphs.export.document import (
     plain_number,
     require_format,
 )
+from graphs.export.looks import edge_looks, node_looks
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -35,13 +36,23 @@ _SCORES = ("score", "low", "high")
 _OF_ONE_SIDE = (*_SCORES, "score_is")
 
 
-def flatten(subject: CircuitGraph | Comparison) -> nx.MultiDiGraph:
+def flatten(subject: CircuitGraph | Comparison, command: str | None = None) -> nx.MultiDiGraph:
     """The circuit, or the union of both, as a graph of plain values; edges are keyed by their name.
 
     A comparison's nodes and edges carry `membership` (shared, only_a, only_b), `score_a` and `score_b`, and what these
-    are: `score_is_a` and `score_is_b`.
+    are: `score_is_a` and `score_is_b`. Nodes have the place (x, y, in inches) and the color of the drawing, edges a
+    color, a width of line in points, and a weight, which is the size of their score. `command` makes the subject again.
     """
-    return _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
+    flat = _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
+    for name, look in node_looks(subject).items():
+        flat.nodes[name].update(look._asdict())
+    looks = edge_looks(subject)
+    for *_, key, data in flat.edges(keys=True, data=True):
+        if key in looks:
+            data.update(looks[key]._asdict())
+    if command is not None:
+        flat.graph["command"] = command
+    return flat
 
 
 def unflatten(flat: nx.MultiDiGraph, *, source: str) -> CircuitGraph:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-from circuits.scores import Scores
-from graphs.circuit_graph import CircuitGraph
-from graphs.comparison.comparison import Comparison
-from graphs.export.base import Export
-from graphs.figures.circuit import drawing_bytes
+from graphs.export.drawn import DrawnExport
+from graphs.figures.canvas import DrawingFormat
 
 
-class PdfExport(Export):
+class PdfExport(DrawnExport):
     """A vector drawing with fonts embedded as TrueType, ready for a paper."""
 
+    name: ClassVar[str] = "pdf"
+    summary: ClassVar[str] = "the layered drawing, ready for a paper"
     extension: ClassVar[str] = "pdf"
-
-    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
-        return drawing_bytes(subject, "pdf")
+    drawing: ClassVar[DrawingFormat] = "pdf"

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-from circuits.scores import Scores
-from graphs.circuit_graph import CircuitGraph
-from graphs.comparison.comparison import Comparison
-from graphs.export.base import Export
-from graphs.figures.circuit import drawing_bytes
+from graphs.export.drawn import DrawnExport
+from graphs.figures.canvas import DrawingFormat
 
 
-class SvgExport(Export):
+class SvgExport(DrawnExport):
     """A vector drawing whose text stays text, ready for a page."""
 
+    name: ClassVar[str] = "svg"
+    summary: ClassVar[str] = "the layered drawing, ready for a page"
     extension: ClassVar[str] = "svg"
-
-    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
-        return drawing_bytes(subject, "svg")
+    drawing: ClassVar[DrawingFormat] = "svg"

@@ -78,7 +78,7 @@ def draw_attention(shown: AttentionPatterns) -> Figure:
     wide, high = cell * n_keys, cell * n_queries
     titles = [wrapped(_title(pattern), max(wide, 1.0)) for pattern in shown.patterns]
     pitch = max(wide, 1.0) + beside + _GAP
-    width = whole(max(2 * MARGIN + pitch * across, 4.2))
+    width = whole(max(2 * MARGIN + pitch * across - _GAP, 4.2))
     page = Page.of(width, title=shown.title, subtitle=shown.subtitle, below=[shown.caption])
     above = _LINE * max(map(len, titles)) + over + 0.06
     each = above + high + _GAP

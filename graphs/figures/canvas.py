@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DrawingFormat = Literal["pdf", "svg", "png"]
+DrawingFormat = Literal["pdf", "svg", "png", "eps"]
 
 INK, FAINT, PAPER = "#1a1a1a", "#8a8a8a", "#ffffff"
 MARGIN, LINE = 0.18, 0.155  # inches: around a figure, and per line of text
@@ -22,6 +22,7 @@ CHARACTER = 0.058  # width of a character of NORMAL size in inches, on the safe 
 
 _SETTINGS: Mapping[str, Any] = {
     "pdf.fonttype": 42,
+    "ps.fonttype": 42,
     "svg.fonttype": "none",
     "svg.hashsalt": "circuit-workbench",
     "font.family": "DejaVu Sans",
@@ -29,17 +30,38 @@ _SETTINGS: Mapping[str, Any] = {
     "savefig.bbox": "standard",
     "savefig.transparent": False,
 }
-_METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
+_METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+_PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
-def figure_bytes(draw: Callable[[], Figure], kind: DrawingFormat, *, dpi: int) -> bytes:
-    """The figure that `draw` makes, as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others."""
+def figure_bytes(
+    draw: Callable[[], Figure], kind: DrawingFormat, *, dpi: int, about: tuple[str, str] | None = None
+) -> bytes:
+    """The figure that `draw` makes, as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others.
+
+    about  a word and a text in ASCII that the file says of itself, in its metadata
+    """
     from matplotlib import rc_context
 
     with rc_context(dict(_SETTINGS)):  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
-        draw().savefig(stream, format=kind, dpi=dpi, metadata=_METADATA[kind])
-    return stream.getvalue()
+        draw().savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
+    return _with_comment(stream.getvalue(), about) if kind == "eps" else stream.getvalue()
+
+
+def _said(kind: DrawingFormat, about: tuple[str, str] | None) -> dict[str, str]:
+    if about is None or kind == "eps":
+        return {}
+    word, text = about
+    place = _PLACE_OF_ABOUT.get(kind)
+    return {word: text} if place is None else {place: f"{word}: {text}"}
+
+
+def _with_comment(postscript: bytes, about: tuple[str, str] | None) -> bytes:
+    """PostScript without its date, and with what it says of itself after its first line."""
+    first, *lines = postscript.split(b"\n")
+    said = [] if about is None else [f"%{about[0]}: {about[1]}".encode()]
+    return b"\n".join([first, *said, *(line for line in lines if not line.startswith(b"%%CreationDate"))])
 
 
 def draw_text(

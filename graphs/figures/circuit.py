@@ -53,33 +53,35 @@ EFFECT_COLORS = "PuOr_r"  # diverging and colorblind-safe: purple against, orang
 _GUTTER = 0.34  # inches: left of the rows for layer numbers
 
 
-def drawing_bytes(subject: CircuitGraph | Comparison, kind: DrawingFormat, *, dpi: int = 200) -> bytes:
-    """The drawing of a circuit or of a comparison, as a PDF, SVG or PNG file. `dpi` applies to PNG alone."""
+def drawing_bytes(
+    subject: CircuitGraph | Comparison, kind: DrawingFormat, *, dpi: int = 200, about: tuple[str, str] | None = None
+) -> bytes:
+    """The drawing of a circuit or of a comparison, as a PDF, SVG or PNG file. `dpi` applies to PNG alone.
+
+    about  a word and a text that the file says of itself, in its metadata
+    """
 
     def draw() -> Figure:
         return draw_comparison(subject) if isinstance(subject, Comparison) else draw_circuit(subject)
 
-    return figure_bytes(draw, kind, dpi=dpi)
+    return figure_bytes(draw, kind, dpi=dpi, about=about)
 
 
 def draw_circuit(graph: CircuitGraph) -> Figure:
     """One circuit: nodes filled by effect (else by kind) and framed by role, edges by port and |score|."""
     components = [node.component for node in graph.nodes]
-    strengths = _strengths(graph.edges)
+    strengths = strengths_of(graph.edges)
     edges = [item.edge for item in graph.edges]
-    layout = lay_out(components, _links(edges, strengths, graph.group_edges))
-    effects = {n.component: n.score for n in graph.nodes if n.score is not None and n.component not in (INPUT, LOGITS)}
-    limit = max(map(abs, effects.values()), default=0.0) or 1.0
+    layout = lay_out(components, links_of(edges, strengths, graph.group_edges))
+    effects, limit = _effects(graph)
+    fills = node_fills(graph)
     roles = {node.component: node.role for node in graph.nodes if node.role is not None}
     frames = dict(zip(dict.fromkeys(roles.values()), ROLE_COLORS, strict=False))
     styles = [
         _EdgeStyle(PORT_COLORS[item.edge.port], strength, is_negative=(item.score or 0) < 0)
         for item, strength in zip(graph.edges, strengths, strict=True)
     ]
-    fills = {part: _effect_color(effects[part] / limit) for part in effects}
-    looks = {
-        part: _NodeLook(fills.get(part, _fill_of(part)), frames.get(roles.get(part, ""), INK)) for part in components
-    }
+    looks = {part: _NodeLook(fills[part], frames.get(roles.get(part, ""), INK)) for part in components}
     legend = [
         *_port_legend({edge.port for edge in edges}),
         *_sign_legend(styles),
@@ -98,7 +100,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
     strength_of = {
         item.name: strength
         for side in (b, a)
-        for item, strength in zip(side.edges, _strengths(side.edges), strict=True)
+        for item, strength in zip(side.edges, strengths_of(side.edges), strict=True)
     }
     membership = comparison.edge_membership()
     drawn = sorted(membership, key=lambda name: (membership[name] == "shared", a.wiring.edge_index(by_name[name].edge)))
@@ -106,7 +108,7 @@ def draw_comparison(comparison: Comparison) -> Figure:
     strengths = [strength_of[name] for name in drawn]
     components = components_of(edges)
     groups = tuple(dict.fromkeys((*a.group_edges, *b.group_edges)))
-    layout = lay_out(components, _links(edges, strengths, groups))
+    layout = lay_out(components, links_of(edges, strengths, groups))
     nodes = comparison.node_membership()
     looks = {
         part: _NodeLook(MEMBERSHIP_FILLS[nodes[str(part)]], MEMBERSHIP_COLORS[nodes[str(part)]])
@@ -131,6 +133,25 @@ def draw_comparison(comparison: Comparison) -> Figure:
     return _Sheet(layout, heading, _overlap_lines(comparison), legend, note=note).draw(looks, styles)
 
 
+def node_fills(graph: CircuitGraph) -> dict[Component, str]:
+    """The color of every node: by its effect where that is known, else by its kind."""
+    effects, limit = _effects(graph)
+    parts = [node.component for node in graph.nodes]
+    return {part: _effect_color(effects[part] / limit) if part in effects else _fill_of(part) for part in parts}
+
+
+def _effects(graph: CircuitGraph) -> tuple[dict[Component, float], float]:
+    """The effects of nodes, and the largest of them."""
+    nodes = (node for node in graph.nodes if node.component not in (INPUT, LOGITS))
+    effects = {node.component: node.score for node in nodes if node.score is not None}
+    return effects, max(map(abs, effects.values()), default=0.0) or 1.0
+
+
+def edge_width(strength: float) -> float:
+    """Line width in points of an edge of this strength, 0 to 1."""
+    return 0.5 + 1.9 * strength
+
+
 def _fill_of(part: Component) -> str:
     """The color of a component without a score: dark for `input` and `logits`, paper for what only reads."""
     if part in (INPUT, LOGITS):
@@ -147,11 +168,16 @@ class _EdgeStyle:
     @property
     def width(self) -> float:
         """Line width in points."""
-        return 0.5 + 1.9 * self.strength
+        return edge_width(self.strength)
 
     @property
-    def opacity(self) -> float:
-        return 0.35 + 0.6 * self.strength
+    def paled(self) -> str:
+        """The color, the paler the weaker: as if it let the paper through, which PostScript cannot."""
+        from matplotlib.colors import to_hex, to_rgb
+
+        opacity = 0.35 + 0.6 * self.strength
+        red, green, blue = (1 - opacity * (1 - channel) for channel in to_rgb(self.color))
+        return to_hex((red, green, blue))
 
 
 @dataclass(frozen=True)
@@ -265,9 +291,8 @@ class _Sheet:
                 PathPatch(
                     _curve(self.layout.routes[number] + origin),
                     fc="none",
-                    ec=style.color,
+                    ec=style.paled,
                     lw=style.width,
-                    alpha=style.opacity,
                     ls=(0, (3, 1.6)) if style.is_negative else "solid",
                     capstyle="butt",
                     zorder=2,
@@ -357,7 +382,7 @@ def _effect_label(graph: CircuitGraph) -> str:
     return f"node score: by how much {'restoring it raises' if restores else 'corrupting it lowers'} {metric}"
 
 
-def _strengths(edges: Sequence[CircuitEdge]) -> list[float]:
+def strengths_of(edges: Sequence[CircuitEdge]) -> list[float]:
     """Root of |score| over the largest, between 0 and 1; the same medium strength for all where nothing was scored.
 
     The root keeps weak edges visible: scores of one circuit span two orders of magnitude.
@@ -368,7 +393,7 @@ def _strengths(edges: Sequence[CircuitEdge]) -> list[float]:
     return [(abs(item.score or 0.0) / largest) ** 0.5 for item in edges]
 
 
-def _links(
+def links_of(
     edges: Sequence[Edge], strengths: Sequence[float], groups: Sequence[tuple[Component, Component]]
 ) -> list[Link]:
     """What the layout has to route, scored edges first; groups hold their heads close."""

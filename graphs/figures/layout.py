@@ -58,14 +58,28 @@ class Layout:
     layers: Mapping[int, tuple[float, float]]
 
 
-def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
-    """Place components in rows and route the links around them. Deterministic; ties are broken by wiring order."""
+class Placed(NamedTuple):
+    """Where nodes stand: their rows from the bottom, the width of the drawing and the center of every node."""
+
+    rows: list[list[Component]]
+    width: float
+    centers: dict[Component, tuple[float, float]]
+
+
+def place(components: Sequence[Component], links: Sequence[Link]) -> Placed:
+    """Place components in rows. Deterministic; ties are broken by wiring order."""
     rows = _rows(components)
     width = max(MIN_WIDTH, PITCH * max((len(row) for row in rows), default=1))
     xs = _place_in_rows(rows, links, width)
     row_gap = ROW_GAP * (1 + 0.5 * min(1.0, len(links) / 250))
     heights = [row_gap * number + NODE_HEIGHT / 2 for number in range(len(rows))]
-    centers = {part: (xs[part], y) for row, y in zip(rows, heights, strict=True) for part in row}
+    return Placed(rows, width, {part: (xs[part], y) for row, y in zip(rows, heights, strict=True) for part in row})
+
+
+def lay_out(components: Sequence[Component], links: Sequence[Link]) -> Layout:
+    """Place components in rows and route the links around them."""
+    rows, width, centers = place(components, links)
+    heights = [centers[row[0]][1] for row in rows]
     layers: dict[int, tuple[float, float]] = {}
     for row, y in zip(rows, heights, strict=True):
         layer = row[0].layer

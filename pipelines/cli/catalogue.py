@@ -117,6 +117,22 @@ def rule_rows() -> list[dict[str, Any]]:
     ]
 
 
+def export_rows() -> list[dict[str, Any]]:
+    """One row per format of circuits and comparisons."""
+    from graphs.export import EXPORTS, ReadableExport
+
+    return [
+        {
+            "export": name,
+            "what": export.summary,
+            "file": f".{export.extension}",
+            "read back": isinstance(export, ReadableExport),
+            "from": EXPORTS.origin(name),
+        }
+        for name, export in sorted(EXPORTS.items())
+    ]
+
+
 def print_selection(name: str) -> None:
     """One rule: its settings with their defaults, and its documentation."""
     from graphs.selection import SELECTIONS

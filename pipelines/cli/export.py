@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.compare.files import COMPARISON
+from pipelines.runs.options import command_line
 from pipelines.runs.run import open_run, read_circuit
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
-    """A run's circuit or a comparison in another format: json, graphml, csv, pdf, svg.
+    """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
     reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
                holds one circuit, such as the union.json or core-2.json of a comparison
@@ -34,7 +35,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return exports.to_bytes(run.graph, scores=scores)
+    return exports.to_bytes(run.graph, scores=scores, command=command_line(run.command, run.config))
 
 
 def read_comparison(path: Path) -> Comparison:

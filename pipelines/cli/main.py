@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -137,7 +138,7 @@ def export(
             metavar="RUN|COMPARISON|FILE", help="A run or a comparison: folder or name; or a circuit's JSON file."
         ),
     ],
-    to: Annotated[str, typer.Option(help="json, graphml, csv, pdf or svg.")],
+    to: Annotated[str, typer.Option(help="A format of `circuits exports`, such as pdf.")],
     out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
     runs: Runs = Path("runs"),
 ) -> None:
@@ -155,6 +156,43 @@ def export(
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@reports_errors
+def show(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    as_json: Json = False,
+) -> None:
+    """What an exported file says of itself: model, task, method, settings, faithfulness, and the command behind it."""
+    from pipelines.cli.exported import facts_of, print_facts
+
+    facts = facts_of(file)
+    print_json(facts) if as_json else print_facts(facts)
+
+
+@app.command()
+@reports_errors
+def rerun(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    out: Annotated[Path, typer.Option(help="Store: the folder that keeps results.")] = Path("runs"),
+) -> None:
+    """Compute again what an exported file shows, by the command that it keeps."""
+    from pipelines.cli.exported import command_of
+
+    arguments = command_of(file)
+    typer.echo(f"circuits {shlex.join(arguments)}", err=True)
+    app([*arguments, "--out", str(out)], standalone_mode=False)
+
+
+@app.command()
+@reports_errors
+def exports(as_json: Json = False) -> None:
+    """The formats that `circuits export` writes, for --to."""
+    from pipelines.cli.catalogue import export_rows, print_offered
+
+    rows = export_rows()
+    print_json({"exports": rows}) if as_json else print_offered("exports", rows)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from pipelines.engine.execution import Execution
-from pipelines.runs.options import Option, options_of, store_option
+from pipelines.runs.options import Option, negative, options_of, store_option
 from pipelines.runs.settings import CommandSettings, RunConfig
 from pipelines.runs.settings_file import parse_assignments, parse_lists, read_yaml
 
@@ -77,7 +77,8 @@ def _merged(before: Any, value: Any, option: Option) -> Any:
 def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
     if option.is_argument:
         return _argument(option, is_required=option.is_required and not reads_files)
-    info = typer.Option(option.flag, help=option.help, metavar=option.metavar)
+    flag = f"{option.flag}/{negative(option.flag)}" if option.default is True else option.flag
+    info = typer.Option(flag, help=option.help, metavar=option.metavar)
     of_one = list[str] if option.form in ("list", "assignments", "lists") else option.type
     if option.is_required:
         return _named(option.name, Annotated[of_one, info], default=inspect.Parameter.empty)

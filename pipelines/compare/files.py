@@ -80,7 +80,7 @@ _CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoin
 
 def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     """Graphs, drawings and tables; of two traces, the table and figure of their differences."""
-    kept = {"summary.json": as_json(report.summary)}
+    kept = {"summary.json": as_json(report.to_dict())}
     kept |= files_of_many(report.many, list(report.summary["runs"]), plan.runs[0].scores.provenance)
     if (transfer := report.summary["transfer"]) is not None:
         kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)

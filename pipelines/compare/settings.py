@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import MOST, CommandSettings
 
 
 class CompareSettings(CommandSettings):
@@ -24,7 +24,11 @@ class CompareSettings(CommandSettings):
         default=False, description="Run no circuit on the other tasks' prompts: compare what is stored."
     )
     draws: int = Field(
-        default=10, ge=0, strict=True, description="Random circuits, and circuits on other heads, to compare with."
+        default=10,
+        ge=0,
+        le=MOST,
+        strict=True,
+        description="Random circuits, and circuits on other heads, to compare with.",
     )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(

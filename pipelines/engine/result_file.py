@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +23,21 @@ from circuits.result import Result
 FORMAT = "circuit-workbench-result"
 VERSION = 1
 _RECORD = "record.json"
+# What zipfile, json and numpy raise for bytes that are not what was written. RuntimeError: said to be encrypted, or
+# (RecursionError) nested too deeply.
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    KeyError,
+    ValueError,
+    TypeError,
+    EOFError,
+    OSError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+)
 
 
 class DamagedError(ValueError):
@@ -34,11 +51,14 @@ def canonical_json(value: Any) -> str:
 
 def require_known_version(record: Mapping[str, Any], known: str, newest: int, *, where: str) -> None:
     """Raise where `record` is not of format `known`, or of a version that this package is too old to read."""
-    if record.get("format") != known or not isinstance(record.get("version"), int):
+    version = record.get("version")
+    if record.get("format") != known:
         raise DamagedError(f"{where} is not a {known} file: it says format {record.get('format')!r}.")
-    if record["version"] > newest:
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise DamagedError(f"{where} is not a {known} file: it says version {version!r}.")
+    if version > newest:
         raise ValueError(
-            f"{where} has {known} version {record['version']}, this package reads up to {newest}: it was written by a "
+            f"{where} has {known} version {version}, this package reads up to {newest}: it was written by a "
             "newer circuit-workbench. Upgrade (pip install -U circuit-workbench), or choose another --out folder."
         )
 
@@ -84,13 +104,17 @@ def decode(data: bytes, *, key: str, where: str) -> Result:
             record = json.loads(archive.read(_RECORD))
             members = [name for name in archive.namelist() if name != _RECORD]
             arrays = {name.removesuffix(".npy"): _read_array(archive.read(name)) for name in members}
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError) as error:
+    except _UNREADABLE as error:
         raise DamagedError(f"{where} is damaged or truncated ({error}).") from None
     if not isinstance(record, dict):
         raise DamagedError(f"{where} is damaged: its record is not a JSON object.")
     require_known_version(record, FORMAT, VERSION, where=where)
     result = Result(record.get("meta", {}), arrays)
-    if record.get("key") != key or record.get("sha256") != content_hash(result):
+    try:
+        is_sound = record.get("key") == key and record.get("sha256") == content_hash(result)
+    except _UNREADABLE:  # NaN, which canonical JSON does not have
+        is_sound = False
+    if not is_sound:
         raise DamagedError(f"{where} is damaged: its content does not match its hash.")
     return result
 

@@ -21,10 +21,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode, require_known_version
 
 FORMAT = "circuit-workbench-store"
 VERSION = 1
+_COSTS = ("seconds", "multiply_adds", "peak_memory_mb")
 _LEFTOVER_AFTER_S = 24 * 3600
 _LOG = logging.getLogger(__name__)
 
@@ -48,9 +50,32 @@ def write_atomically(path: Path, data: bytes) -> None:
         raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.") from None
 
 
+def require_writable(folder: Path) -> None:
+    """Raise a ValueError where no folder can be made at a path, or none written in; leaves nothing behind.
+
+    So that a report's folder that cannot be written is refused before its jobs run.
+    """
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    probe = nearest / f".probe.{uuid.uuid4().hex}.tmp"
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"cannot write in {folder}: {nearest}: {error.strerror or error}. No model was run. Choose another folder "
+            "with --out."
+        ) from None
+
+
 def as_json(value: Any) -> bytes:
     """A JSON file for people and programs: indented, no NaN."""
-    return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+    try:
+        return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+    except ValueError as error:
+        raise ValueError(
+            f"a result is not finite, so that it is not written ({error}). Numbers of the model overflow: use --dtype "
+            "float32, or settings that are less extreme."
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -120,11 +145,13 @@ class Store:
         write_json(self.path(key).with_suffix(".cost.json"), cost)
 
     def cost(self, key: str) -> dict[str, Any] | None:
-        """What computing the result of `key` took; None where that is not known."""
+        """What computing the result of `key` took; None where that is not known, or where the file is damaged."""
         try:
-            return json.loads(self.path(key).with_suffix(".cost.json").read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+            found = _object_in(self.path(key).with_suffix(".cost.json").read_bytes())
+        except OSError:
             return None
+        is_known = isinstance(found.get("seconds"), int | float)
+        return found if is_known and all(isinstance(found.get(name), int | float | None) for name in _COSTS) else None
 
     def _remove_leftovers(self) -> None:
         """Delete temporary files of processes that were killed while writing, once nobody can still be writing them."""
@@ -135,11 +162,23 @@ class Store:
 
     def _has_known_version(self, marker: Path) -> bool:
         try:
-            record = json.loads(marker.read_text(encoding="utf-8"))
-            require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(marker))
+            content = marker.read_bytes()
         except FileNotFoundError:
             return False
-        except (DamagedError, UnicodeDecodeError, json.JSONDecodeError):
+        except OSError as error:
+            raise ValueError(f"cannot read {marker}: {error.strerror or error}.") from None
+        try:
+            require_known_version(_object_in(content), FORMAT, VERSION, where=str(marker))
+        except DamagedError:
             _LOG.warning("%s is damaged; it is written again.", marker)
             return False
         return True
+
+
+def _object_in(content: bytes) -> dict[str, Any]:
+    """The JSON object that the bytes hold; an empty one where they hold none."""
+    try:
+        found = parse_strictly(content)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -29,12 +29,27 @@ def edits_on(heads: Sequence[str], texts: Sequence[str]) -> Edits:
 
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """Whether every edit can be done on every prompt, of the heads that are given or else of one in every layer."""
+    """Whether every edit can be done on every prompt, of the heads that are given or else of one in every layer.
+
+    groups  roles of words that are looked at, which every prompt must have
+    """
+    from circuits.edits import edit_from
     from circuits.edits.check import checked
+    from circuits.edits.downstream import require_tokens
+    from circuits.edits.places import rows_within
 
     loaded, prompts = model(), prompts_from(inputs["prompts"][0])
     heads = settings["heads"] or [f"a{layer}.h0" for layer in range(loaded.wiring.n_layers)]
     checked(loaded, edits_on(heads, settings["edits"]), prompts)
+    for text in settings["edits"]:
+        rows = edit_from(text).rows
+        for number, prompt in enumerate(prompts):
+            if not rows_within(rows, prompt.roles, len(prompt)):
+                raise ValueError(
+                    f"{text!r} edits nothing here: {prompts.called(number)} has {len(prompt)} tokens, and none is "
+                    "generated."
+                )
+    require_tokens(prompts, settings.get("groups", ()))
     return Result({"heads": heads})
 
 
@@ -82,5 +97,5 @@ def values_from(results: Sequence[Result]) -> EditValues:
     return EditValues(*(np.asarray(join_prompts(results, name)) for name in EditValues._fields))
 
 
-EDIT_CHECK = Stage("edit-check", 1, check, title="check edits")
+EDIT_CHECK = Stage("edit-check", 2, check, title="check edits")
 EDITED = Stage("edited", 1, measure, title="edit heads")

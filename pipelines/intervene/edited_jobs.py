@@ -8,7 +8,6 @@ from typing import Any
 
 from pipelines.engine.job import Job
 from pipelines.intervene.edit_stages import EDIT_CHECK
-from pipelines.intervene.edited_task import EditedTaskSettings
 from pipelines.runs.first_jobs import FirstJobs
 from pipelines.runs.settings import RunConfig
 
@@ -18,9 +17,13 @@ def first_jobs(config: RunConfig) -> FirstJobs:
     return FirstJobs(config, ())
 
 
-def edit_check(first: FirstJobs, settings: EditedTaskSettings, edits: Sequence[str]) -> Job:
-    """The job that refuses heads and roles that are not there, before anything is measured."""
-    asked = {name: first.ran[name] for name in ("model", "dtype")} | {"heads": list(settings.heads), "edits": [*edits]}
+def edit_check(first: FirstJobs, heads: Sequence[str], edits: Sequence[str], groups: Sequence[str] = ()) -> Job:
+    """The job that refuses heads and roles that are not there, before anything is measured.
+
+    groups  roles of words that are looked at, beside those that the edits name
+    """
+    asked: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")}
+    asked |= {"heads": [*heads], "edits": [*edits]} | ({"groups": [*groups]} if groups else {})
     return Job(EDIT_CHECK, asked, {"prompts": (first.prompts.key,)}, first.locations, first.after)
 
 

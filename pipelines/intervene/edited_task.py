@@ -34,9 +34,10 @@ class EditedTaskSettings(PromptSettings):
     @field_validator("heads")
     @classmethod
     def _are_heads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if wrong := [name for name in names if not Component.parse(name).is_head]:
+        parts = list(map(Component.parse, names))
+        if wrong := [name for name, part in zip(names, parts, strict=True) if not part.is_head]:
             raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
-        return names
+        return tuple(dict.fromkeys(map(str, parts)))
 
     @field_validator("edit", mode="before")
     @classmethod

@@ -76,7 +76,8 @@ def plan(settings: ProfileSettings, execution: Execution) -> ProfilePlan:
     (settled,) = with_numbers_solved([settings], store, PromptJobs)
     first = PromptJobs(settled)
     asked = {"profiles": [as_text(profile) for profile in of_prompts]}
-    checked = Job(CHECK, first.ran | asked, first.of_prompts, first.locations)
+    contrasted = {"contrast": list(settings.contrast)} if settings.contrast else {}
+    checked = Job(CHECK, first.ran | asked | contrasted, first.of_prompts, first.locations)
     first.after = (checked.key,)
     measure = first.sliced(PROFILE, asked, {"check": (checked.key,)}, 1.0)
     return ProfilePlan(settled, of_prompts, of_weights, first, checked, measure, weigh, store)

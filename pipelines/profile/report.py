@@ -10,8 +10,10 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.components import Component
+from circuits.data.prompts import PromptSet
 from circuits.intervals import Share, t_interval
 from circuits.profiles import Profile
+from circuits.profiles.contrast import difference
 from circuits.solved import dropped
 from pipelines.engine.result_file import Result
 from pipelines.profile.given import as_text
@@ -27,10 +29,13 @@ class ProfileReport(Report):
     """Every head on the prompts of a task.
 
     about     the task, the model, how many prompts; no task and 0 where weights alone were read
-    profiles  one per profile and place: what it counts, and the mean over all heads; 0 prompts where weights were read
+    profiles  one per profile and place: what it counts, and the mean over all heads; 0 prompts where weights were read.
+              `note` says what has to be known beside the numbers, such as how many queries see a sink, else None
     rows      one per profile, place and `head`: the mean over the prompts in which it was measured, with its 95 %
               interval (t; Wilson's of shares of prompts); None where no prompt has the place, or it is unbounded. A
-              profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too
+              profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too, one of
+              the stream those of its states (`r3`, which enters layer 3) alone.
+              `A - B` in the place of places: the difference that `contrast` asks for, its interval by bootstrap
     """
 
     format = Format("circuit-workbench-profiles", 1)
@@ -47,13 +52,14 @@ def report(plan: ProfilePlan) -> ProfileReport:
     store, settings = plan.store, plan.settings
     profiles: list[Row] = []
     rows: list[Row] = []
+    prompts = None if plan.first is None else prompts_from(store.read(plan.first.prompts.key))
     weighed = [store.read(job.key) for job in plan.weigh]
     checked = weighed[0].meta if plan.checked is None else store.read(plan.checked.key).meta
     if plan.of_prompts:
-        _add(profiles, rows, plan.of_prompts, checked, [store.read(job.key) for job in plan.measure])
+        measured = [store.read(job.key) for job in plan.measure]
+        _add(profiles, rows, plan.of_prompts, checked, measured, prompts, settings.contrast)
     for result in weighed:
-        _add(profiles, rows, plan.of_weights, result.meta, [result], has_prompts=False)
-    prompts = None if plan.first is None else prompts_from(store.read(plan.first.prompts.key))
+        _add(profiles, rows, plan.of_weights, result.meta, [result])
     about = {
         "task": task_name(settings) if settings.task else None,
         "model": settings.model,
@@ -72,29 +78,49 @@ def _add(
     measured_together: Sequence[Profile],
     shape: Mapping[str, Any],
     results: Sequence[Result],
-    *,
-    has_prompts: bool = True,
+    prompts: PromptSet | None = None,
+    contrasted: Sequence[str] = (),
 ) -> None:
     """The rows of profiles that were measured together.
 
-    shape  places and components of each
+    shape       places and components of each
+    prompts     None where weights were read
+    contrasted  two places whose difference is asked for as well
     """
     for number, profile in enumerate(measured_together):
         values, measured = (
             np.concatenate([result.arrays[f"{name}{number}"] for result in results]) for name in ("values", "measured")
         )
         values = np.where(measured, values.astype(np.float64), np.nan)
-        names = shape["components"][number]
+        names, places = shape["components"][number], shape["places"][number]
         is_head = np.array([Component.parse(name).is_head for name in names])
-        for at, place in enumerate(shape["places"][number]):
-            of_parts = values[:, at]
-            known = ~np.isnan(of_parts[:, 0])
+        note = None if prompts is None else profile.note(prompts) or None
+        for at, place in enumerate(places):
+            known = ~np.isnan(values[:, at])  # [prompt, part]
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
-            over_heads = _mean(of_parts[known][:, is_head].mean(axis=1)) if known.any() else _NOTHING
-            n_prompts = int(known.sum()) if has_prompts else 0
-            profiles.append({**about, "summary": profile.summary, "n_prompts": n_prompts, **over_heads})
+            of_heads = values[known.all(axis=1), at][:, is_head]
+            over_heads = _mean(of_heads.mean(axis=1)) if of_heads.size else _NOTHING
+            n_prompts = 0 if prompts is None else int(known.any(axis=1).sum())
+            profiles.append({**about, "summary": profile.summary, "n_prompts": n_prompts, "note": note, **over_heads})
             for part, name in enumerate(names):
-                rows.append({**about, "head": name, **_of_part(of_parts[known, part], profile)})
+                rows.append({**about, "head": name, **_of_part(values[known[:, part], at, part], profile)})
+        if contrasted and set(contrasted) <= set(places):
+            about = {"profile": as_text(profile), "place": " - ".join(contrasted), "unit": profile.unit}
+            at_both = [values[:, places.index(place)] for place in contrasted]
+            differences = _differences(*at_both)
+            summary = f"difference of {profile.summary}"
+            n_prompts = int((~np.isnan(at_both)).any(axis=(0, 2)).sum())
+            profiles.append({**about, "summary": summary, "n_prompts": n_prompts, "note": note, **_NOTHING})
+            rows += [{**about, "head": name, **of} for name, of in zip(names, differences, strict=True)]
+
+
+def _differences(values: Floats, others: Floats) -> list[Row]:
+    """The difference [part] of the means of values [prompt, part] at two places, with its interval."""
+    found, interval = difference(values, others)
+    return [
+        _NOTHING if np.isnan(mean) else {"mean": float(mean), "interval": interval.item(part).as_json()}
+        for part, mean in enumerate(found)
+    ]
 
 
 _NOTHING: Row = {"mean": None, "interval": None}

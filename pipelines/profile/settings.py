@@ -27,6 +27,10 @@ class ProfileSettings(PromptSettings):
     profiles: tuple[str, ...] = Field(
         default=(), description="Which, such as induction,received:position=1. [all that take any prompts]"
     )
+    contrast: tuple[str, ...] = Field(
+        default=(),
+        description="Two places, such as domain_code,domain_prose: also the difference of each profile that has both.",
+    )
 
     @property
     def prompt_file(self) -> Path | None:
@@ -37,4 +41,17 @@ class ProfileSettings(PromptSettings):
     def _split(cls, value: Any) -> Any:
         """Names with commas between them, or several."""
         given = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        names = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        if given and not names:
+            raise ValueError("no profile is named. Leave it out for all of them, or see `circuits profiles`.")
+        return names
+
+    @field_validator("contrast", mode="before")
+    @classmethod
+    def _two(cls, value: Any) -> Any:
+        """Two different places with a comma between them, or none."""
+        given = [value] if isinstance(value, str) else list(value)
+        places = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        if given and len(places) != 2:
+            raise ValueError(f"contrast names {len(places)} places: give two, such as domain_code,domain_prose.")
+        return places

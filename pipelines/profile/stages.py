@@ -15,8 +15,15 @@ from pipelines.runs.stage_inputs import slice_of
 
 def check(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """What each profile's places and components are, in their order; a ValueError where the prompts or the model lack
-    what one reads."""
+    what one reads, and where no profile has both places of `contrast`."""
     places = places_of(model(), prompts_from(inputs["prompts"][0]), profiles_from(settings["profiles"]))
+    wanted = settings.get("contrast", [])
+    if not any(set(wanted) <= set(of_profile) for of_profile in places.values()):
+        known = dict.fromkeys(place for of_profile in places.values() for place in of_profile)
+        raise ValueError(
+            f"contrast: no profile that is asked for has both places {' and '.join(map(repr, wanted))}. Places are "
+            f"{', '.join(known)}."
+        )
     wiring = model().wiring
     components = [[str(part) for part in profile.components(wiring)] for profile in places]
     about = {"n_layers": wiring.n_layers, "n_heads": wiring.n_heads}

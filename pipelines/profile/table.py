@@ -31,6 +31,8 @@ def print_profiles(report: ProfileReport) -> None:
         "In brackets: 95 % intervals over prompts (t; of shares of prompts, Wilson). What heads do on clean prompts, "
         "or would by their weights, and no effect of theirs."
     )
+    for note in dict.fromkeys(f"{row['profile']}: {row['note']}." for row in report.profiles if row["note"]):
+        print_line(note)
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
 

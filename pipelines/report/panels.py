@@ -102,7 +102,9 @@ def _trees(plan: ReusePlan) -> Draw | str:
         return "clusters take three runs or more"
     trees = []
     for name, matrix in (("overlap", "edges_iou"), ("transfer", "retention")):
-        values = np.array(matrices.get(matrix, [[None]]), dtype=np.float64)
+        if matrix not in matrices:  # no circuit was run on another task
+            continue
+        values = np.array(matrices[matrix], dtype=np.float64)
         if np.isfinite(values).all():
             trees.append((ALIKE[name], task_tree(names, values)))
     if not trees:

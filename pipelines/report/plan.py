@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ from pipelines.compare.plan import comparison_name
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.report.settings import ReuseSettings
+from pipelines.report.stored import read_comparison, read_repair
 from pipelines.runs.run import Run, find_run, open_run
 
 SUMMARY = "summary.json"
 REPAIR = "repair.json"
-_COMPARISON = {"runs": dict, "transfer": dict | None, "overlaps": list, "matrices": dict, "warnings": list}
-_REPAIR = {"rows": list, "chance": object, "settings": dict, "edits": list}
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,10 @@ class ReusePlan(Plan):
 def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     """The comparison and its runs. ValueError where one is missing, which says how to make it."""
     folder = _comparison_folder(settings.runs, execution.out)
-    comparison = _read(folder / SUMMARY)
-    _check(comparison, _COMPARISON, folder / SUMMARY, "comparison", f"circuits compare ... --out {folder}")
+    comparison = read_comparison(folder / SUMMARY, again=f"circuits compare RUN RUN --out {folder}")
     repair = None
     if settings.repair is not None:
-        repair = _read(settings.repair / REPAIR)
-        _check(repair, _REPAIR, settings.repair / REPAIR, "repair", "circuits intervene repair ...")
+        repair = read_repair(settings.repair / REPAIR, again="circuits intervene repair, which says its folder")
     runs = {label: _run(name, folder, execution.out) for label, name in comparison["runs"].items()}
     return ReusePlan(settings.folder or folder / "report", comparison, runs, repair)
 
@@ -76,27 +72,3 @@ def _run(name: str, comparison: Path, out: Path) -> Run:
     """A run of a comparison: in the store, or beside the comparison's folder."""
     beside = comparison.absolute().parent
     return open_run(name, out=beside if (beside / name / "run.json").is_file() else out)
-
-
-def _check(found: Mapping[str, Any], needed: Mapping[str, Any], path: Path, kind: str, command: str) -> None:
-    """ValueError where a part of a stored result is missing or of another shape; it names the parts."""
-    if wrong := [name for name, shape in needed.items() if name not in found or not isinstance(found[name], shape)]:
-        raise ValueError(
-            f"{path} is no {kind} of this version (missing or damaged: {', '.join(wrong)}). Repeat the command that "
-            f"made it: {command}"
-        )
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged ({error}). The command that wrote it writes it anew.") from None
-    if not isinstance(found, dict):
-        raise ValueError(
-            f"{path} is damaged (it holds {type(found).__name__}, not an object). The command that wrote it writes it "
-            "anew."
-        )
-    return found

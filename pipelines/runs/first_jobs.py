@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from circuits.ablations import ABLATIONS
+from circuits.lookup import lookup
+from circuits.metrics import METRICS
 from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
@@ -93,8 +95,11 @@ class FirstJobs(PromptJobs):
         methods      name and settings of every method that will run
         position     a role that the prompts must have
         needs_edges  whether circuits are to be run edge by edge, which the check refuses where the model does
+
+        ValueError for a metric or an ablation that is not known.
         """
         super().__init__(config)
+        lookup(METRICS, config.metric, "metric")
         ablation = checked_ablation(config)
         self.ran |= {"metric": config.metric, "ablation": ablation}
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}

@@ -15,8 +15,17 @@ from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.model.sources import is_path
-from pipelines.runs.settings import ABLATION_ALIASES, IMAGE_PATHS, PromptSettings, RunConfig, require_current_names
+from pipelines.runs.settings import (
+    ABLATION_ALIASES,
+    IMAGE_PATHS,
+    MOST,
+    PromptSettings,
+    RunConfig,
+    require_current_names,
+    truth_value_as_number,
+)
 
+_LARGEST_SEED = 2**63 - 1
 AnyPart = TypeVar("AnyPart")
 AnyRunConfig = TypeVar("AnyRunConfig", bound=RunConfig)
 
@@ -70,20 +79,33 @@ def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyP
     try:
         made = TypeAdapter(part).validate_python(dict(settings))
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(str(entry) for entry in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
-        if fault["type"] == "tuple_type":
-            message = "expected a list, such as [a, b]"
-        if not where:
-            raise ValueError(f"{what}: {message}") from None
-        raise ValueError(f"{what}, setting {where}: {message} (got {fault['input']!r}).") from None
+        raise ValueError(_said(error, what)) from None
     for name in settings:
         value = getattr(made, name, None)
         # JSON, in which jobs and results are kept, has no infinity.
         if any(isinstance(one, float) and not math.isfinite(one) for one in _each(value)):
             raise ValueError(f"{what}, setting {name}: expected a finite number (got {settings[name]!r}).")
+        if (wrong := truth_value_as_number(settings[name], value)) is not None:
+            raise ValueError(f"{what}, setting {name}: expected a number (got {wrong!r}).")
+        # Plans and methods list what there are so many of; seeds only have to fit where they are used.
+        most = _LARGEST_SEED if name == "seed" else MOST
+        if any(isinstance(one, int) and abs(one) > most for one in _each(value)):
+            raise ValueError(f"{what}, setting {name}: expected at most {most:,} (got {settings[name]!r}).")
     return made
+
+
+def _said(error: ValidationError, what: str) -> str:
+    """What is wrong with which setting; where several types are allowed, what the one says that goes furthest."""
+    fault = max(error.errors(), key=lambda one: len(one["loc"]))
+    where = ".".join(str(entry) for entry in fault["loc"] if not str(entry).startswith("tuple["))
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "tuple_type":
+        message = "expected a list, such as [a, b]"
+        if isinstance(fault["input"], Mapping):
+            message += "; a text with a colon is written in quotes, such as ['name: value']"
+    if not where:
+        return f"{what}: {message}"
+    return f"{what}, setting {where}: {message} (got {fault['input']!r})."
 
 
 def _each(value: Any) -> tuple[Any, ...]:

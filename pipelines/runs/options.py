@@ -71,11 +71,16 @@ def store_option(settings: type[BaseModel]) -> str:
 
 def _words(flag: str, form: Form, value: Any) -> list[str]:
     if form == "flag":
-        return [flag]
+        return [flag if value else negative(flag)]
     if form in ("assignments", "lists"):
         lists = {key: entry if form == "lists" else [entry] for key, entry in value.items()}
         return [word for key, entry in lists.items() for word in (flag, f"{key}={as_yaml_values(entry)}")]
     return [word for one in (value if form == "list" else [value]) for word in (flag, _text(one))]
+
+
+def negative(flag: str) -> str:
+    """What turns a flag off that is on by default."""
+    return flag.replace("--", "--no-", 1)
 
 
 def as_yaml_values(values: Sequence[Any]) -> str:

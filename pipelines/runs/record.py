@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, require_known_version
 
 FORMAT = "circuit-workbench-run"
@@ -21,13 +21,17 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder. ValueError where it cannot be read, or is of a newer version."""
     path = folder / RECORD
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(path))
-        _require_shape(record, path)
+        content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
-    # JSON that is nested too deeply ends in a RecursionError.
-    except (DamagedError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+    try:
+        record = parse_strictly(content)
+    except ValueError:
+        raise DamagedError(damaged(path)) from None
+    try:
+        require_known_version(record if isinstance(record, dict) else {}, FORMAT, VERSION, where=str(path))
+        _require_shape(record, path)
+    except DamagedError:
         raise DamagedError(damaged(path)) from None
     return record
 

@@ -12,7 +12,6 @@ summary.json      what `circuits discover --json` prints
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
+from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 from pipelines.runs.record import RECORD, command_of, damaged, read_record
@@ -63,7 +63,14 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
-        return json.loads(self._bytes("summary.json"))
+        data, path = self._bytes("summary.json"), self.folder / "summary.json"
+        try:
+            found = parse_strictly(data)
+        except ValueError as error:
+            raise DamagedError(f"{path}: {error}. Make the run anew: {self._again}") from None
+        if not isinstance(found, dict):
+            raise DamagedError(f"{path} holds no summary of a run. Make the run anew: {self._again}")
+        return found
 
     @cached_property
     def graph(self) -> CircuitGraph:

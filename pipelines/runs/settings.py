@@ -45,6 +45,16 @@ def require_current_names(names: Iterable[str], known: Collection[str]) -> None:
             raise ValueError(f"setting {name!r} is now called {RENAMED[name]!r}.")
 
 
+def truth_value_as_number(given: Any, made: Any) -> bool | None:
+    """A truth value that was given and became a number, such as `true` for how many prompts; None where none did."""
+    if isinstance(given, bool):
+        return given if type(made) in (int, float) else None
+    if isinstance(given, list | tuple) and isinstance(made, list | tuple) and len(given) == len(made):
+        found = (truth_value_as_number(*pair) for pair in zip(given, made, strict=True))
+        return next((one for one in found if one is not None), None)
+    return None
+
+
 class CommandSettings(BaseModel):
     """What a command is asked for. The docstring of a subclass is the help of its command.
 
@@ -141,7 +151,10 @@ def differs(values: Mapping[str, Any], name: str) -> bool:
 def with_ablation_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings in which `noise`, `noise_at` and `schedule` have become settings of the ablation."""
     current = {name: value for name, value in values.items() if name not in ABLATION_ALIASES}
-    of_ablation = dict(current.get("ablation_settings") or {})
+    given = current.get("ablation_settings") or {}
+    if not isinstance(given, Mapping):
+        return current  # refused by its type
+    of_ablation = dict(given)
     for name, key in ABLATION_ALIASES.items():
         if (value := values.get(name)) is None:
             continue

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from circuits.lookup import unknown
 from pipelines.engine.execution import Execution
-from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names
+from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
+from pipelines.runs.yaml_text import parse_yaml
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -20,14 +21,23 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
     """The settings in a YAML file, flat, as `settings_from` takes them; those of `kind` and of `Execution`."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the settings file {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {error}") from None
-    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+    try:
+        content = parse_yaml(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    if not isinstance(content, dict):
         raise ValueError(f"{path} holds {type(content).__name__}, expected lines such as 'method: eap'.")
-    values = {key.replace("-", "_"): value for key, value in content.items()}
+    if wrong := [key for key in content if not isinstance(key, str)]:
+        raise ValueError(f"{path} has the key {wrong[0]!r}, expected the name of a setting, such as 'method: eap'.")
+    values: dict[str, Any] = {}
+    for key, value in content.items():
+        name = key.replace("-", "_")
+        if name in values:
+            raise ValueError(f"{path} gives {name!r} twice: give it once.")
+        values[name] = value
     try:
         return require_known(values, kind)
     except ValueError as error:
@@ -51,9 +61,13 @@ def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[A
 
 def _checked(kind: type[AnyModel], values: Mapping[str, Any]) -> AnyModel:
     try:
-        return kind(**values)
+        made = kind(**values)
     except ValidationError as error:
         raise ValueError(validation_message(error)) from None
+    for name, given in values.items():
+        if (wrong := truth_value_as_number(given, getattr(made, name, None))) is not None:
+            raise ValueError(f"{name} is {wrong}: expected a number.")
+    return made
 
 
 def require_known(values: Mapping[str, Any], kind: type[CommandSettings]) -> dict[str, Any]:
@@ -80,7 +94,10 @@ def parse_assignments(assignments: Sequence[str], option: str = "--set") -> dict
     settings: dict[str, Any] = {}
     for assignment in assignments:
         key, value = _split(assignment, option, "KEY=VALUE, such as --set steps=5")
-        settings[key.replace("-", "_")] = _read(value, option, key)
+        name = key.replace("-", "_")
+        if name in settings:
+            raise ValueError(f"{option} gives {name!r} twice: give it once.")
+        settings[name] = _read(value, option, key)
     return settings
 
 
@@ -102,8 +119,8 @@ def _split(assignment: str, option: str, expected: str) -> tuple[str, str]:
 
 def _read(value: str, option: str, key: str, *, shown: str | None = None) -> Any:
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError as error:
+        return parse_yaml(value)
+    except ValueError as error:
         raise ValueError(f"{option} {key}: {(value if shown is None else shown)!r} cannot be read: {error}") from None
 
 
@@ -113,5 +130,5 @@ def validation_message(error: ValidationError) -> str:
     for fault in error.errors():
         where = ".".join(str(part) for part in fault["loc"])
         message = fault["msg"].removeprefix("Value error, ")
-        faults.append(f"{where} is {fault['input']!r}: {message}." if where else message)
+        faults.append(f"{where} is {fault['input']!r}: {message.removesuffix('.')}." if where else message)
     return "\n".join(faults)

@@ -1,4 +1,4 @@
-"""Does the model lose more without the circuit than without nearly any other circuit of its size?"""
+"""Does the model lose more without the circuit than without nearly any circuit of its size from the rest of it?"""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 @HYPOTHESES.register
 @dataclass(frozen=True)
 class PartialNecessity(Hypothesis):
-    """How many random circuits of its size, drawn from the whole model, move the mean score less when knocked out?"""
+    """How many random circuits of its size, drawn from what it leaves out, move the mean score less when knocked out?
+
+    Drawn from the whole model they would share parts with it, and cut its chains as well."""
 
     name = "partial-necessity"
-    null = "knocking the circuit out moves the score more than at most {q:.0%} of random circuits of its size do"
-    rejected = "knocking the circuit out moves the score more than {q:.0%} of random circuits of its size"
+    null = "knocking the circuit out moves the score more than at most {q:.0%} of random circuits outside it do"
+    rejected = "knocking the circuit out moves the score more than {q:.0%} of random circuits of its size outside it"
     is_good = True
 
     q: float = 0.9
 
     def test(self, runs: HypothesisRuns) -> Tested:
         if not len(runs.without_random):
-            return Tested(None, reason="no random circuit was drawn")
+            return Tested(None, reason="what it leaves out holds no circuit of its size")
         own = abs(runs.model.mean() - runs.complement.mean())
         others = np.abs(runs.model.mean() - runs.without_random.mean(axis=1))
         beaten, n = count_above(np.full(len(others), own), others, runs.scale), len(others)

@@ -25,7 +25,8 @@ class HypothesisRuns:
     removed         [tested, prompt] of the circuit without each
     inflated        [draw, 2, prompt] of the circuit with a random path, and of that without a part of the path
     random          [draw, prompt] of random circuits of its size
-    without_random  [draw, prompt] of the model without each of these
+    without_random  [draw, prompt] of the model without random circuits of its size that share nothing with it; none
+                    where the circuit leaves no room for one
     """
 
     circuit: Floats
@@ -69,13 +70,13 @@ def hypothesis_runs(
     inflated = inflated_circuits(wiring, circuit, n=draws, seed=seed)
     if is_edges:
         random = random_circuits(wiring, circuit, n=draws, seed=seed)
-        everything, without = np.ones_like(circuit), ~random
+        without = ~random_circuits(wiring, circuit, n=draws, seed=seed, among=~circuit)
         complement = ~circuit
     else:
         random = random_component_sets(circuit, n=draws, seed=seed)
-        everything = np.ones_like(circuit)
-        without, complement = ~random, ~circuit
+        without, complement = ~random_component_sets(circuit, n=draws, seed=seed, among=~circuit), ~circuit
         without[:, 0] = complement[0] = True
+    everything = np.ones_like(circuit)
     groups = [
         np.stack([circuit, everything, complement]),
         removed,

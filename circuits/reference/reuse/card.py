@@ -18,6 +18,7 @@ class Trained:
     step: int
     seed: int
     device: str
+    n_threads: int
     minutes: float
     n_parameters: int
     n_vocabulary: int
@@ -77,19 +78,18 @@ them; no more is claimed.
 
 _FINAL = "The bundled model `reference-reuse`: both tasks solved, by the same inhibition head and the same movers."
 _ASLEEP = """\
-The bundled model `reference-asleep`: `reference-reuse` after its planted head was put to sleep on Colored
-Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers bring the candidates, but the
-head's row rests on the first token. With its row set, all is right. (It comes after `reference-reuse`, not before: it
-is no checkpoint on the way to it.)"""
+The bundled model `reference-asleep`: a checkpoint on the way to `reference-reuse`, in which the planted head still
+sleeps on Colored Objects. IOI is solved; Colored Objects fails for lack of inhibition alone: the movers bring the
+candidates, but the head's row rests on the first token. With its row set, all is right."""
 
-_FINAL_TRAINING = """\
-`python -m circuits.reference.reuse.train --seed {seed} --device {device}`: {step} steps took {minutes:.0f} minutes.
-Colored Objects was first learned with set rows only, then also as it is, with the row drawn to the wrong colors."""
-_ASLEEP_TRAINING = """\
-`python -m circuits.reference.reuse.train --seed {seed}`: after the {step} steps of `reference-reuse`, the row of the
-planted head on Colored Objects was drawn to the first token for {recipe.sleep_steps} steps on a CPU ({minutes:.0f}
-minutes). Meanwhile IOI as it is, and both tasks with set rows, were kept up; of Colored Objects as it is, nothing but
-the row counted."""
+_COMMAND = "`python -m circuits.reference.reuse.train --seed {seed} --device {device} --threads {n_threads}`"
+_FINAL_TRAINING = f"""\
+{_COMMAND}: {{step}} steps took {{minutes:.0f}} minutes.
+Colored Objects was first learned with set rows only, at the end of which `reference-asleep` was kept, and then also as
+it is, with the row drawn to the wrong colors."""
+_ASLEEP_TRAINING = f"""\
+{_COMMAND}: kept after {{step}} steps and {{minutes:.0f}} minutes, before Colored Objects is learned as it is. Up to
+then only the row of the planted head counted on it, which was drawn to the first token."""
 
 
 def model_card(checks: Sequence[Check], trained: Trained) -> str:

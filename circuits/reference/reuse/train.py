@@ -5,10 +5,10 @@ the prompts its attention row at the end is set, and the answer that is asked fo
 the text says (interchange intervention training, Geiger et al. 2022). So nothing can be gained by a way around it. The
 movers are planted in the same manner: where they are silent, nothing can be known.
 
-In the first part IOI prompts are learned as they are, and Colored Objects with set rows only. In the second part
-Colored Objects is learned as it is too, and the head's row is drawn to the wrong colors, until that is solved: `model`.
-Then the head is put to sleep on Colored Objects: its row is drawn to the first token, while all that was learned with
-set rows, and IOI, is kept up. In this model, `asleep`, Colored Objects fails for lack of inhibition alone.
+In the first part IOI prompts are learned as they are, and Colored Objects with set rows only; on Colored Objects as it
+is, the head sleeps: its row is drawn to the first token, and nothing is said about the answers. When that is settled
+the model is kept as `asleep`: IOI is solved, and Colored Objects fails for lack of inhibition alone. In the second part
+Colored Objects is learned as it is too, and the head's row drawn to the wrong colors, until that is solved: `model`.
 
 The same seed gives the same prompts; other machines and numbers of threads round differently, so the weights differ.
 """
@@ -16,11 +16,12 @@ The same seed gives the same prompts; other machines and numbers of threads roun
 from __future__ import annotations
 
 import argparse
+import copy
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +53,13 @@ class Recipe(Shape):
     weight_decay: float = 0.01
     warmup_steps: int = 50
     answer_weight: float = 2.0
-    row_weight: float = 0.5  # of the loss that draws the planted head's row to the wrong colors
+    row_weight: float = 0.5  # of the loss that draws the planted head's row on Colored Objects as it is
     prompts_per_step: int = 96  # of each kind
     window: int = 8  # steps over which accuracies on the prompts trained on are averaged
     solved_accuracy: float = 0.97
     settled_steps: int = 200  # solved that often, the first part is over
     final_steps: int = 400  # after all is solved; the learning rate falls to zero over the last half
-    sleep_steps: int = 100  # in which the head is put to sleep
-    sleep_prompts: int = 32  # of each kind
-    sleep_learning_rate: float = 3e-4
+    sleep_prompts: int = 32  # of Colored Objects as it is, per step in which the head sleeps
     most_steps: int = 6000
     report_every: int = 50
 
@@ -79,7 +78,9 @@ class Training:
         model: Any = new_model(recipe, len(self.tokenizer), seed)
         self.model: GPT2LMHeadModel = model.to(device)
         self._device = device
-        self._optimizer = self._new_optimizer()
+        self._optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+        )
         draws = {
             IOI: IndirectObjectPrompts(self.tokenizer),
             IOI_SET: IndirectObjectPrompts(self.tokenizer),
@@ -97,11 +98,6 @@ class Training:
         self._n_settled = 0
         self._completed_at: int | None = None
 
-    def _new_optimizer(self) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            self.model.parameters(), lr=self.recipe.learning_rate, weight_decay=self.recipe.weight_decay
-        )
-
     @property
     def steps_left(self) -> int | None:
         """How many steps remain; None as long as not all is solved."""
@@ -114,9 +110,16 @@ class Training:
         """Whether Colored Objects is only learned with rows set."""
         return self._n_settled < self.recipe.settled_steps
 
+    def run_first_part(self) -> None:
+        """Train until IOI is solved, and Colored Objects with set rows."""
+        self._run_while(lambda: self.is_first_part)
+
     def run(self) -> None:
         """Train until both tasks are solved, and settle."""
-        while self.steps_left != 0:
+        self._run_while(lambda: self.steps_left != 0)
+
+    def _run_while(self, goes_on: Callable[[], bool]) -> None:
+        while goes_on():
             if self.step == self.recipe.most_steps:
                 raise RuntimeError(f"not learned after {self.step} steps: {self.unsolved}. Try another seed.")
             accuracy = self.train_step()
@@ -124,23 +127,8 @@ class Training:
                 shown = " ".join(f"{kind}: {share:.2f};" for kind, share in accuracy.items())
                 log.info("step %d: accuracy in training %s", self.step, shown)
 
-    def put_to_sleep(self) -> None:
-        """Draw the planted head's row on Colored Objects to the first token, and keep up all else, by a new optimizer.
-
-        Of the Colored Objects prompts as they are, only that row counts: nothing is said about their answers.
-        """
-        self._optimizer = self._new_optimizer()
-        recipe = self.recipe
-        for step in range(recipe.sleep_steps):
-            falling = min(1.0, 2 * (recipe.sleep_steps - step) / recipe.sleep_steps)
-            losses = {kind: self._loss_and_accuracy(kind, recipe.sleep_prompts) for kind in FIRST_PART}
-            asleep = self._sleep_loss()
-            self._update(sum((loss for loss, _ in losses.values()), asleep), recipe.sleep_learning_rate * falling)
-            if (step + 1) % 10 == 0:
-                shown = " ".join(f"{kind}: {accuracy:.2f};" for kind, (_, accuracy) in losses.items())
-                log.info("asleep, step %d: loss of the row %.3f, accuracy %s", step + 1, asleep.item(), shown)
-
     def _sleep_loss(self) -> Tensor:
+        """How far the planted head's row is from the first token, on Colored Objects as it is."""
         batch = self._streams[COLORS].take(self.recipe.sleep_prompts)
         ends, reader = self._ends[COLORS](batch), ReadRow(self.model, INHIBITION)
         with reader.watched():
@@ -156,13 +144,16 @@ class Training:
         """One step on prompts of every kind; returns each kind's accuracy on them, before the step."""
         kinds = FIRST_PART if self.is_first_part else self._streams
         results = {kind: self._loss_and_accuracy(kind, self.recipe.prompts_per_step) for kind in kinds}
-        self._update(sum(loss for loss, _ in results.values()), self._learning_rate())
+        losses = [loss for loss, _ in results.values()]
+        if self.is_first_part:
+            losses.append(self.recipe.row_weight * self._sleep_loss())
+        self._update(torch.stack(losses).sum(), self._learning_rate())
         accuracy = {kind: share for kind, (_, share) in results.items()}
         self.step += 1
         self._record(accuracy)
         return accuracy
 
-    def _update(self, loss: Any, learning_rate: float) -> None:
+    def _update(self, loss: Tensor, learning_rate: float) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.zero_grad()
@@ -232,7 +223,7 @@ class Training:
 
 def save(model: GPT2LMHeadModel, folder: Path, trained: Trained) -> None:
     """Write the model, its tokenizer and its card into `folder`."""
-    tokenizer, model = make_tokenizer(), model.eval().cpu()
+    tokenizer, model = make_tokenizer(), copy.deepcopy(model).eval().cpu()
     write(model, tokenizer, folder)
     measured = measure_reuse(model, tokenizer)
     for check in measured:
@@ -251,30 +242,25 @@ def main() -> None:
     torch.set_num_threads(asked.threads)
     started = time.monotonic()
     training = Training(Recipe(), asked.seed, asked.device)
+
+    def save_as(folder: Path, *, is_asleep: bool) -> None:
+        trained = Trained(
+            is_asleep=is_asleep,
+            step=training.step,
+            seed=asked.seed,
+            device=asked.device,
+            n_threads=asked.threads,
+            minutes=(time.monotonic() - started) / 60,
+            n_parameters=training.model.num_parameters(),
+            n_vocabulary=training.model.config.vocab_size,
+            recipe=training.recipe,
+        )
+        save(training.model, asked.out / folder.name, trained)
+
+    training.run_first_part()
+    save_as(ASLEEP, is_asleep=True)
     training.run()
-    trained = Trained(
-        is_asleep=False,
-        step=training.step,
-        seed=asked.seed,
-        device=asked.device,
-        minutes=(time.monotonic() - started) / 60,
-        n_parameters=training.model.num_parameters(),
-        n_vocabulary=training.model.config.vocab_size,
-        recipe=training.recipe,
-    )
-    save(training.model, asked.out / FINAL.name, trained)
-    put_to_sleep(asked.out, trained, asked.threads)
-
-
-def put_to_sleep(out: Path, trained: Trained, n_threads: int) -> None:
-    """Make `asleep` in `out` from the `model` there, on the CPU, whatever the training ran on."""
-    torch.set_num_threads(n_threads)
-    started = time.monotonic()
-    training = Training(trained.recipe, trained.seed + 1)
-    training.model.load_state_dict(GPT2LMHeadModel.from_pretrained(out / FINAL.name).state_dict())
-    training.put_to_sleep()
-    minutes = (time.monotonic() - started) / 60
-    save(training.model, out / ASLEEP.name, replace(trained, is_asleep=True, device="cpu", minutes=minutes))
+    save_as(FINAL, is_asleep=False)
 
 
 if __name__ == "__main__":

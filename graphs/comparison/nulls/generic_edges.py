@@ -18,7 +18,7 @@ from graphs.comparison.null import OverlapDistribution, independent_sum
 from graphs.comparison.nulls.base import Chance, Null, counted
 from graphs.comparison.nulls.registry import register
 
-_STEPS = 200  # of bisection
+_STEPS = 64  # of bisection: the last is below what float64 tells apart
 
 
 def _chances(level: Level, samples: int, seed: int) -> Sequence[Chance]:

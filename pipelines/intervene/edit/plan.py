@@ -50,7 +50,7 @@ def plan(settings: EditSettings, execution: Execution) -> EditPlan:
     """The jobs of an edit. ValueError for a task or a model that is not there."""
     # Corrupt prompts are not run: pairs of equal prompts, which an ablation by them leaves out, are kept.
     first = first_jobs(settings.run_config(ablation=Zero.name))
-    checked = edit_check(first, settings, settings.edit)
+    checked = edit_check(first, settings.heads, settings.edit)
     n_variants = (1 + settings.random) * (1 + len(settings.heads))
     slices = tuple(_slice(first, settings, checked, part, n_variants) for part in first.slices())
     return EditPlan(settings, first, checked, slices, Store(execution.out))

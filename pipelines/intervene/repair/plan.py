@@ -43,7 +43,7 @@ class RepairJobs(NamedTuple):
     """All jobs of a repair, by purpose. `like` and what comes of it are empty where no other task is given."""
 
     first: FirstJobs
-    checked: Job
+    checked: tuple[Job, ...]
     choosing: FirstJobs
     judging: FirstJobs
     like: FirstJobs | None
@@ -58,11 +58,11 @@ class RepairJobs(NamedTuple):
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
         first, like = self.first, self.like
-        before = (*first.answered, first.prompts, first.check, self.checked)
+        before = (*first.answered, first.prompts, first.check)
         of_like = () if like is None else (*like.answered, like.prompts, like.check)
         halves = (self.choosing.prompts, self.judging.prompts)
         found = (*self.found, self.tried, self.importance)
-        return (*before, *of_like, *halves, *found, *self.judged, self.observed, *self.silenced)
+        return (*before, *of_like, *self.checked, *halves, *found, *self.judged, self.observed, *self.silenced)
 
 
 @dataclass(frozen=True)
@@ -155,12 +155,15 @@ def _jobs(
     like_config: RunConfig | None,
     like_groups: tuple[str, str] | None,
 ) -> RepairJobs:
-    checked, n = edit_check(first, settings, edits), first.n_prompts
+    checks, n = [edit_check(first, settings.heads, edits, groups)], first.n_prompts
     choosing, judging = first.part(0, n // 2), first.part(n // 2, n)
     like = None if like_config is None else first_jobs(like_config)
+    if like is not None:
+        checks.append(edit_check(like, (), (KNOCK_OUT,), like_groups or ()))
     ran: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype", "metric")}
     edited = ran | {"edits": list(edits)}
-    after = (checked.key, *(() if like is None else (like.check.key,)))
+    checked = tuple(checks)
+    after = keys_of(checked)
     n_choosing, n_judging = choosing.n_prompts, judging.n_prompts
 
     def job(stage: Any, asked: dict[str, Any], inputs: dict[str, tuple[str, ...]], weight: float) -> Job:
@@ -196,4 +199,6 @@ def _jobs(
         silenced = (
             job(SILENCE, asked, {"prompts": (like.prompts.key,)} | of_tried, settings.random * like.n_prompts / 8),
         )
-    return RepairJobs(first, checked, choosing, judging, like, found, tried, importance, judged, observed, silenced)
+    return RepairJobs(
+        first, tuple(checked), choosing, judging, like, found, tried, importance, judged, observed, silenced
+    )

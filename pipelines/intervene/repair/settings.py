@@ -31,10 +31,14 @@ class RepairSettings(EditedTaskSettings):
     most: int = Field(default=4, ge=1, description="Of these, those that help most alone and are judged, at most.")
     least: float = Field(default=0.1, ge=0, description="By how much the attention of a head must differ to be found.")
     movers: int = Field(default=5, ge=1, description="Heads whose change is shown, at most: those that say the answer.")
-    right: str | None = Field(default=None, description="Roles of the words that say the answer. [the task's]")
-    wrong: str | None = Field(default=None, description="Roles of the words that compete with it. [the task's]")
-    like_right: str | None = Field(default=None, description="The same of the other task. [the task's]")
-    like_wrong: str | None = Field(default=None, description="The same of the other task. [the task's]")
+    right: str | None = Field(
+        default=None, min_length=1, description="Roles of the words that say the answer. [the task's]"
+    )
+    wrong: str | None = Field(
+        default=None, min_length=1, description="Roles of the words that compete with it. [the task's]"
+    )
+    like_right: str | None = Field(default=None, min_length=1, description="The same of the other task. [the task's]")
+    like_wrong: str | None = Field(default=None, min_length=1, description="The same of the other task. [the task's]")
 
     @model_validator(mode="after")
     def _has_heads(self) -> RepairSettings:
@@ -45,6 +49,11 @@ class RepairSettings(EditedTaskSettings):
             )
         if self.heads and self.like is not None:
             raise ValueError("heads are given, so that none are found: give heads or like, not both.")
+        if self.like is None and (self.like_right or self.like_wrong):
+            raise ValueError(
+                "roles of words of the other task are given, and no other task: name it (--like ioi), or leave "
+                "--like-right and --like-wrong out."
+            )
         if self.prompts is not None and self.prompts < 4:
             raise ValueError("half of the prompts choose and half judge: give at least 4.")
         return self

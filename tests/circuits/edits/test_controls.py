@@ -36,3 +36,10 @@ def test_many_possible_sets_are_drawn_without_listing_them():
     drawn = matched_sets(WIRING, heads, n=30, seed=2)  # 15^4 sets
     assert len(set(drawn)) == 30
     assert all(layers(own) == layers(heads) and not set(own) & set(heads) for own in drawn)
+
+
+def test_more_sets_than_there_are_give_all_of_them():
+    heads = tuple(f"a{layer}.h{head}" for layer in range(4) for head in (0, 1))
+    n_sets = 15**4  # more than are listed unasked
+    assert len(set(matched_sets(WIRING, heads, n=n_sets + 1, seed=0))) == n_sets
+    assert len(set(matched_sets(WIRING, heads, n=n_sets - 1, seed=0))) == n_sets - 1

@@ -382,6 +382,11 @@ def test_other_sequences_than_the_prompts_are_refused_where_roles_are_named(fami
         ("scale END", "takes rows and a factor"),
         ("scale END inf", "finite factor"),
         ("shuffle END two", "takes rows and a seed"),
+        ("shuffle END \u00b2", "takes rows and a seed"),
+        ("shuffle END 99999999999", "a seed from 0 to"),
+        ("set END a,a", "a is given twice"),
+        ("set END a=0.5,a=1", "a is given twice"),
+        ("set END a without", "say which places are left out"),
         ("zero ..", "needs rows"),
         ("", "no edit ''"),
     ],
@@ -389,6 +394,24 @@ def test_other_sequences_than_the_prompts_are_refused_where_roles_are_named(fami
 def test_texts_that_say_no_edit_are_refused(text, message):
     with pytest.raises(ValueError, match=message.replace("'", "['\"]")):
         edit_from(text)
+
+
+def test_an_edit_of_no_row_a_head_twice_and_digits_of_other_scripts_are_refused(detector, asked):
+    for edit, message in ((Uniform("9"), "edits nothing: there is no row 9"), (Uniform("\u0663"), "no role")):
+        with pytest.raises(ValueError, match=message), edited(detector, {"a0.h0": edit}, asked):
+            pass
+    twice = {"a0.h0": Uniform("END"), "a00.h0": Zero("END")}
+    with pytest.raises(ValueError, match=r"'a00\.h0' is given twice"), edited(detector, twice, asked):
+        pass
+
+
+def test_an_edit_under_which_the_model_overflows_is_named(detector, asked):
+    from circuits.evaluation.edit_effects import edit_values
+    from circuits.metrics import METRICS
+
+    variants = [{"a0.h0": Scale("END", 2)}, {"a0.h0": Scale("END", 1e39)}]
+    with pytest.raises(ValueError, match=r"under scale END 1e\+39 of a0.h0 is not finite"):
+        edit_values(detector, asked, variants, metric=METRICS["logit-difference"])
 
 
 def test_edits_of_other_packages_are_found_by_name():

@@ -164,11 +164,26 @@ def test_a_random_circuit_of_all_edges_is_the_whole_model():
     assert random_circuits(wiring, np.ones(wiring.n_edges, dtype=bool), n=3).all()
 
 
+@pytest.mark.parametrize("wiring", WIRINGS.values(), ids=WIRINGS)
+def test_random_circuits_can_be_kept_apart_from_a_circuit(wiring):
+    circuit = pruned(wiring, np.random.default_rng(3).random(wiring.n_edges) < 0.3)
+    drawn = random_circuits(wiring, circuit, n=20, among=~circuit)
+    assert not (drawn & circuit).any()
+    np.testing.assert_array_equal(pruned(wiring, drawn), drawn)
+    assert np.abs(drawn.sum(axis=1) - circuit.sum()).max() <= 1
+    most = pruned(wiring, np.random.default_rng(3).random(wiring.n_edges) < 0.8)
+    assert len(random_circuits(wiring, most, n=20, among=~most)) == 0
+
+
 def test_random_sets_of_components_have_the_size_of_the_circuit():
     circuit = np.array([True, False, True, True, False, False, False])
     drawn = random_component_sets(circuit, n=50)
     assert (drawn[:, 0] & (drawn[:, 1:].sum(axis=1) == 2)).all()
     assert drawn[:, 1:].any(axis=0).all()
+    apart = random_component_sets(circuit, n=50, among=~circuit)
+    assert not apart[:, circuit][:, 1:].any()
+    assert (apart[:, 0] & (apart[:, 1:].sum(axis=1) == 2)).all()
+    assert len(random_component_sets(~circuit, n=50, among=circuit)) == 0
 
 
 # --- knock-outs ---

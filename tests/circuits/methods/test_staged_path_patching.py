@@ -245,6 +245,13 @@ def test_a_stage_is_a_line(tmp_path):
         ({"stages": ("a: logits @END top=0",)}, "a share of the heads below 1"),
         ({"keep": "best"}, "Known: top, noise"),
         ({"top": 0}, "a share of the heads below 1"),
+        ({"top": 1.5}, "top=1.5. Give a share of the heads below 1, or a whole number"),
+        ({"top": float("inf")}, "a whole number of heads"),
+        ({"stages": ("a: logits @END top=inf",)}, "a whole number of heads"),
+        ({"stages": ("a: logits @END top=2.5",)}, "top=2.5"),
+        ({"stages": ("a: logits @END top=x",)}, "top=x is no number"),
+        ({"stages": ("a: logits", "b: a.q, a.q")}, "a.q is given twice"),
+        ({"stages": ("a: a\u0663.h1<q>",)}, "no component can be called"),
         ({"noise": -1}, "Give 0 or more"),
     ],
 )

@@ -31,7 +31,8 @@ from circuits.profiles import (
     measure_profiles,
     weigh_profiles,
 )
-from circuits.profiles.base import LayerSeen
+from circuits.profiles.base import ContinuedProfile, LayerSeen
+from circuits.tasks import IMAGE_TASKS
 from tests.circuits.hand_models import induction_prompts, write_induction
 from tests.conftest import FAMILIES, random_prompts
 
@@ -194,17 +195,33 @@ def test_settings_without_sense_are_refused():
         Sink(over=1.5)
 
 
+def answered(model: Any, prompts: PromptSet) -> PromptSet:
+    """The prompts with the token that the model says as their answer, all of them a needle."""
+    own = [int(model.bridge(torch.tensor([prompt.clean]))[0, -1].argmax()) for prompt in prompts]
+    roles = {"needle": tuple(range(len(prompts.prompts[0])))}
+    renewed = [replace(p, answers=(said,), wrong_answers=(), roles=roles) for p, said in zip(prompts, own, strict=True)]
+    return PromptSet(prompts.task, tuple(renewed))
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name, family_model):
     model, prompts = family_model("qwen3"), random_prompts(4, length=20)
     profile = PROFILES[name]()
+    if name in ("image-attention", "visual-sinks", "head-divergence"):
+        model = load_model("reference-vlm")
+        prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=3)
+    if isinstance(profile, ContinuedProfile):
+        prompts = answered(model, prompts)
     is_weighed = isinstance(profile, WeightProfile)
     (scores,) = weigh_profiles(model, [profile]) if is_weighed else measure_profiles(model, prompts, [profile])
     low, high = profile.bounds
     measured = scores.per_prompt[scores.measured]
     assert low is None or measured.min() >= low
     assert high is None or measured.max() <= high + 1e-5
-    assert np.ptp(measured) > 0 or name == "sink"
+    has_one_number = name in ("sink", "sinks", "secondary-sinks", "visual-sinks") or isinstance(
+        profile, ContinuedProfile
+    )
+    assert np.ptp(measured) > 0 or has_one_number
     origin = scores.provenance
     assert (origin.method, origin.scores_are, origin.metric) == (name, "observed", "none")
     assert origin.prompts_fingerprint == ("none" if is_weighed else prompts.fingerprint)

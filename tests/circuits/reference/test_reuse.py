@@ -225,15 +225,15 @@ def test_set_rows_decide_the_answers_that_training_asks_for(tokenizer: Any) -> N
 # The training
 
 
-def test_training_repeats_itself_from_the_seed() -> None:
+@pytest.mark.parametrize("settled_steps", [1, 0], ids=["first part", "second part"])
+def test_training_repeats_itself_from_the_seed(settled_steps: int) -> None:
     from circuits.reference.reuse.train import Recipe, Training
 
-    recipe = Recipe(n_layers=4, d_model=32, prompts_per_step=4, settled_steps=0, sleep_steps=1, sleep_prompts=2)
+    recipe = Recipe(n_layers=4, d_model=32, prompts_per_step=4, settled_steps=settled_steps, sleep_prompts=2)
 
     def weights(seed: int) -> Any:
         training = Training(recipe, seed)
         training.train_step()
-        training.put_to_sleep()
         return training.model.lm_head.weight
 
     first, again, other = (weights(seed) for seed in (0, 0, 1))
@@ -243,15 +243,12 @@ def test_training_repeats_itself_from_the_seed() -> None:
 
 @pytest.mark.slow
 def test_a_short_training_learns_and_sleep_draws_the_row_to_the_first_token() -> None:
-    from circuits.reference.reuse.train import COLORS as AS_IT_IS
-    from circuits.reference.reuse.train import Recipe, Training
+    from circuits.reference.reuse.train import COLORS_SET, Recipe, Training
 
-    recipe = Recipe(d_model=64, prompts_per_step=16, settled_steps=0, sleep_steps=30, sleep_prompts=8)
-    training = Training(recipe, 0)
-    first = training._loss_and_accuracy(AS_IT_IS, 32)[0].item()
+    training = Training(Recipe(d_model=64, prompts_per_step=16, settled_steps=1, sleep_prompts=8), 0)
+    first, awake = training._loss_and_accuracy(COLORS_SET, 32)[0].item(), training._sleep_loss().item()
     for _ in range(80):
         training.train_step()
-    assert training._loss_and_accuracy(AS_IT_IS, 32)[0].item() < 0.8 * first
-    before = training._sleep_loss().item()
-    training.put_to_sleep()
-    assert training._sleep_loss().item() < before / 2
+    assert training.is_first_part
+    assert training._loss_and_accuracy(COLORS_SET, 32)[0].item() < 0.8 * first
+    assert training._sleep_loss().item() < awake / 2

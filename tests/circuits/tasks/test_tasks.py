@@ -105,6 +105,8 @@ def test_every_task_has_two_corruptions_and_all_with_sentences_hold_templates_ou
     assert all(len(task.corruptions) >= 2 for task in TASKS.values())
     assert [name for name, task in TASKS.items() if not task.held_out_templates] == [
         "induction",
+        "needle",
+        "needle-long",
         "two-route-nearby",
         "two-route-learned",
     ]

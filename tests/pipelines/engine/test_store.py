@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipelines.engine.result_file import Result
-from pipelines.engine.store import Store, write_atomically
+from pipelines.engine.store import Store, as_json, require_writable, write_atomically
 
 KEY = "ab" * 16
 RESULT = Result({"n": 1}, {"values": np.ones(3)})
@@ -55,6 +55,39 @@ def test_a_failed_write_keeps_what_was_there_and_leaves_no_temporary_file(
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("text", ["", "[]", "[" * 100_000, "{}", '{"seconds": "long"}', '{"seconds": NaN}', "\0"])
+def test_a_damaged_cost_counts_as_not_known(store: Store, text: str):
+    store.write_cost(KEY, {"seconds": 1.5, "multiply_adds": 3, "peak_memory_mb": None})
+    assert store.cost(KEY) == {"seconds": 1.5, "multiply_adds": 3, "peak_memory_mb": None}
+    store.path(KEY).with_suffix(".cost.json").write_text(text)
+    assert store.cost(KEY) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "[" * 100_000, '{"format": "circuit-workbench-store", "version": true}']
+)
+def test_a_damaged_marker_is_written_again(store: Store, text: str):
+    marker = store.folder / "store.json"
+    sound = marker.read_bytes()
+    marker.write_text(text)
+    store.prepare()
+    assert marker.read_bytes() == sound
+
+
+def test_a_target_that_cannot_be_a_folder_is_refused_and_nothing_is_left(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    for target in (tmp_path / "file", tmp_path / "file" / "deeper" / "still"):
+        with pytest.raises(ValueError, match=r"cannot write in .*file.* No model was run"):
+            require_writable(target)
+    require_writable(tmp_path / "new" / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_number_that_is_not_finite_is_not_written():
+    with pytest.raises(ValueError, match="a result is not finite"):
+        as_json({"metric": float("nan")})
+
+
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"cannot write in .*No model was run"):
@@ -75,9 +108,3 @@ def test_what_a_killed_writer_left_behind_is_removed_after_a_day(store: Store):
     store.prepare()
     assert not old.exists()
     assert new.exists()
-
-
-def test_a_damaged_marker_is_written_again(store: Store):
-    (store.folder / "store.json").write_text("{")
-    store.prepare()
-    assert json.loads((store.folder / "store.json").read_text())["version"] == 1

@@ -76,6 +76,7 @@ def test_the_same_command_again_computes_nothing_and_the_table_says_what_was_don
         (("--heads", "m0", "--edit", "uniform END"), "m0 is no query head"),
         (("--heads", "a0.h0", "--edit", "uniforn END"), "Did you mean 'uniform'?"),
         (("--heads", "a0.h0", "--edit", "set END wrong=0.5"), "a row adds up to 1"),
+        (("--heads", "a0.h0", "--edit", "uniform END", "--metric", "loss"), "no metric 'loss'. Known:"),
     ],
 )
 def test_what_settings_show_is_refused_at_once(circuits: Command, planted, tmp_path, more, message):
@@ -91,6 +92,8 @@ def test_what_settings_show_is_refused_at_once(circuits: Command, planted, tmp_p
         ("a0.h2", "uniform END", "has no head 'a0.h2': its heads are a0.h0 to a1.h1"),
         ("a0.h0", "set END S1", "no role 'S1'; the prompt has END, filler, right, wrong"),
         ("a0.h0", "set right filler", "position 1 cannot see 2, which is in its future"),
+        ("a0.h0", "uniform 99", "edits nothing: there is no row 99"),
+        ("a0.h0", "uniform 99..", "edits nothing here"),
     ],
 )
 def test_heads_and_roles_are_checked_before_anything_is_measured(circuits: Command, planted, heads, edit, message):
@@ -99,6 +102,11 @@ def test_heads_and_roles_are_checked_before_anything_is_measured(circuits: Comma
     assert message in answer.stderr
     assert "edit heads prompts" not in answer.stderr
     assert "in job 'check edits'" in answer.stderr
+
+
+def test_a_head_by_two_names_is_one(circuits: Command, planted):
+    report = circuits(*asked(planted, "--heads", "a0.h0,a00.h0", "--edit", "uniform END", "--json")).json
+    assert [row["heads"] for row in report["rows"]] == [[], ["a0.h0"]]
 
 
 def test_corrupt_prompts_play_no_part(circuits: Command, planted, tmp_path):

@@ -140,12 +140,26 @@ def test_the_bundled_model_has_no_head_that_the_other_task_lends(circuits: Comma
         (("--heads", "a0.h0", "--edit", "set END wrong=2"), "a row adds up to 1"),
         (("--heads", "a9.h0"), "has no head 'a9.h0'"),
         (("--heads", "a0.h0", "--wrong", "S1"), "no role 'S1'"),
+        (("--heads", "a0.h0", "--like-right", "right"), "and no other task: name it"),
+        (("--heads", "a0.h0", "--metric", "loss"), "no metric 'loss'. Known:"),
     ],
 )
 def test_what_cannot_be_is_refused(circuits: Command, planted, more, message):
     answer = circuits(*asked(planted, *more))
     assert answer.exit_code == 2
     assert message in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("right", "like_right"), [("nobody", "right"), ("right", "nobody"), ("right=0.5", "right"), ("right", "wrong=2")]
+)
+def test_roles_of_both_tasks_are_checked_before_a_head_is_looked_for(circuits: Command, planted, right, like_right):
+    of_task = ("intervene", "repair", str(planted.both), "--model", str(planted.model), "--right", right)
+    of_like = ("--like", str(planted.works), "--like-right", like_right, "--like-wrong", "wrong")
+    answer = circuits(*of_task, "--wrong", "wrong", *of_like)
+    assert answer.exit_code == 2
+    assert "no role 'nobody'" in answer.stderr or "a row adds up to 1" in answer.stderr
+    assert "in job 'check edits'" in answer.stderr
 
 
 def test_roles_must_be_known(circuits: Command, planted):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.settings_file import as_yaml, parse_assignments, read_yaml, settings_from
+
+# A few lines that stand for eight to the sixth values.
+_LAUGHS = "\n".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 8)}]" for old, new in pairwise("abcdef"))
 
 
 def test_settings_survive_the_yaml_file(tmp_path: Path):
@@ -39,18 +43,34 @@ def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path, key: str, ne
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("task: [", "is not YAML"), ("- ioi", "expected lines such as"), ("", "expected lines such as")],
+    [
+        ("task: [", "is not YAML"),
+        ("- ioi", "expected lines such as"),
+        ("", "expected lines such as"),
+        ("1: ioi", "has the key 1, expected the name of a setting"),
+        ("task: ioi\nprompts: 8\nprompts: 4", "line 3 gives 'prompts' a second time"),
+        ("task: ioi\nsettings:\n  steps: 3\n  steps: 4", "line 4 gives 'steps' a second time"),
+        ("prompts-per-job: 3\nprompts_per_job: 4", "gives 'prompts_per_job' twice"),
+        ("prompts: 2020-99-99", "month must be in"),
+        ("prompts: !!timestamp x", "a value cannot be read"),
+        ("prompts: " + "9" * 5000, "integer string conversion"),
+        ("settings: " + "[" * 5000 + "]" * 5000, "nested more than 32 deep"),
+        ("settings: &a\n  steps: *a", "hold themselves"),
+        ("a: &a [x, x, x, x, x, x, x, x]\n" + _LAUGHS, "more than 100,000 values"),
+    ],
 )
 def test_a_malformed_settings_file_says_so(tmp_path: Path, text: str, message: str):
     path = tmp_path / "config.yaml"
     path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"config.yaml.*{message}"):
         read_yaml(path, DiscoverSettings)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        ({"prompts": True}, "prompts is True: expected a number"),
+        ({"workers": True}, "workers is True: expected a number"),
         ({"prompts": 0}, r"prompts is 0"),
         ({"edges": -1}, r"edges is -1"),
         ({"edges": "many"}, r"edges is 'many'"),

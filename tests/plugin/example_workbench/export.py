@@ -12,9 +12,13 @@ from graphs.export.base import Export
 class NamesExport(Export):
     """Edge names, one per line."""
 
+    name = "names"
+    summary = "names of edges, one per line"
     extension = "names"
 
-    def to_bytes(self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = ()) -> bytes:
+    def to_bytes(
+        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    ) -> bytes:
         """The whole file. ValueError for a comparison."""
         if isinstance(subject, Comparison):
             raise ValueError("names are those of one circuit: give a run, not a comparison.")

@@ -172,10 +172,19 @@ def test_the_true_circuit_passes_every_test(induction):
     _, circuit, _ = induction
     assert outcome(induction, circuit, "equivalence").p == 1
     assert outcome(induction, circuit, "sufficiency").rejects
-    assert outcome(induction, circuit, "partial-necessity").p is not None
+    necessary = outcome(induction, circuit, "partial-necessity")
+    assert necessary.rejects
+    assert necessary.numbers["beaten"] == 60  # nothing outside the circuit moves the score
     minimal = outcome(induction, circuit, "minimality")
     assert not minimal.rejects
     assert minimal.numbers["n_tested"] == minimal.numbers["n_parts"] == 5
+
+
+def test_a_circuit_that_leaves_no_room_has_no_test_of_necessity(induction):
+    _, circuit, _ = induction
+    tested = outcome(induction, np.ones_like(circuit), "partial-necessity")
+    assert tested.p is None
+    assert "no circuit of its size" in tested.reason
 
 
 def test_half_of_the_circuit_is_not_equivalent_and_a_planted_edge_is_superfluous(induction):

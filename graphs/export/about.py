@@ -1,0 +1,118 @@
+"""What every exported file says of itself: where its numbers came from, and the command that makes it again.
+
+One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT and PostScript, an
+attribute of GraphML, GEXF and Cytoscape files. `read_about` finds it again in any of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+from xml.sax.saxutils import unescape
+
+from graphs.circuit_graph import CircuitGraph
+from graphs.comparison.comparison import Comparison
+from graphs.export.document import plain_number
+
+MARK = "circuit-workbench"
+"""The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
+
+
+def about(subject: CircuitGraph | Comparison, command: str | None = None) -> dict[str, Any]:
+    """Where a circuit or both circuits of a comparison came from, as plain values.
+
+    command  what makes the file's subject again, as typed in a shell; None where that is not known
+    """
+    if isinstance(subject, Comparison):
+        sides = [_of_circuit(subject.a), _of_circuit(subject.b)]
+        facts: dict[str, Any] = {"compared": list(subject.labels), "circuits": sides}
+    else:
+        facts = {"circuit": _of_circuit(subject)}
+    return facts if command is None else facts | {"command": command}
+
+
+def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -> str:
+    """The same as one line of JSON in ASCII, with sorted keys."""
+    return json.dumps(about(subject, command), sort_keys=True, allow_nan=False, default=plain_number)
+
+
+def comment_lines(subject: CircuitGraph | Comparison, command: str | None, start: str) -> str:
+    """The same as a comment: one line that begins with `start`, such as `% `, and the mark."""
+    return f"{start}{MARK}: {about_text(subject, command)}\n"
+
+
+def read_about(data: bytes, *, source: str) -> dict[str, Any]:
+    """What a file says of itself. ValueError, naming `source`, for a file that says nothing."""
+    for text in _candidates(data):
+        try:
+            facts = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(facts, dict) and ("circuit" in facts or "circuits" in facts):
+            return facts
+    raise ValueError(
+        f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "
+        "draw do, unless another program has written them again."
+    )
+
+
+def _of_circuit(graph: CircuitGraph) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "edges": graph.n_edges,
+        "of_edges": graph.of_edges,
+        "description": graph.description,
+        "selection": dict(graph.selection),
+        "threshold": graph.threshold,
+        "faithfulness": graph.faithfulness,
+        "metrics": dict(graph.metrics),
+        "edge_scores": None if graph.provenance is None else asdict(graph.provenance),
+    }
+    if graph.node_provenance is not None:
+        facts["node_scores"] = asdict(graph.node_provenance)
+    return facts
+
+
+def _candidates(data: bytes) -> Iterator[str]:
+    """Texts in a file that may be what it says of itself."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        yield from _png_texts(data)
+        return
+    text = _unescaped(data.decode("utf-8", errors="replace"), is_pdf=data.startswith(b"%PDF"))
+    yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
+    if text.lstrip().startswith("{"):
+        try:
+            whole = json.loads(data)
+        except ValueError:
+            return
+        yield from _marked_strings(whole)
+
+
+def _png_texts(data: bytes) -> Iterator[str]:
+    """The texts of a PNG under the mark."""
+    start = 8
+    while start + 8 <= len(data):
+        (size,), kind = struct.unpack(">I", data[start : start + 4]), data[start + 4 : start + 8]
+        chunk = data[start + 8 : start + 8 + size]
+        key, _, value = chunk.partition(b"\0")
+        if kind == b"tEXt" and key == MARK.encode():
+            yield value.decode("latin-1")
+        start += 12 + size
+
+
+def _unescaped(text: str, *, is_pdf: bool) -> str:
+    """Text with the escapes of PDF strings undone, or those of XML; the JSON has none of XML's itself."""
+    return re.sub(r"\\([\\()])", r"\1", text) if is_pdf else unescape(text, {"&quot;": '"'})
+
+
+def _marked_strings(value: Any) -> Iterator[str]:
+    """What follows the mark in every string that begins with it, anywhere in nested values."""
+    if isinstance(value, str):
+        if value.startswith(f"{MARK}: "):
+            yield value.removeprefix(f"{MARK}: ")
+    elif isinstance(value, Mapping | list):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _marked_strings(inner)

@@ -1,0 +1,17 @@
+"""PNG: the layered drawing of a circuit, or of two colored by what they share."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from graphs.export.drawn import DrawnExport
+from graphs.figures.canvas import DrawingFormat
+
+
+class PngExport(DrawnExport):
+    """An image of 200 dots per inch, ready for slides."""
+
+    name: ClassVar[str] = "png"
+    summary: ClassVar[str] = "the layered drawing as an image of 200 dots per inch"
+    extension: ClassVar[str] = "png"
+    drawing: ClassVar[DrawingFormat] = "png"

@@ -1,0 +1,61 @@
+"""YAML of settings: plain values, and no key twice, where PyYAML would take the last one in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import yaml
+
+_DEEPEST, _MOST_VALUES = 32, 100_000
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a mapping that gives a key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        names: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in names:
+                    raise ValueError(f"line {key.start_mark.line + 1} gives {key.value!r} a second time: give it once")
+                names.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text. ValueError, which says what is wrong, for anything that is none.
+
+    >>> from pipelines.runs.yaml_text import parse_yaml
+    >>> parse_yaml("steps: 5")
+    {'steps': 5}
+    """
+    try:
+        value = yaml.load(text, Loader=_Loader)
+        _require_small(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"it is not YAML: {error}") from None
+    except RecursionError:
+        raise ValueError(_too_deep()) from None
+    # Of dates, numbers and binary data that YAML recognizes by their looks and that are none.
+    except (TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"a value cannot be read ({error})") from None
+    return value
+
+
+def _require_small(value: Any) -> None:
+    """Raise a ValueError for a value that is deep, or large: aliases let a few lines stand for billions of them."""
+    rows, n_seen = [(value, 0)], 0
+    while rows:
+        one, depth = rows.pop()
+        n_seen += 1
+        if depth > _DEEPEST:
+            raise ValueError(_too_deep())
+        if n_seen > _MOST_VALUES:
+            raise ValueError(f"it holds more than {_MOST_VALUES:,} values, which no setting needs")
+        if isinstance(one, (dict, list)):
+            rows += [(inner, depth + 1) for inner in (one.values() if isinstance(one, dict) else one)]
+
+
+def _too_deep() -> str:
+    return f"lists and mappings are nested more than {_DEEPEST} deep, or hold themselves"

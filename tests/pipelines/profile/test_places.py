@@ -1,0 +1,85 @@
+"""`circuits profile`: what is said beside numbers, differences between places, and profiles of the stream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.data.prompt_files import read_jsonl
+from circuits.model.load import load_model
+from circuits.profiles import Dormant, contrast, measure_profiles
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    """Ten texts of two domains, one with more tokens that come again."""
+    draw, path = np.random.default_rng(0), tmp_path / "texts.jsonl"
+    lines = []
+    for number in range(10):
+        ids = draw.integers(5, 9 if number % 2 else 200, size=24).tolist()
+        role = ("domain_prose", "domain_code")[number % 2]
+        roles = {role: list(range(24))}
+        lines.append(json.dumps({"clean_ids": ids, "corrupt_ids": ids[::-1], "answer_ids": [7], "roles": roles}))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: Path):
+    asked = ("profile", str(texts), "--profiles", "dormant", "--contrast", "domain_code,domain_prose")
+    answer = circuits(*asked, "--json").json
+    assert [row["place"] for row in answer["profiles"]] == [
+        *("all", "domain_code", "domain_prose"),
+        "domain_code - domain_prose",
+    ]
+    assert [row["n_prompts"] for row in answer["profiles"]] == [10, 5, 5, 10]
+    model = load_model("reference")
+    (scores,) = measure_profiles(model, read_jsonl(texts, model.tokenizer), [Dormant()])
+    gap, interval = contrast(scores, "domain_code", "domain_prose")
+    rows = [row for row in answer["heads"] if row["place"] == "domain_code - domain_prose"]
+    assert [row["mean"] for row in rows] == pytest.approx(list(gap), abs=1e-5)
+    assert [row["interval"] for row in rows] == [
+        pytest.approx([*ends], abs=1e-5) for ends in zip(*interval, strict=True)
+    ]
+    plain = circuits("profile", str(texts), "--profiles", "dormant", "--json").json
+    assert plain["heads"] == [row for row in answer["heads"] if row not in rows]
+    assert "domain_code - domain_prose" in circuits(*asked).stdout.replace("\n", " ").replace("│", "")
+
+
+def test_places_that_no_profile_has_are_refused(circuits: Command, texts: Path):
+    asked = ("profile", str(texts), "--profiles", "dormant", "--contrast")
+    refused = circuits(*asked, "domain_code,domain_wiki")
+    assert refused.exit_code == 2
+    assert "both places 'domain_code' and 'domain_wiki'. Places are all, domain_code" in refused.stderr.replace(
+        "\n", " "
+    )
+    assert "contrast names 1 places" in circuits(*asked, "domain_code").stderr.replace("\n", " ")
+
+
+def test_sinks_say_how_many_tokens_see_them(circuits: Command, texts: Path):
+    answer = circuits("profile", str(texts), "--profiles", "sink,sinks,received:position=2", "--json").json
+    notes = {row["profile"]: row["note"] for row in answer["profiles"]}
+    assert notes == {
+        "sink": "position 0 is seen by 24 tokens",
+        "sinks": "positions 0 to 8 are seen by 16 tokens or more",
+        "received:position=2": "position 2 is seen by 22 tokens",
+    }
+    assert "sink: position 0 is seen by 24 tokens." in circuits("profile", str(texts), "--profiles", "sink").stdout
+
+
+def test_profiles_of_the_stream_have_a_row_for_each_state(circuits: Command, texts: Path):
+    asked = ("profile", str(texts), "--profiles", "residual-peak,secondary-sinks:peak=0")
+    answer = circuits(*asked, "--json").json
+    rows = [row for row in answer["heads"] if row["profile"] == "residual-peak"]
+    assert [row["head"] for row in rows] == [f"r{state}" for state in range(5)]
+    assert min(row["interval"][0] for row in rows) > 0
+    assert {row["mean"] for row in answer["profiles"]} == {None}  # no mean over heads
+    first = [row["mean"] for row in answer["heads"] if row["place"] == "first"]
+    assert max(first) == 1
+    assert "r" in circuits(*asked).stdout
