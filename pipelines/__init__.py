@@ -16,6 +16,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pipelines.attention.command import attention
+    from pipelines.attention.report import AttentionReport
     from pipelines.cli.export import export
     from pipelines.cluster.command import cluster
     from pipelines.cluster.report import ClusterReport
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlignedHeads",
+    "AttentionReport",
     "ClusterReport",
     "CodeReport",
     "DiscoverRun",
@@ -90,6 +93,7 @@ __all__ = [
     "TasksReport",
     "TraceRun",
     "align_heads",
+    "attention",
     "cluster",
     "compare",
     "compare_published",
@@ -117,6 +121,7 @@ __all__ = [
 
 _HOMES = {
     "AlignedHeads": "compare.aligned",
+    "AttentionReport": "attention.report",
     "ClusterReport": "cluster.report",
     "CodeReport": "codes.report",
     "DiscoverRun": "discover.run",
@@ -142,6 +147,7 @@ _HOMES = {
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
     "align_heads": "compare.command",
+    "attention": "attention.command",
     "cluster": "cluster.command",
     "compare": "compare.command",
     "compare_published": "compare.command",

@@ -73,6 +73,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/influence": {*_SHARED, "pipelines/discover", "pipelines/profile"},
     "pipelines/reads": _SHARED,
     "pipelines/effects": _SHARED,
+    "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/report": {*_SHARED, "pipelines/compare"},
 }

@@ -85,7 +85,7 @@ def measure_profiles(
     def measure(batch: Batch) -> None:
         pixels, rows = batch.clean_pixels(forward), batch.answer_positions.unsqueeze(1)
         embedded, writers = forward.embed(batch.clean, pixels), WrittenTap(forward, rows, reads_rows=False)
-        layers = _layer_tap(forward, batch, places, partial(read, read_by=of_layers)) if of_layers else _unseen
+        layers = layer_tap(forward, batch, places, partial(read, read_by=of_layers)) if of_layers else _unseen
         kept: dict[StreamProfile, list[Tensor]] = {profile: [] for profile in of_streams}
 
         def tap(number: int, site: Site, value: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ def measure_profiles(
 
     def measure_continued(batch: Batch) -> None:
         embedded = forward.embed(batch.clean, batch.clean_pixels(forward))
-        tap = _layer_tap(forward, batch, places, partial(read, read_by=of_continued))
+        tap = layer_tap(forward, batch, places, partial(read, read_by=of_continued))
         final = forward.run(embedded, n_positions=batch.n_positions, tap=tap)
         is_said = _says_its_answers(forward, batch, final)
         for profile in of_continued:
@@ -151,7 +151,7 @@ def _unseen(_layer: int, _site: Site, value: Tensor) -> Tensor:
     return value
 
 
-def _layer_tap(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> Tap:
+def layer_tap(forward: Forward, batch: Batch, places: Places, read: Callable[[LayerSeen], None]) -> Tap:
     """A tap of a clean run of a batch; `read` is called with every layer, for a few prompts at a time."""
     contexts = forward.context(batch.n_positions)
     at_hand: dict[Site, Tensor] = {}

@@ -66,12 +66,8 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
     role, group = typed(str | None, node["role"], "role"), typed(int | None, node.get("group"), "group")
-    labels = tuple(map(_label_from, node.get("labels", ())))
+    labels = typed(tuple[RoleLabel, ...], node.get("labels", ()), "labels")
     return CircuitNode(Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group)
-
-
-def _label_from(label: Mapping[str, Any]) -> RoleLabel:
-    return typed(RoleLabel, label, "label")
 
 
 def _score_from(part: Mapping[str, Any]) -> tuple[Number, Number, Number]:

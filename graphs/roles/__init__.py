@@ -24,6 +24,7 @@ from graphs.roles.mover import Mover
 from graphs.roles.negative_mover import NegativeMover
 from graphs.roles.previous_token import PreviousToken
 from graphs.roles.registry import ROLES
+from graphs.roles.retrieval import Retrieval
 from graphs.roles.rule import RoleRule
 from graphs.roles.selector import Selector
 from graphs.roles.sink import Sink
@@ -51,6 +52,7 @@ __all__ = [
     "PreviousToken",
     "Reading",
     "Readings",
+    "Retrieval",
     "RoleLabel",
     "RoleRule",
     "Selector",

@@ -39,6 +39,7 @@ COMMANDS = {
         }.items()
     },
     "compare": "pipelines.compare.settings:CompareSettings",
+    "attention": "pipelines.attention.settings:AttentionSettings",
     "roles": "pipelines.roles.settings:RolesSettings",
     "profile": "pipelines.profile.settings:ProfileSettings",
     "reads": "pipelines.reads.settings:ReadsSettings",

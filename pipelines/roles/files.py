@@ -2,14 +2,17 @@
 
 roles.json   rules, labels with their evidence, and all readings of all heads
 roles.csv    a line per head, label and condition
+effects.pdf, .svg   direct against total effect of every head, by role
 graph.json   the circuit, its heads with their labels; `circuits export FOLDER/graph.json graphml`, and other formats
 """
 
 from __future__ import annotations
 
 from graphs.export import exporter
+from graphs.figures.effect_scatter import EffectScatter, HeadDot, scatter_bytes
+from graphs.roles import DIRECT, TOTAL
 from pipelines.engine.store import as_json
-from pipelines.reporting.tables import as_csv
+from pipelines.reporting.tables import Row, as_csv
 from pipelines.roles.plan import RolesPlan
 from pipelines.roles.report import RolesReport
 from pipelines.roles.table import COLUMNS, csv_rows
@@ -21,4 +24,27 @@ def files(plan: RolesPlan, report: RolesReport) -> dict[str, bytes]:
         "roles.json": as_json(report.to_dict()),
         "roles.csv": as_csv(csv_rows(report), COLUMNS),
         "graph.json": exporter("json").to_bytes(report.graph),
+        **{f"effects.{kind}": scatter_bytes(scatter_of(report), kind) for kind in ("pdf", "svg")},
     }
+
+
+def scatter_of(report: RolesReport) -> EffectScatter:
+    """Direct against total effect, of all heads of the model."""
+    about, name = report.about, "effect, share of the gap"
+    return EffectScatter(
+        tuple(
+            HeadDot(
+                row["head"], *_effect(row, TOTAL), *_effect(row, DIRECT), row["role"] if row["in_circuit"] else None
+            )
+            for row in report.rows
+        ),
+        f"total {name}",
+        f"direct {name}",
+        "Direct and total effects of heads",
+        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts, ablation {about['ablation']}",
+    )
+
+
+def _effect(row: Row, effect: str) -> tuple[float, tuple[float, float] | None]:
+    reading = row["readings"][effect]
+    return reading["mean"], None if reading["interval"] is None else tuple(reading["interval"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from circuits.data.answers import tokens_of
 from circuits.data.prompts import END, Prompt
 from circuits.edits.set_rows import SetRows
 from circuits.profiles import WeightProfile, measure_profiles, places_of, weigh_profiles
@@ -21,7 +22,7 @@ from pipelines.runs.stage_inputs import slice_of
 
 
 def name_tokens(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The prompts, their roles replaced by those that rules know: `right`, `wrong`, `candidates`, `content`."""
+    """The prompts with the roles that rules know beside their own: `right`, `wrong`, `candidates`, `content`."""
     prompts = prompts_from(inputs["prompts"][0])
     named = tuple(
         replace(prompt, roles=_named(prompt, settings["right"], settings["wrong"], prompts.called(number)))
@@ -38,12 +39,13 @@ def _named(prompt: Prompt, right: str | None, wrong: str | None, called: str) ->
     sides = {
         name: _positions(prompt, keys, called)
         if keys is not None
-        else tuple(at for at, token in enumerate(prompt.clean) if token in tokens)
-        for name, keys, tokens in ((RIGHT, right, prompt.answers), (WRONG, wrong, prompt.wrong_answers))
+        else tuple(at for at, token in enumerate(prompt.clean) if token in {tokens_of(one)[0] for one in answers})
+        for name, keys, answers in ((RIGHT, right, prompt.answers), (WRONG, wrong, prompt.wrong_answers))
     }
     either = {position for positions in sides.values() for position in positions}
     others = {at for role, positions in prompt.roles.items() if role != END for at in positions} - either
-    roles = sides | {CANDIDATES: tuple(sorted(either)), CONTENT: tuple(sorted(others))}
+    own = {role: tuple(positions) for role, positions in prompt.roles.items() if role != END}
+    roles = own | sides | {CANDIDATES: tuple(sorted(either)), CONTENT: tuple(sorted(others))}
     return {name: positions for name, positions in roles.items() if positions}
 
 
@@ -111,7 +113,7 @@ def _of_heads(scores: Mapping[str, ComponentScores], **meta: Any) -> Result:
     return Result({"read": list(scores), "places": places, **meta}, arrays)
 
 
-NAME_TOKENS = Stage("name-tokens", 1, name_tokens, title="name tokens")
+NAME_TOKENS = Stage("name-tokens", 2, name_tokens, title="name tokens")
 KEEP_END = Stage("keep-end", 1, keep_end, title="keep END")
 CHECK = Stage("check-roles", 1, check, title="check what can be read")
 PROFILE = Stage("role-profiles", 1, profile, title="profile heads")

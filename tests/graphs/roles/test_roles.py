@@ -37,6 +37,7 @@ HEADS = {
     "a1.h0": {"induction": 0.8, TOTAL: -0.3},
     "a1.h1": {CONTENT: 0.7, AT_END: 0.4, TOTAL: 0.4},
     "a1.h2": {TOTAL: 0.5, AT_END: 0.2},  # matters, and attends nowhere
+    "a1.h3": {"retrieval": 0.5, TOTAL: 0.4},
     "a2.h0": {WRONG: 0.8, RIGHT: 0.1, AT_END: 0.6, TOTAL: 0.6},
     "a2.h1": {"received": 0.9, TOTAL: 0.05},
     "a3.h0": {RIGHT: 0.6, "direct-logit-attribution": 2.0, DIRECT: 0.3, AT_END: 0.3, TOTAL: 0.3, "copying": 0.9},
@@ -49,6 +50,7 @@ ROLES_OF = {
     "a0.h1": ["duplicate-token"],
     "a1.h0": ["induction"],
     "a1.h1": ["content-gatherer"],
+    "a1.h3": ["retrieval"],
     "a2.h0": ["selector"],
     "a2.h1": ["sink"],
     "a3.h0": ["mover"],
@@ -63,7 +65,8 @@ def by_hand(spread: float = 0.01, **without: str) -> Readings:
     noise = spread * np.resize([-1.0, 1.0], (_N, 1))
     names = {own: f"attention:to={own}" for own in (RIGHT, WRONG, CONTENT, CANDIDATES)}
     places = {"direct-logit-attribution": "END", "copying": "sum"} | {name: own for own, name in names.items()}
-    sources = ["previous-token", "duplicate-token", "induction", "received", "direct-logit-attribution", "copying"]
+    sources = ["previous-token", "duplicate-token", "induction", "retrieval", "received"]
+    sources += ["direct-logit-attribution", "copying"]
     values = {}
     for source in (*sources, *names, TOTAL, AT_END, DIRECT):
         numbers = [of.get(source, 0.0) for of in HEADS.values()]

@@ -1,0 +1,32 @@
+"""`circuits attention`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.attention.files import files
+from pipelines.attention.plan import plan
+from pipelines.attention.report import AttentionReport, report
+from pipelines.attention.settings import AttentionSettings
+from pipelines.attention.table import print_attention
+from pipelines.command import Command, run_command
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("attention", AttentionSettings, plan, report, files, print_attention)
+
+
+def attention(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> AttentionReport:
+    """Where heads attend on a prompt of a task, and by role over its prompts.
+
+    settings  fields of `AttentionSettings` (heads, prompt, row, model, ...) and of `Execution` (out, workers, ...)
+
+    Cost: one forward pass of the prompts, and their attention once more.
+
+    >>> from pipelines import attention
+    >>> report = attention("induction", heads="a1.h2", prompts=4)
+    >>> {row["key"]: round(row["mean"], 1) for row in report.rows if row["query"] == "END"}["B"]
+    1.0
+    """
+    checked = settings_from({"task": str(task), **settings}, AttentionSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)

@@ -1,0 +1,60 @@
+"""The jobs that look at the attention of heads.
+
+prompts --> check-attention --> attention-pattern, attention-by-role (one job per slice of the prompts)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.attention.settings import AttentionSettings
+from pipelines.attention.stages import BY_ROLE, CHECK, PATTERN
+from pipelines.engine.execute import Work
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job, keys_of
+from pipelines.engine.plan import Plan
+from pipelines.engine.store import Store
+from pipelines.runs.first_jobs import PromptJobs, subject_name
+from pipelines.runs.solved_file import with_numbers_solved
+
+
+@dataclass(frozen=True)
+class AttentionPlan(Plan):
+    """Heads to look at.
+
+    by_role  one job for each slice of the prompts
+    """
+
+    settings: AttentionSettings
+    first: PromptJobs
+    checked: Job
+    pattern: Job
+    by_role: tuple[Job, ...]
+    store: Store
+
+    @property
+    def folder(self) -> Path:
+        content = (keys_of((self.pattern, *self.by_role)), self.settings.row)
+        digest = hashlib.sha256(repr(content).encode()).hexdigest()[:8]
+        return self.store.folder / f"{subject_name(self.settings)}-attention-{digest}"
+
+    @property
+    def work(self) -> Sequence[Work]:
+        jobs = (*self.first.answered, self.first.prompts, self.checked, self.pattern, *self.by_role)
+        return (Work(self.store, jobs, f"attention of {', '.join(self.settings.heads)}"),)
+
+
+def plan(settings: AttentionSettings, execution: Execution) -> AttentionPlan:
+    """The jobs. ValueError for an unknown task, model or setting, before anything runs."""
+    store = Store(execution.out)
+    (settled,) = with_numbers_solved([settings], store, PromptJobs)
+    first = PromptJobs(settled)
+    heads, shown = {"heads": list(settings.heads)}, {"prompt": settings.prompt}
+    checked = Job(CHECK, first.ran | heads | shown | {"row": settings.row}, first.of_prompts, first.locations)
+    first.after = (checked.key,)
+    pattern = Job(PATTERN, first.ran | heads | shown, first.of_prompts, first.locations, first.after)
+    by_role = first.sliced(BY_ROLE, heads, {"check": (checked.key,)}, 1.0)
+    return AttentionPlan(settled, first, checked, pattern, by_role, store)

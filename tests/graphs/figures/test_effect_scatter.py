@@ -1,0 +1,32 @@
+"""Direct against total effect: equal effects on the diagonal, roles by color, names that do not cover each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.figures.effect_scatter import EffectScatter, HeadDot, draw_scatter, scatter_bytes
+
+DOTS = (
+    HeadDot("a0.h0", 0.5, (0.4, 0.6), 0.5, (0.4, 0.6), "mover"),
+    HeadDot("a1.h0", 0.9, (0.8, 1.0), 0.1, None, "selector"),
+    HeadDot("a1.h1", 0.0, None, 0.0, None),
+)
+
+
+def test_dots_stand_where_their_effects_are_and_roles_have_colors():
+    (axes,) = draw_scatter(EffectScatter(DOTS, "total", "direct", "t", "s")).axes
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    places = {tuple(round(float(v[0]), 6) for v in line.get_data()): line.get_color() for line in dots}
+    texts = {text.get_text(): text.get_position() for text in axes.texts}
+    assert len(places) == 3 + 3  # and three in the legend: two roles, and none
+    assert {"mover", "selector", "no role", "a1.h0", "a0.h0"} <= set(texts)
+    (x0, y0), (x1, y1) = ([line.get_data()[axis][0] for axis in (0, 1)] for line in (dots[1], dots[2]))
+    origin = [line.get_data()[axis][0] for line in dots[:1] for axis in (0, 1)]
+    assert (x0 - origin[0]) == pytest.approx(y0 - origin[1])
+    assert (x1 - origin[0]) == pytest.approx(9 * (y1 - origin[1]))
+
+
+def test_the_same_table_gives_the_same_bytes():
+    shown = EffectScatter(DOTS, "total", "direct", "t", "s")
+    assert scatter_bytes(shown, "svg") == scatter_bytes(shown, "svg")
+    assert scatter_bytes(EffectScatter(DOTS[2:], "x", "y", "t", "s"), "pdf")  # all effects 0
