@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
+    from pipelines.orders.command import measure_orders
+    from pipelines.orders.report import OrdersReport
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
@@ -63,6 +65,7 @@ __all__ = [
     "Execution",
     "InfluenceReport",
     "Intervention",
+    "OrdersReport",
     "ProfileReport",
     "PublishedComparison",
     "ReadsReport",
@@ -85,6 +88,7 @@ __all__ = [
     "export",
     "influence",
     "intervene",
+    "measure_orders",
     "measure_tasks",
     "open_run",
     "profile",
@@ -105,6 +109,7 @@ _HOMES = {
     "Execution": "engine.execution",
     "InfluenceReport": "influence.report",
     "Intervention": "intervene.report",
+    "OrdersReport": "orders.report",
     "ProfileReport": "profile.report",
     "ReadsReport": "reads.report",
     "RepairReport": "intervene.repair.report",
@@ -127,6 +132,7 @@ _HOMES = {
     "export": "cli.export",
     "influence": "influence.command",
     "intervene": "intervene.command",
+    "measure_orders": "orders.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",
