@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from pipelines.intervene.repair.command import repair
     from pipelines.intervene.repair.report import RepairReport
     from pipelines.intervene.report import Intervention
+    from pipelines.orders.command import measure_orders
+    from pipelines.orders.report import OrdersReport
     from pipelines.profile.command import profile
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
@@ -77,6 +79,7 @@ __all__ = [
     "Execution",
     "InfluenceReport",
     "Intervention",
+    "OrdersReport",
     "ProfileReport",
     "PublishedComparison",
     "RankReport",
@@ -106,6 +109,7 @@ __all__ = [
     "influence",
     "intervene",
     "label_heads",
+    "measure_orders",
     "measure_tasks",
     "open_run",
     "profile",
@@ -131,6 +135,7 @@ _HOMES = {
     "Execution": "engine.execution",
     "InfluenceReport": "influence.report",
     "Intervention": "intervene.report",
+    "OrdersReport": "orders.report",
     "ProfileReport": "profile.report",
     "RankReport": "intervene.rank.report",
     "ReadsReport": "reads.report",
@@ -160,6 +165,7 @@ _HOMES = {
     "influence": "influence.command",
     "intervene": "intervene.command",
     "label_heads": "roles.command",
+    "measure_orders": "orders.command",
     "measure_tasks": "tasks.command",
     "open_run": "runs.run",
     "profile": "profile.command",

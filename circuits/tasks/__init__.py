@@ -5,6 +5,7 @@ from __future__ import annotations
 from circuits.registry import Registry, subclass_of
 from circuits.tasks.agreement import Agreement
 from circuits.tasks.antonym import Antonym
+from circuits.tasks.backcopy import Backcopy
 from circuits.tasks.base import Task
 from circuits.tasks.boxes import Boxes
 from circuits.tasks.capital import Capital
@@ -18,7 +19,7 @@ from circuits.tasks.greater_than_decade import GreaterThanDecade
 from circuits.tasks.image_base import ImageTask
 from circuits.tasks.induction import Induction
 from circuits.tasks.ioi import IndirectObject
-from circuits.tasks.multiple_choice import MultipleChoice
+from circuits.tasks.multiple_choice import FactChoice, MultipleChoice, Numerals, OtherLetters, ShuffledLetters
 from circuits.tasks.needle import Needle, NeedleLong
 from circuits.tasks.scene_objects import SceneObjects
 from circuits.tasks.successor import SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers
@@ -34,8 +35,9 @@ IMAGE_TASKS: Registry[type[ImageTask]] = Registry("tasks", subclass_of(ImageTask
 for _task in (
     *(IndirectObject, ColoredObjects, GreaterThan, GreaterThanDecade, Docstring, Induction),
     *(Agreement, GenderedPronoun, Capital, SuccessorOfDays, SuccessorOfMonths, SuccessorOfNumbers, Antonym),
-    *(MultipleChoice, Facts, Boxes),
-    *(Needle, NeedleLong),
+    *(MultipleChoice, ShuffledLetters, OtherLetters, Numerals, FactChoice),
+    *(Facts, Boxes),
+    *(Needle, NeedleLong, Backcopy),
     *(TwoRouteNearby, TwoRouteLearned),
 ):
     TASKS.register(_task)

@@ -20,6 +20,8 @@ from circuits.data.tokenizer import next_token, next_tokens
 from circuits.lookup import unknown
 
 Draw = Callable[[random.Random], Prompt]
+Orders = Callable[[random.Random], tuple[Prompt, ...]]
+"""Draws one question with its options in every order."""
 
 # This many repeats in a row: with one prompt in 100 still unseen, missing it has a chance of 1e-13.
 _REPEATS_BEFORE_GIVING_UP = 3000
@@ -32,11 +34,13 @@ class AnyTask(ABC):
 
     name, summary  what lists show
     corruptions    name -> what a corrupt prompt changes; the default of `corruption` comes first
+    version        raised where the same seed gives other prompts or roles than before, so that no stored ones serve
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     corruptions: ClassVar[Mapping[str, str]]
+    version: ClassVar[int] = 1
 
     corruption: str = ""  # one of `corruptions`; empty is the task's default
 
@@ -120,6 +124,40 @@ class Task(AnyTask):
             if not repeats:
                 seen.add(prompt.clean)
                 yield prompt
+
+    def orders(self, tokenizer: Tokenizer) -> Orders:
+        """A function that draws one question with its options in every order.
+
+        Raises a ValueError where the task has no options, or the tokenizer lacks what it needs.
+        """
+        raise ValueError("it has no options whose order could change.")
+
+    def in_every_order(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> list[PromptSet]:
+        """`n` distinct questions, each as the prompts of all orders of its options; the answer stays what it says.
+
+        Raises a ValueError where the task has no options, the tokenizer lacks what it needs, or fewer exist.
+
+        >>> from circuits import TASKS, load_model
+        >>> tokenizer = load_model("reference").tokenizer
+        >>> (question,) = TASKS["colored-objects"]().in_every_order(tokenizer, n=1)
+        >>> len(question), {tokenizer.decode(prompt.answers) for prompt in question}
+        (6, {'Blue'})
+        """
+        try:
+            draw = self.orders(tokenizer)
+        except ValueError as error:
+            raise ValueError(f"task {self.name!r} cannot be built in every order: {error}") from None
+        generator = random.Random(seed)
+        seen: dict[frozenset[tuple[int, ...]], tuple[Prompt, ...]] = {}
+        repeats = 0
+        while len(seen) < n:
+            question = draw(generator)
+            key = frozenset(prompt.clean for prompt in question)
+            repeats = repeats + 1 if key in seen else 0
+            seen.setdefault(key, question)
+            if repeats == _REPEATS_BEFORE_GIVING_UP:
+                raise ValueError(f"task {self.name!r}: asked for {n} distinct questions, found {len(seen)}.")
+        return [PromptSet(self.name, question) for question in seen.values()]
 
     @abstractmethod
     def sampler(self, tokenizer: Tokenizer) -> Draw:

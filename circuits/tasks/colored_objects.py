@@ -8,11 +8,13 @@ Form, surfaces, objects and colors: Merullo et al. 2024 (component reuse).
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import ClassVar
 
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
-from circuits.tasks.base import Draw, Filled, Task, fill, known, one_of, single_token_words, words
+from circuits.tasks.base import Draw, Filled, Orders, Task, fill, known, one_of, single_token_words, words
 
 SURFACES = ("table", "desk", "floor")
 OPENINGS = ("there is", "you see", "I see")
@@ -84,6 +86,22 @@ class ColoredObjects(Task):
     held_out_templates = HELD_OUT_QUESTIONS
 
     def sampler(self, tokenizer: Tokenizer) -> Draw:
+        draw_question, said = self._questions(tokenizer)
+        return lambda generator: draw_question(generator).prompt(self.corruption, said, tokenizer)
+
+    def orders(self, tokenizer: Tokenizer) -> Orders:
+        """The test question with its three objects in all 6 orders, each with its color; the worked one stays."""
+        draw_question, said = self._questions(tokenizer)
+
+        def draw(generator: random.Random) -> tuple[Prompt, ...]:
+            question = draw_question(generator)
+            ways = permutations(range(N_OBJECTS))
+            return tuple(question.in_order(way).prompt(self.corruption, said, tokenizer) for way in ways)
+
+        return draw
+
+    def _questions(self, tokenizer: Tokenizer) -> tuple[Callable[[random.Random], _Question], dict[str, int]]:
+        """What draws a question, and the tokens of the answers."""
         needed = 2 * N_OBJECTS
         objects = list(single_token_words(OBJECTS, tokenizer, "objects", at_least=needed))
         titles = {color.title(): color for color in COLORS}
@@ -93,7 +111,7 @@ class ColoredObjects(Task):
         surfaces, openings = known(SURFACES, tokenizer, "surfaces"), known(OPENINGS, tokenizer, "openings")
         known(list(map(article, colors)), tokenizer, "articles", at_least=len(colors))
 
-        def draw(generator: random.Random) -> Prompt:
+        def draw(generator: random.Random) -> _Question:
             template = one_of(templates, generator)
             drawn_colors, drawn_objects = generator.sample(colors, needed), generator.sample(objects, needed)
             worked, test = (
@@ -104,24 +122,46 @@ class ColoredObjects(Task):
                 )
             )
             solved = generator.randrange(N_OBJECTS)
-            asked, other = generator.sample(range(N_OBJECTS), 2)
-            before = f"{worked.ask(solved).text} {worked.colors[solved].title()}\n"
-            question = test.ask(asked)
-            changed = {
-                "query": lambda: test.ask(other),
-                "absent": lambda: test.ask_about(worked.objects[solved]),
-                "colors": lambda: test.exchange(asked, other).ask(asked),
-            }[self.corruption]()
-            return prompt_from_text(
-                before + question.text,
-                before + changed.text,
-                answers=[said[test.colors[asked].title()]],
-                wrong_answers=[said[test.colors[other].title()]],
-                roles=roles(before, question, worked.colors[solved], asked, other),
-                tokenizer=tokenizer,
-            )
+            return _Question(worked, test, solved, *generator.sample(range(N_OBJECTS), 2))
 
-        return draw
+        return draw, said
+
+
+@dataclass(frozen=True)
+class _Question:
+    """A worked scene, solved for one of its objects, and the test scene: the object asked about, and another one."""
+
+    worked: Scene
+    test: Scene
+    solved: int
+    asked: int
+    other: int
+
+    def in_order(self, way: Sequence[int]) -> _Question:
+        """The same with the test scene's objects in another order, each with its color."""
+        colors, objects = (tuple(words[n] for n in way) for words in (self.test.colors, self.test.objects))
+        test = replace(self.test, colors=colors, objects=objects)
+        return replace(self, test=test, asked=way.index(self.asked), other=way.index(self.other))
+
+    def prompt(self, corruption: str, said: Mapping[str, int], tokenizer: Tokenizer) -> Prompt:
+        """The prompt, with `said` the tokens of the colors as answers."""
+        test, asked, other = self.test, self.asked, self.other
+        worked_answer = self.worked.colors[self.solved]
+        before = f"{self.worked.ask(self.solved).text} {worked_answer.title()}\n"
+        question = test.ask(asked)
+        changed = {
+            "query": lambda: test.ask(other),
+            "absent": lambda: test.ask_about(self.worked.objects[self.solved]),
+            "colors": lambda: test.exchange(asked, other).ask(asked),
+        }[corruption]()
+        return prompt_from_text(
+            before + question.text,
+            before + changed.text,
+            answers=[said[test.colors[asked].title()]],
+            wrong_answers=[said[test.colors[other].title()]],
+            roles=roles(before, question, worked_answer, asked, other),
+            tokenizer=tokenizer,
+        )
 
 
 def roles(before: str, question: Filled, worked_answer: str, asked: int, other: int) -> dict[str, tuple[int, int]]:

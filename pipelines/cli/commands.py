@@ -50,6 +50,7 @@ COMMANDS = {
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
     "reproduce reuse": "pipelines.reproduce.settings:ReuseSettings",
+    "orders": "pipelines.orders.settings:OrdersSettings",
     "tasks": "pipelines.tasks.settings:TasksSettings",
     "codes": "pipelines.codes.settings:CodesSettings",
 }

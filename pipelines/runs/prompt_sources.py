@@ -89,6 +89,8 @@ def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     n_prompts = config.prompts or DEFAULT_PROMPTS
     corruption = config.corruption or next(iter(corruptions))
     source: dict[str, Any] = {"task": config.task, "corruption": corruption, "n": n_prompts, "seed": config.seed}
+    if known[config.task].version > 1:
+        source["version"] = known[config.task].version
     if config.held_out:
         if config.task in IMAGE_TASKS:
             raise ValueError(f"task {config.task!r} has no templates that could be held out: leave out --held-out.")

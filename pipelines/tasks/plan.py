@@ -63,7 +63,9 @@ def plan(settings: TasksSettings, execution: Execution) -> TasksPlan:
     weight = 1 + settings.prompts / 8
 
     def job(task: str, corruption: str) -> Job:
-        return Job(TASK, asked | {"task": task, "corruption": corruption}, locations={"model": spec}, weight=weight)
+        version = {"version": TASKS[task].version} if TASKS[task].version > 1 else {}
+        chosen = asked | version | {"task": task, "corruption": corruption}
+        return Job(TASK, chosen, locations={"model": spec}, weight=weight)
 
     jobs = {
         name: {corruption: job(name, corruption) for corruption in TASKS[name].corruptions} for name in sorted(TASKS)

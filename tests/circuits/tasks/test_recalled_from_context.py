@@ -43,7 +43,7 @@ def test_the_answer_belongs_to_the_query_and_the_wrong_answers_to_the_others(kin
 def test_corruptions_ask_for_another_key_swap_two_or_ask_for_none(name: str) -> None:
     tokenizer = tokenizer_of("words")
     keys, _, swapped, correct = TABLES[name]
-    assert set(TASKS[name].corruptions) == {"query", swapped, "absent"}
+    assert set(TASKS[name].corruptions) >= {"query", swapped, "absent"}
     for prompt in build(name, tokenizer, "query", n=20):
         assert changed(prompt) == positions(prompt, "query")
         assert corrupt_word(tokenizer, prompt, "query") in values_of("words", name, prompt)

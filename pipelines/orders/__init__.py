@@ -1,0 +1,1 @@
+"""`circuits orders`: how much answers depend on the order of the options."""
