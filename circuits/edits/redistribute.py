@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,7 +36,7 @@ class Redistribute(PatternEdit):
         name, *assigned = words or [""]
         kind = lookup(RULES, name, "rule of 'redistribute'")
         fields = {entry.name: entry for entry in dataclasses.fields(kind)}
-        given: dict[str, str | float] = {}
+        given: dict[str, Any] = {}
         for word in assigned:
             key, is_given, value = word.partition("=")
             if not is_given or key not in fields:

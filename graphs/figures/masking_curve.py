@@ -146,7 +146,10 @@ class _Plot(NamedTuple):
         if len(band) > 1:
             axes.add_patch(Polygon(edges, closed=True, fc=UNMEASURED, ec="none", zorder=1.5))
         for x, (low, high) in band:
-            draw_line(axes, [x, x], [self.level(low), self.level(high)], color=UNMEASURED, lw=5, zorder=1.6)
+            # A range of one value is seen too.
+            draw_line(
+                axes, [x, x], [self.level(low) - 0.02, self.level(high) + 0.02], color=UNMEASURED, lw=7, zorder=1.6
+            )
         line = [(self.across(p.n_heads, points), self.level(read(p)[0])) for p in curve]
         draw_line(axes, [x for x, _ in line], [y for _, y in line], color=_COLOR, lw=1.1, zorder=3)
         for point in points:
