@@ -55,7 +55,7 @@ def scatter_bytes(shown: EffectScatter, kind: DrawingFormat) -> bytes:
 def draw_scatter(shown: EffectScatter) -> Figure:
     """One square, both axes on one scale, with a legend of roles beside it."""
     caption = (
-        "Each dot is a head; lines are 95 % intervals of heads with a role, or among the largest. Broken: both effects "
+        "Each dot is a head; lines are intervals over prompts, of heads with a role or among the largest. Broken: both effects "
         "the same."
     )
     width = whole(2 * MARGIN + 0.55 + _SIDE + _LEGEND)
@@ -82,12 +82,15 @@ def draw_scatter(shown: EffectScatter) -> Figure:
             _draw_interval(axes, dot, at, (left, bottom), color)
         axes.plot([x], [y], marker="o", ms=_DOT, color=color, mec=INK if dot.role else FAINT, mew=0.4, zorder=4)
     for dot in largest:
-        x, y = at(dot.x, left), at(dot.y, bottom)
-        if all(abs(y - other_y) > _APART or abs(x - other_x) > 0.45 for other_x, other_y in named):
+        x, dot_y = at(dot.x, left), at(dot.y, bottom)
+        for y in (dot_y + 0.04, dot_y - 0.13):
+            if any(abs(y - other_y) < _APART and abs(x - other_x) < 0.45 for other_x, other_y in named):
+                continue
             named.append((x, y))
             is_right = x + 0.06 + text_width(dot.head, size=SMALL) <= left + _SIDE
             beside, ha = (0.06, "left") if is_right else (-0.06, "right")
-            draw_text(axes, x + beside, y + 0.04, dot.head, size=SMALL, ha=ha)
+            draw_text(axes, x + beside, y, dot.head, size=SMALL, ha=ha)
+            break
     top = bottom + _SIDE - 0.1
     for number, (name, color) in enumerate([*colors.items(), ("no role", UNMEASURED)]):
         y = top - _STEP * number

@@ -42,7 +42,7 @@ class Readings:
         """Why a rule cannot be applied here; None where it can."""
         for condition in rule.conditions:
             for source in (condition.reading.source, condition.reading.minus):
-                if source in self.refused:
+                if source is not None and source in self.refused:
                     return self.refused[source]
         return None
 

@@ -152,8 +152,8 @@ def _measured(of_run: Jobs, effect: str, prompts: Job | None) -> tuple[Job, ...]
     name, settings = _METHODS[effect]
     method = {"name": name, "settings": checked_settings(name, settings)}
     stage, baseline = Stage(*make_method(name, method["settings"]).scored_in, measure), of_run.judged_baseline
-    inputs = baseline.inputs if prompts is None else baseline.inputs | {"prompts": (prompts.key,)}
-    asked = baseline.settings | {"method": with_fingerprints(method)}
+    inputs = dict(baseline.inputs) | ({} if prompts is None else {"prompts": (prompts.key,)})
+    asked = dict(baseline.settings) | {"method": with_fingerprints(method)}
     return tuple(
         Job(stage, asked | {"slice": part}, inputs, baseline.locations, baseline.after, weight=2 * (part[1] - part[0]))
         for part in (job.settings["slice"] for job in of_run.judge)

@@ -49,7 +49,7 @@ def csv_rows(report: RolesReport) -> list[Row]:
         if not row["labels"]:
             rows.append(identity)
         for label in row["labels"]:
-            rows += [identity | {"role": label["role"]} | _evidence(one) for one in label["evidence"]]
+            rows += [{**identity, "role": label["role"], **_evidence(one)} for one in label["evidence"]]
     return rows
 
 
