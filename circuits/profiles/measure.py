@@ -65,10 +65,10 @@ def measure_profiles(
     shapes = {own: (len(prompts), len(places[own]), len(components[own])) for own in profiles}
     values = {own: np.zeros(shape, dtype=np.float32) for own, shape in shapes.items()}
     measured = {own: np.ones(shape, dtype=np.bool_) for own, shape in shapes.items()}
-    of_answers, of_continued, of_streams, of_own_runs = (
-        [own for own in profiles if isinstance(own, kind)]
-        for kind in (AnswerProfile, ContinuedProfile, StreamProfile, OwnRunsProfile)
-    )
+    of_answers = [own for own in profiles if isinstance(own, AnswerProfile)]
+    of_continued = [own for own in profiles if isinstance(own, ContinuedProfile)]
+    of_streams = [own for own in profiles if isinstance(own, StreamProfile)]
+    of_own_runs = [own for own in profiles if isinstance(own, OwnRunsProfile)]
     elsewhere = {*of_answers, *of_continued, *of_streams, *of_own_runs}
     of_layers = [own for own in profiles if own not in elsewhere]
 

@@ -127,5 +127,5 @@ def _circuit_run(settings: InfluenceSettings, execution: Execution) -> Any:
 
 
 def _profile_plan(settings: InfluenceSettings, ranked: Ranked, execution: Execution) -> ProfilePlan:
-    asked = settings.profiled(ranked.task).model_dump() | {"profiles": (as_text(ranked.profile),)}
+    asked: dict[str, Any] = settings.profiled(ranked.task).model_dump() | {"profiles": (as_text(ranked.profile),)}
     return plan_profile(ProfileSettings(**asked), execution)

@@ -91,7 +91,7 @@ def _row(name: str, group: str, losses: Floats) -> Row:
     row |= {"loss": float(losses[0].mean()), "masked_loss": float(losses[1].mean())}
     if np.isnan(shares[0]):
         return row | {"influence": None, "influence_interval": None, "random": None}
-    return row | _estimate("influence", influence(losses[0], losses[1])) | {"random": _spread(shares[1:], shares[0])}
+    return {**row, **_estimate("influence", influence(losses[0], losses[1])), "random": _spread(shares[1:], shares[0])}
 
 
 def _shares(losses: Floats) -> Floats:
@@ -116,7 +116,7 @@ def _group(name: str, own: Floats, others: Floats) -> Row:
         return row
     areas = [group_auroc(inside, outside) for inside, outside in zip(own.T, others.T, strict=True)]
     random = _spread(np.array([area.value for area in areas[1:]]), areas[0].value)
-    return row | _estimate("auroc", areas[0]) | {"random_auroc": random}
+    return {**row, **_estimate("auroc", areas[0]), "random_auroc": random}
 
 
 def _estimate(name: str, estimate: Estimate) -> Row:

@@ -39,8 +39,8 @@ def report(plan: OrdersPlan) -> OrdersReport:
     found, asked = order_sensitivity(values, is_correct), plan.settings
     about: dict[str, Any] = asked.model_dump(include={"task", "model", "metric", "seed", "held_out", "dtype"})
     about |= {"n_questions": values.shape[0], "n_orders": values.shape[1]}
-    about |= _estimate("variance", found.variance) | _estimate("share", found.share)
-    about |= _estimate("accuracy", found.accuracy)
+    for name in ("variance", "share", "accuracy"):
+        about |= _estimate(name, getattr(found, name))
     about |= {"mixed": found.mixed.value, "mixed_interval": found.mixed.interval().as_json()}
     of_lines = zip(by_line(values, lines), by_line(is_correct.astype(np.float64), lines), strict=True)
     rows = tuple(

@@ -8,6 +8,9 @@ Projections of both tools are mended first: TransformerLens 2 multiplies per-hea
 broadcast product and a sum, which takes minutes on a CPU; here they are batched matrix products.
 """
 
+# Its packages are of another environment.
+# pyright: reportMissingImports=false, reportCallIssue=false
+
 from __future__ import annotations
 
 import inspect

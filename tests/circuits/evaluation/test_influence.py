@@ -48,6 +48,7 @@ def test_masking_the_head_that_copies_costs_on_repeated_spans_and_nothing_elsewh
 
 def test_losses_are_those_of_the_model_itself_and_texts_of_mixed_lengths_do_not_disturb_each_other():
     model = load_model("reference")
+    assert model.tokenizer is not None
     said = [
         "Mary and John were near the store , Mary and John were near",
         "Susan gave a drink to",

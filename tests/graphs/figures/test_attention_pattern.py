@@ -36,10 +36,10 @@ def test_every_token_stands_at_its_row_and_column_and_no_line_covers_another():
 
 def test_cells_are_dark_where_attention_is(tmp_path):
     table = shown(3, n_heads=1)
-    eye = AttentionPatterns((HeadPattern("a0.h0", np.eye(3)),), *[("x", "y", "z")] * 2, "t", "s", "c")
+    eye = AttentionPatterns((HeadPattern("a0.h0", np.eye(3)),), ("x", "y", "z"), ("x", "y", "z"), "t", "s", "c")
     (axes,) = draw_attention(eye).axes
-    colors = [patch.get_facecolor()[:3] for patch in axes.patches[:9]]
-    dark = [number for number, color in enumerate(colors) if sum(color) < 2]
+    colors = np.array([patch.get_facecolor()[:3] for patch in axes.patches[:9]])
+    dark = np.flatnonzero(colors.sum(axis=1) < 2).tolist()
     assert dark == [0, 4, 8]
     assert attention_figure_bytes(table, "svg") == attention_figure_bytes(table, "svg")
     assert b"a0.h0 (mover)" in attention_figure_bytes(table, "svg")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from matplotlib.lines import Line2D
 
 from graphs.figures.effect_scatter import EffectScatter, HeadDot, draw_scatter, scatter_bytes
 
@@ -13,15 +15,19 @@ DOTS = (
 )
 
 
+def first_point(line: Line2D) -> tuple[float, float]:
+    x, y = (np.asarray(values, dtype=float)[0] for values in line.get_data())
+    return x, y
+
+
 def test_dots_stand_where_their_effects_are_and_roles_have_colors():
     (axes,) = draw_scatter(EffectScatter(DOTS, "total", "direct", "t", "s")).axes
     dots = [line for line in axes.lines if line.get_marker() == "o"]
-    places = {tuple(round(float(v[0]), 6) for v in line.get_data()): line.get_color() for line in dots}
+    places = {tuple(round(float(v), 6) for v in first_point(line)): line.get_color() for line in dots}
     texts = {text.get_text(): text.get_position() for text in axes.texts}
     assert len(places) == 3 + 3  # and three in the legend: two roles, and none
     assert {"mover", "selector", "no role", "a1.h0", "a0.h0"} <= set(texts)
-    (x0, y0), (x1, y1) = ([line.get_data()[axis][0] for axis in (0, 1)] for line in (dots[1], dots[2]))
-    origin = [line.get_data()[axis][0] for line in dots[:1] for axis in (0, 1)]
+    origin, (x0, y0), (x1, y1) = (first_point(line) for line in dots[:3])
     assert (x0 - origin[0]) == pytest.approx(y0 - origin[1])
     assert (x1 - origin[0]) == pytest.approx(9 * (y1 - origin[1]))
 
