@@ -55,8 +55,8 @@ def scatter_bytes(shown: EffectScatter, kind: DrawingFormat) -> bytes:
 def draw_scatter(shown: EffectScatter) -> Figure:
     """One square, both axes on one scale, with a legend of roles beside it."""
     caption = (
-        "Each dot is a head; lines are intervals over prompts, of heads with a role or among the largest. Broken: both effects "
-        "the same."
+        "Each dot is a head; lines are intervals over prompts, of heads with a role or among the largest. Broken: both "
+        "effects the same."
     )
     width = whole(2 * MARGIN + 0.55 + _SIDE + _LEGEND)
     page = Page.of(width, title=shown.title, subtitle=shown.subtitle, below=[caption])
