@@ -69,8 +69,7 @@ def measure_profiles(
     of_continued = [own for own in profiles if isinstance(own, ContinuedProfile)]
     of_streams = [own for own in profiles if isinstance(own, StreamProfile)]
     of_own_runs = [own for own in profiles if isinstance(own, OwnRunsProfile)]
-    elsewhere = {*of_answers, *of_continued, *of_streams, *of_own_runs}
-    of_layers = [own for own in profiles if own not in elsewhere]
+    of_layers = [own for own in profiles if own not in (*of_answers, *of_continued, *of_streams, *of_own_runs)]
 
     def read(seen: LayerSeen, read_by: Sequence[Profile]) -> None:
         rows = np.asarray(seen.batch.prompt_indices)

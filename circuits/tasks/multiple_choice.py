@@ -180,7 +180,12 @@ class FactChoice(MultipleChoice):
             "Question: What is the capital of {query}?LIST Answer:",
         )
     )
-    held_out_templates = _listed(("Choose the capital of {query}.LIST Answer:",))
+    held_out_templates = _listed(
+        (
+            "Choose the capital of {query}.LIST Answer:",
+            "One of these cities is the capital of {query}.LIST Which letter is it? It is:",
+        )
+    )
 
     def _words(self, tokenizer: Tokenizer) -> tuple[Callable[[str], str], list[str]]:
         countries = single_token_words(list(CAPITALS), tokenizer, "countries", at_least=_N + 1)

@@ -107,6 +107,7 @@ def test_every_task_has_two_corruptions_and_all_with_sentences_hold_templates_ou
         "induction",
         "needle",
         "needle-long",
+        "backcopy",
         "two-route-nearby",
         "two-route-learned",
     ]
