@@ -141,7 +141,7 @@ class Task(AnyTask):
         >>> tokenizer = load_model("reference").tokenizer
         >>> (question,) = TASKS["colored-objects"]().in_every_order(tokenizer, n=1)
         >>> len(question), {tokenizer.decode(prompt.answers) for prompt in question}
-        (6, {'Blue'})
+        (6, {'Yellow'})
         """
         try:
             draw = self.orders(tokenizer)

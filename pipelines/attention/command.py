@@ -25,8 +25,8 @@ def attention(task: str | Path, *, shows_progress: bool = False, **settings: Any
 
     >>> from pipelines import attention
     >>> report = attention("induction", heads="a1.h2", prompts=4)
-    >>> {row["key"]: round(row["mean"], 1) for row in report.rows if row["query"] == "END"}["B"]
-    1.0
+    >>> {row["key"]: row["mean"] > 0.8 for row in report.rows if row["query"] == "END"}["B"]
+    True
     """
     checked = settings_from({"task": str(task), **settings}, AttentionSettings)
     return run_command(COMMAND, *checked, shows_progress=shows_progress)

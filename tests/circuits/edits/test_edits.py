@@ -35,6 +35,7 @@ from circuits.edits.sinks import Act
 from circuits.model.load import load_model, model_from_module
 from circuits.tasks import TASKS
 from tests.circuits.hand_models import QUESTION, write_detector
+from tests.circuits.tasks.reading import fitting, text_of
 from tests.conftest import FAMILIES, MORE_FAMILIES, random_module, random_prompts
 
 # Sums in float32 of values of order one, taken in another order.
@@ -313,15 +314,15 @@ def test_a_layer_that_does_something_else_than_its_weights_say_is_refused_and_le
 
 @pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.right_roles])
 def test_tasks_know_which_words_say_the_answer_and_which_compete(name):
-    tokenizer: Any = load_model("reference").tokenizer
+    tokenizer = fitting(name)
     for prompt in TASKS[name]().build(tokenizer, n=6):
-        words = [tokenizer.decode([token]).strip().lower() for token in prompt.clean]
-        answer = tokenizer.decode(list(prompt.answers)).strip().lower()
+        words = [text_of(tokenizer, [token]).lower() for token in prompt.clean]
+        (answer,) = (text_of(tokenizer, [token]).lower() for token in prompt.answers)
         groups = (TASKS[name].right_roles, TASKS[name].wrong_roles)
         right, wrong = ({words[at] for at in SetRows(keys=group).weights(prompt.roles)} for group in groups)
         assert right == {answer}
         assert answer not in wrong
-        assert tokenizer.decode(list(prompt.wrong_answers)).strip().lower() in wrong
+        assert {text_of(tokenizer, [token]).lower() for token in prompt.wrong_answers} <= wrong
 
 
 def refused(model: Any, edits: Any, prompts: PromptSet | None) -> str:

@@ -176,6 +176,7 @@ def test_prompts_without_wrong_answers_are_refused_before_a_head_is_tried(circui
 def test_roles_must_be_known(circuits: Command, planted):
     answer = circuits("intervene", "repair", "successor", "--heads", "a0.h0")
     assert answer.exit_code == 2
-    assert "(it is of ioi, colored-objects): give their roles, --right ROLES and --wrong ROLES" in answer.stderr
+    assert "(it is of ioi, colored-objects, " in answer.stderr
+    assert "): give their roles, --right ROLES and --wrong ROLES" in answer.stderr
     answer = circuits(*asked(planted, "--like", str(planted.works)))
     assert "--like-right ROLES" in answer.stderr
