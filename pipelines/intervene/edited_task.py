@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from circuits.components import Component
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, names_in
+from pipelines.runs.head_names import HeadNames
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig
 
 
 class MeasuredTaskSettings(PromptSettings):
@@ -30,22 +30,8 @@ class MeasuredTaskSettings(PromptSettings):
 class EditedTaskSettings(MeasuredTaskSettings):
     """The prompts of a task, and the heads that are edited on them."""
 
-    heads: tuple[str, ...] = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
+    heads: HeadNames = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
     edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
-
-    @field_validator("heads", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        """Names with commas between them, or several."""
-        return names_in(value)
-
-    @field_validator("heads")
-    @classmethod
-    def _are_heads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        parts = list(map(Component.parse, names))
-        if wrong := [name for name, part in zip(names, parts, strict=True) if not part.is_head]:
-            raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
-        return tuple(dict.fromkeys(map(str, parts)))
 
     @field_validator("edit", mode="before")
     @classmethod

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from circuits.components import Component
+from pipelines.runs.head_names import GivenHeads
 from pipelines.runs.settings import MOST, PromptSettings
 
 if TYPE_CHECKING:
@@ -22,29 +22,13 @@ class ReadsSettings(PromptSettings):
     and reads.csv, with 95 % t intervals over prompts. Repeating the command computes nothing new.
     """
 
-    heads: tuple[str, ...] = Field(description="Query heads, such as a3.h1,a2.h0.")
+    heads: GivenHeads = Field(description="Query heads, such as a3.h1,a2.h0.")
     key: str = Field(description="The role of the tokens that are attended to.")
     query: str = Field(default="END", description="The role of the tokens that attend.")
     minus: str | None = Field(
         default=None, description="A role whose mean score is taken off; 'others' for all other tokens seen."
     )
     pairs: int = Field(default=20, ge=0, le=MOST, description="How many pairs are listed, the largest, for each head.")
-
-    @field_validator("heads", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        """Names with commas between them, or several."""
-        given = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(name.strip() for one in given for name in str(one).split(",") if name.strip()))
-
-    @field_validator("heads")
-    @classmethod
-    def _are_heads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names:
-            raise ValueError("no head is given. Name those to explain, such as --heads a2.h1,a3.h0.")
-        if wrong := [name for name in names if not Component.parse(name).is_head]:
-            raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
-        return names
 
     @property
     def score(self) -> Score:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from circuits.components import Component
+from pipelines.runs.head_names import GivenHeads
 from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig
 
 Side = Literal["query", "key", "value"]
@@ -21,7 +21,7 @@ class RankSettings(PromptSettings):
     intervals over prompts. Repeating the command computes nothing new.
     """
 
-    heads: tuple[str, ...] = Field(description="Query heads, projected together, such as a3.h1,a2.h0.")
+    heads: GivenHeads = Field(description="Query heads, projected together, such as a3.h1,a2.h0.")
     key: str = Field(default="all", description="The role, or pattern of roles, whose keys and values are projected.")
     query: str = Field(default="END", description="The role whose rows are projected.")
     sides: tuple[Side, ...] = Field(
@@ -38,21 +38,12 @@ class RankSettings(PromptSettings):
         default=None, ge=4, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
 
-    @field_validator("heads", "sides", "ranks", mode="before")
+    @field_validator("sides", "ranks", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Entries with commas between them, or several."""
         given = [value] if isinstance(value, (str, int)) else list(value)
         return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
-
-    @field_validator("heads")
-    @classmethod
-    def _are_heads(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        if not names:
-            raise ValueError("no head is given. Name those to project, such as --heads a2.h1,a3.h0.")
-        if wrong := [name for name in names if not Component.parse(name).is_head]:
-            raise ValueError(f"{wrong[0]} is no query head. Heads look like a3.h1.")
-        return names
 
     @field_validator("sides")
     @classmethod
