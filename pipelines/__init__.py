@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from pipelines.influence.command import influence
     from pipelines.influence.report import InfluenceReport
     from pipelines.intervene.command import intervene
+    from pipelines.intervene.concept.command import add_concept
+    from pipelines.intervene.concept.report import ConceptReport
     from pipelines.intervene.edit.command import edit_heads
     from pipelines.intervene.edit.report import EditReport
     from pipelines.intervene.rank.command import rank_curve
@@ -72,6 +74,7 @@ __all__ = [
     "AttentionReport",
     "ClusterReport",
     "CodeReport",
+    "ConceptReport",
     "DiscoverRun",
     "EditReport",
     "EffectsReport",
@@ -95,6 +98,7 @@ __all__ = [
     "Study",
     "TasksReport",
     "TraceRun",
+    "add_concept",
     "align_heads",
     "attention",
     "cluster",
@@ -128,6 +132,7 @@ _HOMES = {
     "AttentionReport": "attention.report",
     "ClusterReport": "cluster.report",
     "CodeReport": "codes.report",
+    "ConceptReport": "intervene.concept.report",
     "DiscoverRun": "discover.run",
     "EditReport": "intervene.edit.report",
     "EffectsReport": "effects.report",
@@ -151,6 +156,7 @@ _HOMES = {
     "Study": "study.report",
     "TasksReport": "tasks.report",
     "TraceRun": "trace.run",
+    "add_concept": "intervene.concept.command",
     "align_heads": "compare.command",
     "attention": "attention.command",
     "cluster": "cluster.command",

@@ -27,6 +27,7 @@ COMMANDS = {
     "intervene edit": "pipelines.intervene.edit.settings:EditSettings",
     "intervene repair": "pipelines.intervene.repair.settings:RepairSettings",
     "intervene rank": "pipelines.intervene.rank.settings:RankSettings",
+    "intervene concept": "pipelines.intervene.concept.settings:ConceptSettings",
     **{
         f"intervene {name}": f"pipelines.intervene.remedy.settings:{settings}"
         for name, settings in {

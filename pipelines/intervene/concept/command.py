@@ -1,0 +1,33 @@
+"""`circuits intervene concept`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipelines.command import Command, run_command
+from pipelines.intervene.concept.files import files
+from pipelines.intervene.concept.plan import plan
+from pipelines.intervene.concept.report import ConceptReport, report
+from pipelines.intervene.concept.settings import ConceptSettings
+from pipelines.intervene.concept.table import print_concept
+from pipelines.runs.settings_file import settings_from
+
+COMMAND = Command("intervene concept", ConceptSettings, plan, report, files, print_concept)
+
+
+def add_concept(task: str, *, shows_progress: bool = False, **settings: Any) -> ConceptReport:
+    """What a vector added to the residual stream does to a task, by its strength, beside random vectors.
+
+    task      name of a task, or a prompt file
+    settings  fields of `ConceptSettings` (model, layer, at, read, strengths, ...) and of `Execution` (out, ...)
+
+    Computes only what the store lacks. Raises a ValueError before anything is judged where a layer or a role is not
+    there, where the vector is 0, and where a prompt that judges is in a set that makes the vector.
+
+    >>> from pipelines import add_concept
+    >>> curve = add_concept("ioi", layer=2, at="END", strengths=(-1, 1), prompts=8, random=2)
+    >>> [row["strength"] for row in curve.rows]
+    [-1.0, 1.0]
+    """
+    checked = settings_from({"task": task, **settings}, ConceptSettings)
+    return run_command(COMMAND, *checked, shows_progress=shows_progress)

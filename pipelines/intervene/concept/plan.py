@@ -1,0 +1,102 @@
+"""The jobs of a concept.
+
+prompts --> check --> concept-vector (with two other sets of prompts, where given) --> concept-judge (in slices)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from circuits.ablations import Zero
+from pipelines.engine.execute import Work
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job, keys_of
+from pipelines.engine.plan import Plan
+from pipelines.engine.store import Store
+from pipelines.intervene.concept.settings import ConceptSettings
+from pipelines.intervene.concept.stages import FIT, JUDGE
+from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
+from pipelines.runs.settings import PromptSettings
+from pipelines.runs.solved_file import with_numbers_solved
+
+
+@dataclass(frozen=True)
+class ConceptPlan(Plan):
+    """A concept added on the prompts of a task.
+
+    sets    the prompts with the concept and without it; none for clean minus corrupt
+    fitted  makes the vectors of both halves
+    slices  one job for each slice of the prompts
+    """
+
+    settings: ConceptSettings
+    first: FirstJobs
+    sets: tuple[PromptJobs, ...]
+    fitted: Job
+    slices: tuple[Job, ...]
+    store: Store
+
+    @property
+    def folder(self) -> Path:
+        stem = subject_name(self.settings.run_config())
+        keys = repr(keys_of(self.slices)).encode()
+        return self.store.folder / f"concept-{stem}-{hashlib.sha256(keys).hexdigest()[:8]}"
+
+    @property
+    def work(self) -> Sequence[Work]:
+        first = self.first
+        made = [job for own in self.sets for job in (*own.answered, own.prompts)]
+        jobs = (*first.answered, first.prompts, first.check, *made, self.fitted, *self.slices)
+        # A set may be of the judged prompts' own task, or both of one: these jobs are one.
+        once = tuple({job.key: job for job in jobs}.values())
+        return (Work(self.store, once, f"concept before layer {self.settings.layer} on {self.settings.task}"),)
+
+
+def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
+    """The jobs of a concept. ValueError for a task or a model that is not there, and for fewer than four prompts."""
+    store, is_of_sets = Store(execution.out), settings.concept is not None
+    # With other sets, corrupt prompts are not run: pairs of equal prompts, which an ablation leaves out, are kept.
+    asked = settings.run_config(**({"ablation": Zero.name} if is_of_sets else {}))
+    (config,) = with_numbers_solved([asked], store, lambda own: FirstJobs(own, ()))
+    first = FirstJobs(config, ())
+    if first.n_prompts < 4:
+        raise ValueError(f"{first.n_prompts} prompts make no two halves of two or more: give four or more.")
+    named = [name for name in (settings.concept, settings.baseline) if name is not None]
+    sets = tuple(_set_of(settings.set_config(name)) for name in named)
+    ran: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")} | {"layer": settings.layer}
+    inputs = {"prompts": (first.prompts.key,)}
+    made = dict(zip(("concept", "baseline"), ((own.prompts.key,) for own in sets), strict=False))
+    n_read = 2 * first.n_prompts + sum(own.n_prompts for own in sets)
+    fitted = Job(
+        FIT,
+        ran | {"read": settings.read_at, "at": settings.at},
+        inputs | made,
+        first.locations,
+        first.after,
+        weight=1 + n_read / 8,
+    )
+    own = ran | {"at": settings.at, "strengths": list(settings.strengths), "metric": settings.metric}
+    own |= {"random": settings.random, "seed": settings.seed}
+    n_runs = (1 + settings.random) * len(settings.strengths)
+    slices = tuple(
+        Job(
+            JUDGE,
+            own | {"slice": list(part)},
+            inputs | {"fitted": (fitted.key,)},
+            first.locations,
+            weight=n_runs * (part[1] - part[0]) / 8,
+        )
+        for part in first.slices()
+    )
+    return ConceptPlan(settings, first, sets, fitted, slices, store)
+
+
+def _set_of(config: PromptSettings) -> PromptJobs:
+    jobs = PromptJobs(config)
+    if jobs.n_prompts < 1:
+        raise ValueError(f"{config.task} holds no prompt: a vector is the mean over a set of them.")
+    return jobs

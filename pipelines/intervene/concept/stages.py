@@ -1,0 +1,105 @@
+"""What the stages of a concept compute: the vectors of both halves of the prompts, and runs with them on the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from circuits.metrics import METRICS
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.codec import prompts_from
+from pipelines.runs.stage_inputs import slice_of
+
+if TYPE_CHECKING:
+    from circuits.arrays import Floats
+    from circuits.data.prompts import PromptSet
+
+HALVES = (0, 1)  # prompts of even and of odd number
+
+
+def fit(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """`vector` [half, d_model], from the prompts of that half; of two other sets of prompts, the same one twice.
+
+    stream_norm  mean norm of the judged prompts' stream where vectors are added
+    cosine       of the two halves' vectors; None where there is one vector
+    shared       how many judged prompts are also among those that make the vector that they are judged with
+    """
+    from circuits.edits.concept import AtLayer
+    from circuits.evaluation.concept_curve import Streams, concept_vector, streams_of
+
+    loaded, judged = model(), prompts_from(inputs["prompts"][0])
+    read, at = AtLayer(settings["layer"], settings["read"]), AtLayer(settings["layer"], settings["at"])
+    sets = [prompts_from(one) for name in ("concept", "baseline") for one in inputs.get(name, ())]
+    at.check(loaded, judged)
+    for own in sets or [judged]:
+        read.check(loaded, own)
+    where = f"{settings['read']} before layer {settings['layer']}"
+    if sets:
+        _require_others(judged, sets)
+        vectors = [concept_vector(*(streams_of(loaded, own, read) for own in sets), described=where)] * 2
+    else:
+        sides = [streams_of(loaded, judged, read, side=side) for side in ("clean", "corrupt")]
+        halves = [[Streams(*(array[half::2] for array in side)) for side in sides] for half in HALVES]
+        vectors = [concept_vector(*half, described=where) for half in halves]
+    meta = {
+        "stream_norm": float(streams_of(loaded, judged, at).norm.mean()),
+        "cosine": None if sets else _cosine(*vectors),
+        "shared": 0 if sets else _n_shared(judged),
+    }
+    return Result(meta, {"vector": np.stack(vectors)})
+
+
+def judge(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """A slice of the prompts, each with the vector of the half that it is not in.
+
+    Arrays [variant, prompt] of `EditValues`: the plain model, each strength, then each strength of each random vector.
+    `variants` has [strength, number of the random vector or None].
+    """
+    from circuits.edits.concept import AtLayer
+    from circuits.evaluation.concept_curve import concept_values, drawn_vector
+
+    prompts, at = slice_of(settings, inputs), AtLayer(settings["layer"], settings["at"])
+    draws: list[int | None] = [None, *range(settings["random"])]
+    # Nothing of a vector is nothing, whichever it is.
+    variants = [(strength, draw) for draw in draws for strength in settings["strengths"] if strength or draw is None]
+    first, values = settings["slice"][0], {}
+    for half in HALVES:
+        own = [number for number in range(len(prompts)) if (first + number) % 2 == half]
+        if not own:
+            continue
+        vector: Floats = inputs["fitted"][0].arrays["vector"][1 - half]
+        known: dict[int | None, Floats] = {None: vector}
+        for draw in range(settings["random"]):
+            known[draw] = drawn_vector(vector, np.random.default_rng([settings["seed"], draw]))
+        added = [strength * known[draw] for strength, draw in variants]
+        found = concept_values(model(), prompts[own[0] :: 2], at, added, metric=METRICS[settings["metric"]])._asdict()
+        for name, array in found.items():
+            values.setdefault(name, np.zeros((len(array), len(prompts)), array.dtype))[:, own] = array
+    return Result({"variants": [list(variant) for variant in variants]}, values)
+
+
+def _require_others(judged: PromptSet, sets: list[PromptSet]) -> None:
+    """Raise a ValueError where a judged prompt is one of those that make the vector."""
+    making = {prompt.clean for own in sets for prompt in own}
+    if known := [number for number, prompt in enumerate(judged) if prompt.clean in making]:
+        raise ValueError(
+            f"{len(known)} of the {len(judged)} prompts, such as {judged.called(known[0])}, are also among those that "
+            "make the vector: it is judged on prompts that did not make it. Take other ones, such as another --seed."
+        )
+
+
+def _n_shared(judged: PromptSet) -> int:
+    """How many prompts have the same tokens as one of the other half, clean or corrupt."""
+    halves = [{ids for prompt in judged[half::2] for ids in (prompt.clean, prompt.corrupt)} for half in HALVES]
+    return sum(prompt.clean in halves[1 - number % 2] for number, prompt in enumerate(judged))
+
+
+def _cosine(one: Floats, other: Floats) -> float:
+    return float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+FIT = Stage("concept-vector", 1, fit, title="make vectors")
+JUDGE = Stage("concept-judge", 1, judge, title="judge strengths")
