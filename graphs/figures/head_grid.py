@@ -1,7 +1,7 @@
-"""Every head of a model, task by task: its score as a share of the gap, and whether it is in the circuit.
+"""Every head of a model, in one grid for each task or profile: layers from below, heads from the left.
 
-One grid for each task, layers from below and heads from the left, on one scale: heads that several tasks use are seen
-in the same place.
+By task, its score as a share of the gap, on one scale, and whether it is in the circuit: heads that several tasks use
+are seen in the same place. By profile, its mean as a share of the largest.
 """
 
 from __future__ import annotations
@@ -41,9 +41,10 @@ _LINE = 0.14
 
 @dataclass(frozen=True)
 class HeadGrid:
-    """The heads of one task.
+    """The heads of one task, or of one profile.
 
-    scores      [layer, head] as shares of the gap between clean and corrupt prompts; NaN where not measured
+    scores      [layer, head] as shares of the gap between clean and corrupt prompts, or of the largest; NaN where not
+                measured
     is_in       [layer, head] whether the head is in the circuit
     scores_are  what they are, in words
     """
@@ -60,6 +61,9 @@ class HeadGrids:
 
     grids: tuple[HeadGrid, ...]
     subtitle: str
+    title: str = "Heads by task"
+    share_of: str = "the gap"  # between clean and corrupt prompts
+    caption: str | None = None
 
 
 def head_grid_bytes(shown: HeadGrids, kind: DrawingFormat) -> bytes:
@@ -77,7 +81,7 @@ def draw_head_grids(shown: HeadGrids) -> Figure:
     across = max(1, min(len(shown.grids), int((_WIDTH - 2 * MARGIN) / pitch)))
     width = whole(max(2 * MARGIN + pitch * across, 4.6))
     limit = color_limit(grid.scores for grid in shown.grids)
-    page = Page.of(width, title="Heads by task", subtitle=shown.subtitle, below=[_caption(shown)])
+    page = Page.of(width, title=shown.title, subtitle=shown.subtitle, below=[shown.caption or _caption(shown)])
     above = 0.08 + _LINE * max(map(len, titles))
     rows = math.ceil(len(shown.grids) / across)
     each = above + cell * n_layers + 0.36
@@ -91,7 +95,7 @@ def draw_head_grids(shown: HeadGrids) -> Figure:
         for below, line in enumerate(reversed(title)):
             draw_text(axes, left, top + 0.06 + _LINE * below, line, size=NORMAL)
         _draw_grid(axes, (left, top), grid, cell, limit, is_first=column == 0)
-    draw_color_bar(axes, MARGIN, page.under, limit, name="share of the gap")
+    draw_color_bar(axes, MARGIN, page.under, limit, name=f"share of {shown.share_of}")
     return figure
 
 

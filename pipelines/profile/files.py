@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.engine.store import as_json
+from pipelines.profile.figures import figures
 from pipelines.profile.plan import ProfilePlan
 from pipelines.profile.report import ProfileReport
 from pipelines.profile.table import COLUMNS
@@ -10,5 +11,6 @@ from pipelines.reporting.tables import as_csv
 
 
 def files(plan: ProfilePlan, report: ProfileReport) -> dict[str, bytes]:
-    """profiles.json, and profiles.csv with a line per profile, place and head."""
-    return {"profiles.json": as_json(report.to_dict()), "profiles.csv": as_csv(report.rows, COLUMNS)}
+    """profiles.json, profiles.csv with a line per profile, place and head, and heads.pdf and heads.svg."""
+    tables = {"profiles.json": as_json(report.to_dict()), "profiles.csv": as_csv(report.rows, COLUMNS)}
+    return tables | figures(report)

@@ -16,7 +16,7 @@ def print_profiles(report: ProfileReport) -> None:
     cells = [
         [
             row["profile"],
-            _place(row),
+            place_of(row),
             row["unit"],
             str(row["n_prompts"] or DASH),
             _number(row, of=row),
@@ -37,7 +37,7 @@ def print_profiles(report: ProfileReport) -> None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")
 
 
-def _place(row: Row) -> str:
+def place_of(row: Row) -> str:
     """The place, and of attention between roles where it comes from: `END to IO`."""
     query = row["settings"].get("query")
     return row["place"] if query is None else f"{query} to {row['place']}"

@@ -140,3 +140,17 @@ def test_profiles_are_listed(circuits: Command):
     rows = circuits("profiles", "--json").json["profiles"]
     assert {row["profile"] for row in rows} == set(PROFILES)
     assert {row["profile"]: row["settings"] for row in rows}["attention"] == {"query": "END", "to": "each"}
+
+
+def test_heads_are_drawn_in_a_grid_for_each_profile_and_place(circuits: Command, tmp_path: Path):
+    asked = ("profile", "ioi", "--prompts", "4", "--profiles", "attention:to=IO,entropy,residual-peak", "--json")
+    answer = circuits(*asked).json
+    folder = tmp_path / answer["folder"]
+    assert (folder / "heads.pdf").read_bytes().startswith(b"%PDF")
+    drawn = (folder / "heads.svg").read_text()
+    means = [abs(row["mean"]) for row in answer["heads"] if row["profile"] == "entropy"]
+    assert f"entropy: {max(means):.3g}" in drawn
+    assert "attention:to=IO, END" in drawn  # and goes on in the next line
+    assert "residual-peak" not in drawn  # of the stream, and of no head
+    alone = circuits("profile", "ioi", "--prompts", "4", "--profiles", "residual-peak", "--json").json
+    assert not (tmp_path / alone["folder"] / "heads.pdf").exists()
