@@ -46,13 +46,19 @@ class MaskedPoint(NamedTuple):
 
 @dataclass(frozen=True)
 class MaskingCurve:
-    """The points by number of heads, the text above them, the accuracy of chance, and what the metric is called."""
+    """The points by number of heads, the text above them, the accuracy of chance, and what the metric is called.
+
+    count    what is counted, below the plots
+    caption  what the marks mean; by default of masked heads
+    """
 
     points: tuple[MaskedPoint, ...]
     title: str
     subtitle: str
     chance: float
     metric: str
+    count: str = "heads masked"
+    caption: str | None = None
 
 
 def masking_figure_bytes(curve: MaskingCurve, kind: DrawingFormat) -> bytes:
@@ -70,14 +76,19 @@ def draw_masking(curve: MaskingCurve) -> Figure:
     widths = [max(map(text_width, tick_labels(plot.ticks))) + 0.1 for plot in (accuracy, metric)]
     first = whole(MARGIN + widths[0])
     second = whole(first + _PLOT + _GAP + widths[1])
-    page = Page.of(whole(second + _PLOT + MARGIN), title=curve.title, subtitle=curve.subtitle, below=[_caption(curve)])
+    page = Page.of(
+        whole(second + _PLOT + MARGIN),
+        title=curve.title,
+        subtitle=curve.subtitle,
+        below=[curve.caption or _caption(curve)],
+    )
     height = whole(page.under + 2.4 * LINE + _HEIGHT + LINE + 0.08 + page.over)
     figure, axes = page.figure(height)
     bottom = page.under + 2.4 * LINE
     placed = [accuracy._replace(left=first, bottom=bottom), metric._replace(left=second, bottom=bottom)]
     title = curve.metric if text_width(curve.metric) <= _PLOT else "metric"
     for plot, name, line in zip(placed, ("accuracy", title), (curve.chance, None), strict=True):
-        plot.draw_scales(axes, points, name, line)
+        plot.draw_scales(axes, points, name, line, curve.count)
     placed[0].draw_points(axes, points, lambda p: (p.accuracy, p.accuracy_interval, p.others_accuracy))
     placed[1].draw_points(axes, points, lambda p: (p.metric, p.metric_interval, p.others_metric))
     return figure
@@ -109,7 +120,7 @@ class _Plot(NamedTuple):
         most = math.log1p(points[-1].n_heads) or 1.0
         return self.left + _INSET + (_PLOT - 2 * _INSET) * math.log1p(n_heads) / most
 
-    def draw_scales(self, axes: Axes, points: Sequence[MaskedPoint], name: str, line: float | None) -> None:
+    def draw_scales(self, axes: Axes, points: Sequence[MaskedPoint], name: str, line: float | None, count: str) -> None:
         """Axes with their numbers, and a broken line at chance."""
         right = self.left + _PLOT
         for tick, label in zip(self.ticks, tick_labels(self.ticks), strict=True):
@@ -128,7 +139,7 @@ class _Plot(NamedTuple):
                 draw_text(axes, x, self.bottom - _TICK - 0.03, str(n_heads), size=SMALL, ha="center", va="top")
                 last = x
         middle = self.left + _PLOT / 2
-        draw_text(axes, middle, self.bottom - _TICK - 0.03 - LINE, "heads masked", size=SMALL, ha="center", va="top")
+        draw_text(axes, middle, self.bottom - _TICK - 0.03 - LINE, count, size=SMALL, ha="center", va="top")
         draw_text(axes, self.left, self.bottom + _HEIGHT + 0.07, name, size=NORMAL)
 
     def draw_points(

@@ -49,6 +49,9 @@ def test_a_simplex_of_four_is_kept_by_three_directions_of_other_prompts(circuits
     with (Path(answer["folder"]) / "rank.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [float(line["kept"]) for line in lines] == pytest.approx([row["kept"] for row in answer["ranks"]])
+    drawn = (Path(answer["folder"]) / "rank.svg").read_text()
+    assert "directions of the query and key" in drawn
+    assert "Plain model: 2.00." in drawn
     assert circuits(*given, "--json").json["jobs"]["computed"] == 0
     assert "judged with directions of the half" in circuits(*given).stdout
 
