@@ -8,16 +8,16 @@ removing a component from a circuit changes is estimated to first order for all 
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_left
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from circuits.effects.contributions import gaps_between, writer_gaps
+from circuits.effects.shared_products import Product, Running, together
+from circuits.effects.shifts import Shifts, Space, Written
 from circuits.model.forward import Forward
 from circuits.model.layers import Layer, Places, on_device, tiled
 from circuits.model.linear import linear_each, weighted_sums
@@ -53,7 +53,7 @@ def metric_with_edges(
     d_model] tensor.
     """
     needed = _needed(model, weights, skips=pair.ablated_is_run, records=record is not None)
-    return _together([_run(model, pair, weights, needed, first_layer, heads_are_whole, known, record)])[0]
+    return together([_run(model, pair, weights, needed, first_layer, heads_are_whole, known, record)])[0]
 
 
 def metrics_with_edges(
@@ -80,27 +80,7 @@ def metrics_with_edges(
         _run(model, pair, weights, needed, first_layer, heads_are_whole, of_pair, record, space and space.part(number))
         for number, (pair, of_pair) in enumerate(zip(pairs, known_of, strict=True))
     ]
-    return _together(runs)
-
-
-class Space:
-    """Memory that one circuit after another is run in: new pages of it cost a twentieth of a run."""
-
-    def __init__(self) -> None:
-        self._parts: dict[int, Space] = {}
-        self._values: Tensor | None = None
-
-    def part(self, number: int) -> Space:
-        """Of one of several batches that are run at the same time."""
-        return self._parts.setdefault(number, Space())
-
-    def empty(self, like: Tensor, *shape: int) -> Tensor:
-        """A tensor with any values, which shares its memory with the one given before."""
-        size = math.prod(shape)
-        if self._values is None or self._values.numel() < size:
-            self._values = None
-            self._values = like.new_empty(size)
-        return self._values[:size].view(shape)
+    return together(runs)
 
 
 class _Needed(NamedTuple):
@@ -160,65 +140,6 @@ def _sources(wiring: Wiring, weights: Tensor, first_reader: int, n_readers: int)
     return weights[:, first:stop].unflatten(1, (n_readers, -1))
 
 
-class _Product(NamedTuple):
-    """What a run asks a layer's weights for.
-
-    of      [group, token, in] -> [group, token, out], each token by itself; the same in all runs
-    inputs  [group, ..., in] this run's tokens
-    plus    what is added to them, if anything
-    """
-
-    of: Callable[[Tensor], Tensor]
-    inputs: Tensor
-    plus: Tensor | None = None
-
-    @property
-    def shape(self) -> torch.Size:
-        return self.inputs.shape[1:-1]
-
-    def whole(self) -> Tensor:
-        return self.inputs if self.plus is None else self.inputs + self.plus
-
-
-def _joined(products: Sequence[_Product]) -> Tensor:
-    """The inputs of all runs, side by side [group, token, in]; without gradients, each is read and written once."""
-    first, sizes = products[0].inputs, [math.prod(product.shape) for product in products]
-    if len(products) == 1 or torch.is_grad_enabled():
-        flat = [product.whole().flatten(1, -2) for product in products]
-        return flat[0] if len(flat) == 1 else torch.cat(flat, dim=1)
-    joined = first.new_empty(len(first), sum(sizes), first.shape[-1])
-    for part, product in zip(joined.split(sizes, dim=1), products, strict=True):
-        into = part.unflatten(1, product.shape)
-        if product.plus is None:
-            into.copy_(product.inputs)
-        else:
-            torch.add(product.inputs, product.plus, out=into)
-    return joined
-
-
-_Result = TypeVar("_Result")
-_Running = Generator[_Product, Tensor, _Result]
-"""A run that hands over products, gets each one's outputs [group, ..., out], and ends with a result."""
-
-
-def _together(runs: Sequence[_Running[_Result]]) -> list[_Result]:
-    """The results of runs of the same circuits, product by product."""
-    results: list[_Result] = []
-    outputs: list[Tensor | None] = [None] * len(runs)
-    while not results:
-        products: list[_Product] = []
-        for run, of_run in zip(runs, outputs, strict=True):
-            try:
-                products.append(next(run) if of_run is None else run.send(of_run))
-            except StopIteration as end:
-                results.append(end.value)
-        if products:
-            output = products[0].of(_joined(products))
-            parts = output.split([math.prod(product.shape) for product in products], dim=1)
-            outputs = [part.unflatten(1, product.shape) for part, product in zip(parts, products, strict=True)]
-    return results
-
-
 def _run(
     model: Model,
     pair: Pair,
@@ -229,7 +150,7 @@ def _run(
     known: Tensor | None,
     record: Callable[[Tensor], None] | None,
     space: Space | None = None,
-) -> _Running[Tensor]:
+) -> Running[Tensor]:
     """The metric [circuit, prompt] of `metric_with_edges`; all batches ask for the same products."""
     forward, wiring, corrupt = model.forward, model.wiring, pair.ablated
     skips, has_edges, mlps_everywhere = needed
@@ -239,7 +160,7 @@ def _run(
         known = writer_gaps(forward, gaps_between(pair.clean, corrupt, n_layers=n_layers), n_layers=n_layers)
     known = known[:, : 1 + first_layer * wiring.writers_per_layer + heads_are_whole * wiring.n_heads]
     space = None if weights.requires_grad else space or Space()
-    shifts = _Shifts(known, len(weights), len(wiring.writers), space)
+    shifts = Shifts(known, len(weights), len(wiring.writers), space)
     for number in range(first_layer, forward.n_layers):
         layer, first = forward.layers[number], number * wiring.readers_per_layer
         n_ports = layer.n_heads + 2 * layer.n_kv_heads
@@ -270,100 +191,6 @@ def _run(
         record(shifts.of_one_circuit())
     final = corrupt.residual[-1] + shifts.seen_by(sources(len(wiring.readers) - 1, 1))[:, 0]
     return pair.readout(forward.at_rows(final.flatten(0, 1), pair.batch.read_positions, corrupt.start))
-
-
-class _Written(NamedTuple):
-    """What some consecutive writers add beyond their ablated values.
-
-    n_writers  how many writers there are
-    which      [n] those of them that add anything, on the CPU; None for all
-    shifts     [circuit, n, prompt, position, d_model]; None where none does
-    """
-
-    n_writers: int
-    which: Tensor | None
-    shifts: Tensor | None
-
-
-class _Shifts:
-    """How far writers are from their ablated values, as they run.
-
-    known   [prompt, writer, position, d_model] of the first writers, the same in all circuits
-    values  [circuit, n, prompt, position, d_model] of the later ones that add anything, filled as they run
-    """
-
-    def __init__(self, known: Tensor, n_circuits: int, n_writers: int, space: Space | None) -> None:
-        """space: where values are written; None to keep the graph that gradients pass through."""
-        n_prompts, self._n_known, *by_token = known.shape
-        self._shape = (n_prompts, *by_token)
-        self._known = known.transpose(0, 1).flatten(1)
-        self._n_run = self._n_known
-        self._held: list[int] = []  # the numbers of the writers that `values` holds, ascending
-        # Gradients do not pass through tensors that are overwritten.
-        self._parts: list[Tensor] | None = [] if space is None else None
-        if space is not None:
-            self._values = space.empty(known, n_circuits, n_writers - self._n_known + 1, *self._shape)
-            if self._n_known == 1:  # a row among the others costs less than a sum of its own
-                self._n_known, self._n_run = 0, 0
-                self.append([_Written(1, None, known.transpose(0, 1))])
-
-    def append(self, written: list[_Written]) -> None:
-        """Add the next writers."""
-        for n_writers, which, shifts in written:
-            if shifts is not None:
-                added = range(n_writers) if which is None else which.tolist()
-                if self._parts is None:
-                    self._values[:, len(self._held) : len(self._held) + len(added)] = shifts
-                else:
-                    self._parts.append(shifts)
-                self._held += [self._n_run + number for number in added]
-            self._n_run += n_writers
-
-    def of_one_circuit(self) -> Tensor:
-        """[prompt, writer, position, d_model] of all writers, where there is one circuit; laid out writer by writer, so
-        that the first of them are `known` without a copy."""
-        values = self._values[0, : len(self._held)] if self._parts is None else torch.cat(self._parts, dim=1)[0]
-        later = values
-        if len(self._held) < self._n_run - self._n_known:
-            later = values.new_zeros(self._n_run - self._n_known, *self._shape)
-            held = torch.tensor(self._held, dtype=torch.long) - self._n_known
-            later[on_device(held, values.device)] = values
-        known = self._known[: self._n_known].unflatten(1, self._shape)
-        return torch.cat((known, later)).transpose(0, 1)
-
-    def hold_any_from(self, first: int) -> bool:
-        """Whether any writer from this number on adds anything."""
-        return bool(self._held) and self._held[-1] >= first
-
-    def seen_by(self, sources: Tensor, *, first: int = 0) -> Tensor:
-        """Weighted sum of the shifts along each reader's edges [circuit, reader, prompt, position, d_model].
-
-        sources  [circuit, reader, writer] for consecutive writers
-        first    the first of these, which is 0 or no `known` one
-        """
-        n_circuits, n_readers, n_sources = sources.shape
-        n_known = min(n_sources, self._n_known) if first == 0 else 0
-        start, stop = bisect_left(self._held, first), bisect_left(self._held, first + n_sources)
-        seen = None
-        if stop > start:
-            held = self._held[start:stop]
-            if stop - start < n_sources - n_known:
-                numbers = on_device(torch.tensor(held) - first, sources.device)
-                seen = self._later(sources.index_select(2, numbers), slice(start, stop))
-            else:
-                seen = self._later(sources[..., n_known:], slice(start, stop))
-        if n_known:
-            early = sources[..., :n_known].reshape(-1, n_known) @ self._known[:n_known]
-            early = early.view(n_circuits, n_readers, -1)
-            seen = early if seen is None else seen + early
-        assert seen is not None
-        return seen.unflatten(2, self._shape)
-
-    def _later(self, sources: Tensor, chosen: slice) -> Tensor:
-        """The sum over held writers, [circuit, reader, prompt x position x d_model]."""
-        if self._parts is not None:
-            return sources @ torch.cat(self._parts, dim=1)[:, chosen].flatten(2)
-        return weighted_sums(sources, self._values[:, chosen].flatten(2))
 
 
 def _with_edges(wiring: Wiring, weights: Tensor) -> Tensor:
@@ -397,7 +224,7 @@ def _picked(values: Tensor, axis: int, numbers: Tensor) -> Tensor:
     return values.index_select(axis, on_device(numbers, values.device))
 
 
-def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> _Running[_Written]:
+def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Tensor) -> Running[Written]:
     """What a layer's heads write, each port reading its own edges.
 
     seen   [circuit, port read, prompt, position, d_model] what the ports that are run read beyond the ablated stream
@@ -411,10 +238,10 @@ def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Te
     groups = torch.cat((group_of[q_heads], k_groups, v_groups)).unique()
     heads = torch.isin(group_of, groups).nonzero()[:, 0]
     if not len(heads):
-        return _Written(layer.n_heads, heads, None)
+        return Written(layer.n_heads, heads, None)
 
     # [port, circuit, prompt, position, d_head] -> [circuit x prompt, position, port, d_head]
-    projected = yield _Product(partial(_projected, layer, reads), seen.transpose(0, 1), corrupt.residual[number])
+    projected = yield Product(partial(_projected, layer, reads), seen.transpose(0, 1), corrupt.residual[number])
     q, k, v = projected.flatten(1, 2).permute(1, 2, 0, 3).split([len(q_heads), len(k_groups), len(v_groups)], dim=2)
     context, places = forward.context(pair.batch.n_positions)[number], Places(corrupt.start)
     query = _among(corrupt.query, number, layer.positioned(q, layer.norm_q, context, places), q_heads, heads)
@@ -423,8 +250,8 @@ def _by_heads(forward: Forward, number: int, pair: Pair, seen: Tensor, reads: Te
     z = layer.attend(query, key, value, places.bias_rows(context.bias, len(query)))
     change = z.unflatten(0, (len(seen), -1)) - _picked(corrupt.z[number], 2, heads)
     which = None if len(heads) == layer.n_heads else heads
-    outputs = yield _Product(partial(_written_by, layer, heads), change.permute(3, 0, 1, 2, 4))
-    return _Written(layer.n_heads, which, outputs.transpose(0, 1))
+    outputs = yield Product(partial(_written_by, layer, heads), change.permute(3, 0, 1, 2, 4))
+    return Written(layer.n_heads, which, outputs.transpose(0, 1))
 
 
 def _projected(layer: Layer, reads: Tensor, streams: Tensor) -> Tensor:
@@ -471,7 +298,7 @@ def _by_mlp(
     *,
     skips: bool,
     everywhere: bool = True,
-) -> _Running[_Written]:
+) -> Running[Written]:
     """What a layer's MLP writes.
 
     seen        [circuit, prompt, position, d_model] what it reads beyond the ablated stream
@@ -482,11 +309,11 @@ def _by_mlp(
     corrupt = pair.ablated
     is_whole = not skips or bool(circuits.all())
     if not is_whole and not circuits.any():
-        return _Written(1, torch.arange(0), None)
+        return Written(1, torch.arange(0), None)
     mlp_in, ablated, mlp = forward.mlp_in(corrupt, number), corrupt.mlp[number], forward.layers[number].mlp_out
     if is_whole and everywhere:
-        written = yield _Product(mlp, seen.unsqueeze(0), mlp_in)
-        return _Written(1, None, (written[0] - ablated).unsqueeze(1))
+        written = yield Product(mlp, seen.unsqueeze(0), mlp_in)
+        return Written(1, None, (written[0] - ablated).unsqueeze(1))
     reads: tuple[Tensor | slice, ...] = (slice(None),)
     if not is_whole:
         reads = (on_device(circuits.nonzero()[:, 0], seen.device),)
@@ -496,10 +323,10 @@ def _by_mlp(
         ablated = ablated[prompts, answers]
         mlp_in = mlp_in[prompts, answers]
         reads = (torch.arange(len(seen), device=seen.device)[reads].view(-1, 1, 1), prompts, answers)
-    written = yield _Product(mlp, seen[reads].unsqueeze(0), mlp_in)
+    written = yield Product(mlp, seen[reads].unsqueeze(0), mlp_in)
     change = torch.zeros_like(seen)
     change[reads] = written[0] - ablated
-    return _Written(1, None, change.unsqueeze(1))
+    return Written(1, None, change.unsqueeze(1))
 
 
 def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Tensor:
@@ -519,7 +346,7 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
 
     sources = partial(_sources, wiring, circuit.unsqueeze(0).to(shifts.dtype))
 
-    def pass_back(written: _Written, seen: _Seen, first_writer: int) -> None:
+    def pass_back(written: Written, seen: _Seen, first_writer: int) -> None:
         if written.shifts is not None:
             of_all = gradients[first_writer : first_writer + written.n_writers]
             of_written = of_all if written.which is None else _picked(of_all, 0, written.which)
@@ -537,12 +364,12 @@ def removal_effects_with_edges(model: Model, pair: Pair, circuit: Tensor) -> Ten
                 into_mlp = sources(first_reader + n_ports, 1)
                 seen = _Seen(shifts, into_mlp)
                 reads_any = into_mlp[:, 0].any(1).cpu()
-                (written,) = _together([_by_mlp(forward, number, pair, seen.leaf[:, 0], reads_any, skips=skips)])
+                (written,) = together([_by_mlp(forward, number, pair, seen.leaf[:, 0], reads_any, skips=skips)])
                 pass_back(written, seen, first_writer + layer.n_heads)
             ports = sources(first_reader, n_ports)
             reads = _ports_read(layer, ports.any(2).cpu(), skips=skips)
             seen = _Seen(shifts, _picked(ports, 1, reads.nonzero()[:, 0]))
-            (written,) = _together([_by_heads(forward, number, pair, seen.leaf, reads)])
+            (written,) = together([_by_heads(forward, number, pair, seen.leaf, reads)])
             pass_back(written, seen, first_writer)
     return pair.batch.of_each_prompt(torch.einsum("wstd,wstd->sw", gradients, shifts))
 

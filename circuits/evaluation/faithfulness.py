@@ -143,8 +143,9 @@ def circuit_values(
     where few readers have an edge, and only the later layers where it is resumed; memory of one [prompt, writer,
     position, d_model] tensor, and with `resumes` of up to four more.
     """
-    from circuits.effects.circuit_runs import Space, metrics_with_edges
+    from circuits.effects.circuit_runs import metrics_with_edges
     from circuits.effects.shared_starts import run_from_first_difference
+    from circuits.effects.shifts import Space
 
     model.require("edges", "faithfulness")
     _check(model, prompts, metric)

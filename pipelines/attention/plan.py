@@ -5,7 +5,6 @@ prompts --> check-attention --> attention-pattern, attention-by-role (one job pe
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from pipelines.attention.settings import AttentionSettings
 from pipelines.attention.stages import BY_ROLE, CHECK, PATTERN
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import PromptJobs, subject_name
@@ -38,7 +37,7 @@ class AttentionPlan(Plan):
     @property
     def folder(self) -> Path:
         content = (keys_of((self.pattern, *self.by_role)), self.settings.row)
-        digest = hashlib.sha256(repr(content).encode()).hexdigest()[:8]
+        digest = short_digest(content)
         return self.store.folder / f"{subject_name(self.settings)}-attention-{digest}"
 
     @property

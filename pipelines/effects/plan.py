@@ -6,7 +6,6 @@ prompts --> check --> baseline
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pipelines.effects.settings import EffectsSettings
 from pipelines.effects.stages import EFFECTS
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.first_jobs import FirstJobs, subject_name
@@ -43,7 +42,7 @@ class EffectsPlan(Plan):
 
     @property
     def folder(self) -> Path:
-        digest = hashlib.sha256(repr(keys_of(self.slices)).encode()).hexdigest()[:8]
+        digest = short_digest(keys_of(self.slices))
         return self.store.folder / f"{subject_name(self.config)}-effects-{digest}"
 
     @property

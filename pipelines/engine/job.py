@@ -65,3 +65,8 @@ class Job:
 def keys_of(jobs: Iterable[Job]) -> tuple[str, ...]:
     """The keys of jobs, for use as another job's inputs."""
     return tuple(job.key for job in jobs)
+
+
+def short_digest(content: object) -> str:
+    """Eight characters for the name of a folder: the same for the same content, such as keys of jobs."""
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:8]

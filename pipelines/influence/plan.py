@@ -8,7 +8,6 @@ texts, the jobs of a run --> reference --> circuit-influence
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from circuits.model.sources import find_model, is_path, source_fingerprint
 from pipelines.discover.run import jobs_of, require_circuit
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
@@ -61,7 +60,7 @@ class InfluencePlan(Plan):
 
     @property
     def folder(self) -> Path:
-        digest = hashlib.sha256(repr(keys_of(self.measure)).encode()).hexdigest()[:8]
+        digest = short_digest(keys_of(self.measure))
         name = re.sub(r"[^A-Za-z0-9._]+", "-", self.settings.texts.stem).strip("-.")
         return self.store.folder / f"influence-{name or 'texts'}-{digest}"
 

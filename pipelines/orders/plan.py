@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from circuits.model.sources import find_model, is_path, source_fingerprint
 from circuits.tasks import TASKS, Task
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.orders.settings import OrdersSettings
@@ -34,7 +33,7 @@ class OrdersPlan(Plan):
     @property
     def folder(self) -> Path:
         asked = self.settings
-        digest = hashlib.sha256(repr(keys_of(self.measure)).encode()).hexdigest()[:8]
+        digest = short_digest(keys_of(self.measure))
         subject = subject_name(PromptSettings(task=asked.task, model=asked.model, held_out=asked.held_out))
         return self.store.folder / f"orders-{subject}-{digest}"
 

@@ -6,7 +6,6 @@ profile-weights (where profiles read weights)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from circuits.model.sources import find_model, source_fingerprint
 from circuits.profiles import Profile, WeightProfile
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.profile.given import as_text, profiles_from
@@ -46,7 +45,7 @@ class ProfilePlan(Plan):
 
     @property
     def folder(self) -> Path:
-        digest = hashlib.sha256(repr(keys_of((*self.measure, *self.weigh))).encode()).hexdigest()[:8]
+        digest = short_digest(keys_of((*self.measure, *self.weigh)))
         subject = subject_name(self.settings) if self.settings.task else f"weights{subject_name(self.settings)}"
         return self.store.folder / f"{subject}-profiles-{digest}"
 

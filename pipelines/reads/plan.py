@@ -5,14 +5,13 @@ prompts --> check-reads --> reads (one job per slice of the prompts)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.reads.settings import ReadsSettings
@@ -36,7 +35,7 @@ class ReadsPlan(Plan):
 
     @property
     def folder(self) -> Path:
-        digest = hashlib.sha256(repr((keys_of(self.slices), self.settings.pairs)).encode()).hexdigest()[:8]
+        digest = short_digest((keys_of(self.slices), self.settings.pairs))
         return self.store.folder / f"{subject_name(self.settings)}-reads-{digest}"
 
     @property

@@ -6,7 +6,6 @@ chosen or judged.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job
+from pipelines.engine.job import Job, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.reproduce.settings import ReuseSettings
@@ -71,7 +70,7 @@ def plan(settings: ReuseSettings, execution: Execution) -> ReusePlan:
     }
     jobs, store = {task: all_jobs(config) for task, config in configs.items()}, Store(execution.out)
     keys = [job.key for of_task in jobs.values() for job in of_task.scores]
-    name = f"reuse-{Path(source.name).name}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:8]}"
+    name = f"reuse-{Path(source.name).name}-{short_digest(keys)}"
     return ReusePlan(source.name, configs, jobs, store, settings.folder or execution.out / name)
 
 

@@ -8,7 +8,6 @@ role-weights
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from pipelines.discover.run import DiscoverRun, jobs_of, require_circuit
 from pipelines.discover.stages import measure
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
@@ -80,7 +79,7 @@ class RolesPlan(Plan):
     @property
     def folder(self) -> Path:
         content = (keys_of(self.jobs.all), [part_as_text(rule) for rule in self.rules], self.level)
-        return self.store.folder / f"roles-{self.run.name}-{hashlib.sha256(repr(content).encode()).hexdigest()[:8]}"
+        return self.store.folder / f"roles-{self.run.name}-{short_digest(content)}"
 
     @property
     def work(self) -> Sequence[Work]:

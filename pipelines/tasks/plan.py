@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from circuits.model.sources import find_model, source_fingerprint
 from circuits.tasks import TASKS
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job
+from pipelines.engine.job import Job, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.method_settings import is_path
@@ -39,7 +38,7 @@ class TasksPlan(Plan):
         keys = [job.key for jobs in self.jobs.values() for job in jobs.values()]
         # A hub id has a slash, and a quantized model says so in brackets.
         model = re.sub(r"[^\w.]+", "-", self.model).strip("-")
-        return self.store.folder / f"tasks-{model}-{hashlib.sha256(repr(keys).encode()).hexdigest()[:8]}"
+        return self.store.folder / f"tasks-{model}-{short_digest(keys)}"
 
     @property
     def work(self) -> Sequence[Work]:

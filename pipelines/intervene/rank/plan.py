@@ -5,7 +5,6 @@ prompts --> check --> rank-fit --> rank-judge (one job per slice of the prompts)
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 from circuits.ablations import Zero
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.rank.settings import RankSettings
@@ -42,7 +41,7 @@ class RankPlan(Plan):
     @property
     def folder(self) -> Path:
         stem = subject_name(self.settings.run_config())
-        return self.store.folder / f"rank-{stem}-{hashlib.sha256(repr(keys_of(self.slices)).encode()).hexdigest()[:8]}"
+        return self.store.folder / f"rank-{stem}-{short_digest(keys_of(self.slices))}"
 
     @property
     def work(self) -> Sequence[Work]:

@@ -6,7 +6,6 @@ prompts --> check --> choosing half --> find (in slices) --> choose
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from circuits.ablations import Zero
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
@@ -41,7 +40,7 @@ class RemedyPlan(Plan):
 
     @property
     def folder(self) -> Path:
-        digest = hashlib.sha256(repr(keys_of(self.judged)).encode()).hexdigest()[:8]
+        digest = short_digest(keys_of(self.judged))
         return self.store.folder / f"{self.remedy.name}-{subject_name(self.settings.run_config())}-{digest}"
 
     @property

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.intervene.edited_task import MeasuredTaskSettings
 
 _SIZES = re.compile(r"\d+(,\d+)*")
+
+
+def _split(value: Any) -> Any:
+    """Numbers with commas between them, or several."""
+    given = [value] if isinstance(value, str | int | float) else list(value)
+    return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
+
+
+Numbers = Annotated[tuple[float, ...], BeforeValidator(_split)]
+Counts = Annotated[tuple[int, ...], BeforeValidator(_split)]
 
 
 class Named(NamedTuple):
@@ -23,7 +33,7 @@ class Named(NamedTuple):
 class RemedySettings(MeasuredTaskSettings):
     """What every remedy is asked for."""
 
-    sizes: tuple[int, ...] = Field(
+    sizes: Counts = Field(
         default=(1, 2, 4, 8, 16), description="How many heads, with commas between: the best of a ranking. [1,2,4,8,16]"
     )
     gain: Literal["metric", "accuracy"] = Field(default="metric", description="What choosing and the verdict go by.")
@@ -37,11 +47,6 @@ class RemedySettings(MeasuredTaskSettings):
     def remedy(self) -> Named:
         """Which remedy. ValueError where it is not known or its settings do not fit."""
         raise NotImplementedError
-
-    @field_validator("sizes", mode="before")
-    @classmethod
-    def _numbers(cls, value: Any) -> Any:
-        return split(value)
 
     @model_validator(mode="after")
     def _fits(self) -> RemedySettings:
@@ -119,16 +124,11 @@ class ZeroTuningSettings(RemedySettings):
     computes nothing new.
     """
 
-    gammas: tuple[float, ...] = Field(
+    gammas: Numbers = Field(
         default=(0.25, 0.5, 0.75, 1.5, 2.0, 4.0), description="Gammas, with commas between. [0.25 to 4]"
     )
     up: float = Field(default=2.0, description="Gamma above 1 that each head alone is tried at.")
     down: float = Field(default=0.5, description="Gamma below 1 that each head alone is tried at.")
-
-    @field_validator("gammas", mode="before")
-    @classmethod
-    def _several(cls, value: Any) -> Any:
-        return split(value)
 
     @property
     def remedy(self) -> Named:
@@ -143,13 +143,8 @@ class ActSettings(RemedySettings):
     remedy.csv and a figure. Repeating the command computes nothing new.
     """
 
-    betas: tuple[float, ...] = Field(default=(0.4,), description="What attention to sinks is multiplied by. [0.4]")
+    betas: Numbers = Field(default=(0.4,), description="What attention to sinks is multiplied by. [0.4]")
     over: float = Field(default=0.1, ge=0, le=1, description="Sinks get more attention than that on average.")
-
-    @field_validator("betas", mode="before")
-    @classmethod
-    def _several(cls, value: Any) -> Any:
-        return split(value)
 
     @property
     def remedy(self) -> Named:
@@ -165,14 +160,9 @@ class VarSettings(RemedySettings):
     the command computes nothing new.
     """
 
-    betas: tuple[float, ...] = Field(default=(0.6,), description="What attention to sinks is multiplied by. [0.6]")
+    betas: Numbers = Field(default=(0.6,), description="What attention to sinks is multiplied by. [0.6]")
     on: str = Field(default="*visual", description="Roles of the image's tokens.")
     tau: float = Field(default=20.0, gt=0, description="How massive a token is.")
-
-    @field_validator("betas", mode="before")
-    @classmethod
-    def _several(cls, value: Any) -> Any:
-        return split(value)
 
     @property
     def remedy(self) -> Named:
@@ -192,12 +182,6 @@ class VhrSettings(RemedySettings):
     @property
     def remedy(self) -> Named:
         return checked("vhr", {"factor": self.factor})
-
-
-def split(value: Any) -> Any:
-    """Numbers with commas between them, or several."""
-    given = [value] if isinstance(value, str | int | float) else list(value)
-    return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
 
 
 def checked(name: str, settings: dict[str, Any]) -> Named:
