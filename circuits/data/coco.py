@@ -34,6 +34,7 @@ from circuits.data.absent_objects import (
     random_absent,
 )
 from circuits.data.regions import Region, region_from_json
+from circuits.files import read_text
 from circuits.lookup import unknown
 
 _LISTS = ("images", "annotations", "categories")
@@ -298,6 +299,6 @@ def _name(record: Mapping[str, Any], key: str, what: str) -> str:
 def text_of(path: Path, what: str) -> str:
     """The text of a file; `what` names it in errors."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the {what} {path}: {error}") from None

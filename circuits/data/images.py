@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from circuits.files import read_bytes
+
 Image = NDArray[np.uint8]
 """[row, column, channel], red, green and blue from 0 to 255."""
 
@@ -37,7 +39,7 @@ class Picture:
     def from_file(cls, path: Path) -> Picture:
         """A picture from an image file. ValueError where it cannot be read."""
         try:
-            data = path.read_bytes()
+            data = read_bytes(path)
         except OSError as error:
             raise ValueError(f"cannot read the image {path}: {error.strerror or error}.") from None
         return cls.from_bytes(data, str(path))

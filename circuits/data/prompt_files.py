@@ -23,6 +23,7 @@ from circuits.data.json_lines import parse_object
 from circuits.data.left_out import lines_left_out, note_of, record_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.text_checks import of_tokens
+from circuits.files import read_text
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -158,7 +159,7 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
 
 def _text_of(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_text(path, "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the prompt file {path}: {error}") from None
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from circuits.arrays import Bools
 from circuits.components import LOGITS, Component, Edge, Wiring
+from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
@@ -97,7 +98,7 @@ def read_known(path: Path) -> KnownCircuit:
     Without `nodes`, its components are the ends of its edges.
     """
     try:
-        record = parse_strictly(path.read_bytes())
+        record = parse_strictly(read_bytes(path))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the known circuit {path}: {error}") from None
     key = next((key for key in _EDGE_KEYS if isinstance(record, Mapping) and key in record), None)

@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from circuits.files import open_file, read_text
 from circuits.head_codes.autoencoders import Autoencoders
 from circuits.head_codes.settings import Coding
 from circuits.versions import versions
@@ -152,7 +153,7 @@ def fingerprint(folder: str | Path) -> str:
         raise ValueError(f"{folder} holds no autoencoder. {_LAYOUT}")
     digest = hashlib.sha256()
     for name, path in sorted((path.relative_to(root).as_posix(), path) for path in files):
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
         digest.update(f"{name}\n{content}\n".encode())
     return digest.hexdigest()[:16]
@@ -245,7 +246,7 @@ def _member(folder: Path, coding: Coding, d_model: int) -> _Member:
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
     except FileNotFoundError:
         raise ValueError(f"{path.parent} holds no {CONFIG_FILE}. {_LAYOUT}") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:

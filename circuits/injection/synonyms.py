@@ -12,6 +12,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from circuits.files import read_text
+
 _SHOWN = 5
 
 
@@ -32,7 +34,7 @@ def read_synonyms(path: Path, names: Collection[str]) -> Synonyms:
     ValueError where the file cannot be read, where no line names an object, and for a line that names two.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the synonyms {path}: {error}") from None
     known = {name.lower(): name for name in names}

@@ -19,6 +19,7 @@ from typing import get_args
 
 from circuits.data.prompts import END
 from circuits.effects.receivers import Input, Receiver, receivers_from
+from circuits.files import read_text
 from circuits.lookup import unknown
 from circuits.scores import ALL_POSITIONS
 from circuits.strict_json import parse_strictly
@@ -168,7 +169,7 @@ def stages_from(given: Sequence[str] | str) -> tuple[PathStage, ...]:
 def read_stages(path: Path) -> tuple[str, ...]:
     """The lines of a file: JSON, a list of texts; or plain text, a stage per line, `#` before a remark."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the stages in {path}: {error}") from None
     if text.lstrip().startswith("["):

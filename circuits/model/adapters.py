@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from circuits.files import read_text
+
 ADAPTER_CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 
@@ -23,7 +25,7 @@ def has_adapter(folder: Path) -> bool:
 def adapter_kind(folder: Path) -> str:
     """What an adapter's configuration says it is, and for which model: `LORA adapter for gpt2`."""
     try:
-        config = json.loads((folder / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+        config = json.loads(read_text(folder / ADAPTER_CONFIG))
         return f"{config['peft_type']} adapter for {config['base_model_name_or_path']}"
     except (OSError, ValueError, KeyError, TypeError):
         return "adapter"

@@ -14,6 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from circuits.files import open_file
+
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
 # Value types by number; 8 is a string and 9 an array.
@@ -106,7 +108,7 @@ def require_gguf(what: str) -> None:
 def read_header(path: Path) -> GgufHeader:
     """The header of a GGUF file; a ValueError where it is none, or is damaged. Cost: milliseconds."""
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             header = _read(stream)
         if (n_bytes := path.stat().st_size) < header.n_bytes:
             raise ValueError(f"expected {header.n_bytes} bytes, found {n_bytes}")

@@ -11,6 +11,7 @@ import torch
 
 from circuits.data.image_processor import Vision
 from circuits.data.prompts import Tokenizer
+from circuits.files import read_text
 from circuits.model.reasons import reason, refused_as
 from circuits.model.sources import ModelSource
 
@@ -55,7 +56,7 @@ def _unreadable(folder: Path) -> Path:
     """The file of a tokenizer or processor that is no JSON object, or the folder where they all are."""
     for path in (path for pattern in _JSON_FILES for path in sorted(folder.glob(pattern))):
         try:
-            if not isinstance(json.loads(path.read_text(encoding="utf-8")), dict):
+            if not isinstance(json.loads(read_text(path)), dict):
                 return path
         except (OSError, ValueError):
             return path

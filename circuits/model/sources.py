@@ -10,19 +10,23 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from circuits.files import open_file, read_bytes, read_text
 from circuits.lookup import unknown
 from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
+from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
 GGUF = ".gguf"
 # Files beside configuration and weights that change what the model computes.
 _FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_CONFIG)
+_LONGEST_HEADER = 100_000_000  # bytes, of what the library of safetensors reads
+# What reading a header raises that is not what its format says.
+_UNSOUND = (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError, RecursionError, AttributeError)
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -68,6 +72,9 @@ def find_model(spec: str) -> ModelSource:
         folder = _from_hub(spec)
     if not folder.is_dir():
         raise ValueError(f"model {spec!r} is a file; give the folder that holds its config.json and *.safetensors.")
+    for path in folder.iterdir():
+        if not path.is_file() and not path.is_dir():
+            raise ValueError(f"model {spec!r}: {path} is neither a file nor a folder. Copy the model's files here.")
     config = _read_config(folder)
     is_native = config.get("architecture") == NATIVE_ARCHITECTURE
     record = read_provenance(folder) or {}
@@ -113,7 +120,7 @@ def _gguf_source(file: Path) -> ModelSource:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(read_text(path))
     except FileNotFoundError:
         if files := sorted(folder.glob(f"*{GGUF}")):
             raise ValueError(f"{folder} holds no config.json, but GGUF files: give one of them, {files[0]}.") from None
@@ -127,7 +134,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
             f'"{NATIVE_ARCHITECTURE}".'
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"cannot read the model configuration {path}: {error}") from None
     if not isinstance(config, dict):
         raise ValueError(f"the model configuration {path} holds a {type(config).__name__}, expected a JSON object.")
@@ -137,14 +144,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _require_sound(file: Path) -> None:
     """Raise a ValueError where a safetensors file is cut short or its header damaged."""
     try:
-        with file.open("rb") as stream:
+        with open_file(file) as stream:
             (header_bytes,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(header_bytes)) if header_bytes < file.stat().st_size else None
-        assert isinstance(header, dict), "its header is longer than the file"
+            assert header_bytes < min(file.stat().st_size, _LONGEST_HEADER), f"its header has {header_bytes:,} bytes"
+            header = json.loads(stream.read(header_bytes))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         expected, actual = 8 + header_bytes + max(ends, default=0), file.stat().st_size
         assert expected == actual, f"expected {expected} bytes, found {actual}"
-    except (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError) as error:
+    except (
+        OSError,
+        struct.error,
+        ValueError,
+        KeyError,
+        TypeError,
+        AssertionError,
+        RecursionError,
+        AttributeError,
+    ) as error:
         raise ValueError(f"weights file {file} is damaged ({error}). Fetch or export the model again.") from None
 
 
@@ -176,29 +192,14 @@ def model_fingerprint(spec: str) -> str:
 def source_fingerprint(source: ModelSource) -> str:
     """Hash of configuration, weights, image preprocessing and adapter, whatever the folder is called."""
     if source.file is not None:  # it holds everything, the tokenizer too
-        return _content_hash(source.file)[:16]
+        return content_hash(source.file)[:16]
     digest = hashlib.sha256(json.dumps(source.config, sort_keys=True).encode())
     for name in _FURTHER_FILES:
         if (path := source.folder / name).is_file():
-            digest.update(f"{name}\n".encode() + path.read_bytes())
+            digest.update(f"{name}\n".encode() + read_bytes(path))
     for file in source.weight_files:
-        digest.update(_content_hash(file).encode())
+        digest.update(content_hash(file).encode())
     return digest.hexdigest()[:16]
-
-
-def _content_hash(file: Path) -> str:
-    """SHA-256 of a file. The hub's cache names large files by it, so gigabytes need not be read again."""
-    blob = file.resolve().name
-    if file.is_symlink() and len(blob) == 64:
-        return blob
-    status = file.stat()
-    return _file_hash(str(file.resolve()), status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=64)
-def _file_hash(path: str, _size: int, _modified: int) -> str:
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 _FOLDER = Path(__file__).parents[1] / "reference"

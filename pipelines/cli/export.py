@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circuits.files import read_bytes
 from pipelines.compare.files import COMPARISON
 from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
@@ -31,7 +32,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
         return exports.to_bytes(read_comparison(path))
     if (path := _circuit_file(Path(reference), Path(out))) is not None:
-        return exports.to_bytes(read_circuit(path.read_bytes(), str(path)))
+        return exports.to_bytes(read_circuit(read_bytes(path), str(path)))
     _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from circuits.files import read_bytes
 from pipelines.reporting.tables import print_line
 
 _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edges stay below
@@ -21,7 +22,7 @@ def facts_of(file: Path) -> dict[str, Any]:
         raise ValueError(f"no file {file}. Give one that `circuits export` wrote.")
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{file} has {file.stat().st_size / 2**20:,.0f} MB: no export is so large.")
-    data = file.read_bytes()
+    data = read_bytes(file)
     try:
         return read_about(data, source=str(file))
     except ValueError:

@@ -78,11 +78,19 @@ def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
     if option.is_argument:
         return _argument(option, is_required=option.is_required and not reads_files)
     flag = f"{option.flag}/{negative(option.flag)}" if option.default is True else option.flag
-    info = typer.Option(flag, help=option.help, metavar=option.metavar)
+    parser = _path if option.type is Path and option.form == "value" else None
+    info = typer.Option(flag, help=option.help, metavar=option.metavar or (parser and "PATH"), parser=parser)
     of_one = list[str] if option.form in ("list", "assignments", "lists") else option.type
     if option.is_required:
         return _named(option.name, Annotated[of_one, info], default=inspect.Parameter.empty)
     return _named(option.name, Annotated[of_one | None, info])
+
+
+def _path(given: str) -> Path:
+    """A path as it was given; an empty text, as of a shell variable that is not set, would be the current folder."""
+    if not given:
+        raise typer.BadParameter("an empty name is no file and no folder; the current folder is '.'.")
+    return Path(given)
 
 
 def _argument(option: Option, *, is_required: bool) -> inspect.Parameter:

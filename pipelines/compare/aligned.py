@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.components import Component
+from circuits.files import read_text
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
 from pipelines.compare.settings import CompareSettings
 from pipelines.engine.execution import Execution
@@ -83,7 +84,7 @@ def _side(run: Run, execution: Execution) -> Side:
             f"what the heads of {run.name} do was not measured (no {path}), so that they cannot be aligned by it. "
             f"First: circuits roles {run.folder} --out {run.folder.parent}"
         )
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = json.loads(read_text(path))
     heads = tuple(row for row in stored["heads"] if row["in_circuit"])
     if not heads:
         raise ValueError(f"the circuit of {run.name} has no heads to align.")

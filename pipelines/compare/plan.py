@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
@@ -127,7 +128,7 @@ def require_own(target: Path, names: Sequence[str]) -> None:
     names  of what is compared
     """
     try:
-        found = parse_strictly((target / "summary.json").read_bytes())
+        found = parse_strictly(read_bytes(target / "summary.json"))
     except (OSError, ValueError):
         return  # there is none, or what is left of one
     held = _compared(found)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
 import signal
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.execution import Execution
@@ -15,8 +17,8 @@ from pipelines.engine.execution import Execution
 if TYPE_CHECKING:
     from distributed import Client
 
-_CONNECT_WAIT_S = 15
-_ANY_PORT = ":0"
+_CONNECT_WAIT_S = 8
+_ANY_PORT = "127.0.0.1:0"  # for this machine alone
 _CONNECTION_LOGGERS = ("tornado", "asyncio", "distributed")
 # What every worker process starts with; results depend on the number of threads, which is one everywhere.
 _ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
@@ -97,7 +99,9 @@ def _local_cluster(n_workers: int) -> Any:
         "n_workers": n_workers,
         "threads_per_worker": 1,
         "processes": True,
+        "host": "127.0.0.1",
         "dashboard_address": _ANY_PORT,
+        "worker_dashboard_address": _ANY_PORT,
         "env": _ENVIRONMENT,
         "preload": [__name__],
         "silence_logs": logging.ERROR,
@@ -136,17 +140,45 @@ def _gpu_cluster() -> Any:
 def _client_at(address: str) -> Client:
     from distributed import Client
 
-    try:
-        client = Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(
-            f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'."
-        ) from None
+    _require_scheduler(address)
+    client = Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False)
     if not client.scheduler_info()["workers"]:
         client.close()
         raise ValueError(f"the Dask scheduler at {address!r} has no workers. Start some: `dask worker {address}`.")
     return client
+
+
+def _require_scheduler(address: str) -> None:
+    """Raise a ValueError within seconds where no Dask scheduler answers at an address: a client tries for longer."""
+    # In a thread of its own: in a notebook, this one has a loop that runs.
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            identity = thread.submit(asyncio.run, _identity(address)).result()
+            reason = f"a {identity.get('type')} answers there" if identity.get("type") != "Scheduler" else None
+        except TimeoutError:
+            reason = f"nothing is said within {_CONNECT_WAIT_S} s"
+        except (OSError, ValueError) as error:
+            reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
+        except Exception as error:  # whatever may come of reading what another server sends
+            reason = f"what answers there is no Dask server ({type(error).__name__})"
+    if reason is not None:
+        raise ValueError(f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'.")
+
+
+async def _identity(address: str) -> Mapping[str, Any]:
+    """What a server says that it is."""
+    from distributed.comm.core import connect as reach
+    from distributed.core import send_recv
+    from distributed.security import Security
+
+    async def ask() -> Mapping[str, Any]:
+        comm = await reach(address, timeout=_CONNECT_WAIT_S, **Security().get_connection_args("client"))
+        try:
+            return dict(await send_recv(comm, op="identity", reply=True) or {})
+        finally:
+            comm.abort()
+
+    return await asyncio.wait_for(ask(), _CONNECT_WAIT_S)
 
 
 def _require_shared_folder(client: Any, execution: Execution) -> None:

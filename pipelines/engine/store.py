@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from circuits.files import mode_to_keep, read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode, require_known_version
 
@@ -35,12 +36,16 @@ _LOG = logging.getLogger(__name__)
 def write_atomically(path: Path, data: bytes) -> None:
     """Write `data` so that `path` holds all of it or what it held before, even after a power cut.
 
-    Raises a ValueError that says what could not be written.
+    A file that stands there keeps its permissions. Raises a ValueError that says what could not be written: nothing
+    that is no file (a link, a device node, a pipe) is written to, or replaced.
     """
     temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
     try:
+        kept_mode = mode_to_keep(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
+            if kept_mode is not None:
+                temporary.chmod(kept_mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -124,7 +129,7 @@ class Store:
         """The result of `key`, checked against its hash; None where there is none, or only a damaged file."""
         path = self.path(key)
         try:
-            return decode(path.read_bytes(), key=key, where=str(path))
+            return decode(read_bytes(path), key=key, where=str(path))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -153,7 +158,7 @@ class Store:
     def cost(self, key: str) -> dict[str, Any] | None:
         """What computing the result of `key` took; None where that is not known, or where the file is damaged."""
         try:
-            found = _object_in(self.path(key).with_suffix(".cost.json").read_bytes())
+            found = _object_in(read_bytes(self.path(key).with_suffix(".cost.json")))
         except OSError:
             return None
         is_known = isinstance(found.get("seconds"), int | float)
@@ -168,7 +173,7 @@ class Store:
 
     def _has_known_version(self, marker: Path) -> bool:
         try:
-            content = marker.read_bytes()
+            content = read_bytes(marker)
         except FileNotFoundError:
             return False
         except OSError as error:

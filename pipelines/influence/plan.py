@@ -16,6 +16,7 @@ from typing import Any
 
 from circuits.ablations import Mean
 from circuits.data.texts import read_texts
+from circuits.files import read_bytes
 from circuits.model.sources import find_model, is_path, source_fingerprint
 from pipelines.discover.run import jobs_of, require_circuit
 from pipelines.engine.execute import Work
@@ -75,7 +76,7 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
     """The jobs. ValueError before a model runs for texts that cannot be read, an unknown model, profile or run, and a
     circuit of another model."""
     digest = digest_of_texts(settings.texts)
-    n_texts = len(read_texts(settings.texts.read_bytes(), settings.texts.name))
+    n_texts = len(read_texts(read_bytes(settings.texts), settings.texts.name))
     source = find_model(settings.model)
     spec = str(Path(settings.model).absolute()) if is_path(settings.model) else settings.model
     model = {"model": source_fingerprint(source)}

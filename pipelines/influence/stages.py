@@ -12,6 +12,7 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.data.texts import read_texts, texts_as_prompts
+from circuits.files import read_bytes
 from circuits.masks import random_circuits
 from pipelines.discover.stages import chosen_edges
 from pipelines.engine.result_file import Result
@@ -23,7 +24,7 @@ from pipelines.runs.stage_inputs import ablation_of, slice_of
 def build_texts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The texts of a file for the model's tokenizer, as prompts; refused where the model cannot take one."""
     loaded, path = model(), Path(settings["path"])
-    texts = read_texts(path.read_bytes(), path.name)
+    texts = read_texts(read_bytes(path), path.name)
     prompts = texts_as_prompts(texts, loaded.tokenizer, most=settings["tokens"])
     loaded.check_prompts(prompts)
     names = {"names": [text.name for text in texts], "groups": [text.group for text in texts]}
@@ -41,7 +42,7 @@ def locate_texts(settings: Mapping[str, Any], locations: Mapping[str, str]) -> M
 def digest_of_texts(path: Path) -> str:
     """The hash of a file of texts; a ValueError where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
         raise ValueError(f"cannot read the texts {path}: {error.strerror or error}.") from None
 

@@ -20,6 +20,7 @@ from circuits.data.absent_objects import NEGATIVES
 from circuits.data.coco import read_annotations
 from circuits.data.prompts import END
 from circuits.data.question_files import is_question_file
+from circuits.files import read_bytes
 from circuits.injection.search import STRENGTHS
 from circuits.injection.synonyms import Synonyms, read_synonyms
 from circuits.tasks import IMAGE_TASKS
@@ -230,7 +231,7 @@ def _questions(trace: TraceSettings, prompts: Job, config: IriSettings, part: st
     known = {name: prompts.settings[name] for name in ("model", "tokenizer")} | {"part": part}
     path, n_images = trace.prompt_file, config.validation if part == VALIDATION else config.questions
     if path is not None:
-        if not is_question_file(path.read_bytes()) or trace.images is None:
+        if not is_question_file(read_bytes(path)) or trace.images is None:
             raise ValueError(f"{path} holds no questions about images, which interventions are judged on.")
         asked = halves(read_questions_in(path, trace.images, None), part == VALIDATION)
         digest = digest_of_images(trace.images, asked)

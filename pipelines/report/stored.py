@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.result_file import DamagedError, require_known_version
@@ -51,7 +52,7 @@ def _is_whole(found: Repair) -> bool:
 def _read(path: Path, of: Format, shape: type[Shape], kind: str, again: str) -> tuple[dict[str, Any], Shape]:
     """A stored summary, as it is and by its shape."""
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}. Make it: {again}") from None
     try:

@@ -15,6 +15,7 @@ from circuits.data.absent_objects import NEGATIVES
 from circuits.data.coco import ObjectQuestion, read_annotations
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.question_files import image_files, read_questions, require_images, with_pictures, with_regions
+from circuits.files import read_bytes
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects, with_objects
 from circuits.tasks.image_base import ImageTask
@@ -81,14 +82,14 @@ def digest_of_images(folder: Path, questions: Sequence[ObjectQuestion]) -> str:
     """Hash of the images that are asked about, by content and name."""
     digest = hashlib.sha256()
     for name in image_files(questions):
-        digest.update(f"{name}\n".encode() + hashlib.sha256((folder / name).read_bytes()).digest())
+        digest.update(f"{name}\n".encode() + hashlib.sha256(read_bytes(folder / name)).digest())
     return digest.hexdigest()
 
 
 def digest_of_file(path: Path, what: str) -> str:
     """Hash of a file. ValueError if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
         raise ValueError(f"cannot read the {what} {path}: {error.strerror or error}.") from None
 

@@ -10,6 +10,7 @@ from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
 from circuits.evaluation.solved_prompts import MOST_DRAWN
+from circuits.files import read_bytes
 from circuits.lookup import lookup, unknown
 from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
@@ -31,7 +32,7 @@ def tokenizer_hash(model: ModelSource) -> str:
     digest = hashlib.sha256()
     patterns = _TOKENIZER_FILES if model.file is None else ()
     for path in sorted(path for pattern in patterns for path in model.folder.glob(pattern)):
-        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+        digest.update(f"{path.name}\n".encode() + read_bytes(path))
     return digest.hexdigest()
 
 
@@ -41,7 +42,7 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if path is None:
         return _task_source(config)
     try:
-        data = path.read_bytes()
+        data = read_bytes(path)
     except OSError as error:
         raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
     if config.corruption is not None:

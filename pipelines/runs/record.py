@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, require_known_version
 
@@ -21,7 +22,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record in a run's folder. ValueError where it cannot be read, or is of a newer version."""
     path = folder / RECORD
     try:
-        content = path.read_bytes()
+        content = read_bytes(path)
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
     try:

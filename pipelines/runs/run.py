@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
+from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
@@ -123,7 +124,7 @@ class Run:
         path = self.folder / name
         again = f"Restore it from the store: {self._again}"
         try:
-            data = path.read_bytes()
+            data = read_bytes(path)
         except OSError as error:
             raise ValueError(f"cannot read {path}: {error.strerror or error}. {again}") from None
         if hashlib.sha256(data).hexdigest() != self._record["files"].get(name):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from circuits.files import read_text
 from circuits.lookup import unknown
 from pipelines.engine.execution import Execution
 from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
@@ -21,7 +22,7 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
     """The settings in a YAML file, flat, as `settings_from` takes them; those of `kind` and of `Execution`."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"cannot read the settings file {path}: {error}") from None
     try:

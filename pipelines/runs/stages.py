@@ -16,6 +16,7 @@ from circuits.data.prompt_files import read_jsonl
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
+from circuits.files import read_bytes
 from circuits.metrics import METRICS
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.engine.result_file import Result
@@ -105,7 +106,7 @@ def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) ->
         return located
     path = Path(locations["file"])
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = hashlib.sha256(read_bytes(path)).hexdigest()
     except OSError as error:
         raise ValueError(f"cannot read the prompt file {path}: {error.strerror or error}.") from None
     if digest != settings["file"]:

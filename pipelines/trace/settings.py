@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
+from circuits.files import read_bytes
 from pipelines.runs.settings import MOST, RunConfig
 
 METHOD = "causal-tracing"
@@ -73,4 +74,4 @@ def asks_about_images(task: str) -> bool:
     path = RunConfig(task=task).prompt_file
     if path is None:
         return task in IMAGE_TASKS
-    return path.is_file() and is_question_file(path.read_bytes())
+    return path.is_file() and is_question_file(read_bytes(path))

@@ -108,7 +108,7 @@ def test_a_file_cut_short_anywhere_is_refused_or_still_shows_the_whole_picture(f
 def test_a_missing_file_and_a_folder_are_refused_with_their_path(tmp_path):
     with pytest.raises(ValueError, match=r"cannot read the image .*nowhere\.png: No such file"):
         Picture.from_file(tmp_path / "nowhere.png")
-    with pytest.raises(ValueError, match=r"cannot read the image .*: Is a directory"):
+    with pytest.raises(ValueError, match=r"cannot read the image .*: it is a folder, not a file"):
         Picture.from_file(tmp_path)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -216,6 +219,51 @@ def test_no_gpu_is_said_clearly(circuits: Command, tiny: Any, monkeypatch: pytes
 def test_an_address_without_scheduler_is_said_clearly(circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("pipelines.engine.cluster._CONNECT_WAIT_S", 1)
     require_refusal(circuits(*tiny.arguments, "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers")
+
+
+def test_an_unknown_kind_of_address_is_said_clearly(circuits: Command, tiny: Any):
+    require_refusal(circuits(*tiny.arguments, "--scheduler", "foo://bar:1"), "unknown address scheme 'foo'")
+    for given in ("", "bar", "tcp://", "tcp://a:b"):
+        require_refusal(circuits(*tiny.arguments, "--scheduler", given), f"{given!r} is no address", "tcp://host:8786")
+
+
+def test_a_server_that_never_answers_is_left_within_seconds(
+    circuits: Command, tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("pipelines.engine.cluster._CONNECT_WAIT_S", 1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        begun = time.monotonic()
+        require_refusal(circuits(*tiny.arguments, "--scheduler", address), "nothing is said within 1 s")
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("option", ["--out", "--images"])
+def test_an_empty_name_of_a_folder_is_refused(circuits: Command, tiny: Any, option: str):
+    answer = circuits(*tiny.arguments, option, "")
+    assert answer.exit_code == 2
+    assert "an empty name is no file and no folder" in answer.stderr
+
+
+@pytest.mark.parametrize("place", ["pairs.jsonl", "settings.yaml", "model"])
+def test_a_pipe_is_no_file(circuits: Command, tiny: Any, place: str):
+    if place == "model":
+        shutil.copytree(tiny.model, place)
+        (Path(place) / "tokenizer.json").unlink(missing_ok=True)
+        os.mkfifo(f"{place}/tokenizer.json")
+        require_refusal(circuits("discover", "ioi", "--model", place), "neither a file nor a folder")
+        return
+    os.mkfifo(place)
+    given = ("--config", place) if place.endswith("yaml") else (f"./{place}",)
+    require_refusal(circuits("discover", *given), "it is a pipe, not a file")
+
+
+def test_an_export_is_never_written_through_a_device(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--json").json["run"]
+    Path("link").symlink_to("target")
+    for out, kind in ((os.devnull, "a device"), ("link", "a symbolic link")):
+        require_refusal(circuits("export", run, "--to", "csv", "--out", out), f"it is {kind}, not a file")
+    assert not Path("target").exists()
 
 
 def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):

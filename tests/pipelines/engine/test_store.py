@@ -30,6 +30,22 @@ def test_what_is_written_is_found(store: Store):
     assert store.read(KEY).meta == RESULT.meta
 
 
+def test_a_file_that_is_replaced_keeps_its_permissions_and_nothing_else_is_replaced(tmp_path: Path):
+    private, pipe, link = tmp_path / "private", tmp_path / "pipe", tmp_path / "link"
+    private.touch(0o600)
+    write_atomically(private, b"new")
+    assert private.read_bytes() == b"new"
+    assert private.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(pipe)
+    link.symlink_to(private)
+    for path in (pipe, link):
+        with pytest.raises(ValueError, match=r"cannot write .* not a file"):
+            write_atomically(path, b"after")
+    assert pipe.is_fifo()
+    assert private.read_bytes() == b"new"
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
 def test_a_damaged_result_is_named_and_counts_as_missing(store: Store, caplog: pytest.LogCaptureFixture):
     store.write(KEY, "measure", RESULT)
     path = store.path(KEY)

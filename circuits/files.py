@@ -1,0 +1,65 @@
+"""Files that users name, read and replaced only where they are files: no pipe waits, no device node is written over."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, "a folder"),
+)
+
+
+def open_file(path: Path) -> BinaryIO:
+    """The file at a path, open for reading; links are followed.
+
+    Raises an OSError for what is no file, at once: opening a pipe that nobody writes to would wait forever, and a
+    device may never end.
+    """
+    # Of a pipe, opening without waiting returns at once; of a file, it changes nothing.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        instead = "" if stat.S_ISDIR(mode) else "; save what it gives in a file"
+        raise OSError(errno.EINVAL, f"it is {_kind(mode)}, not a file{instead}", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of the file at a path. OSError where it cannot be read or is no file."""
+    with open_file(path) as stream:
+        return stream.read()
+
+
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """The text in the file at a path, its line ends as `\\n`. OSError as for `read_bytes`, UnicodeDecodeError for other
+    encodings."""
+    return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def mode_to_keep(path: Path) -> int | None:
+    """The permissions of the file that stands at a path, for the one that takes its place; None where there is none.
+
+    Raises a ValueError where something else stands there: a link, whose target would be left as it is, a device node, a
+    pipe or a folder.
+    """
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(mode):
+        raise ValueError(f"cannot write {path}: it is {_kind(mode)}, not a file. Give the name of a file.")
+    return stat.S_IMODE(mode)
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")

@@ -1,0 +1,47 @@
+"""Reading and replacing files: only files."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from circuits.files import mode_to_keep, open_file, read_bytes, read_text
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    file.write_bytes(b"\xef\xbb\xbfone\r\ntwo\r")
+    assert read_bytes(file) == file.read_bytes()
+    assert read_text(file, "utf-8-sig") == "one\ntwo\n" == file.read_text(encoding="utf-8-sig")
+    (tmp_path / "link").symlink_to(file)
+    with open_file(tmp_path / "link") as stream:
+        assert stream.read(2) == b"\xef\xbb"
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, kind in ((tmp_path / "pipe", "a pipe"), (tmp_path, "a folder"), (Path(os.devnull), "a device")):
+        with pytest.raises(OSError, match=f"it is {kind}, not a file"):
+            read_bytes(path)
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "none")
+
+
+def test_only_files_are_replaced_and_keep_their_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mode_to_keep(tmp_path / "none") is None
+    file = tmp_path / "file"
+    file.touch(0o600)
+    assert mode_to_keep(file) == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(file)
+    with socket.socket(socket.AF_UNIX) as server:
+        monkeypatch.chdir(tmp_path)  # the names of sockets are short
+        server.bind("socket")
+    for name, kind in (("pipe", "a pipe"), ("link", "a symbolic link"), ("socket", "a socket"), (".", "a folder")):
+        with pytest.raises(ValueError, match=f"it is {kind}, not a file"):
+            mode_to_keep(tmp_path / name)
+    with pytest.raises(ValueError, match="it is a device, not a file"):
+        mode_to_keep(Path(os.devnull))
