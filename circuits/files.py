@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
@@ -18,7 +18,7 @@ _KINDS = (
 )
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """The file at a path, open for reading; links are followed.
 
     Raises an OSError for what is no file, at once: opening a pipe that nobody writes to would wait forever, and a
