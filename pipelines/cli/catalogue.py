@@ -13,6 +13,7 @@ from circuits.lookup import lookup
 from circuits.registry import OWN
 from circuits.scores import NOT_RECORDED
 from pipelines.reporting.tables import console, print_line, print_rows
+from pipelines.runs.options import as_yaml_values
 
 if TYPE_CHECKING:
     from circuits.ablations import Ablation
@@ -38,23 +39,40 @@ _BUNDLED = {
 
 
 def task_rows() -> list[dict[str, Any]]:
-    """One row per task."""
+    """One row per task, with its settings and their defaults."""
     from circuits.tasks import IMAGE_TASKS, TASKS
+    from pipelines.runs.task_settings import default_settings
 
     return [
-        {"task": name, "what": task.summary, "corruptions": dict(task.corruptions), "from": tasks.origin(name)}
+        {
+            "task": name,
+            "what": task.summary,
+            "corruptions": dict(task.corruptions),
+            "settings": default_settings(task),
+            "from": tasks.origin(name),
+        }
         for tasks in (TASKS, IMAGE_TASKS)
         for name, task in sorted(tasks.items())
     ]
 
 
 def print_tasks(rows: Sequence[Mapping[str, Any]], *, in_detail: bool) -> None:
-    """The tasks and the names of their corruptions; in detail, what each corruption does."""
-    if in_detail:
-        print_offered("tasks", rows)
-        return
-    print_offered("tasks", [{**row, "corruptions": ", ".join(row["corruptions"])} for row in rows])
-    print_line("What each corruption does: --details. How a model does the tasks: --model.")
+    """The tasks and the names of their corruptions; in detail, what each corruption does; and settings."""
+    shown = [{key: value for key, value in row.items() if key != "settings"} for row in rows]
+    if not in_detail:
+        shown = [{**row, "corruptions": ", ".join(row["corruptions"])} for row in shown]
+    print_offered("tasks", shown)
+    print_line("Settings of tasks, with their defaults (--task-set KEY=VALUE, once for each):")
+    for row in rows:
+        if row["settings"]:
+            print_line(f"{row['task']}: {'; '.join(_assigned(row['settings']))}")
+    if not in_detail:
+        print_line("What each corruption does: --details. How a model does the tasks: --model.")
+
+
+def _assigned(settings: Mapping[str, Any]) -> list[str]:
+    """Settings as the command line takes them."""
+    return [f"{key}={as_yaml_values([value])}" for key, value in settings.items()]
 
 
 def method_rows(*names: str) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ from pipelines.profile.given import as_text
 from pipelines.profile.plan import ProfilePlan
 from pipelines.profile.plan import plan as plan_profile
 from pipelines.profile.settings import ProfileSettings
+from pipelines.runs.first_jobs import task_name
 from pipelines.runs.prompt_sources import tokenizer_hash
 from pipelines.runs.run import Run, open_run, store_of
 from pipelines.runs.stages import REFERENCE
@@ -112,7 +113,7 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
     chosen: dict[str, Any] = {"heads": [] if isinstance(given, Ranked) else list(given)}
     profile, reads, before_heads = None, {}, ()
     if isinstance(given, Ranked) and profiled is not None and profiled.checked is not None:
-        profile = as_text(given.profile), profiled.settings.task
+        profile = as_text(given.profile), task_name(profiled.settings)
         chosen |= {"ranked": {"k": given.k, "is_percent": given.is_percent}}
         reads = {"check": (profiled.checked.key,), "measure": keys_of(profiled.measure)}
         before_heads = tuple(profiled.work[0].jobs)

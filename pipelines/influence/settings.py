@@ -42,6 +42,11 @@ class InfluenceSettings(CommandSettings):
     profile_task: str | None = Field(
         default=None, description="The prompts that PROFILE is measured on. [needle for retrieval, else induction]"
     )
+    task_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the task of these prompts, KEY=VALUE, such as cue=16; repeat for more.",
+        json_schema_extra={"option": "--task-set"},
+    )
     profile_prompts: int = Field(default=DEFAULT_PROMPTS, ge=2, le=MOST, description="How many of these prompts.")
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
@@ -78,6 +83,7 @@ class InfluenceSettings(CommandSettings):
         """The prompts of a task on which heads are profiled."""
         return PromptSettings(
             task=self.profile_task or task,
+            task_settings=self.task_settings,
             model=self.model,
             prompts=self.profile_prompts,
             seed=self.seed,

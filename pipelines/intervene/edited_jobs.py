@@ -31,4 +31,5 @@ def described_prompts(config: RunConfig) -> dict[str, Any]:
     """What was asked of the prompts, for reports."""
     kept = ("task", "model", "metric", "corruption", "seed", "held_out", "solved", "dtype")
     values = json.loads(config.model_dump_json())
-    return {name: values[name] for name in kept if values[name] is not None and values[name] is not False}
+    asked = {name: values[name] for name in kept if values[name] is not None and values[name] is not False}
+    return asked | ({"task_settings": values["task_settings"]} if values["task_settings"] else {})

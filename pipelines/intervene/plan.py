@@ -35,6 +35,7 @@ from pipelines.intervene.settings import IriSettings
 from pipelines.intervene.stages import HEAD_DIVERGENCE, IRI, IRI_ANSWERS, IRI_CAPTIONS, IRI_SEARCH, IRI_TIMES, QUESTIONS
 from pipelines.runs.image_sources import coco_source, digest_of_images, halves, read_questions_in
 from pipelines.runs.run import Run, open_run, store_of
+from pipelines.runs.task_settings import make_task
 from pipelines.trace.plan import trace_jobs
 from pipelines.trace.run import TraceRun
 from pipelines.trace.settings import TraceSettings
@@ -108,7 +109,7 @@ def _object_names(trace: TraceSettings) -> Sequence[str]:
         return read_annotations(trace.annotations).categories
     if trace.task == CocoObjects.name:
         return CocoObjects(images=trace.images, annotations=trace.annotations).object_names
-    return IMAGE_TASKS[trace.task]().object_names
+    return make_task(IMAGE_TASKS[trace.task], trace.task_settings).object_names
 
 
 def _name(jobs: InterventionJobs, synonyms: Synonyms | None) -> str:
@@ -249,6 +250,8 @@ def _questions(trace: TraceSettings, prompts: Job, config: IriSettings, part: st
         "n": 2 * n_images,
         "n_questions": n_images * (1 + len(NEGATIVES)),
     }
+    if "task_settings" in prompts.settings:
+        settings["task_settings"] = prompts.settings["task_settings"]
     if trace.task == CocoObjects.name:
         task = CocoObjects(settings["corruption"], trace.images, trace.annotations)
         # Every sort of negatives uses the same images.

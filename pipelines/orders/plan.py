@@ -19,7 +19,7 @@ from pipelines.orders.settings import OrdersSettings
 from pipelines.orders.stages import ORDERS
 from pipelines.runs.first_jobs import subject_name
 from pipelines.runs.prompt_sources import tokenizer_hash
-from pipelines.runs.settings import PromptSettings
+from pipelines.runs.task_settings import task_settings
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class OrdersPlan(Plan):
     def folder(self) -> Path:
         asked = self.settings
         digest = short_digest(keys_of(self.measure))
-        subject = subject_name(PromptSettings(task=asked.task, model=asked.model, held_out=asked.held_out))
+        subject = subject_name(asked.prompts)
         return self.store.folder / f"orders-{subject}-{digest}"
 
     @property
@@ -50,9 +50,11 @@ def plan(settings: OrdersSettings, execution: Execution) -> OrdersPlan:
         able = ", ".join(name for name, task in TASKS.items() if task.orders is not Task.orders)
         raise ValueError(f"task {settings.task!r} has no options whose order could change. Tasks that have: {able}.")
     kind(held_out=settings.held_out)
+    chosen = task_settings(kind, settings.task_settings)
     spec = str(Path(settings.model).absolute()) if is_path(settings.model) else settings.model
     asked = settings.model_dump(include={"task", "metric", "seed", "held_out", "dtype"})
     asked |= {"model": source_fingerprint(source), "tokenizer": tokenizer_hash(source), "version": kind.version}
+    asked |= {"task_settings": chosen} if chosen else {}
     n, size = settings.questions, settings.prompts_per_job
     measure = tuple(
         Job(ORDERS, asked | {"slice": [start, min(start + size, n)]}, locations={"model": spec})

@@ -38,6 +38,7 @@ def report(plan: OrdersPlan) -> OrdersReport:
     values, is_correct, lines = (_joined(plan.store, plan, name) for name in ("values", "is_correct", "lines"))
     found, asked = order_sensitivity(values, is_correct), plan.settings
     about: dict[str, Any] = asked.model_dump(include={"task", "model", "metric", "seed", "held_out", "dtype"})
+    about |= {"task_settings": asked.task_settings} if asked.task_settings else {}
     about |= {"n_questions": values.shape[0], "n_orders": values.shape[1]}
     for name in ("variance", "share", "accuracy"):
         about |= _estimate(name, getattr(found, name))

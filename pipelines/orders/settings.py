@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.runs.settings import MOST, CommandSettings
+from pipelines.runs.settings import MOST, CommandSettings, PromptSettings
 
 
 class OrdersSettings(CommandSettings):
@@ -27,7 +27,18 @@ class OrdersSettings(CommandSettings):
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
     seed: int = Field(default=0, ge=0, description="Seed for drawing the questions.")
     held_out: bool = Field(default=False, description="Questions in the wordings that the task holds out.")
+    task_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the task, KEY=VALUE; repeat for more (`circuits tasks --details`).",
+        json_schema_extra={"option": "--task-set"},
+    )
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     prompts_per_job: int = Field(
         default=8, ge=1, le=MOST, description="Questions per unit of work: the most that a crash loses."
     )
+
+    @property
+    def prompts(self) -> PromptSettings:
+        """The task and the model as commands on its prompts take them."""
+        names = ("task", "model", "seed", "held_out", "task_settings", "dtype")
+        return PromptSettings(**{name: getattr(self, name) for name in names})

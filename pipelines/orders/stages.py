@@ -12,6 +12,7 @@ from circuits.metrics import METRICS
 from circuits.tasks import TASKS
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
+from pipelines.runs.task_settings import make_task
 
 
 def measure_orders(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -20,7 +21,8 @@ def measure_orders(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     loaded, (start, stop) = model(), settings["slice"]
     if loaded.tokenizer is None:
         raise ValueError(f"task {settings['task']!r} is made of words, and the model {loaded.name!r} has no tokenizer.")
-    task = TASKS[settings["task"]](held_out=settings["held_out"])
+    given = settings.get("task_settings", {})
+    task = make_task(TASKS[settings["task"]], given, held_out=settings["held_out"])
     questions = task.in_every_order(loaded.tokenizer, n=stop, seed=settings["seed"])[start:]
     for question in questions:
         loaded.check_prompts(question)

@@ -12,12 +12,14 @@ from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup
 from circuits.metrics import METRICS
 from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
+from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
 from pipelines.runs.method_settings import absolute_paths, checked_ablation, with_fingerprints
 from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
+from pipelines.runs.task_settings import task_settings, with_settings
 
 # Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
 _MODEL_CHARACTERS = 48
@@ -134,7 +136,15 @@ def labels_of(config: PromptSettings) -> dict[str, Any]:
 
 
 def task_name(config: PromptSettings) -> str:
-    """What the run's task is called: of a prompt file, its name; of held-out wordings, the task with `-held-out`."""
+    """What the run's task is called: of a prompt file, its name; of held-out wordings, the task with `-held-out`; with
+    settings of its own that are not at their defaults, these behind it: `needle(cue=16)`."""
+    kind = {**TASKS, **IMAGE_TASKS}.get(config.task)
+    settings = {} if config.prompt_file or kind is None else task_settings(kind, config.task_settings)
+    return with_settings(prompts_name(config), settings)
+
+
+def prompts_name(config: PromptSettings) -> str:
+    """The same without settings, for names of files."""
     if config.prompt_file:
         return config.prompt_file.stem
     return f"{config.task}-held-out" if config.held_out else config.task
@@ -147,10 +157,10 @@ def subject_name(config: PromptSettings) -> str:
     by its last part; what is not safe in the name of a file becomes a hyphen.
     """
     if config.model == PromptSettings.model_fields["model"].default:
-        return task_name(config)
+        return prompts_name(config)
     path = Path(config.model)
     name = path.resolve().name if is_path(config.model) else path.name
     if name.lower().endswith(GGUF):
         name = name[: -len(GGUF)]
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_MODEL_CHARACTERS].strip("-.")
-    return f"{task_name(config)}-{safe or 'model'}"
+    return f"{prompts_name(config)}-{safe or 'model'}"

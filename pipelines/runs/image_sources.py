@@ -19,13 +19,14 @@ from circuits.files import read_bytes
 from circuits.tasks import IMAGE_TASKS
 from circuits.tasks.coco_objects import CocoObjects, with_objects
 from circuits.tasks.image_base import ImageTask
+from pipelines.runs.task_settings import make_task
 
 
 def image_task(settings: Mapping[str, Any]) -> ImageTask:
     """The task of a job that draws questions. ValueError if its images have changed since it was planned."""
     task = IMAGE_TASKS[settings["task"]]
     paths = {name: Path(settings[f"{name}_at"]) for name in ("images", "annotations") if f"{name}_at" in settings}
-    made = task(corruption=settings["corruption"], **paths)
+    made = make_task(task, settings.get("task_settings", {}), corruption=settings["corruption"], **paths)
     if isinstance(made, CocoObjects):
         n, negatives = settings.get("n_images", settings["n"]), settings.get("negatives")
         source = coco_source(made, n=n, seed=settings["seed"], negatives=negatives)

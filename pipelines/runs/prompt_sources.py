@@ -17,6 +17,7 @@ from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PromptSettings, RunConfig
+from pipelines.runs.task_settings import task_settings
 
 _TOKENIZER_FILES = (
     *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
@@ -49,6 +50,8 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         raise ValueError(f"{path} brings its own corrupt prompts: leave out --corruption.")
     if config.held_out:
         raise ValueError(f"{path} brings its own prompts: leave out --held-out, which is for tasks.")
+    if config.task_settings:
+        raise ValueError(f"{path} brings its own prompts: leave out --task-set, which is for tasks.")
     file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
     if is_question_file(data):
         return _question_source(config, path, file)
@@ -97,6 +100,8 @@ def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
             raise ValueError(f"task {config.task!r} has no templates that could be held out: leave out --held-out.")
         TASKS[config.task](corruption=corruption, held_out=True)
         source["held_out"] = True
+    if chosen := task_settings(known[config.task], config.task_settings):
+        source["task_settings"] = chosen
     if config.task == CocoObjects.name:
         task, n_images = CocoObjects(corruption, config.images, config.annotations), n_prompts
         if config.solved:

@@ -92,6 +92,11 @@ class PromptSettings(CommandSettings):
     seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
     corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
     held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
+    task_settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="A setting of the task, KEY=VALUE, such as cue=16; repeat for more (`circuits tasks --details`).",
+        json_schema_extra={"option": "--task-set"},
+    )
     solved: bool = Field(
         default=False, description="Only prompts that the model answers correctly, drawn until there are enough."
     )

@@ -26,6 +26,7 @@ from pipelines.runs.image_sources import asked, image_task
 from pipelines.runs.method_settings import make_method
 from pipelines.runs.settings import IMAGE_PATHS
 from pipelines.runs.stage_inputs import ablation_of
+from pipelines.runs.task_settings import make_task
 
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision
@@ -62,7 +63,8 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
             f"task {task!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
             "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
         )
-    made = TASKS[task](corruption=settings["corruption"], held_out=settings.get("held_out", False))
+    own = {"corruption": settings["corruption"], "held_out": settings.get("held_out", False)}
+    made = make_task(TASKS[task], settings.get("task_settings", {}), **own)
     if settings.get("solved"):
         return solved_prompts(loaded, task, made.drawn(loaded.tokenizer, seed=seed), n=n_prompts)
     return made.build(loaded.tokenizer, n=n_prompts, seed=seed)

@@ -28,7 +28,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.result_file import canonical_json
 from pipelines.engine.store import Store
-from pipelines.runs.first_jobs import task_name
+from pipelines.runs.first_jobs import prompts_name
 from pipelines.runs.method_settings import checked_ablation, checked_settings, make_method
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.runs.settings_file import settings_from
@@ -120,7 +120,7 @@ def _name(cases: Sequence[Case], varied: Varied, known: KnownCircuit) -> str:
     config, keys = cases[0].config, [[job.key for job in case.jobs.scores] for case in cases]
     text = canonical_json([varied.key, [case.value for case in cases], keys, repr(known)])
     method = [] if varied.key == "method" else [config.method]
-    parts = ["study", task_name(config), *method, varied.key, hashlib.sha256(text.encode()).hexdigest()[:8]]
+    parts = ["study", prompts_name(config), *method, varied.key, hashlib.sha256(text.encode()).hexdigest()[:8]]
     return "-".join(parts)
 
 

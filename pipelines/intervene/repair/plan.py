@@ -132,6 +132,7 @@ def _like_config(settings: RepairSettings, config: RunConfig, execution: Executi
     like = settings.like
     if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix == ".jsonl"):
         own = {"task": str(like), "prompts": n, "corruption": None, "held_out": False, "solved": False}
+        own |= {"task_settings": {}}
         return settings.run_config(**own)
     if not isinstance(like, Run):
         try:
@@ -139,7 +140,7 @@ def _like_config(settings: RepairSettings, config: RunConfig, execution: Executi
         except ValueError as error:
             raise ValueError(f"{unknown(str(like), TASKS, 'task')} As a run: {error}") from None
         like = open_run(like, out=execution.out)
-    kept = ("task", "model", "prompts", "seed", "corruption", "held_out", "solved")
+    kept = ("task", "model", "prompts", "seed", "corruption", "held_out", "task_settings", "solved")
     found = config.model_copy(update={name: getattr(like.config, name) for name in kept})
     ours, theirs = (first_jobs(one).ran["model"] for one in (config, found))
     if ours != theirs:

@@ -96,7 +96,8 @@ if __name__ == "__main__":
         told["short"] = discovered(prompts, "--method", "eap", *worker, "--model", model, *chosen, *noisy)
         back = ["--profiles", "tokens-back:back=1,previous-token", "--model", model, *worker]
         told["profiled"] = json.loads(circuits("profile", prompts, *back, "--json"))
-        told["again"] = discovered("first-again", "--prompts", "4", "--edges", "5", *worker)
+        longer = ["--task-set", "different=5"]
+        told["again"] = discovered("first-again", "--prompts", "4", "--edges", "5", *longer, *worker)
     run = told["theirs"]["run"]
     told["lengths"] = json.loads(circuits("lengths", run, "--json"))
     told["names"] = Path(circuits("export", run, "--to", "names").strip()).read_text()
@@ -160,7 +161,9 @@ def test_a_selection_of_another_package_chooses_the_circuit_with_its_settings(to
 
 
 def test_a_task_of_another_package_gives_a_circuit(told: dict[str, Any]):
-    assert told["again"]["task"] == "first-again"
+    assert told["again"]["task"] == "first-again(different=5)"
+    listed = next(row for row in told["tasks"] if row["task"] == "first-again")
+    assert listed["settings"] == {"different": 3}
     assert told["again"]["n_prompts"] == 4
 
 
