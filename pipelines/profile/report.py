@@ -36,15 +36,19 @@ class ProfileReport(Report):
               profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too, one of
               the stream those of its states (`r3`, which enters layer 3) alone.
               `A - B` in the place of places: the difference that `contrast` asks for, its interval by bootstrap
+    layers    one per profile of heads, place and `layer`: the mean over its heads, with its 95 % t interval over the
+              prompts in which all of them were measured
     """
 
     format = Format("circuit-workbench-profiles", 1)
     about: Row
     profiles: tuple[Row, ...]
     rows: tuple[Row, ...]
+    layers: tuple[Row, ...]
 
     def content(self) -> dict[str, Any]:
-        return {**self.about, "profiles": list(self.profiles), "heads": list(self.rows)}
+        lists = {"profiles": self.profiles, "heads": self.rows, "layers": self.layers}
+        return {**self.about, **{name: list(rows) for name, rows in lists.items()}}
 
 
 def report(plan: ProfilePlan) -> ProfileReport:
@@ -52,14 +56,16 @@ def report(plan: ProfilePlan) -> ProfileReport:
     store, settings = plan.store, plan.settings
     profiles: list[Row] = []
     rows: list[Row] = []
+    layers: list[Row] = []
+    added = profiles, rows, layers
     prompts = None if plan.first is None else prompts_from(store.read(plan.first.prompts.key))
     weighed = [store.read(job.key) for job in plan.weigh]
     checked = weighed[0].meta if plan.checked is None else store.read(plan.checked.key).meta
     if plan.of_prompts:
         measured = [store.read(job.key) for job in plan.measure]
-        _add(profiles, rows, plan.of_prompts, checked, measured, prompts, settings.contrast)
+        _add(*added, plan.of_prompts, checked, measured, prompts, settings.contrast)
     for result in weighed:
-        _add(profiles, rows, plan.of_weights, result.meta, [result])
+        _add(*added, plan.of_weights, result.meta, [result])
     about = {
         "task": task_name(settings) if settings.task else None,
         "model": settings.model,
@@ -69,12 +75,14 @@ def report(plan: ProfilePlan) -> ProfileReport:
         "n_layers": checked["n_layers"],
         "n_heads": checked["n_heads"],
     }
-    return ProfileReport(folder=plan.folder, about=about, profiles=tuple(profiles), rows=tuple(rows))
+    of_parts = {"profiles": tuple(profiles), "rows": tuple(rows), "layers": tuple(layers)}
+    return ProfileReport(folder=plan.folder, about=about, **of_parts)
 
 
 def _add(
     profiles: list[Row],
     rows: list[Row],
+    layers: list[Row],
     measured_together: Sequence[Profile],
     shape: Mapping[str, Any],
     results: Sequence[Result],
@@ -93,7 +101,9 @@ def _add(
         )
         values = np.where(measured, values.astype(np.float64), np.nan)
         names, places = shape["components"][number], shape["places"][number]
-        is_head = np.array([Component.parse(name).is_head for name in names])
+        parts = list(map(Component.parse, names))
+        is_head = np.array([part.is_head for part in parts])
+        of_layer = np.array([part.layer if part.is_head else -1 for part in parts])
         note = None if prompts is None else profile.note(prompts) or None
         more = {"settings": dict(profile.settings), "is_share_of_prompts": profile.counts}
         more |= {"summary": profile.summary, "note": note}
@@ -106,6 +116,11 @@ def _add(
             profiles.append({**about, **more, "n_prompts": n_prompts, **over_heads})
             for part, name in enumerate(names):
                 rows.append({**about, "head": name, **_of_part(values[known[:, part], at, part], profile)})
+            for layer in np.unique(of_layer[is_head]):
+                own = of_layer == layer
+                of_own = values[known[:, own].all(axis=1), at][:, own]
+                over_own = _mean(of_own.mean(axis=1)) if len(of_own) else _NOTHING
+                layers.append({**about, "layer": int(layer), **over_own})
         if contrasted and set(contrasted) <= set(places):
             about = {"profile": as_text(profile), "place": " - ".join(contrasted), "unit": profile.unit}
             at_both = [values[:, places.index(place)] for place in contrasted]

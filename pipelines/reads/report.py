@@ -11,6 +11,7 @@ from circuits.arrays import Floats
 from circuits.intervals import t_interval, t_interval_of_sums
 from circuits.solved import dropped
 from pipelines.engine.result_file import Result
+from pipelines.reads.pair_table import pair_table
 from pipelines.reads.plan import ReadsPlan
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
@@ -24,18 +25,20 @@ ALL = "all"
 class ReadsReport(Report):
     """Attention scores of heads, split over what was written on both sides.
 
-    about  the task, the model, how many prompts, and which score
-    rows   means over the prompts that have it, with 95 % t intervals, None where unbounded. Of each head the `score`
+    about   the task, the model, how many prompts, and which score
+    rows    means over the prompts that have it, with 95 % t intervals, None where unbounded. Of each head the `score`
            (`query_part` and `key_part` are `all`); each writer's part in the query, over all of the key, which add up
            to the score; each writer's part in the key, likewise; and the largest pairs
+    tables one per `head` with a score: the pairs of the writers that matter most (`pair_table`), which add up to it
     """
 
     format = Format("circuit-workbench-reads", 1)
     about: Row
     rows: tuple[Row, ...]
+    tables: tuple[Row, ...]
 
     def content(self) -> dict[str, Any]:
-        return {**self.about, "parts": list(self.rows), "warnings": list(self.warnings)}
+        return {**self.about, "parts": list(self.rows), "tables": list(self.tables), "warnings": list(self.warnings)}
 
 
 def report(plan: ReadsPlan) -> ReadsReport:
@@ -43,7 +46,7 @@ def report(plan: ReadsPlan) -> ReadsReport:
     store, settings = plan.store, plan.settings
     results = [store.read(job.key) for job in plan.slices]
     prompts = prompts_from(store.read(plan.first.prompts.key))
-    rows, warnings = [], []
+    rows, tables, warnings = [], [], []
     for number, head in enumerate(settings.heads):
         writers, measured = results[0].meta["writers"][number], _joined(results, f"measured{number}").astype(bool)
         n_prompts = int(measured.sum())
@@ -56,7 +59,9 @@ def report(plan: ReadsPlan) -> ReadsReport:
         for side, other in (("query", "key"), ("key", "query")):
             for writer, row in zip(writers, _means(results, f"{side}{number}", measured), strict=True):
                 rows.append({**about, f"{side}_part": writer, f"{other}_part": ALL, **row})
-        rows += [{**about, **row} for row in _largest_pairs(results, number, writers, settings.pairs, n_prompts)]
+        totals, squares = (_summed(results, f"{name}{number}") for name in ("pairs", "squares"))
+        rows += [{**about, **row} for row in _largest_pairs(totals, squares, writers, settings.pairs, n_prompts)]
+        tables.append({"head": head, **pair_table(totals, squares, writers, n_prompts)})
     about = {
         "task": task_name(settings),
         "model": settings.model,
@@ -65,7 +70,8 @@ def report(plan: ReadsPlan) -> ReadsReport:
         "solved": dropped(prompts.solved),
         "score": str(settings.score),
     }
-    return ReadsReport(folder=plan.folder, warnings=tuple(warnings), about=about, rows=tuple(rows))
+    of_heads = {"rows": tuple(rows), "tables": tuple(tables)}
+    return ReadsReport(folder=plan.folder, warnings=tuple(warnings), about=about, **of_heads)
 
 
 def _joined(results: list[Result], name: str) -> Floats:
@@ -82,11 +88,12 @@ def _means(results: list[Result], name: str, measured: Any) -> list[Row]:
     ]
 
 
-def _largest_pairs(results: list[Result], number: int, writers: list[str], most: int, n_prompts: int) -> list[Row]:
+def _summed(results: list[Result], name: str) -> Floats:
+    return np.sum([result.arrays[name] for result in results], axis=0)
+
+
+def _largest_pairs(totals: Floats, squares: Floats, writers: list[str], most: int, n_prompts: int) -> list[Row]:
     """The pairs with the largest means, whatever their sign."""
-    totals, squares = (
-        np.sum([result.arrays[f"{name}{number}"] for result in results], axis=0) for name in ("pairs", "squares")
-    )
     order = np.argsort(-np.abs(totals), axis=None, kind="stable")[:most]
     chosen = np.unravel_index(order, totals.shape)
     ends = t_interval_of_sums(n_prompts, totals[chosen], squares[chosen])

@@ -18,8 +18,8 @@ class ReadsSettings(PromptSettings):
 
     The score before the softmax is a sum over pairs: what one writer (the embedding, an earlier head or MLP, or the
     biases) put into the query, times what one put into the key. Norms are frozen at their scale in this run, so that
-    the parts add up exactly. --minus takes the mean score of other keys off: why IO rather than S1. Writes reads.json
-    and reads.csv, with 95 % t intervals over prompts. Repeating the command computes nothing new.
+    the parts add up exactly. --minus takes the mean score of other keys off: why IO rather than S1. Writes reads.json,
+    reads.csv and reads.pdf, with 95 % t intervals over prompts. Repeating the command computes nothing new.
     """
 
     heads: GivenHeads = Field(description="Query heads, such as a3.h1,a2.h0.")

@@ -154,3 +154,19 @@ def test_heads_are_drawn_in_a_grid_for_each_profile_and_place(circuits: Command,
     assert "residual-peak" not in drawn  # of the stream, and of no head
     alone = circuits("profile", "ioi", "--prompts", "4", "--profiles", "residual-peak", "--json").json
     assert not (tmp_path / alone["folder"] / "heads.pdf").exists()
+
+
+def test_layers_have_the_mean_of_their_heads_and_sinks_are_drawn_by_layer(circuits: Command, tmp_path: Path):
+    asked = "sinks:queries=14,residual-peak,secondary-sinks:peak=0"
+    answer = circuits("profile", "ioi", "--prompts", "4", "--profiles", f"{asked},entropy", "--json").json
+    assert {row["profile"] for row in answer["layers"]} == {"sinks:queries=14", "entropy"}  # states are no layers
+    of_heads = [row["mean"] for row in answer["heads"] if row["profile"] == "entropy"]
+    of_layers = [row["mean"] for row in answer["layers"] if row["profile"] == "entropy"]
+    assert of_layers == pytest.approx([sum(of_heads[4 * layer : 4 * layer + 4]) / 4 for layer in range(4)])
+    folder = tmp_path / answer["folder"]
+    assert (folder / "sinks.pdf").read_bytes().startswith(b"%PDF")
+    drawn = (folder / "sinks.svg").read_text()
+    for text in ("the first token, over 0.3", "residual-peak", "the first token", "At a layer: its heads"):
+        assert text in drawn
+    other = circuits("profile", "ioi", "--prompts", "4", "--profiles", "entropy,value-drain", "--json").json
+    assert not (tmp_path / other["folder"] / "sinks.pdf").exists()

@@ -38,8 +38,18 @@ def test_scores_are_split_and_the_files_say_the_same(circuits: Command):
     with (Path(answer["folder"]) / "reads.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [float(line["mean"]) for line in lines] == pytest.approx([row["mean"] for row in answer["parts"]])
-    assert circuits(*GIVEN, "--json").json["jobs"]["computed"] == 0
-    assert "add up to the score" in circuits(*GIVEN).stdout
+    drawn = (Path(answer["folder"]) / "reads.svg").read_text()
+    for table in answer["tables"]:
+        (whole,) = (
+            row["mean"]
+            for row in answer["parts"]
+            if (row["head"], row["query_part"], row["key_part"]) == (table["head"], "all", "all")
+        )
+        assert np.sum(table["pairs"]) == pytest.approx(whole, abs=1e-4)
+        assert f"{table['head']}: " in drawn
+    again = circuits(*GIVEN).stdout
+    assert "nothing new to compute" in again
+    assert "add up to the score" in again
 
 
 def test_numbers_are_those_of_all_prompts_at_once(tmp_path: Path):
