@@ -73,6 +73,14 @@ def _require_finite(name: str, values: Floats) -> None:
         )
 
 
+def outgoing_sums(wiring: Wiring, values: Floats) -> Floats:
+    """[row, writer] sums of values [row, edge] over the outgoing edges of every writer, in double precision."""
+    sums = np.zeros((len(values), len(wiring.writers)), dtype=np.float64)
+    for first, stop in itertools.pairwise(wiring.edge_offsets):
+        sums[:, : stop - first] += values[:, first:stop]
+    return sums
+
+
 @dataclass(frozen=True)
 class EdgeScores:
     """A signed score for every edge of a model, per prompt.
@@ -135,11 +143,7 @@ class EdgeScores:
 
         Only for methods whose `sums_to_nodes` says so; effects of edges measured one by one do not add up.
         """
-        n_writers = len(self.wiring.writers)
-        offsets = self.wiring.edge_offsets
-        sums = np.zeros((self.n_prompts, 1, n_writers), dtype=np.float64)
-        for first, stop in itertools.pairwise(offsets):
-            sums[:, 0, : stop - first] += self.per_prompt[:, first:stop]
+        sums = outgoing_sums(self.wiring, self.per_prompt)[:, None]
         return ComponentScores(
             self.wiring,
             self.wiring.writers,

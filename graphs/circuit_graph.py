@@ -19,6 +19,7 @@ from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance
+from graphs.node_sums import EdgeSum, edge_sums
 from graphs.roles.label import RoleLabel
 from graphs.selection import SELECTIONS, Selected, Selection, left_out_of, means_at
 
@@ -33,7 +34,10 @@ GIVEN, MINIMAL = "given", "minimal"
 class CircuitNode:
     """A component in a circuit. `score`, `low` and `high` (metric units) are None where it was not measured.
 
-    `low` and `high` are also None where the interval is unbounded: a single prompt says nothing about others.
+    Where a method scored components, the score is the component's own effect. Where edges were scored, it is the sum
+    of the outgoing edges; of a component that has none (`logits`, a key-value head), of the incoming ones
+    (`graphs.node_sums`). `sums` has both, each with its interval, whatever the score is. `low` and `high` are also None
+    where the interval is unbounded: a single prompt says nothing about others.
     """
 
     component: Component
@@ -46,6 +50,7 @@ class CircuitNode:
     # Heads of one group show positive-only codes on the same prompts (head coding), or were found in the same stage
     # (staged path patching), counted from 0.
     group: int | None = None
+    sums: tuple[EdgeSum, ...] = ()
 
     @property
     def name(self) -> str:
@@ -156,18 +161,20 @@ class CircuitGraph:
         )
         position = selected.selection.get("position")
         measured = _node_scores(node_scores, position, level) if node_scores is not None else {}
-        nodes = tuple(
+        sums = edge_sums(scores, components_of(selected.edges), level=level)
+        apart = node_scores is not None and _are_apart(node_scores.provenance, scores.provenance)
+        nodes = (
             CircuitNode(
                 component,
                 *measured.get(component, (None, None, None)),
                 role=(roles or {}).get(str(component)),
                 group=(groups or {}).get(str(component)),
             )
-            for component in components_of(selected.edges)
+            for component in sums
         )
         return cls(
             wiring=scores.wiring,
-            nodes=nodes,
+            nodes=tuple(_with_sums(node, sums[node.component], fills=not apart) for node in nodes),
             edges=edges,
             selection=dict(selected.selection),
             threshold=selected.threshold,
@@ -179,6 +186,16 @@ class CircuitGraph:
             reason=selected.reason,
             tied_out=dict(selected.tied_out),
         )
+
+    def with_sums(self, scores: EdgeScores) -> CircuitGraph:
+        """The same circuit with the sums of its nodes (`graphs.node_sums`), and with node scores where there were none.
+
+        For circuits read from files that do not keep sums. ValueError for scores of another wiring.
+        """
+        if scores.wiring != self.wiring:
+            raise ValueError(f"scores of {scores.wiring}, circuit of {self.wiring}: use those it was chosen from.")
+        sums, fills = edge_sums(scores, [node.component for node in self.nodes]), not self.scores_components
+        return replace(self, nodes=tuple(_with_sums(node, sums[node.component], fills=fills) for node in self.nodes))
 
     @classmethod
     def from_edges(
@@ -279,25 +296,39 @@ class CircuitGraph:
         source = chosen_by or self.provenance
         return source.method if source is not None else None
 
+    @property
+    def scores_components(self) -> bool:
+        """Whether components were scored themselves, by another method than the edges between them."""
+        return self.node_provenance is not None and _are_apart(self.node_provenance, self.provenance)
+
+    def source_of(self, item: CircuitNode | CircuitEdge) -> Provenance | None:
+        """Where a node's or an edge's score came from; None without one, or where that is not recorded."""
+        if item.score is None:
+            return None
+        is_own = isinstance(item, CircuitNode) and (self.scores_components or not item.sums)
+        return self.node_provenance if is_own else self.provenance
+
     def score_is(self, item: CircuitNode | CircuitEdge) -> str | None:
         """What a node's or an edge's score is (`circuits.scores.ScoresAre`), such as `estimated`; None without one.
 
-        Of a circuit of components, these were scored by one method, and the edges between them by another.
+        Of a circuit of components, these were scored by one method, and the edges between them by another. Of a circuit
+        of edges, that of a node is `estimated, summed over outgoing edges`.
         """
         if item.score is None:
             return None
-        source = self.node_provenance if isinstance(item, CircuitNode) else self.provenance
-        return (None if source is None else source.scores_are) or NOT_RECORDED
+        source = self.source_of(item)
+        are = (None if source is None else source.scores_are) or NOT_RECORDED
+        is_sum = isinstance(item, CircuitNode) and item.sums and not self.scores_components
+        return f"{are}, summed over {item.sums[0].name} edges" if is_sum else are
 
     @property
     def scored_by(self) -> dict[str, dict[str, str] | None]:
         """`nodes` and `edges` -> the method that scored them and what its numbers are; None where none has a score."""
-        sides = {"nodes": (self.nodes, self.node_provenance), "edges": (self.edges, self.provenance)}
+        sides: dict[str, tuple[CircuitNode, ...] | tuple[CircuitEdge, ...]] = {"nodes": self.nodes, "edges": self.edges}
+        sources = {name: next(filter(None, map(self.source_of, items)), None) for name, items in sides.items()}
         return {
-            name: {"method": source.method, "scores_are": source.scores_are or NOT_RECORDED}
-            if source is not None and any(item.score is not None for item in items)
-            else None
-            for name, (items, source) in sides.items()
+            name: None if source is None else {"method": source.method, "scores_are": source.scores_are or NOT_RECORDED}
+            for name, source in sources.items()
         }
 
     @property
@@ -326,8 +357,8 @@ class CircuitGraph:
     def graph(self) -> nx.MultiDiGraph:
         """The circuit as a frozen networkx graph, for its algorithms; edges are keyed by port, or "".
 
-        Nodes carry kind, layer, index, score, low, high, score_is, role, and where they have any labels and group;
-        edges carry kind="edge", port, score, low, high, score_is.
+        Nodes carry kind, layer, index, score, low, high, score_is, role, and where they have any labels, group and the
+        sums of their edges (`graphs.node_sums.SUMS`); edges carry kind="edge", port, score, low, high, score_is.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
         every path in the graph is one along which values can flow.
         """
@@ -339,6 +370,7 @@ class CircuitGraph:
             identity = {"kind": part.kind, "layer": part.layer, "index": part.index}
             about = {"role": node.role} | ({} if node.group is None else {"group": node.group})
             about |= {"labels": node.labels} if node.labels else {}
+            about |= {one.name: one.score for one in node.sums}
             values = {"score": node.score, "low": node.low, "high": node.high, "score_is": self.score_is(node)}
             network.add_node(node.name, **identity, **values, **about)
         for item in self.edges:
@@ -363,9 +395,9 @@ class CircuitGraph:
         )
 
     def _require_finite(self) -> None:
-        scored = [
-            (item.name, value) for item in (*self.nodes, *self.edges) for value in (item.score, item.low, item.high)
-        ]
+        sums = [(f"{node.name} {one.name}", one) for node in self.nodes for one in node.sums]
+        items = [*sums, *((item.name, item) for item in (*self.nodes, *self.edges))]
+        scored = [(name, value) for name, item in items for value in (item.score, item.low, item.high)]
         named = [*scored, ("threshold", self.threshold), ("faithfulness", self.faithfulness), *self.metrics.items()]
         for name, value in named:
             if value is not None and not math.isfinite(value):
@@ -443,6 +475,18 @@ def _node_scores(node_scores: ComponentScores, position: str | None, level: floa
         for number, component in enumerate(node_scores.components)
         if position_means.measured[number]
     }
+
+
+def _are_apart(nodes: Provenance, edges: Provenance | None) -> bool:
+    """Whether components were scored by another method than edges; else their scores are sums of edges."""
+    return edges is None or nodes.method != edges.method
+
+
+def _with_sums(node: CircuitNode, sums: tuple[EdgeSum, ...], *, fills: bool) -> CircuitNode:
+    """The node with its sums; the first of them is its score, where it has none and `fills`."""
+    if node.score is not None or not fills or not sums:
+        return replace(node, sums=sums)
+    return replace(node, sums=sums, score=sums[0].score, low=sums[0].low, high=sums[0].high)
 
 
 def _as_floats(means: Floats, interval: Interval[Floats], *index: int) -> _Scored:

@@ -44,10 +44,17 @@ OF_CIRCUITS |= {
 OF_GRAPHS: dict[str, set[str]] = {
     "graphs/selection": set(),
     "graphs/roles": set(),
-    "graphs/circuit_graph": {"graphs/selection", "graphs/roles"},
+    "graphs/node_sums": set(),
+    "graphs/circuit_graph": {"graphs/selection", "graphs/roles", "graphs/node_sums"},
     "graphs/flaws": {"graphs/circuit_graph"},
     "graphs/recovery_table": set(),
-    "graphs/comparison": {"graphs/circuit_graph", "graphs/selection", "graphs/recovery_table", "graphs/roles"},
+    "graphs/comparison": {
+        "graphs/circuit_graph",
+        "graphs/node_sums",
+        "graphs/selection",
+        "graphs/recovery_table",
+        "graphs/roles",
+    },
 }
 OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
 OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}

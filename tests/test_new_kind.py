@@ -173,7 +173,7 @@ def test_circuits_with_neurons_are_exported_and_read_back(monkeypatch):
     flat = networkx.read_graphml(io.BytesIO(EXPORTS["graphml"].to_bytes(graph)))
     assert (flat.nodes["m0.n2"]["kind"], flat.nodes["m0.n2"]["layer"], flat.nodes["m0.n2"]["index"]) == ("neuron", 0, 2)
     rows = EXPORTS["csv"].to_bytes(graph, scores=[scores_of_nodes()]).decode().splitlines()
-    assert "m1.n0,neuron,3.0,3.0,3.0,not recorded,eap,true,,,,1,0" in rows
+    assert "m1.n0,neuron,3.0,3.0,3.0,not recorded,eap,true,,,,1,0,,,,," in rows
 
 
 def test_a_neuron_without_a_score_is_drawn_as_an_mlp_is():

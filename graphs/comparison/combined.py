@@ -8,7 +8,7 @@ They have no interval: circuits are no sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 from circuits.arrays import Bools
 from circuits.scores import Provenance
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode, require_comparable
+from graphs.node_sums import SUMS, EdgeSum
 
 # Names of their selections.
 UNION, CORE, CONSENSUS = "union", "core", "consensus"
@@ -102,15 +103,27 @@ def _combined(graphs: Sequence[CircuitGraph], chosen: Bools, selection: Mapping[
     bare = CircuitGraph.from_edges(wiring, edges, provenance=_joined(origins))
     of_edges = _means(graphs, lambda graph: ((item.name, item.score) for item in graph.edges))
     node_origins = [graph.node_provenance for graph in graphs]
-    of_nodes = _means(graphs, lambda graph: ((node.name, node.score) for node in graph.nodes))
+    sums = {name: _means(graphs, lambda graph, name=name: _sums_called(name, graph)) for name in SUMS}
+    # Effects of components and sums of edges are no numbers to average.
+    is_alike = len({graph.scores_components for graph in graphs}) == 1
+    of_nodes = _means(graphs if is_alike else (), lambda graph: ((node.name, node.score) for node in graph.nodes))
+
+    def node_of(node: CircuitNode) -> CircuitNode:
+        own = tuple(EdgeSum(name, values[node.name]) for name, values in sums.items() if node.name in values)
+        return CircuitNode(node.component, of_nodes.get(node.name), sums=own)
+
     return replace(
         bare,
         edges=tuple(CircuitEdge(item.edge, of_edges.get(item.name)) for item in bare.edges),
-        nodes=tuple(CircuitNode(node.component, of_nodes.get(node.name)) for node in bare.nodes),
+        nodes=tuple(map(node_of, bare.nodes)),
         selection=dict(selection),
         node_provenance=_joined(node_origins),
         reason=None if bare.edges else f"no edges of the {selection['name']} make a path from input to logits.",
     )
+
+
+def _sums_called(name: str, graph: CircuitGraph) -> Iterator[tuple[str, float]]:
+    return ((node.name, one.score) for node in graph.nodes for one in node.sums if one.name == name)
 
 
 def _means(graphs: Sequence[CircuitGraph], scored: Callable[[CircuitGraph], Any]) -> dict[str, float]:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
-from circuits.components import Component, Edge
+from circuits.components import Component, Edge, Wiring
 from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeScores, Provenance, Scores
-from graphs.circuit_graph import CircuitGraph, CircuitNode
+from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.export.base import Export
+from graphs.node_sums import SUMS, EdgeSum, edge_sums
 
 ENDS = ("source", "target", "port", "layer", "index")
-COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS)
+COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS)
 GROUP, ROLE = "group", "role"
 COMPARISON_COLUMNS = ("name", "kind", "score_a", "score_is_a", "score_b", "score_is_b", "membership", *ENDS)
 NOT_MEASURED = "not measured"
@@ -32,7 +33,10 @@ class CsvExport(Export):
     (`circuits.scores.ScoresAre`: `measured`, `estimated`, ...) and `method` whose: exact methods score components, and
     edges between these are estimated by another. Scores and the ends of their 95 % t interval are empty where it is
     `not measured`, the ends also where the interval is unbounded (a single prompt); a score measured as zero is 0.0.
-    Numbers are written in full. `source`, `target` and `port` are those of an edge, `layer` and `index` those of a
+    Numbers are written in full. Where edges were scored and components were not, a component's score is the sum of its
+    outgoing edges, or of the incoming ones where it has no others, and `score_is` says so. The columns of
+    `graphs.node_sums.SUMS` have the sums of both sides, and of each port, of every component over all positions.
+    `source`, `target` and `port` are those of an edge, `layer` and `index` those of a
     component. Where heads have groups, the column `group` follows; where they have roles, `role`, with `;` between
     several. Of a circuit made of several, which was chosen from no scores, and of one whose heads were given roles, the
     rows are its own parts.
@@ -53,7 +57,7 @@ class CsvExport(Export):
                 "CSV lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
                 "was selected from)."
             )
-        rows = (row for table in scores for row in _rows(subject, table)) if scores else _own_rows(subject)
+        rows = _measured_rows(subject, scores) if scores else _own_rows(subject)
         columns = {
             GROUP: {node.name: str(node.group) for node in subject.nodes if node.group is not None},
             ROLE: {node.name: _roles(node) for node in subject.nodes if node.role is not None},
@@ -68,24 +72,61 @@ def _roles(node: CircuitNode) -> str:
     return ";".join(label.role for label in node.labels) or str(node.role)
 
 
+def _measured_rows(graph: CircuitGraph, scores: Sequence[Scores]) -> Iterator[Row]:
+    """Every score that was measured; of edges alone, the sums of components first."""
+    for table in scores:
+        if table.wiring != graph.wiring:
+            raise ValueError(
+                f"scores of {table.wiring}, circuit of {graph.wiring}: give the scores the circuit came from."
+            )
+    edges = [table for table in scores if isinstance(table, EdgeScores)]
+    components = [table for table in scores if isinstance(table, ComponentScores)]
+    parts = dict.fromkeys(part for table in edges for part in components_in(table.wiring))
+    sums = {part: own for table in edges for part, own in edge_sums(table, parts).items()}
+    for table in edges if not components else ():
+        yield from _sum_rows(graph, table.provenance, sums)
+    for table in scores:
+        is_of_edges = isinstance(table, EdgeScores)
+        yield from _edge_rows(graph, table) if is_of_edges else _component_rows(graph, table, sums)
+
+
+def components_in(wiring: Wiring) -> list[Component]:
+    """Every component that edges start from or end in, in the order they run."""
+    parts = {*wiring.writers, *(reader.component for reader in wiring.readers)}
+    return sorted(parts, key=lambda part: part.order)
+
+
 def _own_rows(graph: CircuitGraph) -> Iterator[Row]:
-    sides = ((graph.nodes, graph.node_provenance), (graph.edges, graph.provenance))
-    for items, source in sides:
-        for item in items:
-            is_scored = item.score is not None
-            ends = (np.nan if end is None else end for end in (item.score, item.low, item.high))
-            origin = (graph.score_is(item) or NOT_MEASURED, source.method if is_scored and source is not None else "")
-            kind = item.component.kind if isinstance(item, CircuitNode) else "edge"
-            where = _ends_of(item.component if isinstance(item, CircuitNode) else item.edge)
-            yield item.name, kind, *_numbers(is_scored, *ends), *origin, _boolean(True), *where
+    items: tuple[CircuitNode | CircuitEdge, ...] = (*graph.nodes, *graph.edges)
+    for item in items:
+        is_scored, source = item.score is not None, graph.source_of(item)
+        ends = (np.nan if end is None else end for end in (item.score, item.low, item.high))
+        origin = (graph.score_is(item) or NOT_MEASURED, "" if source is None else source.method)
+        is_node = isinstance(item, CircuitNode)
+        kind = item.component.kind if is_node else "edge"
+        where = _ends_of(item.component if is_node else item.edge)
+        sums = _of_sums(item.sums if is_node else ())
+        yield item.name, kind, *_numbers(is_scored, *ends), *origin, _boolean(True), *where, *sums
 
 
-def _rows(graph: CircuitGraph, scores: Scores) -> Iterator[Row]:
-    if scores.wiring != graph.wiring:
-        raise ValueError(
-            f"scores of {scores.wiring}, circuit of {graph.wiring}: give the scores the circuit came from."
-        )
-    return _edge_rows(graph, scores) if isinstance(scores, EdgeScores) else _component_rows(graph, scores)
+def _sum_rows(
+    graph: CircuitGraph, provenance: Provenance, sums: Mapping[Component, tuple[EdgeSum, ...]]
+) -> Iterator[Row]:
+    """The components of a model whose edges were scored."""
+    in_circuit = {node.component for node in graph.nodes}
+    for part, own in sums.items():
+        ends = [np.nan if end is None else end for end in ((own[0].score, own[0].low, own[0].high) if own else ())]
+        numbers = _numbers(bool(own), *(ends or [np.nan] * 3))
+        are, method = _origin(bool(own), provenance)
+        said = f"{are}, summed over {own[0].name} edges" if own else are
+        where = _ends_of(part)
+        yield str(part), part.kind, *numbers, said, method, _boolean(part in in_circuit), *where, *_of_sums(own)
+
+
+def _of_sums(sums: Iterable[EdgeSum]) -> Row:
+    """The cells of the sums of a component; empty for an edge."""
+    values = {one.name: repr(one.score) for one in sums}
+    return tuple(values.get(name, "") for name in SUMS)
 
 
 def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
@@ -96,10 +137,12 @@ def _edge_rows(graph: CircuitGraph, scores: EdgeScores) -> Iterator[Row]:
     for edge, mean, low, high, is_measured, is_in in columns:
         numbers = _numbers(is_measured, mean, low, high)
         origin = _origin(is_measured, scores.provenance)
-        yield str(edge), "edge", *numbers, *origin, _boolean(is_in), *_ends_of(edge)
+        yield str(edge), "edge", *numbers, *origin, _boolean(is_in), *_ends_of(edge), *_of_sums(())
 
 
-def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Row]:
+def _component_rows(
+    graph: CircuitGraph, scores: ComponentScores, sums: Mapping[Component, tuple[EdgeSum, ...]]
+) -> Iterator[Row]:
     means, interval, measured = scores.means, scores.interval(), np.asarray(scores.measured.any(axis=0), dtype=bool)
     in_circuit = {node.component for node in graph.nodes}
     for index, position in enumerate(scores.positions):
@@ -110,7 +153,8 @@ def _component_rows(graph: CircuitGraph, scores: ComponentScores) -> Iterator[Ro
         for part, mean, low, high, is_measured in columns:
             numbers = _numbers(is_measured, mean, low, high)
             origin = _origin(is_measured, scores.provenance)
-            yield f"{part}{suffix}", part.kind, *numbers, *origin, _boolean(part in in_circuit), *_ends_of(part)
+            own = _of_sums(sums.get(part, ()) if not suffix else ())
+            yield f"{part}{suffix}", part.kind, *numbers, *origin, _boolean(part in in_circuit), *_ends_of(part), *own
 
 
 def _comparison_rows(comparison: Comparison) -> Iterator[Row]:

@@ -21,11 +21,12 @@ from graphs.comparison.diff import Changes, diff
 from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
 from graphs.export.typed import typed
+from graphs.node_sums import SUMS, EdgeSum
 from graphs.roles.label import RoleLabel
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
-VERSION = 2  # of circuits
+VERSION = 3  # of circuits, since which nodes hold the sums of their edges
 COMPARISON_VERSION = 3  # since which overlaps hold measures, nulls and parts
 Number = float | None
 _VERSIONS = {CIRCUIT_FORMAT: VERSION, COMPARISON_FORMAT: COMPARISON_VERSION}
@@ -61,13 +62,25 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
     group = {} if node.group is None else {"group": node.group}
     scored = {"score": node.score, "low": node.low, "high": node.high, "score_is": graph.score_is(node)}
     labels = {"labels": [asdict(label) for label in node.labels]} if node.labels else {}
-    return {**identity, **scored, "role": node.role, **labels, **group}
+    sums = {one.name: {"score": one.score, "low": one.low, "high": one.high} for one in node.sums}
+    return {**identity, **scored, **({"sums": sums} if sums else {}), "role": node.role, **labels, **group}
 
 
 def _node_from(node: Mapping[str, Any]) -> CircuitNode:
     role, group = typed(str | None, node["role"], "role"), typed(int | None, node.get("group"), "group")
     labels = typed(tuple[RoleLabel, ...], node.get("labels", ()), "labels")
-    return CircuitNode(Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group)
+    sums = tuple(_sums_from(node))
+    return CircuitNode(
+        Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group, sums=sums
+    )
+
+
+def _sums_from(node: Mapping[str, Any]) -> Iterator[EdgeSum]:
+    for name, values in node.get("sums", {}).items():
+        score, low, high = _score_from({"name": f"{name} of {node['name']}", **values})
+        if name not in SUMS or score is None:
+            raise ValueError(f"sums of {node['name']}: {name} is {score!r}; expected numbers for {', '.join(SUMS)}")
+        yield EdgeSum(name, score, low, high)
 
 
 def _score_from(part: Mapping[str, Any]) -> tuple[Number, Number, Number]:

@@ -26,6 +26,7 @@ from graphs.export.document import (
     require_format,
 )
 from graphs.export.looks import edge_looks, node_looks
+from graphs.node_sums import SUMS
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -59,7 +60,10 @@ def unflatten(flat: nx.MultiDiGraph, *, source: str) -> CircuitGraph:
     """The circuit that was flattened. ValueError, naming `source`, if that was not a circuit."""
     values = dict(flat.graph)
     require_format(values, CIRCUIT_FORMAT, source=source)
-    nodes = [{**dict.fromkeys((*_SCORES, "role")), **data, "name": name} for name, data in flat.nodes(data=True)]
+    nodes = [
+        {**dict.fromkeys((*_SCORES, "role")), **data, "name": name, "sums": _sums_of(data)}
+        for name, data in flat.nodes(data=True)
+    ]
     edges = [{**dict.fromkeys(_SCORES), **data} for *_, data in flat.edges(data=True) if data.get("kind") == "edge"]
     try:
         nodes = [node | ({"labels": json.loads(node["labels"])} if "labels" in node else {}) for node in nodes]
@@ -103,7 +107,7 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
         for side in sides
     ]
     # Groups are numbered anew in every circuit.
-    left_out = (*_OF_ONE_SIDE, "group")
+    left_out = (*_OF_ONE_SIDE, "group", "sums")
     for name, membership in comparison.node_membership().items():
         flat.add_node(name, **_without_name(_of_both(name, documents, left_out) | {"membership": membership}))
     for name, membership in comparison.edge_membership().items():
@@ -139,7 +143,22 @@ def _add_groups(flat: nx.MultiDiGraph, graph: CircuitGraph) -> None:
 
 
 def _without_name(node: Mapping[str, Any]) -> dict[str, Any]:
-    return _plain({key: value for key, value in node.items() if key != "name"})
+    """A node without its name, its sums one by one: `outgoing`, `outgoing_low`, `outgoing_high`, ..."""
+    sums = {
+        name if key == "score" else f"{name}_{key}": value
+        for name, one in node.get("sums", {}).items()
+        for key, value in one.items()
+    }
+    return _plain({key: value for key, value in node.items() if key not in ("name", "sums")} | sums)
+
+
+def _sums_of(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The sums of a flat node."""
+    return {
+        name: {"score": data[name], "low": data.get(f"{name}_low"), "high": data.get(f"{name}_high")}
+        for name in SUMS
+        if name in data
+    }
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -141,8 +141,9 @@ def node_fills(graph: CircuitGraph) -> dict[Component, str]:
 
 
 def _effects(graph: CircuitGraph) -> tuple[dict[Component, float], float]:
-    """The effects of nodes, and the largest of them."""
-    nodes = (node for node in graph.nodes if node.component not in (INPUT, LOGITS))
+    """The effects of nodes that were scored themselves, and the largest of them."""
+    scored = () if graph.node_provenance is None else graph.nodes
+    nodes = (node for node in scored if node.component not in (INPUT, LOGITS))
     effects = {node.component: node.score for node in nodes if node.score is not None}
     return effects, max(map(abs, effects.values()), default=0.0) or 1.0
 

@@ -14,6 +14,7 @@ from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
     from circuits.scores import ComponentScores
+    from graphs import CircuitGraph
 
 
 class DiscoverRun(Run):
@@ -22,6 +23,13 @@ class DiscoverRun(Run):
     command = "discover"
     config_type = DiscoverSettings
     config: DiscoverSettings
+
+    @cached_property
+    def graph(self) -> CircuitGraph:
+        """The circuit; of a run that an earlier version kept, with the sums of its nodes' edges, which that did not."""
+        graph = super().graph
+        has_sums = any(node.sums for node in graph.nodes)
+        return graph if has_sums or not graph.nodes else graph.with_sums(self.scores)
 
     @cached_property
     def node_scores(self) -> ComponentScores | None:

@@ -65,6 +65,11 @@ def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
         "high": None,
         "score_is": "measured",
         "role": "induction",
+        "outgoing": -1.0,
+        "incoming": 2.0,
+        "incoming_q": 0.0,
+        "incoming_k": 0.0,
+        "incoming_v": 2.0,
     }
     assert graph.graph["a0.h1"]["logits"][""] == {
         "kind": "edge",

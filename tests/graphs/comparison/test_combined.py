@@ -86,9 +86,9 @@ def test_what_is_combined_says_how_it_was_made_and_survives_every_export(edge_sc
         assert exporter(kind).to_bytes(combined) == exporter(kind).to_bytes(core_of(graphs, 2))
     lines = exporter("csv").to_bytes(combined).decode().splitlines()
     assert lines[1:] == [
-        "input,input,,,,not measured,,true,,,,,",
-        "logits,logits,,,,not measured,,true,,,,,",
-        "input->logits,edge,1.0,,,estimated,eap,true,input,logits,,,",
+        'input,input,1.0,,,"estimated, summed over outgoing edges",eap,true,,,,,,1.0,,,,',
+        'logits,logits,1.0,,,"estimated, summed over incoming edges",eap,true,,,,,,,1.0,,,',
+        "input->logits,edge,1.0,,,estimated,eap,true,input,logits,,,,,,,,",
     ]
 
 
@@ -97,3 +97,13 @@ def test_a_core_that_there_is_not_is_refused():
         core_of([circuit("input->logits")] * 2, 3)
     with pytest.raises(ValueError, match="nothing to combine"):
         union_of([])
+
+
+def test_effects_of_components_are_not_averaged_with_sums_of_edges(edge_scores_of, node_scores_of):
+    edges = edge_scores_of({"input->a0.h0<v>": 1.0, "a0.h0->logits": 3.0}, wiring=WIRING)
+    of_edges = CircuitGraph.from_scores(edges, TopEdges(2))
+    nodes = node_scores_of({"a0.h0": 8.0}, wiring=WIRING)
+    of_components = CircuitGraph.from_scores(edges, TopEdges(2), node_scores=nodes)
+    (head,) = (node for node in union_of([of_edges, of_components]).nodes if node.name == "a0.h0")
+    assert head.score is None
+    assert [(one.name, one.score) for one in head.sums[:2]] == [("outgoing", 3.0), ("incoming", 1.0)]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Comparison, Greedy, TopComponents, TopEdges, compare
 from graphs.export import EXPORTS, ReadableExport, exporter
-from graphs.export.csv import ENDS
+from graphs.export.csv import ENDS, components_in
+from graphs.node_sums import SUMS
 
 WIRINGS = (
     Wiring(n_layers=2, n_heads=2, n_kv_heads=2),
@@ -90,7 +91,7 @@ def test_json_is_strict(graph):
         raise AssertionError(constant)
 
     document = json.loads(EXPORTS["json"].to_bytes(graph), parse_constant=refuse)
-    assert (document["format"], document["version"]) == ("circuit-graph", 2)
+    assert (document["format"], document["version"]) == ("circuit-graph", 3)
     assert (document["n_edges"], document["of_edges"]) == (graph.n_edges, graph.of_edges)
 
 
@@ -106,13 +107,13 @@ def test_a_newer_version_is_refused_with_the_remedy(graph, name):
     assert isinstance(export, ReadableExport)
     data = export.to_bytes(graph)
     if name == "json":
-        newer = data.replace(b'"version": 2', b'"version": 3', 1)
+        newer = data.replace(b'"version": 3', b'"version": 4', 1)
     else:
         flat = nx.read_graphml(io.BytesIO(data), force_multigraph=True)
-        flat.graph["version"] = 3
+        flat.graph["version"] = 4
         newer = "\n".join(nx.generate_graphml(flat)).encode()
     with pytest.raises(
-        ValueError, match=r"circuit.json: circuit-graph version 3; .* up to 2. Upgrade circuit-workbench"
+        ValueError, match=r"circuit.json: circuit-graph version 4; .* up to 3. Upgrade circuit-workbench"
     ):
         export.from_bytes(newer, source="circuit.json")
 
@@ -169,7 +170,10 @@ def test_csv_has_a_row_for_every_edge_in_the_circuit_or_not(random_edge_scores):
     scores = random_edge_scores(WIRINGS[1], seed=1)
     circuit = CircuitGraph.from_scores(scores, Greedy(20))
     lines = rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))
-    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS]
+    assert list(lines[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS]
+    parts, lines = lines[: -scores.wiring.n_edges], lines[-scores.wiring.n_edges :]
+    assert [row["name"] for row in parts] == list(map(str, components_in(scores.wiring)))
+    assert {row["name"] for row in parts if row["in_circuit"] == "true"} == {node.name for node in circuit.nodes}
     assert [row["name"] for row in lines] == [str(edge) for edge in scores.wiring.edges]
     assert [row["in_circuit"] == "true" for row in lines] == circuit.edge_mask.tolist()
     assert [float(row["score"]) for row in lines] == scores.means.tolist()
@@ -262,7 +266,9 @@ def test_files_of_before_say_that_it_was_not_recorded(edge_scores_of):
     export = EXPORTS["json"]
     assert isinstance(export, ReadableExport)
     assert export.from_bytes(older) == circuit
-    assert {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))} == {"not recorded"}
+    said = {row["score_is"] for row in rows(EXPORTS["csv"].to_bytes(circuit, scores=(scores,)))}
+    sums = {f"not recorded, summed over {side} edges" for side in ("outgoing", "incoming")}
+    assert said == {"not recorded", *sums}
 
 
 def test_comparisons_of_before_are_read_without_what_they_did_not_keep(comparison):
@@ -295,9 +301,7 @@ def test_csv_of_a_comparison_lists_what_either_has(comparison):
     lines = rows(EXPORTS["csv"].to_bytes(comparison))
     membership = {**comparison.node_membership(), **comparison.edge_membership()}
     assert {row["name"]: row["membership"] for row in lines} == membership
-    for row in lines:
-        is_edge = row["kind"] == "edge"
-        assert (row["score_a"] != "") == (is_edge and row["membership"] != "only_b")
+    assert all((row["score_a"] != "") == (row["membership"] != "only_b") for row in lines)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTS if name != "csv"])
