@@ -15,9 +15,12 @@ from graphs.export.eps import EpsExport
 from graphs.export.gexf import GexfExport
 from graphs.export.graphml import GraphmlExport
 from graphs.export.json import JsonExport
+from graphs.export.latex import LatexExport
+from graphs.export.markdown import MarkdownExport
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
+from graphs.export.tikz import TikzExport
 
 EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("name"))
 for _export in (
@@ -31,6 +34,9 @@ for _export in (
     SvgExport(),
     PngExport(),
     EpsExport(),
+    TikzExport(),
+    LatexExport(),
+    MarkdownExport(),
 ):
     EXPORTS.register(_export)
 

@@ -1,7 +1,7 @@
 """What every exported file says of itself: where its numbers came from, and the command that makes it again.
 
-One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT and PostScript, an
-attribute of GraphML, GEXF and Cytoscape files. `read_about` finds it again in any of them.
+One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT, PostScript, TeX and
+Markdown, an attribute of GraphML, GEXF and Cytoscape files. `read_about` finds it again in any of them.
 """
 
 from __future__ import annotations
@@ -104,8 +104,10 @@ def _png_texts(data: bytes) -> Iterator[str]:
 
 
 def _unescaped(text: str, *, is_pdf: bool) -> str:
-    """Text with the escapes of PDF strings undone, or those of XML; the JSON has none of XML's itself."""
-    return re.sub(r"\\([\\()])", r"\1", text) if is_pdf else unescape(text, {"&quot;": '"'})
+    """Text with the escapes of PDF strings undone, or those of XML; other formats escape nothing in a comment."""
+    if is_pdf:
+        return re.sub(r"\\([\\()])", r"\1", text)
+    return unescape(text, {"&quot;": '"'}) if text.lstrip().startswith("<?xml") else text
 
 
 def _marked_strings(value: Any) -> Iterator[str]:

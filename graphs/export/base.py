@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,8 +39,20 @@ class Export(ABC):
         scores: Sequence[Scores] = (),
         command: str | None = None,
     ) -> None:
-        """Write the file at `path`, replacing what is there. OSError if that cannot be written."""
-        Path(path).write_bytes(self.to_bytes(subject, scores=scores, command=command))
+        """Write the file at `path`, which then holds all of it, or what it held before.
+
+        Raises an OSError that says why where that cannot be written.
+        """
+        data, path = self.to_bytes(subject, scores=scores, command=command), Path(path)
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+            temporary.replace(path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
 
 
 class ReadableExport(Export):
