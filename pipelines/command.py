@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pipelines.engine.execute import Counts, Work, compute_missing
 from pipelines.engine.execution import Execution
@@ -24,6 +24,9 @@ from pipelines.runs.options import command_line, store_option
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
+
+if TYPE_CHECKING:
+    from pipelines.reporting.paper import PaperTable
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyPlan = TypeVar("AnyPlan", bound=Plan)
@@ -41,6 +44,7 @@ class Command(Generic[AnySettings, AnyPlan, AnyReport]):
     report    what the stored results say, once every job is done; runs no model
     files     file name -> content, in the order in which they are written to the report's folder
     table     prints the report for people
+    papers    name -> table for papers, of those that the settings' `paper_tables` names; None without any
     """
 
     name: str
@@ -49,6 +53,7 @@ class Command(Generic[AnySettings, AnyPlan, AnyReport]):
     report: Callable[[AnyPlan], AnyReport]
     files: Callable[[AnyPlan, AnyReport], Mapping[str, bytes]]
     table: Callable[[AnyReport], None]
+    papers: Callable[[AnyReport], Mapping[str, PaperTable]] | None = None
 
 
 def run_command(

@@ -16,6 +16,7 @@ from circuits.registry import OWN, PREFIX, installed
 from pipelines.runs.settings import CommandSettings
 
 if TYPE_CHECKING:
+    from pipelines.cli.output import Output
     from pipelines.command import Command
 
 # Name -> the class of its settings. Beside that module stands `command`, whose COMMAND is run; where commands differ in
@@ -105,20 +106,25 @@ def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
     return command
 
 
-def run(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
+def run(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """Run a command with the settings that were given, and print what it reports."""
     from pipelines.cli.output import print_json
-    from pipelines.command import run_command
+    from pipelines.command import resume_line, run_command
     from pipelines.reporting.tables import print_line
     from pipelines.runs.settings_file import settings_from
 
+    output.check(offer.settings)
     command = offer.load()
     settings, execution = settings_from(values, command.settings)
     report = run_command(command, settings, execution, shows_progress=True)
     for warning in report.warnings:
         sys.stderr.write(f"warning: {warning}\n")
-    if as_json:
+    if output.as_json:
         print_json(report.to_dict() | report.spent)
+        return
+    if output.to is not None:
+        assert command.papers is not None
+        sys.stdout.write(output.paper(command.papers(report), resume_line(command.name, settings, execution)))
         return
     command.table(report)
     print_line(report.last_line)

@@ -19,7 +19,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, with_options
-from pipelines.cli.output import print_json
+from pipelines.cli.output import Output, print_json
 
 BAD_INPUT = 2
 FAILED = 1
@@ -112,18 +112,20 @@ def _add_commands() -> None:
         (groups[group] if is_grouped else app).command(own, cls=OneRunCommand)(reports_errors(command))
 
 
-def _tasks(offer: Offer, values: Mapping[str, Any], as_json: bool) -> None:
+def _tasks(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """A model on every task; without a model the list of the tasks, at once."""
     from pipelines.cli.catalogue import print_tasks, task_rows
 
     if "model" in values:
-        run(offer, values, as_json)
+        run(offer, values, output)
         return
-    if of_model := [name for name in values if name != "details"]:
+    output.check(offer.settings)
+    of_output = ["to"] if output.to is not None else []
+    if of_model := [name for name in [*values, *of_output] if name != "details"]:
         names = ", ".join(f"--{name}" for name in of_model)
         raise ValueError(f"{names} belong to the measurement of a model: name one (--model reference), or leave out.")
     rows = task_rows()
-    print_json({"tasks": rows}) if as_json else print_tasks(rows, in_detail="details" in values)
+    print_json({"tasks": rows}) if output.as_json else print_tasks(rows, in_detail="details" in values)
 
 
 _add_commands()

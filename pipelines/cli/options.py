@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli.output import Output
 from pipelines.engine.execution import Execution
 from pipelines.runs.options import Option, negative, options_of, store_option
 from pipelines.runs.settings import CommandSettings, RunConfig
@@ -19,7 +20,15 @@ Runs = Annotated[Path, typer.Option("--runs", help="Store in which runs are look
 _CONFIG = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")
 ]
-Run = Callable[[Mapping[str, Any], bool], None]
+Run = Callable[[Mapping[str, Any], Output], None]
+_TO = Annotated[
+    str | None,
+    typer.Option("--to", help="Print a table for a paper instead: latex, markdown or csv.", metavar="FORMAT"),
+]
+_NUMBERS = Annotated[
+    str | None,
+    typer.Option(help="With --to: brackets, as .85 [.81, .89]; or uncertainty, as .85(4). [brackets]"),
+]
 # Shorter options for settings of the ablation.
 _ALIASES: Mapping[str, Any] = {
     "noise": Annotated[
@@ -34,7 +43,7 @@ _ALIASES: Mapping[str, Any] = {
 
 
 def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., None]:
-    """A function that typer makes a command of: the options of `settings`, which it hands to `run` with `--json`.
+    """A function that typer makes a command of: the options of `settings`, which it hands to `run` with the output's.
 
     Only what was given is handed over, by the names of the settings.
     """
@@ -42,21 +51,31 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     options = options_of(settings) + _of_execution(settings)
 
     def command(**given: Any) -> None:
-        as_json, config = given.pop("as_json"), given.pop("config", None)
+        output = Output(**{name: given.pop(name) for name in Output._fields if name in given})
+        config = given.pop("config", None)
         values = read_yaml(config, settings) if config is not None else {}
         for option in options:
             if (value := given.pop(option.name)) not in (None, [], ()):
                 values[option.name] = _merged(values.get(option.name), value, option)
-        run(values | {name: value for name, value in given.items() if value is not None}, as_json)
+        run(values | {name: value for name, value in given.items() if value is not None}, output)
 
     parameters = [_parameter(option, reads_files) for option in options]
     if reads_files:
         parameters += [_named("config", _CONFIG), *(_named(name, of) for name, of in _ALIASES.items())]
-    parameters.append(_named("as_json", Json, default=False))
+    parameters += [_named("as_json", Json, default=False), *_of_papers(settings)]
     command.__doc__ = inspect.getdoc(settings)
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def _of_papers(settings: type[CommandSettings]) -> list[inspect.Parameter]:
+    """The options of tables for papers, where the command has some."""
+    if not settings.paper_tables:
+        return []
+    known = f"{', '.join(settings.paper_tables)}. [{settings.paper_tables[0]}]"
+    table = Annotated[str | None, typer.Option(help=f"With --to, which table: {known}")]
+    return [_named("to", _TO), _named("table", table), _named("numbers", _NUMBERS)]
 
 
 def _of_execution(settings: type[CommandSettings]) -> list[Option]:

@@ -4,7 +4,61 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuits.lookup import lookup
+
+if TYPE_CHECKING:
+    from pipelines.reporting.paper import PaperTable
+    from pipelines.runs.settings import CommandSettings
+
+
+class Output(NamedTuple):
+    """In which form a report is printed.
+
+    as_json  as one JSON object
+    to       as a table for a paper, in this format; None: as tables for the terminal
+    table    which table; None: the usual one
+    numbers  the style of its numbers; None: brackets
+    """
+
+    as_json: bool = False
+    to: str | None = None
+    table: str | None = None
+    numbers: str | None = None
+
+    def check(self, settings: type[CommandSettings]) -> None:
+        """ValueError for an unknown format, table or style of numbers, and for options that do not go together."""
+        if self.to is None:
+            if given := [f"--{name}" for name in ("table", "numbers") if getattr(self, name) is not None]:
+                raise ValueError(f"{' and '.join(given)} belong to a table for a paper: give --to, such as --to latex.")
+            return
+        from pipelines.reporting.paper import number_style, table_format
+
+        if self.as_json:
+            raise ValueError("--json prints one JSON object, and --to a table: give one of them.")
+        table_format(self.to)
+        number_style(self.numbers or "brackets")
+        if self.table is not None:
+            lookup(dict.fromkeys(settings.paper_tables), self.table, "table")
+
+    def paper(self, tables: Mapping[str, PaperTable], command: str) -> str:
+        """The table that was asked for. ValueError where the report lacks it.
+
+        tables   those that the report has, by name
+        command  makes the table again
+        """
+        from pipelines.reporting.paper import number_style, table_format
+
+        assert self.to is not None
+        if not tables:
+            raise ValueError("there is nothing to make a table of.")
+        name = self.table or next(iter(tables))
+        if name not in tables:
+            raise ValueError(f"these results have no table {name!r}, only {', '.join(tables)}. Choose with --table.")
+        options = "".join(f" --{key} {value}" for key in ("to", "table", "numbers") if (value := getattr(self, key)))
+        return table_format(self.to).write(tables[name], number_style(self.numbers or "brackets"), command + options)
 
 
 def print_json(value: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.command import Command, run_command
 from pipelines.evaluate.files import files
+from pipelines.evaluate.paper import papers
 from pipelines.evaluate.plan import plan
 from pipelines.evaluate.report import Evaluation, report
 from pipelines.evaluate.settings import EvaluateSettings
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from circuits.evaluation.known_circuit import KnownCircuit
     from pipelines.runs.run import Run
 
-COMMAND = Command("evaluate", EvaluateSettings, plan, report, files, print_evaluation)
+COMMAND = Command("evaluate", EvaluateSettings, plan, report, files, print_evaluation, papers)
 
 
 def evaluate(

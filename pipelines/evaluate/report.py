@@ -105,6 +105,7 @@ def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
         "method": summary["method"],
         "metric": run.config.metric,
         "ablation": run.config.ablation,
+        "judged_on": summary.get("judged_on", "same"),
         "n_prompts": len(baseline.clean),
         "solved": summary.get("solved"),
         "clean": float(baseline.clean.mean()),
@@ -198,11 +199,11 @@ def _left_out(search: Job, n_measured: int, n_components: int) -> str | None:
         return None
     if n_measured == n_components:
         return (
-            "least use is of each component with no other and with one random set knocked out; sets grown for each, "
+            "minimality is of each component with no other and with one random set knocked out; sets grown for each, "
             "which can only show more use of one, take --thorough"
         )
     return (
-        f"least use is of the {n_measured} of {n_components} components that do least to first order, each with no "
+        f"minimality is of the {n_measured} of {n_components} components that do least to first order, each with no "
         "other and with one random set knocked out; the others' use, and sets grown for each component, which can "
         "only show more use of one, take --thorough"
     )

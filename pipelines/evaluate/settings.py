@@ -19,6 +19,7 @@ class EvaluateSettings(CommandSettings):
     Writes evaluation.json and evaluation.csv to a folder. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("quality", "checks", "cost", "ranking", "hypotheses")
     runs: tuple[Any, ...] = Field(
         description="Runs: folders, or names within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )

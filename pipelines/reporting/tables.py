@@ -11,7 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-DASH = "-"
+from circuits.quantities import QUANTITIES, Quantity
+from pipelines.reporting.p_values import DASH, Draws, is_least, p_text
+
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
 _LONGEST_WORD = 32
@@ -24,11 +26,14 @@ Row = Mapping[str, Any]
 class Column:
     """A column of a table.
 
-    heading   its title; in CSV, its name
+    heading   its title; in CSV its name, where no quantity has one
     path      where its value is in a row, such as `auroc.heads.by_mean`; by default the heading
     format    how its value is printed, as in f-strings
     interval  where the two ends of its interval are; in CSV they are columns of their own, at the end of the line
     cell      row -> what is shown, for a value that must be put together
+    quantity  what is measured (`circuits.quantities`); None of what is not a measure, as a name
+    draws     of a p-value: what it counts; None where it is none, or counts nothing
+    footnote  row -> what is said of the cell below a table for a paper; None where there is nothing to say
     """
 
     heading: str
@@ -36,6 +41,14 @@ class Column:
     format: str = ""
     interval: str | None = None
     cell: Callable[[Row], Any] | None = None
+    quantity: Quantity | None = None
+    draws: Draws | None = None
+    footnote: Callable[[Row], str | None] | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in CSV."""
+        return self.heading if self.quantity is None else self.quantity.name
 
     def value(self, row: Row) -> Any:
         """The value in a row; None where it was not measured."""
@@ -46,10 +59,26 @@ class Column:
         value = self.value(row)
         if value is None:
             return DASH
+        if self.draws is not None:
+            return p_text(value, value_at(row, self.draws.path))
         return value if isinstance(value, str) else f"{value:{self.format}}" + self._ends(row)
 
     def _ends(self, row: Row) -> str:
         return "" if self.interval is None else f" {brackets(value_at(row, self.interval), self.format)}"
+
+
+def measured(
+    name: str,
+    path: str | None = None,
+    *,
+    interval: str | None = None,
+    cell: Callable[[Row], Any] | None = None,
+    draws: Draws | None = None,
+    footnote: Callable[[Row], str | None] | None = None,
+) -> Column:
+    """The column of a quantity, with its heading and format; at the path of its name, where no other is given."""
+    quantity = QUANTITIES[name]
+    return Column(quantity.heading, path or name, quantity.format, interval, cell, quantity, draws, footnote)
 
 
 def value_at(row: Row, path: str) -> Any:
@@ -65,6 +94,17 @@ def value_at(row: Row, path: str) -> Any:
             return None
         value = value.get(key)
     return value
+
+
+def is_at_floor(column: Column, row: Row) -> bool:
+    """Whether a p-value is the least that its draws can give."""
+    return column.draws is not None and is_least(column.value(row), value_at(row, column.draws.path))
+
+
+def floor_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
+    """What would lower the p-values that are the least possible: a sentence for each sort of draws."""
+    at_floor = (column.draws for column in columns if any(is_at_floor(column, row) for row in rows))
+    return list(dict.fromkeys(draws.note for draws in at_floor if draws is not None))
 
 
 def number(row: Row, path: str, spec: str) -> str:
@@ -99,8 +139,8 @@ def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> byte
     spans = [column for column in chosen if column.interval is not None]
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    ends = [f"{column.heading}_{end}" for column in spans for end in ("low", "high")]
-    writer.writerow([*(column.heading for column in chosen), *ends])
+    ends = [f"{column.name}_{end}" for column in spans for end in ("low", "high")]
+    writer.writerow([*(column.name for column in chosen), *ends])
     for row in rows:
         values = [column.value(row) for column in chosen]
         values += [end for column in spans for end in value_at(row, str(column.interval)) or (None, None)]

@@ -66,12 +66,14 @@ def names_in(value: Any) -> Any:
 class CommandSettings(BaseModel):
     """What a command is asked for. The docstring of a subclass is the help of its command.
 
-    is_computed  whether the command computes jobs, and so takes the options of `Execution`
+    is_computed   whether the command computes jobs, and so takes the options of `Execution`
+    paper_tables  the tables for papers that it prints with --to, the usual one first; a report may have fewer
     """
 
     # JSON, in which jobs and results are kept, has no infinity.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     is_computed: ClassVar[bool] = True
+    paper_tables: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def known(cls) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def test_what_the_default_leaves_out_is_named_and_thorough_does_it(
     monkeypatch.setattr(plan, "_LEAST_USED", 2)
     (short,) = circuits("evaluate", name, *SMALL, "--json").json["runs"]
     shown = " ".join(circuits("evaluate", name, *SMALL).stdout.split())
-    assert f"left out of {name}: least use is of the 2 of 6 components that do least to first order" in shown
+    assert f"left out of {name}: minimality is of the 2 of 6 components that do least to first order" in shown
     assert "take --thorough" in shown
     assert len(short["minimality"]["components"]) == 2
     names = {*short["minimality"]["components"], *short["minimality"]["left_out"]}
@@ -125,7 +125,7 @@ def test_the_least_p_that_so_few_random_circuits_allow_is_shown_as_a_bound(circu
         (row,) = circuits("evaluate", run, *few, "--json").json["runs"]
         assert row["random"]["p_value"] == (0.2 if is_least else 1)
         shown = circuits("evaluate", run, *few).stdout
-        assert ("<= 0.2 " in shown) == is_least
+        assert ("<= .20 " in shown) == is_least
         assert ("draw more (--random N)" in shown) == is_least
 
 
@@ -182,7 +182,7 @@ def test_several_runs_are_rows_of_one_table_in_a_folder(circuits: Command, tiny:
     assert (record["format"], record["version"]) == ("circuit-workbench-evaluation", 1)
     for line, row in zip(rows, record["runs"], strict=True):
         assert float(line["faithfulness"]) == row["faithfulness"]
-        assert float(line["completeness_greedy_share"]) == row["completeness"]["greedy"]["share"]
+        assert float(line["incompleteness_greedy_share"]) == row["completeness"]["greedy"]["share"]
         assert float(line["minimality_high"]) == row["minimality"]["smallest"]["interval"][1]
         assert line["auroc_edges"] == ""
 

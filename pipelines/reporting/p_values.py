@@ -1,0 +1,44 @@
+"""p-values of a number of draws: the least that so few of them can give is a bound, and printed as one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DASH = "-"
+AT_MOST = "<="
+
+
+class Draws(NamedTuple):
+    """What a p-value counts.
+
+    path    where in a row their number is
+    what    what they are called, such as `random circuits`
+    option  that asks for their number; None where there is none
+    """
+
+    path: str
+    what: str
+    option: str | None
+
+    @property
+    def note(self) -> str:
+        """What would lower p-values that are the least possible, in a sentence."""
+        more = "." if self.option is None else f": draw more ({self.option} N)."
+        return f"p {AT_MOST}: none of the {self.what} does as well, and so few of them can give no smaller p{more}"
+
+
+def is_least(p: float | None, n_draws: int | None) -> bool:
+    """Whether no draw does as well as what is tested, which counts as one draw more: p is 1 / (draws + 1).
+
+    More draws could then give a smaller p. False where either is None: not measured, or not of draws.
+    """
+    return p is not None and n_draws is not None and p * (n_draws + 1) < 1.5
+
+
+def p_text(p: float | None, n_draws: int | None = None) -> str:
+    """A p-value, such as `.12`, or `<= .048` where it is the least that 20 draws can give; a dash where it is None."""
+    from graphs.export.latex_text import number  # numpy, which many tables do without
+
+    if p is None:
+        return DASH
+    return f"{AT_MOST} {number(p)}" if is_least(p, n_draws) else number(p)
