@@ -50,7 +50,8 @@ def report(plan: ReusePlan) -> Reproduction:
         row if is_published else {**row, "published": None, "as_published": None} for row in _rows(tasks, overlaps)
     )
     roles = tuple(row for task in tasks for row in _roles(task, tasks[task])) if is_published else ()
-    warnings = [f"{task}: {text}" for task, row in tasks.items() for text in row["warnings"]]
+    warnings = list(dict.fromkeys(filter(None, map(_of_one_head, tasks.values()))))
+    warnings += [f"{task}: {text}" for task, row in tasks.items() for text in row["warnings"]]
     warnings += [text for overlap in overlaps for text in overlap["warnings"]]
     return Reproduction(
         folder=plan.folder,
@@ -74,8 +75,21 @@ def _of_task(plan: ReusePlan, task: str) -> Row:
     prompts = prompts_from(plan.store.read(jobs.prompts.key))
     accuracy = accuracy_of(baseline, prompts)
     metric = {"clean": float(baseline.clean.mean()), "corrupt": float(baseline.ablated.mean())}
-    warnings = [*of_accuracy(accuracy), *prompts.warnings, *findings.warnings]
+    # The search's own sentence names options that this command does not have.
+    too_few = findings.summary["path_stages"]["too_few"]
+    warnings = [*of_accuracy(accuracy), *prompts.warnings, *(text for text in findings.warnings if text != too_few)]
     return {"n_prompts": len(prompts), **accuracy, "metric": metric, **findings.summary, "warnings": warnings}
+
+
+def _of_one_head(of_task: Row) -> str | None:
+    """That the share of heads which a stage keeps is one head, where it is: the same of every task."""
+    found = of_task["path_stages"]
+    if found["too_few"] is None:
+        return None
+    return (
+        f"each stage keeps one head, the strongest ({found['kept_by']}): such a share is meant for models of hundreds "
+        "of heads. Ask for more, such as --top 3."
+    )
 
 
 def _rows(tasks: Mapping[str, Row], overlaps: tuple[Row, ...]) -> Iterator[Row]:

@@ -15,7 +15,8 @@ class ConceptSettings(PromptSettings):
     The vector is the mean stream of the clean prompts minus that of the corrupt ones at --read, of the half of the
     prompts that it is not judged on; or of two other sets of prompts (--concept minus --baseline). It is not
     normalized: strength 1 adds the difference itself. Beside it, random vectors of the same norm, orthogonal to it.
-    Writes concept.json and concept.csv, with 95 % intervals over prompts. Repeating the command computes nothing new.
+    Writes concept.json, concept.csv and concept.pdf, with 95 % intervals over prompts. Repeating the command computes
+    nothing new.
     """
 
     layer: int = Field(ge=0, description="The layer before which it is added; the number of layers: the final stream.")

@@ -37,15 +37,21 @@ FOR_FILES = (
 )
 
 
-def print_concept(report: ConceptReport) -> None:
-    """A row per strength."""
-    settings, plain, vector = report.settings, report.plain, report.vector
+def made_in_words(report: ConceptReport) -> str:
+    """What the vector is a difference of, and where that was read: `clean minus corrupt at END`."""
+    settings = report.settings
     made = "clean minus corrupt"
     if "concept" in settings:
         made = f"{short(settings['concept'])} minus {short(settings['baseline'])}"
+    return f"{made} at {settings['read']}"
+
+
+def print_concept(report: ConceptReport) -> None:
+    """A row per strength."""
+    settings, plain, vector = report.settings, report.plain, report.vector
     alike = "" if vector["cosine"] is None else f", cosine of the halves' vectors {vector['cosine']:.2f}"
     print_line(
-        f"{made} at {settings['read']}, added at {settings['at']} before layer {settings['layer']}: norm "
+        f"{made_in_words(report)}, added at {settings['at']} before layer {settings['layer']}: norm "
         f"{vector['norm']:.2f}, stream {vector['stream_norm']:.2f}{alike}"
     )
     subject = f"{short(settings['task'])} on {short(settings['model'])}, {settings['n_prompts']} prompts"

@@ -50,8 +50,12 @@ def test_nothing_added_changes_nothing_and_nothing_is_computed_twice(circuits: C
     with (Path(answer["folder"]) / "concept.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert [float(line["change"]) for line in lines] == [row["change"] for row in answer["strengths"]]
-    assert circuits(*given, "--json").json["jobs"]["computed"] == 0
-    assert "judged with a vector that it did not make" in circuits(*given).stdout
+    drawn = (Path(answer["folder"]) / "concept.svg").read_text()
+    assert "clean minus corrupt at END; its norm is" in drawn
+    assert "5 random vectors" in drawn
+    again = circuits(*given).stdout
+    assert "nothing new to compute" in again
+    assert "judged with a vector that it did not make" in again
 
 
 def test_a_vector_of_two_sets_of_prompts_says_what_they_differ_in(circuits: Command, tmp_path: Path):

@@ -45,6 +45,15 @@ def test_the_same_command_computes_nothing_new(found: Reproduction):
     assert (again.n_computed, again.rows) == (0, found.rows)
 
 
+def test_that_every_stage_keeps_one_head_is_said_once_with_an_option_of_this_command(found: Reproduction):
+    assert not any("keeps one head" in text for text in found.warnings)
+    alone = reproduce_reuse("reference", prompts=8, control=False, out=found.folder.parent)
+    (said,) = (text for text in alone.warnings if "keeps one head" in text)
+    assert "top 1 per stage, 0.02 of 16 heads" in said
+    assert "--top 3" in said
+    assert not any("--set" in text for text in alone.warnings)
+
+
 def test_a_model_that_is_not_there_is_refused_before_anything_runs(tmp_path: Any):
     result = CliRunner().invoke(
         app, ["reproduce", "reuse", "--model", "no-such-folder/gpt2-medium-x", "--runs", str(tmp_path)]
