@@ -318,8 +318,9 @@ class CircuitGraph:
             return None
         source = self.source_of(item)
         are = (None if source is None else source.scores_are) or NOT_RECORDED
-        is_sum = isinstance(item, CircuitNode) and item.sums and not self.scores_components
-        return f"{are}, summed over {item.sums[0].name} edges" if is_sum else are
+        if isinstance(item, CircuitNode) and item.sums and not self.scores_components:
+            return f"{are}, summed over {item.sums[0].name} edges"
+        return are
 
     @property
     def scored_by(self) -> dict[str, dict[str, str] | None]:

@@ -75,6 +75,11 @@ def edge_sums(
     return {component: tuple(of_node(component)) for component in components}
 
 
+def sum_names(wiring: Wiring, component: Component) -> list[str]:
+    """The names of the sums that a component may have."""
+    return [name for name, _ in _columns(wiring, component)]
+
+
 class _Sides:
     """Sums of values [row, edge]: by writer over outgoing edges, by reader over incoming ones."""
 

@@ -86,8 +86,10 @@ def _measured_rows(graph: CircuitGraph, scores: Sequence[Scores]) -> Iterator[Ro
     for table in edges if not components else ():
         yield from _sum_rows(graph, table.provenance, sums)
     for table in scores:
-        is_of_edges = isinstance(table, EdgeScores)
-        yield from _edge_rows(graph, table) if is_of_edges else _component_rows(graph, table, sums)
+        if isinstance(table, EdgeScores):
+            yield from _edge_rows(graph, table)
+        elif isinstance(table, ComponentScores):
+            yield from _component_rows(graph, table, sums)
 
 
 def components_in(wiring: Wiring) -> list[Component]:

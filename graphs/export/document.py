@@ -5,7 +5,7 @@ Every document carries the name and the version of its format. Readers accept th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import Any
@@ -21,12 +21,13 @@ from graphs.comparison.diff import Changes, diff
 from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
 from graphs.export.typed import typed
-from graphs.node_sums import SUMS, EdgeSum
+from graphs.node_sums import EdgeSum, sum_names
 from graphs.roles.label import RoleLabel
 from graphs.selection import current_settings
 
 CIRCUIT_FORMAT, COMPARISON_FORMAT = "circuit-graph", "circuit-comparison"
-VERSION = 3  # of circuits, since which nodes hold the sums of their edges
+VERSION = 3  # of circuits
+_SINCE_SUMS = 3  # since which nodes hold the sums of their edges
 COMPARISON_VERSION = 3  # since which overlaps hold measures, nulls and parts
 Number = float | None
 _VERSIONS = {CIRCUIT_FORMAT: VERSION, COMPARISON_FORMAT: COMPARISON_VERSION}
@@ -62,25 +63,30 @@ def node_document(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
     group = {} if node.group is None else {"group": node.group}
     scored = {"score": node.score, "low": node.low, "high": node.high, "score_is": graph.score_is(node)}
     labels = {"labels": [asdict(label) for label in node.labels]} if node.labels else {}
-    sums = {one.name: {"score": one.score, "low": one.low, "high": one.high} for one in node.sums}
-    return {**identity, **scored, **({"sums": sums} if sums else {}), "role": node.role, **labels, **group}
+    sums: dict[str, Any] = dict.fromkeys(sum_names(graph.wiring, part) if node.sums else ())
+    sums |= {one.name: {"score": one.score, "low": one.low, "high": one.high} for one in node.sums}
+    return {**identity, **scored, "sums": sums, "role": node.role, **labels, **group}
 
 
-def _node_from(node: Mapping[str, Any]) -> CircuitNode:
+def _node_from(node: Mapping[str, Any], wiring: Wiring, *, has_sums: bool) -> CircuitNode:
     role, group = typed(str | None, node["role"], "role"), typed(int | None, node.get("group"), "group")
     labels = typed(tuple[RoleLabel, ...], node.get("labels", ()), "labels")
-    sums = tuple(_sums_from(node))
-    return CircuitNode(
-        Component.parse(node["name"]), *_score_from(node), role=role, labels=labels, group=group, sums=sums
-    )
+    part = Component.parse(node["name"])
+    sums = tuple(_sums_from(node, sum_names(wiring, part))) if has_sums else ()
+    return CircuitNode(part, *_score_from(node), role=role, labels=labels, group=group, sums=sums)
 
 
-def _sums_from(node: Mapping[str, Any]) -> Iterator[EdgeSum]:
-    for name, values in node.get("sums", {}).items():
-        score, low, high = _score_from({"name": f"{name} of {node['name']}", **values})
-        if name not in SUMS or score is None:
-            raise ValueError(f"sums of {node['name']}: {name} is {score!r}; expected numbers for {', '.join(SUMS)}")
-        yield EdgeSum(name, score, low, high)
+def _sums_from(node: Mapping[str, Any], names: Sequence[str]) -> Iterator[EdgeSum]:
+    """The sums that were measured; of a node with any, the others are None."""
+    sums = typed(dict[str, Any], node["sums"], "sums")
+    if sums and [*sums] != [*names]:
+        raise ValueError(f"sums of {node['name']} are {', '.join(sums)}; expected {', '.join(names) or 'none'}")
+    for name, values in sums.items():
+        if values is not None:
+            score, low, high = _score_from({"name": f"{name} of {node['name']}", **values})
+            if score is None:
+                raise ValueError(f"{name} of {node['name']} has no score, but an interval")
+            yield EdgeSum(name, score, low, high)
 
 
 def _score_from(part: Mapping[str, Any]) -> tuple[Number, Number, Number]:
@@ -102,9 +108,10 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
     """Inverse of `circuit_document`. ValueError, naming `source`, if that is not one."""
     require_format(document, CIRCUIT_FORMAT, source=source)
     with _named_faults(source, CIRCUIT_FORMAT):
+        wiring, has_sums = typed(Wiring, document["wiring"], "wiring"), document["version"] >= _SINCE_SUMS
         graph = CircuitGraph(
-            wiring=typed(Wiring, document["wiring"], "wiring"),
-            nodes=tuple(_node_from(node) for node in document["nodes"]),
+            wiring=wiring,
+            nodes=tuple(_node_from(node, wiring, has_sums=has_sums) for node in document["nodes"]),
             edges=tuple(CircuitEdge(Edge.parse(edge["name"]), *_score_from(edge)) for edge in document["edges"]),
             selection=current_settings(typed(dict[str, Any], document["selection"], "selection")),
             threshold=typed(Number, document["threshold"], "threshold"),

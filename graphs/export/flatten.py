@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from circuits.components import Edge, Wiring
+from circuits.components import Component, Edge, Wiring
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import (
@@ -26,7 +26,7 @@ from graphs.export.document import (
     require_format,
 )
 from graphs.export.looks import edge_looks, node_looks
-from graphs.node_sums import SUMS
+from graphs.node_sums import SUMS, sum_names
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -60,15 +60,13 @@ def unflatten(flat: nx.MultiDiGraph, *, source: str) -> CircuitGraph:
     """The circuit that was flattened. ValueError, naming `source`, if that was not a circuit."""
     values = dict(flat.graph)
     require_format(values, CIRCUIT_FORMAT, source=source)
-    nodes = [
-        {**dict.fromkeys((*_SCORES, "role")), **data, "name": name, "sums": _sums_of(data)}
-        for name, data in flat.nodes(data=True)
-    ]
+    nodes = [{**dict.fromkeys((*_SCORES, "role")), **data, "name": name} for name, data in flat.nodes(data=True)]
     edges = [{**dict.fromkeys(_SCORES), **data} for *_, data in flat.edges(data=True) if data.get("kind") == "edge"]
     try:
         nodes = [node | ({"labels": json.loads(node["labels"])} if "labels" in node else {}) for node in nodes]
         nested = {key: json.loads(values[key]) for key in _NESTED if key in values}
         wiring = Wiring(**nested["wiring"])
+        nodes = [node | {"sums": _sums_of(node, wiring)} for node in nodes]
         edges.sort(key=lambda edge: wiring.edge_index(Edge.parse(edge["name"])))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{source}: not a whole circuit-graph file ({error}). Export it again.") from None
@@ -147,18 +145,20 @@ def _without_name(node: Mapping[str, Any]) -> dict[str, Any]:
     sums = {
         name if key == "score" else f"{name}_{key}": value
         for name, one in node.get("sums", {}).items()
+        if one is not None
         for key, value in one.items()
     }
     return _plain({key: value for key, value in node.items() if key not in ("name", "sums")} | sums)
 
 
-def _sums_of(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The sums of a flat node."""
-    return {
+def _sums_of(data: Mapping[str, Any], wiring: Wiring) -> dict[str, dict[str, Any] | None]:
+    """The sums of a flat node, None for those that were not measured; none where it has none of them."""
+    sums = {
         name: {"score": data[name], "low": data.get(f"{name}_low"), "high": data.get(f"{name}_high")}
         for name in SUMS
         if name in data
     }
+    return {**dict.fromkeys(sum_names(wiring, Component.parse(data["name"]))), **sums} if sums else {}
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

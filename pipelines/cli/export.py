@@ -23,8 +23,8 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
     >>> table = export(run.name, "csv")
-    >>> table.decode().splitlines()[0]
-    'name,kind,score,low,high,score_is,method,in_circuit,source,target,port,layer,index'
+    >>> table.decode().splitlines()[0].split(",")[:8]
+    ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
     from graphs.export import exporter
 

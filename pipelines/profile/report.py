@@ -75,8 +75,9 @@ def report(plan: ProfilePlan) -> ProfileReport:
         "n_layers": checked["n_layers"],
         "n_heads": checked["n_heads"],
     }
-    of_parts = {"profiles": tuple(profiles), "rows": tuple(rows), "layers": tuple(layers)}
-    return ProfileReport(folder=plan.folder, about=about, **of_parts)
+    return ProfileReport(
+        folder=plan.folder, about=about, profiles=tuple(profiles), rows=tuple(rows), layers=tuple(layers)
+    )
 
 
 def _add(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from circuits.arrays import Floats
 from circuits.intervals import t_interval_of_sums
@@ -29,20 +30,19 @@ def pair_table(totals: Floats, squares: Floats, writers: Sequence[str], n_prompt
     ends = t_interval_of_sums(n_prompts, totals, squares)
     sure = (ends.low > 0) | (ends.high < 0)
     rows, columns = ([writers[number] for number in side] for side in sides)
-    pairs, is_sure = means[np.ix_(*sides)], sure[np.ix_(*sides)].astype(object)
-    pairs, is_sure = (
-        np.pad(own, ((0, 1), (0, 1)), constant_values=fill) for own, fill in ((pairs, 0), (is_sure, None))
-    )
+    shape = len(sides[0]) + 1, len(sides[1]) + 1
+    pairs, is_sure = np.zeros(shape), np.full(shape, None, dtype=object)
+    pairs[:-1, :-1], is_sure[:-1, :-1] = means[np.ix_(*sides)], sure[np.ix_(*sides)]
     others = [np.setdiff1d(np.arange(len(writers)), side) for side in sides]
     pairs[-1, :-1] = means[np.ix_(others[0], sides[1])].sum(0)
     pairs[:-1, -1] = means[np.ix_(sides[0], others[1])].sum(1)
     pairs[-1, -1] = means[np.ix_(*others)].sum()
-    kept = tuple(slice(None if len(of) else -1) for of in others)
+    kept = slice(None if len(others[0]) else -1), slice(None if len(others[1]) else -1)
     named: dict[str, Any] = {"queries": [*rows, OTHERS][kept[0]], "keys": [*columns, OTHERS][kept[1]]}
     return named | {"pairs": pairs[kept].tolist(), "is_sure": is_sure[kept].tolist()}
 
 
-def _largest(means: Floats) -> Floats:
+def _largest(means: Floats) -> NDArray[np.intp]:
     """Numbers of the rows with the largest sum, or cell, whatever its sign; in their own order."""
     size = np.maximum(np.abs(means.sum(1)), np.abs(means).max(1))
     return np.sort(np.argsort(-size, kind="stable")[:_SHOWN])

@@ -70,8 +70,9 @@ def report(plan: ReadsPlan) -> ReadsReport:
         "solved": dropped(prompts.solved),
         "score": str(settings.score),
     }
-    of_heads = {"rows": tuple(rows), "tables": tuple(tables)}
-    return ReadsReport(folder=plan.folder, warnings=tuple(warnings), about=about, **of_heads)
+    return ReadsReport(
+        folder=plan.folder, warnings=tuple(warnings), about=about, rows=tuple(rows), tables=tuple(tables)
+    )
 
 
 def _joined(results: list[Result], name: str) -> Floats:

@@ -27,9 +27,11 @@ def prompts(path: str = "n_prompts", *, solved: str = "solved", judged_on: str |
 
     def footnote(row: Row) -> str | None:
         of_drawn, judged = value_at(row, solved), None if judged_on is None else value_at(row, judged_on)
-        said = [] if judged is None else [JUDGED_ON.get(judged, judged)]
-        said += [] if of_drawn is None else [kept_of_drawn(of_drawn)]
-        return "; ".join(said) or None
+        said = [
+            None if judged is None else JUDGED_ON.get(judged, judged),
+            None if of_drawn is None else kept_of_drawn(of_drawn),
+        ]
+        return "; ".join(part for part in said if part) or None
 
     return measured("n_prompts", path, footnote=footnote)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from graphs.export import markdown_text
@@ -43,9 +45,9 @@ def test_latex_gets_text_escaped(text, escaped):
         ((float("nan"), 0.1, 0.2), "", ""),
     ],
 )
-def test_a_number_has_the_digits_that_its_interval_allows(numbers, brackets, uncertainty):
+def test_a_number_has_the_digits_that_its_interval_allows(numbers: Any, brackets: str, uncertainty: str):
     assert number(*numbers) == brackets
-    assert number(*numbers, "uncertainty") == uncertainty
+    assert number(*numbers, style="uncertainty") == uncertainty
 
 
 def test_an_infinite_number_is_refused():

@@ -25,7 +25,8 @@ def test_parts_are_colored_by_their_share_of_the_largest_and_sums_are_not():
 def test_numbers_stand_in_their_cells_and_sure_ones_are_bold():
     axes = draw_read_tables(SHOWN).axes[0]
     patches: list[Any] = list(axes.patches)[:9]
-    inside = [text for text in axes.texts if text.get_ha() == "center" and text.get_va() == "center"][:9]
+    texts: list[Any] = list(axes.texts)
+    inside = [text for text in texts if text.get_ha() == "center" and text.get_va() == "center"][:9]
     assert [text.get_text() for text in inside] == [
         *("2.00", "−1.00", "1.00"),
         *("0.50", "0.00", "0.50"),

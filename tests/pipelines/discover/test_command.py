@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from graphs.export.csv import ENDS
+from graphs.node_sums import SUMS
 
 Command = Callable[..., Any]
 
@@ -172,7 +173,10 @@ def test_edges_that_a_screen_ruled_out_are_not_measured_and_the_others_are(circu
     run = circuits(*tiny.arguments, *options, "--json").json["run"]
     rows = list(csv.DictReader(io.StringIO(circuits("export", run, "--to", "csv", "--out", "-").stdout)))
     assert [row["score_is"] for row in rows].count("measured") == 9
-    assert {row["score_is"] for row in rows} == {"measured", "not measured"}
+    edges = [row for row in rows if row["kind"] == "edge"]
+    assert {row["score_is"] for row in edges} == {"measured", "not measured"}
+    of_nodes = {row["score_is"] for row in rows if row["kind"] != "edge"}
+    assert of_nodes <= {"not measured", *(f"measured, summed over {side} edges" for side in ("outgoing", "incoming"))}
 
 
 @pytest.mark.parametrize(
@@ -379,9 +383,13 @@ def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
     summary = circuits(*tiny.arguments, "--json").json
     text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS]
-    assert len(rows) == summary["circuit"]["of_edges"]
-    assert sum(row["in_circuit"].lower() == "true" for row in rows) == summary["circuit"]["n_edges"]
+    assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS]
+    edges = [row for row in rows if row["kind"] == "edge"]
+    assert len(edges) == summary["circuit"]["of_edges"]
+    assert sum(row["in_circuit"].lower() == "true" for row in edges) == summary["circuit"]["n_edges"]
+    for row in (row for row in rows if row["kind"] in ("head", "mlp")):
+        leaving = [float(edge["score"]) for edge in edges if edge["source"] == row["name"]]
+        assert float(row["outgoing"]) == pytest.approx(sum(leaving), abs=1e-6)
 
 
 def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any):
