@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import uuid
 from io import BufferedReader
 from pathlib import Path
 
@@ -46,18 +48,37 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def mode_to_keep(path: Path) -> int | None:
-    """The permissions of the file that stands at a path, for the one that takes its place; None where there is none.
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` so that `path` holds all of it or what it held before, even after a power cut; folders are made.
 
-    Raises a ValueError where something else stands there: a link, whose target would be left as it is, a device node, a
-    pipe or a folder.
+    A file that stands there keeps its permissions. OSError where that cannot be written, and where something else
+    stands there: a link, whose target would be left as it is, a device node, a pipe or a folder.
     """
+    kept_mode = _mode_of_file(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    try:
+        with temporary.open("xb") as file:
+            if kept_mode is not None:
+                temporary.chmod(kept_mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _mode_of_file(path: Path) -> int | None:
+    """The permissions of the file at a path; None where nothing is there, OSError for what is no file."""
     try:
         mode = path.lstat().st_mode
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(mode):
-        raise ValueError(f"cannot write {path}: it is {_kind(mode)}, not a file. Give the name of a file.")
+        raise OSError(errno.EINVAL, f"it is {_kind(mode)}, not a file; give the name of a file", str(path))
     return stat.S_IMODE(mode)
 
 

@@ -23,7 +23,7 @@ from circuits.data.json_lines import parse_object
 from circuits.data.left_out import lines_left_out, note_of, record_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.text_checks import of_tokens
-from circuits.files import read_text
+from circuits.files import read_text, replace_file
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -122,7 +122,7 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
     else:
         sides = ((POSITIVE, prompts.prompts), (NEGATIVE, prompts.negatives))
         records = [_labeled(prompt, label) for label, side in sides for prompt in side]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    replace_file(path, "".join(json.dumps(record) + "\n" for record in records).encode())
 
 
 def count_prompts(data: bytes, *, leaves_out_unchanged: bool = False) -> int:

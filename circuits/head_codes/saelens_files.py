@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from circuits.files import open_file, read_text
+from circuits.files import open_file, read_text, replace_file
 from circuits.head_codes.autoencoders import Autoencoders
 from circuits.head_codes.settings import Coding
 from circuits.versions import versions
@@ -67,8 +67,7 @@ def write_autoencoders(
     """The folders written, one for each of the stack [trial x group]: `trial-N`, or `trial-N/layer-N` by layer."""
     files = autoencoder_files(folder, autoencoders, coding, model=model, n_layers=n_layers)
     for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+        replace_file(folder / name, data)
     return list(dict.fromkeys((folder / name).parent for name in files))
 
 

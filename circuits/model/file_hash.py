@@ -9,7 +9,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from circuits.files import open_file, read_bytes
+from circuits.files import open_file, read_bytes, replace_file
 from circuits.model.fetchable import models_folder
 from circuits.strict_json import parse_strictly
 
@@ -39,10 +39,7 @@ def _hash(path: Path, state: _State) -> str:
         return known
     digest = _read(path)
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time and nothing else
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"state": state, "sha256": digest}), encoding="utf-8")
-        temporary.replace(kept)
+        replace_file(kept, json.dumps({"state": state, "sha256": digest}).encode())
     return digest
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from circuits.files import read_bytes, replace_file
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
@@ -39,20 +38,11 @@ class Export(ABC):
         scores: Sequence[Scores] = (),
         command: str | None = None,
     ) -> None:
-        """Write the file at `path`, which then holds all of it, or what it held before.
+        """Write the file at `path`, which then holds all of it, or what it held before (`circuits.files.replace_file`).
 
         Raises an OSError that says why where that cannot be written.
         """
-        data, path = self.to_bytes(subject, scores=scores, command=command), Path(path)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-            temporary.replace(path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+        replace_file(Path(path), self.to_bytes(subject, scores=scores, command=command))
 
 
 class ReadableExport(Export):
@@ -64,4 +54,4 @@ class ReadableExport(Export):
 
     def read(self, path: str | Path) -> CircuitGraph | Comparison:
         """What was written at `path`."""
-        return self.from_bytes(Path(path).read_bytes(), source=str(path))
+        return self.from_bytes(read_bytes(Path(path)), source=str(path))

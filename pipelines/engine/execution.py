@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
+
+
+def require_named(settings: type[BaseModel], given: Any, field: ValidationInfo) -> Any:
+    """The value of a field as it was given. ValueError for an empty text where a path belongs: it would be taken for
+    the current folder, and comes of a variable that is not set."""
+    if given == "" and Path in (of := settings.model_fields[field.field_name or ""].annotation, *get_args(of)):
+        raise ValueError("an empty name is no file and no folder; the current folder is '.'")
+    return given
 
 
 class Execution(BaseModel):
@@ -22,12 +30,10 @@ class Execution(BaseModel):
     gpus: bool = Field(default=False, description="Run one process per visible GPU.")
     device: str = Field(default="cpu", description="cpu, cuda, cuda:1, ...")
 
-    @field_validator("out", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _is_named(cls, given: Any) -> Any:
-        if given == "":
-            raise ValueError("an empty name is no folder; give '.' for the current one")
-        return given
+    def _is_named(cls, given: Any, field: ValidationInfo) -> Any:
+        return require_named(cls, given, field)
 
     @field_validator("scheduler")
     @classmethod

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from circuits.files import mode_to_keep, read_bytes
+from circuits.files import read_bytes, replace_file
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode, require_known_version
 
@@ -34,26 +34,11 @@ _LOG = logging.getLogger(__name__)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` holds all of it or what it held before, even after a power cut.
-
-    A file that stands there keeps its permissions. Raises a ValueError that says what could not be written: nothing
-    that is no file (a link, a device node, a pipe) is written to, or replaced.
-    """
-    temporary = path.parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
+    """`circuits.files.replace_file`, with a ValueError that says what could not be written."""
     try:
-        kept_mode = mode_to_keep(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            if kept_mode is not None:
-                temporary.chmod(kept_mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        replace_file(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.") from None
+        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place with --out.") from None
 
 
 def require_writable(folder: Path) -> None:

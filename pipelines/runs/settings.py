@@ -11,7 +11,9 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from pipelines.engine.execution import require_named
 
 DEFAULT_PROMPTS = 64
 # The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
@@ -74,6 +76,11 @@ class CommandSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     is_computed: ClassVar[bool] = True
     paper_tables: ClassVar[tuple[str, ...]] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_named(cls, given: Any, field: ValidationInfo) -> Any:
+        return require_named(cls, given, field)
 
     @classmethod
     def known(cls) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuits.files import mode_to_keep, open_file, read_bytes, read_text
+from circuits.files import open_file, read_bytes, read_text, replace_file
 
 
 def test_files_are_read(tmp_path: Path) -> None:
@@ -31,17 +31,22 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def test_only_files_are_replaced_and_keep_their_permissions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert mode_to_keep(tmp_path / "none") is None
+    replace_file(tmp_path / "new" / "one", b"1")
+    assert (tmp_path / "new" / "one").read_bytes() == b"1"
     file = tmp_path / "file"
     file.touch(0o600)
-    assert mode_to_keep(file) == 0o600
+    replace_file(file, b"2")
+    assert file.read_bytes() == b"2"
+    assert file.stat().st_mode & 0o777 == 0o600
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to(file)
     with socket.socket(socket.AF_UNIX) as server:
         monkeypatch.chdir(tmp_path)  # the names of sockets are short
         server.bind("socket")
     for name, kind in (("pipe", "a pipe"), ("link", "a symbolic link"), ("socket", "a socket"), (".", "a folder")):
-        with pytest.raises(ValueError, match=f"it is {kind}, not a file"):
-            mode_to_keep(tmp_path / name)
-    with pytest.raises(ValueError, match="it is a device, not a file"):
-        mode_to_keep(Path(os.devnull))
+        with pytest.raises(OSError, match=f"it is {kind}, not a file"):
+            replace_file(tmp_path / name, b"3")
+    with pytest.raises(OSError, match="it is a device, not a file"):
+        replace_file(Path(os.devnull), b"3")
+    assert not list(tmp_path.rglob(".*.tmp"))
+    assert file.read_bytes() == b"2"

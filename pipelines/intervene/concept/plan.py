@@ -5,7 +5,6 @@ prompts --> check --> concept-vector (with two other sets of prompts, where give
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +13,14 @@ from typing import Any
 from circuits.ablations import Zero
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, keys_of
+from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.concept.settings import ConceptSettings
 from pipelines.intervene.concept.stages import FIT, JUDGE
+from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
 from pipelines.runs.settings import PromptSettings
-from pipelines.runs.solved_file import with_numbers_solved
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,7 @@ class ConceptPlan(Plan):
     @property
     def folder(self) -> Path:
         stem = subject_name(self.settings.run_config())
-        keys = repr(keys_of(self.slices)).encode()
-        return self.store.folder / f"concept-{stem}-{hashlib.sha256(keys).hexdigest()[:8]}"
+        return self.store.folder / f"concept-{stem}-{short_digest(keys_of(self.slices))}"
 
     @property
     def work(self) -> Sequence[Work]:
@@ -61,10 +59,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     store, is_of_sets = Store(execution.out), settings.concept is not None
     # With other sets, corrupt prompts are not run: pairs of equal prompts, which an ablation leaves out, are kept.
     asked = settings.run_config(**({"ablation": Zero.name} if is_of_sets else {}))
-    (config,) = with_numbers_solved([asked], store, lambda own: FirstJobs(own, ()))
-    first = FirstJobs(config, ())
-    if first.n_prompts < 4:
-        raise ValueError(f"{first.n_prompts} prompts make no two halves of two or more: give four or more.")
+    first = first_of_halves(asked, store)
     named = [name for name in (settings.concept, settings.baseline) if name is not None]
     sets = tuple(_set_of(settings.set_config(name)) for name in named)
     ran: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")} | {"layer": settings.layer}
@@ -82,16 +77,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     own = ran | {"at": settings.at, "strengths": list(settings.strengths), "metric": settings.metric}
     own |= {"random": settings.random, "seed": settings.seed}
     n_runs = (1 + settings.random) * len(settings.strengths)
-    slices = tuple(
-        Job(
-            JUDGE,
-            own | {"slice": list(part)},
-            inputs | {"fitted": (fitted.key,)},
-            first.locations,
-            weight=n_runs * (part[1] - part[0]) / 8,
-        )
-        for part in first.slices()
-    )
+    slices = judge_jobs(JUDGE, own, first, fitted, n_runs=n_runs)
     return ConceptPlan(settings, first, sets, fitted, slices, store)
 
 

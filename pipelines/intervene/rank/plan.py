@@ -18,8 +18,8 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.rank.settings import RankSettings
 from pipelines.intervene.rank.stages import FIT, JUDGE
+from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, subject_name
-from pipelines.runs.solved_file import with_numbers_solved
 
 _RANKS = (0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
@@ -55,10 +55,7 @@ def plan(settings: RankSettings, execution: Execution) -> RankPlan:
     store = Store(execution.out)
     # Corrupt prompts are not run: pairs of equal prompts, which an ablation by them leaves out, are kept.
     asked = settings.run_config(ablation=Zero.name)
-    (config,) = with_numbers_solved([asked], store, lambda own: FirstJobs(own, ()))
-    first = FirstJobs(config, ())
-    if first.n_prompts < 4:
-        raise ValueError(f"{first.n_prompts} prompts make no two halves of two or more: give four or more.")
+    first = first_of_halves(asked, store)
     ran: dict[str, Any] = {name: first.ran[name] for name in ("model", "dtype")}
     heads = {"heads": list(settings.heads), "query": settings.query, "key": settings.key, "sides": [*settings.sides]}
     # Each half has one query of each prompt: n of them tell n - 1 directions.
@@ -68,14 +65,5 @@ def plan(settings: RankSettings, execution: Execution) -> RankPlan:
     fitted = Job(FIT, ran | heads | ranks, inputs, first.locations, first.after, weight=1 + first.n_prompts / 8)
     n_runs = (1 + settings.random) * len(settings.ranks or default)
     own = ran | heads | {"metric": settings.metric, "random": settings.random, "seed": settings.seed}
-    slices = tuple(
-        Job(
-            JUDGE,
-            own | {"slice": list(part)},
-            inputs | {"fitted": (fitted.key,)},
-            first.locations,
-            weight=n_runs * (part[1] - part[0]) / 8,
-        )
-        for part in first.slices()
-    )
+    slices = judge_jobs(JUDGE, own, first, fitted, n_runs=n_runs)
     return RankPlan(settings, first, fitted, slices, store)

@@ -1,7 +1,9 @@
 import csv
 import io
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -59,6 +61,15 @@ def test_everything_known_of_a_circuit_is_read_back(graph, name, tmp_path):
     assert isinstance(export, ReadableExport)
     export.write(graph, tmp_path / "circuit")
     assert export.read(tmp_path / "circuit") == graph
+
+
+def test_nothing_that_is_no_file_is_written_over(graph, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    for path in (tmp_path / "link", Path(os.devnull)):
+        with pytest.raises(OSError, match="not a file"):
+            EXPORTS["json"].write(graph, path)
+    assert Path(os.devnull).is_char_device()
+    assert not (tmp_path / "target").exists()
 
 
 @pytest.mark.parametrize("name", READABLE)

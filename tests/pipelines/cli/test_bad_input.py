@@ -245,6 +245,12 @@ def test_an_empty_name_of_a_folder_is_refused(circuits: Command, tiny: Any, opti
     assert "an empty name is no file and no folder" in answer.stderr
 
 
+def test_an_empty_name_in_a_settings_file_is_refused(circuits: Command, tiny: Any):
+    for name in ("out", "images"):
+        Path("settings.yaml").write_text(f"task: ioi\n{name}: ''\n")
+        require_refusal(circuits("discover", "--config", "settings.yaml"), f"{name} is ''", "an empty name is no file")
+
+
 @pytest.mark.parametrize("place", ["pairs.jsonl", "settings.yaml", "model"])
 def test_a_pipe_is_no_file(circuits: Command, tiny: Any, place: str):
     if place == "model":
