@@ -11,14 +11,21 @@ from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
-    from graphs import Comparison
+    from collections.abc import Sequence
+
+    from circuits.scores import Scores
+    from graphs import CircuitGraph, Comparison
+    from graphs.figures.layered.settings import DrawingSettings
 
 
-def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
+def export(
+    reference: str | Path, kind: str, *, out: str | Path = "runs", drawing: DrawingSettings | None = None
+) -> bytes:
     """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
     reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
                holds one circuit, such as the union.json or core-2.json of a comparison
+    drawing    how large formats that draw are to draw it, and how much of it; other formats refuse it
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -26,17 +33,30 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
-    from graphs.export import exporter
+    from graphs.export import EXPORTS, exporter
+    from graphs.export.drawn import DrawnExport
 
     exports, reference = exporter(kind), path_of(reference, "what is exported")
+    if drawing is not None and not isinstance(exports, DrawnExport):
+        drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
+        raise ValueError(
+            f"format {kind} draws nothing: size, font, orientation, top, min_score, heads only, bundle and collapse "
+            f"belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
+        )
+
+    def written(subject: CircuitGraph | Comparison, scores: Sequence[Scores] = (), command: str | None = None) -> bytes:
+        if drawing is not None and isinstance(exports, DrawnExport):
+            return exports.drawn(subject, drawing, command=command)
+        return exports.to_bytes(subject, scores=scores, command=command)
+
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
-        return exports.to_bytes(read_comparison(path))
+        return written(read_comparison(path))
     if (path := _circuit_file(Path(reference), Path(out))) is not None:
-        return exports.to_bytes(read_circuit(read_bytes(path), str(path)))
+        return written(read_circuit(read_bytes(path), str(path)))
     _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return exports.to_bytes(run.graph, scores=scores, command=command_line(run.command, run.config))
+    return written(run.graph, scores, command_line(run.command, run.config))
 
 
 def read_comparison(path: Path) -> Comparison:
