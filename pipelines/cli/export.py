@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.files import read_bytes
-from pipelines.compare.files import COMPARISON
+from pipelines.compare.names import COMPARISON
 from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 

@@ -30,6 +30,7 @@ from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
 from pipelines.compare.checkpoint_rows import component_rows
 from pipelines.compare.many_files import files_of_many
+from pipelines.compare.names import COMPARISON
 from pipelines.compare.overlap_rows import level_rows, part_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
@@ -39,7 +40,6 @@ from pipelines.runs.run import Run
 from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
-COMPARISON = "comparison.json"
 _MATRIX = (
     *map(Column, ("circuit", "task", "n_edges")),
     Column("faithfulness", interval="interval"),

@@ -11,6 +11,7 @@ from graphs.figures.canvas import draw_text
 from graphs.figures.layered.looks import (
     PORT_NAMES,
     BoxLook,
+    Dashes,
     LineLook,
     effect_color,
     role_frames,
@@ -70,14 +71,14 @@ def score_entries(scene: Scene, looks: Sequence[LineLook], what: str, size: Size
     shown = dict.fromkeys(f"{value:.2g}" for value in (weakest, (weakest * largest) ** 0.5, largest))
     scale = [Entry(f"{what}:", None, size)]
     scale += [Entry(text, LineLook(GRAY, min(1.0, (float(text) / largest) ** 0.5)), size) for text in shown]
+    signs: list[tuple[str, Dashes, str]] = [
+        (SUPPORTS, "solid", "positive: supports"),
+        (OPPOSES, "dashed", "negative: works against"),
+    ]
+    present = {look.color for look in looks}
     return scale + [
-        Entry(text, LineLook(color, 0.7, dashes), size)
-        for color, dashes, text in (
-            (SUPPORTS, "solid", "positive: supports"),
-            (OPPOSES, "dashed", "negative: works against"),
-        )
-        if any(look.color == color for look in looks)
-    ]  # fmt: skip
+        Entry(text, LineLook(color, 0.7, dashes), size) for color, dashes, text in signs if color in present
+    ]
 
 
 def port_entries(scene: Scene, size: Size) -> list[Entry]:

@@ -13,11 +13,12 @@ from typing import Literal, NamedTuple
 from circuits.components import INPUT, LOGITS, Component, Port
 from circuits.kinds import Sublayer
 from graphs.circuit_graph import CircuitGraph
+from graphs.comparison.comparison import Membership as Owner
 from graphs.figures.canvas import INK, PAPER
-from graphs.figures.layered.scene import Line, Scene
+from graphs.figures.layered.scene import Box, Line, Scene
 from graphs.figures.palette import GRAY, MEMBERSHIP, MEMBERSHIP_TINTS, OPPOSES, PALE_GRAY, ROLES, SUPPORTS, WINE, mixed
 
-Membership = Literal["shared", "only_a", "only_b", "flipped"]
+Membership = Owner | Literal["flipped"]
 Dashes = Literal["solid", "dashed", "dotted", "dashdot"]
 PORT_NAMES: Mapping[Port, str] = {"q": "query", "k": "key", "v": "value"}
 MEMBERSHIP_COLORS: Mapping[Membership, str] = {**MEMBERSHIP, "flipped": WINE}
@@ -118,14 +119,17 @@ def role_frames(scene: Scene) -> dict[str | None, BoxLook]:
     }
 
 
-def compared_box_looks(scene: Scene, membership: Mapping[str, Membership]) -> dict[str, BoxLook]:
+def compared_box_looks(scene: Scene, membership: Mapping[str, Owner]) -> dict[str, BoxLook]:
     """The looks of the boxes of two circuits. A merged box is shared where its parts are not all of one circuit."""
-    looks = {}
-    for name, box in scene.boxes.items():
-        kinds = {membership[str(part)] for part in box.parts}
-        kind = kinds.pop() if len(kinds) == 1 else "shared"
-        looks[name] = BoxLook(INK) if box.is_bar else BoxLook(MEMBERSHIP_FILLS[kind], MEMBERSHIP_COLORS[kind], 0.8)
-    return looks
+
+    def look(box: Box) -> BoxLook:
+        if box.is_bar:
+            return BoxLook(INK)
+        kinds: set[Owner] = {membership[str(part)] for part in box.parts}
+        kind: Owner = kinds.pop() if len(kinds) == 1 else "shared"
+        return BoxLook(MEMBERSHIP_FILLS[kind], MEMBERSHIP_COLORS[kind], 0.8)
+
+    return {name: look(box) for name, box in scene.boxes.items()}
 
 
 def node_fills(graph: CircuitGraph) -> dict[Component, str]:

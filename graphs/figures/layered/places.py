@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from circuits.arrays import Floats
+from circuits.arrays import Floats, Numbers
 from graphs.figures.layered.scene import Scene
 
 GAP, LEAST_GAP = 0.12, 0.05  # between neighbors in a row
@@ -173,7 +173,7 @@ class _Order:
         for row in self.rows:
             self._stand(row, np.full(len(row), across / 2))
 
-    def _neighbors(self, ends: Floats, pulls: Floats) -> list[tuple[Floats, Floats]]:
+    def _neighbors(self, ends: Numbers, pulls: Floats) -> list[tuple[Numbers, Floats]]:
         """Of every box, the boxes it is drawn to and how strongly; bars draw nothing, as they are everywhere."""
         free = ~(self._bars[ends[:, 0]] | self._bars[ends[:, 1]])
         inner, own = ends[free], pulls[free]

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from circuits.components import INPUT, LOGITS, Component, Port, Wiring
+from circuits.components import INPUT, LOGITS, Component, Wiring
+from circuits.kinds import PORTS, Port
 from graphs.circuit_graph import CircuitGraph, components_of
 
 BARS = (str(INPUT), str(LOGITS))
@@ -158,7 +159,9 @@ def scene_of(graphs: Sequence[CircuitGraph]) -> Scene:
 def _box(part: Component, wiring: Wiring, role: str | None) -> Box:
     name = str(part)
     short = name.partition(".")[2] or name
-    own = tuple(port for port in part.ports if port and wiring.reader_of(part, port).component == part)
+    own: tuple[Port, ...] = tuple(
+        port for port in PORTS if port in part.ports and wiring.reader_of(part, port).component == part
+    )
     return Box(name, name, short, (part,), part.row, own, role)
 
 
