@@ -33,7 +33,7 @@ class Quantity:
     better: Better | None = None
     unit: str = ""
     symbol: str = ""
-    format: str = "z.3f"
+    format: str = ".3f"
 
     @property
     def title(self) -> str:
@@ -122,7 +122,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
 
 
 def _of_transfer() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity(
             "retention",
@@ -153,7 +153,7 @@ def _of_transfer() -> tuple[Quantity, ...]:
 
 
 def _of_overlap() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity("n_a", "A", format=","),
         quantity("n_b", "B", format=","),
@@ -196,7 +196,7 @@ def _of_tasks() -> tuple[Quantity, ...]:
 
 
 def _of_parts() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity("recovery", "recovery rate", "share of the gap that one restored component brings back", format=short),
         quantity("total", "total effect", "what changes without the part", format=short),
@@ -218,9 +218,9 @@ def _of_codes() -> tuple[Quantity, ...]:
             "information, whether positive",
             "adjusted mutual information: 0 by chance, 1 if told",
             "high",
-            format="z.2f",
+            format=".2f",
         ),
-        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format="z.2f"),
+        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format=".2f"),
     )
 
 

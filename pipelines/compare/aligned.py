@@ -184,7 +184,7 @@ def print_aligned(report: AlignedHeads) -> None:
             Column(of["a"], "a"),
             Column(of["b"], "b"),
             Column("likeness", format=".2f"),
-            Column("margin", format="z.2f"),
+            Column("margin", format=".2f"),
             Column("roles there", cell=lambda row: ", ".join(row["roles_a"]) or DASH),
             Column("and here", cell=lambda row: ", ".join(row["roles_b"]) or DASH),
         )
@@ -192,7 +192,7 @@ def print_aligned(report: AlignedHeads) -> None:
         for name, what in (("likeness", "mean likeness"), ("depth_difference", "mean difference in depth")):
             if (judged := of[name]) is not None:
                 print_line(
-                    f"{what} {judged['value']:.2f}, by chance {judged['expected']:.2f}, p = {judged['p_value']:.2g}"
+                    f"{what} {judged['value']:z.2f}, by chance {judged['expected']:z.2f}, p = {judged['p_value']:z.2g}"
                 )
         for side in ("a", "b"):
             if left := of[f"only_{side}"]:

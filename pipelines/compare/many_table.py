@@ -65,6 +65,6 @@ def _prediction(found: Mapping[str, Any]) -> str:
     tried = "all" if found["is_exact"] else "at random"
     return (
         f"Spearman's correlation over {found['n_pairs']} ordered pairs {found['correlation']:z.2f} "
-        f"{brackets(found['interval'], 'z.2f')} (95 %, prompts resampled, circuits as they are), p = "
+        f"{brackets(found['interval'], '.2f')} (95 %, prompts resampled, circuits as they are), p = "
         f"{found['p_value']:.2g} (Mantel, one-sided, {found['n_relabelings']:,} relabelings of the tasks, {tried})."
     )

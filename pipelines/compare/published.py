@@ -126,9 +126,9 @@ def print_published(report: PublishedComparison) -> None:
         Column("A", "a"),
         Column("B", "b"),
         *(Column(name, f"n_{name}") for name in ("a", "b", "shared")),
-        Column("IoU", "iou", "z.2f"),
-        Column("of A", "of_a", "z.2f"),
-        Column("of B", "of_b", "z.2f"),
+        Column("IoU", "iou", ".2f"),
+        Column("of A", "of_a", ".2f"),
+        Column("of B", "of_b", ".2f"),
         Column("by chance", "expected", ".1f"),
         Column("p", "p_value", ".2g"),
     )

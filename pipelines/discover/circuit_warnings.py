@@ -40,14 +40,14 @@ def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"
         return (
-            f"the circuit may fall short of the {bound:.2f} asked for: {share:.3f} [{low:.3f}, {high:.3f}] on the "
-            f"prompts that judge it, {fitted:.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
+            f"the circuit may fall short of the {bound:z.2f} asked for: {share:z.3f} [{low:z.3f}, {high:z.3f}] on the "
+            f"prompts that judge it, {fitted:z.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
         )
     instead = "bound it more closely (a smaller --tolerance)" if "minimal" in summary else "ask for more edges"
-    said = f"the circuit is not faithful: {share:.2f} on the prompts that judge it, below {bound:.2f}."
+    said = f"the circuit is not faithful: {share:z.2f} on the prompts that judge it, below {bound:z.2f}."
     if fitted >= bound:
         return (
-            f"{said} It reaches {fitted:.2f} on the {n_choosing} prompts that chose it, to which it is "
+            f"{said} It reaches {fitted:z.2f} on the {n_choosing} prompts that chose it, to which it is "
             f"fitted: choose on more prompts (--prompts), or {instead}."
         )
     if (edges := choice["would_do"]) is not None:
@@ -76,7 +76,7 @@ def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float],
     keeps = f"{small:,} {of} keep" if small != 1 else f"1 {of.removesuffix('s')} keeps"
     return (
         f"faithfulness is not monotone {where}: {keeps} {tried[small]:z.3f}, and {large:,} keep {tried[large]:z.3f}: "
-        f"{deepest['change']:+.3f} [{low:+.3f}, {high:+.3f}] prompt by prompt. A larger circuit need not be more "
+        f"{deepest['change']:+z.3f} [{low:+z.3f}, {high:+z.3f}] prompt by prompt. A larger circuit need not be more "
         "faithful: see sizes.svg."
     )
 

@@ -59,7 +59,7 @@ def _print_answers(intervention: Intervention) -> None:
     )
     if (threshold := intervention.settings["threshold"]) is not None:
         print_line(
-            f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "
+            f"threshold: yes where its logit exceeds that of no by more than {threshold:z.2f}, chosen "
             "on the validation questions; an intervention has to do better."
         )
 

@@ -78,7 +78,7 @@ def _in_sentences(found: Mapping[str, Any]) -> list[str]:
     if asked is not None and asked["reason"] is None:
         lines.append(
             f"Does overlap predict transfer here? Spearman's correlation over {asked['n_pairs']} ordered pairs: "
-            f"{asked['correlation']:z.2f} {brackets(asked['interval'], 'z.2f')}, p = {asked['p_value']:.2g} (Mantel's "
+            f"{asked['correlation']:z.2f} {brackets(asked['interval'], '.2f')}, p = {asked['p_value']:.2g} (Mantel's "
             "test, one-sided)."
         )
     elif asked is not None:
@@ -97,7 +97,7 @@ def _checkpoints(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             continue
         cells = []
         for entry in row["groups"]:
-            share = f"{entry['recovered']:z.2f} {brackets(entry['interval'], 'z.2f')}"
+            share = f"{entry['recovered']:z.2f} {brackets(entry['interval'], '.2f')}"
             cells.append((entry["group"], f"{entry['n_components']:,}", share))
         parts.append(_table(("patched", "components", "share of the difference recovered"), cells))
     return parts

@@ -125,7 +125,7 @@ def _of_vector(fitted: Result) -> list[str]:
     cosine, shared, said = fitted.meta["cosine"], fitted.meta["shared"], []
     if cosine is not None and cosine < _SAME_DIRECTION:
         said.append(
-            f"the two halves of the prompts make different vectors (cosine {cosine:.2f}): the concept is not one "
+            f"the two halves of the prompts make different vectors (cosine {cosine:z.2f}): the concept is not one "
             "direction here, or there are too few prompts."
         )
     if shared:
