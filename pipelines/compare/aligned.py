@@ -25,6 +25,7 @@ from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import DASH, Column, as_csv, print_columns, print_line
 from pipelines.roles.plan import plan as plan_roles
 from pipelines.roles.settings import RolesSettings
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 Row = dict[str, Any]
@@ -94,7 +95,8 @@ def _side(run: Run, execution: Execution) -> Side:
 def report(plan: AlignedPlan) -> AlignedHeads:
     """The alignment of every pair of runs."""
     rows = tuple(_pair(a, b, plan.by, plan.seed) for a, b in combinations(plan.sides, 2))
-    return AlignedHeads(folder=plan.folder, by=plan.by, alignments=rows)
+    warnings = tuple(of_choices(side.run for side in plan.sides))
+    return AlignedHeads(folder=plan.folder, warnings=warnings, by=plan.by, alignments=rows)
 
 
 def _pair(a: Side, b: Side, by: str, seed: int) -> Row:

@@ -21,6 +21,7 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Column, as_csv, print_columns, print_line
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 PREFIX = "published:"
@@ -34,6 +35,7 @@ class Side(NamedTuple):
     roles    role or stage -> its heads
     shape    layers, and heads of a layer
     source   of a published circuit; None of a run
+    run      None of a published circuit
     """
 
     name: str
@@ -43,6 +45,7 @@ class Side(NamedTuple):
     shape: tuple[int, int]
     source: str | None
     note: str
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
 
 def report(plan: PublishedPlan) -> PublishedComparison:
     """What every pair of them has in common."""
-    warnings = [*_warnings(plan.sides)]
+    warnings = [*of_choices(side.run for side in plan.sides if side.run is not None), *_warnings(plan.sides)]
     summary = {
         "circuits": [
             {
@@ -180,6 +183,7 @@ def _of_run(given: Any, out: Path) -> Side:
         (graph.wiring.n_layers, graph.wiring.n_heads),
         None,
         "" if staged is None else f"heads kept by its stages ({staged['kept_by']})",
+        run,
     )
 
 
