@@ -56,8 +56,8 @@ def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
         would_do = "" if edges is None else f"{edges:,.0f} edges would do"
         yield Flaw(
             f"NOT FAITHFUL ({share:z.2f}{would_do and f'; {would_do}'})",
-            f"the circuit is not faithful: it keeps {share:z.2f}{ends} of the behavior, less than the {least:z.2f} asked "
-            f"for{would_do and f' ({would_do})'}. What is said of it is not said of the model.",
+            f"the circuit is not faithful: it keeps {share:z.2f}{ends} of the behavior, less than the {least:z.2f} "
+            f"asked for{would_do and f' ({would_do})'}. What is said of it is not said of the model.",
         )
     elif share > 2 - least:
         yield Flaw(

@@ -23,8 +23,8 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
         warnings.append(_unfaithful(summary, 1 - tolerance, searching))
     elif share > 1 + tolerance:
         warnings.append(
-            f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that work "
-            "against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
+            f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that "
+            "work against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
         )
     if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
