@@ -61,6 +61,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity("n_prompts", "prompts", format="d"),
         quantity("n_edges", "edges", format=","),
         quantity("of_edges", "edges of the model", format=","),
+        quantity("n_heads", "heads", "in the circuit", format="d"),
         quantity(
             "faithfulness",
             "faithfulness",

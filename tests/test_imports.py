@@ -86,6 +86,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/effects": _SHARED,
     "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
+    "pipelines/report": {*_SHARED, *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study"))},
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
