@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from circuits.citations import MUELLER_2025, Citation
@@ -13,6 +13,7 @@ from graphs.figures.chosen_by import chosen_by
 from graphs.figures.size_curve import size_figure_bytes
 from pipelines.discover.figures import size_curves
 from pipelines.discover.run import DiscoverRun
+from pipelines.discover.strongest_heads import score_in_words, strongest_heads
 from pipelines.report import methods
 from pipelines.report.chapters.base import Chapter, name_of_figure
 from pipelines.reporting.document import Figure, Piece, Text
@@ -21,7 +22,6 @@ from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, measured
 from pipelines.runs.options import command_line
 
-_STRONGEST = 10
 _FAITHFULNESS = (
     "Faithfulness was the share of the metric's difference between the clean run and the run with every part ablated "
     "that was left when all edges outside of the circuit were ablated: 1 for the whole model, 0 for the empty circuit."
@@ -87,8 +87,8 @@ def _results(run: DiscoverRun) -> Iterator[Piece]:
     yield Text(f"{_upper(graph.description)}.")
     if graph.edges:
         yield Figure(name_of_figure(run, "circuit"), _caption(graph, summary), _drawing(graph, run))
-    if heads := _head_rows(graph):
-        yield _head_table(heads, summary["task"])
+    if (heads := _head_table(run)) is not None:
+        yield heads
     if "curve" in summary or any(search["falls"] for one in summary["choice"]["choices"] for search in one["searches"]):
         curves = size_curves(summary, bound=1 - run.config.tolerance)
         yield Figure(
@@ -111,33 +111,19 @@ def _caption(graph: CircuitGraph, summary: Mapping[str, Any]) -> str:
     return f"The circuit of `{summary['task']}` in `{summary['model']}` by `{summary['method']}`: {graph.description}."
 
 
-def _head_rows(graph: CircuitGraph) -> list[Mapping[str, Any]]:
-    """The strongest heads, each with its score and interval."""
-    scored = sorted(
-        (n for n in graph.nodes if n.score is not None and graph.wiring.is_head(n.component)),
-        key=lambda n: -abs(n.score or 0),
-    )
-    return [
-        {
-            "head": node.name,
-            "score": node.score,
-            "interval": [node.low, node.high],
-            "role": node.role,
-            "score_is": graph.score_is(node),
-        }
-        for node in scored[:_STRONGEST]
-    ]
-
-
-def _head_table(rows: Sequence[Mapping[str, Any]], task: str) -> PaperTable:
-    roles = [Column("role")] if any(row["role"] for row in rows) else []
+def _head_table(run: DiscoverRun) -> PaperTable | None:
+    """The strongest heads with their scores; None where no head has one."""
+    roles = {node.name: node.role for node in run.graph.nodes}
+    rows = [row | {"role": roles[row["head"]]} for row in strongest_heads(run.graph)]
+    if not rows:
+        return None
     return PaperTable(
-        title=f"The strongest heads of the circuit of {task}",
-        label=[Column("head"), *roles],
+        title=f"The strongest heads of the circuit of {run.summary['task']}",
+        label=[Column("head"), *([Column("role")] if any(row["role"] for row in rows) else [])],
         columns=[measured("score", interval="interval")],
         rows=rows,
         intervals="95 % intervals over prompts",
-        notes=[f"Scores: {text}." for text in dict.fromkeys(row["score_is"] for row in rows)],
+        notes=[f"Scores: {score_in_words(rows[0])}."],
     )
 
 
