@@ -16,6 +16,7 @@ from circuits.evaluation.published import published_circuit
 from graphs.comparison.null import overlap_distribution
 from pipelines.compare.plan import comparison_name, require_own
 from pipelines.compare.settings import CompareSettings
+from pipelines.compare.unused import require_used
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
@@ -78,6 +79,12 @@ def names_published(settings: CompareSettings) -> bool:
 
 def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
     """The runs, opened, and the lists. ValueError for models of different shapes, and for runs without heads."""
+    require_used(
+        settings,
+        ("overlap_only", "draws", "seed", "across_models"),
+        "beside a published circuit heads are counted, their number by chance is exact, and no model runs",
+        execution=execution,
+    )
     sides = tuple(
         _of_published(str(given).removeprefix(PREFIX)) if _is_published(given) else _of_run(given, execution.out)
         for given in settings.runs

@@ -70,7 +70,7 @@ def test_formats_with_a_sign_and_formats_that_are_given_never_print_minus_zero()
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.JoinedStr):
                     parts = node.format_spec.values
-                    is_given = len(parts) == 1 and isinstance(parts[0], ast.FormattedValue)
+                    is_given = any(isinstance(part, ast.FormattedValue) for part in parts)
                     literal = "".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
                     match = SPEC.fullmatch(literal)
                     if is_given or (match and literal.startswith("+") and not match[1]):
