@@ -61,7 +61,8 @@ OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
-    f"circuits.{name}" for name in ("files", "kinds", "lookup", "quantities", "registry", "solved", "strict_json")
+    f"circuits.{name}"
+    for name in ("files", "kinds", "lookup", "mib_file", "quantities", "registry", "solved", "strict_json")
 }
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
