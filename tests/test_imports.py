@@ -62,7 +62,7 @@ OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
     f"circuits.{name}"
-    for name in ("files", "kinds", "lookup", "numbers", "quantities", "registry", "solved", "strict_json")
+    for name in ("files", "kinds", "lookup", "mib_file", "numbers", "quantities", "registry", "solved", "strict_json")
 }
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}

@@ -17,6 +17,7 @@ from graphs.export.graphml import GraphmlExport
 from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
+from graphs.export.mib import MibExport, mib_graph
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
@@ -37,10 +38,11 @@ for _export in (
     TikzExport(),
     LatexExport(),
     MarkdownExport(),
+    MibExport(),
 ):
     EXPORTS.register(_export)
 
-__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "read_about"]
+__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "mib_graph", "read_about"]
 
 
 def exporter(name: str) -> Export:
