@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, LINE, MARGIN, SMALL, DrawingFormat, figure_bytes
 from graphs.figures.page import DPI, Page, draw_line, signed, text_width, whole
-from graphs.figures.plot import COLORS, FOOT, GRID, Plot, Span
+from graphs.figures.palette import BLUE, GRID
+from graphs.figures.plot import FOOT, Plot, Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,8 +109,8 @@ def _draw(axes: Axes, plot: Plot, name: str, points: Sequence[_Point], line: flo
         band = [point for point in points if point.random is not None or point.strength == 0]
         plot.draw_band(axes, [(across(point.strength), point.random or (point.value, point.value)) for point in band])
     for point in points:
-        plot.draw_interval(axes, across(point.strength), point.ends, COLORS[0])
-    look = {"color": COLORS[0], "lw": 1.1, "marker": "o", "ms": 4.0, "mec": INK, "mew": 0.4, "zorder": 4}
+        plot.draw_interval(axes, across(point.strength), point.ends, BLUE)
+    look = {"color": BLUE, "lw": 1.1, "marker": "o", "ms": 4.0, "mec": INK, "mew": 0.4, "zorder": 4}
     xs, ys = [across(point.strength) for point in points], [plot.level(point.value) for point in points]
     draw_line(axes, xs, ys, **look)
 

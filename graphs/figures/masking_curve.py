@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, LINE, MARGIN, SMALL, DrawingFormat, figure_bytes
 from graphs.figures.page import DPI, UNMEASURED, Page, draw_line, text_width, whole
-from graphs.figures.plot import COLORS, FOOT, Plot, Span
+from graphs.figures.palette import BLUE, VERMILION
+from graphs.figures.plot import FOOT, Plot, Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ Read = Callable[["MaskedPoint"], tuple[float, Span | None, Span | None]]  # valu
 
 _SIZE, _GAP = (2.3, 1.7), 0.35  # inches: a plot, and between the two
 _INSET = 0.14
-_CURVE, _ALL = COLORS[:2]
+_CURVE, _ALL = BLUE, VERMILION
 
 
 class MaskedPoint(NamedTuple):

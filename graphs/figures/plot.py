@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, LINE, NORMAL, SMALL, draw_text
 from graphs.figures.page import UNMEASURED, draw_line, round_step, text_width, tick_labels
+from graphs.figures.palette import GRID
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Span = tuple[float, float]
 
-# Okabe and Ito's: told apart with any color vision, also where they are printed in gray beside their names.
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-GRID = "#e3e3e3"
 TICK = 0.04
 FOOT = 2.4 * LINE  # below a plot: numbers, and what they are of
 _PADDING = 0.05  # of the range, beyond its ends
