@@ -21,8 +21,9 @@ from pipelines.compare.settings import CompareSettings
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
+from pipelines.reporting.p_values import equals
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import DASH, Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import DASH, Column, as_csv, measured, print_columns, print_line
 from pipelines.roles.plan import plan as plan_roles
 from pipelines.roles.settings import RolesSettings
 from pipelines.runs.run import Run, open_run
@@ -165,7 +166,8 @@ def _judged(judged: Judged | None) -> Row | None:
 
 
 _PAIRS = (
-    *map(Column, ("run_a", "run_b", "a", "b", "likeness", "margin")),
+    *map(Column, ("run_a", "run_b", "a", "b")),
+    *map(measured, ("likeness", "margin")),
     Column("roles_a", cell=lambda row: ";".join(row["roles_a"])),
     Column("roles_b", cell=lambda row: ";".join(row["roles_b"])),
 )
@@ -183,8 +185,7 @@ def print_aligned(report: AlignedHeads) -> None:
         columns = (
             Column(of["a"], "a"),
             Column(of["b"], "b"),
-            Column("likeness", format=".2f"),
-            Column("margin", format="z.2f"),
+            *map(measured, ("likeness", "margin")),
             Column("roles there", cell=lambda row: ", ".join(row["roles_a"]) or DASH),
             Column("and here", cell=lambda row: ", ".join(row["roles_b"]) or DASH),
         )
@@ -192,7 +193,8 @@ def print_aligned(report: AlignedHeads) -> None:
         for name, what in (("likeness", "mean likeness"), ("depth_difference", "mean difference in depth")):
             if (judged := of[name]) is not None:
                 print_line(
-                    f"{what} {judged['value']:.2f}, by chance {judged['expected']:.2f}, p = {judged['p_value']:.2g}"
+                    f"{what} {judged['value']:.2f}, by chance {judged['expected']:.2f}, "
+                    f"p {equals(judged['p_value'], judged['n_draws'])}"
                 )
         for side in ("a", "b"):
             if left := of[f"only_{side}"]:
