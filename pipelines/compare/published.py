@@ -21,11 +21,12 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import Column, as_csv, measured, print_columns, print_line
 from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 PREFIX = "published:"
+MEASURED = tuple(map(measured, ("n_a", "n_b", "n_shared", "iou", "of_a", "of_b", "expected", "p_value")))
 Row = dict[str, Any]
 
 
@@ -135,12 +136,7 @@ def print_published(report: PublishedComparison) -> None:
     columns = (
         Column("A", "a"),
         Column("B", "b"),
-        *(Column(name, f"n_{name}") for name in ("a", "b", "shared")),
-        Column("IoU", "iou", ".2f"),
-        Column("of A", "of_a", ".2f"),
-        Column("of B", "of_b", ".2f"),
-        Column("by chance", "expected", ".1f"),
-        Column("p", "p_value", ".2g"),
+        *MEASURED,
     )
     print_columns("heads of runs and published circuits", columns, report.summary["overlaps"])
     for row in report.summary["overlaps"]:
