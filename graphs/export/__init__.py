@@ -18,6 +18,7 @@ from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
 from graphs.export.mib import MibExport, mib_graph
+from graphs.export.neuronpedia import NeuronpediaExport
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
@@ -39,6 +40,7 @@ for _export in (
     LatexExport(),
     MarkdownExport(),
     MibExport(),
+    NeuronpediaExport(),
 ):
     EXPORTS.register(_export)
 
