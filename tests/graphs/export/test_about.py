@@ -17,7 +17,8 @@ from graphs.export.looks import edge_looks, node_looks
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
 COMMAND = "circuits discover 'my (own) \\ pairs & <more>.jsonl' --prompts 8  # \u00e9\u2212"
 OF_ONE_CIRCUIT = ("mib", "neuronpedia")  # which hold no comparison
-SAYING = [name for name in EXPORTS if name != "csv"]
+TABLES = ("csv", "parquet", "xlsx")  # of scores, which a circuit alone does not have
+SAYING = [name for name in EXPORTS if name not in TABLES]
 
 
 @pytest.fixture(scope="module")
