@@ -18,10 +18,13 @@ from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
 from graphs.export.mib import MibExport, mib_graph
+from graphs.export.neuronpedia import NeuronpediaExport
+from graphs.export.parquet import ParquetExport
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
 from graphs.export.tikz import TikzExport
+from graphs.export.xlsx import XlsxExport
 
 EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("name"))
 for _export in (
@@ -31,6 +34,8 @@ for _export in (
     CytoscapeExport(),
     DotExport(),
     CsvExport(),
+    ParquetExport(),
+    XlsxExport(),
     PdfExport(),
     SvgExport(),
     PngExport(),
@@ -39,6 +44,7 @@ for _export in (
     LatexExport(),
     MarkdownExport(),
     MibExport(),
+    NeuronpediaExport(),
 ):
     EXPORTS.register(_export)
 
