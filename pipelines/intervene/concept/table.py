@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from circuits.numbers import number_text
+from pipelines.intervene.concept.generated import print_generated
 from pipelines.intervene.concept.report import ConceptReport
 from pipelines.intervene.effect_rows import short
 from pipelines.reporting.tables import Column, Row, print_columns, print_line, value_at
@@ -62,3 +63,5 @@ def print_concept(report: ConceptReport) -> None:
         "Each prompt is judged with a vector that it did not make. In brackets: 95 % intervals over prompts. Random: "
         "vectors of the same norm, orthogonal to it, least to most; beyond random: the change minus their mean."
     )
+    if report.generated:
+        print_generated(report.generated, report.texts, settings["generate"])
