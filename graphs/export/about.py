@@ -1,15 +1,19 @@
 """What every exported file says of itself: where its numbers came from, and the command that makes it again.
 
 One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT, PostScript, TeX and
-Markdown, an attribute of GraphML, GEXF and Cytoscape files. `read_about` finds it again in any of them.
+Markdown, an attribute of GraphML, GEXF, Cytoscape, MIB and Neuronpedia files, metadata of Parquet and XLSX files.
+`read_about` finds it again in any of them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import struct
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -40,6 +44,12 @@ def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -
     return json.dumps(about(subject, command), sort_keys=True, allow_nan=False, default=plain_number)
 
 
+def beside_text(labels: Sequence[str], graphs: Sequence[CircuitGraph]) -> str:
+    """The same of several circuits that are shown side by side, as `about_text` has both of a comparison."""
+    facts = {"compared": list(labels), "circuits": [_of_circuit(graph) for graph in graphs]}
+    return json.dumps(facts, sort_keys=True, allow_nan=False, default=plain_number)
+
+
 def comment_lines(subject: CircuitGraph | Comparison, command: str | None, start: str) -> str:
     """The same as a comment: one line that begins with `start`, such as `% `, and the mark."""
     return f"{start}{MARK}: {about_text(subject, command)}\n"
@@ -58,6 +68,19 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
         f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "
         "draw do, unless another program has written them again."
     )
+
+
+def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Facts one by one, nested ones by their path; those that are None are left out."""
+    for key, value in values.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from about_lines(value, f"{name}, ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, inner in enumerate(value, start=1):
+                yield from about_lines(inner, f"{name} {number}, ")
+        elif value is not None:
+            yield name, value
 
 
 def _of_circuit(graph: CircuitGraph) -> dict[str, Any]:
@@ -81,6 +104,12 @@ def _candidates(data: bytes) -> Iterator[str]:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         yield from _png_texts(data)
         return
+    if data.startswith(b"PK"):
+        yield from _office_texts(data)
+        return
+    if data.startswith(b"PAR1"):
+        yield from _parquet_texts(data)
+        return
     text = _unescaped(data.decode("utf-8", errors="replace"), is_pdf=data.startswith(b"%PDF"))
     yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
     if text.lstrip().startswith("{"):
@@ -101,6 +130,21 @@ def _png_texts(data: bytes) -> Iterator[str]:
         if kind == b"tEXt" and key == MARK.encode():
             yield value.decode("latin-1")
         start += 12 + size
+
+
+def _office_texts(data: bytes) -> Iterator[str]:
+    """The comment of an Excel file."""
+    with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(io.BytesIO(data)) as book:
+        text = unescape(book.read("docProps/core.xml").decode("utf-8", errors="replace"))
+        yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
+
+
+def _parquet_texts(data: bytes) -> Iterator[str]:
+    """The metadata of a Parquet file, in which it stands as it is; what follows is binary."""
+    text = data[data.find(f"{MARK}: {{".encode()) + len(MARK) + 2 :].decode("ascii", errors="replace")
+    with contextlib.suppress(ValueError):
+        _, end = json.JSONDecoder().raw_decode(text)
+        yield text[:end]
 
 
 def _unescaped(text: str, *, is_pdf: bool) -> str:

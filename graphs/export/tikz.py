@@ -124,7 +124,7 @@ class _Picture:
         """A marker where lines enter an input that has a place of its own."""
         assert self._of.placed is not None
         places, _ = self._of.placed
-        for name, port in ports_entered(self._of.scene):
+        for name, port in ports_entered(self._of.scene, self._of.scene.lines):
             across = port_place(self._of.scene.boxes[name], places.spans[name], port)
             along = places.along[name] - places.depths[name] / 2 - MARKER
             yield _marker(port, *((along, across) if self._is_right else (across, along)))

@@ -166,11 +166,18 @@ def export(
             metavar="mlps|kv",
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+        ),
+    ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format; drawings say below them what they leave out."""
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import export as export_bytes
+    from pipelines.cli.export import export_beside
     from pipelines.engine.store import write_atomically
 
     extension = exporter(to).extension
@@ -184,7 +191,10 @@ def export(
         bundle=bundle,
         collapse=collapse,
     )
-    data = export_bytes(run, to, out=runs, drawing=drawing)
+    if beside:
+        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+    else:
+        data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return

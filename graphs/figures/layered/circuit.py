@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from graphs.circuit_graph import MINIMAL, CircuitGraph
 from graphs.figures.layered.composition import Composition, compose
-from graphs.figures.layered.legend import effect_entries, port_entries, role_entries, score_entries, serving_entries
+from graphs.figures.layered.legend import (
+    effect_entries,
+    port_entries,
+    role_entries,
+    score_entries,
+    serving_entries,
+    sign_entries,
+)
 from graphs.figures.layered.looks import box_looks, line_looks, node_effects
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
@@ -31,7 +38,8 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings) -> Word
     effects, limit = node_effects(graph)
     what = "score" if graph.provenance is None else f"|score|, {graph.provenance.metric}"
     legend = [
-        *score_entries(shown.scene, line_looks(shown.scene), what, settings.size),
+        *score_entries(shown.scene, what, settings.size),
+        *sign_entries(line_looks(shown.scene), settings.size),
         *port_entries(shown.scene, settings.size),
         *serving_entries(shown.scene, settings.size),
         *role_entries(shown.scene, settings.size),
