@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ def export(
     """
     from graphs.export import EXPORTS, exporter, mib_graph
     from graphs.export.drawn import DrawnExport
+    from graphs.figures.layered.settings import DrawingSettings
+    from pipelines.discover.measured_parts import part_faithfulness
+    from pipelines.discover.run import DiscoverRun
 
     exports, reference = exporter(kind), path_of(reference, "what is exported")
     if drawing is not None and not isinstance(exports, DrawnExport):
@@ -45,10 +49,10 @@ def export(
             f"belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
         )
 
-    def written(subject: CircuitGraph | Comparison, scores: Sequence[Scores] = (), command: str | None = None) -> bytes:
-        if drawing is not None and isinstance(exports, DrawnExport):
-            return exports.drawn(subject, drawing, command=command)
-        return exports.to_bytes(subject, scores=scores, command=command)
+    def written(subject: CircuitGraph | Comparison, scores: Sequence[Scores] = ()) -> bytes:
+        if isinstance(exports, DrawnExport):
+            return exports.drawn(subject, drawing or DrawingSettings())
+        return exports.to_bytes(subject, scores=scores)
 
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
         return written(read_comparison(path))
@@ -60,8 +64,12 @@ def export(
         return written(graph, [scores])
     _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
+    command = command_line(run.command, run.config)
+    if isinstance(exports, DrawnExport):
+        measured = partial(part_faithfulness, run) if isinstance(run, DiscoverRun) else None
+        return exports.drawn(run.graph, drawing or DrawingSettings(), command=command, measured=measured)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return written(run.graph, scores, command_line(run.command, run.config))
+    return exports.to_bytes(run.graph, scores=scores, command=command)
 
 
 def export_beside(

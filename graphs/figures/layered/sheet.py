@@ -149,13 +149,16 @@ class Sheet:
         for line in note:
             draw_text(axes, size.margin, y - 0.06, line, size=size.font, va="top")
             y -= size.line
-        y = size.margin
-        for line in reversed(self._wrapped(self.words.footer)):
+        footer = self._wrapped(self.words.footer)
+        rows = legend_rows(self.words.legend, self._width)
+        y = size.margin + size.line * (len(footer) + 1.12 * len(rows)) + 0.04
+        for row in rows:
+            y -= 1.12 * size.line
+            draw_legend_row(axes, size.margin, y, row)
+        y = size.margin + size.line * len(footer)
+        for line in footer:
+            y -= size.line
             draw_text(axes, size.margin, y, line, size=size.font)
-            y += size.line
-        for row in reversed(legend_rows(self.words.legend, self._width)):
-            draw_legend_row(axes, size.margin, y + 0.04, row)
-            y += 1.12 * size.line
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
