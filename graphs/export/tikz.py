@@ -36,6 +36,7 @@ class TikzExport(Export):
     name: ClassVar[str] = "tikz"
     summary: ClassVar[str] = "the layered drawing as TikZ, for \\input in a paper"
     extension: ClassVar[str] = "tikz"
+    is_drawn: ClassVar[bool] = True
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
