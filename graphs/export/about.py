@@ -45,9 +45,16 @@ def facts_text(facts: Mapping[str, Any]) -> str:
     return json.dumps(facts, sort_keys=True, allow_nan=False, default=plain_number)
 
 
-def comment_lines(subject: CircuitGraph | Comparison, command: str | None, start: str) -> str:
-    """The same as a comment: one line that begins with `start`, such as `% `, and the mark."""
-    return f"{start}{MARK}: {about_text(subject, command)}\n"
+def tex_comment(text: str) -> str:
+    """A text as a comment of TeX, with the mark before it."""
+    return f"% {MARK}: {text}"
+
+
+def html_comment(text: str) -> str:
+    """A text as a comment of HTML, which Markdown takes and does not show, with the mark before it."""
+    # Two hyphens end a comment; in JSON the second may be written as its number.
+    shown = text.replace("--", "-\\u002d")
+    return f"<!-- {MARK}: {shown} -->"
 
 
 def read_about(data: bytes, *, source: str) -> dict[str, Any]:

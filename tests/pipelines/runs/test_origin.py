@@ -93,6 +93,17 @@ def test_an_evaluation_says_which_circuits_it_judged(circuits: Command, runs: li
     assert said["command"].endswith(f"circuits evaluate {runs[0]} {runs[1]} --random 2 --knockouts 2")
 
 
+def test_a_table_for_a_paper_says_where_it_came_from(circuits: Command, runs: list[str]):
+    for kind, file in (("latex", "table.tex"), ("markdown", "table.md")):
+        shown = circuits("evaluate", *runs, "--random", "2", "--knockouts", "2", "--to", kind).stdout
+        Path(file).write_text(shown)
+        said = circuits("show", file, "--json").json
+        assert [circuit["run"] for circuit in said["circuits"]] == runs
+        assert "circuits evaluate" in said["command"]
+    shown = circuits("evaluate", *runs, "--random", "2", "--knockouts", "2", "--to", "csv").stdout
+    assert not shown.startswith("#")
+
+
 def test_a_file_that_the_folder_does_not_name_is_not_taken_for_one_of_its_own(circuits: Command, runs: list[str]):
     circuits("compare", *runs, "--overlap-only", "--out", "kept")
     Path("kept/other.csv").write_text("a,b\n")
