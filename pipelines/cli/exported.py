@@ -66,7 +66,8 @@ def print_facts(facts: Mapping[str, Any]) -> None:
 
 
 def _lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
+    """Plain values first, then those of mappings and lists."""
+    for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping | list)):
         name = f"{before}{key}".replace("_", " ")
         if isinstance(value, Mapping):
             yield from _lines(value, f"{name}, ")

@@ -7,6 +7,7 @@ scores.npz        all edge scores per prompt; node_scores.npz those of component
 codes.npz         codes of all heads per trial and prompt, for head coding
 trace.npz         of a causal trace: scores of all components at all positions, and the metric clean and corrupt
 summary.json      what `circuits discover --json` prints
+about.json        where all of this came from, and the command that makes it (`pipelines.runs.origin`)
 """
 
 from __future__ import annotations
