@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.attention.command import attention
     from pipelines.attention.report import AttentionReport
-    from pipelines.cli.export import export
+    from pipelines.cli.export import caption, export
     from pipelines.cluster.command import cluster
     from pipelines.cluster.report import ClusterReport
     from pipelines.codes.command import explain_codes
@@ -104,6 +104,7 @@ __all__ = [
     "add_concept",
     "align_heads",
     "attention",
+    "caption",
     "cluster",
     "compare",
     "compare_published",
@@ -172,6 +173,7 @@ _HOMES = {
     "effects": "effects.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
+    "caption": "cli.export",
     "export": "cli.export",
     "influence": "influence.command",
     "intervene": "intervene.command",

@@ -17,6 +17,7 @@ from graphs.figures.circuit import drawing_bytes
 class DrawnExport(Export):
     """The layered drawing of a circuit, or of two colored by what they share; it says where it came from."""
 
+    is_drawn: ClassVar[bool] = True
     drawing: ClassVar[DrawingFormat]
 
     def to_bytes(

@@ -11,7 +11,7 @@ from circuits.components import INPUT, LOGITS, Component
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitEdge, CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import comment_lines
+from graphs.export.about import about_text, tex_comment
 from graphs.export.base import Export
 from graphs.export.latex_text import escape
 from graphs.export.looks import NodeLook, edge_looks, edge_routes, node_looks
@@ -36,11 +36,12 @@ class TikzExport(Export):
     name: ClassVar[str] = "tikz"
     summary: ClassVar[str] = "the layered drawing as TikZ, for \\input in a paper"
     extension: ClassVar[str] = "tikz"
+    is_drawn: ClassVar[bool] = True
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
-        lines = [comment_lines(subject, command, "% ").rstrip("\n"), r"% needs \usepackage{tikz}"]
+        lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{tikz}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         lines.append(r"\begin{tikzpicture}[x=1in,y=1in,font=\fontsize{6}{7}\selectfont]")
         return "\n".join([*lines, *_picture(subject), r"\end{tikzpicture}", ""]).encode()

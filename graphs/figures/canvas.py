@@ -6,7 +6,9 @@ The same figure gives the same bytes: fixed ids, fonts embedded as TrueType (PDF
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -34,14 +36,30 @@ _METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg":
 _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
+_SAID: ContextVar[tuple[str, str] | None] = ContextVar("_SAID", default=None)
+
+
+@contextmanager
+def saying(word: str, text: str) -> Iterator[None]:
+    """Every figure that is made within says this of itself: a word and a text in ASCII, in its metadata."""
+    token = _SAID.set((word, text))
+    try:
+        yield
+    finally:
+        _SAID.reset(token)
+
+
 def figure_bytes(
     draw: Callable[[], Figure], kind: DrawingFormat, *, dpi: int, about: tuple[str, str] | None = None
 ) -> bytes:
     """The figure that `draw` makes, as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others.
 
-    about  a word and a text in ASCII that the file says of itself, in its metadata
+    about  a word and a text in ASCII that the file says of itself, in its metadata; what all figures say within
+           `saying` comes before it
     """
     from matplotlib import rc_context
+
+    about = _SAID.get() or about
 
     with rc_context(dict(_SETTINGS)):  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()

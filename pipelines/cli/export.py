@@ -1,18 +1,33 @@
-"""`circuits export`: a run's circuit, one made of several, or a comparison in another format."""
+"""`circuits export`: a run's circuit, one made of several, or a comparison in another format, and captions for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from pipelines.compare.files import COMPARISON
 from pipelines.runs.options import command_line
+from pipelines.runs.origin import command_beside
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
-    from graphs import Comparison
+    from circuits.scores import Scores
+    from graphs import CircuitGraph, Comparison
+
+
+class Stored(NamedTuple):
+    """What is exported.
+
+    scores   all that was measured, of a run
+    command  what makes it again; None where that is not known
+    """
+
+    subject: CircuitGraph | Comparison
+    scores: Sequence[Scores] = ()
+    command: str | None = None
 
 
 def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
@@ -27,21 +42,45 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
-    from graphs.export import exporter, mib_graph
+    from graphs.export import exporter
 
-    exports, reference = exporter(kind), path_of(reference, "what is exported")
-    if (path := _comparison_file(Path(reference), Path(out))) is not None:
-        return exports.to_bytes(read_comparison(path))
-    if (path := _circuit_file(Path(reference), Path(out))) is not None:
+    exports, stored = exporter(kind), stored_at(reference, Path(out))
+    return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
+
+
+def caption(reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs") -> str:
+    """A caption for the export of a run or a comparison in a format, in words; escaped for LaTeX where that is one.
+
+    >>> from pipelines import caption, discover
+    >>> caption(discover("ioi", prompts=8, edges=40).name)
+    'The circuit of the model reference for the task ioi: 40 of 479 edges, with ... heads and 4 MLPs. 8 prompts ...'
+    """
+    from graphs.export import caption as in_words
+    from graphs.export import exporter
+    from graphs.export.latex_text import escape
+
+    exports = exporter(kind)
+    text = in_words(stored_at(reference, Path(out)).subject, is_drawn=exports.is_drawn)
+    return escape(text) if exports.extension in ("tex", "tikz") else text
+
+
+def stored_at(reference: str | Path, out: Path) -> Stored:
+    """What a reference stands for, as in `export`. ValueError where it stands for nothing that can be exported."""
+    from graphs.export import mib_graph
+
+    given = path_of(reference, "what is exported")
+    if (path := _comparison_file(given, out)) is not None:
+        return Stored(read_comparison(path), command=command_beside(path))
+    if (path := _circuit_file(given, out)) is not None:
         data = read_bytes(path)
         if not is_mib_file(data):
-            return exports.to_bytes(read_circuit(data, str(path)))
+            return Stored(read_circuit(data, str(path)), command=command_beside(path))
         graph, scores = mib_graph(data, source=str(path))
-        return exports.to_bytes(graph, scores=[scores])
-    _refuse_many(Path(reference), Path(out))
-    run = open_run(reference, out=out)
+        return Stored(graph, [scores])
+    _refuse_many(given, out)
+    run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return exports.to_bytes(run.graph, scores=scores, command=command_line(run.command, run.config))
+    return Stored(run.graph, scores, command_line(run.command, run.config))
 
 
 def read_comparison(path: Path) -> Comparison:

@@ -140,15 +140,26 @@ def export(
             metavar="RUN|COMPARISON|FILE", help="A run or a comparison: folder or name; or a circuit's JSON file."
         ),
     ],
-    to: Annotated[str, typer.Option(help="A format of `circuits exports`, such as pdf.")],
+    to: Annotated[str | None, typer.Option(help="A format of `circuits exports`, such as pdf.")] = None,
     out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
+    with_caption: Annotated[
+        bool, typer.Option("--caption", help="Print a caption for it, ready to paste; without --to, that alone.")
+    ] = False,
     runs: Runs = Path("runs"),
 ) -> None:
-    """Write a circuit or a comparison in another format."""
+    """Write a circuit or a comparison in another format, and a caption for it."""
     from graphs.export import exporter
+    from pipelines.cli.export import caption
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
+    if to is None:
+        if not with_caption or out is not None:
+            raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
+        sys.stdout.write(f"{caption(run, out=runs)}\n")
+        return
+    if with_caption and out == "-":
+        raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
     extension = exporter(to).extension
     data = export_bytes(run, to, out=runs)
     if out == "-":
@@ -158,15 +169,17 @@ def export(
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
+    if with_caption:
+        sys.stdout.write(f"{caption(run, to, out=runs)}\n")
 
 
 @app.command()
 @reports_errors
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
     as_json: Json = False,
 ) -> None:
-    """What an exported file says of itself: model, task, method, settings, faithfulness, and the command behind it."""
+    """What a file says of itself: model, task, prompts, method, settings, faithfulness, and the command behind it."""
     from pipelines.cli.exported import facts_of, print_facts
 
     facts = facts_of(file)
@@ -176,15 +189,16 @@ def show(
 @app.command()
 @reports_errors
 def rerun(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
     out: Annotated[Path, typer.Option(help="Store: the folder that keeps results.")] = Path("runs"),
 ) -> None:
-    """Compute again what an exported file shows, by the command that it keeps."""
-    from pipelines.cli.exported import command_of
+    """Compute again what a file shows, by the commands that it keeps."""
+    from pipelines.cli.exported import commands_of
 
-    arguments = command_of(file)
-    typer.echo(f"circuits {shlex.join(arguments)}", err=True)
-    app([*arguments, "--out", str(out)], standalone_mode=False)
+    for arguments in commands_of(file, out):
+        typer.echo(f"circuits {shlex.join(arguments)}", err=True)
+        if code := app(arguments, standalone_mode=False):
+            raise typer.Exit(code)
 
 
 @app.command()

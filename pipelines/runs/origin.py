@@ -1,0 +1,144 @@
+"""What the files of every command say of themselves: where their numbers came from, and the command that makes them.
+
+One text for all, put together here from the settings, the runs and the jobs of a command. Figures carry it inside
+(`graphs.figures.canvas.saying`), and about.json in their folder holds it for the files beside it, such as tables, which
+have no place for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from circuits.files import read_bytes
+from circuits.strict_json import parse_strictly
+from circuits.versions import versions
+from pipelines.engine.plan import Plan
+from pipelines.engine.store import as_json
+from pipelines.runs.method_settings import absolute_paths
+from pipelines.runs.options import command_line
+from pipelines.runs.run import Run, is_file, open_run, prompt_use, read_circuit
+from pipelines.runs.run_plan import RunPlan
+from pipelines.runs.settings import CommandSettings, PromptSettings
+from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
+
+if TYPE_CHECKING:
+    from graphs import CircuitGraph
+
+ABOUT = "about.json"
+AND = " && "
+"""Between the commands that are run one after the other, as in a shell."""
+_FORMAT, _VERSION = "circuit-workbench-about", 1
+
+
+def origin_of(
+    name: str, settings: CommandSettings, plan: Plan, content: Mapping[str, Any], *, out: Path
+) -> dict[str, Any]:
+    """The facts about a command's results, as plain values, once its jobs are done.
+
+    content  what its report holds
+    out      the store in which runs are looked up by name
+    """
+    from graphs.export.about import circuit_facts
+
+    runs = _runs(settings, out)
+    named = _by_name(settings, runs)
+    commands = [command_line(run.command, run.config) for run in runs] + [command_line(name, named)]
+    circuits = [{"run": run.name, **circuit_facts(run.graph)} for run in runs]
+    circuits += [circuit_facts(graph) for graph in _own_circuit(plan, content)]
+    facts: dict[str, Any] = {
+        "command": AND.join(dict.fromkeys(commands)),
+        "version": versions().get("circuit-workbench"),
+        "settings": named.model_dump(mode="json", exclude_none=True, exclude={"folder"}),
+        "models": _models(plan),
+        "prompts": list(_prompts(plan)),
+        "circuits": circuits,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def about_file(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
+    """about.json: the facts, and the files that they are about."""
+    return as_json({"format": _FORMAT, "version": _VERSION, "files": list(names), "about": dict(facts)})
+
+
+def facts_beside(path: Path) -> dict[str, Any] | None:
+    """The facts about a file that its folder has, or about a folder; None where there are none of it."""
+    folder = path if path.is_dir() else path.parent
+    if not is_file(folder / ABOUT):
+        return None
+    stored = parse_strictly(read_bytes(folder / ABOUT))
+    if not isinstance(stored, dict) or stored.get("format") != _FORMAT or not isinstance(stored.get("about"), dict):
+        return None
+    is_named = path.is_dir() or path.name in stored.get("files", [])
+    return stored["about"] if is_named else None
+
+
+def command_beside(path: Path) -> str | None:
+    """The command that makes a file again, as its folder says; None where that does not say."""
+    facts = facts_beside(path)
+    return None if facts is None else facts.get("command")
+
+
+def _runs(settings: CommandSettings, out: Path) -> list[Run]:
+    """The runs that a command was given as such; whatever else it was given in their place is left out."""
+    given: list[Any] = [*(getattr(settings, "runs", None) or [getattr(settings, "run", None)])]
+    opened = []
+    for one in given:
+        try:
+            opened.append(one if isinstance(one, Run) else open_run(one, out=out))
+        except ValueError:  # a published circuit, a comparison, or none at all
+            continue
+    return opened
+
+
+def _by_name(settings: CommandSettings, runs: Sequence[Run]) -> CommandSettings:
+    """The settings with runs by their names and paths that hold everywhere, and without a folder of their own."""
+    changes: dict[str, Any] = {"folder": None} if "folder" in type(settings).model_fields else {}
+    changes |= absolute_paths(settings) if isinstance(settings, PromptSettings) else {}
+    names = {str(run.folder.resolve()): run.name for run in runs}
+
+    def named(given: Any) -> Any:
+        if isinstance(given, Run):
+            return given.name
+        return names.get(str(Path(given).resolve()), str(given)) if isinstance(given, str | Path) else given
+
+    if getattr(settings, "runs", None):
+        changes["runs"] = tuple(map(named, settings.runs))  # pyright: ignore[reportAttributeAccessIssue]
+    if getattr(settings, "run", None) is not None:
+        changes["run"] = named(settings.run)  # pyright: ignore[reportAttributeAccessIssue]
+    return settings.model_copy(update=changes)
+
+
+def _own_circuit(plan: Plan, content: Mapping[str, Any]) -> Iterator[CircuitGraph]:
+    """The circuit of a run that is being made."""
+    if isinstance(plan, RunPlan):
+        text = plan.store.read(plan.jobs.graph.key).meta["graph"]
+        graph = read_circuit(text.encode(), str(plan.store.path(plan.jobs.graph.key)))
+        yield replace(graph, prompts=prompt_use(content, plan.config))
+
+
+def _models(plan: Plan) -> dict[str, str]:
+    """Name or folder of every model that jobs ran -> the fingerprint of its weights."""
+    jobs = (job for part in plan.work for job in part.jobs)
+    return {
+        job.locations["model"]: job.settings["model"]
+        for job in jobs
+        if "model" in job.locations and isinstance(job.settings.get("model"), str)
+    }
+
+
+def _prompts(plan: Plan) -> Iterator[dict[str, Any]]:
+    """The prompts of every task: how many, drawn with which seed, corrupted how, and of how many that were solved."""
+    said = set()
+    for part in plan.work:
+        for job in part.jobs:
+            if job.stage not in (PROMPTS, SOLVED_PROMPTS) or job.key in said:
+                continue
+            said.add(job.key)
+            made = part.store.read(job.key).meta
+            asked = {key: job.settings.get(key) for key in ("task", "name", "corruption", "seed")}
+            drawn = {"n": len(made["prompts"]), "drawn": made.get("n_drawn"), "solved": made.get("n_kept")}
+            yield {key: value for key, value in (asked | drawn).items() if value is not None}
