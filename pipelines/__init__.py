@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
     from pipelines.reads.report import ReadsReport
-    from pipelines.report.command import report_reuse
-    from pipelines.report.report import ReuseReport
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
+    from pipelines.reuse.command import report_reuse
+    from pipelines.reuse.report import ReuseReport
     from pipelines.roles.command import label_heads
     from pipelines.roles.report import RolesReport
     from pipelines.runs.run import Run, open_run
@@ -147,7 +147,7 @@ _HOMES = {
     "RemedyReport": "intervene.remedy.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
-    "ReuseReport": "report.report",
+    "ReuseReport": "reuse.report",
     "RolesReport": "roles.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
@@ -178,7 +178,7 @@ _HOMES = {
     "rank_curve": "intervene.rank.command",
     "reads": "reads.command",
     "repair": "intervene.repair.command",
-    "report_reuse": "report.command",
+    "report_reuse": "reuse.command",
     "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",

@@ -85,7 +85,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/effects": _SHARED,
     "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
-    "pipelines/report": {*_SHARED, "pipelines/compare"},
+    "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

@@ -1,4 +1,4 @@
-"""`circuits report reuse`: a page from stored results alone, the same bytes each time, that says what it leaves out."""
+"""`circuits reuse`: a page from stored results alone, the same bytes each time, that says what it leaves out."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_built_again_it_is_the_same_and_holds_no_path_and_no_date(
 ):
     files = {path.name: path.read_bytes() for path in (comparison / "report").iterdir()}
     names = [run.name for run in runs]
-    again = circuits("report", "reuse", *names, "--runs", store, "--out", store / "again")
+    again = circuits("reuse", *names, "--runs", store, "--out", store / "again")
     assert again.exit_code == 0
     assert {path.name: path.read_bytes() for path in (store / "again").iterdir()} == files
     assert str(store) not in page
@@ -125,7 +125,7 @@ def test_a_repair_is_shown_as_bars(comparison: Path, circuits: Command, store: P
     (store / "repair").mkdir(exist_ok=True)
     (store / "repair" / "repair.json").write_text(json.dumps(repair))
     answer = circuits(
-        "report", "reuse", comparison, "--runs", store, "--repair", store / "repair", "--out", store / "bars", "--json"
+        "reuse", comparison, "--runs", store, "--repair", store / "repair", "--out", store / "bars", "--json"
     ).json
     assert {panel["name"]: panel["is_drawn"] for panel in answer["panels"]}["repair"]
     assert (store / "bars" / "repair.pdf").read_bytes().startswith(b"%PDF")
@@ -135,9 +135,9 @@ def test_stages_are_drawn_where_runs_have_them(
     comparison: Path, runs: list[DiscoverRun], store: Path, monkeypatch: pytest.MonkeyPatch
 ):
     from pipelines.engine.execution import Execution
-    from pipelines.report.panels import panels
-    from pipelines.report.plan import plan
-    from pipelines.report.settings import ReuseSettings
+    from pipelines.reuse.panels import panels
+    from pipelines.reuse.plan import plan
+    from pipelines.reuse.settings import ReuseSettings
 
     stage = {"finds": "movers", "asked": ["movers.q"], "through": "v", "heads": [{"head": "a1.h0"}]}
     planned = plan(ReuseSettings(runs=(comparison,)), Execution(out=store))
@@ -151,16 +151,16 @@ def test_stages_are_drawn_where_runs_have_them(
 def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
     runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path
 ):
-    answer = circuits("report", "reuse", runs[0].name, runs[1].name, "--runs", store)
+    answer = circuits("reuse", runs[0].name, runs[1].name, "--runs", store)
     assert answer.exit_code == 2
     remedy = shlex.join(["circuits", "compare", *(str(run.folder) for run in runs[:2]), "--runs", str(store)])
     assert f"Make it: {remedy}. " in answer.stderr
-    alone = circuits("report", "reuse", runs[0].name, "--runs", store)
+    alone = circuits("reuse", runs[0].name, "--runs", store)
     assert (alone.exit_code, "is no folder of a comparison" in alone.stderr) == (2, True)
     old = store / "old"
     old.mkdir(exist_ok=True)
     (old / "summary.json").write_text('{"runs": {}}')
-    answer = circuits("report", "reuse", old, "--runs", store)
+    answer = circuits("reuse", old, "--runs", store)
     assert "is not a circuit-workbench-comparison-summary file" in answer.stderr
     assert f"circuits compare RUN RUN --out {old}" in answer.stderr
 
@@ -172,14 +172,14 @@ def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
     (store.parent / "beside").mkdir()
     monkeypatch.chdir(store.parent / "beside")
     given = [f"../runs/{run.name}" for run in runs]
-    assert circuits("report", "reuse", *given).exit_code == 0
-    refused = circuits("report", "reuse", *given[:2])
+    assert circuits("reuse", *given).exit_code == 0
+    refused = circuits("reuse", *given[:2])
     remedy = re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)
     assert remedy is not None
     asked = shlex.split(remedy[1])
     assert asked == ["compare", *given[:2], "--runs", "../runs"]
     assert circuits(*asked, "--overlap-only").exit_code == 0
-    assert circuits("report", "reuse", *given[:2]).exit_code == 0
+    assert circuits("reuse", *given[:2]).exit_code == 0
 
 
 def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
@@ -187,17 +187,17 @@ def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
 ):
     folder = compare(*runs[:2], out=store, overlap_only=True, folder=store.parent / "elsewhere" / "pair").folder
     monkeypatch.chdir(folder)
-    assert circuits("report", "reuse", ".").exit_code == 0
+    assert circuits("reuse", ".").exit_code == 0
     summary = json.loads((folder / "summary.json").read_text())
     (folder / "summary.json").write_text(json.dumps({**summary, "run_folders": {}}))
-    refused = circuits("report", "reuse", ".")
+    refused = circuits("reuse", ".")
     assert "Say in which store the runs of . are: --runs FOLDER." in refused.stderr
-    assert circuits("report", "reuse", ".", "--runs", store).exit_code == 0
+    assert circuits("reuse", ".", "--runs", store).exit_code == 0
 
 
 def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):
     folder = compare(*runs[:2], out=store, overlap_only=True, folder=store / "overlap").folder
-    shown = circuits("report", "reuse", folder, "--runs", store).stdout
+    shown = circuits("reuse", folder, "--runs", store).stdout
     assert "no circuit was run on another task: not asked for (--overlap-only)" in shown
     assert "clusters take three runs or more" in shown
     assert runs[0].name in _Page((folder / "report" / "reuse.html").read_text()).text

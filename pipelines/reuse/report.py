@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.report.panels import Panel, panels
-from pipelines.report.plan import ReusePlan
 from pipelines.reporting.report import Format, Report
+from pipelines.reuse.panels import Panel, panels
+from pipelines.reuse.plan import ReusePlan
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from html import escape
 from typing import Any
 
 from pipelines.compare.many_table import membership_text
-from pipelines.report.panels import Panel
-from pipelines.report.plan import ReusePlan
 from pipelines.reporting.tables import brackets
+from pipelines.reuse.panels import Panel
+from pipelines.reuse.plan import ReusePlan
 
 _STYLE = """
 body { font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a }

@@ -1,4 +1,4 @@
-"""`circuits report reuse`."""
+"""`circuits reuse`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.command import Command, run_command
-from pipelines.report.files import files
-from pipelines.report.plan import plan
-from pipelines.report.report import ReuseReport, report
-from pipelines.report.settings import ReuseSettings
-from pipelines.report.table import print_reuse
+from pipelines.reuse.files import files
+from pipelines.reuse.plan import plan
+from pipelines.reuse.report import ReuseReport, report
+from pipelines.reuse.settings import ReuseSettings
+from pipelines.reuse.table import print_reuse
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("report reuse", ReuseSettings, plan, report, files, print_reuse)
+COMMAND = Command("reuse", ReuseSettings, plan, report, files, print_reuse)
 
 
 def report_reuse(*runs: Run | str | Path, **settings: Any) -> ReuseReport:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.report.files import PAGE
-from pipelines.report.report import ReuseReport
 from pipelines.reporting.tables import print_line
+from pipelines.reuse.files import PAGE
+from pipelines.reuse.report import ReuseReport
 
 
 def print_reuse(report: ReuseReport) -> None:

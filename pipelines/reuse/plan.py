@@ -11,8 +11,8 @@ from typing import Any
 from pipelines.compare.plan import comparison_name
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
-from pipelines.report.settings import ReuseSettings
-from pipelines.report.stored import read_comparison, read_repair
+from pipelines.reuse.settings import ReuseSettings
+from pipelines.reuse.stored import read_comparison, read_repair
 from pipelines.runs.run import Run, find_run, is_file, open_run, path_of
 
 SUMMARY = "summary.json"

@@ -6,9 +6,9 @@ transfer.pdf, sets.pdf, ...   its figures by themselves, for papers
 
 from __future__ import annotations
 
-from pipelines.report.page import page
-from pipelines.report.plan import ReusePlan
-from pipelines.report.report import ReuseReport
+from pipelines.reuse.page import page
+from pipelines.reuse.plan import ReusePlan
+from pipelines.reuse.report import ReuseReport
 
 PAGE = "reuse.html"
 

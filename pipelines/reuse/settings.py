@@ -1,4 +1,4 @@
-"""Settings of `circuits report reuse`."""
+"""Settings of `circuits reuse`."""
 
 from __future__ import annotations
 

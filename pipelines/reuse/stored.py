@@ -14,8 +14,8 @@ from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.result_file import DamagedError, require_known_version
-from pipelines.report.shapes import Comparison, Repair
 from pipelines.reporting.report import Format
+from pipelines.reuse.shapes import Comparison, Repair
 
 # As in `pipelines.intervene.repair.report`, which loads torch.
 REPAIR_FORMAT = Format("circuit-workbench-repair", 1)

@@ -1,1 +1,0 @@
-"""`circuits report reuse`: what a comparison of runs found, on one page."""
