@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
-from pipelines.compare.files import COMPARISON
+from pipelines.compare.names import COMPARISON
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import command_beside
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
@@ -16,6 +16,7 @@ from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 if TYPE_CHECKING:
     from circuits.scores import Scores
     from graphs import CircuitGraph, Comparison
+    from graphs.figures.layered.settings import DrawingSettings
 
 
 class Stored(NamedTuple):
@@ -30,11 +31,14 @@ class Stored(NamedTuple):
     command: str | None = None
 
 
-def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> bytes:
+def export(
+    reference: str | Path, kind: str, *, out: str | Path = "runs", drawing: DrawingSettings | None = None
+) -> bytes:
     """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
     reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
                holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG or MIB
+    drawing    how large formats that draw are to draw it, and how much of it; other formats refuse it
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -42,9 +46,19 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
-    from graphs.export import exporter
+    from graphs.export import EXPORTS, exporter
+    from graphs.export.drawn import DrawnExport
 
-    exports, stored = exporter(kind), stored_at(reference, Path(out))
+    exports = exporter(kind)
+    if drawing is not None and not isinstance(exports, DrawnExport):
+        drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
+        raise ValueError(
+            f"format {kind} draws nothing: size, font, orientation, top, min_score, heads only, bundle and collapse "
+            f"belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
+        )
+    stored = stored_at(reference, Path(out))
+    if drawing is not None and isinstance(exports, DrawnExport):
+        return exports.drawn(stored.subject, drawing, command=stored.command)
     return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
 
 
