@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from circuits.components import Edge, Wiring
+from circuits.scores import EdgeScores, Provenance
 from graphs import CircuitGraph
 from pipelines import compare, compare_published
 from pipelines.cli.main import app
@@ -22,9 +25,10 @@ def run_of(wiring: Wiring, names: tuple[str, ...], model: str = "gpt2", **summar
     """A run as far as its heads go."""
     run = object.__new__(Run)
     graph = CircuitGraph.from_edges(wiring, map(Edge.parse, names))
-    run.__dict__.update(
-        name="mine", graph=graph, summary={"model": model, **summary}, config=SimpleNamespace(model=model)
-    )
+    of_run = Provenance("eap", {}, "logit-difference", model, "0" * 64, "ioi", "0" * 64, scores_are="estimated")
+    scores = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=np.bool_), of_run)
+    kept = {"summary": {"model": model, **summary}, "config": SimpleNamespace(model=model)}
+    run.__dict__.update(name="mine", folder=Path("mine"), graph=graph, scores=scores, node_scores=None, **kept)
     return run
 
 
