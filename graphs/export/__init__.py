@@ -18,10 +18,14 @@ from graphs.export.graphml import GraphmlExport
 from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
+from graphs.export.mib import MibExport, mib_graph
+from graphs.export.neuronpedia import NeuronpediaExport
+from graphs.export.parquet import ParquetExport
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
 from graphs.export.tikz import TikzExport
+from graphs.export.xlsx import XlsxExport
 
 EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("name"))
 for _export in (
@@ -31,6 +35,8 @@ for _export in (
     CytoscapeExport(),
     DotExport(),
     CsvExport(),
+    ParquetExport(),
+    XlsxExport(),
     PdfExport(),
     SvgExport(),
     PngExport(),
@@ -38,10 +44,12 @@ for _export in (
     TikzExport(),
     LatexExport(),
     MarkdownExport(),
+    MibExport(),
+    NeuronpediaExport(),
 ):
     EXPORTS.register(_export)
 
-__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "caption", "exporter", "read_about"]
+__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "caption", "exporter", "mib_graph", "read_about"]
 
 
 def exporter(name: str) -> Export:

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.files import read_bytes
+from circuits.mib_file import is_mib_file
 from pipelines.compare.files import COMPARISON
 from pipelines.runs.options import command_line
-from pipelines.runs.origin import command_beside
+from pipelines.runs.origin import ABOUT, command_beside
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
     from circuits.scores import Scores
     from graphs import CircuitGraph, Comparison
+
+SUMMARY = "summary.json"
 
 
 class Stored(NamedTuple):
@@ -33,7 +36,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
     reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
-               holds one circuit, such as the union.json or core-2.json of a comparison
+               holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG or MIB
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -65,11 +68,17 @@ def caption(reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs
 
 def stored_at(reference: str | Path, out: Path) -> Stored:
     """What a reference stands for, as in `export`. ValueError where it stands for nothing that can be exported."""
+    from graphs.export import mib_graph
+
     given = path_of(reference, "what is exported")
     if (path := _comparison_file(given, out)) is not None:
         return Stored(read_comparison(path), command=command_beside(path))
     if (path := _circuit_file(given, out)) is not None:
-        return Stored(read_circuit(read_bytes(path), str(path)), command=command_beside(path))
+        data = read_bytes(path)
+        if not is_mib_file(data):
+            return Stored(read_circuit(data, str(path)), command=command_beside(path))
+        graph, scores = mib_graph(data, source=str(path))
+        return Stored(graph, [scores])
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
@@ -91,7 +100,7 @@ def _refuse_many(given: Path, out: Path) -> None:
     """ValueError for the folder of a comparison without comparison.json, as that of three runs or more."""
     for folder in (given, out / given):
         if is_file(folder / "union.json"):
-            circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name != "summary.json"]
+            circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name not in (SUMMARY, ABOUT)]
             raise ValueError(
                 f"{folder} holds no {COMPARISON}: only comparisons of two runs have one. Compare two of its runs, or "
                 f"give one of its circuits: {', '.join(str(folder / name) for name in circuits)}."

@@ -70,6 +70,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         "folder": str(plan.folder),
         "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
+    summary["of_runs"] = {label: _facts(run) for label, run in zip(labels, runs, strict=True)}
     # Each of several pairs has its chance of sharing much by luck.
     found = by_chance(comparisons)
     chance = dict(zip(found, holm(list(found.values())), strict=True))
@@ -128,6 +129,21 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 def _solved(run: Run) -> Mapping[str, int] | None:
     origin = run.graph.provenance
     return None if origin is None else origin.solved
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What a run's circuit was found with, and on which prompts it was judged."""
+    origin = run.scores.provenance
+    return {
+        "task": run.graph.label,
+        "model": run.summary.get("model", origin.model),
+        "method": run.config.method,
+        "metric": run.config.metric,
+        "ablation": origin.ablation,
+        "judged_on": run.summary.get("judged_on", "same"),
+        "n_edges": run.graph.n_edges,
+        "of_edges": run.graph.of_edges,
+    }
 
 
 def _of_traces(traces: TraceComparison) -> dict[str, Any]:

@@ -23,8 +23,8 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
         warnings.append(_unfaithful(summary, 1 - tolerance, searching))
     elif share > 1 + tolerance:
         warnings.append(
-            f"the circuit goes beyond the model: its faithfulness of {share:.2f} says that edges are missing that work "
-            "against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
+            f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that "
+            "work against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
         )
     if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
@@ -42,15 +42,15 @@ def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None)
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"
         return (
-            f"the circuit may fall short of the {bound:.2f} asked for: {share:.3f} [{low:.3f}, {high:.3f}] on the "
-            f"prompts that judge it, {fitted:.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
+            f"the circuit may fall short of the {bound:z.2f} asked for: {share:z.3f} [{low:z.3f}, {high:z.3f}] on the "
+            f"prompts that judge it, {fitted:z.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
         )
     instead = "bound it more closely (a smaller --tolerance)" if "minimal" in summary else "ask for more edges"
-    ends = "" if interval is None else f" [{interval[0]:.2f}, {interval[1]:.2f}]"
-    said = f"the circuit is not faithful: {share:.2f}{ends} on the prompts that judge it, below {bound:.2f}."
+    ends = "" if interval is None else f" [{interval[0]:z.2f}, {interval[1]:z.2f}]"
+    said = f"the circuit is not faithful: {share:z.2f}{ends} on the prompts that judge it, below {bound:z.2f}."
     if fitted >= bound:
         return (
-            f"{said} It reaches {fitted:.2f} on the {n_choosing} prompts that chose it, to which it is "
+            f"{said} It reaches {fitted:z.2f} on the {n_choosing} prompts that chose it, to which it is "
             f"fitted: choose on more prompts (--prompts), or {instead}."
         )
     return f"{said} {_what_would_do(summary, bound, searching)}"
@@ -64,7 +64,7 @@ def _what_would_do(summary: Mapping[str, Any], bound: float, searching: str | No
     if "curve" in summary and (found := _on_curve(summary["curve"], bound)) is not None:
         size, ranking, share = found
         return (
-            f"On the curve, the {size:,} strongest edges {RANKINGS[ranking]} keep {share:.2f} (--edges {size} "
+            f"On the curve, the {size:,} strongest edges {RANKINGS[ranking]} keep {share:z.2f} (--edges {size} "
             f"--selection top-edges --ranking {ranking})."
         )
     if searching is not None:
@@ -73,7 +73,7 @@ def _what_would_do(summary: Mapping[str, Any], bound: float, searching: str | No
     if tried:
         share, size, of = max(tried)
         return (
-            f"No size that was tried reaches it (the best, {size:,} {of}, keeps {share:.2f} on the prompts that "
+            f"No size that was tried reaches it (the best, {size:,} {of}, keeps {share:z.2f} on the prompts that "
             "choose): rank with another method, or allow more deviation (--tolerance)."
         )
     return "Ask for more edges, or rank with another method."
@@ -113,7 +113,7 @@ def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float],
     keeps = f"{small:,} {of} keep" if small != 1 else f"1 {of.removesuffix('s')} keeps"
     return (
         f"faithfulness is not monotone {where}: {keeps} {tried[small]:z.3f}, and {large:,} keep {tried[large]:z.3f}: "
-        f"{deepest['change']:+.3f} [{low:+.3f}, {high:+.3f}] prompt by prompt. A larger circuit need not be more "
+        f"{deepest['change']:+z.3f} [{low:+z.3f}, {high:+z.3f}] prompt by prompt. A larger circuit need not be more "
         "faithful: see sizes.svg."
     )
 

@@ -105,7 +105,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if jobs.minimize:
         summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
     summary |= findings.summary
-    searching = search_command(config, store.folder)
+    searching = search_command(config)
     summary["warnings"] = _warnings(summary, every)
     summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)
     summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []

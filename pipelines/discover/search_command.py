@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from graphs.selection import SELECTIONS
 from pipelines.discover.plan import selection_of
 from pipelines.discover.rules import SIZES, has_size
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.engine.execution import Execution
 from pipelines.runs.options import command_line
 
 
-def search_command(config: DiscoverSettings, out: Path) -> str | None:
+def search_command(config: DiscoverSettings) -> str | None:
     """The same discovery with the smallest faithful circuit; None where that is what was asked for, or cannot be.
 
-    A rule that has no size to be searched, such as a threshold, is left to the default one.
+    A rule that has no size to be searched, such as a threshold, is left to the default one. The store is not named:
+    results say the same wherever they are kept.
     """
     rule = None if config.selection is None else SELECTIONS[config.selection]
     keeps_rule = rule is not None and has_size({"name": rule.name})
@@ -24,4 +22,4 @@ def search_command(config: DiscoverSettings, out: Path) -> str | None:
     searching = config.model_copy(update=changes if keeps_rule else {**changes, "selection": None})
     if searching == config or not has_size(selection_of(searching)["rule"]):
         return None
-    return command_line("discover", searching, Execution(out=out))
+    return command_line("discover", searching)

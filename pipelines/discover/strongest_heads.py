@@ -39,7 +39,7 @@ def print_strongest_heads(summary: Mapping[str, Any]) -> None:
     rows = summary["strongest_heads"]
     if not rows:
         return
-    scores = _right([f"{row['score']:+.3f}" for row in rows])
+    scores = _right([f"{row['score']:+z.3f}" for row in rows])
     ends = _right([brackets(row["interval"], "+.3f") for row in rows])
     n_heads = summary["circuit"]["n_heads"]
     title = "strongest heads" if len(rows) == n_heads else f"strongest {len(rows)} of {n_heads} heads"

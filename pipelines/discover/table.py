@@ -60,7 +60,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         yield "faithfulness", with_interval(summary, "faithfulness", ".3f") + ", on the prompts that chose it"
     if "curve" in summary:
         curve = summary["curve"]
-        yield "curve", f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}, edges ranked by {curve['ranked_by']}"
+        yield "curve", f"CPR {curve['cpr']:z.3f}, CMD {curve['cmd']:z.3f}, edges ranked by {curve['ranked_by']}"
     graph = run.graph
     mlps = [node for node in graph.nodes if node.component.in_mlp]
     for kind, members in (("MLPs", mlps), ("edges", graph.edges)):
@@ -113,7 +113,7 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
         f" (rather than {_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}, faithfulness "
-        f"{entry['faithfulness']:.3f})"
+        f"{entry['faithfulness']:z.3f})"
         for entry in others
         if entry["faithfulness"] is not None
     )
@@ -135,7 +135,7 @@ def _scored_by(graph: CircuitGraph, kind: str) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
+    return f"{part.score:+z.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
 
 
 def _edges(n: int) -> str:

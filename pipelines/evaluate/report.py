@@ -89,6 +89,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     row |= _curve(run, jobs, store, baseline, reasons)
     row |= _knockouts(run, jobs, store, baseline, reasons)
     row |= _random(run, jobs, store, values, baseline, reasons)
+    row |= {"random_curve": _random_curve(jobs, store, baseline)}
     row |= {"hypotheses": hypothesis_rows(jobs, store, run.graph.wiring)}
     row |= {"stability": _stability(run, jobs, store, reasons)}
     row |= {"auroc": _auroc(run, known, reasons)}
@@ -229,6 +230,21 @@ def _random(
             "size": meta["size"],
             "sizes": [min(meta["sizes"]), max(meta["sizes"])],
         }
+    }
+
+
+def _random_curve(jobs: JudgeJobs, store: Store, baseline: Baseline) -> Row | None:
+    """Mean, least and largest faithfulness of random circuits at each size; None where it was not asked for."""
+    if not (jobs.random_curve and baseline.has_gap):
+        return None
+    results = _read(store, jobs.random_curve)
+    values = join_prompts(results, "values")
+    kept = (values - baseline.ablated).mean(axis=-1) / baseline.gap
+    ends = {"mean": kept.mean(axis=1), "least": kept.min(axis=1), "most": kept.max(axis=1)}
+    return {
+        "n": values.shape[1],
+        "sizes": results[0].meta["sizes"],
+        **{name: end.tolist() for name, end in ends.items()},
     }
 
 
