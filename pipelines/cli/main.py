@@ -146,22 +146,56 @@ def export(
         bool, typer.Option("--caption", help="Print a caption for it, ready to paste; without --to, that alone.")
     ] = False,
     runs: Runs = Path("runs"),
+    size: Annotated[
+        str | None, typer.Option(help="Of a drawing: column, page, slide, or WIDTHxHEIGHT in inches. [page]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="Points of a drawing's text. [the size's own]")] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="Where a drawing's layers lead: up, or right. [up]", metavar="up|right")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Draw the N lines with the largest |score|. [what can be read]")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Draw edges whose |score| is at least this.")] = None,
+    heads_only: Annotated[bool, typer.Option("--heads-only", help="Draw no MLPs and no edges at them.")] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="Draw one box per layer's attention and MLP, or per role of heads.", metavar="layer|role"),
+    ] = None,
+    collapse: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; may be repeated.",
+            metavar="mlps|kv",
+        ),
+    ] = None,
 ) -> None:
-    """Write a circuit or a comparison in another format, and a caption for it."""
+    """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
     from graphs.export import exporter
+    from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
+    drawing = drawing_settings(
+        size=size,
+        font=font,
+        orientation=orientation,
+        top=top,
+        min_score=min_score,
+        heads_only=heads_only,
+        bundle=bundle,
+        collapse=collapse,
+    )
     if to is None:
         if not with_caption or out is not None:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
-        sys.stdout.write(f"{caption(run, out=runs)}\n")
+        sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
     extension = exporter(to).extension
-    data = export_bytes(run, to, out=runs)
+    data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return
@@ -170,7 +204,7 @@ def export(
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
     if with_caption:
-        sys.stdout.write(f"{caption(run, to, out=runs)}\n")
+        sys.stdout.write(f"{caption(run, to, out=runs, drawing=drawing)}\n")
 
 
 @app.command()
