@@ -20,8 +20,9 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.reporting.report import Report
+from pipelines.runs.about_file import ABOUT, about_file
 from pipelines.runs.options import command_line, store_option
-from pipelines.runs.origin import ABOUT, about_file, origin_of
+from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings

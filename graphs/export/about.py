@@ -77,7 +77,10 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
 
 
 def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Facts one by one, plain ones before nested ones, which are named by their path; those that are None left out."""
+    """Facts one by one, nested ones by their path; those that are None are left out.
+
+    Plain values come first, then those of mappings and lists.
+    """
     for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping | list)):
         name = f"{before}{key}".replace("_", " ")
         if isinstance(value, Mapping):

@@ -19,7 +19,6 @@ class Export(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     extension: ClassVar[str]  # of the file name, without the dot
-    is_drawn: ClassVar[bool] = False  # whether it shows a drawing, which a caption has to explain
 
     @abstractmethod
     def to_bytes(

@@ -5,24 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from circuits.kinds import Port
 from circuits.solved import kept_of_drawn
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.comparison.overlap import Overlap
 from graphs.figures.chosen_by import chosen_by
+from graphs.figures.layered.comparison import membership_names
+from graphs.figures.layered.composition import Composition
+from graphs.figures.layered.looks import MEMBERSHIP_COLORS, membership_of, node_effects, role_frames
+from graphs.figures.palette import BLUE, OPPOSES, ORANGE, SUPPORTS, VERMILION, WINE
 from graphs.flaws import flaws_of
 
 _LONGEST_LIST = 12
+_NAMES: Mapping[str, str] = {
+    VERMILION: "vermilion",
+    BLUE: "blue",
+    ORANGE: "orange",
+    WINE: "wine red, dash-dotted",
+    MEMBERSHIP_COLORS["shared"]: "dark gray",
+}
+_MARKERS: Mapping[Port, str] = {"q": "a disk for queries", "k": "a square for keys", "v": "a triangle for values"}
 
 
-def caption(subject: CircuitGraph | Comparison, *, is_drawn: bool = True) -> str:
+def caption(subject: CircuitGraph | Comparison, drawing: Composition | None = None) -> str:
     """What a reader must know of a circuit, or of two, in sentences without line breaks.
 
-    is_drawn  whether it stands below a drawing: then it says what lines, colors and boxes mean
+    drawing  that it stands below: then it says what this shows, and what lines, colors and boxes mean
     """
     sentences = _of_comparison(subject) if isinstance(subject, Comparison) else _of_circuit(subject)
-    drawn = _of_drawing(subject) if is_drawn else ()
+    drawn = () if drawing is None else _of_drawing(subject, drawing)
     return " ".join([*sentences, *drawn])
 
 
@@ -158,32 +171,50 @@ def _faithfulness(graph: CircuitGraph) -> Iterator[str]:
     )
 
 
-def _of_drawing(subject: CircuitGraph | Comparison) -> Iterator[str]:
-    """What positions, colors, widths and dashes mean."""
-    sides = (subject.a, subject.b) if isinstance(subject, Comparison) else (subject,)
-    edges = [item for side in sides for item in side.edges]
-    if not edges:
+def _of_drawing(subject: CircuitGraph | Comparison, drawing: Composition) -> Iterator[str]:
+    """How much of the circuit is drawn, and what its places, colors, widths, dashes and markers mean."""
+    scene, words = drawing.scene, drawing.sheet.words
+    if not scene.lines:
         return
-    if sides[0].wiring.joins_heads:
-        yield "Boxes are the attention (a) and the MLP (m) of layers, counted from 0."
-    else:
-        yield "Boxes are heads (a3.h1 is head 1 of layer 3, both counted from 0) and MLPs (m3)."
-    if any(item.score is not None for item in edges):
-        yield "The wider a line, the larger the size of its score."
-    if isinstance(subject, Comparison):
-        yield f"Colors tell what both circuits have from what only {' or only '.join(subject.labels)} has."
-        return
-    ports = {item.edge.port for item in edges}
-    if ports & {"q", "k", "v"}:
-        yield "Colors of lines tell the input of a head that an edge enters: queries, keys or values."
-    if any((item.score or 0) < 0 for item in edges):
+    yield from (text for text in words.footer if text.startswith("Shown: "))
+    parts = [part for box in scene.boxes.values() for part in box.parts]
+    bottom, top = ("left", "right") if drawing.sheet.is_right else ("bottom", "top")
+    heads = "heads (a3.h1 is head 1 of layer 3, both counted from 0)" if any(part.is_head for part in parts) else None
+    layers = "the attention of layers (a3)" if any(part.in_attention and not part.is_head for part in parts) else None
+    mlps = "MLPs (m3)" if any(part.in_mlp for part in parts) else None
+    boxes = [text for text in (heads, None if heads else layers, mlps) if text is not None]
+    yield f"Layers run from {bottom} to {top}" + (f"; boxes are {' and '.join(boxes)}." if boxes else ".")
+    if scene.ranked_by == "score":
+        yield "The wider and stronger a line, the larger the size of its score."
+    yield from _of_circuits(subject, drawing) if isinstance(subject, Comparison) else _of_signs(subject, drawing)
+    if ports := [shape for port, shape in _MARKERS.items() if any(line.port == port for line in scene.lines)]:
+        yield f"Markers where lines end tell the input of a head: {', '.join(ports)}."
+    if scene.serves:
+        yield "Key-value heads (kv) stand beside the heads that they serve."
+
+
+def _of_signs(graph: CircuitGraph, drawing: Composition) -> Iterator[str]:
+    """The looks of the lines and boxes of one circuit."""
+    signs = [score for line in drawing.scene.lines if (score := line.scores[0])]
+    said = [f"{_NAMES[SUPPORTS]} lines support the behavior (positive scores)"] if max(signs, default=0) > 0 else []
+    said += [f"{_NAMES[OPPOSES]} dashed lines work against it (negative scores)"] if min(signs, default=0) < 0 else []
+    if said:
+        yield f"{_upper(', '.join(said))}."
+    effects, _ = node_effects(graph)
+    if effects:
+        yield f"Fills of boxes show the scores of components: {_NAMES[SUPPORTS]} positive, {_NAMES[OPPOSES]} negative."
+    if roles := [str(role) for role in role_frames(drawing.scene)]:
+        yield f"Frames of boxes show roles: {', '.join(roles)}."
+
+
+def _of_circuits(comparison: Comparison, drawing: Composition) -> Iterator[str]:
+    """The looks of the lines of two circuits."""
+    kinds = {membership_of(line) for line in drawing.scene.lines}
+    names = membership_names(comparison).items()
+    said = [f"{_NAMES[MEMBERSHIP_COLORS[kind]]} {name}" for kind, name in names if kind in kinds]
+    yield f"Lines and boxes: {', '.join(said)}."
+    if any(look.dashes == "dashed" for look in drawing.lines):
         yield "Dashed lines have negative scores: they work against the behavior."
-    if subject.group_edges:
-        yield "Dotted lines lead from a key-value head to the heads that it serves."
-    if subject.node_provenance is not None and any(node.score is not None for node in subject.nodes):
-        yield "Fills of boxes show the scores of components."
-    if any(node.role is not None for node in subject.nodes):
-        yield "Frames of heads show their roles."
 
 
 def _count(n: int, what: str) -> str:

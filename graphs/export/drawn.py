@@ -19,8 +19,6 @@ from graphs.figures.layered.settings import DrawingSettings
 class DrawnExport(Export):
     """The layered drawing of a circuit, or of two colored by what they share; it says where it came from."""
 
-    is_drawn: ClassVar[bool] = True
-
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:

@@ -111,7 +111,7 @@ def run(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     from pipelines.cli.output import print_json
     from pipelines.command import resume_line, run_command
     from pipelines.reporting.tables import print_line
-    from pipelines.runs.origin import facts_beside
+    from pipelines.runs.about_file import facts_beside
     from pipelines.runs.settings_file import settings_from
 
     output.check(offer.settings)

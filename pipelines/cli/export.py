@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, NamedTuple
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
+from pipelines.runs.about_file import ABOUT, command_beside
 from pipelines.runs.options import command_line
-from pipelines.runs.origin import command_beside
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
 if TYPE_CHECKING:
     from circuits.scores import Scores
     from graphs import CircuitGraph, Comparison
+    from graphs.export import Export
     from graphs.figures.layered.settings import DrawingSettings
+
+SUMMARY = "summary.json"
 
 
 class Stored(NamedTuple):
@@ -46,24 +49,22 @@ def export(
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
-    from graphs.export import EXPORTS, exporter
+    from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
 
-    exports = exporter(kind)
-    if drawing is not None and not isinstance(exports, DrawnExport):
-        drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
-        raise ValueError(
-            f"format {kind} draws nothing: size, font, orientation, top, min_score, heads only, bundle and collapse "
-            f"belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
-        )
-    stored = stored_at(reference, Path(out))
+    exports, stored = exporter(kind), stored_at(reference, Path(out))
+    _require_drawn(exports, drawing)
     if drawing is not None and isinstance(exports, DrawnExport):
         return exports.drawn(stored.subject, drawing, command=stored.command)
     return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
 
 
-def caption(reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs") -> str:
+def caption(
+    reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs", drawing: DrawingSettings | None = None
+) -> str:
     """A caption for the export of a run or a comparison in a format, in words; escaped for LaTeX where that is one.
+
+    drawing  the settings of the drawing, as in `export`
 
     >>> from pipelines import caption, discover
     >>> caption(discover("ioi", prompts=8, edges=40).name)
@@ -71,11 +72,28 @@ def caption(reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs
     """
     from graphs.export import caption as in_words
     from graphs.export import exporter
+    from graphs.export.drawn import DrawnExport
     from graphs.export.latex_text import escape
+    from graphs.figures.layered.drawing import composed
 
-    exports = exporter(kind)
-    text = in_words(stored_at(reference, Path(out)).subject, is_drawn=exports.is_drawn)
+    exports, subject = exporter(kind), stored_at(reference, Path(out)).subject
+    _require_drawn(exports, drawing)
+    text = in_words(subject, composed(subject, drawing) if isinstance(exports, DrawnExport) else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text
+
+
+def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:
+    """ValueError where there are settings of a drawing for a format that draws nothing."""
+    from graphs.export import EXPORTS
+    from graphs.export.drawn import DrawnExport
+
+    if drawing is None or isinstance(exports, DrawnExport):
+        return
+    drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
+    raise ValueError(
+        f"format {exports.name} draws nothing: size, font, orientation, top, min_score, heads only, bundle and "
+        f"collapse belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
+    )
 
 
 def stored_at(reference: str | Path, out: Path) -> Stored:
@@ -112,7 +130,7 @@ def _refuse_many(given: Path, out: Path) -> None:
     """ValueError for the folder of a comparison without comparison.json, as that of three runs or more."""
     for folder in (given, out / given):
         if is_file(folder / "union.json"):
-            circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name != "summary.json"]
+            circuits = [path.name for path in sorted(folder.glob("*.json")) if path.name not in (SUMMARY, ABOUT)]
             raise ValueError(
                 f"{folder} holds no {COMPARISON}: only comparisons of two runs have one. Compare two of its runs, or "
                 f"give one of its circuits: {', '.join(str(folder / name) for name in circuits)}."

@@ -11,8 +11,8 @@ from typing import Any
 from circuits.files import read_bytes
 from pipelines.cli.commands import offers
 from pipelines.reporting.tables import print_line
+from pipelines.runs.about_file import facts_beside
 from pipelines.runs.options import store_option
-from pipelines.runs.origin import facts_beside
 
 _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edges stay below
 

@@ -177,14 +177,6 @@ def export(
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
-    if to is None:
-        if not with_caption or out is not None:
-            raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
-        sys.stdout.write(f"{caption(run, out=runs)}\n")
-        return
-    if with_caption and out == "-":
-        raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    extension = exporter(to).extension
     drawing = drawing_settings(
         size=size,
         font=font,
@@ -195,6 +187,14 @@ def export(
         bundle=bundle,
         collapse=collapse,
     )
+    if to is None:
+        if not with_caption or out is not None:
+            raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
+        sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
+        return
+    if with_caption and out == "-":
+        raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
+    extension = exporter(to).extension
     data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
@@ -204,7 +204,7 @@ def export(
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
     if with_caption:
-        sys.stdout.write(f"{caption(run, to, out=runs)}\n")
+        sys.stdout.write(f"{caption(run, to, out=runs, drawing=drawing)}\n")
 
 
 @app.command()

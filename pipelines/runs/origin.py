@@ -1,8 +1,8 @@
 """What the files of every command say of themselves: where their numbers came from, and the command that makes them.
 
 One text for all, put together here from the settings, the runs and the jobs of a command. Figures carry it inside
-(`graphs.figures.canvas.saying`), and about.json in their folder holds it for the files beside it, such as tables, which
-have no place for it.
+(`graphs.figures.canvas.saying`), and about.json in their folder holds it for the files beside it
+(`pipelines.runs.about_file`).
 """
 
 from __future__ import annotations
@@ -12,14 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuits.files import read_bytes
-from circuits.strict_json import parse_strictly
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
-from pipelines.engine.store import as_json
 from pipelines.runs.method_settings import absolute_paths
 from pipelines.runs.options import command_line
-from pipelines.runs.run import Run, is_file, open_run, prompt_use, read_circuit
+from pipelines.runs.run import Run, open_run, prompt_use, read_circuit
 from pipelines.runs.run_plan import RunPlan
 from pipelines.runs.settings import CommandSettings, PromptSettings
 from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
@@ -27,10 +24,8 @@ from pipelines.runs.stages import PROMPTS, SOLVED_PROMPTS
 if TYPE_CHECKING:
     from graphs import CircuitGraph
 
-ABOUT = "about.json"
 AND = " && "
 """Between the commands that are run one after the other, as in a shell."""
-_FORMAT, _VERSION = "circuit-workbench-about", 1
 
 
 def origin_of(
@@ -57,29 +52,6 @@ def origin_of(
         "circuits": circuits,
     }
     return {key: value for key, value in facts.items() if value}
-
-
-def about_file(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
-    """about.json: the facts, and the files that they are about."""
-    return as_json({"format": _FORMAT, "version": _VERSION, "files": list(names), "about": dict(facts)})
-
-
-def facts_beside(path: Path) -> dict[str, Any] | None:
-    """The facts about a file that its folder has, or about a folder; None where there are none of it."""
-    folder = path if path.is_dir() else path.parent
-    if not is_file(folder / ABOUT):
-        return None
-    stored = parse_strictly(read_bytes(folder / ABOUT))
-    if not isinstance(stored, dict) or stored.get("format") != _FORMAT or not isinstance(stored.get("about"), dict):
-        return None
-    is_named = path.is_dir() or path.name in stored.get("files", [])
-    return stored["about"] if is_named else None
-
-
-def command_beside(path: Path) -> str | None:
-    """The command that makes a file again, as its folder says; None where that does not say."""
-    facts = facts_beside(path)
-    return None if facts is None else facts.get("command")
 
 
 def _runs(settings: CommandSettings, out: Path) -> list[Run]:

@@ -88,4 +88,4 @@ def _overlap_line(what: str, overlap: Overlap) -> str:
     if overlap.p_value is None:
         return f"{line}; those among the chosen components)"
     least = "" if overlap.can_tell else f", at best {overlap.least_p_value:.2g}"
-    return f"{line}; by chance {overlap.expected_iou or 0:.2f}, p = {overlap.p_value:.2g}{least})"
+    return f"{line}; by chance {overlap.expected_iou or 0:z.2f}, p = {overlap.p_value:z.2g}{least})"

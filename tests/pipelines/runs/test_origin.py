@@ -124,14 +124,14 @@ def test_a_failing_command_ends_a_rerun_with_its_exit_code(circuits: Command, ru
 def test_a_caption_is_printed_with_an_export_or_alone(circuits: Command, runs: list[str], tiny: Any):
     alone = circuits("export", runs[0], "--caption").stdout
     assert "12 of " in alone
-    assert "Boxes are heads" in alone
+    assert "boxes are heads" in alone
     beside = circuits("export", runs[0], "--to", "pdf", "--caption", "--out", "one.pdf").stdout
     assert beside == f"one.pdf\n{alone}"
     Path("my_pairs.jsonl").write_text(tiny.prompts.read_text())
     named = circuits("discover", "my_pairs.jsonl", "--model", tiny.model, "--edges", "9", "--json").json["run"]
     table = circuits("export", named, "--to", "latex", "--caption", "--out", "one.tex").stdout
     assert r"for the task my\_pairs" in table
-    assert "Boxes" not in table
+    assert "boxes" not in table
     circuits("compare", *runs, "--overlap-only", "--out", "kept")
     assert circuits("export", "kept", "--caption").stdout.startswith("Two circuits: ")
     for asked in (("--to", "pdf", "--caption", "--out", "-"), (), ("--caption", "--out", "x.txt")):
