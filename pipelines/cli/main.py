@@ -149,13 +149,14 @@ def export(
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
-    extension = exporter(to).extension
+    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    path = Path(out) if out is not None else Path(f"{name}.{extension}")
+    if path.resolve() == Path(run).resolve():
+        raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
     data = export_bytes(run, to, out=runs)
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    name = Path(run).resolve().name.removesuffix(".json")
-    path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
 
