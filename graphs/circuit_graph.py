@@ -341,17 +341,17 @@ class CircuitGraph:
         """
         if self.wiring.joins_heads:
             minimum = self.selection.get("minimum")
-            least = "" if minimum is None else f", score at least {minimum:.3g}"
+            least = "" if minimum is None else f", score at least {minimum:z.3g}"
             n_parts = sum(node.component.layer is not None for node in self.nodes)
             return f"{n_parts} of {len(self.wiring.writers) - 1} attention and MLP outputs{least}; edges not measured"
         parts = [f"{self.n_edges:,} of {self.of_edges:,} edges"]
         if (minimum := self.selection.get("minimum")) is not None:
-            parts.append(f"threshold {minimum:.3g}")
+            parts.append(f"threshold {minimum:z.3g}")
         if self.threshold is not None:
-            parts.append(f"weakest {self.threshold:.3g}")
+            parts.append(f"weakest {self.threshold:z.3g}")
         share, ends = self.faithfulness, [self.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
-        interval = "" if None in ends else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
-        parts.append(f"faithfulness {'not measured' if share is None else f'{share:.2f}{interval}'}")
+        interval = "" if None in ends else f" [{ends[0]:z.2f}, {ends[1]:z.2f}]"
+        parts.append(f"faithfulness {'not measured' if share is None else f'{share:z.2f}{interval}'}")
         return ", ".join(parts)
 
     @cached_property

@@ -168,7 +168,8 @@ def test_the_programs_answer_every_prompt_as_they_say(program):
     size = 1 if case.prompts.task == "conjunction" else 2
     assert baseline.accuracy == 1
     assert set(baseline.clean) == {size}
-    assert set(baseline.ablated) == ({1, -1} if size == 1 else {-2})
+    n_wrong = len(case.prompts.prompts[0].wrong_answers)
+    assert set(baseline.ablated) == ({1, -1} if size == 1 else {float(np.float32(-2 / n_wrong))})
 
 
 def test_effects_of_a_conjunction_do_not_add_up(known):
