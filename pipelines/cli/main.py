@@ -194,13 +194,14 @@ def export(
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    extension = exporter(to).extension
+    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    path = Path(out) if out is not None else Path(f"{name}.{extension}")
+    if path.resolve() == Path(run).resolve():
+        raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
     data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    name = Path(run).resolve().name.removesuffix(".json")
-    path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
     if with_caption:
