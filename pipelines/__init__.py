@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
+    from pipelines.draw.draw import draw
     from pipelines.effects.command import effects
     from pipelines.effects.report import EffectsReport
     from pipelines.engine.execution import Execution
@@ -105,6 +106,7 @@ __all__ = [
     "compare",
     "compare_published",
     "discover",
+    "draw",
     "edit_heads",
     "effects",
     "evaluate",
@@ -167,6 +169,7 @@ _HOMES = {
     "effects": "effects.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
+    "draw": "draw.draw",
     "export": "cli.export",
     "influence": "influence.command",
     "intervene": "intervene.command",

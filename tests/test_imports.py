@@ -87,6 +87,9 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
+OF_PIPELINES["pipelines/draw"] = _SHARED | {
+    f"pipelines/{command}" for command in ("discover", "trace", "evaluate", "study", "compare", "reuse")
+}
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES
