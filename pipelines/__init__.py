@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
     from pipelines.reads.report import ReadsReport
+    from pipelines.report.command import write_report
+    from pipelines.report.report import Appendix
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
     from pipelines.reuse.command import report_reuse
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlignedHeads",
+    "Appendix",
     "AttentionReport",
     "ClusterReport",
     "CodeReport",
@@ -127,9 +130,11 @@ __all__ = [
     "study",
     "trace",
     "try_remedy",
+    "write_report",
 ]
 
 _HOMES = {
+    "Appendix": "report.report",
     "AlignedHeads": "compare.aligned",
     "AttentionReport": "attention.report",
     "ClusterReport": "cluster.report",
@@ -186,6 +191,7 @@ _HOMES = {
     "study": "study.command",
     "trace": "trace.command",
     "try_remedy": "intervene.remedy.command",
+    "write_report": "report.command",
 }
 
 

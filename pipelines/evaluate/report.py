@@ -41,7 +41,7 @@ from pipelines.evaluate.hypotheses import hypothesis_rows
 from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import of_choice
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.codec import baseline_from, join_prompts
 
 
@@ -64,7 +64,7 @@ class Evaluation(Report):
 def report(plan: EvaluatePlan) -> Evaluation:
     """A row for every run."""
     rows = tuple(evaluation_row(case.run, case.jobs, case.store, plan.known) for case in plan.cases)
-    warnings = tuple(f"{case.run.name}: {text}" for case in plan.cases for text in of_choice(case.run))
+    warnings = tuple(of_choices(case.run for case in plan.cases))
     truth = None if plan.known is None else plan.known.name
     return Evaluation(folder=plan.folder, warnings=warnings, rows=rows, truth=truth)
 
