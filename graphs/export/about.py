@@ -68,7 +68,7 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
             facts = json.loads(text)
         except ValueError:
             continue
-        if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command"}:
+        if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command", "figure"}:
             return facts
     raise ValueError(
         f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "

@@ -238,6 +238,44 @@ def rerun(
 
 @app.command()
 @reports_errors
+def draw(
+    kind: Annotated[str, typer.Argument(help="A kind of `circuits figures`, such as transfer.")],
+    subjects: Annotated[
+        list[str],
+        typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="With --size: text in points, 6 or more.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Draw a figure from what is stored; no model runs."""
+    from graphs.figures.sizes import size_from
+    from pipelines.draw.draw import draw as drawn
+    from pipelines.engine.store import write_atomically
+
+    if font is not None and size is None:
+        raise ValueError("--font belongs to --size: give a size, such as --size column.")
+    path = Path(f"{kind}.pdf") if out is None else out
+    asked = None if size is None else size_from(size, font=font)
+    write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@reports_errors
+def figures(as_json: Json = False) -> None:
+    """The kinds of figure that `circuits draw` makes, and what each is drawn from."""
+    from pipelines.cli.catalogue import figure_rows, print_offered
+
+    rows = figure_rows()
+    print_json({"figures": rows}) if as_json else print_offered("figures", rows)
+
+
+@app.command()
+@reports_errors
 def exports(as_json: Json = False) -> None:
     """The formats that `circuits export` writes, for --to."""
     from pipelines.cli.catalogue import export_rows, print_offered
