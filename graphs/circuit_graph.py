@@ -422,7 +422,7 @@ def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool 
     if a.wiring != b.wiring:
         raise ValueError(
             f"circuits of different models: {_model_of(a)} and {_model_of(b)} have different wirings "
-            f"({_shape_of(a.wiring)}; {_shape_of(b.wiring)}), so heads and edges do not correspond. "
+            f"({a.wiring.shape}; {b.wiring.shape}), so heads and edges do not correspond. "
             f"{_still_comparable(a, b)}"
         )
     if a.provenance is None or b.provenance is None or across_models:
@@ -450,13 +450,6 @@ def _outline(graph: CircuitGraph) -> str:
         f"{graph.n_edges:,} of {graph.of_edges:,} edges, {len(graph.heads)} of {n_heads} heads "
         f"({depth} in the lower/middle/upper third of layers){named}"
     )
-
-
-def _shape_of(wiring: Wiring) -> str:
-    groups = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
-    extra = ", parallel blocks" if wiring.is_parallel else ""
-    heads = "with their heads joined" if wiring.joins_heads else f"of {wiring.n_heads} heads{groups}"
-    return f"{wiring.n_layers} layers {heads}{extra}{'' if wiring.has_mlps else ', no MLPs'}"
 
 
 def _model_of(graph: CircuitGraph) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.cluster.report import ClusterReport
+from pipelines.reporting.p_values import equals
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
 
 PROMPTS = tuple(map(Column, ("prompt", "cluster", "tokens", "order_of_roles", "is_held_out")))
@@ -31,7 +32,8 @@ def print_clusters(report: ClusterReport) -> None:
     print_line(f"{of_all}: {n} clusters, of {sizes}. Prediction strength: {shown}.")
     for name, told in summary["agreement"].items():
         if told is not None:
-            rand = f"adjusted Rand index {told['adjusted_rand']:z.2f}, permutation p = {told['p_value']:z.2g}"
+            p = equals(told["p_value"], told["permutations"])
+            rand = f"adjusted Rand index {told['adjusted_rand']:z.2f}, permutation p {p}"
             print_line(f"clusters and {name.replace('_', ' ')} ({told['n_values']} different): {rand}")
     print_columns("circuits of clusters, chosen on half of these prompts", _CIRCUITS, summary["circuits"])
     print_line(

@@ -23,10 +23,12 @@ from pipelines.compare.unused import require_used
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
+from pipelines.reporting.p_values import equals
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import DASH, Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import DASH, Column, as_csv, measured, print_columns, print_line
 from pipelines.roles.plan import plan as plan_roles
 from pipelines.roles.settings import RolesSettings
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 Row = dict[str, Any]
@@ -107,7 +109,8 @@ def _side(run: Run, execution: Execution) -> Side:
 def report(plan: AlignedPlan) -> AlignedHeads:
     """The alignment of every pair of runs."""
     rows = tuple(_pair(a, b, plan.by, plan.seed) for a, b in combinations(plan.sides, 2))
-    return AlignedHeads(folder=plan.folder, by=plan.by, alignments=rows)
+    warnings = tuple(of_choices(side.run for side in plan.sides))
+    return AlignedHeads(folder=plan.folder, warnings=warnings, by=plan.by, alignments=rows)
 
 
 def _pair(a: Side, b: Side, by: str, seed: int) -> Row:
@@ -183,7 +186,8 @@ def _judged(judged: Judged | None) -> Row | None:
 
 
 _PAIRS = (
-    *map(Column, ("run_a", "run_b", "a", "b", "likeness", "margin")),
+    *map(Column, ("run_a", "run_b", "a", "b")),
+    *map(measured, ("likeness", "margin")),
     Column("roles_a", cell=lambda row: ";".join(row["roles_a"])),
     Column("roles_b", cell=lambda row: ";".join(row["roles_b"])),
 )
@@ -203,14 +207,14 @@ def print_aligned(report: AlignedHeads) -> None:
             Column("its roles", cell=lambda row: _in_words(row["roles_a"])),
             Column("head of B", "b"),
             Column("its roles", cell=lambda row: _in_words(row["roles_b"])),
-            Column("likeness", format=".2f"),
-            Column("margin", format=".2f"),
+            *map(measured, ("likeness", "margin")),
         )
         print_columns(f"heads aligned by {report.by}, A: {of['a']}, B: {of['b']}", columns, of["pairs"])
         for name, what in (("likeness", "mean likeness"), ("depth_difference", "mean difference in depth")):
             if (judged := of[name]) is not None:
                 print_line(
-                    f"{what} {judged['value']:z.2f}, by chance {judged['expected']:z.2f}, p = {judged['p_value']:z.2g}"
+                    f"{what} {judged['value']:z.2f}, by chance {judged['expected']:z.2f}, "
+                    f"p {equals(judged['p_value'], judged['n_draws'])}"
                 )
         for side in ("a", "b"):
             if left := of[f"only_{side}"]:

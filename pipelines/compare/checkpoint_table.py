@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.reporting.tables import Column, brackets, print_columns, print_line
+from pipelines.reporting.tables import Column, brackets, measured, print_columns, print_line
 
 _LISTED = 8
 _DRAWN = {"random": "at random", "matched": "its own heads renamed within layers"}
@@ -19,8 +19,8 @@ def print_checkpoints(row: Mapping[str, Any]) -> None:
         return
     columns = (
         Column("patched", "group"),
-        Column("components", "n_components", ","),
-        Column("recovered", "recovered", ".2f", interval="interval"),
+        measured("n_components"),
+        measured("recovered", interval="interval"),
     )
     print_columns(title, columns, row["groups"])
     into, source, gap = (row["metric"]["into"], row["metric"]["from"], row["gap"])

@@ -21,10 +21,12 @@ from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import Column, as_csv, measured, print_columns, print_line
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 PREFIX = "published:"
+MEASURED = tuple(map(measured, ("n_a", "n_b", "n_shared", "iou", "of_a", "of_b", "expected", "p_value")))
 Row = dict[str, Any]
 
 
@@ -35,6 +37,7 @@ class Side(NamedTuple):
     roles    role or stage -> its heads
     shape    layers, and heads of a layer
     source   of a published circuit; None of a run
+    run      None of a published circuit
     """
 
     name: str
@@ -44,6 +47,7 @@ class Side(NamedTuple):
     shape: tuple[int, int]
     source: str | None
     note: str
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
 
 def report(plan: PublishedPlan) -> PublishedComparison:
     """What every pair of them has in common."""
-    warnings = [*_warnings(plan.sides)]
+    warnings = [*of_choices(side.run for side in plan.sides if side.run is not None), *_warnings(plan.sides)]
     summary = {
         "circuits": [
             {
@@ -132,12 +136,7 @@ def print_published(report: PublishedComparison) -> None:
     columns = (
         Column("A", "a"),
         Column("B", "b"),
-        *(Column(name, f"n_{name}") for name in ("a", "b", "shared")),
-        Column("IoU", "iou", ".2f"),
-        Column("of A", "of_a", ".2f"),
-        Column("of B", "of_b", ".2f"),
-        Column("by chance", "expected", ".1f"),
-        Column("p", "p_value", ".2g"),
+        *MEASURED,
     )
     print_columns("heads of runs and published circuits", columns, report.summary["overlaps"])
     for row in report.summary["overlaps"]:
@@ -187,6 +186,7 @@ def _of_run(given: Any, out: Path) -> Side:
         (graph.wiring.n_layers, graph.wiring.n_heads),
         None,
         "" if staged is None else f"heads kept by its stages ({staged['kept_by']})",
+        run,
     )
 
 

@@ -21,8 +21,8 @@ Row = dict[str, Any]
 _OF_PAIR = {
     "union": "union",
     "shared": "shared part",
-    "only_a": "only in a",
-    "only_b": "only in b",
+    "only_a": "only in A",
+    "only_b": "only in B",
     "without_shared": "whole model without the shared part",
     "without_matched": "whole model without the shared part on other heads",
 }

@@ -52,7 +52,7 @@ COLUMNS = (
     Column("minimality_share", "minimality.smallest.share"),
     Column("minimality_component", "minimality.smallest.component"),
     Column("left_out"),
-    Column("random_circuits", "random.n"),
+    measured("random_circuits", "random.n"),
     measured("random_faithfulness", "random.faithfulness.value", interval="random.faithfulness.interval"),
     RANDOM_P,
     *(Column(f"{name}_p", f"hypotheses.{name}.p_value") for name in HYPOTHESES),

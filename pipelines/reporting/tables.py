@@ -13,7 +13,7 @@ from rich.table import Table
 
 from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES, Quantity
-from pipelines.reporting.p_values import DASH, Draws, is_least, p_text
+from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
@@ -35,6 +35,7 @@ class Column:
     quantity  what is measured (`circuits.quantities`); None of what is not a measure, as a name
     draws     of a p-value: what it counts; None where it is none, or counts nothing
     footnote  row -> what is said of the cell below a table for a paper; None where there is nothing to say
+    is_name   whether the heading is a name, as of a task, which tables for papers write as it is
     """
 
     heading: str
@@ -45,6 +46,7 @@ class Column:
     quantity: Quantity | None = None
     draws: Draws | None = None
     footnote: Callable[[Row], str | None] | None = None
+    is_name: bool = False
 
     @property
     def name(self) -> str:
@@ -61,7 +63,7 @@ class Column:
         if value is None:
             return DASH
         if self.draws is not None:
-            return p_text(value, value_at(row, self.draws.path))
+            return p_shown(value, is_bound=is_at_floor(self, row))
         return value if isinstance(value, str) else number_text(value, self.format) + self._ends(row)
 
     def _ends(self, row: Row) -> str:
@@ -99,7 +101,11 @@ def value_at(row: Row, path: str) -> Any:
 
 def is_at_floor(column: Column, row: Row) -> bool:
     """Whether a p-value is the least that its draws can give."""
-    return column.draws is not None and is_least(column.value(row), value_at(row, column.draws.path))
+    draws = column.draws
+    if draws is None:
+        return False
+    p = column.value(row) if draws.raw is None else value_at(row, draws.raw)
+    return is_least(p, value_at(row, draws.path))
 
 
 def floor_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:

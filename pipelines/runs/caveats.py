@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,11 @@ def of_choice(run: Run) -> list[str]:
     size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
     of_zeros = of_zero_scores(scores, size, position=run.graph.selection.get("position"))
     return [*(flaw.text for flaw in flaws_of(run.graph)), *(of_zeros or of_ties(run.graph.tied_out))]
+
+
+def of_choices(runs: Iterable[Run]) -> list[str]:
+    """The same of several runs, each with its name before it; of a run that is given twice, once."""
+    return list(dict.fromkeys(f"{run.name}: {text}" for run in runs for text in of_choice(run)))
 
 
 def of_ties(tied_out: Mapping[str, int]) -> list[str]:

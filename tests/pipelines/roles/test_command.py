@@ -18,7 +18,7 @@ from graphs.roles import ROLES
 from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
 from pipelines.runs.run import read_circuit
-from tests.circuits.hand_models import induction_prompts, write_induction
+from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
 
 Command = Callable[..., Any]
 
@@ -51,6 +51,24 @@ def test_a_model_written_into_weights_has_the_roles_that_were_written(found: Any
     assert readings["a1.h1"]["direct-effect"] == readings["a1.h1"]["effect-at-end"]
     assert found.about["held_out"]
     assert found.about["n_prompts"] == 12
+
+
+def test_of_the_heads_that_look_at_the_correct_letter_the_one_that_copies_it_has_that_role(tmp_path: Path):
+    """a1.h0 looks there to no effect, a0.h1 at the second line, and a0.h0 at the option that is asked for."""
+    write_jsonl(choice_prompts(n=32), tmp_path / "prompts.jsonl")
+    run = discover(
+        tmp_path / "prompts.jsonl", model=str(write_choice(tmp_path / "model")), edges=5, out=tmp_path / "runs"
+    )
+    found = label_heads(
+        run, right="correct_label", wrong="label_[A-D] without correct_label", rules="correct-letter,content-gatherer"
+    )
+    labels = {row["head"]: [label["role"] for label in row["labels"]] for row in found.rows}
+    assert labels == {"a0.h0": ["content-gatherer"], "a0.h1": [], "a1.h0": [], "a1.h1": ["correct-letter"]}
+    row = next(row for row in found.rows if row["head"] == "a1.h1")
+    letters = [one for one in row["labels"][0]["evidence"] if one["condition"].startswith("correct-letter@")]
+    assert [one["mean"] for one in letters] == [1] * 8  # at each of four letters, also less than none at the others
+    assert sum(one["n_prompts"] for one in letters[:4]) == found.about["n_prompts"]
+    assert row["readings"]["correct-letter@label_C"]["mean"] == 1
 
 
 def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):

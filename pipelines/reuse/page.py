@@ -8,19 +8,10 @@ from html import escape
 from typing import Any
 
 from pipelines.compare.many_table import membership_text
-from pipelines.report.panels import Panel
-from pipelines.report.plan import ReusePlan
+from pipelines.reporting.page import page as in_page
 from pipelines.reporting.tables import brackets
-
-_STYLE = """
-body { font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a }
-body { max-width: 60em; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
-img { max-width: 100%; height: auto; display: block }
-table { border-collapse: collapse; margin: 1em 0 }
-th, td { text-align: left; padding: .2em .9em .2em 0; vertical-align: top }
-th { border-bottom: 1px solid #8a8a8a } .left-out { color: #5a5a5a } li { margin: .2em 0 }
-"""
+from pipelines.reuse.panels import Panel
+from pipelines.reuse.plan import ReusePlan
 
 
 def page(plan: ReusePlan, panels: Sequence[Panel]) -> bytes:
@@ -35,9 +26,7 @@ def page(plan: ReusePlan, panels: Sequence[Panel]) -> bytes:
     for panel in others:
         parts += _panel(panel)
     parts += _checkpoints(found.get("checkpoints", ()))
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    body = "\n".join(parts)
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'.encode()
+    return in_page(title, parts)
 
 
 def _panel(panel: Panel) -> list[str]:
