@@ -21,6 +21,7 @@ from xml.sax.saxutils import unescape
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import plain_number
+from graphs.figures.canvas import one_line
 
 MARK = "circuit-workbench"
 """The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
@@ -164,6 +165,8 @@ def _unescaped(text: str, *, is_pdf: bool) -> str:
     """Text with the escapes of PDF strings undone, or those of XML; other formats escape nothing in a comment."""
     if is_pdf:
         return re.sub(r"\\([\\()])", r"\1", text)
+    if text.startswith("%!PS"):
+        return one_line(text)
     return unescape(text, {"&quot;": '"'}) if text.lstrip().startswith("<?xml") else text
 
 
