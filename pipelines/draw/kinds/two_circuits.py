@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphs.figures.circuit import draw_comparison
-
 from graphs import Comparison
 from graphs.export.json import JsonExport
-from graphs.figures.fit import Drawing, of_one_layout
-from pipelines.compare.files import COMPARISON
+from graphs.figures.fit import Drawing
+from graphs.figures.layered.drawing import drawing_at
+from pipelines.compare.names import COMPARISON
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.run import is_file
@@ -28,7 +27,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison: draw it as circuit.")
-    return of_one_layout(draw_comparison, content)
+    return drawing_at(content)
 
 
 TWO_CIRCUITS = FIGURES.register(
