@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic.fields import FieldInfo
+
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
 from pipelines.runs.method_settings import absolute_paths
@@ -55,15 +57,26 @@ def origin_of(
 
 
 def _runs(settings: CommandSettings, out: Path) -> list[Run]:
-    """The runs that a command was given as such; whatever else it was given in their place is left out."""
-    given: list[Any] = [*(getattr(settings, "runs", None) or [getattr(settings, "run", None)])]
-    opened = []
-    for one in given:
-        try:
-            opened.append(one if isinstance(one, Run) else open_run(one, out=out))
-        except ValueError:  # a published circuit, a comparison, or none at all
-            continue
-    return opened
+    """The runs that a command was given, whichever setting takes them; what it was given in their place is left out."""
+    opened: dict[Path, Run] = {}
+    for given in _open_values(settings).values():
+        for one in given if isinstance(given, tuple) else (given,):
+            try:
+                run = one if isinstance(one, Run) else open_run(one, out=out)
+            except ValueError:  # a published circuit, a comparison, another file, or none at all
+                continue
+            opened.setdefault(run.folder.resolve(), run)
+    return list(opened.values())
+
+
+def _open_values(settings: CommandSettings) -> dict[str, Any]:
+    """Settings that take runs beside their names, and others what stands in their place."""
+    every = ((name, getattr(settings, name)) for name, field in type(settings).model_fields.items() if _is_open(field))
+    return {name: value for name, value in every if isinstance(value, Run | str | Path | tuple)}
+
+
+def _is_open(field: FieldInfo) -> bool:
+    return field.annotation is Any or field.annotation == tuple[Any, ...]
 
 
 def _by_name(settings: CommandSettings, runs: Sequence[Run]) -> CommandSettings:
@@ -77,10 +90,8 @@ def _by_name(settings: CommandSettings, runs: Sequence[Run]) -> CommandSettings:
             return given.name
         return names.get(str(Path(given).resolve()), str(given)) if isinstance(given, str | Path) else given
 
-    if getattr(settings, "runs", None):
-        changes["runs"] = tuple(map(named, settings.runs))  # pyright: ignore[reportAttributeAccessIssue]
-    if getattr(settings, "run", None) is not None:
-        changes["run"] = named(settings.run)  # pyright: ignore[reportAttributeAccessIssue]
+    for name, value in _open_values(settings).items():
+        changes[name] = tuple(map(named, value)) if isinstance(value, tuple) else named(value)
     return settings.model_copy(update=changes)
 
 
