@@ -33,7 +33,7 @@ class Quantity:
     better: Better | None = None
     unit: str = ""
     symbol: str = ""
-    format: str = "z.3f"
+    format: str = ".3f"
 
     @property
     def title(self) -> str:
@@ -61,6 +61,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity("n_prompts", "prompts", format="d"),
         quantity("n_edges", "edges", format=","),
         quantity("of_edges", "edges of the model", format=","),
+        quantity("n_heads", "heads", "in the circuit", format="d"),
         quantity(
             "faithfulness",
             "faithfulness",
@@ -125,7 +126,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
 
 
 def _of_transfer() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     matched = "of the same circuit, its heads renamed within layers"
     return (
         quantity("own_faithfulness", "faithfulness of the own circuit", "that of the task itself", format=short),
@@ -174,7 +175,7 @@ def _of_transfer() -> tuple[Quantity, ...]:
 
 
 def _of_overlap() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity("n_a", "in A", format=","),
         quantity("n_b", "in B", format=","),
@@ -229,7 +230,6 @@ def _of_tasks() -> tuple[Quantity, ...]:
         quantity("top1_difference", "change of top-1", better="high", format="+.1%"),
         quantity("new_mistakes", "new mistakes", "prompts that became wrong", "low", format="d"),
         quantity("mended", "mended", "prompts that became right", "high", format="d"),
-        quantity("n_heads", "heads", format="d"),
         quantity("clean", "clean", "mean of the metric on clean prompts", format=".2f"),
         quantity("corrupt", "corrupt", "mean of the metric on corrupt prompts, or of ablated runs", format=".2f"),
         quantity("kept", "kept", "share of what the metric loses at 0 directions that is not lost", format=".2f"),
@@ -238,7 +238,7 @@ def _of_tasks() -> tuple[Quantity, ...]:
 
 
 def _of_parts() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity("recovery", "recovery rate", "share of the gap that one restored component brings back", format=short),
         quantity("mean_of_ratios", "mean of ratios", "the same share of each prompt, averaged", format=short),
@@ -261,9 +261,9 @@ def _of_codes() -> tuple[Quantity, ...]:
             "information, whether positive",
             "adjusted mutual information: 0 by chance, 1 if told",
             "high",
-            format="z.2f",
+            format=".2f",
         ),
-        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format="z.2f"),
+        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format=".2f"),
     )
 
 

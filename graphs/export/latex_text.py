@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
+from circuits.numbers import number_text
+
 NumberStyle = Literal["brackets", "uncertainty"]
 
 _ESCAPES = {
@@ -166,6 +168,5 @@ def _decimals_of_value(value: float) -> int:
 
 def _fixed(value: float, decimals: int) -> str:
     """Digits without the zero before the point, and without a sign where all are 0."""
-    text = f"{value:.{decimals}f}"
-    text = text.replace("-", "") if not text.strip("-0.") else text
+    text = number_text(value, f".{decimals}f")
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

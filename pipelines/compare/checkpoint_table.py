@@ -26,15 +26,15 @@ def print_checkpoints(row: Mapping[str, Any]) -> None:
     into, source, gap = (row["metric"]["into"], row["metric"]["from"], row["gap"])
     print_line(
         f"metric {into['value']:z.3f} into, {source['value']:z.3f} from: a difference of {gap['value']:z.3f} "
-        f"{brackets(gap['interval'], 'z.3f')} over {row['n_prompts']} prompts. Recovered: the share of it; 95 % t "
+        f"{brackets(gap['interval'], '.3f')} over {row['n_prompts']} prompts. Recovered: the share of it; 95 % t "
         "intervals over prompts. What all together do not recover is in the final norm, the unembedding and biases."
     )
     for sort, name in _DRAWN.items():
         if (drawn := row["drawn"].get(sort)) is not None:
-            numbers = f"{drawn['mean']:z.2f} {brackets(drawn['range'], 'z.2f')}"
+            numbers = f"{drawn['mean']:z.2f} {brackets(drawn['range'], '.2f')}"
             print_line(f"as many components as its circuit has, {name}: {numbers} (range of {drawn['n']})")
     most = sorted(row["components"], key=lambda entry: -abs(entry["recovered"]))[:_LISTED]
     shown = ", ".join(
-        f"{entry['component']} {entry['recovered']:z.2f} {brackets(entry['interval'], 'z.2f')}" for entry in most
+        f"{entry['component']} {entry['recovered']:z.2f} {brackets(entry['interval'], '.2f')}" for entry in most
     )
     print_line(f"most alone: {shown}")

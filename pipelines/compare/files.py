@@ -81,7 +81,7 @@ def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferT
     """What the figure of the transfer between runs shows."""
     names = tuple(summary["runs"])
     place = {name: index for index, name in enumerate(names)}
-    shown = np.full((4, len(names), len(names)), np.nan)
+    shown = np.full((6, len(names), len(names)), np.nan)
     for row in summary["transfer"]["matrix"]:
         numbers = (row["faithfulness"], *(row["interval"] or (None, None)))
         at = place[row["circuit"]], place[row["task"]]
@@ -89,13 +89,15 @@ def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferT
     shown[3][np.diag_indices(len(names))] = 1
     for row in summary["overlaps"]:
         a, b = place[row["a"]], place[row["b"]]
-        shown[3, a, b] = shown[3, b, a] = np.nan if row["edges_iou"] is None else row["edges_iou"]
-    transfer, low, high, overlap = shown
+        interval = row["levels"]["edges"]["interval"] if "edges" in row["levels"] else None
+        numbers = (row["edges_iou"], *(interval or (None, None)))
+        for at in ((a, b), (b, a)):
+            shown[(slice(3, None), *at)] = [np.nan if number is None else number for number in numbers]
     origin = runs[0].scores.provenance
     methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in runs))
     n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
     subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
-    return TransferTable(names, transfer, low, high, overlap, subtitle)
+    return TransferTable(names, *shown, subtitle=subtitle)
 
 
 def _of_traces(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:

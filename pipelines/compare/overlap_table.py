@@ -25,7 +25,7 @@ def print_overlaps(summary: Row) -> None:
         Column("a"),
         Column("b"),
         Column("shared heads", "n_shared_heads"),
-        Column("IoU of heads", "heads_iou", "z.2f"),
+        Column("IoU of heads", "heads_iou", ".2f"),
         Column("shared edges", "n_shared_edges", ","),
         Column("IoU of edges", cell=lambda row: _with_ends(row["levels"]["edges"], "iou", "interval")),
         Column("own halves", cell=lambda row: _within(row["levels"]["edges"])),
@@ -200,7 +200,7 @@ def _with_ends(row: Row, value: str, ends: str) -> str:
     if row[value] is None:
         return DASH
     has_ends = ends == "interval" and (row[ends] is not None or "within_a" in row)
-    return f"{row[value]:z.2f}" + (f" {brackets(row[ends], 'z.2f')}" if has_ends else "")
+    return f"{row[value]:z.2f}" + (f" {brackets(row[ends], '.2f')}" if has_ends else "")
 
 
 def _number(value: float | None) -> str:

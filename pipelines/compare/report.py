@@ -19,7 +19,7 @@ from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_acr
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import of_choice
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 
@@ -86,8 +86,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     if len(runs) == 2:
         summary |= summary["overlaps"][0] | {side: run.name for side, run in zip("ab", runs, strict=True)}
         traces = _of_two(runs[0], runs[1], summary)
-    of_runs = [f"{run.name}: {text}" for run in runs for text in of_choice(run)]
-    of_runs += larger_than_needed(summary["transfer"], summary["runs"])
+    of_runs = [*of_choices(runs), *larger_than_needed(summary["transfer"], summary["runs"])]
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuits.numbers import number_text
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
 from pipelines.compare.checkpoint_table import print_checkpoints
@@ -130,7 +131,7 @@ def _print_accuracy(rows: Sequence[Row]) -> None:
     lines: dict[str, list[str]] = {}
     for row in rows:
         lines.setdefault(row["circuit"], [row["circuit"]]).append(_accuracy(row["accuracy"]["circuit"]))
-    whole = ["whole model", *(f"{accuracy['model']:{SHARE}}" for accuracy in of_tasks.values())]
+    whole = ["whole model", *(number_text(accuracy["model"], SHARE) for accuracy in of_tasks.values())]
     empty = ["empty circuit", *(_accuracy(accuracy["empty"]) for accuracy in of_tasks.values())]
     title = "accuracy: how often each circuit (row) answers each task (column) right, 95 % Wilson intervals"
     print_table(title, ["circuit", *of_tasks], [*lines.values(), whole, empty])
@@ -159,16 +160,16 @@ def _print_sets(pair: Row, parts: str) -> None:
 def _faithful(row: Row | None) -> str:
     if row is None or row["faithfulness"] is None:
         return DASH
-    ends = f" {brackets(row['interval'], 'z.2f')}" if "interval" in row else ""
+    ends = f" {brackets(row['interval'], '.2f')}" if "interval" in row else ""
     return f"{row['faithfulness']:z.2f}{ends}"
 
 
 def _estimate(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
+    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], '.2f')}"
 
 
 def _accuracy(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:{SHARE}} {brackets(row['interval'], SHARE)}"
+    return DASH if row is None else f"{number_text(row['value'], SHARE)} {brackets(row['interval'], SHARE)}"
 
 
 def _print_traces(traces: Row) -> None:
@@ -183,4 +184,4 @@ def _print_traces(traces: Row) -> None:
     for row in traces["largest"]:
         ends = brackets((row["difference_low"], row["difference_high"]), "+.2f")
         rates = f"{row['recovery_a']:z.2f} and {row['recovery_b']:z.2f}"
-        print_line(f"  {row['difference']:+.2f} {ends}  {row['component']} at {row['place']}: {rates}")
+        print_line(f"  {row['difference']:+z.2f} {ends}  {row['component']} at {row['place']}: {rates}")

@@ -146,8 +146,8 @@ def _cell(cell: Cell, cells: Sequence[Cell]) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Names are broken behind an underscore, a point or a slash, numbers are not."""
-    return re.sub(r"(\\_|(?<=\w)[./])(?=[A-Za-z_])", r"\1\\allowbreak{}", text)
+    """Names are broken behind an underscore or a slash."""
+    return re.sub(r"(\\_|(?<=\w)/)(?=[A-Za-z_])", r"\1\\allowbreak{}", text)
 
 
 def _raised(mark: str) -> str:

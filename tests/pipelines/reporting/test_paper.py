@@ -54,7 +54,7 @@ def samples() -> list[PaperTable]:
     ]
 
 
-@pytest.mark.parametrize("sample", samples(), ids=str)
+@pytest.mark.parametrize("sample", samples(), ids=lambda sample: ", ".join(column.name for column in sample.columns))
 def test_every_format_has_a_cell_for_every_column_of_every_row(sample: PaperTable):
     check_table(sample)
 
