@@ -17,7 +17,9 @@ from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.profiles import DirectLogitAttribution, measure_profiles
 from pipelines import effects
+from pipelines.effects.command import COMMAND
 from tests.circuits.hand_models import choice_prompts, write_choice
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -114,3 +116,11 @@ def test_without_wrong_answers_what_parts_write_is_left_out(circuits: Command, t
     refused = circuits("effects", str(path), "--json")
     assert refused.exit_code == 2
     assert "no wrong answer" in refused.stderr
+
+
+def test_the_table_for_papers_has_the_largest_effects_first_and_csv_all(tiny: Any, tmp_path: Path):
+    (table,) = papers_of(COMMAND, task=str(tiny.prompts), model=str(tiny.model), out=tmp_path / "runs").values()
+    sizes = [abs(row["total"]) for row in table.rows]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(table.rows) == 6  # 4 heads and 2 MLPs
+    assert [column.name for column in table.columns][:2] == ["total", "direct"]

@@ -17,8 +17,11 @@ from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
 from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
+from pipelines.roles.paper import papers
+from pipelines.roles.settings import RolesSettings
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
+from tests.pipelines.paper_checks import check_papers
 
 Command = Callable[..., Any]
 
@@ -195,3 +198,13 @@ def test_heads_that_were_not_measured_are_not_aligned(tmp_path: Path):
     )
     with pytest.raises(ValueError, match=r"was not measured.*First: circuits roles"):
         align_heads(run, run, by="profile", out=tmp_path / "runs")
+
+
+def test_tables_for_papers_have_every_role_with_what_it_rests_on(found: Any):
+    tables = papers(found)
+    check_papers(tables, RolesSettings.paper_tables)
+    of_table = {(row["head"], row["role"]) for row in tables["roles"].rows}
+    assert of_table == {
+        (row["head"], label["role"]) for row in found.rows if row["in_circuit"] for label in row["labels"]
+    }
+    assert [row["role"] for row in tables["rules"].rows] == [rule["role"] for rule in found.rules]
