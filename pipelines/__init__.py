@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
     from pipelines.reads.report import ReadsReport
+    from pipelines.report.command import write_report
+    from pipelines.report.report import Appendix
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
     from pipelines.reuse.command import report_reuse
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlignedHeads",
+    "Appendix",
     "AttentionReport",
     "ClusterReport",
     "CodeReport",
@@ -125,9 +128,11 @@ __all__ = [
     "study",
     "trace",
     "try_remedy",
+    "write_report",
 ]
 
 _HOMES = {
+    "Appendix": "report.report",
     "AlignedHeads": "compare.aligned",
     "AttentionReport": "attention.report",
     "ClusterReport": "cluster.report",
@@ -183,6 +188,7 @@ _HOMES = {
     "study": "study.command",
     "trace": "trace.command",
     "try_remedy": "intervene.remedy.command",
+    "write_report": "report.command",
 }
 
 

@@ -4,6 +4,7 @@ from circuits.profiles.attention import Attention
 from circuits.profiles.base import AnswerProfile, Profile
 from circuits.profiles.contrast import contrast
 from circuits.profiles.copying import Copying
+from circuits.profiles.correct_letter import CorrectLetter
 from circuits.profiles.direct_logit_attribution import DirectLogitAttribution
 from circuits.profiles.distance import Distance
 from circuits.profiles.distances import Distances
@@ -17,6 +18,7 @@ from circuits.profiles.induction import Induction
 from circuits.profiles.later_attention import LaterAttention
 from circuits.profiles.matching import Matching
 from circuits.profiles.measure import measure_profiles, places_of
+from circuits.profiles.options import Options
 from circuits.profiles.output_norm import OutputNorm
 from circuits.profiles.own_token import OwnToken
 from circuits.profiles.previous_token import PreviousToken
@@ -41,6 +43,7 @@ __all__ = [
     "AnswerProfile",
     "Attention",
     "Copying",
+    "CorrectLetter",
     "DirectLogitAttribution",
     "Distance",
     "Distances",
@@ -53,6 +56,7 @@ __all__ = [
     "Induction",
     "LaterAttention",
     "Matching",
+    "Options",
     "OutputNorm",
     "OwnToken",
     "PreviousToken",

@@ -3,6 +3,7 @@
 from graphs.roles.assign import Readings, labels_of
 from graphs.roles.content_gatherer import ContentGatherer
 from graphs.roles.copy_suppression import CopySuppression
+from graphs.roles.correct_letter import CorrectLetter
 from graphs.roles.duplicate_token import DuplicateToken
 from graphs.roles.induction import Induction
 from graphs.roles.label import (
@@ -11,6 +12,7 @@ from graphs.roles.label import (
     CONTENT,
     DIRECT,
     EFFECTS,
+    EVERY,
     INDIRECT,
     RIGHT,
     TOTAL,
@@ -36,6 +38,7 @@ __all__ = [
     "CONTENT",
     "DIRECT",
     "EFFECTS",
+    "EVERY",
     "INDIRECT",
     "RIGHT",
     "ROLES",
@@ -44,6 +47,7 @@ __all__ = [
     "Condition",
     "ContentGatherer",
     "CopySuppression",
+    "CorrectLetter",
     "DuplicateToken",
     "Evidence",
     "Induction",

@@ -9,7 +9,7 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.intervals import t_interval
-from graphs.roles.label import Condition, Evidence, Reading, RoleLabel
+from graphs.roles.label import EVERY, Condition, Evidence, Reading, RoleLabel
 from graphs.roles.rule import RoleRule
 
 
@@ -31,18 +31,23 @@ class Readings:
     def of(self, reading: Reading) -> Floats:
         """[prompt, head] the numbers of a reading."""
         values = self.values[reading.source, reading.place]
-        return values if reading.minus is None else values - self._only(reading.minus)
+        return values if reading.minus is None else values - self.of(reading.minus)
 
-    def _only(self, source: str) -> Floats:
-        """The values of a source with a single place."""
-        (values,) = (values for (name, _), values in self.values.items() if name == source)
-        return values
+    def each(self, condition: Condition) -> list[Condition]:
+        """The condition; one per place of its source where it is asked of every one. KeyError where there is none."""
+        reading = condition.reading
+        if reading.place != EVERY:
+            return [condition]
+        places = [place for source, place in self.values if source == reading.source]
+        if not places:
+            raise KeyError(reading.source)
+        return [condition._replace(reading=reading._replace(place=place)) for place in places]
 
     def reason(self, rule: RoleRule) -> str | None:
         """Why a rule cannot be applied here; None where it can."""
         for condition in rule.conditions:
-            for source in (condition.reading.source, condition.reading.minus):
-                if source is not None and source in self.refused:
+            for source in condition.reading.sources:
+                if source in self.refused:
                     return self.refused[source]
         return None
 
@@ -60,7 +65,8 @@ def labels_of(
     for rule in sorted(rules, key=lambda rule: (rule.rank, rule.name)):
         if readings.reason(rule) is not None:
             continue
-        checked = [_checked(condition, readings, level) for condition in rule.conditions]
+        asked = [one for condition in rule.conditions for one in readings.each(condition)]
+        checked = [_checked(condition, readings, level) for condition in asked]
         for head, evidence in zip(readings.heads, zip(*checked, strict=True), strict=True):
             given = {label.role for label in labels.get(head, ())}
             kept = tuple(one for one in evidence if one is not None)

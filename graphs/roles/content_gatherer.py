@@ -32,5 +32,5 @@ class ContentGatherer(RoleRule):
         return (
             Condition(Reading(f"attention:to={CONTENT}", CONTENT), "above", self.min_attention),
             Condition(Reading(AT_END), "above", self.min_effect),
-            Condition(Reading(INDIRECT, minus=DIRECT), "above", 0),
+            Condition(Reading(INDIRECT, minus=Reading(DIRECT)), "above", 0),
         )

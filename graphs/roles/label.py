@@ -14,6 +14,7 @@ EFFECTS = (TOTAL, AT_END, DIRECT, INDIRECT)
 # Roles of tokens on any task: words that say the answer, words that compete with it, and all others with a role.
 RIGHT, WRONG, CONTENT = "right", "wrong", "content"
 CANDIDATES = "candidates"  # right and wrong ones
+EVERY = "every"  # as a place: each of the source's places, one by one
 Must = Literal["above", "below", "apart"]
 
 
@@ -21,22 +22,27 @@ class Reading(NamedTuple):
     """A number of every head on every prompt: an effect, or a profile as it is written on the command line.
 
     source  one of `EFFECTS`, or such as `attention:to=right`
-    place   which of the profile's places
+    place   which of the profile's places; `EVERY`: a condition is asked of each of them
     minus   a reading that is taken off, prompt by prompt
     """
 
     source: str
     place: str = ALL_POSITIONS
-    minus: str | None = None
+    minus: Reading | None = None
 
     @property
     def is_effect(self) -> bool:
         return self.source in EFFECTS
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """Its own, and that of what is taken off."""
+        return (self.source, *(() if self.minus is None else self.minus.sources))
+
+    @property
     def name(self) -> str:
         at = "" if self.place == ALL_POSITIONS or self.source.endswith(f"={self.place}") else f"@{self.place}"
-        return f"{self.source}{at}" + ("" if self.minus is None else f" - {self.minus}")
+        return f"{self.source}{at}" + ("" if self.minus is None else f" - {self.minus.name}")
 
 
 class Condition(NamedTuple):

@@ -32,5 +32,5 @@ class Mover(RoleRule):
             Condition(Reading(f"attention:to={RIGHT}", RIGHT), "above", self.min_attention),
             Condition(Reading("direct-logit-attribution", "END"), "above", 0),
             Condition(Reading(DIRECT), "above", self.min_effect),
-            Condition(Reading(DIRECT, minus=INDIRECT), "above", 0),
+            Condition(Reading(DIRECT, minus=Reading(INDIRECT)), "above", 0),
         )

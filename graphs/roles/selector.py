@@ -30,7 +30,9 @@ class Selector(RoleRule):
     def conditions(self) -> tuple[Condition, ...]:
         return (
             Condition(Reading(f"attention:to={WRONG}", WRONG), "above", self.min_attention),
-            Condition(Reading(f"attention:to={WRONG}", WRONG, minus=f"attention:to={RIGHT}"), "above", 0),
+            Condition(
+                Reading(f"attention:to={WRONG}", WRONG, minus=Reading(f"attention:to={RIGHT}", RIGHT)), "above", 0
+            ),
             Condition(Reading(AT_END), "above", self.min_effect),
-            Condition(Reading(INDIRECT, minus=DIRECT), "above", 0),
+            Condition(Reading(INDIRECT, minus=Reading(DIRECT)), "above", 0),
         )

@@ -47,6 +47,7 @@ COMMANDS = {
     "reads": "pipelines.reads.settings:ReadsSettings",
     "effects": "pipelines.effects.settings:EffectsSettings",
     "influence": "pipelines.influence.settings:InfluenceSettings",
+    "report": "pipelines.report.settings:ReportSettings",
     "reuse": "pipelines.reuse.settings:ReuseSettings",
     "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",

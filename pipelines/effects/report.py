@@ -15,6 +15,7 @@ from circuits.intervals import t_interval
 from circuits.profiles.option_heads import option_classes, options_of
 from circuits.solved import dropped
 from pipelines.effects.plan import EffectsPlan
+from pipelines.effects.settings import EffectsSettings
 from pipelines.engine.result_file import Result
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
@@ -53,7 +54,7 @@ def report(plan: EffectsPlan) -> EffectsReport:
     else:
         warnings.append(f"what parts write is left out: {shape['no_writes']}")
     means = {name: _means(values) for name, values in columns.items()}
-    classes, why_none = _classes(results, prompts, settings.correct, shape["options"])
+    classes, why_none = _classes(results, prompts, settings, shape["options"])
     rows = []
     for number, name in enumerate(shape["parts"]):
         own = {key: value for column, of in means.items() for key, value in _named(column, of[number]).items()}
@@ -91,14 +92,14 @@ def _named(column: str, of: Row) -> Row:
 
 
 def _classes(
-    results: list[Result], prompts: PromptSet, correct: str, options: list[str]
+    results: list[Result], prompts: PromptSet, settings: EffectsSettings, options: list[str]
 ) -> tuple[Mapping[str, str | None], str | None]:
     """The class of every head, and why there are none."""
     if not options:
-        return {}, "the prompts have no options"
-    right = [options_of(prompt, options, correct) for prompt in prompts]
+        return {}, f"the prompts have no options: roles {settings.options}, and {settings.correct} where one of them is"
+    right = [options_of(prompt, options, settings.correct) for prompt in prompts]
     if any(own is None for own in right):
-        return {}, f"in some prompt no option is where the role {correct!r} is"
+        return {}, f"in some prompt no option is where the role {settings.correct!r} is"
     n_heads = [name for name in results[0].meta["parts"] if Component.parse(name).is_head]
     try:
         classes = option_classes(

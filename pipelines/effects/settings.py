@@ -27,8 +27,12 @@ class EffectsSettings(PromptSettings):
         description="A setting of the ablation, KEY=VALUE; repeat for more.",
         json_schema_extra={"option": "--ablation-set"},
     )
-    options: str = Field(default="option_*", description="The roles of options, for classes of heads.")
-    correct: str = Field(default="correct_option", description="The role that the correct option has as well.")
+    options: str = Field(
+        default="label_[A-Z]", description="The roles of options, for classes of heads: their letters, or option_*."
+    )
+    correct: str = Field(
+        default="correct_label", description="The role that the correct one has as well; correct_option of option_*."
+    )
 
     def run_config(self) -> RunConfig:
         """The same prompts, model, metric and ablation as the settings of a run."""

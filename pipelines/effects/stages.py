@@ -60,7 +60,11 @@ def measure(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Re
 
 def options_in(prompts: PromptSet, settings: Mapping[str, Any]) -> list[str]:
     """The roles of options that every prompt has, where one of them is the correct one; none of other prompts."""
-    options = [role for role in prompts.prompts[0].roles if fnmatchcase(role, settings["options"])]
+    options = [
+        role
+        for role in prompts.prompts[0].roles
+        if role != settings["correct"] and fnmatchcase(role, settings["options"])
+    ]
     has_all = all(settings["correct"] in prompt.roles and {*options} <= {*prompt.roles} for prompt in prompts)
     return options if has_all else []
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from circuits.profiles import WeightProfile
 from circuits.tasks import TASKS
-from graphs.roles import AT_END, DIRECT, ROLES, TOTAL, RoleRule
+from graphs.roles import AT_END, DIRECT, EFFECTS, ROLES, TOTAL, RoleRule
 from pipelines.discover.plan import Jobs
 from pipelines.discover.run import DiscoverRun, jobs_of, require_circuit
 from pipelines.discover.stages import measure
@@ -118,9 +118,8 @@ def rules_from(texts: Sequence[str]) -> tuple[RoleRule, ...]:
 
 def sources_of(rules: Sequence[RoleRule]) -> list[str]:
     """The profiles that rules read, as they are written, each once."""
-    conditions = [condition.reading for rule in rules for condition in rule.conditions]
-    every = [reading for reading in conditions if not reading.is_effect]
-    named = [name for reading in every for name in (reading.source, reading.minus) if name is not None]
+    readings = [condition.reading for rule in rules for condition in rule.conditions]
+    named = [name for reading in readings for name in reading.sources if name not in EFFECTS]
     return list(dict.fromkeys(named))
 
 

@@ -435,6 +435,42 @@ def inhibition_prompts(n: int, cues: tuple[int, ...], seed: int = 0) -> PromptSe
     return PromptSet("inhibition", tuple(prompts))
 
 
+# Planted sinks. Tokens 0..3 are letters, SINK + i a sink that says letter i three times as loud.
+SINK, START, ASK = 4, 8, 9
+
+
+def write_planted_sinks(folder: Path) -> Path:
+    """Letters beside a token with a massive stream that says another letter, and a head that attends to all alike.
+
+    The embedding writes 1000 into the block "massive" for START and for sinks, and for no other token: of 26
+    dimensions, a sink's largest entry is sqrt(26) = 5.1 times its root mean square.
+    a2.h0  attends to all positions alike, and copies what it sees to "output": a letter, START or ASK with weight 1, a
+           sink's letter with weight 3. All other heads of the four layers, and the MLPs, have zero weights.
+
+    The logits of letters, START and ASK are the row of a2.h0 at the end, three times that of the sink for its letter.
+    """
+    weights = _Weights(n_tokens=10, n_positions=5, n_layers=4, n_heads=2, blocks={"massive": 1})
+    weights.tensors["embed.W_E"][SINK : START + 1, weights.block["massive"]] = 1000
+    weights.copy(2, 0, "token", "output")
+    value = weights.of(2, "attn.W_V")[0, weights.block["token"]]
+    value[SINK:START] = 0
+    value[SINK:START, :SINK] = 3 * torch.eye(SINK)
+    return weights.write(folder)
+
+
+def planted_sink_prompts(n: int = 12) -> PromptSet:
+    """START, a letter, a sink that says another one, the letter again, ASK; corrupt: the two letters exchanged.
+
+    Role `image`: the three tokens in between. The row of a2.h0 is .2 everywhere: the right letter has the logit .4, the
+    wrong one .6.
+    """
+    prompts = []
+    for right, wrong in itertools.islice(itertools.permutations(range(SINK), 2), n):
+        clean, corrupt = ((START, a, SINK + b, a, ASK) for a, b in ((right, wrong), (wrong, right)))
+        prompts.append(Prompt(clean, corrupt, (right,), (wrong,), roles={"image": (1, 2, 3)}))
+    return PromptSet("planted sinks", tuple(prompts))
+
+
 def write_averager(folder: Path) -> Path:
     """Two layers of random heads that attend to all positions alike, and no MLP: every effect is linear.
 
@@ -448,6 +484,73 @@ def write_averager(folder: Path) -> Path:
         if name.endswith(random_names):
             tensor.copy_(0.4 * torch.randn(tensor.shape, generator=draw))
     return weights.write(folder)
+
+
+# Multiple choice. Tokens 0..3 are letters; then words as options; then the same words as what is asked for.
+_N_LABELS, _N_WORDS = 4, 6
+_CHOICE_LENGTH = 2 * _N_LABELS + 1
+
+
+def write_choice(folder: Path) -> Path:
+    """Which letter stands before the word that is asked for: L1 w1 L2 w2 L3 w3 L4 w4 ?w3 gives L3 the logit 2, and all
+    others 0.
+
+    a0.h0  attends from the end, ?w3, to the option w3, and copies the "position" found there into "where";
+    a1.h1  its query is "where", its key the "position" one after its own: it attends to the letter before w3, and
+           copies the "token" found there to "output" with weight 2.
+    a0.h1  looks at the second line's letter, whichever is correct, and copies it into "scratch";
+    a1.h0  looks at the correct letter as a1.h1 does, and copies it into "scratch", which nothing reads.
+    Both MLPs have zero weights.
+
+    True, with letters, words and question drawn anew for the corrupt prompt, which has another answer:
+    input->a0.h0<q>, input->a0.h0<k>  another word is asked for, or it stands on another line;
+    a0.h0->a1.h1<q>                   another line is looked at;
+    input->a1.h1<v>                   another letter stands there;
+    a1.h1->logits                     the corrupt answer is written.
+    The value of a0.h0 and the key of a1.h1 read "position", which input alone writes.
+    """
+    n_tokens = _N_LABELS + 2 * _N_WORDS
+    blocks = {"where": _CHOICE_LENGTH, "scratch": n_tokens}
+    weights = _Weights(n_tokens=n_tokens, n_positions=_CHOICE_LENGTH, n_layers=2, n_heads=2, blocks=blocks)
+    asked = torch.zeros(n_tokens, n_tokens)
+    for word in range(_N_WORDS):
+        asked[_N_LABELS + _N_WORDS + word, _N_LABELS + word] = 1
+    weights.attend(0, 0, "token", "token", asked)
+    weights.copy(0, 0, "position", "where")
+    second = torch.zeros(_CHOICE_LENGTH, _CHOICE_LENGTH)
+    second[-1, 2] = 1
+    weights.attend(0, 1, "position", "position", second)
+    weights.copy(0, 1, "token", "scratch")
+    for index, target in ((0, "scratch"), (1, "output")):
+        weights.attend(1, index, "where", "position", _one_before(_CHOICE_LENGTH))
+        weights.copy(1, index, "token", target, weight=2)
+    return weights.write(folder)
+
+
+def choice_prompts(n: int = 36, seed: int = 0) -> PromptSet:
+    """Letters in any order, four words, and one of them again; another question as the corrupt prompt.
+
+    Roles as in the task `multiple-choice`. Each line is correct as often as any other.
+    """
+    draw, prompts = random.Random(seed), []
+
+    def drawn(correct: int) -> tuple[tuple[int, ...], int]:
+        """A prompt and its answer."""
+        letters, words = draw.sample(range(_N_LABELS), _N_LABELS), draw.sample(range(_N_WORDS), _N_LABELS)
+        lines = itertools.chain.from_iterable((a, _N_LABELS + w) for a, w in zip(letters, words, strict=True))
+        return (*lines, _N_LABELS + _N_WORDS + words[correct]), letters[correct]
+
+    while len(prompts) < n:
+        correct = len(prompts) % _N_LABELS
+        (clean, answer), (corrupt, other) = drawn(correct), drawn(draw.randrange(_N_LABELS))
+        if answer == other:
+            continue
+        roles = {f"label_{letter}": (2 * line,) for line, letter in enumerate("ABCD")}
+        roles |= {f"option_{letter}": (2 * line + 1,) for line, letter in enumerate("ABCD")}
+        roles |= {"correct_label": (2 * correct,), "correct_option": (2 * correct + 1,)}
+        wrong = tuple(letter for letter in range(_N_LABELS) if letter != answer)
+        prompts.append(Prompt(clean, corrupt, (answer,), wrong, roles=roles))
+    return PromptSet("choice", tuple(prompts))
 
 
 PROGRAMS = {
@@ -480,5 +583,14 @@ PROGRAMS = {
         true_edges=frozenset({"input->a0.h0<v>", "input->a0.h1<v>", "a0.h0->m1", "a0.h1->m1", "m1->logits"}),
         position_edges=frozenset({"input->a0.h0<q>", "input->a0.h0<k>", "input->a0.h1<q>", "input->a0.h1<k>"}),
         working=frozenset({"a0.h0", "a0.h1", "m1"}),
+    ),
+    "choice": Program(
+        write_choice,
+        choice_prompts,
+        true_edges=frozenset(
+            {"input->a0.h0<q>", "input->a0.h0<k>", "a0.h0->a1.h1<q>", "input->a1.h1<v>", "a1.h1->logits"}
+        ),
+        position_edges=frozenset({"input->a0.h0<v>", "input->a1.h1<k>"}),
+        working=frozenset({"a0.h0", "a1.h1"}),
     ),
 }

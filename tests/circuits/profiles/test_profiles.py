@@ -203,6 +203,14 @@ def answered(model: Any, prompts: PromptSet) -> PromptSet:
     return PromptSet(prompts.task, tuple(renewed))
 
 
+def as_choices(prompts: PromptSet) -> PromptSet:
+    """The prompts with two options each, of which the first is correct in every other one."""
+    roles = {"label_A": (3,), "option_A": (4, 5), "label_B": (7,), "option_B": (8,)}
+    correct = [{"correct_label": roles[("label_A", "label_B")[n % 2]]} for n in range(len(prompts))]
+    renewed = [replace(p, roles={**p.roles, **roles, **own}) for p, own in zip(prompts, correct, strict=True)]
+    return PromptSet(prompts.task, tuple(renewed))
+
+
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name, family_model):
     model, prompts = family_model("qwen3"), random_prompts(4, length=20)
@@ -210,6 +218,8 @@ def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name
     if name in ("image-attention", "visual-sinks", "head-divergence"):
         model = load_model("reference-vlm")
         prompts = IMAGE_TASKS["scene-objects"]().build(model.vision, n=3)
+    if name in ("correct-letter", "options"):
+        prompts = as_choices(prompts)
     if isinstance(profile, ContinuedProfile):
         prompts = answered(model, prompts)
     is_weighed = isinstance(profile, WeightProfile)

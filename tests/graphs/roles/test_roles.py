@@ -21,6 +21,7 @@ from graphs.roles import (
     TOTAL,
     WRONG,
     Condition,
+    CorrectLetter,
     Mover,
     PreviousToken,
     Reading,
@@ -29,7 +30,8 @@ from graphs.roles import (
     labels_of,
 )
 
-# What each head is made to be, in the order of the last axis.
+# What each head is made to be, in the order of the last axis. LETTERS: attention to the correct letter, by which it is.
+LETTERS = ("label_A", "label_B")
 HEADS = {
     "a0.h0": {"previous-token": 0.9, TOTAL: 0.5},
     "a0.h1": {"duplicate-token": 0.9, TOTAL: 0.3},
@@ -44,6 +46,10 @@ HEADS = {
     "a3.h1": {RIGHT: 0.6, "direct-logit-attribution": -2.0, DIRECT: -0.2, AT_END: -0.2, TOTAL: -0.2, "copying": -0.9},
     "a3.h2": {"direct-logit-attribution": 2.0, DIRECT: 0.3, AT_END: 0.3, TOTAL: 0.3},
     "a3.h3": {RIGHT: 0.6, "direct-logit-attribution": 2.0, DIRECT: 0.1, AT_END: 0.6, TOTAL: 0.6},
+    "a4.h0": {"label_A": 0.8, "label_B": 0.5, WRONG: 0.1, AT_END: 0.4, TOTAL: 0.4},
+    "a4.h1": {"label_A": 0.9, AT_END: 0.4, TOTAL: 0.4},  # always at A
+    "a4.h2": {"label_A": 0.45, "label_B": 0.45, WRONG: 0.45, RIGHT: 0.45, AT_END: 0.4, TOTAL: 0.4},  # at both alike
+    "a4.h3": {"label_A": 0.8, "label_B": 0.8, RIGHT: 0.8, TOTAL: 0.4},  # to no effect at the end
 }
 ROLES_OF = {
     "a0.h0": ["previous-token"],
@@ -56,6 +62,7 @@ ROLES_OF = {
     "a3.h0": ["mover"],
     "a3.h1": ["negative-mover", "copy-suppression"],
     "a3.h2": ["writer"],
+    "a4.h0": ["correct-letter"],
 }
 _N = 16
 
@@ -75,6 +82,10 @@ def by_hand(spread: float = 0.01, **without: str) -> Readings:
         name = names.get(source, source)
         values[name, places.get(name, ALL_POSITIONS)] = np.array(numbers) + (0 if source == "copying" else noise)
     values["copying", "sum"] = values["copying", "sum"][None]
+    for number, letter in enumerate(LETTERS):
+        is_correct = np.resize([True, True, False, False], (_N, 1)) == (number == 0)
+        given = np.array([of.get(letter, 0.0) for of in HEADS.values()]) + noise
+        values["correct-letter", letter] = np.where(is_correct, given, np.nan)
     values[INDIRECT, ALL_POSITIONS] = values[AT_END, ALL_POSITIONS] - values[DIRECT, ALL_POSITIONS]
     return Readings(tuple(HEADS), values, frozenset({"copying"}), without)
 
@@ -122,6 +133,21 @@ def test_prompts_that_lack_a_place_are_left_out_of_the_mean():
     values["previous-token", ALL_POSITIONS] = patterns
     (label,) = labels_of([PreviousToken()], Readings(readings.heads, values))["a0.h0"]
     assert [one.n_prompts for one in label.evidence] == [4, _N]
+
+
+def test_a_condition_of_every_place_is_asked_of_each_alone():
+    (label,) = labels_of([CorrectLetter()], by_hand())["a4.h0"]
+    asked = [f"correct-letter@{letter} > 0.3" for letter in LETTERS]
+    asked += [f"correct-letter@{letter} - attention:to=wrong > 0" for letter in LETTERS]
+    assert [one.condition for one in label.evidence] == [*asked, "effect-at-end > 0.01"]
+    means = [one.mean for one in label.evidence]
+    assert means == pytest.approx([0.8, 0.5, 0.7, 0.4, 0.4])
+    assert [one.n_prompts for one in label.evidence] == [_N // 2] * 4 + [_N]
+    # .5 at one letter is not enough, whatever the mean over both is.
+    assert roles(by_hand(), CorrectLetter(min_attention=0.6)) == {}
+    without = {key: values for key, values in by_hand().values.items() if key[0] != "correct-letter"}
+    with pytest.raises(KeyError, match="correct-letter"):
+        roles(Readings(tuple(HEADS), without), CorrectLetter())
 
 
 def test_a_reading_that_was_refused_leaves_its_rules_out_and_says_why():

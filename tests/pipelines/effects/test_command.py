@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_jsonl, write_jsonl
 from circuits.intervals import t_interval
 from circuits.methods import ActivationPatching, DirectEffect
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.profiles import DirectLogitAttribution, measure_profiles
 from pipelines import effects
+from tests.circuits.hand_models import choice_prompts, write_choice
 
 Command = Callable[..., Any]
 
@@ -49,11 +50,12 @@ def test_effects_are_those_of_the_methods_and_the_files_say_the_same(circuits: C
         assert [line["part"] for line in csv.DictReader(file)] == [row["part"] for row in answer["parts"]]
     again = circuits(*given, "--json").json
     assert again["jobs"]["computed"] == 0
-    assert "no classes of heads: the prompts have no options" in circuits(*given).stdout
+    assert "no classes of heads: the prompts have no options" in " ".join(circuits(*given).stdout.split())
 
 
 def test_heads_have_classes_on_prompts_with_options(tmp_path: Path, sixteen_choices: Path):
-    report = effects(sixteen_choices, prompts_per_job=6, out=tmp_path)
+    of_options = {"options": "option_*", "correct": "correct_option"}
+    report = effects(sixteen_choices, prompts_per_job=6, out=tmp_path, **of_options)
     assert report.about["options"] == ["option_A", "option_B"]
     assert report.about["no_classes"] is None
     heads = [row for row in report.rows if row["part"].startswith("a")]
@@ -62,8 +64,30 @@ def test_heads_have_classes_on_prompts_with_options(tmp_path: Path, sixteen_choi
         f"{kind} letter {letter}" for kind in ("single", "fixed") for letter in "AB"
     }
     assert any(row["class"] is not None for row in heads)
-    other = effects(sixteen_choices, correct="right", prompts_per_job=6, out=tmp_path)
-    assert other.about["no_classes"] == "the prompts have no options"
+    other = effects(sixteen_choices, prompts_per_job=6, out=tmp_path)
+    said = "the prompts have no options: roles label_[A-Z], and correct_label where one of them is"
+    assert other.about["no_classes"] == said
+    assert {row["class"] for row in other.rows} == {None}
+
+
+def test_by_default_options_are_their_letters(tmp_path: Path):
+    """In the model written by hand one head copies the correct letter; another looks there to no effect."""
+    write_jsonl(choice_prompts(n=24), tmp_path / "choices.jsonl")
+    model = write_choice(tmp_path / "model")
+    report = effects(tmp_path / "choices.jsonl", model=str(model), out=tmp_path / "runs")
+    of_part = {row["part"]: row for row in report.rows}
+    assert report.about["options"] == ["label_A", "label_B", "label_C", "label_D"]
+    assert {name: of_part[name]["class"] for name in ("a0.h0", "a0.h1", "a1.h0", "a1.h1")} == {
+        "a0.h0": None,
+        "a0.h1": "fixed letter B",
+        "a1.h0": "correct letter",
+        "a1.h1": "correct letter",
+    }
+    gap = report.about["clean"] - report.about["ablated"]
+    assert (of_part["a1.h1"]["total"], of_part["a1.h1"]["direct"]) == pytest.approx((gap, gap))
+    assert (of_part["a1.h0"]["total"], of_part["a1.h0"]["direct"]) == (0, 0)
+    assert of_part["a0.h0"]["direct"] == 0
+    assert of_part["a0.h0"]["total"] > 0
 
 
 @pytest.fixture

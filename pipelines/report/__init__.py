@@ -1,0 +1,1 @@
+"""`circuits report`: an appendix about runs, studies and evaluations, from stored results alone."""
