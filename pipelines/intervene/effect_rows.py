@@ -112,6 +112,7 @@ FOR_FILES = (
     ),
 )
 NOTE = (
-    "Right: an answer above every wrong one; top-1: above all tokens. In brackets: 95 % intervals, Wilson's of shares, "
-    "t of the paired change. Others: the same edit on other heads of the same layers, least to most."
+    "Right: an answer is likelier than every wrong one; top-1: each of its tokens is the likeliest where it is said. "
+    "In brackets: 95 % intervals, Wilson's of shares, t of the paired change. Others: the same edit on other heads of "
+    "the same layers, least to most."
 )
