@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, get_args
 
+from circuits.citations import LI_2025, MENG_2022, WANG_2023, ZHANG_2024, Citation
 from circuits.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
@@ -35,10 +36,12 @@ class Ablation:
     shares_prefix    whether positions before the first difference of clean and corrupt keep their clean values
     is_run           whether the ablated values are those of a run of the model, in which parts can be restored
     needs_reference  whether it must be `fitted` to a set of prompts first
+    cites            the papers it is from
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    cites: ClassVar[tuple[Citation, ...]] = ()
     shares_prefix: ClassVar[bool] = False
     is_run: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
@@ -77,6 +80,7 @@ class Corrupt(Ablation):
     """The value that the part has on the corrupt prompt of the pair."""
 
     name = "corrupt"
+    cites = (ZHANG_2024,)
     summary = "the part's value on the corrupt prompt of the pair"
     shares_prefix = True
     is_run = True
@@ -144,6 +148,7 @@ class Noise(NoiseAblation):
     """
 
     name = "noise"
+    cites = (MENG_2022,)
     summary = "the part's value on the clean prompt with noise on its embeddings, all of them or those of a role"
 
     at: str | None = None
@@ -207,6 +212,7 @@ class ImageNoise(NoiseAblation):
     """
 
     name = "image-noise"
+    cites = (LI_2025,)
     summary = "the part's value on the clean prompt with noise on its image"
 
     schedule: Schedule = "additive"
@@ -328,6 +334,7 @@ class Mean(Ablation):
     """
 
     name = "mean"
+    cites = (WANG_2023,)
     summary = "the mean of the part's values over the run's clean prompts, all positions"
     needs_reference = True
     by_position: ClassVar[bool] = False

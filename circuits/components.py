@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from circuits.kinds import KINDS, PORTS, Kind, Port, Sublayer
@@ -236,6 +236,19 @@ class Wiring:
     def is_grouped(self) -> bool:
         """Whether several query heads share one key-value head."""
         return self.n_kv_heads != self.n_heads
+
+    @property
+    def shape(self) -> str:
+        """Its shape in words: `2 layers of 4 heads on 2 key-value heads`, and what is unusual about it."""
+        groups = f" on {self.n_kv_heads} key-value heads" if self.is_grouped else ""
+        heads = "with their heads joined" if self.joins_heads else f"of {self.n_heads} heads{groups}"
+        parallel = ", attention and MLP in parallel" if self.is_parallel else ""
+        return f"{self.n_layers} layers {heads}{'' if self.has_mlps else ' without MLPs'}{parallel}"
+
+    @property
+    def ungrouped(self) -> Wiring:
+        """The same, where every head has keys and values of its own."""
+        return replace(self, n_kv_heads=self.n_heads)
 
     @property
     def by_layer(self) -> Wiring:

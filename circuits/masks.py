@@ -114,11 +114,15 @@ def random_circuits(wiring: Wiring, circuit: Bools, *, n: int, seed: int = 0, am
     one more edge can connect many at once, the size may be missed: then up to ten more orders are tried, and the
     circuit that comes closest is taken.
     """
+    return random_circuits_of(wiring, int(np.count_nonzero(pruned(wiring, circuit))), n=n, seed=seed, among=among)
+
+
+def random_circuits_of(wiring: Wiring, target: int, *, n: int, seed: int = 0, among: Bools | None = None) -> Bools:
+    """`random_circuits` with `target` edges after dead ends are dropped, or nearly."""
     if n == 0:
         return np.empty((0, wiring.n_edges), dtype=np.bool_)
-    target = int(np.count_nonzero(pruned(wiring, circuit)))
     draw = np.random.default_rng(seed)
-    usable = np.ones_like(circuit) if among is None else among
+    usable = np.ones(wiring.n_edges, dtype=np.bool_) if among is None else among
     if np.count_nonzero(pruned(wiring, usable)) < target:
         return np.empty((0, wiring.n_edges), dtype=np.bool_)
     circuits = _first_edges(wiring, draw, target, n, usable)

@@ -33,7 +33,7 @@ class Quantity:
     better: Better | None = None
     unit: str = ""
     symbol: str = ""
-    format: str = "z.3f"
+    format: str = ".3f"
 
     @property
     def title(self) -> str:
@@ -61,6 +61,7 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity("n_prompts", "prompts", format="d"),
         quantity("n_edges", "edges", format=","),
         quantity("of_edges", "edges of the model", format=","),
+        quantity("n_heads", "heads", "in the circuit", format="d"),
         quantity(
             "faithfulness",
             "faithfulness",
@@ -88,7 +89,11 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity("minimality", "minimality", "use of the component that the circuit needs least", "high"),
         quantity("random_faithfulness", "random circuits, faithfulness", "mean of random circuits of the same size"),
         quantity(
-            "random_p", "random circuits, p", "share of random circuits that do as well, itself counted as one", "low"
+            "random_p",
+            "random circuits, p",
+            "share of random circuits that do as well, itself counted as one",
+            "low",
+            format=".2g",
         ),
         quantity("stability", "stability", "mean overlap (IoU) of circuits of resampled prompts", "high", format=".2f"),
         *(
@@ -114,7 +119,6 @@ def _of_circuits() -> tuple[Quantity, ...]:
         quantity("heads_recall", "heads, recall", better="high"),
         quantity("heads_f1", "heads, F1", better="high"),
         quantity("heads_best_f1", "heads, best F1", "at the best number of heads", better="high"),
-        quantity("p", "p", better="low"),
         quantity("forward_equivalents", "cost", "in forward passes over all prompts", "low", "passes", format=".1f"),
         quantity("seconds", "time", better="low", unit="s", format=".2f"),
         quantity("peak_memory_mb", "peak memory", better="low", unit="MB", format=".0f"),
@@ -122,8 +126,10 @@ def _of_circuits() -> tuple[Quantity, ...]:
 
 
 def _of_transfer() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
+    matched = "of the same circuit, its heads renamed within layers"
     return (
+        quantity("own_faithfulness", "faithfulness of the own circuit", "that of the task itself", format=short),
         quantity(
             "retention",
             "retention",
@@ -138,31 +144,49 @@ def _of_transfer() -> tuple[Quantity, ...]:
             "high",
             format=short,
         ),
+        quantity("matched_circuits", "on other heads, circuits", f"number {matched}", format="d"),
+        quantity("matched_faithfulness", "on other heads, faithfulness", f"mean {matched}", format=short),
         quantity(
-            "matched_faithfulness",
-            "on other heads, faithfulness",
-            "mean of the same circuit, its heads renamed within layers",
-            format=short,
+            "matched_p",
+            "on other heads, p",
+            "share of these that do as well, itself counted as one",
+            "low",
+            format=".2g",
         ),
-        quantity("matched_p", "on other heads, p", "share of these that do as well, itself counted as one", "low"),
-        quantity("accuracy_circuit", "accuracy", "an answer above every wrong one", "high", format=".1%"),
+        quantity("random_circuits", "random circuits", "of the same size", format="d"),
+        quantity(
+            "accuracy_circuit", "accuracy of the circuit", "an answer above every wrong one", "high", format=".1%"
+        ),
+        quantity("accuracy_own", "accuracy of the own circuit", "that of the task itself", format=".1%"),
         quantity("accuracy_model", "accuracy of the model", better="high", format=".1%"),
         quantity("accuracy_empty", "accuracy of the empty circuit", format=".1%"),
+        quantity(
+            "accuracy_retention",
+            "retention of the accuracy",
+            "what the circuit adds to that of the empty one, as a share of what the task's own adds",
+            "high",
+            format=short,
+        ),
+        quantity("sized_n_edges", "at equal size, edges", format=","),
         quantity("sized_faithfulness", "at equal size, faithfulness", format=short),
+        quantity("recovered", "recovered", "share of the difference between two models", "high", format=short),
+        quantity("n_components", "components", format=","),
     )
 
 
 def _of_overlap() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
-        quantity("n_a", "A", format=","),
-        quantity("n_b", "B", format=","),
+        quantity("n_a", "in A", format=","),
+        quantity("n_b", "in B", format=","),
         quantity("n_shared", "shared", format=","),
+        quantity("n_common", "common", "shared by all circuits", format=","),
         quantity("iou", "IoU", "what both have, of what either has", format=short),
         quantity("iom", "IoM", "what both have, of what the smaller one has", format=short),
-        quantity("of_a", "of A", format=short),
-        quantity("of_b", "of B", format=short),
+        quantity("of_a", "shared of A", format=short),
+        quantity("of_b", "shared of B", format=short),
         quantity("expected", "by chance", format=short),
+        quantity("expected_iou", "IoU by chance", format=short),
         quantity("weighted_jaccard", "weighted Jaccard", format=short),
         quantity("cosine", "cosine", format=short),
         quantity("spearman", "rank correlation", format=short),
@@ -170,16 +194,26 @@ def _of_overlap() -> tuple[Quantity, ...]:
         quantity("rank_biased_overlap", "rank-biased overlap", format=short),
         quantity("within_a", "own halves, A", "IoU of circuits of two halves of the prompts of A", format=short),
         quantity("within_b", "own halves, B", "the same of B", format=short),
+        quantity("between", "halves of both", "the same of one half of each", format=short),
+        quantity("between_expected", "halves of both, by chance", format=short),
         quantity(
             "reuse_index",
             "reuse index",
             "0 where the tasks share what chance gives, 1 where they share as much as halves of one task",
             format=short,
         ),
-        quantity("p_value", "p"),
-        quantity("p_value_corrected", "p, corrected", "for all pairs (Holm)"),
-        quantity("likeness", "likeness", format=".2f"),
-        quantity("margin", "margin", format=short),
+        quantity("p_value", "p", format=".2g"),
+        quantity("p_value_corrected", "p, corrected", "for all pairs (Holm)", format=".2g"),
+        quantity(
+            "p_generic",
+            "p, generic",
+            "where every edge is as likely as in the circuits of the other runs",
+            format=".2g",
+        ),
+        quantity("likeness", "likeness", "from 0 to 1", format=".2f"),
+        quantity("margin", "margin", "in likeness, to the nearest head that it was not aligned with", format=short),
+        quantity("depth_difference", "difference in depth", "mean over aligned heads, from 0 to 1", format=".2f"),
+        quantity("shared_retention", "shared part, retention", "of the part that both circuits have", format=short),
     )
 
 
@@ -196,7 +230,7 @@ def _of_tasks() -> tuple[Quantity, ...]:
 
 
 def _of_parts() -> tuple[Quantity, ...]:
-    quantity, short = Quantity, "z.2f"
+    quantity, short = Quantity, ".2f"
     return (
         quantity("recovery", "recovery rate", "share of the gap that one restored component brings back", format=short),
         quantity("total", "total effect", "what changes without the part", format=short),
@@ -218,9 +252,9 @@ def _of_codes() -> tuple[Quantity, ...]:
             "information, whether positive",
             "adjusted mutual information: 0 by chance, 1 if told",
             "high",
-            format="z.2f",
+            format=".2f",
         ),
-        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format="z.2f"),
+        quantity("tells_answer", "information, which answer", "the same of the answer", "high", format=".2f"),
     )
 
 

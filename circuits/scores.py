@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 ALL_POSITIONS = "all"
-ScoresAre = Literal["measured", "estimated", "learned", "counted", "drawn", "observed"]
+ScoresAre = Literal["measured", "estimated", "learned", "counted", "drawn", "given", "observed"]
 """What the numbers of a method are.
 
 measured   differences between runs of the model, one of them with the part ablated, patched or restored
@@ -32,6 +32,7 @@ estimated  of such differences, from gradients
 learned    weights of a mask that was trained
 counted    how often something was seen; no effect at all
 drawn      at random
+given      read from a file of another tool, which does not say what they are
 observed   what a part does on a clean run (`circuits.profiles`); no effect at all
 """
 NOT_RECORDED = "not recorded"  # what tables say in place of it, for files of versions that did not keep it

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 
-def parse_strictly(text: str | bytes) -> Any:
+def parse_strictly(text: str | bytes, *, constants: Mapping[str, Any] | None = None) -> Any:
     """The value of a JSON text.
+
+    constants  what `NaN`, `Infinity` and `-Infinity` mean in files of other programs; those not named are refused
 
     Raises a ValueError that says what is wrong with anything that JSON does not allow, numbers beyond those of a float,
     keys that are given twice, nesting that no reader follows, and text that cannot be written again.
     """
+    known = constants or {}
+
+    def constant(name: str) -> Any:
+        return known[name] if name in known else _refuse_constant(name)
+
     try:
-        value = json.loads(
-            text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=constant, parse_float=_finite)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON, or cut short ({error})") from None
     except RecursionError:

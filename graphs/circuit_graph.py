@@ -341,17 +341,17 @@ class CircuitGraph:
         """
         if self.wiring.joins_heads:
             minimum = self.selection.get("minimum")
-            least = "" if minimum is None else f", score at least {minimum:.3g}"
+            least = "" if minimum is None else f", score at least {minimum:z.3g}"
             n_parts = sum(node.component.layer is not None for node in self.nodes)
             return f"{n_parts} of {len(self.wiring.writers) - 1} attention and MLP outputs{least}; edges not measured"
         parts = [f"{self.n_edges:,} of {self.of_edges:,} edges"]
         if (minimum := self.selection.get("minimum")) is not None:
-            parts.append(f"threshold {minimum:.3g}")
+            parts.append(f"threshold {minimum:z.3g}")
         if self.threshold is not None:
-            parts.append(f"weakest {self.threshold:.3g}")
+            parts.append(f"weakest {self.threshold:z.3g}")
         share, ends = self.faithfulness, [self.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
-        interval = "" if None in ends else f" [{ends[0]:.2f}, {ends[1]:.2f}]"
-        parts.append(f"faithfulness {'not measured' if share is None else f'{share:.2f}{interval}'}")
+        interval = "" if None in ends else f" [{ends[0]:z.2f}, {ends[1]:z.2f}]"
+        parts.append(f"faithfulness {'not measured' if share is None else f'{share:z.2f}{interval}'}")
         return ", ".join(parts)
 
     @cached_property
@@ -422,7 +422,7 @@ def require_comparable(a: CircuitGraph, b: CircuitGraph, *, across_models: bool 
     if a.wiring != b.wiring:
         raise ValueError(
             f"circuits of different models: {_model_of(a)} and {_model_of(b)} have different wirings "
-            f"({_shape_of(a.wiring)}; {_shape_of(b.wiring)}), so heads and edges do not correspond. "
+            f"({a.wiring.shape}; {b.wiring.shape}), so heads and edges do not correspond. "
             f"{_still_comparable(a, b)}"
         )
     if a.provenance is None or b.provenance is None or across_models:
@@ -450,13 +450,6 @@ def _outline(graph: CircuitGraph) -> str:
         f"{graph.n_edges:,} of {graph.of_edges:,} edges, {len(graph.heads)} of {n_heads} heads "
         f"({depth} in the lower/middle/upper third of layers){named}"
     )
-
-
-def _shape_of(wiring: Wiring) -> str:
-    groups = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
-    extra = ", parallel blocks" if wiring.is_parallel else ""
-    heads = "with their heads joined" if wiring.joins_heads else f"of {wiring.n_heads} heads{groups}"
-    return f"{wiring.n_layers} layers {heads}{extra}{'' if wiring.has_mlps else ', no MLPs'}"
 
 
 def _model_of(graph: CircuitGraph) -> str:

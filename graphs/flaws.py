@@ -33,6 +33,8 @@ def may_fall_short(fitted: float, high: float, least: float) -> bool:
 
 def flaws_of(graph: CircuitGraph) -> list[Flaw]:
     """What is wrong with a circuit, by what was measured when it was chosen; nothing where that is not recorded."""
+    if graph.reason is not None:
+        return [Flaw("EMPTY", f"the circuit is empty: {graph.reason}")]
     return [*_of_faithfulness(graph), *_of_size(graph)]
 
 
@@ -43,23 +45,24 @@ def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:
     low, high, fitted = (graph.metrics.get(f"faithfulness_{name}") for name in ("low", "high", "on_choosing"))
     is_sure = low is None or high is None or fitted is None or not may_fall_short(fitted, high, least)
     if share < least and not is_sure:
-        ends = f"{share:.2f} [{low:.2f}, {high:.2f}]"
+        ends = f"{share:z.2f} [{low:z.2f}, {high:z.2f}]"
         yield Flaw(
             f"MAY FALL SHORT ({ends})",
-            f"the circuit may fall short of the {least:.2f} asked for: it keeps {ends} of the behavior.",
+            f"the circuit may fall short of the {least:z.2f} asked for: it keeps {ends} of the behavior.",
         )
     elif share < least:
+        ends = "" if low is None or high is None else f" [{low:z.2f}, {high:z.2f}]"
         edges = graph.metrics.get("edges_that_would_do")
         would_do = "" if edges is None else f"{edges:,.0f} edges would do"
         yield Flaw(
-            f"NOT FAITHFUL ({share:.2f}{would_do and f'; {would_do}'})",
-            f"the circuit is not faithful: it keeps {share:.2f} of the behavior, less than the {least:.2f} asked for"
-            f"{would_do and f' ({would_do})'}. What is said of it is not said of the model.",
+            f"NOT FAITHFUL ({share:z.2f}{would_do and f'; {would_do}'})",
+            f"the circuit is not faithful: it keeps {share:z.2f}{ends} of the behavior, less than the {least:z.2f} "
+            f"asked for{would_do and f' ({would_do})'}. What is said of it is not said of the model.",
         )
     elif share > 2 - least:
         yield Flaw(
-            f"BEYOND THE MODEL ({share:.2f})",
-            f"the circuit goes beyond the model: it keeps {share:.2f} of the behavior, because edges are missing that "
+            f"BEYOND THE MODEL ({share:z.2f})",
+            f"the circuit goes beyond the model: it keeps {share:z.2f} of the behavior, because edges are missing that "
             "work against it.",
         )
 

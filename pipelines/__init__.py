@@ -54,10 +54,12 @@ if TYPE_CHECKING:
     from pipelines.profile.report import ProfileReport
     from pipelines.reads.command import reads
     from pipelines.reads.report import ReadsReport
-    from pipelines.report.command import report_reuse
-    from pipelines.report.report import ReuseReport
+    from pipelines.report.command import write_report
+    from pipelines.report.report import Appendix
     from pipelines.reproduce.command import reproduce_reuse
     from pipelines.reproduce.report import Reproduction
+    from pipelines.reuse.command import report_reuse
+    from pipelines.reuse.report import ReuseReport
     from pipelines.roles.command import label_heads
     from pipelines.roles.report import RolesReport
     from pipelines.runs.run import Run, open_run
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AlignedHeads",
+    "Appendix",
     "AttentionReport",
     "ClusterReport",
     "CodeReport",
@@ -125,9 +128,11 @@ __all__ = [
     "study",
     "trace",
     "try_remedy",
+    "write_report",
 ]
 
 _HOMES = {
+    "Appendix": "report.report",
     "AlignedHeads": "compare.aligned",
     "AttentionReport": "attention.report",
     "ClusterReport": "cluster.report",
@@ -147,7 +152,7 @@ _HOMES = {
     "RemedyReport": "intervene.remedy.report",
     "RepairReport": "intervene.repair.report",
     "Reproduction": "reproduce.report",
-    "ReuseReport": "report.report",
+    "ReuseReport": "reuse.report",
     "RolesReport": "roles.report",
     "Run": "runs.run",
     "RunConfig": "runs.settings",
@@ -178,11 +183,12 @@ _HOMES = {
     "rank_curve": "intervene.rank.command",
     "reads": "reads.command",
     "repair": "intervene.repair.command",
-    "report_reuse": "report.command",
+    "report_reuse": "reuse.command",
     "reproduce_reuse": "reproduce.command",
     "study": "study.command",
     "trace": "trace.command",
     "try_remedy": "intervene.remedy.command",
+    "write_report": "report.command",
 }
 
 

@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.methods import METHODS
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -26,6 +27,8 @@ SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" /
 FAMILIES = ("gpt2", "neox", "llama", "mistral", "qwen2", "qwen3", "gemma2")
 # Each has something that the others lack: scales, local layers, tables or projections.
 MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
+# The methods that need no more than a model and prompts; the other one reads a file.
+MEASURING = [name for name in METHODS if name != "circuit-file"]
 VOCABULARY = 50
 # The characters of most figures, with the ligatures that text is set with.
 _DRAWN = string.printable + "–−±×·…→≤≥ﬀﬁﬂﬃﬄ"

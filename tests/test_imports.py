@@ -61,7 +61,8 @@ OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
-    f"circuits.{name}" for name in ("files", "kinds", "lookup", "quantities", "registry", "solved", "strict_json")
+    f"circuits.{name}"
+    for name in ("files", "kinds", "lookup", "mib_file", "numbers", "quantities", "registry", "solved", "strict_json")
 }
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
@@ -85,7 +86,8 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/effects": _SHARED,
     "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
-    "pipelines/report": {*_SHARED, "pipelines/compare"},
+    "pipelines/report": {*_SHARED, *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study"))},
+    "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

@@ -1,20 +1,26 @@
 """A concept added to the residual stream: a vector of it, times a strength, at chosen positions before one layer.
 
-The stream that enters the layer is changed there, and the layers from it on run; nothing before it, and nothing of the
-model itself, is touched. `circuits.evaluation.concept_curve` makes vectors of prompts and judges them on others.
+The stream that enters the layer is changed there; nothing before it is touched. `with_added` runs the layers from it
+on for batches of prompts; within `concept_added` the model itself runs so, generation included.
+`circuits.evaluation.concept_curve` makes vectors of prompts and judges them on others.
 
 Source: concept injection (Lindsey 2025; arXiv 2603.21396): h + strength * v, v not normalized.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
+from circuits.arrays import Floats
 from circuits.data.prompts import PromptSet
-from circuits.edits.places import Placed, rows_mask, rows_within
+from circuits.edits.places import Placed, needs_roles, rows_mask, rows_within
+from circuits.edits.sequences import Sequences
 from circuits.model.batches import Batch
 from circuits.model.forward import Forward
 
@@ -33,7 +39,7 @@ class AtLayer:
     layer: int
     rows: str
 
-    def check(self, model: Model, prompts: PromptSet) -> None:
+    def check(self, model: Model, prompts: PromptSet | None) -> None:
         """Raise a ValueError for a layer that is not there, and for a prompt that lacks the role or has no such row."""
         n_layers = model.forward.n_layers
         if not 0 <= self.layer <= n_layers:
@@ -41,6 +47,8 @@ class AtLayer:
                 f"model {model.name!r} has no layer {self.layer}: give 0 to {n_layers - 1} for the stream that enters "
                 f"the layer, or {n_layers} for the final one."
             )
+        if prompts is None:
+            return
         for number, prompt in enumerate(prompts):
             try:
                 own = rows_within(self.rows, prompt.roles, len(prompt))
@@ -63,3 +71,64 @@ def with_added(forward: Forward, batch: Batch, entering: Tensor, at: AtLayer, ad
     """
     changed = entering + at.mask(batch).unsqueeze(-1) * added.to(entering)
     return forward.run(changed, n_positions=batch.n_positions, first_layer=at.layer, rows=batch.read_positions)
+
+
+@contextmanager
+def concept_added(model: Model, at: AtLayer, vector: Floats, prompts: PromptSet | None = None) -> Iterator[None]:
+    """Within it, every forward pass of the model adds a vector [d_model] before a layer, generation included.
+
+    prompts  whose roles `at.rows` names, as in `circuits.edits.edited`. A role's row is in the prompt alone: tokens
+             that are generated are changed where the rows are `all` or go on (`END..`)
+
+    Nothing is left on the model afterwards, also after an exception; a vector of zeros installs nothing. Methods and
+    metrics run parts of the model, and would not see the vector: inside, they raise a ValueError. ValueError before
+    anything runs for a layer or a role that is not there, and for a vector of another size.
+
+    >>> import torch
+    >>> from circuits import TASKS, load_model
+    >>> from circuits.edits.concept import AtLayer, concept_added
+    >>> from circuits.evaluation.concept_curve import concept_vector, streams_of
+    >>> model, at = load_model("reference"), AtLayer(2, "END..")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> vector = concept_vector(*(streams_of(model, prompts, at, side=side) for side in ("clean", "corrupt")))
+    >>> with concept_added(model, at, vector, prompts):
+    ...     logits = model.bridge(torch.tensor([prompts.prompts[0].clean]))
+    """
+    forward, width = model.forward, model.forward.weight_u.shape[1]
+    if vector.shape != (width,):
+        raise ValueError(f"the vector has the shape {list(vector.shape)}; the stream of {model.name!r} has {width}.")
+    named = needs_roles(at.rows)
+    if named and prompts is None:
+        raise ValueError(f"{at.rows!r} is a role: give the prompts that have it, or a position, or 'all'.")
+    at.check(model, prompts)
+    forward.require_own()
+    if not vector.any():
+        yield
+        return
+    sequences, handles = Sequences(prompts, needs_roles=named), []
+    added = torch.from_numpy(vector)
+
+    def changed(stream: Tensor) -> Tensor:
+        own = sequences.positions(stream.shape[1], device=stream.device)[:, sequences.n_past :]
+        return stream + rows_mask(at.rows, sequences.places, own).unsqueeze(-1) * added.to(stream)
+
+    def before(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if args:
+            return (changed(args[0]), *args[1:]), kwargs
+        return args, kwargs | {"hidden_states": changed(kwargs["hidden_states"])}
+
+    def after(_module: Any, _args: Any, output: Any) -> Any:
+        return (changed(output[0]), *output[1:]) if isinstance(output, tuple) else changed(output)
+
+    forward.changed_by = "a vector added to its stream"
+    try:
+        handles.append(model.bridge.original_model.register_forward_pre_hook(sequences.begin, with_kwargs=True))
+        if at.layer == forward.n_layers:
+            handles.append(model.bridge.blocks[-1].register_forward_hook(after))
+        else:
+            handles.append(model.bridge.blocks[at.layer].register_forward_pre_hook(before, with_kwargs=True))
+        yield
+    finally:
+        forward.changed_by = None
+        for handle in handles:
+            handle.remove()

@@ -9,7 +9,7 @@ something else is refused.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from circuits.data.prompts import PromptSet
 from circuits.edits.check import ByLayer, Edits, checked
 from circuits.edits.head_rows import Met, edited_heads, gathered, pattern_of
-from circuits.edits.places import Placed
+from circuits.edits.sequences import Sequences
 from circuits.model.layers import LayerContext, Places
 
 if TYPE_CHECKING:
@@ -85,51 +85,18 @@ class _Entering(NamedTuple):
 
 
 class _Session:
-    """One use of `edited`: what is known of the sequences that run, from the first pass over them on."""
+    """One use of `edited`."""
 
     def __init__(self, model: Model, by_layer: ByLayer, prompts: PromptSet | None) -> None:
         self.model, self.by_layer = model, by_layer
-        self.needs_roles = any(edit.roles for heads in by_layer.values() for own in heads.values() for edit in own)
-        self.prompts = () if prompts is None else prompts.prompts
-        self._places: list[Placed] = []
-        self._n_past = 0
-        self._cache: Any = None
+        needs_roles = any(edit.roles for heads in by_layer.values() for own in heads.values() for edit in own)
+        self.sequences = Sequences(prompts, needs_roles=needs_roles)
         self._entering: dict[int, _Entering] = {}
 
-    def begin(self, _module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Before a pass: which prompt each sequence is, unless the pass goes on with those of the one before."""
+    def begin(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Before a pass."""
         self._entering.clear()
-        ids = args[0] if args else kwargs.get("input_ids")
-        self._cache = kwargs.get("past_key_values")
-        self._n_past = 0 if self._cache is None else int(self._cache.get_seq_length())
-        if self._n_past:
-            n = None if ids is None else len(ids)
-            if n is not None and n != len(self._places):
-                raise ValueError(f"{n} sequences go on from {len(self._places)}: run these prompts from their start.")
-            return
-        if not isinstance(ids, Tensor):
-            raise ValueError("edits need token ids: run the model on `input_ids`, not on embeddings.")
-        mask = kwargs.get("attention_mask")
-        is_token = torch.ones_like(ids) if not isinstance(mask, Tensor) or mask.ndim != 2 else mask
-        self._places = [self._placed(row, own.bool()) for row, own in zip(ids, is_token, strict=True)]
-
-    def _placed(self, ids: Tensor, is_token: Tensor) -> Placed:
-        tokens, offset = tuple(ids[is_token].tolist()), int(is_token.int().argmax())
-        return Placed(self._roles(tokens) if self.needs_roles else {}, offset)
-
-    def _roles(self, tokens: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
-        """The roles of the prompt that the tokens begin with: the longest one, a clean one first."""
-        for side in ("clean", "corrupt"):
-            begun = [prompt for prompt in self.prompts if _begins(tokens, getattr(prompt, side))]
-            longest = [prompt for prompt in begun if len(prompt) == max(map(len, begun))]
-            if longest and any(prompt.roles != longest[0].roles for prompt in longest):
-                raise ValueError("two of the prompts have the same tokens and different roles: run them apart.")
-            if longest:
-                return longest[0].roles
-        raise ValueError(
-            f"a sequence of {len(tokens)} tokens begins with none of the {len(self.prompts)} prompts whose roles the "
-            "edits name: run these prompts, or name positions."
-        )
+        self.sequences.begin(module, args, kwargs)
 
     def entering(self, layer: int) -> Any:
         """A hook that keeps what a layer is given, positional arguments by their names (GPT-2's mask is one)."""
@@ -145,9 +112,9 @@ class _Session:
 
     def _past(self, layer: int) -> tuple[Tensor, Tensor] | None:
         """Keys and values that the model's cache holds before this pass adds its own."""
-        if not self._n_past:
+        if not self.sequences.n_past:
             return None
-        held = getattr(self._cache, "layers", None)
+        held = getattr(self.sequences.cache, "layers", None)
         if held is None or len(held) <= layer or getattr(held[layer], "keys", None) is None:
             raise ValueError(
                 f"keys of earlier tokens are not kept as expected in layer {layer}: generate with use_cache=False."
@@ -168,7 +135,7 @@ class _Session:
 
     def _met(self, layer: int) -> Met:
         forward, (residual, kwargs, past) = self.model.forward, self._entering[layer]
-        of, start, n_new = forward.layers[layer], self._n_past, residual.shape[1]
+        of, start, n_new = forward.layers[layer], self.sequences.n_past, residual.shape[1]
         projected = of.project(of.normed(residual))
         tables = forward.rotary_tables(layer, kwargs, start, start + n_new)
         rotations, here = LayerContext(residual, *tables), Places(0)
@@ -178,9 +145,8 @@ class _Session:
             key, value = (torch.cat((held, own), dim=2) for held, own in zip(past, (key, value), strict=True))
         n_keys = key.shape[2]
         bias = forward.bias_given(layer, kwargs, start + n_new, n_keys)[..., -n_new:, :]
-        offsets = torch.tensor([placed.offset for placed in self._places], device=residual.device).unsqueeze(1)
-        every = torch.arange(start + n_new, device=residual.device).unsqueeze(0) - offsets
-        return Met(query, key, value, bias, every[:, start:], every[:, -n_keys:], self._places, residual)
+        every = self.sequences.positions(n_new, device=residual.device)
+        return Met(query, key, value, bias, every[:, start:], every[:, -n_keys:], self.sequences.places, residual)
 
     def _require_same(self, layer: int, met: Met, z: Tensor) -> None:
         """Raise a ValueError where the heads, left as they are, do not give what the model computed."""
@@ -194,7 +160,3 @@ class _Session:
                     f"layer {layer} of {self.model.name!r} does something else here than its weights say (z of "
                     f"head {head} is {apart:.2g} apart), so that it cannot be edited. Generation: try use_cache=False."
                 )
-
-
-def _begins(tokens: Sequence[int], prompt: tuple[int, ...]) -> bool:
-    return tuple(tokens[: len(prompt)]) == prompt

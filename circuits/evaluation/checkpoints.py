@@ -68,7 +68,7 @@ class Patched:
         size = max(float(np.abs(self.into).mean()), float(np.abs(self.donor).mean()))
         if abs(float((self.donor - self.into).mean())) <= SMALLEST_GAP * size:
             raise ValueError(
-                f"both models reach a metric of {self.into.mean():.3g} on these prompts: there is no difference of "
+                f"both models reach a metric of {self.into.mean():z.3g} on these prompts: there is no difference of "
                 "which a component could recover a share. Compare checkpoints that do not do the task equally well."
             )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from circuits.arrays import Bools
 from circuits.components import LOGITS, Component, Edge, Wiring
 from circuits.files import read_bytes
-from circuits.strict_json import parse_strictly
+from circuits.mib_file import MibCircuit, is_mib, mib_circuit, parse_mib
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
 _SHOWN = 60  # characters of a value that is wrong
@@ -39,8 +39,8 @@ class KnownCircuit:
         """Raise a ValueError where a model wired like this cannot be compared with the known circuit."""
         if self.wiring is not None and self.wiring != wiring:
             raise ValueError(
-                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has "
-                f"{_shape(wiring)}."
+                f"the known circuit {self.name!r} belongs to a model of {self.wiring.shape}; this one has "
+                f"{wiring.shape}.{_of_groups(self.wiring, wiring)}"
             )
         if self.edges is not None:
             self.edge_mask(wiring)
@@ -57,7 +57,7 @@ class KnownCircuit:
             raise ValueError(f"the known circuit {self.name!r} lists no heads: a ranking of heads needs some.")
         if self.wiring is not None and (self.wiring.n_layers, self.wiring.n_heads) != (n_layers, n_heads):
             raise ValueError(
-                f"the known circuit {self.name!r} belongs to a model of {_shape(self.wiring)}; this one has {shape}."
+                f"the known circuit {self.name!r} belongs to a model of {self.wiring.shape}; this one has {shape}."
             )
         for part in heads:
             if (part.layer or 0) >= n_layers or (part.index or 0) >= n_heads:
@@ -95,12 +95,15 @@ class KnownCircuit:
 def read_known(path: Path) -> KnownCircuit:
     """The known circuit in a JSON file: `edges_that_matter` or `edges`, names of edges; and optionally `nodes`.
 
-    Without `nodes`, its components are the ends of its edges.
+    Without `nodes`, its components are the ends of its edges. Files of EAP-IG and MIB are read too, as the edges that
+    are in their circuit.
     """
     try:
-        record = parse_strictly(read_bytes(path))
+        record = parse_mib(read_bytes(path))
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the known circuit {path}: {error}") from None
+    if is_mib(record):
+        return _of_mib(mib_circuit(record, source=str(path)), path.stem)
     key = next((key for key in _EDGE_KEYS if isinstance(record, Mapping) and key in record), None)
     if key is None:
         raise ValueError(
@@ -111,8 +114,27 @@ def read_known(path: Path) -> KnownCircuit:
         nodes = [Component.parse(name) for name in _names(record.get("nodes", []), "nodes")]
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    ends = nodes or list(dict.fromkeys(itertools.chain.from_iterable((edge.source, edge.target) for edge in edges)))
-    return KnownCircuit(path.stem, edges, tuple(node for node in ends if node.is_node))
+    listed = (node for node in nodes if node.is_node) if nodes else _nodes_at(edges)
+    return KnownCircuit(path.stem, edges, tuple(listed))
+
+
+def _of_mib(circuit: MibCircuit, name: str) -> KnownCircuit:
+    circuit.require_edges()
+    edges = tuple(circuit.wiring.edges[number] for number in np.flatnonzero(circuit.in_circuit))
+    return KnownCircuit(name, edges, tuple(_nodes_at(edges)), wiring=circuit.wiring)
+
+
+def _nodes_at(edges: Iterable[Edge]) -> Iterator[Component]:
+    """The heads and MLPs at the ends of edges, each once."""
+    ends = dict.fromkeys(itertools.chain.from_iterable((edge.source, edge.target) for edge in edges))
+    return (node for node in ends if node.is_node)
+
+
+def _of_groups(known: Wiring, wiring: Wiring) -> str:
+    """What to do where the two differ in whether heads share keys and values, and in nothing else."""
+    if known.ungrouped != wiring.ungrouped:
+        return ""
+    return " Of a file with keys and values of single heads make a run (--method circuit-file), and give that run."
 
 
 def _names(names: Any, key: str) -> list[str]:
@@ -142,9 +164,3 @@ def require_both(mask: Bools, whose: str, what: str) -> Bools:
             f"{whose} has {n_in} of {len(mask)} {what}: a ranking needs some inside and some outside of it."
         )
     return mask
-
-
-def _shape(wiring: Wiring) -> str:
-    mlps = "" if wiring.has_mlps else " without MLPs"
-    grouped = f" on {wiring.n_kv_heads} key-value heads" if wiring.is_grouped else ""
-    return f"{wiring.n_layers} layers of {wiring.n_heads} heads{grouped}{mlps}"

@@ -8,6 +8,7 @@ from circuits.methods.atp_star import AtPStar
 from circuits.methods.base import Method
 from circuits.methods.causal_tracing import CausalTracing
 from circuits.methods.ceap import Conductance
+from circuits.methods.circuit_file import CircuitFile
 from circuits.methods.clean_corrupt import CleanCorrupt
 from circuits.methods.code_pairs import CodePairs
 from circuits.methods.direct_effect import DirectEffect
@@ -30,6 +31,7 @@ __all__ = [
     "ActivationPatching",
     "AtPStar",
     "CausalTracing",
+    "CircuitFile",
     "CleanCorrupt",
     "CodePairs",
     "Conductance",

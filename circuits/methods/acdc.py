@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from circuits.ablations import Ablation
 from circuits.arrays import Bools, Floats
+from circuits.citations import CONMY_2023
 from circuits.components import LOGITS, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, Method
@@ -62,6 +63,7 @@ class ACDC(Method):
     """
 
     name = "acdc"
+    cites = (CONMY_2023,)
     summary = "drop edges one by one from the output backward, where that costs less than tau"
     scores_are = "measured"
     result = "edges"

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.ablations import Ablation
+from circuits.citations import HEIMERSHEIM_2024, MENG_2022, VIG_2020
 from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT
@@ -48,6 +49,7 @@ class ActivationPatching(ComponentMethod):
     """
 
     name = "activation-patching"
+    cites = (VIG_2020, MENG_2022, HEIMERSHEIM_2024)
     summary = "exact effect of each head (or its q, k, v, pattern), attention output, MLP and residual position"
     scores_are = "measured"
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from circuits.ablations import Ablation
+from circuits.citations import KRAMAR_2024
 from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT
@@ -49,6 +50,7 @@ class AtPStar(ComponentMethod):
     """
 
     name = "atp-star"
+    cites = (KRAMAR_2024,)
     only_at_clean = True
     summary = "effect of each head, MLP, query, key and value from gradients, with recomputed patterns and GradDrop"
     scores_are = "estimated"

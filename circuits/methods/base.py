@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from circuits.ablations import Ablation, Corrupt
+from circuits.citations import Citation
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
@@ -50,6 +51,7 @@ class Method:
     scores_paths    whether edges from the input and to the logits are scored, so that the best ones can form paths
     reads_negatives whether it reads the negatives of prompts that have no partners
     scored_in       name and version of the jobs that give its scores: raise the version when the numbers change
+    cites           the papers it is from
     """
 
     name: ClassVar[str]
@@ -63,6 +65,7 @@ class Method:
     scores_paths: ClassVar[bool] = True
     reads_negatives: ClassVar[bool] = False
     scored_in: ClassVar[tuple[str, int]] = ("measure", 1)
+    cites: ClassVar[tuple[Citation, ...]] = ()
 
     @property
     def per_prompt(self) -> bool:

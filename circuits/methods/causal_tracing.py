@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from circuits.ablations import Ablation, NoiseAblation
+from circuits.citations import LI_2025, MENG_2022
 from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT
@@ -54,6 +55,7 @@ class CausalTracing(ComponentMethod):
     """
 
     name = "causal-tracing"
+    cites = (MENG_2022, LI_2025)
     summary = "what restoring each hidden state, attention or MLP output, or head brings back in a corrupt run"
     scores_are = "measured"
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from circuits.citations import DHAMDHERE_2019, WU_2026
 from circuits.methods.base import GradientMethod
 from circuits.methods.eap_ig import Rule, check_steps, embeddings_between, points
 from circuits.methods.registry import register
@@ -43,6 +44,7 @@ class Conductance(GradientMethod):
     """
 
     name = "ceap"
+    cites = (WU_2026, DHAMDHERE_2019)
     summary = "what flows through every edge while the embedding moves from corrupt to clean (conductance)"
 
     steps: int = 5

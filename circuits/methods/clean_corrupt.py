@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from circuits.citations import HANNA_2024
 from circuits.methods.base import GradientMethod
 from circuits.methods.eap_ig import effects_between
 from circuits.methods.registry import register
@@ -32,6 +33,7 @@ class CleanCorrupt(GradientMethod):
     """
 
     name = "clean-corrupt"
+    cites = (HANNA_2024,)
     summary = "every edge's effect from gradients at the clean and at the corrupt run"
 
     @property

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from circuits.arrays import Bools, Floats
+from circuits.citations import ONEILL_2024
 from circuits.components import Component, Wiring
 from circuits.methods.head_code_base import CodingMethod
 from circuits.methods.registry import register
@@ -32,6 +33,7 @@ class CodePairs(CodingMethod):
     """
 
     name = "code-pairs"
+    cites = (ONEILL_2024,)
     summary = "counts pairs of autoencoder codes that two heads show together on clean (positive) prompts only"
     result = "edges"
     scores_paths: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from circuits.citations import LIEBERUM_2023
 from circuits.methods.component_base import ComponentMethod, Granularity, components_of
 from circuits.methods.registry import register
 
@@ -40,6 +41,7 @@ class DirectEffect(ComponentMethod):
     """
 
     name = "direct-effect"
+    cites = (LIEBERUM_2023,)
     summary = "exact effect of each head and MLP on the direct way to the logits, seen by nothing in between"
     scores_are = "measured"
 

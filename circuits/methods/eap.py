@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from circuits.citations import NANDA_2023, SYED_2023
 from circuits.methods.base import GradientMethod
 from circuits.methods.registry import register
 
@@ -30,6 +31,7 @@ class EdgeAttribution(GradientMethod):
     """
 
     name = "eap"
+    cites = (NANDA_2023, SYED_2023)
     summary = "every edge's effect to first order, from one backward pass"
     only_at_clean = True
 

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from circuits.citations import HANNA_2024
 from circuits.methods.base import GradientMethod
 from circuits.methods.registry import register
 
@@ -40,6 +41,7 @@ class IntegratedEdgeAttribution(GradientMethod):
     """
 
     name = "eap-ig"
+    cites = (HANNA_2024,)
     summary = "every edge's effect from gradients averaged between corrupt and clean"
 
     steps: int = 5

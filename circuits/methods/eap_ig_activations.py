@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
+from circuits.citations import HANNA_2024
 from circuits.methods.base import GradientMethod
 from circuits.methods.eap_ig import Rule, check_steps, points
 from circuits.methods.registry import register
@@ -50,6 +51,7 @@ class ActivationIntegratedAttribution(GradientMethod):
     """
 
     name = "eap-ig-activations"
+    cites = (HANNA_2024,)
     needs = ("residual", "z", "mlp")
     summary = "every edge's effect from gradients averaged while its source moves from corrupt to clean"
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from circuits.ablations import Ablation
 from circuits.arrays import Bools
+from circuits.citations import CONMY_2023, SYED_2023
 from circuits.components import Edge, Wiring
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
@@ -48,6 +49,7 @@ class ExactEdges(EdgeMethod):
     """
 
     name = "exact-edges"
+    cites = (CONMY_2023, SYED_2023)
     summary = "the true effect of corrupting each single edge, one at a time"
     scores_are = "measured"
 

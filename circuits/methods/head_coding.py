@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circuits.arrays import Bools
+from circuits.citations import ONEILL_2024
 from circuits.components import Wiring, head
 from circuits.head_codes.scoring import SCORES, head_scores
 from circuits.lookup import lookup
@@ -34,6 +35,7 @@ class HeadCoding(CodingMethod):
     """
 
     name = "head-coding"
+    cites = (ONEILL_2024,)
     summary = "counts autoencoder codes that heads show on clean (positive) prompts only; patches nothing"
     result = "components"
 

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from circuits.ablations import Ablation
+from circuits.citations import BHASKAR_2024, LOUIZOS_2018
 from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, Method
@@ -74,6 +75,7 @@ class MaskLearning(Method):
     """
 
     name = "mask-learning"
+    cites = (LOUIZOS_2018, BHASKAR_2024)
     summary = "one mask over all edges, trained so that the circuit behaves like the model"
     scores_are = "learned"
     result = "edges"

@@ -18,6 +18,7 @@ import numpy as np
 
 from circuits.ablations import Ablation
 from circuits.arrays import Floats
+from circuits.citations import GOLDOWSKY_DILL_2023, MERULLO_2024, WANG_2023
 from circuits.data.prompts import END, PromptSet
 from circuits.effects.receivers import Receiver, heads_of, receivers_from, senders_before
 from circuits.methods.base import CORRUPT, Method
@@ -52,6 +53,7 @@ class PathPatching(Method):
     """
 
     name = "path-patching"
+    cites = (WANG_2023, GOLDOWSKY_DILL_2023, MERULLO_2024)
     summary = "exact effect of each head along its paths into given receivers"
     scores_are = "measured"
     result = "components"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from circuits.ablations import Ablation
+from circuits.citations import JAFARI_2025
 from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, GradientMethod
 from circuits.methods.registry import register
@@ -36,6 +37,7 @@ class RelevancePatching(GradientMethod):
     """
 
     name = "relp"
+    cites = (JAFARI_2025,)
     only_at_clean = True
     summary = "every edge's effect from relevances: gradients with rules for norms, patterns, activations and gates"
 

@@ -114,7 +114,7 @@ def _line(row: Row) -> str:
         return f"into {into}: not measured, no heads were found to read from"
     if not row["n_measured"]:
         return f"into {into} at {row['at']}: no head runs before the receivers"
-    shown = ", ".join(f"{entry['head']} ({entry['score']:+.3f})" for entry in row["heads"]) or "none"
+    shown = ", ".join(f"{entry['head']} ({entry['score']:+z.3f})" for entry in row["heads"]) or "none"
     return f"into {into} at {row['at']}: {shown}"
 
 
@@ -143,7 +143,7 @@ def _warnings(stages: Sequence[Row]) -> Iterator[str]:
 def _strongest(row: Row) -> str:
     shown = (
         f"{', '.join(row['asked']) if entry['input'] == 'asked' else entry['input']} at {entry['at']}: "
-        f"{entry['score']:+.2g}, noise {entry['noise']:.2g}"
+        f"{entry['score']:+z.2g}, noise {entry['noise']:.2g}"
         for entry in row["tried"]
     )
     return f"strongest into {'; '.join(shown)}"

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from circuits.ablations import Ablation
+from circuits.citations import MERULLO_2024
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.effects.receivers import Receiver, heads_of, senders_before
@@ -71,6 +72,7 @@ class StagedPathPatching(Method):
     """
 
     name = "staged-path-patching"
+    cites = (MERULLO_2024,)
     summary = "path patching stage by stage back from the logits: movers, what they read, what that reads"
     scores_are = "measured"
     result = "components"

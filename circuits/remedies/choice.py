@@ -82,8 +82,8 @@ class Verdict:
     @property
     def words(self) -> str:
         """The verdict as a sentence."""
-        ends = "unbounded" if self.interval is None else f"{self.interval[0]:+.3f} to {self.interval[1]:+.3f}"
-        before = f"{self.chosen_gain:+.3f} on the prompts that chose, {self.gain:+.3f} ({ends}) on those that judge"
+        ends = "unbounded" if self.interval is None else f"{self.interval[0]:+z.3f} to {self.interval[1]:+z.3f}"
+        before = f"{self.chosen_gain:+z.3f} on the prompts that chose, {self.gain:+z.3f} ({ends}) on those that judge"
         if not self.gains:
             return f"no gain: {before}."
         if self.as_much:

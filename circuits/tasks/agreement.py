@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import FINLAYSON_2021, LINZEN_2016
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, single_token_words, words
 
@@ -34,6 +35,7 @@ class Agreement(Task):
     """
 
     name: ClassVar[str] = "agreement"
+    cites = (LINZEN_2016, FINLAYSON_2021)
     summary: ClassVar[str] = "a subject with another noun behind it; the answer is a verb of the subject's number"
     corruptions: ClassVar[dict[str, str]] = {
         "number": "the subject takes the other number: the answer flips",

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import TODD_2024
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, single_token_words, words
 
@@ -36,6 +37,7 @@ class Antonym(Task):
     """
 
     name: ClassVar[str] = "antonym"
+    cites = (TODD_2024,)
     summary: ClassVar[str] = "three pairs of opposites and a word; the answer is the word's opposite"
     corruptions: ClassVar[dict[str, str]] = {
         "word": "another word is asked about: the answer is its opposite",

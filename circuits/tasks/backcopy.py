@@ -15,6 +15,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
+from circuits.citations import GUO_2024
 from circuits.data.prompts import Prompt, Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
@@ -70,6 +71,7 @@ class Backcopy(Task):
     """
 
     name: ClassVar[str] = "backcopy"
+    cites = (GUO_2024,)
     summary: ClassVar[str] = "bigrams in which a trigger says the token before it again"
     corruptions: ClassVar[dict[str, str]] = {
         "before": "the token before the trigger becomes the wrong answer: the answer is that one",

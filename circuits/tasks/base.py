@@ -14,6 +14,7 @@ from itertools import islice
 from string import Formatter
 from typing import ClassVar, NamedTuple
 
+from circuits.citations import Citation
 from circuits.data.answers import Answer, answer_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.data.tokenizer import next_token, next_tokens
@@ -35,12 +36,14 @@ class AnyTask(ABC):
     name, summary  what lists show
     corruptions    name -> what a corrupt prompt changes; the default of `corruption` comes first
     version        raised where the same seed gives other prompts or roles than before, so that no stored ones serve
+    cites          the papers whose task it is, or whose form it has
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     corruptions: ClassVar[Mapping[str, str]]
     version: ClassVar[int] = 1
+    cites: ClassVar[tuple[Citation, ...]] = ()
 
     corruption: str = ""  # one of `corruptions`; empty is the task's default
 

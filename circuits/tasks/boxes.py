@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import KIM_2023, PRAKASH_2024
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, single_token_words
 from circuits.tasks.ioi import THINGS
@@ -32,6 +33,7 @@ class Boxes(Task):
     """
 
     name: ClassVar[str] = "boxes"
+    cites = (KIM_2023, PRAKASH_2024)
     summary: ClassVar[str] = "five things in labeled boxes; the answer is what one of the boxes contains"
     corruptions: ClassVar[dict[str, str]] = {
         "query": "another box is asked about: the answer is the thing in it",

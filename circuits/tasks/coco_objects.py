@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from circuits.citations import LI_2025
 from circuits.data.coco import Annotations, ObjectQuestion, object_questions, read_annotations, usable_images
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.images import SUFFIXES
@@ -26,6 +27,7 @@ class CocoObjects(ImageTask):
     """
 
     name = "coco-objects"
+    cites = (LI_2025,)
     summary = "is there a dog in the image? Yes, on your images with COCO's annotations (--images, --annotations)"
     corruptions: ClassVar[Mapping[str, str]] = {"other-image": "another image, without such an object"}
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import ClassVar
 
+from circuits.citations import MERULLO_2024
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Filled, Orders, Task, fill, known, one_of, single_token_words, words
 
@@ -75,6 +76,7 @@ class ColoredObjects(Task):
     """
 
     name: ClassVar[str] = "colored-objects"
+    cites = (MERULLO_2024,)
     summary: ClassVar[str] = "three colored objects; the answer is the color of the one asked about"
     corruptions: ClassVar[dict[str, str]] = {
         "query": "the question asks about another object of the same sentence: the answer is that one's color",

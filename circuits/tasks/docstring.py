@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import HEIMERSHEIM_2023
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, one_of, single_token_words, words
 
@@ -70,6 +71,7 @@ class Docstring(Task):
     """
 
     name: ClassVar[str] = "docstring"
+    cites = (HEIMERSHEIM_2023,)
     summary: ClassVar[str] = "a function's documented arguments; the answer is the next one of its definition"
     corruptions: ClassVar[dict[str, str]] = {
         "random-random": "all argument names become random ones, different in definition and documentation",

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import FENG_2024
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, single_token_words
 from circuits.tasks.ioi import NAMES, THINGS
@@ -31,6 +32,7 @@ class Facts(Task):
     """
 
     name: ClassVar[str] = "facts"
+    cites = (FENG_2024,)
     summary: ClassVar[str] = "five people with one thing each; the answer is who has the thing asked about"
     corruptions: ClassVar[dict[str, str]] = {
         "query": "another thing is asked about: the answer is the one who has it",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from circuits.citations import HANNA_2023
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, knows, one_of, words
 from circuits.tasks.unrelated_text import Filler, alternating_words, other_sentences, random_tokens
@@ -50,6 +51,7 @@ class GreaterThan(Task):
     """
 
     name: ClassVar[str] = "greater-than"
+    cites = (HANNA_2023,)
     summary: ClassVar[str] = "a start year; the answers are the end years that come after it"
     corruptions: ClassVar[dict[str, str]] = {
         "start-01": "the start year becomes XX01, which any later year may follow",

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import HANNA_2023
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.data.tokenizer import next_token
 from circuits.tasks.base import Draw, Task, fill, known
@@ -28,6 +29,7 @@ class GreaterThanDecade(Task):
     """
 
     name: ClassVar[str] = "greater-than-decade"
+    cites = (HANNA_2023,)
     summary: ClassVar[str] = "a start year, digit by digit; the answers are the decades that come after it"
     corruptions: ClassVar[dict[str, str]] = {
         "start-0": "the start decade becomes 0, which any other decade may follow",

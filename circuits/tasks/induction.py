@@ -9,6 +9,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import OLSSON_2022
 from circuits.data.prompts import Prompt, Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
@@ -27,6 +28,7 @@ class Induction(Task):
     """
 
     name: ClassVar[str] = "induction"
+    cites = (OLSSON_2022,)
     summary: ClassVar[str] = "a random sequence begins again; the answer is its next token"
     corruptions: ClassVar[dict[str, str]] = {
         "swap": "the earlier continuation changes places with a later token of the sequence: the answer flips",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from circuits.citations import WANG_2023
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 
@@ -82,6 +83,7 @@ class IndirectObject(Task):
     """
 
     name: ClassVar[str] = "ioi"
+    cites = (WANG_2023,)
     summary: ClassVar[str] = "two names, one of them repeated; the answer is the other one"
     corruptions: ClassVar[dict[str, str]] = {
         "flip": "the second mention of the subject becomes the indirect object: the answer flips",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from itertools import permutations
 from typing import ClassVar
 
+from circuits.citations import LIEBERUM_2023
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.data.tokenizer import next_token
 from circuits.tasks.base import Draw, Orders, Task, fill, single_token_words
@@ -62,6 +63,7 @@ class MultipleChoice(Task):
     """
 
     name: ClassVar[str] = "multiple-choice"
+    cites = (LIEBERUM_2023,)
     summary: ClassVar[str] = "four lettered words and one of them again; the answer is its letter"
     version: ClassVar[int] = 2
     corruptions: ClassVar[dict[str, str]] = {

@@ -11,6 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import ClassVar
 
+from circuits.citations import WU_2024
 from circuits.data.prompts import Prompt, Tokenizer
 from circuits.tasks.base import Draw, Task, leading_tokens, ordinary_tokens
 
@@ -31,6 +32,7 @@ class Needle(Task):
     """
 
     name: ClassVar[str] = "needle"
+    cites = (WU_2024,)
     summary: ClassVar[str] = "a span of a random sequence is said again, asked for by the token before it"
     corruptions: ClassVar[dict[str, str]] = {
         "swap": "the needle changes places with another span: the answer is that one",

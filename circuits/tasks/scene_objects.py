@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from circuits.citations import LI_2025
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.images import Picture
 from circuits.data.scene_questions import (
@@ -31,6 +32,7 @@ class SceneObjects(ImageTask):
     """Questions about objects of generated scenes of one to four; the corrupt image lacks the object asked for."""
 
     name = "scene-objects"
+    cites = (LI_2025,)
     summary = "is there a red circle in the image? Yes, on generated scenes (for models that read images)"
     corruptions: ClassVar[Mapping[str, str]] = {
         "replaced": "the same scene with another kind of object in the place of the one asked for",

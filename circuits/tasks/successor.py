@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from circuits.citations import GOULD_2024
 from circuits.data.prompts import Prompt, Tokenizer, prompt_from_text
 from circuits.tasks.base import Draw, Task, fill, known, single_token_words, words
 from circuits.tasks.ioi import NAMES
@@ -31,6 +32,8 @@ class Successor(Task):
     items       the list
     is_a_cycle  whether the first item follows the last
     """
+
+    cites = (GOULD_2024,)
 
     unit: ClassVar[str]
     items: ClassVar[Sequence[str]]

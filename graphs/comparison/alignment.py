@@ -33,11 +33,13 @@ class Judged(NamedTuple):
 
     expected  mean over draws
     p_value   share of draws that are at least as good, the alignment itself counted as one
+    n_draws   how many there are
     """
 
     value: float
     expected: float
     p_value: float
+    n_draws: int
 
 
 @dataclass(frozen=True)
@@ -134,4 +136,4 @@ def _margin(row: Floats, column: int) -> float | None:
 
 
 def _judged(value: float, drawn: Floats, is_as_good: Bools) -> Judged:
-    return Judged(value, float(drawn.mean()), float((1 + is_as_good.sum()) / (1 + len(drawn))))
+    return Judged(value, float(drawn.mean()), float((1 + is_as_good.sum()) / (1 + len(drawn))), len(drawn))

@@ -111,6 +111,7 @@ class Overlap:
                     "expected": chance.expected,
                     "p_value": chance.p_value,
                     "can_tell": chance.can_tell,
+                    "n_samples": chance.n_samples,
                 }
                 for chance in self.chances
             ],

@@ -16,6 +16,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
 
+PERMUTATIONS = 999  # least p-value .001
 _MOST_HELD = 200_000_000  # entries of the sets that are compared at once
 
 
@@ -90,7 +91,9 @@ def nearest_cluster(distances: Floats, labels: Numbers) -> Numbers:
     return means.argmin(axis=1)
 
 
-def agreement(labels: Numbers, others: Numbers, *, permutations: int = 999, seed: int = 0) -> tuple[float, float]:
+def agreement(
+    labels: Numbers, others: Numbers, *, permutations: int = PERMUTATIONS, seed: int = 0
+) -> tuple[float, float]:
     """Adjusted Rand index of two groupings of the prompts, and how often shuffled ones reach it, themselves counted."""
     from sklearn.metrics import adjusted_rand_score
 

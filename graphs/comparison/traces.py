@@ -89,7 +89,7 @@ class TraceComparison:
             {kind: of_kind(array, kind) for kind in kinds} for array in (self.difference, self.low, self.high)
         )
         text = ", ".join(
-            f"{KINDS[kind]} {value:.2f}" for kind in kinds if (value := self.correlations[kind]) is not None
+            f"{KINDS[kind]} {value:z.2f}" for kind in kinds if (value := self.correlations[kind]) is not None
         )
         notes = (f"Rank correlations over all cells: {text}.",) if text else ()
         title = " minus ".join(labels)

@@ -17,10 +17,14 @@ from graphs.export.graphml import GraphmlExport
 from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
+from graphs.export.mib import MibExport, mib_graph
+from graphs.export.neuronpedia import NeuronpediaExport
+from graphs.export.parquet import ParquetExport
 from graphs.export.pdf import PdfExport
 from graphs.export.png import PngExport
 from graphs.export.svg import SvgExport
 from graphs.export.tikz import TikzExport
+from graphs.export.xlsx import XlsxExport
 
 EXPORTS: Registry[Export] = Registry("exports", instance_of(Export), attrgetter("name"))
 for _export in (
@@ -30,6 +34,8 @@ for _export in (
     CytoscapeExport(),
     DotExport(),
     CsvExport(),
+    ParquetExport(),
+    XlsxExport(),
     PdfExport(),
     SvgExport(),
     PngExport(),
@@ -37,10 +43,12 @@ for _export in (
     TikzExport(),
     LatexExport(),
     MarkdownExport(),
+    MibExport(),
+    NeuronpediaExport(),
 ):
     EXPORTS.register(_export)
 
-__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "read_about"]
+__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "mib_graph", "read_about"]
 
 
 def exporter(name: str) -> Export:

@@ -1,14 +1,18 @@
 """What every exported file says of itself: where its numbers came from, and the command that makes it again.
 
 One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT, PostScript, TeX and
-Markdown, an attribute of GraphML, GEXF and Cytoscape files. `read_about` finds it again in any of them.
+Markdown, an attribute of GraphML, GEXF, Cytoscape, MIB and Neuronpedia files, metadata of Parquet and XLSX files.
+`read_about` finds it again in any of them.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import re
 import struct
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -60,6 +64,19 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
     )
 
 
+def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Facts one by one, nested ones by their path; those that are None are left out."""
+    for key, value in values.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from about_lines(value, f"{name}, ")
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            for number, inner in enumerate(value, start=1):
+                yield from about_lines(inner, f"{name} {number}, ")
+        elif value is not None:
+            yield name, value
+
+
 def _of_circuit(graph: CircuitGraph) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "edges": graph.n_edges,
@@ -81,6 +98,12 @@ def _candidates(data: bytes) -> Iterator[str]:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         yield from _png_texts(data)
         return
+    if data.startswith(b"PK"):
+        yield from _office_texts(data)
+        return
+    if data.startswith(b"PAR1"):
+        yield from _parquet_texts(data)
+        return
     text = _unescaped(data.decode("utf-8", errors="replace"), is_pdf=data.startswith(b"%PDF"))
     yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
     if text.lstrip().startswith("{"):
@@ -101,6 +124,21 @@ def _png_texts(data: bytes) -> Iterator[str]:
         if kind == b"tEXt" and key == MARK.encode():
             yield value.decode("latin-1")
         start += 12 + size
+
+
+def _office_texts(data: bytes) -> Iterator[str]:
+    """The comment of an Excel file."""
+    with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(io.BytesIO(data)) as book:
+        text = unescape(book.read("docProps/core.xml").decode("utf-8", errors="replace"))
+        yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
+
+
+def _parquet_texts(data: bytes) -> Iterator[str]:
+    """The metadata of a Parquet file, in which it stands as it is; what follows is binary."""
+    text = data[data.find(f"{MARK}: {{".encode()) + len(MARK) + 2 :].decode("ascii", errors="replace")
+    with contextlib.suppress(ValueError):
+        _, end = json.JSONDecoder().raw_decode(text)
+        yield text[:end]
 
 
 def _unescaped(text: str, *, is_pdf: bool) -> str:

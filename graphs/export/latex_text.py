@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
+from circuits.numbers import number_text
+
 NumberStyle = Literal["brackets", "uncertainty"]
 
 _ESCAPES = {
@@ -87,12 +89,18 @@ def _escaped(character: str) -> str:
 
 
 def number(
-    value: float | None, low: float | None = None, high: float | None = None, style: NumberStyle = "brackets"
+    value: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    style: NumberStyle = "brackets",
+    *,
+    most_decimals: int | None = None,
 ) -> str:
     """A number with its interval: `.85 [.81, .89]`, or `.85(4)` in the style `uncertainty`.
 
     value      empty where it is None or NaN: not measured
     low, high  ends of its interval; left out where either is None, NaN or infinite
+    most_decimals  no more than these are shown, and no exponent of what is smaller: `.000`; None: as many as it takes
     The half-width of the interval has one significant digit, two where the first is 1; numbers below 10 have two
     decimals at least, below 100 one. Without an interval they have two significant digits at least. Below 1e-4 and from
     1e6 on they have an exponent, as 1.2e-05. The uncertainty is the longer side of the interval, rounded up.
@@ -105,10 +113,11 @@ def number(
     ends = [float(end) for end in (low, high) if end is not None and math.isfinite(end)]
     ends = ends if len(ends) == 2 else []
     numbers = [float(value), *ends]
-    exponent = _exponent(numbers)
+    exponent = _exponent(numbers, has_least=most_decimals is None)
     scaled = [one / 10.0**exponent for one in numbers]
     half = max(scaled[0] - scaled[1], scaled[2] - scaled[0], 0.0) if ends else 0.0
     decimals = max(_decimals_of_size(scaled), _decimals_of_width(half) if ends else _decimals_of_value(scaled[0]))
+    decimals = decimals if most_decimals is None else min(decimals, most_decimals)
     suffix = f"e{exponent:+03d}" if exponent else ""
     shown = [_fixed(one, decimals) for one in scaled]
     if not ends:
@@ -135,10 +144,11 @@ def _power(text: str) -> str:
     return digits + (rf" \cdot 10^{{{int(exponent)}}}" if exponent else "")
 
 
-def _exponent(numbers: Iterable[float]) -> int:
+def _exponent(numbers: Iterable[float], *, has_least: bool) -> int:
     """The power of ten that numbers of very small or very large size are shown with; 0 for others."""
     size = max(map(abs, numbers))
-    return 0 if size == 0 or _LEAST <= size < _MOST else math.floor(math.log10(size))
+    is_small = has_least and size < _LEAST
+    return 0 if size == 0 or not (is_small or size >= _MOST) else math.floor(math.log10(size))
 
 
 def _decimals_of_size(numbers: Iterable[float]) -> int:
@@ -158,6 +168,5 @@ def _decimals_of_value(value: float) -> int:
 
 def _fixed(value: float, decimals: int) -> str:
     """Digits without the zero before the point, and without a sign where all are 0."""
-    text = f"{value:.{decimals}f}"
-    text = text.replace("-", "") if not text.strip("-0.") else text
+    text = number_text(value, f".{decimals}f")
     return text.replace("0.", ".", 1) if text.lstrip("-").startswith("0.") else text

@@ -371,7 +371,7 @@ def _overlap_line(what: str, overlap: Overlap) -> str:
     if overlap.p_value is None:
         return f"{line}; those among the chosen components)"
     least = "" if overlap.can_tell else f", at best {overlap.least_p_value:.2g}"
-    return f"{line}; by chance {overlap.expected_iou or 0:.2f}, p = {overlap.p_value:.2g}{least})"
+    return f"{line}; by chance {overlap.expected_iou or 0:z.2f}, p = {overlap.p_value:z.2g}{least})"
 
 
 def _effect_label(graph: CircuitGraph) -> str:
@@ -484,7 +484,7 @@ def _draw_effect_bar(axes: Axes, x: float, y: float, limit: float, label: str, *
         axes.add_patch(Rectangle((x + width * step / n_steps, y + 0.13), width / n_steps, 0.09, color=color, lw=0.2))
     for fraction, value in ((0, -limit), (0.5, 0.0), (1, limit)):
         align = {0: "left", 0.5: "center", 1: "right"}[fraction]
-        draw_text(axes, x + width * fraction, y + 0.02, f"{value:.2g}", size=SMALL, color="#4a4a4a", ha=align)
+        draw_text(axes, x + width * fraction, y + 0.02, f"{value:z.2g}", size=SMALL, color="#4a4a4a", ha=align)
     for number, line in enumerate(
         textwrap.wrap(label, characters - int((width + 0.1) / CHARACTER), break_on_hyphens=False)
     ):

@@ -7,23 +7,24 @@ other heads of the same layers give; a square for all heads. Sizes are in inches
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, SMALL, DrawingFormat, draw_text, figure_bytes
-from graphs.figures.page import DPI, UNMEASURED, Page, draw_line, round_step, text_width, tick_labels, whole
+from graphs.figures.canvas import INK, LINE, MARGIN, SMALL, DrawingFormat, figure_bytes
+from graphs.figures.page import DPI, UNMEASURED, Page, draw_line, text_width, whole
+from graphs.figures.palette import BLUE, VERMILION
+from graphs.figures.plot import FOOT, Plot, Span
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Span = tuple[float, float]
+Read = Callable[["MaskedPoint"], tuple[float, Span | None, Span | None]]  # value, its interval, that of others
 
-_PLOT, _HEIGHT, _GAP = 2.3, 1.7, 0.35  # inches: a plot, and between the two
-_INSET, _CAP, _TICK = 0.14, 0.035, 0.04
-_COLOR, _ALL = "#0072B2", "#D55E00"  # Okabe and Ito's
-_MOST_TICKS = 5
+_SIZE, _GAP = (2.3, 1.7), 0.35  # inches: a plot, and between the two
+_INSET = 0.14
+_CURVE, _ALL = BLUE, VERMILION
 
 
 class MaskedPoint(NamedTuple):
@@ -69,117 +70,61 @@ def masking_figure_bytes(curve: MaskingCurve, kind: DrawingFormat) -> bytes:
 def draw_masking(curve: MaskingCurve) -> Figure:
     """Accuracy on the left, the metric on the right."""
     points = sorted(curve.points)
-    accuracy = _Plot.of([p.accuracy for p in points], [(0.0, 1.0)])
-    metric = _Plot.of(
-        [p.metric for p in points], [s for p in points for s in (p.metric_interval, p.others_metric) if s is not None]
-    )
-    widths = [max(map(text_width, tick_labels(plot.ticks))) + 0.1 for plot in (accuracy, metric)]
-    first = whole(MARGIN + widths[0])
-    second = whole(first + _PLOT + _GAP + widths[1])
+    spans = [span for point in points for span in (point.metric_interval, point.others_metric) if span is not None]
+    metric = [*(point.metric for point in points), *(end for span in spans for end in span)]
+    plots = [Plot.of(_SIZE, (0.0, 1.0)), Plot.of(_SIZE, metric)]
+    first = whole(MARGIN + plots[0].beside)
+    second = whole(first + _SIZE[0] + _GAP + plots[1].beside)
     page = Page.of(
-        whole(second + _PLOT + MARGIN),
+        whole(second + _SIZE[0] + MARGIN),
         title=curve.title,
         subtitle=curve.subtitle,
         below=[curve.caption or _caption(curve)],
     )
-    height = whole(page.under + 2.4 * LINE + _HEIGHT + LINE + 0.08 + page.over)
-    figure, axes = page.figure(height)
-    bottom = page.under + 2.4 * LINE
-    placed = [accuracy._replace(left=first, bottom=bottom), metric._replace(left=second, bottom=bottom)]
-    title = curve.metric if text_width(curve.metric) <= _PLOT else "metric"
-    for plot, name, line in zip(placed, ("accuracy", title), (curve.chance, None), strict=True):
-        plot.draw_scales(axes, points, name, line, curve.count)
-    placed[0].draw_points(axes, points, lambda p: (p.accuracy, p.accuracy_interval, p.others_accuracy))
-    placed[1].draw_points(axes, points, lambda p: (p.metric, p.metric_interval, p.others_metric))
+    figure, axes = page.figure(whole(page.under + FOOT + _SIZE[1] + LINE + 0.08 + page.over))
+    bottom = page.under + FOOT
+    title = curve.metric if text_width(curve.metric) <= _SIZE[0] else "metric"
+    of_accuracy, of_metric = plots[0].at(first, bottom), plots[1].at(second, bottom)
+    of_accuracy.draw_scale(axes, "accuracy", broken=curve.chance)
+    of_metric.draw_scale(axes, title)
+    _draw(axes, of_accuracy, points, lambda p: (p.accuracy, p.accuracy_interval, p.others_accuracy), curve.count)
+    _draw(axes, of_metric, points, lambda p: (p.metric, p.metric_interval, p.others_metric), curve.count)
     return figure
 
 
-class _Plot(NamedTuple):
-    """A plot on the page, in inches, with the range of its values."""
+def _draw(axes: Axes, plot: Plot, points: Sequence[MaskedPoint], read: Read, count: str) -> None:
+    """The band of other heads, the curve with its intervals, and all heads, to a logarithmic scale that begins at 0."""
+    most = math.log1p(points[-1].n_heads) or 1.0
 
-    low: float
-    high: float
-    ticks: list[float]
-    left: float = 0.0
-    bottom: float = 0.0
+    def across(point: MaskedPoint) -> float:
+        return plot.left + _INSET + (plot.width - 2 * _INSET) * math.log1p(point.n_heads) / most
 
-    @classmethod
-    def of(cls, values: Sequence[float], spans: Sequence[Span]) -> _Plot:
-        ends = [*values, *(end for span in spans for end in span)]
-        low, high = min(ends), max(ends)
-        span = high - low or 1.0
-        step = round_step(span / _MOST_TICKS)
-        ticks = [step * n for n in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-        return cls(low - 0.05 * span, high + 0.05 * span, ticks)
+    plot.draw_foot(axes, _marks({point.n_heads: across(point) for point in points}), count)
+    curve = [point for point in points if not point.is_all]
+    band = [(across(point), own) for point in curve if (own := read(point)[2]) is not None]
+    if len(band) > 1:
+        plot.draw_band(axes, band)
+    for x, (low, high) in band:
+        # A range of one value is seen too.
+        ends = [plot.level(low) - 0.02, plot.level(high) + 0.02]
+        draw_line(axes, [x, x], ends, color=UNMEASURED, lw=7, solid_capstyle="butt", zorder=1.6)
+    line = [(across(point), plot.level(read(point)[0])) for point in curve]
+    draw_line(axes, [x for x, _ in line], [y for _, y in line], color=_CURVE, lw=1.1, zorder=3)
+    for point in points:
+        color, marker = (_ALL, "s") if point.is_all else (_CURVE, "o")
+        value, ends, _ = read(point)
+        plot.draw_interval(axes, across(point), ends, color)
+        look = {"marker": marker, "ms": 4.2, "color": color, "mec": INK, "mew": 0.4, "ls": "none", "zorder": 4}
+        draw_line(axes, [across(point)], [plot.level(value)], **look)
 
-    def level(self, value: float) -> float:
-        return self.bottom + _HEIGHT * (value - self.low) / (self.high - self.low)
 
-    def across(self, n_heads: int, points: Sequence[MaskedPoint]) -> float:
-        """x of a number of heads, to a logarithmic scale that begins at 0."""
-        most = math.log1p(points[-1].n_heads) or 1.0
-        return self.left + _INSET + (_PLOT - 2 * _INSET) * math.log1p(n_heads) / most
-
-    def draw_scales(self, axes: Axes, points: Sequence[MaskedPoint], name: str, line: float | None, count: str) -> None:
-        """Axes with their numbers, and a broken line at chance."""
-        right = self.left + _PLOT
-        for tick, label in zip(self.ticks, tick_labels(self.ticks), strict=True):
-            y = self.level(tick)
-            draw_line(axes, [self.left, right], [y, y], color="#e3e3e3", lw=0.6, zorder=0)
-            draw_text(axes, self.left - 0.06, y, label, size=SMALL, ha="right", va="center")
-        if line is not None:
-            y = self.level(line)
-            draw_line(axes, [self.left, right], [y, y], color=FAINT, lw=0.7, ls=(0, (3, 2)), zorder=1)
-        draw_line(axes, [self.left, right], [self.bottom] * 2, color=INK, lw=0.6, zorder=1)
-        last = -math.inf
-        for n_heads in sorted({point.n_heads for point in points}):
-            x = self.across(n_heads, points)
-            draw_line(axes, [x, x], [self.bottom, self.bottom - _TICK], color=INK, lw=0.6)
-            if x - last > text_width(str(n_heads), size=SMALL) + 0.05:
-                draw_text(axes, x, self.bottom - _TICK - 0.03, str(n_heads), size=SMALL, ha="center", va="top")
-                last = x
-        middle = self.left + _PLOT / 2
-        draw_text(axes, middle, self.bottom - _TICK - 0.03 - LINE, count, size=SMALL, ha="center", va="top")
-        draw_text(axes, self.left, self.bottom + _HEIGHT + 0.07, name, size=NORMAL)
-
-    def draw_points(
-        self,
-        axes: Axes,
-        points: Sequence[MaskedPoint],
-        read: Callable[[MaskedPoint], tuple[float, Span | None, Span | None]],
-    ) -> None:
-        """The band of other heads, the curve with its intervals, and all heads."""
-        from matplotlib.patches import Polygon
-
-        curve = [point for point in points if not point.is_all]
-        band = [(self.across(p.n_heads, points), own) for p in curve if (own := read(p)[2]) is not None]
-        edges = [(x, self.level(low)) for x, (low, _) in band] + [(x, self.level(high)) for x, (_, high) in band[::-1]]
-        if len(band) > 1:
-            axes.add_patch(Polygon(edges, closed=True, fc=UNMEASURED, ec="none", zorder=1.5))
-        for x, (low, high) in band:
-            # A range of one value is seen too.
-            draw_line(
-                axes, [x, x], [self.level(low) - 0.02, self.level(high) + 0.02], color=UNMEASURED, lw=7, zorder=1.6
-            )
-        line = [(self.across(p.n_heads, points), self.level(read(p)[0])) for p in curve]
-        draw_line(axes, [x for x, _ in line], [y for _, y in line], color=_COLOR, lw=1.1, zorder=3)
-        for point in points:
-            x, (value, ends, _) = self.across(point.n_heads, points), read(point)
-            color, marker = (_ALL, "s") if point.is_all else (_COLOR, "o")
-            if ends is not None:
-                draw_line(axes, [x, x], [self.level(end) for end in ends], color=color, lw=0.9, zorder=3)
-            draw_line(
-                axes,
-                [x],
-                [self.level(value)],
-                marker=marker,
-                ms=4.2,
-                color=color,
-                mec=INK,
-                mew=0.4,
-                ls="none",
-                zorder=4,
-            )
+def _marks(places: Mapping[int, float]) -> Iterator[tuple[float, str]]:
+    """A mark at every number of heads; their numbers where these do not overlap, from the left."""
+    last = -math.inf
+    for n_heads, x in sorted(places.items()):
+        fits = x - last > text_width(str(n_heads), size=SMALL) + 0.05
+        yield x, str(n_heads) if fits else ""
+        last = x if fits else last
 
 
 def _caption(curve: MaskingCurve) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from circuits.arrays import Floats
+from circuits.numbers import number_text
 from graphs.figures.canvas import INK, LARGE, LINE, MARGIN, NORMAL, PAPER, draw_text
 from graphs.recovery_table import RECOVERY_RATE
 
@@ -149,10 +150,7 @@ def ink_on(color: Sequence[float] | Floats) -> str:
 
 def signed(value: float, decimals: int | None = None) -> str:
     """A number with a true minus sign: `−0.25`; never `−0.00`. Without `decimals`, in the shortest form (`:g`)."""
-    text = f"{value:g}" if decimals is None else f"{value:.{decimals}f}"
-    if float(text) == 0:
-        text = text.removeprefix("-")
-    return text.replace("-", _MINUS)
+    return number_text(value, "g" if decimals is None else f".{decimals}f").replace("-", _MINUS)
 
 
 def round_step(least: float) -> float:
@@ -170,7 +168,7 @@ def tick_labels(ticks: Sequence[float]) -> list[str]:
 
 def limit_caption(values: Iterable[Floats], limit: float) -> str:
     """Where the colors end, and why."""
-    return f"Colors end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):.2f}."
+    return f"Colors end at {_MINUS}{limit:g} and {limit:g}; the largest |RR| is {largest_rate(values):z.2f}."
 
 
 def draw_color_bar(

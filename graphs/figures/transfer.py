@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from circuits.arrays import Floats
-from graphs.figures.canvas import INK, LINE, MARGIN, NORMAL, PAPER, DrawingFormat, draw_text, figure_bytes
+from graphs.figures.canvas import INK, LINE, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
+from graphs.figures.fit import Room
 from graphs.figures.page import (
     BAR_HEIGHT,
     DPI,
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LEAST_CELL, _MOST_CELL, _CELL_HEIGHT = 0.56, 1.1, 0.36  # inches
+_LEAST_CELL, _MOST_CELL, _CELL_HEIGHT = 0.66, 1.1, 0.36  # inches
 _GAP = 0.45  # between the two maps
-_VALUE, _ENDS = 6.5, 4.6  # points
-_COLUMN = NORMAL - 1
-_LEAST_WIDTH, _MOST_NAME = 4.6, 1.3  # inches
+_ENDS = 6.0  # points
+_ROOM = Room(60.0, 60.0)  # inches
+_LEAST_WIDTH, _MOST_NAME = 3.6, 1.3  # inches
 _LIMIT = 1.0
 _LINE = 0.125  # between lines of a name
 
@@ -50,6 +51,7 @@ class TransferTable:
     transfer   [circuit, task] faithfulness; NaN where it is not defined
     low, high  its interval; NaN where unbounded
     overlap    [circuit, circuit] intersection over union of the edges; NaN where both are empty
+    overlap_low, overlap_high  its interval; NaN where prompts were not drawn again, and of a circuit with itself
     subtitle   where the numbers come from
     """
 
@@ -58,6 +60,8 @@ class TransferTable:
     low: Floats
     high: Floats
     overlap: Floats
+    overlap_low: Floats
+    overlap_high: Floats
     subtitle: str
 
 
@@ -66,35 +70,45 @@ def transfer_figure_bytes(table: TransferTable, kind: DrawingFormat) -> bytes:
     return figure_bytes(lambda: draw_transfer(table), kind, dpi=DPI)
 
 
-def draw_transfer(table: TransferTable) -> Figure:
-    """Transfer on the left, overlap on the right."""
+def draw_transfer(table: TransferTable, room: Room = _ROOM) -> Figure:
+    """Transfer on the left, overlap on the right; below it where the room is too narrow for both."""
     n, names = len(table.names), [wrapped(name, _MOST_NAME) for name in table.names]
     left = MARGIN + max(text_width(line) for lines in names for line in lines) + 0.08
     cell = _cell_width(table.names)
     side = cell * n
-    width = whole(max(left + 2 * side + _GAP + MARGIN, _LEAST_WIDTH))
+    is_beside = left + 2 * side + _GAP + MARGIN <= room.width
+    width = whole(max(left + side * (2 if is_beside else 1) + _GAP * is_beside + MARGIN, _LEAST_WIDTH))
     page = Page.of(width, title="Transfer and overlap of circuits", subtitle=table.subtitle, below=[_caption(table)])
+    columns = [wrapped(name.replace("-", "- "), cell - 0.04, size=SMALL) for name in table.names]
+    above = 2 * LINE + _LINE * max(map(len, columns))
+    each = above + _CELL_HEIGHT * n
     under = page.under + BAR_HEIGHT + 0.14
-    columns = [wrapped(name.replace("-", "- "), cell - 0.04, size=_COLUMN) for name in table.names]
-    over = page.over + 2 * LINE + _LINE * max(map(len, columns))
-    height = whole(under + _CELL_HEIGHT * n + over)
-    figure, axes = page.figure(height)
-    top = height - over
+    figure, axes = page.figure(whole(page.over + each * (1 if is_beside else 2) + under))
+    top = under + each * (1 if is_beside else 2) - above
+    corners = [(left, top), (left + side + _GAP, top) if is_beside else (left, top - each)]
+    for _, corner in corners[:1] if is_beside else corners:
+        _draw_names(axes, left - 0.08, corner, names)
+    of_transfer, of_overlap = _intervals(table.low, table.high), _intervals(table.overlap_low, table.overlap_high)
+    for number in range(n):
+        of_overlap[number][number] = ""  # a circuit overlaps with itself, whatever the prompts
+    _draw_map(axes, corners[0], cell, table.transfer, columns, "transfer (faithfulness)", of_transfer)
+    _draw_map(axes, corners[1], cell, table.overlap, columns, "overlap (IoU of edges)", of_overlap)
+    draw_color_bar(axes, left, page.under, _LIMIT, name="share")
+    return figure
+
+
+def _draw_names(axes: Axes, right: float, top: float, names: Sequence[Sequence[str]]) -> None:
+    """The names of the rows of a map."""
     for number, lines in enumerate(names):
         middle = top - _CELL_HEIGHT * (number + 0.5) + _LINE * (len(lines) - 1) / 2
         for below, line in enumerate(lines):
-            draw_text(axes, left - 0.08, middle - _LINE * below, line, size=NORMAL, ha="right", va="center")
-    ends = (table.low, table.high)
-    _draw_map(axes, (left, top), cell, table.transfer, columns, "transfer (faithfulness)", ends)
-    _draw_map(axes, (left + side + _GAP, top), cell, table.overlap, columns, "overlap (IoU of edges)")
-    draw_color_bar(axes, left, page.under, _LIMIT, name="share")
-    return figure
+            draw_text(axes, right, middle - _LINE * below, line, size=NORMAL, ha="right", va="center")
 
 
 def _cell_width(names: Sequence[str]) -> float:
     """Wide enough for the longest word above a column, within bounds."""
     words = [f"{word}-" for name in names for word in name.split("-")]
-    widest = max(text_width(word, size=_COLUMN) for word in words) + 0.05
+    widest = max(text_width(word, size=SMALL) for word in words) + 0.05
     return min(max(widest, _LEAST_CELL), _MOST_CELL)
 
 
@@ -105,9 +119,13 @@ def _draw_map(
     values: Floats,
     columns: list[list[str]],
     title: str,
-    ends: tuple[Floats, Floats] | None = None,
+    intervals: Sequence[Sequence[str]],
 ) -> None:
-    """One map with its title and the names of its columns above; `corner` is its upper left one, `cell` a width."""
+    """One map with its title and the names of its columns above.
+
+    corner, cell  its upper left corner, and the width of a cell
+    intervals     [row][column] what stands below each value
+    """
     from matplotlib.patches import Rectangle
 
     (left, top), width, height = corner, cell, _CELL_HEIGHT
@@ -118,31 +136,35 @@ def _draw_map(
         axes.add_patch(Rectangle((x, y), width, height, facecolor=tuple(color), edgecolor=PAPER, lw=0.6, zorder=1))
         center, ink = (x + width / 2, y + height / 2), ink_on(color)
         if not np.isfinite(value):
-            draw_text(axes, *center, "-", size=_VALUE, color=INK, ha="center", va="center")
+            draw_text(axes, *center, "-", size=SMALL, color=INK, ha="center", va="center")
             continue
-        raised = 0.06 if ends is not None else 0
-        shown = signed(value, 2)
-        draw_text(axes, center[0], center[1] + raised, shown, size=_VALUE, color=ink, ha="center", va="center")
-        if ends is not None:
-            text = _interval(*(float(end[row, column]) for end in ends))
-            draw_text(axes, center[0], center[1] - 0.09, text, size=_ENDS, color=ink, ha="center", va="center")
+        text = intervals[row][column]
+        y = center[1] + (0.07 if text else 0)
+        draw_text(axes, center[0], y, signed(value, 2), size=SMALL, color=ink, ha="center", va="center")
+        draw_text(axes, center[0], center[1] - 0.08, text, size=_ENDS, color=ink, ha="center", va="center")
     n_lines = max(map(len, columns))
     for number, lines in enumerate(columns):
         for below, line in enumerate(reversed(lines)):
             at = (left + width * (number + 0.5), top + 0.05 + _LINE * below)
-            draw_text(axes, *at, line, size=_COLUMN, ha="center")
+            draw_text(axes, *at, line, size=SMALL, ha="center")
     draw_text(axes, left, top + 0.12 + _LINE * n_lines, title, size=NORMAL)
 
 
-def _interval(low: float, high: float) -> str:
-    return "[-]" if not np.isfinite([low, high]).all() else f"[{signed(low, 2)}, {signed(high, 2)}]"
+def _intervals(low: Floats, high: Floats) -> list[list[str]]:
+    """[row][column] as text; `[-]` where there is none."""
+
+    def text(ends: tuple[float, float]) -> str:
+        return "[-]" if not np.isfinite(ends).all() else f"[{signed(ends[0], 2)}, {signed(ends[1], 2)}]"
+
+    return [[text(ends) for ends in zip(*row, strict=True)] for row in zip(low, high, strict=True)]
 
 
 def _caption(table: TransferTable) -> str:
     """What the numbers mean."""
     parts = [
         "Transfer: the share of a task's (column) gap between clean and corrupt prompts that a circuit (row) alone "
-        "keeps, with its 95 % t interval over prompts. Overlap: intersection over union of the edges of two circuits."
+        "keeps, with its 95 % t interval over prompts. Overlap: intersection over union of the edges of two circuits, "
+        "with its 95 % bootstrap interval over the prompts that chose them. [-]: no interval."
     ]
     if np.nanmax(np.abs(table.transfer), initial=0) > _LIMIT:
         parts.append("Colors end at 1.")

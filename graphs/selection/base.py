@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from circuits.arrays import Bools, Floats, Numbers
+from circuits.components import Component
 from circuits.masks import pruned
 from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection.selected import Selected, left_out_of
@@ -93,16 +94,15 @@ def keep(selection: Selection, scores: EdgeScores, chosen: Numbers) -> Selected:
 
 
 def _of_dead_ends(kept: Selected) -> str:
-    """That edges were dropped, and which parts that took."""
-    n, parts = kept.n_dropped, list(kept.left_out)
+    """That edges were dropped, and which parts that took: heads first."""
+    parts = sorted(map(Component.parse, kept.left_out), key=lambda part: (not part.is_head, part.order))
+    n, names = kept.n_dropped, [str(part) for part in parts[:_NAMED]]
     more = f" and {len(parts) - _NAMED} others" if len(parts) > _NAMED else ""
-    gone = (
-        f"; {', '.join(parts[:_NAMED])}{more} {'are' if len(parts) > 1 else 'is'} not in the circuit" if parts else ""
-    )
+    gone = f"; with them went {', '.join(names)}{more}" if parts else ""
     lie = "lies" if n == 1 else "lie"
     return (
-        f"{kept.n_chosen:,} edges were chosen, and the circuit has {kept.n_edges:,}: {n:,} {lie} on no path from input "
-        f"to logits within them{gone}. Rule grown gives connected circuits of any size (--edges)."
+        f"{kept.n_chosen:,} edges were chosen, and the circuit has {kept.n_edges:,}: {n:,} {lie} on no path from the "
+        f"embedding (input) to the logits within them{gone}. Rule grown gives connected circuits of any size (--edges)."
     )
 
 

@@ -44,6 +44,6 @@ class Threshold(Selection):
         instead = keep_circuit(self, scores, circuit, tied_out=ties)
         note = (
             f"no path of edges that score {self.minimum:g} or more leads from input to logits ({len(chosen)} such "
-            f"edges): the best path is kept, whose weakest edge scores {instead.threshold:.3g}."
+            f"edges): the best path is kept, whose weakest edge scores {instead.threshold:z.3g}."
         )
         return replace(instead, notes=(note,))

@@ -47,7 +47,8 @@ COMMANDS = {
     "reads": "pipelines.reads.settings:ReadsSettings",
     "effects": "pipelines.effects.settings:EffectsSettings",
     "influence": "pipelines.influence.settings:InfluenceSettings",
-    "report reuse": "pipelines.report.settings:ReuseSettings",
+    "report": "pipelines.report.settings:ReportSettings",
+    "reuse": "pipelines.reuse.settings:ReuseSettings",
     "cluster": "pipelines.cluster.settings:ClusterSettings",
     "evaluate": "pipelines.evaluate.settings:EvaluateSettings",
     "study": "pipelines.study.settings:StudySettings",
@@ -59,7 +60,6 @@ COMMANDS = {
 # What groups of commands have in common.
 GROUPS = {
     "intervene": "Change a model as it answers, and measure what that does.",
-    "report": "Stored results on one page.",
     "reproduce": "Measure published results again, beside the published numbers.",
 }
 

@@ -98,7 +98,7 @@ def _transfer(transfer: Mapping[str, Any]) -> list[str]:
     """What each circuit keeps of the other task, and the verdict."""
     (pair,) = transfer["pairs"]
     kept = [
-        f"the circuit of {row['circuit']} keeps {with_interval(row, 'faithfulness', 'z.2f')} of {row['task']}"
+        f"the circuit of {row['circuit']} keeps {with_interval(row, 'faithfulness', '.2f')} of {row['task']}"
         for row in ({**row, "faithfulness_interval": row["interval"]} for row in transfer["matrix"])
         if row["circuit"] != row["task"]
     ]
@@ -112,7 +112,7 @@ def _by_chance(comparison: Mapping[str, Any]) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.2g}"
+    return "not defined" if value is None else f"{value:z.2g}"
 
 
 def _row(summary: Mapping[str, Any]) -> str:
@@ -122,12 +122,12 @@ def _row(summary: Mapping[str, Any]) -> str:
         summary["task"],
         str(summary["n_prompts"]),
         f"{summary['accuracy']:.1%}",
-        f"{metric['clean']:.2f} / {metric['corrupt']:.2f}",
+        f"{metric['clean']:z.2f} / {metric['corrupt']:z.2f}",
         f"{circuit['n_edges']} of {circuit['of_edges']} edges",
         str(circuit["n_heads"]),
-        f"{summary['faithfulness']:.2f} {ends}",
-        f"{curve['cpr']:.2f}",
-        f"{curve['cmd']:.2f}",
+        f"{summary['faithfulness']:z.2f} {ends}",
+        f"{curve['cpr']:z.2f}",
+        f"{curve['cmd']:z.2f}",
     ]
     return f"| {' | '.join(cells)} |"
 

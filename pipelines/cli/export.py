@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.files import read_bytes
+from circuits.mib_file import is_mib_file
 from pipelines.compare.files import COMPARISON
 from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
@@ -18,7 +19,7 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
     reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
-               holds one circuit, such as the union.json or core-2.json of a comparison
+               holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG or MIB
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
@@ -26,13 +27,17 @@ def export(reference: str | Path, kind: str, *, out: str | Path = "runs") -> byt
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
-    from graphs.export import exporter
+    from graphs.export import exporter, mib_graph
 
     exports, reference = exporter(kind), path_of(reference, "what is exported")
     if (path := _comparison_file(Path(reference), Path(out))) is not None:
         return exports.to_bytes(read_comparison(path))
     if (path := _circuit_file(Path(reference), Path(out))) is not None:
-        return exports.to_bytes(read_circuit(read_bytes(path), str(path)))
+        data = read_bytes(path)
+        if not is_mib_file(data):
+            return exports.to_bytes(read_circuit(data, str(path)))
+        graph, scores = mib_graph(data, source=str(path))
+        return exports.to_bytes(graph, scores=[scores])
     _refuse_many(Path(reference), Path(out))
     run = open_run(reference, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,7 @@ def command_of(file: Path) -> list[str]:
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """The facts, one line each, nested ones by their path."""
-    for name, value in _lines(facts):
+    from graphs.export.about import about_lines
+
+    for name, value in about_lines(facts):
         print_line(f"{name}: {value}")
-
-
-def _lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{before}{key}".replace("_", " ")
-        if isinstance(value, Mapping):
-            yield from _lines(value, f"{name}, ")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            for number, inner in enumerate(value, start=1):
-                yield from _lines(inner, f"{name} {number}, ")
-        elif value is not None:
-            yield name, value

@@ -49,9 +49,10 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     """
     reads_files = issubclass(settings, RunConfig)
     options = options_of(settings) + _of_execution(settings)
+    of_output = Output._fields if settings.paper_tables else ("as_json",)
 
     def command(**given: Any) -> None:
-        output = Output(**{name: given.pop(name) for name in Output._fields if name in given})
+        output = Output(**{name: given.pop(name) for name in of_output})
         config = given.pop("config", None)
         values = read_yaml(config, settings) if config is not None else {}
         for option in options:

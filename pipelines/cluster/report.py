@@ -12,7 +12,7 @@ from circuits.arrays import Bools, Floats, Numbers
 from circuits.data.prompts import END, Prompt
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.intervals import ratio_t_interval
-from graphs.comparison.prompt_clusters import agreement
+from graphs.comparison.prompt_clusters import PERMUTATIONS, agreement
 from pipelines.cluster.plan import ClusterPlan
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
@@ -80,7 +80,7 @@ def _agreement(labels: Numbers, values: Sequence[Any]) -> Row | None:
     if len(different) < 2:
         return None
     rand, p = agreement(labels, numbers)
-    return {"adjusted_rand": rand, "p_value": p, "n_values": len(different)}
+    return {"adjusted_rand": rand, "p_value": p, "permutations": PERMUTATIONS, "n_values": len(different)}
 
 
 def _circuits(circuits: Bools, values: Floats, baseline: Baseline, nearest: Numbers) -> list[Row]:

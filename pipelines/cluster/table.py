@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.cluster.report import ClusterReport
+from pipelines.reporting.p_values import equals
 from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line
 
 PROMPTS = tuple(map(Column, ("prompt", "cluster", "tokens", "order_of_roles", "is_held_out")))
@@ -21,7 +22,7 @@ def print_clusters(report: ClusterReport) -> None:
     """How many clusters, what they agree with, and what their circuits do."""
     summary = report.summary
     n, strengths = summary["n_clusters"], summary["prediction_strengths"]
-    shown = ", ".join(f"{number} clusters {strength:.2f}" for number, strength in strengths.items() if number != "1")
+    shown = ", ".join(f"{number} clusters {strength:z.2f}" for number, strength in strengths.items() if number != "1")
     of_all = f"{summary['n_prompts']} prompts of {summary['run']}"
     if n == 1:
         told = f"{shown}, and {summary['strength']:g} is asked for" if shown else "too few prompts to tell"
@@ -31,7 +32,8 @@ def print_clusters(report: ClusterReport) -> None:
     print_line(f"{of_all}: {n} clusters, of {sizes}. Prediction strength: {shown}.")
     for name, told in summary["agreement"].items():
         if told is not None:
-            rand = f"adjusted Rand index {told['adjusted_rand']:.2f}, permutation p = {told['p_value']:.2g}"
+            p = equals(told["p_value"], told["permutations"])
+            rand = f"adjusted Rand index {told['adjusted_rand']:z.2f}, permutation p {p}"
             print_line(f"clusters and {name.replace('_', ' ')} ({told['n_values']} different): {rand}")
     print_columns("circuits of clusters, chosen on half of these prompts", _CIRCUITS, summary["circuits"])
     print_line(
@@ -41,4 +43,4 @@ def print_clusters(report: ClusterReport) -> None:
 
 
 def _estimate(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
+    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], '.2f')}"

@@ -74,7 +74,7 @@ def _head_cells(row: Row) -> list[str]:
     group = DASH if row["group"] is None else str(row["group"])
     of_chance = f"{row['positive_only_codes']} ({row['by_chance']:.1f})"
     told = [_information_cell(row["tells"][label]) for label in ("is_positive", "answer")]
-    return [row["head"], f"{row['score']:.3g}", group, of_chance, *told]
+    return [row["head"], f"{row['score']:z.3g}", group, of_chance, *told]
 
 
 def tokens_of(row: Row) -> list[str | int]:
@@ -83,7 +83,7 @@ def tokens_of(row: Row) -> list[str | int]:
 
 
 def _number_or_dash(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2g}"
+    return DASH if value is None else f"{value:z.2g}"
 
 
 def _promoted(row: Row) -> str:
@@ -97,7 +97,7 @@ def _activates_at(row: Row) -> str:
     known = [(role, sides) for role, sides in row["roles"].items() if sides["positives"] is not None]
     strongest = sorted(known, key=lambda entry: -entry[1]["positives"])[:_ROLES_SHOWN]
     return ", ".join(
-        f"{role} {sides['positives']:.2g} ({_number_or_dash(sides['negatives'])})" for role, sides in strongest
+        f"{role} {sides['positives']:z.2g} ({_number_or_dash(sides['negatives'])})" for role, sides in strongest
     )
 
 

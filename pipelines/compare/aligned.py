@@ -17,14 +17,18 @@ import numpy as np
 from circuits.components import Component
 from circuits.files import read_text
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
+from pipelines.compare.published import PREFIX
 from pipelines.compare.settings import CompareSettings
+from pipelines.compare.unused import require_used
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
+from pipelines.reporting.p_values import equals
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import DASH, Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import DASH, Column, as_csv, measured, print_columns, print_line
 from pipelines.roles.plan import plan as plan_roles
 from pipelines.roles.settings import RolesSettings
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 Row = dict[str, Any]
@@ -71,6 +75,17 @@ class AlignedHeads(Report):
 
 def plan(settings: CompareSettings, execution: Execution) -> AlignedPlan:
     """The runs, opened, with what was read of their heads. ValueError where that was not measured."""
+    require_used(
+        settings,
+        ("overlap_only", "draws", "across_models"),
+        "--align reads what `circuits roles` kept of models of any shape, and runs none",
+        execution=execution,
+    )
+    if published := [str(name) for name in settings.runs if str(name).startswith(PREFIX)]:
+        raise ValueError(
+            f"{published[0]} is a list of heads of which nothing was measured, so that --align has nothing to align "
+            "them by. Leave out --align, to count the heads in common."
+        )
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
     sides = tuple(_side(run, execution) for run in runs)
     name = "-".join(["align", str(settings.align), *(run.name for run in runs)])
@@ -94,10 +109,12 @@ def _side(run: Run, execution: Execution) -> Side:
 def report(plan: AlignedPlan) -> AlignedHeads:
     """The alignment of every pair of runs."""
     rows = tuple(_pair(a, b, plan.by, plan.seed) for a, b in combinations(plan.sides, 2))
-    return AlignedHeads(folder=plan.folder, by=plan.by, alignments=rows)
+    warnings = tuple(of_choices(side.run for side in plan.sides))
+    return AlignedHeads(folder=plan.folder, warnings=warnings, by=plan.by, alignments=rows)
 
 
 def _pair(a: Side, b: Side, by: str, seed: int) -> Row:
+    n_without = [sum(not head["labels"] for head in side.heads) for side in (a, b)]
     if by == "role":
         a, b = (side._replace(heads=tuple(head for head in side.heads if head["labels"])) for side in (a, b))
     names = [name for name in _read_of(a) if name in _read_of(b)]
@@ -117,6 +134,8 @@ def _pair(a: Side, b: Side, by: str, seed: int) -> Row:
         "b": b.run.name,
         "n_a": len(a.heads),
         "n_b": len(b.heads),
+        "n_without_role_a": n_without[0],
+        "n_without_role_b": n_without[1],
         "readings": names,
         "likeness": _judged(found.likeness),
         "depth_difference": _judged(found.depth),
@@ -133,6 +152,8 @@ def _pair(a: Side, b: Side, by: str, seed: int) -> Row:
         ],
         "only_a": [head["head"] for number, head in enumerate(a.heads) if number not in matched[0]],
         "only_b": [head["head"] for number, head in enumerate(b.heads) if number not in matched[1]],
+        "roles_only_a": [_roles(head) for number, head in enumerate(a.heads) if number not in matched[0]],
+        "roles_only_b": [_roles(head) for number, head in enumerate(b.heads) if number not in matched[1]],
     }
 
 
@@ -165,7 +186,8 @@ def _judged(judged: Judged | None) -> Row | None:
 
 
 _PAIRS = (
-    *map(Column, ("run_a", "run_b", "a", "b", "likeness", "margin")),
+    *map(Column, ("run_a", "run_b", "a", "b")),
+    *map(measured, ("likeness", "margin")),
     Column("roles_a", cell=lambda row: ";".join(row["roles_a"])),
     Column("roles_b", cell=lambda row: ";".join(row["roles_b"])),
 )
@@ -178,25 +200,29 @@ def files(plan: AlignedPlan, report: AlignedHeads) -> dict[str, bytes]:
 
 
 def print_aligned(report: AlignedHeads) -> None:
-    """The pairs of heads, their likeness beside chance, and the heads that are left."""
+    """The pairs of heads with their roles, their likeness beside chance, and the heads that are left."""
     for of in report.alignments:
         columns = (
-            Column(of["a"], "a"),
-            Column(of["b"], "b"),
-            Column("likeness", format=".2f"),
-            Column("margin", format="z.2f"),
-            Column("roles there", cell=lambda row: ", ".join(row["roles_a"]) or DASH),
-            Column("and here", cell=lambda row: ", ".join(row["roles_b"]) or DASH),
+            Column("head of A", "a"),
+            Column("its roles", cell=lambda row: _in_words(row["roles_a"])),
+            Column("head of B", "b"),
+            Column("its roles", cell=lambda row: _in_words(row["roles_b"])),
+            *map(measured, ("likeness", "margin")),
         )
-        print_columns(f"heads aligned by {report.by}", columns, of["pairs"])
+        print_columns(f"heads aligned by {report.by}, A: {of['a']}, B: {of['b']}", columns, of["pairs"])
         for name, what in (("likeness", "mean likeness"), ("depth_difference", "mean difference in depth")):
             if (judged := of[name]) is not None:
                 print_line(
-                    f"{what} {judged['value']:.2f}, by chance {judged['expected']:.2f}, p = {judged['p_value']:.2g}"
+                    f"{what} {judged['value']:z.2f}, by chance {judged['expected']:z.2f}, "
+                    f"p {equals(judged['p_value'], judged['n_draws'])}"
                 )
         for side in ("a", "b"):
             if left := of[f"only_{side}"]:
-                print_line(f"without a partner in {of[side]}: {_some(left)}")
+                with_roles = zip(left, of[f"roles_only_{side}"], strict=True)
+                named = [f"{head} ({', '.join(roles)})" if roles else head for head, roles in with_roles]
+                print_line(f"without a partner, of {side.upper()}: {_some(named)}")
+            if report.by == "role" and (n_without := of[f"n_without_role_{side}"]):
+                print_line(f"without a role, so not aligned, of {side.upper()}: {n_without} heads of the circuit")
     print_line(
         "Likeness by chance: readings dealt anew to the heads of one model, and aligned again. Depth takes no part in "
         "aligning; by chance, pairs at random. Margin: to the most alike head that it was not aligned with."
@@ -204,6 +230,10 @@ def print_aligned(report: AlignedHeads) -> None:
 
 
 _SHOWN = 12
+
+
+def _in_words(roles: Sequence[str]) -> str:
+    return ", ".join(roles) or DASH
 
 
 def _some(heads: Sequence[str]) -> str:

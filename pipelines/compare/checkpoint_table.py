@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.reporting.tables import Column, brackets, print_columns, print_line
+from pipelines.reporting.tables import Column, brackets, measured, print_columns, print_line
 
 _LISTED = 8
 _DRAWN = {"random": "at random", "matched": "its own heads renamed within layers"}
@@ -19,22 +19,22 @@ def print_checkpoints(row: Mapping[str, Any]) -> None:
         return
     columns = (
         Column("patched", "group"),
-        Column("components", "n_components", ","),
-        Column("recovered", "recovered", "z.2f", interval="interval"),
+        measured("n_components"),
+        measured("recovered", interval="interval"),
     )
     print_columns(title, columns, row["groups"])
     into, source, gap = (row["metric"]["into"], row["metric"]["from"], row["gap"])
     print_line(
         f"metric {into['value']:z.3f} into, {source['value']:z.3f} from: a difference of {gap['value']:z.3f} "
-        f"{brackets(gap['interval'], 'z.3f')} over {row['n_prompts']} prompts. Recovered: the share of it; 95 % t "
+        f"{brackets(gap['interval'], '.3f')} over {row['n_prompts']} prompts. Recovered: the share of it; 95 % t "
         "intervals over prompts. What all together do not recover is in the final norm, the unembedding and biases."
     )
     for sort, name in _DRAWN.items():
         if (drawn := row["drawn"].get(sort)) is not None:
-            numbers = f"{drawn['mean']:z.2f} {brackets(drawn['range'], 'z.2f')}"
+            numbers = f"{drawn['mean']:z.2f} {brackets(drawn['range'], '.2f')}"
             print_line(f"as many components as its circuit has, {name}: {numbers} (range of {drawn['n']})")
     most = sorted(row["components"], key=lambda entry: -abs(entry["recovered"]))[:_LISTED]
     shown = ", ".join(
-        f"{entry['component']} {entry['recovered']:z.2f} {brackets(entry['interval'], 'z.2f')}" for entry in most
+        f"{entry['component']} {entry['recovered']:z.2f} {brackets(entry['interval'], '.2f')}" for entry in most
     )
     print_line(f"most alone: {shown}")

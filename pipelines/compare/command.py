@@ -8,6 +8,7 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.compare import aligned, published
 from pipelines.compare.files import files
+from pipelines.compare.paper import papers
 from pipelines.compare.plan import ComparePlan, plan
 from pipelines.compare.report import StoredComparison, report
 from pipelines.compare.settings import CompareSettings
@@ -55,7 +56,7 @@ def _table(report: AnyComparison) -> None:
     print_comparison(report) if isinstance(report, StoredComparison) else published.print_published(report)
 
 
-COMMAND = Command("compare", CompareSettings, _plan, _report, _files, _table)
+COMMAND = Command("compare", CompareSettings, _plan, _report, _files, _table, papers)
 
 
 def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: Any) -> StoredComparison:

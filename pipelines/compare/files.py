@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from graphs.comparison.curve import SweepPoint
-from graphs.comparison.measures import MEASURES
 from graphs.comparison.membership import BELONGS
 from graphs.export import exporter
 from graphs.figures.trace_heatmap import trace_figure_bytes
 from graphs.figures.transfer import TransferTable, transfer_figure_bytes
 from pipelines.compare.checkpoint_rows import component_rows
+from pipelines.compare.columns import CHANCE, OVERLAP, TRANSFER
 from pipelines.compare.many_files import files_of_many
 from pipelines.compare.overlap_rows import level_rows, part_rows
 from pipelines.compare.plan import ComparePlan
@@ -40,40 +40,7 @@ from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
 COMPARISON = "comparison.json"
-_MATRIX = (
-    *map(Column, ("circuit", "task", "n_edges")),
-    Column("faithfulness", interval="interval"),
-    Column("own_faithfulness"),
-    Column("retention", "retention.value", interval="retention.interval"),
-    Column("normalized", "normalized.value", interval="normalized.interval"),
-    *(
-        Column(f"{kind}_{name}", f"{kind}.{name}")
-        for kind in ("matched", "random")
-        for name in ("n", "mean", "p_value")
-    ),
-    *(
-        Column(f"accuracy_{name}", f"accuracy.{name}.value", interval=f"accuracy.{name}.interval")
-        for name in ("circuit", "own", "empty", "retention")
-    ),
-    Column("accuracy_model", "accuracy.model"),
-    Column("sized_n_edges", "sized.n_edges"),
-    Column("sized_faithfulness", "sized.faithfulness", interval="sized.interval"),
-)
-_OVERLAP = (
-    *map(Column, ("a", "b", "level", "n_a", "n_b", "n_shared", "n_common")),
-    Column("iou", interval="interval"),
-    *(Column(name, f"measures.{name}") for name in MEASURES if name != "iou"),
-    Column("scores_are", cell=lambda row: None if row["scores_are"] is None else "; ".join(row["scores_are"])),
-    *(Column(name, f"reuse_index.{name}") for name in ("within_a", "within_b", "between", "chance")),
-    Column("reuse_index", "reuse_index.value", interval="reuse_index.interval"),
-    *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS),
-)
-_CHANCE = tuple(
-    map(
-        Column,
-        ("a", "b", "level", "null", "measure", "value", "expected", "p_value", "p_value_corrected", "can_tell"),
-    )
-)
+_OVERLAP = (*OVERLAP, *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS))
 _PARTS = tuple(map(Column, ("a", "b", "level", "name", "belongs", "in_a", "in_b", "share_a", "share_b")))
 _CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoint)))))
 
@@ -83,7 +50,7 @@ def files(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:
     kept = {"summary.json": as_json(report.to_dict())}
     kept |= files_of_many(report.many, list(report.summary["runs"]), plan.runs[0].scores.provenance)
     if (transfer := report.summary["transfer"]) is not None:
-        kept["transfer.csv"] = as_csv(transfer["matrix"], _MATRIX)
+        kept["transfer.csv"] = as_csv(transfer["matrix"], TRANSFER)
         table = transfer_table(plan.runs, report.summary)
         kept |= {f"transfer.{kind}": transfer_figure_bytes(table, kind) for kind in FORMATS}
     kept |= _of_overlap(report)
@@ -104,7 +71,7 @@ def _of_overlap(report: StoredComparison) -> dict[str, bytes]:
     parts = part_rows(list(report.summary["runs"]), report.comparisons)
     return {
         "overlap.csv": as_csv(levels, _OVERLAP),
-        "chance.csv": as_csv(chances, _CHANCE),
+        "chance.csv": as_csv(chances, CHANCE),
         "parts.csv": as_csv(parts, _PARTS),
         "overlap_curve.csv": as_csv(curve, _CURVE),
     }
@@ -114,7 +81,7 @@ def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferT
     """What the figure of the transfer between runs shows."""
     names = tuple(summary["runs"])
     place = {name: index for index, name in enumerate(names)}
-    shown = np.full((4, len(names), len(names)), np.nan)
+    shown = np.full((6, len(names), len(names)), np.nan)
     for row in summary["transfer"]["matrix"]:
         numbers = (row["faithfulness"], *(row["interval"] or (None, None)))
         at = place[row["circuit"]], place[row["task"]]
@@ -122,13 +89,15 @@ def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferT
     shown[3][np.diag_indices(len(names))] = 1
     for row in summary["overlaps"]:
         a, b = place[row["a"]], place[row["b"]]
-        shown[3, a, b] = shown[3, b, a] = np.nan if row["edges_iou"] is None else row["edges_iou"]
-    transfer, low, high, overlap = shown
+        interval = row["levels"]["edges"]["interval"] if "edges" in row["levels"] else None
+        numbers = (row["edges_iou"], *(interval or (None, None)))
+        for at in ((a, b), (b, a)):
+            shown[(slice(3, None), *at)] = [np.nan if number is None else number for number in numbers]
     origin = runs[0].scores.provenance
     methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in runs))
     n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
     subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
-    return TransferTable(names, transfer, low, high, overlap, subtitle)
+    return TransferTable(names, *shown, subtitle=subtitle)
 
 
 def _of_traces(plan: ComparePlan, report: StoredComparison) -> dict[str, bytes]:

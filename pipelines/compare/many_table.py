@@ -8,6 +8,7 @@ from typing import Any
 from graphs.comparison.diff_of_many import NO_SCORES
 from graphs.figures.task_trees import tree_text
 from pipelines.compare.many import OfMany
+from pipelines.reporting.p_values import p_shown
 from pipelines.reporting.tables import brackets, print_line
 
 _LISTED = 8
@@ -65,6 +66,6 @@ def _prediction(found: Mapping[str, Any]) -> str:
     tried = "all" if found["is_exact"] else "at random"
     return (
         f"Spearman's correlation over {found['n_pairs']} ordered pairs {found['correlation']:z.2f} "
-        f"{brackets(found['interval'], 'z.2f')} (95 %, prompts resampled, circuits as they are), p = "
-        f"{found['p_value']:.2g} (Mantel, one-sided, {found['n_relabelings']:,} relabelings of the tasks, {tried})."
+        f"{brackets(found['interval'], 'z.2f')} (95 %, prompts resampled, circuits as they are), "
+        f"p = {p_shown(found['p_value'])} (Mantel, one-sided, {found['n_relabelings']:,} relabelings, {tried})."
     )

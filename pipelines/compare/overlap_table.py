@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuits.quantities import QUANTITIES
 from graphs.comparison.membership import BELONGS
 from graphs.comparison.nulls import NULLS
+from pipelines.compare.columns import P
 from pipelines.compare.report import StoredComparison
-from pipelines.reporting.tables import DASH, Column, brackets, print_columns, print_line, print_table
+from pipelines.reporting.p_values import is_least, p_shown
+from pipelines.reporting.tables import DASH, Column, brackets, floor_notes, print_columns, print_line, print_table
 
 Row = Mapping[str, Any]
 _MOST_NAMES = 12
-_MEASURES = {
-    "weighted_jaccard": "weighted Jaccard",
-    "cosine": "cosine",
-    "spearman": "rank correlation",
-    "sign_agreement": "same sign",
-    "rank_biased_overlap": "rank-biased",
-}
+_MEASURES = ("weighted_jaccard", "cosine", "spearman", "sign_agreement", "rank_biased_overlap")
 _BELONGS = {"shared": "shared", "only_a": "only in A", "only_b": "only in B", "undecided": "undecided"}
 
 
@@ -28,14 +25,17 @@ def print_overlaps(summary: Row) -> None:
         Column("a"),
         Column("b"),
         Column("shared heads", "n_shared_heads"),
-        Column("IoU of heads", "heads_iou", "z.2f"),
+        Column("IoU of heads", "heads_iou", ".2f"),
         Column("shared edges", "n_shared_edges", ","),
         Column("IoU of edges", cell=lambda row: _with_ends(row["levels"]["edges"], "iou", "interval")),
         Column("own halves", cell=lambda row: _within(row["levels"]["edges"])),
         Column("reuse index", cell=lambda row: _index(row["levels"]["edges"])),
         Column("cosine of edges", "levels.edges.measures.cosine", "z.2f"),
-        Column("p, corrected", "p_value_corrected", ".2g"),
-        Column("p, generic", cell=lambda row: _p(_chance(row["levels"]["edges"], "generic"), "p_value_corrected")),
+        Column(QUANTITIES["p_value_corrected"].heading, cell=lambda row: p_shown(row["p_value_corrected"])),
+        Column(
+            QUANTITIES["p_generic"].heading,
+            cell=lambda row: _p(chance_of(row["levels"]["edges"], "generic"), "p_value_corrected"),
+        ),
     )
     print_columns("overlap", columns, summary["overlaps"])
     print_line(
@@ -80,14 +80,15 @@ def _print_counts(levels: Mapping[str, Row], title: str) -> None:
             *(f"{level[key]:,}" for key in ("n_a", "n_b", "n_shared")),
             _with_ends(level, "iou", "interval"),
             *(_number(level["measures"][name]) for name in ("of_a", "of_b")),
-            _number((_chance(level, _leading(level)) or {}).get("expected")),
+            _number((chance_of(level, leading(level)) or {}).get("expected")),
             _within(level),
             _index(level),
-            _p(_chance(level, _leading(level)), "p_value"),
+            _p(chance_of(level, leading(level)), "p_value"),
         ]
         for name, level in levels.items()
     ]
-    headings = ("", "A", "B", "shared", "IoU", "of A", "of B", "by chance", "own halves", "reuse index", "p")
+    named = ("n_a", "n_b", "n_shared", "iou", "of_a", "of_b", "expected_iou")
+    headings = ("", *(QUANTITIES[name].heading for name in named), "own halves", "reuse index", "p")
     print_table(title, headings, cells)
 
 
@@ -115,9 +116,12 @@ def _print_nulls(levels: Mapping[str, Row]) -> None:
     if not nulls:
         return
     cells = [
-        [name, *(_expected(_chance(level, name)) for level in levels.values()), NULLS[name].summary] for name in nulls
+        [name, *(_expected(chance_of(level, name)) for level in levels.values()), NULLS[name].summary] for name in nulls
     ]
     print_table("IoU by chance, and p", ("null", *levels, "what stays as it is"), cells, folds=True)
+    chances = [chance for level in levels.values() for chance in level["chances"]]
+    for note in floor_notes([P], chances):
+        print_line(note)
 
 
 def _print_scores(levels: Mapping[str, Row]) -> None:
@@ -129,12 +133,12 @@ def _print_scores(levels: Mapping[str, Row]) -> None:
     for name, level in scored.items():
         shown = []
         for measure in _MEASURES:
-            chance = _chance(level, "permuted scores", measure)
+            chance = chance_of(level, "permuted scores", measure)
             beside = "" if chance is None else f" ({chance['expected']:z.2f}, p {_p(chance, 'p_value')})"
             shown.append(f"{_number(level['measures'].get(measure))}{beside}")
         cells.append([name, *shown])
     title = "likeness of signed scores (in brackets: in random order within layers, and p)"
-    print_table(title, ("", *_MEASURES.values()), cells)
+    print_table(title, ("", *(QUANTITIES[measure].heading for measure in _MEASURES)), cells)
     for name, level in scored.items():
         a, b = level["scores_are"]
         print_line(f"scores of {name}: {a if a == b else f'{a}; {b}'}")
@@ -159,18 +163,18 @@ def _counted(n: int, parts: str) -> str:
     return f"{n:,} {parts.removesuffix('s') if n == 1 else parts}"
 
 
-def _leading(level: Row) -> str:
+def leading(level: Row) -> str:
     """The null that leads: of edges, the one that keeps their ports too."""
     names = [chance["null"] for chance in level["chances"]]
     return "within ports" if "within ports" in names else "within layer"
 
 
 def _can_tell(level: Row) -> bool:
-    chance = _chance(level, _leading(level))
+    chance = chance_of(level, leading(level))
     return chance is None or chance["can_tell"]
 
 
-def _chance(level: Row, null: str, measure: str = "iou") -> Row | None:
+def chance_of(level: Row, null: str, measure: str = "iou") -> Row | None:
     chances: Sequence[Row] = level["chances"]
     return next((each for each in chances if (each["null"], each["measure"]) == (null, measure)), None)
 
@@ -196,7 +200,7 @@ def _with_ends(row: Row, value: str, ends: str) -> str:
     if row[value] is None:
         return DASH
     has_ends = ends == "interval" and (row[ends] is not None or "within_a" in row)
-    return f"{row[value]:z.2f}" + (f" {brackets(row[ends], 'z.2f')}" if has_ends else "")
+    return f"{row[value]:z.2f}" + (f" {brackets(row[ends], '.2f')}" if has_ends else "")
 
 
 def _number(value: float | None) -> str:
@@ -204,4 +208,4 @@ def _number(value: float | None) -> str:
 
 
 def _p(chance: Row | None, key: str) -> str:
-    return DASH if chance is None else f"{chance[key]:.2g}"
+    return DASH if chance is None else p_shown(chance[key], is_bound=is_least(chance["p_value"], chance["n_samples"]))

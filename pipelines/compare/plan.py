@@ -21,6 +21,7 @@ from circuits.strict_json import parse_strictly
 from pipelines.compare.checkpoints import patch_jobs
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.stages import AT_SIZE, DRAW_CIRCUITS, HALF, TRANSFER
+from pipelines.compare.unused import are_of_one_model, require_draws, require_several_models, require_used
 from pipelines.discover.plan import Jobs
 from pipelines.discover.rules import has_size
 from pipelines.discover.run import DiscoverRun, jobs_of
@@ -109,15 +110,22 @@ class ComparePlan(Plan):
 def plan(settings: CompareSettings, execution: Execution) -> ComparePlan:
     """The runs, opened, and the jobs of their transfer.
 
-    ValueError where a run is unknown, not finished or damaged, and where a run can no longer be computed on.
+    ValueError where a run is unknown, not finished or damaged, where a run can no longer be computed on, and for a
+    setting that would have no effect.
     """
+    if settings.overlap_only:
+        require_used(settings, ("draws", "seed"), "--overlap-only compares what is stored", execution=execution)
+    require_draws(settings)
     runs = tuple(run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs)
     for run in runs:
         run.require_whole()
     names = [run.name for run in runs]
     target = settings.folder or execution.out / comparison_name(names)
     require_own(target, names)
+    require_several_models(settings, runs)
     if (reason := _no_transfer(runs, settings)) is not None:
+        if settings.across_models or are_of_one_model(runs):  # others are refused, for a better reason
+            require_used(settings, ("draws", "seed"), f"nothing is drawn where no circuit is run: {reason}")
         return ComparePlan(runs, settings.across_models, target, None, reason)
     return ComparePlan(runs, settings.across_models, target, _transfer_jobs(runs, settings, execution))
 

@@ -16,14 +16,17 @@ from circuits.evaluation.published import published_circuit
 from graphs.comparison.null import overlap_distribution
 from pipelines.compare.plan import comparison_name, require_own
 from pipelines.compare.settings import CompareSettings
+from pipelines.compare.unused import require_used
 from pipelines.engine.execution import Execution
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.report import Format, Report
-from pipelines.reporting.tables import Column, as_csv, print_columns, print_line
+from pipelines.reporting.tables import Column, as_csv, measured, print_columns, print_line
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 PREFIX = "published:"
+MEASURED = tuple(map(measured, ("n_a", "n_b", "n_shared", "iou", "of_a", "of_b", "expected", "p_value")))
 Row = dict[str, Any]
 
 
@@ -34,6 +37,7 @@ class Side(NamedTuple):
     roles    role or stage -> its heads
     shape    layers, and heads of a layer
     source   of a published circuit; None of a run
+    run      None of a published circuit
     """
 
     name: str
@@ -43,6 +47,7 @@ class Side(NamedTuple):
     shape: tuple[int, int]
     source: str | None
     note: str
+    run: Run | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,12 @@ def names_published(settings: CompareSettings) -> bool:
 
 def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
     """The runs, opened, and the lists. ValueError for models of different shapes, and for runs without heads."""
+    require_used(
+        settings,
+        ("overlap_only", "draws", "seed", "across_models"),
+        "beside a published circuit heads are counted, their number by chance is exact, and no model runs",
+        execution=execution,
+    )
     sides = tuple(
         _of_published(str(given).removeprefix(PREFIX)) if _is_published(given) else _of_run(given, execution.out)
         for given in settings.runs
@@ -94,7 +105,7 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
 
 def report(plan: PublishedPlan) -> PublishedComparison:
     """What every pair of them has in common."""
-    warnings = [*_warnings(plan.sides)]
+    warnings = [*of_choices(side.run for side in plan.sides if side.run is not None), *_warnings(plan.sides)]
     summary = {
         "circuits": [
             {
@@ -125,12 +136,7 @@ def print_published(report: PublishedComparison) -> None:
     columns = (
         Column("A", "a"),
         Column("B", "b"),
-        *(Column(name, f"n_{name}") for name in ("a", "b", "shared")),
-        Column("IoU", "iou", "z.2f"),
-        Column("of A", "of_a", "z.2f"),
-        Column("of B", "of_b", "z.2f"),
-        Column("by chance", "expected", ".1f"),
-        Column("p", "p_value", ".2g"),
+        *MEASURED,
     )
     print_columns("heads of runs and published circuits", columns, report.summary["overlaps"])
     for row in report.summary["overlaps"]:
@@ -180,6 +186,7 @@ def _of_run(given: Any, out: Path) -> Side:
         (graph.wiring.n_layers, graph.wiring.n_heads),
         None,
         "" if staged is None else f"heads kept by its stages ({staged['kept_by']})",
+        run,
     )
 
 

@@ -19,7 +19,7 @@ from pipelines.compare.overlap_rows import by_chance, comparisons_of, groups_acr
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import of_choice
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 
@@ -70,6 +70,7 @@ def report(plan: ComparePlan) -> StoredComparison:
         "folder": str(plan.folder),
         "run_folders": {label: _from(plan.folder, run.folder) for label, run in zip(labels, runs, strict=True)},
     }
+    summary["of_runs"] = {label: _facts(run) for label, run in zip(labels, runs, strict=True)}
     # Each of several pairs has its chance of sharing much by luck.
     found = by_chance(comparisons)
     chance = dict(zip(found, holm(list(found.values())), strict=True))
@@ -85,8 +86,7 @@ def report(plan: ComparePlan) -> StoredComparison:
     if len(runs) == 2:
         summary |= summary["overlaps"][0] | {side: run.name for side, run in zip("ab", runs, strict=True)}
         traces = _of_two(runs[0], runs[1], summary)
-    of_runs = [f"{run.name}: {text}" for run in runs for text in of_choice(run)]
-    of_runs += larger_than_needed(summary["transfer"], summary["runs"])
+    of_runs = [*of_choices(runs), *larger_than_needed(summary["transfer"], summary["runs"])]
     warnings = tuple(dict.fromkeys([*of_runs, *different_settings(runs)]))
     summary["warnings"] = list(warnings)
     return StoredComparison(
@@ -129,6 +129,21 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 def _solved(run: Run) -> Mapping[str, int] | None:
     origin = run.graph.provenance
     return None if origin is None else origin.solved
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    """What a run's circuit was found with, and on which prompts it was judged."""
+    origin = run.scores.provenance
+    return {
+        "task": run.graph.label,
+        "model": run.summary.get("model", origin.model),
+        "method": run.config.method,
+        "metric": run.config.metric,
+        "ablation": origin.ablation,
+        "judged_on": run.summary.get("judged_on", "same"),
+        "n_edges": run.graph.n_edges,
+        "of_edges": run.graph.of_edges,
+    }
 
 
 def _of_traces(traces: TraceComparison) -> dict[str, Any]:

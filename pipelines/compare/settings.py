@@ -16,6 +16,10 @@ class CompareSettings(CommandSettings):
     Writes comparison.json, its drawing, tables and figures to a folder. Repeating the command computes nothing new.
     """
 
+    paper_tables = (
+        *("transfer", "matrix", "accuracy", "verdicts", "sets", "checkpoints"),
+        *("overlap", "heads", "chance", "scores", "traces", "alignment", "pairs"),
+    )
     runs: tuple[Any, ...] = Field(
         description="Two or more runs: folders, or names within --runs; or published:NAME (`circuits published`).",
         json_schema_extra={"argument": True, "metavar": "RUN"},

@@ -5,14 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from circuits.numbers import number_text
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS
 from pipelines.compare.checkpoint_table import print_checkpoints
+from pipelines.compare.columns import (
+    ACCURACY,
+    FAITHFULNESS,
+    MATCHED,
+    MATCHED_P,
+    NORMALIZED,
+    RETENTION,
+    SIZED,
+)
 from pipelines.compare.many_table import print_many
 from pipelines.compare.overlap_table import print_overlap, print_overlaps
 from pipelines.compare.report import StoredComparison
 from pipelines.reporting.stage_tables import print_stages
-from pipelines.reporting.tables import DASH, SHARE, Column, brackets, print_columns, print_line, print_table
+from pipelines.reporting.tables import (
+    DASH,
+    SHARE,
+    Column,
+    brackets,
+    floor_notes,
+    print_columns,
+    print_line,
+    print_table,
+)
 
 Row = Mapping[str, Any]
 
@@ -47,20 +66,23 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
             Column("circuit"),
             Column("task"),
             Column(parts, "n_edges", ","),
-            Column("faithfulness", cell=_faithful),
-            Column("of own", cell=lambda row: _estimate(row["retention"])),
-            Column("answers right", cell=lambda row: _accuracy(row["accuracy"]["circuit"])),
-            Column("on other heads", cell=lambda row: _drawn(row["matched"])),
-            Column("T", cell=lambda row: _estimate(row["normalized"])),
-            Column("at equal size", cell=lambda row: _faithful(row.get("sized"))),
+            FAITHFULNESS,
+            RETENTION,
+            ACCURACY,
+            MATCHED,
+            MATCHED_P,
+            NORMALIZED,
+            SIZED,
         )
         print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
         print_line(
-            "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Of own: relative "
-            "to the task's own circuit. On other heads: the same circuit, its heads renamed within layers; - where it "
-            "fills the layers it uses. T: 0 where it does as well on other heads, 1 where it does as well as the "
-            "task's own."
+            "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Retention: "
+            "relative to the task's own circuit. On other heads: the same circuit, its heads renamed within layers; - "
+            "where it fills the layers it uses. Normalized transfer: 0 where it does as well on other heads, 1 where "
+            "it does as well as the task's own."
         )
+        for note in floor_notes([MATCHED_P], transfer["matrix"]):
+            print_line(note)
     else:
         _print_matrix(transfer["matrix"], parts)
     _print_disagreements(transfer["matrix"])
@@ -109,7 +131,7 @@ def _print_accuracy(rows: Sequence[Row]) -> None:
     lines: dict[str, list[str]] = {}
     for row in rows:
         lines.setdefault(row["circuit"], [row["circuit"]]).append(_accuracy(row["accuracy"]["circuit"]))
-    whole = ["whole model", *(f"{accuracy['model']:{SHARE}}" for accuracy in of_tasks.values())]
+    whole = ["whole model", *(number_text(accuracy["model"], SHARE) for accuracy in of_tasks.values())]
     empty = ["empty circuit", *(_accuracy(accuracy["empty"]) for accuracy in of_tasks.values())]
     title = "accuracy: how often each circuit (row) answers each task (column) right, 95 % Wilson intervals"
     print_table(title, ["circuit", *of_tasks], [*lines.values(), whole, empty])
@@ -131,27 +153,23 @@ def _print_sets(pair: Row, parts: str) -> None:
         [entry["circuit"], f"{entry['n_edges']:,}", *(_faithful(entry["on"].get(pair[side])) for side in "ab")]
         for entry in pair["sets"].values()
     ]
-    headings = ("circuit", parts, f"on a: {pair['a']}", f"on b: {pair['b']}")
-    print_table(f"circuits made of a and b: {pair['a']} and {pair['b']}", headings, cells)
+    headings = ("circuit", parts, f"on A: {pair['a']}", f"on B: {pair['b']}")
+    print_table(f"circuits made of A and B: {pair['a']} and {pair['b']}", headings, cells)
 
 
 def _faithful(row: Row | None) -> str:
     if row is None or row["faithfulness"] is None:
         return DASH
-    ends = f" {brackets(row['interval'], 'z.2f')}" if "interval" in row else ""
+    ends = f" {brackets(row['interval'], '.2f')}" if "interval" in row else ""
     return f"{row['faithfulness']:z.2f}{ends}"
 
 
-def _drawn(row: Row) -> str:
-    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['range'], 'z.2f')}"
-
-
 def _estimate(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], 'z.2f')}"
+    return DASH if row is None else f"{row['value']:z.2f} {brackets(row['interval'], '.2f')}"
 
 
 def _accuracy(row: Row | None) -> str:
-    return DASH if row is None else f"{row['value']:{SHARE}} {brackets(row['interval'], SHARE)}"
+    return DASH if row is None else f"{number_text(row['value'], SHARE)} {brackets(row['interval'], SHARE)}"
 
 
 def _print_traces(traces: Row) -> None:
@@ -166,4 +184,4 @@ def _print_traces(traces: Row) -> None:
     for row in traces["largest"]:
         ends = brackets((row["difference_low"], row["difference_high"]), "+.2f")
         rates = f"{row['recovery_a']:z.2f} and {row['recovery_b']:z.2f}"
-        print_line(f"  {row['difference']:+.2f} {ends}  {row['component']} at {row['place']}: {rates}")
+        print_line(f"  {row['difference']:+z.2f} {ends}  {row['component']} at {row['place']}: {rates}")

@@ -21,8 +21,8 @@ Row = dict[str, Any]
 _OF_PAIR = {
     "union": "union",
     "shared": "shared part",
-    "only_a": "only in a",
-    "only_b": "only in b",
+    "only_a": "only in A",
+    "only_b": "only in B",
     "without_shared": "whole model without the shared part",
     "without_matched": "whole model without the shared part on other heads",
 }
@@ -134,10 +134,10 @@ def _does_as_well(row: Row) -> str:
     """What does as well as a circuit that is larger than it must be."""
     if row["too_large"] == "random":
         mean = row["random"]["mean"]
-        return f"as many random edges have a mean faithfulness of {mean:.2f}, and it has {row['faithfulness']:.2f}"
+        return f"as many random edges have a mean faithfulness of {mean:z.2f}, and it has {row['faithfulness']:z.2f}"
     half = row["half"]
     kept = half["retention"]["value"]
-    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:.2f} of what it keeps"
+    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:z.2f} of what it keeps"
 
 
 def _accuracy(on: OnTask, member: Member) -> Row | None:

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from graphs.flaws import MOST_OF_THE_MODEL, may_fall_short
+from pipelines.discover.settings import RANKINGS
 
 
-def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
+def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str | None) -> list[str]:
     """Warnings about a circuit that is unfaithful, too large to be one, or fitted to the prompts that chose it.
 
     tolerance  how far below 1 a faithful circuit may be, and how far beyond 1 it may go
+    searching  the command that searches the smallest faithful circuit, where a size was given
     """
     share, fitted, circuit = summary["faithfulness"], summary["faithfulness_on_choosing"], summary["circuit"]
     if share is None or fitted is None:
         return []
     warnings = []
     if share < 1 - tolerance:
-        warnings.append(_unfaithful(summary, 1 - tolerance))
+        warnings.append(_unfaithful(summary, 1 - tolerance, searching))
     elif share > 1 + tolerance:
         warnings.append(
-            f"the circuit goes beyond the model: its faithfulness of {share:.2f} says that edges are missing that work "
-            "against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
+            f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that "
+            "work against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
         )
     if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
@@ -32,32 +34,67 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float) -> list[str]:
     return warnings + ([] if "minimal" in summary else _of_searches(summary["choice"]))
 
 
-def _unfaithful(summary: Mapping[str, Any], bound: float) -> str:
-    share, fitted, choice = summary["faithfulness"], summary["faithfulness_on_choosing"], summary["choice"]
+def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None) -> str:
+    share, fitted = summary["faithfulness"], summary["faithfulness_on_choosing"]
     interval, n_choosing = summary["faithfulness_interval"], summary["n_choosing"]
     if interval is not None and may_fall_short(fitted, interval[1], bound):
         # The smallest circuit that reaches the bound on some prompts is just below it on others about half of the time.
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"
         return (
-            f"the circuit may fall short of the {bound:.2f} asked for: {share:.3f} [{low:.3f}, {high:.3f}] on the "
-            f"prompts that judge it, {fitted:.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
+            f"the circuit may fall short of the {bound:z.2f} asked for: {share:z.3f} [{low:z.3f}, {high:z.3f}] on the "
+            f"prompts that judge it, {fitted:z.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
         )
     instead = "bound it more closely (a smaller --tolerance)" if "minimal" in summary else "ask for more edges"
-    said = f"the circuit is not faithful: {share:.2f} on the prompts that judge it, below {bound:.2f}."
+    ends = "" if interval is None else f" [{interval[0]:z.2f}, {interval[1]:z.2f}]"
+    said = f"the circuit is not faithful: {share:z.2f}{ends} on the prompts that judge it, below {bound:z.2f}."
     if fitted >= bound:
         return (
-            f"{said} It reaches {fitted:.2f} on the {n_choosing} prompts that chose it, to which it is "
+            f"{said} It reaches {fitted:z.2f} on the {n_choosing} prompts that chose it, to which it is "
             f"fitted: choose on more prompts (--prompts), or {instead}."
         )
+    return f"{said} {_what_would_do(summary, bound, searching)}"
+
+
+def _what_would_do(summary: Mapping[str, Any], bound: float, searching: str | None) -> str:
+    """The selection that reaches the bound, where that is stored; else the command that finds it, or why none does."""
+    choice = summary["choice"]
     if (edges := choice["would_do"]) is not None:
-        return f"{said} On the prompts that choose, {edges:,} edges would do (--edges {edges})."
-    if any(entry["searches"] for entry in choice["choices"]):
+        return f"On the prompts that choose, {edges:,} edges would do (--edges {edges})."
+    if "curve" in summary and (found := _on_curve(summary["curve"], bound)) is not None:
+        size, ranking, share = found
         return (
-            f"{said} No size that was tried reaches it: rank with another method, or allow more deviation "
-            "(--tolerance)."
+            f"On the curve, the {size:,} strongest edges {RANKINGS[ranking]} keep {share:z.2f} (--edges {size} "
+            f"--selection top-edges --ranking {ranking})."
         )
-    return f"{said} Ask for more edges, or rank with another method."
+    if searching is not None:
+        return f"The smallest faithful circuit: {searching}"
+    tried = [(share, size, entry["of"]) for size, share, entry in _all_tried(choice)]
+    if tried:
+        share, size, of = max(tried)
+        return (
+            f"No size that was tried reaches it (the best, {size:,} {of}, keeps {share:z.2f} on the prompts that "
+            "choose): rank with another method, or allow more deviation (--tolerance)."
+        )
+    return "Ask for more edges, or rank with another method."
+
+
+def _on_curve(curve: Mapping[str, Any], bound: float) -> tuple[int, str, float] | None:
+    """The smallest circuit of the curve that keeps as much: its size, its ranking, and what it keeps."""
+    points = [
+        (size, ranking, share)
+        for ranking in RANKINGS
+        for size, share in zip(curve["sizes"], curve[f"faithfulness_{ranking}"], strict=True)
+    ]
+    return min((point for point in points if point[2] >= bound), default=None)
+
+
+def _all_tried(choice: Mapping[str, Any]) -> Iterator[tuple[int, float, Mapping[str, Any]]]:
+    """Size, faithfulness and search, of all sizes that were tried."""
+    for entry in choice["choices"]:
+        for search in entry["searches"]:
+            for size, share in search["tried"]:
+                yield size, share, search
 
 
 def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float], *, of: str, where: str) -> str | None:
@@ -76,7 +113,7 @@ def not_monotone(falls: Sequence[Mapping[str, Any]], tried: Mapping[int, float],
     keeps = f"{small:,} {of} keep" if small != 1 else f"1 {of.removesuffix('s')} keeps"
     return (
         f"faithfulness is not monotone {where}: {keeps} {tried[small]:z.3f}, and {large:,} keep {tried[large]:z.3f}: "
-        f"{deepest['change']:+.3f} [{low:+.3f}, {high:+.3f}] prompt by prompt. A larger circuit need not be more "
+        f"{deepest['change']:+z.3f} [{low:+z.3f}, {high:+z.3f}] prompt by prompt. A larger circuit need not be more "
         "faithful: see sizes.svg."
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from graphs.figures.chosen_by import chosen_by
 from graphs.figures.size_curve import (
+    RandomPoint,
     SizeCurves,
     SizeFall,
     SizePanel,
@@ -30,12 +32,22 @@ def figures_of(summary: Mapping[str, Any], *, bound: float) -> dict[str, bytes]:
     return {f"sizes.{kind}": size_figure_bytes(curves, kind) for kind in FORMATS}
 
 
-def size_curves(summary: Mapping[str, Any], *, bound: float) -> SizeCurves:
-    """What the figure shows: the sizes that were tried, in components and in edges, and the curve at MIB's budgets."""
+def size_curves(summary: Mapping[str, Any], *, bound: float, random: Mapping[str, Any] | None = None) -> SizeCurves:
+    """What the figure shows: the sizes that were tried, in components and in edges, and the curve at MIB's budgets.
+
+    random  the `random_curve` of an evaluation of this run
+    """
     panels = [panel for of in ("components", "edges") if (panel := _of_search(summary, of)) is not None]
     if "curve" in summary:
-        panels.append(_of_curve(summary["curve"], f"{summary['n_prompts'] - _n_first(summary)} prompts that judge"))
+        panels.append(_of_curve(summary))
+    if random is not None:
+        panels = [replace(panel, **_of_random(random)) if panel.of == "edges" else panel for panel in panels]
     return SizeCurves(f"{summary['task']}: faithfulness over size", _subtitle(summary), tuple(panels), bound)
+
+
+def _of_random(random: Mapping[str, Any]) -> dict[str, Any]:
+    points = zip(*(random[name] for name in ("sizes", "mean", "least", "most")), strict=True)
+    return {"random": tuple(RandomPoint(*point) for point in points), "n_random": random["n"]}
 
 
 def _subtitle(summary: Mapping[str, Any]) -> str:
@@ -63,21 +75,28 @@ def _of_search(summary: Mapping[str, Any], of: str) -> SizePanel | None:
     series = tuple(
         _series(RANKINGS[ranking], search["tried"], search["intervals"], search["falls"]) for ranking, search in found
     )
-    circuit = None
-    if of == "edges" and summary["faithfulness"] is not None:
-        size, interval = summary["circuit"]["n_edges"], summary["faithfulness_interval"]
-        circuit = SizePoint(size, summary["faithfulness"], None if interval is None else tuple(interval))
     title = f"sizes that were tried, on the {summary['n_choosing']} prompts that choose"
-    return SizePanel(title, of, series, circuit)
+    return SizePanel(title, of, series, _circuit(summary) if of == "edges" else None)
 
 
-def _of_curve(curve: Mapping[str, Any], where: str) -> SizePanel:
+def _circuit(summary: Mapping[str, Any]) -> SizePoint | None:
+    """The circuit of the run; None where its faithfulness is not defined."""
+    if summary["faithfulness"] is None:
+        return None
+    interval = summary["faithfulness_interval"]
+    ends = None if interval is None else tuple(interval)
+    return SizePoint(summary["circuit"]["n_edges"], summary["faithfulness"], ends)
+
+
+def _of_curve(summary: Mapping[str, Any]) -> SizePanel:
+    curve, n_judging = summary["curve"], summary["n_prompts"] - _n_first(summary)
+
     def of_ranking(ranking: str) -> SizeSeries:
         points = list(zip(curve["sizes"], curve[f"faithfulness_{ranking}"], strict=True))
         return _series(RANKINGS[ranking], points, curve[f"intervals_{ranking}"], curve[f"falls_{ranking}"])
 
-    title = f"MIB's budgets, edges ranked by {curve['ranked_by']}, on the {where}"
-    return SizePanel(title, "edges", tuple(map(of_ranking, RANKINGS)))
+    title = f"MIB's budgets, edges ranked by {curve['ranked_by']}, on the {n_judging} prompts that judge"
+    return SizePanel(title, "edges", tuple(map(of_ranking, RANKINGS)), _circuit(summary))
 
 
 def _series(name: str, points: Any, intervals: Any, falls: Any) -> SizeSeries:

@@ -141,7 +141,7 @@ def plan(settings: DiscoverSettings, execution: Execution) -> DiscoverPlan:
 
 def all_jobs(config: DiscoverSettings) -> Jobs:
     """All jobs of a run, done or not."""
-    methods, selection = _methods(config), _selection(config)
+    methods, selection = _methods(config), selection_of(config)
     others = [
         {"name": name, "settings": checked_settings(name, {})}
         for name in other_methods(selection["rule"], config.method)
@@ -227,7 +227,7 @@ def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:
     return methods
 
 
-def _selection(config: DiscoverSettings) -> dict[str, Any]:
+def selection_of(config: DiscoverSettings) -> dict[str, Any]:
     """What decides the circuit, checked: which options go together depends on the kind of method."""
     method = make_method(config.method, config.settings)
     options, name, kind = options_of(config, config.selection), config.selection, method.result

@@ -21,7 +21,9 @@ from pipelines.discover.circuit_warnings import not_monotone, of_circuit
 from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
+from pipelines.discover.search_command import search_command
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.strongest_heads import strongest_heads
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
@@ -89,7 +91,8 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         "judged_on": "held-out" if jobs.is_held_out else "same",
         **accuracy_of(every, prompts),
         "metric": _metric(config.metric, baseline, values),
-        "circuit": _circuit(graph),
+        "circuit": _circuit(graph) | _dropped(chosen),
+        "strongest_heads": strongest_heads(graph),
         "faithfulness": judged.mean,
         "faithfulness_interval": None if judged.interval is None else judged.interval.as_json(),
         "faithfulness_on_choosing": fitted.mean,
@@ -102,7 +105,9 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if jobs.minimize:
         summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
     summary |= findings.summary
-    summary["warnings"] = [*_warnings(summary, every), *of_circuit(summary, tolerance=config.tolerance)]
+    searching = search_command(config)
+    summary["warnings"] = _warnings(summary, every)
+    summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)
     summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []
     summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
     summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
@@ -173,6 +178,13 @@ def _circuit(graph: CircuitGraph) -> dict[str, Any]:
         "tied_out": dict(graph.tied_out),
         "empty_because": graph.reason,
     }
+
+
+def _dropped(chosen: Result) -> dict[str, Any]:
+    """How many edges were chosen, how many of them lay on no path, and which parts of the model went with those."""
+    selected = chosen.meta["selected"]
+    on_no_path = max(0, selected["n_chosen"] - int(np.count_nonzero(chosen.arrays["mask"])))
+    return {"n_chosen": selected["n_chosen"], "on_no_path": on_no_path, "left_out": selected["left_out"]}
 
 
 def _curve(results: Sequence[Result], baseline: Baseline, *, of_edges: int) -> dict[str, Any]:

@@ -42,6 +42,8 @@ _OPTIONS: Mapping[str, Mapping[str, str]] = {
     },
 }
 _STAND_INS: Mapping[str, Any] = {"n": 1, "minimum": 1.0}
+SIZES = ("n", "n_edges", "minimum")
+"""The settings of rules that say how large a circuit is."""
 
 
 def options_of(config: DiscoverSettings, name: str | None) -> dict[str, Any]:

@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from circuits.components import Component
 from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.strongest_heads import print_strongest_heads
 from pipelines.reporting.tables import UNBOUNDED, UNDEFINED, brackets, print_facts, print_line, with_interval
 
 if TYPE_CHECKING:
     from graphs import CircuitEdge, CircuitGraph, CircuitNode
     from pipelines.discover.report import Discovery
 
-_STRONGEST = 8
+_STRONGEST = {"MLPs": 4, "edges": 8}
 
 
 def print_discovery(discovery: Discovery) -> None:
-    """The findings of a run, and its strongest edges or components."""
+    """The findings of a run with its strongest edges and MLPs, and at the end its strongest heads."""
     facts = list(_facts(discovery))
     print_facts(discovery.run.name, facts)
+    print_strongest_heads(discovery.summary)
     sampled = discovery.findings.sampled
     over = "prompts" if sampled is None else f"prompts; {sampled}"
     print_line(f"In brackets: 95 % intervals, Wilson's of shares answered correctly, else t over {over}.")
@@ -46,7 +49,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     for label in ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
-    yield "circuit", f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
+    yield "circuit", _size(circuit)
     yield "chosen by", _chosen_by(summary)
     if "minimal" in summary:
         yield from minimal_rows(summary["minimal"])
@@ -57,14 +60,31 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         yield "faithfulness", with_interval(summary, "faithfulness", ".3f") + ", on the prompts that chose it"
     if "curve" in summary:
         curve = summary["curve"]
-        yield "curve", f"CPR {curve['cpr']:.3f}, CMD {curve['cmd']:.3f}, edges ranked by {curve['ranked_by']}"
-    for kind, members in (("components", run.graph.nodes), ("edges", run.graph.edges)):
+        yield "curve", f"CPR {curve['cpr']:z.3f}, CMD {curve['cmd']:z.3f}, edges ranked by {curve['ranked_by']}"
+    graph = run.graph
+    mlps = [node for node in graph.nodes if node.component.in_mlp]
+    for kind, members in (("MLPs", mlps), ("edges", graph.edges)):
         scored = sorted(
             (member for member in members if member.score is not None), key=lambda member: -abs(member.score or 0)
         )
         if scored:
-            by = _scored_by(run.graph, kind)
-            yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[:_STRONGEST])
+            by = _scored_by(graph, kind)
+            yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]])
+
+
+def _size(circuit: Mapping[str, Any]) -> str:
+    """How large the circuit is; where chosen edges were dropped, how many, and which heads went with them."""
+    size = f"{circuit['n_edges']:,} of {circuit['of_edges']:,} edges; heads: {circuit['n_heads']}"
+    if not (n := circuit["on_no_path"]):
+        return size
+    lost = sorted(
+        filter(lambda part: part.is_head, map(Component.parse, circuit["left_out"])), key=lambda part: part.order
+    )
+    heads = ", ".join(map(str, lost)) or "none"
+    return (
+        f"{size}\n{circuit['n_chosen']:,} edges were chosen: {n:,} lay on no path from the embedding (input) to the "
+        f"logits; heads that went with them: {heads}"
+    )
 
 
 def _prompts(summary: Mapping[str, Any]) -> str:
@@ -93,7 +113,7 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
     others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
     reached = "".join(
         f" (rather than {_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}, faithfulness "
-        f"{entry['faithfulness']:.3f})"
+        f"{entry['faithfulness']:z.3f})"
         for entry in others
         if entry["faithfulness"] is not None
     )
@@ -115,7 +135,7 @@ def _scored_by(graph: CircuitGraph, kind: str) -> str:
 
 
 def _scored(part: CircuitNode | CircuitEdge) -> str:
-    return f"{part.score:+.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
+    return f"{part.score:+z.3f} {brackets((part.low, part.high), '+.3f')}  {part.name}"
 
 
 def _edges(n: int) -> str:

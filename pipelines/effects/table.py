@@ -10,7 +10,7 @@ _SHOWN = 20
 _NUMBERS = ("total", "direct", "indirect", "writes")
 COLUMNS = (
     Column("part"),
-    *(Column(name, format="z.2f", interval=f"{name}_interval") for name in _NUMBERS),
+    *(Column(name, format=".2f", interval=f"{name}_interval") for name in _NUMBERS),
     Column("class"),
 )
 
@@ -19,8 +19,8 @@ def print_effects(report: EffectsReport) -> None:
     """The parts with the largest total effects, and the heads of every class."""
     about, rows = report.about, report.rows[:_SHOWN]
     title = (
-        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts: {about['metric']} {about['clean']:.2f}, "
-        f"{about['ablated']:.2f} with everything ablated ({about['ablation']})"
+        f"{about['model']} on {about['task']}, {about['n_prompts']} prompts: {about['metric']} {about['clean']:z.2f}, "
+        f"{about['ablated']:z.2f} with everything ablated ({about['ablation']})"
     )
     shown = [column for column in COLUMNS if any(row.get(column.heading) is not None for row in report.rows)]
     print_columns(title, shown, rows)

@@ -34,7 +34,8 @@ def evaluate(
     runs      folders or names within the store `out`; a run elsewhere keeps its results in its own store
     truth     a known circuit: a JSON file (`edges_that_matter` or `edges`, optionally `nodes`), the name of a
               published one (`circuits.evaluation.published`), or a finished run, whose circuit is the ground truth
-    settings  fields of `EvaluateSettings` (random, knockouts and resamples, of which 0 skips that part; seed; folder,
+    settings  fields of `EvaluateSettings` (random, knockouts, resamples and random_curve, of which 0 skips that
+              part; seed; folder,
               by default `evaluate-...` within `out`) and of `Execution` (out, workers, scheduler, gpus, device)
 
     Computes only what the store lacks. Raises a ValueError before any model runs if a run is unknown, unfinished or

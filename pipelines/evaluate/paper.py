@@ -44,7 +44,7 @@ def papers(evaluation: Evaluation) -> dict[str, PaperTable]:
             intervals=INTERVALS if has_intervals else None,
         )
     if rows := _tested(evaluation.rows):
-        p = measured("p", "p_value", draws=_PERMUTATIONS)
+        p = measured("p_value", draws=_PERMUTATIONS)
         columns = [Column("test"), p, Column("outcome", cell=says)]
         nulls = [
             f"{name}: null hypothesis: {HYPOTHESES[name]().in_words(HYPOTHESES[name].null)}." for name in _names(rows)

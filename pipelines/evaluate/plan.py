@@ -1,7 +1,7 @@
 """The jobs that judge a finished run, and what each of their stages computes.
 
     choose  --> search-knockouts --> knockouts
-    choose  --> random-circuits, hypothesis-runs
+    choose  --> random-circuits, hypothesis-runs; random-curve reads nothing
     measure --> curve (edge methods), node-curve (component methods)
     measure, choose --> stability (no model run)
 
@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.evaluation.budgets import BUDGETS
 from circuits.evaluation.hypotheses.runs import n_runs
 from circuits.evaluation.knockouts import KnockoutSearch
 from circuits.evaluation.known_circuit import KnownCircuit
@@ -38,6 +39,7 @@ from pipelines.evaluate.stages import (
     KNOCKOUTS,
     NODE_CURVE,
     RANDOM_CIRCUITS,
+    RANDOM_CURVE,
     SEARCH_KNOCKOUTS,
     STABILITY,
 )
@@ -59,6 +61,7 @@ class JudgeJobs(NamedTuple):
     search: Job | None
     knockouts: tuple[Job, ...]
     random: tuple[Job, ...]
+    random_curve: tuple[Job, ...]
     hypotheses: tuple[Job, ...]
     node_curve: tuple[Job, ...]
     stability: Job | None
@@ -67,13 +70,15 @@ class JudgeJobs(NamedTuple):
     def all(self) -> tuple[Job, ...]:
         """Every job once, each after the jobs that it reads."""
         single = [job for job in (self.search, self.stability) if job is not None]
-        return (*self.run.all, *single, *self.knockouts, *self.random, *self.hypotheses, *self.node_curve)
+        of_circuits = (*self.knockouts, *self.random, *self.random_curve, *self.hypotheses, *self.node_curve)
+        return (*self.run.all, *single, *of_circuits)
 
     @property
     def circuit_runs(self) -> tuple[tuple[Job, ...], ...]:
         """The jobs that run circuits to judge one, by stage."""
         search = () if self.search is None else (self.search,)
-        return search, self.knockouts, self.random, self.hypotheses, self.node_curve, self.run.curve
+        own = (self.random, self.random_curve, self.hypotheses, self.node_curve, self.run.curve)
+        return search, self.knockouts, *own
 
 
 class Case(NamedTuple):
@@ -171,6 +176,11 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     random: tuple[Job, ...] = ()
     if asked.random and run.graph.edges:
         random = _sliced(jobs, RANDOM_CIRCUITS, {"n": asked.random, "seed": asked.seed}, chosen, asked.random)
+    of_sizes: tuple[Job, ...] = ()
+    if asked.random_curve and jobs.curve:
+        sizes = [size for budget in BUDGETS if (size := int(budget * run.graph.of_edges))]
+        settings = {"n": asked.random_curve, "seed": asked.seed, "sizes": sizes}
+        of_sizes = _sliced(jobs, RANDOM_CURVE, settings, {}, asked.random_curve * len(sizes))
     node_curve: tuple[Job, ...] = ()
     if scores_components:
         nodes = {"nodes": keys_of(jobs.measure_nodes), "chosen_on": (jobs.choosing.key,)}
@@ -190,7 +200,7 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
         }
         of_scores = {name: jobs.choose.inputs[name] for name in ("prompts", "edges", "nodes")}
         stable = Job(STABILITY, ranked | {"resamples": asked.resamples, "seed": asked.seed}, of_scores | chosen)
-    return JudgeJobs(jobs, search, knockouts, random, tested, node_curve, stable)
+    return JudgeJobs(jobs, search, knockouts, random, of_sizes, tested, node_curve, stable)
 
 
 def _knockout_jobs(

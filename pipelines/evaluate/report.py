@@ -41,7 +41,7 @@ from pipelines.evaluate.hypotheses import hypothesis_rows
 from pipelines.evaluate.plan import EvaluatePlan, JudgeJobs
 from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
-from pipelines.runs.caveats import of_choice
+from pipelines.runs.caveats import of_choices
 from pipelines.runs.codec import baseline_from, join_prompts
 
 
@@ -64,7 +64,7 @@ class Evaluation(Report):
 def report(plan: EvaluatePlan) -> Evaluation:
     """A row for every run."""
     rows = tuple(evaluation_row(case.run, case.jobs, case.store, plan.known) for case in plan.cases)
-    warnings = tuple(f"{case.run.name}: {text}" for case in plan.cases for text in of_choice(case.run))
+    warnings = tuple(of_choices(case.run for case in plan.cases))
     truth = None if plan.known is None else plan.known.name
     return Evaluation(folder=plan.folder, warnings=warnings, rows=rows, truth=truth)
 
@@ -89,6 +89,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     row |= _curve(run, jobs, store, baseline, reasons)
     row |= _knockouts(run, jobs, store, baseline, reasons)
     row |= _random(run, jobs, store, values, baseline, reasons)
+    row |= {"random_curve": _random_curve(jobs, store, baseline)}
     row |= {"hypotheses": hypothesis_rows(jobs, store, run.graph.wiring)}
     row |= {"stability": _stability(run, jobs, store, reasons)}
     row |= {"auroc": _auroc(run, known, reasons)}
@@ -229,6 +230,21 @@ def _random(
             "size": meta["size"],
             "sizes": [min(meta["sizes"]), max(meta["sizes"])],
         }
+    }
+
+
+def _random_curve(jobs: JudgeJobs, store: Store, baseline: Baseline) -> Row | None:
+    """Mean, least and largest faithfulness of random circuits at each size; None where it was not asked for."""
+    if not (jobs.random_curve and baseline.has_gap):
+        return None
+    results = _read(store, jobs.random_curve)
+    values = join_prompts(results, "values")
+    kept = (values - baseline.ablated).mean(axis=-1) / baseline.gap
+    ends = {"mean": kept.mean(axis=1), "least": kept.min(axis=1), "most": kept.max(axis=1)}
+    return {
+        "n": values.shape[1],
+        "sizes": results[0].meta["sizes"],
+        **{name: end.tolist() for name, end in ends.items()},
     }
 
 

@@ -40,6 +40,13 @@ class EvaluateSettings(CommandSettings):
         strict=True,
         description="Also hypothesis tests, with N random circuits (30 or more; 100 take some 250 passes).",
     )
+    random_curve: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        strict=True,
+        description="Also N random circuits at every size of the faithfulness curve.",
+    )
     seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
     folder: Path | None = Field(
         default=None,
@@ -61,6 +68,7 @@ class EvaluateSettings(CommandSettings):
         return self
 
     @property
-    def amounts(self) -> tuple[int, int, int, bool, int, int]:
+    def amounts(self) -> tuple[int, ...]:
         """How much is computed: two calls with the same amounts on the same runs compute the same."""
-        return self.random, self.knockouts, self.resamples, self.thorough, self.hypotheses, self.seed
+        of_curve = (self.random_curve,) if self.random_curve else ()  # folders of before keep their names
+        return self.random, self.knockouts, self.resamples, self.thorough, self.hypotheses, self.seed, *of_curve

@@ -15,7 +15,7 @@ from circuits.evaluation.criteria import CircuitRunner, stability
 from circuits.evaluation.faithfulness import component_circuit_values
 from circuits.evaluation.hypotheses import HypothesisRuns, hypothesis_runs
 from circuits.evaluation.knockouts import Knockouts, KnockoutSearch, KnockoutValues, knockout_values, search_knockouts
-from circuits.masks import Parts, edges_among, random_circuits, random_component_sets
+from circuits.masks import Parts, edges_among, random_circuits, random_circuits_of, random_component_sets
 from circuits.metrics import METRICS
 from circuits.scores import ComponentScores
 from graphs.selection import means_at
@@ -55,6 +55,16 @@ def measure_random_circuits(settings: Mapping[str, Any], inputs: Inputs, model: 
         drawn = random_component_sets(circuit, n=n, seed=seed)
     meta = {"level": runner.level, "size": int(circuit.sum()), "sizes": drawn.sum(axis=1).tolist()}
     return Result(meta, {"values": runner.values(drawn)})
+
+
+def measure_random_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric [size, random circuit, prompt] on a slice of the prompts, for random circuits of several sizes."""
+    runner = _runner(settings, inputs, model)
+    sizes, options = settings["sizes"], {name: settings[name] for name in ("n", "seed")}
+    drawn = np.stack([random_circuits_of(runner.model.wiring, size, **options) for size in sizes])
+    values = runner.values(drawn.reshape(-1, drawn.shape[-1]))
+    meta = {"sizes": sizes, "drawn": drawn.sum(axis=-1).tolist()}
+    return Result(meta, {"values": values.reshape(*drawn.shape[:2], -1)})
 
 
 def measure_node_curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -150,6 +160,7 @@ def _usable(scores: ComponentScores, measured: Bools) -> list[int]:
 SEARCH_KNOCKOUTS = Stage("search-knockouts", 3, find_knockouts)
 KNOCKOUTS = Stage("knockouts", 3, measure_knockouts)
 RANDOM_CIRCUITS = Stage("random-circuits", 2, measure_random_circuits)
+RANDOM_CURVE = Stage("random-curve", 1, measure_random_curve)
 NODE_CURVE = Stage("node-curve", 2, measure_node_curve)
 HYPOTHESIS_RUNS = Stage("hypothesis-runs", 2, measure_hypotheses)
 STABILITY = Stage("stability", 2, measure_stability)

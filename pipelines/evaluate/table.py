@@ -52,7 +52,7 @@ COLUMNS = (
     Column("minimality_share", "minimality.smallest.share"),
     Column("minimality_component", "minimality.smallest.component"),
     Column("left_out"),
-    Column("random_circuits", "random.n"),
+    measured("random_circuits", "random.n"),
     measured("random_faithfulness", "random.faithfulness.value", interval="random.faithfulness.interval"),
     RANDOM_P,
     *(Column(f"{name}_p", f"hypotheses.{name}.p_value") for name in HYPOTHESES),
@@ -111,15 +111,15 @@ def says(test: Mapping[str, Any]) -> str:
 def _cells(row: Mapping[str, Any], *, has_truth: bool) -> dict[str, dict[str, str]]:
     """Column -> text, for each of the tables."""
 
-    def number(path: str, spec: str = "z.3f") -> str:
+    def number(path: str, spec: str = ".3f") -> str:
         return number_at(row, path, spec)
 
     def interval(of: str, path: str) -> str:
-        return "" if value_at(row, of) is None else f"\n{brackets(value_at(row, path), 'z.3f')}"
+        return "" if value_at(row, of) is None else f"\n{brackets(value_at(row, path), '.3f')}"
 
     def judged(path: str) -> str:
         share, value = value_at(row, f"{path}.share"), f"{path}.value"
-        return number(value) + ("" if share is None else f" ({share:.0%})") + interval(value, f"{path}.interval")
+        return number(value) + ("" if share is None else f" ({share:z.0%})") + interval(value, f"{path}.interval")
 
     def named(name: str, text: str) -> dict[str, str]:
         return {QUANTITIES[name].heading.replace(", ", ",\n"): text}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from circuits.numbers import number_text
 from pipelines.influence.report import InfluenceReport
 from pipelines.reporting.tables import DASH, Column, Row, print_columns, print_line, value_at
 
@@ -17,7 +18,7 @@ def _random(row: Row, name: str, spec: str) -> str:
     if found is None:
         return DASH
     low, high = found["range"]
-    return f"{low:{spec}} to {high:{spec}} ({found['as_much']} of {found['n']} as much)"
+    return f"{number_text(low, spec)} to {number_text(high, spec)} ({found['as_much']} of {found['n']} as much)"
 
 
 COLUMNS = (

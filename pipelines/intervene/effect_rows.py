@@ -9,6 +9,7 @@ from typing import Any
 
 from circuits.evaluation.edit_effects import EditValues, edit_effect
 from circuits.intervals import Estimate, Share
+from circuits.numbers import number_text
 from pipelines.intervene.edit_stages import RANDOM
 from pipelines.reporting.tables import DASH, Column, Row, brackets, value_at
 
@@ -66,13 +67,13 @@ def _change(row: Row) -> str:
     if not row["heads"]:
         return DASH
     ends = brackets(row["difference_interval"], "+.2f")
-    return f"{row['difference']:+.2f} {ends}{_random(row, 'difference', '+.2f')}"
+    return f"{row['difference']:+z.2f} {ends}{_random(row, 'difference', '+.2f')}"
 
 
 def _random(row: Row, name: str, spec: str) -> str:
     """A second line with the range over random heads."""
     span = value_at(row, f"random.{name}.range")
-    return "" if span is None else f"\nothers {span[0]:{spec}} to {span[1]:{spec}}"
+    return "" if span is None else "\nothers " + " to ".join(number_text(end, spec) for end in span)
 
 
 COLUMNS = (

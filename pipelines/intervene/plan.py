@@ -138,7 +138,7 @@ def last_token_recovery(run: TraceRun) -> dict[str, list[float]]:
     if not np.isfinite(rates).all():
         raise ValueError(
             f"run {run.name} has no recovery rates: on average, clean prompts score no better than corrupt ones "
-            f"({trace.gaps.mean():.3g}). Trace with more noise, or with another corruption."
+            f"({trace.gaps.mean():z.3g}). Trace with more noise, or with another corruption."
         )
     if missing := [kind for kind in ("attention", "mlp") if not of_kind[kind]]:
         raise ValueError(f"run {run.name} did not trace {missing[0]} outputs: trace kinds=[residual, attention, mlp].")

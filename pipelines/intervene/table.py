@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import number_text
 from pipelines.intervene.report import Intervention
 from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line, print_table
 
@@ -59,7 +60,7 @@ def _print_answers(intervention: Intervention) -> None:
     )
     if (threshold := intervention.settings["threshold"]) is not None:
         print_line(
-            f"threshold: yes where its logit exceeds that of no by more than {threshold:.2f}, chosen "
+            f"threshold: yes where its logit exceeds that of no by more than {threshold:z.2f}, chosen "
             "on the validation questions; an intervention has to do better."
         )
 
@@ -70,4 +71,4 @@ def _layers(layers: list[int]) -> str:
 
 def _with_ends(row: Row, name: str, *, sign: str = "") -> str:
     value, *ends = (None if row[key] is None else 100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return f"{value:{sign}.1f} {brackets(ends, f'{sign}.1f')}"
+    return f"{number_text(value, f'{sign}.1f')} {brackets(ends, f'{sign}.1f')}"

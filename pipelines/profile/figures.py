@@ -47,7 +47,7 @@ def _grid(report: ProfileReport, of: Row) -> HeadGrid | None:
     largest = float(np.nanmax(np.abs(scores)))
     title = of["profile"] if of["place"] == "all" else f"{of['profile']}, {place_of(of)}"
     shares = scores / largest if largest else scores
-    return HeadGrid(f"{title}: {largest:.3g}", shares, np.zeros(scores.shape, dtype=np.bool_), of["unit"])
+    return HeadGrid(f"{title}: {largest:z.3g}", shares, np.zeros(scores.shape, dtype=np.bool_), of["unit"])
 
 
 def _of_heads(rows: Sequence[Row]) -> list[tuple[Component, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import number_text
 from circuits.solved import kept_of_drawn
 from pipelines.profile.report import ProfileReport
 from pipelines.reporting.tables import DASH, SHARE, Column, Row, brackets, print_line, print_table
@@ -54,5 +55,5 @@ def _number(row: Row, *, of: Row) -> str:
     """The mean of a row with its interval, which weights have none of; shares of prompts in percent."""
     if row["mean"] is None:
         return DASH
-    spec = SHARE if of["is_share_of_prompts"] else "z.2f"
-    return f"{row['mean']:{spec}}" + (f" {brackets(row['interval'], spec)}" if of["n_prompts"] else "")
+    spec = SHARE if of["is_share_of_prompts"] else ".2f"
+    return number_text(row["mean"], spec) + (f" {brackets(row['interval'], spec)}" if of["n_prompts"] else "")

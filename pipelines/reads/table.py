@@ -50,4 +50,4 @@ def _listed(rows: Sequence[Row], *names: str) -> str:
 
 
 def _number(row: Row) -> str:
-    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['interval'], 'z.2f')}"
+    return DASH if row["mean"] is None else f"{row['mean']:z.2f} {brackets(row['interval'], '.2f')}"

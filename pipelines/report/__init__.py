@@ -1,1 +1,1 @@
-"""`circuits report reuse`: what a comparison of runs found, on one page."""
+"""`circuits report`: an appendix about runs, studies and evaluations, from stored results alone."""

@@ -1,4 +1,4 @@
-"""`circuits report reuse`."""
+"""`circuits report`."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.report.files import files
 from pipelines.report.plan import plan
-from pipelines.report.report import ReuseReport, report
-from pipelines.report.settings import ReuseSettings
-from pipelines.report.table import print_reuse
+from pipelines.report.report import Appendix, report
+from pipelines.report.settings import ReportSettings
+from pipelines.report.table import print_report
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("report reuse", ReuseSettings, plan, report, files, print_reuse)
+COMMAND = Command("report", ReportSettings, plan, report, files, print_report)
 
 
-def report_reuse(*runs: Run | str | Path, **settings: Any) -> ReuseReport:
-    """What compared runs share, on one page: reuse.html and its figures, from stored results alone.
+def write_report(*subjects: Run | str | Path, **settings: Any) -> Appendix:
+    """A document for the appendix of a paper: methods, results, limits, settings and BibTeX, from stored results.
 
-    runs      those that were compared, in that order, or the folder of their comparison
-    settings  fields of `ReuseSettings` (repair, the folder of one; folder, by default `report` in the comparison's) and
-              `out`, the store in which runs are looked up
+    subjects  runs, causal traces, and folders of studies and evaluations, in the order of the document
+    settings  fields of `ReportSettings` (to, numbers, title, folder) and `out`, the store in which names are looked up
 
-    Runs no model; the same results give the same bytes. Raises a ValueError where the runs were not compared yet.
+    Runs no model; the same results give the same bytes.
 
-    >>> from pipelines import compare, discover, report_reuse
-    >>> runs = [discover(task, prompts=8, edges=40) for task in ("ioi", "colored-objects")]
-    >>> report = report_reuse(compare(*runs).folder)
-    >>> [panel.name for panel in report.panels if panel.draw is not None]
-    ['transfer', 'sets', 'curve', 'heads']
+    >>> from pipelines import discover, write_report
+    >>> report = write_report(discover("ioi", prompts=8, edges=40), to="markdown")
+    >>> [section.title for section in report.document.sections]
+    ['Methods', 'Results', 'Limits', 'Commands and settings']
+    >>> report.document.references[0].short
+    'Hanna et al. 2024'
     """
-    return run_command(COMMAND, *settings_from({"runs": runs, **settings}, ReuseSettings))
+    return run_command(COMMAND, *settings_from({"subjects": subjects, **settings}, ReportSettings))

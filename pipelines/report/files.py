@@ -1,19 +1,15 @@
-"""The files of a report of reuse.
-
-reuse.html                    the page: sentences, tables and every figure
-transfer.pdf, sets.pdf, ...   its figures by themselves, for papers
-"""
+"""The files of a report: those of its format, as report.html, or report.md with its figures and references.bib."""
 
 from __future__ import annotations
 
-from pipelines.report.page import page
-from pipelines.report.plan import ReusePlan
-from pipelines.report.report import ReuseReport
+from collections.abc import Mapping
 
-PAGE = "reuse.html"
+from pipelines.report.plan import ReportPlan
+from pipelines.report.report import Appendix
+from pipelines.reporting.document import document_format
+from pipelines.reporting.paper import number_style
 
 
-def files(plan: ReusePlan, report: ReuseReport) -> dict[str, bytes]:
-    """The page and its figures."""
-    figures = {f"{panel.name}.pdf": panel.draw("pdf") for panel in report.panels if panel.draw is not None}
-    return {PAGE: page(plan, report.panels)} | figures
+def files(plan: ReportPlan, report: Appendix) -> Mapping[str, bytes]:
+    """The document as its format writes it."""
+    return document_format(plan.settings.to).write(report.document, number_style(plan.settings.numbers))

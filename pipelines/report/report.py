@@ -1,36 +1,38 @@
-"""What a report of reuse shows, and what it had to leave out."""
+"""What a report is, and where."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.report.panels import Panel, panels
-from pipelines.report.plan import ReusePlan
+from pipelines.report.contents import document
+from pipelines.report.plan import ReportPlan
+from pipelines.reporting.document import Document, document_format
 from pipelines.reporting.report import Format, Report
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReuseReport(Report):
-    """A page about what runs share.
+class Appendix(Report):
+    """A document about stored results.
 
-    panels  its figures, in order, with those that were left out and why
+    document  its contents, whichever format it is written in
+    main      the file to open
     """
 
-    format = Format("circuit-workbench-reuse-report", 1)
-    panels: tuple[Panel, ...]
+    format = Format("circuit-workbench-report", 1)
+    document: Document
+    main: str
 
     def content(self) -> dict[str, Any]:
         return {
-            "page": "reuse.html",
-            "panels": [
-                {"name": panel.name, "is_drawn": panel.draw is not None, "reason": panel.reason}
-                for panel in self.panels
-            ],
-            "warnings": list(self.warnings),
+            "file": self.main,
+            "title": self.document.title,
+            "figures": [figure.name for figure in self.document.figures],
+            "references": [citation.key for citation in self.document.references],
         }
 
 
-def report(plan: ReusePlan) -> ReuseReport:
-    """The report of stored results; runs nothing."""
-    return ReuseReport(folder=plan.folder, warnings=tuple(plan.comparison["warnings"]), panels=tuple(panels(plan)))
+def report(plan: ReportPlan) -> Appendix:
+    """The document of the plan's chapters; runs nothing."""
+    made = document(plan.chapters, plan.settings.title)
+    return Appendix(folder=plan.folder, document=made, main=document_format(plan.settings.to).main)

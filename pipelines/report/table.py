@@ -1,15 +1,11 @@
-"""A report of reuse in a few lines."""
+"""A report in a line."""
 
 from __future__ import annotations
 
-from pipelines.report.files import PAGE
-from pipelines.report.report import ReuseReport
+from pipelines.report.report import Appendix
 from pipelines.reporting.tables import print_line
 
 
-def print_reuse(report: ReuseReport) -> None:
-    """Where the page is, and what it could not show."""
-    print_line(f"the page: {report.folder / PAGE}")
-    for panel in report.panels:
-        if panel.reason is not None:
-            print_line(f"left out: {panel.title.lower()}: {panel.reason}")
+def print_report(report: Appendix) -> None:
+    """Where the document is."""
+    print_line(f"{report.document.title}: {report.folder / report.main}")

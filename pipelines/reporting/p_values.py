@@ -14,11 +14,13 @@ class Draws(NamedTuple):
     path    where in a row their number is
     what    what they are called, such as `random circuits`
     option  that asks for their number; None where there is none
+    raw     where the p-value is before it is corrected for several tests, of one that is; None of one that is not
     """
 
     path: str
     what: str
     option: str | None
+    raw: str | None = None
 
     @property
     def note(self) -> str:
@@ -37,8 +39,19 @@ def is_least(p: float | None, n_draws: int | None) -> bool:
 
 def p_text(p: float | None, n_draws: int | None = None) -> str:
     """A p-value, such as `.12`, or `<= .048` where it is the least that 20 draws can give; a dash where it is None."""
+    return p_shown(p, is_bound=is_least(p, n_draws))
+
+
+def p_shown(p: float | None, *, is_bound: bool = False) -> str:
+    """A p-value, with `<=` where it is a bound; a dash where it is None."""
     from graphs.export.latex_text import number  # numpy, which many tables do without
 
     if p is None:
         return DASH
-    return f"{AT_MOST} {number(p)}" if is_least(p, n_draws) else number(p)
+    return f"{AT_MOST} {number(p)}" if is_bound else number(p)
+
+
+def equals(p: float | None, n_draws: int | None = None) -> str:
+    """A p-value behind its name in a sentence: `= .12`, or `<= .048`."""
+    text = p_text(p, n_draws)
+    return text if text.startswith(AT_MOST) else f"= {text}"

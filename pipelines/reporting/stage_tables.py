@@ -15,7 +15,7 @@ def print_stages(pairs: Sequence[Row]) -> None:
         Column("B", "n_b"),
         Column("shared", "n_shared"),
         Column("by chance", "expected", ".1f"),
-        Column("IoU", "iou", "z.2f"),
+        Column("IoU", "iou", ".2f"),
         Column("heads", cell=lambda row: ", ".join(row["shared"])),
     )
     for pair in pairs:

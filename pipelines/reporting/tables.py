@@ -11,8 +11,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES, Quantity
-from pipelines.reporting.p_values import DASH, Draws, is_least, p_text
+from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
@@ -34,6 +35,7 @@ class Column:
     quantity  what is measured (`circuits.quantities`); None of what is not a measure, as a name
     draws     of a p-value: what it counts; None where it is none, or counts nothing
     footnote  row -> what is said of the cell below a table for a paper; None where there is nothing to say
+    is_name   whether the heading is a name, as of a task, which tables for papers write as it is
     """
 
     heading: str
@@ -44,6 +46,7 @@ class Column:
     quantity: Quantity | None = None
     draws: Draws | None = None
     footnote: Callable[[Row], str | None] | None = None
+    is_name: bool = False
 
     @property
     def name(self) -> str:
@@ -60,8 +63,8 @@ class Column:
         if value is None:
             return DASH
         if self.draws is not None:
-            return p_text(value, value_at(row, self.draws.path))
-        return value if isinstance(value, str) else f"{value:{self.format}}" + self._ends(row)
+            return p_shown(value, is_bound=is_at_floor(self, row))
+        return value if isinstance(value, str) else number_text(value, self.format) + self._ends(row)
 
     def _ends(self, row: Row) -> str:
         return "" if self.interval is None else f" {brackets(value_at(row, self.interval), self.format)}"
@@ -98,7 +101,11 @@ def value_at(row: Row, path: str) -> Any:
 
 def is_at_floor(column: Column, row: Row) -> bool:
     """Whether a p-value is the least that its draws can give."""
-    return column.draws is not None and is_least(column.value(row), value_at(row, column.draws.path))
+    draws = column.draws
+    if draws is None:
+        return False
+    p = column.value(row) if draws.raw is None else value_at(row, draws.raw)
+    return is_least(p, value_at(row, draws.path))
 
 
 def floor_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
@@ -110,7 +117,7 @@ def floor_notes(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
 def number(row: Row, path: str, spec: str) -> str:
     """The number at a path; a dash where it was not measured."""
     value = value_at(row, path)
-    return DASH if value is None else f"{value:{spec}}"
+    return DASH if value is None else number_text(value, spec)
 
 
 def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
@@ -118,14 +125,14 @@ def brackets(ends: Sequence[float | None] | None, spec: str) -> str:
     if ends is None or None in ends:
         return UNBOUNDED
     low, high = ends
-    return f"[{low:{spec}}, {high:{spec}}]"
+    return f"[{number_text(low, spec)}, {number_text(high, spec)}]"
 
 
 def with_interval(values: Row, name: str, spec: str) -> str:
     """A number and its interval, `NAME_interval`; words where the number is not defined."""
     if values[name] is None:
         return UNDEFINED
-    return f"{values[name]:{spec}} {brackets(values[f'{name}_interval'], spec)}"
+    return f"{number_text(values[name], spec)} {brackets(values[f'{name}_interval'], spec)}"
 
 
 def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> bytes:
@@ -218,5 +225,5 @@ def print_reasons(rows: Sequence[Row], of: Callable[[Row], str], *, without: str
 
 def _cell(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {entry}" for key, entry in value.items())
-    return str(value)
+        return "\n".join(f"{key}: {_cell(entry)}" for key, entry in value.items())
+    return number_text(value) if isinstance(value, float) else str(value)

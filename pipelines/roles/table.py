@@ -37,7 +37,7 @@ def print_roles(report: RolesReport) -> None:
     held = "that judged the circuit" if about["held_out"] else "that also chose the circuit"
     print_line(
         f"Means over {about['n_prompts']} prompts {held}, with {about['level']:.0%} t intervals, each of which is past "
-        f"its bound as a whole. Effects are shares of the gap between clean and corrupt prompts ({about['gap']:.2f})."
+        f"its bound as a whole. Effects are shares of the gap between clean and corrupt prompts ({about['gap']:z.2f})."
     )
 
 
@@ -58,7 +58,7 @@ def _evidence(one: Row) -> Row:
 
 
 def _said(one: Row) -> str:
-    ends = " (weights)" if one["n_prompts"] == 0 else f" {brackets([one['low'], one['high']], 'z.2f')}"
+    ends = " (weights)" if one["n_prompts"] == 0 else f" {brackets([one['low'], one['high']], '.2f')}"
     return f"{one['condition']}: {one['mean']:z.2f}{ends}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
     gap = baseline.clean - baseline.ablated
     if not excludes_zero(gap):
         values = {"clean": baseline.clean, "corrupt": baseline.ablated, "gap": gap}
-        shown = ", ".join(f"{name} {each.mean():.3f} {_shown_interval(each)}" for name, each in values.items())
+        shown = ", ".join(f"{name} {each.mean():z.3f} {_shown_interval(each)}" for name, each in values.items())
         said.append(f"clean and corrupt prompts may not differ in the metric: {shown}.")
     if not said:
         return None
@@ -83,7 +83,7 @@ def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
 
 def _shown_interval(per_prompt: Floats) -> str:
     ends = t_interval(per_prompt).item().as_json()
-    return "[-]" if ends is None else f"[{ends[0]:.3f}, {ends[1]:.3f}]"
+    return "[-]" if ends is None else f"[{ends[0]:z.3f}, {ends[1]:z.3f}]"
 
 
 def _as_sentence(text: str) -> str:
@@ -114,7 +114,7 @@ def of_scores(scores: Scores, baseline: Baseline, *, position: str | None = None
     name, largest = scores.provenance.method, float(np.abs(scores.means).max())
     if _are_effects(scores) and baseline.has_gap and largest < _NEGLIGIBLE * abs(baseline.gap):
         return [
-            f"no mean score of {name} reaches a thousandth of the whole effect (the largest is {largest:.2g}, of "
+            f"no mean score of {name} reaches a thousandth of the whole effect (the largest is {largest:z.2g}, of "
             f"{abs(baseline.gap):.2g}): nothing was found where it looked. {_LOOK_ELSEWHERE}"
         ]
     return []
@@ -156,6 +156,11 @@ def of_choice(run: Run) -> list[str]:
     size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
     of_zeros = of_zero_scores(scores, size, position=run.graph.selection.get("position"))
     return [*(flaw.text for flaw in flaws_of(run.graph)), *(of_zeros or of_ties(run.graph.tied_out))]
+
+
+def of_choices(runs: Iterable[Run]) -> list[str]:
+    """The same of several runs, each with its name before it; of a run that is given twice, once."""
+    return list(dict.fromkeys(f"{run.name}: {text}" for run in runs for text in of_choice(run)))
 
 
 def of_ties(tied_out: Mapping[str, int]) -> list[str]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ValidationError
 
 from circuits.files import read_bytes
+from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
@@ -164,6 +165,11 @@ def find_run(reference: str | Path, store_folder: Path) -> Path:
     for folder in (given, store_folder / given):
         if is_file(folder / RECORD):
             return folder
+    if is_file(given) and is_mib_file(read_bytes(given)):
+        raise ValueError(
+            f"{given} is a circuit of another tool, no run. Make a run of it, which can be judged and compared: "
+            f"circuits discover TASK --model MODEL --method circuit-file --set file={given}"
+        )
     names = [folder.name for folder in run_folders(store_folder)]
     if not names:
         raise ValueError(f"no run {str(reference)!r}: {store_folder} holds no runs, and it is not the folder of a run.")

@@ -9,11 +9,13 @@ from pipelines.study.plan import StudyPlan
 from pipelines.study.report import Study
 from pipelines.study.table import columns_of
 
+STUDY_FILE = "study.json"
+
 
 def files(plan: StudyPlan, report: Study) -> dict[str, bytes]:
     """study.json and study.csv: one row per value; study.pdf and study.svg: the curve."""
     return {
-        "study.json": as_json(report.to_dict()),
+        STUDY_FILE: as_json(report.to_dict()),
         "study.csv": as_csv(report.rows, columns_of(report)),
         "study.pdf": study_figure_bytes(report.curve, "pdf"),
         "study.svg": study_figure_bytes(report.curve, "svg"),

@@ -52,22 +52,22 @@ def _cells(key: str, row: Mapping[str, Any]) -> dict[str, str]:
 
     def ranked(part: str) -> str:
         ends = value_at(row, f"auroc.{part}.interval")
-        return number(row, f"auroc.{part}.by_mean", "z.3f") + ("" if ends is None else f" {brackets(ends, '.3f')}")
+        return number(row, f"auroc.{part}.by_mean", ".3f") + ("" if ends is None else f" {brackets(ends, '.3f')}")
 
     def of_trials(part: str) -> str:
         trials = value_at(row, f"auroc.{part}.trials")
         if trials is None:
             return DASH
-        spread = f" +- {trials['sd']:.3f}" if trials["n"] > 1 else ""
-        return f"{trials['mean']:.3f}{spread} (n = {trials['n']})"
+        spread = f" +- {trials['sd']:z.3f}" if trials["n"] > 1 else ""
+        return f"{trials['mean']:z.3f}{spread} (n = {trials['n']})"
 
     return {
         key: value_label(row["value"]),
         "prompts": str(row["n_prompts"]) if row["solved"] is None else kept_of_drawn(row["solved"]),
         "AUROC heads": ranked("heads"),
-        "by largest": number(row, "auroc.heads.by_prompt", "z.3f"),
+        "by largest": number(row, "auroc.heads.by_prompt", ".3f"),
         "one trial": of_trials("heads"),
-        "best F1": number(row, "best_f1", "z.3f"),
+        "best F1": number(row, "best_f1", ".3f"),
         "AUROC heads, MLPs": ranked("nodes"),
         "forward\nequivalents": number(row, "forward_equivalents", ".1f"),
         "s": number(row, "seconds", ".2f"),

@@ -93,7 +93,9 @@ def _texts(report: Traced) -> _Texts:
     details = [summary["model"], summary["ablation"], metric["name"], f"{summary['n_prompts']} prompts{solved}"]
     details += [f"{settings[name]} {name}" for name in ("samples",) if settings[name] > 1]
     details += [f"windows of {settings['window']} layers"] if settings["window"] > 1 else []
-    clean = f"{metric['name']} is {metric['clean']:.3g} clean and {metric['corrupt']:.3g} corrupt, means over prompts."
+    clean = (
+        f"{metric['name']} is {metric['clean']:z.3g} clean and {metric['corrupt']:z.3g} corrupt, means over prompts."
+    )
     notes = [f"Ratios of means. {clean}"]
     if summary["n_below_floor"]:
         notes.append(
@@ -112,7 +114,7 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
     first, gap = result.meta["first"], float(trace.gaps[0])
     if gap <= 0:
         raise ValueError(
-            f"prompt {number} has a metric no higher clean than corrupt (gap {gap:.3g}), so nothing can be recovered: "
+            f"prompt {number} has a metric no higher clean than corrupt (gap {gap:z.3g}), so nothing can be recovered: "
             "trace without draw_images, or with more noise."
         )
     indices = [scores.positions.index(str(position)) for position in range(first, first + rows * columns)]
@@ -132,7 +134,7 @@ def image_maps(plan: TracePlan, store: Store, number: int) -> PatchMaps:
         subtitle=", ".join((origin.model, origin.ablation, origin.metric)),
         notes=(
             f"Asked: {result.meta['asked']}",
-            f"One prompt: {origin.metric} is {trace.clean[0]:.3g} clean and {trace.corrupt[0]:.3g} corrupt{below}.",
+            f"One prompt: {origin.metric} is {trace.clean[0]:z.3g} clean and {trace.corrupt[0]:z.3g} corrupt{below}.",
             "Hidden states spread over the depth; attention and MLP outputs of the layer with the largest |RR|.",
         ),
     )

@@ -75,4 +75,4 @@ def _rate(row: Row) -> str:
     if row["recovery"] is None:
         return f"{row['component']} -"
     value, *ends = (row[name] for name in _RATES)
-    return f"{row['component']} {value:z.2f} {brackets(ends, 'z.2f')}"
+    return f"{row['component']} {value:z.2f} {brackets(ends, '.2f')}"

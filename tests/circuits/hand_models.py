@@ -435,6 +435,42 @@ def inhibition_prompts(n: int, cues: tuple[int, ...], seed: int = 0) -> PromptSe
     return PromptSet("inhibition", tuple(prompts))
 
 
+# Planted sinks. Tokens 0..3 are letters, SINK + i a sink that says letter i three times as loud.
+SINK, START, ASK = 4, 8, 9
+
+
+def write_planted_sinks(folder: Path) -> Path:
+    """Letters beside a token with a massive stream that says another letter, and a head that attends to all alike.
+
+    The embedding writes 1000 into the block "massive" for START and for sinks, and for no other token: of 26
+    dimensions, a sink's largest entry is sqrt(26) = 5.1 times its root mean square.
+    a2.h0  attends to all positions alike, and copies what it sees to "output": a letter, START or ASK with weight 1, a
+           sink's letter with weight 3. All other heads of the four layers, and the MLPs, have zero weights.
+
+    The logits of letters, START and ASK are the row of a2.h0 at the end, three times that of the sink for its letter.
+    """
+    weights = _Weights(n_tokens=10, n_positions=5, n_layers=4, n_heads=2, blocks={"massive": 1})
+    weights.tensors["embed.W_E"][SINK : START + 1, weights.block["massive"]] = 1000
+    weights.copy(2, 0, "token", "output")
+    value = weights.of(2, "attn.W_V")[0, weights.block["token"]]
+    value[SINK:START] = 0
+    value[SINK:START, :SINK] = 3 * torch.eye(SINK)
+    return weights.write(folder)
+
+
+def planted_sink_prompts(n: int = 12) -> PromptSet:
+    """START, a letter, a sink that says another one, the letter again, ASK; corrupt: the two letters exchanged.
+
+    Role `image`: the three tokens in between. The row of a2.h0 is .2 everywhere: the right letter has the logit .4, the
+    wrong one .6.
+    """
+    prompts = []
+    for right, wrong in itertools.islice(itertools.permutations(range(SINK), 2), n):
+        clean, corrupt = ((START, a, SINK + b, a, ASK) for a, b in ((right, wrong), (wrong, right)))
+        prompts.append(Prompt(clean, corrupt, (right,), (wrong,), roles={"image": (1, 2, 3)}))
+    return PromptSet("planted sinks", tuple(prompts))
+
+
 def write_averager(folder: Path) -> Path:
     """Two layers of random heads that attend to all positions alike, and no MLP: every effect is linear.
 

@@ -14,7 +14,7 @@ from circuits.model.load import model_from_module
 from circuits.tasks import IMAGE_TASKS
 from tests.circuits.plain_runs import long_prompts
 from tests.circuits.vision_models import gemma3, image_pairs
-from tests.conftest import FAMILIES, MORE_FAMILIES, random_prompts
+from tests.conftest import FAMILIES, MEASURING, MORE_FAMILIES, random_prompts
 from tests.gpu.conftest import bundled, family, ioi, on_gpu
 
 pytestmark = on_gpu
@@ -44,7 +44,7 @@ def scored(method, model, prompts, **given):
     return method.score(model, prompts, **{"metric": LOGIT_DIFFERENCE} | given).per_prompt
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", MEASURING)
 def test_a_method_scores_as_on_the_cpu(name, near, record_property):
     method, prompts = of(name), ioi()
     expected, actual = (scored(method, bundled("reference", device), prompts) for device in ("cpu", "cuda"))
@@ -56,14 +56,14 @@ def test_a_method_scores_as_on_the_cpu(name, near, record_property):
         near(actual, expected, LIMITS.get(name, LIMIT))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", MEASURING)
 def test_the_same_call_gives_the_same_bits(name):
     model, prompts = bundled("reference", "cuda"), ioi()
     first, second = (scored(of(name), model, prompts).tobytes() for _ in range(2))
     assert first == second
 
 
-@pytest.mark.parametrize("name", sorted(set(METHODS) - {"random"}))
+@pytest.mark.parametrize("name", sorted(set(MEASURING) - {"random"}))
 def test_prompts_longer_than_a_block_of_the_attention_kernel_give_the_same_bits(name):
     """Its backward pass may split keys over blocks, which would add up in any order."""
     settings = {"steps": 3} if name == "mask-learning" else NO_TASK.get(name, {})
@@ -137,7 +137,7 @@ def test_an_ablation_puts_in_what_it_does_on_the_cpu(name, near):
 
 def test_answers_of_several_tokens_are_read_as_on_the_cpu(near):
     metric = METRICS["log-probability-difference"]
-    for name in sorted(set(METHODS) - COUNTED - {"random"}):
+    for name in sorted(set(MEASURING) - COUNTED - {"random"}):
         given = {"path-patching": {"at": "all"}, "mask-learning": {"steps": 3}, "acdc": {"tau": 0.5}}.get(name, {})
         given = {"at": "positions"} if name == "causal-tracing" else given
         method = METHODS[name](**given)

@@ -34,6 +34,17 @@ def test_without_an_interval_the_number_counts():
     assert [flaw.label for flaw in flaws_of(circuit(0.84, faithfulness_on_choosing=0.9))] == ["NOT FAITHFUL (0.84)"]
 
 
+def test_an_unfaithful_circuit_is_named_with_its_interval_and_what_was_asked_for():
+    (flaw,) = flaws_of(circuit(0.4, faithfulness_low=0.31, faithfulness_high=0.49, faithfulness_on_choosing=0.5))
+    assert "it keeps 0.40 [0.31, 0.49] of the behavior, less than the 0.85 asked for" in flaw.text
+
+
+def test_an_empty_circuit_says_why_and_nothing_else():
+    empty = CircuitGraph.from_edges(WIRING, [], faithfulness=0.0, metrics={"least_faithfulness": 0.85})
+    assert [flaw.label for flaw in flaws_of(empty)] == ["EMPTY"]
+    assert "make no path from input to logits" in flaws_of(empty)[0].text
+
+
 def test_what_was_not_measured_has_no_flaw():
     edges = map(Edge.parse, ("input->a0.h0<v>", "a0.h0->logits"))
     assert flaws_of(CircuitGraph.from_edges(WIRING, edges)) == []

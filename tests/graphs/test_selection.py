@@ -87,8 +87,8 @@ def test_dead_ends_are_dropped_and_named_with_the_reason(edge_scores_of):
         "a0.h1": "no chosen path leads from input to it",
     }
     assert selected.size_note == (
-        "3 edges were chosen, and the circuit has 1: 2 lie on no path from input to logits within them; a0.h1, a0.h0 "
-        "are not in the circuit. Rule grown gives connected circuits of any size (--edges)."
+        "3 edges were chosen, and the circuit has 1: 2 lie on no path from the embedding (input) to the logits within "
+        "them; with them went a0.h0, a0.h1. Rule grown gives connected circuits of any size (--edges)."
     )
     assert TopEdges(1).choose(edge_scores_of({"input->logits": 1.0})).size_note is None
 

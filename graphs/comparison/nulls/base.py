@@ -23,6 +23,7 @@ class Chance:
     p_value        probability of at least `value` by chance
     least_p_value  what it would be for circuits as alike as circuits drawn so can be: where that is large, the null
                    cannot tell
+    n_samples      how many circuits were drawn, each of which could lower the p-value; None where all are counted
     """
 
     null: str
@@ -31,6 +32,7 @@ class Chance:
     expected: float | None
     p_value: float
     least_p_value: float
+    n_samples: int | None = None
 
     @property
     def can_tell(self) -> bool:
@@ -75,4 +77,4 @@ def sampled(null: str, measure: str, value: float, samples: Floats) -> Chance:
     # Sums of the same numbers in another order differ by rounding.
     slack = 1e-12 * max(1.0, float(np.abs(together).max()))
     p_value, least = (np.count_nonzero(together >= top - slack) / n for top in (value, together.max()))
-    return Chance(null, measure, value, float(samples.mean()), float(p_value), float(least))
+    return Chance(null, measure, value, float(samples.mean()), float(p_value), float(least), len(samples))

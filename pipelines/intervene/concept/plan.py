@@ -17,7 +17,7 @@ from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.concept.settings import ConceptSettings
-from pipelines.intervene.concept.stages import FIT, JUDGE
+from pipelines.intervene.concept.stages import FIT, GENERATE, JUDGE
 from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
 from pipelines.runs.settings import PromptSettings
@@ -30,6 +30,7 @@ class ConceptPlan(Plan):
     sets    the prompts with the concept and without it; none for clean minus corrupt
     fitted  makes the vectors of both halves
     slices  one job for each slice of the prompts
+    said    likewise, what is generated; none where nothing is
     """
 
     settings: ConceptSettings
@@ -37,18 +38,19 @@ class ConceptPlan(Plan):
     sets: tuple[PromptJobs, ...]
     fitted: Job
     slices: tuple[Job, ...]
+    said: tuple[Job, ...]
     store: Store
 
     @property
     def folder(self) -> Path:
         stem = subject_name(self.settings.run_config())
-        return self.store.folder / f"concept-{stem}-{short_digest(keys_of(self.slices))}"
+        return self.store.folder / f"concept-{stem}-{short_digest(keys_of((*self.slices, *self.said)))}"
 
     @property
     def work(self) -> Sequence[Work]:
         first = self.first
         made = [job for own in self.sets for job in (*own.answered, own.prompts)]
-        jobs = (*first.answered, first.prompts, first.check, *made, self.fitted, *self.slices)
+        jobs = (*first.answered, first.prompts, first.check, *made, self.fitted, *self.said, *self.slices)
         # A set may be of the judged prompts' own task, or both of one: these jobs are one.
         once = tuple({job.key: job for job in jobs}.values())
         return (Work(self.store, once, f"concept before layer {self.settings.layer} on {self.settings.task}"),)
@@ -78,7 +80,12 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     own |= {"random": settings.random, "seed": settings.seed}
     n_runs = (1 + settings.random) * len(settings.strengths)
     slices = judge_jobs(JUDGE, own, first, fitted, n_runs=n_runs)
-    return ConceptPlan(settings, first, sets, fitted, slices, store)
+    said: tuple[Job, ...] = ()
+    if settings.generate:
+        drawn = {name: own[name] for name in ("at", "strengths", "random", "seed")}
+        on_texts = ran | drawn | {"generate": settings.generate}
+        said = judge_jobs(GENERATE, on_texts, first, fitted, n_runs=n_runs * settings.generate)
+    return ConceptPlan(settings, first, sets, fitted, slices, said, store)
 
 
 def _set_of(config: PromptSettings) -> PromptJobs:

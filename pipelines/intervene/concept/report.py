@@ -11,6 +11,7 @@ import numpy as np
 from circuits.evaluation.concept_curve import ConceptEffect, concept_effect
 from circuits.intervals import Estimate
 from pipelines.engine.result_file import Result
+from pipelines.intervene.concept.generated import generated_rows, texts_of
 from pipelines.intervene.concept.plan import ConceptPlan
 from pipelines.intervene.edit_stages import values_from
 from pipelines.intervene.edited_jobs import described_prompts
@@ -34,6 +35,8 @@ class ConceptReport(Report):
               with 95 % intervals (t; Wilson's of accuracy); `random`, mean and range of `change` and `accuracy` over
               random vectors of the same norm and strength; and `beyond_random`, the change minus their mean, with its
               interval over prompts. Each prompt is judged with a vector that it did not make
+    generated what is said after the prompts, by strength (`pipelines.intervene.concept.generated`); empty without
+    texts     of the first prompts, what is said after them
     """
 
     format = Format("circuit-workbench-concept", 1)
@@ -42,6 +45,8 @@ class ConceptReport(Report):
     vector: Row
     chance: float
     rows: tuple[Row, ...]
+    generated: tuple[Row, ...]
+    texts: tuple[Row, ...]
 
     def content(self) -> dict[str, Any]:
         return {
@@ -50,6 +55,8 @@ class ConceptReport(Report):
             "vector": dict(self.vector),
             "chance": self.chance,
             "strengths": list(self.rows),
+            "generated": list(self.generated),
+            "texts": list(self.texts),
             "warnings": list(self.warnings),
         }
 
@@ -64,7 +71,8 @@ def report(plan: ConceptPlan) -> ConceptReport:
     for strength in asked.strengths:
         drawn = [1 + at for at, (of, draw) in enumerate(variants) if of == strength and draw is not None]
         rows.append(_row(strength, concept_effect(values, 1 + variants.index([strength, None]), drawn)))
-    own = ("layer", "at", "strengths", "concept", "baseline", "random")
+    said = [plan.store.read(job.key) for job in plan.said]
+    own = ("layer", "at", "strengths", "concept", "baseline", "random", "generate")
     settings = described_prompts(asked.run_config()) | {
         "model_fingerprint": plan.first.ran["model"],
         "n_prompts": len(prompts),
@@ -84,6 +92,8 @@ def report(plan: ConceptPlan) -> ConceptReport:
         vector=vector,
         chance=prompts.chance,
         rows=tuple(rows),
+        generated=generated_rows(said, prompts, asked.strengths),
+        texts=texts_of(said),
     )
 
 
@@ -125,7 +135,7 @@ def _of_vector(fitted: Result) -> list[str]:
     cosine, shared, said = fitted.meta["cosine"], fitted.meta["shared"], []
     if cosine is not None and cosine < _SAME_DIRECTION:
         said.append(
-            f"the two halves of the prompts make different vectors (cosine {cosine:.2f}): the concept is not one "
+            f"the two halves of the prompts make different vectors (cosine {cosine:z.2f}): the concept is not one "
             "direction here, or there are too few prompts."
         )
     if shared:

@@ -15,8 +15,8 @@ class ConceptSettings(PromptSettings):
     The vector is the mean stream of the clean prompts minus that of the corrupt ones at --read, of the half of the
     prompts that it is not judged on; or of two other sets of prompts (--concept minus --baseline). It is not
     normalized: strength 1 adds the difference itself. Beside it, random vectors of the same norm, orthogonal to it.
-    Writes concept.json, concept.csv and concept.pdf, with 95 % intervals over prompts. Repeating the command computes
-    nothing new.
+    Writes concept.json, concept.csv and concept.pdf, with 95 % intervals over prompts; with --generate, generated.csv
+    says how what the model says after the prompts changes. Repeating the command computes nothing new.
     """
 
     layer: int = Field(ge=0, description="The layer before which it is added; the number of layers: the final stream.")
@@ -29,6 +29,13 @@ class ConceptSettings(PromptSettings):
     baseline: str | None = Field(default=None, description="Prompts without it: a task, or a prompt file.")
     random: int = Field(
         default=5, ge=0, le=MOST, strict=True, description="Random vectors of the same norm, for comparison."
+    )
+    generate: int = Field(
+        default=0,
+        ge=0,
+        le=MOST,
+        strict=True,
+        description="Tokens to generate with it added, too: also at these where --at goes on (END..) or is all.",
     )
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
     prompts: int | None = Field(

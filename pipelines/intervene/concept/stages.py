@@ -1,8 +1,8 @@
-"""What the stages of a concept compute: the vectors of both halves of the prompts, and runs with them on the others."""
+"""What the stages of a concept compute: the vectors of both halves of the prompts, and what they do to the others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,26 +59,66 @@ def judge(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     `variants` has [strength, number of the random vector or None].
     """
     from circuits.edits.concept import AtLayer
-    from circuits.evaluation.concept_curve import concept_values, drawn_vector
+    from circuits.evaluation.concept_curve import concept_values
 
     prompts, at = slice_of(settings, inputs), AtLayer(settings["layer"], settings["at"])
+    variants, values = variants_of(settings), {}
+    for own, added in _by_half(settings, inputs, len(prompts)):
+        found = concept_values(model(), prompts[own[0] :: 2], at, added, metric=METRICS[settings["metric"]])._asdict()
+        for name, array in found.items():
+            values.setdefault(name, np.zeros((len(array), len(prompts)), array.dtype))[:, own] = array
+    return Result({"variants": [list(variant) for variant in variants]}, values)
+
+
+def generate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """What follows the prompts of a slice, `tokens` [variant, token, prompt] of the same variants, the plain one first.
+
+    texts  for each prompt of the slice: `prompt`, and `texts`, of the plain model and of the vector at each strength
+    """
+    from circuits.edits.concept import AtLayer, concept_added
+    from circuits.model.continuations import continuations
+
+    prompts, at, loaded = slice_of(settings, inputs), AtLayer(settings["layer"], settings["at"]), model()
+    variants, n_tokens = variants_of(settings), settings["generate"]
+    said = np.zeros((1 + len(variants), n_tokens, len(prompts)), dtype=np.int64)
+    said[0] = continuations(loaded, prompts, n_tokens).T
+    for own, added in _by_half(settings, inputs, len(prompts)):
+        of_half = prompts[own[0] :: 2]
+        for number, vector in enumerate(added, start=1):
+            with concept_added(loaded, at, vector, of_half):
+                said[number][:, own] = continuations(loaded, of_half, n_tokens).T
+    named = {"plain": 0} | {f"{s:g}": n for n, (s, draw) in enumerate(variants, start=1) if draw is None}
+    tokenizer: Any = loaded.tokenizer
+    decode = str if tokenizer is None else tokenizer.decode
+    texts = [
+        {
+            "prompt": decode(list(prompt.clean)),
+            "texts": {name: decode(said[at_variant, :, number].tolist()) for name, at_variant in named.items()},
+        }
+        for number, prompt in enumerate(prompts)
+    ]
+    return Result({"variants": [list(variant) for variant in variants], "texts": texts}, {"tokens": said})
+
+
+def variants_of(settings: Mapping[str, Any]) -> list[tuple[float, int | None]]:
+    """Each strength, then each strength of each random vector, by its number; nothing of any vector is nothing."""
     draws: list[int | None] = [None, *range(settings["random"])]
-    # Nothing of a vector is nothing, whichever it is.
-    variants = [(strength, draw) for draw in draws for strength in settings["strengths"] if strength or draw is None]
-    first, values = settings["slice"][0], {}
+    return [(strength, draw) for draw in draws for strength in settings["strengths"] if strength or draw is None]
+
+
+def _by_half(settings: Mapping[str, Any], inputs: Inputs, n_prompts: int) -> Iterator[tuple[list[int], list[Floats]]]:
+    """The prompts of a slice that are in one half, and what is added to them: vectors of the other half, by variant."""
+    from circuits.evaluation.concept_curve import drawn_vector
+
     for half in HALVES:
-        own = [number for number in range(len(prompts)) if (first + number) % 2 == half]
+        own = [number for number in range(n_prompts) if (settings["slice"][0] + number) % 2 == half]
         if not own:
             continue
         vector: Floats = inputs["fitted"][0].arrays["vector"][1 - half]
         known: dict[int | None, Floats] = {None: vector}
         for draw in range(settings["random"]):
             known[draw] = drawn_vector(vector, np.random.default_rng([settings["seed"], draw]))
-        added = [strength * known[draw] for strength, draw in variants]
-        found = concept_values(model(), prompts[own[0] :: 2], at, added, metric=METRICS[settings["metric"]])._asdict()
-        for name, array in found.items():
-            values.setdefault(name, np.zeros((len(array), len(prompts)), array.dtype))[:, own] = array
-    return Result({"variants": [list(variant) for variant in variants]}, values)
+        yield own, [strength * known[draw] for strength, draw in variants_of(settings)]
 
 
 def _require_others(judged: PromptSet, sets: list[PromptSet]) -> None:
@@ -103,3 +143,4 @@ def _cosine(one: Floats, other: Floats) -> float:
 
 FIT = Stage("concept-vector", 1, fit, title="make vectors")
 JUDGE = Stage("concept-judge", 1, judge, title="judge strengths")
+GENERATE = Stage("concept-generate", 1, generate, title="generate")

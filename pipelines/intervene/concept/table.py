@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from circuits.numbers import number_text
+from pipelines.intervene.concept.generated import print_generated
 from pipelines.intervene.concept.report import ConceptReport
 from pipelines.intervene.effect_rows import short
 from pipelines.reporting.tables import Column, Row, print_columns, print_line, value_at
@@ -10,7 +12,7 @@ from pipelines.reporting.tables import Column, Row, print_columns, print_line, v
 def _random(row: Row, name: str, spec: str) -> str | None:
     """The range over random vectors."""
     span = value_at(row, f"random.{name}.range")
-    return None if span is None else f"{span[0]:{spec}} to {span[1]:{spec}}"
+    return None if span is None else " to ".join(number_text(end, spec) for end in span)
 
 
 COLUMNS = (
@@ -49,15 +51,17 @@ def made_in_words(report: ConceptReport) -> str:
 def print_concept(report: ConceptReport) -> None:
     """A row per strength."""
     settings, plain, vector = report.settings, report.plain, report.vector
-    alike = "" if vector["cosine"] is None else f", cosine of the halves' vectors {vector['cosine']:.2f}"
+    alike = "" if vector["cosine"] is None else f", cosine of the halves' vectors {vector['cosine']:z.2f}"
     print_line(
         f"{made_in_words(report)}, added at {settings['at']} before layer {settings['layer']}: norm "
         f"{vector['norm']:.2f}, stream {vector['stream_norm']:.2f}{alike}"
     )
     subject = f"{short(settings['task'])} on {short(settings['model'])}, {settings['n_prompts']} prompts"
-    title = f"{subject}: metric {plain['metric']:.2f}, accuracy {plain['accuracy']:.1%}, chance {report.chance:.2f}"
+    title = f"{subject}: metric {plain['metric']:z.2f}, accuracy {plain['accuracy']:z.1%}, chance {report.chance:z.2f}"
     print_columns(title, COLUMNS, report.rows)
     print_line(
         "Each prompt is judged with a vector that it did not make. In brackets: 95 % intervals over prompts. Random: "
         "vectors of the same norm, orthogonal to it, least to most; beyond random: the change minus their mean."
     )
+    if report.generated:
+        print_generated(report.generated, report.texts, settings["generate"])

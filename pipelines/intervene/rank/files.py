@@ -24,7 +24,7 @@ def files(plan: RankPlan, report: RankReport) -> dict[str, bytes]:
         count=f"directions of the {' and '.join(settings['sides'])}",
         caption="Dots: the heads run on the directions along which other prompts vary most, with 95 % intervals over "
         "prompts (Wilson's; t). Gray, of the metric: as many random directions, least to most. Broken line: chance "
-        f"({chance:.2f}). Plain model: {report.plain['metric']:.2f}.",
+        f"({chance:z.2f}). Plain model: {report.plain['metric']:z.2f}.",
     )
     drawn = {f"rank.{kind}": masking_figure_bytes(curve, kind) for kind in FORMATS}
     return {"rank.json": as_json(report.to_dict()), "rank.csv": as_csv(report.rows, FOR_FILES), **drawn}

@@ -118,5 +118,5 @@ def _of_loss(rows: Sequence[Row]) -> list[str]:
         return []
     return [
         "without any direction (rank 0) the metric changes by "
-        f"{least['change']:+.2f}, which may be 0: what is kept of it says nothing. Take heads that matter here."
+        f"{least['change']:+z.2f}, which may be 0: what is kept of it says nothing. Take heads that matter here."
     ]

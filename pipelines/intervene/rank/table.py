@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from circuits.numbers import number_text
 from pipelines.intervene.effect_rows import short
 from pipelines.intervene.rank.report import RankReport
-from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line, value_at
+from pipelines.reporting.tables import DASH, Column, Row, print_columns, print_line, value_at, with_interval
 
 
 def _variance(row: Row) -> str:
@@ -13,9 +14,9 @@ def _variance(row: Row) -> str:
 
 def _with_random(row: Row, name: str, spec: str) -> str:
     """A number with its interval, and below it the range over random directions."""
-    own = f"{row[name]:{spec}} {brackets(row[f'{name}_interval'], spec)}"
+    own = with_interval(row, name, spec)
     span = value_at(row, f"random.{name}.range")
-    return own if span is None else f"{own}\nrandom {span[0]:{spec}} to {span[1]:{spec}}"
+    return own if span is None else f"{own}\nrandom " + " to ".join(number_text(end, spec) for end in span)
 
 
 COLUMNS = (
@@ -51,7 +52,7 @@ def print_rank(report: RankReport) -> None:
     heads = f"{', '.join(settings['sides'])} of {', '.join(settings['heads'])}"
     print_line(f"{heads}: rows {settings['query']}, tokens {settings['key']}")
     subject = f"{short(settings['task'])} on {short(settings['model'])}, {settings['n_prompts']} prompts"
-    title = f"{subject}: metric {plain['metric']:.2f}, accuracy {plain['accuracy']:.1%}, chance {report.chance:.2f}"
+    title = f"{subject}: metric {plain['metric']:z.2f}, accuracy {plain['accuracy']:z.1%}, chance {report.chance:z.2f}"
     print_columns(title, COLUMNS, report.rows)
     print_line(
         "Kept: the share of what the metric loses at 0 directions (all at their mean) that is not lost. Each prompt is "

@@ -174,7 +174,7 @@ def _warnings(rows: list[Row], plan: RepairPlan) -> list[str]:
     if ends is None or ends[0] <= 0:
         warnings.append(
             f"editing {', '.join(chosen['heads'])}, chosen on half of the prompts, does not surely raise the accuracy "
-            f"on the other half ({chosen['accuracy_difference']:+.1%}): this repairs nothing."
+            f"on the other half ({chosen['accuracy_difference']:+z.1%}): this repairs nothing."
         )
     drawn = chosen["random"]
     if plan.settings.random and not drawn["n"]:

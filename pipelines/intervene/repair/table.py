@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from circuits.numbers import number_text
 from pipelines.intervene.effect_rows import COLUMNS, NOTE, short
 from pipelines.intervene.repair.report import RepairReport
 from pipelines.reporting.tables import DASH, SHARE, Column, Row, brackets, print_columns, print_line
@@ -23,13 +24,13 @@ _BY_EFFECT = (
 
 def _before_and_change(row: Row, name: str) -> str:
     ends = brackets(row[f"{name}_change_interval"], "+.2f")
-    return f"{row[name]:.2f} {row[f'{name}_change']:+.2f} {ends}"
+    return f"{row[name]:z.2f} {row[f'{name}_change']:+z.2f} {ends}"
 
 
 def _ratio(row: Row) -> str:
     """Nothing where the attribution before may be 0: the ratio then says nothing."""
     ends = row["direct_ratio_interval"]
-    return DASH if ends is None else f"{row['direct_ratio']:.2f} {brackets(ends, '.2f')}"
+    return DASH if ends is None else f"{row['direct_ratio']:z.2f} {brackets(ends, '.2f')}"
 
 
 _MOVERS = (
@@ -55,13 +56,14 @@ def print_repair(report: RepairReport) -> None:
     print_columns(f"{settings['n_choosing']} prompts that choose", COLUMNS, report.choosing)
     subject = f"{short(settings['task'])} on {short(settings['model'])}"
     title = f"{subject}: {settings['n_judging']} prompts that judge, chance"
-    print_columns(f"{title} {report.chance:{SHARE}}", COLUMNS, report.rows)
+    print_columns(f"{title} {number_text(report.chance, SHARE)}", COLUMNS, report.rows)
     print_line(NOTE)
     print_line(f"Chosen: {', '.join(report.chosen)}.")
     parts = (("whole", "logit difference"), ("edited", "said by the edited heads themselves"))
     parts += (("other_heads", "by other heads"), ("rest", "by MLPs and the rest"))
     said = [
-        f"{report.paths[name]:+.2f} {brackets(report.paths[f'{name}_interval'], '+.2f')} {text}" for name, text in parts
+        f"{report.paths[name]:+z.2f} {brackets(report.paths[f'{name}_interval'], '+.2f')} {text}"
+        for name, text in parts
     ]
     print_line(f"Change under the edit: {', '.join(said)}.")
     if report.movers:
@@ -72,7 +74,7 @@ def print_repair(report: RepairReport) -> None:
         ends = brackets(report.spearman["spearman_interval"], ".2f")
         print_line(
             f"Spearman of the change of direct attribution and the original direct effect, over "
-            f"{report.spearman['n_heads']} later heads: {report.spearman['spearman']:.2f} {ends}"
+            f"{report.spearman['n_heads']} later heads: {report.spearman['spearman']:z.2f} {ends}"
         )
     if report.like_rows:
         print_columns(

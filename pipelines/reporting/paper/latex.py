@@ -7,23 +7,25 @@ settings of siunitx hold, but for the zero before the point and bold, which the 
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
 from graphs.export.latex_text import NumberStyle, escape
 from pipelines.reporting.p_values import AT_MOST
 from pipelines.reporting.paper.layout import Cell, Layout, lay_out, title_of
+from pipelines.reporting.paper.page import blocks_of, heading_lines, parts_of, text_width
 from pipelines.reporting.paper.registry import TABLE_FORMATS, TableFormat
 from pipelines.reporting.paper.table import PaperTable
 
 _NEEDS = r"\usepackage{booktabs,siunitx}"
-_SETUP = r"\sisetup{print-zero-integer=false, reset-text-series=false, text-series-to-math=true}"
-_HEADING = 14  # letters: few columns of numbers are wider
+_SETUP = r"\sisetup{print-zero-integer=false, group-digits=integer, reset-text-series=false, text-series-to-math=true}"
 _NUMBER = re.compile(r"(-?)(\d*)(?:\.(\d*))?(?:\((\d+)\))?(?:e([-+]\d+))?")
 
 
 def write(table: PaperTable, style: NumberStyle, command: str | None) -> str:
-    """A floating table with its caption above and its notes below; the command in a comment."""
+    """A floating table with its caption above and its notes below; the command in a comment.
+
+    What is too wide for a page stands in parts one below the other, what is too long in several tables.
+    """
     return "\n".join([*_lines(lay_out(table, style), command), ""])
 
 
@@ -31,31 +33,48 @@ def _lines(layout: Layout, command: str | None) -> Iterator[str]:
     if command is not None:
         yield f"% {' '.join(command.split())}"
     yield f"% {_NEEDS}"
-    yield r"\begin{table}"
-    yield r"  \centering\small\setlength{\tabcolsep}{4pt}"
-    yield f"  {_SETUP}"
-    yield rf"  \caption{{{escape(layout.title)}.}}"
-    columns = [layout.cells(place) for place in range(len(layout.columns))]
+    parts = parts_of(layout)
+    blocks = blocks_of(layout, len(parts))
+    for number, block in enumerate(blocks, start=1):
+        further = "" if number == 1 else f" ({number} of {len(blocks)})"
+        yield r"\begin{table}"
+        yield r"  \centering\small\setlength{\tabcolsep}{4pt}"
+        yield f"  {_SETUP}"
+        yield rf"  \caption{{{escape(layout.title)}{further}.}}"
+        yield r"  \smallskip"
+        for place, part in enumerate(parts):
+            if place:
+                yield ""
+                yield r"  \medskip"
+            yield from _tabular(layout, part, block)
+        if number == len(blocks):
+            yield from _notes(layout)
+        yield r"\end{table}"
+
+
+def _tabular(layout: Layout, part: Sequence[int], block: slice) -> Iterator[str]:
+    """Some columns of some lines."""
+    columns = [layout.cells(place) for place in part]
     yield rf"  \begin{{tabular}}{{{' '.join(map(_specification, columns))}}}"
     yield r"    \toprule"
-    headings = (_heading(title_of(column), cells) for column, cells in zip(layout.columns, columns, strict=True))
-    yield _row(headings)
+    yield _row(_heading(title_of(layout.columns[place]), cells) for place, cells in zip(part, columns, strict=True))
     yield r"    \midrule"
-    for line in layout.lines:
-        yield _row(
-            _cell(cell, _has_ends(cells), _is_of_numbers(cells)) for cell, cells in zip(line, columns, strict=True)
-        )
+    for line in layout.lines[block]:
+        yield _row(_cell(line[place], cells) for place, cells in zip(part, columns, strict=True))
     yield r"    \bottomrule"
     yield r"  \end{tabular}"
-    if layout.notes:
-        yield ""
-        yield r"  \medskip"
-        yield r"  \begin{minipage}{\linewidth}\footnotesize\raggedright"
-        unmarked = [_sentence(text) for mark, text in layout.notes if not mark]
-        marked = [rf"{_raised(mark)}{_sentence(text)}" for mark, text in layout.notes if mark]
-        yield from (f"    {' '.join(part)}" + r"\par" for part in (unmarked, marked) if part)
-        yield r"  \end{minipage}"
-    yield r"\end{table}"
+
+
+def _notes(layout: Layout) -> Iterator[str]:
+    if not layout.notes:
+        return
+    yield ""
+    yield r"  \medskip"
+    yield r"  \begin{minipage}{\linewidth}\footnotesize\raggedright"
+    unmarked = [_sentence(text) for mark, text in layout.notes if not mark]
+    marked = [rf"{_raised(mark)}{_sentence(text)}" for mark, text in layout.notes if mark]
+    yield from (f"    {' '.join(part)}" + r"\par" for part in (unmarked, marked) if part)
+    yield r"  \end{minipage}"
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -73,8 +92,13 @@ def _is_of_numbers(cells: Sequence[Cell]) -> bool:
 def _specification(cells: Sequence[Cell]) -> str:
     """The columns of a tabular for one column of the table."""
     if not _is_of_numbers(cells):
-        return "l"
-    return rf"S[table-format={_format(cells)}]" + (r"@{\,}l" if _has_ends(cells) else "")
+        limit = text_width(cells)
+        return "l" if limit is None else rf">{{\raggedright\arraybackslash}}p{{{limit:g}pt}}"
+    if _has_ends(cells):
+        return rf"S[table-format={_format(cells)}]@{{\,}}l"
+    widest = max((cell.mark for cell in cells), key=len)
+    room = rf", table-space-text-post={{\textsuperscript{{{widest}}}}}" if widest else ""
+    return f"S[table-format={_format(cells)}{room}]"
 
 
 def _format(cells: Sequence[Cell]) -> str:
@@ -96,17 +120,19 @@ def _format(cells: Sequence[Cell]) -> str:
 
 def _heading(title: str, cells: Sequence[Cell]) -> str:
     """A heading, in lines of a few letters."""
-    lines = [re.sub(r"\bp\b", "$p$", escape(line)) for line in textwrap.wrap(title, _HEADING, break_long_words=False)]
+    lines = [re.sub(r"\bp\b", "$p$", escape(line)) for line in heading_lines(title, cells)]
     text = r"\shortstack{" + r"\\".join(lines) + "}" if len(lines) > 1 else lines[0]
     if not _is_of_numbers(cells):
         return text
     return rf"\multicolumn{{2}}{{c}}{{{text}}}" if _has_ends(cells) else f"{{{text}}}"
 
 
-def _cell(cell: Cell, has_ends: bool, is_of_numbers: bool) -> str:
+def _cell(cell: Cell, cells: Sequence[Cell]) -> str:
+    """A cell among those of its column."""
+    has_ends, is_of_numbers = _has_ends(cells), _is_of_numbers(cells)
     mark = rf"\textsuperscript{{{cell.mark}}}" if cell.mark else ""
     if not cell.is_number:
-        text = escape(cell.text) if cell.text else "--"
+        text = _breakable(escape(cell.text)) if cell.text else "--"
         return (f"{{{text}{mark}}}" if is_of_numbers else f"{text}{mark}") + (" &" if has_ends else "")
     bold, bound = r"\bfseries " if cell.is_best else "", r"\le " if cell.is_bound else ""
     shown = f"{bold}{bound}{cell.text}"
@@ -114,6 +140,11 @@ def _cell(cell: Cell, has_ends: bool, is_of_numbers: bool) -> str:
         return f"{shown} {{{mark}}}" if mark else shown
     ends = re.sub(r"[-.\d]+(e[-+]\d+)?", lambda match: rf"\num{{{match.group()}}}", cell.ends)
     return f"{shown} & {bold}{ends}{mark}"
+
+
+def _breakable(text: str) -> str:
+    """Names are broken behind an underscore, a point or a slash."""
+    return re.sub(r"(\\_|(?<=\w)[./])(?=\w)", r"\1\\allowbreak{}", text)
 
 
 def _raised(mark: str) -> str:

@@ -11,6 +11,8 @@ from pipelines.reporting.p_values import AT_MOST
 from pipelines.reporting.paper.table import PaperTable, best_rows, ends_of
 from pipelines.reporting.tables import DASH, Column, Row, floor_notes, is_at_floor
 
+_MOST_DECIMALS = 3
+
 
 class Cell(NamedTuple):
     """A cell.
@@ -42,12 +44,14 @@ class Cell(NamedTuple):
 class Layout:
     """What a format writes.
 
-    columns  those of the table, in order
-    lines    one per row: a cell per column
-    notes    (mark, sentence) below the table, first those without a mark
+    columns   those of the table, in order
+    n_labels  how many of them, the first, name the rows
+    lines     one per row: a cell per column
+    notes     (mark, sentence) below the table, first those without a mark
     """
 
     title: str
+    n_labels: int
     columns: tuple[Column, ...]
     lines: tuple[tuple[Cell, ...], ...]
     notes: tuple[tuple[str, str], ...]
@@ -61,6 +65,8 @@ def title_of(column: Column) -> str:
     """The heading of a column, in large letters where it begins a word; with its unit."""
     if column.quantity is not None:
         return column.quantity.shown
+    if column.is_name:
+        return column.heading
     return f"{column.heading[:1].upper()}{column.heading[1:]}" if len(column.heading) > 1 else column.heading
 
 
@@ -73,13 +79,15 @@ def lay_out(table: PaperTable, style: NumberStyle = "brackets") -> Layout:
             _cell(column, row, style)._replace(is_best=index in best[place], mark=_mark(column, row, marks))
             for place, column in enumerate(columns)
         )
-        for index, row in enumerate(table.rows)
+        for index, row in enumerate(table.rows[: table.most])
     )
     shown = [column for column in columns if column in table.columns]
     terms = _terms(table, shown, style, has_best=any(best))
-    unmarked = [*_facts(table), *table.notes, *terms, *floor_notes(columns, table.rows)]
-    notes = [("", text) for text in unmarked] + [(mark, text) for text, mark in marks.items()]
-    return Layout(table.title, tuple(columns), lines, tuple(notes))
+    unmarked = [*_facts(table), *_cut(table), *table.notes, *terms, *floor_notes(columns, table.rows)]
+    notes = [("", text) for text in unmarked] + [
+        (mark, f"{text[0].upper()}{text[1:]}.") for text, mark in marks.items()
+    ]
+    return Layout(table.title, len(table.label), tuple(columns), lines, tuple(notes))
 
 
 def _cell(column: Column, row: Row, style: NumberStyle) -> Cell:
@@ -93,14 +101,25 @@ def _cell(column: Column, row: Row, style: NumberStyle) -> Cell:
     if not isinstance(value, float):
         return Cell(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
     low, high = ends_of(column, row) or (None, None)
-    text, _, ends = number(value, low, high, style).partition(" ")
+    text, _, ends = number(value, low, high, style, most_decimals=_most_decimals(column)).partition(" ")
     return Cell(text, ends, is_number=True, is_bound=is_at_floor(column, row))
+
+
+def _most_decimals(column: Column) -> int | None:
+    """Shares and the like have three decimals at most: what is smaller is nothing. p-values have what they take."""
+    return _MOST_DECIMALS if column.format.endswith(("f", "%")) else None
 
 
 def _mark(column: Column, row: Row, marks: dict[str, str]) -> str:
     """The letter of a cell's footnote; the same text has the same letter."""
     text = None if column.footnote is None else column.footnote(row)
     return "" if text is None else marks.setdefault(text, chr(ord("a") + len(marks)))
+
+
+def _cut(table: PaperTable) -> Iterator[str]:
+    """How many rows there are, where not all are shown."""
+    if table.most is not None and len(table.rows) > table.most:
+        yield f"Shown are the first {table.most} of {len(table.rows):,}, {table.order}; CSV has all."
 
 
 def _facts(table: PaperTable) -> Iterator[str]:

@@ -24,6 +24,9 @@ class PaperTable:
     settings    the same, of what rows may be compared across, such as the method
     intervals   what intervals are, such as `95 % t intervals over prompts`; None where there are none
     notes       sentences below the table
+    has_best    whether the best value of a column is in bold
+    most        how many rows are shown, the first of them, but in CSV, which has all; None: all
+    order       which are first, such as `the largest total effects`
     """
 
     title: str
@@ -34,6 +37,9 @@ class PaperTable:
     settings: Sequence[Column] = ()
     intervals: str | None = None
     notes: Sequence[str] = field(default=())
+    has_best: bool = True
+    most: int | None = None
+    order: str = ""
 
     @property
     def facts(self) -> list[Column]:
@@ -84,7 +90,7 @@ def best_rows(table: PaperTable, column: Column) -> set[int]:
     no other is not the best of anything.
     """
     quantity = column.quantity
-    if quantity is None or quantity.better is None or column.interval is None:
+    if not table.has_best or quantity is None or quantity.better is None or column.interval is None:
         return set()
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, row in enumerate(table.rows):

@@ -14,10 +14,10 @@ from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
 from circuits.metrics import METRICS, Metric
 from circuits.scores import ComponentScores, EdgeScores, ScoresAre
-from tests.conftest import random_prompts
+from tests.conftest import MEASURING, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
-every_method = pytest.mark.parametrize("name", METHODS)
+every_method = pytest.mark.parametrize("name", MEASURING)
 # Random models solve no task, and a few epochs or steps are enough here.
 FEW = {"least_accuracy": 0, "epochs": 20, "trials": 2, "features": 12}
 SETTINGS = {"head-coding": FEW, "code-pairs": FEW, "mask-learning": {"steps": 10}}
@@ -98,7 +98,7 @@ class Breaking(Metric):
         return logits.sum(-1)
 
 
-@pytest.mark.parametrize("name", sorted(METHODS.keys() - READ_NO_METRIC))
+@pytest.mark.parametrize("name", sorted(set(MEASURING) - READ_NO_METRIC))
 def test_the_model_is_left_as_it_was_after_an_exception_halfway(name, family_model):
     model = family_model("gpt2")
     before = state_of(model)

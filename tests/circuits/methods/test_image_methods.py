@@ -22,14 +22,14 @@ from circuits.scores import ComponentScores, EdgeScores
 from pipelines.engine.result_file import Result, decode, encode
 from pipelines.runs.codec import prompts_from, prompts_meta, prompts_result
 from tests.circuits.vision_models import image_pairs, random_picture, tiny_vlm
-from tests.conftest import random_prompts
+from tests.conftest import MEASURING, random_prompts
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 HOOKS = {"head": "attn.hook_z", "attention": "hook_attn_out", "mlp": "hook_mlp_out", "residual": "hook_resid_pre"}
 # Random models do no task, and a few epochs are enough here.
 FEW = {"least_accuracy": 0, "epochs": 5, "trials": 2, "features": 12}
 SETTINGS = {"head-coding": FEW, "code-pairs": FEW, "mask-learning": {"steps": 5}}
-every_method = pytest.mark.parametrize("name", METHODS)
+every_method = pytest.mark.parametrize("name", MEASURING)
 
 
 def method_of(name: str) -> Any:
@@ -101,7 +101,7 @@ def test_every_method_scores_prompts_with_pictures(name):
 READS_NO_PICTURE = {"random"}
 
 
-@pytest.mark.parametrize("name", sorted(METHODS.keys() - READS_NO_PICTURE))
+@pytest.mark.parametrize("name", sorted(set(MEASURING) - READS_NO_PICTURE))
 def test_every_method_sees_the_picture(name):
     """The same words about other pictures give other scores."""
     model, prompts = tiny_vlm(), image_pairs(4)
@@ -118,7 +118,7 @@ def test_every_method_sees_the_picture(name):
     assert np.abs(first - second).max() > 1e-4
 
 
-PER_PROMPT = sorted(name for name in METHODS if method_of(name).per_prompt)
+PER_PROMPT = sorted(name for name in MEASURING if method_of(name).per_prompt)
 
 
 @pytest.mark.parametrize("name", PER_PROMPT)

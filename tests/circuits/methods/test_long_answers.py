@@ -25,6 +25,7 @@ from circuits.methods import (
 )
 from circuits.metrics import METRICS
 from tests.circuits.plain_runs import BY_HAND, D_HEAD, FAMILIES, Plain, at, changed, everywhere, long_prompts
+from tests.conftest import MEASURING
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
 DIFFERENCE, LIKELIHOOD = METRICS["log-probability-difference"], METRICS["answer-log-probability"]
@@ -318,7 +319,7 @@ def test_what_flows_from_the_input_and_into_the_logits_is_the_whole_gap(family, 
         np.testing.assert_allclose(scores[:, cut].sum(1), gaps, atol=0.01 * np.abs(scores).sum(1).max())
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", MEASURING)
 def test_a_prompt_has_the_scores_that_it_has_alone(name, family_model):
     """Beside longer prompts and longer answers, filled up; one of one token beside those of several."""
     model, prompts = family_model("llama"), long_prompts()
@@ -394,7 +395,7 @@ def test_head_features_are_those_of_the_prompt_whatever_its_answers(family_model
     assert of_long.is_correct.tolist() == baseline.is_correct.tolist()
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", MEASURING)
 @pytest.mark.parametrize("metric", ["logit-difference", "answer-logit", "kl-divergence"])
 def test_metrics_of_one_token_are_refused_with_the_one_to_use(name, metric, family_model, monkeypatch):
     if METHODS[name].only_at_clean and METRICS[metric].has_zero_gradient_at_clean:

@@ -21,14 +21,14 @@ from circuits.metrics import METRICS, Metric
 from circuits.model.load import Model, load_model
 from circuits.scores import EdgeScores
 from tests.circuits.hand_models import PROGRAMS, Program
-from tests.conftest import SAMPLES
+from tests.conftest import MEASURING, SAMPLES
 
 LOGIT_DIFFERENCE = METRICS["logit-difference"]
 # Between two prompts no attention pattern changes, and no MLP takes part.
 LINEAR = ("detector", "two-step copy")
 FIRST_ORDER = ("eap", "eap-ig", "eap-ig-activations", "ceap", "clean-corrupt", "relp")
 COMPILED = {"hist": "logit-difference", "frac_prevs_causal": "answer-logit"}
-EDGE_METHODS = [name for name, method in METHODS.items() if method.result == "edges" and method.scores_paths]
+EDGE_METHODS = [name for name in MEASURING if METHODS[name].result == "edges" and METHODS[name].scores_paths]
 every_program = pytest.mark.parametrize("program", PROGRAMS, indirect=True)
 every_case = pytest.mark.parametrize("case", [*PROGRAMS, *COMPILED], indirect=True)
 

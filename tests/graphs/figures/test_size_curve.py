@@ -46,7 +46,7 @@ def test_a_curve_that_is_not_monotone_says_so_and_shows_where():
 def test_a_monotone_curve_claims_nothing():
     shown = curves(GROWING, circuit=SizePoint(9, 0.7, (0.5, 0.9)))
     assert "MONOTONE" not in texts(shown)
-    assert "the circuit of the run, on the prompts that judge it" in texts(shown)
+    assert "the circuit of the run, 9 edges, on the prompts that judge it" in texts(shown)
     assert not [line for line in draw_sizes(shown).axes[0].lines if line.get_color() == FALL]
 
 

@@ -13,6 +13,8 @@ def table(**changes: object) -> TransferTable:
         "low": transfer - 0.05,
         "high": transfer + 0.05,
         "overlap": np.array([[1.0, 0.07], [0.07, 1.0]]),
+        "overlap_low": np.array([[np.nan, 0.04], [0.04, np.nan]]),
+        "overlap_high": np.array([[np.nan, 0.11], [0.11, np.nan]]),
         "subtitle": "reference, eap-ig, 32 prompts",
     }
     return TransferTable(**given | changes)  # pyright: ignore[reportArgumentType]
@@ -22,6 +24,8 @@ def test_it_shows_transfer_with_intervals_beside_overlap():
     svg = transfer_figure_bytes(table(), "svg").decode()
     for text in ("0.87", "[0.82, 0.92]", "−0.03", "1.31", "0.07", "reference, eap-ig, 32 prompts", "objects"):
         assert f">{text}<" in svg
+    assert svg.count(">[0.04, 0.11]<") == 2
+    assert svg.count("[") - svg.count("<![CDATA[") == svg.count("]") - svg.count("]]>") == 4 + 2 + 1
     assert "Colors end at 1." in svg
     assert "Colors end" not in transfer_figure_bytes(table(transfer=np.eye(2)), "svg").decode()
 

@@ -21,10 +21,10 @@ from pipelines import compare, discover
 from pipelines.cli.export import export
 from pipelines.discover.known_circuit import known_circuit
 from pipelines.engine.execution import Execution
-from pipelines.report.plan import plan
-from pipelines.report.settings import ReuseSettings
-from pipelines.report.shapes import Comparison
-from pipelines.report.stored import REPAIR_FORMAT, read_repair
+from pipelines.reuse.plan import plan
+from pipelines.reuse.settings import ReuseSettings
+from pipelines.reuse.shapes import Comparison
+from pipelines.reuse.stored import REPAIR_FORMAT, read_repair
 from pipelines.runs.run import open_run
 
 SUMMARY_OF_A_RUN = "summary.json of a run"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,19 +29,77 @@ def summary_of(judged: float, interval: list[float] | None, on_choosing: float) 
     [
         (0.842, [0.811, 0.873], "the circuit may fall short of the 0.85 asked for: 0.842 [0.811, 0.873]"),
         (0.849, [0.829, 0.869], "the circuit may fall short of the 0.85 asked for: 0.849 [0.829, 0.869]"),
-        (0.31, [0.19, 0.42], "the circuit is not faithful: 0.31"),
+        (0.31, [0.19, 0.42], "the circuit is not faithful: 0.31 [0.19, 0.42] on"),
         (0.31, None, "the circuit is not faithful: 0.31"),
     ],
 )
 def test_a_circuit_whose_interval_holds_the_bound_is_not_called_unfaithful(judged, interval, begins):
-    (said,) = of_circuit(summary_of(judged, interval, 0.86), tolerance=0.15)
+    (said,) = of_circuit(summary_of(judged, interval, 0.86), tolerance=0.15, searching=None)
     assert said.startswith(begins)
 
 
 def test_an_interval_does_not_excuse_a_circuit_that_fails_on_its_own_prompts():
-    (said,) = of_circuit(summary_of(0.8, [0.7, 0.9], 0.6), tolerance=0.15)
+    (said,) = of_circuit(summary_of(0.8, [0.7, 0.9], 0.6), tolerance=0.15, searching=None)
     assert said.startswith("the circuit is not faithful: 0.80")
 
 
 def test_nothing_is_said_of_a_circuit_at_the_bound():
-    assert of_circuit(summary_of(0.85, [0.8, 0.9], 0.86), tolerance=0.15) == []
+    assert of_circuit(summary_of(0.85, [0.8, 0.9], 0.86), tolerance=0.15, searching=None) == []
+
+
+def unfaithful(**more: Any) -> str:
+    searching = more.pop("searching", None)
+    summary = summary_of(0.31, [0.19, 0.42], 0.4)
+    summary["choice"] |= more.pop("choice", {})
+    (said,) = (text for text in of_circuit(summary | more, tolerance=0.15, searching=searching) if "faithful: " in text)
+    return said
+
+
+CURVE = {"sizes": [4, 9, 47], "faithfulness_signed": [0.2, 0.86, 0.9], "faithfulness_absolute": [0.1, 0.84, 1.0]}
+
+
+def test_the_selection_that_would_have_worked_is_named_where_it_is_stored():
+    assert unfaithful(choice={"would_do": 96}).endswith("96 edges would do (--edges 96).")
+    said = unfaithful(curve=CURVE, searching="circuits discover ioi")
+    assert said.endswith("keep 0.86 (--edges 9 --selection top-edges --ranking signed).")
+    assert "the 9 strongest edges by signed score" in said
+
+
+def test_else_the_command_that_finds_it_is_named_or_the_best_size_that_was_tried():
+    low = CURVE | {"faithfulness_signed": [0.2, 0.3, 0.4], "faithfulness_absolute": [0.1, 0.2, 0.3]}
+    assert unfaithful(curve=low, searching="circuits discover ioi").endswith("circuit: circuits discover ioi")
+    tried = {"ranking": "signed", "searches": [{"of": "edges", "tried": [[3, 0.2], [9, 0.4], [20, 0.3]], "falls": []}]}
+    assert "(the best, 9 edges, keeps 0.40 on" in unfaithful(choice={"choices": [tried]})
+    assert "or rank with another method" in unfaithful()
+
+
+def said_of(circuits: Any, *asked: str) -> str:
+    """What a discovery says of its unfaithful circuit."""
+    warnings = circuits(*asked, "--json").json["warnings"]
+    return next((text for text in warnings if "circuit is not faithful" in text), "")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("--threshold", "1000"),
+        ("--method", "activation-patching", "--nodes", "1"),
+        ("--selection", "threshold", "--selection-set", "minimum=1000"),
+        ("--selection", "greedy", "--edges", "3", "--tolerance", "0.1"),
+    ],
+)
+def test_the_command_that_is_named_finds_a_faithful_circuit(circuits: Any, tiny: Any, more: tuple[str, ...]):
+    """Of prompts that do the same 16 times, a circuit that is faithful on some is so on the others."""
+    Path("same.jsonl").write_text(tiny.prompts.read_text().splitlines()[5] + "\n")
+    lines = [json.loads(Path("same.jsonl").read_text())] * 16
+    Path("same.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    said = said_of(circuits, "discover", "same.jsonl", "--model", str(tiny.model), *more)
+    would_do = re.search(r"\(--edges (\d+)\)", said)
+    if would_do is not None:
+        assert "--edges" in more
+        again = ["discover", "same.jsonl", "--model", str(tiny.model), *more, "--edges", would_do[1]]
+    else:
+        program, *again = shlex.split(said.partition("The smallest faithful circuit: ")[2])
+        assert program == "circuits"
+        assert not {"--threshold", "--nodes"} & set(again)
+    assert circuits(*again, "--json").json["faithfulness"] >= 0.85

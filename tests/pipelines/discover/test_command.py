@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from graphs.export.csv import ENDS
+from graphs.export.score_table import ENDS
 from graphs.node_sums import SUMS
 
 Command = Callable[..., Any]

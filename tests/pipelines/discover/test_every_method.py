@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from circuits.components import Wiring
 from circuits.methods import METHODS
 from pipelines import open_run
+from tests.circuits.circuit_files import write_circuit_file
 
 Command = Callable[..., Any]
 
@@ -19,6 +21,7 @@ SETTINGS = {
     "head-coding": _CODES,
     "code-pairs": _CODES,
     "mask-learning": ("steps=5",),
+    "circuit-file": ("file={store}/of-another-tool.json", "whole=true"),
     "causal-tracing": ("at=all",),  # by default it traces several positions, of which --position chooses one
 }
 
@@ -26,13 +29,16 @@ SETTINGS = {
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One store for all methods: they share prompts, check and baseline."""
-    return tmp_path_factory.mktemp("runs")
+    folder = tmp_path_factory.mktemp("runs")
+    write_circuit_file(folder / "of-another-tool.json", Wiring(n_layers=2, n_heads=2, n_kv_heads=2))
+    return folder
 
 
 @pytest.fixture
 def discovered(circuits: Command, tiny: Any, store: Path) -> Callable[..., Any]:
     def run(method: str) -> Any:
-        settings = [word for setting in SETTINGS.get(method, ()) for word in ("--set", setting)]
+        given = (setting.format(store=store) for setting in SETTINGS.get(method, ()))
+        settings = [word for setting in given for word in ("--set", setting)]
         about = ("--method", method, *settings, "--prompts", "6", "--edges", "12", "--out", store, "--json")
         return circuits(*tiny.arguments, *about)
 

@@ -16,10 +16,10 @@ import pytest
 from circuits.ablations import ABLATIONS, Corrupt
 from circuits.components import Edge
 from circuits.data.prompt_files import read_jsonl, write_jsonl
-from circuits.evaluation.faithfulness import component_circuit_values
+from circuits.evaluation.faithfulness import circuit_values, component_circuit_values
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.ranking import edge_auroc, node_auroc
-from circuits.masks import Parts
+from circuits.masks import Parts, random_circuits_of
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from pipelines import discover, evaluate, open_run
@@ -430,3 +430,31 @@ def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(ci
     refused = circuits("evaluate", smaller, "--hypotheses", "29")
     assert refused.exit_code == 2
     assert "fewer than 30 random circuits" in refused.stderr
+
+
+def test_random_circuits_of_every_size_are_run_where_asked_for(circuits: Command, tiny: Any):
+    """The largest size is the whole model, which keeps everything; each number is that of the circuits, run by hand."""
+    run = new_run(circuits, tiny, "--metric", "kl-divergence", "--edges", "20")
+    few = ("--random", "0", "--knockouts", "0", "--resamples", "0")
+    report = circuits("evaluate", run, *few, "--random-curve", "3", "--json").json
+    (row,) = report["runs"]
+    curve = row["random_curve"]
+    assert curve["n"] == 3
+    assert curve["sizes"] == sorted(set(curve["sizes"]))
+    assert curve["sizes"][-1] == row["of_edges"]
+    assert curve["least"][-1] == pytest.approx(1) == curve["most"][-1]
+    assert all(
+        low <= mean <= high for low, mean, high in zip(curve["least"], curve["mean"], curve["most"], strict=True)
+    )
+    opened = open_run(run)
+    model, size = load_model(str(tiny.model)), curve["sizes"][-2]
+    drawn = random_circuits_of(model.wiring, size, n=3)
+    prompts = read_jsonl(tiny.prompts)
+    values = circuit_values(
+        model, prompts, np.concatenate([drawn, drawn[:1] | True, drawn[:1] & False]), metric=METRICS["kl-divergence"]
+    )
+    *kept, whole, nothing = values.mean(axis=1)
+    assert curve["mean"][-2] == pytest.approx((np.mean(kept) - nothing) / (whole - nothing))
+    assert opened.summary["n_prompts"] == len(prompts)
+    (plain,) = circuits("evaluate", run, *few, "--json").json["runs"]
+    assert plain["random_curve"] is None

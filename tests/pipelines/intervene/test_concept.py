@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from circuits.data.prompt_files import write_jsonl
-from circuits.edits.concept import AtLayer
+from circuits.edits.concept import AtLayer, concept_added
 from circuits.evaluation.concept_curve import concept_values, concept_vector, streams_of
 from circuits.metrics import METRICS
+from circuits.model.continuations import continuations
 from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import add_concept
@@ -80,6 +81,44 @@ def test_a_vector_of_two_sets_of_prompts_says_what_they_differ_in(circuits: Comm
     assert "it is judged on prompts that did not make it" in same.stderr.replace("\n", " ")
 
 
+def test_texts_generated_with_the_vector_added_are_those_of_the_model_itself(circuits: Command, tmp_path: Path):
+    given = ("intervene", "concept", "greater-than", "--layer", "1", "--at", "END..", "--strengths", "0,8")
+    asked = (*given, "--prompts", "5", "--prompts-per-job", "2", "--random", "2", "--generate", "3")
+    answer = circuits(*asked, "--json").json
+    model, at = load_model("reference"), AtLayer(1, "END..")
+    prompts = TASKS["greater-than"]().build(model.tokenizer, n=5)
+    plain, added = continuations(model, prompts, 3), np.zeros((5, 3), dtype=np.int64)
+    for half in (0, 1):
+        others, own = prompts[1 - half :: 2], prompts[half::2]
+        vector = concept_vector(*(streams_of(model, others, at, side=side) for side in ("clean", "corrupt")))
+        with concept_added(model, at, 8 * vector, own):
+            added[half::2] = continuations(model, own, 3)
+    before, none, strong = answer["generated"]
+    assert (before["strength"], before["changed"], before["same_tokens"]) == (None, 0, 3)
+    assert (none["strength"], none["changed"], none["random"]["n"]) == (0, 0, 0)
+    assert strong["changed"] == float((added != plain).any(axis=1).mean()) > 0
+    assert strong["same_tokens"] == float(np.cumprod(added == plain, axis=1).sum(axis=1).mean())
+    says = [bool(set(row.tolist()) & set(one.answers)) for row, one in zip(added, prompts, strict=True)]
+    assert strong["says_answer"] == np.mean(says)
+    assert strong["random"]["n"] == 2
+    first = answer["texts"][0]["texts"]
+    assert first == {
+        "plain": model.tokenizer.decode(plain[0]),
+        "0": model.tokenizer.decode(plain[0]),
+        "8": model.tokenizer.decode(added[0]),
+    }
+    with (Path(answer["folder"]) / "generated.csv").open(newline="") as file:
+        assert [line["strength"] for line in csv.DictReader(file)] == ["", "0.0", "8.0"]
+    shown = circuits(*asked).stdout
+    assert "nothing new to compute" in shown
+    assert "3 tokens generated with the vector added" in shown
+    assert f"8: {first['8']!r}" in shown
+    # Without it nothing is generated, and the curve is the one that was computed.
+    assert (
+        circuits(*given, "--prompts", "5", "--prompts-per-job", "2", "--random", "2", "--json").json["generated"] == []
+    )
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -90,6 +129,7 @@ def test_a_vector_of_two_sets_of_prompts_says_what_they_differ_in(circuits: Comm
         (("--layer", "0"), "END before layer 0: the vector is 0"),
         (("--layer", "1", "--concept", "ioi"), "--concept is given without --baseline"),
         (("--layer", "1", "--strengths", "much"), "strengths"),
+        (("--layer", "1", "--generate", "99999"), "99999 are to follow"),
         (("--layer", "1", "--concept", "iou", "--baseline", "ioi"), "iou"),
     ],
 )

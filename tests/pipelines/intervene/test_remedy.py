@@ -14,7 +14,14 @@ import pytest
 from circuits.edits import Scale
 from circuits.remedies import REMEDIES, Remedy
 from pipelines import try_remedy
-from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.circuits.hand_models import (
+    CUE_FAILS,
+    CUE_WORKS,
+    inhibition_prompts,
+    planted_sink_prompts,
+    write_inhibition,
+    write_planted_sinks,
+)
 
 Command = Callable[..., Any]
 
@@ -132,6 +139,26 @@ def test_calibrations_of_models_that_see_are_judged(circuits: Command, name):
         assert "there is nothing to redistribute" in answer.stderr + " ".join(answer.json["warnings"])
         assert max(abs(row["difference"]) for row in rows) < 1e-5
         assert not answer.json["verdict"]["gains"]
+
+
+def test_var_restores_what_planted_sinks_break_and_says_that_it_is_a_gain_of_this_head(circuits: Command, tmp_path):
+    model = write_planted_sinks(tmp_path / "sinks")
+    lines = [json.dumps(prompt.as_json()) for prompt in planted_sink_prompts(8)]
+    (tmp_path / "sinks.jsonl").write_text("\n".join(lines) + "\n")
+    asked = ("intervene", "var", "sinks.jsonl", "--model", str(model), "--on", "image", "--tau", "4", "--json")
+    report = circuits(*asked, "--sizes", "1", "--random", "1").json
+    plain, chosen, every = report["rows"]
+    assert (plain["accuracy"], plain["metric"]) == (0, pytest.approx(-0.2))
+    assert (chosen["heads"], chosen["accuracy"], chosen["metric"]) == (["a2.h0"], 1, pytest.approx(0.2))
+    assert chosen["random_sets"] == [["a2.h1"]]
+    assert chosen["random"]["accuracy"]["range"] == [0, 0]
+    assert (every["n_heads"], every["accuracy"]) == (2, 1)
+    assert report["verdict"]["words"].startswith("a gain: +0.400 on the prompts that chose, +0.400")
+    assert report["warnings"] == []
+    # Nothing is massive at a tau above a sink's size.
+    none = circuits(*asked, "--sizes", "1", "--tau", "6").json
+    assert any("there is nothing to redistribute" in text for text in none["warnings"])
+    assert none["verdict"]["words"].startswith("no gain: ")
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,10 @@
-"""`circuits report reuse`: a page from stored results alone, the same bytes each time, that says what it leaves out."""
+"""`circuits report`: a document from stored results alone, in every format, whose numbers are those of the results."""
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import shlex
+import shutil
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from pipelines import compare, discover, report_reuse
+from pipelines import discover, evaluate, study, trace, write_report
 from pipelines.discover.run import DiscoverRun
+from pipelines.reporting.document import DOCUMENT_FORMATS
 
 Command = Callable[..., Any]
+WITHOUT_LATEX = [name for name in DOCUMENT_FORMATS if name != "pdf"]
 
 
 @pytest.fixture(scope="module")
@@ -25,179 +26,145 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> list[DiscoverRun]:
-    made = []
-    for seed, edges in enumerate((30, 20, 10)):
-        task = new_prompts(store.parent / f"task<{seed}>.jsonl", n_prompts=8, seed=seed)
-        given = tiny.settings(task=str(task), edges=edges, ranking="absolute", metric="kl-divergence", out=store)
-        made.append(discover(**given | {"prompts_per_job": 8}))
-    return made
+def runs(tiny: Any, store: Path) -> list[DiscoverRun]:
+    """A circuit of edges with its curve, and one of components."""
+    by_edges = discover(**tiny.settings(edges=20, curve=True, out=store))
+    by_components = discover(**tiny.settings(method="activation-patching", nodes=4, out=store))
+    return [by_edges, by_components]
 
 
 @pytest.fixture(scope="module")
-def comparison(runs: list[DiscoverRun], store: Path) -> Path:
-    return compare(*runs, out=store, draws=1).folder
+def others(tiny: Any, store: Path, runs: list[DiscoverRun]) -> list[Any]:
+    """A trace, a study and an evaluation."""
+    truth = store.parent / "truth.json"
+    truth.write_text(json.dumps({"edges": ["input->a0.h0<v>", "a0.h0->a1.h1<q>", "a1.h1->logits"]}))
+    settings = tiny.settings(out=store)
+    traced = trace(**settings | {"settings": {"kinds": ["mlp"]}})
+    varied = study(**settings | {"vary": {"steps": [1, 2]}, "truth": truth})
+    judged = evaluate(runs, out=store, random=4, knockouts=2, resamples=10)
+    return [traced, varied.folder, judged.folder]
+
+
+def text_of(report: Any) -> str:
+    return (report.folder / report.main).read_text()
+
+
+def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
+    text = text_of(write_report(runs[0], to="markdown", out=store))
+    summary = runs[0].summary
+    assert f"{runs[0].graph.n_edges} of {runs[0].graph.of_edges} edges" in text
+    assert f"The same {summary['n_prompts']} prompts" in text
+    assert "Hanna et al. 2024" in text
+    assert "arXiv:2403.17806" in text
+    assert all(re.sub(r"([_`$*])", r"\\\1", warning)[:40] in text for warning in summary["warnings"])
+    assert "circuits discover " in text
+    assert (runs[0].folder / "config.yaml").read_text() in text
+
+
+def test_the_strongest_heads_come_first_with_their_intervals(runs: list[DiscoverRun], store: Path):
+    text = text_of(write_report(runs[0], to="markdown", out=store))
+    heads = [node for node in runs[0].graph.nodes if node.component.is_head]
+    strongest = max(heads, key=lambda node: abs(node.score or 0))
+    first = re.search(r"\| (a\d\.h\d) \| ", text)
+    assert first is not None
+    assert first.group(1) == strongest.name
+
+
+def test_sentences_that_runs_share_stand_once(runs: list[DiscoverRun], store: Path):
+    text = text_of(write_report(*runs, to="markdown", out=store))
+    assert text.count("Wilson's of shares") == 1
+    assert text.count("The model was ") == 1
+    assert "by `eap-ig`" in text
+    assert "by `activation-patching`" in text
+    assert "**The circuits.**" in text
+
+
+@pytest.mark.parametrize("name", WITHOUT_LATEX)
+def test_every_kind_of_result_in_every_format(runs, others, store, tmp_path, name):
+    report = write_report(*runs, *others, to=name, out=store, folder=tmp_path / "one")
+    again = write_report(*runs, *others, to=name, out=store, folder=tmp_path / "two")
+    files = {path.relative_to(report.folder): path.read_bytes() for path in report.folder.rglob("*") if path.is_file()}
+    assert Path(report.main) in files
+    assert files == {path: (again.folder / path).read_bytes() for path in files}
+    text = b"".join(data for path, data in files.items() if path.suffix in (".md", ".html", ".tex")).decode()
+    assert str(store) not in text
+    for figure in report.document.figures:
+        assert name == "html" or any(path.stem == figure.name for path in files)
+    cited = set(re.findall(r"\\cite\{(\w+)\}", text)) | set(re.findall(r'<a href="#(\w+)"', text))
+    assert cited <= {citation.key for citation in report.document.references}
 
 
 class _Page(HTMLParser):
-    """What stands on a page: open tags that were not closed, images, and text."""
-
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
-        self.images: list[str] = []
-        self.text = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        if tag == "img":
-            self.images.append(dict(attrs)["src"])
-        elif tag != "meta":
+        if tag not in ("img", "meta", "br"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data: str) -> None:
-        self.text += data
+
+def test_the_page_needs_nothing_else(runs: list[DiscoverRun], others: list[Any], store: Path):
+    text = text_of(write_report(*runs, *others, title="<b> & 'x'", out=store))
+    assert not _Page(text).open
+    assert "&lt;b&gt; &amp;" in text
+    assert not re.search(r"""(?:src|href)=["'](?!data:|#)""", text)
 
 
-@pytest.fixture(scope="module")
-def page(comparison: Path, store: Path) -> str:
-    report_reuse(comparison, out=store)
-    return (comparison / "report" / "reuse.html").read_text()
+def test_from_the_command_line(circuits: Command, runs: list[DiscoverRun], store: Path):
+    answer = circuits("report", runs[0].name, "--runs", store, "--to", "latex", "--out", "mine", "--json")
+    assert answer.exit_code == 0
+    assert answer.json["file"] == "report.tex"
+    assert set(answer.json["references"]) == {"hanna2024have", "mueller2025mechanistic", "zhang2024towards"}
+    assert Path("mine/appendix.tex").is_file()
+    assert Path("mine/references.bib").read_text().count("@") == 3
+    assert circuits("report", runs[0].name, "--runs", store).stdout.count("report.html") == 1
 
 
-def test_the_page_holds_its_figures_and_is_well_formed(page: str):
-    parsed = _Page(page)
-    assert parsed.open == []
-    images = [base64.b64decode(image.removeprefix("data:image/svg+xml;base64,")) for image in parsed.images]
-    assert len(images) == 5
-    assert all(image.startswith(b"<?xml") for image in images)
-    titles = (
-        "Transfer and overlap",
-        "Circuits made of several",
-        "Overlap of the strongest",
-        "Clusters",
-        "Heads by task",
-    )
-    assert all(title.encode() in image for title, image in zip(titles, images, strict=True))
-    assert "Left out: no run was searched in stages" in parsed.text
-    assert "Left out: no repair is given" in parsed.text
-    assert "task<0>" in parsed.text  # escaped, or it would be a tag
-
-
-def test_the_page_says_the_verdicts_of_the_comparison(page: str, comparison: Path):
-    summary = json.loads((comparison / "summary.json").read_text())
-    text = _Page(page).text
-    for pair in summary["transfer"]["pairs"]:
-        assert f"{pair['a']} and {pair['b']}{pair['verdict']}{pair['rule']}" in text
-    for warning in summary["warnings"]:
-        assert warning in text
-
-
-def test_built_again_it_is_the_same_and_holds_no_path_and_no_date(
-    page: str, comparison: Path, runs: list[DiscoverRun], circuits: Command, store: Path
-):
-    files = {path.name: path.read_bytes() for path in (comparison / "report").iterdir()}
-    names = [run.name for run in runs]
-    again = circuits("report", "reuse", *names, "--runs", store, "--out", store / "again")
-    assert again.exit_code == 0
-    assert {path.name: path.read_bytes() for path in (store / "again").iterdir()} == files
-    assert str(store) not in page
-    assert not re.search(r"20\d\d-\d\d-\d\d", page)
-
-
-def test_a_repair_is_shown_as_bars(comparison: Path, circuits: Command, store: Path):
-    rows = [
-        {"heads": [], "accuracy": 0.5, "accuracy_interval": [0.4, 0.6], "new_mistakes": 0, "is_chosen": False},
-        {
-            "heads": ["a1.h1"],
-            "accuracy": 0.75,
-            "accuracy_interval": [0.6, 0.9],
-            "new_mistakes": 2,
-            "is_chosen": True,
-            "random": {"n": 2, "accuracy": {"mean": 0.5, "range": [0.4, 0.6]}},
-        },
-    ]
-    repair = {"format": "circuit-workbench-repair", "version": 1, "rows": rows, "chance": 0.5}
-    repair |= {"settings": {"task": "colors", "model": "tiny"}, "edits": [{"edit": "zero"}]}
-    (store / "repair").mkdir(exist_ok=True)
-    (store / "repair" / "repair.json").write_text(json.dumps(repair))
-    answer = circuits(
-        "report", "reuse", comparison, "--runs", store, "--repair", store / "repair", "--out", store / "bars", "--json"
-    ).json
-    assert {panel["name"]: panel["is_drawn"] for panel in answer["panels"]}["repair"]
-    assert (store / "bars" / "repair.pdf").read_bytes().startswith(b"%PDF")
-
-
-def test_stages_are_drawn_where_runs_have_them(
-    comparison: Path, runs: list[DiscoverRun], store: Path, monkeypatch: pytest.MonkeyPatch
-):
-    from pipelines.engine.execution import Execution
-    from pipelines.report.panels import panels
-    from pipelines.report.plan import plan
-    from pipelines.report.settings import ReuseSettings
-
-    stage = {"finds": "movers", "asked": ["movers.q"], "through": "v", "heads": [{"head": "a1.h0"}]}
-    planned = plan(ReuseSettings(runs=(comparison,)), Execution(out=store))
-    for run in planned.runs.values():
-        run.summary["path_stages"] = {"stages": [stage]}
-    (drawn,) = (panel for panel in panels(planned) if panel.name == "stages")
-    assert drawn.draw is not None
-    assert b"went by v in place of movers.q" in drawn.draw("svg")
-
-
-def test_what_was_not_compared_is_refused_with_the_command_that_does_it(
-    runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path
-):
-    answer = circuits("report", "reuse", runs[0].name, runs[1].name, "--runs", store)
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "Missing argument"),
+        (("nothing",), "Nor is it the folder of a study or an evaluation"),
+        (("RUN", "RUN"), "is given twice"),
+        (("RUN", "--to", "pdff"), "Did you mean 'pdf'"),
+        (("RUN", "--numbers", "plain"), "style of numbers"),
+        (("RUN", "--out", "FOLDER"), "is the folder of a run"),
+    ],
+)
+def test_what_cannot_be_reported_is_refused(circuits, runs, store, arguments, says):
+    known = {"RUN": runs[0].name, "FOLDER": runs[0].folder}
+    answer = circuits("report", *(known.get(one, one) for one in arguments), "--runs", store)
     assert answer.exit_code == 2
-    remedy = shlex.join(["circuits", "compare", *(str(run.folder) for run in runs[:2]), "--runs", str(store)])
-    assert f"Make it: {remedy}. " in answer.stderr
-    alone = circuits("report", "reuse", runs[0].name, "--runs", store)
-    assert (alone.exit_code, "is no folder of a comparison" in alone.stderr) == (2, True)
-    old = store / "old"
-    old.mkdir(exist_ok=True)
-    (old / "summary.json").write_text('{"runs": {}}')
-    answer = circuits("report", "reuse", old, "--runs", store)
-    assert "is not a circuit-workbench-comparison-summary file" in answer.stderr
-    assert f"circuits compare RUN RUN --out {old}" in answer.stderr
+    assert says in answer.stderr
 
 
-def test_runs_of_a_store_elsewhere_are_found_and_named_as_they_were_given(
-    runs: list[DiscoverRun], circuits: Command, store: Path, comparison: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """From a folder beside the store: no store `runs` is there, and none is named."""
-    (store.parent / "beside").mkdir()
-    monkeypatch.chdir(store.parent / "beside")
-    given = [f"../runs/{run.name}" for run in runs]
-    assert circuits("report", "reuse", *given).exit_code == 0
-    refused = circuits("report", "reuse", *given[:2])
-    remedy = re.search(r"Make it: circuits (compare .*?)\. Of one", refused.stderr)
-    assert remedy is not None
-    asked = shlex.split(remedy[1])
-    assert asked == ["compare", *given[:2], "--runs", "../runs"]
-    assert circuits(*asked, "--overlap-only").exit_code == 0
-    assert circuits("report", "reuse", *given[:2]).exit_code == 0
+def test_a_damaged_evaluation_is_named(circuits: Command, others: list[Any], store: Path, tmp_path: Path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(others[2], folder)
+    content = json.loads((folder / "evaluation.json").read_text())
+    (folder / "evaluation.json").write_text(json.dumps({key: content[key] for key in content if key != "runs"}))
+    answer = circuits("report", folder, "--runs", store)
+    assert answer.exit_code == 2
+    assert "evaluation.json is damaged: it lacks runs" in answer.stderr
 
 
-def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
-    runs: list[DiscoverRun], circuits: Command, store: Path, monkeypatch: pytest.MonkeyPatch
-):
-    folder = compare(*runs[:2], out=store, overlap_only=True, folder=store.parent / "elsewhere" / "pair").folder
-    monkeypatch.chdir(folder)
-    assert circuits("report", "reuse", ".").exit_code == 0
-    summary = json.loads((folder / "summary.json").read_text())
-    (folder / "summary.json").write_text(json.dumps({**summary, "run_folders": {}}))
-    refused = circuits("report", "reuse", ".")
-    assert "Say in which store the runs of . are: --runs FOLDER." in refused.stderr
-    assert circuits("report", "reuse", ".", "--runs", store).exit_code == 0
+def test_without_latex_a_pdf_is_refused_before_anything_is_read(circuits, runs, store, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    answer = circuits("report", runs[0].name, "--runs", store, "--to", "pdf")
+    assert answer.exit_code == 2
+    assert "pdflatex and bibtex is not on this machine" in answer.stderr
+    assert "--to latex" in answer.stderr
 
 
-def test_overlap_alone_leaves_out_what_needs_a_model(runs: list[DiscoverRun], circuits: Command, store: Path):
-    folder = compare(*runs[:2], out=store, overlap_only=True, folder=store / "overlap").folder
-    shown = circuits("report", "reuse", folder, "--runs", store).stdout
-    assert "no circuit was run on another task: not asked for (--overlap-only)" in shown
-    assert "clusters take three runs or more" in shown
-    assert runs[0].name in _Page((folder / "report" / "reuse.html").read_text()).text
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_sets_the_document_twice_alike(runs, others, store, tmp_path):
+    one, two = (write_report(*runs, *others, to="pdf", out=store, folder=tmp_path / name) for name in ("one", "two"))
+    data = (one.folder / one.main).read_bytes()
+    assert data.startswith(b"%PDF")
+    assert data == (two.folder / two.main).read_bytes()

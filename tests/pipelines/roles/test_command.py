@@ -16,6 +16,7 @@ from graphs.export import exporter
 from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
 from pipelines import align_heads, discover, export, label_heads, trace
+from pipelines.compare.aligned import AlignedHeads, print_aligned
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
 
@@ -162,7 +163,29 @@ def test_heads_of_two_models_are_aligned_by_what_they_do(found: Any, by_hand: An
             ("a1.h1", "a1.h1", 1),
         ]
         assert row["depth_difference"]["value"] == 0
-    assert "without a partner" not in circuits("compare", name, name, "--align", "role", "--runs", store).stdout
+    shown = circuits("compare", name, name, "--align", "role", "--runs", store).stdout
+    assert "without a" not in shown
+    # The table lists what is aligned with what, each with its roles.
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in shown.splitlines() if line.startswith("│")]
+    of_copier = ", ".join(label["role"] for label in found.rows[3]["labels"])
+    assert found.rows[3]["head"] == "a1.h1"
+    assert [cells[0][:4], cells[1][:4]] == [
+        ["a0.h0", "previous-token", "a0.h0", "previous-token"],
+        ["a1.h1", of_copier, "a1.h1", of_copier],
+    ]
+
+
+def test_heads_that_are_left_are_named_with_their_roles(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    pair = {"a": "a0.h0", "b": "a1.h0", "likeness": 0.9, "margin": -0.001, "roles_a": ["mover"], "roles_b": []}
+    alignment = {"a": "one", "b": "two", "pairs": [pair], "likeness": None, "depth_difference": None}
+    alignment |= {"only_a": ["a2.h1", "a2.h2"], "roles_only_a": [["sink", "mover"], []], "n_without_role_a": 3}
+    alignment |= {"only_b": [], "roles_only_b": [], "n_without_role_b": 0}
+    print_aligned(AlignedHeads(folder=tmp_path, by="role", alignments=(alignment,)))
+    shown = capsys.readouterr().out
+    assert "without a partner, of A: a2.h1 (sink, mover), a2.h2" in shown
+    assert "without a role, so not aligned, of A: 3 heads" in shown
+    assert ", of B" not in shown
+    assert "-0.00" not in shown
 
 
 def test_heads_that_were_not_measured_are_not_aligned(tmp_path: Path):

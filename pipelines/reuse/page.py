@@ -8,19 +8,10 @@ from html import escape
 from typing import Any
 
 from pipelines.compare.many_table import membership_text
-from pipelines.report.panels import Panel
-from pipelines.report.plan import ReusePlan
+from pipelines.reporting.page import page as in_page
 from pipelines.reporting.tables import brackets
-
-_STYLE = """
-body { font: 15px/1.5 "DejaVu Sans", Verdana, sans-serif; color: #1a1a1a }
-body { max-width: 60em; margin: 2em auto; padding: 0 1em }
-h1 { font-size: 1.5em } h2 { font-size: 1.15em; margin-top: 2em }
-img { max-width: 100%; height: auto; display: block }
-table { border-collapse: collapse; margin: 1em 0 }
-th, td { text-align: left; padding: .2em .9em .2em 0; vertical-align: top }
-th { border-bottom: 1px solid #8a8a8a } .left-out { color: #5a5a5a } li { margin: .2em 0 }
-"""
+from pipelines.reuse.panels import Panel
+from pipelines.reuse.plan import ReusePlan
 
 
 def page(plan: ReusePlan, panels: Sequence[Panel]) -> bytes:
@@ -35,9 +26,7 @@ def page(plan: ReusePlan, panels: Sequence[Panel]) -> bytes:
     for panel in others:
         parts += _panel(panel)
     parts += _checkpoints(found.get("checkpoints", ()))
-    head = f'<meta charset="utf-8"><title>{escape(title)}</title><style>{_STYLE}</style>'
-    body = "\n".join(parts)
-    return f'<!DOCTYPE html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'.encode()
+    return in_page(title, parts)
 
 
 def _panel(panel: Panel) -> list[str]:
@@ -78,7 +67,7 @@ def _in_sentences(found: Mapping[str, Any]) -> list[str]:
     if asked is not None and asked["reason"] is None:
         lines.append(
             f"Does overlap predict transfer here? Spearman's correlation over {asked['n_pairs']} ordered pairs: "
-            f"{asked['correlation']:z.2f} {brackets(asked['interval'], 'z.2f')}, p = {asked['p_value']:.2g} (Mantel's "
+            f"{asked['correlation']:z.2f} {brackets(asked['interval'], '.2f')}, p = {asked['p_value']:.2g} (Mantel's "
             "test, one-sided)."
         )
     elif asked is not None:
@@ -97,7 +86,7 @@ def _checkpoints(rows: Iterable[Mapping[str, Any]]) -> list[str]:
             continue
         cells = []
         for entry in row["groups"]:
-            share = f"{entry['recovered']:z.2f} {brackets(entry['interval'], 'z.2f')}"
+            share = f"{entry['recovered']:z.2f} {brackets(entry['interval'], '.2f')}"
             cells.append((entry["group"], f"{entry['n_components']:,}", share))
         parts.append(_table(("patched", "components", "share of the difference recovered"), cells))
     return parts

@@ -20,7 +20,7 @@ from graphs.figures.transfer import transfer_figure_bytes
 from graphs.selection import means_at
 from pipelines.compare.files import transfer_table
 from pipelines.compare.many_files import ALIKE
-from pipelines.report.plan import ReusePlan
+from pipelines.reuse.plan import ReusePlan
 from pipelines.runs.run import Run
 
 Draw = Callable[[DrawingFormat], bytes]

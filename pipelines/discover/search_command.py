@@ -1,0 +1,25 @@
+"""The command that searches the size of a circuit whose size was given."""
+
+from __future__ import annotations
+
+from graphs.selection import SELECTIONS
+from pipelines.discover.plan import selection_of
+from pipelines.discover.rules import SIZES, has_size
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.options import command_line
+
+
+def search_command(config: DiscoverSettings) -> str | None:
+    """The same discovery with the smallest faithful circuit; None where that is what was asked for, or cannot be.
+
+    A rule that has no size to be searched, such as a threshold, is left to the default one. The store is not named:
+    results say the same wherever they are kept.
+    """
+    rule = None if config.selection is None else SELECTIONS[config.selection]
+    keeps_rule = rule is not None and has_size({"name": rule.name})
+    own = {key: value for key, value in config.selection_settings.items() if keeps_rule and key not in SIZES}
+    changes = {"edges": None, "threshold": None, "nodes": None, "selection_settings": own}
+    searching = config.model_copy(update=changes if keeps_rule else {**changes, "selection": None})
+    if searching == config or not has_size(selection_of(searching)["rule"]):
+        return None
+    return command_line("discover", searching)

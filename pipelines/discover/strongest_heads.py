@@ -1,0 +1,64 @@
+"""The strongest heads of a circuit, by the scores of its nodes: what a discovery ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphs.circuit_graph import CircuitGraph, CircuitNode
+from pipelines.reporting.tables import brackets, print_line, print_table
+
+_LISTED = 10
+
+
+def strongest_heads(graph: CircuitGraph) -> list[dict[str, Any]]:
+    """The ten heads of the circuit with the largest scores, either sign, as plain values; those without one left out.
+
+    `score_is` says what the score is: the head's own effect where the method scored heads, else a sum over its edges.
+    `at` is the role or position that it was read at, None where it is of all positions together.
+    """
+    heads = [node for node in graph.nodes if graph.wiring.is_head(node.component) and node.score is not None]
+    heads.sort(key=lambda node: -abs(node.score or 0.0))
+    return [_row(node, graph) for node in heads[:_LISTED]]
+
+
+def _row(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
+    source = graph.source_of(node)
+    return {
+        "head": node.name,
+        "score": node.score,
+        "interval": None if node.low is None or node.high is None else [node.low, node.high],
+        "score_is": graph.score_is(node),
+        "method": None if source is None else source.method,
+        "at": graph.selection.get("position") if graph.scores_components else None,
+    }
+
+
+def print_strongest_heads(summary: Mapping[str, Any]) -> None:
+    """The heads as a table, its numbers below each other; nothing where no head has a score."""
+    rows = summary["strongest_heads"]
+    if not rows:
+        return
+    scores = _right([f"{row['score']:+z.3f}" for row in rows])
+    ends = _right([brackets(row["interval"], "+.3f") for row in rows])
+    n_heads = summary["circuit"]["n_heads"]
+    title = "strongest heads" if len(rows) == n_heads else f"strongest {len(rows)} of {n_heads} heads"
+    print_table(
+        title, ("head", "score", "95 % interval"), zip([row["head"] for row in rows], scores, ends, strict=True)
+    )
+    print_line(f"Scores of heads: {score_in_words(rows[0])}.")
+
+
+def score_in_words(row: Mapping[str, Any]) -> str:
+    """What the scores of heads are: `own effect, measured by activation-patching`."""
+    are, _, summed = row["score_is"].partition(", summed ")
+    what = f"sum {summed}" if summed else "own effect" if are in ("measured", "estimated") else "own score"
+    by = "" if row["method"] is None else f" by {row['method']}"
+    at = "" if row["at"] is None else f" at {row['at']}"
+    return f"{what}, {are}{by}{at}"
+
+
+def _right(texts: list[str]) -> list[str]:
+    """Texts of one width, filled up on the left."""
+    width = max(map(len, texts))
+    return [text.rjust(width) for text in texts]

@@ -1,0 +1,47 @@
+"""What a chapter is, and the topics of methods that chapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from circuits.citations import Citation
+from pipelines.reporting.document import Piece
+from pipelines.runs.run import Run
+
+TOPICS = ("Model", "Prompts", "Metric", "Scores", "Circuits", "Faithfulness", "Statistics")
+"""Of what methods are told, in this order."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chapter:
+    """What a report says of one result.
+
+    title     of its section of results
+    subject   what it is about, for the title of the document
+    methods   topic -> sentences in the past tense; those that several chapters say are said once
+    cites     the papers that the methods are from
+    results   tables and figures
+    limits    what a reader should know before trusting the numbers
+    command   makes the result again
+    settings  all of them, as YAML
+    versions  of the packages that computed it
+    row       of the table of all runs; None of what is no run
+    """
+
+    title: str
+    subject: str
+    methods: Mapping[str, Sequence[str]]
+    results: Sequence[Piece]
+    cites: Sequence[Citation] = ()
+    limits: Sequence[str] = ()
+    command: str | None = None
+    settings: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    row: Mapping[str, Any] | None = None
+
+
+def name_of_figure(run: Run, name: str) -> str:
+    """The name of a figure's file in a document of several runs."""
+    return f"{run.name}-{name}"

@@ -1,0 +1,1 @@
+"""`circuits reuse`: what a comparison of runs found, on one page."""

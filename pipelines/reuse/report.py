@@ -1,0 +1,36 @@
+"""What a report of reuse shows, and what it had to leave out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.reporting.report import Format, Report
+from pipelines.reuse.panels import Panel, panels
+from pipelines.reuse.plan import ReusePlan
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReuseReport(Report):
+    """A page about what runs share.
+
+    panels  its figures, in order, with those that were left out and why
+    """
+
+    format = Format("circuit-workbench-reuse-report", 1)
+    panels: tuple[Panel, ...]
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "page": "reuse.html",
+            "panels": [
+                {"name": panel.name, "is_drawn": panel.draw is not None, "reason": panel.reason}
+                for panel in self.panels
+            ],
+            "warnings": list(self.warnings),
+        }
+
+
+def report(plan: ReusePlan) -> ReuseReport:
+    """The report of stored results; runs nothing."""
+    return ReuseReport(folder=plan.folder, warnings=tuple(plan.comparison["warnings"]), panels=tuple(panels(plan)))
