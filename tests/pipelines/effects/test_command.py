@@ -66,6 +66,8 @@ def test_heads_have_classes_on_prompts_with_options(tmp_path: Path, sixteen_choi
         f"{kind} letter {letter}" for kind in ("single", "fixed") for letter in "AB"
     }
     assert any(row["class"] is not None for row in heads)
+    (gap,) = [text for text in report.warnings if "may not differ" in text]  # random tokens: nothing is asked
+    assert f"clean {report.about['clean']:z.3f}" in gap
     other = effects(sixteen_choices, prompts_per_job=6, out=tmp_path)
     said = "the prompts have no options: roles label_[A-Z], and correct_label where one of them is"
     assert other.about["no_classes"] == said
@@ -79,6 +81,7 @@ def test_by_default_options_are_their_letters(tmp_path: Path):
     report = effects(tmp_path / "choices.jsonl", model=str(model), out=tmp_path / "runs")
     of_part = {row["part"]: row for row in report.rows}
     assert report.about["options"] == ["label_A", "label_B", "label_C", "label_D"]
+    assert report.warnings == ()
     assert {name: of_part[name]["class"] for name in ("a0.h0", "a0.h1", "a1.h0", "a1.h1")} == {
         "a0.h0": None,
         "a0.h1": "fixed letter B",
