@@ -13,7 +13,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -42,6 +42,12 @@ def about(subject: CircuitGraph | Comparison, command: str | None = None) -> dic
 def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -> str:
     """The same as one line of JSON in ASCII, with sorted keys."""
     return json.dumps(about(subject, command), sort_keys=True, allow_nan=False, default=plain_number)
+
+
+def beside_text(labels: Sequence[str], graphs: Sequence[CircuitGraph]) -> str:
+    """The same of several circuits that are shown side by side, as `about_text` has both of a comparison."""
+    facts = {"compared": list(labels), "circuits": [_of_circuit(graph) for graph in graphs]}
+    return json.dumps(facts, sort_keys=True, allow_nan=False, default=plain_number)
 
 
 def comment_lines(subject: CircuitGraph | Comparison, command: str | None, start: str) -> str:

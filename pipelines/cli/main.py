@@ -143,14 +143,58 @@ def export(
     to: Annotated[str, typer.Option(help="A format of `circuits exports`, such as pdf.")],
     out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
     runs: Runs = Path("runs"),
+    size: Annotated[
+        str | None, typer.Option(help="Of a drawing: column, page, slide, or WIDTHxHEIGHT in inches. [page]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="Points of a drawing's text. [the size's own]")] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="Where a drawing's layers lead: up, or right. [up]", metavar="up|right")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Draw the N lines with the largest |score|. [what can be read]")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Draw edges whose |score| is at least this.")] = None,
+    heads_only: Annotated[bool, typer.Option("--heads-only", help="Draw no MLPs and no edges at them.")] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="Draw one box per layer's attention and MLP, or per role of heads.", metavar="layer|role"),
+    ] = None,
+    collapse: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; may be repeated.",
+            metavar="mlps|kv",
+        ),
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+        ),
+    ] = None,
 ) -> None:
-    """Write a circuit or a comparison in another format."""
+    """Write a circuit or a comparison in another format; drawings say below them what they leave out."""
     from graphs.export import exporter
+    from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import export as export_bytes
+    from pipelines.cli.export import export_beside
     from pipelines.engine.store import write_atomically
 
     extension = exporter(to).extension
-    data = export_bytes(run, to, out=runs)
+    drawing = drawing_settings(
+        size=size,
+        font=font,
+        orientation=orientation,
+        top=top,
+        min_score=min_score,
+        heads_only=heads_only,
+        bundle=bundle,
+        collapse=collapse,
+    )
+    if beside:
+        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+    else:
+        data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return

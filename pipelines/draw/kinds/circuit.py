@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from circuits.files import read_bytes
-from graphs.figures.circuit import draw_circuit
-from graphs.figures.fit import Drawing, of_one_layout
+from graphs.figures.fit import Drawing
+from graphs.figures.layered.drawing import layered
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.run import is_file, open_run, read_circuit
@@ -22,7 +22,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         if path.suffix == ".json" and is_file(path)
         else open_run(subject, out=store).graph
     )
-    return of_one_layout(draw_circuit, graph)
+    return layered(graph)
 
 
 CIRCUIT = FIGURES.register(FigureKind("circuit", "a circuit, layer by layer", "RUN|FILE", 1, 1, read))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from graphs import Comparison
 from graphs.export.json import JsonExport
-from graphs.figures.circuit import draw_comparison
-from graphs.figures.fit import Drawing, of_one_layout
+from graphs.figures.fit import Drawing
+from graphs.figures.layered.drawing import layered
 from pipelines.compare.files import COMPARISON
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
@@ -27,7 +27,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison: draw it as circuit.")
-    return of_one_layout(draw_comparison, content)
+    return layered(content)
 
 
 TWO_CIRCUITS = FIGURES.register(
