@@ -7,7 +7,8 @@ from pathlib import Path
 
 from circuits.files import read_bytes
 from graphs.figures.fit import Drawing
-from graphs.figures.layered.drawing import layered
+from graphs.figures.layered.drawing import composed
+from graphs.figures.layered.settings import DrawingSettings
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.run import is_file, open_run, read_circuit
@@ -22,7 +23,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         if path.suffix == ".json" and is_file(path)
         else open_run(subject, out=store).graph
     )
-    return layered(graph)
+    return lambda size: composed(graph, DrawingSettings() if size is None else DrawingSettings(size=size)).draw()
 
 
 CIRCUIT = FIGURES.register(FigureKind("circuit", "a circuit, layer by layer", "RUN|FILE", 1, 1, read))

@@ -8,7 +8,8 @@ from pathlib import Path
 from graphs import Comparison
 from graphs.export.json import JsonExport
 from graphs.figures.fit import Drawing
-from graphs.figures.layered.drawing import layered
+from graphs.figures.layered.drawing import composed
+from graphs.figures.layered.settings import DrawingSettings
 from pipelines.compare.files import COMPARISON
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
@@ -27,7 +28,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison: draw it as circuit.")
-    return layered(content)
+    return lambda size: composed(content, DrawingSettings() if size is None else DrawingSettings(size=size)).draw()
 
 
 TWO_CIRCUITS = FIGURES.register(
