@@ -14,6 +14,7 @@ from pipelines import edit_heads
 from pipelines.intervene.edit.command import COMMAND
 from pipelines.reporting.paper import MARKDOWN
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.pipelines.drawn_again import draws_again
 from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
@@ -50,6 +51,7 @@ def test_rows_are_those_worked_out_by_hand(circuits: Command, planted, tmp_path)
     assert json.loads((folder / "edit.json").read_text())["rows"] == report["rows"]
     assert (folder / "edit.pdf").read_bytes().startswith(b"%PDF")
     assert ">a0.h0, a1.h1<" in (folder / "edit.svg").read_text()
+    assert draws_again("edit", folder / "edit.svg")
     lines = list(csv.DictReader((folder / "edit.csv").open()))
     assert [(line["heads"], float(line["accuracy"])) for line in lines] == [
         ("", 0.5),
