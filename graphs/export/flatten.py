@@ -31,7 +31,7 @@ from graphs.node_sums import SUMS, sum_names
 if TYPE_CHECKING:
     import networkx as nx
 
-_NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out", "tied_out")
+_NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out", "tied_out", "prompts")
 _OPTIONAL = ("threshold", "faithfulness", "provenance", "node_provenance", "reason")
 _SCORES = ("score", "low", "high")
 _OF_ONE_SIDE = (*_SCORES, "score_is", "measured_by")

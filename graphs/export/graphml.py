@@ -13,8 +13,8 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
 from graphs.export.base import ReadableExport
 from graphs.export.flatten import flatten, unflatten
+from graphs.export.looks import BOX_HEIGHT, BOX_WIDTH
 from graphs.export.xml_text import xml_text
-from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH
 from graphs.figures.page import ink_on, rgb
 from graphs.figures.palette import GRAY
 
@@ -111,7 +111,7 @@ def _data(keys: Keys, scope: str, data: Mapping[str, Any], indent: str) -> Itera
 
 def _node_graphics(name: str, data: Mapping[str, Any]) -> str:
     """How yEd draws a node: its y grows downwards, and a box is placed by its corner."""
-    width, height = _UNITS * NODE_WIDTH, _UNITS * NODE_HEIGHT
+    width, height = _UNITS * BOX_WIDTH, _UNITS * BOX_HEIGHT
     x, y = _UNITS * data["x"] - width / 2, -_UNITS * data["y"] - height / 2
     return (
         f'<y:ShapeNode><y:Geometry x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" />'

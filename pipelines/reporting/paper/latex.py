@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from graphs.export.about import tex_comment
 from graphs.export.latex_text import NumberStyle, escape
 from pipelines.reporting.p_values import AT_MOST
 from pipelines.reporting.paper.layout import Cell, Layout, lay_out, title_of
@@ -155,4 +156,4 @@ def _sentence(text: str) -> str:
     return r"$\le$".join(map(escape, text.split(AT_MOST)))
 
 
-LATEX = TABLE_FORMATS.register(TableFormat("latex", "a table with booktabs and siunitx", write))
+LATEX = TABLE_FORMATS.register(TableFormat("latex", "a table with booktabs and siunitx", write, tex_comment))

@@ -104,6 +104,29 @@ def test_masked_induction_heads_cost_a_bundled_model_the_task_together_and_not_a
     assert report["settings"]["profile"] == "induction"
 
 
+@pytest.mark.slow
+def test_retrieval_heads_of_a_bundled_model_hide_each_other_and_the_head_that_feeds_them_is_none(circuits: Command):
+    """docs/remedies.md, on fewer prompts."""
+    needle = ("needle", "--task-set", "lengths=[20]", "--task-set", "depths=[0,0.25,0.5]", "--prompts", "40", "--json")
+    metric = ("--metric", "answer-log-probability")
+    masked = circuits("intervene", "mask-heads", *needle, "retrieval:1,4", "--random", "2", *metric).json
+    plain, one, four, _ = masked["rows"]
+    assert set(four["heads"]) == {f"a1.h{n}" for n in range(4)}
+    assert min(plain["top1"], one["top1"]) > 0.8
+    assert four["top1"] == 0
+    assert four["difference_interval"][1] < -20
+    assert one["difference_interval"][0] > -8
+    edited = circuits("intervene", "edit", *needle, "--heads", "a0.h0", "--edit", "uniform all", *metric).json
+    _, feeding = edited["rows"]
+    assert feeding["top1"] < 0.1
+    assert feeding["difference_interval"][1] < -20
+    assert feeding["random"]["difference"]["range"][0] > -5
+    profiles = circuits("profile", *needle, "--profiles", "retrieval").json
+    of_head = {row["head"]: row["mean"] for row in profiles["heads"]}
+    assert of_head["a0.h0"] < 0.2
+    assert min(of_head[f"a1.h{n}"] for n in range(4)) > 0.9
+
+
 @pytest.mark.parametrize("name", ["var", "vhr"])
 def test_calibrations_of_models_that_see_are_judged(circuits: Command, name):
     asked = ("intervene", name, "scene-objects", "--model", "reference-vlm", "--prompts", "4", "--random", "1")

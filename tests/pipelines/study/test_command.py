@@ -340,6 +340,64 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
     assert [case.config.settings for case in cases] == [{"seed": 5}] * 2
 
 
+def test_a_setting_of_the_task_is_varied(circuits: Command, tmp_path: Path):
+    """Every value has the numbers of its own run."""
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"edges": ["a0.h0->a1.h2<k>", "a1.h2->logits"]}))
+    scored = ("--prompts", "6", "--method", "eap", "--metric", "log-probability-difference")
+    task = ("needle", "--task-set", "lengths=[20]", *scored)
+    report = circuits(
+        "study", *task, "--vary", "depths=[0],[0.5, 1],[1]", "--truth", path, "--out", "kept", "--json"
+    ).json
+    assert [row["value"] for row in report["rows"]] == [[0], [0.5, 1], [1]]
+    assert report["config"]["task_settings"] == {"lengths": [20]}
+    for row in report["rows"]:
+        run = discover(
+            "needle",
+            task_settings={"lengths": [20], "depths": row["value"]},
+            prompts=6,
+            edges=5,
+            method="eap",
+            metric="log-probability-difference",
+        )
+        expected = node_auroc(run.scores, read_known(path), kinds=("head",))._asdict()
+        assert {name: row["auroc"]["heads"][name] for name in expected} == expected
+        assert row["provenance"]["task"] == f"needle(lengths=[20], depths={row['value']})"
+    drawn = Path("kept/study.svg").read_text()
+    assert ">0.5, 1</text>" in drawn
+    assert "needle(lengths" not in drawn  # what differs is not said as if it did not
+
+
+def test_a_value_at_its_default_is_one_of_those_varied():
+    (default, short) = study_cases(
+        {"task": "needle", "prompts": 4, "metric": "answer-log-probability"}, Varied("cue", (1, 2))
+    )
+    assert (default.value, default.config.task_settings) == (1, {"cue": 1})
+    assert (short.value, short.config.task_settings) == (2, {"cue": 2})
+    of_run = study_cases({"task": "ioi"}, Varied("prompts", (4,)))[0]
+    assert default.jobs.prompts.key != short.jobs.prompts.key
+    assert of_run.config.task_settings == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "varied", "said"),
+    [
+        (
+            {"task": "needle"},
+            Varied("depth", ([0],)),
+            "setting of a run, of eap-ig or of needle 'depth'.*Did you mean 'depths'",
+        ),
+        ({"task": "needle"}, Varied("depths", ([2],)), "give shares of the haystack"),
+        ({"task": "needle", "task_settings": {"depths": [0]}}, Varied("depths", ([1],)), "depths is varied: leave out"),
+        ({"task": "needle"}, Varied("cue", (2, 2)), "cue=2 is given twice"),
+        ({"task": "ioi"}, Varied("depths", ([0],)), "no setting of a run or of eap-ig 'depths'"),
+    ],
+)
+def test_a_setting_that_the_task_lacks_or_refuses(given: dict[str, Any], varied: Varied, said: str):
+    with pytest.raises(ValueError, match=said):
+        study_cases({**given, "prompts": 4, "method": "eap-ig"}, varied)
+
+
 @pytest.mark.parametrize(
     "varied",
     [
@@ -349,6 +407,7 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
         Varied("kinds", (["head"], ["head", "mlp"])),
         Varied("top_k", (None, 2)),
         Varied("corruption", ("true", "5")),
+        Varied("depths", ([0], [0.5, 1])),
     ],
 )
 def test_values_written_as_options_are_read_as_they_were(varied: Varied):
