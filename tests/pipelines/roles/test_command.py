@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
 from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
+from pipelines.roles.files import scatter_of
 from pipelines.roles.paper import papers
 from pipelines.roles.settings import RolesSettings
 from pipelines.runs.run import read_circuit
@@ -93,6 +95,12 @@ def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     assert graph.graph.nodes["a0.h0"]["labels"] == graph.nodes[1].labels
     plain = by_hand.graph
     assert b"labels" not in exporter("json").to_bytes(plain)
+
+
+def test_heads_outside_of_the_circuit_are_drawn_with_their_roles_too(found: Any):
+    rows = tuple({**row, "in_circuit": False} for row in found.rows)
+    drawn = {dot.head: dot.role for dot in scatter_of(replace(found, rows=rows)).dots}
+    assert drawn == {"a0.h0": "previous-token", "a0.h1": None, "a1.h0": None, "a1.h1": "induction"}
 
 
 def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any, by_hand: Any, circuits: Command):
