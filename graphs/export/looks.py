@@ -14,7 +14,7 @@ from graphs.figures.layered.looks import box_looks, compared_box_looks, compared
 from graphs.figures.layered.places import Extents, comfortable, place
 from graphs.figures.layered.scene import scene_of
 
-_WIDTH, _HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
+BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
 
 
 class NodeLook(NamedTuple):
@@ -41,7 +41,7 @@ def looks_of(subject: CircuitGraph | Comparison) -> tuple[Mapping[str, NodeLook]
     else:
         scene = scene_of([subject])
         boxes, lines = box_looks(scene, subject), line_looks(scene)
-    extents = Extents(dict.fromkeys(scene.boxes, _WIDTH), dict.fromkeys(scene.boxes, _HEIGHT))
+    extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
     places = place(scene, extents, comfortable(scene, extents))
     nodes = {name: NodeLook(places.middle(name), places.along[name], boxes[name].fill) for name in scene.boxes}
     weights = (next((abs(score) for score in line.scores if score is not None), 1.0) for line in scene.lines)

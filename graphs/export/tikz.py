@@ -10,7 +10,7 @@ from circuits.arrays import Floats
 from circuits.kinds import Port
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import comment_lines
+from graphs.export.about import about_text, tex_comment
 from graphs.export.drawn import DrawnExport
 from graphs.export.latex_text import escape
 from graphs.export.paper_tables import paper_notes
@@ -57,7 +57,7 @@ class TikzExport(DrawnExport):
         command: str | None = None,
         measured: Measured | None = None,
     ) -> bytes:
-        lines = [comment_lines(subject, command, "% ").rstrip("\n"), r"% needs \usepackage{tikz}"]
+        lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{tikz}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         font = rf"\fontsize{{{settings.size.small:g}}}{{{1.2 * settings.size.small:g}}}\selectfont"
         lines.append(rf"\begin{{tikzpicture}}[x=1in,y=1in,font={font}]")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.figures.canvas import DrawingFormat, figure_bytes
+from graphs.figures.fit import Drawing
 from graphs.figures.layered.circuit import compose_circuit
 from graphs.figures.layered.comparison import compose_comparison
 from graphs.figures.layered.composition import Composition
@@ -27,6 +28,11 @@ def composed(
     if isinstance(subject, Comparison):
         return compose_comparison(subject, settings)
     return compose_circuit(subject, settings, measured)
+
+
+def drawing_at(subject: CircuitGraph | Comparison) -> Drawing:
+    """The drawing at a size to be chosen, with as much of the circuits as can be read there."""
+    return lambda size: composed(subject, None if size is None else DrawingSettings(size=size)).draw()
 
 
 def drawing_bytes(
