@@ -20,6 +20,7 @@ from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance
 from graphs.node_sums import EdgeSum, edge_sums
+from graphs.prompt_use import PromptUse
 from graphs.roles.label import RoleLabel
 from graphs.selection import SELECTIONS, Selected, Selection, left_out_of, means_at
 
@@ -83,6 +84,7 @@ class CircuitGraph:
     provenance       of the edge scores; `node_provenance` of the component scores, if there were any
     left_out         component -> why it is not in the circuit, though it or one of its edges was chosen
     reason           why the circuit is empty; None when it is not
+    prompts          which prompts chose and judged it; None where that is not recorded
     tied_out         `edges` or `components` -> how many that score the same as the weakest chosen one were not chosen
 
     Build one with `from_scores` or `from_edges`. ValueError from the constructor if an edge does not exist in the
@@ -101,6 +103,7 @@ class CircuitGraph:
     left_out: Mapping[str, str] = field(default_factory=dict)
     reason: str | None = None
     tied_out: Mapping[str, int] = field(default_factory=dict)
+    prompts: PromptUse | None = None
 
     def with_groups(self, groups: Mapping[str, int]) -> CircuitGraph:
         """The same circuit with other groups of heads: head name -> number of its group; other heads have none."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipelines.attention.command import attention
     from pipelines.attention.report import AttentionReport
-    from pipelines.cli.export import export
+    from pipelines.cli.export import caption, export
     from pipelines.cluster.command import cluster
     from pipelines.cluster.report import ClusterReport
     from pipelines.codes.command import explain_codes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
+    from pipelines.draw.draw import draw
     from pipelines.effects.command import effects
     from pipelines.effects.report import EffectsReport
     from pipelines.engine.execution import Execution
@@ -104,10 +105,12 @@ __all__ = [
     "add_concept",
     "align_heads",
     "attention",
+    "caption",
     "cluster",
     "compare",
     "compare_published",
     "discover",
+    "draw",
     "edit_heads",
     "effects",
     "evaluate",
@@ -172,6 +175,8 @@ _HOMES = {
     "effects": "effects.command",
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
+    "caption": "cli.export",
+    "draw": "draw.draw",
     "export": "cli.export",
     "influence": "influence.command",
     "intervene": "intervene.command",

@@ -20,7 +20,9 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.reporting.report import Report
+from pipelines.runs.about_file import ABOUT, about_file
 from pipelines.runs.options import command_line, store_option
+from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
@@ -81,10 +83,27 @@ def run_command(
     require_writable(plan.folder)
     counts = _compute(plan.work, execution, resume, shows_progress, plan=plan)
     report = command.report(plan)
-    for name, data in command.files(plan, report).items():
+    for name, data in _files(command, settings, execution, plan, report).items():
         write_atomically(report.folder / name, data)
     n_computed = n_before + counts.n_computed
     return replace(report, n_jobs=counts.n_jobs, n_computed=n_computed, seconds=time.monotonic() - began)
+
+
+def _files(
+    command: Command[AnySettings, AnyPlan, AnyReport],
+    settings: AnySettings,
+    execution: Execution,
+    plan: AnyPlan,
+    report: AnyReport,
+) -> dict[str, bytes]:
+    """The report's files, which say where they came from: figures inside, all others in about.json."""
+    from graphs.export.about import MARK, facts_text
+    from graphs.figures.canvas import saying
+
+    facts = origin_of(command.name, settings, plan, report.content(), out=execution.out)
+    with saying(MARK, facts_text(facts)):
+        files = dict(command.files(plan, report))
+    return {**files, ABOUT: about_file(facts, list(files))}
 
 
 def _require_no_run(settings: CommandSettings) -> None:

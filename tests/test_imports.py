@@ -45,7 +45,8 @@ OF_GRAPHS: dict[str, set[str]] = {
     "graphs/selection": set(),
     "graphs/roles": set(),
     "graphs/node_sums": set(),
-    "graphs/circuit_graph": {"graphs/selection", "graphs/roles", "graphs/node_sums"},
+    "graphs/prompt_use": set(),
+    "graphs/circuit_graph": {"graphs/selection", "graphs/roles", "graphs/node_sums", "graphs/prompt_use"},
     "graphs/flaws": {"graphs/circuit_graph"},
     "graphs/recovery_table": set(),
     "graphs/comparison": {
@@ -57,7 +58,7 @@ OF_GRAPHS: dict[str, set[str]] = {
     },
 }
 OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
-OF_GRAPHS["graphs/export"] = {"graphs/figures", *OF_GRAPHS["graphs/figures"]}
+OF_GRAPHS["graphs/export"] = {"graphs/figures", "graphs/prompt_use", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
@@ -88,6 +89,10 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
     "pipelines/report": {*_SHARED, *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study"))},
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
+}
+OF_PIPELINES["pipelines/draw"] = _SHARED | {
+    f"pipelines/{command}"
+    for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles")
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

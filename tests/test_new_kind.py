@@ -22,7 +22,7 @@ from circuits.scores import ComponentScores, EdgeScores, Provenance
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import compare
 from graphs.export import EXPORTS, ReadableExport
-from graphs.figures.circuit import SUBLAYER_FILLS
+from graphs.figures.layered.looks import SUBLAYER_FILLS
 from graphs.selection import Greedy, TopComponents, TopEdges
 
 NEURON = Kind("neuron", "m{layer}.n{index}", None, "mlp", writes=True, ports=(None,), counted_by="n_neurons")

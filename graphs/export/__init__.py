@@ -8,6 +8,7 @@ from circuits.lookup import lookup
 from circuits.registry import Registry, instance_of
 from graphs.export.about import about, read_about
 from graphs.export.base import Export, ReadableExport
+from graphs.export.caption import caption
 from graphs.export.csv import CsvExport
 from graphs.export.cytoscape import CytoscapeExport
 from graphs.export.dot import DotExport
@@ -48,7 +49,7 @@ for _export in (
 ):
     EXPORTS.register(_export)
 
-__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "exporter", "mib_graph", "read_about"]
+__all__ = ["EXPORTS", "Export", "ReadableExport", "about", "caption", "exporter", "mib_graph", "read_about"]
 
 
 def exporter(name: str) -> Export:

@@ -13,7 +13,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -21,6 +21,7 @@ from xml.sax.saxutils import unescape
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import plain_number
+from graphs.figures.canvas import one_line
 
 MARK = "circuit-workbench"
 """The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
@@ -32,21 +33,39 @@ def about(subject: CircuitGraph | Comparison, command: str | None = None) -> dic
     command  what makes the file's subject again, as typed in a shell; None where that is not known
     """
     if isinstance(subject, Comparison):
-        sides = [_of_circuit(subject.a), _of_circuit(subject.b)]
+        sides = [circuit_facts(subject.a), circuit_facts(subject.b)]
         facts: dict[str, Any] = {"compared": list(subject.labels), "circuits": sides}
     else:
-        facts = {"circuit": _of_circuit(subject)}
+        facts = {"circuit": circuit_facts(subject)}
     return facts if command is None else facts | {"command": command}
 
 
 def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -> str:
-    """The same as one line of JSON in ASCII, with sorted keys."""
-    return json.dumps(about(subject, command), sort_keys=True, allow_nan=False, default=plain_number)
+    """The same as one line of JSON."""
+    return facts_text(about(subject, command))
 
 
-def comment_lines(subject: CircuitGraph | Comparison, command: str | None, start: str) -> str:
-    """The same as a comment: one line that begins with `start`, such as `% `, and the mark."""
-    return f"{start}{MARK}: {about_text(subject, command)}\n"
+def beside_text(labels: Sequence[str], graphs: Sequence[CircuitGraph], command: str | None = None) -> str:
+    """The same of several circuits that are shown side by side, as `about_text` has both of a comparison."""
+    facts: dict[str, Any] = {"compared": list(labels), "circuits": [circuit_facts(graph) for graph in graphs]}
+    return facts_text(facts if command is None else facts | {"command": command})
+
+
+def facts_text(facts: Mapping[str, Any]) -> str:
+    """Facts as one line of JSON in ASCII, with sorted keys."""
+    return json.dumps(facts, sort_keys=True, allow_nan=False, default=plain_number)
+
+
+def tex_comment(text: str) -> str:
+    """A text as a comment of TeX, with the mark before it."""
+    return f"% {MARK}: {text}"
+
+
+def html_comment(text: str) -> str:
+    """A text as a comment of HTML, which Markdown takes and does not show, with the mark before it."""
+    # Two hyphens end a comment; in JSON the second may be written as its number.
+    shown = text.replace("--", "-\\u002d")
+    return f"<!-- {MARK}: {shown} -->"
 
 
 def read_about(data: bytes, *, source: str) -> dict[str, Any]:
@@ -56,7 +75,7 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
             facts = json.loads(text)
         except ValueError:
             continue
-        if isinstance(facts, dict) and ("circuit" in facts or "circuits" in facts):
+        if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command", "figure"}:
             return facts
     raise ValueError(
         f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "
@@ -65,8 +84,11 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
 
 
 def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Facts one by one, nested ones by their path; those that are None are left out."""
-    for key, value in values.items():
+    """Facts one by one, nested ones by their path; those that are None are left out.
+
+    Plain values come first, then those of mappings and lists.
+    """
+    for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping | list)):
         name = f"{before}{key}".replace("_", " ")
         if isinstance(value, Mapping):
             yield from about_lines(value, f"{name}, ")
@@ -77,7 +99,9 @@ def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
             yield name, value
 
 
-def _of_circuit(graph: CircuitGraph) -> dict[str, Any]:
+def circuit_facts(graph: CircuitGraph) -> dict[str, Any]:
+    """Where one circuit came from: its size, selection and faithfulness, its prompts, and who scored it."""
+    ends = [graph.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
     facts: dict[str, Any] = {
         "edges": graph.n_edges,
         "of_edges": graph.of_edges,
@@ -85,6 +109,8 @@ def _of_circuit(graph: CircuitGraph) -> dict[str, Any]:
         "selection": dict(graph.selection),
         "threshold": graph.threshold,
         "faithfulness": graph.faithfulness,
+        "faithfulness_interval": None if None in ends else ends,
+        "prompts": None if graph.prompts is None else asdict(graph.prompts),
         "metrics": dict(graph.metrics),
         "edge_scores": None if graph.provenance is None else asdict(graph.provenance),
     }
@@ -145,6 +171,8 @@ def _unescaped(text: str, *, is_pdf: bool) -> str:
     """Text with the escapes of PDF strings undone, or those of XML; other formats escape nothing in a comment."""
     if is_pdf:
         return re.sub(r"\\([\\()])", r"\1", text)
+    if text.startswith("%!PS"):
+        return one_line(text)
     return unescape(text, {"&quot;": '"'}) if text.lstrip().startswith("<?xml") else text
 
 

@@ -22,6 +22,7 @@ from graphs.comparison.overlap import Overlap
 from graphs.comparison.reuse import Reuse
 from graphs.export.typed import typed
 from graphs.node_sums import EdgeSum, sum_names
+from graphs.prompt_use import PromptUse
 from graphs.roles.label import RoleLabel
 from graphs.selection import current_settings
 
@@ -50,6 +51,7 @@ def circuit_document(graph: CircuitGraph) -> dict[str, Any]:
         "left_out": dict(graph.left_out),
         "reason": graph.reason,
         "tied_out": dict(graph.tied_out),
+        **({} if graph.prompts is None else {"prompts": asdict(graph.prompts)}),
         "nodes": [node_document(node, graph) for node in graph.nodes],
         "edges": [edge_document(item, graph) for item in graph.edges],
     }
@@ -122,6 +124,7 @@ def circuit_from_document(document: Mapping[str, Any], *, source: str) -> Circui
             left_out=typed(dict[str, str], document["left_out"], "left_out"),
             reason=typed(str | None, document["reason"], "reason"),
             tied_out=typed(dict[str, int], document.get("tied_out", {}), "tied_out"),  # not kept in version 1
+            prompts=typed(PromptUse | None, document.get("prompts"), "prompts"),
         )
         for name in ("n_edges", "of_edges"):
             if (stored := typed(int, document.get(name, getattr(graph, name)), name)) != getattr(graph, name):

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import comment_lines
+from graphs.export.about import MARK, about_text
 from graphs.export.base import Export
 from graphs.export.flatten import flatten
 from graphs.figures.page import ink_on, rgb
@@ -28,7 +28,8 @@ class DotExport(Export):
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
         flat = flatten(subject, command)
-        lines = [comment_lines(subject, command, "// "), "digraph circuit {\n", "  rankdir=BT; node [shape=box];\n"]
+        said = f"// {MARK}: {about_text(subject, command)}\n"
+        lines = [said, "digraph circuit {\n", "  rankdir=BT; node [shape=box];\n"]
         lines += [f"  {_text(name)} [{_attributes(_of_node(data))}];\n" for name, data in flat.nodes(data=True)]
         lines += [
             f"  {_text(a)} -> {_text(b)} [{_attributes(_of_edge(data))}];\n" for a, b, data in flat.edges(data=True)

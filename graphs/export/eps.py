@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from graphs.export.drawn import DrawnExport
+from graphs.export.drawn import PictureExport
 from graphs.figures.canvas import DrawingFormat
 
 
-class EpsExport(DrawnExport):
+class EpsExport(PictureExport):
     """A vector drawing in encapsulated PostScript, without transparency, fonts embedded as TrueType."""
 
     name: ClassVar[str] = "eps"

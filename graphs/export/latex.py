@@ -9,7 +9,7 @@ from typing import ClassVar
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import comment_lines
+from graphs.export.about import about_text, tex_comment
 from graphs.export.base import Export
 from graphs.export.latex_text import escape, latex_number, number
 from graphs.export.paper_tables import INTERVAL, PaperTable, Score, paper_notes, paper_tables
@@ -32,7 +32,7 @@ class LatexExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
-        lines = [comment_lines(subject, command, "% ").rstrip("\n"), r"% needs \usepackage{booktabs,siunitx}"]
+        lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{booktabs,siunitx}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         tables = paper_tables(subject)
         for position, table in enumerate(tables):

@@ -8,7 +8,7 @@ from typing import ClassVar
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import MARK, about_text
+from graphs.export.about import about_text, html_comment
 from graphs.export.base import Export
 from graphs.export.latex_text import number
 from graphs.export.markdown_text import escape
@@ -28,9 +28,7 @@ class MarkdownExport(Export):
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
-        # Two hyphens end a comment of HTML; in JSON the second may be written as its number.
-        said = about_text(subject, command).replace("--", "-\\u002d")
-        lines = [f"<!-- {MARK}: {said} -->", ""]
+        lines = [html_comment(about_text(subject, command)), ""]
         lines += [line for note in paper_notes(subject) for line in (escape(note), "")]
         for table in paper_tables(subject):
             lines += [f"### {escape(table.title)}", "", *_pipes(table), ""]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison, Membership
-from graphs.figures.circuit import subtitle_of
+from graphs.figures.subtitle import subtitle_of
 
 INTERVAL = "95% interval"
 _ORDER: Sequence[Membership] = ("shared", "only_a", "only_b")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from graphs.export.drawn import DrawnExport
+from graphs.export.drawn import PictureExport
 from graphs.figures.canvas import DrawingFormat
 
 
-class PdfExport(DrawnExport):
+class PdfExport(PictureExport):
     """A vector drawing with fonts embedded as TrueType, ready for a paper."""
 
     name: ClassVar[str] = "pdf"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from graphs.export.drawn import DrawnExport
+from graphs.export.drawn import PictureExport
 from graphs.figures.canvas import DrawingFormat
 
 
-class PngExport(DrawnExport):
+class PngExport(PictureExport):
     """An image of 200 dots per inch, ready for slides."""
 
     name: ClassVar[str] = "png"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from graphs.export.drawn import DrawnExport
+from graphs.export.drawn import PictureExport
 from graphs.figures.canvas import DrawingFormat
 
 
-class SvgExport(DrawnExport):
+class SvgExport(PictureExport):
     """A vector drawing whose text stays text, ready for a page."""
 
     name: ClassVar[str] = "svg"

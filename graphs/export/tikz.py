@@ -2,32 +2,44 @@ r"""TikZ: the layered drawing as a `tikzpicture` for `\input`, to be set in a pa
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from circuits.arrays import Floats
-from circuits.components import INPUT, LOGITS, Component
-from circuits.scores import Scores
-from graphs.circuit_graph import CircuitEdge, CircuitGraph
+from circuits.kinds import Port
+from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
-from graphs.export.about import comment_lines
-from graphs.export.base import Export
+from graphs.export.about import about_text, tex_comment
+from graphs.export.drawn import DrawnExport
 from graphs.export.latex_text import escape
-from graphs.export.looks import NodeLook, edge_looks, edge_routes, node_looks
 from graphs.export.paper_tables import paper_notes
 from graphs.figures.canvas import INK
-from graphs.figures.circuit import MEMBERSHIP_COLORS, PORT_COLORS, PORT_NAMES
-from graphs.figures.layout import NODE_HEIGHT, NODE_WIDTH
+from graphs.figures.layered.composition import Composition
+from graphs.figures.layered.drawing import composed
+from graphs.figures.layered.legend import APART, SAMPLE, Entry, legend_rows
+from graphs.figures.layered.looks import BoxLook, Dashes, LineLook, effect_color
+from graphs.figures.layered.marks import CORNERS, MARKER, PORT_FILLS
+from graphs.figures.layered.routes import lead, port_place, ports_entered
+from graphs.figures.layered.scene import Box
+from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.shown import Measured
 from graphs.figures.page import ink_on, rgb
 
-_BARS = (INPUT, LOGITS)
-_DASHED, _ROUNDED = "dash pattern=on 3pt off 1.6pt", "rounded corners=5pt"
+_ROUNDED = "rounded corners=5pt"
+_DASHES: Mapping[Dashes, str] = {
+    "solid": "",
+    "dashed": ",dash pattern=on 3pt off 1.6pt",
+    "dotted": ",dash pattern=on 1pt off 1.2pt",
+    "dashdot": ",dash pattern=on 5pt off 1.4pt on 1pt off 1.4pt",
+}
+_EFFECTS = (-1, 0, 1)
+_LEAST_WIDTH = 3.0  # inches: of the lines below the drawing
 _STRAIGHT = 1e-4  # square inches: twice the area of three points that are one line
 
 
-class TikzExport(Export):
-    """Nodes where the drawing has them and in its colors, in inches; edges as lines around them, dashed if negative.
+class TikzExport(DrawnExport):
+    """Boxes and lines where the drawing has them and in its looks, in inches.
 
     A comment at the top says where the picture came from, and one behind every line which edge it is. The options
     `scale` and `transform shape` of the picture change its size.
@@ -37,96 +49,137 @@ class TikzExport(Export):
     summary: ClassVar[str] = "the layered drawing as TikZ, for \\input in a paper"
     extension: ClassVar[str] = "tikz"
 
-    def to_bytes(
-        self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
+    def drawn(
+        self,
+        subject: CircuitGraph | Comparison,
+        settings: DrawingSettings,
+        *,
+        command: str | None = None,
+        measured: Measured | None = None,
     ) -> bytes:
-        lines = [comment_lines(subject, command, "% ").rstrip("\n"), r"% needs \usepackage{tikz}"]
+        lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{tikz}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
-        lines.append(r"\begin{tikzpicture}[x=1in,y=1in,font=\fontsize{6}{7}\selectfont]")
-        return "\n".join([*lines, *_picture(subject), r"\end{tikzpicture}", ""]).encode()
+        font = rf"\fontsize{{{settings.size.small:g}}}{{{1.2 * settings.size.small:g}}}\selectfont"
+        lines.append(rf"\begin{{tikzpicture}}[x=1in,y=1in,font={font}]")
+        picture = _Picture(composed(subject, settings, measured))
+        return "\n".join([*lines, *picture.lines(), r"\end{tikzpicture}", ""]).encode()
 
 
-class _Frame(NamedTuple):
-    """The sides of the drawing without its bars."""
+class _Picture:
+    """The commands that draw a composition."""
 
-    left: float
-    right: float
-    bottom: float
+    def __init__(self, composition: Composition) -> None:
+        self._of = composition
+        self._is_right = composition.sheet.is_right
+
+    def lines(self) -> Iterator[str]:
+        if self._of.placed is None:
+            yield r"\node {An empty circuit.};"
+            return
+        places, labels = self._of.placed
+        yield from (f"\\definecolor{{{_name(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in self._colors())
+        routes = lead(self._of.scene, places)
+        # weakest first, so that strong lines lie on top
+        for number in sorted(range(len(routes)), key=lambda number: self._of.lines[number].strength):
+            style = f"{_line_style(self._of.lines[number])},{_ROUNDED}"
+            yield rf"\draw[{style}] {self._way(routes[number])}; % {self._of.scene.lines[number].name}"
+        for name, box in self._of.scene.boxes.items():
+            yield self._box(box, labels[name], self._of.boxes[name])
+        yield from self._ports()
+        yield from self._legend()
+
+    def _colors(self) -> list[str]:
+        """All colors that are used, each once."""
+        signs = [entry.sign for entry in self._of.sheet.words.legend]
+        boxes = [*self._of.boxes.values(), *(sign for sign in signs if isinstance(sign, BoxLook))]
+        lines = [*self._of.lines, *(sign for sign in signs if isinstance(sign, LineLook))]
+        effects = map(effect_color, _EFFECTS) if "effects" in signs else ()
+        used = {color for box in boxes for color in (box.fill, box.frame)} | {line.paled for line in lines}
+        return sorted(used | set(PORT_FILLS.values()) | {INK, *effects})
+
+    def _at(self, across: float, along: float) -> str:
+        return f"({along:.3f},{across:.3f})" if self._is_right else f"({across:.3f},{along:.3f})"
+
+    def _way(self, points: Floats) -> str:
+        """A line through points, without those that lie on the way between their neighbors."""
+        kept = [points[0]]
+        for point, after in pairwise(points[1:]):
+            (x, y), (to_x, to_y) = point - kept[-1], after - point
+            if abs(x * to_y - to_x * y) > _STRAIGHT:
+                kept.append(point)
+        return " -- ".join(self._at(*point) for point in (*kept, points[-1]))
+
+    def _box(self, box: Box, label: str, look: BoxLook) -> str:
+        assert self._of.placed is not None
+        places, _ = self._of.placed
+        low, high = places.spans[box.name]
+        width, height = high - low, places.depths[box.name]
+        turned = ""
+        if self._is_right:
+            # A turned node is as wide as its bar is long.
+            turned = ",rotate=90" if box.is_bar else ""
+            width, height = (width, height) if box.is_bar else (height, width)
+        text = "black" if ink_on(rgb(look.fill)) == INK else "white"
+        frame = f"draw={_name(look.frame)}{_DASHES[look.dashes]},line width={look.frame_width:.2f}pt"
+        corners = f"rounded corners={'3' if box.is_attention else '1'}pt"
+        size = f"minimum width={width:.3f}in,minimum height={height:.3f}in"
+        style = f"{frame},fill={_name(look.fill)},text={text},{corners},inner sep=0pt,{size}{turned}"
+        return rf"\node[{style}] at {self._at((low + high) / 2, places.along[box.name])} {{{escape(label)}}};"
+
+    def _ports(self) -> Iterator[str]:
+        """A marker where lines enter an input that has a place of its own."""
+        assert self._of.placed is not None
+        places, _ = self._of.placed
+        for name, port in ports_entered(self._of.scene, self._of.scene.lines):
+            across = port_place(self._of.scene.boxes[name], places.spans[name], port)
+            along = places.along[name] - places.depths[name] / 2 - MARKER
+            yield _marker(port, *((along, across) if self._is_right else (across, along)))
+
+    def _legend(self) -> Iterator[str]:
+        """What the signs mean, in rows below the drawing, and the lines that every drawing must carry."""
+        assert self._of.placed is not None
+        places, sheet = self._of.placed[0], self._of.sheet
+        width = max(places.length if self._is_right else places.across, _LEAST_WIDTH)
+        y = -0.2
+        for row in legend_rows(sheet.words.legend, width):
+            x = 0.0
+            for entry in row:
+                yield from _entry(entry, x, y)
+                x += entry.width + APART
+            y -= 1.2 * sheet.size.line
+        text = r"\\".join(map(escape, sheet.words.footer))
+        yield rf"\node[anchor=north west,inner sep=0pt,align=left,text width={width:.3f}in] at (0,{y:.3f}) {{{text}}};"
 
 
-def _picture(subject: CircuitGraph | Comparison) -> Iterator[str]:
-    places = node_looks(subject)
-    if not places:
-        yield r"\node {An empty circuit.};"
-        return
-    sides = (subject.b, subject.a) if isinstance(subject, Comparison) else (subject,)
-    edges = {item.name: item for side in sides for item in side.edges}
-    parts = {node.name: node.component for side in sides for node in side.nodes}
-    routes, looks = edge_routes(subject), edge_looks(subject)
-    frame = _frame(routes.values(), places.values())
-    colors = sorted({look.color for look in places.values()} | {look.color for look in looks.values()})
-    yield from (f"\\definecolor{{{_color(color)}}}{{HTML}}{{{color[1:].upper()}}}" for color in colors)
-    for name in sorted(routes.keys() - edges.keys()):
-        yield rf"\draw[gray,line width=.7pt,dotted,{_ROUNDED}] {_way(routes[name])}; % {name}"
-    # weakest first, so that strong edges lie on top
-    for name in sorted(edges, key=lambda name: looks[name].width):
-        item, look = edges[name], looks[name]
-        is_dashed = (item.score or 0.0) < 0 and not isinstance(subject, Comparison)
-        style = f"{_color(look.color)},line width={look.width:.2f}pt,{_ROUNDED}" + (f",{_DASHED}" if is_dashed else "")
-        yield rf"\draw[{style}] {_way(routes[name])}; % {name}"
-    for name in sorted(places, key=lambda name: parts[name].order):
-        yield _box(frame, parts[name], places[name])
-    yield from _legend(frame, subject, edges.values())
+def _entry(entry: Entry, x: float, y: float) -> Iterator[str]:
+    sign = entry.sign
+    if isinstance(sign, LineLook):
+        yield rf"\draw[{_line_style(sign)}] ({x:.3f},{y:.3f}) -- ++({SAMPLE},0);"
+    elif isinstance(sign, BoxLook):
+        style = f"draw={_name(sign.frame)}{_DASHES[sign.dashes]},fill={_name(sign.fill)},line width=.8pt"
+        yield rf"\draw[{style},rounded corners=1.5pt] ({x:.3f},{y - 0.045:.3f}) rectangle ++({SAMPLE},.09);"
+    elif sign == "effects":
+        for number, effect in enumerate(_EFFECTS):
+            corner = f"({x + SAMPLE * number:.3f},{y - 0.04:.3f})"
+            yield rf"\fill[{_name(effect_color(effect))}] {corner} rectangle ++({SAMPLE},.08);"
+    elif sign is not None:
+        yield _marker(sign, x + SAMPLE / 2, y)
+    yield rf"\node[anchor=west,inner sep=0pt] at ({x + entry.sample:.3f},{y:.3f}) {{{escape(entry.text)}}};"
 
 
-def _frame(routes: Iterable[Floats], places: Collection[NodeLook]) -> _Frame:
-    """Around all nodes and all ways of edges, which may lead past the outermost nodes."""
-    xs = [x for points in routes for x in points[:, 0]]
-    xs += [look.x + side for look in places for side in (-NODE_WIDTH / 2, NODE_WIDTH / 2)]
-    return _Frame(min(xs), max(xs), min(look.y for look in places) - NODE_HEIGHT / 2)
+def _marker(port: Port, x: float, y: float) -> str:
+    """A disk for queries, a square for keys, a triangle for values."""
+    style = f"draw={_name(INK)},fill={_name(PORT_FILLS[port])},line width=.5pt"
+    if port == "q":
+        return rf"\filldraw[{style}] ({x:.3f},{y:.3f}) circle ({MARKER});"
+    corners = " -- ".join(f"({x + MARKER * dx:.3f},{y + MARKER * dy:.3f})" for dx, dy in CORNERS[port])
+    return rf"\filldraw[{style}] {corners} -- cycle;"
 
 
-def _way(points: Floats) -> str:
-    """A line through points, without those that lie on the way between their neighbors."""
-    kept = [points[0]]
-    for point, after in pairwise(points[1:]):
-        (x, y), (to_x, to_y) = point - kept[-1], after - point
-        if abs(x * to_y - to_x * y) > _STRAIGHT:
-            kept.append(point)
-    return " -- ".join(f"({x:.3f},{y:.3f})" for x, y in (*kept, points[-1]))
+def _line_style(look: LineLook) -> str:
+    return f"{_name(look.paled)},line width={look.width:.2f}pt{_DASHES[look.dashes]}"
 
 
-def _box(frame: _Frame, part: Component, look: NodeLook) -> str:
-    is_bar = part in _BARS
-    x = (frame.left + frame.right) / 2 if is_bar else look.x
-    width = frame.right - frame.left + 0.3 if is_bar else NODE_WIDTH
-    corners = "3pt" if part.in_attention else "1pt"
-    text = "black" if ink_on(rgb(look.color)) == INK else "white"
-    style = f"draw,fill={_color(look.color)},text={text},rounded corners={corners},inner sep=0pt,line width=.5pt"
-    size = f"minimum width={width:.3f}in,minimum height={NODE_HEIGHT:.3f}in"
-    return rf"\node[{style},{size}] at ({x:.3f},{look.y:.3f}) {{{escape(part)}}};"
-
-
-def _legend(frame: _Frame, subject: CircuitGraph | Comparison, edges: Collection[CircuitEdge]) -> Iterator[str]:
-    """What the colors and dashes of the lines mean, below the drawing, a line each."""
-    if isinstance(subject, Comparison):
-        names = ("both", f"only {subject.labels[0]}", f"only {subject.labels[1]}")
-        present = set(subject.edge_membership().values())
-        entries = [
-            (f"{_color(MEMBERSHIP_COLORS[kind])}", name)
-            for kind, name in zip(MEMBERSHIP_COLORS, names, strict=True)
-            if kind in present
-        ]
-    else:
-        ports = {item.edge.port for item in edges}
-        entries = [(_color(PORT_COLORS[port]), PORT_NAMES[port]) for port in PORT_COLORS if port in ports]
-        if any((item.score or 0.0) < 0 for item in edges):
-            entries.append((f"black,{_DASHED}", "negative score"))
-    for number, (style, text) in enumerate(entries):
-        y = frame.bottom - 0.18 - 0.13 * number
-        yield rf"\draw[{style},line width=1pt] ({frame.left:.3f},{y:.3f}) -- ++(.25,0);"
-        yield rf"\node[anchor=west,inner sep=0pt] at ({frame.left + 0.32:.3f},{y:.3f}) {{{escape(text)}}};"
-
-
-def _color(color: str) -> str:
+def _name(color: str) -> str:
+    """What a color is called in the picture."""
     return f"cw{color[1:].upper()}"

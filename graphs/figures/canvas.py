@@ -6,7 +6,9 @@ The same figure gives the same bytes: fixed ids, fonts embedded as TrueType (PDF
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -31,7 +33,22 @@ _SETTINGS: Mapping[str, Any] = {
     "savefig.transparent": False,
 }
 _METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+CONTINUED = "\n%~"
+_LONGEST = 240
 _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
+
+
+_SAID: ContextVar[tuple[str, str] | None] = ContextVar("_SAID", default=None)
+
+
+@contextmanager
+def saying(word: str, text: str) -> Iterator[None]:
+    """Every figure that is made within says this of itself: a word and a text in ASCII, in its metadata."""
+    token = _SAID.set((word, text))
+    try:
+        yield
+    finally:
+        _SAID.reset(token)
 
 
 def figure_bytes(
@@ -39,9 +56,12 @@ def figure_bytes(
 ) -> bytes:
     """The figure that `draw` makes, as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others.
 
-    about  a word and a text in ASCII that the file says of itself, in its metadata
+    about  a word and a text in ASCII that the file says of itself, in its metadata; what all figures say within
+           `saying` comes before it
     """
     from matplotlib import rc_context
+
+    about = _SAID.get() or about
 
     with rc_context(dict(_SETTINGS)):  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
@@ -58,10 +78,20 @@ def _said(kind: DrawingFormat, about: tuple[str, str] | None) -> dict[str, str]:
 
 
 def _with_comment(postscript: bytes, about: tuple[str, str] | None) -> bytes:
-    """PostScript without its date, and with what it says of itself after its first line."""
+    """PostScript without its date, and with what it says of itself after its first line.
+
+    Its lines may have 255 characters: a longer text goes on after `CONTINUED` (`one_line` takes that out again).
+    """
     first, *lines = postscript.split(b"\n")
-    said = [] if about is None else [f"%{about[0]}: {about[1]}".encode()]
+    text = "" if about is None else f"{about[0]}: {about[1]}"
+    parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
+    said = [] if about is None else [f"%{CONTINUED.join(parts)}".encode()]
     return b"\n".join([first, *said, *(line for line in lines if not line.startswith(b"%%CreationDate"))])
+
+
+def one_line(postscript: str) -> str:
+    """PostScript with every comment that `figure_bytes` has broken over lines in one."""
+    return postscript.replace(CONTINUED, "")
 
 
 def draw_text(

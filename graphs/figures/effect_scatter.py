@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
-from graphs.figures.circuit import ROLE_COLORS
 from graphs.figures.page import DPI, UNMEASURED, Page, draw_upright, round_step, signed, text_width, whole
+from graphs.figures.palette import ROLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +73,7 @@ def draw_scatter(shown: EffectScatter) -> Figure:
 
     _draw_axes(axes, (left, bottom), at, (low, high), shown)
     roles = list(dict.fromkeys(dot.role for dot in sorted(shown.dots, key=lambda dot: dot.role or "") if dot.role))
-    colors = {role: ROLE_COLORS[number % len(ROLE_COLORS)] for number, role in enumerate(roles)}
+    colors = {role: ROLES[number % len(ROLES)] for number, role in enumerate(roles)}
     largest = sorted(shown.dots, key=lambda dot: -max(abs(dot.x), abs(dot.y)))[:_NAMED]
     named: list[tuple[float, float]] = []
     for dot in sorted(shown.dots, key=lambda dot: dot.role is not None):

@@ -31,7 +31,7 @@ from graphs.figures.canvas import (
     draw_text,
     figure_bytes,
 )
-from graphs.figures.circuit import subtitle_of
+from graphs.figures.subtitle import subtitle_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

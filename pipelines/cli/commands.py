@@ -111,6 +111,7 @@ def run(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     from pipelines.cli.output import print_json
     from pipelines.command import resume_line, run_command
     from pipelines.reporting.tables import print_line
+    from pipelines.runs.about_file import facts_beside
     from pipelines.runs.settings_file import settings_from
 
     output.check(offer.settings)
@@ -124,7 +125,8 @@ def run(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
         return
     if output.to is not None:
         assert command.papers is not None
-        sys.stdout.write(output.paper(command.papers(report), resume_line(command.name, settings, execution)))
+        again, about = resume_line(command.name, settings, execution), facts_beside(report.folder) or {}
+        sys.stdout.write(output.paper(command.papers(report), again, about))
         return
     command.table(report)
     print_line(report.last_line)

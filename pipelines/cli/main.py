@@ -140,33 +140,92 @@ def export(
             metavar="RUN|COMPARISON|FILE", help="A run or a comparison: folder or name; or a circuit's JSON file."
         ),
     ],
-    to: Annotated[str, typer.Option(help="A format of `circuits exports`, such as pdf.")],
+    to: Annotated[str | None, typer.Option(help="A format of `circuits exports`, such as pdf.")] = None,
     out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
+    with_caption: Annotated[
+        bool, typer.Option("--caption", help="Print a caption for it, ready to paste; without --to, that alone.")
+    ] = False,
     runs: Runs = Path("runs"),
+    size: Annotated[
+        str | None, typer.Option(help="Of a drawing: column, page, slide, or WIDTHxHEIGHT in inches. [page]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="Points of a drawing's text. [the size's own]")] = None,
+    orientation: Annotated[
+        str | None, typer.Option(help="Where a drawing's layers lead: up, or right. [up]", metavar="up|right")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help="Draw the N lines with the largest |score|. [what can be read]")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Draw edges whose |score| is at least this.")] = None,
+    heads_only: Annotated[bool, typer.Option("--heads-only", help="Draw no MLPs and no edges at them.")] = False,
+    bundle: Annotated[
+        str | None,
+        typer.Option(help="Draw one box per layer's attention and MLP, or per role of heads.", metavar="layer|role"),
+    ] = None,
+    collapse: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; may be repeated.",
+            metavar="mlps|kv",
+        ),
+    ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+        ),
+    ] = None,
 ) -> None:
-    """Write a circuit or a comparison in another format."""
+    """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
     from graphs.export import exporter
+    from pipelines.cli.drawing import drawing_settings
+    from pipelines.cli.export import caption, export_beside
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
-    extension = exporter(to).extension
-    data = export_bytes(run, to, out=runs)
+    drawing = drawing_settings(
+        size=size,
+        font=font,
+        orientation=orientation,
+        top=top,
+        min_score=min_score,
+        heads_only=heads_only,
+        bundle=bundle,
+        collapse=collapse,
+    )
+    if to is None:
+        if not with_caption or out is not None or beside:
+            raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
+        sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
+        return
+    if with_caption and beside:
+        raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
+    if with_caption and out == "-":
+        raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
+    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    path = Path(out) if out is not None else Path(f"{name}.{extension}")
+    if path.resolve() == Path(run).resolve():
+        raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
+    if beside:
+        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+    else:
+        data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    name = Path(run).resolve().name.removesuffix(".json")
-    path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
+    if with_caption:
+        sys.stdout.write(f"{caption(run, to, out=runs, drawing=drawing)}\n")
 
 
 @app.command()
 @reports_errors
 def show(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
     as_json: Json = False,
 ) -> None:
-    """What an exported file says of itself: model, task, method, settings, faithfulness, and the command behind it."""
+    """What a file says of itself: model, task, prompts, method, settings, faithfulness, and the command behind it."""
     from pipelines.cli.exported import facts_of, print_facts
 
     facts = facts_of(file)
@@ -176,15 +235,54 @@ def show(
 @app.command()
 @reports_errors
 def rerun(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A drawing or a graph that `circuits export` wrote.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
     out: Annotated[Path, typer.Option(help="Store: the folder that keeps results.")] = Path("runs"),
 ) -> None:
-    """Compute again what an exported file shows, by the command that it keeps."""
-    from pipelines.cli.exported import command_of
+    """Compute again what a file shows, by the commands that it keeps."""
+    from pipelines.cli.exported import commands_of
 
-    arguments = command_of(file)
-    typer.echo(f"circuits {shlex.join(arguments)}", err=True)
-    app([*arguments, "--out", str(out)], standalone_mode=False)
+    for arguments in commands_of(file, out):
+        typer.echo(f"circuits {shlex.join(arguments)}", err=True)
+        if code := app(arguments, standalone_mode=False):
+            raise typer.Exit(code)
+
+
+@app.command()
+@reports_errors
+def draw(
+    kind: Annotated[str, typer.Argument(help="A kind of `circuits figures`, such as transfer.")],
+    subjects: Annotated[
+        list[str],
+        typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="With --size: text in points, 6 or more.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Draw a figure from what is stored; no model runs."""
+    from graphs.figures.sizes import size_from
+    from pipelines.draw.draw import draw as drawn
+    from pipelines.engine.store import write_atomically
+
+    if font is not None and size is None:
+        raise ValueError("--font belongs to --size: give a size, such as --size column.")
+    path = Path(f"{kind}.pdf") if out is None else out
+    asked = None if size is None else size_from(size, font=font)
+    write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@reports_errors
+def figures(as_json: Json = False) -> None:
+    """The kinds of figure that `circuits draw` makes, and what each is drawn from."""
+    from pipelines.cli.catalogue import figure_rows, print_offered
+
+    rows = figure_rows()
+    print_json({"figures": rows}) if as_json else print_offered("figures", rows)
 
 
 @app.command()

@@ -43,12 +43,14 @@ class Output(NamedTuple):
         if self.table is not None:
             lookup(dict.fromkeys(settings.paper_tables), self.table, "table")
 
-    def paper(self, tables: Mapping[str, PaperTable], command: str) -> str:
+    def paper(self, tables: Mapping[str, PaperTable], command: str, about: Mapping[str, Any]) -> str:
         """The table that was asked for. ValueError where the report lacks it.
 
         tables   those that the report has, by name
         command  makes the table again
+        about    where its numbers came from, which a comment above it says
         """
+        from graphs.export.about import facts_text
         from pipelines.reporting.paper import number_style, table_format
 
         assert self.to is not None
@@ -58,7 +60,9 @@ class Output(NamedTuple):
         if name not in tables:
             raise ValueError(f"these results have no table {name!r}, only {', '.join(tables)}. Choose with --table.")
         options = "".join(f" --{key} {value}" for key in ("to", "table", "numbers") if (value := getattr(self, key)))
-        return table_format(self.to).write(tables[name], number_style(self.numbers or "brackets"), command + options)
+        made = table_format(self.to)
+        text = made.write(tables[name], number_style(self.numbers or "brackets"), command + options)
+        return text if made.comment is None else f"{made.comment(facts_text(about))}\n{text}"
 
 
 def print_json(value: Any) -> None:

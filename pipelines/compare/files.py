@@ -30,6 +30,7 @@ from graphs.figures.transfer import TransferTable, transfer_figure_bytes
 from pipelines.compare.checkpoint_rows import component_rows
 from pipelines.compare.columns import CHANCE, OVERLAP, TRANSFER
 from pipelines.compare.many_files import files_of_many
+from pipelines.compare.names import COMPARISON
 from pipelines.compare.overlap_rows import level_rows, part_rows
 from pipelines.compare.plan import ComparePlan
 from pipelines.compare.report import StoredComparison
@@ -39,7 +40,6 @@ from pipelines.runs.run import Run
 from pipelines.trace.figures import FORMATS, LABELS
 from pipelines.trace.run import TraceRun
 
-COMPARISON = "comparison.json"
 _OVERLAP = (*OVERLAP, *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS))
 _PARTS = tuple(map(Column, ("a", "b", "level", "name", "belongs", "in_a", "in_b", "share_a", "share_b")))
 _CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoint)))))

@@ -83,6 +83,15 @@ def _question_source(config: PromptSettings, path: Path, file: dict[str, str]) -
     return source, n_prompts
 
 
+def corruption_of(config: PromptSettings) -> str | None:
+    """How a run's task corrupts prompts, `flip: the answer flips`; None of a file, and of a task not installed here."""
+    kind = None if config.prompt_file else {**TASKS, **IMAGE_TASKS}.get(config.task)
+    if kind is None:
+        return None
+    name = config.corruption or next(iter(kind.corruptions))
+    return f"{name}: {kind.corruptions.get(name, 'not known here')}"
+
+
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:

@@ -7,11 +7,14 @@ scores.npz        all edge scores per prompt; node_scores.npz those of component
 codes.npz         codes of all heads per trial and prompt, for head coding
 trace.npz         of a causal trace: scores of all components at all positions, and the metric clean and corrupt
 summary.json      what `circuits discover --json` prints
+about.json        where all of this came from, and the command that makes it (`pipelines.runs.origin`)
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from os import PathLike
@@ -32,6 +35,7 @@ from pipelines.runs.settings_file import validation_message
 if TYPE_CHECKING:
     from circuits.scores import ComponentScores, EdgeScores, Scores
     from graphs import CircuitGraph
+    from graphs.prompt_use import PromptUse
 
 SCORES = "scores.npz"
 NODE_SCORES = "node_scores.npz"
@@ -77,7 +81,8 @@ class Run:
 
     @cached_property
     def graph(self) -> CircuitGraph:
-        return read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
+        graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
+        return replace(graph, prompts=prompt_use(self.summary, self.config))
 
     @cached_property
     def scores(self) -> EdgeScores:
@@ -131,6 +136,21 @@ class Run:
         if hashlib.sha256(data).hexdigest() != self._record["files"].get(name):
             raise ValueError(f"{path} is damaged: its content does not match its hash. {again}")
         return data
+
+
+def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | None:
+    """Which prompts a run's circuit rests on, by its summary; None where that does not say."""
+    from graphs.prompt_use import PromptUse
+    from pipelines.runs.prompt_sources import corruption_of
+
+    n, choosing = summary.get("n_prompts"), summary.get("n_choosing")
+    if not isinstance(n, int):
+        return None
+    if not isinstance(choosing, int):  # of a trace, whose layers are not judged
+        return PromptUse(n, n, 0, is_held_out=False, corruption=corruption_of(config))
+    is_held_out = summary.get("judged_on") == "held-out"
+    judging = n - choosing if is_held_out else choosing
+    return PromptUse(n, choosing, judging, is_held_out, corruption_of(config))
 
 
 def read_circuit(data: bytes, source: str) -> CircuitGraph:

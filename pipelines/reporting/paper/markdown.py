@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphs.export.about import html_comment
 from graphs.export.latex_text import NumberStyle
 from graphs.export.markdown_text import escape
 from pipelines.reporting.p_values import AT_MOST
@@ -48,4 +49,6 @@ def _sentence(text: str) -> str:
     return AT_MOST.join(map(escape, text.split(AT_MOST)))
 
 
-MARKDOWN = TABLE_FORMATS.register(TableFormat("markdown", "a table between pipes, as GitHub reads it", write))
+MARKDOWN = TABLE_FORMATS.register(
+    TableFormat("markdown", "a table between pipes, as GitHub reads it", write, html_comment)
+)

@@ -20,11 +20,13 @@ class TableFormat:
     name     as after --to
     summary  one line
     write    (table, style of numbers, command that makes it) -> text that ends with a line's end
+    comment  text, one line of JSON -> a comment that says where the table came from; None where there are no comments
     """
 
     name: str
     summary: str
     write: Callable[[PaperTable, NumberStyle, str | None], str]
+    comment: Callable[[str], str] | None = None
 
 
 TABLE_FORMATS: Registry[TableFormat] = Registry("table_formats", instance_of(TableFormat))

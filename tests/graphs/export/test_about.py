@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 
 import networkx as nx
 import pytest
 
 from circuits.components import Wiring
 from graphs import CircuitGraph, Greedy, compare
-from graphs.export import EXPORTS, about, read_about
+from graphs.export import EXPORTS, ReadableExport, about, read_about
 from graphs.export.looks import edge_looks, node_looks
+from graphs.prompt_use import PromptUse
 
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
 COMMAND = "circuits discover 'my (own) \\ pairs & <more>.jsonl' --prompts 8  # \u00e9\u2212"
@@ -39,11 +41,32 @@ def test_every_format_says_where_it_came_from(graph, name):
     assert said["circuit"]["edge_scores"]["task"] == graph.provenance.task
 
 
+def test_no_comment_of_postscript_is_longer_than_its_readers_take_and_it_is_as_large_as_the_pdf(graph):
+    data = EXPORTS["eps"].to_bytes(graph, command=COMMAND)
+    comments = [line for line in data.split(b"\n") if line.startswith(b"%")]
+    assert len(json.dumps(about(graph, COMMAND))) > 255
+    assert max(map(len, comments)) <= 255
+    assert [line.startswith(b"%~") for line in comments[:3]] == [False, False, True]
+    (box,) = re.findall(rb"%%HiResBoundingBox: ([\d. ]+)", data)
+    (media,) = re.findall(rb"/MediaBox \[ ([\d. ]+) \]", EXPORTS["pdf"].to_bytes(graph))
+    assert [float(end) for end in box.split()] == pytest.approx([float(end) for end in media.split()], abs=0.01)
+
+
 @pytest.mark.parametrize("name", [name for name in SAYING if name not in ("json", "eps", *OF_ONE_CIRCUIT)])
 def test_so_does_a_comparison(comparison, name):
     said = read_about(EXPORTS[name].to_bytes(comparison), source="file")
     assert [side["edges"] for side in said["circuits"]] == [comparison.a.n_edges, comparison.b.n_edges]
     assert "command" not in said
+
+
+@pytest.mark.parametrize("name", ["json", "graphml"])
+def test_the_prompts_that_a_circuit_rests_on_are_read_back(graph, name):
+    export = EXPORTS[name]
+    assert isinstance(export, ReadableExport)
+    assert export.from_bytes(export.to_bytes(graph)) == graph
+    held_out = replace(graph, prompts=PromptUse(64, 32, 32, is_held_out=True, corruption="abc: <three> & more"))
+    assert export.from_bytes(export.to_bytes(held_out)) == held_out
+    assert about(held_out)["circuit"]["prompts"]["judging"] == 32
 
 
 @pytest.mark.parametrize("data", [b"", b"%PDF-1.4", b"\x89PNG\r\n\x1a\n\0\0\1\0tEXt", b"{", b"circuit-workbench: {x}"])

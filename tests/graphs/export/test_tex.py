@@ -12,7 +12,9 @@ import pytest
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Greedy, compare
 from graphs.export import EXPORTS
-from graphs.export.looks import node_looks
+from graphs.figures.layered.drawing import composed
+from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.sizes import size_from
 
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
 ODD = r"50 % of {a_b} & $x^2$ #1 ~ \input{nothing} [é→中] *"
@@ -77,17 +79,23 @@ def test_samples_have_no_loose_end(samples, name):
 def test_a_picture_has_every_node_where_the_drawing_has_it_and_every_edge(graph):
     text = EXPORTS["tikz"].to_bytes(graph).decode()
     placed = re.findall(r"at \((\S+),(\S+)\) \{(\w+(?:\.\w+)?)\};", text)
-    looks = node_looks(graph)
-    assert {name for *_, name in placed} >= {node.name for node in graph.nodes}
+    places, labels = composed(graph).placed
+    assert set(labels) == {node.name for node in graph.nodes}
+    assert {name for *_, name in placed} >= set(labels.values())
     for x, y, name in placed:
-        if name in looks and name not in ("input", "logits"):
-            assert (float(x), float(y)) == pytest.approx((looks[name].x, looks[name].y), abs=1e-3)
+        if name in labels:
+            assert (float(x), float(y)) == pytest.approx((places.middle(name), places.along[name]), abs=1e-3)
     drawn = re.findall(r"^\\draw\[(.*)\] .*; % (\S+)$", text, flags=re.MULTILINE)
-    assert sorted(name for _, name in drawn) == sorted(
-        [item.name for item in graph.edges] + [f"{group}->{served}" for group, served in graph.group_edges]
-    )
+    assert sorted(name for _, name in drawn) == sorted(item.name for item in graph.edges)
     by_name = {name: "dash pattern" in style for style, name in drawn}
     assert all(by_name[item.name] == (item.score < 0) for item in graph.edges)
+
+
+def test_a_picture_is_drawn_as_asked_and_says_what_it_leaves_out(graph):
+    settings = DrawingSettings(size=size_from("5x4"), orientation="right", top=3)
+    text = EXPORTS["tikz"].drawn(graph, settings).decode()
+    assert len(re.findall(r"^\\draw\[.*; % \S+->\S+$", text, flags=re.MULTILINE)) == 3
+    assert f"Shown: 3 of {graph.n_edges} edges" in text
 
 
 def test_a_table_has_every_score_with_its_interval_the_strongest_first(edge_scores_of):

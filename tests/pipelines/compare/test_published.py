@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from circuits.components import Edge, Wiring
+from circuits.scores import EdgeScores, Provenance
 from graphs import CircuitGraph
 from pipelines import compare, compare_published
 from pipelines.cli.main import app
+from pipelines.discover.run import DiscoverRun
+from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.run import Run
 
 IOI = "published:ioi-gpt2-small"
@@ -20,11 +25,12 @@ EDGES = ("input->a9.h9<q>", "a9.h9->logits", "input->a0.h1<v>", "a0.h1->logits",
 
 def run_of(wiring: Wiring, names: tuple[str, ...], model: str = "gpt2", **summary: object) -> Run:
     """A run as far as its heads go."""
-    run = object.__new__(Run)
+    run = object.__new__(DiscoverRun)
     graph = CircuitGraph.from_edges(wiring, map(Edge.parse, names))
-    run.__dict__.update(
-        name="mine", graph=graph, summary={"model": model, **summary}, config=SimpleNamespace(model=model)
-    )
+    of_run = Provenance("eap", {}, "logit-difference", model, "0" * 64, "ioi", "0" * 64, scores_are="estimated")
+    scores = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=np.bool_), of_run)
+    kept = {"summary": {"model": model, **summary}, "config": DiscoverSettings(task="ioi", model=model)}
+    run.__dict__.update(name="mine", folder=Path("mine"), graph=graph, scores=scores, node_scores=None, **kept)
     return run
 
 
@@ -47,6 +53,16 @@ def test_heads_in_common_are_counted_by_hand(tmp_path):
     written = json.loads((comparison.folder / "summary.json").read_text())
     assert written["overlaps"][0]["shared"] == ["a0.h1", "a9.h9"]
     assert (comparison.folder / "overlap.csv").read_text().splitlines()[0].startswith("a,b,n_a,n_b,n_shared,iou")
+
+
+def test_an_unfaithful_or_empty_circuit_is_told(tmp_path):
+    unfaithful, empty = run_of(Wiring(12, 12, 12), EDGES), run_of(Wiring(12, 12, 12), ())
+    measured = replace(unfaithful.graph, faithfulness=0.3, metrics={"least_faithfulness": 0.85})
+    unfaithful.__dict__.update(graph=measured)
+    (said,) = compare_published(unfaithful, IOI, out=tmp_path).warnings
+    assert said.startswith("mine: the circuit is not faithful: it keeps 0.30 of the behavior, less than the 0.85 asked")
+    (said,) = compare_published(empty, IOI, out=tmp_path).warnings
+    assert said.startswith("mine: the circuit is empty")
 
 
 def test_of_a_staged_search_all_heads_kept_count_by_stage(tmp_path):

@@ -17,7 +17,7 @@ from circuits.evaluation.faithfulness import circuit_values, faithfulness, measu
 from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from graphs.comparison.comparison import compare
-from graphs.figures.circuit import draw_circuit
+from graphs.figures.layered.drawing import composed
 from pipelines import discover
 from pipelines.discover import minimize, minimize_jobs
 from tests.circuits.hand_models import PROGRAMS, backup_prompts, write_backup
@@ -55,7 +55,7 @@ def names(graph: Any) -> set[str]:
 
 
 def drawn_text(graph: Any) -> list[str]:
-    return [text.get_text() for text in draw_circuit(graph).findobj(Text)]
+    return [text.get_text() for text in composed(graph).draw().findobj(Text)]
 
 
 def test_the_run_holds_the_exact_circuit_with_its_certificate(induction):

@@ -1,0 +1,197 @@
+"""What of a scene is drawn: all of it, or a part chosen by a rule that the drawing states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from circuits.components import Edge
+from graphs.figures.layered.merge import merged
+from graphs.figures.layered.scene import Line, Scene
+from graphs.figures.layered.settings import DrawingSettings
+from graphs.selection.growth import grow
+
+_MOST = 150  # lines that can be followed on a page
+_PER_SQUARE_INCH = 3.5  # lines that can be followed, with text of 7 points
+_SUMMARY = 64  # lines of a summary, where there is room
+# Searches for a size try these, so that their faithfulness may be known.
+_FEWER = (128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+_ON_PATHS = "the {n} on the strongest paths"
+_BY = {
+    "score": "the {n} strongest",
+    "count": "the {n} that stand for most edges",
+    "ends": "the {n} between the parts with the largest scores",
+    None: "the first {n}: none has a score",
+}
+
+
+class PartFaithfulness(NamedTuple):
+    """How faithful a part of a circuit is by itself, and on the same prompts the circuit.
+
+    low, high  the ends of the part's interval; None where it is unbounded
+    prompts    which prompts these are, in words
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    whole: float | None
+    prompts: str
+
+    @property
+    def text(self) -> str:
+        """`faithfulness 0.43 [0.38, 0.48] of 0.85 on the prompts that chose`."""
+        ends = "" if self.low is None or self.high is None else f" [{self.low:z.2f}, {self.high:z.2f}]"
+        of = "" if self.whole is None else f" of {self.whole:z.2f}"
+        return f"faithfulness {self.value:z.2f}{ends}{of} on {self.prompts}"
+
+
+Measured = Callable[[frozenset[str]], PartFaithfulness | None]
+"""What is known of the edges with these names alone; None where they were not run."""
+
+
+class Shown(NamedTuple):
+    """A part of a scene.
+
+    rules     how it was chosen, in words; none where every edge is drawn by itself
+    n_edges   how many edges of every circuit it stands for; `of_edges` of how many
+    shares    which share of every circuit's summed |score| these have; None where nothing was scored
+    """
+
+    scene: Scene
+    rules: tuple[str, ...]
+    n_edges: tuple[int, ...]
+    of_edges: tuple[int, ...]
+    shares: tuple[float | None, ...]
+
+    def sentence(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> str | None:
+        """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself.
+
+        labels  what the circuits are called, where there are several
+        part    how faithful what is shown of a circuit is
+        """
+        if not self.rules:
+            return None
+        of = [""] if len(self.n_edges) == 1 else [f" of {label}" for label in labels]
+        parts = []
+        for n, total, share, label in zip(self.n_edges, self.of_edges, self.shares, of, strict=True):
+            score = "" if share is None or n == total else f", {share:.0%} of the score"
+            parts.append(f"{n:,} of {total:,} edges{label}{score}" if n < total else f"all {n:,} edges{label}")
+        n_lines = len(self.scene.lines)
+        is_merged = n_lines < sum(self.n_edges) and len(self.n_edges) == 1
+        lines = f", as {n_lines} lines" if is_merged else ""
+        faithful = "" if part is None else f", {part.text}"
+        return f"Shown: {'; '.join(parts)}{lines}{faithful} ({', '.join(self.rules)})."
+
+
+def most_lines(area: float, font: float) -> int:
+    """How many lines can be followed on so many square inches, with text of so many points."""
+    return min(_MOST, max(1, int(_PER_SQUARE_INCH * area * (7 / font) ** 2)))
+
+
+def candidates(n_lines: int, settings: DrawingSettings, limit: int) -> list[int | None]:
+    """How many of the strongest lines to draw, best first; None: all that the settings leave."""
+    if not settings.is_automatic:
+        return [settings.top, *(n for n in _FEWER if n < n_lines)]
+    if n_lines <= limit:
+        return [None, *(n for n in _FEWER if n < n_lines)]
+    return [n for n in _FEWER if n <= min(limit, _SUMMARY)]
+
+
+def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
+    """The lines that the settings leave, merged, and of those the `n` strongest. ValueError where none is left."""
+    lines = [line for line in scene.lines if not (settings.heads_only and _is_at_mlp(scene, line))]
+    if settings.heads_only and scene.lines and not lines:
+        raise ValueError("heads only: every edge of this circuit is at an MLP, and nothing is left to draw.")
+    if settings.min_score is not None and lines:
+        lines = _at_least(settings.min_score, scene, lines)
+    part = merged(scene.with_lines(lines), settings) if lines else scene
+    rules = tuple(_rules(part, settings, n))
+    if n is not None and n < len(part.lines):
+        part = _grown(part, n) if _grows(part, settings) else _strongest(part, settings, n)
+    n_edges, of_edges = (_counts(of) for of in (part, scene))
+    shares = tuple(
+        None if not (whole := _total(scene.lines, side)) else _share(scene, part, side, whole)
+        for side in range(len(of_edges))
+    )
+    return Shown(part, rules, n_edges, of_edges, shares)
+
+
+def _counts(scene: Scene) -> tuple[int, ...]:
+    """How many edges of every circuit the lines stand for."""
+    return tuple(map(sum, zip(*(line.counts for line in scene.lines), strict=True)))
+
+
+def _grows(part: Scene, settings: DrawingSettings) -> bool:
+    """Whether the drawing chooses lines itself, and may choose whole paths: all lines of circuits, with scores."""
+    return settings.is_automatic and not settings.heads_only and part.wiring is not None and part.ranked_by == "score"
+
+
+def _grown(part: Scene, n: int) -> Scene:
+    """The lines on the strongest paths from `input` to `logits`, where a path is as strong as its weakest line."""
+    wiring = part.wiring
+    assert wiring is not None
+    number = [wiring.edge_index(Edge.parse(line.name)) for line in part.lines]
+    best = sorted(range(len(number)), key=lambda index: (-part.sizes[index], index))
+    kept = grow(wiring, np.array([number[index] for index in best]), n)
+    return part.with_lines([line for line, edge in zip(part.lines, number, strict=True) if kept[edge]])
+
+
+def _strongest(part: Scene, settings: DrawingSettings, n: int) -> Scene:
+    if settings.top is not None and part.ranked_by is None:
+        raise ValueError(
+            f"top {n}: no edge of this circuit has a score, so that none is stronger than another. Bundle its edges by "
+            "layer, or show heads only."
+        )
+    kept = sorted(sorted(range(len(part.lines)), key=lambda number: (-part.sizes[number], number))[:n])
+    return part.with_lines([part.lines[number] for number in kept])
+
+
+def _at_least(minimum: float, scene: Scene, lines: Sequence[Line]) -> list[Line]:
+    kept = [line for line in lines if line.size >= minimum]
+    if not kept:
+        largest = max((line.size for line in lines), default=0.0)
+        found = f"the largest |score| is {largest:.3g}" if scene.ranked_by == "score" else "no edge has a score"
+        raise ValueError(f"min_score {minimum:g} leaves nothing to draw: {found}.")
+    return kept
+
+
+def _is_at_mlp(scene: Scene, line: Line) -> bool:
+    return any(scene.boxes[name].is_mlp for name in (line.source, line.target))
+
+
+def _total(lines: Sequence[Line], side: int) -> float:
+    return sum(abs(line.scores[side] or 0.0) for line in lines)
+
+
+def _share(scene: Scene, part: Scene, side: int, whole: float) -> float:
+    """Of merged lines, each edge counts with its own |score|: those that cancel are shown all the same."""
+    if len(part.boxes.keys() & scene.boxes.keys()) == len(part.boxes):
+        return _total(part.lines, side) / whole
+    box_of = {part_name: box.name for box in part.boxes.values() for part_name in map(str, box.parts)}
+    drawn = {(line.source, line.target, line.port) for line in part.lines}
+    ports = {name: box.ports for name, box in part.boxes.items()}
+    inside = [
+        line
+        for line in scene.lines
+        if (source := box_of.get(line.source)) is not None
+        and (target := box_of.get(line.target)) is not None
+        and (source, target, line.port if line.port in ports[target] else None) in drawn
+    ]
+    return _total(inside, side) / whole
+
+
+def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
+    rules = []
+    if settings.heads_only:
+        rules.append("between heads only")
+    if settings.min_score is not None:
+        rules.append(f"|score| at least {settings.min_score:g}")
+    if settings.bundle is not None:
+        rules.append(f"bundled by {settings.bundle}")
+    rules += [f"{'MLPs' if one == 'mlps' else 'key-value heads'} collapsed" for one in settings.collapse]
+    if n is not None and n < len(part.lines):
+        rules.append(_ON_PATHS.format(n=n) if _grows(part, settings) else _BY[part.ranked_by].format(n=n))
+    return rules

@@ -1,0 +1,49 @@
+"""`circuits export` draws as large as it is asked to, and as much."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+
+@pytest.fixture
+def run(tiny, circuits):
+    return circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--json").json["run"]
+
+
+def test_a_drawing_has_the_size_and_shows_what_is_asked_for(circuits, run, tmp_path):
+    asked = ("--size", "5x4", "--font", "8", "--top", "5", "--orientation", "right")
+    assert circuits("export", run, "--to", "svg", "--out", "few.svg", *asked).exit_code == 0
+    svg = (tmp_path / "few.svg").read_text()
+    assert re.search(r'width="360pt"', svg)
+    assert "Shown: 5 of 12 edges" in " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", svg))
+    assert circuits("export", run, "--to", "tikz", "--out", "few.tikz", *asked).exit_code == 0
+    assert "Shown: 5 of 12 edges" in (tmp_path / "few.tikz").read_text()
+    assert circuits("export", run, "--to", "pdf", "--out", "by.pdf", "--bundle", "layer").exit_code == 0
+    assert (
+        circuits("export", run, "--to", "png", "--out", "by.png", "--collapse", "mlps", "--collapse", "kv").exit_code
+        == 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--to", "csv", "--top", "5"), "format csv draws nothing"),
+        (("--to", "graphml", "--size", "page"), "eps, pdf, png, svg, tikz"),
+        (("--to", "pdf", "--size", "collumn"), "Did you mean 'column'"),
+        (("--to", "pdf", "--font", "4"), "figures have 6 to 36"),
+        (("--to", "pdf", "--top", "0"), "at least 1 edge"),
+        (("--to", "pdf", "--min-score", "0"), "a number above 0"),
+        (("--to", "pdf", "--min-score", "1e9"), "leaves nothing to draw"),
+        (("--to", "pdf", "--bundle", "role"), "no head of this circuit has a role"),
+        (("--to", "pdf", "--size", "1.5x1.5", "--top", "12"), "do not fit 1.5x1.5 inches"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(circuits, run, tmp_path, options, said):
+    before = sorted(tmp_path.iterdir())
+    answer = circuits("export", run, *options)
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+    assert sorted(tmp_path.iterdir()) == before
