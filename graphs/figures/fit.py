@@ -54,7 +54,7 @@ def fitted(figure: Figure, size: Size) -> Figure:
     from matplotlib.text import Text
 
     width, height = (float(inches) for inches in figure.get_size_inches())
-    points = [text.get_fontsize() for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+    points = [float(text.get_fontsize()) for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
     least = LEAST_TEXT / min(points, default=LEAST_TEXT)
     scale = min(max(_scale(size), least), size.width / width, size.height / height)
     if scale < least - _SLACK:

@@ -86,7 +86,7 @@ def read_report(subject: str, store: Path, file: str, of: Format, *, again: str)
 
 
 @contextmanager
-def damage_named(path: Path, again: str) -> Iterator[None]:
+def damage_named(path: Path | str, again: str) -> Iterator[None]:
     """What lacks the shape of a report is said of its file, with the command that makes it anew."""
     try:
         yield

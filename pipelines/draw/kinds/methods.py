@@ -32,12 +32,9 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         path, study = read_study(subjects[0], store)
         with damage_named(path, STUDY_AGAIN):
             return in_its_room(draw_method_bars, of_study(study))
-    rows: dict[str, Row] = {}
-    for subject in subjects:
-        path, evaluation = read_evaluation(subject, store)
-        with damage_named(path, AGAIN):
-            rows |= {row["run"]: row for row in evaluation["runs"]}
-    with damage_named(path, AGAIN):
+    found = [read_evaluation(subject, store) for subject in subjects]
+    with damage_named(" or ".join(str(path) for path, _ in found), AGAIN):
+        rows = {row["run"]: row for _, evaluation in found for row in evaluation["runs"]}
         return in_its_room(draw_method_bars, of_evaluations(list(rows.values())))
 
 
@@ -78,8 +75,10 @@ def _measured(row: Row, measure: str) -> Measured | None:
     if value is None:
         return None
     random = value_at(row, _RANDOM[measure]) if measure in _RANDOM else None
-    of_random = () if random is None else (random["value"], _span(random["interval"]))
-    return Measured(value, _span(None if ends is None else value_at(row, ends)), *of_random)
+    own = Measured(value, _span(None if ends is None else value_at(row, ends)))
+    if random is None:
+        return own
+    return own._replace(random=random["value"], random_interval=_span(random["interval"]))
 
 
 def _span(ends: Sequence[float] | None) -> tuple[float, float] | None:

@@ -47,7 +47,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         np.array([name in a.chosen for name in both]),
         np.array([name in b.chosen for name in both]),
         (names[0], names[1]),
-        Correlation(rank_correlation(*means), None if interval is None else tuple(interval), len(both)),
+        Correlation(rank_correlation(*means), None if interval is None else (interval.low, interval.high), len(both)),
         "edges" if of_edges else "heads and MLPs",
         in_common(runs),
         () if is_paired else ("The runs are of different prompts, which are drawn independently.",),
@@ -82,7 +82,7 @@ def _of_components(run: DiscoverRun) -> _Scored:
     """Heads and MLPs by their own scores, else by the sums of their edges."""
     own = run.scores.node_scores() if _scores_edges(run) or run.node_scores is None else run.node_scores
     there = own.at(means_at(own, run.graph.selection.get("position")).position)
-    measured: Bools = there.measured[:, 0].all(axis=0)
+    measured: Bools = np.asarray(there.measured[:, 0].all(axis=0))
     parts: Sequence[Component] = there.components
     place = {str(part): n for n, part in enumerate(parts) if part.is_node and measured[n]}
     return _Scored(there.per_prompt[:, 0], place, frozenset(node.name for node in run.graph.nodes))
