@@ -91,7 +91,8 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/draw"] = _SHARED | {
-    f"pipelines/{command}" for command in ("discover", "trace", "evaluate", "study", "compare", "reuse")
+    f"pipelines/{command}"
+    for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles")
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

@@ -20,6 +20,12 @@ from pipelines.draw.draw import draw
 from pipelines.draw.kinds import FIGURES
 from pipelines.engine.store import write_atomically
 from pipelines.evaluate.command import evaluate
+from pipelines.intervene.concept.command import add_concept
+from pipelines.intervene.edit.command import edit_heads
+from pipelines.intervene.rank.command import rank_curve
+from pipelines.intervene.remedy.command import try_remedy
+from pipelines.intervene.repair.command import repair
+from pipelines.roles.command import label_heads
 from pipelines.runs.run import Run
 from pipelines.study.command import study
 from pipelines.trace.command import trace
@@ -28,7 +34,7 @@ STORE = Path("build/gallery")
 TASKS = ("ioi", "colored-objects", "induction")
 METHODS = ("eap", "exact-edges", "activation-patching")
 N_PROMPTS = 64
-_DPI = 100  # small files, as wide as a page of the documentation
+_DPI = 100  # a third of that on which lines lie, so that they are sharp
 
 # Kind -> what it is drawn from, of `_results`.
 SHOWN: Mapping[str, Sequence[str]] = {
@@ -50,6 +56,13 @@ SHOWN: Mapping[str, Sequence[str]] = {
     "trace": ("trace",),
     "trace-depth": ("trace",),
     "trace-heads": ("trace",),
+    "effects": ("roles",),
+    "edit": ("edit",),
+    "repair": ("repair",),
+    "masking": ("masked",),
+    "remedy": ("masked",),
+    "rank": ("rank",),
+    "concept": ("concept",),
 }
 _SIZES = ", ".join(f"`{name}` ({size.width:g} x {size.height:g} inches)" for name, size in SIZES.items())
 _INTRODUCTION = f"""# Figures
@@ -117,7 +130,21 @@ def _results(store: Path) -> dict[str, str]:
     compare(*(runs[task] for task in TASKS), folder=store / "three", out=store)
     vary = {"method": ["eap", "eap-ig", "exact-edges", "random"]}
     study("ioi", prompts=N_PROMPTS, vary=vary, truth=runs["exact-edges"].name, folder=store / "study", out=store)
-    return {name: run.name for name, run in runs.items()} | {name: name for name in ("judged", "two", "three", "study")}
+    made = {name: name for name in ("judged", "two", "three", "study")} | _interventions(store, runs["induction"])
+    return {name: run.name for name, run in runs.items()} | made
+
+
+def _interventions(store: Path, run: Run) -> dict[str, str]:
+    """The folders of what changes of the model do, and of the roles of heads, by name."""
+    reports = {
+        "roles": label_heads(run, out=store),
+        "edit": edit_heads("ioi", heads="a3.h2,a3.h3", edit="scale END 0.5", prompts=N_PROMPTS, out=store),
+        "repair": repair("colored-objects", model="reference-early", heads="a2.h0,a3.h1", prompts=N_PROMPTS, out=store),
+        "masked": try_remedy("mask-heads", "induction", by="induction:1,2,4", prompts=N_PROMPTS, out=store),
+        "rank": rank_curve("ioi", heads="a1.h2", prompts=N_PROMPTS, out=store),
+        "concept": add_concept("ioi", layer=3, at="END", prompts=N_PROMPTS, out=store),
+    }
+    return {name: report.folder.name for name, report in reports.items()}
 
 
 if __name__ == "__main__":

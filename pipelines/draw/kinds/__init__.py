@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pipelines.draw.kinds import (  # noqa: F401  each registers its own
     circuit,
+    effects,
     heads,
+    interventions,
     methods,
     prompt_effects,
     reuse,

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines import edit_heads
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -47,6 +48,7 @@ def test_rows_are_those_worked_out_by_hand(circuits: Command, planted, tmp_path)
     assert json.loads((folder / "edit.json").read_text())["rows"] == report["rows"]
     assert (folder / "edit.pdf").read_bytes().startswith(b"%PDF")
     assert ">a0.h0, a1.h1<" in (folder / "edit.svg").read_text()
+    assert draws_again("edit", folder / "edit.svg")
     lines = list(csv.DictReader((folder / "edit.csv").open()))
     assert [(line["heads"], float(line["accuracy"])) for line in lines] == [
         ("", 0.5),

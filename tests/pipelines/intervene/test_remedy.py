@@ -22,6 +22,7 @@ from tests.circuits.hand_models import (
     write_inhibition,
     write_planted_sinks,
 )
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -63,6 +64,7 @@ def test_the_head_that_helps_one_half_is_judged_by_the_other(circuits: Command, 
     ]
     assert len(list(csv.DictReader((folder / "choosing.csv").open()))) == 2
     assert ">all 4 heads<" in (folder / "remedy.svg").read_text()
+    assert draws_again("remedy", folder / "remedy.svg")
     assert not (folder / "curve.svg").exists()
 
 
@@ -101,6 +103,7 @@ def test_masked_induction_heads_cost_a_bundled_model_the_task_together_and_not_a
     folder = tmp_path / report["folder"]
     assert (folder / "curve.pdf").read_bytes().startswith(b"%PDF")
     assert ">heads masked<" in (folder / "curve.svg").read_text()
+    assert draws_again("masking", folder / "curve.svg")
     assert report["settings"]["profile"] == "induction"
 
 

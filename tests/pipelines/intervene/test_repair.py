@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -71,6 +72,7 @@ def test_the_planted_head_is_found_and_mends_the_other_half_of_the_prompts(circu
     tables = {"repair.json", "repair.csv", "downstream.csv"}
     assert {path.name for path in folder.iterdir()} == {*tables, "repair.pdf", "repair.svg"}
     assert ">both, heads as on works: set END wrong<" in (folder / "repair.svg").read_text()
+    assert draws_again("repair", folder / "repair.svg")
     assert next(csv.DictReader((folder / "downstream.csv").open()))["head"] == "a1.h1"
 
 

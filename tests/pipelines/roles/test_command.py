@@ -19,6 +19,7 @@ from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -95,6 +96,7 @@ def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any
     answer = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent), "--json").json
     assert answer["jobs"]["computed"] == 0
     assert json.loads((found.folder / "roles.json").read_text())["heads"] == json.loads(json.dumps(list(found.rows)))
+    assert draws_again("effects", found.folder / "effects.svg")
     with (found.folder / "roles.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     of_head = [line for line in lines if line["head"] == "a0.h0"]
