@@ -13,7 +13,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -43,6 +43,12 @@ def about(subject: CircuitGraph | Comparison, command: str | None = None) -> dic
 def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -> str:
     """The same as one line of JSON."""
     return facts_text(about(subject, command))
+
+
+def beside_text(labels: Sequence[str], graphs: Sequence[CircuitGraph], command: str | None = None) -> str:
+    """The same of several circuits that are shown side by side, as `about_text` has both of a comparison."""
+    facts: dict[str, Any] = {"compared": list(labels), "circuits": [circuit_facts(graph) for graph in graphs]}
+    return facts_text(facts if command is None else facts | {"command": command})
 
 
 def facts_text(facts: Mapping[str, Any]) -> str:

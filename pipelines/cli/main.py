@@ -169,11 +169,17 @@ def export(
             metavar="mlps|kv",
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+        ),
+    ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
-    from pipelines.cli.export import caption
+    from pipelines.cli.export import caption, export_beside
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
@@ -188,17 +194,22 @@ def export(
         collapse=collapse,
     )
     if to is None:
-        if not with_caption or out is not None:
+        if not with_caption or out is not None or beside:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
         sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
         return
+    if with_caption and beside:
+        raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
     name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
     if path.resolve() == Path(run).resolve():
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
-    data = export_bytes(run, to, out=runs, drawing=drawing)
+    if beside:
+        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+    else:
+        data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return

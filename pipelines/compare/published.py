@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from circuits.evaluation.published import published_circuit
 from graphs.comparison.null import overlap_distribution
+from graphs.flaws import flaws_of
 from pipelines.compare.plan import comparison_name, require_own
 from pipelines.compare.settings import CompareSettings
 from pipelines.compare.unused import require_used
@@ -22,7 +23,6 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Column, as_csv, measured, print_columns, print_line
-from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
 
 PREFIX = "published:"
@@ -37,7 +37,7 @@ class Side(NamedTuple):
     roles    role or stage -> its heads
     shape    layers, and heads of a layer
     source   of a published circuit; None of a run
-    run      None of a published circuit
+    flaws    what is wrong with a run's circuit, in sentences
     """
 
     name: str
@@ -47,7 +47,7 @@ class Side(NamedTuple):
     shape: tuple[int, int]
     source: str | None
     note: str
-    run: Run | None = None
+    flaws: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def plan(settings: CompareSettings, execution: Execution) -> PublishedPlan:
 
 def report(plan: PublishedPlan) -> PublishedComparison:
     """What every pair of them has in common."""
-    warnings = [*of_choices(side.run for side in plan.sides if side.run is not None), *_warnings(plan.sides)]
+    of_runs = [f"{side.name}: {text}" for side in plan.sides for text in side.flaws]
+    warnings = list(dict.fromkeys([*of_runs, *_warnings(plan.sides)]))
     summary = {
         "circuits": [
             {
@@ -186,7 +187,7 @@ def _of_run(given: Any, out: Path) -> Side:
         (graph.wiring.n_layers, graph.wiring.n_heads),
         None,
         "" if staged is None else f"heads kept by its stages ({staged['kept_by']})",
-        run,
+        tuple(flaw.text for flaw in flaws_of(graph)),
     )
 
 

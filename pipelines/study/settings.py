@@ -18,6 +18,7 @@ class StudySettings(RunConfig):
     Repeating the command computes nothing new.
     """
 
+    paper_tables = ("ranking", "cost")
     vary: dict[str, Any] = Field(
         default_factory=dict,
         description="The setting, of the run, its method or its task, to vary.",

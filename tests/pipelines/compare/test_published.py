@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_heads_in_common_are_counted_by_hand(tmp_path):
     written = json.loads((comparison.folder / "summary.json").read_text())
     assert written["overlaps"][0]["shared"] == ["a0.h1", "a9.h9"]
     assert (comparison.folder / "overlap.csv").read_text().splitlines()[0].startswith("a,b,n_a,n_b,n_shared,iou")
+
+
+def test_an_unfaithful_or_empty_circuit_is_told(tmp_path):
+    unfaithful, empty = run_of(Wiring(12, 12, 12), EDGES), run_of(Wiring(12, 12, 12), ())
+    measured = replace(unfaithful.graph, faithfulness=0.3, metrics={"least_faithfulness": 0.85})
+    unfaithful.__dict__.update(graph=measured)
+    (said,) = compare_published(unfaithful, IOI, out=tmp_path).warnings
+    assert said.startswith("mine: the circuit is not faithful: it keeps 0.30 of the behavior, less than the 0.85 asked")
+    (said,) = compare_published(empty, IOI, out=tmp_path).warnings
+    assert said.startswith("mine: the circuit is empty")
 
 
 def test_of_a_staged_search_all_heads_kept_count_by_stage(tmp_path):

@@ -42,7 +42,8 @@ def test_a_circuit_that_is_fitted_to_the_prompts_that_chose_it_says_so(circuits:
     assert summary["judged_on"] == "held-out"
     assert summary["faithfulness_on_choosing"] >= 0.85 > summary["faithfulness"]
     (said,) = (text for text in summary["warnings"] if "is not faithful" in text)
-    assert f"{summary['faithfulness']:.2f} on the prompts that judge it" in said
+    low, high = summary["faithfulness_interval"]
+    assert f"{summary['faithfulness']:.2f} [{low:.2f}, {high:.2f}] on the prompts that judge it" in said
     assert f"reaches {summary['faithfulness_on_choosing']:.2f} on the 8 prompts that chose it, to which it is" in said
     answer = circuits(*asked)
     assert "the circuit is not faithful" in answer.stderr

@@ -14,6 +14,8 @@ import pytest
 from circuits.edits import Scale
 from circuits.remedies import REMEDIES, Remedy
 from pipelines import try_remedy
+from pipelines.intervene.remedy.command import COMMAND
+from pipelines.reporting.paper import MARKDOWN
 from tests.circuits.hand_models import (
     CUE_FAILS,
     CUE_WORKS,
@@ -23,6 +25,7 @@ from tests.circuits.hand_models import (
     write_planted_sinks,
 )
 from tests.pipelines.drawn_again import draws_again
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -223,3 +226,15 @@ def test_a_remedy_of_another_package_is_tried_by_its_name(planted, monkeypatch, 
         del REMEDIES._things["louder"]
     assert report.settings["factor"] == 3
     assert report.edit["edit"] == "scale END 3.0"
+
+
+def test_tables_for_papers_have_both_halves_and_the_verdict(planted: tuple[Path, Path], tmp_path: Path):
+    model, prompts = planted
+    asked = {"name": "edit", "settings": {"edit": "set END wrong"}, "sizes": "1,2", "gain": "accuracy"}
+    command = COMMAND["AnyRemedySettings"]
+    tables = papers_of(command, task=str(prompts), model=str(model), out=tmp_path / "runs", **asked)
+    assert list(tables) == ["effects", "choosing"]
+    text = MARKDOWN.write(tables["effects"], "brackets", None)
+    assert "| a0.h0 | yes |" in text
+    assert "Verdict (accuracy): " in text
+    assert "Prompts: 4." in text

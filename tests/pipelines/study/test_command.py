@@ -18,10 +18,13 @@ from circuits.evaluation.ranking import bootstrap_auroc, match_heads, node_auroc
 from pipelines import discover, study
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.reporting.paper import MARKDOWN
 from pipelines.runs.options import command_line
 from pipelines.runs.settings_file import parse_lists
+from pipelines.study.command import COMMAND
 from pipelines.study.plan import Varied, study_cases, study_jobs
 from pipelines.study.settings import StudySettings
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 CODING = {"method": "head-coding", "settings": {"least_accuracy": 0, "epochs": 3, "trials": 3}}
@@ -466,3 +469,13 @@ def test_a_circuit_found_by_patching_is_the_truth_for_head_coding_on_the_referen
     store = Store("runs")
     assert all(isinstance(store.read(path.stem), Result) for path in Path("runs").glob("jobs/*/*.npz"))
     assert (Path(report["folder"]) / "study.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_for_papers_rank_methods_judged_alike(tiny: Any, tmp_path: Path, truth: Path):
+    asked = {"method": ["eap", "mask-learning", "random"]}
+    tables = papers_of(COMMAND, **tiny.settings(vary=asked, truth=truth, out=tmp_path / "runs"))
+    assert [column.heading for column in tables["ranking"].shown][:2] == ["method", "AUROC of heads"]
+    assert {column.name for column in tables["cost"].columns} == {"forward_equivalents", "seconds", "peak_memory_mb"}
+    text = MARKDOWN.write(tables["ranking"], "brackets", None)
+    assert "| mask-learning | " in text
+    assert "Ablation: corrupt" in text
