@@ -25,7 +25,7 @@ from graphs.export.document import (
     plain_number,
     require_format,
 )
-from graphs.export.looks import edge_looks, node_looks
+from graphs.export.looks import looks_of
 from graphs.node_sums import SUMS, sum_names
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def flatten(subject: CircuitGraph | Comparison, command: str | None = None) -> n
     number of a head within its layer. `command` makes the subject again.
     """
     flat = _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
-    for name, look in node_looks(subject).items():
+    nodes, looks = looks_of(subject)
+    for name, look in nodes.items():
         flat.nodes[name].update(look._asdict())
-    looks = edge_looks(subject)
     for *_, key, data in flat.edges(keys=True, data=True):
         if key in looks:
             data.update(looks[key]._asdict())

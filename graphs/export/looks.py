@@ -12,7 +12,7 @@ from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.figures.layered.looks import box_looks, compared_box_looks, compared_looks, line_looks
 from graphs.figures.layered.places import Extents, comfortable, place
-from graphs.figures.layered.scene import Scene, scene_of
+from graphs.figures.layered.scene import scene_of
 
 BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
 
@@ -33,28 +33,20 @@ class EdgeLook(NamedTuple):
     weight: float
 
 
-def node_looks(subject: CircuitGraph | Comparison) -> Mapping[str, NodeLook]:
-    """The look of every node by its name."""
-    scene = _scene(subject)
+def looks_of(subject: CircuitGraph | Comparison) -> tuple[Mapping[str, NodeLook], Mapping[str, EdgeLook]]:
+    """The look of every node and of every edge, by its name."""
     if isinstance(subject, Comparison):
-        looks = compared_box_looks(scene, subject.node_membership())
+        scene = scene_of([subject.a, subject.b])
+        boxes, lines = compared_box_looks(scene, subject.node_membership()), compared_looks(scene)
     else:
-        looks = box_looks(scene, subject)
+        scene = scene_of([subject])
+        boxes, lines = box_looks(scene, subject), line_looks(scene)
     extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
     places = place(scene, extents, comfortable(scene, extents))
-    return {name: NodeLook(places.middle(name), places.along[name], looks[name].fill) for name in scene.boxes}
-
-
-def edge_looks(subject: CircuitGraph | Comparison) -> Mapping[str, EdgeLook]:
-    """The look of every edge by its name."""
-    scene = _scene(subject)
-    looks = compared_looks(scene) if isinstance(subject, Comparison) else line_looks(scene)
+    nodes = {name: NodeLook(places.middle(name), places.along[name], boxes[name].fill) for name in scene.boxes}
     weights = (next((abs(score) for score in line.scores if score is not None), 1.0) for line in scene.lines)
-    return {
+    edges = {
         line.name: EdgeLook(look.color, look.width, weight)
-        for line, look, weight in zip(scene.lines, looks, weights, strict=True)
+        for line, look, weight in zip(scene.lines, lines, weights, strict=True)
     }
-
-
-def _scene(subject: CircuitGraph | Comparison) -> Scene:
-    return scene_of([subject.a, subject.b] if isinstance(subject, Comparison) else [subject])
+    return nodes, edges

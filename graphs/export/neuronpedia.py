@@ -26,8 +26,6 @@ from graphs.export.base import Export
 from graphs.export.document import plain_number
 
 _TOKEN = "(all positions)"
-# By kind of component; other kinds keep their names.
-_TYPES = {"input": "embedding", "logits": "logit", "head": "attention head"}
 
 
 class NeuronpediaExport(Export):
@@ -82,10 +80,19 @@ def _node(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
         "feature": part.index,
         "layer": layer,
         "ctx_idx": 0,
-        "feature_type": _TYPES.get(part.kind, part.kind),
+        "feature_type": _feature_type(part),
         "jsNodeId": f"{node.name}-0",
         "clerp": _label(node, graph),
     }
+
+
+def _feature_type(part: Component) -> str:
+    """What the viewer calls a kind of component that it knows; others have their own names."""
+    if part == INPUT:
+        return "embedding"
+    if part == LOGITS:
+        return "logit"
+    return "attention head" if part.is_head else part.kind
 
 
 def _label(node: CircuitNode, graph: CircuitGraph) -> str:

@@ -31,7 +31,8 @@ def merged(scene: Scene, settings: DrawingSettings) -> Scene:
                 "bundle role: no head of this circuit has a role. `circuits roles` gives heads theirs, and writes the "
                 "circuit with them."
             )
-        return _in_steps(_joined(scene, _chains(scene, _role_of), _role_box, renames=True))
+        into = _chains(scene, _role_of)
+        return _in_steps(_joined(scene, into, _role_box, renames=True), scene)
     if "kv" in settings.collapse:
         of_group = {head: group for group, heads in scene.serves.items() for head in heads}
         scene = _joined(scene, {name: of_group.get(name, name) for name in scene.boxes}, _group_box)
@@ -142,16 +143,23 @@ def _role_of(box: Box) -> str | None:
     return MLPS if box.is_mlp else box.role or WITHOUT_ROLE
 
 
-def _in_steps(scene: Scene) -> Scene:
-    """Boxes ranked by the longest path that leads to them: those of a role are of several layers."""
-    depth = dict.fromkeys(scene.boxes, 0)
+def _in_steps(scene: Scene, before: Scene) -> Scene:
+    """Boxes ranked by the longest path that leads to them, as those of a role are of several layers.
+
+    before  the scene before boxes were merged
+    """
+    name_of = {str(part): name for name, box in scene.boxes.items() for part in box.parts}
+    links = {(line.source, line.target) for line in scene.lines}
+    links |= {(name_of[group], name_of[head]) for group, heads in before.serves.items() for head in heads}
+    depth = {name: int(name != BARS[0]) for name in scene.boxes}
     for _ in scene.boxes:
-        for line in scene.lines:
-            depth[line.target] = max(depth[line.target], depth[line.source] + 1)
-    last = max(depth.values(), default=0) + 1
-    ranks = {name: float(last if name == BARS[1] else depth[name]) for name in scene.boxes}
-    boxes = {name: box._replace(rank=(ranks[name], 0)) for name, box in scene.boxes.items()}
-    return replace(scene, boxes=dict(sorted(boxes.items(), key=lambda item: item[1].rank)))
+        for source, target in links:
+            if source != target:
+                depth[target] = max(depth[target], depth[source] + 1)
+    if BARS[1] in depth:
+        depth[BARS[1]] = max(depth.values()) + 1
+    boxes = {name: box._replace(rank=(float(depth[name]), 0)) for name, box in scene.boxes.items()}
+    return replace(scene, boxes=dict(sorted(boxes.items(), key=lambda item: item[1].rank)), serves={}, has_layers=False)
 
 
 def _parts(boxes: Iterable[Box]) -> tuple[Component, ...]:
@@ -172,10 +180,10 @@ def _layer_box(boxes: Sequence[Box]) -> Box:
 
 def _role_box(boxes: Sequence[Box]) -> Box:
     parts = _parts(boxes)
-    role = _role_of(boxes[0]) or ""
-    n = sum(part.is_node for part in parts)
-    label = f"{role} ({n})"
-    return Box("+".join(map(str, parts)), label, label, parts, boxes[0].rank, _ports(boxes), boxes[0].role)
+    # A key-value head, which has no role of its own, is beside a head that it serves.
+    named = next((box for box in boxes if not box.parts[0].is_key_value_head), boxes[0])
+    label = f"{_role_of(named)} ({sum(part.is_node for part in parts)})"
+    return Box("+".join(map(str, parts)), label, label, parts, boxes[0].rank, _ports(boxes), named.role)
 
 
 def _group_box(boxes: Sequence[Box]) -> Box:

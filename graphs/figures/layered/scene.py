@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from circuits.components import INPUT, LOGITS, Component, Wiring
+from circuits.components import INPUT, LOGITS, Component, Edge, Wiring
 from circuits.kinds import PORTS, Port
 from graphs.circuit_graph import CircuitGraph, components_of
 
@@ -61,6 +61,7 @@ class Line(NamedTuple):
 
     scores  of every circuit, summed over its edges; None where it has none here, or none was measured
     counts  how many edges of every circuit it stands for
+    edge    what it is, where it is one
     """
 
     source: str
@@ -68,6 +69,7 @@ class Line(NamedTuple):
     port: Port | None
     scores: tuple[float | None, ...]
     counts: tuple[int, ...]
+    edge: Edge | None = None
 
     @property
     def name(self) -> str:
@@ -84,16 +86,18 @@ class Line(NamedTuple):
 class Scene:
     """Boxes and lines of circuits that are drawn on one another.
 
-    boxes   by name, as they run
-    lines   in wiring order
-    serves  key-value head -> the heads beside it that it serves
-    wiring  in which every line is an edge; None where boxes were merged
+    boxes       by name, as they run
+    lines       in wiring order
+    serves      key-value head -> the heads beside it that it serves
+    wiring      in which every line is an edge; None where boxes were merged
+    has_layers  whether boxes stand by their layers
     """
 
     boxes: Mapping[str, Box]
     lines: tuple[Line, ...]
     serves: Mapping[str, tuple[str, ...]]
     wiring: Wiring | None = None
+    has_layers: bool = True
 
     @cached_property
     def ranked_by(self) -> Literal["score", "count", "ends"] | None:
@@ -128,27 +132,29 @@ class Scene:
 
 def scene_of(graphs: Sequence[CircuitGraph]) -> Scene:
     """All that the circuits consist of. They are of one model, or of models of one wiring."""
-    edges = {item.edge: None for graph in graphs for item in graph.edges}
     items = [{item.edge: item for item in graph.edges} for graph in graphs]
-    numbers = {edge: number for number, edge in enumerate(sorted(edges, key=graphs[0].wiring.edge_index))}
+    edges = list(items[0])
+    if others := {edge for side in items[1:] for edge in side} - items[0].keys():
+        edges = sorted([*edges, *others], key=graphs[0].wiring.edge_index)
+    parts = components_of(edges)
+    names = {part: str(part) for part in parts}
+    found = ([side.get(edge) for side in items] for edge in edges)
     lines = [
         Line(
-            str(edge.source),
-            str(edge.target),
+            names[edge.source],
+            names[edge.target],
             edge.port,
-            tuple(side[edge].score if edge in side else None for side in items),
-            tuple(int(edge in side) for side in items),
+            tuple(None if item is None else item.score for item in own),
+            tuple(int(item is not None) for item in own),
+            edge,
         )
-        for edge in numbers
+        for edge, own in zip(edges, found, strict=True)
     ]
     roles = {node.component: node.role for graph in reversed(graphs) for node in graph.nodes if node.role is not None}
     sizes: dict[Component, float] = {}
     for node in (node for graph in graphs for node in graph.nodes):
         sizes[node.component] = max(sizes.get(node.component, 0.0), abs(node.score or 0.0))
-    boxes = {
-        str(part): _box(part, graphs[0].wiring, roles.get(part))._replace(size=sizes[part])
-        for part in components_of(numbers)
-    }
+    boxes = {names[part]: _box(part, graphs[0].wiring, roles.get(part))._replace(size=sizes[part]) for part in parts}
     pairs = dict.fromkeys(pair for graph in graphs for pair in graph.group_edges)
     serves: dict[str, list[str]] = {}
     for group, head in sorted(pairs, key=lambda pair: (pair[0].order, pair[1].order)):

@@ -77,10 +77,10 @@ class Sheet:
 
     def gutter(self, scene: Scene) -> float:
         """Inches for the numbers of layers: left of rows, below columns."""
-        layers = [f"L{box.layers[1]}" for box in scene.boxes.values() if box.layers is not None]
-        if self.is_right:
+        layers = [f"L{box.layers[1]}" for box in scene.boxes.values() if box.layers is not None and scene.has_layers]
+        if not layers or self.is_right:
             return self.size.line if layers else 0.0
-        return max((text_width(text, size=self.size.small) for text in layers), default=0.0) + 0.06
+        return max(text_width(text, size=self.size.small) for text in layers) + 0.06
 
     @property
     def height_of_drawing(self) -> float:
@@ -224,7 +224,7 @@ class Drawing:
             first, last = next(iter(layers)) or (None, None)
             return first if len(layers) == 1 and first == last else None
 
-        for layer, group in groupby(self.places.rows, layer_of):
+        for layer, group in groupby(self.places.rows if self.scene.has_layers else (), layer_of):
             if layer is None:
                 continue
             names = [name for row in group for name in row]

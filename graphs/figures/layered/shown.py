@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from circuits.components import Edge
 from graphs.figures.layered.merge import merged
 from graphs.figures.layered.scene import Line, Scene
 from graphs.figures.layered.settings import DrawingSettings
@@ -133,7 +132,7 @@ def _grown(part: Scene, n: int) -> Scene:
     """The lines on the strongest paths from `input` to `logits`, where a path is as strong as its weakest line."""
     wiring = part.wiring
     assert wiring is not None
-    number = [wiring.edge_index(Edge.parse(line.name)) for line in part.lines]
+    number = [wiring.edge_index(line.edge) for line in part.lines if line.edge is not None]
     best = sorted(range(len(number)), key=lambda index: (-part.sizes[index], index))
     kept = grow(wiring, np.array([number[index] for index in best]), n)
     return part.with_lines([line for line, edge in zip(part.lines, number, strict=True) if kept[edge]])

@@ -13,7 +13,7 @@ import pytest
 from circuits.components import Wiring
 from graphs import CircuitGraph, Greedy, compare
 from graphs.export import EXPORTS, ReadableExport, about, read_about
-from graphs.export.looks import edge_looks, node_looks
+from graphs.export.looks import looks_of
 from graphs.prompt_use import PromptUse
 
 WIRING = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
@@ -80,7 +80,7 @@ def test_gexf_has_the_nodes_and_edges_and_where_they_stand(graph):
     read = nx.read_gexf(io.BytesIO(data))
     assert set(read) == {node.name for node in graph.nodes}
     assert {key for *_, key in read.edges(keys=True)} >= {item.name for item in graph.edges}
-    looks = node_looks(graph)
+    looks, _ = looks_of(graph)
     for name, values in read.nodes(data=True):
         place = values["viz"]["position"]
         assert (place["x"], place["y"]) == pytest.approx((100 * looks[name].x, 100 * looks[name].y))
@@ -108,12 +108,12 @@ def test_dot_quotes_what_it_must(graph):
 
 
 def test_nodes_of_a_row_stand_apart_and_layers_above_each_other(graph):
-    looks = node_looks(graph)
+    looks, edges = looks_of(graph)
     places = [(look.x, look.y) for look in looks.values()]
     assert len(set(places)) == len(places)
     for item in graph.edges:
         assert looks[str(item.edge.source)].y < looks[str(item.edge.target)].y
-    assert set(edge_looks(graph)) == {item.name for item in graph.edges}
+    assert set(edges) == {item.name for item in graph.edges}
 
 
 def test_weights_of_a_table_open_with_their_ends(graph, random_edge_scores):

@@ -19,7 +19,7 @@ from circuits.scores import Provenance
 from graphs import CircuitGraph
 from graphs.circuit_graph import CircuitEdge, CircuitNode
 from graphs.export import EXPORTS, ReadableExport, about, mib_graph, read_about
-from graphs.export.looks import node_looks
+from graphs.export.looks import looks_of
 
 WIRINGS = (
     Wiring(n_layers=1, n_heads=1, n_kv_heads=1, has_mlps=False),
@@ -142,7 +142,7 @@ def test_yed_draws_nodes_where_the_figure_has_them(random_edge_scores: Any):
     circuit = CircuitGraph.from_scores(random_edge_scores(WIRINGS[2], seed=1), Greedy(30))
     root = ElementTree.fromstring(EXPORTS["graphml"].to_bytes(circuit))
     yed = "{http://www.yworks.com/xml/graphml}"
-    looks = node_looks(circuit)
+    looks, _ = looks_of(circuit)
     shapes = {
         next(node.iter(f"{yed}NodeLabel")).text: node
         for node in root.iter("{http://graphml.graphdrawing.org/xmlns}node")

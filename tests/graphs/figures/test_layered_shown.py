@@ -185,6 +185,19 @@ def test_heads_of_a_role_are_one_box_unless_a_path_leaves_it_and_comes_back():
         shown(circuit(PLAIN, "input->m0", "m0->logits"), bundle="role")
 
 
+def test_by_role_a_key_value_head_is_with_the_first_head_it_serves_and_comes_before_the_others():
+    names = ("input->a1.kv1<v>", "a1.h2->logits", "a1.h3->logits", "input->a1.h0<q>", "a1.h0->logits")
+    graph = circuit(GROUPED, *names, roles={"a1.h2": "mover", "a1.h3": "sink"})
+    scene = shown(graph, bundle="role").scene
+    assert {box.label: [str(part) for part in box.parts] for box in scene.boxes.values() if not box.is_bar} == {
+        "no role (1)": ["a1.h0"],
+        "mover (1)": ["a1.kv1", "a1.h2"],
+        "sink (1)": ["a1.h3"],
+    }
+    ranks = {box.label: box.rank for box in scene.boxes.values()}
+    assert ranks["input"] < ranks["mover (1)"] < ranks["sink (1)"] < ranks["logits"]
+
+
 def test_mlps_are_collapsed_where_one_place_lies_between_what_leads_to_them_and_what_they_lead_to():
     free = circuit(PLAIN, "input->m0", "m0->m1", "m1->a2.h0<v>", "a2.h0->m2", "m2->logits")
     part = shown(free, collapse=("mlps",))
