@@ -225,7 +225,15 @@ def _of_tasks() -> tuple[Quantity, ...]:
         quantity("accuracy_difference", "change of the accuracy", better="high", format="+.1%"),
         quantity("top1", "top-1", "an answer above all tokens", "high", format=".1%"),
         quantity("difference", "answers minus wrong", "mean of the metric", "high", format=".2f"),
-        quantity("metric", "metric", format=".2f"),
+        quantity("metric", "metric", "mean over prompts", format=".2f"),
+        quantity("metric_difference", "change of the metric", better="high", format="+.2f"),
+        quantity("top1_difference", "change of top-1", better="high", format="+.1%"),
+        quantity("new_mistakes", "new mistakes", "prompts that became wrong", "low", format="d"),
+        quantity("mended", "mended", "prompts that became right", "high", format="d"),
+        quantity("clean", "clean", "mean of the metric on clean prompts", format=".2f"),
+        quantity("corrupt", "corrupt", "mean of the metric on corrupt prompts, or of ablated runs", format=".2f"),
+        quantity("kept", "kept", "share of what the metric loses at 0 directions that is not lost", format=".2f"),
+        quantity("beyond_random", "beyond random vectors", "change of the metric minus their mean", format="+.2f"),
     )
 
 
@@ -233,6 +241,7 @@ def _of_parts() -> tuple[Quantity, ...]:
     quantity, short = Quantity, ".2f"
     return (
         quantity("recovery", "recovery rate", "share of the gap that one restored component brings back", format=short),
+        quantity("mean_of_ratios", "mean of ratios", "the same share of each prompt, averaged", format=short),
         quantity("total", "total effect", "what changes without the part", format=short),
         quantity("direct", "direct effect", "on the way to the logits alone", format=short),
         quantity("indirect", "indirect effect", "total minus direct", format=short),

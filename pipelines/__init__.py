@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pipelines.compare.report import StoredComparison
     from pipelines.discover.command import discover
     from pipelines.discover.run import DiscoverRun
+    from pipelines.draw.draw import draw
     from pipelines.effects.command import effects
     from pipelines.effects.report import EffectsReport
     from pipelines.engine.execution import Execution
@@ -109,6 +110,7 @@ __all__ = [
     "compare",
     "compare_published",
     "discover",
+    "draw",
     "edit_heads",
     "effects",
     "evaluate",
@@ -174,6 +176,7 @@ _HOMES = {
     "evaluate": "evaluate.command",
     "explain_codes": "codes.command",
     "caption": "cli.export",
+    "draw": "draw.draw",
     "export": "cli.export",
     "influence": "influence.command",
     "intervene": "intervene.command",

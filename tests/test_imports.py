@@ -90,6 +90,10 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/report": {*_SHARED, *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study"))},
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
+OF_PIPELINES["pipelines/draw"] = _SHARED | {
+    f"pipelines/{command}"
+    for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles")
+}
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

@@ -13,7 +13,8 @@ import numpy as np
 from circuits.arrays import Bools
 from circuits.components import LOGITS, Component, Edge, Wiring
 from circuits.files import read_bytes
-from circuits.mib_file import MibCircuit, is_mib, mib_circuit, parse_mib
+from circuits.mib_file import MibCircuit, is_mib_file, read_mib
+from circuits.strict_json import parse_strictly
 
 _EDGE_KEYS = ("edges_that_matter", "edges")
 _SHOWN = 60  # characters of a value that is wrong
@@ -99,11 +100,12 @@ def read_known(path: Path) -> KnownCircuit:
     are in their circuit.
     """
     try:
-        record = parse_mib(read_bytes(path))
+        data = read_bytes(path)
+        if is_mib_file(data):
+            return _of_mib(read_mib(path), path.stem)
+        record = parse_strictly(data)
     except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the known circuit {path}: {error}") from None
-    if is_mib(record):
-        return _of_mib(mib_circuit(record, source=str(path)), path.stem)
     key = next((key for key in _EDGE_KEYS if isinstance(record, Mapping) and key in record), None)
     if key is None:
         raise ValueError(

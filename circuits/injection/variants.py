@@ -1,11 +1,12 @@
-"""The ablations of the paper: one injection, and the same with one of its choices undone at a time.
+"""The controls of an injection, and the ablations of the paper: the same with one of its choices undone at a time.
 
     no-attention, no-mlp             only the other part
     first-third, last-third          sources and targets among the first, or the last, third of the layers
     k1=1, k1=5, k2=5, k2=15          fewer or more sources, fewer or more targets
     no-weights                       all sources count alike
     no-rescale                       what has been changed keeps its new norm
-    random-0, random-1, ...          random layers, with the same weights
+    random-0, random-1, ...          random layers, with the same weights: a control
+    all-layers                       every layer whose restoration helps into every later one: a control
     hidden-states                    the stream that enters the layers, instead of what attention and MLP write: layers
                                      by the recovery rate of that stream, with the attention's strength (the paper
                                      states neither). The final stream, which no layer reads, is left alone
@@ -21,7 +22,8 @@ from typing import Any
 
 from circuits.injection.settings import Injection, injection_from, part_injection, random_injection
 
-FULL = "iri"
+FULL, ALL_LAYERS, RANDOM_LAYERS = "iri", "all-layers", "random-"
+N_RANDOM = 5
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ def ablations(
     k2: int = 10,
     lambda_attention: float = 0.26,
     lambda_mlp: float = 0.16,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] = range(N_RANDOM),
 ) -> Ablations:
-    """The injection with these settings and its ablations; those that equal another one are dropped and listed by name.
+    """The injection, its controls and its ablations; those that equal another one are dropped and listed by name.
 
     seeds  of the random layers
     """
@@ -66,7 +68,6 @@ def ablations(
     third = -(-n_layers // 3)
     settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_attention": lambda_attention, "lambda_mlp": lambda_mlp}
     varied: dict[str, dict[str, Any]] = {
-        FULL: {},
         "no-attention": {"parts": ("mlp",)},
         "no-mlp": {"parts": ("attention",)},
         "first-third": {"layers": slice(0, third)},
@@ -76,16 +77,40 @@ def ablations(
         "no-weights": {"weighted": False},
         "no-rescale": {"rescale": False},
     }
-    made = {
-        name: injection_from(recovery.attention, recovery.mlp, **(settings | changed))
-        for name, changed in varied.items()
-    }
-    made |= {f"random-{seed}": random_injection(made[FULL], n_layers, seed=seed) for seed in seeds}
+    made = _with_controls(recovery, settings, seeds)
+    for name, changed in varied.items():
+        made[name] = injection_from(recovery.attention, recovery.mlp, **(settings | changed))
     dropped = {}
     if recovery.residual:
         made["hidden-states"] = Injection(residual=part_injection(recovery.residual, lambda_attention, k1=k1, k2=k2))
     else:
         dropped["hidden-states"] = "the recovery rates of the residual stream were not measured"
+    return _without_repeats(made, n_layers, dropped)
+
+
+def controls(
+    recovery: Recovery,
+    *,
+    k1: int = 3,
+    k2: int = 10,
+    lambda_attention: float = 0.26,
+    lambda_mlp: float = 0.16,
+    seeds: Sequence[int] = range(N_RANDOM),
+) -> Ablations:
+    """The injection, the same from random layers, and that from all layers; again without those that equal another."""
+    settings: dict[str, Any] = {"k1": k1, "k2": k2, "lambda_attention": lambda_attention, "lambda_mlp": lambda_mlp}
+    return _without_repeats(_with_controls(recovery, settings, seeds), len(recovery.attention), {})
+
+
+def _with_controls(recovery: Recovery, settings: Mapping[str, Any], seeds: Sequence[int]) -> dict[str, Injection]:
+    n_layers = len(recovery.attention)
+    every = {**settings, "k1": n_layers, "k2": n_layers}
+    full, of_all = (injection_from(recovery.attention, recovery.mlp, **given) for given in (settings, every))
+    drawn = {f"{RANDOM_LAYERS}{seed}": random_injection(full, n_layers, seed=seed) for seed in seeds}
+    return {FULL: full, ALL_LAYERS: of_all, **drawn}
+
+
+def _without_repeats(made: Mapping[str, Injection], n_layers: int, dropped: dict[str, str]) -> Ablations:
     kept: dict[str, Injection] = {}
     for name, injection in made.items():
         same = next((other for other, known in kept.items() if _effect(known) == _effect(injection)), None)

@@ -106,7 +106,7 @@ class Profile:
     """One number per [prompt, place, head]. Subclasses are frozen dataclasses whose fields are their settings.
 
     unit    what the number counts, for tables: `share of attention`, `tokens`, ...
-    bounds  the least and the largest value that it can have; None where there is none
+    bounds  the least and the largest value that it can have, as it is set by default; None where there is none
     counts  whether it is 1 or 0 for a prompt, so that its mean is a share of prompts
     by_default  whether it is read where none is named: it takes any model and any prompts, and says something of them
     """
@@ -135,6 +135,11 @@ class Profile:
     def note(self, prompts: PromptSet) -> str:
         """What has to be said beside its numbers on these prompts; empty where there is nothing."""
         return ""
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        """`bounds` with these settings."""
+        return self.bounds
 
     def read(self, seen: LayerSeen) -> Seen:
         """The numbers of a layer's heads."""

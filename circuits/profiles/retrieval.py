@@ -32,10 +32,13 @@ class Retrieval(ContinuedProfile):
     name = "retrieval"
     summary = "share of a span (the needle) that a head copies token by token while the model says it"
     unit = "share of the span"
-    bounds = (0, None)
 
     of: str = NEEDLE
     count: bool = False
+
+    @property
+    def limits(self) -> tuple[float | None, float | None]:
+        return (0, None) if self.count else self.bounds
 
     def check(self, prompts: PromptSet) -> None:
         require_role(prompts, self.of, f"profile {self.label!r}")

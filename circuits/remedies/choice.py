@@ -63,16 +63,20 @@ def best(tried: Sequence[Tried], gains: Floats) -> int:
 class Verdict:
     """What the prompts that judge say of what other prompts chose.
 
-    chosen_gain   mean gain on the prompts that chose: biased upwards
+    chosen_gain   mean gain on the prompts that chose: biased upwards; None where nothing was chosen
     gain          mean gain on the prompts that judge, with its t interval; None where it is unbounded
     as_much       how many of `n_random` sets of other heads gain as much there
+    chosen, others, judged_on  what these are called: what was chosen, what it is compared with, and the prompts
     """
 
-    chosen_gain: float
+    chosen_gain: float | None
     gain: float
     interval: tuple[float, float] | None
     as_much: int
     n_random: int
+    chosen: str = "these heads"
+    others: str = "sets of other heads of the same layers"
+    judged_on: tuple[str, str] = ("the prompts that chose", "those that judge")
 
     @property
     def gains(self) -> bool:
@@ -83,13 +87,14 @@ class Verdict:
     def words(self) -> str:
         """The verdict as a sentence."""
         ends = "unbounded" if self.interval is None else f"{self.interval[0]:+z.3f} to {self.interval[1]:+z.3f}"
-        before = f"{self.chosen_gain:+z.3f} on the prompts that chose, {self.gain:+z.3f} ({ends}) on those that judge"
+        before = "" if self.chosen_gain is None else f"{self.chosen_gain:+z.3f} on {self.judged_on[0]}, "
+        before += f"{self.gain:+z.3f} ({ends}) on {self.judged_on[1]}"
         if not self.gains:
             return f"no gain: {before}."
         if self.as_much:
-            share = f"{self.as_much} of {self.n_random} sets of other heads of the same layers"
-            return f"a gain that is not particular to these heads: {before}; {share} gain as much."
-        return f"a gain: {before}" + ("." if self.n_random else "; there are no other heads to compare with.")
+            share = f"{self.as_much} of {self.n_random} {self.others}"
+            return f"a gain that is not particular to {self.chosen}: {before}; {share} gain as much."
+        return f"a gain: {before}" + ("." if self.n_random else f"; there are no {self.others} to compare with.")
 
 
 def verdict(chosen_gain: float, judged: Floats, random: Sequence[float]) -> Verdict:

@@ -13,7 +13,7 @@ import json
 import re
 import struct
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
@@ -21,6 +21,7 @@ from xml.sax.saxutils import unescape
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import plain_number
+from graphs.figures.canvas import one_line
 
 MARK = "circuit-workbench"
 """The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
@@ -42,6 +43,12 @@ def about(subject: CircuitGraph | Comparison, command: str | None = None) -> dic
 def about_text(subject: CircuitGraph | Comparison, command: str | None = None) -> str:
     """The same as one line of JSON."""
     return facts_text(about(subject, command))
+
+
+def beside_text(labels: Sequence[str], graphs: Sequence[CircuitGraph], command: str | None = None) -> str:
+    """The same of several circuits that are shown side by side, as `about_text` has both of a comparison."""
+    facts: dict[str, Any] = {"compared": list(labels), "circuits": [circuit_facts(graph) for graph in graphs]}
+    return facts_text(facts if command is None else facts | {"command": command})
 
 
 def facts_text(facts: Mapping[str, Any]) -> str:
@@ -68,7 +75,7 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
             facts = json.loads(text)
         except ValueError:
             continue
-        if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command"}:
+        if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command", "figure"}:
             return facts
     raise ValueError(
         f"{source}: nothing in it says where it came from. Files written by `circuits export` and by the commands that "
@@ -164,6 +171,8 @@ def _unescaped(text: str, *, is_pdf: bool) -> str:
     """Text with the escapes of PDF strings undone, or those of XML; other formats escape nothing in a comment."""
     if is_pdf:
         return re.sub(r"\\([\\()])", r"\1", text)
+    if text.startswith("%!PS"):
+        return one_line(text)
     return unescape(text, {"&quot;": '"'}) if text.lstrip().startswith("<?xml") else text
 
 

@@ -14,6 +14,7 @@ from graphs.export.base import Export
 from graphs.figures.canvas import DrawingFormat
 from graphs.figures.layered.drawing import drawing_bytes
 from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.shown import Measured
 
 
 class DrawnExport(Export):
@@ -26,9 +27,18 @@ class DrawnExport(Export):
 
     @abstractmethod
     def drawn(
-        self, subject: CircuitGraph | Comparison, settings: DrawingSettings, *, command: str | None = None
+        self,
+        subject: CircuitGraph | Comparison,
+        settings: DrawingSettings,
+        *,
+        command: str | None = None,
+        measured: Measured | None = None,
     ) -> bytes:
-        """The whole file, drawn as the settings say. ValueError where they leave nothing, or more than fits."""
+        """The whole file, drawn as the settings say. ValueError where they leave nothing, or more than fits.
+
+        command   what makes the subject again
+        measured  how faithful a part of the circuit is, where that is known
+        """
 
 
 class PictureExport(DrawnExport):
@@ -37,6 +47,13 @@ class PictureExport(DrawnExport):
     drawing: ClassVar[DrawingFormat]
 
     def drawn(
-        self, subject: CircuitGraph | Comparison, settings: DrawingSettings, *, command: str | None = None
+        self,
+        subject: CircuitGraph | Comparison,
+        settings: DrawingSettings,
+        *,
+        command: str | None = None,
+        measured: Measured | None = None,
     ) -> bytes:
-        return drawing_bytes(subject, self.drawing, settings, about=(MARK, about_text(subject, command)))
+        return drawing_bytes(
+            subject, self.drawing, settings, measured=measured, about=(MARK, about_text(subject, command))
+        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from circuits.components import Component, Edge, Wiring
-from graphs.circuit_graph import CircuitGraph
+from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import (
     CIRCUIT_FORMAT,
@@ -34,15 +34,17 @@ if TYPE_CHECKING:
 _NESTED = ("wiring", "selection", "metrics", "provenance", "node_provenance", "left_out", "tied_out", "prompts")
 _OPTIONAL = ("threshold", "faithfulness", "provenance", "node_provenance", "reason")
 _SCORES = ("score", "low", "high")
-_OF_ONE_SIDE = (*_SCORES, "score_is")
+_OF_ONE_SIDE = (*_SCORES, "score_is", "measured_by")
 
 
 def flatten(subject: CircuitGraph | Comparison, command: str | None = None) -> nx.MultiDiGraph:
     """The circuit, or the union of both, as a graph of plain values; edges are keyed by their name.
 
-    A comparison's nodes and edges carry `membership` (shared, only_a, only_b), `score_a` and `score_b`, and what these
-    are: `score_is_a` and `score_is_b`. Nodes have the place (x, y, in inches) and the color of the drawing, edges a
-    color, a width of line in points, and a weight, which is the size of their score. `command` makes the subject again.
+    A comparison's nodes and edges carry `membership` (shared, only_a, only_b), and `score_a` and `score_b` with their
+    intervals, methods and what they are (`low_a`, `high_a`, `measured_by_a`, `score_is_a`, ...). Nodes have the place
+    (x, y, in inches) and the color of the drawing, edges a color, a width of line in points, and a weight, which is the
+    size of their score (1 where that was not measured). `measured_by` is the method whose score it is, `head` the
+    number of a head within its layer. `command` makes the subject again.
     """
     flat = _flat_comparison(subject) if isinstance(subject, Comparison) else _flat_circuit(subject)
     for name, look in node_looks(subject).items():
@@ -81,9 +83,9 @@ def _flat_circuit(graph: CircuitGraph) -> nx.MultiDiGraph:
     document = circuit_document(graph)
     flat = networkx.MultiDiGraph(**_plain(document | {"nodes": None, "edges": None}))
     for node in graph.nodes:
-        flat.add_node(node.name, **_without_name(node_document(node, graph)))
+        flat.add_node(node.name, **_without_name(_node_values(node, graph)))
     for item in graph.edges:
-        _add_edge(flat, edge_document(item, graph) | {"kind": "edge"})
+        _add_edge(flat, _edge_values(item, graph) | {"kind": "edge"})
     _add_groups(flat, graph)
     return flat
 
@@ -100,8 +102,8 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     )
     sides = (comparison.a, comparison.b)
     documents = [
-        {item.name: node_document(item, side) for item in side.nodes}
-        | {item.name: edge_document(item, side) for item in side.edges}
+        {item.name: _node_values(item, side) for item in side.nodes}
+        | {item.name: _edge_values(item, side) for item in side.edges}
         for side in sides
     ]
     # Groups are numbered anew in every circuit.
@@ -116,12 +118,26 @@ def _flat_comparison(comparison: Comparison) -> nx.MultiDiGraph:
     return flat
 
 
+def _node_values(node: CircuitNode, graph: CircuitGraph) -> dict[str, Any]:
+    head = node.component.index if node.component.is_head else None
+    return node_document(node, graph) | {"head": head, "measured_by": _method_of(node, graph)}
+
+
+def _edge_values(item: CircuitEdge, graph: CircuitGraph) -> dict[str, Any]:
+    return edge_document(item, graph) | {"measured_by": _method_of(item, graph)}
+
+
+def _method_of(item: CircuitNode | CircuitEdge, graph: CircuitGraph) -> str | None:
+    source = graph.source_of(item)
+    return None if source is None else source.method
+
+
 def _of_both(name: str, documents: Sequence[Mapping[str, Any]], left_out: Collection[str]) -> dict[str, Any]:
     """What either circuit says about a node or an edge, and the score that it has in each."""
     about = next(document[name] for document in documents if name in document)
     scored = {
         f"{key}_{side}": document.get(name, {}).get(key)
-        for key in ("score", "score_is")
+        for key in _OF_ONE_SIDE
         for side, document in zip("ab", documents, strict=True)
     }
     return {key: value for key, value in about.items() if key not in left_out} | scored
@@ -167,8 +183,9 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _scalar(value: Any) -> str | int | float | bool:
-    if isinstance(value, str | int | float | bool):
-        return value
+    # Before Python's own: a double of numpy is a float of Python too.
     if isinstance(value, np.generic):
         return plain_number(value)
+    if isinstance(value, str | int | float | bool):
+        return value
     return json.dumps(value, allow_nan=False, default=plain_number)

@@ -13,6 +13,7 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
 from graphs.export.base import Export
 from graphs.export.flatten import flatten
+from graphs.export.xml_text import xml_text
 
 _SPREAD = 100  # Gephi's units per inch
 
@@ -39,11 +40,5 @@ class GexfExport(Export):
         stream = io.BytesIO()
         write_gexf(flat, stream, version="1.2draft")
         said: Any = re.sub(r' lastmodifieddate="[^"]*"', "", stream.getvalue().decode())
-        description = f"<description>{_escaped(f'{MARK}: {about_text(subject, command)}')}</description>"
+        description = f"<description>{xml_text(f'{MARK}: {about_text(subject, command)}')}</description>"
         return re.sub(r"</creator>", lambda match: f"</creator>\n    {description}", said, count=1).encode() + b"\n"
-
-
-def _escaped(text: str) -> str:
-    from xml.sax.saxutils import escape
-
-    return escape(text)

@@ -14,7 +14,7 @@ from graphs.figures.layered.looks import box_looks, compared_box_looks, compared
 from graphs.figures.layered.places import Extents, comfortable, place
 from graphs.figures.layered.scene import Scene, scene_of
 
-_WIDTH, _HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
+BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
 
 
 class NodeLook(NamedTuple):
@@ -40,7 +40,7 @@ def node_looks(subject: CircuitGraph | Comparison) -> Mapping[str, NodeLook]:
         looks = compared_box_looks(scene, subject.node_membership())
     else:
         looks = box_looks(scene, subject)
-    extents = Extents(dict.fromkeys(scene.boxes, _WIDTH), dict.fromkeys(scene.boxes, _HEIGHT))
+    extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
     places = place(scene, extents, comfortable(scene, extents))
     return {name: NodeLook(places.middle(name), places.along[name], looks[name].fill) for name in scene.boxes}
 

@@ -33,7 +33,7 @@ class MibExport(Export):
 
     name: ClassVar[str] = "mib"
     summary: ClassVar[str] = "for EAP-IG and the MIB benchmark; read back as their circuits are"
-    extension: ClassVar[str] = "json"
+    extension: ClassVar[str] = "mib.json"
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -35,7 +35,7 @@ class NeuronpediaExport(Export):
 
     name: ClassVar[str] = "neuronpedia"
     summary: ClassVar[str] = "an attribution graph for Neuronpedia's viewer; ports summed, no positions"
-    extension: ClassVar[str] = "json"
+    extension: ClassVar[str] = "neuronpedia.json"
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -23,6 +23,7 @@ from graphs.figures.layered.marks import CORNERS, MARKER, PORT_FILLS
 from graphs.figures.layered.routes import lead, port_place, ports_entered
 from graphs.figures.layered.scene import Box
 from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.shown import Measured
 from graphs.figures.page import ink_on, rgb
 
 _ROUNDED = "rounded corners=5pt"
@@ -49,13 +50,18 @@ class TikzExport(DrawnExport):
     extension: ClassVar[str] = "tikz"
 
     def drawn(
-        self, subject: CircuitGraph | Comparison, settings: DrawingSettings, *, command: str | None = None
+        self,
+        subject: CircuitGraph | Comparison,
+        settings: DrawingSettings,
+        *,
+        command: str | None = None,
+        measured: Measured | None = None,
     ) -> bytes:
         lines = [tex_comment(about_text(subject, command)), r"% needs \usepackage{tikz}"]
         lines += [f"% {' '.join(note.split())}" for note in paper_notes(subject)]
         font = rf"\fontsize{{{settings.size.small:g}}}{{{1.2 * settings.size.small:g}}}\selectfont"
         lines.append(rf"\begin{{tikzpicture}}[x=1in,y=1in,font={font}]")
-        picture = _Picture(composed(subject, settings))
+        picture = _Picture(composed(subject, settings, measured))
         return "\n".join([*lines, *picture.lines(), r"\end{tikzpicture}", ""]).encode()
 
 
@@ -124,7 +130,7 @@ class _Picture:
         """A marker where lines enter an input that has a place of its own."""
         assert self._of.placed is not None
         places, _ = self._of.placed
-        for name, port in ports_entered(self._of.scene):
+        for name, port in ports_entered(self._of.scene, self._of.scene.lines):
             across = port_place(self._of.scene.boxes[name], places.spans[name], port)
             along = places.along[name] - places.depths[name] / 2 - MARKER
             yield _marker(port, *((along, across) if self._is_right else (across, along)))

@@ -33,6 +33,8 @@ _SETTINGS: Mapping[str, Any] = {
     "savefig.transparent": False,
 }
 _METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+CONTINUED = "\n%~"
+_LONGEST = 240
 _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
@@ -76,10 +78,20 @@ def _said(kind: DrawingFormat, about: tuple[str, str] | None) -> dict[str, str]:
 
 
 def _with_comment(postscript: bytes, about: tuple[str, str] | None) -> bytes:
-    """PostScript without its date, and with what it says of itself after its first line."""
+    """PostScript without its date, and with what it says of itself after its first line.
+
+    Its lines may have 255 characters: a longer text goes on after `CONTINUED` (`one_line` takes that out again).
+    """
     first, *lines = postscript.split(b"\n")
-    said = [] if about is None else [f"%{about[0]}: {about[1]}".encode()]
+    text = "" if about is None else f"{about[0]}: {about[1]}"
+    parts = [text[start : start + _LONGEST] for start in range(0, len(text), _LONGEST)]
+    said = [] if about is None else [f"%{CONTINUED.join(parts)}".encode()]
     return b"\n".join([first, *said, *(line for line in lines if not line.startswith(b"%%CreationDate"))])
+
+
+def one_line(postscript: str) -> str:
+    """PostScript with every comment that `figure_bytes` has broken over lines in one."""
+    return postscript.replace(CONTINUED, "")
 
 
 def draw_text(

@@ -7,6 +7,7 @@ lower is told the room it has, in the same inches. What still does not fit is ma
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphs.figures.canvas import NORMAL, SMALL
@@ -15,6 +16,9 @@ from graphs.figures.sizes import LEAST_TEXT, Size
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Drawing = Callable[["Size | None"], "Figure"]
+"""A figure to be drawn at a size; None: as large as it is by itself."""
 
 _SLACK = 1e-6
 
@@ -32,6 +36,16 @@ def room_of(size: Size) -> Room:
     return Room(*(math.floor(DPI * inches / scale) / DPI for inches in (size.width, size.height)))
 
 
+def of_one_layout(draw: Callable[[Any], Figure], shown: Any) -> Drawing:
+    """The drawing of a figure that is always laid out in the same way."""
+    return lambda size: draw(shown) if size is None else fitted(draw(shown), size)
+
+
+def in_its_room(draw: Callable[..., Figure], shown: Any) -> Drawing:
+    """The drawing of a figure that is laid out in the `Room` that it is given."""
+    return lambda size: draw(shown) if size is None else fitted(draw(shown, room_of(size)), size)
+
+
 def fitted(figure: Figure, size: Size) -> Figure:
     """The figure, as wide as `size` and no taller, with all its text and lines scaled alike.
 
@@ -40,7 +54,7 @@ def fitted(figure: Figure, size: Size) -> Figure:
     from matplotlib.text import Text
 
     width, height = (float(inches) for inches in figure.get_size_inches())
-    points = [text.get_fontsize() for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
+    points = [float(text.get_fontsize()) for text in figure.findobj(Text) if isinstance(text, Text) and text.get_text()]
     least = LEAST_TEXT / min(points, default=LEAST_TEXT)
     scale = min(max(_scale(size), least), size.width / width, size.height / height)
     if scale < least - _SLACK:

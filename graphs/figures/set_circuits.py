@@ -33,7 +33,7 @@ Role = Literal["in", "some", "out"]
 _BARS, _COLUMN, _ROW = 1.1, 0.34, 0.2  # inches
 _BAR, _GRID, _LINK = "#0072B2", "#e3e3e3", "#1a1a1a"
 _UNASKED = "#ececec"
-_VALUE = 5.4  # points
+_VALUE = 6.0  # points
 _LIMIT = 1.0
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from circuits.quantities import QUANTITIES
 from graphs.figures.canvas import (
     CHARACTER,
     FAINT,
@@ -243,7 +244,7 @@ class _Page(NamedTuple):
         y = self.level(CHANCE)
         axes.add_line(Line2D([left, right], [y, y], color=FAINT, lw=0.9, ls=(0, (4, 2)), zorder=1))
         draw_text(axes, right - 0.03, y + 0.03, "chance", size=SMALL, color=FAINT, ha="right")
-        _draw_upright(axes, MARGIN + 0.04, bottom + _PLOT_HEIGHT / 2, "AUROC over heads")
+        _draw_upright(axes, MARGIN + 0.04, bottom + _PLOT_HEIGHT / 2, QUANTITIES["auroc_heads"].heading)
         for number in range(len(self.scale.offsets)):
             x = self.across(number)
             axes.add_line(Line2D([x, x], [bottom, bottom - 0.04], color=INK, lw=0.6))

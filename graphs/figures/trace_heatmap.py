@@ -42,7 +42,7 @@ _MOST_LABEL = 1.5  # a position's name, before it is broken
 _LABEL_LINE = 0.125  # between lines of such a name
 _GAP = 0.16  # between panels
 _MOST_CELL, _GRID_HEIGHT, _ROW_HEIGHTS = 0.42, 2.1, (0.14, 0.3)
-_CELL_TEXT = 5.5  # points
+_CELL_TEXT = 6.0  # points
 _UPRIGHT_CELL = 0.105  # inches: narrower cells have no room for a number that reads upwards
 _DOT, _FAINT_DOT = 1.7, "#5a5a5a"  # points at most, and the color on light cells
 

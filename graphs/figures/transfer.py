@@ -138,7 +138,7 @@ def _draw_map(
         if not np.isfinite(value):
             draw_text(axes, *center, "-", size=SMALL, color=INK, ha="center", va="center")
             continue
-        text = intervals[row][column]
+        text = intervals[int(row)][int(column)]
         y = center[1] + (0.07 if text else 0)
         draw_text(axes, center[0], y, signed(value, 2), size=SMALL, color=ink, ha="center", va="center")
         draw_text(axes, center[0], center[1] - 0.08, text, size=_ENDS, color=ink, ha="center", va="center")

@@ -21,17 +21,23 @@ class Readings:
     values      (source, place) -> [prompt, head], NaN where a prompt lacks the place; effects as shares of the gap
     of_weights  sources that read weights: values [1, head], the same whatever the prompts are
     refused     source -> why it could not be read
+    limits      source -> the least and the largest that it can be, where there are such; intervals end there
     """
 
     heads: tuple[str, ...]
     values: Mapping[tuple[str, str], Floats]
     of_weights: frozenset[str] = frozenset()
     refused: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
 
     def of(self, reading: Reading) -> Floats:
         """[prompt, head] the numbers of a reading."""
         values = self.values[reading.source, reading.place]
         return values if reading.minus is None else values - self.of(reading.minus)
+
+    def limits_of(self, reading: Reading) -> tuple[float | None, float | None]:
+        """The least and the largest that a reading can be; None where it may be anything, and of differences."""
+        return self.limits.get(reading.source, (None, None)) if reading.minus is None else (None, None)
 
     def each(self, condition: Condition) -> list[Condition]:
         """The condition; one per place of its source where it is asked of every one. KeyError where there is none."""
@@ -84,7 +90,7 @@ def _checked(condition: Condition, readings: Readings, level: float) -> list[Evi
     else:
         counts = np.count_nonzero(~np.isnan(values), axis=0)
         means = np.nansum(values, axis=0) / np.maximum(counts, 1)
-        low, high = t_interval(values, level=level)
+        low, high = t_interval(values, level=level).within(*readings.limits_of(condition.reading))
     return [
         Evidence(condition.text, float(mean), float(lowest), float(highest), int(n))
         if condition.holds(float(lowest), float(highest))

@@ -127,6 +127,16 @@ def profile_rows() -> list[dict[str, Any]]:
     ]
 
 
+def figure_rows() -> list[dict[str, Any]]:
+    """One row per kind of figure."""
+    from pipelines.draw.kinds import FIGURES
+
+    return [
+        {"figure": name, "what": kind.summary, "drawn from": kind.takes, "from": FIGURES.origin(name)}
+        for name, kind in sorted(FIGURES.items())
+    ]
+
+
 def export_rows() -> list[dict[str, Any]]:
     """One row per format of circuits and comparisons."""
     from graphs.export import EXPORTS, ReadableExport

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from graphs import CircuitGraph, Comparison
     from graphs.export import Export
     from graphs.figures.layered.settings import DrawingSettings
+    from graphs.figures.layered.shown import Measured
+    from pipelines.runs.run import Run
 
 SUMMARY = "summary.json"
 
@@ -25,13 +28,15 @@ SUMMARY = "summary.json"
 class Stored(NamedTuple):
     """What is exported.
 
-    scores   all that was measured, of a run
-    command  what makes it again; None where that is not known
+    scores    all that was measured, of a run
+    command   what makes it again; None where that is not known
+    measured  how faithful its parts are, where that is known
     """
 
     subject: CircuitGraph | Comparison
     scores: Sequence[Scores] = ()
     command: str | None = None
+    measured: Measured | None = None
 
 
 def export(
@@ -51,11 +56,13 @@ def export(
     """
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
+    from graphs.figures.layered.settings import DrawingSettings
 
     exports, stored = exporter(kind), stored_at(reference, Path(out))
     _require_drawn(exports, drawing)
-    if drawing is not None and isinstance(exports, DrawnExport):
-        return exports.drawn(stored.subject, drawing, command=stored.command)
+    if isinstance(exports, DrawnExport):
+        settings = drawing or DrawingSettings()
+        return exports.drawn(stored.subject, settings, command=stored.command, measured=stored.measured)
     return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
 
 
@@ -76,9 +83,10 @@ def caption(
     from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
-    exports, subject = exporter(kind), stored_at(reference, Path(out)).subject
+    exports, stored = exporter(kind), stored_at(reference, Path(out))
     _require_drawn(exports, drawing)
-    text = in_words(subject, composed(subject, drawing) if isinstance(exports, DrawnExport) else None)
+    is_drawn = isinstance(exports, DrawnExport)
+    text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text
 
 
@@ -112,7 +120,43 @@ def stored_at(reference: str | Path, out: Path) -> Stored:
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return Stored(run.graph, scores, command_line(run.command, run.config))
+    return Stored(run.graph, scores, command_line(run.command, run.config), _measured(run))
+
+
+def _measured(run: Run) -> Measured | None:
+    """How faithful parts of a run's circuit are, where its search has tried them."""
+    from pipelines.discover.measured_parts import part_faithfulness
+    from pipelines.discover.run import DiscoverRun
+
+    return partial(part_faithfulness, run) if isinstance(run, DiscoverRun) else None
+
+
+def export_beside(
+    references: Sequence[str | Path], kind: str, *, out: str | Path = "runs", drawing: DrawingSettings | None = None
+) -> bytes:
+    """The circuits of several runs of one model in one drawing, side by side, with the same places for the same parts.
+
+    ValueError for a format that does not draw them, and for circuits of different models.
+    """
+    from graphs.export import EXPORTS, exporter
+    from graphs.export.about import MARK, beside_text
+    from graphs.export.drawn import PictureExport
+    from graphs.figures.layered.multiples import multiples_bytes
+    from pipelines.runs.origin import AND
+
+    exports = exporter(kind)
+    if not isinstance(exports, PictureExport):
+        drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, PictureExport)))
+        raise ValueError(
+            f"format {kind} holds one circuit, or a comparison. Side by side, circuits are drawn as: {drawn}."
+        )
+    runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
+    graphs = [run.graph for run in runs]
+    labels = [graph.label for graph in graphs]
+    names = labels if len(set(labels)) == len(labels) else [run.name for run in runs]
+    commands = dict.fromkeys(command_line(run.command, run.config) for run in runs)
+    about = (MARK, beside_text(names, graphs, AND.join(commands)))
+    return multiples_bytes(graphs, names, exports.drawing, drawing, about=about)
 
 
 def read_comparison(path: Path) -> Comparison:

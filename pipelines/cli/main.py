@@ -169,11 +169,17 @@ def export(
             metavar="mlps|kv",
         ),
     ] = None,
+    beside: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+        ),
+    ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
-    from pipelines.cli.export import caption
+    from pipelines.cli.export import caption, export_beside
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
 
@@ -188,19 +194,25 @@ def export(
         collapse=collapse,
     )
     if to is None:
-        if not with_caption or out is not None:
+        if not with_caption or out is not None or beside:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
         sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
         return
+    if with_caption and beside:
+        raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    extension = exporter(to).extension
-    data = export_bytes(run, to, out=runs, drawing=drawing)
+    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    path = Path(out) if out is not None else Path(f"{name}.{extension}")
+    if path.resolve() == Path(run).resolve():
+        raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
+    if beside:
+        data = export_beside([run, *beside], to, out=runs, drawing=drawing)
+    else:
+        data = export_bytes(run, to, out=runs, drawing=drawing)
     if out == "-":
         sys.stdout.buffer.write(data)
         return
-    name = Path(run).resolve().name.removesuffix(".json")
-    path = Path(out) if out is not None else Path(f"{name}.{extension}")
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
     if with_caption:
@@ -233,6 +245,44 @@ def rerun(
         typer.echo(f"circuits {shlex.join(arguments)}", err=True)
         if code := app(arguments, standalone_mode=False):
             raise typer.Exit(code)
+
+
+@app.command()
+@reports_errors
+def draw(
+    kind: Annotated[str, typer.Argument(help="A kind of `circuits figures`, such as transfer.")],
+    subjects: Annotated[
+        list[str],
+        typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
+    ],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")] = None,
+    size: Annotated[
+        str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
+    ] = None,
+    font: Annotated[float | None, typer.Option(help="With --size: text in points, 6 or more.")] = None,
+    runs: Runs = Path("runs"),
+) -> None:
+    """Draw a figure from what is stored; no model runs."""
+    from graphs.figures.sizes import size_from
+    from pipelines.draw.draw import draw as drawn
+    from pipelines.engine.store import write_atomically
+
+    if font is not None and size is None:
+        raise ValueError("--font belongs to --size: give a size, such as --size column.")
+    path = Path(f"{kind}.pdf") if out is None else out
+    asked = None if size is None else size_from(size, font=font)
+    write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
+    sys.stdout.write(f"{path}\n")
+
+
+@app.command()
+@reports_errors
+def figures(as_json: Json = False) -> None:
+    """The kinds of figure that `circuits draw` makes, and what each is drawn from."""
+    from pipelines.cli.catalogue import figure_rows, print_offered
+
+    rows = figure_rows()
+    print_json({"figures": rows}) if as_json else print_offered("figures", rows)
 
 
 @app.command()

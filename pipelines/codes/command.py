@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.codes.files import files
+from pipelines.codes.paper import papers
 from pipelines.codes.plan import plan
 from pipelines.codes.report import CodeReport, report
 from pipelines.codes.settings import CodesSettings
@@ -14,7 +15,7 @@ from pipelines.command import Command, run_command
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("codes", CodesSettings, plan, report, files, print_codes)
+COMMAND = Command("codes", CodesSettings, plan, report, files, print_codes, papers)
 
 
 def explain_codes(run: Run | str | Path, *, shows_progress: bool = False, **settings: Any) -> CodeReport:

@@ -17,6 +17,7 @@ class CodesSettings(CommandSettings):
     nothing new.
     """
 
+    paper_tables = ("codes", "heads")
     run: Any = Field(
         description="A run of head-coding or code-pairs: its folder, or its name in --runs.",
         json_schema_extra={"argument": True},

@@ -6,9 +6,10 @@ import json
 import textwrap
 from collections.abc import Mapping
 
+from circuits.quantities import QUANTITIES
 from circuits.solved import kept_of_drawn
 from pipelines.codes.report import CodeReport
-from pipelines.reporting.tables import DASH, Column, Row, print_line, print_table
+from pipelines.reporting.tables import DASH, Column, Row, measured, print_line, print_table
 
 _ROWS_SHOWN, _TOKENS_SHOWN, _ROLES_SHOWN, _EXAMPLE_SHOWN = 12, 5, 2, 60
 
@@ -17,7 +18,8 @@ def columns_of(report: CodeReport) -> tuple[Column, ...]:
     """The columns of codes.csv. Prompts and tokens are JSON lists; a role is empty if no such prompt has it."""
     roles = dict.fromkeys(role for row in report.rows for role in row["roles"])
     return (
-        *map(Column, ("head", "code", "vector", "n_positives")),
+        *map(Column, ("head", "code", "vector")),
+        measured("n_positives"),
         Column("prompts", cell=lambda row: json.dumps(row["prompts"])),
         Column("example_prompt", "example.prompt"),
         Column("example_text", "example.text"),
@@ -36,7 +38,7 @@ def print_codes(report: CodeReport) -> None:
     shown = sorted(report.rows, key=lambda row: -row["n_positives"])[:_ROWS_SHOWN]
     print_table(
         f"{report.run}: codes that only positives show, trial {report.trial}",
-        ("head", "code", "positives", "promotes", "activates at (negatives)", "example"),
+        ("head", "code", QUANTITIES["n_positives"].heading, "promotes", "activates at (negatives)", "example"),
         [_code_cells(row, report.n_positives) for row in shown],
         folds=True,
     )
@@ -47,12 +49,16 @@ def print_codes(report: CodeReport) -> None:
     explained = {row["head"] for row in report.rows}
     print_table(
         "information in these heads' codes, all trials",
-        ("head", "score", "group", "codes here (by chance)", "whether positive", "which answer"),
+        (
+            *("head", QUANTITIES["score"].heading, "group"),
+            f"{QUANTITIES['positive_only_codes'].heading} (by chance)",
+            *(QUANTITIES[name].heading for name in ("tells_is_positive", "tells_answer")),
+        ),
         [_head_cells(row) for row in report.heads if row["head"] in explained],
         folds=True,
     )
     print_line(
-        "By chance: mean with shuffled labels. Whether positive, which answer: adjusted mutual information, 0 (by "
+        "By chance: mean with shuffled labels. Information: adjusted mutual information, 0 (by "
         "chance) to 1, mean over trials +- SD. Groups: heads that show such codes on the same prompts. A feature may "
         "be active on negatives without being the strongest there."
     )
@@ -67,7 +73,7 @@ def _code_cells(row: Row, n_positives: int) -> list[str]:
     example = row["example"]
     text = textwrap.shorten(example["text"], _EXAMPLE_SHOWN, placeholder=" ...")
     of_all = f"{row['n_positives']} of {n_positives}"
-    return [row["head"], str(row["code"]), of_all, _promoted(row), _activates_at(row), f"{example['prompt']}: {text}"]
+    return [row["head"], str(row["code"]), of_all, promoted(row), activates_at(row), f"{example['prompt']}: {text}"]
 
 
 def _head_cells(row: Row) -> list[str]:
@@ -86,13 +92,14 @@ def _number_or_dash(value: float | None) -> str:
     return DASH if value is None else f"{value:z.2g}"
 
 
-def _promoted(row: Row) -> str:
+def promoted(row: Row) -> str:
+    """The tokens that a code promotes most."""
     if row["vector"] is None:
         return "(no active feature)"
     return " ".join(map(str, tokens_of(row)[:_TOKENS_SHOWN])) or DASH
 
 
-def _activates_at(row: Row) -> str:
+def activates_at(row: Row) -> str:
     """The roles with the strongest activations, with means over the positives and over the negatives."""
     known = [(role, sides) for role, sides in row["roles"].items() if sides["positives"] is not None]
     strongest = sorted(known, key=lambda entry: -entry[1]["positives"])[:_ROLES_SHOWN]

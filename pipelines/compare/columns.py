@@ -54,7 +54,7 @@ TRANSFER = (
 def measure(name: str) -> Column:
     """The column of a measure of overlap; those of other packages are called by their names."""
     path = f"measures.{name}"
-    return measured(name, path) if name in QUANTITIES else Column(name, path, "z.2f")
+    return measured(name, path) if name in QUANTITIES else Column(name, path, ".2f")
 
 
 # A row per pair and level.

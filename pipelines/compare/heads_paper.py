@@ -44,7 +44,7 @@ def aligned_papers(report: AlignedHeads) -> dict[str, PaperTable]:
         heading = measured(name).heading
         columns += [
             measured(name, f"{name}.value"),
-            Column(f"{heading} by chance", f"{name}.expected", "z.2f"),
+            Column(f"{heading} by chance", f"{name}.expected", ".2f"),
             Column(f"{heading}, p", f"{name}.p_value", draws=draws),
         ]
     rows = [{**row, "n_shared": len(row["pairs"])} for row in report.alignments]

@@ -129,7 +129,7 @@ def _traces(stored: StoredComparison) -> PaperTable | None:
     rates = [measured("recovery", f"recovery_{side}") for side in "ab"]
     columns = [
         *(Column(f"{rate.heading}, {side}", rate.path, rate.format) for rate, side in zip(rates, "AB", strict=True)),
-        Column("difference", format="z.2f", interval="ends"),
+        Column("difference", format=".2f", interval="ends"),
     ]
     labels = list(stored.summary["runs"])
     rows = [

@@ -144,7 +144,7 @@ def _verdicts(pairs: Sequence[Row], summary: Row) -> PaperTable:
         "lost_a": "lost by A without the shared part",
         "lost_b": "lost by B without the shared part",
     }
-    estimates = [Column(heading, f"{name}.value", "z.2f", f"{name}.interval") for name, heading in headings.items()]
+    estimates = [Column(heading, f"{name}.value", ".2f", f"{name}.interval") for name, heading in headings.items()]
     rules = dict.fromkeys(f"{pair['verdict']}: {pair['rule']}" for pair in pairs)
     return of_pairs(
         "Whether tasks share a mechanism",
@@ -167,7 +167,7 @@ def _sets(pairs: Sequence[Row], summary: Row, edges: Column) -> PaperTable:
     columns = [
         edges,
         *(
-            Column(f"faithfulness on {side.upper()}", f"on_{side}.faithfulness", "z.2f", f"on_{side}.interval")
+            Column(f"faithfulness on {side.upper()}", f"on_{side}.faithfulness", ".2f", f"on_{side}.interval")
             for side in "ab"
         ),
     ]

@@ -7,13 +7,14 @@ from typing import Any
 
 from pipelines.command import Command, run_command
 from pipelines.effects.files import files
+from pipelines.effects.paper import papers
 from pipelines.effects.plan import plan
 from pipelines.effects.report import EffectsReport, report
 from pipelines.effects.settings import EffectsSettings
 from pipelines.effects.table import print_effects
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("effects", EffectsSettings, plan, report, files, print_effects)
+COMMAND = Command("effects", EffectsSettings, plan, report, files, print_effects, papers)
 
 
 def effects(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> EffectsReport:

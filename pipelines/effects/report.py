@@ -19,6 +19,7 @@ from pipelines.effects.settings import EffectsSettings
 from pipelines.engine.result_file import Result
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.caveats import of_gap
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.first_jobs import task_name
 
@@ -48,7 +49,7 @@ def report(plan: EffectsPlan) -> EffectsReport:
     baseline, shape = baseline_from(store.read(plan.first.baseline.key)), results[0].meta
     columns = {name: _joined(results, name) for name in ("total", "direct")}
     columns["indirect"] = columns["total"] - columns["direct"]
-    warnings = list(prompts.warnings)
+    warnings = [*prompts.warnings, *of_gap(baseline)]
     if shape["no_writes"] is None:
         columns["writes"] = _joined(results, "writes")
     else:

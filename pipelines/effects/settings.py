@@ -20,6 +20,7 @@ class EffectsSettings(PromptSettings):
     prompts. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("effects",)
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
     ablation: str = Field(default="corrupt", description="What replaces the part's value (`circuits methods`).")
     ablation_settings: dict[str, Any] = Field(

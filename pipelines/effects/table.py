@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from circuits.solved import kept_of_drawn
 from pipelines.effects.report import EffectsReport
-from pipelines.reporting.tables import Column, print_columns, print_line
+from pipelines.reporting.tables import Column, measured, print_columns, print_line
 
 _SHOWN = 20
 _NUMBERS = ("total", "direct", "indirect", "writes")
 COLUMNS = (
     Column("part"),
-    *(Column(name, format=".2f", interval=f"{name}_interval") for name in _NUMBERS),
+    *(measured(name, interval=f"{name}_interval") for name in _NUMBERS),
     Column("class"),
 )
 
@@ -22,7 +22,7 @@ def print_effects(report: EffectsReport) -> None:
         f"{about['model']} on {about['task']}, {about['n_prompts']} prompts: {about['metric']} {about['clean']:z.2f}, "
         f"{about['ablated']:z.2f} with everything ablated ({about['ablation']})"
     )
-    shown = [column for column in COLUMNS if any(row.get(column.heading) is not None for row in report.rows)]
+    shown = [column for column in COLUMNS if any(column.value(row) is not None for row in report.rows)]
     print_columns(title, shown, rows)
     for name in dict.fromkeys(row["class"] for row in report.rows if row["class"] is not None):
         print_line(f"{name}: {', '.join(row['part'] for row in report.rows if row['class'] == name)}")
@@ -32,7 +32,7 @@ def print_effects(report: EffectsReport) -> None:
     largest = f"the largest total effects, {left} more in effects.csv" if left else "the largest total effects first"
     print_line(
         f"At the answer position; {largest}. In brackets: 95 % t intervals over prompts. Indirect is total minus "
-        "direct; writes is direct logit attribution, on the logit difference."
+        "direct; direct logit attribution is what the part writes on the logit difference."
     )
     if about["solved"] is not None:
         print_line(f"prompts: {kept_of_drawn(about['solved'])}")

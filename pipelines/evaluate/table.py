@@ -32,7 +32,7 @@ COLUMNS = (
     *map(Column, ("run", "task", "model", "method", "metric", "ablation", "judged_on")),
     measured("n_prompts"),
     Column("n_drawn", "solved.drawn"),
-    *map(Column, ("clean", "corrupt")),
+    *map(measured, ("clean", "corrupt")),
     *map(measured, ("n_edges", "of_edges")),
     *map(Column, ("n_components", "circuit_of")),
     measured("faithfulness", interval="faithfulness_interval"),

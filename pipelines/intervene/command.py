@@ -29,8 +29,8 @@ def intervene(run: Run | str | Path, *, shows_progress: bool = False, **settings
 
     >>> from pipelines import intervene, trace
     >>> run = trace("scene-objects", model="reference-vlm", prompts=2, settings={"kinds": ["attention", "mlp"]})
-    >>> result = intervene(run, questions=2, validation=2, lambda_attention=0.1, lambda_mlp=0.1)
+    >>> result = intervene(run, questions=2, validation=2, lambda_attention=0.1, lambda_mlp=0.1, random=1)
     >>> [row["variant"] for row in result.rows if row["negatives"] == "random"]
-    ['plain', 'iri', 'vhr']
+    ['plain', 'iri', 'all-layers', 'random-0', 'vhr']
     """
     return run_command(COMMAND, *settings_from({"run": run, **settings}, IriSettings), shows_progress=shows_progress)

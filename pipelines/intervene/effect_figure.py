@@ -11,11 +11,13 @@ from pipelines.reporting.tables import Row, value_at
 FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 
 
-def figures(
-    name: str, rows: Sequence[Row], *, title: str, subtitle: str, chance: float, metric: str
-) -> dict[str, bytes]:
-    """The figure of rows as `effect_rows` makes them, in every format: file name -> content."""
-    table = EditBars(tuple(map(_bar, rows)), title, subtitle, chance, metric.replace("-", " "))
+def bars_of(rows: Sequence[Row], *, title: str, subtitle: str, chance: float, metric: str) -> EditBars:
+    """What the figure of rows shows, as `effect_rows` makes these."""
+    return EditBars(tuple(map(_bar, rows)), title, subtitle, chance, metric.replace("-", " "))
+
+
+def figures(name: str, table: EditBars) -> dict[str, bytes]:
+    """The figure in every format: file name -> content."""
     return {f"{name}.{kind}": edit_figure_bytes(table, kind) for kind in FORMATS}
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from circuits.evaluation.edit_effects import EditValues, edit_effect
 from circuits.intervals import Estimate, Share
 from circuits.numbers import number_text
+from circuits.quantities import QUANTITIES
 from pipelines.intervene.edit_stages import RANDOM
-from pipelines.reporting.tables import DASH, Column, Row, brackets, value_at
+from pipelines.reporting.tables import DASH, Column, Row, brackets, measured, value_at
 
 PLAIN = "plain"
 _RANGED = ("metric", "difference", "accuracy", "top1", "new_mistakes", "mended")
@@ -78,34 +79,40 @@ def _random(row: Row, name: str, spec: str) -> str:
 
 COLUMNS = (
     Column("heads edited", cell=lambda row: "\n".join(textwrap.wrap(", ".join(row["heads"]), 24)) or "none"),
-    Column("accuracy", cell=lambda row: _percent(row, "accuracy")),
+    Column(QUANTITIES["accuracy"].heading, cell=lambda row: _percent(row, "accuracy")),
     Column(
-        "new mistakes, mended", cell=lambda row: f"{row['new_mistakes']}, {row['mended']}" if row["heads"] else DASH
+        ", ".join(QUANTITIES[name].heading for name in ("new_mistakes", "mended")),
+        cell=lambda row: f"{row['new_mistakes']}, {row['mended']}" if row["heads"] else DASH,
     ),
-    Column("top-1", cell=lambda row: _percent(row, "top1")),
-    Column("metric", "metric", ".2f"),
-    Column("change of the metric", cell=_change),
+    Column(QUANTITIES["top1"].heading, cell=lambda row: _percent(row, "top1")),
+    measured("metric"),
+    Column(QUANTITIES["metric_difference"].heading, cell=_change),
 )
 FOR_FILES = (
     Column("variant"),
     Column("heads", cell=lambda row: " ".join(row["heads"])),
     Column("n"),
     *(
-        Column(name, name, interval=f"{name}_interval")
-        for name in ("accuracy", "accuracy_difference", "top1", "top1_difference", "metric", "difference")
+        measured(name, path, interval=f"{path}_interval")
+        for name, path in {
+            **{name: name for name in ("accuracy", "accuracy_difference", "top1", "top1_difference", "metric")},
+            "metric_difference": "difference",
+        }.items()
     ),
-    *(Column(name) for name in ("new_mistakes", "mended", "new_mistakes_top1", "mended_top1")),
+    *map(measured, ("new_mistakes", "mended")),
+    *map(Column, ("new_mistakes_top1", "mended_top1")),
     Column("random_sets", "random.n"),
     *(
         Column(
             f"random_{name}_{end}",
-            cell=lambda row, name=name, end=end: (value_at(row, f"random.{name}.range") or (None, None))[end == "max"],
+            cell=lambda row, path=path, end=end: (value_at(row, f"random.{path}.range") or (None, None))[end == "max"],
         )
-        for name in ("accuracy", "top1", "difference")
+        for name, path in {"accuracy": "accuracy", "top1": "top1", "metric_difference": "difference"}.items()
         for end in ("min", "max")
     ),
 )
 NOTE = (
-    "Right: an answer above every wrong one; top-1: above all tokens. In brackets: 95 % intervals, Wilson's of shares, "
-    "t of the paired change. Others: the same edit on other heads of the same layers, least to most."
+    "Right: an answer is likelier than every wrong one; top-1: each of its tokens is the likeliest where it is said. "
+    "In brackets: 95 % intervals, Wilson's of shares, t of the paired change. Others: the same edit on other heads of "
+    "the same layers, least to most."
 )

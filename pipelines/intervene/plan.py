@@ -185,7 +185,7 @@ def intervention_jobs(run: TraceRun, config: IriSettings, *, device: str) -> Int
     inputs = {"questions": (test.key,), "search": (search.key,), "divergence": (divergence.key,)}
     n_questions = asking[1]["n_questions"]
     starts = range(0, n_questions, _QUESTIONS_PER_JOB)
-    varied = model | chosen | {"ablations": config.ablations}
+    varied = model | chosen | {"ablations": config.ablations, "random": config.random}
     answers = tuple(
         Job(
             IRI_ANSWERS,

@@ -13,7 +13,9 @@ from circuits.injection.answers import Answers, answer_scores, paired_difference
 from circuits.injection.chair import ObjectNames, chair
 from circuits.injection.synonyms import Synonyms
 from circuits.injection.threshold import with_threshold
+from circuits.injection.variants import ALL_LAYERS, RANDOM_LAYERS
 from circuits.intervals import Estimate, Share
+from circuits.remedies.choice import Verdict
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.intervene.plan import WHOLE, InterventionJobs, IriPlan
@@ -37,6 +39,8 @@ class Intervention(Report):
     heads      one per head: its vision-aware divergence, with its t interval over prompts
     captions   one per variant: CHAIR with Wilson's intervals, of mentions a t interval over captions; `texts` has the
                captions themselves
+    verdicts   one per sort of negatives: whether the injection gains right answers beside random layers, in `words`;
+               `on_validation` is the gain on the questions that chose the strengths, None of other sorts
     n_synonyms how many words beside the objects' own names count as naming one
     times      one per variant: seconds to the first token and per token
     dropped    ablation -> why it was left out
@@ -46,6 +50,7 @@ class Intervention(Report):
     run: str
     settings: Mapping[str, Any]
     rows: tuple[Row, ...]
+    verdicts: tuple[Row, ...]
     heads: tuple[Row, ...]
     captions: tuple[Row, ...]
     n_synonyms: int
@@ -58,6 +63,7 @@ class Intervention(Report):
             "run": self.run,
             "settings": dict(self.settings),
             "rows": list(self.rows),
+            "verdicts": list(self.verdicts),
             "heads": list(self.heads),
             "captions": list(self.captions),
             "n_synonyms": self.n_synonyms,
@@ -70,13 +76,16 @@ class Intervention(Report):
 def report(plan: IriPlan) -> Intervention:
     """What the stored results of a plan say."""
     jobs, store = plan.jobs, plan.store
+    rows = _rows(jobs, store)
+    verdicts = _verdicts(rows, plan.run, plan.settings, store.read(jobs.search.key))
     words = {} if plan.synonyms is None else plan.synonyms.words
     return Intervention(
         folder=plan.folder,
-        warnings=(*_warnings(jobs, store), *_of_synonyms(plan.synonyms)),
+        warnings=(*_warnings(jobs, store, verdicts), *_of_synonyms(plan.synonyms)),
         run=plan.run.name,
         settings=_settings(plan.run, plan.settings, jobs, store),
-        rows=tuple(_rows(jobs, store)),
+        rows=tuple(rows),
+        verdicts=tuple(verdicts),
         heads=tuple(head_rows(store.read(jobs.divergence.key))),
         captions=tuple(_captions(jobs, store, words)),
         n_synonyms=sum(map(len, words.values())),
@@ -138,6 +147,56 @@ def _rows(jobs: InterventionJobs, store: Store) -> list[Row]:
         for name, said in answers.items()
         for sort, chosen in sorts.items()
     ]
+
+
+def _verdicts(rows: Sequence[Row], run: TraceRun, config: IriSettings, search: Result) -> list[Row]:
+    """Of every sort of negatives, what the test questions say of the injection beside random layers."""
+    chosen_by = WHOLE if run.config.prompt_file is not None else config.chosen_by
+    said = []
+    for row in rows:
+        if row["variant"] != IRI:
+            continue
+        of_sort = [other for other in rows if other["negatives"] == row["negatives"]]
+        random = [other["difference"] for other in of_sort if other["variant"].startswith(RANDOM_LAYERS)]
+        (every,) = [other["difference"] for other in of_sort if other["variant"] == ALL_LAYERS] or [None]
+        low, high = row["difference_low"], row["difference_high"]
+        found = Verdict(
+            chosen_gain=_on_validation(search) if row["negatives"] == chosen_by else None,
+            gain=row["difference"],
+            interval=None if low is None else (low, high),
+            as_much=sum(other >= row["difference"] for other in random),
+            n_random=len(random),
+            chosen="these layers",
+            others="random choices of layers",
+            judged_on=("validation questions", "test questions"),
+        )
+        said.append(
+            {
+                "negatives": row["negatives"],
+                "is_chosen_by": row["negatives"] == chosen_by,
+                "on_validation": found.chosen_gain,
+                "gain": found.gain,
+                "gain_low": low,
+                "gain_high": high,
+                "random_range": [min(random), max(random)] if random else None,
+                "all_layers": every,
+                "as_much": found.as_much,
+                "n_random": found.n_random,
+                "gains": found.gains,
+                "words": found.words,
+            }
+        )
+    return said
+
+
+def _on_validation(search: Result) -> float | None:
+    """What the strengths gain on the questions that chose them; None where they were given, or 0 was not tried."""
+    tried = search.meta["tried"]
+    if 0.0 not in tried:
+        return None
+    accuracy, none = search.arrays["accuracy"], tried.index(0.0)
+    attention, mlp = (tried.index(strength) for strength in search.meta["strengths"])
+    return float(accuracy[attention, mlp] - accuracy[none, none])
 
 
 def _some(answers: Answers, chosen: Any) -> Answers:
@@ -224,10 +283,14 @@ def _of_synonyms(synonyms: Synonyms | None) -> list[str]:
     ]
 
 
-def _warnings(jobs: InterventionJobs, store: Store) -> list[str]:
+def _warnings(jobs: InterventionJobs, store: Store, verdicts: Sequence[Row]) -> list[str]:
     search = store.read(jobs.search.key).meta
     if injection_of(jobs.search.settings, search["strengths"]).parts:
-        return []
+        return [
+            f"{said['negatives']} negatives: {said['words']}"
+            for said in verdicts
+            if said["is_chosen_by"] and (not said["gains"] or said["as_much"])
+        ]
     if search["tried"] and not any(search["strengths"]):
         return [
             "none of the strengths tried answers more validation questions right than no injection: the injection "

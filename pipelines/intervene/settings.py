@@ -13,8 +13,9 @@ from pipelines.runs.settings import MOST, CommandSettings
 class IriSettings(CommandSettings):
     """Intermediate representation injection: add early layers' outputs to later ones, at the last token.
 
-    Compared with the plain model and a baseline that amplifies vision-aware heads (vhr). Writes intervention.json and
-    intervention.csv to a folder. Repeating the command computes nothing new.
+    Strengths are chosen on validation questions; others judge them beside random layers, all layers, the plain model,
+    and a baseline that amplifies vision-aware heads (vhr). The verdict says so where there is no gain. Writes
+    intervention.json and intervention.csv to a folder. Repeating the command computes nothing new.
     """
 
     run: Any = Field(description="A causal trace: its folder, or its name within --runs.")
@@ -39,7 +40,10 @@ class IriSettings(CommandSettings):
         le=1,
         description="Accuracy (0 to 1) on random negatives that searched strengths may cost.",
     )
-    ablations: bool = Field(default=False, description="Also the paper's ablations, and random layers.")
+    random: int = Field(
+        default=5, ge=0, le=MOST, strict=True, description="Injections from random layers, for comparison."
+    )
+    ablations: bool = Field(default=False, description="Also the paper's ablations.")
     captions: int = Field(default=0, ge=0, le=MOST, description="Images to describe, for CHAIR (needs annotations).")
     synonyms: Path | None = Field(
         default=None,

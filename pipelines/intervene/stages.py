@@ -200,18 +200,22 @@ def answer(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
 
 
 def _injections(settings: Mapping[str, Any], inputs: Inputs) -> tuple[dict[str, Injection], dict[str, str]]:
-    """The injection and, if requested, its ablations; and what was left out, with the reason."""
-    from circuits.injection.variants import Recovery, ablations
+    """The injection, its controls and, if requested, its ablations; and what was left out, with the reason."""
+    from circuits.injection.variants import Recovery, ablations, controls
 
     strengths = inputs["search"][0].meta["strengths"]
-    if not settings["ablations"]:
-        return {IRI: injection_of(settings, strengths)}, {}
     recovery = Recovery(*(tuple(settings["recovery"][kind]) for kind in _KINDS))
-    ablated = ablations(
-        recovery, k1=settings["k1"], k2=settings["k2"], lambda_attention=strengths[0], lambda_mlp=strengths[1]
+    made = (ablations if settings["ablations"] else controls)(
+        recovery,
+        k1=settings["k1"],
+        k2=settings["k2"],
+        lambda_attention=strengths[0],
+        lambda_mlp=strengths[1],
+        seeds=range(settings["random"]),
     )
     # With strength 0 the injection changes nothing, but it is kept: it is what was requested.
-    return {IRI: injection_of(settings, strengths), **ablated.injections}, dict(ablated.dropped)
+    dropped = {name: why for name, why in made.dropped.items() if name != IRI}
+    return {IRI: injection_of(settings, strengths), **made.injections}, dropped
 
 
 def caption(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -267,6 +271,6 @@ def pictures_of(questions: Result, n: int) -> tuple[list[Picture], list[list[str
 QUESTIONS = Stage("questions", 2, build_questions, locate_prompts)
 IRI_SEARCH = Stage("iri-search", 1, search)
 HEAD_DIVERGENCE = Stage("head-divergence", 1, measure_divergence)
-IRI_ANSWERS = Stage("iri-answers", 1, answer)
+IRI_ANSWERS = Stage("iri-answers", 2, answer)
 IRI_CAPTIONS = Stage("iri-captions", 1, caption)
 IRI_TIMES = Stage("iri-times", 1, measure_times)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from circuits.injection.variants import RANDOM_LAYERS
 from circuits.numbers import number_text
 from pipelines.intervene.report import Intervention
-from pipelines.reporting.tables import Column, Row, brackets, print_columns, print_line, print_table
+from pipelines.reporting.tables import DASH, Column, Row, brackets, print_columns, print_line, print_table
 
 _CAPTIONS = (
     Column("variant"),
@@ -48,21 +51,35 @@ def _print_answers(intervention: Intervention) -> None:
     sorts = list(dict.fromkeys(row["negatives"] for row in intervention.rows))
     cells = []
     for variant in dict.fromkeys(row["variant"] for row in intervention.rows):
+        if variant.startswith(RANDOM_LAYERS):
+            continue
         rows = [row for row in intervention.rows if row["variant"] == variant]
         shown, sign = ("accuracy", "") if variant == "plain" else ("difference", "+")
         answers = [_with_ends(row, shown, sign=sign) for row in rows]
         cells.append([variant, *answers, f"{rows[-1]['yes_ratio']:.1%}"])
+    if any(said["n_random"] for said in intervention.verdicts):
+        spans = [_percent_range(said["random_range"]) for said in intervention.verdicts]
+        cells.append([f"random layers ({intervention.verdicts[0]['n_random']})", *spans, DASH])
     n = intervention.rows[0]["n"]
     title = f"accuracy in %, and accuracy minus plain, by sort of negatives ({n} questions each)"
     print_table(title, ["", *sorts, f"yes, {sorts[-1]}"], cells, folds=True)
     print_line(
-        "In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences and mentions."
+        "In brackets: 95 % intervals, Wilson's of accuracy and captions, t over images of differences and mentions. "
+        "Random layers: as many sources and targets with the same weights, least to most. all-layers: from every layer "
+        "that helps into every later one."
     )
+    for said in intervention.verdicts:
+        print_line(f"Verdict ({said['negatives']} negatives): {said['words']}")
     if (threshold := intervention.settings["threshold"]) is not None:
         print_line(
             f"threshold: yes where its logit exceeds that of no by more than {threshold:z.2f}, chosen "
             "on the validation questions; an intervention has to do better."
         )
+
+
+def _percent_range(span: Sequence[float]) -> str:
+    """The least and the most of several differences."""
+    return " to ".join(number_text(100 * end, "+.1f") for end in span)
 
 
 def _layers(layers: list[int]) -> str:

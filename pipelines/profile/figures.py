@@ -29,8 +29,9 @@ def figures(report: ProfileReport) -> dict[str, bytes]:
         f"{about['model']} on {of}",
         title="Heads by profile",
         share_of="the largest",
-        caption="Color: the mean of a head over prompts as a share of the largest of its grid, which stands above it; "
-        "red is positive, blue negative, gray not measured. What heads do on clean prompts, and no effect of theirs."
+        caption="Color: the mean of a head over prompts as a share of the largest of its grid by size, which stands "
+        "above it; red is positive, blue negative, gray not measured. What heads do on clean prompts, and no effect of "
+        "theirs."
         f"{left_out}",
     )
     return {f"heads.{kind}": head_grid_bytes(shown, kind) for kind in FORMATS}

@@ -32,7 +32,8 @@ class ProfileReport(Report):
     profiles  one per profile and place: what it counts, and the mean over all heads; 0 prompts where weights were read.
               `note` says what has to be known beside the numbers, such as how many queries see a sink, else None
     rows      one per profile, place and `head`: the mean over the prompts in which it was measured, with its 95 %
-              interval (t; Wilson's of shares of prompts); None where no prompt has the place, or it is unbounded. A
+              interval (t, cut where the profile can be no less or no more; Wilson's of shares of prompts); None where
+              no prompt has the place, or it is unbounded. A
               profile that splits a sum has rows of MLPs (`m3`), the embedding (`input`) and the `biases` too, one of
               the stream those of its states (`r3`, which enters layer 3) alone.
               `A - B` in the place of places: the difference that `contrast` asks for, its interval by bootstrap
@@ -112,7 +113,7 @@ def _add(
             known = ~np.isnan(values[:, at])  # [prompt, part]
             about = {"profile": as_text(profile), "place": place, "unit": profile.unit}
             of_heads = values[known.all(axis=1), at][:, is_head]
-            over_heads = _mean(of_heads.mean(axis=1)) if of_heads.size else _NOTHING
+            over_heads = _mean(of_heads.mean(axis=1), profile) if of_heads.size else _NOTHING
             n_prompts = 0 if prompts is None else int(known.any(axis=1).sum())
             profiles.append({**about, **more, "n_prompts": n_prompts, **over_heads})
             for part, name in enumerate(names):
@@ -120,7 +121,7 @@ def _add(
             for layer in np.unique(of_layer[is_head]):
                 own = of_layer == layer
                 of_own = values[known[:, own].all(axis=1), at][:, own]
-                over_own = _mean(of_own.mean(axis=1)) if len(of_own) else _NOTHING
+                over_own = _mean(of_own.mean(axis=1), profile) if len(of_own) else _NOTHING
                 layers.append({**about, "layer": int(layer), **over_own})
         if contrasted and set(contrasted) <= set(places):
             about = {"profile": as_text(profile), "place": " - ".join(contrasted), "unit": profile.unit}
@@ -151,8 +152,9 @@ def _of_part(per_prompt: Floats, profile: Profile) -> Row:
     if profile.counts:
         share = Share(int(per_prompt.sum()), len(per_prompt))
         return {"mean": share.value, "interval": share.interval().as_json()}
-    return _mean(per_prompt)
+    return _mean(per_prompt, profile)
 
 
-def _mean(per_prompt: Floats) -> Row:
-    return {"mean": float(per_prompt.mean()), "interval": t_interval(per_prompt).item().as_json()}
+def _mean(per_prompt: Floats, profile: Profile) -> Row:
+    interval = t_interval(per_prompt).item().within(*profile.limits)
+    return {"mean": float(per_prompt.mean()), "interval": interval.as_json()}

@@ -15,5 +15,5 @@ PAGE = "reuse.html"
 
 def files(plan: ReusePlan, report: ReuseReport) -> dict[str, bytes]:
     """The page and its figures."""
-    figures = {f"{panel.name}.pdf": panel.draw("pdf") for panel in report.panels if panel.draw is not None}
+    figures = {f"{panel.name}.pdf": panel.file("pdf") for panel in report.panels if panel.draw is not None}
     return {PAGE: page(plan, report.panels)} | figures

@@ -34,7 +34,7 @@ def _panel(panel: Panel) -> list[str]:
     if panel.draw is None:
         return [heading, f'<p class="left-out">Left out: {escape(str(panel.reason))}.</p>']
     # As an image a figure keeps its ids to itself: those of two figures in one page would clash.
-    data = base64.b64encode(panel.draw("svg")).decode()
+    data = base64.b64encode(panel.file("svg")).decode()
     return [heading, f'<img alt="{escape(panel.title)}" src="data:image/svg+xml;base64,{data}">']
 
 

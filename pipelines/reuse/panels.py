@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from circuits.components import head
 from graphs.comparison.clusters import task_tree
-from graphs.figures.canvas import DrawingFormat
-from graphs.figures.head_grid import HeadGrid, HeadGrids, head_grid_bytes
-from graphs.figures.overlap_curve import Around, OverlapCurves, OverlapPoint, overlap_curve_bytes, panels_of
-from graphs.figures.repair_bars import Repair, RepairBar, repair_bars_bytes
-from graphs.figures.set_circuits import Role, SetCircuits, SetColumn, set_circuits_bytes
-from graphs.figures.stage_columns import StageColumns, stage_columns_bytes
-from graphs.figures.task_trees import TreesFigure, trees_figure_bytes
-from graphs.figures.transfer import transfer_figure_bytes
+from graphs.figures.canvas import DrawingFormat, figure_bytes
+from graphs.figures.fit import Drawing, in_its_room, of_one_layout
+from graphs.figures.head_grid import HeadGrid, HeadGrids, draw_head_grids
+from graphs.figures.overlap_curve import Around, OverlapCurves, OverlapPoint, draw_overlap_curves, panels_of
+from graphs.figures.page import DPI
+from graphs.figures.repair_bars import Repair, RepairBar, draw_repair
+from graphs.figures.set_circuits import Role, SetCircuits, SetColumn, draw_set_circuits
+from graphs.figures.stage_columns import StageColumns, draw_stage_columns
+from graphs.figures.task_trees import TreesFigure, draw_trees
+from graphs.figures.transfer import draw_transfer
 from graphs.selection import means_at
 from pipelines.compare.files import transfer_table
 from pipelines.compare.many_files import ALIKE
 from pipelines.reuse.plan import ReusePlan
 from pipelines.runs.run import Run
 
-Draw = Callable[[DrawingFormat], bytes]
 _MOST_CURVES = 15
 _MOST_UNIONS = 3  # runs up to which circuits of pairs are drawn whole
 
@@ -32,40 +33,54 @@ class Panel(NamedTuple):
     """A figure, or why there is none.
 
     name   of its files
-    draw   kind of file -> its bytes; None where `reason` says why
+    draw   None where `reason` says why
     """
 
     name: str
     title: str
-    draw: Draw | None
+    draw: Drawing | None
     reason: str | None = None
+
+    def file(self, kind: DrawingFormat) -> bytes:
+        """The figure as a file, which there must be."""
+        draw = self.draw
+        assert draw is not None
+        return figure_bytes(lambda: draw(None), kind, dpi=DPI)
 
 
 def panels(plan: ReusePlan) -> list[Panel]:
     """Every panel, in the order of the page."""
-    made: list[Panel] = []
-    for name, title, make in _PANELS:
-        found = make(plan)
-        made.append(Panel(name, title, None, found) if isinstance(found, str) else Panel(name, title, found))
-    return made
+    return [panel_of(plan, name) for name in PANELS]
+
+
+def panel_of(plan: ReusePlan, name: str) -> Panel:
+    """One panel."""
+    title, make = PANELS[name]
+    found = make(plan)
+    return Panel(name, title, None, found) if isinstance(found, str) else Panel(name, title, found)
 
 
 def _subtitle(plan: ReusePlan) -> str:
-    runs = list(plan.runs.values())
-    models = dict.fromkeys(run.scores.provenance.model for run in runs)
-    methods = dict.fromkeys(str(run.graph.method) for run in runs)
-    metrics = dict.fromkeys(run.scores.provenance.metric for run in runs)
+    return subtitle_of(plan.runs.values())
+
+
+def subtitle_of(runs: Iterable[Run]) -> str:
+    """Models, methods and metrics of runs."""
+    listed = list(runs)
+    models = dict.fromkeys(run.scores.provenance.model for run in listed)
+    methods = dict.fromkeys(str(run.graph.method) for run in listed)
+    metrics = dict.fromkeys(run.scores.provenance.metric for run in listed)
     return "; ".join(", ".join(part) for part in (models, methods, metrics))
 
 
-def _transfer(plan: ReusePlan) -> Draw | str:
+def _transfer(plan: ReusePlan) -> Drawing | str:
     if plan.comparison["transfer"] is None:
         return f"no circuit was run on another task: {plan.comparison['no_transfer']}"
     table = transfer_table(list(plan.runs.values()), plan.comparison)
-    return lambda kind: transfer_figure_bytes(table, kind)
+    return in_its_room(draw_transfer, table)
 
 
-def _curves(plan: ReusePlan) -> Draw | str:
+def _curves(plan: ReusePlan) -> Drawing | str:
     """Of edges; of heads where there are no scores of edges."""
     overlaps = plan.comparison["overlaps"]
     for of in ("edges", "heads"):
@@ -74,7 +89,7 @@ def _curves(plan: ReusePlan) -> Draw | str:
         if drawn:
             notes = () if len(drawn) <= _MOST_CURVES else (f"The first {_MOST_CURVES} of {len(drawn)} pairs.",)
             shown = OverlapCurves(of, drawn[:_MOST_CURVES], _subtitle(plan), notes)
-            return lambda kind: overlap_curve_bytes(shown, kind)
+            return of_one_layout(draw_overlap_curves, shown)
     return "the comparison has no overlap at several sizes (circuits without scores)"
 
 
@@ -96,7 +111,7 @@ def _band(point: Mapping[str, Any], name: str) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def _trees(plan: ReusePlan) -> Draw | str:
+def _trees(plan: ReusePlan) -> Drawing | str:
     names, matrices = list(plan.runs), plan.comparison["matrices"]
     if len(names) < 3:
         return "clusters take three runs or more"
@@ -110,10 +125,10 @@ def _trees(plan: ReusePlan) -> Draw | str:
     if not trees:
         return "overlap and transfer are not defined for every pair"
     shown = TreesFigure(tuple(trees), _subtitle(plan))
-    return lambda kind: trees_figure_bytes(shown, kind)
+    return of_one_layout(draw_trees, shown)
 
 
-def _sets(plan: ReusePlan) -> Draw | str:
+def _sets(plan: ReusePlan) -> Drawing | str:
     transfer = plan.comparison["transfer"]
     if transfer is None:
         return f"no circuit was run on another task: {plan.comparison['no_transfer']}"
@@ -131,7 +146,7 @@ def _sets(plan: ReusePlan) -> Draw | str:
     ]
     notes = () if len(names) <= _MOST_UNIONS else ("Unions and differences of pairs: summary.json of the comparison.",)
     shown = SetCircuits(names, tuple(columns), transfer["level"], _subtitle(plan), notes)
-    return lambda kind: set_circuits_bytes(shown, kind)
+    return of_one_layout(draw_set_circuits, shown)
 
 
 def _pair_column(pair: Mapping[str, Any], sort: str) -> SetColumn:
@@ -149,14 +164,19 @@ def _keeps(on: Mapping[str, Any]) -> dict[str, float | None]:
     return {task: row["faithfulness"] for task, row in on.items()}
 
 
-def _heads(plan: ReusePlan) -> Draw | str:
-    wirings = {run.graph.wiring for run in plan.runs.values()}
+def _heads(plan: ReusePlan) -> Drawing | str:
+    return heads_of(plan.runs)
+
+
+def heads_of(runs: Mapping[str, Run]) -> Drawing | str:
+    """The heads of runs, by what these are called: a grid for each; or why they cannot be drawn."""
+    wirings = {run.graph.wiring for run in runs.values()}
     if len(wirings) > 1 or any(wiring.joins_heads for wiring in wirings):
         return "the runs have no heads in common: a causal trace has whole layers"
-    if unknown := [label for label, run in plan.runs.items() if not _gap(run)]:
+    if unknown := [label for label, run in runs.items() if not _gap(run)]:
         return f"the gap between clean and corrupt prompts, of which scores are shares, is not known for {unknown[0]}"
-    shown = HeadGrids(tuple(_head_grid(label, run) for label, run in plan.runs.items()), _subtitle(plan))
-    return lambda kind: head_grid_bytes(shown, kind)
+    shown = HeadGrids(tuple(_head_grid(label, run) for label, run in runs.items()), subtitle_of(runs.values()))
+    return of_one_layout(draw_head_grids, shown)
 
 
 def _gap(run: Run) -> float:
@@ -183,8 +203,13 @@ def _head_grid(label: str, run: Run) -> HeadGrid:
     return HeadGrid(label, scores, is_in, "signed sums of outgoing edges" if is_summed else f"effects{position}")
 
 
-def _stages(plan: ReusePlan) -> Draw | str:
-    searched = {label: run.summary["path_stages"]["stages"] for label, run in plan.runs.items() if _is_staged(run)}
+def _stages(plan: ReusePlan) -> Drawing | str:
+    return stages_of(plan.runs)
+
+
+def stages_of(runs: Mapping[str, Run]) -> Drawing | str:
+    """The heads that each stage of a search found, of runs by what these are called; or why there are none."""
+    searched = {label: run.summary["path_stages"]["stages"] for label, run in runs.items() if _is_staged(run)}
     if not searched:
         return "no run was searched in stages (--method staged-path-patching)"
     tasks = {
@@ -198,22 +223,22 @@ def _stages(plan: ReusePlan) -> Draw | str:
         for row in rows
         if row["through"] is not None
     )
-    shown = StageColumns(stages, tasks, _subtitle(plan), notes)
-    return lambda kind: stage_columns_bytes(shown, kind)
+    shown = StageColumns(stages, tasks, subtitle_of(runs.values()), notes)
+    return of_one_layout(draw_stage_columns, shown)
 
 
 def _is_staged(run: Run) -> bool:
     return "path_stages" in run.summary
 
 
-def _repair(plan: ReusePlan) -> Draw | str:
+def _repair(plan: ReusePlan) -> Drawing | str:
     if plan.repair is None:
         return "no repair is given (--repair FOLDER)"
     bars = tuple(map(_repair_bar, plan.repair["rows"]))
     asked = plan.repair["settings"]
     edits = "; ".join(edit["edit"] for edit in plan.repair["edits"])
     shown = Repair(bars, plan.repair["chance"], f"{asked['task']}, {asked['model']}; {edits}")
-    return lambda kind: repair_bars_bytes(shown, kind)
+    return of_one_layout(draw_repair, shown)
 
 
 def _repair_bar(row: Mapping[str, Any]) -> RepairBar:
@@ -229,12 +254,12 @@ def _repair_bar(row: Mapping[str, Any]) -> RepairBar:
     )
 
 
-_PANELS: tuple[tuple[str, str, Callable[[ReusePlan], Draw | str]], ...] = (
-    ("transfer", "What each circuit does on the other tasks, and what they share", _transfer),
-    ("sets", "Circuits made of several", _sets),
-    ("curve", "Overlap at every size", _curves),
-    ("clusters", "Clusters of tasks", _trees),
-    ("heads", "Heads by task", _heads),
-    ("stages", "Heads by stage", _stages),
-    ("repair", "Repair", _repair),
-)
+PANELS: Mapping[str, tuple[str, Callable[[ReusePlan], Drawing | str]]] = {
+    "transfer": ("What each circuit does on the other tasks, and what they share", _transfer),
+    "sets": ("Circuits made of several", _sets),
+    "curve": ("Overlap at every size", _curves),
+    "clusters": ("Clusters of tasks", _trees),
+    "heads": ("Heads by task", _heads),
+    "stages": ("Heads by stage", _stages),
+    "repair": ("Repair", _repair),
+}

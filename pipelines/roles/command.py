@@ -7,6 +7,7 @@ from typing import Any
 
 from pipelines.command import Command, run_command
 from pipelines.roles.files import files
+from pipelines.roles.paper import papers
 from pipelines.roles.plan import plan
 from pipelines.roles.report import RolesReport, report
 from pipelines.roles.settings import RolesSettings
@@ -14,7 +15,7 @@ from pipelines.roles.table import print_roles
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("roles", RolesSettings, plan, report, files, print_roles)
+COMMAND = Command("roles", RolesSettings, plan, report, files, print_roles, papers)
 
 
 def label_heads(run: Run | str | Path, *, shows_progress: bool = False, **settings: Any) -> RolesReport:

@@ -29,15 +29,10 @@ def files(plan: RolesPlan, report: RolesReport) -> dict[str, bytes]:
 
 
 def scatter_of(report: RolesReport) -> EffectScatter:
-    """Direct against total effect, of all heads of the model."""
+    """Direct against total effect, of all heads of the model, in the circuit or not."""
     about, name = report.about, "effect, share of the gap"
     return EffectScatter(
-        tuple(
-            HeadDot(
-                row["head"], *_effect(row, TOTAL), *_effect(row, DIRECT), row["role"] if row["in_circuit"] else None
-            )
-            for row in report.rows
-        ),
+        tuple(HeadDot(row["head"], *_effect(row, TOTAL), *_effect(row, DIRECT), row["role"]) for row in report.rows),
         f"total {name}",
         f"direct {name}",
         "Direct and total effects of heads",

@@ -15,6 +15,7 @@ from circuits.scores import ComponentScores
 from graphs import CircuitGraph
 from graphs.roles import AT_END, DIRECT, INDIRECT, Reading, Readings, RoleLabel, labels_of
 from pipelines.engine.result_file import Result
+from pipelines.profile.given import profile_from
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
 from pipelines.roles.plan import RolesPlan
@@ -116,7 +117,9 @@ def _readings(plan: RolesPlan, heads: tuple[str, ...], gap: float) -> Readings:
     at = Reading(AT_END).place
     values[INDIRECT, at] = values[AT_END, at] - values[DIRECT, at]
     of_weights = frozenset(text for result in weighed for text in result.meta["read"])
-    return Readings(heads, values, of_weights, refused)
+    of_profiles = {source for source, _ in values} - {*jobs.effects, INDIRECT}
+    limits = {source: profile_from(source).limits for source in of_profiles}
+    return Readings(heads, values, of_weights, refused, limits)
 
 
 def _profiles(results: Sequence[Result]) -> dict[tuple[str, str], Floats]:
@@ -139,7 +142,8 @@ def _estimate(readings: Readings, reading: Reading, head: int, level: float) -> 
     known = values[~np.isnan(values)]
     if not len(known):
         return {"mean": None, "interval": None}
-    return {"mean": float(known.mean()), "interval": t_interval(known, level=level).item().as_json()}
+    interval = t_interval(known, level=level).item().within(*readings.limits_of(reading))
+    return {"mean": float(known.mean()), "interval": interval.as_json()}
 
 
 def _of_rule(rule: Any, readings: Readings, labels: Mapping[str, Sequence[RoleLabel]], in_circuit: set[str]) -> Row:

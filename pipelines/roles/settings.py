@@ -19,6 +19,7 @@ class RolesSettings(CommandSettings):
     export` turns into other formats) and a figure. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("roles", "rules")
     run: Any = Field(
         description="Run: a folder, or a name within --out.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pipelines.reporting.tables import DASH, Column, Row, brackets, print_line, print_table
+from pipelines.reporting.tables import DASH, Column, Row, brackets, measured, print_line, print_table
 from pipelines.roles.report import RolesReport
 
+MEAN = Column("mean", format=".2f", interval="interval")
 # A line per head, label and condition; heads without a label have one line.
 COLUMNS = (
     *map(Column, ("head", "in_circuit", "role", "condition")),
-    Column("mean", interval="interval"),
-    Column("n_prompts"),
+    MEAN,
+    measured("n_prompts"),
 )
 
 

@@ -70,15 +70,20 @@ def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
     That the model does not do the task, or that its answers to clean and corrupt prompts may not differ; None where
     neither is so. The report says it again, of all prompts.
     """
-    said = of_accuracy(accuracy_of(baseline, prompts))
-    gap = baseline.clean - baseline.ablated
-    if not excludes_zero(gap):
-        values = {"clean": baseline.clean, "corrupt": baseline.ablated, "gap": gap}
-        shown = ", ".join(f"{name} {each.mean():z.3f} {_shown_interval(each)}" for name, each in values.items())
-        said.append(f"clean and corrupt prompts may not differ in the metric: {shown}.")
+    said = [*of_accuracy(accuracy_of(baseline, prompts)), *of_gap(baseline)]
     if not said:
         return None
     return f"warning, of the {len(prompts)} prompts run so far: {' '.join(map(_as_sentence, said))}"
+
+
+def of_gap(baseline: Baseline) -> list[str]:
+    """That answers to clean and corrupt prompts may not differ; nothing where they do."""
+    gap = baseline.clean - baseline.ablated
+    if excludes_zero(gap):
+        return []
+    values = {"clean": baseline.clean, "corrupt": baseline.ablated, "gap": gap}
+    shown = ", ".join(f"{name} {each.mean():z.3f} {_shown_interval(each)}" for name, each in values.items())
+    return [f"clean and corrupt prompts may not differ in the metric: {shown}."]
 
 
 def _shown_interval(per_prompt: Floats) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.command import Command, run_command
 from pipelines.runs.settings_file import settings_from
 from pipelines.study.files import files
+from pipelines.study.paper import papers
 from pipelines.study.plan import plan
 from pipelines.study.report import Study, report
 from pipelines.study.settings import StudySettings
@@ -17,7 +18,7 @@ from pipelines.study.table import print_study
 if TYPE_CHECKING:
     from circuits.evaluation.known_circuit import KnownCircuit
 
-COMMAND = Command("study", StudySettings, plan, report, files, print_study)
+COMMAND = Command("study", StudySettings, plan, report, files, print_study, papers)
 
 
 def study(

@@ -19,6 +19,8 @@ from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS
 from circuits.methods.component_base import ComponentMethod
 from circuits.model.sources import ModelSource, find_model
+from circuits.tasks import IMAGE_TASKS, TASKS
+from circuits.tasks.base import AnyTask
 from pipelines.discover.known_circuit import known_circuit
 from pipelines.discover.plan import Jobs, all_jobs
 from pipelines.discover.settings import DiscoverSettings
@@ -33,9 +35,10 @@ from pipelines.runs.method_settings import checked_ablation, checked_settings, m
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.solved_file import with_numbers_solved
+from pipelines.runs.task_settings import default_settings, task_settings
 from pipelines.study.settings import StudySettings
 
-# Which of a run's own settings can be varied; a method's settings of the same name are left as they are.
+# Which of a run's own settings can be varied; a method's or task's settings of the same name are left as they are.
 RUN_KEYS = (
     *("model", "dtype", "method", "metric", "ablation", "noise", "corruption", "prompts", "seed", "position"),
     *("solved", "held_out"),
@@ -200,23 +203,46 @@ def _require_study(given: Mapping[str, Any], varied: Varied) -> None:
     """Raise a ValueError for an unknown key, one that is given as well, and options that only choose circuits."""
     if varied.key in _single(given, varied.key):
         raise ValueError(f"{varied.key} is varied: leave out its single value.")
-    if varied.key in RUN_KEYS:
-        return
-    name = given.get("method") or DiscoverSettings.model_fields["method"].default
-    of_method = [field.name for field in dataclasses.fields(lookup(METHODS, name, "method")) if field.init]
-    if varied.key in of_method:
-        return
-    if varied.key in CIRCUIT_SETTINGS:
-        raise ValueError(f"{varied.key} chooses a circuit, and a study only ranks scores: vary something else.")
-    raise ValueError(unknown(varied.key, {*RUN_KEYS, *of_method}, f"setting of a run or of {name}"))
+    holder_of(varied.key, _given(given, "method"), given.get("task"))
+
+
+def holder_of(key: str, method: str, task: Any) -> str | None:
+    """Where a run keeps a setting that can be varied: None for itself, else `settings` (of its method) or
+    `task_settings`. ValueError for one that cannot be.
+
+    Of settings of one name the run's goes before the method's, and that before the task's.
+    """
+    if key in RUN_KEYS:
+        return None
+    of_method = [field.name for field in dataclasses.fields(lookup(METHODS, method, "method")) if field.init]
+    if key in of_method:
+        return "settings"
+    kind = task_kind(task)
+    of_task = () if kind is None else default_settings(kind)
+    if key in of_task:
+        return "task_settings"
+    if key in CIRCUIT_SETTINGS:
+        raise ValueError(f"{key} chooses a circuit, and a study only ranks scores: vary something else.")
+    named = f"setting of a run, of {method} or of {task}" if of_task else f"setting of a run or of {method}"
+    raise ValueError(unknown(key, {*RUN_KEYS, *of_method, *of_task}, named))
+
+
+def task_kind(task: Any) -> type[AnyTask] | None:
+    """The task of this name; None where prompts come from a file."""
+    return {**TASKS, **IMAGE_TASKS}.get(str(task))
+
+
+def _given(given: Mapping[str, Any], name: str) -> Any:
+    return given.get(name) or DiscoverSettings.model_fields[name].default
 
 
 def _with(given: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
     if key == "method":
         return {**given, key: value, "settings": _of_method(given.get("settings") or {}, str(value))}
-    if key in RUN_KEYS:
+    holder = holder_of(key, _given(given, "method"), given.get("task"))
+    if holder is None:
         return {**given, key: value}
-    return {**given, "settings": {**(given.get("settings") or {}), key: value}}
+    return {**given, holder: {**(given.get(holder) or {}), key: value}}
 
 
 def _of_method(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
@@ -245,14 +271,19 @@ def _single(given: Mapping[str, Any], key: str) -> Collection[str]:
     """Names of the settings, of the kind of the varied one, that are given."""
     if key in ABLATION_ALIASES:
         return [name for name, of in ABLATION_ALIASES.items() if of in given.get("ablation_settings", ())]
-    return given if key in RUN_KEYS else given.get("settings") or {}
+    holder = holder_of(key, _given(given, "method"), given.get("task"))
+    return given if holder is None else given.get(holder) or {}
 
 
 def _checked(config: DiscoverSettings, key: str) -> Any:
-    """The varied value as a method or run understands it, as a JSON value: a number for what YAML takes for text."""
+    """The varied value as a method, task or run understands it, as a JSON value: a number for what YAML takes for
+    text."""
     if key in ABLATION_ALIASES:
         return checked_ablation(config)["settings"][ABLATION_ALIASES[key]]
-    return getattr(config, key) if key in RUN_KEYS else checked_settings(config.method, config.settings)[key]
+    holder, kind = holder_of(key, config.method, config.task), task_kind(config.task)
+    if holder == "task_settings" and kind is not None:
+        return {**default_settings(kind), **task_settings(kind, config.task_settings)}[key]
+    return getattr(config, key) if holder is None else checked_settings(config.method, config.settings)[key]
 
 
 def _require_heads(config: DiscoverSettings) -> None:

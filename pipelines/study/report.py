@@ -25,7 +25,7 @@ from pipelines.runs.caveats import of_scores
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
-from pipelines.study.plan import RUN_KEYS, Case, StudyPlan, require_same
+from pipelines.study.plan import Case, StudyPlan, holder_of, require_same
 
 Row = dict[str, Any]
 SAME_FOR_ALL = "all prompts have the same scores, as with a learned mask: resampling changes nothing"
@@ -60,10 +60,11 @@ class Study(Report):
         is_named = self.key == "model" and len(set(names)) == len(names)
         values = names if is_named else [row["value"] for row in self.rows]
         points = tuple(_point(value, row) for value, row in zip(values, self.rows, strict=True))
-        first = self.rows[0]["provenance"]
-        same = {name: _only(row["provenance"][name] for row in self.rows) for name in ("model", "method", "metric")}
-        ablation = _only(row["provenance"]["ablation"] for row in self.rows)
-        return StudyCurve(self.key, points, task=first["task"], truth=self.truth, ablation=ablation, **same)
+        shown = ("task", "model", "method", "metric", "ablation")
+        same = {name: _only(row["provenance"][name] for row in self.rows) for name in shown}
+        # Settings of a task are part of its name.
+        task = same.pop("task") or str(self.config["task"])
+        return StudyCurve(self.key, points, task=task, truth=self.truth, **same)
 
 
 def report(plan: StudyPlan) -> Study:
@@ -103,7 +104,8 @@ def _in_common(config: DiscoverSettings, key: str) -> dict[str, Any]:
     if key in ABLATION_ALIASES:
         del common["ablation_settings"][ABLATION_ALIASES[key]]
     else:
-        del (common if key in RUN_KEYS else common["settings"])[key]
+        holder = holder_of(key, config.method, config.task)
+        del (common if holder is None else common[holder])[key]
     return common
 
 

@@ -18,9 +18,10 @@ class StudySettings(RunConfig):
     Repeating the command computes nothing new.
     """
 
+    paper_tables = ("ranking", "cost")
     vary: dict[str, Any] = Field(
         default_factory=dict,
-        description="The setting, of the method or of the run, to vary.",
+        description="The setting, of the run, its method or its task, to vary.",
         json_schema_extra={"metavar": "KEY=V1,V2,...", "form": "lists"},
     )
     truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")

@@ -8,12 +8,13 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.runs.settings_file import settings_from
 from pipelines.tasks.files import files
+from pipelines.tasks.paper import papers
 from pipelines.tasks.plan import plan
 from pipelines.tasks.report import TasksReport, report
 from pipelines.tasks.settings import TasksSettings
 from pipelines.tasks.table import print_tasks
 
-COMMAND = Command("tasks", TasksSettings, plan, report, files, print_tasks)
+COMMAND = Command("tasks", TasksSettings, plan, report, files, print_tasks, papers)
 
 
 def measure_tasks(model: str | Path, *, shows_progress: bool = False, **settings: Any) -> TasksReport:

@@ -19,6 +19,7 @@ class TasksSettings(CommandSettings):
     to a folder of the store. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("tasks", "corruptions")
     model: str | None = Field(default=None, description="Measure this model: bundled name, Hugging Face id or folder.")
     prompts: int = Field(
         default=DEFAULT_TASK_PROMPTS, ge=2, le=MOST, description="Prompts per task; fewer where fewer exist."

@@ -6,26 +6,27 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from circuits.solved import RULE
-from pipelines.reporting.tables import DASH, SHARE, Column, Row, print_columns, print_line, with_interval
+from pipelines.reporting.tables import DASH, Column, Row, measured, print_columns, print_line, with_interval
 from pipelines.tasks.report import TasksReport
 
 _REASON_SHOWN = 240
+ACCURACY, TOP1, DIFFERENCE, CLEAN, CORRUPT = (
+    measured(name, interval=f"{name}_interval") for name in ("accuracy", "top1", "difference", "clean", "corrupt")
+)
 _IN_SHORT = (
     Column("task"),
     Column("verdict"),
-    Column("prompts", "n_prompts"),
-    Column("chance", "chance", SHARE),
-    Column("accuracy", "accuracy", SHARE, "accuracy_interval"),
+    measured("n_prompts"),
+    measured("chance"),
+    ACCURACY,
 )
 _IN_DETAIL = (
     *_IN_SHORT,
-    Column("top-1", "top1", SHARE),
+    measured("top1"),
     Column("metric"),
-    Column("answers - wrong", "difference", ".2f", "difference_interval"),
+    DIFFERENCE,
     Column("when corrupted", cell=lambda row: "\n".join(_corrupted(row))),
 )
-_FOR_FILES = ("task", "verdict", "reason", "n_prompts", "chance", "metric")
-_WITH_INTERVAL = ("accuracy", "top1", "difference")
 
 
 def _corrupted(row: Row) -> list[str]:
@@ -43,8 +44,8 @@ def flat(rows: Sequence[Row]) -> list[Row]:
 
 def columns() -> list[Column]:
     """The columns of tasks.csv, which has a line per task and corruption."""
-    means = [Column(name, name, interval=f"{name}_interval") for name in (*_WITH_INTERVAL, "clean", "corrupt")]
-    return [*map(Column, _FOR_FILES), Column("corruption"), *means]
+    of_task = [*map(Column, ("task", "verdict", "reason")), *map(measured, ("n_prompts", "chance")), Column("metric")]
+    return [*of_task, Column("corruption"), ACCURACY, TOP1, DIFFERENCE, CLEAN, CORRUPT]
 
 
 def print_tasks(report: TasksReport) -> None:

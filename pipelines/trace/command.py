@@ -8,13 +8,14 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.runs.settings_file import settings_from
 from pipelines.trace.files import files
+from pipelines.trace.paper import papers
 from pipelines.trace.plan import plan
 from pipelines.trace.report import report
 from pipelines.trace.run import TraceRun
 from pipelines.trace.settings import TraceSettings
 from pipelines.trace.table import print_trace
 
-COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace)
+COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace, papers)
 
 
 def trace(task: str | Path, **settings: Any) -> TraceRun:

@@ -24,6 +24,7 @@ class TraceSettings(RunConfig):
     for compare and export. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("positions", "components")
     method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="Always causal-tracing.")
     settings: dict[str, Any] = Field(
         default_factory=dict,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from circuits.quantities import QUANTITIES
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS, LAYER_KINDS
-from pipelines.reporting.tables import Row, brackets, print_line, print_table, with_interval
+from pipelines.reporting.tables import DASH, Row, brackets, print_line, print_table, with_interval
 from pipelines.trace.figures import LABELS
 from pipelines.trace.report import Traced
 
@@ -25,7 +26,7 @@ def print_trace(traced: Traced) -> None:
         print_line(f"prompts: {kept_of_drawn(summary['solved'])}")
     kinds = [kind for kind in LAYER_KINDS if any(row["kind"] == kind for row in traced.rows)]
     headings = ["position", "n", *(_heading(kind) for kind in kinds)]
-    print_table(f"{summary['run']}: recovery rates", headings, _cells(traced, kinds), folds=True)
+    print_table(f"{summary['run']}: {QUANTITIES['recovery'].heading}s", headings, _cells(traced, kinds), folds=True)
     heads = sorted((row for row in traced.rows if row["kind"] == "head"), key=lambda row: -(row["recovery"] or 0))
     for row in heads[:_HEADS_SHOWN]:
         print_line(f"{_rate(row)} at {LABELS.get(row['place'], row['place'])}")
@@ -42,7 +43,7 @@ def _cells(traced: Traced, kinds: Sequence[str]) -> Iterator[list[str]]:
     for position in traced.trace.scores.positions:
         rows = [row for row in traced.rows if row["place"] == position]
         if rows:
-            cells = [_half_back(rows) if kind == "residual" else _strongest(rows, kind) for kind in kinds]
+            cells = [half_back(rows) if kind == "residual" else _rate(strongest(rows, kind)) for kind in kinds]
             yield [LABELS.get(position, position), str(rows[0]["recovery_prompts"]), *cells]
 
 
@@ -50,7 +51,7 @@ def _heading(kind: str) -> str:
     return "half back" if kind == "residual" else f"strongest {KINDS[kind]}"
 
 
-def _half_back(rows: Sequence[Row]) -> str:
+def half_back(rows: Sequence[Row]) -> str:
     """The hidden states that bring back half or more."""
     layers = [row["layer"] for row in rows if row["kind"] == "residual" and (row["recovery"] or 0) >= _HALF]
     return ", ".join(f"r{first}" if first == last else f"r{first}-r{last}" for first, last in _ranges(layers)) or "-"
@@ -66,12 +67,15 @@ def _ranges(numbers: Sequence[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def _strongest(rows: Sequence[Row], kind: str) -> str:
+def strongest(rows: Sequence[Row], kind: str) -> Row | None:
+    """The component of a kind with the largest recovery rate by magnitude; None where no rate is defined."""
     own = [row for row in rows if row["kind"] == kind and row["recovery"] is not None]
-    return _rate(max(own, key=lambda row: abs(row["recovery"]))) if own else "-"
+    return max(own, key=lambda row: abs(row["recovery"]), default=None)
 
 
-def _rate(row: Row) -> str:
+def _rate(row: Row | None) -> str:
+    if row is None:
+        return DASH
     if row["recovery"] is None:
         return f"{row['component']} -"
     value, *ends = (row[name] for name in _RATES)

@@ -33,6 +33,21 @@ def medians(
     return [statistics.median(column) for column in zip(*times, strict=True)]
 
 
+def peak_megabytes(work: Callable[[], Any]) -> float:
+    """The most memory that torch held at once for tensors made by the work."""
+    from torch.profiler import ProfilerActivity, profile
+
+    work()
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        work()
+    results = profiler.profiler
+    assert results is not None
+    assert results.kineto_results is not None
+    events: list[Any] = results.kineto_results.events()
+    changes = [event.nbytes() for event in events if event.name() == "[memory]"]
+    return float(np.cumsum(changes).max()) / 2**20
+
+
 def report(work: str, against: str, theirs: float, ours: float, *, wanted: float, note: str) -> None:
     """Print one row of the table: how many times faster, or how many of something fit into its time."""
     verdict = "reached" if theirs / ours >= wanted else "NOT REACHED"

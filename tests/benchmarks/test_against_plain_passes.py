@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -19,7 +17,7 @@ from circuits.evaluation.faithfulness import circuit_values
 from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution
 from circuits.metrics import METRICS
 from circuits.model.batches import batches
-from tests.benchmarks.conftest import medians, random_pairs, report, report_share
+from tests.benchmarks.conftest import medians, peak_megabytes, random_pairs, report, report_share
 
 pytestmark = pytest.mark.benchmark
 
@@ -110,25 +108,10 @@ def test_memory_of_edge_attribution(gpt2_small):
     forward = gpt2_small.forward
     (batch,) = batches(prompts, forward)
     pair = record_pair(forward, batch, LOGIT_DIFFERENCE, Corrupt())
-    alone = _peak_megabytes(lambda: gradients(forward, pair))
-    whole = _peak_megabytes(lambda: EdgeAttribution().score(gpt2_small, prompts, metric=LOGIT_DIFFERENCE))
+    alone = peak_megabytes(lambda: gradients(forward, pair))
+    whole = peak_megabytes(lambda: EdgeAttribution().score(gpt2_small, prompts, metric=LOGIT_DIFFERENCE))
     tensor = 16 * 15 * len(gpt2_small.wiring.writers) * 768 * 4 / 2**20
     against = "one [prompt, position, writer, d_model] tensor"
     report_share(
         "memory of edge attribution above its gradients", against, tensor, whole - alone, wanted=0.25, unit="MB"
     )
-
-
-def _peak_megabytes(work) -> float:
-    """The most memory that torch held at once for tensors made by the work."""
-    from torch.profiler import ProfilerActivity, profile
-
-    work()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        work()
-    results = profiler.profiler
-    assert results is not None
-    assert results.kineto_results is not None
-    events: list[Any] = results.kineto_results.events()
-    changes = [event.nbytes() for event in events if event.name() == "[memory]"]
-    return float(np.cumsum(changes).max()) / 2**20

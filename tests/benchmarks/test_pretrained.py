@@ -17,10 +17,12 @@ from circuits.methods import EdgeAttribution
 from circuits.metrics import METRICS
 from circuits.model.batches import batches
 from circuits.model.prompt_check import longest, require_reproduced
+from circuits.profiles import measure_profiles
 from circuits.tasks import TASKS
 from pipelines.evaluate.plan import knockout_search
 from pipelines.evaluate.settings import EvaluateSettings
-from tests.benchmarks.conftest import medians, report_share, time_of
+from pipelines.profile.given import profiles_from
+from tests.benchmarks.conftest import medians, peak_megabytes, random_pairs, report_share, time_of
 
 pytestmark = pytest.mark.benchmark
 
@@ -120,3 +122,23 @@ def test_the_check_on_the_longest_prompts(pretrained, prompts):
     plain, ours = medians(works, repeats=3)
     work = f"smollm2-135m: the check of a run on its {len(chosen)} longest prompts"
     report_share(work, "4 plain forward passes", 4 * plain, ours, wanted=1, unit="s")
+
+
+def test_profiles_of_all_heads(pretrained):
+    """All profiles that `circuits profile` reads by default of 64 prompts of 64 tokens; CPU time, and memory."""
+    prompts = random_pairs(64, 64, shared_prefix=0, vocabulary=pretrained.tokenizer.vocab_size)
+    profiles = profiles_from(())
+    ids = torch.tensor([prompt.clean for prompt in prompts])
+
+    def plain():
+        with torch.no_grad():
+            pretrained.original(ids, logits_to_keep=1)
+
+    def run():
+        measure_profiles(pretrained, prompts, profiles)
+
+    plain_seconds, seconds = medians([plain, run], repeats=3, clock=time.process_time)
+    work = f"smollm2-135m: {len(profiles)} profiles of {pretrained.wiring.n_heads * pretrained.wiring.n_layers} heads"
+    report_share(work, "a plain forward pass, last logits", plain_seconds, seconds, wanted=1.5, unit="s")
+    extra = peak_megabytes(run) - peak_megabytes(plain)
+    report_share(f"{work}: memory beyond that", "500 MB", 500, extra, wanted=1, unit="MB")

@@ -8,11 +8,14 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from circuits.quantities import QUANTITIES
+from pipelines.command import Command, run_command
 from pipelines.reporting.paper import CSV, LATEX, MARKDOWN, PaperTable
 from pipelines.reporting.paper.layout import lay_out
-from pipelines.reporting.paper.page import PAGE_PT, column_width, parts_of
+from pipelines.reporting.paper.page import PAGE_PT, column_width, parts_of, text_limit
+from pipelines.runs.settings_file import settings_from
 
 # 16 cm wide, as in the brief of most journals of one column.
 PAGE = r"""\documentclass[10pt]{article}\usepackage[a4paper,textwidth=16cm,textheight=24cm]{geometry}
@@ -32,9 +35,10 @@ def check_table(table: PaperTable) -> None:
     check_latex(LATEX.write(table, "brackets", "circuits compare a --to latex"))
     check_latex(LATEX.write(table, "uncertainty", None))
     layout = lay_out(table)
-    for part in parts_of(layout):
-        names = layout.n_labels + 1
-        assert len(part) <= names or sum(column_width(layout, column) for column in part) <= PAGE_PT
+    text = text_limit(layout)
+    for part in parts_of(layout, text):
+        width = sum(column_width(layout, column, text) for column in part)
+        assert len(part) <= layout.n_labels + 1 or width <= PAGE_PT
     lines = [line for line in MARKDOWN.write(table, "brackets", None).splitlines() if line.startswith("|")]
     assert len(lines) == len(layout.lines) + 2
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(layout.columns) + 1}
@@ -87,3 +91,12 @@ def set_by_pdflatex(tables: Iterable[PaperTable], folder: Path) -> str:
 def require_fitting(log: str) -> None:
     """Nothing is wider or longer than the page, and no letter is missing."""
     assert not re.findall(r"Overfull.*|.*Float too large.*|Missing character.*", log)
+
+
+def papers_of(command: Command[Any, Any, Any], **settings: Any) -> dict[str, PaperTable]:
+    """The tables of a command, each of which holds together."""
+    report = run_command(command, *settings_from(settings, command.settings))
+    assert command.papers is not None
+    tables = dict(command.papers(report))
+    check_papers(tables, command.settings.paper_tables)
+    return tables

@@ -4,40 +4,53 @@ from __future__ import annotations
 
 from graphs.circuit_graph import MINIMAL, CircuitGraph
 from graphs.figures.layered.composition import Composition, compose
-from graphs.figures.layered.legend import effect_entries, port_entries, role_entries, score_entries, serving_entries
+from graphs.figures.layered.legend import (
+    effect_entries,
+    port_entries,
+    role_entries,
+    score_entries,
+    serving_entries,
+    sign_entries,
+)
 from graphs.figures.layered.looks import box_looks, line_looks, node_effects
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import Words
-from graphs.figures.layered.shown import Shown
+from graphs.figures.layered.shown import Measured, Shown
 from graphs.figures.subtitle import subtitle_of
 
 
-def compose_circuit(graph: CircuitGraph, settings: DrawingSettings) -> Composition:
+def compose_circuit(graph: CircuitGraph, settings: DrawingSettings, measured: Measured | None = None) -> Composition:
     """One circuit: boxes filled by effect (else by kind) and framed by role, lines by score.
+
+    measured  how faithful a part of the circuit is, where that is known
 
     ValueError where the settings leave nothing to draw, or more than fits.
     """
     return compose(
         scene_of([graph]),
         settings,
-        lambda shown: _words(graph, shown, settings),
+        lambda shown: _words(graph, shown, settings, measured),
         boxes=lambda scene: box_looks(scene, graph),
         lines=line_looks,
     )
 
 
-def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings) -> Words:
+def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measured: Measured | None) -> Words:
     effects, limit = node_effects(graph)
     what = "score" if graph.provenance is None else f"|score|, {graph.provenance.metric}"
     legend = [
-        *score_entries(shown.scene, line_looks(shown.scene), what, settings.size),
+        *score_entries(shown.scene, what, settings.size),
+        *sign_entries(line_looks(shown.scene), settings.size),
         *port_entries(shown.scene, settings.size),
         *serving_entries(shown.scene, settings.size),
         *role_entries(shown.scene, settings.size),
         *(effect_entries(limit, _effect_label(graph), settings.size) if effects else []),
     ]
-    sentence = shown.sentence()
+    part = None
+    if measured is not None and len(shown.scene.lines) == shown.n_edges[0] < graph.n_edges:
+        part = measured(frozenset(line.name for line in shown.scene.lines))
+    sentence = shown.sentence(part=part)
     footer = [*([] if sentence is None else [sentence]), graph.description, *_certificate(graph)]
     return Words(graph.label, subtitle_of(graph), footer, legend, graph.reason)
 

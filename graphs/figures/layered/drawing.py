@@ -9,18 +9,30 @@ from __future__ import annotations
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.figures.canvas import DrawingFormat, figure_bytes
+from graphs.figures.fit import Drawing
 from graphs.figures.layered.circuit import compose_circuit
 from graphs.figures.layered.comparison import compose_comparison
 from graphs.figures.layered.composition import Composition
 from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.shown import Measured
 
 
-def composed(subject: CircuitGraph | Comparison, settings: DrawingSettings | None = None) -> Composition:
-    """The drawing of a circuit or of a comparison. ValueError where the settings leave nothing, or more than fits."""
+def composed(
+    subject: CircuitGraph | Comparison, settings: DrawingSettings | None = None, measured: Measured | None = None
+) -> Composition:
+    """The drawing of a circuit or of a comparison. ValueError where the settings leave nothing, or more than fits.
+
+    measured  how faithful a part of the circuit is, where that is known
+    """
     settings = settings or DrawingSettings()
     if isinstance(subject, Comparison):
         return compose_comparison(subject, settings)
-    return compose_circuit(subject, settings)
+    return compose_circuit(subject, settings, measured)
+
+
+def drawing_at(subject: CircuitGraph | Comparison) -> Drawing:
+    """The drawing at a size to be chosen, with as much of the circuits as can be read there."""
+    return lambda size: composed(subject, None if size is None else DrawingSettings(size=size)).draw()
 
 
 def drawing_bytes(
@@ -28,11 +40,13 @@ def drawing_bytes(
     kind: DrawingFormat,
     settings: DrawingSettings | None = None,
     *,
+    measured: Measured | None = None,
     dpi: int = 200,
     about: tuple[str, str] | None = None,
 ) -> bytes:
     """The drawing as a PDF, SVG, PNG or EPS file. `dpi` applies to PNG alone.
 
-    about  a word and a text that the file says of itself, in its metadata
+    measured  as in `composed`
+    about     a word and a text that the file says of itself, in its metadata
     """
-    return figure_bytes(composed(subject, settings).draw, kind, dpi=dpi, about=about)
+    return figure_bytes(composed(subject, settings, measured).draw, kind, dpi=dpi, about=about)

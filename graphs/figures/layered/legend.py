@@ -62,8 +62,8 @@ class Entry:
         draw_text(axes, x + self.sample, y, self.text, size=self.size.font)
 
 
-def score_entries(scene: Scene, looks: Sequence[LineLook], what: str, size: Size) -> list[Entry]:
-    """Three widths of lines with the scores they stand for, and the colors of both signs, as far as they are there."""
+def score_entries(scene: Scene, what: str, size: Size) -> list[Entry]:
+    """Three widths of lines with the scores they stand for."""
     sizes = sorted(line.size for line in scene.lines if line.size > 0)
     if not sizes:
         return []
@@ -71,14 +71,17 @@ def score_entries(scene: Scene, looks: Sequence[LineLook], what: str, size: Size
     shown = dict.fromkeys(f"{value:.2g}" for value in (weakest, (weakest * largest) ** 0.5, largest))
     scale = [Entry(f"{what}:", None, size)]
     scale += [Entry(text, LineLook(GRAY, min(1.0, (float(text) / largest) ** 0.5)), size) for text in shown]
+    return scale
+
+
+def sign_entries(looks: Iterable[LineLook], size: Size) -> list[Entry]:
+    """The colors of both signs, as far as they are there."""
     signs: list[tuple[str, Dashes, str]] = [
         (SUPPORTS, "solid", "positive: supports"),
         (OPPOSES, "dashed", "negative: works against"),
     ]
     present = {look.color for look in looks}
-    return scale + [
-        Entry(text, LineLook(color, 0.7, dashes), size) for color, dashes, text in signs if color in present
-    ]
+    return [Entry(text, LineLook(color, 0.7, dashes), size) for color, dashes, text in signs if color in present]
 
 
 def port_entries(scene: Scene, size: Size) -> list[Entry]:

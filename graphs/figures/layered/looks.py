@@ -101,11 +101,15 @@ def compared_looks(scene: Scene) -> list[LineLook]:
 
 
 def box_looks(scene: Scene, graph: CircuitGraph) -> dict[str, BoxLook]:
-    """The looks of the boxes of one circuit: filled by effect where that was measured, framed by role."""
+    """The looks of boxes as one circuit has them: filled by effect where that was measured, framed by role."""
     fills, frames = node_fills(graph), role_frames(scene)
     looks = {}
     for name, box in scene.boxes.items():
-        fill = fills[box.parts[0]] if len(box.parts) == 1 else SUBLAYER_FILLS["mlp" if box.is_mlp else "attention"]
+        fill = (
+            fills.get(box.parts[0], PAPER)
+            if len(box.parts) == 1
+            else SUBLAYER_FILLS["mlp" if box.is_mlp else "attention"]
+        )
         looks[name] = frames[box.role]._replace(fill=fill) if box.role in frames else BoxLook(fill)
     return looks
 

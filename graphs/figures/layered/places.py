@@ -80,11 +80,10 @@ def place(scene: Scene, extents: Extents, across: float, along: float = math.inf
     rows = _rows(scene)
     if not rows:
         return Places((), {}, {}, {}, across, 0.0)
-    depths = [max(extents.along[name] for unit in row for name in unit) for row in rows]
-    needs = [_least(row, extents) for row in rows if not _is_bar(scene, row)]
-    least = sum(depths) + LEAST_ROW_GAP * (len(rows) - 1)
-    if max(needs, default=0.0) > across or least > along:
-        raise NoRoomError((max(needs, default=0.0), least), (across, along))
+    needs = least_extent(scene, extents)
+    if needs[0] > across or needs[1] > along:
+        raise NoRoomError(needs, (across, along))
+    depths = [_depth(row, extents) for row in rows]
     gap = min(ROW_GAP, (along - sum(depths)) / (len(rows) - 1)) if len(rows) > 1 else 0.0
     starts = np.concatenate([[0.0], np.cumsum([depth + gap for depth in depths[:-1]])])
     middles = {name: float(start + depth / 2) for row, start, depth in zip(rows, starts, depths, strict=True)
@@ -102,6 +101,22 @@ def place(scene: Scene, extents: Extents, across: float, along: float = math.inf
     )
 
 
+def least_extent(scene: Scene, extents: Extents) -> tuple[float, float]:
+    """Inches across and along without which the boxes do not fit."""
+    rows = _rows(scene)
+    across = [
+        sum(extents.across[name] for unit in row for name in unit) + LEAST_GAP * (len(row) - 1)
+        for row in rows
+        if not _is_bar(scene, row)
+    ]
+    along = sum(_depth(row, extents) for row in rows) + LEAST_ROW_GAP * (len(rows) - 1)
+    return max(across, default=0.01), along
+
+
+def _depth(row: Sequence[Unit], extents: Extents) -> float:
+    return max(extents.along[name] for unit in row for name in unit)
+
+
 def comfortable(scene: Scene, extents: Extents) -> float:
     """Inches across in which boxes have gaps and lines have room to pass: more only makes lines longer."""
     by_rank: dict[tuple[float, int], float] = {}
@@ -113,10 +128,6 @@ def comfortable(scene: Scene, extents: Extents) -> float:
 
 def _is_bar(scene: Scene, row: Sequence[Unit]) -> bool:
     return scene.boxes[row[0][0]].is_bar
-
-
-def _least(row: Sequence[Unit], extents: Extents) -> float:
-    return sum(extents.across[name] for unit in row for name in unit) + LEAST_GAP * (len(row) - 1)
 
 
 def _rows(scene: Scene) -> list[list[Unit]]:

@@ -30,9 +30,9 @@ def port_place(box: Box, span: tuple[float, float], port: str | None) -> float:
     return low + (high - low) * (box.ports.index(port) + 1) / (len(box.ports) + 1)
 
 
-def ports_entered(scene: Scene) -> list[tuple[str, Port]]:
-    """The inputs with places of their own that lines enter, each once."""
-    used = dict.fromkeys((line.target, line.port) for line in scene.lines)
+def ports_entered(scene: Scene, lines: Sequence[Line]) -> list[tuple[str, Port]]:
+    """The inputs with places of their own that these lines enter, each once."""
+    used = dict.fromkeys((line.target, line.port) for line in lines)
     return [(name, port) for name, port in used if port is not None and port in scene.boxes[name].ports]
 
 

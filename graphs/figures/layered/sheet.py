@@ -13,7 +13,7 @@ from graphs.figures.layered.looks import BoxLook, LineLook
 from graphs.figures.layered.marks import MARKER, curve, draw_boxes, draw_lines, draw_ports, port_path
 from graphs.figures.layered.places import Extents, NoRoomError, Places, comfortable, place
 from graphs.figures.layered.routes import lead, port_place, ports_entered
-from graphs.figures.layered.scene import Scene
+from graphs.figures.layered.scene import Line, Scene
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.page import ink_on, rgb, text_width, wrapped
 from graphs.figures.sizes import Size
@@ -63,7 +63,7 @@ class Sheet:
         return wrapped(self.words.title, self._width, size=self.size.large, weight="bold")
 
     @property
-    def _over(self) -> float:
+    def over(self) -> float:
         """Inches from the top of the page to the drawing."""
         title = 1.3 * self.size.large / 72 * len(self._titles)
         return self.size.margin + title + self.size.line * len(self._wrapped([self.words.subtitle])) + 0.06
@@ -75,16 +75,25 @@ class Sheet:
         below = self.size.line * (len(self._wrapped(self.words.footer)) + 1.12 * len(rows))
         return self.size.margin + below + (0.04 if rows else 0.0) + 0.06
 
-    def _gutter(self, scene: Scene) -> float:
+    def gutter(self, scene: Scene) -> float:
         """Inches for the numbers of layers: left of rows, below columns."""
         layers = [f"L{box.layers[1]}" for box in scene.boxes.values() if box.layers is not None]
         if self.is_right:
             return self.size.line if layers else 0.0
         return max((text_width(text, size=self.size.small) for text in layers), default=0.0) + 0.06
 
+    @property
+    def height_of_drawing(self) -> float:
+        """Inches that the words leave; below 0 where they alone are too tall."""
+        return self.size.height - self.over - self._under
+
+    def height_with(self, drawing: float) -> float:
+        """Inches of the page with a drawing of this height."""
+        return self.over + drawing + self._under
+
     def room(self, scene: Scene) -> tuple[float, float]:
-        """Inches for the drawing, across and along. Either is below 0 where the words alone are too tall."""
-        gutter, height = self._gutter(scene), self.size.height - self._over - self._under
+        """Inches for the drawing, across and along."""
+        gutter, height = self.gutter(scene), self.height_of_drawing
         return (height - gutter, self._width) if self.is_right else (self._width - gutter, height)
 
     def place(self, scene: Scene) -> tuple[Places, Mapping[str, str]]:
@@ -112,14 +121,14 @@ class Sheet:
         lines: Sequence[LineLook],
     ) -> Figure:
         """The page; `placed` is None of an empty scene."""
-        note = self._wrapped([self.words.note or ""])
+        note = self._wrapped([self.words.note or ""]) if placed is None else []
         places = None if placed is None else placed[0]
-        extent = 0.0 if places is None else places.across + self._gutter(scene) if self.is_right else places.length
-        height = self._over + max(extent, self.size.line * len(note)) + self._under
+        extent = 0.0 if places is None else places.across + self.gutter(scene) if self.is_right else places.length
+        height = self.height_with(max(extent, self.size.line * len(note)))
         figure, axes = blank(self.size.width, height)
-        self._write(axes, height, note)
+        self.write(axes, height, note)
         if placed is not None:
-            gutter = self._gutter(scene)
+            gutter = self.gutter(scene)
             if self.is_right:
                 origin = self.size.margin + (self._width - placed[0].length) / 2, self._under + gutter
             else:
@@ -127,7 +136,8 @@ class Sheet:
             Drawing(scene, *placed, origin, self.size, self.is_right, gutter).draw(axes, boxes, lines)
         return figure
 
-    def _write(self, axes: Axes, height: float, note: Sequence[str]) -> None:
+    def write(self, axes: Axes, height: float, note: Sequence[str] = ()) -> None:
+        """The words, and the legend."""
         size = self.size
         y = height - size.margin - 0.02
         for line in self._titles:
@@ -139,13 +149,16 @@ class Sheet:
         for line in note:
             draw_text(axes, size.margin, y - 0.06, line, size=size.font, va="top")
             y -= size.line
-        y = size.margin
-        for line in reversed(self._wrapped(self.words.footer)):
+        footer = self._wrapped(self.words.footer)
+        rows = legend_rows(self.words.legend, self._width)
+        y = size.margin + size.line * (len(footer) + 1.12 * len(rows)) + 0.04
+        for row in rows:
+            y -= 1.12 * size.line
+            draw_legend_row(axes, size.margin, y, row)
+        y = size.margin + size.line * len(footer)
+        for line in footer:
+            y -= size.line
             draw_text(axes, size.margin, y, line, size=size.font)
-            y += size.line
-        for row in reversed(legend_rows(self.words.legend, self._width)):
-            draw_legend_row(axes, size.margin, y + 0.04, row)
-            y += 1.12 * size.line
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:
@@ -173,12 +186,18 @@ class Drawing:
     is_right: bool
     gutter: float
 
-    def draw(self, axes: Axes, boxes: Mapping[str, BoxLook], lines: Sequence[LineLook], *, thin: float = 1.0) -> None:
+    def draw(
+        self, axes: Axes, boxes: Mapping[str, BoxLook], lines: Sequence[LineLook | None], *, thin: float = 1.0
+    ) -> None:
+        """Draw it, without the lines that have no look; all lines `thin` times as wide."""
         self._draw_layers(axes)
-        routes = [route + self.origin[:: -1 if self.is_right else 1] for route in lead(self.scene, self.places)]
-        draw_lines(axes, [curve(route, is_right=self.is_right) for route in routes], lines, scale=thin)
+        turned = self.origin[:: -1 if self.is_right else 1]
+        routes = lead(self.scene, self.places)
+        drawn = [(line, look, route) for line, look, route in zip(self.scene.lines, lines, routes, strict=True) if look]
+        paths = [curve(route + turned, is_right=self.is_right) for _, _, route in drawn]
+        draw_lines(axes, paths, [look for _, look, _ in drawn], scale=thin)
         self._draw_boxes(axes, boxes)
-        self._draw_ports(axes)
+        self._draw_ports(axes, [line for line, _, _ in drawn])
 
     def _at(self, across: float, along: float) -> tuple[float, float]:
         x, y = (along, across) if self.is_right else (across, along)
@@ -227,6 +246,8 @@ class Drawing:
         rounded = [self.scene.boxes[name].is_attention for name in names]
         draw_boxes(axes, corners, [looks[name] for name in names], rounded)
         for name, (left, bottom, width, height) in zip(names, corners, strict=True):
+            if not self.labels[name]:
+                continue
             color = ink_on(rgb(looks[name].fill))
             turned = self.is_right and self.scene.boxes[name].is_bar
             axes.text(
@@ -242,9 +263,9 @@ class Drawing:
                 parse_math=False,
             )
 
-    def _draw_ports(self, axes: Axes) -> None:
+    def _draw_ports(self, axes: Axes, lines: Sequence[Line]) -> None:
         """A marker where lines enter an input that has a place of its own."""
-        entered = ports_entered(self.scene)
+        entered = ports_entered(self.scene, lines)
         paths = []
         for name, port in entered:
             across = port_place(self.scene.boxes[name], self.places.spans[name], port)

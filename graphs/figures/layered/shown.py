@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,31 @@ _BY = {
 }
 
 
+class PartFaithfulness(NamedTuple):
+    """How faithful a part of a circuit is by itself, and on the same prompts the circuit.
+
+    low, high  the ends of the part's interval; None where it is unbounded
+    prompts    which prompts these are, in words
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    whole: float | None
+    prompts: str
+
+    @property
+    def text(self) -> str:
+        """`faithfulness 0.43 [0.38, 0.48] of 0.85 on the prompts that chose`."""
+        ends = "" if self.low is None or self.high is None else f" [{self.low:z.2f}, {self.high:z.2f}]"
+        of = "" if self.whole is None else f" of {self.whole:z.2f}"
+        return f"faithfulness {self.value:z.2f}{ends}{of} on {self.prompts}"
+
+
+Measured = Callable[[frozenset[str]], PartFaithfulness | None]
+"""What is known of the edges with these names alone; None where they were not run."""
+
+
 class Shown(NamedTuple):
     """A part of a scene.
 
@@ -41,10 +66,11 @@ class Shown(NamedTuple):
     of_edges: tuple[int, ...]
     shares: tuple[float | None, ...]
 
-    def sentence(self, labels: Sequence[str] = ()) -> str | None:
+    def sentence(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> str | None:
         """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself.
 
         labels  what the circuits are called, where there are several
+        part    how faithful what is shown of a circuit is
         """
         if not self.rules:
             return None
@@ -56,7 +82,8 @@ class Shown(NamedTuple):
         n_lines = len(self.scene.lines)
         is_merged = n_lines < sum(self.n_edges) and len(self.n_edges) == 1
         lines = f", as {n_lines} lines" if is_merged else ""
-        return f"Shown: {'; '.join(parts)}{lines} ({', '.join(self.rules)})."
+        faithful = "" if part is None else f", {part.text}"
+        return f"Shown: {'; '.join(parts)}{lines}{faithful} ({', '.join(self.rules)})."
 
 
 def most_lines(area: float, font: float) -> int:

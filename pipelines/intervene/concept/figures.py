@@ -11,12 +11,17 @@ from pipelines.reporting.tables import Row, value_at
 
 
 def figures(report: ConceptReport) -> dict[str, bytes]:
-    """concept.pdf and concept.svg: the plain model at strength 0, and every strength beside random vectors."""
+    """concept.pdf and concept.svg."""
+    return {f"concept.{kind}": dose_response_bytes(curve(report), kind) for kind in FORMATS}
+
+
+def curve(report: ConceptReport) -> DoseResponse:
+    """What the figure shows: the plain model at strength 0, and every strength beside random vectors."""
     settings, vector = report.settings, report.vector
     doses = [_dose(row) for row in report.rows if row["strength"] != 0]
     plain = Dose(0.0, 0.0, None, report.plain["accuracy"], report.plain["accuracy_interval"], None, None)
     of_random = f", {settings['random']} random vectors" if settings["random"] else ""
-    curve = DoseResponse(
+    return DoseResponse(
         (*doses, plain),
         f"{short(settings['task'])}: a vector added at {settings['at']} before layer {settings['layer']}",
         f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}{of_random}",
@@ -27,7 +32,6 @@ def figures(report: ConceptReport) -> dict[str, bytes]:
             f"{vector['stream_norm']:.2f}. Each prompt is judged with a vector that it did not make.",
         ),
     )
-    return {f"concept.{kind}": dose_response_bytes(curve, kind) for kind in FORMATS}
 
 
 def _dose(row: Row) -> Dose:

@@ -17,7 +17,7 @@ from pipelines.engine.job import Job, keys_of, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.intervene.concept.settings import ConceptSettings
-from pipelines.intervene.concept.stages import FIT, GENERATE, JUDGE
+from pipelines.intervene.concept.stages import FIT, GENERATE, JUDGE, ROOM
 from pipelines.intervene.two_halves import first_of_halves, judge_jobs
 from pipelines.runs.first_jobs import FirstJobs, PromptJobs, subject_name
 from pipelines.runs.settings import PromptSettings
@@ -28,6 +28,7 @@ class ConceptPlan(Plan):
     """A concept added on the prompts of a task.
 
     sets    the prompts with the concept and without it; none for clean minus corrupt
+    room    whether there is room for what is generated; none where nothing is
     fitted  makes the vectors of both halves
     slices  one job for each slice of the prompts
     said    likewise, what is generated; none where nothing is
@@ -36,6 +37,7 @@ class ConceptPlan(Plan):
     settings: ConceptSettings
     first: FirstJobs
     sets: tuple[PromptJobs, ...]
+    room: tuple[Job, ...]
     fitted: Job
     slices: tuple[Job, ...]
     said: tuple[Job, ...]
@@ -50,7 +52,7 @@ class ConceptPlan(Plan):
     def work(self) -> Sequence[Work]:
         first = self.first
         made = [job for own in self.sets for job in (*own.answered, own.prompts)]
-        jobs = (*first.answered, first.prompts, first.check, *made, self.fitted, *self.said, *self.slices)
+        jobs = (*first.answered, first.prompts, first.check, *made, *self.room, self.fitted, *self.slices, *self.said)
         # A set may be of the judged prompts' own task, or both of one: these jobs are one.
         once = tuple({job.key: job for job in jobs}.values())
         return (Work(self.store, once, f"concept before layer {self.settings.layer} on {self.settings.task}"),)
@@ -68,12 +70,16 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
     inputs = {"prompts": (first.prompts.key,)}
     made = dict(zip(("concept", "baseline"), ((own.prompts.key,) for own in sets), strict=False))
     n_read = 2 * first.n_prompts + sum(own.n_prompts for own in sets)
+    room: tuple[Job, ...] = ()
+    if settings.generate:
+        asked_of = {name: first.ran[name] for name in ("model", "dtype")} | {"generate": settings.generate}
+        room = (Job(ROOM, asked_of, inputs, first.locations, first.after),)
     fitted = Job(
         FIT,
         ran | {"read": settings.read_at, "at": settings.at},
         inputs | made,
         first.locations,
-        first.after,
+        (*first.after, *keys_of(room)),
         weight=1 + n_read / 8,
     )
     own = ran | {"at": settings.at, "strengths": list(settings.strengths), "metric": settings.metric}
@@ -85,7 +91,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
         drawn = {name: own[name] for name in ("at", "strengths", "random", "seed")}
         on_texts = ran | drawn | {"generate": settings.generate}
         said = judge_jobs(GENERATE, on_texts, first, fitted, n_runs=n_runs * settings.generate)
-    return ConceptPlan(settings, first, sets, fitted, slices, said, store)
+    return ConceptPlan(settings, first, sets, room, fitted, slices, said, store)
 
 
 def _set_of(config: PromptSettings) -> PromptJobs:

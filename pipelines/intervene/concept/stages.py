@@ -70,6 +70,14 @@ def judge(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Resu
     return Result({"variants": [list(variant) for variant in variants]}, values)
 
 
+def check_room(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """Whether the model can take what is generated after each prompt; nothing is run."""
+    from circuits.model.continuations import require_room
+
+    require_room(model(), prompts_from(inputs["prompts"][0]), settings["generate"])
+    return Result({})
+
+
 def generate(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """What follows the prompts of a slice, `tokens` [variant, token, prompt] of the same variants, the plain one first.
 
@@ -143,4 +151,5 @@ def _cosine(one: Floats, other: Floats) -> float:
 
 FIT = Stage("concept-vector", 1, fit, title="make vectors")
 JUDGE = Stage("concept-judge", 1, judge, title="judge strengths")
+ROOM = Stage("concept-room", 1, check_room, title="check room")
 GENERATE = Stage("concept-generate", 1, generate, title="generate")

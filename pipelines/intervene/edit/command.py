@@ -6,13 +6,14 @@ from typing import Any
 
 from pipelines.command import Command, run_command
 from pipelines.intervene.edit.files import files
+from pipelines.intervene.edit.paper import papers
 from pipelines.intervene.edit.plan import plan
 from pipelines.intervene.edit.report import EditReport, report
 from pipelines.intervene.edit.settings import EditSettings
 from pipelines.intervene.edit.table import print_edit
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("intervene edit", EditSettings, plan, report, files, print_edit)
+COMMAND = Command("intervene edit", EditSettings, plan, report, files, print_edit, papers)
 
 
 def edit_heads(task: str, *, shows_progress: bool = False, **settings: Any) -> EditReport:

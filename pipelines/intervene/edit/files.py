@@ -7,23 +7,28 @@ edit.pdf, edit.svg   accuracy and change of the metric of every set, over the ra
 
 from __future__ import annotations
 
+from graphs.figures.edit_bars import EditBars
 from pipelines.engine.store import as_json
 from pipelines.intervene.edit.plan import EditPlan
 from pipelines.intervene.edit.report import EditReport
-from pipelines.intervene.effect_figure import figures
+from pipelines.intervene.effect_figure import bars_of, figures
 from pipelines.intervene.effect_rows import FOR_FILES, short
 from pipelines.reporting.tables import as_csv
 
 
 def files(plan: EditPlan, report: EditReport) -> dict[str, bytes]:
     """The report as JSON and CSV, and its figure."""
+    drawn = figures("edit", bars(report))
+    return {"edit.json": as_json(report.to_dict()), "edit.csv": as_csv(report.rows, FOR_FILES), **drawn}
+
+
+def bars(report: EditReport) -> EditBars:
+    """What the figure shows."""
     settings = report.settings
-    drawn = figures(
-        "edit",
+    return bars_of(
         report.rows,
         title=f"{short(settings['task'])}: {'; '.join(edit['edit'] for edit in report.edits)}",
         subtitle=f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}",
         chance=report.chance,
         metric=settings["metric"],
     )
-    return {"edit.json": as_json(report.to_dict()), "edit.csv": as_csv(report.rows, FOR_FILES), **drawn}

@@ -17,6 +17,8 @@ class EditSettings(EditedTaskSettings):
     figure to a folder of the store. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("effects",)
+
     @model_validator(mode="after")
     def _says_what(self) -> EditSettings:
         if not self.heads:

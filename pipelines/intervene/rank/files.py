@@ -14,8 +14,14 @@ from pipelines.reporting.tables import Row, as_csv
 
 def files(plan: RankPlan, report: RankReport) -> dict[str, bytes]:
     """rank.json, rank.csv with a line per number of directions, and rank.pdf and rank.svg, the curve over these."""
+    drawn = {f"rank.{kind}": masking_figure_bytes(curve(report), kind) for kind in FORMATS}
+    return {"rank.json": as_json(report.to_dict()), "rank.csv": as_csv(report.rows, FOR_FILES), **drawn}
+
+
+def curve(report: RankReport) -> MaskingCurve:
+    """What the figure shows."""
     settings, chance = report.settings, report.chance
-    curve = MaskingCurve(
+    return MaskingCurve(
         tuple(_point(report, row) for row in report.rows),
         f"{', '.join(settings['heads'])} on {short(settings['task'])}: few directions",
         f"{short(settings['model'])}, {settings['n_prompts']} prompts, seed {settings['seed']}",
@@ -26,8 +32,6 @@ def files(plan: RankPlan, report: RankReport) -> dict[str, bytes]:
         "prompts (Wilson's; t). Gray, of the metric: as many random directions, least to most. Broken line: chance "
         f"({chance:z.2f}). Plain model: {report.plain['metric']:z.2f}.",
     )
-    drawn = {f"rank.{kind}": masking_figure_bytes(curve, kind) for kind in FORMATS}
-    return {"rank.json": as_json(report.to_dict()), "rank.csv": as_csv(report.rows, FOR_FILES), **drawn}
 
 
 def _point(report: RankReport, row: Row) -> MaskedPoint:

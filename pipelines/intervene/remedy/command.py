@@ -7,6 +7,7 @@ from typing import Any
 from pipelines.command import Command, run_command
 from pipelines.intervene.remedy import settings as of
 from pipelines.intervene.remedy.files import files
+from pipelines.intervene.remedy.paper import papers
 from pipelines.intervene.remedy.plan import RemedyPlan, plan
 from pipelines.intervene.remedy.report import RemedyReport, report
 from pipelines.intervene.remedy.table import print_remedy
@@ -21,7 +22,7 @@ _SETTINGS: dict[str, type[of.RemedySettings]] = {
     "remedy": of.AnyRemedySettings,
 }
 COMMAND: dict[str, Command[of.RemedySettings, RemedyPlan, RemedyReport]] = {
-    kind.__name__: Command(f"intervene {name}", kind, plan, report, files, print_remedy)
+    kind.__name__: Command(f"intervene {name}", kind, plan, report, files, print_remedy, papers)
     for name, kind in _SETTINGS.items()
 }
 

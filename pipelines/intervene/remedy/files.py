@@ -9,9 +9,10 @@ curve.pdf, .svg    of masked heads: accuracy and metric over the number of heads
 
 from __future__ import annotations
 
+from graphs.figures.edit_bars import EditBars
 from graphs.figures.masking_curve import MaskedPoint, MaskingCurve, masking_figure_bytes
 from pipelines.engine.store import as_json
-from pipelines.intervene.effect_figure import FORMATS, figures
+from pipelines.intervene.effect_figure import FORMATS, bars_of, figures
 from pipelines.intervene.effect_rows import FOR_FILES, short
 from pipelines.intervene.remedy.plan import RemedyPlan
 from pipelines.intervene.remedy.report import RemedyReport
@@ -23,13 +24,9 @@ _MORE = (Column("n_heads"), Column("strength"), Column("is_chosen"))
 
 def files(plan: RemedyPlan, report: RemedyReport) -> dict[str, bytes]:
     """The report as JSON, its tables and its figures."""
-    settings = report.settings
-    title = f"{settings['remedy']} on {short(settings['task'])}: {report.edit['edit']}"
-    subtitle = f"{short(settings['model'])}, {settings['n_judging']} prompts that judge, seed {settings['seed']}"
-    named = [{**row, "heads": [heads_in_words(row)] if row["heads"] else []} for row in report.rows]
-    drawn = figures("remedy", named, title=title, subtitle=subtitle, chance=report.chance, metric=settings["metric"])
+    drawn = figures("remedy", bars(report))
     if report.verdict is None:
-        drawn |= _curve(report, title, subtitle)
+        drawn |= {f"curve.{kind}": masking_figure_bytes(curve(report), kind) for kind in FORMATS}
     return {
         "remedy.json": as_json(report.to_dict()),
         "remedy.csv": as_csv(report.rows, (*FOR_FILES, *_MORE)),
@@ -38,7 +35,16 @@ def files(plan: RemedyPlan, report: RemedyReport) -> dict[str, bytes]:
     }
 
 
-def _curve(report: RemedyReport, title: str, subtitle: str) -> dict[str, bytes]:
+def bars(report: RemedyReport) -> EditBars:
+    """What the figure of all sets shows."""
+    named = [{**row, "heads": [heads_in_words(row)] if row["heads"] else []} for row in report.rows]
+    title, subtitle = _words(report)
+    metric = report.settings["metric"]
+    return bars_of(named, title=title, subtitle=subtitle, chance=report.chance, metric=metric)
+
+
+def curve(report: RemedyReport) -> MaskingCurve:
+    """What the figure of masked heads shows."""
     points = [
         MaskedPoint(
             row["n_heads"],
@@ -53,5 +59,11 @@ def _curve(report: RemedyReport, title: str, subtitle: str) -> dict[str, bytes]:
         for row in report.rows
     ]
     metric = report.settings["metric"].replace("-", " ")
-    curve = MaskingCurve(tuple(points), title, subtitle, report.chance, metric)
-    return {f"curve.{kind}": masking_figure_bytes(curve, kind) for kind in FORMATS}
+    return MaskingCurve(tuple(points), *_words(report), report.chance, metric)
+
+
+def _words(report: RemedyReport) -> tuple[str, str]:
+    """Title and subtitle."""
+    settings = report.settings
+    title = f"{settings['remedy']} on {short(settings['task'])}: {report.edit['edit']}"
+    return title, f"{short(settings['model'])}, {settings['n_judging']} prompts that judge, seed {settings['seed']}"

@@ -33,6 +33,8 @@ class Named(NamedTuple):
 class RemedySettings(MeasuredTaskSettings):
     """What every remedy is asked for."""
 
+    paper_tables = ("effects", "choosing")
+
     sizes: Counts = Field(
         default=(1, 2, 4, 8, 16), description="How many heads, with commas between: the best of a ranking. [1,2,4,8,16]"
     )

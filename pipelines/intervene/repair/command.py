@@ -6,13 +6,14 @@ from typing import Any
 
 from pipelines.command import Command, run_command
 from pipelines.intervene.repair.files import files
+from pipelines.intervene.repair.paper import papers
 from pipelines.intervene.repair.plan import plan
 from pipelines.intervene.repair.report import RepairReport, report
 from pipelines.intervene.repair.settings import RepairSettings
 from pipelines.intervene.repair.table import print_repair
 from pipelines.runs.settings_file import settings_from
 
-COMMAND = Command("intervene repair", RepairSettings, plan, report, files, print_repair)
+COMMAND = Command("intervene repair", RepairSettings, plan, report, files, print_repair, papers)
 
 
 def repair(task: str, *, shows_progress: bool = False, **settings: Any) -> RepairReport:

@@ -9,8 +9,9 @@ downstream.csv   the heads that say the answer, before and under the edit
 from __future__ import annotations
 
 from circuits.evaluation.repair import Mover
+from graphs.figures.edit_bars import EditBars
 from pipelines.engine.store import as_json
-from pipelines.intervene.effect_figure import figures
+from pipelines.intervene.effect_figure import bars_of, figures
 from pipelines.intervene.effect_rows import FOR_FILES, short
 from pipelines.intervene.repair.plan import RepairPlan
 from pipelines.intervene.repair.report import RepairReport
@@ -21,16 +22,6 @@ _WITH_INTERVAL = ("right_change", "wrong_change", "direct_change", "direct_ratio
 
 def files(plan: RepairPlan, report: RepairReport) -> dict[str, bytes]:
     """The report as JSON, its tables, and the figure of the prompts that judge."""
-    settings = report.settings
-    like = "" if settings["like"] is None else f", heads as on {short(settings['like'])}"
-    drawn = figures(
-        "repair",
-        report.rows,
-        title=f"{short(settings['task'])}{like}: {'; '.join(edit['edit'] for edit in report.edits)}",
-        subtitle=f"{short(settings['model'])}, {settings['n_judging']} prompts that judge, seed {settings['seed']}",
-        chance=report.chance,
-        metric=settings["metric"],
-    )
     columns = [
         Column(name, name, interval=f"{name}_interval" if name in _WITH_INTERVAL else None) for name in Mover._fields
     ]
@@ -38,5 +29,18 @@ def files(plan: RepairPlan, report: RepairReport) -> dict[str, bytes]:
         "repair.json": as_json(report.to_dict()),
         "repair.csv": as_csv(report.rows, (*FOR_FILES, Column("is_chosen"))),
         "downstream.csv": as_csv(report.movers, columns),
-        **drawn,
+        **figures("repair", bars(report)),
     }
+
+
+def bars(report: RepairReport) -> EditBars:
+    """What the figure shows."""
+    settings = report.settings
+    like = "" if settings["like"] is None else f", heads as on {short(settings['like'])}"
+    return bars_of(
+        report.rows,
+        title=f"{short(settings['task'])}{like}: {'; '.join(edit['edit'] for edit in report.edits)}",
+        subtitle=f"{short(settings['model'])}, {settings['n_judging']} prompts that judge, seed {settings['seed']}",
+        chance=report.chance,
+        metric=settings["metric"],
+    )

@@ -20,6 +20,7 @@ class RepairSettings(EditedTaskSettings):
     Repeating the command computes nothing new.
     """
 
+    paper_tables = ("effects", "choosing")
     like: Any = Field(
         default=None, description="The other task, which the heads work on: its name, a prompt file, or a run."
     )

@@ -13,7 +13,7 @@ from graphs.export.about import tex_comment
 from graphs.export.latex_text import NumberStyle, escape
 from pipelines.reporting.p_values import AT_MOST
 from pipelines.reporting.paper.layout import Cell, Layout, lay_out, title_of
-from pipelines.reporting.paper.page import blocks_of, heading_lines, parts_of, text_width
+from pipelines.reporting.paper.page import blocks_of, heading_lines, parts_of, text_limit, text_width
 from pipelines.reporting.paper.registry import TABLE_FORMATS, TableFormat
 from pipelines.reporting.paper.table import PaperTable
 
@@ -34,8 +34,9 @@ def _lines(layout: Layout, command: str | None) -> Iterator[str]:
     if command is not None:
         yield f"% {' '.join(command.split())}"
     yield f"% {_NEEDS}"
-    parts = parts_of(layout)
-    blocks = blocks_of(layout, len(parts))
+    text = text_limit(layout)
+    parts = parts_of(layout, text)
+    blocks = blocks_of(layout, text, len(parts))
     for number, block in enumerate(blocks, start=1):
         further = "" if number == 1 else f" ({number} of {len(blocks)})"
         yield r"\begin{table}"
@@ -47,16 +48,16 @@ def _lines(layout: Layout, command: str | None) -> Iterator[str]:
             if place:
                 yield ""
                 yield r"  \medskip"
-            yield from _tabular(layout, part, block)
+            yield from _tabular(layout, part, block, text)
         if number == len(blocks):
             yield from _notes(layout)
         yield r"\end{table}"
 
 
-def _tabular(layout: Layout, part: Sequence[int], block: slice) -> Iterator[str]:
-    """Some columns of some lines."""
+def _tabular(layout: Layout, part: Sequence[int], block: slice, text: float) -> Iterator[str]:
+    """Some columns of some lines; `text` is the limit of columns of words."""
     columns = [layout.cells(place) for place in part]
-    yield rf"  \begin{{tabular}}{{{' '.join(map(_specification, columns))}}}"
+    yield rf"  \begin{{tabular}}{{{' '.join(_specification(cells, text) for cells in columns)}}}"
     yield r"    \toprule"
     yield _row(_heading(title_of(layout.columns[place]), cells) for place, cells in zip(part, columns, strict=True))
     yield r"    \midrule"
@@ -90,16 +91,18 @@ def _is_of_numbers(cells: Sequence[Cell]) -> bool:
     return any(cell.is_number for cell in cells)
 
 
-def _specification(cells: Sequence[Cell]) -> str:
+def _specification(cells: Sequence[Cell], text: float) -> str:
     """The columns of a tabular for one column of the table."""
     if not _is_of_numbers(cells):
-        limit = text_width(cells)
+        limit = text_width(cells, text)
         return "l" if limit is None else rf">{{\raggedright\arraybackslash}}p{{{limit:g}pt}}"
     if _has_ends(cells):
         return rf"S[table-format={_format(cells)}]@{{\,}}l"
     widest = max((cell.mark for cell in cells), key=len)
     room = rf", table-space-text-post={{\textsuperscript{{{widest}}}}}" if widest else ""
-    return f"S[table-format={_format(cells)}{room}]"
+    # The table leaves out the zero before the point, and so all of a 0 without one.
+    whole = "" if any("." in cell.text for cell in cells) else ", print-zero-integer=true"
+    return f"S[table-format={_format(cells)}{whole}{room}]"
 
 
 def _format(cells: Sequence[Cell]) -> str:
@@ -144,8 +147,8 @@ def _cell(cell: Cell, cells: Sequence[Cell]) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Names are broken behind an underscore, a point or a slash."""
-    return re.sub(r"(\\_|(?<=\w)[./])(?=\w)", r"\1\\allowbreak{}", text)
+    """Names are broken behind an underscore or a slash."""
+    return re.sub(r"(\\_|(?<=\w)/)(?=[A-Za-z_])", r"\1\\allowbreak{}", text)
 
 
 def _raised(mark: str) -> str:

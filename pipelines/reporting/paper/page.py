@@ -12,11 +12,11 @@ from itertools import pairwise
 from pipelines.reporting.paper.layout import Cell, Layout, title_of
 
 PAGE_PT = 450.0  # of 455
-TEXT_PT = 128.0  # the widest column of words: longer ones are broken into lines
+_TEXT_PT = (380.0, 300.0, 240.0, 190.0, 160.0, 128.0)  # widths of columns of words, which are broken into lines
 GAP_PT = 8.0  # between two columns
 _STEP_PT = 8.0
 _LINES = 44
-_SHORT_HEADING, _LONG_HEADING = 7, 14  # letters: few columns of numbers are wider
+_SHORT_HEADING, _LONG_HEADING = 9, 14  # letters: few columns of numbers are wider
 _SIZES = {  # pt of letters; others as wide as a digit
     **dict.fromkeys(".,:;'|!il[]", 2.6),
     **dict.fromkeys(" ()/jtf", 3.6),
@@ -37,19 +37,31 @@ def width_of(text: str) -> float:
     return sum(_SIZES.get(letter, _LETTER) for letter in text)
 
 
-def text_width(cells: Sequence[Cell]) -> float | None:
+def text_limit(layout: Layout) -> float:
+    """The width that columns of words are limited to: the largest with which the table fits, else the least."""
+
+    def fits(limit: float) -> bool:
+        return sum(column_width(layout, column, limit) for column in range(len(layout.columns))) <= PAGE_PT
+
+    return next((limit for limit in _TEXT_PT if fits(limit)), _TEXT_PT[-1])
+
+
+def text_width(cells: Sequence[Cell], limit: float) -> float | None:
     """The width that a column of words is limited to; None where they are narrow enough, and of numbers."""
     if any(cell.is_number for cell in cells):
         return None
-    return TEXT_PT if max((width_of(cell.plain) for cell in cells), default=0.0) > TEXT_PT else None
+    return limit if max((width_of(cell.plain) for cell in cells), default=0.0) > limit else None
 
 
-def column_width(layout: Layout, column: int) -> float:
-    """The width of a column of the table, with the gap behind it."""
+def column_width(layout: Layout, column: int, limit: float) -> float:
+    """The width of a column of the table, with the gap behind it.
+
+    limit  of columns of words
+    """
     cells = layout.cells(column)
     widths = [width_of(line) for line in heading_lines(title_of(layout.columns[column]), cells)]
-    if (limit := text_width(cells)) is not None:
-        return max(limit, *widths) + GAP_PT
+    if (limited := text_width(cells, limit)) is not None:
+        return max(limited, *widths) + GAP_PT
     if any(cell.is_number for cell in cells):
         # Numbers are aligned at the point: each side takes what the widest takes there.
         sides = [cell.text.partition(".") for cell in cells]
@@ -60,12 +72,14 @@ def column_width(layout: Layout, column: int) -> float:
     return max(widths, default=0.0) + max((width_of(cell.mark) for cell in cells), default=0.0) + GAP_PT
 
 
-def parts_of(layout: Layout) -> list[list[int]]:
+def parts_of(layout: Layout, text: float) -> list[list[int]]:
     """The numbers of the columns of each part, which all begin with those that name the rows.
 
     As few parts as fit, of much the same width.
+
+    text  the limit of columns of words
     """
-    widths = [column_width(layout, column) for column in range(len(layout.columns))]
+    widths = [column_width(layout, column, text) for column in range(len(layout.columns))]
     parts, limit = _divided(layout.n_labels, widths, PAGE_PT), PAGE_PT
     while len(parts) > 1 and limit > 0 and len(narrower := _divided(layout.n_labels, widths, limit)) == len(parts):
         parts, limit = narrower, limit - _STEP_PT
@@ -85,9 +99,12 @@ def _divided(n_labels: int, widths: Sequence[float], limit: float) -> list[list[
     return parts
 
 
-def blocks_of(layout: Layout, n_parts: int) -> list[slice]:
-    """The lines of each table, of so many parts, as many as a page has room for."""
-    limits = [text_width(layout.cells(column)) for column in range(len(layout.columns))]
+def blocks_of(layout: Layout, text: float, n_parts: int) -> list[slice]:
+    """The lines of each table, of so many parts, as many as a page has room for.
+
+    text  the limit of columns of words
+    """
+    limits = [text_width(layout.cells(column), text) for column in range(len(layout.columns))]
     starts, used = [0], 0
     for number, line in enumerate(layout.lines):
         height = n_parts * max(

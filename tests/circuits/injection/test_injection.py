@@ -17,7 +17,7 @@ from circuits.injection.captions import captions, token_times
 from circuits.injection.hooks import injected, injection_tap
 from circuits.injection.search import search_strengths, with_strengths
 from circuits.injection.settings import Injection, PartInjection, injection_from, part_injection, random_injection
-from circuits.injection.variants import Recovery, ablations
+from circuits.injection.variants import Recovery, ablations, controls
 from circuits.intervals import Share
 from circuits.model.forward import Earlier, Site
 from circuits.model.load import load_model
@@ -438,6 +438,22 @@ def test_ablations_undo_one_choice_each_and_drop_what_the_model_is_too_small_for
     assert variants.injections["k1=1"].attention.sources == (3,)
     assert list(variants.injections["hidden-states"].parts) == ["residual"]
     assert not {"hidden-states"} & set(ablations(Recovery(rates, rates)).injections)
+
+
+def test_controls_are_random_layers_and_all_layers_and_repeats_are_left_out():
+    rates = (0.05, 0.1, 0.2, 0.3, 0.15, -0.12)
+    made = controls(Recovery(rates, rates), k1=2, k2=3, seeds=range(4))
+    assert list(made.injections)[:2] == ["iri", "all-layers"]
+    assert made.injections["iri"].mlp.sources == (2, 3)
+    # The last layer lowers the answer's probability when it is restored: it is no source.
+    assert made.injections["all-layers"].mlp.sources == (0, 1, 2, 3, 4)
+    assert made.injections["all-layers"].mlp.targets == tuple(range(6))
+    for name, injection in made.injections.items():
+        if name.startswith("random-"):
+            assert (len(injection.mlp.sources), len(injection.mlp.targets)) == (2, 3)
+            assert injection.mlp.weights == made.injections["iri"].mlp.weights
+    assert set(made.injections) | set(made.dropped) == {"iri", "all-layers", *(f"random-{n}" for n in range(4))}
+    assert set(controls(Recovery(rates, rates), k1=6, k2=6, seeds=()).dropped) == {"all-layers"}
 
 
 # Captions

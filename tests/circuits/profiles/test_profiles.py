@@ -224,7 +224,7 @@ def test_every_profile_keeps_within_its_bounds_and_says_where_it_comes_from(name
         prompts = answered(model, prompts)
     is_weighed = isinstance(profile, WeightProfile)
     (scores,) = weigh_profiles(model, [profile]) if is_weighed else measure_profiles(model, prompts, [profile])
-    low, high = profile.bounds
+    low, high = profile.limits
     measured = scores.per_prompt[scores.measured]
     assert low is None or measured.min() >= low
     assert high is None or measured.max() <= high + 1e-5

@@ -42,7 +42,7 @@ def test_of_equal_gains_the_smallest_set_is_best():
     [
         ([1.0, 1.2, 0.9, 1.1], [0.1, -0.2], True, "a gain: +2.000 on the prompts that chose, +1.050"),
         ([1.0, 1.2, 0.9, 1.1], [0.1, 3.0], True, "not particular to these heads"),
-        ([1.0, 1.2, 0.9, 1.1], [], True, "no other heads to compare with"),
+        ([1.0, 1.2, 0.9, 1.1], [], True, "no sets of other heads of the same layers to compare with"),
         ([1.0, -1.2, 0.9, -1.1], [-5.0], False, "no gain: +2.000 on the prompts that chose, -0.100"),
         ([-1.0, -1.2, -0.9], [-5.0], False, "no gain"),
         ([1.0], [], False, "unbounded"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -61,8 +64,13 @@ def test_settings_without_room_are_refused() -> None:
         Backcopy(length=3)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(_trained(tmp_path_factory.mktemp("backcopy"), n_steps=1500))
+
+
 @pytest.mark.slow
-def test_a_trained_head_is_active_on_triggers_and_dormant_elsewhere(tmp_path) -> None:
+def test_a_trained_head_is_active_on_triggers_and_dormant_elsewhere(trained: str) -> None:
     """One layer, one head, a first token that says nothing: attention goes there where there is nothing to copy, and
     its value shrinks. All three are read by the profiles, and knocking the head out costs on triggers alone."""
     from circuits.edits import Zero
@@ -70,8 +78,7 @@ def test_a_trained_head_is_active_on_triggers_and_dormant_elsewhere(tmp_path) ->
     from circuits.model.load import load_model
     from circuits.profiles import Attention, ValueDrain, measure_profiles
 
-    folder = _trained(tmp_path / "model", n_steps=1500)
-    model, bigrams = load_model(str(folder)), Backcopy().law()
+    model, bigrams = load_model(trained), Backcopy().law()
     start = len(bigrams.is_trigger)
     tokens = bigrams.sequences(48, 48, np.random.default_rng(5))
     prompts = []
@@ -96,6 +103,34 @@ def test_a_trained_head_is_active_on_triggers_and_dormant_elsewhere(tmp_path) ->
     after_trigger = bigrams.is_trigger[tokens[:, 2:-1]]
     assert gained[after_trigger].mean() > 1
     assert abs(gained[~after_trigger].mean()) < 0.3 * gained[after_trigger].mean()
+
+
+@pytest.mark.slow
+def test_texts_with_triggers_use_the_trained_head_and_others_do_not(trained: str, tmp_path: Path) -> None:
+    """docs/influence.md: the causal side of a dormant head, by text."""
+    from pipelines import influence
+
+    bigrams = Backcopy().law()
+    start = len(bigrams.is_trigger)
+    tokens = bigrams.sequences(100_000, 20, np.random.default_rng(7))
+    # Of the tokens that something follows in the text.
+    n_triggers = bigrams.is_trigger[tokens[:, 1:-1]].sum(axis=1)
+    without = tokens[~bigrams.is_trigger[tokens].any(axis=1)][:12]
+    groups = {"triggers": tokens[n_triggers >= 4][:12], "none": without}
+    assert {len(own) for own in groups.values()} == {12}
+    lines = [
+        json.dumps({"ids": [start, *own], "name": f"{group} {n}", "group": group})
+        for group, sequences in groups.items()
+        for n, own in enumerate(sequences.tolist())
+    ]
+    (tmp_path / "texts.jsonl").write_text("\n".join(lines))
+    report = influence(
+        tmp_path / "texts.jsonl", model=trained, heads="a0.h0", edit=["zero all"], random=0, out=tmp_path / "runs"
+    )
+    of = {row["group"]: row for row in report.groups}
+    assert of["triggers"]["influence_interval"][0] > 0.1
+    assert abs(of["none"]["influence"]) < 0.2 * of["triggers"]["influence"]
+    assert of["triggers"]["auroc"] == 1
 
 
 def _trained(folder, *, n_steps: int):

@@ -41,6 +41,17 @@ def test_every_format_says_where_it_came_from(graph, name):
     assert said["circuit"]["edge_scores"]["task"] == graph.provenance.task
 
 
+def test_no_comment_of_postscript_is_longer_than_its_readers_take_and_it_is_as_large_as_the_pdf(graph):
+    data = EXPORTS["eps"].to_bytes(graph, command=COMMAND)
+    comments = [line for line in data.split(b"\n") if line.startswith(b"%")]
+    assert len(json.dumps(about(graph, COMMAND))) > 255
+    assert max(map(len, comments)) <= 255
+    assert [line.startswith(b"%~") for line in comments[:3]] == [False, False, True]
+    (box,) = re.findall(rb"%%HiResBoundingBox: ([\d. ]+)", data)
+    (media,) = re.findall(rb"/MediaBox \[ ([\d. ]+) \]", EXPORTS["pdf"].to_bytes(graph))
+    assert [float(end) for end in box.split()] == pytest.approx([float(end) for end in media.split()], abs=0.01)
+
+
 @pytest.mark.parametrize("name", [name for name in SAYING if name not in ("json", "eps", *OF_ONE_CIRCUIT)])
 def test_so_does_a_comparison(comparison, name):
     said = read_about(EXPORTS[name].to_bytes(comparison), source="file")

@@ -11,7 +11,7 @@ from graphs.figures.layered.looks import membership_of
 from graphs.figures.layered.merge import merged
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.layered.shown import candidates, most_lines, show
+from graphs.figures.layered.shown import PartFaithfulness, candidates, most_lines, show
 from graphs.figures.sizes import SIZES
 
 PLAIN = Wiring(n_layers=4, n_heads=4, n_kv_heads=4)
@@ -88,6 +88,25 @@ def test_a_summary_of_its_own_choice_is_a_circuit(random_edge_scores):
     said = " ".join(composition.sheet.words.footer)
     assert f"Shown: {len(edges)} of 900 edges" in said
     assert f"(the {len(edges)} on the strongest paths)" in said
+
+
+def test_the_drawing_says_how_faithful_what_it_shows_is_where_that_is_known(graph):
+    asked = []
+
+    def measured(names):
+        asked.append(names)
+        return PartFaithfulness(0.43, 0.38, 0.48, 0.85, "the prompts that chose")
+
+    settings = DrawingSettings(top=2)
+    (said, _) = composed(graph, settings, measured).sheet.words.footer
+    faithful = "faithfulness 0.43 [0.38, 0.48] of 0.85 on the prompts that chose"
+    assert said == f"Shown: 2 of 5 edges, 77% of the score, {faithful} (the 2 strongest)."
+    assert asked == [{"input->a0.h1<v>", "input->m0"}]
+    assert "faithfulness" not in composed(graph, settings, lambda names: None).sheet.words.footer[0]
+    # All of it is described as ever, and merged lines are no circuit that could have been run.
+    for others in (DrawingSettings(), DrawingSettings(bundle="layer")):
+        composed(graph, others, measured)
+    assert len(asked) == 1
 
 
 def test_up_to_150_lines_are_drawn_on_a_page_and_fewer_where_there_is_less_room():

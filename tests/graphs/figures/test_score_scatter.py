@@ -42,7 +42,7 @@ def test_dots_are_those_in_a_circuit_and_equal_scores_lie_on_the_diagonal():
 def test_the_scale_is_symmetric_about_0_and_its_numbers_do_not_overlap():
     shown = scatter(x=np.array([10.0, -10.0, 1.0, 0.1, 0.0]))
     axes = draw_score_scatter(shown).axes[0]
-    numbers = {text.get_text(): text.get_position() for text in axes.texts if text.get_va() == "top"}
+    numbers = {text.get_text(): text.get_position() for text in axes.texts if text.get_verticalalignment() == "top"}
     left, zero, right = (numbers[text][0] for text in ("\u22121", "0", "1"))
     assert right - zero == pytest.approx(zero - left)
 

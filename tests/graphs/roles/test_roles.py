@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -115,6 +115,18 @@ def test_an_interval_across_the_bound_gives_no_label():
     one = by_hand()
     single = Readings(one.heads, {key: values[:1] for key, values in one.values.items()}, one.of_weights)
     assert roles(single, PreviousToken()) == {}  # one prompt says nothing about others
+
+
+def test_the_interval_of_a_share_ends_at_1_and_that_of_an_effect_where_it_ends():
+    known = by_hand(spread=0.5)
+    bounded = replace(known, limits={"previous-token": (0, 1)})
+    for readings, highest in ((known, None), (bounded, 1)):
+        (label,) = labels_of([PreviousToken()], readings)["a0.h0"]
+        pattern, effect = label.evidence
+        low, high = t_interval(known.values["previous-token", ALL_POSITIONS][:, 0])
+        assert high > 1
+        assert (pattern.low, pattern.high) == (pytest.approx(float(low)), highest or pytest.approx(float(high)))
+        assert effect.high == pytest.approx(float(t_interval(known.values[TOTAL, ALL_POSITIONS][:, 0]).high))
 
 
 def test_a_threshold_is_a_setting():

@@ -16,7 +16,9 @@ from circuits.head_codes.saelens_files import read_autoencoders
 from circuits.head_codes.settings import Coding
 from graphs.export.json import JsonExport
 from pipelines import discover, explain_codes, open_run
+from pipelines.codes.command import COMMAND
 from pipelines.discover.run import DiscoverRun
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 FEW = {"trials": 3, "epochs": 60, "features": 40}
@@ -158,7 +160,7 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, store: Path
 def test_the_table_names_heads_codes_and_where_all_is_kept(circuits: Command, run: str):
     answer = circuits("codes", run)
     assert answer.exit_code == 0
-    for words in ("a3.h", "of 16", "whether positive", "+-", "16 positives, 16 negatives", "codes"):
+    for words in ("a3.h", "of 16", "Information: adjusted", "+-", "16 positives, 16 negatives", "codes"):
         assert words in answer.stdout
 
 
@@ -219,3 +221,12 @@ def test_a_folder_with_other_autoencoders_is_refused(circuits: Command, store: P
     assert answer.exit_code == 2
     assert "holds other autoencoders already" in answer.stderr
     assert json.loads(Path("explained/codes.json").read_text())["run"] == Path(run).name
+
+
+def test_tables_for_papers_have_the_codes_and_what_heads_tell(store: Path, run: str, explained: dict[str, Any]):
+    tables = papers_of(COMMAND, run=run, folder=store / "explained", out=store)
+    assert len(tables["codes"].rows) == len(explained["codes"])
+    shown = [row["n_positives"] for row in tables["codes"].rows]
+    assert shown == sorted(shown, reverse=True)
+    names = [column.name for column in tables["heads"].columns]
+    assert {"score", "positive_only_codes", "tells_is_positive"} <= set(names)

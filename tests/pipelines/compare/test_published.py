@@ -6,13 +6,16 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from circuits.components import Edge, Wiring
+from circuits.scores import EdgeScores, Provenance
 from graphs import CircuitGraph
 from pipelines import compare, compare_published
 from pipelines.cli.main import app
+from pipelines.discover.run import DiscoverRun
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.runs.run import Run
 
@@ -22,11 +25,12 @@ EDGES = ("input->a9.h9<q>", "a9.h9->logits", "input->a0.h1<v>", "a0.h1->logits",
 
 def run_of(wiring: Wiring, names: tuple[str, ...], model: str = "gpt2", **summary: object) -> Run:
     """A run as far as its heads go."""
-    run = object.__new__(Run)
+    run = object.__new__(DiscoverRun)
     graph = CircuitGraph.from_edges(wiring, map(Edge.parse, names))
-    config = DiscoverSettings(task="ioi", model=model)
-    run.__dict__.update(name="mine", graph=graph, summary={"model": model, **summary}, config=config)
-    run.__dict__.update(folder=Path("mine"), command="discover")
+    of_run = Provenance("eap", {}, "logit-difference", model, "0" * 64, "ioi", "0" * 64, scores_are="estimated")
+    scores = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=np.bool_), of_run)
+    kept = {"summary": {"model": model, **summary}, "config": DiscoverSettings(task="ioi", model=model)}
+    run.__dict__.update(name="mine", folder=Path("mine"), graph=graph, scores=scores, node_scores=None, **kept)
     return run
 
 

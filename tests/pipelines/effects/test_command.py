@@ -17,7 +17,9 @@ from circuits.metrics import METRICS
 from circuits.model.load import load_model
 from circuits.profiles import DirectLogitAttribution, measure_profiles
 from pipelines import effects
+from pipelines.effects.command import COMMAND
 from tests.circuits.hand_models import choice_prompts, write_choice
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -64,6 +66,8 @@ def test_heads_have_classes_on_prompts_with_options(tmp_path: Path, sixteen_choi
         f"{kind} letter {letter}" for kind in ("single", "fixed") for letter in "AB"
     }
     assert any(row["class"] is not None for row in heads)
+    (gap,) = [text for text in report.warnings if "may not differ" in text]  # random tokens: nothing is asked
+    assert f"clean {report.about['clean']:z.3f}" in gap
     other = effects(sixteen_choices, prompts_per_job=6, out=tmp_path)
     said = "the prompts have no options: roles label_[A-Z], and correct_label where one of them is"
     assert other.about["no_classes"] == said
@@ -77,6 +81,7 @@ def test_by_default_options_are_their_letters(tmp_path: Path):
     report = effects(tmp_path / "choices.jsonl", model=str(model), out=tmp_path / "runs")
     of_part = {row["part"]: row for row in report.rows}
     assert report.about["options"] == ["label_A", "label_B", "label_C", "label_D"]
+    assert report.warnings == ()
     assert {name: of_part[name]["class"] for name in ("a0.h0", "a0.h1", "a1.h0", "a1.h1")} == {
         "a0.h0": None,
         "a0.h1": "fixed letter B",
@@ -114,3 +119,11 @@ def test_without_wrong_answers_what_parts_write_is_left_out(circuits: Command, t
     refused = circuits("effects", str(path), "--json")
     assert refused.exit_code == 2
     assert "no wrong answer" in refused.stderr
+
+
+def test_the_table_for_papers_has_the_largest_effects_first_and_csv_all(tiny: Any, tmp_path: Path):
+    (table,) = papers_of(COMMAND, task=str(tiny.prompts), model=str(tiny.model), out=tmp_path / "runs").values()
+    sizes = [abs(row["total"]) for row in table.rows]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(table.rows) == 6  # 4 heads and 2 MLPs
+    assert [column.name for column in table.columns][:2] == ["total", "direct"]

@@ -85,12 +85,46 @@ def test_every_variant_is_judged_on_every_sort_of_negatives(circuits: Command, r
     allowed = guard >= guard[0, 0] - 0.005 - 1e-9
     assert grid[chosen] == grid[allowed].max()
     assert set(report["dropped"]) & {"k2=15"}
+    on_validation = {said["negatives"]: said["on_validation"] for said in report["verdicts"]}
+    assert on_validation == {"random": None, "popular": None, "adversarial": pytest.approx(grid[chosen] - grid[0, 0])}
     lines, heads = (
         list(csv.DictReader(io.StringIO(Path(f"iri/{name}.csv").read_text()))) for name in ("intervention", "heads")
     )
     assert len(lines) == len(report["rows"])
     assert [row["head"] for row in heads[:2]] == ["a0.h0", "a0.h1"]
     assert len(heads) == 24
+
+
+def test_the_verdict_is_beside_random_layers_and_all_layers_and_says_where_there_is_no_gain(
+    circuits: Command, run: Path
+):
+    given = ("--lambda-attention", "3", "--lambda-mlp", "1", "--random", "3")
+    asked = ("intervene", "iri", "--run", str(run), *ASKED, *given, "--out", "iri")
+    answer = circuits(*asked, "--json")
+    report = answer.json
+    rows = {(row["variant"], row["negatives"]): row for row in report["rows"]}
+    drawn = sorted({name for name, _ in rows if name.startswith("random-")})
+    assert drawn == ["random-0", "random-1", "random-2"]
+    assert [said["negatives"] for said in report["verdicts"]] == ["random", "popular", "adversarial"]
+    for said in report["verdicts"]:
+        sort = said["negatives"]
+        of_random = [rows[name, sort]["difference"] for name in drawn]
+        assert said["random_range"] == [min(of_random), max(of_random)]
+        assert said["all_layers"] == rows["all-layers", sort]["difference"]
+        assert said["gain"] == rows["iri", sort]["difference"]
+        assert said["as_much"] == sum(one >= said["gain"] for one in of_random)
+        assert said["gains"] == (said["gain_low"] is not None and said["gain_low"] > 0)
+        assert said["words"].startswith("a gain" if said["gains"] else "no gain: ")
+    (chosen,) = (said for said in report["verdicts"] if said["is_chosen_by"])
+    assert chosen["negatives"] == "adversarial"
+    assert chosen["on_validation"] is None  # the strengths were given
+    is_warned = f"adversarial negatives: {chosen['words']}" in report["warnings"]
+    assert is_warned == (not chosen["gains"] or chosen["as_much"] > 0)
+    # The table has the range over random layers in one line, and the verdict.
+    shown = " ".join(circuits(*asked).stdout.split())
+    assert "(3)" in shown  # random layers, how many; the cell may be broken over lines
+    assert "random-0" not in shown
+    assert f"Verdict (adversarial negatives): {chosen['words']}" in shown
 
 
 def test_the_same_command_again_computes_nothing_and_other_strengths_ask_nothing_anew(circuits: Command, run: Path):

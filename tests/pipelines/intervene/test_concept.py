@@ -20,6 +20,7 @@ from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import add_concept
 from tests.circuits.hand_models import selector_prompts, write_selector
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -52,6 +53,7 @@ def test_nothing_added_changes_nothing_and_nothing_is_computed_twice(circuits: C
         lines = list(csv.DictReader(file))
     assert [float(line["change"]) for line in lines] == [row["change"] for row in answer["strengths"]]
     drawn = (Path(answer["folder"]) / "concept.svg").read_text()
+    assert draws_again("concept", Path(answer["folder"]) / "concept.svg")
     assert "clean minus corrupt at END; its norm is" in drawn
     assert "5 random vectors" in drawn
     again = circuits(*given).stdout

@@ -11,7 +11,11 @@ from typing import Any
 import pytest
 
 from pipelines import edit_heads
+from pipelines.intervene.edit.command import COMMAND
+from pipelines.reporting.paper import MARKDOWN
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.pipelines.drawn_again import draws_again
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -47,6 +51,7 @@ def test_rows_are_those_worked_out_by_hand(circuits: Command, planted, tmp_path)
     assert json.loads((folder / "edit.json").read_text())["rows"] == report["rows"]
     assert (folder / "edit.pdf").read_bytes().startswith(b"%PDF")
     assert ">a0.h0, a1.h1<" in (folder / "edit.svg").read_text()
+    assert draws_again("edit", folder / "edit.svg")
     lines = list(csv.DictReader((folder / "edit.csv").open()))
     assert [(line["heads"], float(line["accuracy"])) for line in lines] == [
         ("", 0.5),
@@ -130,3 +135,15 @@ def test_knocked_out_movers_of_a_bundled_model_cost_it_the_task(monkeypatch, tmp
     assert plain["accuracy"] == 1
     assert together["difference_interval"][1] < 0
     assert not [row for row in report.rows[1:] if row["random"]["n"]]
+
+
+def test_the_table_for_papers_has_a_row_per_set_beside_other_heads(planted: tuple[Path, Path], tmp_path: Path):
+    model, prompts = planted
+    asked = {"heads": "a0.h0,a1.h1", "edit": ["set END wrong"], "out": tmp_path / "runs"}
+    (table,) = papers_of(COMMAND, task=str(prompts), model=str(model), **asked).values()
+    assert [column.name for column in table.columns][:2] == ["accuracy", "metric_difference"]
+    text = MARKDOWN.write(table, "brackets", None)
+    lines = [line for line in text.splitlines() if line.startswith("| a0.h0 |")]
+    assert len(lines) == 1
+    assert "| 1.00 [" in lines[0]
+    assert "Edit: the row of END: all weight on wrong." in text

@@ -19,6 +19,7 @@ from circuits.model.load import load_model
 from circuits.tasks import TASKS
 from pipelines import rank_curve
 from tests.circuits.hand_models import selector_prompts, write_selector
+from tests.pipelines.drawn_again import draws_again
 
 Command = Callable[..., Any]
 
@@ -50,6 +51,7 @@ def test_a_simplex_of_four_is_kept_by_three_directions_of_other_prompts(circuits
         lines = list(csv.DictReader(file))
     assert [float(line["kept"]) for line in lines] == pytest.approx([row["kept"] for row in answer["ranks"]])
     drawn = (Path(answer["folder"]) / "rank.svg").read_text()
+    assert draws_again("rank", Path(answer["folder"]) / "rank.svg")
     assert "directions of the query and key" in drawn
     assert "Plain model: 2.00." in drawn
     assert circuits(*given, "--json").json["jobs"]["computed"] == 0

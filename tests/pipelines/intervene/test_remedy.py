@@ -14,6 +14,8 @@ import pytest
 from circuits.edits import Scale
 from circuits.remedies import REMEDIES, Remedy
 from pipelines import try_remedy
+from pipelines.intervene.remedy.command import COMMAND
+from pipelines.reporting.paper import MARKDOWN
 from tests.circuits.hand_models import (
     CUE_FAILS,
     CUE_WORKS,
@@ -22,6 +24,8 @@ from tests.circuits.hand_models import (
     write_inhibition,
     write_planted_sinks,
 )
+from tests.pipelines.drawn_again import draws_again
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -63,6 +67,7 @@ def test_the_head_that_helps_one_half_is_judged_by_the_other(circuits: Command, 
     ]
     assert len(list(csv.DictReader((folder / "choosing.csv").open()))) == 2
     assert ">all 4 heads<" in (folder / "remedy.svg").read_text()
+    assert draws_again("remedy", folder / "remedy.svg")
     assert not (folder / "curve.svg").exists()
 
 
@@ -101,7 +106,31 @@ def test_masked_induction_heads_cost_a_bundled_model_the_task_together_and_not_a
     folder = tmp_path / report["folder"]
     assert (folder / "curve.pdf").read_bytes().startswith(b"%PDF")
     assert ">heads masked<" in (folder / "curve.svg").read_text()
+    assert draws_again("masking", folder / "curve.svg")
     assert report["settings"]["profile"] == "induction"
+
+
+@pytest.mark.slow
+def test_retrieval_heads_of_a_bundled_model_hide_each_other_and_the_head_that_feeds_them_is_none(circuits: Command):
+    """docs/remedies.md, on fewer prompts."""
+    needle = ("needle", "--task-set", "lengths=[20]", "--task-set", "depths=[0,0.25,0.5]", "--prompts", "40", "--json")
+    metric = ("--metric", "answer-log-probability")
+    masked = circuits("intervene", "mask-heads", *needle, "retrieval:1,4", "--random", "2", *metric).json
+    plain, one, four, _ = masked["rows"]
+    assert set(four["heads"]) == {f"a1.h{n}" for n in range(4)}
+    assert min(plain["top1"], one["top1"]) > 0.8
+    assert four["top1"] == 0
+    assert four["difference_interval"][1] < -20
+    assert one["difference_interval"][0] > -8
+    edited = circuits("intervene", "edit", *needle, "--heads", "a0.h0", "--edit", "uniform all", *metric).json
+    _, feeding = edited["rows"]
+    assert feeding["top1"] < 0.1
+    assert feeding["difference_interval"][1] < -20
+    assert feeding["random"]["difference"]["range"][0] > -5
+    profiles = circuits("profile", *needle, "--profiles", "retrieval").json
+    of_head = {row["head"]: row["mean"] for row in profiles["heads"]}
+    assert of_head["a0.h0"] < 0.2
+    assert min(of_head[f"a1.h{n}"] for n in range(4)) > 0.9
 
 
 @pytest.mark.parametrize("name", ["var", "vhr"])
@@ -197,3 +226,15 @@ def test_a_remedy_of_another_package_is_tried_by_its_name(planted, monkeypatch, 
         del REMEDIES._things["louder"]
     assert report.settings["factor"] == 3
     assert report.edit["edit"] == "scale END 3.0"
+
+
+def test_tables_for_papers_have_both_halves_and_the_verdict(planted: tuple[Path, Path], tmp_path: Path):
+    model, prompts = planted
+    asked = {"name": "edit", "settings": {"edit": "set END wrong"}, "sizes": "1,2", "gain": "accuracy"}
+    command = COMMAND["AnyRemedySettings"]
+    tables = papers_of(command, task=str(prompts), model=str(model), out=tmp_path / "runs", **asked)
+    assert list(tables) == ["effects", "choosing"]
+    text = MARKDOWN.write(tables["effects"], "brackets", None)
+    assert "| a0.h0 | yes |" in text
+    assert "Verdict (accuracy): " in text
+    assert "Prompts: 4." in text

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from pipelines.intervene.repair.command import COMMAND
+from pipelines.reporting.paper import MARKDOWN
 from tests.circuits.hand_models import CUE_FAILS, CUE_WORKS, inhibition_prompts, write_inhibition
+from tests.pipelines.drawn_again import draws_again
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 
@@ -71,6 +75,7 @@ def test_the_planted_head_is_found_and_mends_the_other_half_of_the_prompts(circu
     tables = {"repair.json", "repair.csv", "downstream.csv"}
     assert {path.name for path in folder.iterdir()} == {*tables, "repair.pdf", "repair.svg", "about.json"}
     assert ">both, heads as on works: set END wrong<" in (folder / "repair.svg").read_text()
+    assert draws_again("repair", folder / "repair.svg")
     assert next(csv.DictReader((folder / "downstream.csv").open()))["head"] == "a1.h1"
 
 
@@ -180,3 +185,10 @@ def test_roles_must_be_known(circuits: Command, planted):
     assert "): give their roles, --right ROLES and --wrong ROLES" in answer.stderr
     answer = circuits(*asked(planted, "--like", str(planted.works)))
     assert "--like-right ROLES" in answer.stderr
+
+
+def test_tables_for_papers_have_both_halves(planted: Planted, tmp_path: Path):
+    asked = {"heads": "a0.h0", "edit": ["set END wrong"], "right": "right", "wrong": "wrong"}
+    tables = papers_of(COMMAND, task=str(planted.both), model=str(planted.model), out=tmp_path / "runs", **asked)
+    assert [len(table.rows) for table in tables.values()] == [2, 2]
+    assert "Chosen on other prompts: a0.h0." in MARKDOWN.write(tables["effects"], "brackets", None)

@@ -103,6 +103,17 @@ def test_a_share_of_prompts_stays_between_0_and_1(circuits: Command):
     assert max(ends) <= 1
 
 
+def test_intervals_end_where_a_profile_can_be_no_more(circuits: Command):
+    """The prompts of a head that copies nearly all of nearly every needle; counted by steps there is no most."""
+    share, steps = "retrieval", "retrieval:count=True"
+    profiles = f"{share},{steps}"
+    answer = circuits("profile", "needle", "--prompts", "24", "--profiles", profiles, "--json").json
+    highest = {
+        name: max(row["interval"][1] for row in answer["heads"] if row["profile"] == name) for name in (share, steps)
+    }
+    assert highest[share] == 1 < highest[steps]
+
+
 def test_a_profile_is_written_as_it_is_read():
     for text in ("attention", "attention:query=S2:to=IO", "received:position=3"):
         assert as_text(profile_from(text)) == text

@@ -12,7 +12,7 @@ from pipelines.reporting.p_values import Draws
 from pipelines.reporting.paper import CSV, LATEX, MARKDOWN, PaperTable
 from pipelines.reporting.paper.facts import ablation, prompts
 from pipelines.reporting.paper.layout import lay_out
-from pipelines.reporting.paper.page import blocks_of, parts_of
+from pipelines.reporting.paper.page import blocks_of, parts_of, text_limit
 from pipelines.reporting.paper.table import best_rows
 from pipelines.reporting.tables import Column, Row, measured
 from tests.pipelines.paper_checks import check_table, require_fitting, set_by_pdflatex
@@ -121,21 +121,29 @@ def test_shares_have_three_decimals_at_most_and_p_values_what_they_take():
 
 def test_what_is_too_wide_stands_in_parts_that_repeat_the_names_and_lose_no_column():
     layout = lay_out(wide(12, 4))
-    parts = parts_of(layout)
+    parts = parts_of(layout, text_limit(layout))
     assert len(parts) > 1
     assert all(part[0] == 0 for part in parts)
     assert [column for part in parts for column in part[1:]] == list(range(1, 13))
-    assert len(parts_of(lay_out(wide(2, 4)))) == 1
+    narrow = lay_out(wide(2, 4))
+    assert len(parts_of(narrow, text_limit(narrow))) == 1
 
 
 def test_what_is_too_long_goes_on_in_another_table_and_loses_no_line():
     layout = lay_out(wide(3, 150))
-    blocks = blocks_of(layout, 1)
+    blocks = blocks_of(layout, text_limit(layout), 1)
     assert [line for block in blocks for line in layout.lines[block]] == list(layout.lines)
     assert len(blocks) > 1
     text = LATEX.write(wide(3, 150), "brackets", None)
     assert text.count(r"\begin{table}") == len(blocks)
     assert text.count(r"\begin{minipage}") <= 1
+
+
+def test_a_column_of_whole_numbers_shows_its_zeros():
+    rows = [row("a", 0.5, n_edges=0), row("b", 0.5, n_edges=3)]
+    specification = LATEX.write(table(rows, [FAITHFULNESS, measured("n_edges")]), "brackets", None)
+    assert "S[table-format=1, print-zero-integer=true]" in specification
+    assert specification.count("print-zero-integer=true") == 1
 
 
 def test_tables_cut_short_say_so_and_csv_has_every_row():

@@ -144,7 +144,7 @@ def test_stages_are_drawn_where_runs_have_them(
         run.summary["path_stages"] = {"stages": [stage]}
     (drawn,) = (panel for panel in panels(planned) if panel.name == "stages")
     assert drawn.draw is not None
-    assert b"went by v in place of movers.q" in drawn.draw("svg")
+    assert b"went by v in place of movers.q" in drawn.file("svg")
 
 
 def test_what_was_not_compared_is_refused_with_the_command_that_does_it(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,13 @@ from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
 from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
+from pipelines.roles.files import scatter_of
+from pipelines.roles.paper import papers
+from pipelines.roles.settings import RolesSettings
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
+from tests.pipelines.drawn_again import draws_again
+from tests.pipelines.paper_checks import check_papers
 
 Command = Callable[..., Any]
 
@@ -91,10 +97,17 @@ def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     assert b"labels" not in exporter("json").to_bytes(plain)
 
 
+def test_heads_outside_of_the_circuit_are_drawn_with_their_roles_too(found: Any):
+    rows = tuple({**row, "in_circuit": False} for row in found.rows)
+    drawn = {dot.head: dot.role for dot in scatter_of(replace(found, rows=rows)).dots}
+    assert drawn == {"a0.h0": "previous-token", "a0.h1": None, "a1.h0": None, "a1.h1": "induction"}
+
+
 def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any, by_hand: Any, circuits: Command):
     answer = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent), "--json").json
     assert answer["jobs"]["computed"] == 0
     assert json.loads((found.folder / "roles.json").read_text())["heads"] == json.loads(json.dumps(list(found.rows)))
+    assert draws_again("effects", found.folder / "effects.svg")
     with (found.folder / "roles.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     of_head = [line for line in lines if line["head"] == "a0.h0"]
@@ -195,3 +208,13 @@ def test_heads_that_were_not_measured_are_not_aligned(tmp_path: Path):
     )
     with pytest.raises(ValueError, match=r"was not measured.*First: circuits roles"):
         align_heads(run, run, by="profile", out=tmp_path / "runs")
+
+
+def test_tables_for_papers_have_every_role_with_what_it_rests_on(found: Any):
+    tables = papers(found)
+    check_papers(tables, RolesSettings.paper_tables)
+    of_table = {(row["head"], row["role"]) for row in tables["roles"].rows}
+    assert of_table == {
+        (row["head"], label["role"]) for row in found.rows if row["in_circuit"] for label in row["labels"]
+    }
+    assert [row["role"] for row in tables["rules"].rows] == [rule["role"] for rule in found.rules]

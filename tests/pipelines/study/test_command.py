@@ -18,10 +18,13 @@ from circuits.evaluation.ranking import bootstrap_auroc, match_heads, node_auroc
 from pipelines import discover, study
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
+from pipelines.reporting.paper import MARKDOWN
 from pipelines.runs.options import command_line
 from pipelines.runs.settings_file import parse_lists
+from pipelines.study.command import COMMAND
 from pipelines.study.plan import Varied, study_cases, study_jobs
 from pipelines.study.settings import StudySettings
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 CODING = {"method": "head-coding", "settings": {"least_accuracy": 0, "epochs": 3, "trials": 3}}
@@ -340,6 +343,64 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
     assert [case.config.settings for case in cases] == [{"seed": 5}] * 2
 
 
+def test_a_setting_of_the_task_is_varied(circuits: Command, tmp_path: Path):
+    """Every value has the numbers of its own run."""
+    path = tmp_path / "truth.json"
+    path.write_text(json.dumps({"edges": ["a0.h0->a1.h2<k>", "a1.h2->logits"]}))
+    scored = ("--prompts", "6", "--method", "eap", "--metric", "log-probability-difference")
+    task = ("needle", "--task-set", "lengths=[20]", *scored)
+    report = circuits(
+        "study", *task, "--vary", "depths=[0],[0.5, 1],[1]", "--truth", path, "--out", "kept", "--json"
+    ).json
+    assert [row["value"] for row in report["rows"]] == [[0], [0.5, 1], [1]]
+    assert report["config"]["task_settings"] == {"lengths": [20]}
+    for row in report["rows"]:
+        run = discover(
+            "needle",
+            task_settings={"lengths": [20], "depths": row["value"]},
+            prompts=6,
+            edges=5,
+            method="eap",
+            metric="log-probability-difference",
+        )
+        expected = node_auroc(run.scores, read_known(path), kinds=("head",))._asdict()
+        assert {name: row["auroc"]["heads"][name] for name in expected} == expected
+        assert row["provenance"]["task"] == f"needle(lengths=[20], depths={row['value']})"
+    drawn = Path("kept/study.svg").read_text()
+    assert ">0.5, 1</text>" in drawn
+    assert "needle(lengths" not in drawn  # what differs is not said as if it did not
+
+
+def test_a_value_at_its_default_is_one_of_those_varied():
+    (default, short) = study_cases(
+        {"task": "needle", "prompts": 4, "metric": "answer-log-probability"}, Varied("cue", (1, 2))
+    )
+    assert (default.value, default.config.task_settings) == (1, {"cue": 1})
+    assert (short.value, short.config.task_settings) == (2, {"cue": 2})
+    of_run = study_cases({"task": "ioi"}, Varied("prompts", (4,)))[0]
+    assert default.jobs.prompts.key != short.jobs.prompts.key
+    assert of_run.config.task_settings == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "varied", "said"),
+    [
+        (
+            {"task": "needle"},
+            Varied("depth", ([0],)),
+            "setting of a run, of eap-ig or of needle 'depth'.*Did you mean 'depths'",
+        ),
+        ({"task": "needle"}, Varied("depths", ([2],)), "give shares of the haystack"),
+        ({"task": "needle", "task_settings": {"depths": [0]}}, Varied("depths", ([1],)), "depths is varied: leave out"),
+        ({"task": "needle"}, Varied("cue", (2, 2)), "cue=2 is given twice"),
+        ({"task": "ioi"}, Varied("depths", ([0],)), "no setting of a run or of eap-ig 'depths'"),
+    ],
+)
+def test_a_setting_that_the_task_lacks_or_refuses(given: dict[str, Any], varied: Varied, said: str):
+    with pytest.raises(ValueError, match=said):
+        study_cases({**given, "prompts": 4, "method": "eap-ig"}, varied)
+
+
 @pytest.mark.parametrize(
     "varied",
     [
@@ -349,6 +410,7 @@ def test_the_seed_of_a_run_is_varied_and_that_of_its_method_is_left(tiny: Any):
         Varied("kinds", (["head"], ["head", "mlp"])),
         Varied("top_k", (None, 2)),
         Varied("corruption", ("true", "5")),
+        Varied("depths", ([0], [0.5, 1])),
     ],
 )
 def test_values_written_as_options_are_read_as_they_were(varied: Varied):
@@ -407,3 +469,13 @@ def test_a_circuit_found_by_patching_is_the_truth_for_head_coding_on_the_referen
     store = Store("runs")
     assert all(isinstance(store.read(path.stem), Result) for path in Path("runs").glob("jobs/*/*.npz"))
     assert (Path(report["folder"]) / "study.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_tables_for_papers_rank_methods_judged_alike(tiny: Any, tmp_path: Path, truth: Path):
+    asked = {"method": ["eap", "mask-learning", "random"]}
+    tables = papers_of(COMMAND, **tiny.settings(vary=asked, truth=truth, out=tmp_path / "runs"))
+    assert [column.heading for column in tables["ranking"].shown][:2] == ["method", "AUROC of heads"]
+    assert {column.name for column in tables["cost"].columns} == {"forward_equivalents", "seconds", "peak_memory_mb"}
+    text = MARKDOWN.write(tables["ranking"], "brackets", None)
+    assert "| mask-learning | " in text
+    assert "Ablation: corrupt" in text

@@ -19,8 +19,11 @@ from circuits.model.load import load_model
 from circuits.solved import RULE, verdict
 from circuits.tasks import TASKS
 from pipelines.engine.execution import Execution
+from pipelines.reporting.paper import MARKDOWN
+from pipelines.tasks.command import COMMAND
 from pipelines.tasks.plan import plan
 from pipelines.tasks.settings import TasksSettings
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 LEARNED = ("colored-objects", "docstring", "greater-than", "induction", "ioi")
@@ -134,3 +137,12 @@ def test_the_folder_of_a_model_with_a_slash_in_its_name_is_one_folder(tmp_path: 
     jobs = plan(TasksSettings(model="reference"), Execution(out=tmp_path))
     assert re.fullmatch(r"tasks-org-model-Q4_1-[0-9a-f]{8}", replace(jobs, model="org/model (Q4_1)").folder.name)
     assert replace(jobs, model="org/model (Q4_1)").folder.parent == jobs.store.folder
+
+
+def test_tables_for_papers_have_the_tasks_that_can_be_built_and_name_the_others(store: Path) -> None:
+    tables = papers_of(COMMAND, model="reference-early", prompts=12, seed=1, out=store)
+    assert {row["task"] for row in tables["tasks"].rows} >= {*LEARNED, "needle"}
+    text = MARKDOWN.write(tables["tasks"], "brackets", None)
+    assert "Cannot be built for this model: " in text
+    assert RULE.split(":")[0] in text
+    assert "| Task | Corruption | " in MARKDOWN.write(tables["corruptions"], "brackets", None)

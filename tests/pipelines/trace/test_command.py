@@ -22,8 +22,11 @@ from circuits.model.load import load_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines import open_run, trace
 from pipelines.intervene.plan import last_token_recovery
+from pipelines.reporting.paper import MARKDOWN
+from pipelines.trace.command import COMMAND
 from pipelines.trace.run import TraceRun
 from pipelines.trace.stages import layer_graph
+from tests.pipelines.paper_checks import papers_of
 
 Command = Callable[..., Any]
 VLM = ("--model", "reference-vlm")
@@ -454,3 +457,16 @@ def test_settings_of_circuits_are_refused_by_traces(tmp_path: Path):
         trace("ioi", method="eap", out=tmp_path)
     with pytest.raises(ValueError, match="no setting 'noise_on'"):
         trace("ioi", noise_on="S1", out=tmp_path)
+
+
+def test_tables_for_papers_have_the_strongest_of_every_position(store: Path):
+    about = {"prompts": N_PROMPTS, "prompts_per_job": 5, "out": store}
+    settings = {"kinds": ["attention", "mlp", "head"], "samples": 2}
+    tables = papers_of(COMMAND, task="ioi", noise_at="S1", settings=settings, **about)
+    of_text = rows(named(store, task="ioi"))
+    for row in tables["positions"].rows:
+        alike = [abs(float(one["recovery"])) for one in of_text if one["recovery"] and one["place"] == row["place"]]
+        assert abs(row["recovery"]) <= max(alike) + 1e-6
+    strongest = max(abs(float(one["recovery"])) for one in of_text if one["recovery"])
+    assert abs(tables["components"].rows[0]["recovery"]) == pytest.approx(strongest)
+    assert "Ablation: noise(sigma=3.0, " in MARKDOWN.write(tables["components"], "brackets", None)

@@ -1,0 +1,49 @@
+"""What is known of a part of a circuit: the sizes that the run's own search tried."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphs.selection import selection_from
+from pipelines.discover.measured_parts import part_faithfulness
+from pipelines.runs.run import open_run
+
+
+@pytest.fixture
+def run(tiny, circuits, tmp_path):
+    name = circuits(*tiny.arguments, "--method", "eap", "--tolerance", "0.05", "--json").json["run"]
+    return open_run(tmp_path / "runs" / name)
+
+
+def tried_by(run):
+    """(ranking, size, faithfulness, interval) of every size of the search."""
+    for choice in run.summary["choice"]["choices"]:
+        for search in choice["searches"]:
+            for (size, value), interval in zip(search["tried"], search["intervals"], strict=True):
+                yield choice["ranking"], size, value, interval
+
+
+def edges_of(run, ranking, size):
+    description = {**run.graph.selection, "n": size, "absolute": ranking == "absolute"}
+    return frozenset(map(str, selection_from(description).choose(run.scores).edges))
+
+
+def test_a_part_that_the_search_tried_has_the_faithfulness_found_there(run):
+    tried = list(tried_by(run))
+    assert len(tried) > 3
+    for ranking, size, value, interval in tried:
+        names = edges_of(run, ranking, size)
+        if len(names) == size:
+            part = part_faithfulness(run, names)
+            assert part is not None
+            low, high = interval or (None, None)
+            assert (part.value, part.low, part.high) == (value, low, high)
+            assert part.whole == run.graph.metrics["faithfulness_on_choosing"]
+
+
+def test_nothing_is_known_of_other_edges(run):
+    ranking, size, *_ = next(row for row in tried_by(run) if row[1] > 1)
+    names = sorted(edges_of(run, ranking, size))
+    other = next(item.name for item in reversed(run.graph.edges) if item.name not in names)
+    assert part_faithfulness(run, frozenset([*names[1:], other])) is None
+    assert part_faithfulness(run, frozenset(names[1:])) is None
