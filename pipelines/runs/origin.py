@@ -65,14 +65,15 @@ def _references(settings: CommandSettings) -> dict[str, tuple[Any, ...]]:
 
 
 def _runs(settings: CommandSettings, out: Path) -> list[Run]:
-    """The runs that a command was given; whatever else it was given in their place is left out."""
-    opened = []
+    """The runs that a command was given, each once; whatever else it was given in their place is left out."""
+    opened: dict[Path, Run] = {}
     for one in (one for given in _references(settings).values() for one in given):
         try:
-            opened.append(one if isinstance(one, Run) else open_run(one, out=out))
-        except ValueError:  # a published circuit, a comparison, a file
+            run = one if isinstance(one, Run) else open_run(one, out=out)
+        except ValueError:  # a published circuit, a comparison, another file
             continue
-    return opened
+        opened.setdefault(run.folder.resolve(), run)
+    return list(opened.values())
 
 
 def _by_name(settings: CommandSettings, runs: Sequence[Run], out: Path) -> CommandSettings:
