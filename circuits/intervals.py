@@ -45,13 +45,14 @@ class Interval(NamedTuple, Generic[Ends]):
     def within(self, low: float | None, high: float | None) -> Interval[Ends]:
         """What is left of it where the quantity can be no less than `low` and no more than `high`; None bounds nothing.
 
-        As what is cut off cannot be the truth, it holds the truth as often as before.
+        As what is cut off cannot be the truth, it holds the truth as often as before. Unbounded intervals stay so:
+        where one number was measured, nothing is known of others.
 
         >>> from circuits.intervals import Interval
         >>> Interval(0.97, 1.01).within(0, 1).as_json()
         [0.97, 1.0]
         """
-        ends = (np.clip(end, low, high) for end in self)
+        ends = (np.where(np.isinf(end), end, np.clip(end, low, high)) for end in self)
         return Interval(*ends)  # pyright: ignore[reportReturnType]
 
     def magnitude(self) -> Interval[Ends]:

@@ -87,7 +87,10 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/effects": _SHARED,
     "pipelines/attention": _SHARED,
     "pipelines/compare": {*_SHARED, "pipelines/discover", "pipelines/trace", "pipelines/roles"},
-    "pipelines/report": {*_SHARED, *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study"))},
+    "pipelines/report": {
+        *_SHARED,
+        *(f"pipelines/{name}" for name in ("discover", "trace", "evaluate", "study", "compare", "reuse")),
+    },
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
 OF_PIPELINES["pipelines/draw"] = _SHARED | {

@@ -49,7 +49,8 @@ def test_every_circuits_command_runs(folder):
             done = run(command, folder)
             assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
     assert (folder / "reuse.pdf").read_bytes().startswith(b"%PDF")
-    assert (folder / "scores.csv").read_text().startswith("name,kind,score,low,high,score_is,method,in_circuit")
+    assert (folder / "ioi.pdf").read_bytes().startswith(b"%PDF")
+    assert "\\section{Methods}" in (folder / "appendix" / "appendix.tex").read_text()
 
 
 @pytest.mark.slow

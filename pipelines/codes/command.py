@@ -34,6 +34,6 @@ def explain_codes(run: Run | str | Path, *, shows_progress: bool = False, **sett
     >>> run = discover("ioi", corruption="abc", prompts=8, method="head-coding", settings=coding)
     >>> report = explain_codes(run)
     >>> sorted(path.name for path in report.folder.iterdir())
-    ['autoencoders', 'codes.csv', 'codes.json', 'codes.pdf', 'codes.svg']
+    ['about.json', 'autoencoders', 'codes.csv', 'codes.json', 'codes.pdf', 'codes.svg']
     """
     return run_command(COMMAND, *settings_from({"run": run, **settings}, CodesSettings), shows_progress=shows_progress)

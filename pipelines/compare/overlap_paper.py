@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphs.comparison.nulls import NULLS
+from graphs.comparison.traces import TraceComparison
 from pipelines.compare.columns import IOU, P_CORRECTED, REUSE_INDEX, WITHIN, P, measure
 from pipelines.compare.overlap_rows import level_rows
 from pipelines.compare.overlap_table import chance_of, leading
 from pipelines.compare.pairs_paper import of_pairs
-from pipelines.compare.report import StoredComparison
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, Row, measured
 
@@ -18,18 +18,20 @@ _MOST_CELLS = 20
 _UNTOLD = "Without p: even the largest overlap that such circuits could have would be no surprise by chance."
 
 
-def overlap_papers(stored: StoredComparison) -> dict[str, PaperTable]:
-    """Of two circuits every level in a table; of several, edges and heads in one each."""
-    summary = stored.summary
+def overlap_papers(summary: Row, traces: TraceComparison | None = None) -> dict[str, PaperTable]:
+    """Of two circuits every level in a table; of several, edges and heads in one each; of two traces, their cells.
+
+    summary  of a comparison, as it is stored
+    """
     rows = [_beside_chance(row) for row in level_rows(summary["overlaps"])]
     tables = {}
-    if len(stored.comparisons) == 1:
+    if len(summary["overlaps"]) == 1:
         tables["overlap"] = _overlap("What two circuits have in common", rows, summary, [Column("level")])
     else:
         for name, level in (("overlap", "edges"), ("heads", "heads")):
             own = [row for row in rows if row["level"] == level]
             tables[name] = _overlap(f"{level.capitalize()} that circuits have in common", own, summary, [])
-    tables |= {"chance": _chance(rows, summary), "scores": _scores(rows, summary), "traces": _traces(stored)}
+    tables |= {"chance": _chance(rows, summary), "scores": _scores(rows, summary), "traces": _traces(summary, traces)}
     return {name: table for name, table in tables.items() if table is not None}
 
 
@@ -121,27 +123,27 @@ def _shared(texts: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(texts))
 
 
-def _traces(stored: StoredComparison) -> PaperTable | None:
+def _traces(summary: Row, traces: TraceComparison | None) -> PaperTable | None:
     """Where two causal traces differ most."""
-    if stored.traces is None:
+    if traces is None:
         return None
-    found: Mapping[str, int] = stored.summary["traces"]
+    found: Mapping[str, int] = summary["traces"]
     rates = [measured("recovery", f"recovery_{side}") for side in "ab"]
     columns = [
         *(Column(f"{rate.heading}, {side}", rate.path, rate.format) for rate, side in zip(rates, "AB", strict=True)),
         Column("difference", format=".2f", interval="ends"),
     ]
-    labels = list(stored.summary["runs"])
+    labels = list(summary["runs"])
     rows = [
         {**row, "a": labels[0], "b": labels[1], "ends": (row["difference_low"], row["difference_high"])}
-        for row in stored.traces.rows()
+        for row in traces.rows()
     ]
     return of_pairs(
         "Where two causal traces recover different amounts",
         rows,
         [Column("component"), Column("position", "place")],
         columns,
-        stored.summary,
+        summary,
         intervals="95 % t intervals of A minus B over prompts",
         notes=[
             f"In {found['cells_apart']} of {found['cells']} cells the interval excludes 0, "

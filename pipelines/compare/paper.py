@@ -16,4 +16,4 @@ def papers(report: StoredComparison | published.PublishedComparison | aligned.Al
         return published_papers(report)
     if isinstance(report, aligned.AlignedHeads):
         return aligned_papers(report)
-    return transfer_papers(report) | overlap_papers(report)
+    return transfer_papers(report.summary) | overlap_papers(report.summary, report.traces)

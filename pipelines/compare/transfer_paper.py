@@ -9,7 +9,6 @@ from circuits.quantities import QUANTITIES
 from pipelines.compare.checkpoint_rows import component_rows
 from pipelines.compare.columns import ACCURACY, FAITHFULNESS, MATCHED_P, NORMALIZED, RETENTION
 from pipelines.compare.pairs_paper import of_pairs
-from pipelines.compare.report import StoredComparison
 from pipelines.reporting.paper.facts import ablation, prompts
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, Row, measured
@@ -20,20 +19,23 @@ _OF_TASK = ("model", "metric", "ablation", "n_prompts", "solved")
 _OF_CIRCUIT = ("circuit", "n_edges", "method")
 
 
-def transfer_papers(stored: StoredComparison) -> dict[str, PaperTable]:
-    """None of it where no circuit was run on another task."""
-    transfer = stored.summary["transfer"]
+def transfer_papers(summary: Row) -> dict[str, PaperTable]:
+    """None of it where no circuit was run on another task.
+
+    summary  of a comparison, as it is stored
+    """
+    transfer = summary["transfer"]
     if transfer is None:
         return {}
-    rows = [_with_facts(row, stored.summary) for row in transfer["matrix"]]
+    rows = [_with_facts(row, summary) for row in transfer["matrix"]]
     edges = Column(transfer["level"], "n_edges") if transfer["level"] != "edges" else measured("n_edges")
     tables = {
         "transfer": _transfer(rows, edges),
-        "matrix": _matrix(rows, edges, stored.summary),
+        "matrix": _matrix(rows, edges, summary),
         "accuracy": _accuracy(rows),
-        "verdicts": _verdicts(transfer["pairs"], stored.summary),
-        "sets": _sets(transfer["pairs"], stored.summary, edges),
-        "checkpoints": _checkpoints(stored.summary["checkpoints"], stored.summary),
+        "verdicts": _verdicts(transfer["pairs"], summary),
+        "sets": _sets(transfer["pairs"], summary, edges),
+        "checkpoints": _checkpoints(summary["checkpoints"], summary),
     }
     return {name: table for name, table in tables.items() if table is not None}
 

@@ -24,13 +24,14 @@ def document(chapters: Sequence[Chapter], title: str | None = None) -> Document:
     """The document of these chapters, in their order."""
     cites = dict.fromkeys(citation for chapter in chapters for citation in chapter.cites)
     subjects = "; ".join(dict.fromkeys(chapter.subject for chapter in chapters))
+    titled = list(zip(_titles(chapters), chapters, strict=True))
     return Document(
         title or f"{subjects[:1].upper()}{subjects[1:]}",
         [
             Section("Methods", sections=[*_methods(chapters)]),
-            Section("Results", [*_overview(chapters)], [Section(one.title, one.results) for one in chapters]),
+            Section("Results", [*_overview(chapters)], [Section(title, one.results) for title, one in titled]),
             Section("Limits", [Bullets((*_OF_ALL, *dict.fromkeys(text for one in chapters for text in one.limits)))]),
-            Section("Commands and settings", [*_again(chapters)]),
+            Section("Commands and settings", [*_again(titled)]),
         ],
         sorted(cites, key=lambda citation: citation.key),
     )
@@ -82,10 +83,16 @@ def _runs(rows: Sequence[Mapping[str, Any]]) -> PaperTable:
     )
 
 
-def _again(chapters: Sequence[Chapter]) -> Iterator[Piece]:
-    for chapter in chapters:
+def _titles(chapters: Sequence[Chapter]) -> list[str]:
+    """The titles of chapters; those that several have, with the name of the result."""
+    titles = [chapter.title for chapter in chapters]
+    return [one.title if titles.count(one.title) == 1 else f"{one.title} ({one.name})" for one in chapters]
+
+
+def _again(titled: Sequence[tuple[str, Chapter]]) -> Iterator[Piece]:
+    for title, chapter in titled:
         if chapter.command is not None:
-            yield Text(f"{chapter.title}:")
+            yield Text(f"{title}:")
             yield Listing(chapter.command, "sh")
         if chapter.settings is not None:
             yield Listing(chapter.settings, "yaml")

@@ -12,7 +12,8 @@ from pipelines.engine.job import short_digest
 from pipelines.engine.plan import Plan
 from pipelines.report.chapters import OF_FOLDERS, OF_RUNS, Chapter
 from pipelines.report.settings import ReportSettings
-from pipelines.runs.run import Run, find_run, is_file, open_run, path_of
+from pipelines.runs.record import RECORD
+from pipelines.runs.run import Run, is_file, open_run, path_of
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ def _open(given: Any, out: Path) -> Run | Path:
         return given
     asked = path_of(given, "what is reported on")
     for folder in (asked, out / asked):
+        if is_file(folder / RECORD):
+            return open_run(folder)
         if any(is_file(folder / file) for file in OF_FOLDERS):
             return folder
     try:
-        find_run(asked, out)
+        return open_run(asked, out=out)
     except ValueError as error:
-        raise ValueError(
-            f"{error} Nor is it the folder of a study or an evaluation ({', '.join(OF_FOLDERS)})."
-        ) from None
-    return open_run(asked, out=out)
+        files = ", ".join(OF_FOLDERS)
+        raise ValueError(f"{error} Nor is it the folder of a comparison, a study or an evaluation ({files}).") from None
 
 
 def _chapter(subject: Run | Path) -> Chapter:

@@ -14,13 +14,13 @@ class ReportSettings(CommandSettings):
     """One document for the appendix of a paper: methods in the past tense, results, limits, settings, BibTeX.
 
     From stored results alone: no model runs, and the same results give the same bytes. Runs and causal traces are given
-    by folder or name, studies and evaluations by the folder that their command said.
+    by folder or name, comparisons, studies and evaluations by the folder that their command said.
     """
 
     is_computed: ClassVar[bool] = False
     subjects: tuple[Any, ...] = Field(
-        description="Runs, causal traces, and folders of studies and evaluations, in the order of the document.",
-        json_schema_extra={"argument": True, "metavar": "RUN|STUDY|EVALUATION"},
+        description="Runs, traces, and folders of comparisons, studies and evaluations, in the order of the document.",
+        json_schema_extra={"argument": True, "metavar": "RUN|COMPARISON|STUDY|EVALUATION"},
     )
     to: str = Field(default="html", description="html, markdown, latex or pdf (which takes LaTeX).")
     numbers: str = Field(default="brackets", description="Intervals of tables: brackets or uncertainty.")
@@ -49,5 +49,7 @@ class ReportSettings(CommandSettings):
     @model_validator(mode="after")
     def _has_some(self) -> ReportSettings:
         if not self.subjects:
-            raise ValueError("nothing is given to report on. Name runs, or folders of studies and evaluations.")
+            raise ValueError(
+                "nothing is given to report on. Name runs, or folders of comparisons, studies and evaluations."
+            )
         return self

@@ -12,8 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic.fields import FieldInfo
-
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
 from pipelines.runs.method_settings import absolute_paths
@@ -41,14 +39,14 @@ def origin_of(
     from graphs.export.about import circuit_facts
 
     runs = _runs(settings, out)
-    named = _by_name(settings, runs)
+    named = _by_name(settings, runs, out)
     commands = [command_line(run.command, run.config) for run in runs] + [command_line(name, named)]
     circuits = [{"run": run.name, **circuit_facts(run.graph)} for run in runs]
     circuits += [circuit_facts(graph) for graph in _own_circuit(plan, content)]
     facts: dict[str, Any] = {
         "command": AND.join(dict.fromkeys(commands)),
         "version": versions().get("circuit-workbench"),
-        "settings": named.model_dump(mode="json", exclude_none=True, exclude={"folder"}),
+        "settings": named.model_dump(mode="json", exclude_none=True, exclude={"folder"}, fallback=str),
         "models": _models(plan),
         "prompts": list(_prompts(plan)),
         "circuits": circuits,
@@ -56,42 +54,43 @@ def origin_of(
     return {key: value for key, value in facts.items() if value}
 
 
+def _references(settings: CommandSettings) -> dict[str, tuple[Any, ...]]:
+    """The settings that runs are given in, such as `runs` and `truth`, and what was given: those of type `Any`."""
+    given = {
+        name: getattr(settings, name)
+        for name, field in type(settings).model_fields.items()
+        if field.annotation in (Any, tuple[Any, ...])
+    }
+    return {name: value if isinstance(value, tuple) else (value,) for name, value in given.items() if value is not None}
+
+
 def _runs(settings: CommandSettings, out: Path) -> list[Run]:
-    """The runs that a command was given, whichever setting takes them; what it was given in their place is left out."""
+    """The runs that a command was given, each once; whatever else it was given in their place is left out."""
     opened: dict[Path, Run] = {}
-    for given in _open_values(settings).values():
-        for one in given if isinstance(given, tuple) else (given,):
-            try:
-                run = one if isinstance(one, Run) else open_run(one, out=out)
-            except ValueError:  # a published circuit, a comparison, another file, or none at all
-                continue
-            opened.setdefault(run.folder.resolve(), run)
+    for one in (one for given in _references(settings).values() for one in given):
+        try:
+            run = one if isinstance(one, Run) else open_run(one, out=out)
+        except ValueError:  # a published circuit, a comparison, another file
+            continue
+        opened.setdefault(run.folder.resolve(), run)
     return list(opened.values())
 
 
-def _open_values(settings: CommandSettings) -> dict[str, Any]:
-    """Settings that take runs beside their names, and others what stands in their place."""
-    every = ((name, getattr(settings, name)) for name, field in type(settings).model_fields.items() if _is_open(field))
-    return {name: value for name, value in every if isinstance(value, Run | str | Path | tuple)}
-
-
-def _is_open(field: FieldInfo) -> bool:
-    return field.annotation is Any or field.annotation == tuple[Any, ...]
-
-
-def _by_name(settings: CommandSettings, runs: Sequence[Run]) -> CommandSettings:
-    """The settings with runs by their names and paths that hold everywhere, and without a folder of their own."""
+def _by_name(settings: CommandSettings, runs: Sequence[Run], out: Path) -> CommandSettings:
+    """The settings with what is in the store by its name there, paths that hold everywhere, and without a folder."""
     changes: dict[str, Any] = {"folder": None} if "folder" in type(settings).model_fields else {}
     changes |= absolute_paths(settings) if isinstance(settings, PromptSettings) else {}
-    names = {str(run.folder.resolve()): run.name for run in runs}
+    names, store = {run.folder.resolve(): run.name for run in runs}, out.resolve()
 
-    def named(given: Any) -> Any:
-        if isinstance(given, Run):
-            return given.name
-        return names.get(str(Path(given).resolve()), str(given)) if isinstance(given, str | Path) else given
+    def named(given: Any) -> str:
+        if not isinstance(given, str | Path):
+            return str(getattr(given, "name", given))
+        path = Path(given).resolve()
+        return names.get(path, str(path.relative_to(store) if path.is_relative_to(store) else given))
 
-    for name, value in _open_values(settings).items():
-        changes[name] = tuple(map(named, value)) if isinstance(value, tuple) else named(value)
+    for name, given in _references(settings).items():
+        by_name = tuple(map(named, given))
+        changes[name] = by_name if isinstance(getattr(settings, name), tuple) else by_name[0]
     return settings.model_copy(update=changes)
 
 

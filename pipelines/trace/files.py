@@ -26,10 +26,12 @@ from pipelines.trace.report import Traced
 from pipelines.trace.run import TRACE_SCORES
 from pipelines.trace.stages import graph_scores, no_edges, trace_from
 
+TRACE_FILE = "trace.json"
+
 
 def files(plan: TracePlan, report: Traced) -> dict[str, bytes]:
     """Those of every run, tables and figures."""
-    tables = {"trace.json": as_json(report.to_dict()), "trace.csv": as_csv(report.rows)}
+    tables = {TRACE_FILE: as_json(report.to_dict()), "trace.csv": as_csv(report.rows)}
     return run_files(plan, _of_run(plan, report), beside=tables | figures_of(report, plan, plan.store))
 
 

@@ -18,6 +18,7 @@ TOPICS = ("Model", "Prompts", "Metric", "Scores", "Circuits", "Faithfulness", "S
 class Chapter:
     """What a report says of one result.
 
+    name      of the result: its folder's
     title     of its section of results
     subject   what it is about, for the title of the document
     methods   topic -> sentences in the past tense; those that several chapters say are said once
@@ -30,6 +31,7 @@ class Chapter:
     row       of the table of all runs; None of what is no run
     """
 
+    name: str
     title: str
     subject: str
     methods: Mapping[str, Sequence[str]]

@@ -7,9 +7,10 @@ from typing import Any
 
 from circuits.citations import MUELLER_2025, Citation
 from graphs.circuit_graph import CircuitGraph
-from graphs.export import exporter
+from graphs.export import caption, exporter
 from graphs.figures.canvas import DrawingFormat
 from graphs.figures.chosen_by import chosen_by
+from graphs.figures.layered.drawing import composed
 from graphs.figures.size_curve import size_figure_bytes
 from pipelines.discover.figures import size_curves
 from pipelines.discover.run import DiscoverRun
@@ -35,6 +36,7 @@ def read(run: DiscoverRun) -> Chapter:
     first = next(iter(scored.values()))
     has_curve = "curve" in summary
     return Chapter(
+        name=run.name,
         title=f"{summary['task']} in {summary['model']}, by {summary['method']}",
         subject=f"the circuit of {summary['task']} in {summary['model']}",
         methods={
@@ -86,7 +88,7 @@ def _results(run: DiscoverRun) -> Iterator[Piece]:
     summary, graph = run.summary, run.graph
     yield Text(f"{_upper(graph.description)}.")
     if graph.edges:
-        yield Figure(name_of_figure(run, "circuit"), _caption(graph, summary), _drawing(graph, run))
+        yield Figure(name_of_figure(run, "circuit"), caption(graph, composed(graph)), _drawing(graph, run))
     if (heads := _head_table(run)) is not None:
         yield heads
     if "curve" in summary or any(search["falls"] for one in summary["choice"]["choices"] for search in one["searches"]):
@@ -105,10 +107,6 @@ def _drawing(graph: CircuitGraph, run: DiscoverRun) -> Any:
         return exporter(kind).to_bytes(graph, command=command)
 
     return draw
-
-
-def _caption(graph: CircuitGraph, summary: Mapping[str, Any]) -> str:
-    return f"The circuit of `{summary['task']}` in `{summary['model']}` by `{summary['method']}`: {graph.description}."
 
 
 def _head_table(run: DiscoverRun) -> PaperTable | None:

@@ -25,6 +25,7 @@ def read(folder: Path) -> Chapter:
     found = read_report(folder / EVALUATION_FILE, Evaluation.format, needs=("truth", "runs", "warnings"), again=again)
     evaluation = Evaluation(folder=folder, warnings=tuple(found["warnings"]), rows=found["runs"], truth=found["truth"])
     return Chapter(
+        name=folder.name,
         title="Circuits judged",
         subject="circuits judged",
         methods={"Faithfulness": [_CRITERIA]},

@@ -11,6 +11,7 @@ from pipelines.report.chapters.base import Chapter
 from pipelines.report.stored import read_report
 from pipelines.reporting.document import Figure
 from pipelines.study.files import STUDY_FILE
+from pipelines.study.paper import papers
 from pipelines.study.report import Study
 
 
@@ -30,6 +31,7 @@ def read(folder: Path) -> Chapter:
     values = ", ".join(value_label(row["value"]) for row in study.rows)
     first = study.rows[0]["provenance"]
     return Chapter(
+        name=folder.name,
         title=f"{curve.task}: {study.key} varied",
         subject=f"{study.key} varied on {curve.task}",
         methods={
@@ -40,7 +42,8 @@ def read(folder: Path) -> Chapter:
             ]
         },
         results=[
-            Figure(f"{folder.name}-study", f"AUROC over {study.key}.", lambda kind: study_figure_bytes(curve, kind))
+            Figure(f"{folder.name}-study", f"AUROC over {study.key}.", lambda kind: study_figure_bytes(curve, kind)),
+            *papers(study).values(),
         ],
         limits=study.warnings,
         versions=cast("dict[str, str]", first["versions"]),

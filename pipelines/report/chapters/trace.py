@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from graphs.figures.canvas import DrawingFormat
 from pipelines.report import methods
 from pipelines.report.chapters.base import Chapter, name_of_figure
+from pipelines.report.stored import read_report
 from pipelines.reporting.document import Figure, Piece
 from pipelines.runs.options import command_line
+from pipelines.trace.files import TRACE_FILE
+from pipelines.trace.paper import papers
+from pipelines.trace.report import Traced
 from pipelines.trace.run import TraceRun
 
 _RECOVERY = (
@@ -29,6 +33,7 @@ def read(run: TraceRun) -> Chapter:
     """The chapter of a trace."""
     summary, config, provenance = run.summary, run.config, run.trace.scores.provenance
     return Chapter(
+        name=run.name,
         title=f"{summary['task']} in {summary['model']}, traced",
         subject=f"causal tracing of {summary['task']} in {summary['model']}",
         methods={
@@ -39,7 +44,7 @@ def read(run: TraceRun) -> Chapter:
             "Statistics": [methods.INTERVALS],
         },
         cites=[*methods.cited_by(config, provenance)],
-        results=[*_figures(run)],
+        results=[*_figures(run), *_tables(run)],
         limits=[f"{summary['task']}: {text}" for text in summary["warnings"]],
         command=command_line(run.command, config),
         settings=(run.folder / "config.yaml").read_text(encoding="utf-8"),
@@ -55,10 +60,18 @@ def _figures(run: TraceRun) -> Iterator[Piece]:
             told = (
                 f"{caption} in `{run.summary['model']}` on `{run.summary['task']}`, with 95 % intervals over prompts."
             )
-            yield Figure(name_of_figure(run, name), told, stored(run.folder / name))
+            yield Figure(name_of_figure(run, name), told, _stored(run.folder / name))
 
 
-def stored(path: Path):
+def _tables(run: TraceRun) -> Iterator[Piece]:
+    """Positions, and the components that restore most."""
+    again = command_line(run.command, run.config)
+    rows = tuple(read_report(run.folder / TRACE_FILE, Traced.format, needs=["rows"], again=again)["rows"])
+    ratio = run.trace.ratio_of_means()
+    yield from papers(Traced(folder=run.folder, trace=run.trace, ratio=ratio, summary=run.summary, rows=rows)).values()
+
+
+def _stored(path: Path) -> Callable[[DrawingFormat], bytes]:
     """What reads a figure that a command has drawn, in the kinds that it draws: PDF and SVG."""
 
     def draw(kind: DrawingFormat) -> bytes:

@@ -73,7 +73,7 @@ def test_the_planted_head_is_found_and_mends_the_other_half_of_the_prompts(circu
     assert report["warnings"] == []
     folder = tmp_path / report["folder"]
     tables = {"repair.json", "repair.csv", "downstream.csv"}
-    assert {path.name for path in folder.iterdir()} == {*tables, "repair.pdf", "repair.svg"}
+    assert {path.name for path in folder.iterdir()} == {*tables, "about.json", "repair.pdf", "repair.svg"}
     assert ">both, heads as on works: set END wrong<" in (folder / "repair.svg").read_text()
     assert draws_again("repair", folder / "repair.svg")
     assert next(csv.DictReader((folder / "downstream.csv").open()))["head"] == "a1.h1"

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipelines import discover, evaluate, study, trace, write_report
+from pipelines import compare, discover, evaluate, study, trace, write_report
 from pipelines.discover.run import DiscoverRun
 from pipelines.reporting.document import DOCUMENT_FORMATS
 
@@ -35,14 +35,15 @@ def runs(tiny: Any, store: Path) -> list[DiscoverRun]:
 
 @pytest.fixture(scope="module")
 def others(tiny: Any, store: Path, runs: list[DiscoverRun]) -> list[Any]:
-    """A trace, a study and an evaluation."""
+    """A trace, a study, an evaluation and a comparison."""
     truth = store.parent / "truth.json"
     truth.write_text(json.dumps({"edges": ["input->a0.h0<v>", "a0.h0->a1.h1<q>", "a1.h1->logits"]}))
     settings = tiny.settings(out=store)
     traced = trace(**settings | {"settings": {"kinds": ["mlp"]}})
     varied = study(**settings | {"vary": {"steps": [1, 2]}, "truth": truth})
     judged = evaluate(runs, out=store, random=4, knockouts=2, resamples=10)
-    return [traced, varied.folder, judged.folder]
+    compared = compare(*runs, out=store, draws=1)
+    return [traced, varied.folder, judged.folder, compared.folder]
 
 
 def text_of(report: Any) -> str:
@@ -77,6 +78,18 @@ def test_sentences_that_runs_share_stand_once(runs: list[DiscoverRun], store: Pa
     assert "by `eap-ig`" in text
     assert "by `activation-patching`" in text
     assert "**The circuits.**" in text
+
+
+def test_a_comparison_is_told_with_its_tables(others: list[Any], store: Path):
+    text = text_of(write_report(others[3], to="markdown", out=store))
+    assert "Merullo et al. 2024" in text
+    assert "**What two circuits have in common" in text
+
+
+def test_what_has_one_title_is_told_apart_by_its_name(runs: list[DiscoverRun], tiny: Any, store: Path):
+    other = discover(**tiny.settings(edges=10, out=store))
+    text = text_of(write_report(runs[0], other, to="markdown", out=store))
+    assert all(f"({run.name})" in text for run in (runs[0], other))
 
 
 @pytest.mark.parametrize("name", WITHOUT_LATEX)
@@ -129,7 +142,7 @@ def test_from_the_command_line(circuits: Command, runs: list[DiscoverRun], store
     ("arguments", "says"),
     [
         ((), "Missing argument"),
-        (("nothing",), "Nor is it the folder of a study or an evaluation"),
+        (("nothing",), "Nor is it the folder of a comparison, a study"),
         (("RUN", "RUN"), "is given twice"),
         (("RUN", "--to", "pdff"), "Did you mean 'pdf'"),
         (("RUN", "--numbers", "plain"), "style of numbers"),

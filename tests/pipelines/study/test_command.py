@@ -150,7 +150,7 @@ def test_the_same_command_again_computes_nothing_and_writes_the_same_bytes(circu
     again = circuits(*options, "--json").json
     assert again["jobs"]["computed"] == 0
     assert {path.name: path.read_bytes() for path in Path("kept").iterdir()} == first
-    assert set(first) == {"study.json", "study.csv", "study.pdf", "study.svg"}
+    assert set(first) == {"about.json", "study.json", "study.csv", "study.pdf", "study.svg"}
     assert "nothing new to compute" in circuits(*options).stdout
 
 
