@@ -47,7 +47,7 @@ def read_texts(data: bytes, source: str) -> tuple[Text, ...]:
     Raises `BadPrompts` with every bad line, and a ValueError where there is no text or two have one name.
     """
     try:
-        content = data.decode("utf-8")
+        content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{source} is no text in UTF-8 ({error.reason} at byte {error.start}).") from None
     if source.endswith(".jsonl"):
@@ -80,12 +80,12 @@ def tokens_of_text(prompt: Prompt) -> tuple[int, ...]:
 
 def _from_lines(content: str, source: str) -> list[Text]:
     texts, faults = [], []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.split("\n"), 1):
         if line.strip():
             try:
                 texts.append(_text(parse_object(line), len(texts) + 1))
             except ValueError as error:
-                faults.append(f"line {number}: {error}")
+                faults.append((number, str(error)))
     if faults:
         raise BadPrompts(source, faults)
     return texts

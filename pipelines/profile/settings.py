@@ -21,7 +21,7 @@ class ProfileSettings(PromptSettings):
 
     task: str = Field(
         default="",
-        description="A task (`circuits tasks`) or a prompt file (.jsonl); none for profiles of weights.",
+        description="A task (`circuits tasks`) or a prompt file (.jsonl, .csv, ...); none for profiles of weights.",
         json_schema_extra={"argument": True},
     )
     profiles: tuple[str, ...] = Field(

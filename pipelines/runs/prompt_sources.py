@@ -9,6 +9,7 @@ from typing import Any
 from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
+from circuits.data.records import FORMATS, entries_of
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
 from circuits.lookup import lookup, unknown
@@ -57,12 +58,13 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
     ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
-    leaves_out = ablates_by_partner and has_unchanged(data)
+    entries = entries_of(data, str(path))
+    leaves_out = ablates_by_partner and has_unchanged(entries)
     # A file without any is refused when it is read.
-    n_lines = max(1, count_prompts(data, leaves_out_unchanged=leaves_out))
+    n_lines = max(1, count_prompts(entries, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
     source: dict[str, Any] = {**file, "n": n_prompts} | ({"leaves_out_unchanged": True} if leaves_out else {})
-    if config.prompts is not None and has_negatives(data):
+    if config.prompts is not None and has_negatives(entries):
         source["n_negatives"] = config.prompts
     return source, n_prompts
 
@@ -95,7 +97,7 @@ def corruption_of(config: PromptSettings) -> str | None:
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:
-        raise ValueError(unknown(config.task, known, "task") + " A prompt file ends in .jsonl.")
+        raise ValueError(unknown(config.task, known, "task") + f" A prompt file ends in {', '.join(FORMATS)}.")
     corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")

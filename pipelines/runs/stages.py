@@ -12,7 +12,7 @@ import numpy as np
 
 from circuits.ablations import ABLATIONS, Mean
 from circuits.data.image_prompts import image_prompts
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
@@ -40,7 +40,7 @@ def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
     elif "file" in settings:
         leaves_out = settings.get("leaves_out_unchanged", False)
-        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
+        prompts = read_prompts(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
         prompts = prompts[: settings["n"]]
         prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
     else:

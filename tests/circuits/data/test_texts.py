@@ -38,7 +38,7 @@ def test_every_bad_line_is_named(line, said):
     with pytest.raises(BadPrompts, match=r"2 bad line") as refused:
         read_texts(f"{line}\n\n{line}".encode(), "a.jsonl")
     assert said in str(refused.value)
-    assert "line 3" in str(refused.value)
+    assert "lines 1, 3: " in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.model.load import load_model
 from circuits.profiles import Dormant, contrast, measure_profiles
 
@@ -40,7 +40,7 @@ def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: P
     ]
     assert [row["n_prompts"] for row in answer["profiles"]] == [10, 5, 5, 10]
     model = load_model("reference")
-    (scores,) = measure_profiles(model, read_jsonl(texts, model.tokenizer), [Dormant()])
+    (scores,) = measure_profiles(model, read_prompts(texts, model.tokenizer), [Dormant()])
     gap, interval = contrast(scores, "domain_code", "domain_prose")
     rows = [row for row in answer["heads"] if row["place"] == "domain_code - domain_prose"]
     assert [row["mean"] for row in rows] == pytest.approx(list(gap), abs=1e-5)
