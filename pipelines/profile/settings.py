@@ -22,7 +22,7 @@ class ProfileSettings(PromptSettings):
     reads_texts = True
     task: str = Field(
         default="",
-        description="A task (`circuits tasks`), a prompt file (.jsonl, .csv, ...), or texts; none for profiles of weights.",
+        description="A task (`circuits tasks`), a file of prompts or of texts; none for profiles of weights.",
         json_schema_extra={"argument": True},
     )
     profiles: tuple[str, ...] = Field(
