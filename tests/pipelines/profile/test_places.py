@@ -119,6 +119,8 @@ def test_the_needle_counts_on_prompts_that_the_model_answers(circuits: Command):
     counted = {row["profile"]: row["n_prompts"] for row in answer["profiles"]}
     note = next(row["note"] for row in answer["profiles"] if row["profile"] == "retrieval")
     assert "whose whole answer the model says itself" in note
+    drawn = (Path(answer["folder"]) / "heads.svg").read_text()
+    assert f"needle, {counted['retrieval']} to 12 of 12 prompts" in drawn
     assert 0 < counted["retrieval"] < counted["induction"] == 12
     (best,) = sorted((row for row in answer["heads"] if row["profile"] == "retrieval"), key=lambda row: -row["mean"])[
         :1
