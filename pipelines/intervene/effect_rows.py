@@ -78,7 +78,11 @@ def _change(row: Row) -> str:
 def _random(row: Row, name: str, spec: str) -> str:
     """A second line with the range over random heads."""
     span = value_at(row, f"random.{name}.range")
-    return "" if span is None else "\nothers " + " to ".join(number_text(end, spec) for end in span)
+    if span is None:
+        return ""
+    if row["random"]["n"] == 1:
+        return f"\none other set {number_text(span[0], spec)}"
+    return "\nothers " + " to ".join(number_text(end, spec) for end in span)
 
 
 COLUMNS = (

@@ -115,6 +115,8 @@ def test_texts_generated_with_the_vector_added_are_those_of_the_model_itself(cir
     assert "nothing new to compute" in shown
     assert "3 tokens generated with the vector added" in shown
     assert f"8: {first['8']!r}" in shown
+    assert f"After {answer['texts'][0]['prompt']!r}:" in " ".join(shown.split())
+    assert shown.index("plain: ") < shown.index("0: ") < shown.index("8: ")
     # Without it nothing is generated, and the curve is the one that was computed.
     assert (
         circuits(*given, "--prompts", "5", "--prompts-per-job", "2", "--random", "2", "--json").json["generated"] == []

@@ -81,6 +81,15 @@ def test_the_table_says_where_attention_comes_from_and_shares_of_prompts_in_perc
     assert any("│ share of prompts │ 6 │" in row and "%" in row.rsplit("│ 6 │")[1] for row in rows)
 
 
+def test_attention_between_roles_may_be_written_as_an_arrow():
+    (short,) = profiles_from(["attention=S2->S1+1"])
+    assert as_text(short) == "attention:query=S2:to=S1+1"
+    with pytest.raises(ValueError, match="'entropy' has no settings"):
+        profiles_from(["entropy=S2->S1"])
+    with pytest.raises(ValueError, match="no profile 'atention'"):
+        profiles_from(["atention=S2->S1"])
+
+
 def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path):
     path = new_prompts(tmp_path / "own.jsonl", n_prompts=10, seed=3)
     texts = ("entropy", "distance:window=2")

@@ -19,10 +19,10 @@ Command = Callable[..., Any]
 
 @pytest.fixture
 def texts(tmp_path: Path) -> Path:
-    """Ten texts of two domains, one with more tokens that come again."""
+    """Twelve texts of two domains, one with more tokens that come again."""
     draw, path = np.random.default_rng(0), tmp_path / "texts.jsonl"
     lines = []
-    for number in range(10):
+    for number in range(12):
         ids = draw.integers(5, 9 if number % 2 else 200, size=24).tolist()
         role = ("domain_prose", "domain_code")[number % 2]
         roles = {role: list(range(24))}
@@ -38,7 +38,7 @@ def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: P
         *("all", "domain_code", "domain_prose"),
         "domain_code - domain_prose",
     ]
-    assert [row["n_prompts"] for row in answer["profiles"]] == [10, 5, 5, 10]
+    assert [row["n_prompts"] for row in answer["profiles"]] == [12, 6, 6, 12]
     model = load_model("reference")
     (scores,) = measure_profiles(model, read_prompts(texts, model.tokenizer), [Dormant()])
     gap, interval = contrast(scores, "domain_code", "domain_prose")
@@ -100,7 +100,7 @@ def test_profiles_of_the_stream_have_a_row_for_each_state(circuits: Command, tex
     assert min(row["interval"][0] for row in rows) > 0
     assert {row["mean"] for row in answer["profiles"]} == {None}  # no mean over heads
     first = [row["mean"] for row in answer["heads"] if row["place"] == "first"]
-    assert max(first) == 1
+    assert sum(first) == pytest.approx(1)
     assert "r" in circuits(*asked).stdout
 
 
@@ -117,6 +117,10 @@ def test_pictures_are_profiled_by_category(circuits: Command):
 def test_the_needle_counts_on_prompts_that_the_model_answers(circuits: Command):
     answer = circuits("profile", "needle", "--prompts", "12", "--profiles", "retrieval,induction", "--json").json
     counted = {row["profile"]: row["n_prompts"] for row in answer["profiles"]}
+    note = next(row["note"] for row in answer["profiles"] if row["profile"] == "retrieval")
+    assert "whose whole answer the model says itself" in note
+    drawn = (Path(answer["folder"]) / "heads.svg").read_text()
+    assert f"needle, {counted['retrieval']} to 12 of 12 prompts" in drawn
     assert 0 < counted["retrieval"] < counted["induction"] == 12
     (best,) = sorted((row for row in answer["heads"] if row["profile"] == "retrieval"), key=lambda row: -row["mean"])[
         :1
