@@ -11,7 +11,7 @@ from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.comparison.overlap import Overlap
-from graphs.figures.chosen_by import chosen_by
+from graphs.figures.chosen_by import circuit_chosen_by
 from graphs.figures.layered.comparison import membership_names
 from graphs.figures.layered.composition import Composition
 from graphs.figures.layered.looks import MEMBERSHIP_COLORS, membership_of, node_effects, role_frames
@@ -106,7 +106,7 @@ def _details(graph: CircuitGraph) -> Iterator[str]:
     yield from _prompts(graph)
     yield from _scores(graph)
     if not graph.wiring.joins_heads:
-        yield f"{_upper(chosen_by(graph.selection))}."
+        yield f"{_upper(circuit_chosen_by(graph.selection, graph.metrics))}."
     yield from _faithfulness(graph)
     for flaw in flaws_of(graph):
         yield f"{_upper(flaw.text)}" if flaw.text.endswith(".") else f"{_upper(flaw.text)}."
