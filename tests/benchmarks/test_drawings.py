@@ -1,4 +1,4 @@
-"""Drawings from the command line, imports included: a figure of 100 edges, a summary of 5,000, files of 70,000.
+"""Drawings from the command line, imports included: a figure of 100 edges, and summaries of 5,000 and 70,000.
 
 `make bench` prints the table. The circuits are random ones of the shapes of GPT-2 small and of SmolLM2-135M. Seconds
 are those of the processor, so that other work on the machine does not count.
@@ -50,7 +50,6 @@ def processor_seconds() -> float:
         (GPT2, 100, "svg", 2.0),
         (SMOLLM2, 5_000, "pdf", 5.0),
         (SMOLLM2, 70_000, "pdf", 5.0),
-        (SMOLLM2, 70_000, "graphml", 10.0),
     ],
 )
 def test_time_of_an_export(circuit_of, tmp_path, wiring, n_edges, kind, wanted_s):

@@ -105,7 +105,8 @@ def test_files_are_byte_identical_twice(circuit_of, kind, case):
 def test_boxes_do_not_overlap_and_lines_lead_onwards_between_them(circuit_of):
     for case in range(len(CASES)):
         composition = composed(circuit_of(case), PAGES["page"])
-        places = composition.placed[0]
+        assert composition.placed is not None
+        places, _ = composition.placed
         for row in places.rows:
             spans = sorted(places.spans[name] for name in row)
             assert all(before[1] <= after[0] + 1e-9 for before, after in pairwise(spans))

@@ -214,7 +214,7 @@ def test_without_a_size_the_smallest_faithful_circuit_of_a_search_is_chosen(circ
 def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: Any, new_prompts: Callable[..., Path]):
     """The judge's number is that of the same circuit on the second half alone, run by itself."""
     from circuits import METRICS, load_model
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
     from pipelines import open_run
 
@@ -226,7 +226,7 @@ def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: 
     assert run.scores.n_prompts == 10
     model, mask = load_model(str(tiny.model)), np.zeros(run.graph.of_edges, dtype=bool)
     mask[[run.graph.wiring.edge_index(edge.edge) for edge in run.graph.edges]] = True
-    every = read_jsonl(path, model.tokenizer)
+    every = read_prompts(path, model.tokenizer)
     for half, name in ((every[10:], "faithfulness"), (every[:10], "faithfulness_on_choosing")):
         values = circuit_values(model, half, mask[None], metric=METRICS["logit-difference"])[0]
         baseline = measure_baseline(model, half, metric=METRICS["logit-difference"])
@@ -410,14 +410,15 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     assert "faithfulness" in answer.stdout
     assert "[1/" not in answer.stdout
     lines = answer.stderr.splitlines()
-    assert lines[1] == f"loading the model {tiny.model.name}; then: prompts"
-    assert re.match(r"\[1/\d+\] prompts · after .*, the model's loading included", lines[2])
-    assert "measure eap-ig prompts 0-3" in answer.stderr
+    name = re.escape(next(Path("runs").glob("*/run.json")).parent.name)
+    assert re.fullmatch(rf"loading the model {tiny.model.name}; then: {name}: prompts", lines[1])
+    assert re.match(rf"\[1/\d+\] {name}: prompts · after .*, the model's loading included", lines[2])
+    assert re.search(rf"\] {name}: measure eap-ig prompts 0-3", answer.stderr)
 
 
 def test_a_task_that_the_model_cannot_do_is_said_before_a_circuit_is_sought(circuits: Command, tiny: Any):
     said = circuits(*tiny.arguments).stderr
-    assert said.index("] baseline") < said.index("run so far: The model answers") < said.index("] choose the")
+    assert said.index(": baseline") < said.index("run so far: The model answers") < said.index(": choose the")
     assert "run so far" not in circuits(*tiny.arguments).stderr  # nothing is left to wait for
 
 
@@ -428,7 +429,7 @@ def test_the_first_line_says_what_is_planned_and_where_it_runs(
     answer = circuits(*tiny.arguments)
     first = answer.stderr.splitlines()[0]
     assert re.fullmatch(
-        r"computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
+        r"\S+-eap-ig-\w{8}: computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
         r"about (24 circuits are|2 circuits are|1 circuit is) run to choose one",
         first,
     )

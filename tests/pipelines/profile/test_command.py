@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.intervals import t_interval
 from circuits.model.load import load_model
 from circuits.profiles import PROFILES, Attention, Copying, Received, measure_profiles, weigh_profiles
@@ -86,7 +86,7 @@ def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callab
     texts = ("entropy", "distance:window=2")
     report = profile(path, model=str(tiny.model), profiles=",".join(texts), prompts_per_job=3, out=tmp_path)
     model = load_model(str(tiny.model))
-    expected = measure_profiles(model, read_jsonl(path, model.tokenizer), profiles_from(texts))
+    expected = measure_profiles(model, read_prompts(path, model.tokenizer), profiles_from(texts))
     for scores, name in zip(expected, texts, strict=True):
         rows = [row for row in report.rows if row["profile"] == name]
         assert [row["head"] for row in rows] == [str(head) for head in scores.components]
