@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from circuits.kinds import Port
+from circuits.scores import NOT_RECORDED
 from circuits.solved import kept_of_drawn
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.combined import is_combined
@@ -87,6 +88,8 @@ def _origin(graph: CircuitGraph) -> str:
     origin = graph.provenance
     if origin is None:
         return "whose model and task are not recorded"
+    if origin.model == NOT_RECORDED:
+        return f"called {origin.task}, whose model is not recorded"
     return f"of the model {origin.model} for the task {origin.task}"
 
 
@@ -138,6 +141,9 @@ def _scores(graph: CircuitGraph) -> Iterator[str]:
         yield f"Components are scored by {_method(own.method, own.settings, nodes['scores_are'])}."
     if edges is not None:
         yield f"Edges are scored by {_method(origin.method, origin.settings, edges['scores_are'])}."
+    if origin.metric == NOT_RECORDED:
+        yield "The metric, and what ablated activations are, are not recorded."
+        return
     ablated = "those of the corrupted prompts" if origin.ablation == "corrupt" else f"replaced by {origin.ablation}"
     yield f"The metric is the {origin.metric.replace('-', ' ')}; ablated activations are {ablated}."
 
