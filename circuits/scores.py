@@ -119,7 +119,7 @@ class EdgeScores:
     def interval(self, *, level: float = 0.95) -> Interval[Floats]:
         """t interval [edge] of `means` over prompts; over trials, where there are any. Unbounded with one of them, and
         where prompts have their scores in common."""
-        return t_interval(_sample(self, self.per_prompt), level=level)
+        return t_interval(sample_of(self, self.per_prompt), level=level)
 
     def ranking(self, *, absolute: bool = True) -> NDArray[np.int64]:
         """Numbers of the measured edges, highest mean (or highest |mean|) first; ties in wiring order."""
@@ -205,7 +205,7 @@ class ComponentScores:
 
         A position that only some prompts have is averaged over those: unbounded with one of them, NaN with none.
         """
-        return t_interval(_sample(self, np.where(self.measured, self.per_prompt, np.nan)), level=level)
+        return t_interval(sample_of(self, np.where(self.measured, self.per_prompt, np.nan)), level=level)
 
     def at(self, position: str) -> ComponentScores:
         """The scores at one position."""
@@ -224,7 +224,7 @@ class ComponentScores:
 Scores = EdgeScores | ComponentScores
 
 
-def _sample(scores: Scores, per_prompt: Floats) -> Floats:
+def sample_of(scores: Scores, per_prompt: Floats) -> Floats:
     """[row, ...] what the means of scores are means of: trials, prompts, or one row that all prompts have."""
     if scores.trials is not None:
         return scores.trials

@@ -18,7 +18,7 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
-from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance
+from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance, sample_of
 from graphs.node_sums import EdgeSum, edge_sums
 from graphs.prompt_use import PromptUse
 from graphs.roles.label import RoleLabel
@@ -156,8 +156,7 @@ class CircuitGraph:
             )
         numbers = np.flatnonzero(selected.mask)
         means = scores.per_prompt[:, numbers].mean(axis=0, dtype=np.float64)
-        sample = scores.per_prompt if scores.trials is None else scores.trials
-        interval = t_interval(sample[:, numbers], level=level)
+        interval = t_interval(sample_of(scores, scores.per_prompt)[:, numbers], level=level)
         edges = tuple(
             CircuitEdge(edge, *_as_floats(means, interval, index)) if scores.measured[number] else CircuitEdge(edge)
             for index, (number, edge) in enumerate(zip(numbers, selected.edges, strict=True))

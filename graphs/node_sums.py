@@ -21,7 +21,7 @@ import numpy as np
 from circuits.arrays import Floats
 from circuits.components import Component, Wiring
 from circuits.intervals import t_interval
-from circuits.scores import EdgeScores, outgoing_sums
+from circuits.scores import EdgeScores, outgoing_sums, sample_of
 
 OUTGOING, INCOMING = "outgoing", "incoming"
 SUMS = (OUTGOING, INCOMING, *(f"{INCOMING}_{port}" for port in ("q", "k", "v")))
@@ -64,7 +64,7 @@ def edge_sums(
     """
     wiring = scores.wiring
     means, measured = _Sides(wiring, scores.means[None]), _Sides(wiring, scores.measured[None].astype(float))
-    sample = _Sides(wiring, scores.per_prompt if scores.trials is None else scores.trials)
+    sample = _Sides(wiring, sample_of(scores, scores.per_prompt))
 
     def of_node(component: Component) -> Iterator[EdgeSum]:
         for name, chosen in _columns(wiring, component):
