@@ -79,6 +79,7 @@ OF_PIPELINES: dict[str, set[str]] = {
         for command in ("evaluate", "study", "codes", "intervene", "cluster", "compare", "reproduce")
     },
     "pipelines/tasks": _SHARED,
+    "pipelines/prompts": {"pipelines/reporting", "pipelines/runs"},
     "pipelines/orders": _SHARED,
     "pipelines/profile": _SHARED,
     "pipelines/roles": {*_SHARED, "pipelines/discover", "pipelines/profile"},

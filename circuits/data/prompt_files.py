@@ -51,7 +51,7 @@ class BadPrompts(ValueError):
         lines: dict[str, list[int]] = {}
         for number, fault in faults:
             lines.setdefault(fault, []).append(number)
-        said = [f"line{'s' if len(own) > 1 else ''} {_spans(own)}: {fault}" for fault, own in lines.items()]
+        said = [f"line{'s' if len(own) > 1 else ''} {spans(own)}: {fault}" for fault, own in lines.items()]
         shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
         super().__init__(
             f"{source}: {len(faults)} bad line(s); no model was run.\n" + "\n".join(f"  {f}" for f in shown)
@@ -170,7 +170,7 @@ def _is_negative(entry: Entry) -> bool:
     return entry.record is not None and entry.record.get("label") == NEGATIVE
 
 
-def _spans(numbers: Sequence[int]) -> str:
+def spans(numbers: Sequence[int]) -> str:
     """`1-4, 7`: numbers in ascending order, neighbors together."""
     starts = [n for n, number in enumerate(numbers) if n == 0 or number != numbers[n - 1] + 1]
     runs = [numbers[start:stop] for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True)]

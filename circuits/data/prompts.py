@@ -413,7 +413,7 @@ def _answer_fault(word: str, prompt: str, tokenizer: Tokenizer) -> str:
     if n_same < len(before):
         ends = (list(tokenizer.convert_ids_to_tokens(ids[n_same:])) for ids in (before, after))
         old, new = ends
-        spaced = "" if word[:1].isspace() else f"Begin the answer with a space ({' ' + word!r}), or "
+        spaced = "" if word[:1].isspace() else f"Did you mean {' ' + word!r}? Begin the answer with a space, or "
         return (
             f"with it, the prompt itself would end in other tokens ({new} instead of {old}). "
             f"{spaced or 'Give another answer, or '}end both prompts elsewhere."

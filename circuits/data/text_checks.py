@@ -97,8 +97,8 @@ def of_spaces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
         return [
             PromptWarning(
                 "answers without a leading space",
-                f"{bare[0]!r} goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}; a word "
-                f"of its own is {' ' + bare[0]!r}.",
+                f"{bare[0]!r} goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}: did "
+                f"you mean {' ' + bare[0]!r}?",
             )
         ]
     return []

@@ -10,20 +10,18 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pipelines.cli.commands import GROUPS, Offer, offers, run
+from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, with_options
 from pipelines.cli.output import Output, print_json
-
-BAD_INPUT = 2
-FAILED = 1
-INTERRUPTED = 130
+from pipelines.cli.prompts import prompts
 
 app = typer.Typer(
     name="circuits",
@@ -59,46 +57,6 @@ def renamed_option(arguments: Sequence[str]) -> str | None:
     return next((f"option {name} is now called {options[name]}." for name in given if name in options), None)
 
 
-def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
-    """The command, reporting bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-            sys.stdout.flush()
-        except ValueError as error:
-            _leave(f"error: {_with_notes(error)}", BAD_INPUT)
-        except BrokenPipeError:
-            # The reader of a pipe (`| head`) has closed it; a second flush at exit would complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(FAILED) from None
-        except OSError as error:
-            _leave(f"error: {error}", BAD_INPUT)
-        except KeyboardInterrupt as error:
-            sys.stderr.write(f"{error or 'interrupted'}\n")
-            sys.stderr.flush()
-            # Jobs still running in threads would delay a normal exit; they write whole files or none.
-            os._exit(INTERRUPTED)
-        except RuntimeError as error:
-            if type(error).__name__ != "WorkersDiedError":
-                raise
-            _leave(f"error: {_with_notes(error)}", FAILED)
-
-    return run
-
-
-def _with_notes(error: Exception) -> str:
-    """The message, and which job of which run it is about."""
-    notes = " ".join(getattr(error, "__notes__", ()))
-    return f"{error} ({notes})" if notes else str(error)
-
-
-def _leave(message: str, code: int) -> None:
-    sys.stderr.write(message + "\n")
-    raise typer.Exit(code)
-
-
 def _add_commands() -> None:
     """Every command on offer, in groups where its name has two words."""
     groups = {name: typer.Typer(help=summary) for name, summary in GROUPS.items()}
@@ -129,6 +87,7 @@ def _tasks(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
 
 
 _add_commands()
+app.add_typer(prompts, name="prompts", no_args_is_help=True)
 
 
 @app.command(cls=OneRunCommand)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 
@@ -34,6 +34,10 @@ class RecordFormat(ABC):
     @abstractmethod
     def entries(self, text: str) -> Iterator[Entry]:
         """The records in a text, in their order; what cannot be read is an entry with its fault."""
+
+    @abstractmethod
+    def written(self, records: Sequence[Mapping[str, Any]]) -> str:
+        """The text whose entries are these records."""
 
 
 def text_of(data: bytes, source: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from circuits.data.json_lines import parse_object
 from circuits.data.records.base import Entry, RecordFormat
@@ -46,6 +47,9 @@ class JsonArray(RecordFormat):
         if rest := text[at + 1 :].strip():
             number += len(_LINE_END.findall(text, counted, at))
             yield Entry(number, None, f"not JSON: {rest[:20]!r} after the end of the array.")
+
+    def written(self, records: Sequence[Mapping[str, Any]]) -> str:
+        return f"{json.dumps(records, ensure_ascii=False, indent=2)}\n"
 
 
 def _entry(number: int, text: str) -> Entry:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from circuits.data.json_lines import parse_object
 from circuits.data.records.base import Entry, RecordFormat
@@ -22,3 +24,6 @@ class JsonLines(RecordFormat):
                     yield Entry(number, parse_object(line))
                 except ValueError as error:
                     yield Entry(number, None, str(error))
+
+    def written(self, records: Sequence[Mapping[str, Any]]) -> str:
+        return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from circuits.data.json_lines import parse_value
@@ -48,6 +49,15 @@ class Table(RecordFormat):
                 yield Entry(number, None, str(error))
                 if header is None:
                     return
+
+    def written(self, records: Sequence[Mapping[str, Any]]) -> str:
+        rows = [_cells(record) for record in records]
+        text = io.StringIO(newline="")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        table = csv.DictWriter(text, names, delimiter=self.separator, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        return text.getvalue()
 
     def _header(self, cells: Sequence[str]) -> list[str]:
         names = [cell.strip() for cell in cells]
@@ -89,6 +99,19 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     if roles and "roles" in record:
         raise ValueError(f"'roles' and {_OF_ROLE + next(iter(roles))!r} are both given: give one of them.")
     return record | ({"roles": roles} if roles else {})
+
+
+def _cells(record: Mapping[str, Any]) -> dict[str, str]:
+    """A record's cells, by their column: lists of texts and roles that are words as people write them, else JSON."""
+    cells = {}
+    for name, value in record.items():
+        if name == "roles" and all(isinstance(role, str) for role in value.values()):
+            cells |= {_OF_ROLE + role: word for role, word in value.items()}
+        elif name in _TEXTS and not any("|" in word for word in value) and not value[0].lstrip().startswith("["):
+            cells[name] = "|".join(value)
+        else:
+            cells[name] = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return cells
 
 
 def _value(name: str, cell: str) -> Any:

@@ -67,8 +67,8 @@ def test_an_answer_that_changes_the_tokens_of_the_prompt_is_refused() -> None:
     assert prompt(tokenizer, "c a", answers=[" ab"]).answers == (2,)
     with pytest.raises(
         ValueError,
-        match=r"answer 'b' cannot follow this prompt: .*\['ab'\] instead of \['a'\]\)\. Begin the answer with a space "
-        r"\(' b'\)",
+        match=r"answer 'b' cannot follow this prompt: .*\['ab'\] instead of \['a'\]\)\. Did you mean ' b'\? "
+        r"Begin the answer with a space, or end",
     ):
         prompt(tokenizer, "c a", answers=["b"])
 
@@ -114,7 +114,7 @@ def test_an_answer_that_only_a_space_makes_a_token_says_so(digits: Any) -> None:
 def test_an_answer_glued_to_the_last_word_is_named(digits: Any) -> None:
     made = prompt(digits, **TO_MARY | {"answers": ["Mary"]})
     assert kinds(made) == ["answers without a leading space"]
-    assert "'to'; a word of its own is ' Mary'" in made.warnings[0].detail
+    assert "'to': did you mean ' Mary'?" in made.warnings[0].detail
 
 
 def test_a_name_without_a_space_is_the_name_where_spaces_are_no_part_of_tokens() -> None:

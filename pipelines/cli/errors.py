@@ -1,0 +1,55 @@
+"""Errors of commands: one message on stderr and an exit code, in place of a traceback."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+BAD_INPUT = 2
+FAILED = 1
+INTERRUPTED = 130
+
+
+def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, reporting bad input and Ctrl-C as one line on stderr and an exit code instead of a traceback."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+            sys.stdout.flush()
+        except ValueError as error:
+            _leave(f"error: {_with_notes(error)}", BAD_INPUT)
+        except BrokenPipeError:
+            # The reader of a pipe (`| head`) has closed it; a second flush at exit would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
+        except OSError as error:
+            _leave(f"error: {error}", BAD_INPUT)
+        except KeyboardInterrupt as error:
+            sys.stderr.write(f"{error or 'interrupted'}\n")
+            sys.stderr.flush()
+            # Jobs still running in threads would delay a normal exit; they write whole files or none.
+            os._exit(INTERRUPTED)
+        except RuntimeError as error:
+            if type(error).__name__ != "WorkersDiedError":
+                raise
+            _leave(f"error: {_with_notes(error)}", FAILED)
+
+    return run
+
+
+def _with_notes(error: Exception) -> str:
+    """The message, and which job of which run it is about."""
+    notes = " ".join(getattr(error, "__notes__", ()))
+    return f"{error} ({notes})" if notes else str(error)
+
+
+def _leave(message: str, code: int) -> None:
+    sys.stderr.write(message + "\n")
+    raise typer.Exit(code)

@@ -1,0 +1,1 @@
+"""`circuits prompts`: what a model sees of prompts and whether it answers them, and a file to begin with."""

@@ -1,0 +1,47 @@
+"""What a model sees of a prompt, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from circuits.data.answers import Answer, tokens_of
+from circuits.data.prompts import END, Prompt, Tokenizer
+from pipelines.reporting.tables import Row
+
+
+def prompt_row(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Row:
+    """A prompt's tokens on both sides, its roles with their tokens, and its answers as tokens.
+
+    label  `pair`, `positive` or `negative`; what is no pair has no corrupt side
+    """
+
+    def said(tokens: Iterable[int]) -> list[str]:
+        return token_texts(list(tokens), tokenizer)
+
+    def of_answers(answers: Iterable[Answer]) -> list[list[str]]:
+        return [said(tokens_of(answer)) for answer in answers]
+
+    return {
+        "label": label,
+        "clean": said(prompt.clean),
+        "corrupt": said(prompt.corrupt) if label == "pair" else None,
+        "roles": {
+            role: {"positions": list(at), "tokens": said(prompt.clean[position] for position in at)}
+            for role, at in sorted(prompt.roles.items(), key=lambda one: (one[0] == END, one[1]))
+        },
+        "answers": of_answers(prompt.answers),
+        "wrong_answers": of_answers(prompt.wrong_answers),
+        "answer_position": prompt.answer_position,
+    }
+
+
+def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
+    """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
+    if tokenizer is None:
+        return [f"<{token}>" for token in tokens]
+    # Every fast tokenizer decodes; the protocol names what reading prompts needs.
+    decode: Any = tokenizer
+    pieces = tokenizer.convert_ids_to_tokens(list(tokens))
+    texts = [decode.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
+    return [piece if not text or "\ufffd" in text else text for text, piece in zip(texts, pieces, strict=True)]

@@ -1,0 +1,153 @@
+"""`circuits prompts check`, `show` and `new`, on the bundled model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from circuits.data.records import FORMATS, entries_of
+from circuits.model.load import load_model
+from circuits.tasks import TASKS
+from pipelines.prompts.template import template_records
+
+TEXT = "Because {0} and {1} were leaving the bridge , {2} returned the sandwich to"
+
+
+def pair(one: str, two: str, **changes: Any) -> dict[str, Any]:
+    """A prompt that the bundled model answers with `two`, and with `one` where it is corrupt."""
+    sides = {"clean": TEXT.format(one, two, one), "corrupt": TEXT.format(one, two, two)}
+    return {**sides, "answers": [f" {two}"], "wrong_answers": [f" {one}"], "roles": {"IO": two}} | changes
+
+
+def write(path: Path, *records: Any) -> Path:
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    return path
+
+
+def checked(circuits: Any, path: Path, code: int = 0) -> dict[str, Any]:
+    answer = circuits("prompts", "check", path, "--json")
+    assert answer.exit_code == code
+    return json.loads(answer.stdout)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_a_new_file_of_every_format_is_accepted_and_answered(
+    circuits: Callable[..., Any], tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / f"own{ending}"
+    assert circuits("prompts", "new", path).exit_code == 0
+    assert [entry.record for entry in entries_of(path.read_bytes(), path.name)] == template_records()
+    found = checked(circuits, path)
+    assert found["summary"] == {
+        "prompts": 2,
+        "bad_lines": 0,
+        "left_out": 0,
+        "right": 2,
+        "pairs": 2,
+        "corrupt_with_the_answer": 0,
+    }
+    assert found["notes"] == []
+
+
+def test_a_new_file_replaces_none_and_needs_a_known_ending(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", {})
+    refused = circuits("prompts", "new", path)
+    assert refused.exit_code == 2
+    assert "is there already" in refused.stderr
+    assert path.read_text() == "{}\n"
+    refused = circuits("prompts", "new", tmp_path / "own.txt")
+    assert refused.exit_code == 2
+    assert "ending of a prompt file" in refused.stderr
+
+
+def test_a_checked_line_is_what_the_model_itself_gives(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    (row,) = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Martin")))["prompts"]
+    assert row["clean"] == TEXT.format("David", "Martin", "David").split()
+    assert row["corrupt"] == TEXT.format("David", "Martin", "Martin").split()
+    assert row["roles"] == {
+        "END": {"positions": [13], "tokens": ["to"]},
+        "IO": {"positions": [3], "tokens": ["Martin"]},
+    }
+    assert (row["answers"], row["wrong_answers"]) == ([["Martin"]], [["David"]])
+    model = load_model("reference")
+    tokenizer: Any = model.tokenizer
+    for side, says in (("clean", "says"), ("corrupt", "corrupt_says")):
+        ids = torch.tensor([tokenizer.convert_tokens_to_ids(row[side])])
+        with torch.no_grad():
+            probability, token = model.original(ids).logits[0, -1].softmax(-1).max(-1)
+        assert row[says]["token"] == tokenizer.decode([int(token)])
+        assert row[says]["probability"] == pytest.approx(float(probability), abs=1e-5)
+        assert row[says]["is_correct"] == (side == "clean")
+
+
+def test_what_the_model_does_not_answer_is_said_with_the_lines(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    wrong = pair("Martin", "David", answers=[" Martin"], wrong_answers=[" David"])
+    negative = {"prompt": TEXT.format("David", "Martin", "David"), "label": "negative", "answers": [" Martin"]}
+    found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Martin"), wrong))
+    assert (found["summary"]["right"], found["summary"]["corrupt_with_the_answer"]) == (1, 1)
+    assert {note["kind"]: note["lines"] for note in found["notes"]} == {
+        "the model does not answer": [2],
+        "the corrupt prompt is answered like the clean one": [2],
+    }
+    found = checked(
+        circuits, write(tmp_path / "own.jsonl", negative, negative | {"label": "positive", "answers": [" the"]})
+    )
+    assert found["summary"] | {"pairs": 0, "right": 0} == found["summary"]
+    assert {note["kind"]: note["lines"] for note in found["notes"]} == {
+        "the model gives the answer of a negative": [1],
+        "the model does not answer": [2],
+    }
+
+
+def test_bad_lines_are_said_once_beside_the_good_ones(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    bad, beyond = pair("David", "Martin", extra=1), {"clean_ids": [1], "corrupt_ids": [2], "answer_ids": [99999]}
+    path = write(tmp_path / "own.jsonl", pair("David", "Martin"), bad, bad, beyond, pair("David", "Martin"))
+    found = checked(circuits, path, code=2)
+    assert [one["line"] for one in found["bad_lines"]] == [2, 3, 4]
+    assert found["bad_lines"][2]["fault"].startswith("answer token 99999 is not in the model's vocabulary")
+    assert found["left_out"] == [{"line": 5, "reason": "a copy of line 1"}]
+    assert [row["line"] for row in found["prompts"]] == [1]
+    shown = circuits("prompts", "check", path)
+    assert shown.exit_code == 2
+    assert "lines 2-3: unknown key 'extra'" in shown.stderr
+    assert "line 5 is left out: a copy of line 1" in shown.stdout
+    assert "1 prompts; 3 bad lines; 1 left out; reference answers 1 of 1 rightly" in shown.stdout
+
+
+def test_the_first_lines_are_shown_and_all_are_counted(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", pair("David", "Martin"), pair("Martin", "David"))
+    shown = circuits("prompts", "check", path, "--lines", "1").stdout
+    assert "line 1, pair: answers, says 'Martin'" in shown
+    assert "  clean    Because|David|and|Martin|were" in shown
+    assert "  changed  9 'David' -> 'Martin'" in shown
+    assert "line 2, pair" not in shown
+    assert "... and 1 more" in shown
+    assert "answers 2 of 2 rightly; 0 of 2 corrupt" in shown
+
+
+def test_prompts_of_a_task_are_shown_with_tokens_and_roles(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    answer = circuits("prompts", "show", "ioi", "--prompts", "2", "--json")
+    shown = json.loads(answer.stdout)
+    tokenizer: Any = load_model("reference").tokenizer
+    built = TASKS["ioi"]().build(tokenizer, n=2)
+    assert [row["clean"] for row in shown["prompts"]] == [
+        tokenizer.convert_ids_to_tokens(list(prompt.clean)) for prompt in built
+    ]
+    for row, prompt in zip(shown["prompts"], built, strict=True):
+        assert {role: at["positions"] for role, at in row["roles"].items()} == {
+            role: list(at) for role, at in prompt.roles.items()
+        }
+    text = circuits("prompts", "show", "ioi", "--prompts", "1").stdout
+    assert "|".join(shown["prompts"][0]["clean"]) in text.replace("\n", "")
+    of_file = circuits("prompts", "show", write(tmp_path / "own.jsonl", pair("David", "Martin")), "--json")
+    assert json.loads(of_file.stdout)["prompts"][0]["answers"] == [["Martin"]]
+    unknown = circuits("prompts", "show", "iio")
+    assert unknown.exit_code == 2
+    assert "ioi" in unknown.stderr
+    other = circuits("prompts", "show", "ioi", "--corruption", "abc", "--prompts", "1", "--json")
+    assert json.loads(other.stdout)["prompts"][0]["corrupt"] != shown["prompts"][0]["corrupt"]
