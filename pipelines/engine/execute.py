@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
+from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.job import Job
 from pipelines.engine.processors import processors_now, said
-from pipelines.engine.progress import Progress, progress_on
+from pipelines.engine.progress import Outlook, Progress, progress_on, short_owner
 from pipelines.engine.store import Store
 
 OnDone = Callable[[Job], None]
@@ -176,12 +178,14 @@ def compute_missing(
     *,
     resume: Callable[[], str],
     shows_progress: bool,
+    in_detail: bool = False,
     outlook: str = "",
     on_done: OnDone = lambda job: None,
 ) -> Counts:
     """Compute the jobs that their stores, which must be prepared, lack: one part of the work after the other.
 
     resume   returns the command that continues; called only on Ctrl-C
+    in_detail  whether the progress that is shown says of every job when it begins, and what it took
     outlook  what the jobs will take, said before they begin
     on_done  called after each job; of those kept from before, at once
     Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
@@ -189,31 +193,52 @@ def compute_missing(
     todo = [part._replace(jobs=part.missing) for part in work]
     n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
     missing = {job.key for job in every}
+    at_once, how = _at_once(execution)
+    estimate = Estimate(every, at_once)
+    stores = {job.key: part.store for part in work for job in part.jobs}
+
+    def cost(job: Job) -> Mapping[str, Any] | None:
+        return stores[job.key].cost(job.key)
+
     for job in (job for part in work for job in part.jobs):
         if job.key not in missing:
+            estimate.learn(job, _seconds(cost(job)))
             on_done(job)
-    at_once, how = _at_once(execution)
-    start = f"computing {len(every)} of {n_jobs} jobs, {how}{outlook and f'; {outlook}'}"
-    progress = progress_on(sys.stderr, every, n_jobs, start) if shows_progress and every else Progress()
-
-    def note(job: Job) -> None:
-        progress.done(job)
-        on_done(job)
+    owners = {job.key: part.owner for part in todo for job in part.jobs}
+    progress = Progress()
+    if shows_progress and every:
+        of = f"{short_owner(todo[0].owner)}: " if len({part.owner for part in todo}) == 1 else ""
+        start = f"{of}computing {len(every)} of {n_jobs} jobs, {how}{outlook and f'; {outlook}'}"
+        whole = Outlook(n_jobs, len(every), owners, estimate, cost)
+        progress = progress_on(sys.stderr, whole, start, in_detail=in_detail)
 
     try:
-        with progress:
+        with progress, Heartbeat([part.store for part in todo if part.jobs]) as heartbeat:
+
+            def note(job: Job) -> None:
+                estimate.done(job, _seconds(cost(job)))
+                heartbeat.beat(owners[job.key], estimate.share, estimate.left_s)
+                progress.done(job)
+                on_done(job)
+
             for part in todo:
-                _compute(part, execution, at_once, progress.begun, note)
+                if part.jobs:
+                    heartbeat.beat(part.owner, estimate.share, estimate.left_s)
+                _compute(part, execution, at_once or 1, progress.begun, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
     return Counts(n_jobs, len(every))
 
 
-def _at_once(execution: Execution) -> tuple[int, str]:
-    """How many jobs run side by side in this process, and where they run, for people."""
+def _seconds(cost: Mapping[str, Any] | None) -> float | None:
+    return None if cost is None else cost["seconds"]
+
+
+def _at_once(execution: Execution) -> tuple[int | None, str]:
+    """How many jobs run side by side, None where that depends on a cluster; and where they run, for people."""
     if execution.scheduler or execution.gpus or execution.workers:
-        return 1, "on workers"
+        return execution.workers, "on workers"
     if execution.device != "cpu":
         # Several jobs at once would share an accelerator's memory without running faster.
         return 1, f"on {execution.device}"

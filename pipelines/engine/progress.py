@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
+from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
 
-# By then the prompts, checks and baseline are done, and some of the costly jobs.
-_WEIGHT_TO_TELL = 30
+_LONGEST_OWNER = 60
 
 
 class Progress:
@@ -29,30 +30,43 @@ class Progress:
         """`job` is done."""
 
 
-def progress_on(stream: TextIO, todo: Sequence[Job], n_jobs: int, start: str) -> Progress:
-    """A bar where `stream` is a terminal, else a line per job. The line `start` is written at once."""
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be computed, as far as progress tells it.
+
+    n_jobs    how many jobs there are, those kept from before included; `n_todo` of them are to be computed
+    owners    key of a job -> what it is computed for, such as the name of a run
+    estimate  is kept up to date by whoever computes the jobs
+    cost      what a job that is done took (`Store.cost`)
+    """
+
+    n_jobs: int
+    n_todo: int
+    owners: Mapping[str, str]
+    estimate: Estimate
+    cost: Callable[[Job], Mapping[str, Any] | None]
+
+    def name(self, job: Job) -> str:
+        """The job in a few words, after what it is computed for."""
+        return f"{short_owner(self.owners[job.key])}: {job.label}"
+
+
+def short_owner(owner: str) -> str:
+    """What jobs are computed for, short enough to begin a line with: of one run, its name."""
+    name = owner.removeprefix("run ")
+    return name if len(name) <= _LONGEST_OWNER else f"{name[:_LONGEST_OWNER]}..."
+
+
+def progress_on(stream: TextIO, outlook: Outlook, start: str, *, in_detail: bool = False) -> Progress:
+    """A bar where `stream` is a terminal, else a line per job. The line `start` is written at once.
+
+    in_detail  lines on a terminal as well, also for jobs that begin, and with what each job took
+    """
     stream.write(start + "\n")
     stream.flush()
-    return Bar(stream, todo, n_jobs) if stream.isatty() else Lines(stream, todo, n_jobs)
-
-
-class Estimate:
-    """Time left, from the weights of the jobs and the pace since the first one, which also waited for imports."""
-
-    def __init__(self, todo: Sequence[Job]) -> None:
-        self._left = sum(job.weight for job in todo)
-        self._done = 0.0
-        self._began_s: float | None = None
-
-    def after(self, job: Job) -> float | None:
-        """Seconds left once `job` is done; None while too little is done to tell."""
-        self._left -= job.weight
-        if self._began_s is None:
-            self._began_s = time.monotonic()
-            return None
-        self._done += job.weight
-        is_known = self._done > _WEIGHT_TO_TELL
-        return (time.monotonic() - self._began_s) * self._left / self._done if is_known else None
+    if stream.isatty() and not in_detail:
+        return Bar(stream, outlook)
+    return Lines(stream, outlook, in_detail=in_detail)
 
 
 class Models:
@@ -80,28 +94,40 @@ class Models:
 
 
 class Lines(Progress):
-    """One line when a job is done: `[3/9] measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
+    """One line when a job is done: `[3/9] ioi-eap-1a2b: measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
 
     The time is that since the start. A line before says which model is loaded first.
     """
 
-    def __init__(self, stream: TextIO, todo: Sequence[Job], n_jobs: int) -> None:
-        self._stream, self._n_jobs, self._n_done = stream, n_jobs, n_jobs - len(todo)
-        self._estimate, self._began_s, self._models = Estimate(todo), time.monotonic(), Models()
+    def __init__(self, stream: TextIO, outlook: Outlook, *, in_detail: bool = False) -> None:
+        self._stream, self._outlook, self._in_detail = stream, outlook, in_detail
+        self._n_done = outlook.n_jobs - outlook.n_todo
+        self._began_s, self._models = time.monotonic(), Models()
         if self._n_done:
-            self._say(f"{self._n_done} of {n_jobs} jobs are kept from before")
+            self._say(f"{self._n_done} of {outlook.n_jobs} jobs are kept from before")
 
     def begun(self, job: Job) -> None:
         if (model := self._models.loaded_by(job)) is not None:
-            self._say(f"loading the model {model}; then: {job.label}")
+            self._say(f"loading the model {model}; then: {self._outlook.name(job)}")
+        elif self._in_detail:
+            self._say(f"begins: {self._outlook.name(job)}")
 
     def done(self, job: Job) -> None:
         self._n_done += 1
-        left_s = self._estimate.after(job)
-        left = "" if left_s is None or self._n_done == self._n_jobs else f", about {duration(left_s)} left"
+        left_s = self._outlook.estimate.left_s
+        left = "" if left_s is None or self._n_done == self._outlook.n_jobs else f", about {duration(left_s)} left"
         loaded = "" if self._models.loaded_with(job) is None else ", the model's loading included"
         spent = duration(time.monotonic() - self._began_s)
-        self._say(f"[{self._n_done}/{self._n_jobs}] {job.label} · after {spent}{loaded}{left}")
+        took = self._took(job) if self._in_detail else ""
+        number = f"[{self._n_done}/{self._outlook.n_jobs}]"
+        self._say(f"{number} {self._outlook.name(job)}{took} · after {spent}{loaded}{left}")
+
+    def _took(self, job: Job) -> str:
+        cost = self._outlook.cost(job)
+        if cost is None:
+            return ""
+        memory = cost.get("peak_memory_mb")
+        return f" · took {duration(cost['seconds'])}" + ("" if memory is None else f", {memory:.0f} MB")
 
     def _say(self, text: str) -> None:
         self._stream.write(text + "\n")
@@ -109,13 +135,13 @@ class Lines(Progress):
 
 
 class Bar(Progress):
-    """A bar that moves by the weights of the jobs that are done."""
+    """A bar that moves by the share of the work that is done."""
 
-    def __init__(self, stream: TextIO, todo: Sequence[Job], n_jobs: int) -> None:
+    def __init__(self, stream: TextIO, outlook: Outlook) -> None:
         from rich import progress
         from rich.console import Console
 
-        self._n_jobs, self._n_done, self._estimate = n_jobs, n_jobs - len(todo), Estimate(todo)
+        self._outlook, self._n_done = outlook, outlook.n_jobs - outlook.n_todo
         self._models = Models()
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
@@ -125,8 +151,7 @@ class Bar(Progress):
             console=Console(file=stream),
             transient=True,
         )
-        total = sum(job.weight for job in todo)
-        self._task = self._bar.add_task("starting", total=total, state=f"{self._n_done}/{n_jobs} jobs")
+        self._task = self._bar.add_task("starting", total=1.0, state=f"{self._n_done}/{outlook.n_jobs} jobs")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -137,14 +162,16 @@ class Bar(Progress):
 
     def begun(self, job: Job) -> None:
         model = self._models.loaded_by(job)
-        self._bar.update(self._task, description=job.label if model is None else f"loading the model {model}")
+        description = self._outlook.name(job) if model is None else f"loading the model {model}"
+        self._bar.update(self._task, description=description)
 
     def done(self, job: Job) -> None:
         self._n_done += 1
-        left_s = self._estimate.after(job)
+        left_s = self._outlook.estimate.left_s
         left = "" if left_s is None else f", about {duration(left_s)} left"
-        state = f"{self._n_done}/{self._n_jobs} jobs{left}"
-        self._bar.update(self._task, advance=job.weight, description=job.label, state=state)
+        state = f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
+        share = self._outlook.estimate.share
+        self._bar.update(self._task, completed=share, description=self._outlook.name(job), state=state)
 
 
 def duration(seconds: float) -> str:

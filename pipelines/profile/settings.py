@@ -19,9 +19,10 @@ class ProfileSettings(PromptSettings):
     intervals over prompts. Repeating the command computes nothing new.
     """
 
+    reads_texts = True
     task: str = Field(
         default="",
-        description="A task (`circuits tasks`) or a prompt file (.jsonl, .csv, ...); none for profiles of weights.",
+        description="A task (`circuits tasks`), a file of prompts or of texts; none for profiles of weights.",
         json_schema_extra={"argument": True},
     )
     profiles: tuple[str, ...] = Field(

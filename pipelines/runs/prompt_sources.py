@@ -10,6 +10,7 @@ from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
 from circuits.data.records import FORMATS, entries_of
+from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
 from circuits.lookup import lookup, unknown
@@ -57,6 +58,8 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if is_question_file(data):
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
+    if holds_texts(data, path.name):
+        return _text_source(config, path, file, data)
     ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
     entries = entries_of(data, str(path))
     leaves_out = ablates_by_partner and has_unchanged(entries)
@@ -67,6 +70,20 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if config.prompts is not None and has_negatives(entries):
         source["n_negatives"] = config.prompts
     return source, n_prompts
+
+
+def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:
+    """What decides the prompts of a file of texts."""
+    if not config.reads_texts:
+        raise ValueError(
+            f"{path} holds texts, which have no answers and no corrupt side: `circuits profile` and `circuits "
+            "influence` read them. Here give pairs (clean, corrupt, answers)."
+        )
+    if config.solved:
+        raise ValueError(f"{path} holds texts, which ask nothing that could be solved: leave out --solved.")
+    n_texts = len(read_texts(data, path.name))
+    n_prompts = n_texts if config.prompts is None else min(config.prompts, n_texts)
+    return {**file, "texts": True, "n": n_prompts}, n_prompts
 
 
 def _question_source(config: PromptSettings, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:

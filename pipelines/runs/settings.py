@@ -90,8 +90,12 @@ class CommandSettings(BaseModel):
 
 
 class PromptSettings(CommandSettings):
-    """Which prompts, and the model that runs them: what every command on the prompts of a task is asked for."""
+    """Which prompts, and the model that runs them: what every command on the prompts of a task is asked for.
 
+    reads_texts  whether the command takes files of texts, which have no answers and no corrupt side
+    """
+
+    reads_texts: ClassVar[bool] = False
     task: str = Field(
         description="A task (`circuits tasks`) or a prompt file (.jsonl, .json, .csv, .tsv).",
         json_schema_extra={"argument": True},

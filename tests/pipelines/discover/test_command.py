@@ -410,14 +410,15 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     assert "faithfulness" in answer.stdout
     assert "[1/" not in answer.stdout
     lines = answer.stderr.splitlines()
-    assert lines[1] == f"loading the model {tiny.model.name}; then: prompts"
-    assert re.match(r"\[1/\d+\] prompts · after .*, the model's loading included", lines[2])
-    assert "measure eap-ig prompts 0-3" in answer.stderr
+    name = re.escape(next(Path("runs").glob("*/run.json")).parent.name)
+    assert re.fullmatch(rf"loading the model {tiny.model.name}; then: {name}: prompts", lines[1])
+    assert re.match(rf"\[1/\d+\] {name}: prompts · after .*, the model's loading included", lines[2])
+    assert re.search(rf"\] {name}: measure eap-ig prompts 0-3", answer.stderr)
 
 
 def test_a_task_that_the_model_cannot_do_is_said_before_a_circuit_is_sought(circuits: Command, tiny: Any):
     said = circuits(*tiny.arguments).stderr
-    assert said.index("] baseline") < said.index("run so far: The model answers") < said.index("] choose the")
+    assert said.index(": baseline") < said.index("run so far: The model answers") < said.index(": choose the")
     assert "run so far" not in circuits(*tiny.arguments).stderr  # nothing is left to wait for
 
 
@@ -428,7 +429,7 @@ def test_the_first_line_says_what_is_planned_and_where_it_runs(
     answer = circuits(*tiny.arguments)
     first = answer.stderr.splitlines()[0]
     assert re.fullmatch(
-        r"computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
+        r"\S+-eap-ig-\w{8}: computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
         r"about (24 circuits are|2 circuits are|1 circuit is) run to choose one",
         first,
     )

@@ -50,6 +50,12 @@ def test_effects_are_those_of_the_methods_and_the_files_say_the_same(circuits: C
     assert of_part["m1"]["indirect"] == pytest.approx(0, abs=1e-5)
     with (Path(answer["folder"]) / "effects.csv").open(newline="") as file:
         assert [line["part"] for line in csv.DictReader(file)] == [row["part"] for row in answer["parts"]]
+    assert (Path(answer["folder"]) / "effects.pdf").is_file()
+    drawn = circuits("draw", "effects", answer["folder"], "--out", str(tmp_path / "drawn.svg"))
+    assert drawn.exit_code == 0
+    texts = (tmp_path / "drawn.svg").read_text()
+    assert "a head or MLP" in texts
+    assert "total effect, logit-difference" in texts
     again = circuits(*given, "--json").json
     assert again["jobs"]["computed"] == 0
     assert "no classes of heads: the prompts have no options" in " ".join(circuits(*given).stdout.split())

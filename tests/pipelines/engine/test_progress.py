@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.engine.estimate import Estimate
 from pipelines.engine.execute import execute
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
-from pipelines.engine.progress import Lines
+from pipelines.engine.progress import Lines, Outlook, short_owner
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
@@ -24,21 +25,42 @@ def job(number: int, model: str | None = "/models/tiny", **more: object) -> Job:
     return Job(STAGE, {"number": number} | more, locations={} if model is None else {"model": model})
 
 
+def outlook(jobs: list[Job], owner: str = "run mine") -> Outlook:
+    cost = {"seconds": 2.5, "multiply_adds": 0, "peak_memory_mb": 7.0}
+    return Outlook(len(jobs), len(jobs), {one.key: owner for one in jobs}, Estimate(jobs, 1), lambda one: cost)
+
+
 def test_a_model_is_said_to_load_before_the_first_job_that_needs_it_and_that_job_has_the_time():
     stream, jobs = io.StringIO(), [job(0, None), job(1), job(2), job(3, "another")]
-    progress = Lines(stream, jobs, len(jobs))
+    progress = Lines(stream, outlook(jobs))
     for one in jobs:
         progress.begun(one)
         progress.done(one)
     said = [re.sub(r" · after [\d.]+ s", "", line) for line in stream.getvalue().splitlines()]
     assert said == [
-        "[1/4] step",
-        "loading the model tiny; then: step",
-        "[2/4] step, the model's loading included",
-        "[3/4] step",
-        "loading the model another; then: step",
-        "[4/4] step, the model's loading included",
+        "[1/4] mine: step",
+        "loading the model tiny; then: mine: step",
+        "[2/4] mine: step, the model's loading included",
+        "[3/4] mine: step",
+        "loading the model another; then: mine: step",
+        "[4/4] mine: step, the model's loading included",
     ]
+
+
+def test_details_are_what_begins_and_what_each_job_took():
+    stream, jobs = io.StringIO(), [job(0, None)]
+    progress = Lines(stream, outlook(jobs), in_detail=True)
+    progress.begun(jobs[0])
+    progress.done(jobs[0])
+    begins, done = stream.getvalue().splitlines()
+    assert begins == "begins: mine: step"
+    assert done.startswith("[1/1] mine: step · took 2.5 s, 7 MB · after ")
+
+
+def test_what_jobs_are_computed_for_is_cut_where_it_would_fill_the_line():
+    assert short_owner("run ioi-eap-1") == "ioi-eap-1"
+    assert short_owner("edit of a1.h0 on ioi") == "edit of a1.h0 on ioi"
+    assert short_owner("run " + "x" * 100) == "x" * 60 + "..."
 
 
 def test_each_job_is_said_to_begin_before_it_is_done(tmp_path: Path):

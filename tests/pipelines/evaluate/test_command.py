@@ -143,7 +143,7 @@ def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Com
     # Sets: 3 random and 3 grown; 6 components. The curve has 20 circuits, and there are 4 random ones.
     n_searched = 2 + 30 + 3 * (6 + 1 + 3) + 6 * (3 + 1 + 30 + 3)
     first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
-    assert first.startswith("computing ")
+    assert first.startswith(f"{run}: computing ")
     assert f"; about {n_searched + 2 * 6 + 4 * 6 + 4 + 20} circuits are run, in about " in first
     assert first.endswith(" s on one processor")
     assert "circuits are run" not in circuits("evaluate", run, *SMALL).stderr

@@ -52,6 +52,25 @@ def test_two_domains_are_told_apart_with_an_interval(circuits: Command, texts: P
     assert "domain_code - domain_prose" in circuits(*asked).stdout.replace("\n", " ").replace("│", "")
 
 
+def test_plain_texts_are_read_and_their_groups_are_domains(circuits: Command, texts: Path, tmp_path: Path):
+    given = [json.loads(line) for line in texts.read_text().splitlines()]
+    groups = [next(iter(prompt["roles"])).removeprefix("domain_") for prompt in given]
+    plain = tmp_path / "plain.jsonl"
+    lines = [{"ids": [*one["clean_ids"], 7], "group": group} for one, group in zip(given, groups, strict=True)]
+    plain.write_text("\n".join(map(json.dumps, lines)))
+    asked = ("--profiles", "dormant,sink", "--json")
+    of_prompts, of_texts = (circuits("profile", str(path), *asked).json for path in (texts, plain))
+    assert of_texts["heads"] == of_prompts["heads"]
+    assert of_texts["task"] == "plain"
+    assert circuits("profile", str(plain), "--prompts", "4", *asked).json["n_prompts"] == 4
+    for refused, said in (
+        (circuits("discover", str(plain)), "holds texts, which have no answers"),
+        (circuits("profile", str(plain), "--solved"), "ask nothing that could be solved"),
+    ):
+        assert refused.exit_code == 2
+        assert said in " ".join(refused.stderr.split())
+
+
 def test_places_that_no_profile_has_are_refused(circuits: Command, texts: Path):
     asked = ("profile", str(texts), "--profiles", "dormant", "--contrast")
     refused = circuits(*asked, "domain_code,domain_wiki")

@@ -1,0 +1,152 @@
+"""Times left are right within a factor of two once a tenth of the work is done, on jobs whose seconds are known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipelines.engine.estimate import Estimate
+from pipelines.engine.job import Job
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Stage
+
+MODEL = {"model": "tiny"}
+
+
+def stage(name: str) -> Stage:
+    return Stage(name, 1, lambda settings, inputs, model: Result({}))
+
+
+def jobs_of(name: str, n_jobs: int, weight: float = 16, *, model: bool = True, method: str = "eap") -> list[Job]:
+    settings = {"method": {"name": method}}
+    return [
+        Job(stage(name), settings | {"n": n}, locations=MODEL if model else {}, weight=weight) for n in range(n_jobs)
+    ]
+
+
+def times_left(work: list[tuple[list[Job], float]], *, warm_up_s: float = 0.0) -> list[tuple[float, float, float]]:
+    """(share of the work that is done, seconds left as estimated, as they were) after each job; where told.
+
+    work       jobs, and seconds per weight of these
+    warm_up_s  what the first job of each kind takes more, for what it imports
+    """
+    every = [(job, rate) for jobs, rate in work for job in jobs]
+    firsts = {jobs[0].key for jobs, _ in work}
+    took = [job.weight * rate + (warm_up_s if job.key in firsts else 0.0) for job, rate in every]
+    estimate, left = Estimate([job for job, _ in every], 1), sum(took)
+    told = []
+    for (job, _), seconds in zip(every, took, strict=True):
+        estimate.done(job, seconds)
+        left -= seconds
+        if estimate.left_s is not None:
+            told.append((1 - left / sum(took), estimate.left_s, left))
+    return told
+
+
+def require_right(told: list[tuple[float, float, float]], *, factor: float = 2.0) -> None:
+    judged = [(said, true) for share, said, true in told if share >= 0.1 and true > 1e-9]
+    assert judged
+    for said, true in judged:
+        assert true / factor <= said <= true * factor
+
+
+def first_jobs() -> list[tuple[list[Job], float]]:
+    """Those every run begins with: their weights say nothing of their seconds."""
+    return [
+        (jobs_of("prompts", 1, 1), 0.4),
+        (jobs_of("part", 1, 1, model=False), 0.001),
+        (jobs_of("check", 1, 1), 0.05),
+    ]
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.05, 3.0])
+def test_one_stage_is_right_whatever_its_pace(rate: float):
+    require_right(times_left([*first_jobs(), (jobs_of("measure", 40), rate)]), factor=1.01)
+
+
+def test_what_the_first_job_of_a_stage_imports_is_not_taken_for_its_pace():
+    # 60 s before the first of 40 jobs of 0.5 s: at that pace, 40 minutes would be left instead of 20 s.
+    told = times_left([*first_jobs(), (jobs_of("measure", 40, 10), 0.05)], warm_up_s=60.0)
+    for _, said, true in told[-38:-1]:
+        assert said == pytest.approx(true)
+
+
+def test_stages_of_other_paces_are_right_once_a_tenth_is_done():
+    # Within a factor of 2 in seconds per weight, either way, of the stage that comes first and takes a tenth.
+    for faster, slower in itertools.permutations([0.03, 0.05], 2):
+        require_right(times_left([*first_jobs(), (jobs_of("measure", 8), faster), (jobs_of("judge", 30), slower)]))
+
+
+def test_jobs_that_run_no_model_are_not_priced_like_those_that_do():
+    work = [*first_jobs(), (jobs_of("measure", 20), 0.5), (jobs_of("table", 200, 1, model=False), 0.001)]
+    require_right(times_left(work))
+
+
+def test_random_runs_are_right():
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        rate = 10 ** draw.uniform(-3, 1)
+        stages = [
+            (
+                jobs_of(f"stage-{number}", int(draw.integers(4, 30)), draw.uniform(1, 60)),
+                rate * draw.uniform(0.75, 1.33),
+            )
+            for number in range(int(draw.integers(1, 5)))
+        ]
+        require_right(times_left([*first_jobs(), *stages]))
+
+
+def test_methods_and_models_have_paces_of_their_own():
+    slow, fast = jobs_of("measure", 4, method="acdc"), jobs_of("measure", 4, method="eap")
+    estimate = Estimate([*slow, *fast], 1)
+    estimate.done(slow[0], 160.0)
+    estimate.done(fast[0], 1.6)
+    assert estimate.left_s == pytest.approx(3 * 160.0 + 3 * 1.6)
+
+
+def test_nothing_is_told_before_a_model_has_run():
+    first, *rest = [*jobs_of("prompts", 1, 1, model=False), *jobs_of("measure", 3)]
+    estimate = Estimate([first, *rest], 1)
+    assert estimate.left_s is None
+    estimate.done(first, 5.0)
+    assert estimate.left_s is None
+    estimate.done(rest[0], 8.0)
+    assert estimate.left_s == pytest.approx(16.0)
+
+
+def test_what_was_computed_before_gives_the_pace_at_once():
+    before, *rest = jobs_of("measure", 5)
+    estimate = Estimate(rest, 2)
+    estimate.learn(before, 8.0)
+    assert estimate.left_s == pytest.approx(4 * 8.0 / 2)
+    assert estimate.share == 0.0
+
+
+def test_a_single_job_takes_no_less_where_several_can_run_at_once():
+    before, *rest = jobs_of("measure", 3)
+    choose, earlier = jobs_of("choose", 2, 64)
+    estimate = Estimate([*rest, choose], 2)
+    estimate.learn(before, 8.0)
+    estimate.learn(earlier, 32.0)
+    assert estimate.left_s == pytest.approx(2 * 8.0 / 2 + 32.0)
+
+
+def test_the_share_goes_from_0_to_1_with_the_seconds():
+    jobs = jobs_of("measure", 4)
+    estimate = Estimate(jobs, 1)
+    shares = [estimate.share]
+    for job in jobs:
+        estimate.done(job, 3.0)
+        shares.append(estimate.share)
+    assert shares == pytest.approx([0.0, 0.25, 0.5, 0.75, 1.0])
+    assert estimate.left_s == 0.0
+
+
+def test_a_cost_that_was_not_kept_changes_no_pace():
+    jobs = jobs_of("measure", 3)
+    estimate = Estimate(jobs, 1)
+    estimate.done(jobs[0], 4.0)
+    estimate.done(jobs[1], None)
+    assert estimate.left_s == pytest.approx(4.0)
