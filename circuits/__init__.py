@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuits.components import Component, Edge, Wiring
-    from circuits.data.prompt_files import read_jsonl, write_jsonl
+    from circuits.data.prompt_files import read_jsonl, read_prompts, write_jsonl
     from circuits.data.prompts import Prompt, PromptSet
     from circuits.methods import METHODS
     from circuits.metrics import METRICS
@@ -37,6 +37,7 @@ _HOMES = {
     "Prompt": "data.prompts",
     "PromptSet": "data.prompts",
     "read_jsonl": "data.prompt_files",
+    "read_prompts": "data.prompt_files",
     "write_jsonl": "data.prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
@@ -59,6 +60,7 @@ __all__ = [
     "Wiring",
     "load_model",
     "read_jsonl",
+    "read_prompts",
     "write_jsonl",
 ]
 

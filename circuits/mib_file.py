@@ -28,6 +28,7 @@ from circuits.strict_json import parse_strictly
 _KEYS = ("cfg", "nodes", "edges")
 _GROUPED = "n_key_value_heads"
 _NAMED = 3  # edges that an error names
+_MOST_EDGES = 10**8  # of a model whose file is read: more do not fit in memory
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def mib_circuit(document: Any, *, source: str) -> MibCircuit:
         if number is None:
             raise ValueError(f"{source}, edge {name!r}: {_why_no_edge(name, written)}")
         score = _score_of(said, f"{source}, edge {name!r}")
-        measured[number] = score is not None and said.get("measured", True)
+        measured[number] = _is_measured(said, f"{source}, edge {name!r}") and score is not None
         scores[number] = score if measured[number] else 0.0
         in_circuit[number] = _is_in(said, f"{source}, edge {name!r}")
     circuit = MibCircuit(source, written, scores, measured, in_circuit, dict(_node_scores(nodes, written, source)))
@@ -214,6 +215,12 @@ def _wiring_of(config: Mapping[str, Any], names: set[str], source: str) -> tuple
     n_kv_heads = count(_GROUPED, n_heads)
     if n_heads % n_kv_heads:
         raise ValueError(f"{source}: cfg has {n_heads} heads on {n_kv_heads} key-value heads: not a multiple.")
+    n_edges = 3 * (n_layers * n_heads) ** 2 // 2
+    if n_edges > _MOST_EDGES:
+        raise ValueError(
+            f"{source}: cfg has {n_layers:,} layers of {n_heads:,} heads, about {n_edges:.0e} edges; at most "
+            f"{_MOST_EDGES:.0e} are read."
+        )
     has_mlps = any(name.startswith("m") for name in names)
     return Wiring(n_layers, n_heads, n_heads, is_parallel, has_mlps), n_kv_heads
 
@@ -247,6 +254,13 @@ def _is_in(said: Any, where: str) -> bool:
     if not isinstance(is_in, bool):
         raise ValueError(f"{where}: in_graph is {is_in!r}, expected true or false.")
     return is_in
+
+
+def _is_measured(said: Any, where: str) -> bool:
+    measured = said.get("measured", True) if isinstance(said, Mapping) else True
+    if not isinstance(measured, bool):
+        raise ValueError(f"{where}: measured is {measured!r}, expected true or false.")
+    return measured
 
 
 def _node_scores(nodes: Mapping[str, Any], wiring: Wiring, source: str) -> Iterator[tuple[Component, float]]:

@@ -35,6 +35,8 @@ drawn      at random
 given      read from a file of another tool, which does not say what they are
 observed   what a part does on a clean run (`circuits.profiles`); no effect at all
 """
+OF_NO_PROMPTS: frozenset[ScoresAre] = frozenset(("learned", "given"))
+"""What is not measured prompt by prompt: every prompt has the same scores, and says nothing of how sure they are."""
 NOT_RECORDED = "not recorded"  # what tables say in place of it, for files of versions that did not keep it
 
 
@@ -115,8 +117,9 @@ class EdgeScores:
         return self.per_prompt.mean(axis=0, dtype=np.float64)
 
     def interval(self, *, level: float = 0.95) -> Interval[Floats]:
-        """t interval [edge] of `means` over prompts; over trials, where there are any. Unbounded with one of them."""
-        return t_interval(self.per_prompt if self.trials is None else self.trials, level=level)
+        """t interval [edge] of `means` over prompts; over trials, where there are any. Unbounded with one of them, and
+        where prompts have their scores in common."""
+        return t_interval(_sample(self, self.per_prompt), level=level)
 
     def ranking(self, *, absolute: bool = True) -> NDArray[np.int64]:
         """Numbers of the measured edges, highest mean (or highest |mean|) first; ties in wiring order."""
@@ -202,9 +205,7 @@ class ComponentScores:
 
         A position that only some prompts have is averaged over those: unbounded with one of them, NaN with none.
         """
-        if self.trials is not None:
-            return t_interval(self.trials, level=level)
-        return t_interval(np.where(self.measured, self.per_prompt, np.nan), level=level)
+        return t_interval(_sample(self, np.where(self.measured, self.per_prompt, np.nan)), level=level)
 
     def at(self, position: str) -> ComponentScores:
         """The scores at one position."""
@@ -221,3 +222,10 @@ class ComponentScores:
 
 
 Scores = EdgeScores | ComponentScores
+
+
+def _sample(scores: Scores, per_prompt: Floats) -> Floats:
+    """[row, ...] what the means of scores are means of: trials, prompts, or one row that all prompts have."""
+    if scores.trials is not None:
+        return scores.trials
+    return per_prompt[:1] if scores.provenance.scores_are in OF_NO_PROMPTS else per_prompt

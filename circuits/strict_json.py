@@ -8,6 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
+_DIGITS = 300
+_SHOWN = 40
+
 
 def parse_strictly(text: str | bytes, *, constants: Mapping[str, Any] | None = None) -> Any:
     """The value of a JSON text.
@@ -23,7 +26,9 @@ def parse_strictly(text: str | bytes, *, constants: Mapping[str, Any] | None = N
         return known[name] if name in known else _refuse_constant(name)
 
     try:
-        value = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=constant, parse_float=_finite)
+        value = json.loads(
+            text, object_pairs_hook=_without_repeats, parse_constant=constant, parse_float=_finite, parse_int=_whole
+        )
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON, or cut short ({error})") from None
     except RecursionError:
@@ -48,8 +53,16 @@ def _refuse_constant(name: str) -> NoReturn:
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(f"holds {digits}, which is too large for a number")
+        shown = digits if len(digits) <= _SHOWN else f"{digits[:_SHOWN]}..."
+        raise ValueError(f"holds {shown}, which is too large for a number")
     return number
+
+
+def _whole(digits: str) -> int:
+    # Fewer digits always fit a float; more may, and Python reads no more than some thousands of them.
+    if len(digits) > _DIGITS:
+        _finite(digits)
+    return int(digits)
 
 
 def _may_hold_halves(text: str | bytes) -> bool:

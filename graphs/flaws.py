@@ -10,6 +10,8 @@ from graphs.circuit_graph import CircuitGraph
 MOST_OF_THE_MODEL = 0.5
 """Share of the edges above which a circuit explains little."""
 
+_POOR_ACCURACY = 0.5
+
 
 class Flaw(NamedTuple):
     """One thing that is wrong.
@@ -35,7 +37,31 @@ def flaws_of(graph: CircuitGraph) -> list[Flaw]:
     """What is wrong with a circuit, by what was measured when it was chosen; nothing where that is not recorded."""
     if graph.reason is not None:
         return [Flaw("EMPTY", f"the circuit is empty: {graph.reason}")]
-    return [*_of_faithfulness(graph), *_of_size(graph)]
+    return [*_of_model(graph), *_of_faithfulness(graph), *_of_size(graph)]
+
+
+def why_unsolved(accuracy: float, low: float, chance: float) -> str | None:
+    """Why what a model does is no solved task; None where it is one.
+
+    low  the lower end of the interval of its accuracy
+    """
+    if low <= chance:
+        return (
+            f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): this is "
+            "not the circuit of a solved task."
+        )
+    if accuracy < _POOR_ACCURACY:
+        return f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."
+    return None
+
+
+def _of_model(graph: CircuitGraph) -> Iterator[Flaw]:
+    names = ("model_accuracy", "model_accuracy_low", "chance")
+    accuracy, low, chance = (graph.metrics.get(name) for name in names)
+    if accuracy is None or low is None or chance is None:
+        return
+    if (text := why_unsolved(accuracy, low, chance)) is not None:
+        yield Flaw(f"TASK NOT SOLVED (accuracy {accuracy:.0%}, chance {chance:.0%})", text)
 
 
 def _of_faithfulness(graph: CircuitGraph) -> Iterator[Flaw]:

@@ -86,12 +86,12 @@ def test_every_file_format_is_on_its_page_with_its_version():
 
 
 def test_the_prompt_files_shown_are_read(tmp_path):
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
 
     lines = [line for line in page("formats").splitlines() if line.startswith('{"clean_ids"')]
     assert len(lines) == 1
     (tmp_path / "pairs.jsonl").write_text(lines[0])
-    assert read_jsonl(tmp_path / "pairs.jsonl").prompts[0].clean == (5, 7, 5)
+    assert read_prompts(tmp_path / "pairs.jsonl").prompts[0].clean == (5, 7, 5)
 
 
 def test_a_column_of_names_becomes_a_list_of_definitions(plain_docstrings):

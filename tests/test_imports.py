@@ -95,7 +95,7 @@ OF_PIPELINES: dict[str, set[str]] = {
 }
 OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
-    for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles")
+    for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

@@ -76,7 +76,7 @@ def test_the_example_prompt_is_read(family_model, tmp_path):
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
 
     line = blocks("json")[0]
     words = sorted(set(re.findall(r"\w+|[^\w\s]", line)))
@@ -84,7 +84,7 @@ def test_the_example_prompt_is_read(family_model, tmp_path):
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     path = tmp_path / "own.jsonl"
     path.write_text(line)
-    prompt = read_jsonl(path, PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="?")).prompts[0]
+    prompt = read_prompts(path, PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="?")).prompts[0]
     assert prompt.roles["IO"] == (3,)
     assert prompt.clean[9] != prompt.corrupt[9]
 

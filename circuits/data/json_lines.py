@@ -16,16 +16,22 @@ def parse_object(line: str | bytes) -> dict[str, Any]:
     Raises a ValueError for what is no JSON object, a key that is given twice, objects or lists nested too deeply, and
     text with half of a surrogate pair, which is no character and which no tokenizer takes.
     """
+    record = parse_value(line)
+    if not isinstance(record, dict):
+        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+    return record
+
+
+def parse_value(text: str | bytes) -> Any:
+    """Any JSON value, with the same checks."""
     try:
-        record = json.loads(line, object_pairs_hook=_without_repeats)
+        value = json.loads(text, object_pairs_hook=_without_repeats)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     except RecursionError:
         raise ValueError(_too_deep()) from None
-    if not isinstance(record, dict):
-        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
-    _require_plain(record, 1)
-    return record
+    _require_plain(value, 1)
+    return value
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from circuits.data.json_lines import parse_object
+from circuits.data.records import Entry
 
 _SHOWN = 8
 
@@ -22,15 +22,14 @@ class Line(NamedTuple):
     reason: str
 
 
-def lines_left_out(lines: Sequence[str] | Sequence[bytes], *, unchanged: bool) -> list[Line]:
-    """The lines to leave out; lines that are no JSON objects are kept, to be refused when they are read.
+def lines_left_out(entries: Sequence[Entry], *, unchanged: bool) -> list[Line]:
+    """The lines to leave out; those that cannot be read are kept, to be refused.
 
     unchanged  whether pairs with equal sides are left out: where the corrupt prompt is what a run puts in
     """
     first: dict[str, int] = {}
     out = []
-    for number, line in enumerate(lines, start=1):
-        record = record_of(line)
+    for number, record, _ in entries:
         if record is None:
             continue
         key = _identity(record)
@@ -48,17 +47,9 @@ def note_of(left_out: Sequence[Line], n_lines: int) -> str:
     return f"{len(left_out)} of {n_lines} prompts are left out, as they add nothing ({shown}{more})."
 
 
-def record_of(line: str | bytes) -> dict[str, Any] | None:
-    """The JSON object of a line; None where it holds none that can be read."""
-    try:
-        return parse_object(line)
-    except ValueError:
-        return None
-
-
 def _identity(record: dict[str, Any]) -> str:
-    """What makes two lines the same prompt: all but the roles, in any order of the answers."""
-    parts = {key: value for key, value in record.items() if key != "roles"}
+    """What makes two lines the same prompt: all but the roles and comments, in any order of the answers."""
+    parts = {key: value for key, value in record.items() if key not in ("roles", "comment")}
     for key in ("answers", "wrong_answers", "answer_ids", "wrong_answer_ids"):
         value = parts.get(key)
         if isinstance(value, list):

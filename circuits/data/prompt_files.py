@@ -1,4 +1,6 @@
-"""Prompt files: one JSON object a line, as text or as token ids; pairs, or labeled positives and negatives.
+"""Prompt files: a record for each prompt, as text or as token ids; pairs, or labeled positives and negatives.
+
+Files are JSONL, a JSON array, CSV or TSV (`circuits.data.records`), with these keys:
 
 Pairs:     {"clean", "corrupt", "answers": [...], "wrong_answers"?: [...], "roles"?}
 Labeled:   {"prompt", "label": "positive" or "negative", "answers": [...], "wrong_answers"?: [...], "roles"?}; the
@@ -6,9 +8,9 @@ Labeled:   {"prompt", "label": "positive" or "negative", "answers": [...], "wron
 As ids:    "clean_ids" and "corrupt_ids", or "prompt_ids"; "answer_ids", "wrong_answer_ids", "answer_position"?
 
 Answers are as they follow the prompt (" Mary"), of one token or of several; with ids, an answer of several tokens is a
-list of its own ([[7, 8], 9] are two). Roles map a name to words of the clean prompt, or to positions. Labeled prompts
-have no partner, so that nothing can be patched from one into another. Copies of a line are left out, and named in the
-set's `notes`.
+list of its own ([[7, 8], 9] are two). Roles map a name to words of the clean prompt, or to positions. A "comment" is
+for people, and left alone. Labeled prompts have no partner, so that nothing can be patched from one into another.
+Copies of a line are left out, and named in the set's `notes`.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.data.answers import Answer
-from circuits.data.json_lines import parse_object
-from circuits.data.left_out import lines_left_out, note_of, record_of
+from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
+from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
-from circuits.files import read_text, replace_file
+from circuits.files import read_bytes, replace_file
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -31,27 +33,40 @@ _EXAMPLES = {
     NEGATIVE: '{"prompt": "...", "label": "negative", "answers": [" Mary"]}',
     POSITIVE: '{"prompt": "...", "label": "positive", "answers": [" Mary"]}',
 }
+_SHOWN = 20
 _SHARED_KEYS = {
-    False: {"answers", "wrong_answers", "roles"},
-    True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles"},
+    False: {"answers", "wrong_answers", "roles", "comment"},
+    True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles", "comment"},
 }
 
 
 class BadPrompts(ValueError):
-    """All faults of a prompt file at once, each with its line number."""
+    """All faults of a prompt file at once, each with its line number; a fault of many lines is said once.
 
-    def __init__(self, path: str, faults: Sequence[str]) -> None:
-        shown = [*faults[:20], *([f"... and {len(faults) - 20} more"] if len(faults) > 20 else [])]
-        super().__init__(f"{path}: {len(faults)} bad line(s); no model was run.\n" + "\n".join(f"  {f}" for f in shown))
-        self.faults = tuple(faults)
+    source  what the file is called
+    faults  (line, what is wrong with it), in the file's order
+    """
+
+    def __init__(self, source: str, faults: Sequence[tuple[int, str]]) -> None:
+        lines: dict[str, list[int]] = {}
+        for number, fault in faults:
+            lines.setdefault(fault, []).append(number)
+        said = [f"line{'s' if len(own) > 1 else ''} {_spans(own)}: {fault}" for fault, own in lines.items()]
+        shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
+        super().__init__(
+            f"{source}: {len(faults)} bad line(s); no model was run.\n" + "\n".join(f"  {f}" for f in shown)
+        )
+        self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
+    """A prompt of a file, and what it is: `PAIR`, `POSITIVE` or `NEGATIVE`."""
+
     label: str
     prompt: Prompt
 
 
-def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unchanged: bool = False) -> PromptSet:
+def read_prompts(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unchanged: bool = False) -> PromptSet:
     """The prompts of a file, each once.
 
     leaves_out_unchanged  whether pairs with equal sides are left out: they are of use where noise or means are put in
@@ -61,26 +76,23 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unc
     ValueError that says why.
 
     >>> from pathlib import Path
-    >>> from circuits import read_jsonl
-    >>> file = Path("pairs.jsonl")
-    >>> line = '{"clean_ids": [5, 7, 5], "corrupt_ids": [5, 7, 8], "answer_ids": [7], "wrong_answer_ids": [5]}'
-    >>> _ = file.write_text(line)
-    >>> prompts = read_jsonl(file)
+    >>> from circuits import read_prompts
+    >>> file = Path("pairs.csv")
+    >>> _ = file.write_text("clean_ids,corrupt_ids,answer_ids,wrong_answer_ids\\n5|7|5,5|7|8,7,5")
+    >>> prompts = read_prompts(file)
     >>> prompts.task, len(prompts), prompts.prompts[0].answers
     ('pairs', 1, (7,))
     """
     lines, faults = [], []
-    texts = _text_of(path).split("\n")
-    left_out = lines_left_out(texts, unchanged=leaves_out_unchanged)
+    entries = entries_in(path)
+    left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     skipped = {line.number for line in left_out}
-    for number, text in enumerate(texts, start=1):
-        if not text.strip():
-            continue
+    for entry in entries:
         try:
-            line = _parse_line(text, tokenizer)
-            lines += [] if number in skipped else [line]
+            line = parse_entry(entry, tokenizer)
+            lines += [] if entry.number in skipped else [line]
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
+            faults.append((entry.number, str(error)))
     if faults:
         raise BadPrompts(str(path), faults)
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
@@ -107,14 +119,18 @@ def read_jsonl(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unc
     return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE], notes)
 
 
+read_jsonl = read_prompts
+"""What version 0.1 called it."""
+
+
 def write_jsonl(prompts: PromptSet, path: Path) -> None:
-    """Write prompts as token ids; `read_jsonl` reads them back.
+    """Write prompts as token ids; `read_prompts` reads them back.
 
     >>> from pathlib import Path
-    >>> from circuits import Prompt, PromptSet, read_jsonl, write_jsonl
+    >>> from circuits import Prompt, PromptSet, read_prompts, write_jsonl
     >>> prompts = PromptSet("copies", (Prompt(clean=(5, 7, 5), corrupt=(5, 7, 8), answers=(7,)),))
     >>> write_jsonl(prompts, Path("copies.jsonl"))
-    >>> read_jsonl(Path("copies.jsonl")).fingerprint == prompts.fingerprint
+    >>> read_prompts(Path("copies.jsonl")).fingerprint == prompts.fingerprint
     True
     """
     if prompts.is_paired:
@@ -125,30 +141,40 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
     replace_file(path, "".join(json.dumps(record) + "\n" for record in records).encode())
 
 
-def count_prompts(data: bytes, *, leaves_out_unchanged: bool = False) -> int:
-    """How many pairs or positives `read_jsonl` finds in a file of these bytes, if all its lines are good."""
-    lines = data.splitlines()
-    skipped = {line.number for line in lines_left_out(lines, unchanged=leaves_out_unchanged)}
-    return sum(
-        1
-        for number, line in enumerate(lines, start=1)
-        if line.strip() and number not in skipped and not _is_negative(line)
-    )
+def entries_in(path: Path) -> list[Entry]:
+    """The records of a prompt file; those that cannot be read are entries as well. ValueError for no file of text."""
+    try:
+        data = read_bytes(path)
+    except OSError as error:
+        raise ValueError(f"cannot read the prompt file {path}: {error}") from None
+    return entries_of(data, str(path))
 
 
-def has_unchanged(data: bytes) -> bool:
-    """Whether a file of these bytes holds pairs whose sides are equal."""
-    return count_prompts(data) != count_prompts(data, leaves_out_unchanged=True)
+def count_prompts(entries: Sequence[Entry], *, leaves_out_unchanged: bool = False) -> int:
+    """How many pairs or positives `read_prompts` finds among these entries, if all of them are good."""
+    skipped = {line.number for line in lines_left_out(entries, unchanged=leaves_out_unchanged)}
+    return sum(1 for entry in entries if entry.number not in skipped and not _is_negative(entry))
 
 
-def has_negatives(data: bytes) -> bool:
-    """Whether a file of these bytes holds labeled negatives."""
-    return any(_is_negative(line) for line in data.splitlines())
+def has_unchanged(entries: Sequence[Entry]) -> bool:
+    """Whether there are pairs whose sides are equal."""
+    return count_prompts(entries) != count_prompts(entries, leaves_out_unchanged=True)
 
 
-def _is_negative(line: bytes) -> bool:
-    record = record_of(line)
-    return record is not None and record.get("label") == NEGATIVE
+def has_negatives(entries: Sequence[Entry]) -> bool:
+    """Whether there are labeled negatives."""
+    return any(map(_is_negative, entries))
+
+
+def _is_negative(entry: Entry) -> bool:
+    return entry.record is not None and entry.record.get("label") == NEGATIVE
+
+
+def _spans(numbers: Sequence[int]) -> str:
+    """`1-4, 7`: numbers in ascending order, neighbors together."""
+    starts = [n for n, number in enumerate(numbers) if n == 0 or number != numbers[n - 1] + 1]
+    runs = [numbers[start:stop] for start, stop in zip(starts, [*starts[1:], len(numbers)], strict=True)]
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
@@ -157,15 +183,10 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
     return {"prompt_ids": record.pop("clean_ids"), "label": label} | record
 
 
-def _text_of(path: Path) -> str:
-    try:
-        return read_text(path, "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"cannot read the prompt file {path}: {error}") from None
-
-
-def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
-    record = parse_object(text)
+def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
+    """The prompt of an entry, and whether it is one of a pair, positive or negative. ValueError for a bad one."""
+    if (record := entry.record) is None:
+        raise ValueError(entry.fault)
     is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
     is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
     ending = "_ids" if is_ids else ""
@@ -179,7 +200,7 @@ def _parse_line(text: str, tokenizer: Tokenizer | None) -> _Line:
     if label not in _EXAMPLES or is_labeled != (label != PAIR):
         raise ValueError(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
     clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
-    return _Line(label, (_from_ids if is_ids else _from_text)(record, clean, corrupt, tokenizer))
+    return Line(label, (_from_ids if is_ids else _from_text)(record, clean, corrupt, tokenizer))
 
 
 def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:

@@ -44,13 +44,13 @@ def read_questions(path: Path) -> tuple[ObjectQuestion, ...]:
     The file does not say how absent objects were drawn. Raises `BadPrompts` with every bad line.
     """
     questions, faults = [], []
-    for number, line in enumerate(text_of(path, "questions").splitlines(), start=1):
+    for number, line in enumerate(text_of(path, "questions").split("\n"), start=1):
         if not line.strip():
             continue
         try:
             questions.append(_question(line))
         except ValueError as error:
-            faults.append(f"line {number}: {error}")
+            faults.append((number, str(error)))
     if faults:
         raise BadPrompts(str(path), faults)
     if not questions:

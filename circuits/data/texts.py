@@ -4,8 +4,9 @@ A file ending in `.jsonl` has one JSON object a line, {"text": "...", "name"?: "
 token ids, in place of "text". Any other file is plain text: texts with an empty line between them. A text is called by
 its name, else by its number; texts of one group are averaged together.
 
-In a prompt set, a text is a prompt of one token whose answer is all the others: answers of several tokens are read
-teacher-forced, which is what the loss of a text is.
+In a prompt set for losses, a text is a prompt of one token whose answer is all the others: answers of several tokens
+are read teacher-forced, which is what the loss of a text is. To be read alone, it is a prompt whose answer is its last
+token.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def read_texts(data: bytes, source: str) -> tuple[Text, ...]:
     Raises `BadPrompts` with every bad line, and a ValueError where there is no text or two have one name.
     """
     try:
-        content = data.decode("utf-8")
+        content = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{source} is no text in UTF-8 ({error.reason} at byte {error.start}).") from None
     if source.endswith(".jsonl"):
@@ -61,6 +62,28 @@ def read_texts(data: bytes, source: str) -> tuple[Text, ...]:
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         raise ValueError(f"{source}: {len(twice)} name(s) stand for several texts, such as {twice[0]!r}. Rename them.")
     return tuple(texts)
+
+
+def holds_texts(data: bytes, source: str) -> bool:
+    """Whether a file of these bytes holds texts, and no prompts with answers."""
+    if source.endswith(".txt"):
+        return True
+    first = next((line for line in data.splitlines() if line.strip()), b"")
+    try:
+        record = parse_object(first)
+    except ValueError:
+        return False
+    return bool({"text", "ids"} & record.keys()) and record.keys() <= _KEYS
+
+
+def texts_to_read(texts: Sequence[Text], tokenizer: Tokenizer | None, *, name: str) -> PromptSet:
+    """Texts as a prompt set of which only clean runs are of use: all tokens of a text, its last one as the answer.
+
+    All tokens of a text of group `code` have the role `domain_code`.
+
+    Raises a ValueError as `texts_as_prompts` does.
+    """
+    return PromptSet(name, tuple(_to_read(text, tokenizer) for text in texts))
 
 
 def texts_as_prompts(texts: Sequence[Text], tokenizer: Tokenizer | None, *, most: int | None = None) -> PromptSet:
@@ -80,12 +103,12 @@ def tokens_of_text(prompt: Prompt) -> tuple[int, ...]:
 
 def _from_lines(content: str, source: str) -> list[Text]:
     texts, faults = [], []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(content.split("\n"), 1):
         if line.strip():
             try:
                 texts.append(_text(parse_object(line), len(texts) + 1))
             except ValueError as error:
-                faults.append(f"line {number}: {error}")
+                faults.append((number, str(error)))
     if faults:
         raise BadPrompts(source, faults)
     return texts
@@ -108,14 +131,27 @@ def _text(record: Mapping[str, Any], number: int) -> Text:
     return Text(name, group, tuple(ids))
 
 
+def _to_read(text: Text, tokenizer: Tokenizer | None) -> Prompt:
+    ids = _tokens(text, tokenizer)
+    read = ids[:-1]
+    roles = {} if text.group == ALL else {f"domain_{text.group}": tuple(range(len(read)))}
+    return Prompt(read, read, ids[-1:], roles=roles)
+
+
 def _prompt(text: Text, tokenizer: Tokenizer | None, most: int | None) -> Prompt:
+    ids = _tokens(text, tokenizer, most)
+    return Prompt(ids[:1], ids[:1], (ids[1:],))
+
+
+def _tokens(text: Text, tokenizer: Tokenizer | None, most: int | None = None) -> tuple[int, ...]:
+    """The tokens of a text; ValueError where they are too few."""
     ids = text.content if isinstance(text.content, tuple) else _ids(text, text.content, tokenizer)
     ids = ids[:most]
     if len(ids) < FEWEST_TOKENS:
         raise ValueError(
             f"text {text.name!r} has {len(ids)} tokens; {FEWEST_TOKENS} are needed for a loss of more than one token."
         )
-    return Prompt(ids[:1], ids[:1], (ids[1:],))
+    return ids
 
 
 def _ids(text: Text, words: str, tokenizer: Tokenizer | None) -> tuple[int, ...]:

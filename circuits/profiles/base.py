@@ -172,6 +172,9 @@ class ContinuedProfile(Profile):
 
     by_default = False
 
+    def note(self, prompts: PromptSet) -> str:
+        return "only prompts count whose whole answer the model says itself, token by token"
+
 
 def continued(prompts: PromptSet) -> PromptSet:
     """The prompts with their first answer behind them, all but its last token, with the role `STEPS`."""

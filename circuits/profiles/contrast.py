@@ -8,13 +8,16 @@ from circuits.arrays import Floats
 from circuits.intervals import Interval, bootstrap
 from circuits.scores import ComponentScores
 
+# With fewer, what resampling gives covers the true difference in clearly less than 95 %.
+_FEWEST = 6
+
 
 def contrast(scores: ComponentScores, place: str, other: str) -> tuple[Floats, Interval[Floats]]:
     """[component] mean at one place minus that at another, each over the prompts in which it was measured.
 
     Percentile bootstrap interval (95 %) over whole prompts, so that places of the same prompts, such as two roles, and
-    of different ones, such as two domains of text, are both compared as they should be. ValueError for a place that was
-    not measured.
+    of different ones, such as two domains of text, are both compared as they should be; unbounded where fewer than six
+    prompts have a place. ValueError for a place that was not measured.
     """
     return difference(*(np.where(at.measured, at.per_prompt, np.nan)[:, 0] for at in map(scores.at, (place, other))))
 
@@ -33,6 +36,6 @@ def difference(values: Floats, others: Floats) -> tuple[Floats, Interval[Floats]
 
     n_prompts = both.shape[1]
     interval = bootstrap(statistic, n_prompts)
-    few = known.sum(axis=1).min(axis=0) < 2  # of a single prompt nothing is known
+    few = known.sum(axis=1).min(axis=0) < _FEWEST
     ends = Interval(np.where(few, -np.inf, interval.low), np.where(few, np.inf, interval.high))
     return statistic(np.ones((1, n_prompts)))[0], ends

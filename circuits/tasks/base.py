@@ -218,7 +218,8 @@ def known(texts: Sequence[str], tokenizer: Tokenizer, what: str, *, at_least: in
     if len(kept) < at_least:
         failed = [text for text in texts if text not in kept]
         raise ValueError(
-            f"needs at least {at_least} {what} that it knows, found {len(kept)}. Unknown: {_listed(failed)}."
+            f"needs at least {at_least} {what} whose words the tokenizer knows, found {len(kept)}. Unknown: "
+            f"{_listed(failed)}. Choose another model: `circuits tasks --model MODEL` says which tasks one does."
         )
     return kept
 

@@ -18,10 +18,13 @@ from dataclasses import asdict
 from typing import Any
 from xml.sax.saxutils import unescape
 
+from circuits.strict_json import parse_strictly
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.document import plain_number
 from graphs.figures.canvas import one_line
+
+_MOST_OF_OFFICE = 2**24  # bytes of the properties of an Excel file that are read: unpacked, they may have any size
 
 MARK = "circuit-workbench"
 """The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
@@ -72,7 +75,7 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
     """What a file says of itself. ValueError, naming `source`, for a file that says nothing."""
     for text in _candidates(data):
         try:
-            facts = json.loads(text)
+            facts = parse_strictly(text)
         except ValueError:
             continue
         if isinstance(facts, dict) and facts.keys() & {"circuit", "circuits", "command", "figure"}:
@@ -92,9 +95,8 @@ def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
         name = f"{before}{key}".replace("_", " ")
         if isinstance(value, Mapping):
             yield from about_lines(value, f"{name}, ")
-        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
-            for number, inner in enumerate(value, start=1):
-                yield from about_lines(inner, f"{name} {number}, ")
+        elif isinstance(value, list) and any(isinstance(inner, Mapping | list) for inner in value):
+            yield from about_lines({f"{name} {number}": inner for number, inner in enumerate(value, start=1)})
         elif value is not None:
             yield name, value
 
@@ -133,11 +135,8 @@ def _candidates(data: bytes) -> Iterator[str]:
     text = _unescaped(data.decode("utf-8", errors="replace"), is_pdf=data.startswith(b"%PDF"))
     yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
     if text.lstrip().startswith("{"):
-        try:
-            whole = json.loads(data)
-        except ValueError:
-            return
-        yield from _marked_strings(whole)
+        with contextlib.suppress(ValueError):
+            yield from _marked_strings(parse_strictly(data, constants={"NaN": None}))
 
 
 def _png_texts(data: bytes) -> Iterator[str]:
@@ -155,14 +154,15 @@ def _png_texts(data: bytes) -> Iterator[str]:
 def _office_texts(data: bytes) -> Iterator[str]:
     """The comment of an Excel file."""
     with contextlib.suppress(zipfile.BadZipFile, KeyError), zipfile.ZipFile(io.BytesIO(data)) as book:
-        text = unescape(book.read("docProps/core.xml").decode("utf-8", errors="replace"))
+        with book.open("docProps/core.xml") as part:
+            text = unescape(part.read(_MOST_OF_OFFICE).decode("utf-8", errors="replace"))
         yield from re.findall(rf"{MARK}: (\{{.*\}})", text)
 
 
 def _parquet_texts(data: bytes) -> Iterator[str]:
     """The metadata of a Parquet file, in which it stands as it is; what follows is binary."""
     text = data[data.find(f"{MARK}: {{".encode()) + len(MARK) + 2 :].decode("ascii", errors="replace")
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         _, end = json.JSONDecoder().raw_decode(text)
         yield text[:end]
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from circuits.kinds import Port
+from circuits.scores import NOT_RECORDED
 from circuits.solved import kept_of_drawn
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.comparison.overlap import Overlap
-from graphs.figures.chosen_by import chosen_by
+from graphs.figures.chosen_by import circuit_chosen_by
 from graphs.figures.layered.comparison import membership_names
 from graphs.figures.layered.composition import Composition
 from graphs.figures.layered.looks import MEMBERSHIP_COLORS, membership_of, node_effects, role_frames
@@ -87,6 +88,8 @@ def _origin(graph: CircuitGraph) -> str:
     origin = graph.provenance
     if origin is None:
         return "whose model and task are not recorded"
+    if origin.model == NOT_RECORDED:
+        return f"called {origin.task}, whose model is not recorded"
     return f"of the model {origin.model} for the task {origin.task}"
 
 
@@ -106,7 +109,7 @@ def _details(graph: CircuitGraph) -> Iterator[str]:
     yield from _prompts(graph)
     yield from _scores(graph)
     if not graph.wiring.joins_heads:
-        yield f"{_upper(chosen_by(graph.selection))}."
+        yield f"{_upper(circuit_chosen_by(graph.selection, graph.metrics))}."
     yield from _faithfulness(graph)
     for flaw in flaws_of(graph):
         yield f"{_upper(flaw.text)}" if flaw.text.endswith(".") else f"{_upper(flaw.text)}."
@@ -138,6 +141,9 @@ def _scores(graph: CircuitGraph) -> Iterator[str]:
         yield f"Components are scored by {_method(own.method, own.settings, nodes['scores_are'])}."
     if edges is not None:
         yield f"Edges are scored by {_method(origin.method, origin.settings, edges['scores_are'])}."
+    if origin.metric == NOT_RECORDED:
+        yield "The metric, and what ablated activations are, are not recorded."
+        return
     ablated = "those of the corrupted prompts" if origin.ablation == "corrupt" else f"replaced by {origin.ablation}"
     yield f"The metric is the {origin.metric.replace('-', ' ')}; ablated activations are {ablated}."
 

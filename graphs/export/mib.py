@@ -12,7 +12,7 @@ import numpy as np
 
 from circuits.components import Component
 from circuits.mib_file import MibCircuit, mib_circuit, mib_document, parse_mib
-from circuits.scores import ALL_POSITIONS, ComponentScores, EdgeScores, Provenance, Scores
+from circuits.scores import ALL_POSITIONS, NOT_RECORDED, ComponentScores, EdgeScores, Provenance, Scores
 from graphs.circuit_graph import GIVEN, CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
@@ -20,8 +20,6 @@ from graphs.export.base import Export
 from graphs.export.document import plain_number
 from graphs.selection import Threshold
 from graphs.selection.base import keep
-
-_UNKNOWN = "not recorded"
 
 
 class MibExport(Export):
@@ -65,7 +63,7 @@ def mib_graph(data: bytes, *, source: str) -> tuple[CircuitGraph, EdgeScores]:
 def _provenance(source: str, method: str) -> Provenance:
     """Where scores of a file came from: it does not say."""
     path = Path(source)
-    return Provenance(method, {"file": path.name}, _UNKNOWN, _UNKNOWN, "", path.stem, "", scores_are="given")
+    return Provenance(method, {"file": path.name}, NOT_RECORDED, NOT_RECORDED, "", path.stem, "", scores_are="given")
 
 
 def _node_scores(circuit: MibCircuit) -> ComponentScores | None:

@@ -19,6 +19,20 @@ _WITHOUT_A_RULE = {
 }
 
 
+def circuit_chosen_by(selection: Mapping[str, Any], metrics: Mapping[str, float]) -> str:
+    """How a circuit was chosen, and how its size was found where that was searched.
+
+    metrics  of its graph: how many sizes were tried, what was asked for, and whether it was reached
+    """
+    names = ("sizes_tried", "faithfulness_on_choosing", "least_faithfulness")
+    tried, fitted, least = (metrics.get(name) for name in names)
+    if tried is None or fitted is None or least is None:
+        return chosen_by(selection)
+    found = "the smallest" if fitted >= least else "none"
+    size = f"{found} of {tried:,.0f} sizes tried with faithfulness {least:.3g} or more on the prompts that chose"
+    return f"{chosen_by(selection).replace('exactly ', '')}, {size}"
+
+
 def chosen_by(selection: Mapping[str, Any]) -> str:
     """A selection that was described, with its numbers; its name alone where the rule is not installed here.
 

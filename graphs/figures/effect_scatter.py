@@ -1,6 +1,6 @@
-"""Two effects of every head against each other, such as direct against total, colored by role.
+"""Two effects of every part against each other, such as direct against total, colored by role, class or kind.
 
-On the diagonal both are the same; heads far to the right of it act by way of later parts.
+On the diagonal both are the same; parts far to the right of it act by way of later parts.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _DOT, _STEP = 4.5, 0.2
 
 
 class HeadDot(NamedTuple):
-    """One head: its two effects with their intervals, None where unbounded; its role, None without one."""
+    """One head or MLP: its two effects with their intervals, None where unbounded; its role, class or kind, or None."""
 
     head: str
     x: float
@@ -38,13 +38,19 @@ class HeadDot(NamedTuple):
 
 @dataclass(frozen=True)
 class EffectScatter:
-    """What the figure shows; names of the two axes with their units."""
+    """What the figure shows; names of the two axes with their units.
+
+    each     what a dot is
+    without  what the legend calls dots without a role
+    """
 
     dots: tuple[HeadDot, ...]
     x_name: str
     y_name: str
     title: str
     subtitle: str
+    each: str = "a head"
+    without: str = "no role"
 
 
 def scatter_bytes(shown: EffectScatter, kind: DrawingFormat) -> bytes:
@@ -55,8 +61,8 @@ def scatter_bytes(shown: EffectScatter, kind: DrawingFormat) -> bytes:
 def draw_scatter(shown: EffectScatter) -> Figure:
     """One square, both axes on one scale, with a legend of roles beside it."""
     caption = (
-        "Each dot is a head; lines are intervals over prompts, of heads with a role or among the largest. Broken: both "
-        "effects the same."
+        f"Each dot is {shown.each}; lines are intervals over prompts, of colored dots and the largest. Broken: "
+        "both effects the same."
     )
     width = whole(2 * MARGIN + 0.55 + _SIDE + _LEGEND)
     page = Page.of(width, title=shown.title, subtitle=shown.subtitle, below=[caption])
@@ -92,7 +98,7 @@ def draw_scatter(shown: EffectScatter) -> Figure:
             draw_text(axes, x + beside, y, dot.head, size=SMALL, ha=ha)
             break
     top = bottom + _SIDE - 0.1
-    for number, (name, color) in enumerate([*colors.items(), ("no role", UNMEASURED)]):
+    for number, (name, color) in enumerate([*colors.items(), (shown.without, UNMEASURED)]):
         y = top - _STEP * number
         axes.plot([left + _SIDE + 0.2], [y], marker="o", ms=_DOT, color=color, mec=INK, mew=0.4)
         draw_text(axes, left + _SIDE + 0.3, y, name, size=NORMAL, va="center")

@@ -94,7 +94,8 @@ def text_width(text: str, *, size: float = NORMAL, weight: str = "normal") -> fl
 
 
 def wrapped(text: str, width: float, *, size: float = NORMAL, weight: str = "normal") -> list[str]:
-    """Lines of at most `width` inches, broken at spaces, and inside words that are longer than a line."""
+    """Lines of at most `width` inches, broken at spaces, and inside words that are longer than a line: behind a
+    hyphen where there is one."""
 
     def fits(line: str) -> bool:
         return text_width(line, size=size, weight=weight) <= width
@@ -107,6 +108,7 @@ def wrapped(text: str, width: float, *, size: float = NORMAL, weight: str = "nor
         rest = word
         while not fits(rest) and len(rest) > 1:
             end = max(1, bisect_left(range(len(rest)), True, lo=1, key=lambda end: not fits(rest[:end])) - 1)
+            end = rest.rfind("-", 1, end) + 1 or end
             lines.append(rest[:end])
             rest = rest[end:]
         lines.append(rest)

@@ -13,10 +13,10 @@ def drawing_settings(*, size: str | None, font: float | None, **options: Any) ->
     from graphs.figures.layered.settings import DrawingSettings
     from graphs.figures.sizes import size_from
 
-    given = {name: value for name, value in options.items() if value}
-    given |= {name: options[name] for name in ("top", "min_score") if options[name] is not None}
+    # An empty text, as of a shell variable that is not set, is no setting, and is refused below.
+    given = {name: value for name, value in options.items() if value is not None and value is not False}
     if "collapse" in given:
         given["collapse"] = tuple(given["collapse"])
     if size is not None or font is not None:
-        given["size"] = size_from(size or "page", font=font)
+        given["size"] = size_from("page" if size is None else size, font=font)
     return DrawingSettings(**given) if given else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,10 @@ from circuits.files import read_bytes
 from pipelines.cli.commands import offers
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside
-from pipelines.runs.options import store_option
+from pipelines.runs.options import negative, options_of, store_option
+from pipelines.runs.settings import CommandSettings
 
+_FOLDER = "folder"  # the setting of where a report is written
 _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edges stay below
 
 
@@ -49,14 +51,40 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
         raise ValueError(
             f"{file} keeps no command: only exports of a run do. `circuits show {file}` says what it keeps."
         )
-    known, parts = offers(), [list(part) for is_and, part in groupby(shlex.split(command), "&&".__eq__) if not is_and]
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ValueError(f"{file} keeps {command!r}, which is no command ({error}): not run.") from None
+    known, parts = offers(), [list(part) for is_and, part in groupby(words, "&&".__eq__) if not is_and]
     asked = []
     for program, *arguments in parts or [[""]]:
         name = next((name for n in (2, 1) if (name := " ".join(arguments[:n])) in known), None)
-        if program != "circuits" or name is None or {"--out", "--runs"} & set(arguments):
+        if program != "circuits" or name is None:
             raise ValueError(f"{file} keeps {command!r}, which is not only commands that compute something: not run.")
+        if foreign := _foreign_options(arguments, known[name].settings):
+            raise ValueError(
+                f"{file} keeps {command!r}, and {', '.join(foreign)} is no setting of what is computed: commands in "
+                "files do not say where to compute, what to read and where to write. Not run."
+            )
         asked.append([*arguments, store_option(known[name].settings), str(out)])
     return asked
+
+
+def _foreign_options(arguments: Sequence[str], settings: type[CommandSettings]) -> list[str]:
+    """Options of a command that are no settings of its results, nor of a table for a paper.
+
+    Any other one would let a file choose a folder that is written to, or a machine that is asked.
+    """
+    options = [option for option in options_of(settings) if not option.is_argument and option.name != _FOLDER]
+    own = {flag for option in options for flag in (option.flag, negative(option.flag))}
+    own |= {f"--{name}" for name in ("to", "table", "numbers") if settings.paper_tables}
+    given = [word.partition("=")[0] for word in arguments if word.startswith("-") and not _is_number(word)]
+    return [flag for flag in given if flag not in own]
+
+
+def _is_number(word: str) -> bool:
+    """Whether a word that begins with a hyphen is a value: -0.5, or -2,-1."""
+    return word[1:2].isdigit() or word[1:2] == "."
 
 
 def print_facts(facts: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
-from graphs.figures.chosen_by import chosen_by
+from graphs.figures.chosen_by import circuit_chosen_by
 from graphs.figures.size_curve import (
     RandomPoint,
     SizeCurves,
@@ -17,6 +17,7 @@ from graphs.figures.size_curve import (
     size_figure_bytes,
 )
 from pipelines.discover.settings import RANKINGS
+from pipelines.runs.run import around_circuit
 
 FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 
@@ -42,7 +43,7 @@ def size_curves(summary: Mapping[str, Any], *, bound: float, random: Mapping[str
         panels.append(_of_curve(summary))
     if random is not None:
         panels = [replace(panel, **_of_random(random)) if panel.of == "edges" else panel for panel in panels]
-    return SizeCurves(f"{summary['task']}: faithfulness over size", _subtitle(summary), tuple(panels), bound)
+    return SizeCurves(f"{summary['task']}: faithfulness over size", _subtitle(summary, bound), tuple(panels), bound)
 
 
 def _of_random(random: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,11 +51,14 @@ def _of_random(random: Mapping[str, Any]) -> dict[str, Any]:
     return {"random": tuple(RandomPoint(*point) for point in points), "n_random": random["n"]}
 
 
-def _subtitle(summary: Mapping[str, Any]) -> str:
+def _subtitle(summary: Mapping[str, Any], bound: float) -> str:
     parts = [f"model {summary['model']}", f"method {summary['method']}", f"metric {summary['metric']['name']}"]
     if summary["ablation"] != "corrupt":
         parts.append(f"ablation {summary['ablation'].partition('(')[0]}")
-    return " · ".join([*parts, chosen_by(summary["circuit"]["selection"])])
+    fitted = summary["faithfulness_on_choosing"]
+    reached = {} if fitted is None else {"faithfulness_on_choosing": fitted, "least_faithfulness": bound}
+    chosen = circuit_chosen_by(summary["circuit"]["selection"], around_circuit(summary) | reached)
+    return " · ".join([*parts, chosen])
 
 
 def _n_first(summary: Mapping[str, Any]) -> int:

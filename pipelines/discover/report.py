@@ -115,9 +115,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     summary["warnings"] += of_size(config, len(prompts))
     summary["warnings"] += store.read(jobs.check.key).meta["caveats"]
     if method.is_shared_across_prompts:
-        summary["warnings"].append(
-            f"{config.method} gives one score for all prompts: intervals of its scores have no width and mean nothing."
-        )
+        summary["warnings"].append(f"{config.method} gives one score for all prompts: its scores have no intervals.")
     if graph.edges and all(edge.score is None for edge in graph.edges):
         summary["warnings"].append(
             "edges cannot be measured on this model, only components: all edges between the chosen components are "

@@ -126,4 +126,4 @@ def _metrics(baseline: Baseline, circuit: Floats, judged: Faithfulness, on_choos
 
 JUDGE = Stage("judge", 1, judge, title="judge the circuit")
 CURVE = Stage("curve", 2, curve)
-GRAPH = Stage("graph", 8, build_graph)
+GRAPH = Stage("graph", 9, build_graph)

@@ -69,6 +69,11 @@ def is_report(subject: str, store: Path, file: str) -> bool:
     return any(is_file(path) for path in _places(subject, store, file) if path.name == file)
 
 
+def holds(subject: str, store: Path, file: str) -> bool:
+    """Whether a subject is the folder of such a file, or the file itself."""
+    return any(path.name == file and is_file(path) for path in _places(subject, store, file))
+
+
 def read_report(subject: str, store: Path, file: str, of: Format, *, again: str) -> tuple[Path, Mapping[str, Any]]:
     """The JSON of a report, and where it is: given by its folder or as the file itself.
 

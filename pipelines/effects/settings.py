@@ -16,8 +16,8 @@ class EffectsSettings(PromptSettings):
     Direct: only the final norm and the unembedding see it. What lies between them goes through later parts: where the
     signs differ, these turn it around. Beside them what each part writes on the logit difference (direct logit
     attribution), and, on multiple-choice prompts, classes of heads by where they attend from END: correct letter,
-    single letter, fixed letter, uniform, amplification. Writes effects.json and effects.csv, with 95 % t intervals over
-    prompts. Repeating the command computes nothing new.
+    single letter, fixed letter, uniform, amplification. Writes effects.json, effects.csv and effects.pdf (direct
+    against total), with 95 % t intervals over prompts. Repeating the command computes nothing new.
     """
 
     paper_tables = ("effects",)

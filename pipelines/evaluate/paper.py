@@ -7,7 +7,7 @@ from typing import Any
 
 from circuits.evaluation.hypotheses import HYPOTHESES
 from pipelines.evaluate.report import Evaluation
-from pipelines.evaluate.table import COLUMNS, INTERVALS, says
+from pipelines.evaluate.table import BOOTSTRAPPED, COLUMNS, says
 from pipelines.reporting.p_values import Draws
 from pipelines.reporting.paper.facts import ablation, label, prompts
 from pipelines.reporting.paper.table import PaperTable
@@ -41,7 +41,7 @@ def papers(evaluation: Evaluation) -> dict[str, PaperTable]:
             _TITLES[name] + (f": {evaluation.truth}" if name == "ranking" else ""),
             evaluation.rows,
             [column for column in columns if any(column.value(row) is not None for row in evaluation.rows)],
-            intervals=INTERVALS if has_intervals else None,
+            intervals=_intervals(columns) if has_intervals else None,
         )
     if rows := _tested(evaluation.rows):
         p = measured("p_value", draws=_PERMUTATIONS)
@@ -51,6 +51,18 @@ def papers(evaluation: Evaluation) -> dict[str, PaperTable]:
         ]
         tables["hypotheses"] = _table("Hypothesis tests of circuits", rows, columns, notes=nulls, of=evaluation.rows)
     return tables
+
+
+def _intervals(columns: Sequence[Column]) -> str:
+    """What the intervals are, of the columns that a table has."""
+    with_ends = [column.name for column in columns if column.interval is not None]
+    names = list(dict.fromkeys(BOOTSTRAPPED[name] for name in with_ends if name in BOOTSTRAPPED))
+    if not names:
+        return "95 % t intervals over prompts"
+    if all(name in BOOTSTRAPPED for name in with_ends):
+        return "95 % bootstrap intervals over prompts"
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return f"95 % intervals over prompts; t, but bootstrap for {listed}"
 
 
 def _table(

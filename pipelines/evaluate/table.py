@@ -24,6 +24,13 @@ from pipelines.reporting.tables import (
 from pipelines.reporting.tables import number as number_at
 
 INTERVALS = "95 % intervals over prompts; t, but bootstrap for CMD, incompleteness and minimality"
+BOOTSTRAPPED: Mapping[str, str] = {
+    "cmd": "CMD",
+    "incompleteness_sampled": "incompleteness",
+    "incompleteness_greedy": "incompleteness",
+    "minimality": "minimality",
+}
+"""The columns whose intervals are a bootstrap's, with what notes call them; those of the others are Student's t."""
 _RANDOM = Draws("random.n", "random circuits", "--random")
 RANDOM_P = measured("random_p", "random.p_value", draws=_RANDOM)
 

@@ -41,10 +41,11 @@ def masked_from(text: str, *, out: Path) -> tuple[str, ...] | Ranked:
     if names and all(map(_HEAD.fullmatch, names)):
         return names
     head, colon, count = text.rpartition(":")
-    if colon and head.split(":")[0] in PROFILES:
+    named = re.split("[:=]", head)[0]
+    if colon and named in PROFILES:
         return _ranked(text, head, count)
     if colon and "/" not in text:
-        lookup(PROFILES, head.split(":")[0], "profile")
+        lookup(PROFILES, named, "profile")
     try:
         run = require_circuit(open_run(text, out=out))
     except ValueError as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from circuits.data.records import FORMATS
 from circuits.evaluation.edit_effects import EditValues, edit_effect
 from circuits.intervals import Estimate, Share
 from circuits.numbers import number_text
@@ -33,7 +34,10 @@ def effect_rows(values: EditValues, variants: Sequence[Mapping[str, Any]]) -> li
 
 def short(name: str) -> str:
     """What a task, a prompt file or a model is called: of a path the last part."""
-    return Path(name).name.removesuffix(".jsonl") if Path(name).is_absolute() or "/" in name else name
+    path = Path(name)
+    if not (path.is_absolute() or "/" in name):
+        return name
+    return path.stem if path.suffix.lower() in FORMATS else path.name
 
 
 def _row(values: EditValues, number: int, sort: str, heads: Sequence[str]) -> dict[str, Any]:
@@ -74,7 +78,11 @@ def _change(row: Row) -> str:
 def _random(row: Row, name: str, spec: str) -> str:
     """A second line with the range over random heads."""
     span = value_at(row, f"random.{name}.range")
-    return "" if span is None else "\nothers " + " to ".join(number_text(end, spec) for end in span)
+    if span is None:
+        return ""
+    if row["random"]["n"] == 1:
+        return f"\none other set {number_text(span[0], spec)}"
+    return "\nothers " + " to ".join(number_text(end, spec) for end in span)
 
 
 COLUMNS = (

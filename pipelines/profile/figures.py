@@ -22,7 +22,7 @@ def figures(report: ProfileReport) -> dict[str, bytes]:
     about, grids = report.about, list(filter(None, (_grid(report, row) for row in report.profiles)))
     if not grids:
         return {}
-    of = "weights alone" if about["task"] is None else f"{about['task']}, {about['n_prompts']} prompts"
+    of = "weights alone" if about["task"] is None else f"{about['task']}, {_counted(report)} prompts"
     left_out = f" The first {_MOST} of {len(grids)}; profiles.csv has all." if len(grids) > _MOST else ""
     shown = HeadGrids(
         tuple(grids[:_MOST]),
@@ -35,6 +35,14 @@ def figures(report: ProfileReport) -> dict[str, bytes]:
         f"{left_out}",
     )
     return {f"heads.{kind}": head_grid_bytes(shown, kind) for kind in FORMATS}
+
+
+def _counted(report: ProfileReport) -> str:
+    """How many prompts the numbers are over: `16`, or `8 to 15 of 16` where some prompts do not count."""
+    drawn = report.about["n_prompts"]
+    counts = [row["n_prompts"] for row in report.profiles if row["n_prompts"]] or [drawn]
+    some = f"{min(counts)}" if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    return some if counts == [drawn] * len(counts) else f"{some} of {drawn}"
 
 
 def _grid(report: ProfileReport, of: Row) -> HeadGrid | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from circuits.profiles import PROFILES, Profile, WeightProfile
 from pipelines.runs.as_written import part_as_text, part_from
+
+# `attention=END->IO`, and perhaps more settings behind it.
+_BETWEEN = re.compile(r"(?P<name>[^:=]+)=(?P<query>[^:=]+)->(?P<to>[^:=]+)(?P<more>(:.*)?)")
 
 
 def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Profile, ...]:
@@ -21,8 +25,11 @@ def profiles_from(texts: Sequence[str], *, of_weights: bool = False) -> tuple[Pr
 
 
 def profile_from(text: str) -> Profile:
-    """One profile: its name, and after colons its settings as KEY=VALUE."""
-    return part_from(PROFILES, text, "profile", "--profiles")
+    """One profile: its name, and after colons its settings as KEY=VALUE; `attention=END->IO` is short for
+    `attention:query=END:to=IO`."""
+    between = _BETWEEN.fullmatch(text.strip())
+    long = text if between is None else "{name}:query={query}:to={to}{more}".format(**between.groupdict())
+    return part_from(PROFILES, long, "profile", "--profiles")
 
 
 def as_text(profile: Profile) -> str:

@@ -14,14 +14,15 @@ class ProfileSettings(PromptSettings):
     """What every head attends to and writes on the clean prompts of a task: one run, in which nothing is changed.
 
     A profile is evidence of what a head does, and no effect: discover measures effects. --profiles takes names with
-    commas between them (`circuits profiles` lists them), each with its settings: attention:query=S2:to=IO. Those of
-    weights need no prompts: without a task they are all of these. Writes profiles.json and profiles.csv, with 95 % t
-    intervals over prompts. Repeating the command computes nothing new.
+    commas between them (`circuits profiles` lists them), each with its settings: attention:query=S2:to=IO, or in short
+    attention=S2->IO. Those of weights need no prompts: without a task they are all of these. Writes profiles.json and
+    profiles.csv, with 95 % t intervals over prompts. Repeating the command computes nothing new.
     """
 
+    reads_texts = True
     task: str = Field(
         default="",
-        description="A task (`circuits tasks`) or a prompt file (.jsonl); none for profiles of weights.",
+        description="A task (`circuits tasks`), a file of prompts or of texts; none for profiles of weights.",
         json_schema_extra={"argument": True},
     )
     profiles: tuple[str, ...] = Field(

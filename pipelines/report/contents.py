@@ -76,7 +76,7 @@ def _runs(rows: Sequence[Mapping[str, Any]]) -> PaperTable:
             *map(Column, ("task", "model")),
             Column("metric", "metric.name"),
             ablation(),
-            prompts(judged_on="judged_on"),
+            prompts("n_judging", judged_on="judged_on"),
         ],
         settings=[Column("method"), measured("of_edges")],
         intervals="95 % t intervals over prompts",

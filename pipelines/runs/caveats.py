@@ -13,11 +13,10 @@ from circuits.evaluation.faithfulness import Baseline
 from circuits.intervals import excludes_zero, t_interval, wilson_interval
 from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
-from graphs.flaws import flaws_of
+from graphs.flaws import flaws_of, why_unsolved
 from pipelines.runs.run import Run
 from pipelines.runs.settings import RunConfig
 
-_POOR_ACCURACY = 0.5
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
 _ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
 _LISTED = 8
@@ -54,14 +53,8 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
         return []
     if (solved := summary["solved"]) is not None:
         return _of_solved(solved, chance)
-    if interval[0] <= chance:
-        return [
-            f"the model answers {accuracy:.0%} of the prompts correctly, which may be chance ({chance:.0%}): this is "
-            "not the circuit of a solved task."
-        ]
-    if accuracy < _POOR_ACCURACY:
-        return [f"the model answers {accuracy:.0%} of the prompts correctly: this is not the circuit of a solved task."]
-    return []
+    why = why_unsolved(accuracy, interval[0], chance)
+    return [] if why is None else [why]
 
 
 def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:

@@ -9,6 +9,8 @@ from typing import Any
 from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
+from circuits.data.records import FORMATS, entries_of
+from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
 from circuits.lookup import lookup, unknown
@@ -56,15 +58,32 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if is_question_file(data):
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
+    if holds_texts(data, path.name):
+        return _text_source(config, path, file, data)
     ablates_by_partner = isinstance(config, RunConfig) and config.ablation == Corrupt.name
-    leaves_out = ablates_by_partner and has_unchanged(data)
+    entries = entries_of(data, str(path))
+    leaves_out = ablates_by_partner and has_unchanged(entries)
     # A file without any is refused when it is read.
-    n_lines = max(1, count_prompts(data, leaves_out_unchanged=leaves_out))
+    n_lines = max(1, count_prompts(entries, leaves_out_unchanged=leaves_out))
     n_prompts = n_lines if config.prompts is None else min(config.prompts, n_lines)
     source: dict[str, Any] = {**file, "n": n_prompts} | ({"leaves_out_unchanged": True} if leaves_out else {})
-    if config.prompts is not None and has_negatives(data):
+    if config.prompts is not None and has_negatives(entries):
         source["n_negatives"] = config.prompts
     return source, n_prompts
+
+
+def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:
+    """What decides the prompts of a file of texts."""
+    if not config.reads_texts:
+        raise ValueError(
+            f"{path} holds texts, which have no answers and no corrupt side: `circuits profile` and `circuits "
+            "influence` read them. Here give pairs (clean, corrupt, answers)."
+        )
+    if config.solved:
+        raise ValueError(f"{path} holds texts, which ask nothing that could be solved: leave out --solved.")
+    n_texts = len(read_texts(data, path.name))
+    n_prompts = n_texts if config.prompts is None else min(config.prompts, n_texts)
+    return {**file, "texts": True, "n": n_prompts}, n_prompts
 
 
 def _question_source(config: PromptSettings, path: Path, file: dict[str, str]) -> tuple[dict[str, Any], int]:
@@ -95,7 +114,7 @@ def corruption_of(config: PromptSettings) -> str | None:
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:
-        raise ValueError(unknown(config.task, known, "task") + " A prompt file ends in .jsonl.")
+        raise ValueError(unknown(config.task, known, "task") + f" A prompt file ends in {', '.join(FORMATS)}.")
     corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")

@@ -82,7 +82,11 @@ class Run:
     @cached_property
     def graph(self) -> CircuitGraph:
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
-        return replace(graph, prompts=prompt_use(self.summary, self.config))
+        return replace(
+            graph,
+            prompts=prompt_use(self.summary, self.config),
+            metrics=dict(graph.metrics) | around_circuit(self.summary),
+        )
 
     @cached_property
     def scores(self) -> EdgeScores:
@@ -151,6 +155,22 @@ def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | Non
     is_held_out = summary.get("judged_on") == "held-out"
     judging = n - choosing if is_held_out else choosing
     return PromptUse(n, choosing, judging, is_held_out, corruption_of(config))
+
+
+def around_circuit(summary: Mapping[str, Any]) -> dict[str, float]:
+    """What a reader of a circuit must know beside it, by its run's summary: how well the model does the task, and how
+    many sizes were tried where the size was searched."""
+    found: dict[str, float] = {}
+    if summary.get("accuracy") is not None and summary.get("solved") is None and summary.get("chance") is not None:
+        low, high = summary["accuracy_interval"]
+        found |= {"model_accuracy": summary["accuracy"], "model_accuracy_low": low, "model_accuracy_high": high}
+        found["chance"] = summary["chance"]
+    if "choice" in summary and "minimal" not in summary:
+        choice = summary["choice"]
+        chosen = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
+        tried = sum(len(search["tried"]) for entry in chosen for search in entry["searches"])
+        found |= {"sizes_tried": tried} if tried else {}
+    return found
 
 
 def read_circuit(data: bytes, source: str) -> CircuitGraph:

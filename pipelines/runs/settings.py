@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from circuits.data.records import FORMATS
 from pipelines.engine.execution import require_named
 
 DEFAULT_PROMPTS = 64
@@ -89,10 +90,15 @@ class CommandSettings(BaseModel):
 
 
 class PromptSettings(CommandSettings):
-    """Which prompts, and the model that runs them: what every command on the prompts of a task is asked for."""
+    """Which prompts, and the model that runs them: what every command on the prompts of a task is asked for.
 
+    reads_texts  whether the command takes files of texts, which have no answers and no corrupt side
+    """
+
+    reads_texts: ClassVar[bool] = False
     task: str = Field(
-        description="A task (`circuits tasks`) or a prompt file (.jsonl).", json_schema_extra={"argument": True}
+        description="A task (`circuits tasks`) or a prompt file (.jsonl, .json, .csv, .tsv).",
+        json_schema_extra={"argument": True},
     )
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
     prompts: int | None = Field(
@@ -122,7 +128,7 @@ class PromptSettings(CommandSettings):
     def prompt_file(self) -> Path | None:
         """The prompt file, if `task` is one and not the name of a task."""
         path = Path(self.task)
-        return path if path.suffix == ".jsonl" or "/" in self.task or path.is_file() else None
+        return path if path.suffix.lower() in FORMATS or "/" in self.task or path.is_file() else None
 
 
 class RunConfig(PromptSettings):

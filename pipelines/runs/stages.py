@@ -12,8 +12,9 @@ import numpy as np
 
 from circuits.ablations import ABLATIONS, Mean
 from circuits.data.image_prompts import image_prompts
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
+from circuits.data.texts import read_texts, texts_to_read
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.files import read_bytes
@@ -38,9 +39,13 @@ def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
     loaded = model()
     if "questions" in settings:
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
+    elif settings.get("texts"):
+        path = Path(settings["path"])
+        texts = read_texts(read_bytes(path), path.name)[: settings["n"]]
+        prompts = texts_to_read(texts, loaded.tokenizer, name=settings["name"])
     elif "file" in settings:
         leaves_out = settings.get("leaves_out_unchanged", False)
-        prompts = read_jsonl(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
+        prompts = read_prompts(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
         prompts = prompts[: settings["n"]]
         prompts = replace(prompts, negatives=prompts.negatives[: settings.get("n_negatives")])
     else:

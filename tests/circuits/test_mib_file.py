@@ -118,6 +118,8 @@ def spoiled(**changes: Any) -> Any:
         (spoiled(edges={"input -> m0": {"score": 1.0, "in_graph": True}}), "no component can be called ' m0'"),
         (spoiled(edges={"input->m0": {"score": "1", "in_graph": True}}), "its score is '1', expected a number"),
         (spoiled(edges={"input->m0": {"score": 1.0}}), "in_graph is None, expected true or false"),
+        (spoiled(edges={"input->m0": {"score": 1, "in_graph": True, "measured": "no"}}), "measured is 'no', expected"),
+        (spoiled(cfg={"n_layers": 10**7}), "10,000,000 layers of 4 heads, about 2e.15 edges; at most 1e.08 are read"),
         (spoiled(nodes={"head 3": {"in_graph": True}}), "node 'head 3': .* Nodes look like 'a0.h1'"),
         (spoiled(nodes={"m0": {"in_graph": True, "neurons": [1.0, 0.0]}}), "with 1 of 2 neurons: .* whole nodes"),
     ],
@@ -164,3 +166,10 @@ def test_a_file_is_a_known_circuit(tmp_path: Path):
 def test_a_file_without_a_circuit_is_no_known_circuit(tmp_path: Path):
     with pytest.raises(ValueError, match=r"none of its \d+ edges is in the circuit .* --set whole=true"):
         read_known(write_circuit_file(tmp_path / "theirs.json", PLAIN))
+
+
+def test_whole_numbers_beyond_those_of_a_float_are_refused(tmp_path):
+    document = spoiled(edges={"input->m0": {"score": 10**400, "in_graph": True}})
+    (tmp_path / "x.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"holds 10+[.]{3}, which is too large for a number"):
+        read_mib(tmp_path / "x.json")

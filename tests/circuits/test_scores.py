@@ -93,3 +93,13 @@ def test_not_a_number_is_refused_with_the_remedy():
 def test_a_wrong_shape_says_what_was_expected():
     with pytest.raises(ValueError, match=r"shape \(2, 3\), expected \(2, 13\)"):
         edge_scores(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(("scores_are", "is_unbounded"), [("given", True), ("learned", True), ("estimated", False)])
+def test_scores_that_all_prompts_have_in_common_have_no_bounded_interval(scores_are, is_unbounded):
+    row = np.arange(WIRING.n_edges, dtype=np.float32)
+    scores = replace(edge_scores([row, row, row]), provenance=replace(PROVENANCE, scores_are=scores_are))
+    for table, means in ((scores, row), (scores.node_scores(), scores.node_scores().means)):
+        low, high = table.interval()
+        assert np.isinf([low, high]).all() == is_unbounded
+        assert np.array_equal(low, means) != is_unbounded

@@ -39,6 +39,21 @@ def test_an_unfaithful_circuit_is_named_with_its_interval_and_what_was_asked_for
     assert "it keeps 0.40 [0.31, 0.49] of the behavior, less than the 0.85 asked for" in flaw.text
 
 
+@pytest.mark.parametrize(
+    ("accuracy", "low", "label"),
+    [
+        (0.5, 0.28, "TASK NOT SOLVED (accuracy 50%, chance 50%)"),
+        (0.8, 0.49, "TASK NOT SOLVED (accuracy 80%, chance 50%)"),  # may be chance
+        (0.9, 0.7, None),
+    ],
+)
+def test_the_circuit_of_a_task_that_the_model_may_only_guess_says_so(accuracy, low, label):
+    measured = circuit(0.9, model_accuracy=accuracy, model_accuracy_low=low, chance=0.5)
+    flaws = flaws_of(measured)
+    assert [flaw.label for flaw in flaws] == ([] if label is None else [label])
+    assert all(flaw.text.endswith("may be chance (50%): this is not the circuit of a solved task.") for flaw in flaws)
+
+
 def test_an_empty_circuit_says_why_and_nothing_else():
     empty = CircuitGraph.from_edges(WIRING, [], faithfulness=0.0, metrics={"least_faithfulness": 0.85})
     assert [flaw.label for flaw in flaws_of(empty)] == ["EMPTY"]

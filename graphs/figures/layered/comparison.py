@@ -22,7 +22,7 @@ from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import Words
 from graphs.figures.layered.shown import Shown
 from graphs.figures.sizes import Size
-from graphs.figures.subtitle import subtitle_of
+from graphs.figures.subtitle import subtitle_of_several
 
 
 def compose_comparison(comparison: Comparison, settings: DrawingSettings) -> Composition:
@@ -50,9 +50,9 @@ def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> W
     labels, sides, size = comparison.labels, (comparison.a, comparison.b), settings.size
     sentence = shown.sentence(labels)
     footer = [*([] if sentence is None else [sentence]), *_overlap_lines(comparison)]
-    subtitles = dict.fromkeys(subtitle_of(side) for side in sides)
+    subtitle = subtitle_of_several(sides, labels)
     note = None if shown.scene.lines else "Both circuits are empty."
-    return Words("  and  ".join(labels), "  |  ".join(subtitles), footer, _legend(comparison, shown, size), note)
+    return Words("  and  ".join(labels), subtitle, footer, _legend(comparison, shown, size), note)
 
 
 def _legend(comparison: Comparison, shown: Shown, size: Size) -> list[Entry]:

@@ -19,7 +19,7 @@ from graphs.figures.layered.sheet import Drawing, Sheet, Words, blank, extents_o
 from graphs.figures.layered.shown import candidates, most_lines, show
 from graphs.figures.page import wrapped
 from graphs.figures.palette import PALE_GRAY
-from graphs.figures.subtitle import subtitle_of
+from graphs.figures.subtitle import subtitle_of_several
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ class _Grid:
         tried = candidates(most, settings, limit)
         for n in tried if settings.is_automatic else tried[:1]:
             scene = _union(graphs, settings, n)
-            sheet = Sheet(settings, _words(graphs, scene, settings, n))
+            sheet = Sheet(settings, _words(graphs, labels, scene, settings, n))
             grids = [cls(graphs, labels, sheet, scene, columns) for columns in range(1, len(graphs) + 1)]
             best = max(grids, key=lambda grid: grid.looseness)
             if best.looseness >= 1:
@@ -103,8 +103,13 @@ class _Grid:
         graph = self.graphs[index]
         n = sum(line.counts[index] for line in self.scene.lines)
         share = "not measured" if graph.faithfulness is None else f"{graph.faithfulness:z.2f}"
-        said = f"{n:,} of {graph.n_edges:,} edges" if n < graph.n_edges else f"{n:,} edges"
-        return wrapped(f"{said}, faithfulness {share}", self._cell_width, size=self.sheet.size.small)
+        is_part = n < graph.n_edges
+        said = f"{n:,} of {graph.n_edges:,} edges" if is_part else f"{n:,} edges"
+        return wrapped(
+            f"{said}, faithfulness {share}{' of all of them' if is_part else ''}",
+            self._cell_width,
+            size=self.sheet.size.small,
+        )
 
     @property
     def _header_height(self) -> float:
@@ -202,9 +207,10 @@ class _Grid:
         return [next(looks) if is_own else None for is_own in own]
 
 
-def _words(graphs: Sequence[CircuitGraph], scene: Scene, settings: DrawingSettings, n: int | None) -> Words:
+def _words(
+    graphs: Sequence[CircuitGraph], labels: Sequence[str], scene: Scene, settings: DrawingSettings, n: int | None
+) -> Words:
     size = settings.size
-    subtitles = dict.fromkeys(map(subtitle_of, graphs))
     looks = line_looks(scene)
     legend = [
         *([Entry("wider: larger |score| in its circuit", None, size)] if scene.ranked_by == "score" else []),
@@ -217,7 +223,7 @@ def _words(graphs: Sequence[CircuitGraph], scene: Scene, settings: DrawingSettin
     some = (
         [] if n is None else [f"Shown: at most the {n} strongest lines of each circuit, and what others have of these."]
     )
-    return Words("Circuits side by side", "  |  ".join(subtitles), some, legend)
+    return Words("Circuits side by side", subtitle_of_several(graphs, labels), some, legend)
 
 
 def _part(graph: CircuitGraph, settings: DrawingSettings, n: int | None) -> list[Line]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphs.figures.layered.merge import merged
 from graphs.figures.layered.scene import Line, Scene
-from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.settings import Collapse, DrawingSettings
 from graphs.selection.growth import grow
 
 _MOST = 150  # lines that can be followed on a page
@@ -182,6 +182,14 @@ def _share(scene: Scene, part: Scene, side: int, whole: float) -> float:
     return _total(inside, side) / whole
 
 
+def _collapsed(part: Scene, what: Collapse) -> str:
+    """`MLPs collapsed`; `no MLPs to collapse` where no two of them could become one box."""
+    is_mlps = what == "mlps"
+    name = "MLPs" if is_mlps else "key-value heads"
+    is_done = any(len(box.parts) > 1 and box.is_mlp == is_mlps for box in part.boxes.values())
+    return f"{name} collapsed" if is_done else f"no {name} to collapse"
+
+
 def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
     rules = []
     if settings.heads_only:
@@ -190,7 +198,7 @@ def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
         rules.append(f"|score| at least {settings.min_score:g}")
     if settings.bundle is not None:
         rules.append(f"bundled by {settings.bundle}")
-    rules += [f"{'MLPs' if one == 'mlps' else 'key-value heads'} collapsed" for one in settings.collapse]
+    rules += [_collapsed(part, one) for one in dict.fromkeys(settings.collapse)]
     if n is not None and n < len(part.lines):
         rules.append(_ON_PATHS.format(n=n) if _grows(part, settings) else _BY[part.ranked_by].format(n=n))
     return rules

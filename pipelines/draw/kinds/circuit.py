@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from circuits.files import read_bytes
+from circuits.mib_file import is_mib_file
+from graphs.circuit_graph import CircuitGraph
+from graphs.export import mib_graph
 from graphs.figures.fit import Drawing
 from graphs.figures.layered.drawing import drawing_at
 from pipelines.draw.kinds.base import FigureKind
@@ -17,12 +20,15 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     """The layered drawing."""
     (subject,) = subjects
     path = Path(subject)
-    graph = (
-        read_circuit(read_bytes(path), str(path))
-        if path.suffix == ".json" and is_file(path)
-        else open_run(subject, out=store).graph
+    return drawing_at(
+        _in_file(path) if path.suffix == ".json" and is_file(path) else open_run(subject, out=store).graph
     )
-    return drawing_at(graph)
+
+
+def _in_file(path: Path) -> CircuitGraph:
+    """The circuit in a file of this workbench, or of EAP-IG or MIB."""
+    data = read_bytes(path)
+    return mib_graph(data, source=str(path))[0] if is_mib_file(data) else read_circuit(data, str(path))
 
 
 CIRCUIT = FIGURES.register(FigureKind("circuit", "a circuit, layer by layer", "RUN|FILE", 1, 1, read))

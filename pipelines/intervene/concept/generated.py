@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,12 @@ def generated_rows(results: Sequence[Result], prompts: PromptSet, strengths: Seq
 def texts_of(results: Sequence[Result]) -> tuple[Row, ...]:
     """For the first prompts: the `prompt`, and `texts`, what each strength makes of what follows; `plain` first."""
     rows = [row for result in results for row in result.meta["texts"]]
-    return tuple(rows[:_TEXTS])
+    return tuple(row | {"texts": dict(sorted(row["texts"].items(), key=_place))} for row in rows[:_TEXTS])
+
+
+def _place(item: tuple[str, str]) -> float:
+    """By strength; the plain model before all."""
+    return -math.inf if item[0] == "plain" else float(item[0])
 
 
 def _measured(own: Numbers, plain: Numbers, prompts: PromptSet) -> Mapping[str, Any]:
@@ -110,5 +116,6 @@ def print_generated(rows: Sequence[Row], texts: Sequence[Row], n_tokens: int) ->
         "Changed: another token is said somewhere; tokens as before: up to the first other one. An answer is said "
         "where its tokens are among those generated. Random: the same of random vectors of equal norm, least to most."
     )
+    print_line(f"After {texts[0]['prompt']!r}:")
     for name, text in texts[0]["texts"].items():
         print_line(f"{name}: {text!r}")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from circuits.data.records import FORMATS
 from circuits.edits import edit_from
 from circuits.lookup import unknown
 from circuits.tasks import TASKS
@@ -130,7 +131,7 @@ def _groups(task: str, right: str | None, wrong: str | None, prefix: str) -> tup
 def _like_config(settings: RepairSettings, config: RunConfig, execution: Execution, n: int) -> RunConfig:
     """The prompts of the other task: those of a run, or as many as choose, of a task."""
     like = settings.like
-    if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix == ".jsonl"):
+    if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix.lower() in FORMATS):
         own = {"task": str(like), "prompts": n, "corruption": None, "held_out": False, "solved": False}
         own |= {"task_settings": {}}
         return settings.run_config(**own)

@@ -54,8 +54,20 @@ def read(run: DiscoverRun) -> Chapter:
         command=command_line(run.command, config),
         settings=(run.folder / "config.yaml").read_text(encoding="utf-8"),
         versions=first.versions,
-        row=summary | {"n_edges": graph.n_edges, "of_edges": graph.of_edges, "n_heads": len(graph.heads)},
+        row=summary
+        | {
+            "n_judging": _n_judging(run),
+            "n_edges": graph.n_edges,
+            "of_edges": graph.of_edges,
+            "n_heads": len(graph.heads),
+        },
     )
+
+
+def _n_judging(run: DiscoverRun) -> int:
+    """How many prompts gave the circuit its faithfulness: not those that chose it, where others judge."""
+    use = run.graph.prompts
+    return run.summary["n_prompts"] if use is None else use.judging
 
 
 def _cited(run: DiscoverRun) -> Iterator[Citation]:

@@ -46,7 +46,7 @@ def write(document: Document, style: NumberStyle) -> Mapping[str, bytes]:
     alone = _ALONE.replace("TITLE", escape(document.title))
     if not document.references:
         alone = "".join(line for line in alone.splitlines(keepends=True) if not line.startswith(r"\bibliography"))
-    figures = {f"{FIGURES}/{figure.name}.pdf": figure.draw("pdf") for figure in document.figures}
+    figures = {f"{FIGURES}/{figure.stem}.pdf": figure.draw("pdf") for figure in document.figures}
     return {MAIN: alone.encode(), APPENDIX: text.encode(), **figures, BIBLIOGRAPHY: document.bibtex.encode()}
 
 
@@ -71,9 +71,9 @@ def _piece(piece: Piece, style: NumberStyle) -> Iterator[str]:
             yield r"\begin{flushleft}\footnotesize\ttfamily"
             yield from map(_typed, text.rstrip().splitlines())
             yield r"\end{flushleft}"
-        case Figure(name, caption, _):
+        case Figure(_, caption, _):
             yield r"\begin{figure}"
-            yield rf"  \centering\fitted{{{FIGURES}/{name}}}"
+            yield rf"  \centering\fitted{{{FIGURES}/{piece.stem}}}"
             yield rf"  \caption{{{_text(caption)}}}"
             yield r"\end{figure}"
         case _:

@@ -16,7 +16,7 @@ MAIN = "report.md"
 def write(document: Document, style: NumberStyle) -> Mapping[str, bytes]:
     """The document, an SVG file per figure, and the references as BibTeX."""
     text = "\n".join(_lines(document, style)) + "\n"
-    figures = {f"{FIGURES}/{figure.name}.svg": figure.draw("svg") for figure in document.figures}
+    figures = {f"{FIGURES}/{figure.stem}.svg": figure.draw("svg") for figure in document.figures}
     return {MAIN: text.encode(), **figures, BIBLIOGRAPHY: document.bibtex.encode()}
 
 
@@ -47,7 +47,7 @@ def _piece(document: Document, piece: Piece, style: NumberStyle) -> Iterator[str
             yield from (f"```{language}", text.rstrip("\n"), "```")
         case Figure(name, caption, _):
             shown = _text(document, caption)
-            yield from (f"![{escape(name)}]({FIGURES}/{name}.svg)", "", shown)
+            yield from (f"![{escape(name)}]({FIGURES}/{piece.stem}.svg)", "", shown)
         case _:
             yield table(piece, style, None).rstrip("\n")
 

@@ -6,6 +6,7 @@ them is plain.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,7 @@ class Listing(NamedTuple):
 class Figure(NamedTuple):
     """A figure.
 
-    name     of its file, without an ending
+    name     what it shows, after which its file is called
     caption  a text
     draw     kind of file -> its bytes
     """
@@ -46,6 +47,13 @@ class Figure(NamedTuple):
     name: str
     caption: str
     draw: Callable[[DrawingFormat], bytes]
+
+    @property
+    def stem(self) -> str:
+        """The name as TeX, Markdown and every file system take it: other characters are `_`, and a hash tells names
+        apart that then are the same."""
+        plain = re.sub(r"[^A-Za-z0-9._-]", "_", self.name)
+        return plain if plain == self.name else f"{plain}-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
 
 
 Piece = Text | Bullets | Listing | Figure | PaperTable

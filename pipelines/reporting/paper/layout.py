@@ -126,9 +126,11 @@ def _facts(table: PaperTable) -> Iterator[str]:
     """What all rows have in common."""
     said = []
     for column in table.shared:
-        cell = _cell(column, table.rows[0], "brackets")
+        cell, value = _cell(column, table.rows[0], "brackets"), column.value(table.rows[0])
+        shown = f"{value:,}" if cell.is_number and isinstance(value, int) else cell.plain
         footnote = None if column.footnote is None else column.footnote(table.rows[0])
-        said.append(f"{title_of(column)}: {cell.plain}{'' if footnote is None else f' ({footnote})'}")
+        meaning = "" if footnote is None else f" ({footnote.removeprefix(f'{shown}: ')})"
+        said.append(f"{title_of(column)}: {shown}{meaning}")
     if said:
         yield f"{'. '.join(said)}."
 

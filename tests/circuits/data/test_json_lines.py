@@ -9,7 +9,7 @@ import pytest
 
 from circuits.data.coco import read_annotations
 from circuits.data.json_lines import parse_object
-from circuits.data.prompt_files import BadPrompts, count_prompts, has_negatives, read_jsonl
+from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, has_negatives, read_prompts
 from circuits.data.question_files import is_question_file, read_questions
 from tests.circuits.data.coco_files import instances, written
 from tests.circuits.data.test_question_files import pope_line
@@ -30,10 +30,10 @@ def test_lines_that_no_prompt_may_hold_are_named_with_their_number(tmp_path: Pat
     path = tmp_path / "pairs.jsonl"
     path.write_text(f"{GOOD}\n{line}\n")
     with pytest.raises(BadPrompts, match=f"line 2: .*{said}"):
-        read_jsonl(path)
+        read_prompts(path)
     # Planning counts the lines before they are read.
-    assert count_prompts(path.read_bytes()) == 2
-    assert not has_negatives(path.read_bytes())
+    assert count_prompts(entries_in(path)) == 2
+    assert not has_negatives(entries_in(path))
     assert not is_question_file(line.encode())
     path.write_text(f"{pope_line()}\n{line}\n")
     with pytest.raises(BadPrompts, match=f"line 2: .*{said}"):
@@ -48,8 +48,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path):
     plain, marked = tmp_path / "plain.jsonl", tmp_path / "marked.jsonl"
     plain.write_text(GOOD, encoding="utf-8")
     marked.write_text(f"{GOOD}\n{GOOD}\n", encoding="utf-8-sig")
-    assert read_jsonl(marked).fingerprint == read_jsonl(plain).fingerprint
-    assert count_prompts(marked.read_bytes()) == 1
+    assert read_prompts(marked).fingerprint == read_prompts(plain).fingerprint
+    assert count_prompts(entries_in(marked)) == 1
     marked.write_text(pope_line(), encoding="utf-8-sig")
     assert is_question_file(marked.read_bytes())
     assert len(read_questions(marked)) == 1

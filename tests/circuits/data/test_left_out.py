@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from circuits.data.left_out import lines_left_out
-from circuits.data.prompt_files import count_prompts, has_unchanged, read_jsonl
+from circuits.data.prompt_files import count_prompts, entries_in, has_unchanged, read_prompts
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.records import Entry, entries_of
 
 ONE: dict[str, Any] = {"clean_ids": [1, 2, 3], "corrupt_ids": [1, 4, 3], "answer_ids": [5], "wrong_answer_ids": [6]}
 OTHER = ONE | {"clean_ids": [1, 7, 3]}
@@ -22,10 +23,14 @@ def write(path: Path, *records: dict[str, Any]) -> Path:
     return path
 
 
+def entries(*lines: str) -> list[Entry]:
+    return entries_of("\n".join(lines).encode(), "own.jsonl")
+
+
 def test_sixteen_copies_are_one_prompt(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", *[ONE] * 16)
-    prompts = read_jsonl(path)
-    assert len(prompts) == count_prompts(path.read_bytes()) == 1
+    prompts = read_prompts(path)
+    assert len(prompts) == count_prompts(entries_in(path)) == 1
     named = "; ".join(f"line {number}: a copy of line 1" for number in range(2, 10))
     assert prompts.warnings == [f"15 of 16 prompts are left out, as they add nothing ({named}; and 7 more)."]
 
@@ -43,7 +48,7 @@ def test_sixteen_copies_are_one_prompt(tmp_path: Path) -> None:
 )
 def test_a_copy_says_the_same_but_for_its_roles(again: dict[str, Any], is_copy: bool) -> None:
     lines = [json.dumps(ONE), "", json.dumps(ONE | again)]
-    assert [tuple(line) for line in lines_left_out(lines, unchanged=True)] == (
+    assert [tuple(line) for line in lines_left_out(entries(*lines), unchanged=True)] == (
         [(3, "a copy of line 1")] if is_copy else []
     )
 
@@ -52,33 +57,33 @@ def test_answers_in_another_order_or_alone_without_a_list_are_the_same_prompt() 
     pairs = [
         {"clean": "a", "corrupt": "b", "answers": answers} for answers in ([" x", " y"], [" y", " x"], " x", [" x"])
     ]
-    assert [line.number for line in lines_left_out([json.dumps(pair) for pair in pairs], unchanged=True)] == [2, 4]
+    assert [line.number for line in lines_left_out(entries(*map(json.dumps, pairs)), unchanged=True)] == [2, 4]
 
 
 def test_equal_pairs_are_left_out_by_name_where_the_corrupt_prompt_is_put_in(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", ONE, EQUAL, OTHER, EQUAL | {"answer_ids": [9]})
-    prompts = read_jsonl(path, leaves_out_unchanged=True)
+    prompts = read_prompts(path, leaves_out_unchanged=True)
     assert [prompt.clean for prompt in prompts] == [(1, 2, 3), (1, 7, 3)]
     assert prompts.warnings == [
         "2 of 4 prompts are left out, as they add nothing (line 2: clean and corrupt are equal; line 4: clean and "
         "corrupt are equal)."
     ]
-    assert has_unchanged(path.read_bytes())
-    assert count_prompts(path.read_bytes(), leaves_out_unchanged=True) == 2
+    assert has_unchanged(entries_in(path))
+    assert count_prompts(entries_in(path), leaves_out_unchanged=True) == 2
 
 
 def test_equal_texts_are_an_equal_pair_and_labeled_prompts_are_none() -> None:
     text = {"clean": "a b", "corrupt": "a b", "answers": [" c"]}
     labeled = {"prompt": "a b", "label": "positive", "answers": [" c"]}
-    assert lines_left_out([json.dumps(text)], unchanged=True) == [(1, "clean and corrupt are equal")]
-    assert lines_left_out([json.dumps(text)], unchanged=False) == []
-    assert lines_left_out([json.dumps(labeled)], unchanged=True) == []
+    assert lines_left_out(entries(json.dumps(text)), unchanged=True) == [(1, "clean and corrupt are equal")]
+    assert lines_left_out(entries(json.dumps(text)), unchanged=False) == []
+    assert lines_left_out(entries(json.dumps(labeled)), unchanged=True) == []
 
 
 def test_equal_pairs_stay_where_something_else_is_put_in(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", ONE, EQUAL)
-    prompts = read_jsonl(path)
-    assert len(prompts) == count_prompts(path.read_bytes()) == 2
+    prompts = read_prompts(path)
+    assert len(prompts) == count_prompts(entries_in(path)) == 2
     assert prompts.unchanged == (1,)
     assert prompts.warnings == []
 
@@ -86,16 +91,16 @@ def test_equal_pairs_stay_where_something_else_is_put_in(tmp_path: Path) -> None
 def test_a_file_of_equal_pairs_alone_says_why_nothing_is_left(tmp_path: Path) -> None:
     path = write(tmp_path / "own.jsonl", EQUAL, EQUAL | {"answer_ids": [9]})
     with pytest.raises(ValueError, match=r"holds no prompt\. 2 of 2 prompts are left out.*line 1: clean and corr"):
-        read_jsonl(path, leaves_out_unchanged=True)
+        read_prompts(path, leaves_out_unchanged=True)
 
 
 def test_copies_among_negatives_are_left_out_and_one_prompt_with_both_labels_is_refused(tmp_path: Path) -> None:
     positive = {"prompt_ids": [1, 2], "label": "positive", "answer_ids": [5]}
     negative = {"prompt_ids": [1, 3], "label": "negative", "answer_ids": [5]}
-    prompts = read_jsonl(write(tmp_path / "own.jsonl", positive, negative, negative, positive))
+    prompts = read_prompts(write(tmp_path / "own.jsonl", positive, negative, negative, positive))
     assert (len(prompts), len(prompts.negatives)) == (1, 1)
     with pytest.raises(ValueError, match="1 prompts are labeled both positive and negative"):
-        read_jsonl(write(tmp_path / "own.jsonl", positive, negative | {"prompt_ids": [1, 2]}))
+        read_prompts(write(tmp_path / "own.jsonl", positive, negative | {"prompt_ids": [1, 2]}))
 
 
 def test_a_set_built_of_copies_says_how_many_are_different() -> None:

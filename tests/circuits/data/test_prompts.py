@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from circuits.data.answers import tokens_of
-from circuits.data.prompt_files import BadPrompts, count_prompts, read_jsonl, write_jsonl
+from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, read_prompts, write_jsonl
 from circuits.data.prompts import Prompt, PromptSet, prompt_from_text
 from circuits.data.tokenizer import next_token
 from circuits.model.fetchable import SMOLLM2_135M
@@ -259,7 +259,7 @@ def test_an_end_token_that_the_tokenizer_appends_is_left_out(tokenizer: Any) -> 
 def test_writing_and_reading_a_task_changes_nothing(tokenizer: Any, tmp_path: Path) -> None:
     prompts = TASKS["colored-objects"]().build(tokenizer, n=5)
     write_jsonl(prompts, tmp_path / "colored-objects.jsonl")
-    assert read_jsonl(tmp_path / "colored-objects.jsonl") == prompts
+    assert read_prompts(tmp_path / "colored-objects.jsonl") == prompts
 
 
 POSITIVE = {"prompt": TEXT["clean"], "label": "positive", "answers": [" Mary"], "roles": {"IO": "Mary"}}
@@ -270,13 +270,13 @@ def test_labeled_lines_make_positives_and_negatives_without_partners(
     tokenizer: Any, write: Any, tmp_path: Path
 ) -> None:
     path = write(NEGATIVE, POSITIVE, NEGATIVE | {"prompt_ids": [5, 6]})
-    prompts = read_jsonl(path, tokenizer)
+    prompts = read_prompts(path, tokenizer)
     assert [len(prompt) for prompt in prompts] == [14]
     assert [prompt.clean for prompt in prompts.negatives] == [(1, 2, 3), (5, 6)]
     assert not prompts.is_paired
-    assert count_prompts(path.read_bytes()) == len(prompts)
+    assert count_prompts(entries_in(path)) == len(prompts)
     write_jsonl(prompts, tmp_path / "own.jsonl")
-    assert read_jsonl(tmp_path / "own.jsonl") == prompts
+    assert read_prompts(tmp_path / "own.jsonl") == prompts
     with pytest.raises(ValueError, match="positives and negatives without partners"):
         prompts.swapped()
 
@@ -305,18 +305,18 @@ def test_half_labeled_files_and_bad_labels_are_refused(
     tokenizer: Any, write: Any, lines: list[dict[str, Any]], said: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
-        read_jsonl(write(*lines), tokenizer)
+        read_prompts(write(*lines), tokenizer)
 
 
 def test_text_and_ids_may_share_a_file_and_lengths_may_differ(tokenizer: Any, write: Any) -> None:
-    prompts = read_jsonl(write(TEXT, "", IDS), tokenizer)
+    prompts = read_prompts(write(TEXT, "", IDS), tokenizer)
     assert [len(prompt) for prompt in prompts] == [14, 3]
     assert prompts.task == "own"
 
 
 def test_wrong_answers_may_be_missing_or_empty(tokenizer: Any, write: Any) -> None:
     without = {key: value for key, value in TEXT.items() if key != "wrong_answers"}
-    prompts = read_jsonl(write(without, IDS | {"wrong_answer_ids": []}), tokenizer)
+    prompts = read_prompts(write(without, IDS | {"wrong_answer_ids": []}), tokenizer)
     assert [prompt.wrong_answers for prompt in prompts] == [(), ()]
 
 
@@ -339,7 +339,7 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
         IDS,
     )
     with pytest.raises(BadPrompts) as raised:
-        read_jsonl(path, tokenizer)
+        read_prompts(path, tokenizer)
     expected = {
         2: "not JSON",
         3: "found a list",
@@ -366,41 +366,41 @@ def test_answers_of_several_tokens_are_read_as_text_and_as_lists_and_written_bac
     tokenizer: Any, write: Any, tmp_path: Path
 ) -> None:
     as_ids = IDS | {"answer_ids": [[5, 7], 8], "wrong_answer_ids": [[6, 7, 8]]}
-    prompts = read_jsonl(write(TEXT | {"answers": [" Mary and"]}, as_ids), tokenizer)
+    prompts = read_prompts(write(TEXT | {"answers": [" Mary and"]}, as_ids), tokenizer)
     assert prompts.prompts[1].answers == ((5, 7), 8)
     assert prompts.prompts[1].wrong_answers == ((6, 7, 8),)
     assert prompts.prompts[0].n_positions == len(prompts.prompts[0]) + 1
     write_jsonl(prompts, tmp_path / "own.jsonl")
-    again = read_jsonl(tmp_path / "own.jsonl")
+    again = read_prompts(tmp_path / "own.jsonl")
     assert again == prompts
-    assert again.fingerprint == prompts.fingerprint != read_jsonl(write(TEXT, IDS), tokenizer).fingerprint
+    assert again.fingerprint == prompts.fingerprint != read_prompts(write(TEXT, IDS), tokenizer).fingerprint
 
 
 @pytest.mark.parametrize(("given", "said"), [([[5, "x"]], "'x', expected a whole"), ([[]], "empty"), (5, "a list of")])
 def test_bad_lists_of_answers_are_named(write: Any, given: Any, said: str) -> None:
     with pytest.raises(BadPrompts, match=said):
-        read_jsonl(write(IDS | {"answer_ids": given}))
+        read_prompts(write(IDS | {"answer_ids": given}))
 
 
 def test_a_long_list_of_faults_is_cut_with_their_number(write: Any) -> None:
     with pytest.raises(BadPrompts, match=r"25 bad line[\s\S]*and 5 more") as raised:
-        read_jsonl(write(*["nonsense"] * 25))
+        read_prompts(write(*[IDS | {f"extra-{number}": 1} for number in range(25)]))
     assert len(raised.value.faults) == 25
 
 
 def test_text_without_a_tokenizer_asks_for_ids(write: Any) -> None:
     with pytest.raises(BadPrompts, match=r"line 1: holds text, but the model has no tokenizer: give 'clean_ids'"):
-        read_jsonl(write(TEXT))
+        read_prompts(write(TEXT))
 
 
 def test_a_file_without_prompts_says_what_a_line_looks_like(write: Any) -> None:
     with pytest.raises(ValueError, match=r'holds no prompt\. Give one JSON object a line, such as {"clean"'):
-        read_jsonl(write("", "  "))
+        read_prompts(write("", "  "))
 
 
 def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cannot read the prompt file .*absent\.jsonl"):
-        read_jsonl(tmp_path / "absent.jsonl")
+        read_prompts(tmp_path / "absent.jsonl")
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match=r"cannot read the prompt file .*binary\.jsonl"):
-        read_jsonl(tmp_path / "binary.jsonl")
+        read_prompts(tmp_path / "binary.jsonl")

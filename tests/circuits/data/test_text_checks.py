@@ -179,14 +179,14 @@ def test_a_tokenizer_that_adds_none_takes_a_written_one_as_it_is(digits: Any) ->
 
 
 def test_ids_that_begin_with_the_token_twice_are_named(digits: Any, tmp_path: Any) -> None:
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
 
     bos = digits.bos_token_id
     path = tmp_path / "ids.jsonl"
     path.write_text(f'{{"clean_ids": [{bos}, {bos}, 9], "corrupt_ids": [{bos}, {bos}, 8], "answer_ids": [{bos}]}}\n')
-    prompts = read_jsonl(path, digits)
+    prompts = read_prompts(path, digits)
     assert kinds(prompts.prompts[0]) == ["special token as an answer", "special token twice at the start"]
-    assert read_jsonl(path).warnings == []
+    assert read_prompts(path).warnings == []
 
 
 def test_a_prompt_that_ends_with_the_end_of_text_token_is_named() -> None:

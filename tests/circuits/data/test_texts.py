@@ -7,7 +7,7 @@ import json
 import pytest
 
 from circuits.data.prompt_files import BadPrompts
-from circuits.data.texts import Text, read_texts, texts_as_prompts, tokens_of_text
+from circuits.data.texts import Text, holds_texts, read_texts, texts_as_prompts, texts_to_read, tokens_of_text
 from circuits.model.load import load_model
 
 
@@ -38,7 +38,7 @@ def test_every_bad_line_is_named(line, said):
     with pytest.raises(BadPrompts, match=r"2 bad line") as refused:
         read_texts(f"{line}\n\n{line}".encode(), "a.jsonl")
     assert said in str(refused.value)
-    assert "line 3" in str(refused.value)
+    assert "lines 1, 3: " in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,19 @@ def test_words_that_the_tokenizer_does_not_know_and_short_texts_are_refused():
         texts_as_prompts([Text("x", "all", (1, 2))], None)
     with pytest.raises(ValueError, match="no tokenizer"):
         texts_as_prompts([Text("x", "all", "a b c")], None)
+
+
+def test_texts_that_are_read_alone_end_before_their_last_token():
+    texts = (Text("1", "all", (1, 2, 3, 4)), Text("2", "code", (5, 6, 7)))
+    one, other = texts_to_read(texts, None, name="own")
+    assert (one.clean, one.answers, one.roles) == ((1, 2, 3), (4,), {"END": (2,)})
+    assert (other.clean, other.answers, other.roles["domain_code"]) == ((5, 6), (7,), (0, 1))
+    with pytest.raises(ValueError, match="has 2 tokens"):
+        texts_to_read([Text("1", "all", (1, 2))], None, name="own")
+
+
+def test_a_file_of_texts_is_told_from_a_file_of_prompts():
+    assert holds_texts(b"any words", "a.txt")
+    assert holds_texts(b'\n{"text": "a b", "group": "g"}\n', "a.jsonl")
+    for line in ('{"clean": "a", "corrupt": "b", "answers": ["c"]}', '{"image": 1, "text": "a", "label": "yes"}', "x"):
+        assert not holds_texts(line.encode(), "a.jsonl")

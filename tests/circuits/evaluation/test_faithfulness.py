@@ -327,10 +327,10 @@ def test_the_known_circuit_of_a_compiled_program_is_exact(name, metric, sample_m
     """Corrupting everything outside the true circuit at once changes no output."""
     import json
 
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from tests.conftest import SAMPLES
 
-    model, prompts = sample_model(name), read_jsonl(SAMPLES / name / "prompts.jsonl")
+    model, prompts = sample_model(name), read_prompts(SAMPLES / name / "prompts.jsonl")
     truth = json.loads((SAMPLES / name / "truth.json").read_text())
     circuit = np.array([str(edge) in truth["edges_that_matter"] for edge in model.wiring.edges])
     baseline = measure_baseline(model, prompts, metric=METRICS[metric])
@@ -414,11 +414,11 @@ def test_a_tie_with_a_wrong_answer_is_not_above_it():
 
 
 def test_a_model_with_one_output_has_no_accuracy(sample_model):
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from tests.conftest import SAMPLES
 
     model = sample_model("frac_prevs_causal")
-    prompts = read_jsonl(SAMPLES / "frac_prevs_causal" / "prompts.jsonl")
+    prompts = read_prompts(SAMPLES / "frac_prevs_causal" / "prompts.jsonl")
     baseline = measure_baseline(model, prompts, metric=METRICS["answer-logit"])
     assert baseline.accuracy is None
     assert baseline.top1 is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from circuits.components import Edge
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.evaluation.bounds import MeanBound, NoMinimalCircuitError, PerPromptBound
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.minimal import check, minimal_circuit
@@ -76,7 +76,7 @@ def test_of_a_program_the_true_edges_are_left_with_a_certificate(name, bound, pr
 @pytest.mark.parametrize("name", COMPILED)
 def test_of_a_compiled_program_the_true_edges_are_left(name, method, sample_model):
     model, metric = sample_model(name), METRICS[COMPILED[name]]
-    prompts = read_jsonl(SAMPLES / name / "prompts.jsonl")[:24]
+    prompts = read_prompts(SAMPLES / name / "prompts.jsonl")[:24]
     truth = json.loads((SAMPLES / name / "truth.json").read_text())
     scores: Any = METHODS[method]().score(model, prompts, metric=metric)
     order = scores.ranking()[::-1]

@@ -164,11 +164,11 @@ def test_positions_before_the_first_difference_score_exactly_zero(family_model):
 
 
 def test_bidirectional_models_are_patched_whole(sample_model):
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from tests.conftest import SAMPLES
 
     model = sample_model("hist")
-    prompts = read_jsonl(SAMPLES / "hist" / "prompts.jsonl")[:12]
+    prompts = read_prompts(SAMPLES / "hist" / "prompts.jsonl")[:12]
     scores = ActivationPatching(at="positions", kinds=("head", "mlp")).score(model, prompts, metric=LOGIT_DIFFERENCE)
     reruns = Reruns(model, prompts)
     for column, component in enumerate(scores.components):

@@ -142,11 +142,11 @@ def test_post_norm_models_are_refused_with_the_reason(family_model):
 def test_edges_impossible_by_weights_score_exactly_zero(name, sample_model):
     import json
 
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from tests.conftest import SAMPLES
 
     model = sample_model(name)
-    prompts = read_jsonl(SAMPLES / name / "prompts.jsonl")
+    prompts = read_prompts(SAMPLES / name / "prompts.jsonl")
     truth = json.loads((SAMPLES / name / "truth.json").read_text())
     scores = EdgeAttribution().score(model, prompts, metric=METRICS["answer-logit"])
     for edge, score in zip(model.wiring.edges, np.abs(scores.per_prompt).max(0), strict=True):

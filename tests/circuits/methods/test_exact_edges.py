@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.faithfulness import circuit_values, measure_baseline
 from circuits.methods import EdgeAttribution, ExactEdges, IntegratedEdgeAttribution, MaskLearning
@@ -66,7 +66,7 @@ def test_the_hand_models_edges(tmp_path):
 @pytest.mark.parametrize(("name", "metric"), [("hist", "logit-difference"), ("frac_prevs_causal", "answer-logit")])
 def test_exact_effects_find_the_true_circuit_of_a_compiled_program(name, metric, sample_model):
     """By the largest effect over prompts: effects of opposite sign cancel in a mean."""
-    model, prompts = sample_model(name), read_jsonl(SAMPLES / name / "prompts.jsonl")
+    model, prompts = sample_model(name), read_prompts(SAMPLES / name / "prompts.jsonl")
     truth = json.loads((SAMPLES / name / "truth.json").read_text())
     scores = ExactEdges().score(model, prompts, metric=METRICS[metric])
     names = [str(edge) for edge in model.wiring.edges]

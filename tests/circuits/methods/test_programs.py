@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from circuits.ablations import Zero
 from circuits.components import Edge
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
 from circuits.evaluation.known_circuit import KnownCircuit
@@ -67,7 +67,7 @@ def known(tmp_path_factory, sample_model):
     def compiled(name: str) -> Case:
         model = sample_model(name)
         truth = json.loads((SAMPLES / name / "truth.json").read_text())
-        prompts = read_jsonl(SAMPLES / name / "prompts.jsonl")
+        prompts = read_prompts(SAMPLES / name / "prompts.jsonl")
         sets = (frozenset(truth[key]) for key in ("edges_that_matter", "edges_possible_by_weights"))
         return Case(model, prompts, METRICS[COMPILED[name]], *sets)
 

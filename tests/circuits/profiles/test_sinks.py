@@ -10,6 +10,7 @@ import torch
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.profiles import Dormant, ResidualPeak, SecondarySinks, Sinks, contrast, measure_profiles
+from circuits.profiles.contrast import difference
 from circuits.profiles.secondary_sinks import life_of
 from tests.circuits.profiles.by_hand import by_place, seen
 from tests.conftest import random_prompts
@@ -79,6 +80,15 @@ def test_domains_are_measured_on_their_own_texts_and_compared(family_model):
     assert (interval.low < interval.high).all()
     back, _ = contrast(scores, "domain_prose", "domain_code")
     np.testing.assert_allclose(back, -gap)
+
+
+@pytest.mark.parametrize(("n", "is_bounded"), [(5, False), (6, True)])
+def test_a_handful_of_texts_bounds_no_difference(n, is_bounded):
+    values = np.linspace(0, 1, 2 * n)[:, None]
+    first = np.arange(2 * n)[:, None] < n
+    found, interval = difference(np.where(first, values, np.nan), np.where(first, np.nan, values))
+    assert found == pytest.approx([values[:n].mean() - values[n:].mean()])
+    assert np.isfinite(interval.low).all() == np.isfinite(interval.high).all() == is_bounded
 
 
 def test_places_of_the_same_prompts_are_compared_within_them(family_model):

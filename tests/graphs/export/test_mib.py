@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Greedy, TopEdges, compare
-from graphs.export import EXPORTS, mib_graph, read_about
+from graphs.export import EXPORTS, caption, mib_graph, read_about
 from tests.circuits.circuit_files import circuit_file, require_loadable
 
 # Groups of two heads, whose halves are exact.
@@ -110,6 +110,14 @@ def test_a_file_without_a_circuit_is_refused_by_name():
         mib_graph(json.dumps(circuit_file(WIRINGS[0], [])).encode(), source="x.json")
     with pytest.raises(ValueError, match=r"x\.json: not JSON, or cut short"):
         mib_graph(b"{", source="x.json")
+
+
+def test_a_caption_does_not_say_what_the_file_does_not():
+    graph, _ = mib_graph(json.dumps(circuit_file(WIRINGS[0], ("input->logits",))).encode(), source="x.json")
+    said = caption(graph)
+    assert said.startswith("The circuit called x, whose model is not recorded: 1 of ")
+    assert "The metric, and what ablated activations are, are not recorded." in said
+    assert "corrupted prompts" not in said
 
 
 @pytest.mark.slow

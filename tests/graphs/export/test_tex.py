@@ -12,6 +12,7 @@ import pytest
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Greedy, compare
 from graphs.export import EXPORTS
+from graphs.export.tikz import TikzExport
 from graphs.figures.layered.drawing import composed
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.sizes import size_from
@@ -79,7 +80,9 @@ def test_samples_have_no_loose_end(samples, name):
 def test_a_picture_has_every_node_where_the_drawing_has_it_and_every_edge(graph):
     text = EXPORTS["tikz"].to_bytes(graph).decode()
     placed = re.findall(r"at \((\S+),(\S+)\) \{(\w+(?:\.\w+)?)\};", text)
-    places, labels = composed(graph).placed
+    placed_at = composed(graph).placed
+    assert placed_at is not None
+    places, labels = placed_at
     assert set(labels) == {node.name for node in graph.nodes}
     assert {name for *_, name in placed} >= set(labels.values())
     for x, y, name in placed:
@@ -93,7 +96,7 @@ def test_a_picture_has_every_node_where_the_drawing_has_it_and_every_edge(graph)
 
 def test_a_picture_is_drawn_as_asked_and_says_what_it_leaves_out(graph):
     settings = DrawingSettings(size=size_from("5x4"), orientation="right", top=3)
-    text = EXPORTS["tikz"].drawn(graph, settings).decode()
+    text = TikzExport().drawn(graph, settings).decode()
     assert len(re.findall(r"^\\draw\[.*; % \S+->\S+$", text, flags=re.MULTILINE)) == 3
     assert f"Shown: 3 of {graph.n_edges} edges" in text
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from graphs import Threshold, describe
-from graphs.figures.chosen_by import chosen_by
+from graphs import Grown, Threshold, describe
+from graphs.figures.chosen_by import chosen_by, circuit_chosen_by
 from graphs.selection import SELECTIONS
 
 
@@ -30,3 +30,23 @@ def test_every_rule_is_said_with_its_size(name: str):
 )
 def test_what_is_known_is_said(selection: dict[str, Any], said: str):
     assert chosen_by(selection).startswith(said)
+
+
+GROWN = describe(Grown(1234))
+
+
+def test_a_size_that_was_searched_is_not_said_to_have_been_asked_for():
+    said = circuit_chosen_by(GROWN, {"sizes_tried": 17, "faithfulness_on_choosing": 0.86, "least_faithfulness": 0.85})
+    assert said == (
+        "chosen: 1,234 edges, on the strongest paths from input to logits (rule grown), the smallest of 17 sizes tried "
+        "with faithfulness 0.85 or more on the prompts that chose"
+    )
+
+
+def test_a_search_that_found_none_says_so():
+    said = circuit_chosen_by(GROWN, {"sizes_tried": 17, "faithfulness_on_choosing": 0.5, "least_faithfulness": 0.85})
+    assert said.endswith("none of 17 sizes tried with faithfulness 0.85 or more on the prompts that chose")
+
+
+def test_a_size_that_was_asked_for_is_exact():
+    assert circuit_chosen_by(GROWN, {"faithfulness_on_choosing": 0.5, "least_faithfulness": 0.85}) == chosen_by(GROWN)

@@ -32,6 +32,14 @@ def test_dots_stand_where_their_effects_are_and_roles_have_colors():
     assert (x1 - origin[0]) == pytest.approx(9 * (y1 - origin[1]))
 
 
+def test_a_figure_of_other_parts_says_what_its_dots_are():
+    shown = EffectScatter(DOTS, "total", "direct", "t", "s", each="a head or MLP", without="head")
+    (axes,) = draw_scatter(shown).axes
+    texts = " ".join(text.get_text() for text in axes.texts)
+    assert "Each dot is a head or MLP" in texts
+    assert "no role" not in texts
+
+
 def test_the_same_table_gives_the_same_bytes():
     shown = EffectScatter(DOTS, "total", "direct", "t", "s")
     assert scatter_bytes(shown, "svg") == scatter_bytes(shown, "svg")

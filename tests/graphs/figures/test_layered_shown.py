@@ -207,6 +207,13 @@ def test_mlps_are_collapsed_where_one_place_lies_between_what_leads_to_them_and_
     assert names(shown(held, collapse=("mlps",)).scene) == [item.name for item in held.edges]
 
 
+def test_what_is_said_to_be_collapsed_is():
+    free = circuit(PLAIN, "input->m0", "m0->m1", "m1->logits")
+    assert shown(free, collapse=("mlps", "kv", "mlps")).rules == ("MLPs collapsed", "no key-value heads to collapse")
+    held = circuit(GROUPED, "input->m0", "m0->a1.kv1<v>", "a1.h2->m1", "m1->logits")
+    assert shown(held, collapse=("kv", "mlps")).rules == ("key-value heads collapsed", "no MLPs to collapse")
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_collapsed_circuits_lead_onwards(random_edge_scores, seed):
     for wiring in (PLAIN, GROUPED):

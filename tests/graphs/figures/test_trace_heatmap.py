@@ -207,6 +207,7 @@ def test_lines_break_at_spaces_and_inside_words_longer_than_a_line():
     lines = wrapped("aa " + "b" * 100, 1.0)
     assert lines[0] == "aa"
     assert "".join(lines[1:]) == "b" * 100
+    assert wrapped("direct-logit-attribution, END", 1.2) == ["direct-logit-", "attribution, END"]
 
 
 def test_numbers_have_a_true_minus_and_no_negative_zero():

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import zipfile
 
 import pytest
+
+from graphs.export.about import about_lines, read_about
+from pipelines.cli.exported import commands_of
 
 
 @pytest.fixture
@@ -46,3 +50,79 @@ def test_formats_are_listed(circuits):
     rows = {row["export"]: row for row in circuits("exports", "--json").json["exports"]}
     assert {"pdf", "png", "eps", "gexf", "cytoscape", "dot"} <= rows.keys()
     assert [name for name, row in rows.items() if row["read back"]] == ["graphml", "json"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--out=elsewhere",
+        "--out elsewhere",
+        "--runs=elsewhere",
+        "--scheduler=tcp://127.0.0.1:9",
+        "--config=own.yaml",
+        "--device cuda",
+        "--help",
+        "--json",
+    ],
+)
+def test_a_file_does_not_choose_where_its_command_reads_writes_and_computes(circuits, tmp_path, words):
+    text = json.dumps({"circuit": {}, "command": f"circuits discover ioi --prompts 4 {words}"})
+    (tmp_path / "own.dot").write_text(f"// circuit-workbench: {text}\n")
+    refused = circuits("rerun", "own.dot")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert words.replace("=", " ").split()[0] in refused.stderr
+    assert "Not run" in refused.stderr
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_shell_characters_in_a_command_are_no_commands(circuits, tmp_path):
+    for command in ("circuits discover x; touch made", "circuits discover $(touch made)", "circuits discover 'x"):
+        (tmp_path / "own.dot").write_text(f"// circuit-workbench: {json.dumps({'command': command})}\n")
+        assert circuits("rerun", "own.dot").exit_code == 2
+    assert "own.dot keeps" in circuits("rerun", "own.dot").stderr
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize("values", ["0", "-0.5,.5"])
+def test_values_that_begin_with_a_hyphen_are_no_options(tmp_path, values):
+    command = f"circuits intervene concept ioi --layer 1 --strengths {values} --task-set a=b"
+    (tmp_path / "own.dot").write_text(f"// circuit-workbench: {json.dumps({'command': command})}\n")
+    (arguments,) = commands_of(tmp_path / "own.dot", tmp_path / "runs")
+    assert arguments == [*command.split()[1:], "--out", str(tmp_path / "runs")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":' * 50_000,
+        "// circuit-workbench: " + '{"a":' * 50_000 + "}}",
+        '// circuit-workbench: {"circuit": NaN}',
+        '// circuit-workbench: {"circuit": "\\ud800"}',
+        "PAR1circuit-workbench: " + '{"a":' * 50_000,
+    ],
+)
+def test_what_no_export_holds_is_one_sentence(circuits, tmp_path, text):
+    (tmp_path / "own.json").write_text(text)
+    asked = circuits("show", "own.json")
+    assert (asked.exit_code, asked.stdout) == (2, "")
+    assert "own.json: " in asked.stderr
+
+
+def test_facts_in_lists_are_named_one_by_one():
+    assert list(about_lines({"figure": [{"a": 1}, 2, None, [3]], "x": [1, 2]})) == [
+        ("figure 2", 2),
+        ("figure 1, a", 1),
+        ("figure 4", [3]),
+        ("x", [1, 2]),
+    ]
+
+
+def test_an_excel_file_is_not_unpacked_beyond_what_its_properties_take(tmp_path):
+    with (
+        zipfile.ZipFile(tmp_path / "big.xlsx", "w", zipfile.ZIP_DEFLATED) as book,
+        book.open("docProps/core.xml", "w", force_zip64=True) as part,
+    ):
+        part.write(b" " * (2**24))
+        part.write(b'circuit-workbench: {"circuit": {}}')
+    with pytest.raises(ValueError, match="nothing in it says"):
+        read_about((tmp_path / "big.xlsx").read_bytes(), source="big.xlsx")

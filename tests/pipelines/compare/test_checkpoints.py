@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.evaluation.checkpoints import circuit_groups, patched_from
 from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
 from circuits.metrics import METRICS
@@ -54,7 +54,7 @@ def test_a_circuit_of_one_model_is_run_in_the_other(
 ):
     rows = {(row["circuit"], row["task"]): row["faithfulness"] for row in summary["transfer"]["matrix"]}
     assert list(summary["runs"]) == ["pairs (model)", "pairs (later)"]
-    prompts = read_jsonl(tiny.prompts, models["later"].tokenizer)
+    prompts = read_prompts(tiny.prompts, models["later"].tokenizer)
     for number, (name, model) in enumerate(models.items()):
         baseline = measure_baseline(model, prompts, metric=METRIC)
         values = circuit_values(model, prompts, runs[1 - number].graph.edge_mask[None], metric=METRIC)
@@ -69,7 +69,7 @@ def test_every_component_and_both_circuits_are_patched(
     first, second = summary["checkpoints"]
     assert (first["into"], first["from"]) == ("pairs (model)", "pairs (later)")
     assert (second["into"], second["from"]) == ("pairs (later)", "pairs (model)")
-    wiring, prompts = models["model"].wiring, read_jsonl(tiny.prompts, models["model"].tokenizer)
+    wiring, prompts = models["model"].wiring, read_prompts(tiny.prompts, models["model"].tokenizer)
     of_circuits = circuit_groups(wiring, {"own": runs[0].graph.edge_mask, "other": runs[1].graph.edge_mask})
     groups = np.concatenate([np.eye(len(wiring.writers), dtype=bool), np.stack(list(of_circuits.values()))])
     patched = patched_from(models["model"], models["later"], prompts, groups, metric=METRIC)
@@ -105,7 +105,7 @@ def test_models_that_do_not_correspond_are_told_and_do_not_stop_the_comparison(
     models: dict[str, Model], tmp_path: Path, tiny: Any
 ):
     given = {"model": models["model"], "donor": load_model(str(write_two_step_copy(tmp_path)))}
-    prompts = read_jsonl(tiny.prompts, None)
+    prompts = read_prompts(tiny.prompts, None)
     asked = {"metric": "logit-difference", "slice": [0, 4], "draws": 1, "seed": 0}
     result = patch_across(asked, {"prompts": (prompts_result(prompts),)}, lambda name="model": given[name])
     assert "have different wirings" in result.meta["reason"]

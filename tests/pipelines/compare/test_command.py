@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.data.prompt_files import read_prompts, write_jsonl
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
 from circuits.metrics import METRICS
@@ -50,7 +50,7 @@ def test_faithfulness_on_the_other_task_is_that_of_running_the_circuit_there(
 ):
     model = load_model(str(tiny.model))
     for task in runs[:2]:
-        prompts = read_jsonl(Path(task.config.task), model.tokenizer)[8:16]
+        prompts = read_prompts(Path(task.config.task), model.tokenizer)[8:16]
         baseline = measure_baseline(model, prompts, metric=METRICS[METRIC])
         masks = np.stack([run.graph.edge_mask for run in runs[:2]])
         shared = masks[0] & masks[1]
@@ -70,7 +70,7 @@ def test_accuracy_on_the_other_task_is_that_of_running_the_circuit_there(
 ):
     model = load_model(str(tiny.model))
     for task in runs[:2]:
-        prompts = read_jsonl(Path(task.config.task), model.tokenizer)[8:16]
+        prompts = read_prompts(Path(task.config.task), model.tokenizer)[8:16]
         circuits = np.stack([run.graph.edge_mask for run in runs[:2]])
         # With one answer and one wrong answer, right is where the logit difference is positive.
         values = circuit_values(model, prompts, circuits, metric=METRICS["logit-difference"])

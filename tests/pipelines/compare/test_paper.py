@@ -112,8 +112,10 @@ def test_a_table_is_printed_from_the_command_line_with_the_command_that_makes_it
     names = [run.name for run in runs[:2]]
     options = ("--runs", str(store), "--draws", "3", "--to", "latex", "--table", "verdicts")
     answer = circuits("compare", *names, *options)
-    assert answer.stdout.startswith(f"% circuits compare {' '.join(names)}")
-    assert answer.stdout.splitlines()[0].endswith("--to latex --table verdicts")
+    provenance, command = answer.stdout.splitlines()[:2]
+    assert provenance.startswith("% circuit-workbench: {")
+    assert command.startswith(f"% circuits compare {' '.join(names)}")
+    assert command.endswith("--to latex --table verdicts")
     assert pair.summary["transfer"]["pairs"][0]["verdict"] in answer.stdout
 
 

@@ -214,7 +214,7 @@ def test_without_a_size_the_smallest_faithful_circuit_of_a_search_is_chosen(circ
 def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: Any, new_prompts: Callable[..., Path]):
     """The judge's number is that of the same circuit on the second half alone, run by itself."""
     from circuits import METRICS, load_model
-    from circuits.data.prompt_files import read_jsonl
+    from circuits.data.prompt_files import read_prompts
     from circuits.evaluation.faithfulness import circuit_values, faithfulness, measure_baseline
     from pipelines import open_run
 
@@ -226,7 +226,7 @@ def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: 
     assert run.scores.n_prompts == 10
     model, mask = load_model(str(tiny.model)), np.zeros(run.graph.of_edges, dtype=bool)
     mask[[run.graph.wiring.edge_index(edge.edge) for edge in run.graph.edges]] = True
-    every = read_jsonl(path, model.tokenizer)
+    every = read_prompts(path, model.tokenizer)
     for half, name in ((every[10:], "faithfulness"), (every[:10], "faithfulness_on_choosing")):
         values = circuit_values(model, half, mask[None], metric=METRICS["logit-difference"])[0]
         baseline = measure_baseline(model, half, metric=METRICS["logit-difference"])

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.data.prompt_files import read_prompts, write_jsonl
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.evaluation.ranking import match_heads, node_auroc, trial_aurocs
 from circuits.head_codes.counting import count_positive_only, expected_by_chance
@@ -40,7 +40,7 @@ def reference(circuits: Command, task: str, *more: str) -> Any:
 
 def test_a_run_has_the_scores_that_python_gives(circuits: Command, tiny: Any):
     run = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
-    model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
+    model, prompts = load_model(str(tiny.model)), read_prompts(tiny.prompts)
     expected = HeadCoding(**FEW).score(model, prompts, metric=METRICS["logit-difference"])
     assert run.node_scores is not None
     assert run.node_scores.trials is not None

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from circuits.ablations import ABLATIONS
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.intervals import Share
 from circuits.methods.base import Method, path_setting
 from circuits.methods.registry import METHODS, register
@@ -134,7 +134,7 @@ def test_a_run_has_the_scores_of_python_and_what_the_method_says(circuits: Calla
     arguments = (*tiny.arguments, "--method", "two-stages", "--edges", "30")
     summary = circuits(*arguments, "--json").json
     run = cast("DiscoverRun", open_run(summary["run"]))
-    prompts = read_jsonl(tiny.prompts)
+    prompts = read_prompts(tiny.prompts)
     expected = TwoStages().score(load_model(str(tiny.model)), prompts, metric=LOGIT_DIFFERENCE)
     assert np.array_equal(run.scores.per_prompt, expected.per_prompt)
     changes = [sum(a != b for a, b in zip(prompt.clean, prompt.corrupt, strict=True)) for prompt in prompts]

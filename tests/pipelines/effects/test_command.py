@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.data.prompt_files import read_prompts, write_jsonl
 from circuits.intervals import t_interval
 from circuits.methods import ActivationPatching, DirectEffect
 from circuits.metrics import METRICS
@@ -28,7 +28,7 @@ def test_effects_are_those_of_the_methods_and_the_files_say_the_same(circuits: C
     given = ("effects", str(tiny.prompts), "--model", str(tiny.model), "--prompts-per-job", "5")
     answer = circuits(*given, "--json").json
     model = load_model(str(tiny.model))
-    prompts, metric = read_jsonl(tiny.prompts, model.tokenizer), METRICS["logit-difference"]
+    prompts, metric = read_prompts(tiny.prompts, model.tokenizer), METRICS["logit-difference"]
     direct, total = (
         method.score(model, prompts, metric=metric).at("END").per_prompt[:, 0]
         for method in (DirectEffect(at="roles"), ActivationPatching(at="roles", kinds=("head", "mlp")))
@@ -50,6 +50,12 @@ def test_effects_are_those_of_the_methods_and_the_files_say_the_same(circuits: C
     assert of_part["m1"]["indirect"] == pytest.approx(0, abs=1e-5)
     with (Path(answer["folder"]) / "effects.csv").open(newline="") as file:
         assert [line["part"] for line in csv.DictReader(file)] == [row["part"] for row in answer["parts"]]
+    assert (Path(answer["folder"]) / "effects.pdf").is_file()
+    drawn = circuits("draw", "effects", answer["folder"], "--out", str(tmp_path / "drawn.svg"))
+    assert drawn.exit_code == 0
+    texts = (tmp_path / "drawn.svg").read_text()
+    assert "a head or MLP" in texts
+    assert "total effect, logit-difference" in texts
     again = circuits(*given, "--json").json
     assert again["jobs"]["computed"] == 0
     assert "no classes of heads: the prompts have no options" in " ".join(circuits(*given).stdout.split())

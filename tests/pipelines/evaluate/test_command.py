@@ -15,7 +15,7 @@ import pytest
 
 from circuits.ablations import ABLATIONS, Corrupt
 from circuits.components import Edge
-from circuits.data.prompt_files import read_jsonl, write_jsonl
+from circuits.data.prompt_files import read_prompts, write_jsonl
 from circuits.evaluation.faithfulness import circuit_values, component_circuit_values
 from circuits.evaluation.known_circuit import KnownCircuit, read_known
 from circuits.evaluation.ranking import edge_auroc, node_auroc
@@ -282,7 +282,7 @@ def test_a_run_is_judged_under_its_own_ablation_with_means_over_all_its_prompts(
     evaluate(run, **FEW)
     store, jobs = Store("runs"), judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     without_one = np.concatenate([store.read(job.key).arrays["telling"][:, 0, 1] for job in jobs.knockouts], axis=-1)
-    model, prompts = load_model(str(tiny.model)), read_jsonl(tiny.prompts)
+    model, prompts = load_model(str(tiny.model)), read_prompts(tiny.prompts)
     singles = ~np.eye(len(model.wiring.writers), dtype=bool)[1:]
     expected, under_corruption = (
         component_circuit_values(model, prompts, singles, metric=METRICS["logit-difference"], ablation=ablation)
@@ -450,7 +450,7 @@ def test_random_circuits_of_every_size_are_run_where_asked_for(circuits: Command
     opened = open_run(run)
     model, size = load_model(str(tiny.model)), curve["sizes"][-2]
     drawn = random_circuits_of(model.wiring, size, n=3)
-    prompts = read_jsonl(tiny.prompts)
+    prompts = read_prompts(tiny.prompts)
     values = circuit_values(
         model, prompts, np.concatenate([drawn, drawn[:1] | True, drawn[:1] & False]), metric=METRICS["kl-divergence"]
     )

@@ -147,6 +147,9 @@ def test_texts_that_cannot_be_read_are_refused(circuits: Command, tmp_path: Path
 
 def test_what_heads_may_be(tmp_path: Path):
     assert masked_from("a1.h0,a0.h3 ,a1.h0", out=tmp_path) == ("a1.h0", "a0.h3")
+    between = masked_from("attention=END->IO:4", out=tmp_path)
+    assert isinstance(between, Ranked)
+    assert (between.profile.settings, between.k) == ({"query": "END", "to": "IO"}, 4)
     ranked = masked_from("retrieval:count=True:5%", out=tmp_path)
     assert isinstance(ranked, Ranked)
     assert (ranked.k, ranked.is_percent, ranked.task) == (5, True, "needle")

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -105,9 +105,9 @@ def test_texts_generated_with_the_vector_added_are_those_of_the_model_itself(cir
     assert strong["random"]["n"] == 2
     first = answer["texts"][0]["texts"]
     assert first == {
-        "plain": model.tokenizer.decode(plain[0]),
-        "0": model.tokenizer.decode(plain[0]),
-        "8": model.tokenizer.decode(added[0]),
+        "plain": cast("Any", model.tokenizer).decode(plain[0]),
+        "0": cast("Any", model.tokenizer).decode(plain[0]),
+        "8": cast("Any", model.tokenizer).decode(added[0]),
     }
     with (Path(answer["folder"]) / "generated.csv").open(newline="") as file:
         assert [line["strength"] for line in csv.DictReader(file)] == ["", "0.0", "8.0"]
@@ -115,6 +115,8 @@ def test_texts_generated_with_the_vector_added_are_those_of_the_model_itself(cir
     assert "nothing new to compute" in shown
     assert "3 tokens generated with the vector added" in shown
     assert f"8: {first['8']!r}" in shown
+    assert f"After {answer['texts'][0]['prompt']!r}:" in " ".join(shown.split())
+    assert shown.index("plain: ") < shown.index("0: ") < shown.index("8: ")
     # Without it nothing is generated, and the curve is the one that was computed.
     assert (
         circuits(*given, "--prompts", "5", "--prompts-per-job", "2", "--random", "2", "--json").json["generated"] == []

@@ -70,7 +70,7 @@ def test_the_same_command_again_computes_nothing_and_the_table_says_what_was_don
     assert "nothing new to compute" in again.stdout
     assert "the row of END: all weight on wrong" in again.stdout
     assert "100.0%" in again.stdout
-    assert "others 50.0% to 50.0%" in again.stdout
+    assert "one other set 50.0%" in again.stdout
 
 
 @pytest.mark.parametrize(

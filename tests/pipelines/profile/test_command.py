@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.intervals import t_interval
 from circuits.model.load import load_model
 from circuits.profiles import PROFILES, Attention, Copying, Received, measure_profiles, weigh_profiles
@@ -81,12 +81,21 @@ def test_the_table_says_where_attention_comes_from_and_shares_of_prompts_in_perc
     assert any("│ share of prompts │ 6 │" in row and "%" in row.rsplit("│ 6 │")[1] for row in rows)
 
 
+def test_attention_between_roles_may_be_written_as_an_arrow():
+    (short,) = profiles_from(["attention=S2->S1+1"])
+    assert as_text(short) == "attention:query=S2:to=S1+1"
+    with pytest.raises(ValueError, match="'entropy' has no settings"):
+        profiles_from(["entropy=S2->S1"])
+    with pytest.raises(ValueError, match="no profile 'atention'"):
+        profiles_from(["atention=S2->S1"])
+
+
 def test_numbers_are_those_of_all_prompts_at_once(tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path):
     path = new_prompts(tmp_path / "own.jsonl", n_prompts=10, seed=3)
     texts = ("entropy", "distance:window=2")
     report = profile(path, model=str(tiny.model), profiles=",".join(texts), prompts_per_job=3, out=tmp_path)
     model = load_model(str(tiny.model))
-    expected = measure_profiles(model, read_jsonl(path, model.tokenizer), profiles_from(texts))
+    expected = measure_profiles(model, read_prompts(path, model.tokenizer), profiles_from(texts))
     for scores, name in zip(expected, texts, strict=True):
         rows = [row for row in report.rows if row["profile"] == name]
         assert [row["head"] for row in rows] == [str(head) for head in scores.components]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from circuits.citations import WANG_2023
-from pipelines.reporting.document import DOCUMENT_FORMATS, Bullets, Document, Listing, Section, Text
+from pipelines.reporting.document import DOCUMENT_FORMATS, Bullets, Document, Figure, Listing, Section, Text
 from pipelines.reporting.document.pieces import Part, parts_of
 
 PLAIN = st.text(st.characters(exclude_characters="`[", exclude_categories=("Cs", "Cc")), max_size=30)
@@ -59,3 +60,17 @@ def test_citations_are_written(name: str, cited: str):
 def test_an_unknown_citation_is_an_error():
     with pytest.raises(KeyError):
         DOCUMENT_FORMATS["markdown"].write(Document("T", [Section("S", [Text("[@nobody]")])]), "brackets")
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("latex", ".pdf"), ("markdown", ".svg")])
+def test_files_of_figures_have_names_that_documents_can_point_to(kind: str, ending: str):
+    names = ["ioi-eap-circuit", 'a$ & 100%_#~ é中<script>"{}\\/x-circuit', "a b-circuit", "a_b-circuit", "a%b-circuit"]
+    figures = [Figure(name, "What it shows.", lambda _: b"drawn") for name in names]
+    files = DOCUMENT_FORMATS[kind].write(Document("Title", [Section("Results", figures)]), "brackets")
+    drawn = [path for path, data in files.items() if data == b"drawn"]
+    assert len(drawn) == len(names)
+    assert drawn[0] == f"figures/ioi-eap-circuit{ending}"
+    text = b"".join(data for data in files.values() if data != b"drawn").decode()
+    for path in drawn:
+        assert re.fullmatch(rf"figures/[A-Za-z0-9._-]+[.]{ending[1:]}", path)
+        assert path.removesuffix(".pdf") in text

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.model.load import load_model
 from pipelines import open_run
 
@@ -83,7 +83,7 @@ def test_discover_and_evaluate_read_answers_of_several_tokens(circuits: Command,
     assert row["faithfulness"] == run["faithfulness"]
     graph = open_run(Path("runs") / run["run"]).graph
     assert graph.provenance is not None
-    read = read_jsonl(prompt_file, load_model("reference").tokenizer)
+    read = read_prompts(prompt_file, load_model("reference").tokenizer)
     assert graph.provenance.prompts_fingerprint == read.fingerprint
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from circuits.data.prompt_files import read_jsonl
+from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.metrics import METRICS
@@ -173,7 +173,7 @@ def test_luck_is_named() -> None:
 @pytest.fixture(scope="module")
 def right(tiny: Any) -> list[bool]:
     """Which prompts of the tiny model's file it answers."""
-    return is_correct(load_model(str(tiny.model)), read_jsonl(tiny.prompts))
+    return is_correct(load_model(str(tiny.model)), read_prompts(tiny.prompts))
 
 
 def test_of_a_file_all_solved_prompts_are_kept(tiny: Any, right: list[bool], circuits: Command) -> None:
@@ -188,7 +188,7 @@ def test_of_a_file_all_solved_prompts_are_kept(tiny: Any, right: list[bool], cir
     assert again["jobs"] == {"total": first["jobs"]["total"], "computed": 0}
     kept = open_run(first["run"])
     assert (kept.config.prompts, kept.config.solved) == (n, True)
-    prompts = read_jsonl(tiny.prompts)
+    prompts = read_prompts(tiny.prompts)
     expected = tuple(prompt for prompt, solved in zip(prompts, right, strict=True) if solved)
     assert kept.scores.provenance.prompts_fingerprint == PromptSet("expected", expected).fingerprint
     # Some of them take what was answered from the store.
@@ -225,7 +225,7 @@ def test_a_study_of_models_keeps_what_each_of_them_solves(
     known.write_text(json.dumps({"edges": ["input->a0.h0<v>", "a0.h0->logits"]}))
     models = [str(tiny.model), str(other)]
     result = study(str(tiny.prompts), solved=True, vary={"model": models}, truth=known, out=tmp_path / "runs")
-    own = sum(is_correct(load_model(str(other)), read_jsonl(tiny.prompts)))
+    own = sum(is_correct(load_model(str(other)), read_prompts(tiny.prompts)))
     assert [row["n_prompts"] for row in result.rows] == [sum(right), own]
     assert [row["solved"]["drawn"] for row in result.rows] == [12, 12]
 
@@ -239,7 +239,7 @@ def test_of_labeled_prompts_negatives_without_the_answer_are_kept(tiny: Any, tmp
         for pair, label in zip(pairs, labels, strict=True)
     ]
     path.write_text("\n".join(map(json.dumps, records)))
-    whole, model = read_jsonl(path), load_model(str(tiny.model))
+    whole, model = read_prompts(path), load_model(str(tiny.model))
     sides = [is_correct(model, PromptSet("side", side)) for side in (whole.prompts, whole.negatives)]
     n = sum(sides[0])
     kept = prompts_of(RunConfig(task=str(path), model=str(tiny.model), prompts=n, solved=True), tmp_path / "runs")

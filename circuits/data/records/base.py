@@ -1,0 +1,54 @@
+"""What readers of record files share: entries, what a format is, and bytes as text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
+
+
+class Entry(NamedTuple):
+    """One record of a file.
+
+    number  the line on which it begins, from 1
+    record  its keys and values, as JSON has them; None where it cannot be read
+    fault   why it cannot be read
+    """
+
+    number: int
+    record: dict[str, Any] | None
+    fault: str = ""
+
+
+class RecordFormat(ABC):
+    """A form that files of records have.
+
+    name      what errors call it
+    endings   of files in it
+    """
+
+    name: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def entries(self, text: str) -> Iterator[Entry]:
+        """The records in a text, in their order; what cannot be read is an entry with its fault."""
+
+
+def text_of(data: bytes, source: str) -> str:
+    """The text of a file's bytes, without a byte order mark.
+
+    source  what errors call the file
+
+    Raises a ValueError for what is not UTF-8; UTF-16 is named, which spreadsheets call "Unicode text".
+    """
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in data[:64]:
+        raise ValueError(f"cannot read the prompt file {source}: it is text in UTF-16. Save it as UTF-8.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"cannot read the prompt file {source}: it is no text in UTF-8 ({error.reason} at byte {error.start}). "
+            "Save it as UTF-8."
+        ) from None

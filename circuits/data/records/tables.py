@@ -1,0 +1,113 @@
+"""CSV and TSV: a header with the names of the keys, then a line for each record.
+
+Cells are as in JSON without its quotes. A list has `|` between its items, or is written as JSON; of token ids as of
+texts. Roles are JSON, or columns of their own, `roles.S`, with a word of the prompt or positions (`[2]`). An empty cell
+is a key that is not given.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from circuits.data.json_lines import parse_value
+from circuits.data.records.base import Entry, RecordFormat
+
+_TEXTS = {"answers", "wrong_answers"}
+_IDS = {"clean_ids", "corrupt_ids", "prompt_ids", "answer_ids", "wrong_answer_ids"}
+_OF_ROLE = "roles."
+
+
+class Table(RecordFormat):
+    """Cells with a separator between them, in double quotes where they hold one."""
+
+    separator: ClassVar[str]
+
+    def entries(self, text: str) -> Iterator[Entry]:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.separator, strict=True)
+        header: list[str] | None = None
+        while True:
+            number = reader.line_num + 1
+            try:
+                cells = next(reader, None)
+            except csv.Error as error:
+                yield Entry(number, None, f"not {self.name}: {error}. What follows was not read.")
+                return
+            if cells is None:
+                return
+            if not any(map(str.strip, cells)):
+                continue
+            try:
+                if header is None:
+                    header = self._header(cells)
+                else:
+                    yield Entry(number, _record(header, cells))
+            except ValueError as error:
+                yield Entry(number, None, str(error))
+                if header is None:
+                    return
+
+    def _header(self, cells: Sequence[str]) -> list[str]:
+        names = [cell.strip() for cell in cells]
+        if other := next((sign for sign in ";\t," if len(names) == 1 and sign in names[0]), None):
+            raise ValueError(
+                f"the header is one cell with {other!r} in it; {self.name} has {self.separator!r} between cells. Save "
+                "it with that, or under the ending of what it is (.csv, .tsv)."
+            )
+        while names and not names[-1]:
+            names.pop()
+        if "" in names:
+            raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
+        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+            raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
+        return names
+
+
+class Csv(Table):
+    """Commas between cells."""
+
+    name, endings, separator = "CSV", (".csv",), ","
+
+
+class Tsv(Table):
+    """Tabs between cells."""
+
+    name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
+
+
+def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
+    if any(cells[len(header) :]):
+        raise ValueError(
+            f"{len(cells)} cells, and the header names {len(header)}: put a cell that holds the separator in double "
+            "quotes."
+        )
+    given = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+    record = {name: _value(name, cell) for name, cell in given.items() if not name.startswith(_OF_ROLE)}
+    roles = {name.removeprefix(_OF_ROLE): _role(cell) for name, cell in given.items() if name.startswith(_OF_ROLE)}
+    if roles and "roles" in record:
+        raise ValueError(f"'roles' and {_OF_ROLE + next(iter(roles))!r} are both given: give one of them.")
+    return record | ({"roles": roles} if roles else {})
+
+
+def _value(name: str, cell: str) -> Any:
+    if name == "roles":
+        return parse_value(cell)
+    if name == "answer_position":
+        return _number(cell)
+    if name not in _TEXTS | _IDS:
+        return cell
+    if cell.lstrip().startswith("["):
+        return parse_value(cell)
+    parts = cell.split("|")
+    return [_number(part) for part in parts] if name in _IDS else parts
+
+
+def _role(cell: str) -> Any:
+    return parse_value(cell) if cell.lstrip().startswith("[") else cell
+
+
+def _number(cell: str) -> int | str:
+    """A whole number; any other text as it is, for the prompt's own check to name."""
+    return int(cell) if cell.strip().removeprefix("-").isdecimal() else cell

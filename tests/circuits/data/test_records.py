@@ -1,0 +1,171 @@
+"""The same prompts as JSONL, a JSON array, CSV and TSV, as editors and spreadsheets write them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, has_negatives, read_prompts
+from circuits.data.records import FORMATS, entries_of
+from circuits.data.texts import read_texts
+
+PAIRS: list[dict[str, Any]] = [
+    {"clean_ids": [5, 7, 5], "corrupt_ids": [5, 7, 8], "answer_ids": [7], "wrong_answer_ids": [5, 8]},
+    {"clean_ids": [1, 2], "corrupt_ids": [1, 3], "answer_ids": [[4, 5], 6], "roles": {"S": [1]}, "comment": "mine"},
+]
+LINES = [json.dumps(pair) for pair in PAIRS]
+
+
+def as_table(separator: str, *, is_plain: bool = False) -> str:
+    """The pairs as a spreadsheet writes them; `is_plain`: lists with `|`, roles in columns of their own."""
+    text = io.StringIO(newline="")
+    names = [
+        "clean_ids",
+        "corrupt_ids",
+        "answer_ids",
+        "wrong_answer_ids",
+        "roles.S" if is_plain else "roles",
+        "comment",
+    ]
+    writer = csv.DictWriter(text, names, delimiter=separator, lineterminator="\r\n")
+    writer.writeheader()
+    for pair in PAIRS:
+        row = {name: json.dumps(value) if isinstance(value, (list, dict)) else value for name, value in pair.items()}
+        if is_plain:
+            row |= {key: "|".join(map(str, pair[key])) for key in ("clean_ids", "corrupt_ids")}
+            row |= {"roles.S": json.dumps(pair["roles"]["S"])} if "roles" in pair else {}
+            row.pop("roles", None)
+        writer.writerow(row)
+    return text.getvalue()
+
+
+FILES = {
+    "lines.jsonl": "\n".join(LINES),
+    "windows.jsonl": "\r\n".join([*LINES, ""]),
+    "old.ndjson": "\r".join(LINES),
+    "array.json": json.dumps(PAIRS),
+    "indented.json": json.dumps(PAIRS, indent=2),
+    "array-in.jsonl": json.dumps(PAIRS),
+    "lines-in.json": "\n".join(LINES),
+    "table.csv": as_table(","),
+    "plain.CSV": as_table(",", is_plain=True),
+    "table.tsv": as_table("\t"),
+    "plain.tab": as_table("\t", is_plain=True),
+}
+
+
+@pytest.mark.parametrize("has_mark", [False, True])
+@pytest.mark.parametrize("name", FILES)
+def test_every_form_holds_the_same_prompts(tmp_path: Path, name: str, has_mark: bool) -> None:
+    plain, other = tmp_path / "plain.jsonl", tmp_path / name
+    plain.write_text("\n".join(LINES))
+    other.write_bytes(FILES[name].encode("utf-8-sig" if has_mark else "utf-8"))
+    assert read_prompts(other).fingerprint == read_prompts(plain).fingerprint
+    assert count_prompts(entries_in(other)) == 2
+    assert not has_negatives(entries_in(other))
+
+
+def test_cells_of_text_keep_their_spaces_and_lists_end_at_bars() -> None:
+    table = 'clean,corrupt,answers,wrong_answers,roles.S\n"A, b|c",B,  x| y,"[""p|q""]",b\n'
+    (entry,) = entries_of(table.encode(), "own.csv")
+    assert entry == (
+        2,
+        {"clean": "A, b|c", "corrupt": "B", "answers": ["  x", " y"], "wrong_answers": ["p|q"], "roles": {"S": "b"}},
+        "",
+    )
+
+
+@pytest.mark.parametrize("name", ["own.jsonl", "own.json", "own.csv", "own.tsv"])
+def test_separators_of_unicode_stay_inside_texts(name: str) -> None:
+    said = "a\u2028b\u0085c\u2029d"
+    record = {"clean": said, "corrupt": said, "answers": [" e\u2028f"]}
+    line = json.dumps(record, ensure_ascii=False)
+    separator = "\t" if name.endswith("tsv") else ","
+    table = f"{separator.join(record)}\n{said}{separator}{said}{separator} e\u2028f\n"
+    content = {"jsonl": line, "json": f"[{line}]"}.get(name.rpartition(".")[2], table)
+    (entry,) = entries_of(content.encode(), name)
+    assert entry.record == record
+
+
+def test_texts_may_hold_separators_of_unicode_and_a_byte_order_mark() -> None:
+    line = json.dumps({"text": "a\u2028b"}, ensure_ascii=False)
+    (text,) = read_texts(line.encode("utf-8-sig"), "own.jsonl")
+    assert text.content == "a\u2028b"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["own.jsonl", "own.csv"])
+def test_utf_16_is_named(tmp_path: Path, encoding: str, name: str) -> None:
+    (tmp_path / name).write_bytes(LINES[0].encode(encoding))
+    with pytest.raises(ValueError, match=rf"cannot read the prompt file .*{name}: it is text in UTF-16\. Save it as"):
+        read_prompts(tmp_path / name)
+
+
+def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_bytes("clean,café".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"no text in UTF-8 \(.* at byte 9\)\. Save it as UTF-8"):
+        read_prompts(tmp_path / "own.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "faults"),
+    [
+        ("own.csv", "clean_ids;corrupt_ids\n1;2\n", {1: "the header is one cell with ';' in it; CSV has ','"}),
+        ("own.tsv", "clean_ids,corrupt_ids\n1,2\n", {1: "one cell with ',' in it; TSV has '\\t'"}),
+        ("own.csv", "clean_ids,clean_ids\n1,2\n", {1: "names 'clean_ids' twice"}),
+        ("own.csv", "clean_ids,,answer_ids\n1,2,3\n", {1: "a column without a name, the 2. one"}),
+        ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,3\n\n4,5,6,7\n", {4: "4 cells, and the header names 3"}),
+        ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,3\n4,x|5,6\n", {3: "'corrupt_ids' holds 'x'"}),
+        ("own.csv", 'clean_ids,corrupt_ids,answer_ids\n1,2,3\n"4,5,6\n7,8,9\n', {3: "What follows was not read"}),
+        ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,[3\n", {2: "not JSON"}),
+        ("own.csv", "clean_ids,corrupt_ids,answer_ids,roles,roles.S\n1,2,3,{},[0]\n", {2: "are both given"}),
+        ("own.csv", "clean_ids,answer_ids\n1,3\n", {2: "'corrupt_ids' missing"}),
+        ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a int"}),
+        ("own.json", f"[{LINES[0]},\n\n{{,]", {3: "What follows was not read"}),
+        ("own.json", f"[{LINES[0]}\n{LINES[1]}]", {1: "expected ',' or ']' after it"}),
+        ("own.json", f"[{LINES[0]}", {1: "expected ',' or ']' after it"}),
+        ("own.json", f"[{LINES[0]},]", {1: "not JSON"}),
+        ("own.json", f"[{LINES[0]}]\n[]", {1: "'[]' after the end"}),
+        ("own.json", "[" * 100_000, {1: "nested too deeply"}),
+    ],
+)
+def test_faults_are_named_with_the_line_they_begin_on(
+    tmp_path: Path, name: str, content: str, faults: dict[int, str]
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(tmp_path / name)
+    for fault, (line, said) in zip(refused.value.faults, faults.items(), strict=True):
+        assert fault.startswith(f"line {line}: ")
+        assert said in fault
+
+
+@pytest.mark.parametrize("name", ["own.json", "own.csv"])
+def test_files_without_a_record_hold_no_prompt(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("[ ]" if name.endswith("json") else "clean,corrupt,answers\n")
+    with pytest.raises(ValueError, match="holds no prompt"):
+        read_prompts(tmp_path / name)
+
+
+def test_one_fault_of_many_lines_is_said_once_with_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    bad = json.dumps(PAIRS[0] | {"extra": 1})
+    path.write_text("\n".join([bad, bad, LINES[0], bad, "{}", bad, bad, bad]))
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(path)
+    assert str(refused.value).splitlines() == [
+        f"{path}: 7 bad line(s); no model was run.",
+        "  lines 1-2, 4, 6-8: unknown key 'extra'; known: ['answer_ids', 'answer_position', 'clean_ids', 'comment', "
+        "'corrupt_ids', 'roles', 'wrong_answer_ids'].",
+        "  line 5: 'answers', 'clean', 'corrupt' missing; found [].",
+    ]
+
+
+def test_every_format_is_registered_under_its_endings() -> None:
+    assert all(ending in made.endings for ending, made in FORMATS.items())
+    assert {made.name for made in FORMATS.values()} == {"JSONL", "a JSON array", "CSV", "TSV"}
