@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from pipelines.engine.execute import Counts, Work, compute_missing
+from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
@@ -64,24 +64,48 @@ def run_command(
     execution: Execution,
     *,
     shows_progress: bool = False,
+    in_detail: bool = False,
 ) -> AnyReport:
     """Compute what the stores lack, report, and write the report's files.
 
-    On Ctrl-C raises `Interrupted` with the command that continues. Nothing that was computed is lost.
+    in_detail  whether the progress that is shown says of every job when it begins, and what it took
+    On Ctrl-C raises a KeyboardInterrupt with the command that continues. Nothing that was computed is lost.
     """
-    began, n_before = time.monotonic(), 0
 
     def resume() -> str:
         return resume_line(command.name, settings, execution)
 
     try:
+        return _run(command, settings, execution, _Shown(shows_progress, in_detail), resume)
+    except Interrupted:
+        raise
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; finished jobs are kept. Continue with: {resume()}") from None
+
+
+class _Shown(NamedTuple):
+    """What is said of the jobs while they are computed."""
+
+    progress: bool
+    details: bool
+
+
+def _run(
+    command: Command[AnySettings, AnyPlan, AnyReport],
+    settings: AnySettings,
+    execution: Execution,
+    shown: _Shown,
+    resume: Callable[[], str],
+) -> AnyReport:
+    began, n_before = time.monotonic(), 0
+    try:
         plan = command.plan(settings, execution)
     except ResultsNeeded as needed:
-        n_before = _compute(needed.work, execution, resume, shows_progress).n_computed
+        n_before = _compute(needed.work, execution, resume, shown).n_computed
         plan = command.plan(settings, execution)
     _require_no_run(settings)
     require_writable(plan.folder)
-    counts = _compute(plan.work, execution, resume, shows_progress, plan=plan)
+    counts = _compute(plan.work, execution, resume, shown, plan=plan)
     report = command.report(plan)
     for name, data in _files(command, settings, execution, plan, report).items():
         write_atomically(report.folder / name, data)
@@ -122,7 +146,7 @@ def _compute(
     work: Sequence[Work],
     execution: Execution,
     resume: Callable[[], str],
-    shows_progress: bool,
+    shown: _Shown,
     *,
     plan: Plan | None = None,
 ) -> Counts:
@@ -137,12 +161,18 @@ def _compute(
             return
         if check is not None and job.key == check.key:
             plan.begin()
-        if shows_progress and (announcement := plan.announcement(job)) is not None:
+        if shown.progress and (announcement := plan.announcement(job)) is not None:
             sys.stderr.write(f"{announcement}\n")
 
     for part in work:
         part.store.prepare()
     outlook = "" if plan is None else plan.outlook
     return compute_missing(
-        work, execution, resume=resume, shows_progress=shows_progress, outlook=outlook, on_done=on_done
+        work,
+        execution,
+        resume=resume,
+        shows_progress=shown.progress,
+        in_detail=shown.details,
+        outlook=outlook,
+        on_done=on_done,
     )

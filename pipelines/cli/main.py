@@ -9,6 +9,7 @@ import functools
 import logging
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,9 +26,7 @@ from pipelines.cli.prompts import prompts
 
 app = typer.Typer(
     name="circuits",
-    help="Discover, compare and export circuits of transformer language models.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -40,6 +39,8 @@ def main() -> None:
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     for package in ("circuits", "graphs", "pipelines"):
         logging.getLogger(package).addHandler(handler)
+    # As Ctrl-C: what batch systems send before they kill.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if (message := renamed_option(sys.argv[1:])) is not None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)
@@ -57,6 +58,25 @@ def renamed_option(arguments: Sequence[str]) -> str | None:
     return next((f"option {name} is now called {options[name]}." for name in given if name in options), None)
 
 
+def _print_version(is_asked: bool) -> None:
+    if not is_asked:
+        return
+    from importlib.metadata import version
+
+    sys.stdout.write(f"circuits {version('circuit-workbench')}\n")
+    raise typer.Exit
+
+
+@app.callback()
+def _for_all(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Discover, compare and export circuits of transformer language models."""
+
+
 def _add_commands() -> None:
     """Every command on offer, in groups where its name has two words."""
     groups = {name: typer.Typer(help=summary) for name, summary in GROUPS.items()}
@@ -66,21 +86,22 @@ def _add_commands() -> None:
         group.callback()(lambda: None)
     for name, offer in offers().items():
         group, is_grouped, own = name.rpartition(" ")
-        command = with_options(functools.partial(_tasks if name == "tasks" else run, offer), offer.settings)
+        command = with_options(functools.partial(_tasks if name == "tasks" else run, name, offer), offer.settings)
         (groups[group] if is_grouped else app).command(own, cls=OneRunCommand)(reports_errors(command))
 
 
-def _tasks(offer: Offer, values: Mapping[str, Any], output: Output) -> None:
+def _tasks(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """A model on every task; without a model the list of the tasks, at once."""
     from pipelines.cli.catalogue import print_tasks, task_rows
 
     if "model" in values:
-        run(offer, values, output)
+        run(name, offer, values, output)
         return
     output.check(offer.settings)
     of_output = ["to"] if output.to is not None else []
-    if of_model := [name for name in [*values, *of_output] if name != "details"]:
-        names = ", ".join(f"--{name}" for name in of_model)
+    of_output += [option for option in ("quiet", "verbose") if getattr(output, option)]
+    if of_model := [given for given in [*values, *of_output] if given != "details"]:
+        names = ", ".join(f"--{given}" for given in of_model)
         raise ValueError(f"{names} belong to the measurement of a model: name one (--model reference), or leave out.")
     rows = task_rows()
     print_json({"tasks": rows}) if output.as_json else print_tasks(rows, in_detail="details" in values)
@@ -357,14 +378,19 @@ def status(
     runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to look at.")] = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """The runs of a store: finished, or how many of their jobs are done."""
+    """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
     from pipelines.cli.status import print_status
-    from pipelines.runs.run import run_folders, run_state
+    from pipelines.reporting.tables import console
+    from pipelines.runs.state import states_in
 
     if not runs.is_dir():
         raise ValueError(f"no folder {runs}. Runs are kept in the folder given by `circuits discover --out FOLDER`.")
-    states = [run_state(folder) for folder in run_folders(runs)]
-    print_json({"runs": states}) if as_json else print_status(states, runs)
+    states, others = states_in(runs)
+    if as_json:
+        print_json({"runs": states, "running": others})
+        return
+    shown = console()
+    print_status(states, others, runs, width=shown.width if shown.is_terminal else None)
 
 
 @app.command()

@@ -29,6 +29,10 @@ _NUMBERS = Annotated[
     str | None,
     typer.Option(help="With --to: brackets, as .85 [.81, .89]; or uncertainty, as .85(4). [brackets]"),
 ]
+_QUIET = Annotated[bool, typer.Option("--quiet", help="Say nothing of what is computed; errors and warnings stay.")]
+_VERBOSE = Annotated[
+    bool, typer.Option("--verbose", help="Say of every job when it begins, and what time and memory it took.")
+]
 # Shorter options for settings of the ablation.
 _ALIASES: Mapping[str, Any] = {
     "noise": Annotated[
@@ -49,7 +53,7 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     """
     reads_files = issubclass(settings, RunConfig)
     options = options_of(settings) + _of_execution(settings)
-    of_output = Output._fields if settings.paper_tables else ("as_json",)
+    of_output = _output_of(settings)
 
     def command(**given: Any) -> None:
         output = Output(**{name: given.pop(name) for name in of_output})
@@ -64,10 +68,18 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     if reads_files:
         parameters += [_named("config", _CONFIG), *(_named(name, of) for name, of in _ALIASES.items())]
     parameters += [_named("as_json", Json, default=False), *_of_papers(settings)]
+    if settings.is_computed:
+        parameters += [_named("quiet", _QUIET, default=False), _named("verbose", _VERBOSE, default=False)]
     command.__doc__ = inspect.getdoc(settings)
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
+
+
+def _output_of(settings: type[CommandSettings]) -> tuple[str, ...]:
+    """The fields of `Output` that the command has options for."""
+    of_papers = ("to", "table", "numbers") if settings.paper_tables else ()
+    return ("as_json", *of_papers, *(("quiet", "verbose") if settings.is_computed else ()))
 
 
 def _of_papers(settings: type[CommandSettings]) -> list[inspect.Parameter]:

@@ -21,15 +21,21 @@ class Output(NamedTuple):
     to       as a table for a paper, in this format; None: as tables for the terminal
     table    which table; None: the usual one
     numbers  the style of its numbers; None: brackets
+    quiet    say nothing of what is computed
+    verbose  say of every job when it begins, and what it took
     """
 
     as_json: bool = False
     to: str | None = None
     table: str | None = None
     numbers: str | None = None
+    quiet: bool = False
+    verbose: bool = False
 
     def check(self, settings: type[CommandSettings]) -> None:
         """ValueError for an unknown format, table or style of numbers, and for options that do not go together."""
+        if self.quiet and self.verbose:
+            raise ValueError("--quiet says nothing of what is computed, and --verbose all of it: give one of them.")
         if self.to is None:
             if given := [f"--{name}" for name in ("table", "numbers") if getattr(self, name) is not None]:
                 raise ValueError(f"{' and '.join(given)} belong to a table for a paper: give --to, such as --to latex.")

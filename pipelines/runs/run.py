@@ -229,32 +229,6 @@ def store_of(run: Run, out: Path) -> Store:
     return Store(beside if (beside / "store.json").is_file() else out)
 
 
-def run_state(folder: Path) -> dict[str, Any]:
-    """What `circuits status` says about a run: its settings, and how many of its jobs are done."""
-    try:
-        record = read_record(folder)
-    except ValueError as error:
-        return {"run": folder.name, "is_finished": False, "problem": str(error)}
-    store = Store(folder.parent)
-    missing = [job["label"] for job in record["jobs"] if not store.has(job["key"])]
-    return {
-        "run": record["name"],
-        "task": _short(record["config"]["task"]),
-        "model": _short(record["config"]["model"]),
-        "method": record["config"]["method"],
-        "command": command_of(record),
-        "is_finished": bool(record["files"]),
-        "jobs_done": len(record["jobs"]) - len(missing),
-        "jobs": len(record["jobs"]),
-        "missing": missing,
-    }
-
-
-def _short(name: str) -> str:
-    """A name, or the last part of an absolute path."""
-    return Path(name).name if Path(name).is_absolute() else name
-
-
 def scores_file(scores: Scores, prompts: Result, *, key: str, **arrays: Any) -> bytes:
     """Scores of all prompts in one file, with the prompts they belong to and further arrays."""
     from pipelines.runs.codec import scores_result

@@ -274,7 +274,7 @@ def test_an_export_is_never_written_through_a_device(circuits: Command, tiny: An
 
 def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):
     require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
-    assert circuits("status", "--json").json == {"runs": []}
+    assert circuits("status", "--json").json == {"runs": [], "running": []}
 
 
 def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any):

@@ -402,7 +402,7 @@ def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any)
     state = circuits("status", "--json").json["runs"][0]
     assert state["jobs_done"] == state["jobs"] - 1
     assert len(state["missing"]) == 1
-    assert "continue: circuits discover --config" in circuits("status").stdout
+    assert f"{name}: interrupted, continue with: circuits discover --config" in circuits("status").stdout
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: Any):
@@ -411,8 +411,9 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     assert "[1/" not in answer.stdout
     lines = answer.stderr.splitlines()
     name = re.escape(next(Path("runs").glob("*/run.json")).parent.name)
-    assert re.fullmatch(rf"loading the model {tiny.model.name}; then: {name}: prompts", lines[1])
-    assert re.match(rf"\[1/\d+\] {name}: prompts · after .*, the model's loading included", lines[2])
+    assert lines[0] == "discover: looking up what is stored in runs"
+    assert re.fullmatch(rf"loading the model {tiny.model.name}; then: {name}: prompts", lines[2])
+    assert re.match(rf"\[1/\d+\] {name}: prompts · after .*, the model's loading included", lines[3])
     assert re.search(rf"\] {name}: measure eap-ig prompts 0-3", answer.stderr)
 
 
@@ -427,7 +428,7 @@ def test_the_first_line_says_what_is_planned_and_where_it_runs(
 ):
     monkeypatch.setattr("pipelines.engine.execute.processors_now", lambda: (1, 2))
     answer = circuits(*tiny.arguments)
-    first = answer.stderr.splitlines()[0]
+    first = answer.stderr.splitlines()[1]
     assert re.fullmatch(
         r"\S+-eap-ig-\w{8}: computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
         r"about (24 circuits are|2 circuits are|1 circuit is) run to choose one",

@@ -142,14 +142,15 @@ def test_how_many_circuits_are_planned_is_said_before_they_are_run(circuits: Com
     run = new_run(circuits, tiny, "--edges", "9999")
     # Sets: 3 random and 3 grown; 6 components. The curve has 20 circuits, and there are 4 random ones.
     n_searched = 2 + 30 + 3 * (6 + 1 + 3) + 6 * (3 + 1 + 30 + 3)
-    first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
+    looking_up, first, *_ = circuits("evaluate", run, *SMALL).stderr.splitlines()
+    assert looking_up == "evaluate: looking up what is stored in runs"
     assert first.startswith(f"{run}: computing ")
     assert f"; about {n_searched + 2 * 6 + 4 * 6 + 4 + 20} circuits are run, in about " in first
     assert first.endswith(" s on one processor")
     assert "circuits are run" not in circuits("evaluate", run, *SMALL).stderr
     for path in Path("runs").glob("jobs/*/*.cost.json"):
         path.unlink()
-    first, *_ = circuits("evaluate", run, *SMALL[2:], "--random", "7").stderr.splitlines()
+    _, first, *_ = circuits("evaluate", run, *SMALL[2:], "--random", "7").stderr.splitlines()
     assert first.endswith("; about 7 circuits are run")
 
 
@@ -344,7 +345,7 @@ def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: An
     before = stored(Path("runs"))
     answer = circuits("evaluate", run, *options)
     assert (answer.exit_code, answer.stdout) == (2, "")
-    assert answer.stderr.count("\n") == 1
+    assert answer.stderr.removeprefix("evaluate: looking up what is stored in runs\n").count("\n") == 1
     for words in said:
         assert words in answer.stderr
     assert stored(Path("runs")) == before

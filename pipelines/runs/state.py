@@ -1,0 +1,130 @@
+"""What `circuits status` says of the runs of a store, read from their records: no model, no scores."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from circuits.files import read_bytes
+from circuits.strict_json import parse_strictly
+from pipelines.engine.heartbeat import Running, running_in
+from pipelines.engine.store import Store
+from pipelines.runs.record import RECORD, command_of, read_record
+from pipelines.runs.run import run_folders
+from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
+
+# Said elsewhere, or of how it is computed and not of what.
+_NOT_ASKED = {"task", "model", "method", "prompts", "edges", "threshold", "nodes", "tolerance", "prompts_per_job"}
+
+
+def states_in(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The runs of the store at `folder`, and the commands that compute something else there now."""
+    running = running_in(folder)
+    by_owner = {command.owner: command for command in running}
+    states = [_state(of_run, by_owner) for of_run in run_folders(folder)]
+    owners = {_owner(state["run"]) for state in states}
+    return states, [_progress(command) for command in running if command.owner not in owners]
+
+
+def _owner(run: str) -> str:
+    """What the engine says that the jobs of a run are computed for."""
+    return f"run {run}"
+
+
+def _progress(command: Running) -> dict[str, Any]:
+    return {"of": command.owner, "share": command.share, "seconds_left": command.left_s}
+
+
+def _state(folder: Path, running: Mapping[str, Running]) -> dict[str, Any]:
+    """A run: what was asked, how far it is, and of a finished one how faithful its circuit is."""
+    try:
+        record = read_record(folder)
+    except ValueError as error:
+        return {"run": folder.name, "is_finished": False, "problem": str(error)}
+    store, config = Store(folder.parent), record["config"]
+    missing = [job["label"] for job in record["jobs"] if not store.has(job["key"])]
+    is_finished = bool(record["files"])
+    summary = _summary(folder) if is_finished else {}
+    command = running.get(_owner(record["name"]))
+    return {
+        "run": record["name"],
+        "task": _short(config["task"]),
+        "model": _short(config["model"]),
+        "method": config["method"],
+        "command": command_of(record),
+        "asked": ", ".join(asked(config, _defaults(command_of(record)), summary.get("n_prompts"))),
+        "faithfulness": summary.get("faithfulness"),
+        "faithfulness_interval": summary.get("faithfulness_interval"),
+        "date": datetime.fromtimestamp((folder / RECORD).stat().st_mtime).astimezone().isoformat(timespec="seconds"),
+        "is_finished": is_finished,
+        "running": None if command is None else _progress(command),
+        "jobs_done": len(record["jobs"]) - len(missing),
+        "jobs": len(record["jobs"]),
+        "missing": missing,
+    }
+
+
+def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int | None) -> Iterator[str]:
+    """What was asked of a run in words: the circuit's size or rule, the prompts, and what is not at its default.
+
+    defaults   of the settings
+    n_prompts  how many there were, where that is known
+    """
+    yield from _size(config)
+    n_asked = config.get("prompts") or n_prompts
+    if n_asked is None:
+        n_asked = "all" if RunConfig(task=config["task"]).prompt_file else DEFAULT_PROMPTS
+    yield f"{n_asked} prompts"
+    for name, value in config.items():
+        if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):
+            continue
+        words = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from (f"{key}={_short(str(of))}" for key, of in value.items())
+        elif value is True:
+            yield words
+        else:
+            yield f"{words} {_short(str(value))}"
+
+
+def _size(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, words in (("edges", "{} edges"), ("nodes", "{} components"), ("threshold", "scores from {}")):
+        if config.get(name) is not None:
+            yield words.format(config[name])
+            return
+    if isinstance(config.get("tolerance"), float) and not config.get("selection"):
+        yield f"faithfulness from {1 - config['tolerance']:.2g}"
+
+
+def _defaults(command: str) -> dict[str, Any]:
+    """The defaults of a command's settings; of one that is not installed here, those that all runs have."""
+    kind: type[RunConfig] = RunConfig
+    with contextlib.suppress(ModuleNotFoundError):
+        module = import_module(f"pipelines.{command}.settings")
+        own = (
+            entry for entry in vars(module).values() if isinstance(entry, type) and entry.__module__ == module.__name__
+        )
+        kind = next((entry for entry in own if issubclass(entry, RunConfig)), RunConfig)
+    return {name: field.get_default(call_default_factory=True) for name, field in kind.model_fields.items()}  # pyright: ignore[reportCallIssue]
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """The summary of a run; an empty one where it has no faithfulness, as of traces, or cannot be read."""
+    try:
+        found = parse_strictly(read_bytes(folder / "summary.json"))
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(found, dict) or not isinstance(found.get("faithfulness"), int | float):
+        return {}  # of a trace, or damaged
+    ends = found.get("faithfulness_interval")
+    is_interval = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float | None) for end in ends)
+    return found if is_interval or ends is None else {}
+
+
+def _short(name: str) -> str:
+    """A name, or the last part of an absolute path."""
+    return Path(name).name if Path(name).is_absolute() else name

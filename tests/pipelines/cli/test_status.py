@@ -1,0 +1,161 @@
+"""`circuits status`: wide and narrow, finished, running and interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.cli.status import print_status
+from pipelines.engine.heartbeat import Heartbeat
+from pipelines.engine.store import Store
+
+WAIT_S = 120
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def run(circuits: Callable[..., Any], tiny: Any) -> str:
+    """The name of a run in the folder `runs`."""
+    return circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3", "--json").json["run"]
+
+
+def unfinish(run: str) -> None:
+    record = Path("runs") / run / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
+    next(Path("runs").glob("jobs/*/*.npz")).unlink()
+
+
+def test_a_finished_run_is_shown_with_what_was_asked_and_found(circuits: Callable[..., Any], tiny: Any, run: str):
+    (state,) = circuits("status", "--json").json["runs"]
+    summary = json.loads((Path("runs") / run / "summary.json").read_text())
+    assert state["asked"] == "20 edges, 12 prompts, seed 3"
+    assert state["faithfulness"] == summary["faithfulness"]
+    assert state["faithfulness_interval"] == summary["faithfulness_interval"]
+    assert state["running"] is None
+    shown = circuits("status").stdout
+    for text in (run, tiny.model.name, "20 edges, 12 prompts, seed 3", state["date"][:10], "finished"):
+        assert text in shown
+    assert "continue" not in shown
+
+
+@pytest.mark.parametrize("width", [30, 60, 100])
+def test_names_are_never_broken_however_narrow(
+    circuits: Callable[..., Any], run: str, capsys: pytest.CaptureFixture[str], width: int
+):
+    states = circuits("status", "--json").json["runs"]
+    print_status(states, [], Path("runs"), width=width)
+    lines = capsys.readouterr().out.splitlines()
+    assert run in lines
+    assert "    20 edges, 12 prompts, seed 3" in lines
+
+
+def test_a_wide_terminal_has_a_table(circuits: Callable[..., Any], run: str, capsys: pytest.CaptureFixture[str]):
+    states = circuits("status", "--json").json["runs"]
+    print_status(states, [], Path("runs"), width=400)
+    lines = capsys.readouterr().out.splitlines()
+    assert run not in lines
+    assert any(run in line and "20 edges, 12 prompts, seed 3" in line for line in lines)
+
+
+def test_running_is_told_apart_from_interrupted(circuits: Callable[..., Any], run: str):
+    unfinish(run)
+    with Heartbeat([Store("runs")]) as heartbeat:
+        heartbeat.beat(f"run {run}", 0.4, 185.0)
+        shown = circuits("status")
+        assert re.search(r"running, 40%, about 3 min \d+ s left", shown.stdout)
+        assert "interrupted" not in shown.stdout
+        assert circuits("status", "--json").json["running"] == []
+    shown = circuits("status").stdout
+    assert "running" not in shown
+    assert f"{run}: interrupted, continue with: circuits discover --config runs/{run}/config.yaml --out runs" in shown
+
+
+def test_the_command_that_is_said_to_continue_does(circuits: Callable[..., Any], run: str):
+    unfinish(run)
+    (said,) = re.findall(r"continue with: circuits (.*)", circuits("status").stdout)
+    assert circuits(*shlex.split(said)).exit_code == 0
+    assert circuits("status", "--json").json["runs"][0]["is_finished"]
+
+
+def test_what_else_is_computed_is_said(circuits: Callable[..., Any], run: str):
+    with Heartbeat([Store("runs")]) as heartbeat:
+        heartbeat.beat("study of steps", 0.125, None)
+        assert "running as well: study of steps, 12%" in circuits("status").stdout
+        assert circuits("status", "--json").json["running"] == [
+            {"of": "study of steps", "share": 0.125, "seconds_left": None}
+        ]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"faithfulness": "much"}', '{"faithfulness": 1, "faithfulness_interval": 3}']
+)
+def test_a_damaged_summary_stops_nothing(circuits: Callable[..., Any], run: str, content: str):
+    (Path("runs") / run / "summary.json").write_text(content)
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["run"], state["faithfulness"]) == (run, None)
+    assert run in circuits("status").stdout
+
+
+def test_a_terminated_command_is_shown_running_then_continues(
+    circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any
+):
+    """SIGTERM as a batch system sends it: what is done is kept, and the command that continues is said."""
+    asked = [*tiny.arguments, "--method", "activation-patching", "--prompts-per-job", "1", "--curve"]
+    process = spawn(*asked)
+    for line in process.stderr:
+        if ": measure " in line:
+            break
+    os.kill(process.pid, signal.SIGSTOP)
+    (state,) = circuits("status", "--json").json["runs"]
+    os.kill(process.pid, signal.SIGCONT)
+    assert not state["is_finished"]
+    assert 0 <= state["running"]["share"] < 1
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, stdout) == (130, "")
+    assert "Traceback" not in stderr
+    n_kept, n_jobs, again = re.search(
+        r"interrupted; (\d+) of (\d+) jobs are kept. Continue with: circuits (.*)", stderr
+    ).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    assert 0 < int(n_kept) < int(n_jobs)
+    assert circuits("status", "--json").json["runs"][0]["running"] is None
+    jobs = circuits(*shlex.split(again), "--json").json["jobs"]
+    assert jobs == {"total": int(n_jobs), "computed": int(n_jobs) - int(n_kept)}
+
+
+def test_quiet_says_nothing_of_what_is_computed_and_verbose_all(circuits: Callable[..., Any], tiny: Any):
+    asked = [*tiny.arguments, "--method", "eap", "--edges", "20"]
+    refused = circuits(*asked, "--quiet", "--verbose")
+    assert refused.exit_code == 2
+    assert "give one of them" in refused.stderr
+    quiet = circuits(*asked, "--quiet", "--out", "a")
+    assert all(line.startswith("warning: ") for line in quiet.stderr.splitlines())
+    assert "faithfulness" in quiet.stdout
+    verbose = circuits(*asked, "--verbose", "--out", "b")
+    assert re.search(r"begins: \S+: measure eap prompts 4-7", verbose.stderr)
+    assert re.search(r"measure eap prompts 4-7 · took [\d.]+ s, \d+ MB · after", verbose.stderr)
+
+
+def test_the_version_is_that_of_the_package(circuits: Callable[..., Any]):
+    from importlib.metadata import version
+
+    answer = circuits("--version")
+    assert (answer.exit_code, answer.stdout) == (0, f"circuits {version('circuit-workbench')}\n")
+
+
+def test_a_shell_completes_commands():
+    code = "import sys; sys.argv = ['circuits']; from pipelines.cli.main import main; main()"
+    asking = {"_CIRCUITS_COMPLETE": "complete_bash", "COMP_WORDS": "circuits disc", "COMP_CWORD": "1"}
+    environment = os.environ | asking | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.stdout.split() == ["discover"], done.stderr
