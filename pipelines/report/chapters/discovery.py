@@ -9,7 +9,7 @@ from circuits.citations import MUELLER_2025, Citation
 from graphs.circuit_graph import CircuitGraph
 from graphs.export import caption, exporter
 from graphs.figures.canvas import DrawingFormat
-from graphs.figures.chosen_by import chosen_by
+from graphs.figures.chosen_by import circuit_chosen_by
 from graphs.figures.layered.drawing import composed
 from graphs.figures.size_curve import size_figure_bytes
 from pipelines.discover.figures import size_curves
@@ -82,15 +82,14 @@ _CURVE = (
 
 
 def _chosen(run: DiscoverRun) -> Iterator[str]:
-    """How the circuit was chosen, and how its size."""
-    config, choice = run.config, run.summary["choice"]
-    rule = chosen_by(run.graph.selection).removeprefix("chosen: ").removeprefix("chosen ")
-    yield f"The circuit of `{run.summary['task']}` was chosen so: {rule}, ranked by {_RANKED[choice['ranking']]}."
-    if config.edges is None and config.threshold is None and config.nodes is None and config.selection is None:
-        yield (
-            f"Its size was searched: the smallest circuit whose faithfulness on the choosing prompts was within "
-            f"{config.tolerance:g} of 1; {choice['n_runs']} circuits were run."
-        )
+    """How the circuit and its size were chosen."""
+    graph, choice = run.graph, run.summary["choice"]
+    rule = circuit_chosen_by(graph.selection, graph.metrics).removeprefix("chosen: ").removeprefix("chosen ")
+    n = choice["n_runs"]
+    yield (
+        f"The circuit of `{run.summary['task']}` was chosen so: {rule}. Parts were ranked by "
+        f"{_RANKED[choice['ranking']]}; {n} {'circuit was' if n == 1 else 'circuits were'} run."
+    )
 
 
 _RANKED: Mapping[str, str] = {"signed": "signed score", "absolute": "magnitude"}
