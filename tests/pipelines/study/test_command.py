@@ -136,7 +136,8 @@ def test_a_mean_ablation_has_its_reference(circuits: Command, tiny: Any, truth: 
 
 def test_jobs_that_values_share_are_computed_once(circuits: Command, tiny: Any, truth: Path):
     answer = circuits(*begin(tiny), *CODING_OPTIONS, "--vary", "features=2,4,8", "--truth", truth, "--json")
-    labels = [line.split("] ")[1].split(" · ")[0] for line in answer.stderr.splitlines() if line.startswith("[")]
+    done = [line for line in answer.stderr.splitlines() if line.startswith("[")]
+    labels = [line.split(": ", 1)[1].split(" · ")[0] for line in done]
     assert sum(label.startswith("features") for label in labels) == 3  # 12 prompts in slices of 4
     assert labels.count("baseline") == labels.count("prompts") == 1
     assert labels.count("code-scores head-coding") == 3
