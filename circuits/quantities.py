@@ -232,8 +232,6 @@ def _of_tasks() -> tuple[Quantity, ...]:
         quantity("mended", "mended", "prompts that became right", "high", format="d"),
         quantity("clean", "clean", "mean of the metric on clean prompts", format=".2f"),
         quantity("corrupt", "corrupt", "mean of the metric on corrupt prompts, or of ablated runs", format=".2f"),
-        quantity("kept", "kept", "share of what the metric loses at 0 directions that is not lost", format=".2f"),
-        quantity("beyond_random", "beyond random vectors", "change of the metric minus their mean", format="+.2f"),
     )
 
 

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from circuits.files import read_bytes
-from circuits.strict_json import parse_strictly
 from graphs.figures.fit import Drawing
 from pipelines.discover.run import DiscoverRun, require_circuit
 from pipelines.engine.execution import Execution
-from pipelines.engine.result_file import require_known_version
 from pipelines.reporting.report import Format
+from pipelines.reporting.stored import read_report as read_stored
 from pipelines.reuse.panels import panel_of
 from pipelines.reuse.plan import ReusePlan, plan
 from pipelines.reuse.settings import ReuseSettings
@@ -64,11 +62,6 @@ def required(found: Drawing | str, subjects: Sequence[str]) -> Drawing:
     return found
 
 
-def is_report(subject: str, store: Path, file: str) -> bool:
-    """Whether this is the folder of a report that leaves `file`, or that file itself."""
-    return any(is_file(path) for path in _places(subject, store, file) if path.name == file)
-
-
 def holds(subject: str, store: Path, file: str) -> bool:
     """Whether a subject is the folder of such a file, or the file itself."""
     return any(path.name == file and is_file(path) for path in _places(subject, store, file))
@@ -82,12 +75,7 @@ def read_report(subject: str, store: Path, file: str, of: Format, *, again: str)
     path = next((path for path in _places(subject, store, file) if is_file(path)), None)
     if path is None:
         raise ValueError(f"{subject} holds no {file}. Give the folder that {again} left, or make one.")
-    try:
-        found = parse_strictly(read_bytes(path))
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}. Make it anew: {again}") from None
-    require_known_version(found if isinstance(found, dict) else {}, of.name, of.version, where=str(path))
-    return path, found
+    return path, read_stored(path, of, again=again)
 
 
 @contextmanager

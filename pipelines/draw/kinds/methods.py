@@ -12,7 +12,7 @@ from graphs.figures.sweep import value_label
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.evaluations import AGAIN, STUDY, STUDY_AGAIN, read_evaluation, read_study
 from pipelines.draw.kinds.registry import FIGURES
-from pipelines.draw.subjects import damage_named, is_report
+from pipelines.draw.subjects import damage_named, holds
 from pipelines.reporting.tables import Row, value_at
 
 _MEASURES = {
@@ -28,7 +28,7 @@ _CONDITIONS = ("task", "model", "metric", "ablation", "n_prompts", "judged_on")
 
 def read(subjects: Sequence[str], store: Path) -> Drawing:
     """A row for every run of the evaluations, those measured alike together; or for every value of a study."""
-    if len(subjects) == 1 and is_report(subjects[0], store, STUDY):
+    if len(subjects) == 1 and holds(subjects[0], store, STUDY):
         path, study = read_study(subjects[0], store)
         with damage_named(path, STUDY_AGAIN):
             return in_its_room(draw_method_bars, of_study(study))

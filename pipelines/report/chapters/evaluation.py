@@ -9,8 +9,8 @@ from pipelines.evaluate.files import EVALUATION_FILE
 from pipelines.evaluate.paper import papers
 from pipelines.evaluate.report import Evaluation
 from pipelines.report.chapters.base import Chapter
-from pipelines.report.stored import read_report
 from pipelines.reporting.document.pieces import cite
+from pipelines.reporting.stored import read_report
 
 _CRITERIA = (
     f"Circuits were judged by the criteria of faithfulness, completeness and minimality{cite((WANG_2023,))}, beside "

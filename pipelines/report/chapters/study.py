@@ -8,8 +8,8 @@ from typing import cast
 from graphs.export.latex_text import number
 from graphs.figures.sweep import study_figure_bytes, value_label
 from pipelines.report.chapters.base import Chapter
-from pipelines.report.stored import read_report
 from pipelines.reporting.document import Figure
+from pipelines.reporting.stored import read_report
 from pipelines.study.files import STUDY_FILE
 from pipelines.study.paper import papers
 from pipelines.study.report import Study

@@ -8,8 +8,8 @@ from pathlib import Path
 from graphs.figures.canvas import DrawingFormat
 from pipelines.report import methods
 from pipelines.report.chapters.base import Chapter, name_of_figure
-from pipelines.report.stored import read_report
 from pipelines.reporting.document import Figure, Piece
+from pipelines.reporting.stored import read_report
 from pipelines.runs.options import command_line
 from pipelines.trace.files import TRACE_FILE
 from pipelines.trace.paper import papers

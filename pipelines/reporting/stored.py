@@ -12,7 +12,7 @@ from pipelines.engine.result_file import DamagedError, require_known_version
 from pipelines.reporting.report import Format
 
 
-def read_report(path: Path, of: Format, *, needs: Sequence[str], again: str) -> dict[str, Any]:
+def read_report(path: Path, of: Format, *, again: str, needs: Sequence[str] = ()) -> dict[str, Any]:
     """The content of a report. ValueError, naming the file, where it is damaged or lacks one of `needs`.
 
     again  the command that makes it anew
