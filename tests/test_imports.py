@@ -63,8 +63,9 @@ OF_GRAPHS["graphs/export"] = {"graphs/figures", "graphs/prompt_use", *OF_GRAPHS[
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
     f"circuits.{name}"
-    for name in ("files", "kinds", "lookup", "mib_file", "numbers", "quantities", "registry", "solved", "strict_json")
+    for name in ("files", "kinds", "lookup", "mib_file", "numbers", "packaged", "quantities", "registry", "solved")
 }
+SEEN_BY_GRAPHS.add("circuits.strict_json")
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
@@ -98,6 +99,7 @@ OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
 }
+OF_PIPELINES["pipelines/page"] = _SHARED | {"pipelines/prompts", "pipelines/discover", "pipelines/trace"}
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES
