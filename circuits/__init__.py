@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from circuits.model.load import Model, load_model
     from circuits.scores import ComponentScores, EdgeScores
     from circuits.tasks import IMAGE_TASKS, TASKS
+    from circuits.tasks.from_template import read_template
 
 _HOMES = {
     "Component": "components",
@@ -38,6 +39,7 @@ _HOMES = {
     "PromptSet": "data.prompts",
     "read_jsonl": "data.prompt_files",
     "read_prompts": "data.prompt_files",
+    "read_template": "tasks.from_template",
     "write_jsonl": "data.prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
@@ -61,6 +63,7 @@ __all__ = [
     "load_model",
     "read_jsonl",
     "read_prompts",
+    "read_template",
     "write_jsonl",
 ]
 
