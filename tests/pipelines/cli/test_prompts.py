@@ -219,6 +219,12 @@ def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: 
     assert "`circuits prompts show` shows the prompts of a task" in refused.stderr
 
 
+def test_showing_a_task_leads_to_its_prompts(circuits: Callable[..., Any]) -> None:
+    refused = circuits("tasks", "show", "ioi", "--model", "reference")
+    assert refused.exit_code == 2
+    assert "circuits prompts show ioi" in " ".join(refused.stderr.split())
+
+
 def test_an_image_is_shown_as_its_place_in_the_prompt(circuits: Callable[..., Any], tmp_path: Path) -> None:
     vlm = ("--model", "reference-vlm")
     shown = json.loads(circuits("prompts", "show", "scene-objects", *vlm, "--prompts", "1", "--json").stdout)
