@@ -12,11 +12,12 @@ from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries
 from circuits.data.prompts import PromptSet
 from circuits.data.question_files import is_question_file
 from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
+from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
 from circuits.model.load import Model, load_model
 from pipelines.prompts.build import built
-from pipelines.prompts.rows import prompt_row, token_texts
+from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
 from pipelines.runs.settings import PromptSettings
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.prompts import END, Prompt, Tokenizer
+from circuits.data.prompts import END, Prompt
+from circuits.data.tokenizer import Tokenizer, token_texts
 from pipelines.reporting.tables import Row
 
 
@@ -45,14 +45,3 @@ def _image(prompt: Prompt) -> Row:
     height, width, _ = prompt.image.pixels().shape
     is_another = prompt.corrupt_image not in (None, prompt.image)
     return {"image": {"tokens": list(prompt.image_tokens), "width": width, "height": height, "is_changed": is_another}}
-
-
-def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
-    """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
-    if tokenizer is None:
-        return [f"<{token}>" for token in tokens]
-    # Every fast tokenizer decodes; the protocol names what reading prompts needs.
-    decode: Any = tokenizer
-    pieces = tokenizer.convert_ids_to_tokens(list(tokens))
-    texts = [decode.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
-    return [piece if not text or "\ufffd" in text else text for text, piece in zip(texts, pieces, strict=True)]
