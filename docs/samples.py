@@ -2,10 +2,10 @@
 
 python docs/samples.py [PAGE...]
 
-Without names it takes all pages whose samples run (`RUN`). A block `bash` or `python` of a page is run, in order, in one
-empty folder for each page; a block `text` right below it is what it prints. There a line `...` stands for lines that are
-left out. Blocks `sh` are for commands that need what a reader has and a test has not: another model, a cluster, a GPU.
-They are read, and never run.
+Without names it takes all pages whose samples run (`RUN`). A block `bash` or `python` of a page is run, in order, in
+one empty folder for each page; a block `text` right below it is what it prints. There a line `...` stands for lines
+that are left out. Blocks `sh` are for commands that need what a reader has and a test has not: another model, a
+cluster, a GPU. They are read, and never run.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def jobs_of(run: DiscoverRun, **changes: Any) -> Jobs:
     changes  settings to change that add jobs to the same run, such as `curve`
     """
     jobs = all_jobs(run.config.model_copy(update=changes))
-    if not run.name.endswith(jobs.graph.key[:8]):
+    if not run.was_made_by(jobs.graph):
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
             f"circuits discover --config {run.folder / 'config.yaml'} --out {run.folder.parent}"

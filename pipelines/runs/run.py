@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
+from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 from pipelines.runs.record import RECORD, command_of, damaged, read_record
@@ -67,6 +68,10 @@ class Run:
             self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
         except ValidationError as error:
             raise DamagedError(f"{damaged(folder / RECORD)} Its settings: {validation_message(error)}") from None
+
+    def was_made_by(self, job: Job) -> bool:
+        """Whether this job made the run's circuit: it is not where the model, the prompts or this package changed."""
+        return any(made["key"] == job.key for made in self._record["jobs"])
 
     @cached_property
     def summary(self) -> dict[str, Any]:

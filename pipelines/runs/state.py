@@ -18,7 +18,18 @@ from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
 
 # Said elsewhere, or of how it is computed and not of what.
-_NOT_ASKED = {"task", "model", "method", "prompts", "edges", "threshold", "nodes", "tolerance", "prompts_per_job"}
+_NOT_ASKED = {
+    "name",
+    "task",
+    "model",
+    "method",
+    "prompts",
+    "edges",
+    "threshold",
+    "nodes",
+    "tolerance",
+    "prompts_per_job",
+}
 
 
 def states_in(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
