@@ -111,6 +111,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     },
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
+OF_PIPELINES["pipelines/view"] = {"pipelines/reporting", "pipelines/runs", "pipelines/engine", "pipelines/compare"}
 OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
