@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from circuits.components import Component, Edge, Wiring
     from circuits.data.prompt_files import read_jsonl, read_prompts, write_jsonl
     from circuits.data.prompts import Prompt, PromptSet
+    from circuits.data.readable import ReadablePrompts
     from circuits.methods import METHODS
     from circuits.metrics import METRICS
     from circuits.model.load import Model, load_model
@@ -36,6 +37,7 @@ _HOMES = {
     "load_model": "model.load",
     "Prompt": "data.prompts",
     "PromptSet": "data.prompts",
+    "ReadablePrompts": "data.readable",
     "read_jsonl": "data.prompt_files",
     "read_prompts": "data.prompt_files",
     "write_jsonl": "data.prompt_files",
@@ -57,6 +59,7 @@ __all__ = [
     "Model",
     "Prompt",
     "PromptSet",
+    "ReadablePrompts",
     "Wiring",
     "load_model",
     "read_jsonl",

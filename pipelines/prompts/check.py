@@ -10,9 +10,10 @@ from circuits.data.answers import tokens_of
 from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
 from circuits.data.prompts import PromptSet
+from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.model.load import Model, load_model
-from pipelines.prompts.rows import prompt_row, token_texts
+from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
 
 _NO_ANSWER = "the model does not answer"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.prompts import END, Prompt, Tokenizer
+from circuits.data.prompts import END, Prompt
+from circuits.data.tokenizer import Tokenizer, token_texts
 from pipelines.reporting.tables import Row
 
 
@@ -34,14 +34,3 @@ def prompt_row(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Row:
         "wrong_answers": of_answers(prompt.wrong_answers),
         "answer_position": prompt.answer_position,
     }
-
-
-def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
-    """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
-    if tokenizer is None:
-        return [f"<{token}>" for token in tokens]
-    # Every fast tokenizer decodes; the protocol names what reading prompts needs.
-    decode: Any = tokenizer
-    pieces = tokenizer.convert_ids_to_tokens(list(tokens))
-    texts = [decode.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
-    return [piece if not text or "\ufffd" in text else text for text, piece in zip(texts, pieces, strict=True)]

@@ -7,6 +7,7 @@ are computed is no setting but `Execution`: the same settings give the same byte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -20,6 +21,9 @@ DEFAULT_PROMPTS = 64
 # The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
 MOST = 1_000_000
 IMAGE_PATHS = ("images", "annotations")
+LONGEST_RUN_NAME = 100
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_TAKEN_NAMES = ("jobs",)  # also where a file system takes capitals for the same letters
 # What settings were called in version 0.1: records of such runs are read; new settings are refused.
 RENAMED = {
     "parts": "kinds",
@@ -172,6 +176,28 @@ class RunConfig(PromptSettings):
     def no_circuit(cls, used: Collection[str]) -> str:
         """Why this command takes no settings that choose or judge a circuit."""
         return f"{', '.join(used)} choose or judge a circuit, which this command does not: leave them out."
+
+
+class NamedRunConfig(RunConfig):
+    """The settings of a run that leaves a folder in the store, which can be given a name."""
+
+    name: str | None = Field(
+        default=None,
+        description="What the run is called, and its folder. [from task, model, method and result]",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        if not _RUN_NAME.fullmatch(given):
+            raise ValueError("a run's name is made of letters, digits, '-' and '_', and begins with a letter or digit")
+        if len(given) > LONGEST_RUN_NAME:
+            raise ValueError(f"a run's name has at most {LONGEST_RUN_NAME} characters; this one has {len(given)}")
+        if given.lower() in _TAKEN_NAMES:
+            raise ValueError("the store keeps results of its own in a folder of that name: choose another one")
+        return given
 
 
 def differs(values: Mapping[str, Any], name: str) -> bool:
