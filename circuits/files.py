@@ -48,8 +48,10 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
     """Write `data` so that `path` holds all of it or what it held before, even after a power cut; folders are made.
+
+    survives_power_cut  False for what is of little worth: without it, writing takes a fraction of a millisecond
 
     A file that stands there keeps its permissions. OSError where that cannot be written, and where something else
     stands there: a link, whose target would be left as it is, a device node, a pipe or a folder.
@@ -62,8 +64,9 @@ def replace_file(path: Path, data: bytes) -> None:
             if kept_mode is not None:
                 temporary.chmod(kept_mode)
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if survives_power_cut:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         with contextlib.suppress(OSError):

@@ -46,6 +46,9 @@ def continuations_of(answers: Iterable[Answer]) -> tuple[tuple[int, ...], ...]:
     All but the last token of each answer; one that begins another is read in that one's run. `((),)`, the prompt alone,
     where all answers are single tokens.
     """
+    long = [answer for answer in answers if isinstance(answer, tuple)]
+    if not long:
+        return ((),)
     wanted = dict.fromkeys(tokens_of(answer)[:-1] for answer in answers)
     return tuple(one for one in wanted if not any(one != other and other[: len(one)] == one for other in wanted))
 

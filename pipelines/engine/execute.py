@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.job import Job
+from pipelines.engine.other_jobs import OtherJobs
 from pipelines.engine.processors import processors_now, said
 from pipelines.engine.progress import Outlook, Progress, progress_on, short_owner
 from pipelines.engine.store import Store
@@ -56,26 +58,34 @@ def execute(
         _execute_here(todo, store, execution, at_once, on_begun, on_done)
 
 
-def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
-    """Key -> Dask task; a job waits for the jobs that it reads or must come after."""
-    from dask.delayed import delayed
+def _graph(
+    todo: Sequence[Job], store: Store, device: str, meanwhile: Meanwhile | None = None
+) -> dict[str, tuple[Any, ...]]:
+    """Key -> Dask task; a job waits for the jobs that it reads or must come after.
 
+    Written as Dask's plain graph: merging one `Delayed` per job takes the square of their number in time and memory.
+    """
     from pipelines.engine.run_job import run_job
 
-    run = delayed(run_job, pure=False)
-    tasks: dict[str, Any] = {}
-    for job in todo:
-        before = [key for keys in (*job.inputs.values(), job.after) for key in keys if key in tasks]
-        waits_for = [tasks[key] for key in dict.fromkeys(before)]
-        tasks[job.key] = run(job, str(store.folder), device, *waits_for, dask_key_name=job.key)
-    return tasks
+    folder, tasks = str(store.folder), {job.key: job for job in todo}
+    return {
+        key: (
+            run_job,
+            job,
+            folder,
+            device,
+            meanwhile or Meanwhile(),
+            *dict.fromkeys(before for before in job.waits_for if before in tasks),
+        )
+        for key, job in tasks.items()
+    }
 
 
 def _execute_here(
     todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone
 ) -> None:
-    from dask.base import compute
     from dask.callbacks import Callback
+    from dask.threaded import get
 
     by_key = {job.key: job for job in todo}
 
@@ -87,16 +97,18 @@ def _execute_here(
         if key in by_key:
             on_done(by_key[key])
 
-    tasks = _delayed(todo, store, execution.device)
+    others = OtherJobs(todo, store, execution.device)
+    graph = _graph(todo, store, execution.device, others)
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:
             with Callback(pretask=announce, posttask=report):
-                compute(*tasks.values(), scheduler="threads", pool=pool)
+                get(graph, list(graph), pool=pool)
         except KeyboardInterrupt:
             # Return at once: a job in flight writes a whole file or none.
             waits = False
+            others.end()
             raise
         finally:
             pool.shutdown(wait=waits, cancel_futures=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import threading
 import time
 import uuid
@@ -19,13 +18,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import psutil
-
 from circuits.files import read_bytes, replace_file
 from circuits.strict_json import parse_strictly
+from pipelines.engine.owner import is_running, this_process
 from pipelines.engine.store import Store
 
 _TOUCHED_EVERY_S = 10
+_WRITTEN_EVERY_S = 0.5
 _STALE_AFTER_S = 60
 _PATTERN = ".running.*.json"
 
@@ -49,7 +48,8 @@ class Heartbeat:
     def __init__(self, stores: Sequence[Store]) -> None:
         name = f".running.{uuid.uuid4().hex[:8]}.json"
         self._paths = [folder / name for folder in dict.fromkeys(store.folder for store in stores)]
-        self._process = {"pid": os.getpid(), "host": socket.gethostname(), "started": _started(os.getpid())}
+        self._process = this_process()
+        self._owner, self._written_s = "", 0.0
         self._ends = threading.Event()
         self._touches = threading.Thread(target=self._touch, name="heartbeat", daemon=True)
 
@@ -71,11 +71,17 @@ class Heartbeat:
                 path.unlink(missing_ok=True)
 
     def beat(self, owner: str, share: float, left_s: float | None) -> None:
-        """Say how far the command is. A store that cannot be written any more is left alone: its results say so."""
+        """Say how far the command is, unless that was said just now of the same owner.
+
+        A store that cannot be written any more is left alone: its results say so.
+        """
+        if owner == self._owner and time.monotonic() - self._written_s < _WRITTEN_EVERY_S:
+            return
+        self._owner, self._written_s = owner, time.monotonic()
         now = {"owner": owner, "share": share, "left_s": left_s, "at": time.time()}
         for path in self._paths:
             with contextlib.suppress(OSError):
-                replace_file(path, json.dumps(self._process | now).encode())
+                replace_file(path, json.dumps(self._process | now).encode(), survives_power_cut=False)
 
     def _touch(self) -> None:
         while not self._ends.wait(_TOUCHED_EVERY_S):
@@ -107,18 +113,9 @@ def _files(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 
 
 def _is_alive(path: Path, found: dict[str, Any]) -> bool:
-    if found["host"] == socket.gethostname():
-        # A later process may have the same number.
-        return found["started"] == _started(found["pid"])
+    if (runs := is_running(found)) is not None:
+        return runs
     try:
         return time.time() - path.stat().st_mtime < _STALE_AFTER_S
     except OSError:
         return False
-
-
-def _started(pid: int) -> float | None:
-    """When a process began; None where there is none."""
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return None

@@ -7,9 +7,10 @@ it reads) and of nothing else: not the device, the number of workers or the fold
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from pipelines.engine.result_file import canonical_json
@@ -40,6 +41,11 @@ class Job:
         """What the result is stored under."""
         text = canonical_json([self.stage.name, self.stage.version, self.settings, self.inputs])
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def waits_for(self) -> Iterator[str]:
+        """Keys of the jobs that must be done before this one begins; some of them twice."""
+        return chain(*self.inputs.values(), self.after)
 
     @property
     def label(self) -> str:

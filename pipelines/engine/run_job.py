@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from pipelines.engine.claim import Meanwhile, claimed
+from pipelines.engine.held_results import HeldResults
 from pipelines.engine.job import Job
 from pipelines.engine.meter import Meter
 from pipelines.engine.store import Store
@@ -22,39 +24,49 @@ if TYPE_CHECKING:
 _MODELS_KEPT = 2
 _LOADED: OrderedDict[tuple[str, ...], Model] = OrderedDict()
 _LOADING = threading.Lock()
+_HELD = HeldResults()
+_NOTHING = Meanwhile()
 
 
-def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
+def run_job(job: Job, folder: str, device: str, meanwhile: Meanwhile = _NOTHING, *_: Any) -> str:
     """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
 
-    The arguments after `device` only make Dask wait for the jobs that this one reads.
+    meanwhile  what is done while another process computes the job; arguments after it only make Dask wait for the jobs
+               that this one reads
+
     Bad input raises a plain ValueError, which also reaches the caller from another process.
     """
-    # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
-    threadpool_limits(1)
     store = Store(folder)
     if not store.has(job.key):
-        inputs = {name: tuple(store.read(key) for key in keys) for name, keys in job.inputs.items()}
-        meter = Meter()
-        try:
-            with meter.running():
-                settings = job.stage.locate(job.settings, job.locations)
-
-                def load(name: str = "model") -> Model:
-                    return meter.loading(lambda: model_of(job, device, name))
-
-                result = job.stage.compute(settings, inputs, load)
-        except ValueError as error:
-            # Subclasses with their own arguments do not survive the way back from another process.
-            plain = ValueError(str(error))
-            plain.add_note(f"in job '{job.label}'")
-            raise plain from error
-        except Exception as error:
-            error.add_note(f"in job '{job.label}'")
-            raise
-        store.write(job.key, job.stage.name, result)
-        store.write_cost(job.key, meter.cost)
+        with claimed(store.claim(job.key), job.label, lambda: store.has(job.key), meanwhile) as is_ours:
+            if is_ours:
+                _compute(job, store, device)
     return job.key
+
+
+def _compute(job: Job, store: Store, device: str) -> None:
+    # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
+    threadpool_limits(1)
+    inputs = {name: tuple(_HELD.read(store, key) for key in keys) for name, keys in job.inputs.items()}
+    meter = Meter()
+    try:
+        with meter.running():
+            settings = job.stage.locate(job.settings, job.locations)
+
+            def load(name: str = "model") -> Model:
+                return meter.loading(lambda: model_of(job, device, name))
+
+            result = job.stage.compute(settings, inputs, load)
+    except ValueError as error:
+        # Subclasses with their own arguments do not survive the way back from another process.
+        plain = ValueError(str(error))
+        plain.add_note(f"in job '{job.label}'")
+        raise plain from error
+    except Exception as error:
+        error.add_note(f"in job '{job.label}'")
+        raise
+    store.write(job.key, job.stage.name, result)
+    store.write_cost(job.key, meter.cost)
 
 
 def model_of(job: Job, device: str, name: str = "model") -> Model:

@@ -1,7 +1,8 @@
 """Where results are kept: one file per job, named after its content key, shared by all runs of a folder.
 
     runs/store.json             format and version
-    runs/jobs/ab/ab12....npz    one job's result (`pipelines.engine.result_file`); beside it ....cost.json, what it took
+    runs/jobs/ab/ab12....npz    one job's result (`pipelines.engine.result_file`); beside it ....cost.json, what it
+                                took, and while it is computed ....lock (`pipelines.engine.claim`)
     runs/ioi-eap-1a2b3c4d/      one run, for people (`pipelines.runs.run`)
 
 Every file is written to a temporary name in its own folder and renamed, so that a reader, a second run on the same
@@ -33,10 +34,10 @@ _LEFTOVER_AFTER_S = 24 * 3600
 _LOG = logging.getLogger(__name__)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
     """`circuits.files.replace_file`, with a ValueError that says what could not be written."""
     try:
-        replace_file(path, data)
+        replace_file(path, data, survives_power_cut=survives_power_cut)
     except OSError as error:
         raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place with --out.") from None
 
@@ -111,6 +112,10 @@ class Store:
         result = self.path(key)
         return result, result.with_suffix(".cost.json")
 
+    def claim(self, key: str) -> Path:
+        """The file that says who computes the result of `key` now."""
+        return self.path(key).with_suffix(".lock")
+
     def has(self, key: str) -> bool:
         """Whether the result of `key` is kept, whole. A damaged file is named in a warning and counts as missing."""
         return self.find(key) is not None
@@ -143,7 +148,7 @@ class Store:
 
     def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
         """Keep what computing a result took, beside it: it differs from run to run, so it is not part of the result."""
-        write_json(self.files(key)[1], cost)
+        write_atomically(self.files(key)[1], as_json(cost), survives_power_cut=False)
 
     def cost(self, key: str) -> dict[str, Any] | None:
         """What computing the result of `key` took; None where that is not known, or where the file is damaged."""

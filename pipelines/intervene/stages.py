@@ -16,7 +16,7 @@ from circuits.data.prompts import PromptSet
 from circuits.intervals import t_interval
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
-from pipelines.runs.codec import prompts_from, prompts_result
+from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
 from pipelines.runs.image_sources import image_task, split_questions
 from pipelines.runs.stages import locate_prompts
 
@@ -184,8 +184,7 @@ def answer(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     from circuits.injection.hooks import injection_tap
     from circuits.injection.vision_heads import reinforcement_tap
 
-    start, stop = settings["slice"]
-    prompts = prompts_from(inputs["questions"][0])[start:stop]
+    prompts = prompts_slice(inputs["questions"][0], *settings["slice"])
     injections, dropped = _injections(settings, inputs)
     chosen = reinforcement_of(inputs)
     taps: dict[str, TapFactory | None] = {PLAIN: None}

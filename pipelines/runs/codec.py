@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,12 @@ def prompts_result(prompts: PromptSet) -> Result:
     return Result(prompts_meta(prompts) | {"pictures": list(known)}, arrays)
 
 
+def prompts_slice(result: Result, start: int, stop: int) -> PromptSet:
+    """Prompts start .. stop-1 of the set of a `prompts` job, as `prompts_from(result)[start:stop]` has them; no others
+    are made."""
+    return prompts_from(Result({**result.meta, "prompts": result.meta["prompts"][start:stop]}, result.arrays))[:]
+
+
 def prompts_from(result: Result) -> PromptSet:
     """The prompt set of a `prompts` job; from its meta alone, pictures have only fingerprints."""
     pictures = _pictures(result)
@@ -58,9 +65,11 @@ def _record(prompt: Prompt) -> dict[str, Any]:
 def _pictures(result: Result) -> dict[str, Picture]:
     if "pictures" not in result.arrays:
         return {}
-    stops = result.arrays["picture_stops"]
-    parts = np.split(result.arrays["pictures"], stops[:-1])
-    return {name: Picture(name, part.tobytes()) for name, part in zip(result.meta["pictures"], parts, strict=True)}
+    sides = chain(result.meta["prompts"], result.meta.get("negatives", []))
+    shown = {record.get(name) for record in sides for name in ("image", "corrupt_image")}
+    parts = np.split(result.arrays["pictures"], result.arrays["picture_stops"][:-1])
+    known = zip(result.meta["pictures"], parts, strict=True)
+    return {name: Picture(name, part.tobytes()) for name, part in known if name in shown}
 
 
 def _prompt(record: Mapping[str, Any], pictures: Mapping[str, Picture]) -> Prompt:

@@ -21,6 +21,12 @@ from pipelines.runs.settings import IMAGE_PATHS, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
 from pipelines.runs.task_settings import task_settings, with_settings
 
+# Prompts of a job, the fewest and the most, where the settings do not say.
+_FEWEST, _MOST = 16, 128
+# Unless there are at least that many jobs, they are not made larger: they run side by side.
+_LARGER_FROM = 8
+# About how many bytes of weights the prompts of a job run through, each by itself: seconds on one processor.
+_BYTES_PER_JOB = 2**30
 # Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
 _MODEL_CHARACTERS = 48
 
@@ -61,10 +67,13 @@ class PromptJobs:
         self.of_prompts: dict[str, tuple[str, ...]] = {"prompts": (self.prompts.key,)}
         self.after: tuple[str, ...] = ()
         self._prompts_per_job = config.prompts_per_job
+        self._weight_bytes = sum(file.stat().st_size for file in files.weight_files)
 
     def slices(self, *, is_split: bool = True) -> list[tuple[int, int]]:
         """The prompts as slices, (start, stop); a single one where they may not be split."""
-        size = self._prompts_per_job if is_split else self.n_prompts
+        size = self.n_prompts
+        if is_split:
+            size = self._prompts_per_job or prompts_per_job(self.n_prompts, self._weight_bytes)
         return [(start, min(start + size, self.n_prompts)) for start in range(0, self.n_prompts, size)]
 
     def sliced(
@@ -79,6 +88,15 @@ class PromptJobs:
         """A job on one slice of the prompts; `cost` per prompt."""
         chosen, weight = self.ran | settings | {"slice": list(part)}, cost * (part[1] - part[0])
         return Job(stage, chosen, self.of_prompts | inputs, self.locations, self.after, weight=weight)
+
+
+def prompts_per_job(n_prompts: int, weight_bytes: int) -> int:
+    """How many prompts to measure in one job: a power of two, the same wherever the plan is made.
+
+    A job takes some milliseconds whatever it measures, so that many prompts of a small model come in larger ones.
+    """
+    wanted = min(n_prompts // _LARGER_FROM, _BYTES_PER_JOB // max(1, weight_bytes), _MOST)
+    return max(_FEWEST, 1 << (wanted.bit_length() - 1) if wanted else 0)
 
 
 class FirstJobs(PromptJobs):

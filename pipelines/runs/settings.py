@@ -127,8 +127,11 @@ class PromptSettings(CommandSettings):
         default=None, description="Where the objects are in the images: COCO's instances_*.json."
     )
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
-    prompts_per_job: int = Field(
-        default=16, ge=1, le=MOST, description="Prompts per unit of work: the most that a crash loses."
+    prompts_per_job: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST,
+        description="Prompts per unit of work: the most that a crash loses. [16; more of many on a small model]",
     )
 
     @property

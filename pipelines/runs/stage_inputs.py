@@ -9,14 +9,13 @@ from circuits.ablations import ABLATIONS, Ablation, Mean, Means
 from circuits.data.prompts import PromptSet
 from circuits.methods import Method
 from pipelines.engine.stage import Inputs, LoadModel
-from pipelines.runs.codec import prompts_from
+from pipelines.runs.codec import prompts_slice
 from pipelines.runs.method_settings import make_method
 
 
 def slice_of(settings: Mapping[str, Any], inputs: Inputs) -> PromptSet:
     """The prompts of a job."""
-    start, stop = settings["slice"]
-    return prompts_from(inputs["prompts"][0])[start:stop]
+    return prompts_slice(inputs["prompts"][0], *settings["slice"])
 
 
 def method_of(settings: Mapping[str, Any]) -> Method:

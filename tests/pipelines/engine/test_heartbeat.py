@@ -23,7 +23,7 @@ def test_a_command_is_listed_while_it_computes(tmp_path: Path):
     with Heartbeat([Store(tmp_path), Store(tmp_path)]) as heartbeat:
         heartbeat.beat("run mine", 0.25, None)
         assert running_in(tmp_path) == [Running("run mine", 0.25, None)]
-        heartbeat.beat("run mine", 0.5, 3600.0)
+        heartbeat.beat("run other", 0.5, 3600.0)
         (running,) = running_in(tmp_path)
         assert running.left_s == pytest.approx(3600, abs=60)
     assert running_in(tmp_path) == []

@@ -1,0 +1,160 @@
+"""What a job costs beside its work, and what a second processor saves."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.discover.plan import DiscoverPlan, plan
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.execute import Work, compute_missing, execute
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job
+from pipelines.engine.result_file import Result
+from pipelines.engine.stage import Inputs, LoadModel, Settings, Stage
+from pipelines.engine.store import Store
+from tests.benchmarks.conftest import report, report_share
+
+pytestmark = pytest.mark.benchmark
+
+N_PROMPTS, N_ROUNDS, N_EMPTY, N_PLANNED = 2000, 5, 1000, 100_000
+Run = Callable[[Path], None]
+
+
+def empty(settings: Settings, inputs: Inputs, model: LoadModel) -> Result:
+    return Result({"number": settings["number"]}, {"values": np.zeros(10)})
+
+
+EMPTY = Stage("empty", 1, empty)
+
+
+def test_an_empty_job_costs_below_3_ms(tmp_path: Path):
+    jobs = tuple(Job(EMPTY, {"number": number}) for number in range(N_EMPTY))
+    times = []
+    for number in range(N_ROUNDS):
+        store = Store(tmp_path / str(number))
+        store.prepare()
+        began_s = time.process_time()
+        work = [Work(store, jobs, "run empty")]
+        compute_missing(work, Execution(out=store.folder), resume=lambda: "", shows_progress=False)
+        times.append(time.process_time() - began_s)
+    report_share("a job", "3 ms of a processor", 3, 1000 * statistics.median(times) / N_EMPTY, wanted=1, unit="ms")
+
+
+PLANNING = f"""
+import resource, time
+from pathlib import Path
+from pipelines.discover.plan import all_jobs
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.execute import Work, _graph
+from pipelines.engine.store import Store
+began = time.process_time()
+jobs = all_jobs(DiscoverSettings(task="ioi", method="eap", prompts={N_PLANNED}, prompts_per_job=1, edges=50)).all
+work = Work(Store("nowhere"), jobs, "run long")
+graph = _graph(work.missing, work.store, "cpu")
+print(len(graph), time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
+"""
+
+
+def test_planning_100_000_jobs_takes_below_10_s_and_1_gb():
+    done = subprocess.run([sys.executable, "-c", PLANNING], check=True, capture_output=True, text=True)
+    n_jobs, seconds, megabytes = map(float, done.stdout.split())
+    assert n_jobs >= N_PLANNED
+    report_share(f"planning {n_jobs:,.0f} jobs", "10 s of a processor", 10, seconds, wanted=1, unit="s")
+    report_share("memory of the process", "1 GB", 1000, megabytes, wanted=1, unit="MB")
+
+
+@pytest.fixture(scope="module")
+def long_plan(tmp_path_factory: pytest.TempPathFactory) -> DiscoverPlan:
+    """A run on many prompts of the bundled model, whose first jobs are done."""
+    execution = Execution(out=tmp_path_factory.mktemp("long") / "runs")
+    made = plan(DiscoverSettings(task="ioi", prompts=N_PROMPTS, edges=50), execution)
+    made.store.prepare()
+    jobs = made.jobs
+    first = [jobs.prompts, jobs.check, jobs.choosing, jobs.judging, jobs.baseline, *jobs.measure_edges, jobs.choose]
+    execute(first, made.store, execution, on_done=lambda job: None)
+    return made
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[Callable[[int], str]]:
+    """Number of workers -> the address of a scheduler that has them."""
+    from distributed import LocalCluster
+
+    clusters = {}
+
+    def address(n_workers: int) -> str:
+        if n_workers not in clusters:
+            clusters[n_workers] = LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                preload=["pipelines.engine.cluster"],
+                memory_limit=0,
+            )
+        return clusters[n_workers].scheduler_address
+
+    yield address
+    for cluster in clusters.values():
+        cluster.close()
+
+
+def sliced(made: DiscoverPlan) -> Sequence[Job]:
+    """The jobs of the run that are one per slice of its prompts."""
+    return [*made.jobs.measure_edges, *made.jobs.judge]
+
+
+def seconds_of(made: DiscoverPlan, run: Run, folder: Path) -> float:
+    """Wall time of the sliced jobs, in a store that has what they read."""
+    shutil.copytree(made.store.folder, folder)
+    store = Store(folder)
+    for job in sliced(made):
+        store.path(job.key).unlink(missing_ok=True)
+    began = time.perf_counter()
+    run(folder)
+    seconds = time.perf_counter() - began
+    shutil.rmtree(folder)
+    return seconds
+
+
+def ratio(made: DiscoverPlan, one: Run, two: Run, tmp_path: Path) -> tuple[float, float]:
+    """Median times of one and of two, which take turns; the first turn, in which models are loaded, does not count."""
+    pairs = [[seconds_of(made, run, tmp_path / "runs") for run in (one, two)] for _ in range(N_ROUNDS + 1)][1:]
+    quotients = sorted(pairs, key=lambda pair: pair[0] / pair[1])
+    middle = quotients[len(quotients) // 2]
+    return middle[0], middle[1]
+
+
+def test_two_threads_take_less_than_one(long_plan: DiscoverPlan, tmp_path: Path):
+    def threads(number: int) -> Run:
+        def run(folder: Path) -> None:
+            execution = Execution(out=folder)
+            execute(sliced(long_plan), Store(folder), execution, on_done=lambda job: None, at_once=number)
+
+        return run
+
+    one, two = ratio(long_plan, threads(1), threads(2), tmp_path)
+    report("two threads, 2,000 prompts", "one thread", one, two, wanted=1.6, note="median of paired rounds")
+
+
+def test_two_workers_take_less_than_one(long_plan: DiscoverPlan, scheduler: Callable[[int], str], tmp_path: Path):
+    def workers(number: int) -> Run:
+        def run(folder: Path) -> None:
+            execution = Execution(out=folder, scheduler=scheduler(number))
+            execute(sliced(long_plan), Store(folder), execution, on_done=lambda job: None)
+
+        return run
+
+    one, two = ratio(long_plan, workers(1), workers(2), tmp_path)
+    report(
+        "two workers, 2,000 prompts", "one worker", one, two, wanted=1.8, note="median of paired rounds; workers are up"
+    )

@@ -1,0 +1,64 @@
+"""How many prompts a job has, and that it gets these."""
+
+from __future__ import annotations
+
+import pytest
+
+from circuits.data.images import Picture
+from circuits.data.prompts import Prompt, PromptSet
+from pipelines.engine.result_file import Result
+from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
+from pipelines.runs.first_jobs import prompts_per_job
+
+MB = 10**6
+
+
+@pytest.mark.parametrize(
+    ("n_prompts", "weight_bytes", "expected"),
+    [
+        (64, 3 * MB, 16),
+        (255, 3 * MB, 16),
+        (256, 3 * MB, 32),
+        (1000, 3 * MB, 64),
+        (100_000, 3 * MB, 128),
+        (100_000, 30 * MB, 32),
+        (100_000, 538 * MB, 16),
+        (100_000, 10**12, 16),
+        (1, 0, 16),
+    ],
+)
+def test_jobs_of_many_prompts_on_a_small_model_are_larger(n_prompts: int, weight_bytes: int, expected: int):
+    assert prompts_per_job(n_prompts, weight_bytes) == expected
+
+
+def pair(number: int, image: Picture | None = None) -> Prompt:
+    tokens = None if image is None else (0, 1)
+    return Prompt((0, number + 1, 3), (0, number + 2, 3), (4,), (5, (6, 7)), 2, {"A": (1,)}, image, None, tokens)
+
+
+def test_a_slice_of_stored_prompts_is_that_of_all_of_them():
+    pictures = [Picture(f"p{number}", bytes([number] * 4)) for number in range(3)]
+    shown = [pair(number, pictures[number % 3]) for number in range(7)]
+    whole = PromptSet("mine", tuple(shown), (pair(9), pair(8)), ("a note",), 20, None)
+    result = prompts_result(whole)
+    for start, stop in ((0, 2), (2, 5), (5, 7), (0, 7)):
+        part, expected = prompts_slice(result, start, stop), prompts_from(result)[start:stop]
+        assert part == expected
+        assert (part.notes, part.n_drawn, part.n_kept) == (expected.notes, expected.n_drawn, expected.n_kept)
+        assert [prompt.image and prompt.image.data for prompt in part] == [
+            prompt.image and prompt.image.data for prompt in whole.prompts[start:stop]
+        ]
+
+
+def test_of_a_slice_only_its_own_prompts_are_made():
+    result = prompts_result(PromptSet("mine", tuple(pair(number) for number in range(4))))
+    records = [dict(record) for record in result.meta["prompts"]]
+    records[3]["clean_ids"] = []  # no prompt could be made of it
+    damaged = replace_prompts(result, records)
+    assert len(prompts_slice(damaged, 0, 3)) == 3
+    with pytest.raises(ValueError, match="empty"):
+        prompts_slice(damaged, 2, 4)
+
+
+def replace_prompts(result: Result, records: list[dict[str, object]]) -> Result:
+    return result._replace(meta={**result.meta, "prompts": records})
