@@ -117,7 +117,9 @@ OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
 }
-OF_PIPELINES["pipelines/page"] = _SHARED | {"pipelines/prompts", "pipelines/discover", "pipelines/trace"}
+OF_PIPELINES["pipelines/page"] = _SHARED | {
+    f"pipelines/{name}" for name in ("attention", "discover", "profile", "prompts", "roles", "trace")
+}
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

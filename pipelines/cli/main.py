@@ -167,6 +167,14 @@ def export(
     annotations: Annotated[
         Path | None, typer.Option(help="Draw the groups and notes that were saved on a page.", metavar="FILE")
     ] = None,
+    readings: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--with",
+            help="For html: a folder of circuits roles, attention or profile, to show of heads; may be repeated.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     beside: Annotated[
         list[str] | None,
         typer.Option(
@@ -209,10 +217,12 @@ def export(
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
     if path.resolve() == Path(run).resolve():
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
+    if beside and readings:
+        raise ValueError("--with is read beside one run, and --beside names others: leave out one of them.")
     if beside:
         data = export_beside([run, *beside], to, out=runs, drawing=drawing)
     else:
-        data = export_bytes(run, to, out=runs, drawing=drawing)
+        data = export_bytes(run, to, out=runs, drawing=drawing, readings=readings or ())
     if out == "-":
         sys.stdout.buffer.write(data)
         return

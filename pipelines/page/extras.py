@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import replace
+
 from graphs.export.page.extras import CircuitExtras
 from pipelines.discover.run import DiscoverRun
+from pipelines.page.codes import codes_of
 from pipelines.page.prompts import prompts_of
 from pipelines.page.sizes import curves, measured_parts
+from pipelines.page.trace import tables_of
 from pipelines.runs.run import Run
+from pipelines.trace.run import TraceRun
 
 
 def extras_of(run: Run, label: str | None = None) -> CircuitExtras:
     """What the run has measured, and for the rest the command that would."""
-    is_discovered = isinstance(run, DiscoverRun)
-    return CircuitExtras(
+    extras = CircuitExtras(
         label=label,
         scores=run.scores if bool(run.scores.measured.any()) else None,
-        measured=measured_parts(run) if is_discovered else (),
-        curves=curves(run) if is_discovered else (),
         prompts=prompts_of(run),
         unmeasured=_unmeasured(run),
     )
+    if isinstance(run, DiscoverRun):
+        return replace(extras, measured=measured_parts(run), curves=curves(run), codes=codes_of(run))
+    return replace(extras, trace=tables_of(run)) if isinstance(run, TraceRun) else extras
 
 
 def _unmeasured(run: Run) -> dict[str, str]:
-    """What is read off heads by commands of their own."""
-    heads = ",".join(str(head) for head in run.graph.heads[:4])
-    of_task = f"{run.config.task} --model {run.config.model} --prompts {run.config.prompts}"
-    return {
-        "roles": f"circuits roles {run.name}",
-        "attention": f"circuits attention {of_task} --heads {heads}",
-        "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
-    }
+    """The commands that read off heads what a run does not; `export --with` then takes their folders."""
+    heads = ",".join(str(head) for head in run.graph.heads[:4] if head.is_head)
+    of_task = f"{shlex.quote(run.config.task)} --model {shlex.quote(run.config.model)} --prompts {run.config.prompts}"
+    commands = {"readings": f"circuits profile {of_task} --profiles direct-logit-attribution"}
+    if isinstance(run, DiscoverRun):
+        commands["roles"] = f"circuits roles {run.name}"
+    if heads:
+        commands["attention"] = f"circuits attention {of_task} --heads {heads}"
+    return commands

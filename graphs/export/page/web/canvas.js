@@ -290,8 +290,8 @@ function styleSheet(colors) {
       },
     },
     { selector: ".hidden", style: { display: "none" } },
-    { selector: ".far", style: { opacity: 0.12 } },
+    { selector: ".far", style: { opacity: 0.17 } },
     { selector: "node.chosen", style: { "outline-width": 3, "outline-color": colors.accent, "outline-offset": 2 } },
-    { selector: "edge.chosen", style: { "line-color": colors.accent, width: 5, "z-index": 5 } },
+    { selector: "edge.chosen", style: { "line-color": colors.ink, width: 5, "z-index": 5 } },
   ];
 }

@@ -50,3 +50,9 @@ export function isFlipped(data, edge) {
   const scores = data.edges.circuits.map((circuit) => circuit.score[edge]);
   return scores.length === 2 && scores.every((score) => score !== null) && scores[0] * scores[1] < 0;
 }
+
+// The scores of an edge in every circuit, and which circuits have it.
+export function scoresOf(data, edge) {
+  const { circuits } = data.edges;
+  return [circuits.map((circuit) => circuit.score[edge]), circuits.map((circuit) => circuit.has[edge])];
+}

@@ -1,7 +1,7 @@
 // What is known of the node, the edge or the group that is selected; what was not measured is said.
 import { effectStrip, attentionRow } from "./charts.js";
-import { effectsOf } from "./data.js";
-import { byId, count, element, interval, signed, table } from "./dom.js";
+import { effectsOf, scoresOf } from "./data.js";
+import { byId, count, element, interval, signed, signedEach, table } from "./dom.js";
 import { palette } from "./looks.js";
 
 const LISTED = 8;
@@ -186,7 +186,7 @@ function notesOf(page, { name, is_bar: isBar }) {
 export function edgeList(page, edges, of = edges.length) {
   const { data } = page;
   const items = edges.map((edge) => {
-    const score = data.edges.circuits.map((circuit) => signed(circuit.score[edge])).join(", ");
+    const score = signedEach(...scoresOf(data, edge));
     return element("li", {}, element("button", { type: "button", onclick: () => page.select({ edge }, true) }, element("span", {}, data.names[edge]), element("span", { class: "number" }, score)));
   });
   const more = of > edges.length ? [element("li", { class: "hint" }, `and ${of - edges.length} weaker ones`)] : [];

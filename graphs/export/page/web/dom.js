@@ -38,9 +38,15 @@ export function mixed(above, share, below) {
 
 export function signed(value, digits = 3) {
   if (value === null || value === undefined) return "not measured";
-  const text = Math.abs(value) >= 1000 ? Math.abs(value).toExponential(2) : Math.abs(value).toPrecision(digits);
+  const size = Math.abs(value);
+  const text = size >= 1000 || (size > 0 && size < 0.001) ? size.toExponential(1) : size.toPrecision(digits);
   const sign = value < 0 ? "\u2212" : "+";
   return Number(text) === 0 ? "0" : `${sign}${text}`;
+}
+
+// A score of every circuit: of one that does not have the part, a dash.
+export function signedEach(scores, held) {
+  return scores.map((score, at) => (held[at] ? signed(score) : "\u2013")).join(", ");
 }
 
 export function interval(low, high, digits = 3) {

@@ -50,6 +50,7 @@ export function fromFile(text, names) {
     if (typeof name !== "string" || !name.trim() || !Array.isArray(nodes)) throw new Error("A group has no name or no nodes.");
     for (const node of nodes) {
       if (!known.has(node)) throw new Error(`The group ${name} holds ${node}, which this circuit does not have.`);
+      if (node === "input" || node === "logits") throw new Error(`${node} stands by itself, and in no group.`);
       if (taken.has(node)) throw new Error(`${node} is in two groups.`);
       taken.add(node);
     }

@@ -1,5 +1,6 @@
 // Every node and every edge shown, as lists: by keyboard, for screen readers, and to sort through.
-import { byId, count, element, signed } from "./dom.js";
+import { scoresOf } from "./data.js";
+import { byId, count, element, signedEach } from "./dom.js";
 
 const AT_ONCE = 200;
 
@@ -31,10 +32,10 @@ export function writeLists(page) {
   const edges = data.ranked_by === "score" ? [...shown].sort((a, b) => data.sizes[b] - data.sizes[a] || a - b) : shown;
   write(page, "node", nodes, count(nodes.length, "node"), (at) => {
     const node = data.nodes[at];
-    const scores = node.circuits.map((own) => (own === null ? "\u2013" : signed(own.score))).join(", ");
+    const scores = signedEach(node.circuits.map((own) => own?.score), node.circuits.map((own) => own !== null));
     return [node.name, node.role, scores];
   });
-  write(page, "edge", edges, count(edges.length, "edge"), (at) => [data.names[at], null, data.edges.circuits.map((circuit) => signed(circuit.score[at])).join(", ")]);
+  write(page, "edge", edges, count(edges.length, "edge"), (at) => [data.names[at], null, signedEach(...scoresOf(data, at))]);
   byId("lists").dataset.nodes = String(nodes.length);
   byId("lists").dataset.edges = String(edges.length);
   mark(state.selection);

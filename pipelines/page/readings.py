@@ -1,0 +1,107 @@
+"""What other commands have read off the heads of a run: roles with their evidence, attention on a prompt, profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from graphs.circuit_graph import CircuitGraph
+from graphs.export.page.extras import CircuitExtras, Pattern, Reading
+from graphs.roles.label import Evidence, RoleLabel
+from pipelines.attention.report import AttentionReport
+from pipelines.profile.report import ProfileReport
+from pipelines.reporting.stored import read_report
+from pipelines.roles.report import RolesReport
+from pipelines.runs.run import Run, is_file
+
+Content = Mapping[str, Any]
+_Shown = tuple[CircuitGraph, CircuitExtras]
+
+
+def with_readings(run: Run, extras: CircuitExtras, folders: Sequence[Path]) -> _Shown:
+    """The run's circuit and what is shown beside it, with what folders of other commands hold.
+
+    ValueError for a folder that holds none of this, and for what was read of another model, task or run.
+    """
+    graph = run.graph
+    for folder in folders:
+        graph, extras = _with_folder(run, graph, extras, folder)
+    return graph, extras
+
+
+def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: Path) -> _Shown:
+    beside = run.folder.parent / folder
+    for name, (report, add) in _KINDS.items():
+        for path in (folder / name, beside / name):
+            if is_file(path):
+                content = read_report(path, report.format, again=f"circuits {path.stem}")
+                _require_same(run, content, path)
+                try:
+                    return add(graph, extras, content)
+                except (KeyError, TypeError, IndexError) as error:
+                    raise ValueError(f"{path} is damaged: it lacks {error}. Make it anew.") from None
+    raise ValueError(
+        f"{folder} holds none of {', '.join(_KINDS)}. Give the folder that circuits roles, attention or profile left."
+    )
+
+
+def _require_same(run: Run, content: Content, path: Path) -> None:
+    asked = {"run": run.name, "task": run.graph.label, "model": run.config.model}
+    for what, expected in asked.items():
+        if (said := content.get(what, expected)) != expected:
+            raise ValueError(f"{path} is of {what} {said}, and {run.name} of {expected}: give one of the same.")
+
+
+def _with_roles(graph: CircuitGraph, extras: CircuitExtras, content: Content) -> _Shown:
+    rows = content["heads"]
+    labels = {
+        row["head"]: tuple(
+            RoleLabel(label["role"], tuple(Evidence(**one) for one in label["evidence"])) for label in row["labels"]
+        )
+        for row in rows
+    }
+    read = {
+        row["head"]: tuple(
+            _reading(name, value, content["n_prompts"]) for name, value in row["readings"].items() if value is not None
+        )
+        for row in rows
+    }
+    unmeasured = {**extras.unmeasured, "roles": ""}
+    return graph.with_labels(labels), replace(_with(extras, read), unmeasured=unmeasured)
+
+
+def _with_profiles(graph: CircuitGraph, extras: CircuitExtras, content: Content) -> _Shown:
+    read: dict[str, tuple[Reading, ...]] = {}
+    for row in content["heads"]:
+        name = row["profile"] if row["place"] == "all" else f"{row['profile']} at {row['place']}"
+        read[row["head"]] = (*read.get(row["head"], ()), _reading(name, row, content["n_prompts"]))
+    return graph, _with(extras, read)
+
+
+def _with_attention(graph: CircuitGraph, extras: CircuitExtras, content: Content) -> _Shown:
+    row = content["token_roles"][content["row"]][-1]
+    patterns = {
+        head: Pattern(tuple(content["tokens"]), tuple(map(tuple, weights)), row, content["prompt"])
+        for head, weights in zip(content["heads"], content["weights"], strict=True)
+    }
+    return graph, replace(extras, patterns={**extras.patterns, **patterns})
+
+
+def _reading(name: str, value: Content, n_prompts: int) -> Reading:
+    low, high = value["interval"] or (None, None)
+    return Reading(name, value["mean"], low, high, n_prompts)
+
+
+def _with(extras: CircuitExtras, read: Mapping[str, tuple[Reading, ...]]) -> CircuitExtras:
+    heads = {*extras.readings, *read}
+    return replace(extras, readings={head: (*extras.readings.get(head, ()), *read.get(head, ())) for head in heads})
+
+
+_Add = Callable[[CircuitGraph, CircuitExtras, Content], _Shown]
+_KINDS: Mapping[str, tuple[Any, _Add]] = {
+    "roles.json": (RolesReport, _with_roles),
+    "profiles.json": (ProfileReport, _with_profiles),
+    "attention.json": (AttentionReport, _with_attention),
+}
