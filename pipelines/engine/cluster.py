@@ -10,9 +10,11 @@ import signal
 import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.execution import Execution
+from pipelines.engine.watch import Tell
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -48,6 +50,23 @@ def connect(execution: Execution) -> Iterator[Client]:
             cluster = _gpu_cluster() if execution.gpus else _local_cluster(execution.workers or 1)
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
         yield client
+
+
+@contextlib.contextmanager
+def told_by_workers(client: Client, tell: Tell) -> Iterator[Tell]:
+    """What jobs on workers call, to have `tell` called in this process."""
+    topic = f"circuits-{uuid.uuid4().hex}"
+    client.subscribe_topic(topic, lambda event: tell(*event[1]))
+    try:
+        yield partial(_tell, topic)
+    finally:
+        client.unsubscribe_topic(topic)
+
+
+def _tell(topic: str, key: str, share: float, seconds: float) -> None:
+    from distributed import get_worker
+
+    get_worker().log_event(topic, (key, share, seconds))
 
 
 def dask_setup(_: Any) -> None:

@@ -21,9 +21,12 @@ from pipelines.engine.job import Job
 from pipelines.engine.processors import processors_now, said
 from pipelines.engine.progress import Outlook, Progress, progress_on, short_owner
 from pipelines.engine.store import Store
+from pipelines.engine.told import Told
+from pipelines.engine.watch import Tell
 
 OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
+OnShare = Callable[[Job, float, float], None]
 
 
 def execute(
@@ -33,11 +36,13 @@ def execute(
     *,
     on_done: OnDone,
     on_begun: OnBegun = lambda job: None,
+    on_share: OnShare = lambda job, share, seconds: None,
     at_once: int = 1,
 ) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
     at_once   how many jobs run side by side in this process
+    on_share  called in any thread while a job runs, with how much of it is done and the seconds that it has taken
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
     on_done   called in this thread after each job
     Raises the first job's error; results of finished jobs are kept.
@@ -46,13 +51,13 @@ def execute(
         return
     if execution.scheduler or execution.gpus or execution.workers:
         on_begun(todo[0])
-        _execute_on_workers(todo, store, execution, on_done)
+        _execute_on_workers(todo, store, execution, on_done, on_share)
     else:
-        _execute_here(todo, store, execution, at_once, on_begun, on_done)
+        _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share)
 
 
-def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
-    """Key -> Dask task; a job waits for the jobs that it reads or must come after."""
+def _delayed(todo: Sequence[Job], store: Store, device: str, tell: Tell) -> dict[str, Any]:
+    """Key -> Dask task; a job waits for the jobs that it reads or must come after, and calls `tell` as it goes on."""
     from dask.delayed import delayed
 
     from pipelines.engine.run_job import run_job
@@ -62,12 +67,18 @@ def _delayed(todo: Sequence[Job], store: Store, device: str) -> dict[str, Any]:
     for job in todo:
         before = [key for keys in (*job.inputs.values(), job.after) for key in keys if key in tasks]
         waits_for = [tasks[key] for key in dict.fromkeys(before)]
-        tasks[job.key] = run(job, str(store.folder), device, *waits_for, dask_key_name=job.key)
+        tasks[job.key] = run(job, str(store.folder), device, tell, *waits_for, dask_key_name=job.key)
     return tasks
 
 
 def _execute_here(
-    todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone
+    todo: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    at_once: int,
+    on_begun: OnBegun,
+    on_done: OnDone,
+    on_share: OnShare,
 ) -> None:
     from dask.base import compute
     from dask.callbacks import Callback
@@ -82,7 +93,7 @@ def _execute_here(
         if key in by_key:
             on_done(by_key[key])
 
-    tasks = _delayed(todo, store, execution.device)
+    tasks = _delayed(todo, store, execution.device, _by_key(by_key, on_share))
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
@@ -97,15 +108,21 @@ def _execute_here(
             pool.shutdown(wait=waits, cancel_futures=True)
 
 
-def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
+def _by_key(jobs: Mapping[str, Job], on_share: OnShare) -> Tell:
+    return lambda key, share, seconds: on_share(jobs[key], share, seconds)
+
+
+def _execute_on_workers(
+    todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone, on_share: OnShare
+) -> None:
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
-    from pipelines.engine.cluster import connect, device_of, resources_of
+    from pipelines.engine.cluster import connect, device_of, resources_of, told_by_workers
 
     by_key = {job.key: job for job in todo}
-    with connect(execution) as client:
-        tasks = _delayed(todo, store, device_of(execution))
+    with connect(execution) as client, told_by_workers(client, _by_key(by_key, on_share)) as tell:
+        tasks = _delayed(todo, store, device_of(execution), tell)
         resources = resources_of(client, execution)
         futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
         try:
@@ -214,17 +231,17 @@ def compute_missing(
 
     try:
         with progress, Heartbeat([part.store for part in todo if part.jobs]) as heartbeat:
+            told = Told(owners, estimate, heartbeat, progress)
 
             def note(job: Job) -> None:
-                estimate.done(job, _seconds(cost(job)))
-                heartbeat.beat(owners[job.key], estimate.share, estimate.left_s)
-                progress.done(job)
+                told.done(job, _seconds(cost(job)))
                 on_done(job)
 
-            for part in todo:
-                if part.jobs:
-                    heartbeat.beat(part.owner, estimate.share, estimate.left_s)
-                _compute(part, execution, at_once or 1, progress.begun, note)
+            with told:
+                for part in todo:
+                    if part.jobs:
+                        told.begins(part.owner)
+                    _compute(part, execution, at_once or 1, told, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
@@ -246,9 +263,17 @@ def _at_once(execution: Execution) -> tuple[int | None, str]:
     return n_free, said(n_free, n_allowed)
 
 
-def _compute(part: Work, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone) -> None:
+def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done: OnDone) -> None:
     try:
-        execute(part.jobs, part.store, execution, at_once=at_once, on_begun=on_begun, on_done=on_done)
+        execute(
+            part.jobs,
+            part.store,
+            execution,
+            at_once=at_once,
+            on_begun=told.begun,
+            on_share=told.reached,
+            on_done=on_done,
+        )
     except Exception as error:
         error.add_note(f"of {part.owner}")
         raise

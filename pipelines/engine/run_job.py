@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from circuits.model.steps import watched_by
 from pipelines.engine.job import Job
 from pipelines.engine.meter import Meter
 from pipelines.engine.store import Store
+from pipelines.engine.watch import JobWatch, Tell
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -24,10 +26,11 @@ _LOADED: OrderedDict[tuple[str, ...], Model] = OrderedDict()
 _LOADING = threading.Lock()
 
 
-def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
+def run_job(job: Job, folder: str, device: str, tell: Tell, *_: Any) -> str:
     """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
 
-    The arguments after `device` only make Dask wait for the jobs that this one reads.
+    tell  is called as the job goes on; arguments after it only make Dask wait for the jobs that this one reads
+
     Bad input raises a plain ValueError, which also reaches the caller from another process.
     """
     # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
@@ -36,8 +39,9 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
     if not store.has(job.key):
         inputs = {name: tuple(store.read(key) for key in keys) for name, keys in job.inputs.items()}
         meter = Meter()
+        watch = JobWatch(job, store, device, meter.spent, tell)
         try:
-            with meter.running():
+            with meter.running(), watched_by(watch):
                 settings = job.stage.locate(job.settings, job.locations)
 
                 def load(name: str = "model") -> Model:
@@ -53,7 +57,7 @@ def run_job(job: Job, folder: str, device: str, *_: Any) -> str:
             error.add_note(f"in job '{job.label}'")
             raise
         store.write(job.key, job.stage.name, result)
-        store.write_cost(job.key, meter.cost)
+        store.write_cost(job.key, meter.cost | {name: meter.cost[name] + of for name, of in watch.before.items()})
     return job.key
 
 
