@@ -27,6 +27,7 @@ from pipelines.engine.watch import Tell
 OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
 OnShare = Callable[[Job, float, float], None]
+OnWaiting = Callable[[str], None]
 
 
 def execute(
@@ -37,6 +38,7 @@ def execute(
     on_done: OnDone,
     on_begun: OnBegun = lambda job: None,
     on_share: OnShare = lambda job, share, seconds: None,
+    on_waiting: OnWaiting = lambda text: None,
     at_once: int = 1,
 ) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
@@ -44,14 +46,17 @@ def execute(
     at_once   how many jobs run side by side in this process
     on_share  called in any thread while a job runs, with how much of it is done and the seconds that it has taken
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
+    on_waiting  called in this thread with what is said while there are no workers
     on_done   called in this thread after each job
     Raises the first job's error; results of finished jobs are kept.
     """
     if not todo:
         return
     if execution.scheduler or execution.gpus or execution.workers:
+        from pipelines.engine.on_workers import execute_on_workers
+
         on_begun(todo[0])
-        _execute_on_workers(todo, store, execution, on_done, on_share)
+        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting, on_share=on_share)
     else:
         _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share)
 
@@ -110,37 +115,6 @@ def _execute_here(
 
 def _by_key(jobs: Mapping[str, Job], on_share: OnShare) -> Tell:
     return lambda key, share, seconds: on_share(jobs[key], share, seconds)
-
-
-def _execute_on_workers(
-    todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone, on_share: OnShare
-) -> None:
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
-
-    from pipelines.engine.cluster import connect, device_of, resources_of, told_by_workers
-
-    by_key = {job.key: job for job in todo}
-    with connect(execution) as client, told_by_workers(client, _by_key(by_key, on_share)) as tell:
-        tasks = _delayed(todo, store, device_of(execution), tell)
-        resources = resources_of(client, execution)
-        futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
-        try:
-            for future in as_completed(futures, loop=client.loop):
-                future.result()
-                on_done(by_key[future.key])
-        except KilledWorker as error:
-            job = by_key[str(error.task)]
-            raise WorkersDiedError(
-                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
-                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
-            ) from None
-        finally:
-            client.cancel(futures)
-
-
-class WorkersDiedError(RuntimeError):
-    """A job's workers were killed again and again."""
 
 
 @contextlib.contextmanager
@@ -272,6 +246,7 @@ def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done
             at_once=at_once,
             on_begun=told.begun,
             on_share=told.reached,
+            on_waiting=told.waits,
             on_done=on_done,
         )
     except Exception as error:

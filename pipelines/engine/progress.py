@@ -37,6 +37,9 @@ class Progress:
     def tick(self) -> None:
         """Time goes on: called every second."""
 
+    def waits(self, text: str) -> None:
+        """Nothing is computed for now; `text` says why."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -160,6 +163,9 @@ class Lines(Progress):
         number = f"[{self._n_done}/{self._outlook.n_jobs}]"
         self._say(f"{number} {self._outlook.name(job)}{took} · after {self._spent}{loaded}{self._left}")
 
+    def waits(self, text: str) -> None:
+        self._say(text)
+
     def _took(self, job: Job) -> str:
         cost = self._outlook.cost(job)
         if cost is None:
@@ -217,6 +223,9 @@ class Bar(Progress):
         left = "" if left_s is None else f", about {duration(left_s)} left"
         state = f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
         self._bar.update(self._task, completed=self._outlook.estimate.share, description=description, state=state)
+
+    def waits(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
 
 
 def duration(seconds: float) -> str:

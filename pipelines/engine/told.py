@@ -47,6 +47,11 @@ class Told:
         with self._lock:
             self._progress.begun(job)
 
+    def waits(self, text: str) -> None:
+        """Nothing is computed for now; `text` says why."""
+        with self._lock:
+            self._progress.waits(text)
+
     def reached(self, job: Job, share: float, seconds: float) -> None:
         """How much of a job is done, and the seconds that it has taken."""
         with self._lock:
