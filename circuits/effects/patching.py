@@ -21,6 +21,7 @@ from circuits.kinds import KINDS
 from circuits.model.batches import Batch
 from circuits.model.forward import Earlier, Forward, Run, Site
 from circuits.model.layers import Places, tiled
+from circuits.model.steps import kept_tensor, slices, steps
 
 # Parts of one layer that are stacked with each other: by where they change the stream first.
 _Reach = Literal["entering", "in place", "spreading"]
@@ -44,15 +45,18 @@ def patched_metrics(
         forward, base.from_position(start), donor.from_position(start), mask, width, batch.read_positions
     )
     at_answer = bool(torch.gather(mask, 1, batch.read_positions - start).any())
-    for layer in range(forward.n_layers + 1):
-        for reach in get_args(_Reach):
+    # From each layer on the rest of the model is run.
+    n_run = [forward.n_layers - layer + 1 for layer in range(forward.n_layers + 1)]
+    for layer in steps(range(forward.n_layers + 1), n_run):
+        for reach in steps(get_args(_Reach)):
             if not at_answer and _is_read_nowhere(layer, reach, forward.n_layers):
                 continue
             chosen = [n for n, part in enumerate(components) if part.layer == layer and _reach_of(part) == reach]
-            for part in forward.chunks(len(chosen), batch.n_sequences, mask.shape[1]):
-                numbers = chosen[part]
-                final = patches.finals(layer, [components[number] for number in numbers])
-                result[numbers] = pair.readout(final)
+            for part in slices(forward.chunks(len(chosen), batch.n_sequences, mask.shape[1])):
+                patched = [components[number] for number in chosen[part]]
+                result[chosen[part]] = kept_tensor(
+                    lambda layer=layer, patched=patched: pair.readout(patches.finals(layer, patched)), like=result
+                )
     return result
 
 
@@ -79,6 +83,12 @@ def first_changed(forward: Forward, batch: Batch, mask: Tensor) -> int | None:
     if start > int(batch.read_positions.max()):
         return None
     return min(start, int(batch.read_positions.min()))
+
+
+def n_changed(forward: Forward, batch: Batch, mask: Tensor) -> int:
+    """How many positions are run for each patch under `mask`."""
+    start = first_changed(forward, batch, mask)
+    return 0 if start is None else batch.n_positions - start
 
 
 def patched_z(forward: Forward, base: Run, donor: Run, mask: Tensor, layer: int, kind: str) -> Tensor:
@@ -201,12 +211,16 @@ def windowed_metrics(
 
     Cost: a run from the first layer of its window for each component.
     """
-    mask = mask[:, base.start :]
+    before, mask = pair.metric_of(forward, base), mask[:, base.start :]
     metrics = []
-    for part in components:
+    for part in steps(components):
         assert part.layer is not None
         first, stop = layers_of(part.layer, window, forward.n_layers)
-        metrics.append(pair.readout(_run_with(forward, pair, base, donor, mask, part, first, stop))[0])
+
+        def measured(part: Component = part, first: int = first, stop: int = stop) -> Tensor:
+            return pair.readout(_run_with(forward, pair, base, donor, mask, part, first, stop))[0]
+
+        metrics.append(kept_tensor(measured, like=before))
     return torch.stack(metrics)
 
 

@@ -26,6 +26,7 @@ from circuits.effects.receivers import Receiver
 from circuits.model.batches import Batch
 from circuits.model.forward import Earlier, Forward, Run, Site
 from circuits.model.layers import QKV, Places, tiled
+from circuits.model.steps import slices, steps
 
 
 def path_effects(
@@ -61,8 +62,8 @@ def path_effects(
             mask[:, start:],
             freeze_mlps,
         )
-        for layer in range(wiring.n_layers) if layers is None else sorted(layers):
-            for part in forward.chunks(wiring.n_heads, pair.batch.n_sequences, mask.shape[1] - start):
+        for layer in steps(range(wiring.n_layers) if layers is None else sorted(layers)):
+            for part in slices(forward.chunks(wiring.n_heads, pair.batch.n_sequences, mask.shape[1] - start)):
                 heads = range(wiring.n_heads)[part]
                 if received := paths.received(layer, heads):
                     senders = [layer * wiring.n_heads + head for head in heads]

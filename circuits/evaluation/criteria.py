@@ -40,6 +40,7 @@ from circuits.evaluation.knockouts import Knockouts, KnockoutValues
 from circuits.intervals import Estimate, Interval, bootstrap, drawn_counts, excludes_zero, t_interval
 from circuits.masks import Parts, distinct, edge_sources, pruned, without_unreached
 from circuits.metrics import Metric
+from circuits.model.steps import kept
 
 if TYPE_CHECKING:
     from circuits.effects.paired_runs import Pair
@@ -106,15 +107,19 @@ class CircuitRunner:
         Where every component has all its edges or none, as in M\\K, the model's own forward pass with some outputs
         ablated gives the same as the edges do, and is cheaper.
         """
-        kept, is_of_components = self.parts.as_writers(circuits)
+        writers, is_of_components = self.parts.as_writers(circuits)
         results = np.zeros((len(circuits), width))
         for chosen, run, masks in (
-            (is_of_components, of_components, kept),
+            (is_of_components, of_components, writers),
             (~is_of_components, of_edges, circuits),
         ):
             if chosen.any():
-                options = {"metric": self.metric, "ablation": self.ablation, "pairs": self._pairs}
-                results[chosen] = run(self.model, self.prompts, masks[chosen], **options)
+
+                def measured(run: Callable[..., Floats] = run, of: Bools = masks[chosen]) -> Floats:
+                    of_all = {"metric": self.metric, "ablation": self.ablation, "pairs": self._pairs}
+                    return run(self.model, self.prompts, of, **of_all)
+
+                results[chosen] = kept(measured)
         return results
 
 

@@ -32,6 +32,7 @@ from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
+from circuits.model.steps import kept, steps, whole
 from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
@@ -102,7 +103,11 @@ class ACDC(Method):
         self.check(model, prompts, metric, ablation)
         with torch.no_grad():
             recorded = _recorded(model, prompts, metric, ablation)
-            pruned = self._pruned(recorded, self.tau) if self.size is None else self._of_size(recorded, self.size)
+            if self.size is None:
+                with whole():
+                    pruned = self._pruned(recorded, self.tau)
+            else:
+                pruned = self._of_size(recorded, self.size)
         provenance = self.provenance(model, prompts, metric, ablation)
         if self.size is not None:
             provenance = replace(provenance, settings={**provenance.settings, "tau": pruned.tau})
@@ -115,7 +120,11 @@ class ACDC(Method):
     def _pruned(self, recorded: _Recorded, tau: float) -> _Pruned:
         """One pass over all edges."""
         pruning = _Pruning(self, recorded, tau)
-        for group in _groups(recorded.model.wiring):
+        groups = _groups(recorded.model.wiring)
+        # Each edge is run from its reader on.
+        layers = recorded.model.wiring.n_layers
+        n_run = [len(group.readers) * (layers - group.first_layer + 1) * (group.first_layer + 1) for group in groups]
+        for group in steps(groups, n_run):
             pruning.visit(group)
         return _Pruned(tau, pruning.effects, int(pruning.kept.sum()))
 
@@ -294,7 +303,7 @@ class _Pruning:
         circuits = np.repeat(self.kept[None], len(block), axis=0)
         for number, edge in enumerate(block):
             circuits[number:, edge] = False
-        values = self._recorded.values(circuits, group)
+        values = kept(lambda: self._recorded.values(circuits, group))
         effects = (np.concatenate([self._value[None], values[:-1]]) - values).T.astype(np.float32)
         stays = self._method.strength(effects.mean(axis=0, dtype=np.float64)) >= self._tau
         n_dropped = int(stays.argmax()) if stays.any() else len(block)

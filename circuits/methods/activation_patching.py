@@ -21,6 +21,7 @@ from circuits.methods.base import CORRUPT
 from circuits.methods.component_base import ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.registry import register
 from circuits.metrics import Metric
+from circuits.model.steps import steps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,12 +74,12 @@ class ActivationPatching(ComponentMethod):
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         import torch
 
-        from circuits.effects.patching import patched_metrics
+        from circuits.effects.patching import n_changed, patched_metrics
 
         forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         restores = self.direction == "restore"
         base, donor = (pair.ablated, pair.clean) if restores else (pair.clean, pair.ablated)
-        for mask in masks:
+        for mask in steps(masks, [n_changed(forward, pair.batch, mask) for mask in masks]):
             with torch.no_grad():
                 unpatched = pair.metric_of(forward, base)
                 patched = patched_metrics(forward, pair, base, donor, mask, components)

@@ -14,6 +14,7 @@ from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
+from circuits.model.steps import whole
 from circuits.result import Result
 from circuits.scores import EdgeScores, Provenance, Scores, ScoresAre
 from circuits.versions import versions
@@ -189,7 +190,8 @@ class EdgeMethod(Method):
             scores[np.asarray(pair.batch.prompt_indices)] = self.effects(model, pair).float().cpu().numpy()
 
         at_once = self.batch_size(model, prompts)
-        each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
+        with whole():
+            each_pair(model, prompts, metric, ablation, measure, at_once=at_once, needs=self.needs)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
         return EdgeScores(model.wiring, scores, measured, self.provenance(model, prompts, metric, ablation))
 

@@ -25,6 +25,7 @@ from circuits.methods.base import CORRUPT
 from circuits.methods.component_base import ComponentMethod, Granularity, components_of, require_run
 from circuits.methods.registry import register
 from circuits.metrics import Metric
+from circuits.model.steps import steps, whole
 from circuits.recovery import Trace
 from circuits.scores import ComponentScores
 
@@ -95,16 +96,18 @@ class CausalTracing(ComponentMethod):
         """Scores [prompt, position, component] and the metric of the clean and corrupt runs. Calls `check` first."""
         self.check(model, prompts, metric, ablation)
         clean, corrupt = np.zeros(len(prompts)), np.zeros((self.samples, len(prompts)))
-        sampled = []
-        for sample in range(self.samples):
 
-            def note(pair: Pair, sample: int = sample) -> None:
+        def trace_sample(sample: int) -> ComponentScores:
+            def note(pair: Pair) -> None:
                 prompt_indices = np.asarray(pair.batch.prompt_indices)
                 clean[prompt_indices] = pair.metric_of(model.forward, pair.clean).float().cpu().numpy()
                 corrupt[sample, prompt_indices] = pair.metric_of(model.forward, pair.ablated).float().cpu().numpy()
 
             drawn = ablation.with_sample(sample) if isinstance(ablation, NoiseAblation) else ablation
-            sampled.append(self.measured(model, prompts, metric, drawn, note))
+            return self.measured(model, prompts, metric, drawn, note)
+
+        with whole():
+            sampled = [trace_sample(sample) for sample in steps(range(self.samples))]
         mean = np.mean([scores.per_prompt for scores in sampled], axis=0, dtype=np.float64).astype(np.float32)
         provenance = self.provenance(model, prompts, metric, ablation)
         return Trace(replace(sampled[0], per_prompt=mean, provenance=provenance), clean, corrupt.mean(axis=0))
@@ -112,13 +115,13 @@ class CausalTracing(ComponentMethod):
     def effects(self, model: Model, pair: Pair, masks: Sequence[Tensor]) -> Iterator[Tensor]:
         import torch
 
-        from circuits.effects.patching import patched_metrics, windowed_metrics
+        from circuits.effects.patching import n_changed, patched_metrics, windowed_metrics
 
         forward, components = model.forward, tuple(components_of(model.wiring, self.kinds))
         base, donor = pair.ablated, pair.clean
         in_windows = [n for n, part in enumerate(components) if self.window > 1 and part.is_sublayer]
         alone = [n for n in range(len(components)) if n not in in_windows]
-        for mask in masks:
+        for mask in steps(masks, [n_changed(forward, pair.batch, mask) for mask in masks]):
             with torch.no_grad():
                 corrupt = pair.metric_of(forward, base)
                 restored = corrupt.repeat(len(components), 1)

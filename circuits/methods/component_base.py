@@ -14,6 +14,7 @@ from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.methods.base import CORRUPT, Method
 from circuits.metrics import Metric
+from circuits.model.steps import whole
 from circuits.scores import ALL_POSITIONS, ComponentScores
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ class ComponentMethod(Method):
                 scores[prompt_indices, index] = np.where(has_position, values.T.float().cpu().numpy(), 0)
                 measured[prompt_indices, index] = has_position
 
-        each_pair(model, prompts, metric, ablation, measure, at_once=self.batch_size(model, prompts))
+        with whole():
+            each_pair(model, prompts, metric, ablation, measure, at_once=self.batch_size(model, prompts))
         provenance = self.provenance(model, prompts, metric, ablation)
         return ComponentScores(model.wiring, components, positions, scores, measured, provenance)
 

@@ -25,6 +25,7 @@ from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, EdgeMethod, Method
 from circuits.methods.registry import METHODS, register
 from circuits.metrics import Metric
+from circuits.model.steps import beforehand, kept_tensor, slices, steps, whole
 from circuits.scores import EdgeScores, Scores
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class ExactEdges(EdgeMethod):
         self.check(model, prompts, metric, ablation)
         wanted = self._named(model.wiring)
         if self.screen is not None:
-            estimate = self._screening().score(model, prompts, metric=metric, ablation=ablation)
+            with beforehand():
+                estimate = self._screening().score(model, prompts, metric=metric, ablation=ablation)
             wanted = self._contested(wanted, estimate)
         scores = np.zeros((len(prompts), model.wiring.n_edges), dtype=np.float32)
 
@@ -93,7 +95,8 @@ class ExactEdges(EdgeMethod):
             scores[np.asarray(pair.batch.prompt_indices)] = effects.T.cpu().numpy()
 
         at_once = model.forward.prompts_with_writers_at_once(prompts.n_positions)
-        each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
+        with whole():
+            each_pair(model, prompts, metric, ablation, measure, at_once=at_once)
         return EdgeScores(model.wiring, scores, wanted, self.provenance(model, prompts, metric, ablation))
 
     def _named(self, wiring: Wiring) -> Bools:
@@ -135,10 +138,13 @@ def edge_corruptions(forward: Forward, wiring: Wiring, pair: Pair, wanted: Bools
         patched = clean.expand(wiring.n_edges, -1).clone()
         changes = -writer_gaps(forward, gaps_between(pair.clean, pair.ablated))
         measure = _Edges(forward, wiring, pair, changes.transpose(0, 1), wanted, patched)
-        for layer in range(forward.n_layers):
-            measure.into_heads(layer)
-            if wiring.has_mlps:
-                measure.into_mlp(layer)
+        # Edges of a layer, each of which is run from there on.
+        n_run = [
+            (1 + layer * wiring.writers_per_layer) * (forward.n_layers - layer) for layer in range(forward.n_layers)
+        ]
+        for layer in steps(range(forward.n_layers), n_run):
+            for into in steps(measure.into_layer(layer), [wiring.readers_per_layer, 1][: 1 + wiring.has_mlps]):
+                into()
         measure.into_logits()
         return (clean - patched).float()
 
@@ -162,12 +168,16 @@ class _Edges:
     wanted: Bools
     patched: Tensor
 
+    def into_layer(self, layer: int) -> list[Callable[[], None]]:
+        """What measures the edges into a layer's heads, and into its MLP where it has one."""
+        return [lambda: self.into_heads(layer), *([lambda: self.into_mlp(layer)] if self.wiring.has_mlps else [])]
+
     def into_heads(self, layer: int) -> None:
         """Edges into the queries, keys and values of a layer."""
         n_ports = self.wiring.n_heads + 2 * self.wiring.n_kv_heads
         first = layer * self.wiring.readers_per_layer
         readers = range(first, first + n_ports)
-        for writers in self._writer_groups(readers, n_variants=n_ports):
+        for writers in steps(self._writer_groups(readers, n_variants=n_ports)):
             attention = self._attention_changes(layer, writers)
             self._measure(layer, readers, writers, attention, self._after_attention)
 
@@ -176,7 +186,7 @@ class _Edges:
         reader = (layer + 1) * self.wiring.readers_per_layer - 1
         part, clean = self.forward.layers[layer], self.pair.clean
         reads = self.forward.mlp_in(clean, layer)
-        for writers in self._writer_groups(range(reader, reader + 1), n_variants=1):
+        for writers in steps(self._writer_groups(range(reader, reader + 1), n_variants=1)):
             changes = self._needed(layer, self.changes[writers].flatten(0, 1)).unflatten(0, (len(writers), -1))
             inputs = (self._needed(layer, reads) + changes).flatten(0, 1)
             mlp = part.mlp_out(inputs).unflatten(0, (len(writers), -1)) - self._needed(layer, clean.mlp[layer])
@@ -253,13 +263,15 @@ class _Edges:
         numbers = (np.asarray(writers)[:, None] + offsets[None, :]).ravel()
         stacked = changes.flatten(0, 1)
         wanted = np.flatnonzero(self.wanted[numbers])
-        for part in self.forward.chunks(len(wanted), stacked.shape[1], stacked.shape[2]):
-            stream = leaving(layer, stacked[wanted[part]])
-            if layer == self.forward.n_layers - 1:
-                final = stream
-            else:
-                final = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.read_positions)
-            self.patched[numbers[wanted[part]]] = self.pair.readout(final)
+        for part in slices(self.forward.chunks(len(wanted), stacked.shape[1], stacked.shape[2])):
+
+            def measured(part: slice = part) -> Tensor:
+                stream = leaving(layer, stacked[wanted[part]])
+                if layer < self.forward.n_layers - 1:
+                    stream = self.forward.resume(self.pair.clean, layer + 1, stream, self.pair.batch.read_positions)
+                return self.pair.readout(stream)
+
+            self.patched[numbers[wanted[part]]] = kept_tensor(measured, like=self.patched)
 
     def _needed(self, layer: int, values: Tensor) -> Tensor:
         """Values [variant x prompt, position, ...] of a layer; of the last one, where answers are read alone."""

@@ -34,6 +34,7 @@ from circuits.lookup import lookup
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import METHODS, register
 from circuits.metrics import Metric
+from circuits.model.steps import beforehand, steps, whole
 from circuits.scores import EdgeScores
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class MaskLearning(Method):
         """Scores [prompt, edge] in (0, 1), the same for every prompt."""
         self.check(model, prompts, metric, ablation)
         logits = self._first_logits(model, prompts, metric, ablation)
-        learned = self._learned(logits, _material(model, prompts, metric, ablation, self.prompts_per_step))
+        material = _material(model, prompts, metric, ablation, self.prompts_per_step)
+        with whole():
+            learned = self._learned(logits, material)
         scores = learned.float().cpu().numpy()
         rows = np.repeat(scores[None], len(prompts), axis=0)
         measured = np.ones(model.wiring.n_edges, dtype=np.bool_)
@@ -138,7 +141,8 @@ class MaskLearning(Method):
 
         logits = np.zeros(model.wiring.n_edges)
         if self.start is not None:
-            estimate = self._starting().score(model, prompts, metric=metric, ablation=ablation)
+            with beforehand():
+                estimate = self._starting().score(model, prompts, metric=metric, ablation=ablation)
             assert isinstance(estimate, EdgeScores)
             if not estimate.per_prompt.any():
                 raise ValueError(
@@ -175,7 +179,7 @@ class MaskLearning(Method):
         from circuits.effects.circuit_runs import metric_with_edges
 
         optimizer = torch.optim.Adam([logits], lr=self.learning_rate)
-        for step in range(self.steps):
+        for step in steps(range(self.steps)):
             number = int(torch.multinomial(material.shares, 1, generator=generator))
             with torch.enable_grad():
                 leaf = logits.detach().requires_grad_()

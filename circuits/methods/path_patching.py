@@ -24,6 +24,7 @@ from circuits.effects.receivers import Receiver, heads_of, receivers_from, sende
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
+from circuits.model.steps import whole
 from circuits.scores import ALL_POSITIONS, ComponentScores
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def path_scores(
         scores[np.asarray(pair.batch.prompt_indices)] = effects.T.cpu().numpy()
 
     if layers:
-        each_pair(model, prompts, metric, ablation, measure)
+        with whole():
+            each_pair(model, prompts, metric, ablation, measure)
     return scores
 
 

@@ -16,6 +16,7 @@ from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.forward import Forward
 from circuits.model.lengths import Extent, cheapest_groups
+from circuits.model.steps import Steps
 
 _LOG = logging.getLogger(__name__)
 
@@ -309,10 +310,19 @@ def each_batch(
     n_positions = max(prompt.n_positions if with_answers else len(prompt) for prompt in prompts)
     at_once = max(1, min(at_once, forward.batch_size(n_positions)))
     todo = deque(batches(prompts, forward, at_once=at_once, shares_prefix=shares_prefix, with_answers=with_answers))
+    loop = Steps(sum(map(_n_tokens, todo)))
     while todo:
         batch = todo.popleft()
-        if not fits(lambda batch=batch: work(batch)):
+        loop.enter(_n_tokens(batch), f"{batch.prompt_indices[0]}+{len(batch)} by {forward.tokens_at_once}")
+        if fits(lambda batch=batch: work(batch)):
+            loop.leave(_n_tokens(batch))
+        else:
             todo.extendleft(reversed(_halves(batch, forward)))
+
+
+def _n_tokens(batch: Batch) -> int:
+    """How many tokens of a batch are run for every variant."""
+    return batch.n_sequences * (batch.n_positions - batch.start)
 
 
 def fits(work: Callable[[], None]) -> bool:

@@ -71,7 +71,11 @@ def _of_part(whole: Job, stage: MethodStage, number: int, part: Part) -> Job:
     read = {each: (whole.inputs[each][number],)} if each is not None and each in stage.reads else {}
     size = sum(stop - start for start, stop in part.values()) or 1
     return replace(
-        whole, settings={**whole.settings, **part}, inputs={**whole.inputs, **read}, weight=stage.cost * size
+        whole,
+        settings={**whole.settings, **part},
+        inputs={**whole.inputs, **read},
+        weight=stage.cost * size,
+        is_apart=True,
     )
 
 

@@ -16,8 +16,8 @@ from pipelines.engine.progress import duration
 from pipelines.engine.result_file import Result
 from pipelines.runs.first_jobs import FirstJobs
 
-# Cost of running one circuit, in forward passes of the same prompts, and on one prompt in the unit of `Job.weight`.
-_FORWARD_PASSES, _WEIGHT = 0.5, 0.4
+# Cost of running one circuit, in forward passes of the same prompts.
+_FORWARD_PASSES = 0.5
 
 
 def minimal_search(config: DiscoverSettings) -> MinimalSearch:
@@ -41,7 +41,7 @@ def minimize_jobs(
         "runs": [search.max_runs, search.other_runs],
         "begins_with_all": selection["kind"] == "edges" and not asks_for_size,
     }
-    weight = _WEIGHT * RUNS_PER_ROUND * ground.n_prompts
+    weight = _FORWARD_PASSES * RUNS_PER_ROUND * ground.n_prompts
     rounds: list[Job] = []
     n_rounds = -(-search.n_planned // RUNS_PER_ROUND)
     for number in range(n_rounds):

@@ -15,7 +15,7 @@ measurement, and repeating a command computes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from circuits.lookup import lookup
@@ -41,8 +41,10 @@ from pipelines.runs.solved_file import with_numbers_solved
 EDGE_METHOD = "eap-ig"
 # About how many circuits are run to choose one where its size is searched, in all rankings.
 CIRCUITS_TRIED = 24
-# One of them on one prompt, in the unit of weights: half a plain pass, where the gradients of 5 steps weigh 2.
-_CIRCUIT_WEIGHT = 0.25
+# In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
+_RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 7.0
+# Methods take anything from two passes to thousands: their jobs are paced apart.
+_MEASURE = 10.0
 
 
 class Jobs(NamedTuple):
@@ -171,14 +173,14 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = _CIRCUIT_WEIGHT * _circuits_tried(config) * ground.n_prompts
+    weight = (_RECORD + _CIRCUIT * _circuits_tried(config)) * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
     circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
-    judge = judging.sliced(JUDGE, {}, circuit, 2)
+    judge = judging.sliced(JUDGE, {}, circuit, _RECORD + _CIRCUIT)
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
-    curve = judging.sliced(CURVE, {}, of_curve, 8) if config.curve else ()
+    curve = judging.sliced(CURVE, {}, of_curve, _RECORD + _CURVE) if config.curve else ()
     graph = Job(
         GRAPH,
         labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
@@ -216,7 +218,8 @@ def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
     """The jobs of a method that measures at once, one per slice of the prompts where these may be split."""
     made = make_method(method["name"], method["settings"])
     stage = Stage(*made.scored_in, measure)
-    return ground.sliced(stage, {"method": with_fingerprints(method)}, {}, 2, is_split=made.per_prompt)
+    jobs = ground.sliced(stage, {"method": with_fingerprints(method)}, {}, _MEASURE, is_split=made.per_prompt)
+    return tuple(replace(job, is_apart=True) for job in jobs)
 
 
 def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:

@@ -48,6 +48,13 @@ def connect(execution: Execution) -> Iterator[Client]:
         yield client
 
 
+def tell_driver(topic: str, key: str, share: float, seconds: float) -> None:
+    """On a worker: tell whoever listens for `topic` how much of a job is done, and the seconds that it has taken."""
+    from distributed import get_worker
+
+    get_worker().log_event(topic, (key, share, seconds))
+
+
 def dask_setup(_: Any) -> None:
     """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver reacts."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)

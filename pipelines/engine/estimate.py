@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from pipelines.engine.job import Job
 
-# The time left is told once this share of the work is done, or once this share of what is left has been measured.
-_SHARE_DONE = 0.1
-_SHARE_MEASURED = 0.8
+# The time left is told once this share of what is left is measured, or has a pace like what is measured.
+_SHARE_KNOWN = 0.8
+# A job that runs says something of its pace from here on.
+_SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
 
 
 class Kind(NamedTuple):
-    """Jobs whose seconds grow with their weights alike: those of one stage and method, on one model."""
+    """Jobs whose seconds grow with their weights alike: those of one stage and method, on one model.
+
+    is_apart  whether their pace says nothing of that of other kinds
+    """
 
     stage: str
     method: str
     model: str
+    is_apart: bool
 
 
 class Pace:
@@ -47,6 +52,15 @@ class Pace:
         return 1 if len(self._weights) > 1 else 0
 
 
+class Running(NamedTuple):
+    """A job that runs now, how much of it is done, and the seconds that it has taken."""
+
+    kind: Kind
+    weight: float
+    share: float
+    seconds: float
+
+
 class Left(NamedTuple):
     """What is left of one kind of job."""
 
@@ -61,8 +75,8 @@ class Estimate:
     """The work of a command: every job in seconds, measured for jobs that are done, else by the pace of their kind.
 
     A kind that has not been measured goes by the pace in the middle of those that use a model as it does, or do not,
-    each as heavy as its jobs. Loading a model is in none of this. Jobs of a kind run side by side, one kind after the
-    other.
+    each as heavy as its jobs; kinds whose weights mean nothing beside others (`Job.is_apart`) have no part in this.
+    Loading a model is in none of it. Jobs of a kind run side by side, one kind after the other.
     """
 
     def __init__(self, todo: Sequence[Job], at_once: int | None) -> None:
@@ -71,11 +85,13 @@ class Estimate:
         at_once  how many jobs run side by side; None: as many as turn out to
         """
         self._left: dict[Kind, Left] = {}
+        self._weight = sum(job.weight for job in todo)
         for job in todo:
             kind = _kind(job)
             self._left[kind] = self._left.get(kind, Left(0.0, 0)).plus(job.weight, 1)
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
+        self._running: dict[str, Running] = {}
         self._done_s = 0.0
         self._since_first: tuple[float, float] | None = None
 
@@ -84,8 +100,14 @@ class Estimate:
         if seconds is not None:
             self._paces[_kind(job)].add(seconds, job.weight)
 
+    def reached(self, job: Job, share: float, seconds: float) -> None:
+        """How much of a job is done that runs now, and the seconds that it has taken."""
+        if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
+            self._running[job.key] = Running(_kind(job), job.weight, share, seconds)
+
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
+        self._running.pop(job.key, None)
         self.learn(job, seconds)
         kind = _kind(job)
         self._left[kind] = self._left[kind].plus(-job.weight, -1)
@@ -95,34 +117,57 @@ class Estimate:
 
     @property
     def share(self) -> float:
-        """How much of the work is done, from 0 to 1."""
-        whole_s = self._done_s + sum(self._seconds_left().values())
+        """How much of the work is done, from 0 to 1: of the weight, until the time left can be told."""
+        if not self._is_told:
+            return self._weight_done / self._weight
+        whole_s = self._spent_s + sum(self._seconds_left().values())
         if whole_s > 0:
-            return self._done_s / whole_s
+            return self._spent_s / whole_s
         return 0.0 if any(left.n_jobs for left in self._left.values()) else 1.0
 
     @property
     def left_s(self) -> float | None:
         """Seconds until all is done; None while too little is measured to tell."""
-        seconds = self._seconds_left()
-        work_s = sum(seconds.values())
-        measured_s = sum(of for kind, of in seconds.items() if kind in self._paces)
-        is_told = self._done_s >= _SHARE_DONE * (self._done_s + work_s) or measured_s >= _SHARE_MEASURED * work_s
-        needs_model, knows_model = (any(kind.model for kind in kinds) for kinds in (seconds, self._paces))
-        if not is_told or (needs_model and not knows_model):
+        if not self._is_told:
             return None
-        side_by_side = self._side_by_side()
+        seconds, side_by_side = self._seconds_left(), self._side_by_side()
         return sum(of / min(side_by_side, self._left[kind].n_jobs) for kind, of in seconds.items())
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether enough is known of the paces of what is left. Its weight decides: its seconds are not known yet."""
+        paces, left = self._paces_now(), {kind: of for kind, of in self._left.items() if of.n_jobs}
+        known = sum(of.weight for kind, of in left.items() if kind in paces or _alike(kind, paces))
+        return known >= _SHARE_KNOWN * sum(of.weight for of in left.values())
+
+    @property
+    def _weight_done(self) -> float:
+        left = sum(of.weight for of in self._left.values())
+        return self._weight - left + sum(job.weight * job.share for job in self._running.values())
+
+    @property
+    def _spent_s(self) -> float:
+        """What jobs have taken, those that run now included."""
+        return self._done_s + sum(running.seconds for running in self._running.values())
 
     def _seconds_left(self) -> dict[Kind, float]:
         """The work that is left of every kind of job, in seconds on one thread."""
-        return {kind: self._seconds_per_weight(kind) * left.weight for kind, left in self._left.items() if left.n_jobs}
+        paces, seconds = self._paces_now(), dict[Kind, float]()
+        for kind, left in self._left.items():
+            running = [job for job in self._running.values() if job.kind == kind]
+            to_begin = left.weight - sum(job.weight for job in running)
+            if left.n_jobs:
+                rest_s = sum(job.seconds * (1 - job.share) / job.share for job in running)
+                seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin)
+        return seconds
 
-    def _seconds_per_weight(self, kind: Kind) -> float:
-        if kind in self._paces:
-            return self._paces[kind].seconds_per_weight
-        alike = [pace for other, pace in self._paces.items() if bool(other.model) == bool(kind.model)]
-        return _weighted_median([(pace.seconds_per_weight, pace.weight) for pace in alike])
+    def _paces_now(self) -> dict[Kind, Pace]:
+        """The pace of every kind; of one of which no job is done, that of those that run."""
+        paces = dict(self._paces)
+        for job in self._running.values():
+            if job.kind not in self._paces:
+                paces.setdefault(job.kind, Pace()).add(job.seconds, job.weight * job.share)
+        return paces
 
     def _side_by_side(self) -> float:
         if self._at_once is not None:
@@ -134,9 +179,22 @@ class Estimate:
         return max(1.0, (self._done_s - before_s) / passed) if passed > 0 else 1
 
 
+def _seconds_per_weight(kind: Kind, paces: Mapping[Kind, Pace]) -> float:
+    if kind in paces:
+        return paces[kind].seconds_per_weight
+    return _weighted_median([(pace.seconds_per_weight, pace.weight) for pace in _alike(kind, paces)])
+
+
+def _alike(kind: Kind, paces: Mapping[Kind, Pace]) -> list[Pace]:
+    """The paces that say something of a kind that has not been measured."""
+    if kind.is_apart:
+        return []
+    return [pace for other, pace in paces.items() if not other.is_apart and bool(other.model) == bool(kind.model)]
+
+
 def _kind(job: Job) -> Kind:
     method = job.settings.get("method")
-    return Kind(job.stage.name, str(method["name"]) if method else "", job.locations.get("model", ""))
+    return Kind(job.stage.name, str(method["name"]) if method else "", job.locations.get("model", ""), job.is_apart)
 
 
 def _weighted_median(values: Sequence[tuple[float, float]]) -> float:

@@ -23,9 +23,12 @@ from pipelines.engine.other_jobs import OtherJobs
 from pipelines.engine.processors import processors_now, said
 from pipelines.engine.progress import Outlook, Progress, progress_on, short_owner
 from pipelines.engine.store import Store
+from pipelines.engine.told import Told
+from pipelines.engine.watch import Tell
 
 OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
+OnShare = Callable[[Job, float, float], None]
 OnWaiting = Callable[[str], None]
 
 
@@ -36,12 +39,14 @@ def execute(
     *,
     on_done: OnDone,
     on_begun: OnBegun = lambda job: None,
+    on_share: OnShare = lambda job, share, seconds: None,
     on_waiting: OnWaiting = lambda text: None,
     at_once: int = 1,
 ) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
     at_once   how many jobs run side by side in this process
+    on_share  called in any thread while a job runs, with how much of it is done and the seconds that it has taken
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
     on_waiting  called in this thread with what is said while there are no workers
     on_done   called in this thread after each job
@@ -53,15 +58,15 @@ def execute(
         from pipelines.engine.on_workers import execute_on_workers
 
         on_begun(todo[0])
-        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting)
+        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting, on_share=on_share)
     else:
-        _execute_here(todo, store, execution, at_once, on_begun, on_done)
+        _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share)
 
 
 def _graph(
-    todo: Sequence[Job], store: Store, device: str, meanwhile: Meanwhile | None = None
+    todo: Sequence[Job], store: Store, device: str, tell: Tell, meanwhile: Meanwhile
 ) -> dict[str, tuple[Any, ...]]:
-    """Key -> Dask task; a job waits for the jobs that it reads or must come after.
+    """Key -> Dask task; a job waits for the jobs that it reads or must come after, and calls `tell` as it goes on.
 
     Written as Dask's plain graph: merging one `Delayed` per job takes the square of their number in time and memory.
     """
@@ -74,7 +79,8 @@ def _graph(
             job,
             folder,
             device,
-            meanwhile or Meanwhile(),
+            tell,
+            meanwhile,
             *dict.fromkeys(before for before in job.waits_for if before in tasks),
         )
         for key, job in tasks.items()
@@ -82,7 +88,13 @@ def _graph(
 
 
 def _execute_here(
-    todo: Sequence[Job], store: Store, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone
+    todo: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    at_once: int,
+    on_begun: OnBegun,
+    on_done: OnDone,
+    on_share: OnShare,
 ) -> None:
     from dask.callbacks import Callback
     from dask.threaded import get
@@ -97,8 +109,9 @@ def _execute_here(
         if key in by_key:
             on_done(by_key[key])
 
-    others = OtherJobs(todo, store, execution.device)
-    graph = _graph(todo, store, execution.device, others)
+    tell = _by_key(by_key, on_share)
+    others = OtherJobs(todo, store, execution.device, tell)
+    graph = _graph(todo, store, execution.device, tell, others)
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
@@ -112,6 +125,10 @@ def _execute_here(
             raise
         finally:
             pool.shutdown(wait=waits, cancel_futures=True)
+
+
+def _by_key(jobs: Mapping[str, Job], on_share: OnShare) -> Tell:
+    return lambda key, share, seconds: on_share(jobs[key], share, seconds)
 
 
 @contextlib.contextmanager
@@ -202,17 +219,17 @@ def compute_missing(
 
     try:
         with progress, Heartbeat([part.store for part in todo if part.jobs]) as heartbeat:
+            told = Told(owners, estimate, heartbeat, progress)
 
             def note(job: Job) -> None:
-                estimate.done(job, _seconds(cost(job)))
-                heartbeat.beat(owners[job.key], estimate.share, estimate.left_s)
-                progress.done(job)
+                told.done(job, _seconds(cost(job)))
                 on_done(job)
 
-            for part in todo:
-                if part.jobs:
-                    heartbeat.beat(part.owner, estimate.share, estimate.left_s)
-                _compute(part, execution, at_once or 1, progress, note)
+            with told:
+                for part in todo:
+                    if part.jobs:
+                        told.begins(part.owner)
+                    _compute(part, execution, at_once or 1, told, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
@@ -234,15 +251,16 @@ def _at_once(execution: Execution) -> tuple[int | None, str]:
     return n_free, said(n_free, n_allowed)
 
 
-def _compute(part: Work, execution: Execution, at_once: int, progress: Progress, on_done: OnDone) -> None:
+def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done: OnDone) -> None:
     try:
         execute(
             part.jobs,
             part.store,
             execution,
             at_once=at_once,
-            on_begun=progress.begun,
-            on_waiting=progress.waits,
+            on_begun=told.begun,
+            on_share=told.reached,
+            on_waiting=told.waits,
             on_done=on_done,
         )
     except Exception as error:

@@ -26,7 +26,8 @@ class Job:
     inputs    name -> keys of the jobs whose results it reads, in order; enters the key
     locations where to find things whose content is already in the key: the model's spec, the prompt file
     after     keys of jobs that must be done first, but whose results it does not read
-    weight    expected cost in arbitrary units, for estimates of the time left
+    weight    about how many forward passes of one prompt it takes, for estimates of the time left
+    is_apart  whether that is not known: its weight then compares with those of the same stage alone
     """
 
     stage: Stage
@@ -35,6 +36,7 @@ class Job:
     locations: Mapping[str, str] = field(default_factory=dict)
     after: tuple[str, ...] = ()
     weight: float = 1
+    is_apart: bool = False
 
     @cached_property
     def key(self) -> str:

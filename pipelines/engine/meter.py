@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from circuits.model.multiply_adds import counted
+from circuits.model.multiply_adds import Work, counted
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -23,6 +23,8 @@ class Meter:
         self._loading = 0.0
         self._base: int | None = None
         self._device: Any = None
+        self._began = time.perf_counter()
+        self._work = Work()
         self.cost: dict[str, Any] = {}
 
     def loading(self, load: Callable[[], Model]) -> Model:
@@ -39,14 +41,16 @@ class Meter:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Measure what happens inside the `with`."""
-        began = time.perf_counter()
-        with counted() as work:
+        self._began = time.perf_counter()
+        with counted() as self._work:
             yield
-        self.cost = {
-            "seconds": round(time.perf_counter() - began - self._loading, 4),
-            "multiply_adds": work.multiply_adds,
-            "peak_memory_mb": None if self._base is None else round(max(0, self._peak() - self._base) / 2**20, 1),
-        }
+        memory = None if self._base is None else round(max(0, self._peak() - self._base) / 2**20, 1)
+        self.cost = {**self.spent(), "peak_memory_mb": memory}
+
+    def spent(self) -> dict[str, Any]:
+        """Seconds and multiply-adds so far."""
+        seconds = round(time.perf_counter() - self._began - self._loading, 4)
+        return {"seconds": seconds, "multiply_adds": self._work.multiply_adds}
 
     def _reset_memory(self) -> int | None:
         """Reset the peak and return the bytes held now; None where the system does not tell."""

@@ -8,6 +8,7 @@ that it is computing, and these are sent again by Dask.
 from __future__ import annotations
 
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
@@ -45,15 +46,24 @@ def execute_on_workers(
     *,
     on_done: Callable[[Job], None],
     on_waiting: Callable[[str], None],
+    on_share: Callable[[Job, float, float], None] = lambda job, share, seconds: None,
 ) -> None:
     """Compute the jobs on the workers that `execution` asks for, and keep their results in `store`.
 
     on_done     called in this thread after each job
     on_waiting  called in this thread with what is said while there are no workers
+    on_share    called in another thread while a job runs, with how much of it is done and the seconds that it has taken
     Raises the first job's error; a ValueError for workers that lack what jobs need; `ClusterError` where all are gone.
     """
+    topic, by_key = f"circuits-{uuid.uuid4().hex}", {job.key: job for job in todo}
+
+    def tell(event: tuple[float, Any]) -> None:
+        key, share, seconds = event[1]
+        on_share(by_key[key], share, seconds)
+
     with connect(execution) as client:
-        Course(client, todo, store, execution, on_waiting).run(on_done)
+        client.subscribe_topic(topic, tell)
+        Course(client, todo, store, execution, on_waiting, topic).run(on_done)
 
 
 class Course:
@@ -66,8 +76,11 @@ class Course:
         store: Store,
         execution: Execution,
         on_waiting: Callable[[str], None],
+        topic: str,
     ) -> None:
+        """topic  under which workers tell how far jobs are"""
         self._client, self._store, self._execution, self._on_waiting = client, store, execution, on_waiting
+        self._topic = topic
         self._address = str(client.scheduler.address)  # pyright: ignore[reportOptionalMemberAccess]
         self._models = {
             job.locations["model"]: str(job.settings["model"]) for job in todo if {"model"} <= job.locations.keys()
@@ -113,7 +126,7 @@ class Course:
         if not jobs:
             return
         versions = versions_here()
-        parcels = [parcel(job, self._store, self._device, versions, is_shared=is_shared) for job in jobs]
+        parcels = [parcel(job, self._store, self._device, versions, self._topic, is_shared=is_shared) for job in jobs]
         keys = [f"{job.stage.name}-{self._of_store}-{job.key}" for job in jobs]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pipelines.engine.claim import Meanwhile, is_free
 from pipelines.engine.job import Job
 from pipelines.engine.store import Store
+from pipelines.engine.watch import Tell
 
 # Of the time, at most this share goes into looking for a job.
 _SHARE_LOOKING = 0.1
@@ -20,9 +21,9 @@ _SHARE_LOOKING = 0.1
 class OtherJobs(Meanwhile):
     """The jobs of a command, for threads of this process that wait."""
 
-    def __init__(self, todo: Sequence[Job], store: Store, device: str) -> None:
+    def __init__(self, todo: Sequence[Job], store: Store, device: str, tell: Tell) -> None:
         self._left = list(todo)
-        self._store, self._device = store, device
+        self._store, self._device, self._tell = store, device, tell
         self._lock, self._end = threading.Lock(), threading.Event()
         self._not_before_s = 0.0
 
@@ -39,7 +40,7 @@ class OtherJobs(Meanwhile):
 
         if (job := self._next()) is None:
             return False
-        run_job(job, str(self._store.folder), self._device)
+        run_job(job, str(self._store.folder), self._device, self._tell)
         return True
 
     def _next(self) -> Job | None:

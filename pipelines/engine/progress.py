@@ -14,6 +14,8 @@ from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
 
 _LONGEST_OWNER = 60
+# Without a line for that long, one says what runs.
+_SILENT_S = 15
 
 
 class Progress:
@@ -28,8 +30,14 @@ class Progress:
     def begun(self, job: Job) -> None:
         """`job` begins."""
 
+    def reached(self, job: Job, share: float) -> None:
+        """How much of `job`, which runs, is done."""
+
     def done(self, job: Job) -> None:
         """`job` is done."""
+
+    def tick(self) -> None:
+        """Time goes on: called every second."""
 
     def waits(self, text: str) -> None:
         """Nothing is computed for now; `text` says why."""
@@ -53,7 +61,11 @@ class Outlook:
 
     def name(self, job: Job) -> str:
         """The job in a few words, after what it is computed for."""
-        return f"{short_owner(self.owners[job.key])}: {job.label}"
+        return f"{self.owner(job)}: {job.label}"
+
+    def owner(self, job: Job) -> str:
+        """What a job is computed for, short enough to begin a line with."""
+        return short_owner(self.owners[job.key])
 
 
 def short_owner(owner: str) -> str:
@@ -117,31 +129,57 @@ class Models:
 class Lines(Progress):
     """One line when a job is done: `[3/9] ioi-eap-1a2b: measure eap prompts 0-15 · after 4.1 s, about 6.0 s left`.
 
-    The time is that since the start. A line before says which model is loaded first.
+    The time is that since the start. A line before says which model is loaded first. Where no line has come
+    for a while, one says what runs: `ioi-trace-1a2b: trace prompts 0-15, 40% of it · after 48 s, about 1 min 2 s left`.
     """
 
     def __init__(self, stream: TextIO, outlook: Outlook, *, in_detail: bool = False) -> None:
         self._stream, self._outlook, self._in_detail = stream, outlook, in_detail
         self._n_done = outlook.n_jobs - outlook.n_todo
         self._began_s, self._models = time.monotonic(), Models()
+        self._said_s = self._began_s
+        self._running: dict[str, tuple[Job, float]] = {}
+        self._loading: dict[str, str] = {}
         if self._n_done:
             self._say(f"{self._n_done} of {outlook.n_jobs} jobs are kept from before")
 
     def begun(self, job: Job) -> None:
+        self._running[job.key] = job, 0.0
         if (model := self._models.loaded_by(job)) is not None:
-            self._say(f"loading the model {model}; then: {self._outlook.name(job)}")
+            self._loading[job.key] = f"{self._outlook.owner(job)}: loading the model {model}"
+            self._say(f"{self._loading[job.key]}; then: {job.label}")
         elif self._in_detail:
             self._say(f"begins: {self._outlook.name(job)}")
 
-    def done(self, job: Job) -> None:
-        self._n_done += 1
+    def reached(self, job: Job, share: float) -> None:
+        self._running[job.key] = job, share
+
+    def tick(self) -> None:
+        if self._running and time.monotonic() - self._said_s >= _SILENT_S:
+            running = [self._state(job, share) for job, share in self._running.values()]
+            self._say(f"{'; '.join(running)} · after {self._spent}{self._left}")
+
+    def _state(self, job: Job, share: float) -> str:
+        if share:
+            return f"{self._outlook.name(job)}, {share:.0%} of it"
+        return self._loading.get(job.key, f"{self._outlook.name(job)}, at work")
+
+    @property
+    def _spent(self) -> str:
+        return duration(time.monotonic() - self._began_s)
+
+    @property
+    def _left(self) -> str:
         left_s = self._outlook.estimate.left_s
-        left = "" if left_s is None or self._n_done == self._outlook.n_jobs else f", about {duration(left_s)} left"
+        return "" if left_s is None or self._n_done == self._outlook.n_jobs else f", about {duration(left_s)} left"
+
+    def done(self, job: Job) -> None:
+        self._running.pop(job.key, None)
+        self._n_done += 1
         loaded = "" if self._models.loaded_with(job) is None else ", the model's loading included"
-        spent = duration(time.monotonic() - self._began_s)
         took = self._took(job) if self._in_detail else ""
         number = f"[{self._n_done}/{self._outlook.n_jobs}]"
-        self._say(f"{number} {self._outlook.name(job)}{took} · after {spent}{loaded}{left}")
+        self._say(f"{number} {self._outlook.name(job)}{took} · after {self._spent}{loaded}{self._left}")
 
     def waits(self, text: str) -> None:
         self._say(text)
@@ -154,6 +192,7 @@ class Lines(Progress):
         return f" · took {duration(cost['seconds'])}" + ("" if memory is None else f", {memory:.0f} MB")
 
     def _say(self, text: str) -> None:
+        self._said_s = time.monotonic()
         self._stream.write(text + "\n")
         self._stream.flush()
 
@@ -186,16 +225,22 @@ class Bar(Progress):
 
     def begun(self, job: Job) -> None:
         model = self._models.loaded_by(job)
-        description = self._outlook.name(job) if model is None else f"loading the model {model}"
+        loading = f"{self._outlook.owner(job)}: loading the model {model}"
+        description = self._outlook.name(job) if model is None else loading
         self._bar.update(self._task, description=description)
+
+    def reached(self, job: Job, share: float) -> None:
+        self._show(f"{self._outlook.name(job)}, {share:.0%} of it")
 
     def done(self, job: Job) -> None:
         self._n_done += 1
+        self._show(self._outlook.name(job))
+
+    def _show(self, description: str) -> None:
         left_s = self._outlook.estimate.left_s
         left = "" if left_s is None else f", about {duration(left_s)} left"
         state = f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
-        share = self._outlook.estimate.share
-        self._bar.update(self._task, completed=share, description=self._outlook.name(job), state=state)
+        self._bar.update(self._task, completed=self._outlook.estimate.share, description=description, state=state)
 
     def waits(self, text: str) -> None:
         self._bar.update(self._task, description=text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,6 +27,7 @@ class Parcel:
     """What goes to a worker with a job.
 
     versions  of the packages that must be the same there
+    topic     under which the scheduler is told how far the job is
     folder    of the store, where workers share it; None: `results` and `files` have what the job reads
     results   key -> bytes of the result files that the job reads
     files     name in the job's locations -> name and bytes of a file that the job reads
@@ -34,6 +36,7 @@ class Parcel:
     job: Job
     device: str
     versions: Mapping[str, str]
+    topic: str
     folder: str | None
     results: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     files: Mapping[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
@@ -43,10 +46,10 @@ class Parcel:
 Written = Mapping[str, bytes]
 
 
-def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], *, is_shared: bool) -> Parcel:
+def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], topic: str, *, is_shared: bool) -> Parcel:
     """A job with what it reads; its inputs must be in the store."""
     if is_shared:
-        return Parcel(job, device, versions, str(store.folder))
+        return Parcel(job, device, versions, topic, str(store.folder))
     keys = dict.fromkeys(key for keys in job.inputs.values() for key in keys)
     files = {name: Path(location) for name, location in job.locations.items() if name != "model"}
     travelling = {
@@ -54,7 +57,7 @@ def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], *, 
         for name, path in files.items()
         if path.is_file() and path.stat().st_size <= _LARGEST_FILE
     }
-    return Parcel(job, device, versions, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
+    return Parcel(job, device, versions, topic, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
 
 
 def run_parcel(sent: Parcel) -> Written:
@@ -62,13 +65,15 @@ def run_parcel(sent: Parcel) -> Written:
 
     ValueError where a package has another version here, or where the folder of the store is not here.
     """
+    from pipelines.engine.cluster import tell_driver
     from pipelines.engine.run_job import run_job
 
     require_versions(sent.versions)
+    tell = partial(tell_driver, sent.topic)
     if sent.folder is not None:
         if not (Path(sent.folder) / "store.json").exists():
             raise ValueError(f"a worker does not see {sent.folder}. {HOW_TO_SHARE}")
-        run_job(sent.job, sent.folder, sent.device)
+        run_job(sent.job, sent.folder, sent.device, tell)
         return {}
     with TemporaryDirectory(prefix="circuits-job-") as folder:
         store, job = Store(folder), sent.job
@@ -79,7 +84,7 @@ def run_parcel(sent: Parcel) -> Written:
             path = store.folder / "files" / name / called
             write_atomically(path, data)
             locations[name] = str(path)
-        run_job(dataclasses.replace(job, locations=locations), folder, sent.device)
+        run_job(dataclasses.replace(job, locations=locations), folder, sent.device, tell)
         return {path.name: read_bytes(path) for path in store.files(job.key) if path.exists()}
 
 

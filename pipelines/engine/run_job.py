@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits
 
+from circuits.model.steps import watched_by
 from pipelines.engine.claim import Meanwhile, claimed
 from pipelines.engine.held_results import HeldResults
 from pipelines.engine.job import Job
 from pipelines.engine.meter import Meter
 from pipelines.engine.store import Store
+from pipelines.engine.watch import JobWatch, Tell
 
 if TYPE_CHECKING:
     from circuits.model.load import Model
@@ -28,9 +30,10 @@ _HELD = HeldResults()
 _NOTHING = Meanwhile()
 
 
-def run_job(job: Job, folder: str, device: str, meanwhile: Meanwhile = _NOTHING, *_: Any) -> str:
+def run_job(job: Job, folder: str, device: str, tell: Tell, meanwhile: Meanwhile = _NOTHING, *_: Any) -> str:
     """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
 
+    tell       is called as the job goes on
     meanwhile  what is done while another process computes the job; arguments after it only make Dask wait for the jobs
                that this one reads
 
@@ -40,17 +43,18 @@ def run_job(job: Job, folder: str, device: str, meanwhile: Meanwhile = _NOTHING,
     if not store.has(job.key):
         with claimed(store.claim(job.key), job.label, lambda: store.has(job.key), meanwhile) as is_ours:
             if is_ours:
-                _compute(job, store, device)
+                _compute(job, store, device, tell)
     return job.key
 
 
-def _compute(job: Job, store: Store, device: str) -> None:
+def _compute(job: Job, store: Store, device: str, tell: Tell) -> None:
     # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
     threadpool_limits(1)
     inputs = {name: tuple(_HELD.read(store, key) for key in keys) for name, keys in job.inputs.items()}
     meter = Meter()
+    watch = JobWatch(job, store, device, meter.spent, tell)
     try:
-        with meter.running():
+        with meter.running(), watched_by(watch):
             settings = job.stage.locate(job.settings, job.locations)
 
             def load(name: str = "model") -> Model:
@@ -66,7 +70,7 @@ def _compute(job: Job, store: Store, device: str) -> None:
         error.add_note(f"in job '{job.label}'")
         raise
     store.write(job.key, job.stage.name, result)
-    store.write_cost(job.key, meter.cost)
+    store.write_cost(job.key, meter.cost | {name: meter.cost[name] + of for name, of in watch.before.items()})
 
 
 def model_of(job: Job, device: str, name: str = "model") -> Model:

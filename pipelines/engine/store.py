@@ -1,8 +1,10 @@
 """Where results are kept: one file per job, named after its content key, shared by all runs of a folder.
 
     runs/store.json             format and version
-    runs/jobs/ab/ab12....npz    one job's result (`pipelines.engine.result_file`); beside it ....cost.json, what it
-                                took, and while it is computed ....lock (`pipelines.engine.claim`)
+    runs/jobs/ab/ab12....npz    one job's result (`pipelines.engine.result_file`)
+    runs/jobs/ab/ab12....cost.json    what it took
+    runs/jobs/ab/ab12....partial      of a job that is not done yet (`pipelines.engine.watch`)
+    runs/jobs/ab/ab12....lock         who computes it now (`pipelines.engine.claim`)
     runs/ioi-eap-1a2b3c4d/      one run, for people (`pipelines.runs.run`)
 
 Every file is written to a temporary name in its own folder and renamed, so that a reader, a second run on the same
@@ -145,6 +147,21 @@ class Store:
     def write(self, key: str, stage: str, result: Result) -> None:
         """Keep a result under its key."""
         write_atomically(self.path(key), encode(result, key=key, stage=stage))
+        self._partial(key).unlink(missing_ok=True)
+
+    def partial(self, key: str) -> bytes | None:
+        """What a job that was interrupted had kept; None where it kept nothing."""
+        try:
+            return read_bytes(self._partial(key))
+        except OSError:
+            return None
+
+    def write_partial(self, key: str, data: bytes) -> None:
+        """Keep what a job has computed so far; `write` of its result ends that."""
+        write_atomically(self._partial(key), data)
+
+    def _partial(self, key: str) -> Path:
+        return self.path(key).with_suffix(".partial")
 
     def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
         """Keep what computing a result took, beside it: it differs from run to run, so it is not part of the result."""

@@ -90,7 +90,7 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
     def sliced(stage: Stage, more: dict[str, Any], reads: dict[str, tuple[str, ...]]) -> tuple[Job, ...]:
         size = settings.prompts_per_job
         slices = [[start, min(start + size, n_texts)] for start in range(0, n_texts, size)]
-        weight = (2 + settings.random) / 4
+        weight = 2.0 + settings.random
         return tuple(
             Job(stage, ran | more | {"slice": part}, inputs | reads, locations, weight=weight * (part[1] - part[0]))
             for part in slices

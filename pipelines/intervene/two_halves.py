@@ -28,6 +28,6 @@ def judge_jobs(
     """The jobs that judge what was fitted, one per slice of the prompts; each prompt is run `n_runs` times."""
     inputs = {"prompts": (first.prompts.key,), "fitted": (fitted.key,)}
     return tuple(
-        Job(stage, {**settings, "slice": list(part)}, inputs, first.locations, weight=n_runs * (part[1] - part[0]) / 8)
+        Job(stage, {**settings, "slice": list(part)}, inputs, first.locations, weight=n_runs * (part[1] - part[0]))
         for part in first.slices()
     )

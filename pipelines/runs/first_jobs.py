@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,14 @@ class PromptJobs:
         if config.solved and not config.is_drawn:
             whole, n_whole = prompt_source(config.model_copy(update={"prompts": None}))
             every = {key: value for key, value in settings.items() if key not in source} | whole
-            self.answered = (Job(ANSWERED, every, locations=self.locations | paths, weight=1 + n_whole / 8),)
+            self.answered = (
+                Job(ANSWERED, every, locations=self.locations | paths, weight=1 + 2 * n_whole, is_apart=True),
+            )
             of_file = {"answered": keys_of(self.answered)}
-            self.prompts = Job(SOLVED_PROMPTS, settings, of_file, self.locations | paths)
+            self.prompts = Job(SOLVED_PROMPTS, settings, of_file, self.locations | paths, is_apart=True)
         else:
-            weight = 1 + self.n_prompts / 4 if config.solved else 1
-            self.prompts = Job(PROMPTS, settings, locations=self.locations | paths, weight=weight)
+            weight = 1 + 4 * self.n_prompts if config.solved else 1
+            self.prompts = Job(PROMPTS, settings, locations=self.locations | paths, weight=weight, is_apart=True)
         self.of_prompts: dict[str, tuple[str, ...]] = {"prompts": (self.prompts.key,)}
         self.after: tuple[str, ...] = ()
         self._prompts_per_job = config.prompts_per_job
@@ -79,13 +82,13 @@ class PromptJobs:
     def sliced(
         self, stage: Stage, settings: dict[str, Any], inputs: dict[str, Any], cost: float, *, is_split: bool = True
     ) -> tuple[Job, ...]:
-        """One job per slice of the prompts; `cost` per prompt."""
+        """One job per slice of the prompts; `cost` per prompt, in forward passes."""
         return tuple(self.sliced_job(stage, settings, inputs, cost, part) for part in self.slices(is_split=is_split))
 
     def sliced_job(
         self, stage: Stage, settings: dict[str, Any], inputs: dict[str, Any], cost: float, part: tuple[int, int]
     ) -> Job:
-        """A job on one slice of the prompts; `cost` per prompt."""
+        """A job on one slice of the prompts; `cost` per prompt, in forward passes."""
         chosen, weight = self.ran | settings | {"slice": list(part)}, cost * (part[1] - part[0])
         return Job(stage, chosen, self.of_prompts | inputs, self.locations, self.after, weight=weight)
 
@@ -125,13 +128,21 @@ class FirstJobs(PromptJobs):
         checked: dict[str, Any] = {"methods": [with_fingerprints(method) for method in methods]}
         checked |= {} if position is None else {"position": position}
         checked |= {"needs_edges": True} if needs_edges else {}
-        self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations)
+        self.check = Job(CHECK, self.ran | checked, {"prompts": (self.prompts.key,)}, self.locations, is_apart=True)
         self.after = (self.check.key,)
         self.reference: tuple[Job, ...] = ()
         if ABLATIONS[ablation["name"]].needs_reference:
-            inputs, weight = {"prompts": (self.prompts.key,)}, 1 + self.n_prompts / 16
+            inputs, weight = {"prompts": (self.prompts.key,)}, 1.0 + self.n_prompts
             self.reference = (Job(REFERENCE, self.ran, inputs, self.locations, self.after, weight),)
         self._measure()
+
+    def sliced_job(
+        self, stage: Stage, settings: dict[str, Any], inputs: dict[str, Any], cost: float, part: tuple[int, int]
+    ) -> Job:
+        """As ever, but after the baseline: that the model fails the task is said before long work, and how long that
+        takes is told by how long the baseline took."""
+        job = super().sliced_job(stage, settings, inputs, cost, part)
+        return replace(job, after=(*job.after, self.baseline.key))
 
     def part(self, start: int, stop: int) -> FirstJobs:
         """The same on a part of the prompts, once all are checked; means that an ablation puts in are those of all."""
@@ -144,7 +155,7 @@ class FirstJobs(PromptJobs):
     def _measure(self) -> None:
         self.of_prompts = {"prompts": (self.prompts.key,)}
         self.of_prompts |= {"reference": keys_of(self.reference)} if self.reference else {}
-        weight = 1 + self.n_prompts / 8
+        weight = 1.0 + 2 * self.n_prompts
         self.baseline = Job(BASELINE, self.ran, self.of_prompts, self.locations, self.after, weight)
 
 

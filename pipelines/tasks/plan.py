@@ -59,7 +59,7 @@ def plan(settings: TasksSettings, execution: Execution) -> TasksPlan:
         "n": settings.prompts,
         "seed": settings.seed,
     }
-    weight = 1 + settings.prompts / 8
+    weight = 1 + 2 * settings.prompts
 
     def job(task: str, corruption: str) -> Job:
         version = {"version": TASKS[task].version} if TASKS[task].version > 1 else {}

@@ -8,7 +8,7 @@ trace is one job per slice of the prompts; for figures on images, one more per p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from circuits.scores import ALL_POSITIONS
@@ -73,11 +73,13 @@ def trace_jobs(config: TraceSettings) -> TraceJobs:
     _require_position(config.position, method["settings"]["at"])
     ground = FirstJobs(config, [method], position=config.position if method["settings"]["at"] == "roles" else None)
     cost = 4.0 * method["settings"]["samples"]
-    trace = ground.sliced(TRACE, {"method": method}, {}, cost)
+    trace = tuple(replace(job, is_apart=True) for job in ground.sliced(TRACE, {"method": method}, {}, cost))
     n_drawn = min(config.draw_images, ground.n_prompts)
     finely = {**method, "settings": method["settings"] | {"at": "positions"}}
     positions = tuple(
-        ground.sliced_job(TRACE_POSITIONS, {"method": finely}, {}, 20 * cost, (number, number + 1))
+        replace(
+            ground.sliced_job(TRACE_POSITIONS, {"method": finely}, {}, 20 * cost, (number, number + 1)), is_apart=True
+        )
         for number in range(n_drawn)
     )
     settings = labels_of(config) | {

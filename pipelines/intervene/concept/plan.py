@@ -80,7 +80,7 @@ def plan(settings: ConceptSettings, execution: Execution) -> ConceptPlan:
         inputs | made,
         first.locations,
         (*first.after, *keys_of(room)),
-        weight=1 + n_read / 8,
+        weight=1 + n_read,
     )
     own = ran | {"at": settings.at, "strengths": list(settings.strengths), "metric": settings.metric}
     own |= {"random": settings.random, "seed": settings.seed}

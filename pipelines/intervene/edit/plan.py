@@ -65,5 +65,5 @@ def _slice(first: FirstJobs, settings: EditSettings, checked: Job, part: tuple[i
         {"prompts": (first.prompts.key,)},
         first.locations,
         (checked.key,),
-        weight=n_variants * (part[1] - part[0]) / 8,
+        weight=n_variants * (part[1] - part[0]),
     )

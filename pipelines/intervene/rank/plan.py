@@ -62,7 +62,7 @@ def plan(settings: RankSettings, execution: Execution) -> RankPlan:
     default = [rank for rank in _RANKS if rank < first.n_prompts // 2]
     ranks = {"ranks": list(settings.ranks), "default_ranks": [] if settings.ranks else default}
     inputs = {"prompts": (first.prompts.key,)}
-    fitted = Job(FIT, ran | heads | ranks, inputs, first.locations, first.after, weight=1 + first.n_prompts / 8)
+    fitted = Job(FIT, ran | heads | ranks, inputs, first.locations, first.after, weight=1 + first.n_prompts)
     n_runs = (1 + settings.random) * len(settings.ranks or default)
     own = ran | heads | {"metric": settings.metric, "random": settings.random, "seed": settings.seed}
     slices = judge_jobs(JUDGE, own, first, fitted, n_runs=n_runs)

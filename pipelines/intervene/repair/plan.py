@@ -178,32 +178,28 @@ def _jobs(
     chosen_by = {"most": settings.candidates, "least": settings.least}
     found: tuple[Job, ...] = ()
     if not settings.heads and settings.find == "effect":
-        found = (
-            job(FIND_BY_EFFECT, edited | {"most": settings.candidates, "least": 0.0}, chosen_on, 20 * n_choosing / 8),
-        )
+        found = (job(FIND_BY_EFFECT, edited | {"most": settings.candidates, "least": 0.0}, chosen_on, 20 * n_choosing),)
     elif not settings.heads:
         assert like is not None
         assert like_groups is not None
         asked = ran | chosen_by | {"prompts_groups": list(groups), "like_groups": list(like_groups)}
-        found = (job(FIND_BY_BEHAVIOR, asked, chosen_on | {"like": (like.prompts.key,)}, n_choosing / 2),)
+        found = (job(FIND_BY_BEHAVIOR, asked, chosen_on | {"like": (like.prompts.key,)}, 4 * n_choosing),)
     given = {"heads": list(settings.heads), "most": len(settings.heads) or settings.most}
     n_tried = len(settings.heads) or settings.candidates
-    tried = job(TRY_SETS, edited | given, chosen_on | {"found": keys_of(found)}, n_tried * n_choosing / 8)
-    importance = job(IMPORTANCE, ran | {"groups": list(groups)}, chosen_on, n_choosing / 4)
+    tried = job(TRY_SETS, edited | given, chosen_on | {"found": keys_of(found)}, n_tried * n_choosing)
+    importance = job(IMPORTANCE, ran | {"groups": list(groups)}, chosen_on, 2 * n_choosing)
     of_tried = {"tried": (tried.key,)}
     judged_on = {"prompts": (judging.prompts.key,)} | of_tried
     drawn = {"random": settings.random, "seed": settings.seed}
     judged = tuple(
-        job(JUDGE, edited | drawn | {"slice": list(part)}, judged_on, settings.random * (part[1] - part[0]) / 2)
+        job(JUDGE, edited | drawn | {"slice": list(part)}, judged_on, 4 * settings.random * (part[1] - part[0]))
         for part in judging.slices()
     )
-    observed = job(OBSERVE, edited | {"groups": list(groups)}, judged_on, n_judging / 2)
+    observed = job(OBSERVE, edited | {"groups": list(groups)}, judged_on, 4 * n_judging)
     silenced: tuple[Job, ...] = ()
     if like is not None:
         asked = ran | {"edits": [KNOCK_OUT]} | drawn
-        silenced = (
-            job(SILENCE, asked, {"prompts": (like.prompts.key,)} | of_tried, settings.random * like.n_prompts / 8),
-        )
+        silenced = (job(SILENCE, asked, {"prompts": (like.prompts.key,)} | of_tried, settings.random * like.n_prompts),)
     return RepairJobs(
         first, tuple(checked), choosing, judging, like, found, tried, importance, judged, observed, silenced
     )

@@ -13,6 +13,7 @@ from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Stage
 
 MODEL = {"model": "tiny"}
+APART = ("prompts", "check", "exact")
 
 
 def stage(name: str) -> Stage:
@@ -20,9 +21,10 @@ def stage(name: str) -> Stage:
 
 
 def jobs_of(name: str, n_jobs: int, weight: float = 16, *, model: bool = True, method: str = "eap") -> list[Job]:
-    settings = {"method": {"name": method}}
+    settings, is_apart = {"method": {"name": method}}, name in APART
     return [
-        Job(stage(name), settings | {"n": n}, locations=MODEL if model else {}, weight=weight) for n in range(n_jobs)
+        Job(stage(name), settings | {"n": n}, locations=MODEL if model else {}, weight=weight, is_apart=is_apart)
+        for n in range(n_jobs)
     ]
 
 
@@ -150,3 +152,32 @@ def test_a_cost_that_was_not_kept_changes_no_pace():
     estimate.done(jobs[0], 4.0)
     estimate.done(jobs[1], None)
     assert estimate.left_s == pytest.approx(4.0)
+
+
+def test_a_stage_of_unknown_cost_is_not_priced_like_others():
+    # Exact scores take a hundred times their weight: they say nothing of what comes after, nor the baseline of them.
+    baseline, exact, choose = jobs_of("baseline", 1, 32), jobs_of("exact", 2, 160), jobs_of("choose", 1, 64)
+    estimate = Estimate([*baseline, *exact, *choose], 1)
+    estimate.done(baseline[0], 3.2)
+    assert estimate.left_s is None
+    estimate.done(exact[0], 1600.0)
+    assert estimate.left_s == pytest.approx(1600.0 + 6.4)
+
+
+def test_a_job_that_runs_gives_a_pace_and_counts_by_how_much_of_it_is_done():
+    baseline, exact = jobs_of("baseline", 1, 32), jobs_of("exact", 2, 160)
+    estimate = Estimate([*baseline, *exact], 1)
+    estimate.done(baseline[0], 4.0)
+    estimate.reached(exact[0], 0.25, 100.0)
+    assert estimate.left_s == pytest.approx(300.0 + 400.0)
+    assert estimate.share == pytest.approx(104 / 804)
+    estimate.done(exact[0], 500.0)
+    assert estimate.left_s == pytest.approx(500.0)
+
+
+def test_the_first_moments_of_a_job_say_nothing():
+    (exact,) = jobs_of("exact", 1, 160)
+    estimate = Estimate([exact], 1)
+    estimate.reached(exact, 0.001, 20.0)
+    estimate.reached(exact, 0.2, 0.01)
+    assert estimate.left_s is None

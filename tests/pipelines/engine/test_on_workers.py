@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from circuits.model.steps import steps, whole
 from circuits.result import Result
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
@@ -35,6 +36,14 @@ def place(settings: Any, locations: Any) -> Any:
     return {**settings, "file": locations["file"]} if "file" in locations else settings
 
 
+def count(settings: Any, inputs: Any, model: Any) -> Result:
+    with whole():
+        for _ in steps(range(4)):
+            time.sleep(0.6)
+    return Result({})
+
+
+COUNT = Stage("count", 1, count)
 ADD = Stage("add", 1, add, place)
 FAIL = Stage("fail", 1, fail, title="fail")
 
@@ -66,6 +75,22 @@ def compute(todo: list[Job], folder: Path, cluster: Any, **settings: Any) -> tup
     execution = Execution(out=folder, scheduler=cluster.scheduler_address, **settings)
     execute_on_workers(todo, store, execution, on_done=done.append, on_waiting=said.append)
     return store, done, said
+
+
+def test_how_far_a_job_is_comes_from_its_worker(cluster, tmp_path):
+    cluster.scale(1)
+    told, job, store = [], Job(COUNT, {}), Store(tmp_path)
+    store.prepare()
+    execute_on_workers(
+        [job],
+        store,
+        Execution(out=tmp_path, scheduler=cluster.scheduler_address),
+        on_done=lambda job: None,
+        on_waiting=lambda text: None,
+        on_share=lambda job, share, seconds: told.append((job, share, seconds)),
+    )
+    assert [entry[:2] for entry in told][:3] == [(job, 0.25), (job, 0.5), (job, 0.75)]
+    assert all(0.5 * share * 2.4 < seconds for _, share, seconds in told)
 
 
 def stored(folder: Path) -> dict[str, bytes]:

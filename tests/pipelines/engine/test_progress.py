@@ -39,10 +39,10 @@ def test_a_model_is_said_to_load_before_the_first_job_that_needs_it_and_that_job
     said = [re.sub(r" · after [\d.]+ s", "", line) for line in stream.getvalue().splitlines()]
     assert said == [
         "[1/4] mine: step",
-        "loading the model tiny; then: mine: step",
+        "mine: loading the model tiny; then: step",
         "[2/4] mine: step, the model's loading included",
         "[3/4] mine: step",
-        "loading the model another; then: mine: step",
+        "mine: loading the model another; then: step",
         "[4/4] mine: step, the model's loading included",
     ]
 
