@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -10,9 +11,10 @@ from typing import Any
 
 import typer
 
+from pipelines.cli.signals import code_of_interrupt
+
 BAD_INPUT = 2
 FAILED = 1
-INTERRUPTED = 130
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,10 +34,11 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
         except OSError as error:
             _leave(f"error: {error}", BAD_INPUT)
         except KeyboardInterrupt as error:
-            sys.stderr.write(f"{error or 'interrupted'}\n")
-            sys.stderr.flush()
+            with contextlib.suppress(OSError):  # of a terminal that is closed
+                sys.stderr.write(f"{error or 'interrupted'}\n")
+                sys.stderr.flush()
             # Jobs still running in threads would delay a normal exit; they write whole files or none.
-            os._exit(INTERRUPTED)
+            os._exit(code_of_interrupt())
         except RuntimeError as error:
             if type(error).__name__ != "ClusterError":
                 raise

@@ -9,7 +9,6 @@ import functools
 import logging
 import os
 import shlex
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
+from pipelines.cli.signals import end_on_signals
 
 app = typer.Typer(
     name="circuits",
@@ -39,8 +39,7 @@ def main() -> None:
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
     for package in ("circuits", "graphs", "pipelines"):
         logging.getLogger(package).addHandler(handler)
-    # As Ctrl-C: what batch systems send before they kill.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_on_signals()
     if (message := renamed_option(sys.argv[1:])) is not None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)

@@ -122,7 +122,7 @@ def test_a_terminated_command_is_shown_running_then_continues(
     assert 0 <= state["running"]["share"] < 1
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=WAIT_S)
-    assert (process.returncode, stdout) == (130, "")
+    assert (process.returncode, stdout) == (143, "")
     assert "Traceback" not in stderr
     n_kept, n_jobs, again = re.search(
         r"interrupted; (\d+) of (\d+) jobs are kept. Continue with: circuits (.*)", stderr

@@ -1,0 +1,75 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does, with its workers: what is done is kept, and how to go on is said."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+WAIT_S = 120
+
+
+def begun(spawn: Callable[..., Any], tiny: Any, *more: str) -> Any:
+    """A command of many jobs, some of which are done."""
+    process = spawn(*tiny.arguments, "--method", "activation-patching", "--prompts-per-job", "1", "--curve", *more)
+    for line in process.stderr:
+        if ": measure " in line:
+            return process
+    raise AssertionError(process.communicate())
+
+
+def require_continues(circuits: Callable[..., Any], stderr: str) -> None:
+    assert "Traceback" not in stderr, stderr
+    said = re.search(r"interrupted; (\d+) of (\d+) jobs are kept. Continue with: circuits (.*)", stderr)
+    assert said is not None, stderr
+    n_kept, n_jobs = int(said[1]), int(said[2])
+    assert 0 < n_kept < n_jobs
+    arguments = [word for word in shlex.split(said[3]) if word not in ("--workers", "2")]
+    assert circuits(*arguments, "--json").json["jobs"] == {"total": n_jobs, "computed": n_jobs - n_kept}
+
+
+def test_a_closed_terminal_ends_a_command(circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any):
+    process = begun(spawn, tiny)
+    process.send_signal(signal.SIGHUP)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, stdout) == (129, "")
+    require_continues(circuits, stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("to_all", [False, True])
+def test_workers_end_with_their_command(
+    circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any, to_all: bool
+):
+    process = begun(spawn, tiny, "--workers", "2")
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert len(workers) >= 2
+    if to_all:  # as batch systems do
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=WAIT_S)
+    assert (process.returncode, stdout) == (143, "")
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not [worker for worker in alive if worker.status() != psutil.STATUS_ZOMBIE]
+    require_continues(circuits, stderr)
+
+
+def test_what_nohup_ignores_stays_ignored():
+    code = (
+        "import os, signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from pipelines.cli.signals import end_on_signals\nend_on_signals()\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\nprint('still here')"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "still here\n"
+    )
