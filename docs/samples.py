@@ -33,6 +33,7 @@ RUN = (
     "export",
     "workers",
     "reading_numbers",
+    "coming_from",
 )
 LEFT_OUT = "..."
 # What a reader would see in place of the folder that the test has made.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -11,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from tests.conftest import ROOT
 
@@ -63,10 +65,10 @@ def test_commands_have_options_that_exist(page):
                 _read(root, command)
 
 
-def _read(root: typer.core.TyperGroup, words: list[str]) -> None:
+def _read(root: TyperGroup, words: list[str]) -> None:
     """Raise what click raises where a command, an option or its value is not known."""
     command, context, rest = root, root.make_context("circuits", list(words), resilient_parsing=False), list(words)
-    while isinstance(command, typer.core.TyperGroup):
+    while isinstance(command, TyperGroup):
         name, command, rest = command.resolve_command(context, rest)
         assert command is not None, shlex.join(words)
         context = command.make_context(name, list(rest), parent=context)
@@ -127,3 +129,35 @@ def test_every_job_has_its_parts():
         assert {"The shortest command", "What can go wrong"} <= set(headings), page
         assert any(heading.startswith("In Python") for heading in headings), page
         assert "**What it answers.**" in text(page)
+
+
+def messages() -> list[str]:
+    """The texts of the code, each with `\\0` where a value stands."""
+    texts = []
+    for package in ("circuits", "graphs", "pipelines"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "\0" for part in node.values]
+                    texts.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.append(node.value)
+    return texts
+
+
+def test_every_message_that_is_explained_is_one_of_the_code():
+    quoted = re.findall(r"^\| `(.+?)` \|", text("troubleshooting"), flags=re.MULTILINE)
+    assert len(quoted) > 50
+    said_by_code = messages()
+    assert not [said for said in quoted if not any(_holds(message, said.split("...")) for message in said_by_code)]
+
+
+def _holds(message: str, fragments: list[str]) -> bool:
+    """Whether a text of the code holds these, one after the other: `...` is what it fills in, or what is left out."""
+    at = 0
+    for fragment in fragments:
+        at = message.find(fragment, at)
+        if at < 0:
+            return False
+        at += len(fragment)
+    return True
