@@ -163,3 +163,13 @@ def test_the_documentation_builds_without_warnings(tmp_path):
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Find the circuit of a task" in (tmp_path / "api.html").read_text(encoding="utf-8")
+
+
+def test_the_template_shown_gives_prompts(tmp_path):
+    from circuits import read_template
+    from tests.circuits.tasks.tokenizers import tokenizer_of
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", page("own_prompts"), flags=re.DOTALL)
+    (tmp_path / "agreement.yaml").write_text(block)
+    prompts = read_template(tmp_path / "agreement.yaml").build(tokenizer_of("bytes"), n=40)
+    assert prompts.roles == ("S", "A", "END")
