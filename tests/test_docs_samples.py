@@ -7,6 +7,7 @@ import importlib.util
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -43,7 +44,7 @@ def text(page: str) -> str:
 def test_samples_print_what_the_page_shows(page):
     blocks = SAMPLES.samples(text(page))
     assert any(block.language in ("bash", "python") for block in blocks)
-    with SAMPLES.folder_for_samples():
+    with SAMPLES.folder_for_samples() as folder:
         for block in blocks:
             if block.language == "sh":
                 continue
@@ -51,6 +52,22 @@ def test_samples_print_what_the_page_shows(page):
             if block.shown is not None:
                 shown = SAMPLES.shortened(printed, block.shown)
                 assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
+        if page == "formats":
+            assert not _undocumented(
+                path.name for path in folder.rglob("*") if path.is_file() and path.parent.parent.name != "jobs"
+            )
+
+
+def _undocumented(names: Iterable[str]) -> list[str]:
+    """The files that the page of formats does not name; of a figure that is there twice, the PDF."""
+    return [name for name in names if f"`{name.replace('.svg', '.pdf')}`" not in text("formats")]
+
+
+def test_every_file_that_a_command_writes_is_on_the_page_of_formats():
+    files = [path for path in (ROOT / "pipelines").rglob("files.py") if "jobs" not in path.parts]
+    written = {name for path in files for name in re.findall(r'"([a-z_-]+\.(?:json|csv|npz|html))"', path.read_text())}
+    assert len(written) > 40
+    assert not _undocumented(sorted(written))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -161,3 +178,11 @@ def _holds(message: str, fragments: list[str]) -> bool:
             return False
         at += len(fragment)
     return True
+
+
+def test_the_glossary_is_in_order_and_every_term_has_a_link():
+    terms = re.findall(r"^\*\*(.+)\*\*\n: ((?:.+\n)+)", text("glossary"), flags=re.MULTILINE)
+    assert len(terms) > 40
+    names = [name.lower() for name, _ in terms]
+    assert names == sorted(names)
+    assert not [name for name, said in terms if not re.search(r"\]\([a-z_]+\.(?:md|rst)", said)]
