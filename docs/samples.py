@@ -33,6 +33,10 @@ RUN = (
     "export",
     "workers",
     "reading_numbers",
+    "which_method",
+    "coming_from",
+    "formats",
+    "glossary",
 )
 LEFT_OUT = "..."
 # What a reader would see in place of the folder that the test has made.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import typer
+from typer.core import TyperGroup
 
 from tests.conftest import ROOT
 
@@ -41,7 +44,7 @@ def text(page: str) -> str:
 def test_samples_print_what_the_page_shows(page):
     blocks = SAMPLES.samples(text(page))
     assert any(block.language in ("bash", "python") for block in blocks)
-    with SAMPLES.folder_for_samples():
+    with SAMPLES.folder_for_samples() as folder:
         for block in blocks:
             if block.language == "sh":
                 continue
@@ -49,6 +52,22 @@ def test_samples_print_what_the_page_shows(page):
             if block.shown is not None:
                 shown = SAMPLES.shortened(printed, block.shown)
                 assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
+        if page == "formats":
+            assert not _undocumented(
+                path.name for path in folder.rglob("*") if path.is_file() and path.parent.parent.name != "jobs"
+            )
+
+
+def _undocumented(names: Iterable[str]) -> list[str]:
+    """The files that the page of formats does not name; of a figure that is there twice, the PDF."""
+    return [name for name in names if f"`{name.replace('.svg', '.pdf')}`" not in text("formats")]
+
+
+def test_every_file_that_a_command_writes_is_on_the_page_of_formats():
+    files = [path for path in (ROOT / "pipelines").rglob("files.py") if "jobs" not in path.parts]
+    written = {name for path in files for name in re.findall(r'"([a-z_-]+\.(?:json|csv|npz|html))"', path.read_text())}
+    assert len(written) > 40
+    assert not _undocumented(sorted(written))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -63,10 +82,10 @@ def test_commands_have_options_that_exist(page):
                 _read(root, command)
 
 
-def _read(root: typer.core.TyperGroup, words: list[str]) -> None:
+def _read(root: TyperGroup, words: list[str]) -> None:
     """Raise what click raises where a command, an option or its value is not known."""
     command, context, rest = root, root.make_context("circuits", list(words), resilient_parsing=False), list(words)
-    while isinstance(command, typer.core.TyperGroup):
+    while isinstance(command, TyperGroup):
         name, command, rest = command.resolve_command(context, rest)
         assert command is not None, shlex.join(words)
         context = command.make_context(name, list(rest), parent=context)
@@ -127,3 +146,43 @@ def test_every_job_has_its_parts():
         assert {"The shortest command", "What can go wrong"} <= set(headings), page
         assert any(heading.startswith("In Python") for heading in headings), page
         assert "**What it answers.**" in text(page)
+
+
+def messages() -> list[str]:
+    """The texts of the code, each with `\\0` where a value stands."""
+    texts = []
+    for package in ("circuits", "graphs", "pipelines"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [part.value if isinstance(part, ast.Constant) else "\0" for part in node.values]
+                    texts.append("".join(map(str, parts)))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    texts.append(node.value)
+    return texts
+
+
+def test_every_message_that_is_explained_is_one_of_the_code():
+    quoted = re.findall(r"^\| `(.+?)` \|", text("troubleshooting"), flags=re.MULTILINE)
+    assert len(quoted) > 50
+    said_by_code = messages()
+    assert not [said for said in quoted if not any(_holds(message, said.split("...")) for message in said_by_code)]
+
+
+def _holds(message: str, fragments: list[str]) -> bool:
+    """Whether a text of the code holds these, one after the other: `...` is what it fills in, or what is left out."""
+    at = 0
+    for fragment in fragments:
+        at = message.find(fragment, at)
+        if at < 0:
+            return False
+        at += len(fragment)
+    return True
+
+
+def test_the_glossary_is_in_order_and_every_term_has_a_link():
+    terms = re.findall(r"^\*\*(.+)\*\*\n: ((?:.+\n)+)", text("glossary"), flags=re.MULTILINE)
+    assert len(terms) > 40
+    names = [name.lower() for name, _ in terms]
+    assert names == sorted(names)
+    assert not [name for name, said in terms if not re.search(r"\]\([a-z_]+\.(?:md|rst)", said)]
