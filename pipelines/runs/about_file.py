@@ -15,9 +15,25 @@ ABOUT = "about.json"
 _FORMAT, _VERSION = "circuit-workbench-about", 1
 
 
-def about_file(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
-    """about.json: the facts, and the files that they are about."""
-    return as_json({"format": _FORMAT, "version": _VERSION, "files": list(names), "about": dict(facts)})
+def about_file(facts: Mapping[str, Any], names: Sequence[str], jobs: Sequence[str]) -> bytes:
+    """about.json: the facts, the files that they are about, and the keys of the jobs whose results are in these."""
+    known = {"format": _FORMAT, "version": _VERSION, "files": list(names), "about": dict(facts)}
+    return as_json(known | {"jobs": list(jobs)})
+
+
+def jobs_in(path: Path) -> list[str] | None:
+    """The keys of the jobs that an about.json names; None where it was written by a version that did not name them.
+
+    ValueError for a file that cannot be read.
+    """
+    try:
+        stored = parse_strictly(read_bytes(path))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from None
+    jobs = stored.get("jobs") if isinstance(stored, dict) and stored.get("format") == _FORMAT else None
+    return [str(key) for key in jobs] if isinstance(jobs, list) else None
 
 
 def facts_beside(path: Path) -> dict[str, Any] | None:
