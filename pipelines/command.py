@@ -20,9 +20,10 @@ from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
+from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.reporting.report import Report
-from pipelines.runs.about_file import ABOUT, about_file
+from pipelines.runs.about_file import about_file
 from pipelines.runs.options import command_line, store_option
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
@@ -130,7 +131,7 @@ def _files(
     with saying(MARK, facts_text(facts)):
         files = dict(command.files(plan, report))
     keys = dict.fromkeys(job.key for part in plan.work for job in part.jobs)
-    return {**files, ABOUT: about_file(facts, list(files), list(keys))}
+    return {**files, ABOUT: about_file(facts, files, list(keys))}
 
 
 def _require_writable_unless_done(plan: Plan) -> None:

@@ -58,7 +58,7 @@ def execute(
         _execute_here(todo, store, execution, at_once, on_begun, on_done)
 
 
-def _graph(todo: Sequence[Job], store: Store, device: str, meanwhile: Meanwhile) -> dict[str, tuple[Any, ...]]:
+def graph_of(todo: Sequence[Job], store: Store, device: str, meanwhile: Meanwhile) -> dict[str, tuple[Any, ...]]:
     """Key -> Dask task; a job waits for the jobs that it reads or must come after.
 
     Written as Dask's plain graph: merging one `Delayed` per job takes the square of their number in time and memory.
@@ -96,7 +96,7 @@ def _execute_here(
             on_done(by_key[key])
 
     others = OtherJobs(todo, store, execution.device)
-    graph = _graph(todo, store, execution.device, others)
+    graph = graph_of(todo, store, execution.device, others)
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from pipelines.engine.claim import is_held
 from pipelines.engine.heartbeat import running_in
+from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import Store
-from pipelines.runs.about_file import ABOUT, jobs_in
+from pipelines.runs.about_file import jobs_in
 from pipelines.runs.record import RECORD, read_record
 
 _JOBS = "jobs"
