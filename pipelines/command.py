@@ -7,6 +7,7 @@ puts these together as a `Command` and offers them to Python.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,15 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from circuits.files import read_bytes
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.progress import shown_by
+from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.reporting.report import Report
-from pipelines.runs.about_file import ABOUT, about_file
+from pipelines.runs.about_file import about_file
 from pipelines.runs.options import command_line, store_option
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
@@ -33,6 +36,7 @@ from pipelines.runs.settings_file import settings_from
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
 
+_LOG = logging.getLogger(__name__)
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyPlan = TypeVar("AnyPlan", bound=Plan)
 AnyReport = TypeVar("AnyReport", bound=Report)
@@ -119,11 +123,10 @@ def _run(
         n_before = _compute(needed.work, execution, resume, shown).n_computed
         plan = command.plan(settings, execution)
     _require_no_run(settings)
-    require_writable(plan.folder)
+    _require_writable_unless_done(plan)
     counts = _compute(plan.work, execution, resume, shown, plan=plan)
     report = command.report(plan)
-    for name, data in _files(command, settings, execution, plan, report).items():
-        write_atomically(report.folder / name, data)
+    _write(report.folder, _files(command, settings, execution, plan, report))
     n_computed = n_before + counts.n_computed
     return replace(report, n_jobs=counts.n_jobs, n_computed=n_computed, seconds=time.monotonic() - began)
 
@@ -142,7 +145,36 @@ def _files(
     facts = origin_of(command.name, settings, plan, report.content(), out=execution.out)
     with saying(MARK, facts_text(facts)):
         files = dict(command.files(plan, report))
-    return {**files, ABOUT: about_file(facts, list(files))}
+    keys = dict.fromkeys(job.key for part in plan.work for job in part.jobs)
+    return {**files, ABOUT: about_file(facts, files, list(keys))}
+
+
+def _require_writable_unless_done(plan: Plan) -> None:
+    """Raise a ValueError where the report's folder cannot be written, and something is still to be computed."""
+    try:
+        require_writable(plan.folder)
+    except ValueError:
+        if not plan.folder.is_dir() or any(part.missing for part in plan.work):
+            raise
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write what differs from what is there. Where a whole report is there and cannot be written, a warning says so."""
+    changed = {name: data for name, data in files.items() if not _holds(folder / name, data)}
+    try:
+        for name, data in changed.items():
+            write_atomically(folder / name, data)
+    except ValueError as error:
+        if not all(is_file(folder / name) for name in files):
+            raise
+        _LOG.warning("the files in %s stay as they are: %s", folder, error)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return read_bytes(path) == data
+    except OSError:
+        return False
 
 
 def _require_no_run(settings: CommandSettings) -> None:
@@ -180,7 +212,11 @@ def _compute(
             sys.stderr.write(f"{announcement}\n")
 
     for part in work:
-        part.store.prepare()
+        try:
+            part.store.prepare()
+        except ValueError:
+            if not part.store.folder.is_dir() or part.missing:
+                raise
     outlook = "" if plan is None else plan.outlook
     return compute_missing(
         work,

@@ -36,6 +36,7 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
 
     transformers_logging.disable_progress_bar()
     with refused_as(f"could not be loaded from {source.folder}"):
+        _require_no_code(source)
         config = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
@@ -56,6 +57,7 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
                 config=config,
                 dtype=dtype,
                 use_safetensors=True,
+                trust_remote_code=False,
                 attn_implementation="eager",
                 output_loading_info=True,
                 # Where peft is installed, transformers would load an adapter, and tell what that lacks, not the model.
@@ -72,6 +74,20 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
             module = merged(module, source.folder)
     vision = None if processor is None else make_vision(config, processor, device, dtype)
     return with_probes(module.to(device).eval(), tokenizer, vision)
+
+
+def _require_no_code(source: ModelSource) -> None:
+    """Raise a ValueError where only code in the model's folder could make it: that is never run."""
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+    code = source.config.get("auto_map")
+    kind = source.config.get("model_type")
+    if code and kind not in CONFIG_MAPPING:
+        raise ValueError(
+            f"it is of type {kind!r}, which transformers does not know: code that comes with the model would have to "
+            f"run ({', '.join(sorted(map(str, code)))} in config.json), and none is ever run. Use a model of a type "
+            "that transformers knows, or a newer transformers."
+        )
 
 
 def _quantization(config: Any) -> str | None:

@@ -439,6 +439,29 @@ def status(
 
 @app.command()
 @reports_errors
+def clean(
+    runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to clean.")] = Path("runs"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Remove the results in a store that no run and no report in it refers to, after saying how much that is."""
+    from pipelines.cli.clean import said
+    from pipelines.runs.unused import remove, unused_in
+
+    unused = unused_in(runs)
+    if as_json:
+        facts = {"results": unused.n_results, "files": len(unused.files), "bytes": unused.size_bytes}
+        silent = [str(folder) for folder in unused.silent]
+        print_json(facts | {"kept": unused.n_kept, "silent": silent, "is_removed": not dry_run})
+    else:
+        sys.stdout.write(said(unused, runs, dry_run=dry_run))
+        sys.stdout.flush()
+    if not dry_run:
+        remove(unused)
+
+
+@app.command()
+@reports_errors
 def view(
     runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.")] = Path("runs"),
     port: Annotated[

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
-from pipelines.runs.about_file import ABOUT, command_beside
+from pipelines.engine.seal import ABOUT, require_sealed
+from pipelines.runs.about_file import command_beside
 from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
@@ -78,6 +79,7 @@ def read_comparison(path: Path) -> Comparison:
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison.")
+    require_sealed(path, read_bytes(path), again=command_beside(path) or "circuits compare RUN RUN")
     return content
 
 

@@ -14,6 +14,7 @@ from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import kept_file
 from pipelines.engine.result_file import Result, encode
 from pipelines.engine.store import as_json
+from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.codec import prompts_from, scores_from
 from pipelines.runs.run import NODE_SCORES, SCORES, scores_file
 from pipelines.runs.run_plan import run_files
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def files(plan: DiscoverPlan, report: Discovery) -> dict[str, bytes]:
     """Circuit, scores and summary, from the results of the run's jobs."""
     kept = {
-        "graph.json": plan.store.read(plan.jobs.graph.key).meta["graph"].encode(),
+        "graph.json": graph_bytes(plan),
         "summary.json": as_json(report.content()),
         SCORES: _joined_scores(plan, SCORES),
     }
@@ -42,6 +43,6 @@ def _joined_scores(plan: DiscoverPlan, name: str) -> bytes:
     """All slices of one method's scores in one file, with the prompts they belong to."""
     jobs = plan.jobs.measure_edges if name == SCORES else plan.jobs.measure_nodes
     prompts = plan.store.read(plan.jobs.choosing.key)
-    labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")}
+    labels = {key: plan.jobs.graph.settings[key] for key in ("task", "seed")} | {"model": model_asked(plan.config)}
     scores = scores_from([plan.store.read(job.key) for job in jobs], prompts_from(prompts), **labels)
     return scores_file(scores, prompts, key=f"{plan.run_name}/{name}")

@@ -28,6 +28,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.reporting.report import Format, Report
+from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size, of_ties
 from pipelines.runs.codec import baseline_from, join_prompts, prompts_from, scores_from
 from pipelines.runs.method_settings import make_method
@@ -74,8 +75,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     baseline = baseline_from(store.read(jobs.judged_baseline.key))
     chosen, on_choosing = store.read(jobs.choose.key), baseline_from(store.read(jobs.baseline.key))
     circuit = store.read(jobs.circuit.key)
-    built = store.read(jobs.graph.key)
-    graph = read_circuit(built.meta["graph"].encode(), str(store.path(jobs.graph.key)))
+    graph = read_circuit(graph_bytes(plan), str(store.path(jobs.graph.key)))
     values = join_prompts(_read(store, jobs.judge), "values")
     judged, fitted = faithfulness(values, baseline), faithfulness(circuit.arrays["values"], on_choosing)
     prompts = prompts_from(store.read(jobs.prompts.key))
@@ -83,7 +83,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     summary: dict[str, Any] = {
         "run": plan.run_name,
         "task": jobs.graph.settings["task"],
-        "model": graph.provenance.model if graph.provenance else config.model,
+        "model": model_asked(config),
         "method": config.method,
         "ablation": graph.provenance.ablation if graph.provenance else config.ablation,
         "n_prompts": len(every.clean),

@@ -15,6 +15,7 @@ from pipelines.engine.execution import Execution
 
 if TYPE_CHECKING:
     from distributed import Client
+    from distributed.security import Security
 
 _CONNECT_WAIT_S = 8
 _ANY_PORT = "127.0.0.1:0"  # for this machine alone
@@ -41,7 +42,7 @@ def connect(execution: Execution) -> Iterator[Client]:
     # Workers are started with spawn: forking a process that has used torch can hang.
     with config.set(_START_UP), _quiet_connections(), contextlib.ExitStack() as stack:
         if execution.scheduler is not None:
-            client = stack.enter_context(_client_at(execution.scheduler))
+            client = stack.enter_context(_client_at(execution.scheduler, security_of(execution)))
         else:
             cluster = _gpu_cluster() if execution.gpus else _local_cluster(execution.workers or 1)
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
@@ -142,19 +143,34 @@ def _gpu_cluster() -> Any:
     return SpecCluster(**settings)
 
 
-def _client_at(address: str) -> Client:
+def security_of(execution: Execution) -> Security:
+    """What connections to a cluster are secured by: the files of the settings, or else what Dask's own settings say."""
+    from distributed.security import Security
+
+    if not execution.scheduler_tls:
+        return Security()
+    files = {name: str(path) for name, path in execution.scheduler_tls.items()}
+    return Security(
+        require_encryption=True,
+        tls_ca_file=files["ca"],
+        tls_client_cert=files["cert"],
+        tls_client_key=files["key"],
+    )
+
+
+def _client_at(address: str, security: Security) -> Client:
     from distributed import Client
 
-    _require_scheduler(address)
-    return Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False)
+    _require_scheduler(address, security)
+    return Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False, security=security)
 
 
-def _require_scheduler(address: str) -> None:
+def _require_scheduler(address: str, security: Security) -> None:
     """Raise a ValueError within seconds where no Dask scheduler answers at an address: a client tries for longer."""
     # In a thread of its own: in a notebook, this one has a loop that runs.
     with ThreadPoolExecutor(1) as thread:
         try:
-            identity = thread.submit(asyncio.run, _identity(address)).result()
+            identity = thread.submit(asyncio.run, _identity(address, security)).result()
             reason = f"a {identity.get('type')} answers there" if identity.get("type") != "Scheduler" else None
         except TimeoutError:
             reason = f"nothing is said within {_CONNECT_WAIT_S} s"
@@ -166,14 +182,13 @@ def _require_scheduler(address: str) -> None:
         raise ValueError(f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'.")
 
 
-async def _identity(address: str) -> Mapping[str, Any]:
+async def _identity(address: str, security: Security) -> Mapping[str, Any]:
     """What a server says that it is."""
     from distributed.comm.core import connect as reach
     from distributed.core import send_recv
-    from distributed.security import Security
 
     async def ask() -> Mapping[str, Any]:
-        comm = await reach(address, timeout=_CONNECT_WAIT_S, **Security().get_connection_args("client"))
+        comm = await reach(address, timeout=_CONNECT_WAIT_S, **security.get_connection_args("client"))
         try:
             return dict(await send_recv(comm, op="identity", reply=True) or {})
         finally:

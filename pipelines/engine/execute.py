@@ -63,7 +63,7 @@ def execute(
         _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share)
 
 
-def _graph(
+def graph_of(
     todo: Sequence[Job], store: Store, device: str, tell: Tell, meanwhile: Meanwhile
 ) -> dict[str, tuple[Any, ...]]:
     """Key -> Dask task; a job waits for the jobs that it reads or must come after, and calls `tell` as it goes on.
@@ -111,7 +111,7 @@ def _execute_here(
 
     tell = _by_key(by_key, on_share)
     others = OtherJobs(todo, store, execution.device, tell)
-    graph = _graph(todo, store, execution.device, tell, others)
+    graph = graph_of(todo, store, execution.device, tell, others)
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):

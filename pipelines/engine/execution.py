@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
 
+TLS = ("ca", "cert", "key")
+
 
 def require_named(settings: type[BaseModel], given: Any, field: ValidationInfo) -> Any:
     """The value of a field as it was given. ValueError for an empty text where a path belongs: it would be taken for
@@ -27,6 +29,10 @@ class Execution(BaseModel):
     out: Path = Field(default=Path("runs"), description="Store: the folder that keeps results.")
     workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
+    scheduler_tls: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Of a tls:// scheduler, the files ca, cert and key (PEM): KEY=FILE, once for each.",
+    )
     gpus: bool = Field(default=False, description="Run one process per visible GPU.")
     data: Literal["shared", "scheduler"] = Field(
         default="shared",
@@ -48,6 +54,24 @@ class Execution(BaseModel):
         if given is not None and not _ADDRESS.fullmatch(given):
             raise ValueError(f"{given!r} is no address; they look like 'tcp://host:8786'")
         return given
+
+    @field_validator("scheduler_tls")
+    @classmethod
+    def _is_whole(cls, given: dict[str, Path]) -> dict[str, Path]:
+        if given and set(given) != set(TLS):
+            raise ValueError(f"has {', '.join(sorted(given))}; a cluster with TLS needs {', '.join(TLS)}, and no more")
+        for name, path in given.items():
+            if not path.is_file():
+                raise ValueError(f"{name}: there is no file {path}")
+        return given
+
+    @model_validator(mode="after")
+    def _has_address_for_tls(self) -> Execution:
+        if self.scheduler_tls and not (self.scheduler or "").startswith("tls://"):
+            raise ValueError(
+                f"scheduler_tls is given, and scheduler is {self.scheduler}: it goes with an address that begins with tls://."
+            )
+        return self
 
     @model_validator(mode="after")
     def _has_one_place(self) -> Execution:

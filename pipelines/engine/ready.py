@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pipelines.engine.job import Job
 
@@ -18,7 +18,7 @@ class Ready:
         self._n_before = [0] * len(self._jobs)
         self._next: list[list[int]] = [[] for _ in self._jobs]
         for number, job in enumerate(self._jobs):
-            for before in {numbers[key] for key in _waits_for(job) if key in numbers}:
+            for before in {numbers[key] for key in job.waits_for if key in numbers}:
                 self._next[before].append(number)
                 self._n_before[number] += 1
         self._numbers = numbers
@@ -50,9 +50,3 @@ class Ready:
             longest = max((behind[later] for later in self._next[number]), default=0.0)
             behind[number] = self._jobs[number].weight + longest
         return behind
-
-
-def _waits_for(job: Job) -> Iterable[str]:
-    for keys in job.inputs.values():
-        yield from keys
-    yield from job.after

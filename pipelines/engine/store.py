@@ -105,6 +105,11 @@ class Store:
         if not self._has_known_version(marker):
             write_json(marker, {"format": FORMAT, "version": VERSION})
 
+    def require_known(self) -> None:
+        """Raise a ValueError where the folder is no store, or one of a version that this package does not know."""
+        if not self._has_known_version(self.folder / "store.json"):
+            raise ValueError(f"{self.folder} is no store: it has no sound store.json. Commands make one with --out.")
+
     def path(self, key: str) -> Path:
         """Where the result of job `key` is kept."""
         return self.folder / "jobs" / key[:2] / f"{key}.npz"

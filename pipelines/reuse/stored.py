@@ -14,6 +14,7 @@ from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.compare.report import StoredComparison
 from pipelines.engine.result_file import DamagedError, require_known_version
+from pipelines.engine.seal import require_sealed
 from pipelines.reporting.report import Format
 from pipelines.reuse.shapes import Comparison, Repair
 
@@ -70,11 +71,13 @@ def _read(path: Path, of: Format, shape: type[Shape], kind: str, again: str) -> 
         )
     try:
         # From JSON, where lists may stand for tuples and nothing else is converted.
-        return found, shape.model_validate_json(json.dumps(found))
+        shaped = shape.model_validate_json(json.dumps(found))
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
         raise ValueError(f"{path} is damaged: {where}: {fault['msg'].lower()}. Make it anew: {again}") from None
+    require_sealed(path, content, again=again)
+    return found, shaped
 
 
 def _incomplete(found: Comparison) -> str | None:

@@ -8,16 +8,33 @@ from typing import Any
 
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
+from pipelines.engine.seal import ABOUT, ABOUT_FORMAT, sealed
 from pipelines.engine.store import as_json
 from pipelines.runs.run import is_file
 
-ABOUT = "about.json"
-_FORMAT, _VERSION = "circuit-workbench-about", 1
+_VERSION = 1
 
 
-def about_file(facts: Mapping[str, Any], names: Sequence[str]) -> bytes:
-    """about.json: the facts, and the files that they are about."""
-    return as_json({"format": _FORMAT, "version": _VERSION, "files": list(names), "about": dict(facts)})
+def about_file(facts: Mapping[str, Any], files: Mapping[str, bytes], jobs: Sequence[str]) -> bytes:
+    """about.json: the facts, the files that they are about with their hashes, and the keys of the jobs whose results
+    are in these."""
+    known = {"format": ABOUT_FORMAT, "version": _VERSION, **sealed(files), "about": dict(facts)}
+    return as_json(known | {"jobs": list(jobs)})
+
+
+def jobs_in(path: Path) -> list[str] | None:
+    """The keys of the jobs that an about.json names; None where it was written by a version that did not name them.
+
+    ValueError for a file that cannot be read.
+    """
+    try:
+        stored = parse_strictly(read_bytes(path))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}.") from None
+    jobs = stored.get("jobs") if isinstance(stored, dict) and stored.get("format") == ABOUT_FORMAT else None
+    return [str(key) for key in jobs] if isinstance(jobs, list) else None
 
 
 def facts_beside(path: Path) -> dict[str, Any] | None:
@@ -26,7 +43,11 @@ def facts_beside(path: Path) -> dict[str, Any] | None:
     if not is_file(folder / ABOUT):
         return None
     stored = parse_strictly(read_bytes(folder / ABOUT))
-    if not isinstance(stored, dict) or stored.get("format") != _FORMAT or not isinstance(stored.get("about"), dict):
+    if (
+        not isinstance(stored, dict)
+        or stored.get("format") != ABOUT_FORMAT
+        or not isinstance(stored.get("about"), dict)
+    ):
         return None
     is_named = path.is_dir() or path.name in stored.get("files", [])
     return stored["about"] if is_named else None

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
+from pipelines.runs.asked_model import graph_bytes
 from pipelines.runs.method_settings import absolute_paths
 from pipelines.runs.options import command_line
 from pipelines.runs.run import Run, open_run, prompt_use, read_circuit
@@ -97,8 +98,7 @@ def _by_name(settings: CommandSettings, runs: Sequence[Run], out: Path) -> Comma
 def _own_circuit(plan: Plan, content: Mapping[str, Any]) -> Iterator[CircuitGraph]:
     """The circuit of a run that is being made."""
     if isinstance(plan, RunPlan):
-        text = plan.store.read(plan.jobs.graph.key).meta["graph"]
-        graph = read_circuit(text.encode(), str(plan.store.path(plan.jobs.graph.key)))
+        graph = read_circuit(graph_bytes(plan), str(plan.store.path(plan.jobs.graph.key)))
         yield replace(graph, prompts=prompt_use(content, plan.config))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import as_csv
+from pipelines.runs.asked_model import graph_bytes, model_asked
 from pipelines.runs.codec import prompts_from
 from pipelines.runs.run import NODE_SCORES, SCORES, scores_file
 from pipelines.runs.run_plan import run_files
@@ -38,7 +39,7 @@ def files(plan: TracePlan, report: Traced) -> dict[str, bytes]:
 def _of_run(plan: TracePlan, report: Traced) -> dict[str, bytes]:
     """The files that every run has."""
     jobs, store, prompts = plan.jobs, plan.store, plan.store.read(plan.jobs.prompts.key)
-    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
+    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")} | {"model": model_asked(plan.config)}
     traced = trace_from([store.read(job.key) for job in jobs.trace], prompts_from(prompts), **labels)
     nodes = graph_scores(traced.scores)
     edges = no_edges(replace(traced.scores, wiring=traced.scores.wiring.by_layer) if nodes is None else nodes)
@@ -47,7 +48,7 @@ def _of_run(plan: TracePlan, report: Traced) -> dict[str, bytes]:
         return scores_file(scores, prompts, key=f"{plan.run_name}/{name}", **arrays)
 
     return {
-        "graph.json": store.read(jobs.graph.key).meta["graph"].encode(),
+        "graph.json": graph_bytes(plan),
         "summary.json": as_json(report.summary),
         SCORES: kept(SCORES, edges),
         **({} if nodes is None else {NODE_SCORES: kept(NODE_SCORES, nodes)}),

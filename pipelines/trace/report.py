@@ -14,6 +14,7 @@ from circuits.recovery import Recovery, Trace
 from circuits.scores import ComponentScores
 from pipelines.reporting.report import Format, Report
 from pipelines.reporting.tables import Row
+from pipelines.runs.asked_model import model_asked
 from pipelines.runs.caveats import accuracy_of, of_accuracy, of_scores, of_size
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.run import read_circuit
@@ -57,7 +58,7 @@ def report(plan: TracePlan) -> Traced:
     """The report of a trace whose jobs are all kept."""
     jobs, config, store = plan.jobs, plan.config, plan.store
     prompts = prompts_from(store.read(jobs.prompts.key))
-    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")}
+    labels = {key: jobs.graph.settings[key] for key in ("task", "seed")} | {"model": model_asked(config)}
     trace = trace_from([store.read(job.key) for job in jobs.trace], prompts, **labels)
     ratio, mean = trace.ratio_of_means(), trace.mean_of_ratios(config.min_gap)
     baseline, origin = baseline_from(store.read(jobs.baseline.key)), trace.scores.provenance

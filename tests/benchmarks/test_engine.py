@@ -51,15 +51,15 @@ def test_an_empty_job_costs_below_3_ms(tmp_path: Path):
 
 PLANNING = f"""
 import resource, time
-from pathlib import Path
 from pipelines.discover.plan import all_jobs
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.engine.execute import Work, _graph
+from pipelines.engine.claim import Meanwhile
+from pipelines.engine.execute import Work, graph_of
 from pipelines.engine.store import Store
 began = time.process_time()
 jobs = all_jobs(DiscoverSettings(task="ioi", method="eap", prompts={N_PLANNED}, prompts_per_job=1, edges=50)).all
 work = Work(Store("nowhere"), jobs, "run long")
-graph = _graph(work.missing, work.store, "cpu")
+graph = graph_of(work.missing, work.store, "cpu", lambda key, share, seconds: None, Meanwhile())
 print(len(graph), time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 
@@ -97,7 +97,7 @@ def scheduler() -> Iterator[Callable[[int], str]]:
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",
                 preload=["pipelines.engine.cluster"],
                 memory_limit=0,
             )

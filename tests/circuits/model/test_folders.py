@@ -139,3 +139,35 @@ def test_a_tokenizer_in_another_format_is_named_by_its_folder(llama):
     (llama / "tokenizer.model").write_bytes(b"no sentencepiece model")
     with pytest.raises(ValueError, match=f"its tokenizer cannot be read from {llama}"):
         load_model(str(llama))
+
+
+CODE_BESIDE = {
+    "AutoConfig": "own_configuration.Own",
+    "AutoModelForCausalLM": "own_model.Own",
+    "AutoTokenizer": ["own_tokenizer.Own", "own_tokenizer.Own"],
+}
+
+
+def with_code(folder: Path, marker: Path) -> None:
+    """Code of its own beside a model, which leaves a file where it runs; its configuration asks for it."""
+    for name in ("own_configuration", "own_model", "own_tokenizer"):
+        (folder / f"{name}.py").write_text(f"open({str(marker)!r}, 'w')\nfrom transformers import LlamaConfig as Own\n")
+    with_config(folder, auto_map=CODE_BESIDE)
+
+
+def test_code_that_comes_with_a_model_is_not_run(llama: Path, tmp_path: Path):
+    plain = load_model(str(llama))
+    with_code(llama, tmp_path / "ran")
+    model = load_model(str(llama))
+    assert not (tmp_path / "ran").exists()
+    assert torch.equal(model.forward.weight_u, plain.forward.weight_u)
+
+
+def test_a_model_that_only_its_own_code_could_make_is_refused(llama: Path, tmp_path: Path):
+    with_code(llama, tmp_path / "ran")
+    with_config(llama, model_type="own")
+    with pytest.raises(
+        ValueError, match=r"'own', which transformers does not know: code that comes .*none is ever run"
+    ):
+        load_model(str(llama))
+    assert not (tmp_path / "ran").exists()

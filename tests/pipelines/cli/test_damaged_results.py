@@ -115,6 +115,8 @@ def stored(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> dict[str
     summary = json.loads((comparison / "summary.json").read_text())
     read = Comparison.model_validate_json((comparison / "summary.json").read_text()).model_dump(by_alias=True)
     (comparison / "summary.json").write_text(json.dumps({"format": summary["format"], "version": 3} | read))
+    # Its hashes would refuse any change: what is read must be checked without them as well.
+    (comparison / "about.json").unlink()
     return {
         "run.json": Stored(
             of_run / "run.json", lambda: open_run(of_run), ("command", "config.*", "jobs.*.stage", "files.*")
