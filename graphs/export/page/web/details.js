@@ -1,6 +1,6 @@
 // What is known of the node, the edge or the group that is selected; what was not measured is said.
 import { effectStrip, attentionRow } from "./charts.js";
-import { effectsOf, scoresOf } from "./data.js";
+import { scoresOf } from "./data.js";
 import { byId, count, element, interval, signed, signedEach, table } from "./dom.js";
 import { palette } from "./looks.js";
 
@@ -128,7 +128,7 @@ function ofEdge(page, edge) {
     }
     const own = { score: column.score[edge], low: column.low[edge], high: column.high[edge] };
     parts.push(scoreLine(own, column.score_is, circuit));
-    const values = effectsOf(data, side, edge);
+    const values = page.effects(side, edge);
     if (values === null) {
       const left = circuit.effects?.n_left_out ? `this page holds them of the ${circuit.effects.edges.length} strongest edges` : "not kept";
       parts.push(element("p", { class: "unmeasured" }, `Effects of single prompts: ${left}.`));

@@ -1,7 +1,7 @@
 // The page: what is shown, what is selected, what was annotated; every change writes the parts that depend on it.
 import { Canvas } from "./canvas.js";
 import { ANNOTATIONS_FILE, buildFilters, buildLegend, buildTools, writeCommand, writeFilters } from "./controls.js";
-import { edgeMembership, read } from "./data.js";
+import { edgeMembership, effectsOf, read } from "./data.js";
 import { showDetails } from "./details.js";
 import { byId, element } from "./dom.js";
 import { shownEdges } from "./filter.js";
@@ -41,6 +41,11 @@ class Page {
       showDetails(this);
     });
     new ResizeObserver(() => this.canvas.cy.resize()).observe(byId("canvas"));
+  }
+
+  // The effects of an edge on single prompts, in one circuit; null where they are not kept.
+  effects(circuit, edge) {
+    return effectsOf(this.data, circuit, edge);
   }
 
   everything() {
