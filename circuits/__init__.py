@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from circuits.components import Component, Edge, Wiring
     from circuits.data.prompt_files import read_jsonl, read_prompts, write_jsonl
     from circuits.data.prompts import Prompt, PromptSet
+    from circuits.data.readable import ReadablePrompts
     from circuits.methods import METHODS
     from circuits.metrics import METRICS
     from circuits.model.load import Model, load_model
     from circuits.scores import ComponentScores, EdgeScores
     from circuits.tasks import IMAGE_TASKS, TASKS
+    from circuits.tasks.from_template import read_template
 
 _HOMES = {
     "Component": "components",
@@ -36,8 +38,10 @@ _HOMES = {
     "load_model": "model.load",
     "Prompt": "data.prompts",
     "PromptSet": "data.prompts",
+    "ReadablePrompts": "data.readable",
     "read_jsonl": "data.prompt_files",
     "read_prompts": "data.prompt_files",
+    "read_template": "tasks.from_template",
     "write_jsonl": "data.prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
@@ -57,10 +61,12 @@ __all__ = [
     "Model",
     "Prompt",
     "PromptSet",
+    "ReadablePrompts",
     "Wiring",
     "load_model",
     "read_jsonl",
     "read_prompts",
+    "read_template",
     "write_jsonl",
 ]
 

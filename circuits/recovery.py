@@ -12,14 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
+from circuits.frames import component_frame
+from circuits.html_text import html_block, html_grid, html_note
 from circuits.intervals import Interval, ratio_t_interval, t_interval
 from circuits.scores import ComponentScores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_GAP = 0.1
 
@@ -51,6 +56,33 @@ class Trace:
     scores: ComponentScores
     clean: Floats
     corrupt: Floats
+
+    def __repr__(self) -> str:
+        origin, positions = self.scores.provenance, len(self.scores.positions)
+        return f"<Trace of {origin.task}: {len(self.scores.components)} components at {positions} positions>"
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame with one row per position and component: the share of the gap that restoring it brings back.
+
+        Columns: component, kind, layer, head, position, recovery (ratio of means over the prompts that have the
+        position) with low and high, the ends of its 95 % interval, restored (the same in the metric's units) and
+        prompts (how many have the position). What is not known is missing.
+        """
+        ratio = self.ratio_of_means()
+        values, low, high = (np.where(np.isfinite(array), array, np.nan).ravel() for array in ratio[:3])
+        columns = {"recovery": values, "low": low, "high": high, "restored": self.scores.means.ravel()}
+        columns["prompts"] = np.repeat(ratio.n_prompts, len(self.scores.components))
+        return component_frame(self.scores.components, self.scores.positions, columns)
+
+    def _repr_html_(self) -> str:
+        scores, ratio = self.scores, self.ratio_of_means().values
+        numbers = [number for number, part in enumerate(scores.components) if not part.is_head]
+        rows = {
+            position: [_known(ratio[at, number]) for number in numbers] for at, position in enumerate(scores.positions)
+        }
+        names = [str(scores.components[number]) for number in numbers]
+        note = html_note("recovery rates of whole layers, by position")
+        return html_block(repr(self)[1:-1], note, html_grid(rows, names))
 
     @property
     def gaps(self) -> Floats:
@@ -97,6 +129,10 @@ class Trace:
             known = _Rates(own.mean(axis=0), t_interval(own), len(own)) if len(own) else None
             averages.append(known or _Rates.unknown(own.shape[1], 0))
         return _recovery(averages)
+
+
+def _known(rate: float) -> float | None:
+    return float(rate) if np.isfinite(rate) else None
 
 
 class _Rates(NamedTuple):

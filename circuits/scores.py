@@ -17,13 +17,26 @@ from numpy.typing import NDArray
 
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Wiring
+from circuits.frames import (
+    component_frame,
+    component_frame_per_prompt,
+    edge_frame,
+    edge_frame_per_prompt,
+    score_columns,
+    strongest_rows,
+)
+from circuits.html_heads import html_heads
+from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
 
 if TYPE_CHECKING:
+    import pandas as pd
     import sparse
 
 
 ALL_POSITIONS = "all"
+SHOWN = 8
+"""How many of the strongest a notebook lists."""
 ScoresAre = Literal["measured", "estimated", "learned", "counted", "drawn", "given", "observed"]
 """What the numbers of a method are.
 
@@ -107,6 +120,22 @@ class EdgeScores:
         if self.trials is not None:
             _require_shape("trials", self.trials.shape, (len(self.trials), n_edges))
 
+    def __repr__(self) -> str:
+        measured = f"{np.count_nonzero(self.measured):,} of {self.wiring.n_edges:,} edges"
+        return f"<EdgeScores {self._about}: {measured}, {self.n_prompts} prompts>"
+
+    def _repr_html_(self) -> str:
+        frame = self.to_frame()
+        rows = strongest_rows(frame, ("edge", "score", "low", "high"), SHOWN)
+        sums = outgoing_sums(self.wiring, self.per_prompt.mean(axis=0, dtype=np.float64)[None])[0]
+        grid = html_heads(self.wiring, dict(zip(self.wiring.writers, sums.tolist(), strict=True)))
+        note = html_note("every part of the model: the sum of its outgoing edges, layers from the top")
+        return html_block(repr(self)[1:-1], note, grid, html_table(("edge", "score", "low", "high"), rows))
+
+    @property
+    def _about(self) -> str:
+        return f"{self.provenance.task}, {self.provenance.method}".removeprefix(", ")
+
     @property
     def n_prompts(self) -> int:
         return len(self.per_prompt)
@@ -157,6 +186,35 @@ class EdgeScores:
             self.provenance,
         )
 
+    def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
+        """A pandas frame with one row per edge: its mean over prompts and the ends of its t interval.
+
+        Columns: edge, source, target, port, layer and head (of the source, which writes), target_layer, target_head,
+        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
+        Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
+
+        >>> from circuits import METHODS, METRICS, TASKS, load_model
+        >>> model = load_model("reference")
+        >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+        >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
+        >>> frame.nlargest(2, "score")[["edge", "layer", "head", "method"]].values.tolist()
+        [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
+        >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
+        >>> sums.drop("input").idxmax()
+        'a3.h3'
+        """
+        interval, origin = self.interval(level=level), self.provenance
+        return edge_frame(self.wiring.edges, score_columns(self.means, interval, self.measured, **_said_of(origin)))
+
+    def to_frame_per_prompt(self) -> pd.DataFrame:
+        """A pandas frame with one row per prompt and measured edge, prompts one after the other.
+
+        Columns: prompt (its number), those of `to_frame` that name the edge, score, score_is and method. Texts are
+        categories: 70,000 edges on 64 prompts, 4.5 million rows, take 140 MB. `scores.of_prompts([3]).to_frame()` has
+        the scores of one prompt alone.
+        """
+        return edge_frame_per_prompt(self.wiring.edges, self.per_prompt, self.measured, _said_of(self.provenance))
+
     def of_prompts(self, chosen: Sequence[int] | NDArray[np.integer[Any]]) -> EdgeScores:
         """The scores of some prompts, by number."""
         return replace(self, per_prompt=self.per_prompt[np.asarray(chosen)])
@@ -189,6 +247,20 @@ class ComponentScores:
         if self.trials is not None:
             _require_shape("trials", self.trials.shape, (len(self.trials), *shape[1:]))
 
+    def __repr__(self) -> str:
+        parts = f"{len(self.components)} components at {len(self.positions)} position(s)"
+        about = f"{self.provenance.task}, {self.provenance.method}".removeprefix(", ")
+        return f"<ComponentScores {about}: {parts}, {self.n_prompts} prompts>"
+
+    def _repr_html_(self) -> str:
+        frame = self.to_frame()
+        columns = ("component", "position", "score", "low", "high")
+        table = html_table(columns, strongest_rows(frame, columns, SHOWN))
+        means, known = self.means[0], np.asarray(self.measured[:, 0].any(axis=0))
+        values = {part: float(means[n]) for n, part in enumerate(self.components) if known[n]}
+        note = html_note(f"every part of the model, at {self.positions[0]}, layers from the top")
+        return html_block(repr(self)[1:-1], note, html_heads(self.wiring, values), table)
+
     @property
     def n_prompts(self) -> int:
         return len(self.per_prompt)
@@ -207,6 +279,35 @@ class ComponentScores:
         """
         return t_interval(sample_of(self, np.where(self.measured, self.per_prompt, np.nan)), level=level)
 
+    def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
+        """A pandas frame with one row per position and component: its mean over prompts and its t interval.
+
+        Columns: component, kind, layer, head (missing for what is none), position (`all` is all of them together),
+        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
+        Scores are missing where not measured; 0 is a score.
+
+        >>> from circuits import METHODS, METRICS, TASKS, load_model
+        >>> model = load_model("reference")
+        >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+        >>> scores = METHODS["activation-patching"]().score(model, prompts, metric=METRICS["logit-difference"])
+        >>> frame = scores.to_frame()
+        >>> frame[frame["kind"] == "head"].nlargest(2, "score")[["component", "position"]].values.tolist()
+        [['a3.h3', 'all'], ['a3.h2', 'all']]
+        """
+        measured, interval = self.measured.any(axis=0).ravel(), self.interval(level=level)
+        flat = Interval(interval.low.ravel(), interval.high.ravel())
+        values = score_columns(self.means.ravel(), flat, measured, **_said_of(self.provenance))
+        return component_frame(self.components, self.positions, values)
+
+    def to_frame_per_prompt(self) -> pd.DataFrame:
+        """A pandas frame with one row per prompt, position and component that was measured.
+
+        Columns: prompt (its number), those of `to_frame` that name the component, score, score_is and method.
+        """
+        return component_frame_per_prompt(
+            self.components, self.positions, self.per_prompt, self.measured, _said_of(self.provenance)
+        )
+
     def at(self, position: str) -> ComponentScores:
         """The scores at one position."""
         if position not in self.positions:
@@ -222,6 +323,11 @@ class ComponentScores:
 
 
 Scores = EdgeScores | ComponentScores
+
+
+def _said_of(origin: Provenance) -> dict[str, str]:
+    """What frames say of every score."""
+    return {"score_is": origin.scores_are or NOT_RECORDED, "method": origin.method}
 
 
 def sample_of(scores: Scores, per_prompt: Floats) -> Floats:

@@ -6,6 +6,7 @@ from graphs.comparison.comparison import Comparison, compare
 from graphs.comparison.diff import Diff, diff
 from graphs.comparison.diff_of_many import DiffOfMany, diff_of_many
 from graphs.comparison.reuse import Reuse, reuse
+from graphs.picture import Picture
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
@@ -37,6 +38,7 @@ __all__ = [
     "Flow",
     "Greedy",
     "Grown",
+    "Picture",
     "Positive",
     "Reuse",
     "Selected",

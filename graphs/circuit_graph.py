@@ -19,6 +19,7 @@ from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance, sample_of
+from graphs.drawable import Drawable
 from graphs.node_sums import EdgeSum, edge_sums
 from graphs.prompt_use import PromptUse
 from graphs.roles.label import RoleLabel
@@ -73,7 +74,7 @@ class CircuitEdge:
 
 
 @dataclass(frozen=True)
-class CircuitGraph:
+class CircuitGraph(Drawable):
     """A circuit: edges on paths from `input` to `logits`, and the components they connect. Read-only.
 
     nodes, edges     in wiring order
@@ -104,6 +105,9 @@ class CircuitGraph:
     reason: str | None = None
     tied_out: Mapping[str, int] = field(default_factory=dict)
     prompts: PromptUse | None = None
+
+    def __repr__(self) -> str:
+        return f"<CircuitGraph {self.label}: {self.description}>"
 
     def with_groups(self, groups: Mapping[str, int]) -> CircuitGraph:
         """The same circuit with other groups of heads: head name -> number of its group; other heads have none."""
@@ -356,14 +360,21 @@ class CircuitGraph:
         parts.append(f"faithfulness {'not measured' if share is None else f'{share:z.2f}{interval}'}")
         return ", ".join(parts)
 
-    @cached_property
-    def graph(self) -> nx.MultiDiGraph:
-        """The circuit as a frozen networkx graph, for its algorithms; edges are keyed by port, or "".
+    def to_networkx(self) -> nx.MultiDiGraph:
+        """The circuit as a networkx graph of its own, for its algorithms; edges are keyed by port, or "".
 
         Nodes carry kind, layer, index, score, low, high, score_is, role, and where they have any labels, group and the
         sums of their edges (`graphs.node_sums.SUMS`); edges carry kind="edge", port, score, low, high, score_is.
         A key-value head leads on to the heads it serves through edges of kind="group" without scores, so that
         every path in the graph is one along which values can flow.
+
+        >>> import networkx as nx
+        >>> from circuits import Edge, Wiring
+        >>> from graphs import CircuitGraph
+        >>> names = ("input->a0.h0<v>", "a0.h0->m1", "a0.h0->logits", "m1->logits")
+        >>> circuit = CircuitGraph.from_edges(Wiring(n_layers=2, n_heads=2, n_kv_heads=2), map(Edge.parse, names))
+        >>> list(nx.all_simple_paths(circuit.to_networkx(), "input", "logits"))
+        [['input', 'a0.h0', 'm1', 'logits'], ['input', 'a0.h0', 'logits']]
         """
         import networkx
 
@@ -383,7 +394,7 @@ class CircuitGraph:
         unscored = dict.fromkeys(("port", "score", "low", "high", "score_is"))
         for group, served in self.group_edges:
             network.add_edge(str(group), str(served), key="", kind="group", **unscored)
-        return networkx.freeze(network)
+        return network
 
     @property
     def group_edges(self) -> tuple[tuple[Component, Component], ...]:

@@ -2,9 +2,9 @@
 
 >>> from pipelines import discover, open_run
 >>> ioi = discover("ioi", prompts=8, edges=40)
->>> ioi.graph.description
+>>> ioi.circuit.description
 '40 of 479 edges, weakest 0.38..., faithfulness 0.7...'
->>> open_run(ioi.name).graph == ioi.graph
+>>> open_run(ioi.name).circuit == ioi.circuit
 True
 """
 

@@ -46,11 +46,16 @@ OF_GRAPHS: dict[str, set[str]] = {
     "graphs/roles": set(),
     "graphs/node_sums": set(),
     "graphs/prompt_use": set(),
-    "graphs/circuit_graph": {"graphs/selection", "graphs/roles", "graphs/node_sums", "graphs/prompt_use"},
+    "graphs/picture": set(),
+    "graphs/drawable": {"graphs/picture"},
+    "graphs/circuit_graph": {
+        *("graphs/selection", "graphs/roles", "graphs/node_sums", "graphs/prompt_use", "graphs/drawable"),
+    },
     "graphs/flaws": {"graphs/circuit_graph"},
     "graphs/recovery_table": set(),
     "graphs/comparison": {
         "graphs/circuit_graph",
+        "graphs/drawable",
         "graphs/node_sums",
         "graphs/selection",
         "graphs/recovery_table",
@@ -58,14 +63,25 @@ OF_GRAPHS: dict[str, set[str]] = {
     },
 }
 OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
-OF_GRAPHS["graphs/export"] = {"graphs/figures", "graphs/prompt_use", *OF_GRAPHS["graphs/figures"]}
+OF_GRAPHS["graphs/export"] = {"graphs/figures", "graphs/picture", "graphs/prompt_use", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
 SEEN_BY_GRAPHS |= {
     f"circuits.{name}"
-    for name in ("files", "kinds", "lookup", "mib_file", "numbers", "packaged", "quantities", "registry", "solved")
+    for name in (
+        "files",
+        "html_text",
+        "kinds",
+        "lookup",
+        "mib_file",
+        "numbers",
+        "packaged",
+        "quantities",
+        "registry",
+        "solved",
+        "strict_json",
+    )
 }
-SEEN_BY_GRAPHS.add("circuits.strict_json")
 
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
@@ -95,6 +111,7 @@ OF_PIPELINES: dict[str, set[str]] = {
     },
     "pipelines/reuse": {*_SHARED, "pipelines/compare"},
 }
+OF_PIPELINES["pipelines/view"] = {"pipelines/reporting", "pipelines/runs", "pipelines/engine", "pipelines/compare"}
 OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")

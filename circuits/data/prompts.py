@@ -165,6 +165,10 @@ class PromptSet:
         if not self.prompts:
             raise ValueError(f"prompt set {self.task!r} is empty.")
 
+    def __repr__(self) -> str:
+        of = "pairs" if self.is_paired else f"positives, {len(self.negatives)} negatives"
+        return f"<PromptSet {self.task}: {len(self)} {of} of up to {max(map(len, self.prompts))} tokens>"
+
     @property
     def n_distinct(self) -> int:
         """How many different prompts there are: copies of one are no further evidence."""

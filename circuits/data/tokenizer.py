@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 
@@ -9,6 +10,7 @@ class Tokenizer(Protocol):
     """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
 
     def __call__(self, text: str, **settings: Any) -> Any: ...
+    def decode(self, token_ids: Any, **settings: Any) -> Any: ...
     def convert_ids_to_tokens(self, ids: Any) -> Any: ...
     def get_vocab(self) -> dict[str, int]: ...
     def get_added_vocab(self) -> dict[str, int]: ...
@@ -36,3 +38,19 @@ def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
     where the tokens of `text` itself change."""
     tokens = next_tokens(text, word, tokenizer)
     return tokens[0] if tokens is not None and len(tokens) == 1 else None
+
+
+def ids_at(text: str, span: tuple[int, int], tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids of the tokens that the characters span[0] .. span[1]-1 of a text are read as, without those added."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tokens = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    return tuple(int(token) for token, (first, stop) in tokens if first < span[1] and stop > span[0])
+
+
+def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
+    """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
+    if tokenizer is None:
+        return [f"<{token}>" for token in tokens]
+    pieces = tokenizer.convert_ids_to_tokens(list(tokens))
+    texts = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
+    return [piece if not text or "\ufffd" in text else text for text, piece in zip(texts, pieces, strict=True)]

@@ -18,11 +18,11 @@ def read_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Tokenizer | None]:
 
     Raises a ValueError that names the file where transformers does not know the family or a tensor is missing.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    place: dict[str, Any] = {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}
+    place = _place(file)
+    tokenizer = read_gguf_tokenizer(file)
     with refused_as(f"could not be loaded from {file}"):
-        tokenizer = AutoTokenizer.from_pretrained(**place) if read_header(file).has_tokenizer else None
         # Its progress bar asks nobody.
         with patch("transformers.modeling_gguf_pytorch_utils.tqdm", lambda tensors, **_: tensors):
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -36,3 +36,15 @@ def read_gguf(file: Path, dtype: torch.dtype) -> tuple[Any, Tokenizer | None]:
     if hasattr(module.config, "quantization_config"):
         del module.config.quantization_config
     return module.eval(), tokenizer
+
+
+def read_gguf_tokenizer(file: Path) -> Tokenizer | None:
+    """The tokenizer in a GGUF file; None where it has none."""
+    from transformers import AutoTokenizer
+
+    with refused_as(f"could not be loaded from {file}"):
+        return AutoTokenizer.from_pretrained(**_place(file)) if read_header(file).has_tokenizer else None
+
+
+def _place(file: Path) -> dict[str, Any]:
+    return {"pretrained_model_name_or_path": file.parent, "gguf_file": file.name}

@@ -13,18 +13,23 @@ from graphs.comparison.diff import Diff, diff
 from graphs.comparison.head_scores import MaybeComponentScores
 from graphs.comparison.nulls.registry import SAMPLES
 from graphs.comparison.reuse import MaybeRedrawn, Reuse, reuse
+from graphs.drawable import Drawable
 
 Membership = Literal["shared", "only_a", "only_b"]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Drawable):
     """Circuits `a` and `b` of one model (or of models with the same wiring), and what follows from comparing them."""
 
     a: CircuitGraph
     b: CircuitGraph
     diff: Diff
     reuse: Reuse
+
+    def __repr__(self) -> str:
+        shared = ", ".join(f"{overlap.n_shared} {level}" for level, overlap in self.reuse.levels.items())
+        return f"<Comparison of {self.labels[0]} and {self.labels[1]}: {shared} shared>"
 
     @property
     def labels(self) -> tuple[str, str]:

@@ -6,7 +6,7 @@ Formats of tables write the same rows: `csv`, `parquet`, `xlsx`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.combined import is_combined
 from graphs.comparison.comparison import Comparison
 from graphs.node_sums import SUMS, EdgeSum, edge_sums
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENDS = ("source", "target", "port", "layer", "index")
 COLUMNS = ("name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS)
@@ -32,6 +35,19 @@ class ScoreTable(NamedTuple):
 
     columns: Mapping[str, type]
     rows: Sequence[Row]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The same as a pandas frame, in which what is empty is missing; whole numbers and truth values stay so."""
+        import pandas as pd
+
+        kinds = {float: "float64", int: "Int64", bool: "boolean"}
+        cells = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.columns)
+        return pd.DataFrame(
+            {
+                name: pd.Series(list(values), dtype=kinds.get(kind, "object"))
+                for (name, kind), values in zip(self.columns.items(), cells, strict=True)
+            }
+        )
 
 
 def score_table(subject: CircuitGraph | Comparison, scores: Sequence[Scores], *, name: str) -> ScoreTable:
@@ -51,14 +67,25 @@ def score_table(subject: CircuitGraph | Comparison, scores: Sequence[Scores], *,
     one whose heads were given roles, the rows are its own parts.
     """
     if isinstance(subject, Comparison):
-        return ScoreTable(_typed(COMPARISON_COLUMNS), [*_comparison_rows(subject)])
+        return own_table(subject)
     has_labels = any(node.labels for node in subject.nodes)
     if not scores and not (is_combined(subject) or has_labels):
         raise ValueError(
             f"{name} lists every score measured, in the circuit or not, but got none: give `scores` (those the circuit "
             "was selected from)."
         )
-    rows = _measured_rows(subject, scores) if scores else _own_rows(subject)
+    return _with_more(subject, _measured_rows(subject, scores) if scores else _own_rows(subject))
+
+
+def own_table(subject: CircuitGraph | Comparison) -> ScoreTable:
+    """The same of a circuit's own parts alone, whatever else was measured; or of what two circuits share."""
+    if isinstance(subject, Comparison):
+        return ScoreTable(_typed(COMPARISON_COLUMNS), [*_comparison_rows(subject)])
+    return _with_more(subject, _own_rows(subject))
+
+
+def _with_more(subject: CircuitGraph, rows: Iterable[Row]) -> ScoreTable:
+    """The rows with the columns of groups and roles, where heads have any."""
     more = {
         GROUP: {node.name: node.group for node in subject.nodes if node.group is not None},
         ROLE: {node.name: _roles(node) for node in subject.nodes if node.role is not None},

@@ -440,6 +440,21 @@ def status(
 
 @app.command()
 @reports_errors
+def view(
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.")] = Path("runs"),
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of this computer to answer at; 0 takes a free one.")
+    ] = 8765,
+    opens: Annotated[bool, typer.Option("--open", help="Open it in the browser as well.")] = False,
+) -> None:
+    """Show a folder of runs in a browser, until Ctrl-C: only to this computer, and nothing is changed."""
+    from pipelines.cli.view import show_store
+
+    show_store(runs, port, opens=opens)
+
+
+@app.command()
+@reports_errors
 def doctor(as_json: Json = False) -> None:
     """Check versions, device, bundled models and optional packages. Exit code 1 if anything fails."""
     from pipelines.cli.doctor import examine

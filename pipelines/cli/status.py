@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
 
-from pipelines.engine.progress import duration
-from pipelines.reporting.tables import brackets, console, print_line, print_table
+from pipelines.reporting.run_states import (
+    continue_command,
+    date_words,
+    faithfulness_words,
+    progress_words,
+    state_words,
+)
+from pipelines.reporting.tables import console, print_line, print_table
 
 _HEADINGS = ("run", "task", "model", "method", "asked", "faithfulness", "date", "state")
 # Lines between columns, and a space on both sides of a cell.
@@ -39,10 +43,10 @@ def print_status(
                 print_line(row[0])
                 console().print(*[f"    {text}" for text in _facts(row)], sep="\n", soft_wrap=True)
     for other in others:
-        print_line(f"running as well: {other['of']}, {_progress(other)}")
+        print_line(f"running as well: {other['of']}, {progress_words(other)}")
     for state in states:
-        if _is_interrupted(state):
-            print_line(f"{state['run']}: interrupted, continue with: {_again(state, folder)}")
+        if (again := continue_command(state, folder)) is not None:
+            print_line(f"{state['run']}: interrupted, continue with: {again}")
 
 
 def _table_width(rows: Sequence[Sequence[str]]) -> int:
@@ -58,37 +62,5 @@ def _facts(row: Sequence[str]) -> list[str]:
 
 
 def _row(state: Mapping[str, Any]) -> list[str]:
-    date = datetime.fromisoformat(state["date"]).strftime("%Y-%m-%d %H:%M") if "date" in state else ""
     plain = [str(state.get(name, "")) for name in _HEADINGS[:5]]
-    return [*plain, _faithfulness(state), date, _words(state)]
-
-
-def _faithfulness(state: Mapping[str, Any]) -> str:
-    if state.get("faithfulness") is None:
-        return ""
-    return f"{state['faithfulness']:.2f} {brackets(state['faithfulness_interval'], '.2f')}"
-
-
-def _words(state: Mapping[str, Any]) -> str:
-    if "problem" in state:
-        return state["problem"]
-    if state["running"] is not None:
-        return f"running, {_progress(state['running'])}"
-    if state["is_finished"]:
-        return "finished" if not state["missing"] else "finished; some results are gone from the store"
-    return f"interrupted, {state['jobs_done']} of {state['jobs']} jobs done"
-
-
-def _progress(running: Mapping[str, Any]) -> str:
-    left_s = running["seconds_left"]
-    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {duration(left_s)} left")
-
-
-def _is_interrupted(state: Mapping[str, Any]) -> bool:
-    return not state["is_finished"] and "problem" not in state and state["running"] is None
-
-
-def _again(state: Mapping[str, Any], folder: Path) -> str:
-    """The command that continues a run."""
-    config = folder / state["run"] / "config.yaml"
-    return shlex.join(["circuits", *state["command"].split(), "--config", str(config), "--out", str(folder)])
+    return [*plain, faithfulness_words(state), date_words(state), state_words(state)]

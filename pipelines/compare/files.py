@@ -37,7 +37,8 @@ from pipelines.compare.report import StoredComparison
 from pipelines.engine.store import as_json
 from pipelines.reporting.tables import Column, as_csv
 from pipelines.runs.run import Run
-from pipelines.trace.figures import FORMATS, LABELS
+from pipelines.trace.figures import FORMATS
+from pipelines.trace.recovery_tables import LABELS
 from pipelines.trace.run import TraceRun
 
 _OVERLAP = (*OVERLAP, *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS))

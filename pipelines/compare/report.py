@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,8 @@ from pipelines.runs.run import Run
 from pipelines.trace.run import TraceRun
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from graphs import Comparison
     from graphs.comparison.traces import TraceComparison
 
@@ -53,6 +55,28 @@ class StoredComparison(Report):
 
     def content(self) -> dict[str, Any]:
         return dict(self.summary)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame of what every two circuits share: a row for each part of either, as in `Comparison.to_frame`.
+
+        The columns `a` and `b` say which two: runs are named as in tables.
+        """
+        import pandas as pd
+
+        labels = list(self.summary["runs"])
+        frames = []
+        for (first, second), shared in self.comparisons.items():
+            frame = shared.to_frame()
+            frame.insert(0, "a", labels[first])
+            frame.insert(1, "b", labels[second])
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+    def __repr__(self) -> str:
+        return f"<StoredComparison of {', '.join(self.summary['runs'])} in {self.folder}>"
+
+    def _html_parts(self) -> Iterable[str]:
+        return (shared._repr_html_() for shared in self.comparisons.values())
 
 
 def report(plan: ComparePlan) -> StoredComparison:

@@ -27,9 +27,9 @@ def discover(task: str | Path, **settings: Any) -> DiscoverRun:
 
     >>> from pipelines import discover
     >>> run = discover("ioi", prompts=8, edges=40)
-    >>> run.graph.description
+    >>> run.circuit.description
     '40 of 479 edges, weakest 0.38..., faithfulness 0.7...'
-    >>> run.graph.graph.number_of_edges()  # a networkx graph
+    >>> run.circuit.to_networkx().number_of_edges()
     40
     """
     return run_command(COMMAND, *settings_from({"task": str(task), **settings}, DiscoverSettings)).run

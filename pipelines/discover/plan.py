@@ -110,7 +110,7 @@ class DiscoverPlan(RunPlan):
     jobs: Jobs
 
     @property
-    def run_name(self) -> str:
+    def own_name(self) -> str:
         return f"{subject_name(self.config)}-{self.config.method}-{self.jobs.graph.key[:8]}"
 
     @property
@@ -136,7 +136,9 @@ def plan(settings: DiscoverSettings, execution: Execution) -> DiscoverPlan:
     """
     store = Store(execution.out)
     (settled,) = with_numbers_solved([settings], store, all_jobs)
-    return DiscoverPlan(settled, all_jobs(settled), store)
+    found = DiscoverPlan(settled, all_jobs(settled), store)
+    found.require_own_folder()
+    return found
 
 
 def all_jobs(config: DiscoverSettings) -> Jobs:

@@ -13,6 +13,8 @@ from pipelines.engine.result_file import Result
 from pipelines.runs.run import Run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from circuits.scores import ComponentScores
     from graphs import CircuitGraph
 
@@ -25,9 +27,9 @@ class DiscoverRun(Run):
     config: DiscoverSettings
 
     @cached_property
-    def graph(self) -> CircuitGraph:
+    def circuit(self) -> CircuitGraph:
         """The circuit; of a run that an earlier version kept, with the sums of its nodes' edges, which that did not."""
-        graph = super().graph
+        graph = super().circuit
         has_sums = any(node.sums for node in graph.nodes)
         return graph if has_sums or not graph.nodes else graph.with_sums(self.scores)
 
@@ -36,6 +38,22 @@ class DiscoverRun(Run):
         """Scores of components, where the method gives them or components were chosen by the sums of their edges."""
         own = super().node_scores
         return self.scores.node_scores() if own is None and chooses_components(self.config) else own
+
+    def head_scores(self) -> pd.DataFrame:
+        """A pandas frame of all heads of the model, the largest scores of either sign first.
+
+        Columns: head, layer, index, position (`all` is all of them together), score with low and high, the ends of its
+        95 % t interval over prompts, score_is, method, in_circuit and role. The score is the head's own effect where
+        the method scored heads, else the sum over its outgoing edges, which is that effect to first order.
+
+        >>> from pipelines import discover
+        >>> frame = discover("ioi", prompts=8, edges=40).head_scores()
+        >>> frame.loc[0, ["head", "score_is"]].tolist()
+        ['a3.h3', 'estimated, summed over outgoing edges']
+        """
+        from pipelines.discover.head_frame import head_frame
+
+        return head_frame(self.circuit, self.scores, self.node_scores)
 
     def kept(self, name: str) -> Result | None:
         """Arrays that the method kept beside its scores (`Findings.kept`); None where it keeps none of this name."""
@@ -70,7 +88,7 @@ def jobs_of(run: DiscoverRun, **changes: Any) -> Jobs:
     changes  settings to change that add jobs to the same run, such as `curve`
     """
     jobs = all_jobs(run.config.model_copy(update=changes))
-    if not run.name.endswith(jobs.graph.key[:8]):
+    if not run.was_made_by(jobs.graph):
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
             f"circuits discover --config {run.folder / 'config.yaml'} --out {run.folder.parent}"

@@ -18,8 +18,8 @@ def search_command(config: DiscoverSettings) -> str | None:
     rule = None if config.selection is None else SELECTIONS[config.selection]
     keeps_rule = rule is not None and has_size({"name": rule.name})
     own = {key: value for key, value in config.selection_settings.items() if keeps_rule and key not in SIZES}
-    changes = {"edges": None, "threshold": None, "nodes": None, "selection_settings": own}
+    changes = {"edges": None, "threshold": None, "nodes": None, "selection_settings": own, "name": None}
     searching = config.model_copy(update=changes if keeps_rule else {**changes, "selection": None})
-    if searching == config or not has_size(selection_of(searching)["rule"]):
+    if searching == config.model_copy(update={"name": None}) or not has_size(selection_of(searching)["rule"]):
         return None
     return command_line("discover", searching)

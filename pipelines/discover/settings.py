@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CIRCUIT_SETTINGS, MOST, RunConfig
+from pipelines.runs.settings import CIRCUIT_SETTINGS, MOST, NamedRunConfig
 
 # With fewer prompts, a half is too few to choose a circuit on or to judge it.
 FEWEST_TO_SPLIT = 16
@@ -14,7 +14,7 @@ RANKINGS = {"signed": "by signed score", "absolute": "by magnitude"}
 """The ways to rank edges and components, in words."""
 
 
-class DiscoverSettings(RunConfig):
+class DiscoverSettings(NamedRunConfig):
     """Find the circuit of a task: measure, select, and check how faithful the circuit is.
 
     Repeating the command computes nothing new; after an interruption it resumes where it stopped.

@@ -163,7 +163,7 @@ def intervention_jobs(run: TraceRun, config: IriSettings, *, device: str) -> Int
     """
     recovery = last_token_recovery(run)
     of_trace = trace_jobs(run.config)
-    if not run.name.endswith(of_trace.graph.key[:8]):
+    if not run.was_made_by(of_trace.graph):
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Rerun it: "
             f"circuits trace --config {run.folder / 'config.yaml'} --out {run.folder.parent}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
+from circuits.html_text import html_block, html_facts, html_note
 from pipelines.engine.progress import duration
 
 
@@ -32,6 +34,24 @@ class Report:
     n_jobs: int = 0
     n_computed: int = 0
     seconds: float = 0.0
+
+    def __init_subclass__(cls) -> None:
+        # Dataclasses would write out all results: what they find in the class itself they leave alone.
+        super().__init_subclass__()
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = Report.__repr__
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        notes = (html_note(warning) for warning in self.warnings)
+        return html_block(repr(self)[1:-1], *self._html_parts(), *notes)
+
+    def _html_parts(self) -> Iterable[str]:
+        """What a notebook shows between title and warnings, as HTML: by default the numbers of the content."""
+        plain = str | int | float | bool
+        yield html_facts({name: value for name, value in self.content().items() if isinstance(value, plain)})
 
     def content(self) -> dict[str, Any]:
         """The results as plain values, without what the call spent."""

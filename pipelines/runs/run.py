@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
+from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 from pipelines.runs.record import RECORD, command_of, damaged, read_record
@@ -33,6 +34,8 @@ from pipelines.runs.settings import RENAMED, RunConfig
 from pipelines.runs.settings_file import validation_message
 
 if TYPE_CHECKING:
+    from circuits.data.prompts import PromptSet
+    from circuits.data.readable import ReadablePrompts
     from circuits.scores import ComponentScores, EdgeScores, Scores
     from graphs import CircuitGraph
     from graphs.prompt_use import PromptUse
@@ -50,7 +53,19 @@ class Run:
     command       what made it: `discover` or `trace`
     config        the settings it was made with
     summary       accuracy, metric, circuit and faithfulness with their intervals, as plain values
-    graph         the circuit; `scores` and `node_scores` what it was chosen from (read when first used)
+    circuit       the circuit; `scores` and `node_scores` what it was chosen from (read when first used)
+    prompts       what the run used, as text
+
+    >>> from pipelines import discover
+    >>> run = discover("ioi", prompts=8, edges=40)
+    >>> run
+    <Run ioi-eap-ig-...: 40 of 479 edges, weakest 0.38..., faithfulness ...>
+    >>> run.prompts[0].clean
+    'Because David and Martin were leaving the bridge , David returned the sandwich to'
+    >>> run.scores.to_frame().nlargest(1, "score")["edge"].item()
+    'm3->logits'
+    >>> run.circuit.to_networkx().number_of_edges()
+    40
     """
 
     command: ClassVar[str]
@@ -68,6 +83,10 @@ class Run:
         except ValidationError as error:
             raise DamagedError(f"{damaged(folder / RECORD)} Its settings: {validation_message(error)}") from None
 
+    def was_made_by(self, job: Job) -> bool:
+        """Whether this job made the run's circuit: it is not where the model, the prompts or this package changed."""
+        return any(made["key"] == job.key for made in self._record["jobs"])
+
     @cached_property
     def summary(self) -> dict[str, Any]:
         data, path = self._bytes("summary.json"), self.folder / "summary.json"
@@ -80,7 +99,8 @@ class Run:
         return found
 
     @cached_property
-    def graph(self) -> CircuitGraph:
+    def circuit(self) -> CircuitGraph:
+        """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
         return replace(
             graph,
@@ -88,9 +108,31 @@ class Run:
             metrics=dict(graph.metrics) | around_circuit(self.summary),
         )
 
+    @property
+    def graph(self) -> CircuitGraph:
+        """What version 0.1 called `circuit`."""
+        return self.circuit
+
     @cached_property
     def scores(self) -> EdgeScores:
+        """Scores of all edges, per prompt, in the circuit or not."""
         return self._scores(SCORES)
+
+    @cached_property
+    def prompts(self) -> ReadablePrompts:
+        """The prompts that the run used, as text: tokens, roles and answers.
+
+        Their text is read with the model's tokenizer. Where the model is not here any more, or has none, tokens are
+        shown by their ids, and `prompts.has_text` is False.
+        """
+        from circuits.data.readable import ReadablePrompts
+        from circuits.model.tokenizers import tokenizer_of
+
+        try:
+            tokenizer = tokenizer_of(self.config.model)
+        except ValueError:
+            tokenizer = None
+        return ReadablePrompts(self._prompt_set(SCORES), tokenizer)
 
     @cached_property
     def node_scores(self) -> ComponentScores | None:
@@ -109,19 +151,29 @@ class Run:
         return self.summary.get("faithfulness")
 
     def __repr__(self) -> str:
-        return f"<Run {self.name}: {self.graph.description}>"
+        return f"<Run {self.name}: {self.circuit.description}>"
+
+    def _repr_html_(self) -> str:
+        from circuits.html_text import html_block, html_note
+
+        return html_block(f"run {self.name}", html_note(f"in {self.folder}"), self.circuit._repr_html_())
 
     def _scores(self, name: str) -> Any:
-        from pipelines.runs.codec import prompts_from, scores_from
+        from pipelines.runs.codec import scores_from
 
-        result = self._result(name)
-        return scores_from([result], prompts_from(Result(result.meta["prompt_set"])))
+        return scores_from([self._result(name)], self._prompt_set(name))
+
+    def _prompt_set(self, name: str) -> PromptSet:
+        """The prompts that the scores in a file are of."""
+        from pipelines.runs.codec import prompts_from
+
+        return prompts_from(Result(self._result(name).meta["prompt_set"]))
 
     def require_whole(self) -> None:
         """Raise a ValueError where the summary, the circuit or the scores cannot be read: before anything is computed
         that would be reported with them."""
         assert self.summary is not None
-        assert self.graph is not None
+        assert self.circuit is not None
         assert self.scores is not None
 
     def _result(self, name: str) -> Result:

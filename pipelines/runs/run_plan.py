@@ -15,9 +15,13 @@ from pipelines.engine.store import Store, as_json, write_atomically
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.method_settings import with_absolute_paths
-from pipelines.runs.record import FORMAT, RECORD, VERSION, is_begun
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.record import FORMAT, RECORD, VERSION, command_of, is_begun, read_record
+from pipelines.runs.settings import NamedRunConfig
 from pipelines.runs.settings_file import as_yaml
+
+_SETTINGS = "config.yaml"
+# Of the settings in which two runs differ, as many are named in an error.
+_SHOWN = 3
 
 
 class RunJobs(Protocol):
@@ -41,13 +45,18 @@ class RunPlan(Plan):
     """
 
     command: ClassVar[str]
-    config: RunConfig
+    config: NamedRunConfig
     jobs: RunJobs
     store: Store
 
     @property
     def run_name(self) -> str:
-        """Readable, and the same for the same results: task, model where not the default one, method, part of a key."""
+        """The name that was asked for, or one that is readable and the same for the same results."""
+        return self.config.name or self.own_name
+
+    @property
+    def own_name(self) -> str:
+        """Of a run that was given no name: task, model where not the default one, method, part of a key."""
         raise NotImplementedError
 
     @property
@@ -68,11 +77,39 @@ class RunPlan(Plan):
         (prompts,) = done.inputs["prompts"]
         return at_baseline(baseline_from(self.store.read(done.key)), prompts_from(self.store.read(prompts)))
 
+    def require_own_folder(self) -> None:
+        """Raise a ValueError where the run's folder holds something else, which would be overwritten."""
+        if (self.folder / RECORD).exists():
+            if is_begun(self.folder):
+                _require_same(self, read_record(self.folder))
+        elif self.folder.exists() and not (self.folder / _SETTINGS).is_file():
+            raise ValueError(f"{self.folder} is there, and is no run: give the run another name with --name.")
+
     def begin(self) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""
         if not is_begun(self.folder):
-            write_atomically(self.folder / "config.yaml", _config_file(self))
+            write_atomically(self.folder / _SETTINGS, _config_file(self))
             write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
+
+
+def _require_same(plan: RunPlan, record: Mapping[str, Any]) -> None:
+    """Raise a ValueError where a record is not that of the plan's run: the same settings again give the same run."""
+    if plan.jobs.graph.key in {job["key"] for job in record["jobs"]}:
+        return
+    ours, theirs = _asked(plan), {"command": command_of(record), **record["config"]}
+    differing = [name for name in ours if name != "name" and ours[name] != theirs.get(name)]
+    other = (
+        "; ".join(f"{name.replace('_', ' ')} {theirs.get(name)}, not {ours[name]}" for name in differing[:_SHOWN])
+        or "the same settings with other prompts or weights in their files, or an older version of this package"
+    )
+    raise ValueError(
+        f"the name {plan.run_name!r} is taken by another run in {plan.store.folder} ({other}). No model was run. "
+        "Choose another name with --name, or delete that folder."
+    )
+
+
+def _asked(plan: RunPlan) -> dict[str, Any]:
+    return {"command": plan.command, **with_absolute_paths(plan.config).model_dump(mode="json")}
 
 
 def run_files(plan: RunPlan, files: Mapping[str, bytes], *, beside: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -81,7 +118,7 @@ def run_files(plan: RunPlan, files: Mapping[str, bytes], *, beside: Mapping[str,
     files   those that the run is read from: the record holds their hashes
     beside  those for people
     """
-    kept = {"config.yaml": _config_file(plan), **files}
+    kept = {_SETTINGS: _config_file(plan), **files}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
     return {**kept, **beside, RECORD: as_json(_record(plan, hashes=hashes))}
 

@@ -7,19 +7,26 @@ are computed is no setting but `Execution`: the same settings give the same byte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from circuits.data import templates
 from circuits.data.records import FORMATS
 from pipelines.engine.execution import require_named
 
 DEFAULT_PROMPTS = 64
+# Of files that hold prompts, or a template of them.
+PROMPT_ENDINGS = (*FORMATS, *templates.ENDINGS)
 # The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
 MOST = 1_000_000
 IMAGE_PATHS = ("images", "annotations")
+LONGEST_RUN_NAME = 100
+_RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_TAKEN_NAMES = ("jobs",)  # also where a file system takes capitals for the same letters
 # What settings were called in version 0.1: records of such runs are read; new settings are refused.
 RENAMED = {
     "parts": "kinds",
@@ -97,7 +104,7 @@ class PromptSettings(CommandSettings):
 
     reads_texts: ClassVar[bool] = False
     task: str = Field(
-        description="A task (`circuits tasks`) or a prompt file (.jsonl, .json, .csv, .tsv).",
+        description="A task (`circuits tasks`), a prompt file (.jsonl, .json, .csv, .tsv) or a template (.yaml).",
         json_schema_extra={"argument": True},
     )
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
@@ -128,7 +135,12 @@ class PromptSettings(CommandSettings):
     def prompt_file(self) -> Path | None:
         """The prompt file, if `task` is one and not the name of a task."""
         path = Path(self.task)
-        return path if path.suffix.lower() in FORMATS or "/" in self.task or path.is_file() else None
+        return path if path.suffix.lower() in PROMPT_ENDINGS or "/" in self.task or path.is_file() else None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether prompts are drawn from a seed: those of a task, or of a template."""
+        return self.prompt_file is None or self.prompt_file.suffix.lower() in templates.ENDINGS
 
 
 class RunConfig(PromptSettings):
@@ -169,6 +181,28 @@ class RunConfig(PromptSettings):
     def no_circuit(cls, used: Collection[str]) -> str:
         """Why this command takes no settings that choose or judge a circuit."""
         return f"{', '.join(used)} choose or judge a circuit, which this command does not: leave them out."
+
+
+class NamedRunConfig(RunConfig):
+    """The settings of a run that leaves a folder in the store, which can be given a name."""
+
+    name: str | None = Field(
+        default=None,
+        description="What the run is called, and its folder. [from task, model, method and result]",
+    )
+
+    @field_validator("name")
+    @classmethod
+    def _is_name(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        if not _RUN_NAME.fullmatch(given):
+            raise ValueError("a run's name is made of letters, digits, '-' and '_', and begins with a letter or digit")
+        if len(given) > LONGEST_RUN_NAME:
+            raise ValueError(f"a run's name has at most {LONGEST_RUN_NAME} characters; this one has {len(given)}")
+        if given.lower() in _TAKEN_NAMES:
+            raise ValueError("the store keeps results of its own in a folder of that name: choose another one")
+        return given
 
 
 def differs(values: Mapping[str, Any], name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -17,17 +17,78 @@ from pipelines.runs.record import RECORD, command_of, read_record
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
 
+SUMMARY = "summary.json"
 # Said elsewhere, or of how it is computed and not of what.
-_NOT_ASKED = {"task", "model", "method", "prompts", "edges", "threshold", "nodes", "tolerance", "prompts_per_job"}
+_NOT_ASKED = {
+    "name",
+    "task",
+    "model",
+    "method",
+    "prompts",
+    "edges",
+    "threshold",
+    "nodes",
+    "tolerance",
+    "prompts_per_job",
+}
 
 
 def states_in(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The runs of the store at `folder`, and the commands that compute something else there now."""
-    running = running_in(folder)
-    by_owner = {command.owner: command for command in running}
-    states = [_state(of_run, by_owner) for of_run in run_folders(folder)]
+    states, running = States(folder), running_in(folder)
+    runs = [with_progress(states.of(of_run), running) for of_run in run_folders(folder)]
+    return runs, others_of(running, runs)
+
+
+class States:
+    """The states of a store's runs; what was read before is read again only where its files have changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self._store = Store(folder)
+        self._runs: dict[Path, tuple[Hashable, dict[str, Any], dict[str, str]]] = {}
+        self._kept: dict[str, tuple[Hashable, bool]] = {}
+
+    def of(self, folder: Path) -> dict[str, Any]:
+        """A run: what was asked, how far it is, and of a finished one how faithful its circuit is.
+
+        One that cannot be read has its `problem` in place of these.
+        """
+        at = _signature(folder / RECORD), _signature(folder / SUMMARY)
+        if folder not in self._runs or self._runs[folder][0] != at:
+            try:
+                self._runs[folder] = (at, *_read(folder))
+            except (OSError, ValueError, TypeError) as error:
+                self._runs[folder] = at, _damaged(folder, error), {}
+        _, state, jobs = self._runs[folder]
+        if "problem" in state:
+            return dict(state)
+        try:
+            missing = [label for key, label in jobs.items() if not self._has(key)]
+        except ValueError as error:
+            return _damaged(folder, error)
+        return state | {"jobs_done": len(jobs) - len(missing), "jobs": len(jobs), "missing": missing}
+
+    def _has(self, key: str) -> bool:
+        at = _signature(self._store.path(key))
+        if at is None:
+            return False
+        if key not in self._kept or self._kept[key][0] != at:
+            self._kept[key] = at, self._store.has(key)
+        return self._kept[key][1]
+
+
+def with_progress(state: Mapping[str, Any], running: Sequence[Running]) -> dict[str, Any]:
+    """The state of a run, with the command that computes it now; None where none does."""
+    if "problem" in state:
+        return dict(state)
+    command = next((command for command in running if command.owner == _owner(state["run"])), None)
+    return {**state, "running": None if command is None else _progress(command)}
+
+
+def others_of(running: Sequence[Running], states: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The commands that compute now, but none of these runs."""
     owners = {_owner(state["run"]) for state in states}
-    return states, [_progress(command) for command in running if command.owner not in owners]
+    return [_progress(command) for command in running if command.owner not in owners]
 
 
 def _owner(run: str) -> str:
@@ -39,33 +100,40 @@ def _progress(command: Running) -> dict[str, Any]:
     return {"of": command.owner, "share": command.share, "seconds_left": command.left_s}
 
 
-def _state(folder: Path, running: Mapping[str, Running]) -> dict[str, Any]:
-    """A run: what was asked, how far it is, and of a finished one how faithful its circuit is."""
+def _signature(path: Path) -> Hashable:
+    """What differs once a file has been replaced; None where there is none."""
     try:
-        record = read_record(folder)
-    except ValueError as error:
-        return {"run": folder.name, "is_finished": False, "problem": str(error)}
-    store, config = Store(folder.parent), record["config"]
-    missing = [job["label"] for job in record["jobs"] if not store.has(job["key"])]
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _damaged(folder: Path, error: Exception) -> dict[str, Any]:
+    return {"run": folder.name, "is_finished": False, "problem": str(error)}
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the files of a run say of it, and its jobs: key -> label."""
+    record = read_record(folder)
+    config = record["config"]
     is_finished = bool(record["files"])
     summary = _summary(folder) if is_finished else {}
-    command = running.get(_owner(record["name"]))
-    return {
+    circuit = summary.get("circuit")
+    state = {
         "run": record["name"],
         "task": _short(config["task"]),
         "model": _short(config["model"]),
         "method": config["method"],
         "command": command_of(record),
         "asked": ", ".join(asked(config, _defaults(command_of(record)), summary.get("n_prompts"))),
+        "edges": circuit.get("n_edges") if isinstance(circuit, Mapping) else None,
         "faithfulness": summary.get("faithfulness"),
         "faithfulness_interval": summary.get("faithfulness_interval"),
         "date": datetime.fromtimestamp((folder / RECORD).stat().st_mtime).astimezone().isoformat(timespec="seconds"),
         "is_finished": is_finished,
-        "running": None if command is None else _progress(command),
-        "jobs_done": len(record["jobs"]) - len(missing),
-        "jobs": len(record["jobs"]),
-        "missing": missing,
     }
+    return state, {job["key"]: job["label"] for job in record["jobs"]}
 
 
 def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int | None) -> Iterator[str]:
@@ -77,7 +145,7 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
     yield from _size(config)
     n_asked = config.get("prompts") or n_prompts
     if n_asked is None:
-        n_asked = "all" if RunConfig(task=config["task"]).prompt_file else DEFAULT_PROMPTS
+        n_asked = DEFAULT_PROMPTS if RunConfig(task=config["task"]).is_drawn else "all"
     yield f"{n_asked} prompts"
     for name, value in config.items():
         if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):
@@ -115,7 +183,7 @@ def _defaults(command: str) -> dict[str, Any]:
 def _summary(folder: Path) -> dict[str, Any]:
     """The summary of a run; an empty one where it has no faithfulness, as of traces, or cannot be read."""
     try:
-        found = parse_strictly(read_bytes(folder / "summary.json"))
+        found = parse_strictly(read_bytes(folder / SUMMARY))
     except (OSError, ValueError):
         return {}
     if not isinstance(found, dict) or not isinstance(found.get("faithfulness"), int | float):

@@ -8,7 +8,7 @@ from graphs.recovery_table import KINDS
 from pipelines.reporting.paper.facts import ablation, prompts
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import DASH, Column, Row, measured
-from pipelines.trace.figures import LABELS
+from pipelines.trace.recovery_tables import LABELS
 from pipelines.trace.report import Traced
 from pipelines.trace.table import half_back, strongest
 

@@ -53,7 +53,7 @@ class TracePlan(RunPlan):
     jobs: TraceJobs
 
     @property
-    def run_name(self) -> str:
+    def own_name(self) -> str:
         # The figures on images add files and change none.
         return f"{subject_name(self.config)}-trace-{self.jobs.graph.key[:8]}"
 
@@ -62,7 +62,9 @@ def plan(settings: TraceSettings, execution: Execution) -> TracePlan:
     """The jobs of a trace. ValueErrors as in `pipelines.discover.plan`, before anything runs."""
     store = Store(execution.out)
     (settled,) = with_numbers_solved([settings], store, trace_jobs)
-    return TracePlan(settled, trace_jobs(settled), store)
+    found = TracePlan(settled, trace_jobs(settled), store)
+    found.require_own_folder()
+    return found
 
 
 def trace_jobs(config: TraceSettings) -> TraceJobs:

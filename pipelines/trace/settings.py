@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from circuits.files import read_bytes
-from pipelines.runs.settings import MOST, RunConfig
+from pipelines.runs.settings import MOST, NamedRunConfig, RunConfig
 
 METHOD = "causal-tracing"
 MIN_RECOVERY = 0.05
@@ -17,7 +17,7 @@ MIN_GAP = 0.1  # as in circuits.recovery, which this module does not import: the
 POSITION_LABELS = {"last token": "END"}
 
 
-class TraceSettings(RunConfig):
+class TraceSettings(NamedRunConfig):
     """Causal tracing: what restoring each hidden state, attention and MLP output brings back in a corrupt run.
 
     Writes recovery rates by layer and token category as tables and figures, and a graph of the layers that matter,

@@ -8,7 +8,7 @@ from circuits.quantities import QUANTITIES
 from circuits.solved import kept_of_drawn
 from graphs.recovery_table import KINDS, LAYER_KINDS
 from pipelines.reporting.tables import DASH, Row, brackets, print_line, print_table, with_interval
-from pipelines.trace.figures import LABELS
+from pipelines.trace.recovery_tables import LABELS
 from pipelines.trace.report import Traced
 
 _HEADS_SHOWN = 8

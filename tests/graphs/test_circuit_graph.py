@@ -22,7 +22,7 @@ def edges_named(*names):
 @settings(deadline=None, max_examples=40)
 @given(which=st.integers(0, len(WIRINGS) - 1), n=st.integers(1, 80), seed=st.integers(0, 99))
 def test_every_node_lies_on_a_path_from_input_to_logits(random_edge_scores, which, n, seed):
-    graph = CircuitGraph.from_scores(random_edge_scores(WIRINGS[which], seed=seed), TopEdges(n)).graph
+    graph = CircuitGraph.from_scores(random_edge_scores(WIRINGS[which], seed=seed), TopEdges(n)).to_networkx()
     for node in graph:
         assert nx.has_path(graph, "input", node)
         assert nx.has_path(graph, node, "logits")
@@ -33,22 +33,22 @@ def test_several_ports_between_two_heads_are_several_edges():
         TINY,
         edges_named("input->a0.h0<v>", "a0.h0->a1.h1<q>", "a0.h0->a1.h1<k>", "a1.h1->logits"),
     )
-    assert sorted(graph.graph["a0.h0"]["a1.h1"]) == ["k", "q"]
-    assert list(graph.graph["a1.h1"]["logits"]) == [""]
+    assert sorted(graph.to_networkx()["a0.h0"]["a1.h1"]) == ["k", "q"]
+    assert list(graph.to_networkx()["a1.h1"]["logits"]) == [""]
 
 
 def test_key_value_heads_lead_on_to_the_heads_they_serve_in_the_circuit():
     edges = edges_named("input->a1.kv1<v>", "a1.h2->logits", "a1.h3->logits")
     graph = CircuitGraph.from_edges(GROUPED, edges)
     assert [(str(group), str(head)) for group, head in graph.group_edges] == [("a1.kv1", "a1.h2"), ("a1.kv1", "a1.h3")]
-    assert graph.graph["a1.kv1"]["a1.h2"][""]["kind"] == "group"
+    assert graph.to_networkx()["a1.kv1"]["a1.h2"][""]["kind"] == "group"
     assert graph.n_edges == 3
 
 
-def test_the_networkx_graph_cannot_be_changed():
+def test_changing_the_networkx_graph_leaves_the_circuit_as_it_was():
     graph = CircuitGraph.from_edges(TINY, edges_named("input->logits"))
-    with pytest.raises(nx.NetworkXError, match="Frozen"):
-        graph.graph.remove_node("input")
+    graph.to_networkx().remove_node("input")
+    assert set(graph.to_networkx().nodes) == {"input", "logits"}
 
 
 def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
@@ -56,7 +56,7 @@ def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
     graph = CircuitGraph.from_scores(
         scores, TopEdges(2), node_scores=node_scores_of({"a0.h1": 0.5}), roles={"a0.h1": "induction"}
     )
-    assert graph.graph.nodes["a0.h1"] == {
+    assert graph.to_networkx().nodes["a0.h1"] == {
         "kind": "head",
         "layer": 0,
         "index": 1,
@@ -71,7 +71,7 @@ def test_nodes_and_edges_are_typed(edge_scores_of, node_scores_of):
         "incoming_k": 0.0,
         "incoming_v": 2.0,
     }
-    assert graph.graph["a0.h1"]["logits"][""] == {
+    assert graph.to_networkx()["a0.h1"]["logits"][""] == {
         "kind": "edge",
         "port": None,
         "score": -1.0,
@@ -122,7 +122,7 @@ def test_dead_ends_are_left_out_and_say_why():
 
 def test_an_empty_circuit_is_a_result_with_a_reason(edge_scores_of):
     graph = CircuitGraph.from_scores(edge_scores_of({"a0.h0->logits": 1.0}), TopEdges(0))
-    assert (graph.nodes, graph.edges, graph.graph.number_of_nodes()) == ((), (), 0)
+    assert (graph.nodes, graph.edges, graph.to_networkx().number_of_nodes()) == ((), (), 0)
     assert graph.reason is not None
     assert "path from input to logits" in graph.reason
 

@@ -36,7 +36,7 @@ FORMAT = {"format": "circuit-workbench-page", "version": 1}
 MOST_EFFECTS = 1_000_000  # numbers of single prompts in a page, 5 MB; the strongest edges have theirs
 _ALL_AT_FIRST = 300  # edges; of more, a page begins with this many of the strongest
 _ACROSS, _ALONG = 116.0, 124.0  # pixels per inch of the layout
-_WIDEST = 2.4
+_TALL, _TIGHT, _WIDEST = 14, 0.68, 2.4  # rows of a tall circuit; its rows are nearer, by this, and it is drawn wider
 _BESIDE, _WORDS = 0.8, 2.6  # inches of a figure beside its boxes, and of the words around them
 _LARGEST = 60  # inches of a figure
 
@@ -138,8 +138,9 @@ def _curve(curve: Curve) -> dict[str, Any]:
 def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]:
     """Every box with its place, and what each circuit says of it."""
     places = places_of(scene)
-    # Tall circuits are drawn wider, as screens are: boxes stand further apart, and are as large as ever.
-    stretch = min(_WIDEST, max(1.0, places.length * _ALONG / (places.across * _ACROSS)))
+    # Tall circuits are drawn wider and their rows nearer, as screens are wide: boxes are as large as ever.
+    along = _ALONG * max(_TIGHT, min(1.0, _TALL / max(1, len(places.rows))))
+    stretch = min(_WIDEST, max(1.0, places.length * along / (places.across * _ACROSS)))
     of_graphs = [{node.name: node for node in graph.nodes} for graph in graphs]
     effects = [node_effects(graph) for graph in graphs]
     rows = []
@@ -155,7 +156,7 @@ def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]
                 "layer": part.layer,
                 "row": _row_of(name, places.rows),
                 "x": round((low + high) / 2 * _ACROSS * stretch, 1),
-                "y": round(-places.along[name] * _ALONG, 1),
+                "y": round(-places.along[name] * along, 1),
                 "width": round((high - low) * _ACROSS * (stretch if box.is_bar else 1.0), 1),
                 "role": box.role,
                 "is_mlp": box.is_mlp,

@@ -14,33 +14,31 @@ from graphs.recovery_table import TraceTable
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.runs.run import open_run
-from pipelines.trace.figures import head_table, trace_table
-from pipelines.trace.report import Traced
+from pipelines.trace.recovery_tables import head_table, trace_table
 from pipelines.trace.run import TraceRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _traced(subject: str, store: Path) -> Traced:
-    """A trace, read from its run."""
+def _traced(subject: str, store: Path) -> TraceRun:
+    """The run of a trace."""
     run = open_run(subject, out=store)
     if not isinstance(run, TraceRun):
         raise ValueError(f"run {run.name} is a circuit, and this figure shows a trace: give a run of circuits trace.")
-    ratio = run.trace.ratio_of_means()
-    return Traced(folder=run.folder, trace=run.trace, ratio=ratio, summary=run.summary, rows=())
+    return run
 
 
 def _of_layers(draw: Callable[[TraceTable], Figure], subjects: Sequence[str], store: Path) -> Drawing:
-    traced = _traced(subjects[0], store)
-    if (table := trace_table(traced)) is None:
+    run = _traced(subjects[0], store)
+    if (table := trace_table(run.trace, run.summary)) is None:
         raise ValueError(f"run {subjects[0]} traced heads only: draw trace-heads.")
     return of_one_layout(draw, table)
 
 
 def _of_heads(subjects: Sequence[str], store: Path) -> Drawing:
-    traced = _traced(subjects[0], store)
-    if (table := head_table(traced, traced.summary["place"])) is None:
+    run = _traced(subjects[0], store)
+    if (table := head_table(run.trace, run.summary)) is None:
         raise ValueError(f"run {subjects[0]} traced no heads: trace it with --set 'kinds=[head]', or draw trace.")
     return of_one_layout(draw_trace, table)
 

@@ -92,7 +92,7 @@ def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     assert b"previous-token" in export(path, "svg", out=by_hand.folder.parent)
     lines = csv.DictReader(export(path, "csv", out=by_hand.folder.parent).decode().splitlines())
     assert {line["name"]: line["role"] for line in lines if line["role"]}["a1.h1"].startswith("induction;mover")
-    assert graph.graph.nodes["a0.h0"]["labels"] == graph.nodes[1].labels
+    assert graph.to_networkx().nodes["a0.h0"]["labels"] == graph.nodes[1].labels
     plain = by_hand.graph
     assert b"labels" not in exporter("json").to_bytes(plain)
 

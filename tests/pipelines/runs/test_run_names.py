@@ -1,7 +1,9 @@
-"""What runs are called: another model than the default one is part of the name."""
+"""What runs are called: by task, model and method, or as they are asked to be."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,110 @@ def test_runs_of_two_models_share_no_pattern(tiny: Any, tmp_path: Path):
         other = plan(settings(task="ioi", model="reference-early"), execution).run_name
         assert default.startswith(f"ioi-{method}-")
         assert other.startswith(f"ioi-reference-early-{method}-")
+
+
+NAMED = ("--method", "eap", "--edges", "20", "--name", "my-ioi")
+Command = Callable[..., Any]
+
+
+def jobs_in(store: Path) -> set[str]:
+    return {path.name for path in store.glob("jobs/*/*.npz")}
+
+
+@pytest.fixture
+def named(circuits: Command, tiny: Any) -> dict[str, Any]:
+    """What `discover` says of a run that was given a name."""
+    return circuits(*tiny.arguments, *NAMED, "--json").json
+
+
+def test_a_run_goes_by_the_name_that_it_was_given(circuits: Command, named: dict[str, Any]):
+    assert named["run"] == "my-ioi"
+    assert (Path("runs") / "my-ioi" / "summary.json").is_file()
+    assert json.loads((Path("runs") / "my-ioi" / "run.json").read_text())["name"] == "my-ioi"
+    assert circuits("export", "my-ioi", "--to", "json", "--out", "-").exit_code == 0
+    (state,) = circuits("status", "--json").json["runs"]
+    assert state["run"] == "my-ioi"
+    assert "my-ioi" not in state["asked"]
+    assert circuits("evaluate", "my-ioi", "--resamples", "0", "--random", "2", "--json").json["jobs"]["computed"]
+
+
+def test_a_name_changes_no_result_and_costs_nothing(circuits: Command, tiny: Any, named: dict[str, Any]):
+    before = jobs_in(Path("runs"))
+    other = circuits(*tiny.arguments, *NAMED[:-2], "--json").json
+    assert other["jobs"]["computed"] == 0
+    assert jobs_in(Path("runs")) == before
+    assert other["run"].startswith("pairs-")
+    assert other["faithfulness"] == named["faithfulness"]
+
+
+def test_the_same_settings_again_are_the_same_run(circuits: Command, tiny: Any, named: dict[str, Any]):
+    assert circuits(*tiny.arguments, *NAMED, "--json").json["jobs"]["computed"] == 0
+    config = Path("runs") / "my-ioi" / "config.yaml"
+    assert "name: my-ioi" in config.read_text().splitlines()
+    assert circuits("discover", "--config", config, "--json").json["run"] == "my-ioi"
+
+
+def test_a_name_that_another_run_has_is_refused(circuits: Command, tiny: Any, named: dict[str, Any]):
+    files = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+    answer = circuits(*tiny.arguments, *NAMED[:3], "30", *NAMED[-2:])
+    assert answer.exit_code == 2
+    assert "the name 'my-ioi' is taken by another run" in answer.stderr
+    assert "(edges 20, not 30). No model was run." in answer.stderr
+    traced = circuits("trace", *tiny.arguments[1:], "--ablation", "corrupt", "--name", "my-ioi")
+    assert traced.exit_code == 2
+    assert "command discover, not trace" in traced.stderr
+    assert files == {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+
+
+def test_a_run_whose_file_of_prompts_changed_is_another_one(
+    circuits: Command, tiny: Any, new_prompts: Callable[..., Path], tmp_path: Path
+):
+    path = new_prompts(tmp_path / "own.jsonl", seed=1)
+    arguments = ("discover", path, *tiny.arguments[2:], *NAMED)
+    assert circuits(*arguments).exit_code == 0
+    new_prompts(path, seed=2)
+    answer = circuits(*arguments)
+    assert answer.exit_code == 2
+    assert "the same settings with other prompts" in answer.stderr
+
+
+def test_a_folder_that_is_no_run_is_left_alone(circuits: Command, tiny: Any):
+    (Path("runs") / "my-ioi").mkdir(parents=True)
+    answer = circuits(*tiny.arguments, *NAMED)
+    assert answer.exit_code == 2
+    assert "my-ioi is there, and is no run: give the run another name with --name." in answer.stderr
+
+
+def test_a_trace_has_a_name_too(circuits: Command, tiny: Any):
+    arguments = ("trace", *tiny.arguments[1:], "--ablation", "corrupt", "--name", "where")
+    assert circuits(*arguments, "--json").json["run"] == "where"
+    assert circuits("export", "where", "--to", "json", "--out", "-").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a/b", "is made of letters, digits"),
+        ("..", "is made of letters, digits"),
+        (".hidden", "is made of letters, digits"),
+        ("ioi.json", "is made of letters, digits"),
+        ("-x", "is made of letters, digits"),
+        ("ioi eap", "is made of letters, digits"),
+        ("ioi\n", "is made of letters, digits"),
+        ("", "is made of letters, digits"),
+        ("jobs", "choose another one"),
+        ("Jobs", "choose another one"),
+        ("x" * 101, "at most 100 characters; this one has 101"),
+    ],
+)
+def test_names_that_make_no_folder_are_refused(name: str, message: str):
+    with pytest.raises(ValueError, match=message):
+        DiscoverSettings(task="ioi", name=name)
+
+
+def test_python_gives_names_too(tiny: Any, tmp_path: Path):
+    from pipelines import discover, open_run
+
+    run = discover(**tiny.settings(method="eap", edges=20, name="my-ioi", out=tmp_path))
+    assert run.name == "my-ioi"
+    assert open_run("my-ioi", out=tmp_path).graph == run.graph

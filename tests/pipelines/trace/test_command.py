@@ -110,7 +110,7 @@ def test_layers_that_bring_back_enough_are_the_nodes_of_a_graph(noisy: Path):
     assert {name: node.score / gap for name, node in nodes.items()} == pytest.approx(
         {name: rates[name] for name in nodes}, abs=1e-3
     )
-    assert set(run.graph.graph.nodes) == {"input", "logits", *expected}
+    assert set(run.graph.to_networkx().nodes) == {"input", "logits", *expected}
 
 
 def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits: Command, store: Path, noisy: Path):

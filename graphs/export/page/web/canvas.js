@@ -3,7 +3,7 @@ import { isAgainst, boxLook, lineColor, palette, signColor } from "./looks.js";
 import { merged, summed } from "./groups.js";
 import { mixed, signed } from "./dom.js";
 
-const HEIGHT = 26; // of a box, in pixels of the layout
+const HEIGHT = 28; // of a box, in pixels of the layout
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
 
 export class Canvas {
@@ -264,7 +264,7 @@ function styleSheet(colors) {
         height: HEIGHT,
         label: "data(label)",
         "font-family": "system-ui, sans-serif",
-        "font-size": 13,
+        "font-size": 14,
         "text-valign": "center",
         "text-halign": "center",
         "min-zoomed-font-size": 5,

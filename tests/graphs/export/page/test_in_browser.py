@@ -53,7 +53,7 @@ def test_a_node_tells_its_score_roles_and_what_was_not_measured(opened, graph, e
     assert f"{abs(node.score):.2e}"[:3] in said or f"{abs(node.score):#.3g}" in said
     assert "attention:to=IO > 0.3: +0.500 [+0.400, +0.600], 5 prompts" in said
     assert "Attention on a prompt" in said
-    assert "Not measured. To measure it: circuits attention ioi" in said
+    assert f"Not measured. To measure it: circuits attention ioi --heads {node.name}" in said
     assert "others: not measured." in said
 
 

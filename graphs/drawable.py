@@ -1,0 +1,72 @@
+"""What circuits and comparisons offer of the rooms above them: drawings, tables, and what notebooks show.
+
+Those rooms import circuits and comparisons; here they are looked up by name, when something is first shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
+
+from graphs.picture import Picture
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Drawable:
+    """A circuit or a comparison as something to look at."""
+
+    def draw(
+        self,
+        *,
+        size: str = "page",
+        font: float | None = None,
+        orientation: Literal["up", "right"] = "up",
+        top: int | None = None,
+        min_score: float | None = None,
+        heads_only: bool = False,
+        bundle: Literal["layer", "role"] | None = None,
+        collapse: Sequence[Literal["mlps", "kv"]] = (),
+    ) -> Picture:
+        """The layered drawing, which a notebook shows and `save` writes.
+
+        size         `column`, `page`, `slide`, or WIDTHxHEIGHT in inches, such as `6x4`
+        font         size of its text in points
+        orientation  `up`: layers from the bottom to the top; `right`: from left to right
+        top          the edges with the largest |score|, this many; None: all that can be read at this size
+        min_score    edges whose |score| is at least this, in the metric's units
+        heads_only   leave out MLPs and the edges at them
+        bundle       one box for each layer's attention and one for its MLP, or one for the heads of each role
+        collapse     `mlps`: one box for MLPs of neighboring layers; `kv`: a key-value head and the heads it serves
+
+        ValueError where nothing is left to draw, or more than fits.
+        """
+        return _above("export.notebook").picture_of(
+            self,
+            size=size,
+            font=font,
+            orientation=orientation,
+            top=top,
+            min_score=min_score,
+            heads_only=heads_only,
+            bundle=bundle,
+            collapse=tuple(collapse),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas frame of its parts: a row for every component, then for every edge, in wiring order.
+
+        The columns are those of `circuits export --to csv`. Of a circuit: name, kind, score, low, high, score_is,
+        method, source, target, port, layer, index, and the sums of each component's edges. Of a comparison: name, kind,
+        the score on both sides, membership (`shared`, `only_a`, `only_b`), and where the part is.
+        """
+        return _above("export.score_table").own_table(self).to_frame()
+
+    def _repr_html_(self) -> str:
+        return _above("export.notebook").html_of(self)
+
+
+def _above(room: str) -> Any:
+    return import_module(f"graphs.{room}")

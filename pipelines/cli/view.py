@@ -1,0 +1,50 @@
+"""`circuits view`: the server of `pipelines.view`, with the pages that `circuits export` makes."""
+
+from __future__ import annotations
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.cli.export import export
+from pipelines.cli.stored import read_comparison
+from pipelines.view.handlers import Makers
+from pipelines.view.server import serve
+
+if TYPE_CHECKING:
+    from graphs import Comparison
+
+_PAGE = "html"
+
+
+def show_store(folder: Path, port: int, *, opens: bool) -> None:
+    """Show a folder of runs until Ctrl-C or SIGTERM. ValueError where there is no folder."""
+    if not folder.is_dir():
+        raise ValueError(f"no folder {folder}. Runs are kept in the folder given by `circuits discover --out FOLDER`.")
+
+    def started(address: str) -> None:
+        sys.stdout.write(f"{folder} is shown at {address} (Ctrl-C ends it)\n")
+        sys.stdout.flush()
+        if opens and not webbrowser.open(address):
+            sys.stderr.write(f"warning: no browser could be opened; go to {address}\n")
+
+    serve(folder, port, Makers(_of_run, _of_pair, read_comparison, policy), started=started)
+
+
+def _of_run(folder: Path) -> bytes:
+    return export(folder.absolute(), _PAGE, out=folder.parent)
+
+
+def _of_pair(comparison: Comparison, command: str) -> bytes:
+    from graphs.export import exporter
+
+    return exporter(_PAGE).to_bytes(comparison, command=command)
+
+
+def policy(page: bytes) -> str:
+    """What a page that holds everything may do: run its own scripts, named by their hashes; nothing with the network,
+    and nothing with the pages of the server."""
+    from graphs.export.page.file import policy_of
+
+    return f"{policy_of(page)}; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"

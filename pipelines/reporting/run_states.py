@@ -1,0 +1,63 @@
+"""The state of a run in words, as `circuits status` and `circuits view` say it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.engine.progress import duration
+from pipelines.reporting.tables import brackets
+
+State = Mapping[str, Any]
+Kind = Literal["damaged", "running", "finished", "interrupted"]
+
+
+def kind_of(state: State) -> Kind:
+    """Which of the four a run is."""
+    if "problem" in state:
+        return "damaged"
+    if state["running"] is not None:
+        return "running"
+    return "finished" if state["is_finished"] else "interrupted"
+
+
+def state_words(state: State) -> str:
+    """How far a run is."""
+    match kind_of(state):
+        case "damaged":
+            return state["problem"]
+        case "running":
+            return f"running, {progress_words(state['running'])}"
+        case "finished":
+            return "finished" if not state["missing"] else "finished; some results are gone from the store"
+        case "interrupted":
+            return f"interrupted, {state['jobs_done']} of {state['jobs']} jobs done"
+
+
+def progress_words(running: State) -> str:
+    """How far a command is, and what time is left where that is known."""
+    left_s = running["seconds_left"]
+    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {duration(left_s)} left")
+
+
+def faithfulness_words(state: State) -> str:
+    """Its faithfulness with the interval; empty where that was not measured."""
+    if state.get("faithfulness") is None:
+        return ""
+    return f"{state['faithfulness']:.2f} {brackets(state['faithfulness_interval'], '.2f')}"
+
+
+def date_words(state: State) -> str:
+    """When it was written, to the minute; empty where that is not known."""
+    return datetime.fromisoformat(state["date"]).strftime("%Y-%m-%d %H:%M") if "date" in state else ""
+
+
+def continue_command(state: State, folder: Path) -> str | None:
+    """The command that continues an interrupted run of the store at `folder`; None for other runs."""
+    if kind_of(state) != "interrupted":
+        return None
+    config = folder / state["run"] / "config.yaml"
+    return shlex.join(["circuits", *state["command"].split(), "--config", str(config), "--out", str(folder)])

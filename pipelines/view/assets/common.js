@@ -1,0 +1,60 @@
+// What the pages share. Text from files goes into pages as text alone: nothing here reads markup.
+
+/** An element with properties and children; strings become text. */
+export function element(name, properties = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (value === null || value === undefined) continue;
+    if (key in made) made[key] = value;
+    else made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** The JSON at an address. Throws with what the server says where it has none. */
+export async function json(address) {
+  const answer = await fetch(address, { cache: "no-cache" });
+  const content = await answer.json();
+  if (!answer.ok) throw new Error(content.error);
+  return content;
+}
+
+/** The address of a run's page. */
+export const runAddress = (folder) => `/run/${encodeURIComponent(folder)}`;
+
+/** The text with a button that copies it. */
+export function command(text) {
+  const button = element("button", { type: "button", textContent: "Copy" });
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+  const code = element("code", { textContent: text });
+  return element("div", { className: "command" }, code, button);
+}
+
+/** How far something is, for eyes and for screen readers. */
+export function bar(share, label) {
+  const made = element("progress", { max: 1, value: share });
+  made.setAttribute("aria-label", label);
+  return made;
+}
+
+/** A faithfulness on a line from 0 to 1, with its interval; a picture of what stands beside it in numbers. */
+export function scale(value, interval) {
+  const made = element("span", { className: "scale" });
+  made.setAttribute("aria-hidden", "true");
+  const clip = (number) => `${100 * Math.min(1, Math.max(0, number))}%`;
+  if (interval && interval[0] !== null && interval[1] !== null) {
+    const band = element("i", { className: "band" });
+    band.style.left = clip(interval[0]);
+    band.style.right = `${100 - parseFloat(clip(interval[1]))}%`;
+    made.append(band);
+  }
+  const dot = element("i", { className: "dot" });
+  dot.style.left = clip(value);
+  made.append(dot);
+  return made;
+}

@@ -1,0 +1,81 @@
+"""Two circuits in numbers: what both have, what either has alone, and what each does on the other's task."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from circuits.files import read_bytes
+from circuits.strict_json import parse_strictly
+from pipelines.reporting.tables import brackets
+from pipelines.runs.run import open_run
+from pipelines.runs.state import SUMMARY
+
+if TYPE_CHECKING:
+    from graphs import Comparison
+
+_MEMBERSHIPS = ("shared", "only_a", "only_b")
+
+
+class Pair(NamedTuple):
+    """Two circuits of the folder, compared.
+
+    command   compares them and runs each on the other's task
+    transfer  circuit, task, faithfulness and interval in words, of every combination; empty where none was run
+    """
+
+    comparison: Comparison
+    command: str
+    transfer: list[dict[str, str]]
+
+    def facts(self) -> dict[str, Any]:
+        """The numbers as plain values."""
+        nodes, levels = self.comparison.node_membership(), self.comparison.reuse.summary()["levels"]
+        return {
+            "labels": list(self.comparison.labels),
+            "levels": {name: _level(level) for name, level in levels.items()},
+            "nodes": {of: [name for name, member in nodes.items() if member == of] for of in _MEMBERSHIPS},
+            "transfer": self.transfer,
+            "command": self.command,
+        }
+
+
+def compared(first: Path, second: Path) -> Pair:
+    """Two runs compared by what they stored; ValueError where their circuits cannot be. No model runs."""
+    from graphs import compare
+
+    a, b = (open_run(folder) for folder in (first, second))
+    return Pair(compare(a.graph, b.graph), compare_command(first, second), [])
+
+
+def stored(folder: Path, comparison: Comparison, first: Path, second: Path) -> Pair:
+    """A comparison that `circuits compare` has left, with the transfer that it measured."""
+    summary = parse_strictly(read_bytes(folder / SUMMARY))
+    return Pair(comparison, compare_command(first, second), _transfer(summary))
+
+
+def compare_command(first: Path, second: Path) -> str:
+    """The command that compares two runs of a folder."""
+    return shlex.join(["circuits", "compare", first.name, second.name, "--runs", str(first.parent)])
+
+
+def _level(level: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: level[name] for name in ("n_a", "n_b", "n_shared", "iou")}
+
+
+def _transfer(summary: Any) -> list[dict[str, str]]:
+    transfer = summary.get("transfer") if isinstance(summary, Mapping) else None
+    if not isinstance(transfer, Mapping):
+        return []
+    return [
+        {
+            "circuit": str(row["circuit"]),
+            "task": str(row["task"]),
+            "faithfulness": "not defined"
+            if row["faithfulness"] is None
+            else f"{row['faithfulness']:.2f} {brackets(row['interval'], '.2f')}",
+        }
+        for row in transfer["matrix"]
+    ]

@@ -1,0 +1,256 @@
+"""The pages in a browser: read, sorted, filtered, ticked, followed; nothing in a name ever runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.engine.heartbeat import Heartbeat
+from pipelines.engine.store import Store
+from tests.pipelines.view.served import Server, serving, write_run
+
+ATTACKS = {
+    "task": "\"><script>document.title='ran'</script>",
+    "model": "<img src=x onerror=\"document.title='ran'\">",
+    "method": "</script><svg/onload=document.title='ran'>",
+}
+ATTACK_NAME = "x\"'><img src=x onerror=document.title='ran'>"
+PHONE = {"width": 390, "height": 844}
+
+
+class Opened:
+    """A page, and what it complained of."""
+
+    def __init__(self, browser: Any, address: str, **settings: Any) -> None:
+        self.context = browser.new_context(**settings)
+        self.page = self.context.new_page()
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.said.append("dialog"), dialog.dismiss()))
+        self.page.goto(address)
+
+    def cells(self, column: int) -> list[str]:
+        return self.page.locator(f"#runs tbody tr > :nth-child({column})").all_inner_texts()
+
+    def names(self) -> list[str]:
+        return self.page.locator("#runs tbody th a").all_inner_texts()
+
+    def count(self) -> str:
+        return self.page.inner_text("#count")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = tmp_path_factory.mktemp("many") / "runs"
+    for number, task in enumerate(("ioi", "induction", "ioi", "docstring", "ioi")):
+        method = ("eap", "exact-edges")[number % 2]
+        write_run(
+            root, f"{task}-{method}-{number}", task=task, method=method, edges=10**number, faithfulness=number / 4
+        )
+    write_run(root, "capital-eap-5", task="capital", is_finished=False)
+    write_run(root, ATTACK_NAME.replace("/", ""), **ATTACKS)
+    (root / "bad").mkdir()
+    (root / "bad" / "run.json").write_text("<script>document.title='ran'</script>")
+    with serving(root) as server:
+        server.runs()
+        yield server
+
+
+@pytest.fixture
+def index(browser: Any, served: Server) -> Iterator[Opened]:
+    opened = Opened(browser, served.address)
+    opened.page.wait_for_selector("#runs tbody tr")
+    yield opened
+    assert opened.said == []
+    assert opened.page.title() == f"Runs in {served.folder}"
+    opened.context.close()
+
+
+def test_every_run_has_a_row_that_says_what_it_is(index: Opened):
+    assert index.count() == "8 runs"
+    row = index.page.locator("#runs tbody tr", has_text="ioi-eap-4").inner_text()
+    for text in ("10,000", "1.00 [0.90, 1.10]", "finished", "10000 edges"):
+        assert text in row
+    assert "interrupted, 0 of 1 jobs done" in index.page.locator("tr", has_text="capital-eap-5").inner_text()
+    assert "is damaged" in index.page.locator("tr", has_text="bad").inner_text()
+
+
+def test_rows_are_sorted_by_any_column_and_back(index: Opened):
+    button = index.page.get_by_role("button", name="Edges")
+    button.click()
+    edges = [int(text.replace(",", "")) for text in index.cells(6) if text]
+    assert edges == sorted(edges, reverse=True)
+    assert index.page.locator("th[aria-sort=descending]").inner_text().strip() == "Edges"
+    index.page.keyboard.press("Enter")  # the heading keeps the focus
+    assert [int(text.replace(",", "")) for text in index.cells(6) if text] == edges[::-1]
+    assert index.cells(6)[-1] == ""  # what has none comes last, either way
+    index.page.get_by_role("button", name="Task").click()
+    tasks = index.cells(3)[:-1]
+    assert tasks == sorted(tasks, key=str.lower)
+
+
+def test_rows_are_filtered_and_the_address_keeps_it(index: Opened):
+    index.page.select_option("#task", "ioi")
+    assert index.count() == "3 of 8 runs"
+    index.page.fill("#q", "EAP-4 10000")
+    assert index.names() == ["ioi-eap-4"]
+    index.page.reload()
+    index.page.wait_for_selector("#runs tbody tr")
+    assert index.names() == ["ioi-eap-4"]
+    index.page.click("#reset")
+    assert index.count() == "8 runs"
+    index.page.select_option("#kind", "damaged")
+    assert index.count() == "1 of 8 runs"
+
+
+def test_two_are_ticked_by_keyboard_and_compared(browser: Any, two_runs: Path):
+    with serving(two_runs) as server:
+        a, b = (row["folder"] for row in server.runs())
+        opened = Opened(browser, server.address)
+        opened.page.wait_for_selector("#runs tbody tr")
+        for name in (a, b):
+            opened.page.get_by_label(f"compare {name}").focus()
+            opened.page.keyboard.press("Space")
+        opened.page.get_by_role("link", name="Compare", exact=True).click()
+        opened.page.wait_for_selector(".members")
+        found = server.get(f"/compare.json?a={a}&b={b}").json
+        overlap = opened.page.locator("table", has_text="Intersection over union").inner_text()
+        assert f"{found['levels']['edges']['iou']:.2f}" in overlap
+        assert opened.page.locator(".members.b li").all_inner_texts() == found["nodes"]["only_b"]
+        assert opened.page.inner_text(".command code") == found["command"]
+        assert opened.said == []
+        opened.page.get_by_role("link", name="drawing").click()
+        assert opened.page.title().startswith("pair by circuits compare")
+        opened.context.close()
+
+
+def test_a_third_tick_says_what_takes_three(index: Opened):
+    boxes = index.page.locator("#runs tbody input:not([disabled])")
+    for number in range(3):
+        boxes.nth(number).check()
+    assert "3 runs are ticked" in index.page.inner_text("#ticked")
+    assert not index.page.locator("#compare").is_visible()
+    index.page.click("#untick")
+    assert not index.page.locator("#ticked").is_visible()
+
+
+def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Any, tmp_path: Path):
+    write_run(tmp_path, "ioi-eap-1", is_finished=False)
+    with serving(tmp_path) as server, Heartbeat([Store(tmp_path)]) as heartbeat:
+        heartbeat.beat("run ioi-eap-1", 0.25, 120.0)
+        server.runs()
+        index, one = Opened(browser, server.address), Opened(browser, f"{server.address}/run/ioi-eap-1")
+        for page in (index.page, one.page):
+            page.get_by_text("running, 25%").wait_for()
+        heartbeat.beat("run ioi-eap-1", 0.75, 40.0)
+        for page in (index.page, one.page):
+            page.get_by_text("running, 75%").wait_for()
+            assert page.locator("progress").get_attribute("value") == "0.75"
+        heartbeat.beat("study of steps", 0.5, None)
+        write_run(tmp_path, "ioi-eap-1")
+        index.page.get_by_role("cell", name="finished").wait_for()
+        index.page.get_by_text("Running as well: study of steps, 50%").wait_for()
+        one.page.wait_for_function("document.title === 'page of ioi-eap-1'")
+        assert index.said == one.said == []
+        index.context.close()
+        one.context.close()
+
+
+def test_an_interrupted_run_says_the_command_that_continues_it(browser: Any, served: Server):
+    opened = Opened(browser, f"{served.address}/run/capital-eap-5")
+    opened.page.wait_for_selector(".command")
+    assert opened.page.inner_text(".command code").startswith("circuits discover --config ")
+    assert opened.said == []
+    opened.context.close()
+
+
+def test_nothing_in_a_name_runs(index: Opened):
+    row = index.page.locator("#runs tbody tr", has_text="onerror").first
+    for text in ATTACKS.values():
+        assert text in row.inner_text()
+    assert index.page.locator("#runs img, #runs svg, #runs script").count() == 0
+    row.locator("a").click()
+    assert index.page.title().startswith("page of x")
+    index.page.go_back()
+    index.page.wait_for_selector("#runs tbody tr")
+
+
+@pytest.mark.parametrize(
+    "path", ["/run/%3Cscript%3Edocument.title='ran'%3C%2Fscript%3E", "/compare?a=%3Cimg%20src=x%3E&b=y"]
+)
+def test_nothing_in_an_address_runs(browser: Any, served: Server, path: str):
+    opened = Opened(browser, served.address + path)
+    opened.page.wait_for_selector(".problem")
+    assert opened.page.title() != "ran"
+    assert opened.page.locator("img, script:not([src])").count() == 0
+    opened.context.close()
+
+
+def test_a_page_that_smuggles_in_a_script_is_stopped_by_the_policy(browser: Any, tmp_path: Path):
+    from tests.pipelines.view.served import plain_makers
+
+    write_run(tmp_path, "ioi-eap-1")
+    bad = b"<!DOCTYPE html><title>page</title><script>document.title='ran'</script><img src=/runs.json>"
+    with serving(tmp_path, plain_makers(run=lambda _: bad)) as server:
+        opened = Opened(browser, f"{server.address}/run/ioi-eap-1")
+        assert opened.page.title() == "page"
+        assert any("Content Security Policy" in text for text in opened.said)
+        opened.context.close()
+
+
+def test_when_the_server_ends_the_page_says_so(browser: Any, tmp_path: Path):
+    write_run(tmp_path, "ioi-eap-1")
+    with serving(tmp_path) as server:
+        server.runs()
+        opened = Opened(browser, server.address)
+        opened.page.wait_for_selector("#runs tbody tr")
+    opened.page.get_by_text("The server has ended").wait_for()
+    opened.context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_pages_can_be_read_by_all_at_any_width(browser: Any, two_runs: Path, scheme: str, width: int):
+    from axe_playwright_python.sync_playwright import Axe
+
+    with serving(two_runs) as server, Heartbeat([Store(two_runs)]) as heartbeat:
+        heartbeat.beat("study of steps", 0.5, None)
+        a, b = (row["folder"] for row in server.runs())
+        opened = Opened(browser, server.address, viewport=PHONE | {"width": width}, color_scheme=scheme)
+        for address, ready in (
+            ("/", "#runs tbody tr"),
+            (f"/compare?a={a}&b={b}", ".members"),
+            ("/run/nothing", ".problem"),
+        ):
+            opened.page.goto(server.address + address)
+            opened.page.wait_for_selector(ready)
+            if address == "/":
+                opened.page.locator("#runs tbody input").first.check()
+            broken = [
+                entry
+                for entry in Axe().run(opened.page).response["violations"]
+                if entry["impact"] in ("serious", "critical")
+            ]
+            assert broken == []
+            assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        opened.context.close()
+
+
+def test_five_hundred_runs_are_shown(browser: Any, tmp_path: Path):
+    """One that is copied: what is counted is the page."""
+    write_run(tmp_path, "ioi-eap-0")
+    record = (tmp_path / "ioi-eap-0" / "run.json").read_text()
+    for number in range(1, 500):
+        folder = tmp_path / f"ioi-eap-{number}"
+        folder.mkdir()
+        (folder / "run.json").write_text(record.replace("ioi-eap-0", folder.name))
+    with serving(tmp_path) as server:
+        opened = Opened(browser, server.address)
+        opened.page.get_by_text("500 runs", exact=True).wait_for()
+        assert len(opened.names()) == 500
+        opened.page.fill("#q", "ioi-eap-499")
+        assert opened.names() == ["ioi-eap-499"]
+        opened.context.close()
