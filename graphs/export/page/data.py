@@ -22,6 +22,7 @@ from graphs.export.about import about_lines, circuit_facts
 from graphs.export.document import plain_number
 from graphs.export.looks import places_of
 from graphs.export.page.extras import CircuitExtras, Curve, PageExtras
+from graphs.export.page.shared import shared_table
 from graphs.figures.layered.annotations import Annotations
 from graphs.figures.layered.looks import node_effects, strengths_of
 from graphs.figures.layered.places import least_extent
@@ -65,6 +66,7 @@ def page_data(subject: Subject, extras: PageExtras | None = None) -> dict[str, A
             _circuit(graph, label, own, scene) for graph, label, own in zip(graphs, labels, of_circuits, strict=True)
         ],
         "nodes": _nodes(graphs, scene),
+        "shared": None if isinstance(subject, CircuitGraph) else shared_table(subject, labels),
         "serves": [[number[group], number[head]] for group, heads in scene.serves.items() for head in heads],
         "edges": {
             "source": [number[line.source] for line in scene.lines],

@@ -201,7 +201,7 @@ function groupBox(data, group, at, members) {
   const label = `${group.name} (${members.length})`;
   return {
     group: "nodes",
-    data: { id: `g${at}`, label, width: Math.max(64, 8 * label.length + 14), tip: label, selects: { group: at } },
+    data: { id: `g${at}`, label, width: Math.max(72, 9 * label.length + 22), tip: label, selects: { group: at } },
     position: { x: mean("x"), y: mean("y") },
     classes: "group",
   };

@@ -8,7 +8,7 @@ import { shownEdges } from "./filter.js";
 import { asFile, fromFile } from "./groups.js";
 import { buildLists, mark, writeLists } from "./lists.js";
 import { liveLine } from "./measured.js";
-import { writeAbout, writePrompts, writeSizes, writeTrace } from "./sections.js";
+import { writeAbout, writePrompts, writeShared, writeSizes, writeTrace } from "./sections.js";
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -30,6 +30,7 @@ class Page {
     buildLegend(this);
     buildLists(this);
     writePrompts(this);
+    writeShared(this);
     writeTrace(this);
     writeAbout(this);
     this.filter(data.first);
