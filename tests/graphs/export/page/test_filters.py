@@ -89,6 +89,9 @@ def test_of_a_comparison_too_and_counts_are_those_of_python(opened, random_edge_
     counts = {"": len(membership), **{side: membership.count(kind) for side, kind in
               (("shared", "shared"), ("a", "only_a"), ("b", "only_b"))}}  # fmt: skip
     assert said == counts
+    page.page.click("#reset")
+    live = f"ioi: 90 of 90 edges; other: {other.n_edges} of {other.n_edges} edges; in both: {counts['shared']}."
+    assert page.page.inner_text("#live") == live
     assert both.reuse.edges.n_shared == counts["shared"]
     row = page.page.locator("#shared tr", has_text="edges").locator("th, td").all_inner_texts()
     assert row[:4] == ["edges", *(str(counts[side]) for side in ("shared", "a", "b"))]
