@@ -27,8 +27,9 @@ def wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackagedFile:
         (folder / wheel.name).write_bytes(wheel.read_bytes())
 
     monkeypatch.setattr(packaged, "_download", download)
-    hashes = [hashlib.sha256(data).hexdigest() for data in (wheel.read_bytes(), b"export {};")]
-    return PackagedFile("own", "Own", "MIT", "tool", "1.0", "tool/own.js", *hashes, wheel.stat().st_size, 10)
+    of_wheel, of_file = (hashlib.sha256(data).hexdigest() for data in (wheel.read_bytes(), b"export {};"))
+    size = wheel.stat().st_size
+    return PackagedFile("own", "Own", "MIT", "tool", "1.0", "tool/own.js", of_wheel, of_file, size, 10)
 
 
 def test_the_file_is_kept_by_itself_and_fetched_once(wanted: PackagedFile, monkeypatch: pytest.MonkeyPatch):
