@@ -118,7 +118,7 @@ OF_PIPELINES["pipelines/draw"] = _SHARED | {
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
 }
 OF_PIPELINES["pipelines/page"] = _SHARED | {
-    f"pipelines/{name}" for name in ("attention", "discover", "profile", "prompts", "roles", "trace")
+    f"pipelines/{name}" for name in ("attention", "discover", "profile", "roles", "trace")
 }
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}

@@ -1,7 +1,7 @@
 """What every exported file says of itself: where its numbers came from, and the command that makes it again.
 
-One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT, PostScript, TeX and
-Markdown, an attribute of GraphML, GEXF, Cytoscape, MIB and Neuronpedia files, metadata of Parquet and XLSX files.
+One text, the same in every format: PDF and SVG metadata, a PNG text chunk, a comment in DOT, PostScript, HTML, TeX
+and Markdown, an attribute of GraphML, GEXF, Cytoscape, MIB and Neuronpedia files, metadata of Parquet and XLSX files.
 `read_about` finds it again in any of them.
 """
 

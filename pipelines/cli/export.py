@@ -69,11 +69,13 @@ def caption(
     from graphs.export import caption as in_words
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
+    from graphs.export.html import HtmlExport
     from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
     exports, stored = exporter(kind), stored_at(reference, Path(out))
-    _require_drawn(exports, drawing)
+    if not isinstance(exports, HtmlExport):
+        _require_drawn(exports, drawing)
     is_drawn = isinstance(exports, DrawnExport)
     text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text

@@ -7,7 +7,8 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.export import export, read_comparison
+from pipelines.cli.export import export
+from pipelines.cli.stored import read_comparison
 from pipelines.view.handlers import Makers
 from pipelines.view.server import serve
 
@@ -42,8 +43,8 @@ def _of_pair(comparison: Comparison, command: str) -> bytes:
 
 
 def policy(page: bytes) -> str:
-    """What a page that holds everything may do: nothing with the network, nothing with the pages of the server."""
-    return (
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"
-    )
+    """What a page that holds everything may do: run its own scripts, named by their hashes; nothing with the network,
+    and nothing with the pages of the server."""
+    from graphs.export.page.file import policy_of
+
+    return f"{policy_of(page)}; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"

@@ -30,11 +30,11 @@ def extras_of(run: Run, label: str | None = None) -> CircuitExtras:
 
 def _unmeasured(run: Run) -> dict[str, str]:
     """The commands that read off heads what a run does not; `export --with` then takes their folders."""
-    heads = ",".join(str(head) for head in run.graph.heads[:4] if head.is_head)
     of_task = f"{shlex.quote(run.config.task)} --model {shlex.quote(run.config.model)} --prompts {run.config.prompts}"
-    commands = {"readings": f"circuits profile {of_task} --profiles direct-logit-attribution"}
+    commands = {
+        "readings": f"circuits profile {of_task} --profiles direct-logit-attribution",
+        "attention": f"circuits attention {of_task}",  # of the head that is selected
+    }
     if isinstance(run, DiscoverRun):
         commands["roles"] = f"circuits roles {run.name}"
-    if heads:
-        commands["attention"] = f"circuits attention {of_task} --heads {heads}"
     return commands

@@ -22,14 +22,14 @@ from graphs.export.about import about_lines, circuit_facts
 from graphs.export.document import plain_number
 from graphs.export.looks import places_of
 from graphs.export.page.extras import CircuitExtras, Curve, PageExtras
+from graphs.export.page.shared import shared_table
 from graphs.figures.layered.annotations import Annotations
-from graphs.figures.layered.drawing import composed
 from graphs.figures.layered.looks import node_effects, strengths_of
-from graphs.figures.layered.places import comfortable, least_extent
+from graphs.figures.layered.places import least_extent
 from graphs.figures.layered.scene import Scene, scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import extents_of
-from graphs.figures.sizes import SIZES, Size
+from graphs.figures.sizes import SIZES
 from graphs.figures.subtitle import subtitle_of, subtitle_of_several
 from graphs.recovery_table import KINDS, TraceTable
 
@@ -37,7 +37,9 @@ FORMAT = {"format": "circuit-workbench-page", "version": 1}
 MOST_EFFECTS = 1_000_000  # numbers of single prompts in a page, 5 MB; the strongest edges have theirs
 _ALL_AT_FIRST = 300  # edges; of more, a page begins with this many of the strongest
 _ACROSS, _ALONG = 116.0, 124.0  # pixels per inch of the layout
-_LARGEST = 60.0  # inches of a figure
+_TALL, _TIGHT, _WIDEST = 14, 0.68, 2.4  # rows of a tall circuit; its rows are nearer, by this, and it is drawn wider
+_BESIDE, _WORDS = 0.8, 2.6  # inches of a figure beside its boxes, and of the words around them
+_LARGEST = 60  # inches of a figure
 
 Subject = CircuitGraph | Comparison | Sequence[CircuitGraph]
 
@@ -55,7 +57,7 @@ def page_data(subject: Subject, extras: PageExtras | None = None) -> dict[str, A
         "title": " and ".join(labels) if len(graphs) > 1 else graphs[0].label,
         "subtitle": subtitle_of(graphs[0]) if len(graphs) == 1 else subtitle_of_several(graphs, labels),
         "reference": extras.reference,
-        "drawing_size": _drawing_size(subject, scene),
+        "drawing_size": _drawing_size(scene),
         "ranked_by": scene.ranked_by,
         "ports": [port for port in PORTS if any(line.port == port for line in scene.lines)],
         "first": _first_settings(extras.settings, scene),
@@ -64,6 +66,7 @@ def page_data(subject: Subject, extras: PageExtras | None = None) -> dict[str, A
             _circuit(graph, label, own, scene) for graph, label, own in zip(graphs, labels, of_circuits, strict=True)
         ],
         "nodes": _nodes(graphs, scene),
+        "shared": None if isinstance(subject, CircuitGraph) else shared_table(subject, labels),
         "serves": [[number[group], number[head]] for group, heads in scene.serves.items() for head in heads],
         "edges": {
             "source": [number[line.source] for line in scene.lines],
@@ -137,6 +140,9 @@ def _curve(curve: Curve) -> dict[str, Any]:
 def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]:
     """Every box with its place, and what each circuit says of it."""
     places = places_of(scene)
+    # Tall circuits are drawn wider and their rows nearer, as screens are wide: boxes are as large as ever.
+    along = _ALONG * max(_TIGHT, min(1.0, _TALL / max(1, len(places.rows))))
+    stretch = min(_WIDEST, max(1.0, places.length * along / (places.across * _ACROSS)))
     of_graphs = [{node.name: node for node in graph.nodes} for graph in graphs]
     effects = [node_effects(graph) for graph in graphs]
     rows = []
@@ -151,9 +157,9 @@ def _nodes(graphs: Sequence[CircuitGraph], scene: Scene) -> list[dict[str, Any]]
                 "kind": part.kind,
                 "layer": part.layer,
                 "row": _row_of(name, places.rows),
-                "x": round((low + high) / 2 * _ACROSS, 1),
-                "y": round(-places.along[name] * _ALONG, 1),
-                "width": round((high - low) * _ACROSS, 1),
+                "x": round((low + high) / 2 * _ACROSS * stretch, 1),
+                "y": round(-places.along[name] * along, 1),
+                "width": round((high - low) * _ACROSS * (stretch if box.is_bar else 1.0), 1),
                 "role": box.role,
                 "is_mlp": box.is_mlp,
                 "is_attention": box.is_attention,
@@ -283,25 +289,19 @@ def _annotations(settings: DrawingSettings, scene: Scene) -> dict[str, Any]:
     return annotations.as_json()
 
 
-def _drawing_size(subject: Subject, scene: Scene) -> str | None:
+def _drawing_size(scene: Scene) -> str | None:
     """The size of a drawing that holds all of it, for the command that draws it; None where the usual one does."""
-    if not scene.lines or not isinstance(subject, CircuitGraph | Comparison):
+    if not scene.lines:
         return None
-    if _fits(subject, scene, SIZES["page"]):
+    size = SIZES["page"]
+    extents = extents_of(scene, {name: box.short for name, box in scene.boxes.items()}, size, is_right=False)
+    across, along = least_extent(scene, extents)
+    if across + _BESIDE <= size.width and along + _WORDS <= size.height:
         return None
-    extents = extents_of(scene, {name: box.label for name, box in scene.boxes.items()}, SIZES["page"], is_right=False)
-    _, along = least_extent(scene, extents)
-    width = min(_LARGEST, math.ceil(1.2 * comfortable(scene, extents) + 1))
-    height = min(_LARGEST, math.ceil(2.0 * along + 3))
-    return f"{width}x{height}" if _fits(subject, scene, Size(width, height)) else None
-
-
-def _fits(subject: CircuitGraph | Comparison, scene: Scene, size: Size) -> bool:
-    try:
-        composed(subject, DrawingSettings(size=size, top=len(scene.lines)))
-    except ValueError:
-        return False
-    return True
+    # Some room to spare: with fewer edges, heads and MLPs of a layer may stand in one row, which is longer.
+    width, height = math.ceil(1.2 * across + _BESIDE), math.ceil(1.2 * along + _WORDS)
+    width, height = max(width, math.ceil(size.width)), max(height, math.ceil(size.height))
+    return f"{width}x{height}" if max(width, height) <= _LARGEST else None
 
 
 def _about(graphs: Sequence[CircuitGraph], labels: Sequence[str], extras: PageExtras) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from graphs.export.page.library import library_script
 from graphs.export.page.scripts import WEB, page_script
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
+_POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 
 
 def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
@@ -46,6 +47,13 @@ def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
         "script": script,
     }
     return _PLACE.sub(lambda place: parts[place[1]], _read("page.html")).encode()
+
+
+def policy_of(page: bytes) -> str:
+    """The policy that a page carries, for a server that sends it as a header too. ValueError for other pages."""
+    if (found := _POLICY.search(page)) is None:
+        raise ValueError("this is no page of `circuits export --to html`: it carries no policy.")
+    return html.unescape(found[1].decode())
 
 
 def embedded(data: Any) -> str:

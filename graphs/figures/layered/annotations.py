@@ -45,7 +45,8 @@ class Annotations:
 
     def require_nodes(self, known: Iterable[str]) -> None:
         """Raise a ValueError where a node is annotated that is not among the known ones."""
-        lacking = [node for node in (*self.grouped, *self.notes) if node not in set(known)]
+        present = set(known)
+        lacking = [node for node in (*self.grouped, *self.notes) if node not in present]
         if lacking:
             raise ValueError(
                 f"the annotations are of {lacking[0]}, which this circuit does not have. They belong to another one; "

@@ -89,7 +89,7 @@ def page_with(text: str) -> bytes:
 
 def plain_makers(**made: Callable[..., Any]) -> Makers:
     """Pages that say what they are of."""
-    from pipelines.cli.export import read_comparison
+    from pipelines.cli.stored import read_comparison
 
     usual: dict[str, Any] = {
         "run": lambda folder: page_with(f"page of {folder.name}"),

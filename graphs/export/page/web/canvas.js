@@ -3,7 +3,7 @@ import { isAgainst, boxLook, lineColor, palette, signColor } from "./looks.js";
 import { merged, summed } from "./groups.js";
 import { mixed, signed } from "./dom.js";
 
-const HEIGHT = 26; // of a box, in pixels of the layout
+const HEIGHT = 28; // of a box, in pixels of the layout
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
 
 export class Canvas {
@@ -152,7 +152,8 @@ export class Canvas {
 
   fit() {
     this.cy.resize();
-    this.cy.fit(this.cy.elements().not(".hidden"), 18);
+    // Of the boxes alone: lines hardly leave their bounds, which are slow to find for thousands.
+    this.cy.fit(this.cy.nodes().not(".hidden"), 18);
   }
 
   zoomBy(factor) {
@@ -200,7 +201,7 @@ function groupBox(data, group, at, members) {
   const label = `${group.name} (${members.length})`;
   return {
     group: "nodes",
-    data: { id: `g${at}`, label, width: Math.max(64, 8 * label.length + 14), tip: label, selects: { group: at } },
+    data: { id: `g${at}`, label, width: Math.max(72, 9 * label.length + 22), tip: label, selects: { group: at } },
     position: { x: mean("x"), y: mean("y") },
     classes: "group",
   };
@@ -263,7 +264,7 @@ function styleSheet(colors) {
         height: HEIGHT,
         label: "data(label)",
         "font-family": "system-ui, sans-serif",
-        "font-size": 13,
+        "font-size": 14,
         "text-valign": "center",
         "text-halign": "center",
         "min-zoomed-font-size": 5,

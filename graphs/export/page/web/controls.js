@@ -137,8 +137,17 @@ export function writeCommand(page) {
   const hasOwn = groups.length > 0 || Object.keys(notes).length > 0;
   const command = page.data.circuits.length > 2 ? null : drawingCommand(page.data, page.state.settings, page.shown, { annotations: hasOwn ? ANNOTATIONS_FILE : null });
   const parts = command === null ? [] : ["The same figure for a paper: ", element("code", { id: "command" }, command),
-    element("button", { type: "button", onclick: () => navigator.clipboard?.writeText(command) }, "Copy")];
+    element("button", { type: "button", onclick: () => copy(command) }, "Copy")];
   if (command !== null && hasOwn) parts.push(element("span", { class: "hint" }, ` after saving the annotations as ${ANNOTATIONS_FILE}`));
   byId("command-line").replaceChildren(...parts);
 }
 
+
+// Where a page may not write to the clipboard, the command is marked, ready to be copied by hand.
+async function copy(command) {
+  try {
+    await navigator.clipboard.writeText(command);
+  } catch {
+    getSelection().selectAllChildren(byId("command"));
+  }
+}

@@ -1,6 +1,6 @@
 // What is known of the node, the edge or the group that is selected; what was not measured is said.
 import { effectStrip, attentionRow } from "./charts.js";
-import { effectsOf, scoresOf } from "./data.js";
+import { scoresOf } from "./data.js";
 import { byId, count, element, interval, signed, signedEach, table } from "./dom.js";
 import { palette } from "./looks.js";
 
@@ -94,7 +94,7 @@ function ofHead(page, node, circuit) {
   parts.push(element("h3", {}, "Attention on a prompt"));
   if (pattern) {
     parts.push(element("p", {}, `Prompt ${pattern.prompt}, from its token ${pattern.row} (${pattern.tokens[pattern.row].trim()}):`), attentionRow(pattern, palette(page.data)));
-  } else parts.push(unmeasured(circuit, "attention", "not measured"));
+  } else parts.push(unmeasured(circuit, "attention", "not measured", ` --heads ${node.name}`));
   parts.push(element("h3", {}, "Read off this head"));
   if (readings) parts.push(table("Readings", ["what", "mean", "95 % interval"], readings.map((one) => [one.name, signed(one.value), interval(one.low, one.high)])));
   else parts.push(unmeasured(circuit, "readings", "direct logit attribution and others: not measured"));
@@ -105,9 +105,10 @@ function ofHead(page, node, circuit) {
   return parts;
 }
 
-function unmeasured(circuit, what, words) {
+function unmeasured(circuit, what, words, more = "") {
   const command = circuit.unmeasured[what];
-  return element("p", { class: "unmeasured" }, `${words[0].toUpperCase()}${words.slice(1)}.`, ...(command ? [" To measure it: ", element("code", {}, command)] : []));
+  const how = command ? [" To measure it: ", element("code", {}, `${command}${more}`)] : [];
+  return element("p", { class: "unmeasured" }, `${words[0].toUpperCase()}${words.slice(1)}.`, how);
 }
 
 function ofEdge(page, edge) {
@@ -128,7 +129,7 @@ function ofEdge(page, edge) {
     }
     const own = { score: column.score[edge], low: column.low[edge], high: column.high[edge] };
     parts.push(scoreLine(own, column.score_is, circuit));
-    const values = effectsOf(data, side, edge);
+    const values = page.effects(side, edge);
     if (values === null) {
       const left = circuit.effects?.n_left_out ? `this page holds them of the ${circuit.effects.edges.length} strongest edges` : "not kept";
       parts.push(element("p", { class: "unmeasured" }, `Effects of single prompts: ${left}.`));

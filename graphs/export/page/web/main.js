@@ -1,14 +1,14 @@
 // The page: what is shown, what is selected, what was annotated; every change writes the parts that depend on it.
 import { Canvas } from "./canvas.js";
 import { ANNOTATIONS_FILE, buildFilters, buildLegend, buildTools, writeCommand, writeFilters } from "./controls.js";
-import { edgeMembership, read } from "./data.js";
+import { edgeMembership, effectsOf, read } from "./data.js";
 import { showDetails } from "./details.js";
 import { byId, element } from "./dom.js";
 import { shownEdges } from "./filter.js";
 import { asFile, fromFile } from "./groups.js";
 import { buildLists, mark, writeLists } from "./lists.js";
 import { liveLine } from "./measured.js";
-import { writeAbout, writePrompts, writeSizes, writeTrace } from "./sections.js";
+import { writeAbout, writePrompts, writeShared, writeSizes, writeTrace } from "./sections.js";
 
 const STEPS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
 
@@ -30,6 +30,7 @@ class Page {
     buildLegend(this);
     buildLists(this);
     writePrompts(this);
+    writeShared(this);
     writeTrace(this);
     writeAbout(this);
     this.filter(data.first);
@@ -41,6 +42,11 @@ class Page {
       showDetails(this);
     });
     new ResizeObserver(() => this.canvas.cy.resize()).observe(byId("canvas"));
+  }
+
+  // The effects of an edge on single prompts, in one circuit; null where they are not kept.
+  effects(circuit, edge) {
+    return effectsOf(this.data, circuit, edge);
   }
 
   everything() {

@@ -1,13 +1,21 @@
 // How faithful what is shown is, as far as that was measured.
+import { edgeMembership } from "./data.js";
 import { count, share, shareInterval } from "./dom.js";
 
 // "60 of 636 edges, 71 % of the score. Faithfulness of these edges: 0.43 [0.38, 0.48] on the prompts that chose."
 export function liveLine(data, shown) {
-  if (data.circuits.length > 1) return data.circuits.map((_, at) => ofOne(data, shown, at)).join("; ") + ".";
+  if (data.circuits.length > 1) return ofSeveral(data, shown);
   const circuit = data.circuits[0];
   if (circuit.reason) return `This circuit is empty: ${circuit.reason}`;
   if (!shown.length) return `0 of ${count(data.n, "edge")}: these filters leave nothing. Loosen one of them.`;
   return `${sizeText(data, shown, 0)}. ${faithfulnessText(circuit, shown)}`;
+}
+
+// "ioi: 30 of 48 edges; greater-than: 90 of 158 edges; in both: 12."
+function ofSeveral(data, shown) {
+  const shared = shown.filter((edge) => edgeMembership(data, edge) === "shared").length;
+  const each = data.circuits.map((_, at) => ofOne(data, shown, at));
+  return `${each.join("; ")}; in ${each.length > 2 ? "all" : "both"}: ${shared.toLocaleString("en")}.`;
 }
 
 function ofOne(data, shown, at) {

@@ -24,6 +24,13 @@ export function writeSizes(page) {
     ...(parts.length ? [element("p", { class: "hint" }, "The vertical line is the number of edges shown. A point shows as many of the strongest."), element("div", { class: "figures" }, parts)] : [element("p", { class: "unmeasured" }, "No other sizes were tried.")]));
 }
 
+export function writeShared(page) {
+  const { shared } = page.data;
+  byId("shared").hidden = shared === null;
+  if (shared === null) return;
+  byId("shared").replaceChildren(element("h2", {}, "What they share"), table("Parts of the circuits", shared.headings, shared.rows));
+}
+
 export function writeTrace(page) {
   const traces = page.data.circuits.flatMap(({ traces: own }) => own);
   byId("trace").hidden = !traces.length;

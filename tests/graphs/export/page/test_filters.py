@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from circuits.components import Edge
-from graphs import CircuitGraph, Greedy, compare
+from graphs import CircuitGraph, Greedy, compare, diff_of_many
+from graphs.export.page.extras import CircuitExtras, PageExtras
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.shown import show
@@ -88,7 +89,29 @@ def test_of_a_comparison_too_and_counts_are_those_of_python(opened, random_edge_
     counts = {"": len(membership), **{side: membership.count(kind) for side, kind in
               (("shared", "shared"), ("a", "only_a"), ("b", "only_b"))}}  # fmt: skip
     assert said == counts
+    page.page.click("#reset")
+    live = f"ioi: 90 of 90 edges; other: {other.n_edges} of {other.n_edges} edges; in both: {counts['shared']}."
+    assert page.page.inner_text("#live") == live
     assert both.reuse.edges.n_shared == counts["shared"]
+    row = page.page.locator("#shared tr", has_text="edges").locator("th, td").all_inner_texts()
+    assert row[:4] == ["edges", *(str(counts[side]) for side in ("shared", "a", "b"))]
+
+
+def test_of_three_circuits_every_choice_has_the_edges_that_python_counts(opened, random_edge_scores, graph):
+    graphs = [graph, *(CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=s), Greedy(60)) for s in (8, 9))]
+    page = opened(graphs, PageExtras([CircuitExtras(label=label) for label in "abc"]))
+    parts = diff_of_many(graphs).edges
+    expected = {"shared": parts.shared, **{str(one): parts.only_in(one) for one in range(3)}}
+    some = [name for name, kind in zip(parts.names, parts.memberships(), strict=True) if kind == "some"]
+    for only, names in {**expected, "some": some}.items():
+        page.page.check(f'input[name="only"][value="{only}"]')
+        assert page.shown() == list(names)
+    assert page.page.locator("#command").count() == 0
+    rows = page.page.locator("#shared tbody tr").all_inner_texts()
+    assert rows[1].split() == [
+        "edges",
+        *map(str, map(len, (parts.shared, some, *(expected[str(n)] for n in range(3))))),
+    ]
 
 
 def test_the_page_begins_with_the_settings_that_were_asked_for(opened, graph, extras):

@@ -1,0 +1,291 @@
+"""The page in a browser: selection, keyboard, annotations, narrow and dark screens, and nothing that should not run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.scores import EdgeScores
+from graphs import CircuitGraph, Greedy, compare
+from graphs.export.page.extras import CircuitExtras, MeasuredPart, PageExtras, Pattern, Reading, ShownPrompt
+from graphs.figures.layered.annotations import annotations_from
+from graphs.figures.layered.scene import scene_of
+from graphs.figures.layered.settings import DrawingSettings
+from graphs.figures.layered.shown import show
+from graphs.roles.label import RoleLabel
+from tests.graphs.export.page.conftest import GROUPED
+
+SCRIPT = "</script><script>globalThis.broken = 1</script><img src=x onerror='globalThis.broken = 1'><b>bold</b>"
+
+
+def chosen(page: Any) -> Any:
+    return page.page.evaluate("circuitPage.state.selection")
+
+
+def details(page: Any) -> str:
+    return page.page.inner_text("#details")
+
+
+def name_of(page: Any, node: int) -> str:
+    return page.page.evaluate("(at) => circuitPage.data.nodes[at].name", node)
+
+
+def strongest_head(graph: CircuitGraph) -> str:
+    heads = [node for node in graph.nodes if node.component.is_head]
+    return max(heads, key=lambda node: abs(node.score or 0)).name
+
+
+def test_a_node_tells_its_score_roles_and_what_was_not_measured(opened, graph, extras):
+    page = opened(
+        graph,
+        replace(extras, circuits=[replace(extras.circuits[0], unmeasured={"attention": "circuits attention ioi"})]),
+    )
+    node = next(node for node in graph.nodes if node.labels)
+    page.page.fill("#search", node.name)
+    page.page.press("#search", "Enter")
+    said = details(page)
+    assert said.startswith(node.name)
+    assert f"{abs(node.score):.2e}"[:3] in said or f"{abs(node.score):#.3g}" in said
+    assert "attention:to=IO > 0.3: +0.500 [+0.400, +0.600], 5 prompts" in said
+    assert "Attention on a prompt" in said
+    assert f"Not measured. To measure it: circuits attention ioi --heads {node.name}" in said
+    assert "others: not measured." in said
+
+
+def test_what_was_read_off_a_head_is_shown(opened, graph, scores):
+    head = strongest_head(graph)
+    pattern = Pattern(("A", " b", " c"), ((1.0, 0, 0), (0.5, 0.5, 0), (0.1, 0.7, 0.2)), 2, 4)
+    reading = Reading("direct-logit-attribution at END", 1.25, 1.0, 1.5, 8)
+    own = CircuitExtras(scores=scores, readings={head: (reading,)}, patterns={head: pattern})
+    page = opened(graph, PageExtras([own]))
+    page.page.evaluate("(name) => circuitPage.find(name)", head)
+    said = details(page)
+    assert "Prompt 4, from its token 2 (c)" in said
+    assert page.page.locator("#details .token").all_inner_texts() == ["A", "\u00a0b", "\u00a0c"]
+    assert "+1.25\t[+1.00, +1.50]" in said
+
+
+def test_an_edge_has_a_bar_for_every_prompt(opened, graph, scores, extras):
+    page = opened(graph, extras)
+    edge = max(graph.edges, key=lambda item: abs(item.score or 0))
+    at = page.page.evaluate("(name) => circuitPage.data.names.indexOf(name)", edge.name)
+    page.page.evaluate("(edge) => circuitPage.select({edge})", at)
+    expected = scores.per_prompt[:, GROUPED.edge_index(edge.edge)]
+    assert page.page.evaluate("(edge) => [...circuitPage.effects(0, edge)]", at) == pytest.approx(expected.tolist())
+    assert page.page.locator("#details .strip rect.supports, #details .strip rect.opposes").count() == len(expected)
+    assert f"Positive on {int((expected > 0).sum())}." in details(page)
+
+
+def test_faithfulness_is_told_of_exactly_the_edges_that_were_run(opened, graph, scores):
+    strongest = frozenset(line.name for line in show(scene_of([graph]), DrawingSettings(top=15), 15).scene.lines)
+    part = MeasuredPart(strongest, 0.41, 0.3, 0.52, "the prompts that chose")
+    page = opened(graph, PageExtras([CircuitExtras(scores=scores, measured=(part,))]))
+    page.page.fill("#top", "15")
+    assert "Faithfulness of these edges alone: 0.41 [0.30, 0.52] on the prompts that chose" in page.page.inner_text(
+        "#live"
+    )
+    page.page.fill("#top", "14")
+    assert "Faithfulness at this size: not measured" in page.page.inner_text("#live")
+
+
+def test_everything_is_reached_by_keyboard(opened, graph, extras):
+    page = opened(graph, extras)
+    keyboard = page.page.keyboard
+    page.page.focus("#canvas")
+    seen = set()
+    for key in ["ArrowUp"] * 12 + ["ArrowRight"] * 4 + ["ArrowDown"] * 4 + ["ArrowLeft"] * 6:
+        keyboard.press(key)
+        if chosen(page) is not None:
+            seen.add(name_of(page, chosen(page)["node"]))
+    assert len(seen) > 5
+    assert "Selected: " in page.page.get_attribute("#canvas", "aria-label")
+    keyboard.press("Enter")
+    assert page.page.evaluate("document.activeElement.id") == "details"
+    page.page.focus("#canvas")
+    keyboard.press("Escape")
+    assert chosen(page) is None
+    # Every node and every edge stands in a list of buttons.
+    assert page.page.locator("#node-list button").count() == len(graph.nodes)
+    assert page.page.locator("#edge-list button").count() == graph.n_edges
+    page.page.focus("#edge-list button >> nth=0")
+    keyboard.press("ArrowDown")
+    keyboard.press("ArrowDown")
+    keyboard.press("Enter")
+    second = page.page.locator("#edge-list button").nth(2)
+    assert chosen(page) == {"edge": int(second.get_attribute("data-at"))}
+    assert second.get_attribute("aria-current") == "true"
+
+
+def test_long_lists_are_shown_in_parts(opened, random_edge_scores):
+    graph = CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=1), Greedy(260))
+    page = opened(graph)
+    assert page.page.locator("#edge-list button").count() == 200
+    page.page.click("#edge-more")
+    assert page.page.locator("#edge-list button").count() == graph.n_edges
+
+
+def test_annotations_come_back_as_they_were_and_draw_the_same_lines(opened, graph, extras, tmp_path):
+    page = opened(graph, extras)
+    heads = [node.name for node in graph.nodes if node.component.is_head]
+    for head, group in zip(heads[:4], ("movers", "movers", "others", "movers"), strict=True):
+        page.page.evaluate("(name) => circuitPage.find(name)", head)
+        page.page.fill("#group-name", group)
+        page.page.fill("#note", f"seen at {head} <b>")
+        page.page.click(".notes button[type=submit]")
+    with page.page.expect_download() as download:
+        page.page.click("text=Save annotations")
+    file = tmp_path / "saved.json"
+    download.value.save_as(file)
+    assert download.value.suggested_filename == "annotations.json"
+    annotations = annotations_from(file.read_bytes(), source="file")
+    assert annotations.groups == (("movers", (heads[0], heads[1], heads[3])), ("others", (heads[2],)))
+    assert annotations.notes[heads[2]] == f"seen at {heads[2]} <b>"
+    assert json.loads(file.read_text()) == annotations.as_json()
+    # Loaded into another page, and given to one when it is written.
+    again = opened(graph, extras)
+    again.page.set_input_files("#annotations-file", str(file))
+    again.page.locator("#command", has_text="--annotations annotations.json").wait_for()
+    written = opened(graph, replace(extras, settings=DrawingSettings(annotations=annotations)))
+    for one in (page, again, written):
+        assert one.page.evaluate("circuitPage.state.annotations") == {
+            "groups": [{"name": group.name, "nodes": list(group.nodes)} for group in annotations.groups],
+            "notes": dict(annotations.notes),
+        }
+    assert drawn_lines(page) == drawn_lines(again) == drawn_lines(written) == lines_of(graph, annotations)
+
+
+def drawn_lines(page: Any) -> set[tuple[str, str, str | None]]:
+    """(source, target, port) of the lines on the page, where a group is called by all its nodes shown."""
+    lines = page.page.evaluate(
+        """circuitPage.canvas.lines.map(({from, to, port}) => [from, to].map((box) => {
+            if (typeof box === "number") return circuitPage.data.nodes[box].name;
+            const {nodes} = circuitPage.state.annotations.groups[Number(box.slice(1))];
+            const used = (node, at) => nodes.includes(node.name) && circuitPage.canvas.used.has(at);
+            return circuitPage.data.nodes.filter(used).map(({name}) => name).join("+");
+        }).concat([port]))"""
+    )
+    return {tuple(line) for line in lines}
+
+
+def lines_of(graph: CircuitGraph, annotations: Any) -> set[tuple[str, str, str | None]]:
+    scene = show(scene_of([graph]), DrawingSettings(annotations=annotations), None).scene
+    return {(line.source, line.target, line.port) for line in scene.lines}
+
+
+def test_a_file_of_another_circuit_is_refused_and_changes_nothing(opened, graph, extras, tmp_path):
+    page = opened(graph, extras)
+    for text, said in (
+        ("no json", "This file is no JSON"),
+        ('{"format": "other"}', "holds no annotations"),
+        ('{"format": "circuit-workbench-annotations", "version": 9}', "of version 9, newer than this page"),
+        ('{"format": "circuit-workbench-annotations", "version": 1, "groups": [{"name": "x", "nodes": ["a9.h9"]}]}',
+         "The group x holds a9.h9, which this circuit does not have"),
+    ):  # fmt: skip
+        file = tmp_path / "other.json"
+        file.write_text(text)
+        page.page.set_input_files("#annotations-file", str(file))
+        page.page.locator("#live", has_text=said).wait_for()
+    assert page.page.evaluate("circuitPage.state.annotations") == {"groups": [], "notes": {}}
+
+
+def hostile(scores: EdgeScores) -> tuple[CircuitGraph, PageExtras]:
+    """A circuit whose every text looks like a script."""
+    origin = replace(scores.provenance, task=SCRIPT, model=SCRIPT, metric=SCRIPT, method=SCRIPT)
+    graph = CircuitGraph.from_scores(replace(scores, provenance=origin), Greedy(40))
+    head = strongest_head(graph)
+    graph = graph.with_labels({head: (RoleLabel(SCRIPT, ()),)})
+    tokens = (SCRIPT, "\u2028", "<!--", " b")
+    prompt = ShownPrompt("pair", tokens, tokens[::-1], {SCRIPT: (0,), "END": (3,)}, (SCRIPT,), (SCRIPT,))
+    reading = Reading(SCRIPT, 1.0, None, None, 1)
+    pattern = Pattern(tokens, ((1.0, 0, 0, 0),) * 4, 0, 0)
+    own = CircuitExtras(
+        label=SCRIPT, scores=scores, prompts=(prompt,) * 5, readings={head: (reading,)}, patterns={head: pattern},
+        unmeasured={"codes": SCRIPT},
+    )  # fmt: skip
+    return graph, PageExtras([own], reference=SCRIPT, command=f"circuits {SCRIPT} --", facts={SCRIPT: SCRIPT})
+
+
+def test_text_that_looks_like_a_script_stays_text(opened, scores):
+    graph, extras = hostile(scores)
+    page = opened(graph, extras)
+    for node in range(len(graph.nodes)):
+        page.page.evaluate("(node) => circuitPage.select({node})", node)
+    for edge in range(0, graph.n_edges, 7):
+        page.page.evaluate("(edge) => circuitPage.select({edge})", edge)
+    page.page.evaluate("(name) => circuitPage.find(name)", strongest_head(graph))
+    page.page.fill("#group-name", SCRIPT[:80])
+    page.page.fill("#note", SCRIPT)
+    page.page.click(".notes button[type=submit]")
+    page.page.evaluate("circuitPage.select({group: 0})")
+    assert SCRIPT in page.page.inner_text("#title")
+    assert page.page.inner_text("#title") == SCRIPT
+    assert SCRIPT in page.page.text_content("#prompts")
+    assert page.page.evaluate("globalThis.broken") is None
+    assert page.page.locator("b, img, script:not([type])").count() == 0
+    assert (page.faults, page.requests) == ([], [])
+
+
+def test_the_policy_lets_nothing_else_run_or_load(opened, graph, extras):
+    page = opened(graph, extras)
+    policy = page.page.get_attribute('meta[http-equiv="Content-Security-Policy"]', "content")
+    assert "'unsafe" not in policy
+    assert re.search(r"default-src 'none'; script-src ('sha256-[\w+/=]+' ?){2};.* connect-src 'none';", policy)
+    assert page.faults == []
+    page.page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'globalThis.broken = 1'}))"
+    )
+    refused = page.page.evaluate("fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')")
+    assert refused == "refused"
+    assert page.page.evaluate("globalThis.broken") is None
+    assert len(page.faults) >= 2
+
+
+def test_it_runs_without_a_fault_and_asks_for_nothing(opened, graph, extras, random_edge_scores):
+    for subject in (graph, compare(graph, CircuitGraph.from_scores(random_edge_scores(GROUPED, seed=8), Greedy(70)))):
+        page = opened(subject, extras if subject is graph else None)
+        page.page.evaluate("circuitPage.canvas.fit()")
+        page.page.emulate_media(color_scheme="dark")
+        page.page.click("[aria-label='Zoom in']")
+        assert (page.faults, page.requests) == ([], [])
+
+
+def test_a_phone_shows_all_of_it_without_scrolling_sideways(opened, graph, extras):
+    page = opened(graph, extras, width=390, height=844)
+    assert page.page.evaluate("document.documentElement.scrollWidth") <= 390
+    box = page.page.locator("#canvas").bounding_box()
+    assert box["width"] >= 380
+    assert box["height"] >= 300
+    page.page.click("#reset")
+    assert len(page.shown()) == graph.n_edges
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_serious_fault_of_accessibility(opened, graph, extras, dark):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe to look for faults with")
+    page = opened(graph, extras, dark=dark)
+    page.page.evaluate("(name) => circuitPage.find(name)", strongest_head(graph))
+    # The tool itself runs as a script, which the page's own policy would refuse.
+    source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    page.page.evaluate(source)
+    found = page.page.evaluate("axe.run()")["violations"]
+    serious = [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_dark_screens_get_dark_paper_and_boxes_follow(opened, graph, extras):
+    page = opened(graph, extras)
+    fill = "circuitPage.canvas.cy.nodes().filter(':visible')[1].style('background-color')"
+    paper = "getComputedStyle(document.body).backgroundColor"
+    light = page.page.evaluate(paper), page.page.evaluate(fill)
+    page.page.emulate_media(color_scheme="dark")
+    dark = page.page.evaluate(paper), page.page.evaluate(fill)
+    assert light[0] == "rgb(255, 255, 255)"
+    assert dark[0] == "rgb(21, 23, 26)"
+    assert light[1] != dark[1]
