@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
-from pipelines.engine.execution import Execution
+from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.progress import shown_by
@@ -23,6 +23,7 @@ from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import ABOUT, about_file
+from pipelines.runs.models_given import model_spec
 from pipelines.runs.options import command_line, store_option
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
@@ -92,7 +93,10 @@ def call(
     """The report of a command, with its settings and those of `Execution` by their names: what functions call.
 
     progress  whether a bar is shown; None: where stderr is a terminal, or in a notebook
+    A model may be given as an object (`pipelines.runs.models_given`).
     """
+    if "model" in values:
+        values = {**values, "model": model_spec(values["model"], Path(values.get("out", DEFAULT_STORE)))}
     settings, execution = settings_from(values, command.settings)
     with shown_by(TqdmBar):
         return run_command(command, settings, execution, shows_progress=is_watched() if progress is None else progress)

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuits import Model
+
+    AnyModel = str | Path | Model | nn.Module
 
 
 class ExecutionKeywords(TypedDict, total=False):
@@ -19,7 +26,7 @@ class ExecutionKeywords(TypedDict, total=False):
 
 
 class PromptKeywords(TypedDict, total=False):
-    model: str
+    model: AnyModel
     prompts: int | None
     seed: int
     corruption: str | None
@@ -140,7 +147,7 @@ class ExplainCodesKeywords(ExecutionKeywords, total=False):
 
 
 class InfluenceKeywords(ExecutionKeywords, total=False):
-    model: str
+    model: AnyModel
     heads: str | None
     circuit: Any
     edit: str | Sequence[str]
@@ -180,7 +187,7 @@ class LabelHeadsKeywords(ExecutionKeywords, total=False):
 
 
 class MeasureOrdersKeywords(ExecutionKeywords, total=False):
-    model: str
+    model: AnyModel
     questions: int
     metric: str
     seed: int

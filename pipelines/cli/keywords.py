@@ -21,7 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuits import Model
+
+    AnyModel = str | Path | Model | nn.Module
 '''
 _BASES: Mapping[str, type] = {"PromptKeywords": PromptSettings, "RunKeywords": RunConfig}
 
