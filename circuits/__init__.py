@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from circuits.model.load import Model, load_model
     from circuits.scores import ComponentScores, EdgeScores
     from circuits.tasks import IMAGE_TASKS, TASKS
+    from circuits.tasks.from_template import read_template
 
 _HOMES = {
     "Component": "components",
@@ -40,6 +41,7 @@ _HOMES = {
     "ReadablePrompts": "data.readable",
     "read_jsonl": "data.prompt_files",
     "read_prompts": "data.prompt_files",
+    "read_template": "tasks.from_template",
     "write_jsonl": "data.prompt_files",
     "ComponentScores": "scores",
     "EdgeScores": "scores",
@@ -64,6 +66,7 @@ __all__ = [
     "load_model",
     "read_jsonl",
     "read_prompts",
+    "read_template",
     "write_jsonl",
 ]
 

@@ -17,6 +17,7 @@ project_copyright = f"2026, {author}. MIT license"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "plain_docstrings"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+myst_heading_anchors = 3  # pages link to headings of others
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_show_sourcelink = False

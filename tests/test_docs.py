@@ -53,11 +53,10 @@ def test_the_api_reference_names_what_exists(name):
 
 
 def test_every_page_is_in_the_table_of_contents():
-    index = page("index")
-    listed = re.search(r"```{toctree}\n.*?\n\n(.*?)```", index, flags=re.DOTALL)
-    assert listed is not None
+    lists = re.findall(r"```{toctree}\n.*?\n\n(.*?)```", page("index"), flags=re.DOTALL)
+    listed = [name for of_caption in lists for name in of_caption.split()]
     pages = {path.stem for path in DOCS.iterdir() if path.suffix in (".md", ".rst")} - {"index"}
-    assert set(listed[1].split()) == pages
+    assert sorted(listed) == sorted(pages)
 
 
 def test_every_command_is_on_the_command_line_page():
@@ -164,3 +163,13 @@ def test_the_documentation_builds_without_warnings(tmp_path):
     done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Find the circuit of a task" in (tmp_path / "api.html").read_text(encoding="utf-8")
+
+
+def test_the_template_shown_gives_prompts(tmp_path):
+    from circuits import read_template
+    from tests.circuits.tasks.tokenizers import tokenizer_of
+
+    (block,) = re.findall(r"```yaml\n(.*?)```", page("own_prompts"), flags=re.DOTALL)
+    (tmp_path / "agreement.yaml").write_text(block)
+    prompts = read_template(tmp_path / "agreement.yaml").build(tokenizer_of("bytes"), n=40)
+    assert prompts.roles == ("S", "A", "END")

@@ -75,6 +75,7 @@ SEEN_BY_GRAPHS |= {
         "lookup",
         "mib_file",
         "numbers",
+        "packaged",
         "quantities",
         "registry",
         "solved",
@@ -116,6 +117,7 @@ OF_PIPELINES["pipelines/draw"] = _SHARED | {
     f"pipelines/{command}"
     for command in ("discover", "trace", "evaluate", "study", "compare", "reuse", "intervene", "roles", "effects")
 }
+OF_PIPELINES["pipelines/page"] = _SHARED | {"pipelines/prompts", "pipelines/discover", "pipelines/trace"}
 OF_PIPELINES["pipelines/intervene"] |= {"pipelines/profile"}
 OF_PIPELINES["pipelines/cli"] = {*OF_PIPELINES, "pipelines"}
 ALLOWED = OF_CIRCUITS | OF_GRAPHS | OF_PIPELINES

@@ -11,7 +11,11 @@ from typing import Any, NamedTuple
 from circuits.data.answers import Answer, tokens_of
 from circuits.data.tokenizer import Tokenizer, ids_of, next_token
 
+WITHOUT_SPACE, MIXED_SPACES = "answers without a leading space", "answers with and without a leading space"
+"""Kinds of warnings about the space in front of answers."""
+
 _SHOWN_PROMPTS = 8
+_BEFORE_A_SPACE = ",;.!?"
 
 
 class PromptWarning(NamedTuple):
@@ -89,19 +93,19 @@ def of_spaces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
     if bare and spaced:
         return [
             PromptWarning(
-                "answers with and without a leading space",
+                MIXED_SPACES,
                 f"{spaced[0]!r} begins with a space and {bare[0]!r} does not; they are tokens of different kinds.",
             )
         ]
-    if bare and clean[-1:].isalpha() and bare[0][0].isalpha():
-        return [
-            PromptWarning(
-                "answers without a leading space",
-                f"{bare[0]!r} goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}: did "
-                f"you mean {' ' + bare[0]!r}?",
-            )
-        ]
-    return []
+    if not bare or not bare[0][0].isalpha():
+        return []
+    if clean[-1:].isalpha():
+        what = f"goes on with the word that the prompt ends in, {clean.rsplit(maxsplit=1)[-1]!r}"
+    elif clean[-1:] in _BEFORE_A_SPACE:
+        what = f"follows {clean[-1:]!r} without a space"
+    else:
+        return []
+    return [PromptWarning(WITHOUT_SPACE, f"{bare[0]!r} {what}: did you mean {' ' + bare[0]!r}?")]
 
 
 def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokenizer: Tokenizer) -> list[PromptWarning]:

@@ -40,6 +40,13 @@ def next_token(text: str, word: str, tokenizer: Tokenizer) -> int | None:
     return tokens[0] if tokens is not None and len(tokens) == 1 else None
 
 
+def ids_at(text: str, span: tuple[int, int], tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids of the tokens that the characters span[0] .. span[1]-1 of a text are read as, without those added."""
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    tokens = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+    return tuple(int(token) for token, (first, stop) in tokens if first < span[1] and stop > span[0])
+
+
 def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
     """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
     if tokenizer is None:

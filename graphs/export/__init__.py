@@ -15,6 +15,7 @@ from graphs.export.dot import DotExport
 from graphs.export.eps import EpsExport
 from graphs.export.gexf import GexfExport
 from graphs.export.graphml import GraphmlExport
+from graphs.export.html import HtmlExport
 from graphs.export.json import JsonExport
 from graphs.export.latex import LatexExport
 from graphs.export.markdown import MarkdownExport
@@ -41,6 +42,7 @@ for _export in (
     SvgExport(),
     PngExport(),
     EpsExport(),
+    HtmlExport(),
     TikzExport(),
     LatexExport(),
     MarkdownExport(),

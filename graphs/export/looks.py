@@ -11,8 +11,8 @@ from typing import NamedTuple
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.figures.layered.looks import box_looks, compared_box_looks, compared_looks, line_looks
-from graphs.figures.layered.places import Extents, comfortable, place
-from graphs.figures.layered.scene import scene_of
+from graphs.figures.layered.places import Extents, Places, comfortable, place
+from graphs.figures.layered.scene import Scene, scene_of
 
 BOX_WIDTH, BOX_HEIGHT = 0.5, 0.2  # inches: of a box, whatever font another program writes its name in
 
@@ -41,8 +41,7 @@ def looks_of(subject: CircuitGraph | Comparison) -> tuple[Mapping[str, NodeLook]
     else:
         scene = scene_of([subject])
         boxes, lines = box_looks(scene, subject), line_looks(scene)
-    extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
-    places = place(scene, extents, comfortable(scene, extents))
+    places = places_of(scene)
     nodes = {name: NodeLook(places.middle(name), places.along[name], boxes[name].fill) for name in scene.boxes}
     weights = (next((abs(score) for score in line.scores if score is not None), 1.0) for line in scene.lines)
     edges = {
@@ -50,3 +49,9 @@ def looks_of(subject: CircuitGraph | Comparison) -> tuple[Mapping[str, NodeLook]
         for line, look, weight in zip(scene.lines, lines, weights, strict=True)
     }
     return nodes, edges
+
+
+def places_of(scene: Scene) -> Places:
+    """Where all boxes of a scene stand, with as much room as they take."""
+    extents = Extents(dict.fromkeys(scene.boxes, BOX_WIDTH), dict.fromkeys(scene.boxes, BOX_HEIGHT))
+    return place(scene, extents, comfortable(scene, extents))

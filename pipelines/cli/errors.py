@@ -37,7 +37,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             # Jobs still running in threads would delay a normal exit; they write whole files or none.
             os._exit(INTERRUPTED)
         except RuntimeError as error:
-            if type(error).__name__ != "WorkersDiedError":
+            if type(error).__name__ != "ClusterError":
                 raise
             _leave(f"error: {_with_notes(error)}", FAILED)
 

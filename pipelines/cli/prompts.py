@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,12 @@ from pipelines.cli.errors import reports_errors
 from pipelines.cli.options import Json
 from pipelines.cli.output import print_json
 
+if TYPE_CHECKING:
+    from pipelines.runs.settings import PromptSettings
+
+Images = Annotated[Path | None, typer.Option(help="Folder of the images that prompts ask about.")]
+Annotations = Annotated[Path | None, typer.Option(help="Where the objects are: COCO's instances_*.json.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed for drawing the prompts.")]
 Model = Annotated[str, typer.Option(help="Bundled or fetched name, Hugging Face id or folder.")]
 
 prompts = typer.Typer(help="Your own prompts: what a model sees of them, and a file to begin with.")
@@ -19,16 +25,28 @@ prompts = typer.Typer(help="Your own prompts: what a model sees of them, and a f
 @prompts.command()
 @reports_errors
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A prompt file (.jsonl, .json, .csv, .tsv).")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A prompt file (.jsonl, .json, .csv, .tsv) or a template (.yaml).")
+    ],
     model: Model = "reference",
-    lines: Annotated[int, typer.Option(min=0, help="How many lines are shown in full; all of them are checked.")] = 20,
+    lines: Annotated[int, typer.Option(min=0, help="How many are shown in full; all of them are checked.")] = 20,
+    n: Annotated[
+        int | None, typer.Option("--prompts", min=1, help="Of a template, how many prompts are drawn. [64]")
+    ] = None,
+    seed: Seed = 0,
+    images: Images = None,
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
-    """What a model sees of every line of a prompt file, and whether it answers. Exit code 2 where a line is bad."""
+    """What a model sees of every line of a prompt file, or every prompt of a template, and whether it answers.
+
+    Exit code 2 where a line is bad.
+    """
     from pipelines.prompts.check import check_prompts
     from pipelines.prompts.table import print_checked
 
-    checked = check_prompts(file, model)
+    asked = {"prompts": n, "seed": seed, "images": images, "annotations": annotations}
+    checked = check_prompts(_settings(str(file), model, **asked))
     print_json(checked.as_json()) if as_json else print_checked(checked, most=lines)
     checked.require_good()
 
@@ -36,28 +54,39 @@ def check(
 @prompts.command()
 @reports_errors
 def show(
-    task: Annotated[str, typer.Argument(metavar="TASK|FILE", help="A task (`circuits tasks`) or a prompt file.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK|FILE", help="A task (`circuits tasks`), a prompt file or a template.")
+    ],
     model: Model = "reference",
     n: Annotated[int, typer.Option("--prompts", min=1, help="How many prompts.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Seed for drawing the prompts.")] = 0,
+    seed: Seed = 0,
     corruption: Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")] = None,
+    images: Images = None,
+    annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Prompts of a task or a file with their tokens, roles and answers, clean above corrupt; the model does not run."""
     from pipelines.prompts.show import show_prompts
     from pipelines.prompts.table import print_shown
 
-    shown = show_prompts(task, model, n=n, seed=seed, corruption=corruption)
+    asked = {"prompts": n, "seed": seed, "corruption": corruption, "images": images, "annotations": annotations}
+    shown = show_prompts(_settings(task, model, **asked))
     print_json(shown) if as_json else print_shown(shown)
 
 
 @prompts.command()
 @reports_errors
 def new(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: .jsonl, .json, .csv or .tsv.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: .jsonl, .json, .csv, .tsv, or .yaml.")],
 ) -> None:
-    """Write a prompt file to begin with, which says in its comments what to put where."""
-    from pipelines.prompts.template import write_template
+    """Write a prompt file to begin with, or as .yaml a template, which says in its comments what to put where."""
+    from pipelines.prompts.new import write_new
 
-    write_template(file)
+    write_new(file)
     typer.echo(f"{file}: now `circuits prompts check {file} --model M`.")
+
+
+def _settings(task: str, model: str, **asked: Any) -> PromptSettings:
+    from pipelines.runs.settings import PromptSettings
+
+    return PromptSettings(task=task, model=model, **asked)

@@ -24,6 +24,7 @@ from pipelines.engine.store import Store
 
 OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
+OnWaiting = Callable[[str], None]
 
 
 def execute(
@@ -33,20 +34,24 @@ def execute(
     *,
     on_done: OnDone,
     on_begun: OnBegun = lambda job: None,
+    on_waiting: OnWaiting = lambda text: None,
     at_once: int = 1,
 ) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
     at_once   how many jobs run side by side in this process
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
+    on_waiting  called in this thread with what is said while there are no workers
     on_done   called in this thread after each job
     Raises the first job's error; results of finished jobs are kept.
     """
     if not todo:
         return
     if execution.scheduler or execution.gpus or execution.workers:
+        from pipelines.engine.on_workers import execute_on_workers
+
         on_begun(todo[0])
-        _execute_on_workers(todo, store, execution, on_done)
+        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting)
     else:
         _execute_here(todo, store, execution, at_once, on_begun, on_done)
 
@@ -95,35 +100,6 @@ def _execute_here(
             raise
         finally:
             pool.shutdown(wait=waits, cancel_futures=True)
-
-
-def _execute_on_workers(todo: Sequence[Job], store: Store, execution: Execution, on_done: OnDone) -> None:
-    from distributed import as_completed
-    from distributed.scheduler import KilledWorker
-
-    from pipelines.engine.cluster import connect, device_of, resources_of
-
-    by_key = {job.key: job for job in todo}
-    with connect(execution) as client:
-        tasks = _delayed(todo, store, device_of(execution))
-        resources = resources_of(client, execution)
-        futures = client.compute(list(tasks.values()), optimize_graph=False, resources=resources or None)
-        try:
-            for future in as_completed(futures, loop=client.loop):
-                future.result()
-                on_done(by_key[future.key])
-        except KilledWorker as error:
-            job = by_key[str(error.task)]
-            raise WorkersDiedError(
-                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
-                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
-            ) from None
-        finally:
-            client.cancel(futures)
-
-
-class WorkersDiedError(RuntimeError):
-    """A job's workers were killed again and again."""
 
 
 @contextlib.contextmanager
@@ -224,7 +200,7 @@ def compute_missing(
             for part in todo:
                 if part.jobs:
                     heartbeat.beat(part.owner, estimate.share, estimate.left_s)
-                _compute(part, execution, at_once or 1, progress.begun, note)
+                _compute(part, execution, at_once or 1, progress, note)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
@@ -246,9 +222,17 @@ def _at_once(execution: Execution) -> tuple[int | None, str]:
     return n_free, said(n_free, n_allowed)
 
 
-def _compute(part: Work, execution: Execution, at_once: int, on_begun: OnBegun, on_done: OnDone) -> None:
+def _compute(part: Work, execution: Execution, at_once: int, progress: Progress, on_done: OnDone) -> None:
     try:
-        execute(part.jobs, part.store, execution, at_once=at_once, on_begun=on_begun, on_done=on_done)
+        execute(
+            part.jobs,
+            part.store,
+            execution,
+            at_once=at_once,
+            on_begun=progress.begun,
+            on_waiting=progress.waits,
+            on_done=on_done,
+        )
     except Exception as error:
         error.add_note(f"of {part.owner}")
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -29,6 +29,13 @@ class Execution(BaseModel):
     workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
     gpus: bool = Field(default=False, description="Run one process per visible GPU.")
+    data: Literal["shared", "scheduler"] = Field(
+        default="shared",
+        description="How results reach workers and come back: shared (they see the store's folder) or scheduler.",
+    )
+    wait_for_workers: int = Field(
+        default=20, ge=0, le=86400, description="Seconds without any worker after which a run on a cluster ends."
+    )
     device: str = Field(default="cpu", description="cpu, cuda, cuda:1, ...")
 
     @field_validator("*", mode="before")

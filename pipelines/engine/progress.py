@@ -31,6 +31,9 @@ class Progress:
     def done(self, job: Job) -> None:
         """`job` is done."""
 
+    def waits(self, text: str) -> None:
+        """Nothing is computed for now; `text` says why."""
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -140,6 +143,9 @@ class Lines(Progress):
         number = f"[{self._n_done}/{self._outlook.n_jobs}]"
         self._say(f"{number} {self._outlook.name(job)}{took} · after {spent}{loaded}{left}")
 
+    def waits(self, text: str) -> None:
+        self._say(text)
+
     def _took(self, job: Job) -> str:
         cost = self._outlook.cost(job)
         if cost is None:
@@ -190,6 +196,9 @@ class Bar(Progress):
         state = f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
         share = self._outlook.estimate.share
         self._bar.update(self._task, completed=share, description=self._outlook.name(job), state=state)
+
+    def waits(self, text: str) -> None:
+        self._bar.update(self._task, description=text)
 
 
 def duration(seconds: float) -> str:

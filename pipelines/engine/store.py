@@ -106,6 +106,11 @@ class Store:
         """Where the result of job `key` is kept."""
         return self.folder / "jobs" / key[:2] / f"{key}.npz"
 
+    def files(self, key: str) -> tuple[Path, Path]:
+        """The result of job `key`, and beside it what computing it took."""
+        result = self.path(key)
+        return result, result.with_suffix(".cost.json")
+
     def has(self, key: str) -> bool:
         """Whether the result of `key` is kept, whole. A damaged file is named in a warning and counts as missing."""
         return self.find(key) is not None
@@ -138,12 +143,12 @@ class Store:
 
     def write_cost(self, key: str, cost: Mapping[str, Any]) -> None:
         """Keep what computing a result took, beside it: it differs from run to run, so it is not part of the result."""
-        write_json(self.path(key).with_suffix(".cost.json"), cost)
+        write_json(self.files(key)[1], cost)
 
     def cost(self, key: str) -> dict[str, Any] | None:
         """What computing the result of `key` took; None where that is not known, or where the file is damaged."""
         try:
-            found = _object_in(read_bytes(self.path(key).with_suffix(".cost.json")))
+            found = _object_in(read_bytes(self.files(key)[1]))
         except OSError:
             return None
         is_known = isinstance(found.get("seconds"), int | float)

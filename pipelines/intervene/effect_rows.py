@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from circuits.data.records import FORMATS
 from circuits.evaluation.edit_effects import EditValues, edit_effect
 from circuits.intervals import Estimate, Share
 from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES
 from pipelines.intervene.edit_stages import RANDOM
 from pipelines.reporting.tables import DASH, Column, Row, brackets, measured, value_at
+from pipelines.runs.settings import PROMPT_ENDINGS
 
 PLAIN = "plain"
 _RANGED = ("metric", "difference", "accuracy", "top1", "new_mistakes", "mended")
@@ -37,7 +37,7 @@ def short(name: str) -> str:
     path = Path(name)
     if not (path.is_absolute() or "/" in name):
         return name
-    return path.stem if path.suffix.lower() in FORMATS else path.name
+    return path.stem if path.suffix.lower() in PROMPT_ENDINGS else path.name
 
 
 def _row(values: EditValues, number: int, sort: str, heads: Sequence[str]) -> dict[str, Any]:

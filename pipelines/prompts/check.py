@@ -1,4 +1,4 @@
-"""`circuits prompts check FILE --model M`: every line of a prompt file as the model sees it, and whether it answers."""
+"""`circuits prompts check FILE --model M`: every prompt of a file as the model sees it, and whether it answers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from circuits.data.answers import tokens_of
 from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
 from circuits.data.prompts import PromptSet
+from circuits.data.question_files import is_question_file
+from circuits.data.text_checks import MIXED_SPACES, WITHOUT_SPACE
 from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
+from circuits.files import read_bytes
 from circuits.model.load import Model, load_model
+from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
+from pipelines.runs.settings import PromptSettings
 
+LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 
@@ -23,18 +29,23 @@ _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 class Checked(NamedTuple):
     """A prompt file as a model sees it.
 
-    rows      one per good line, as plain values: `line`, its tokens, roles and answers (`prompt_row`), `says` and
-              `corrupt_says` (the likeliest token after it, its probability, and whether an answer is above every wrong
-              one; None where that side is not run), and `notes` on what is doubtful, each of a kind
+    rows      one per good line, as plain values: its number, called as `unit` says, its tokens, roles and answers
+              (`prompt_row`), `says` and `corrupt_says` (the likeliest token after it, its probability, and whether an
+              answer is above every wrong one; None where that side is not run), and `notes` on what is doubtful, each
+              of a kind
     faults    (line, why it is refused)
     left_out  line -> why it adds nothing
+    unit      what is numbered: a `line` of the file, from 1, or a `prompt` that is made of it, from 0
+    remarks   on the file as a whole, such as words of a template that do not fit the model
     """
 
     file: str
     model: str
     rows: tuple[Row, ...]
-    faults: tuple[tuple[int, str], ...]
-    left_out: Mapping[int, str]
+    faults: tuple[tuple[int, str], ...] = ()
+    left_out: Mapping[int, str] = {}
+    unit: str = LINE
+    remarks: tuple[str, ...] = ()
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -55,7 +66,7 @@ class Checked(NamedTuple):
         found: dict[str, tuple[list[int], str]] = {}
         for row in self.rows:
             for note in row["notes"]:
-                found.setdefault(note["kind"], ([], note["detail"]))[0].append(row["line"])
+                found.setdefault(note["kind"], ([], note["detail"]))[0].append(row[self.unit])
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -64,7 +75,10 @@ class Checked(NamedTuple):
             "file": self.file,
             "model": self.model,
             "summary": self.summary,
-            "notes": [{"kind": kind, "lines": at, "detail": of_first} for kind, (at, of_first) in self.notes.items()],
+            "remarks": list(self.remarks),
+            "notes": [
+                {"kind": kind, f"{self.unit}s": at, "detail": of_first} for kind, (at, of_first) in self.notes.items()
+            ],
             "bad_lines": [{"line": number, "fault": fault} for number, fault in self.faults],
             "left_out": [{"line": number, "reason": reason} for number, reason in self.left_out.items()],
             "prompts": list(self.rows),
@@ -76,12 +90,28 @@ class Checked(NamedTuple):
             raise BadPrompts(self.file, self.faults)
 
 
-def check_prompts(path: Path, model: str) -> Checked:
-    """A prompt file as a model sees it.
+def check_prompts(config: PromptSettings) -> Checked:
+    """A file of prompts, a template or a file of questions about images as a model sees it.
 
-    Raises a ValueError for a file that is none, and for good lines that make no set of prompts. Cost: a forward pass
-    of each side of every pair.
+    Raises a ValueError for a task, for a file that is none, for good lines that make no set of prompts, and for a
+    template or questions with faults. Cost: a forward pass of each side of every pair.
     """
+    if (path := config.prompt_file) is None:
+        raise ValueError(f"{config.task!r} is no file. `circuits prompts show` shows the prompts of a task.")
+    if config.is_drawn or (path.is_file() and is_question_file(read_bytes(path))):
+        return _check_made(config, path)
+    if config.prompts is not None or config.images is not None:
+        raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out --prompts and --images.")
+    return _check_lines(path, config.model)
+
+
+def _check_made(config: PromptSettings, path: Path) -> Checked:
+    model, prompts = built(config)
+    pairs = dict(enumerate(Line(PAIR, prompt) for prompt in prompts))
+    return Checked(str(path), model.name, _rows(model, pairs, PROMPT), unit=PROMPT, remarks=prompts.notes)
+
+
+def _check_lines(path: Path, model: str) -> Checked:
     entries = entries_in(path)
     loaded = load_model(model)
     left_out = {line.number: line.reason for line in lines_left_out(entries, unchanged=True)}
@@ -99,7 +129,7 @@ def check_prompts(path: Path, model: str) -> Checked:
     faults += _beyond(loaded, good)
     good = {number: line for number, line in good.items() if number not in dict(faults)}
     left_out = {number: reason for number, reason in left_out.items() if number not in dict(faults)}
-    return Checked(str(path), loaded.name, _rows(loaded, good), tuple(sorted(faults)), left_out)
+    return Checked(str(path), loaded.name, _rows(loaded, good, LINE), tuple(sorted(faults)), left_out)
 
 
 def _beyond(model: Model, good: Mapping[int, Line]) -> list[tuple[int, str]]:
@@ -121,11 +151,18 @@ def _fault(model: Model, line: Line) -> str | None:
     return None
 
 
-def _rows(model: Model, good: Mapping[int, Line]) -> tuple[Row, ...]:
+def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
     says = _said(model, good)
-    pairs = {number: line._replace(prompt=line.prompt.swapped()) for number, line in good.items() if line.label == PAIR}
+    pairs = {number: line._replace(prompt=line.prompt.swapped()) for number, line in good.items() if _is_pair(line)}
     corrupt = _said(model, pairs)
-    return tuple(_row(model, number, line, says[number], corrupt.get(number)) for number, line in good.items())
+    return tuple(
+        {unit: number, **_row(model, line, says[number], corrupt.get(number))} for number, line in good.items()
+    )
+
+
+def _is_pair(line: Line) -> bool:
+    """Whether there is a corrupt prompt to run: without another image, a question about one has none."""
+    return line.label == PAIR and line.prompt.first_difference < len(line.prompt)
 
 
 def _said(model: Model, lines: Mapping[int, Line]) -> dict[int, FirstToken]:
@@ -136,7 +173,7 @@ def _said(model: Model, lines: Mapping[int, Line]) -> dict[int, FirstToken]:
     return dict(zip(lines, first_tokens(model, prompts), strict=True))
 
 
-def _row(model: Model, number: int, line: Line, says: FirstToken, corrupt: FirstToken | None) -> Row:
+def _row(model: Model, line: Line, says: FirstToken, corrupt: FirstToken | None) -> Row:
     prompt = line.prompt
     notes = [warning._asdict() for warning in prompt.warnings]
     (top,) = token_texts([says.token], model.tokenizer)
@@ -146,7 +183,9 @@ def _row(model: Model, number: int, line: Line, says: FirstToken, corrupt: First
         for answer, text in zip(firsts, token_texts(firsts, model.tokenizer), strict=True)
         if says.token not in firsts and text != top and text.strip() == top.strip()
     )
-    if (meant := next(near, None)) is not None:
+    # What the text says already is not said again.
+    is_said = any(warning.kind in (WITHOUT_SPACE, MIXED_SPACES) for warning in prompt.warnings)
+    if not is_said and (meant := next(near, None)) is not None:
         (given,) = token_texts([meant], model.tokenizer)
         notes.append({"kind": "answer that differs by a space", "detail": _space(given, top)})
     if says.is_correct == (line.label == NEGATIVE):
@@ -156,7 +195,6 @@ def _row(model: Model, number: int, line: Line, says: FirstToken, corrupt: First
         detail = "what the corrupt prompt changes is not what the answer rests on, for this model."
         notes.append({"kind": _CORRUPT_ANSWERS, "detail": detail})
     return {
-        "line": number,
         **prompt_row(prompt, line.label, model.tokenizer),
         "says": _says(model, says),
         "corrupt_says": None if corrupt is None else _says(model, corrupt),

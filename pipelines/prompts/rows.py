@@ -14,6 +14,8 @@ def prompt_row(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Row:
     """A prompt's tokens on both sides, its roles with their tokens, and its answers as tokens.
 
     label  `pair`, `positive` or `negative`; what is no pair has no corrupt side
+
+    `image` says where the tokens of an image stand, its size, and whether the corrupt prompt shows another one.
     """
 
     def said(tokens: Iterable[int]) -> list[str]:
@@ -22,7 +24,7 @@ def prompt_row(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Row:
     def of_answers(answers: Iterable[Answer]) -> list[list[str]]:
         return [said(tokens_of(answer)) for answer in answers]
 
-    return {
+    row: Row = {
         "label": label,
         "clean": said(prompt.clean),
         "corrupt": said(prompt.corrupt) if label == "pair" else None,
@@ -34,3 +36,12 @@ def prompt_row(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Row:
         "wrong_answers": of_answers(prompt.wrong_answers),
         "answer_position": prompt.answer_position,
     }
+    return {**row, **_image(prompt)}
+
+
+def _image(prompt: Prompt) -> Row:
+    if prompt.image is None or prompt.image_tokens is None:
+        return {}
+    height, width, _ = prompt.image.pixels().shape
+    is_another = prompt.corrupt_image not in (None, prompt.image)
+    return {"image": {"tokens": list(prompt.image_tokens), "width": width, "height": height, "is_changed": is_another}}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from circuits.data.prompt_files import spans
-from pipelines.prompts.check import Checked
+from pipelines.prompts.check import LINE, Checked
 from pipelines.reporting.tables import Row, print_line
 
 _BAR = "|"
@@ -15,33 +15,43 @@ _BAR = "|"
 def print_checked(checked: Checked, *, most: int) -> None:
     """The first lines in full, then what is doubtful or wrong about all, and a summary."""
     for row in checked.rows[:most]:
-        print_line(f"line {row['line']}, {row['label']}: {_verdict(row)}")
+        print_line(f"{checked.unit} {row[checked.unit]}, {row['label']}: {_verdict(row)}")
         _print_row(row)
     if len(checked.rows) > most:
         print_line(f"... and {len(checked.rows) - most} more (--lines N shows more)")
+    for remark in checked.remarks:
+        print_line(remark)
     for number, reason in checked.left_out.items():
         print_line(f"line {number} is left out: {reason}")
-    for kind, (lines, detail) in checked.notes.items():
-        print_line(f"{kind} ({_lines(lines)}): {detail}")
+    for kind, (numbers, detail) in checked.notes.items():
+        print_line(f"{kind} ({_numbered(checked.unit, numbers)}): {detail}")
     print_line(_summary(checked))
 
 
 def print_shown(shown: Mapping[str, Any]) -> None:
     """Prompts of a task or a file."""
     print_line(f"{shown['task']}, as {shown['model']} sees it")
+    for note in shown["notes"]:
+        print_line(note)
     for number, row in enumerate(shown["prompts"]):
         print_line(f"prompt {number}, {row['label']}")
         _print_row(row)
 
 
 def _print_row(row: Row) -> None:
-    print_line(f"  clean    {_tokens(row['clean'])}")
+    image = row.get("image")
+    if image is not None:
+        what = "another one" if image["is_changed"] else "the same"
+        print_line(f"  image    {image['width']} x {image['height']} pixels; the corrupt prompt shows {what}")
+    print_line(f"  clean    {_tokens(row['clean'], image)}")
     if row["corrupt"] is not None:
-        print_line(f"  corrupt  {_tokens(row['corrupt'])}")
         changed = [n for n, (a, b) in enumerate(zip(row["clean"], row["corrupt"], strict=True)) if a != b]
-        of_changed = (f"{n} {row['clean'][n]!r} -> {row['corrupt'][n]!r}" for n in changed)
+        of_changed = [f"{n} {row['clean'][n]!r} -> {row['corrupt'][n]!r}" for n in changed]
+        if changed or image is None:
+            print_line(f"  corrupt  {_tokens(row['corrupt'], image)}")
+        of_changed = [*(["the image"] if image is not None and image["is_changed"] else []), *of_changed]
         print_line(f"  changed  {'; '.join(of_changed) or 'nothing'}")
-    roles = (f"{role} {spans(at['positions'])} {_quoted(at['tokens'])}" for role, at in row["roles"].items())
+    roles = (f"{role} {spans(at['positions'])} {_of_role(at, image)}".rstrip() for role, at in row["roles"].items())
     print_line(f"  roles    {'; '.join(roles)}")
     print_line(f"  answers  {_answers(row['answers'])}")
     if row["wrong_answers"]:
@@ -59,7 +69,9 @@ def _says(says: Mapping[str, Any]) -> str:
 
 def _summary(checked: Checked) -> str:
     found = checked.summary
-    parts = [f"{found['prompts']} prompts", f"{found['bad_lines']} bad lines", f"{found['left_out']} left out"]
+    parts = [f"{found['prompts']} prompts"]
+    if checked.unit == LINE:
+        parts += [f"{found['bad_lines']} bad lines", f"{found['left_out']} left out"]
     if found["prompts"]:
         parts.append(f"{checked.model} answers {found['right']} of {found['prompts']} rightly")
     if found["pairs"]:
@@ -67,17 +79,25 @@ def _summary(checked: Checked) -> str:
     return f"{checked.file}: {'; '.join(parts)}."
 
 
-def _lines(numbers: Sequence[int]) -> str:
-    return f"line{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
+def _numbered(unit: str, numbers: Sequence[int]) -> str:
+    return f"{unit}{'s' if len(numbers) > 1 else ''} {spans(numbers)}"
 
 
-def _tokens(tokens: Sequence[str]) -> str:
-    """Tokens between bars; what is no printed character as Python writes it."""
-    return _BAR.join("".join(one if one.isprintable() else repr(one)[1:-1] for one in token) for token in tokens)
+def _tokens(tokens: Sequence[str], image: Mapping[str, Any] | None) -> str:
+    """Tokens between bars, those of an image as one; what is no printed character as Python writes it."""
+    shown = ["".join(one if one.isprintable() else repr(one)[1:-1] for one in token) for token in tokens]
+    if image is not None:
+        first, stop = image["tokens"]
+        shown[first:stop] = [f"[the image, tokens {first}-{stop - 1}]"]
+    return _BAR.join(shown)
 
 
-def _quoted(tokens: Sequence[str]) -> str:
-    return " ".join(map(repr, tokens))
+def _of_role(role: Mapping[str, Any], image: Mapping[str, Any] | None) -> str:
+    """The tokens of a role, but those of an image, which are all alike."""
+    inside = range(*(image["tokens"] if image is not None else (0, 0)))
+    return " ".join(
+        repr(token) for at, token in zip(role["positions"], role["tokens"], strict=True) if at not in inside
+    )
 
 
 def _answers(answers: Sequence[Sequence[str]]) -> str:

@@ -49,7 +49,7 @@ class PromptJobs:
         # Which prompts are solved depends on what runs them.
         settings |= {"solved": True, "dtype": config.dtype} if config.solved else {}
         self.answered: tuple[Job, ...] = ()
-        if config.solved and config.prompt_file:
+        if config.solved and not config.is_drawn:
             whole, n_whole = prompt_source(config.model_copy(update={"prompts": None}))
             every = {key: value for key, value in settings.items() if key not in source} | whole
             self.answered = (Job(ANSWERED, every, locations=self.locations | paths, weight=1 + n_whole / 8),)
@@ -132,7 +132,7 @@ class FirstJobs(PromptJobs):
 
 def labels_of(config: PromptSettings) -> dict[str, Any]:
     """The labels of scores: the task and, where prompts were drawn, their seed."""
-    return {"task": task_name(config), "seed": None if config.prompt_file else config.seed}
+    return {"task": task_name(config), "seed": config.seed if config.is_drawn else None}
 
 
 def task_name(config: PromptSettings) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
-from circuits.data.records import FORMATS, entries_of
+from circuits.data.records import entries_of
+from circuits.data.template_file import read_template_file
 from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
@@ -18,7 +19,7 @@ from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
-from pipelines.runs.settings import DEFAULT_PROMPTS, PromptSettings, RunConfig
+from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
 from pipelines.runs.task_settings import task_settings
 
 _TOKENIZER_FILES = (
@@ -55,6 +56,11 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if config.task_settings:
         raise ValueError(f"{path} brings its own prompts: leave out --task-set, which is for tasks.")
     file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
+    if config.is_drawn:
+        _require_no_images(config, f"the template {path}")
+        read_template_file(path)
+        n_drawn = config.prompts or DEFAULT_PROMPTS
+        return {**file, "template": True, "n": n_drawn, "seed": config.seed}, n_drawn
     if is_question_file(data):
         return _question_source(config, path, file)
     _require_no_images(config, f"the prompt file {path}")
@@ -114,7 +120,7 @@ def corruption_of(config: PromptSettings) -> str | None:
 def _task_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     known = {**TASKS, **IMAGE_TASKS}
     if config.task not in known:
-        raise ValueError(unknown(config.task, known, "task") + f" A prompt file ends in {', '.join(FORMATS)}.")
+        raise ValueError(unknown(config.task, known, "task") + f" A prompt file ends in {', '.join(PROMPT_ENDINGS)}.")
     corruptions = known[config.task].corruptions
     if config.corruption is not None:
         lookup(corruptions, config.corruption, f"corruption of {config.task}")

@@ -14,10 +14,13 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from circuits.data import templates
 from circuits.data.records import FORMATS
 from pipelines.engine.execution import require_named
 
 DEFAULT_PROMPTS = 64
+# Of files that hold prompts, or a template of them.
+PROMPT_ENDINGS = (*FORMATS, *templates.ENDINGS)
 # The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
 MOST = 1_000_000
 IMAGE_PATHS = ("images", "annotations")
@@ -101,7 +104,7 @@ class PromptSettings(CommandSettings):
 
     reads_texts: ClassVar[bool] = False
     task: str = Field(
-        description="A task (`circuits tasks`) or a prompt file (.jsonl, .json, .csv, .tsv).",
+        description="A task (`circuits tasks`), a prompt file (.jsonl, .json, .csv, .tsv) or a template (.yaml).",
         json_schema_extra={"argument": True},
     )
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
@@ -132,7 +135,12 @@ class PromptSettings(CommandSettings):
     def prompt_file(self) -> Path | None:
         """The prompt file, if `task` is one and not the name of a task."""
         path = Path(self.task)
-        return path if path.suffix.lower() in FORMATS or "/" in self.task or path.is_file() else None
+        return path if path.suffix.lower() in PROMPT_ENDINGS or "/" in self.task or path.is_file() else None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether prompts are drawn from a seed: those of a task, or of a template."""
+        return self.prompt_file is None or self.prompt_file.suffix.lower() in templates.ENDINGS
 
 
 class RunConfig(PromptSettings):

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from circuits.files import read_text
 from circuits.lookup import unknown
+from circuits.yaml_text import parse_yaml
 from pipelines.engine.execution import Execution
 from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
-from pipelines.runs.yaml_text import parse_yaml
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)

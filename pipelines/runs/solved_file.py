@@ -38,7 +38,7 @@ def with_numbers_solved(
 
 
 def _asks_for_all(config: PromptSettings) -> bool:
-    return config.solved and config.prompt_file is not None and config.prompts is None
+    return config.solved and not config.is_drawn and config.prompts is None
 
 
 def _answered(config: PromptSettings) -> Job:

@@ -15,11 +15,13 @@ from circuits.data.image_prompts import image_prompts
 from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.data.texts import read_texts, texts_to_read
+from circuits.data.tokenizer import Tokenizer
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.files import read_bytes
 from circuits.metrics import METRICS
 from circuits.tasks import IMAGE_TASKS, TASKS
+from circuits.tasks.from_template import read_template
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import prompts_from, prompts_result
@@ -35,14 +37,20 @@ if TYPE_CHECKING:
 
 
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The prompts of a task for the model's tokenizer, or those of a prompt file; checked against its vocabulary."""
-    loaded = model()
+    """The prompts of a task for the model's tokenizer, or those of a file; checked against its vocabulary."""
+    return prompts_result(prompts_for(settings, model()))
+
+
+def prompts_for(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
+    """What `build_prompts` keeps."""
     if "questions" in settings:
         prompts = image_prompts(settings["name"], asked(settings), _vision(loaded, f"the file {settings['name']!r}"))
     elif settings.get("texts"):
         path = Path(settings["path"])
         texts = read_texts(read_bytes(path), path.name)[: settings["n"]]
         prompts = texts_to_read(texts, loaded.tokenizer, name=settings["name"])
+    elif settings.get("template"):
+        prompts = _of_template(settings, loaded)
     elif "file" in settings:
         leaves_out = settings.get("leaves_out_unchanged", False)
         prompts = read_prompts(Path(settings["path"]), loaded.tokenizer, leaves_out_unchanged=leaves_out)
@@ -51,7 +59,17 @@ def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
     else:
         prompts = _drawn(settings, loaded)
     loaded.check_prompts(prompts)
-    return prompts_result(prompts)
+    return prompts
+
+
+def _of_template(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
+    """The prompts of a template, for the model's tokenizer."""
+    task, n_prompts, seed = read_template(Path(settings["path"])), settings["n"], settings["seed"]
+    tokenizer = _tokenizer(loaded, f"the template {task.name!r}")
+    if not settings.get("solved"):
+        return task.build(tokenizer, n=n_prompts, seed=seed)
+    solved = solved_prompts(loaded, task.name, task.drawn(tokenizer, seed=seed), n=n_prompts)
+    return replace(solved, notes=task.notes(tokenizer))
 
 
 def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
@@ -63,16 +81,21 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
             at_most = settings.get("n_images", MOST_DRAWN * n_prompts)
             return solved_prompts(loaded, task, made.drawn(vision, seed=seed, at_most=at_most), n=n_prompts)
         return made.build(vision, n=n_prompts, seed=seed)
-    if loaded.tokenizer is None:
-        raise ValueError(
-            f"task {task!r} is made of words, and the model {loaded.name!r} has no tokenizer. "
-            "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
-        )
+    tokenizer = _tokenizer(loaded, f"task {task!r}")
     own = {"corruption": settings["corruption"], "held_out": settings.get("held_out", False)}
     made = make_task(TASKS[task], settings.get("task_settings", {}), **own)
     if settings.get("solved"):
-        return solved_prompts(loaded, task, made.drawn(loaded.tokenizer, seed=seed), n=n_prompts)
-    return made.build(loaded.tokenizer, n=n_prompts, seed=seed)
+        return solved_prompts(loaded, task, made.drawn(tokenizer, seed=seed), n=n_prompts)
+    return made.build(tokenizer, n=n_prompts, seed=seed)
+
+
+def _tokenizer(loaded: Model, asking: str) -> Tokenizer:
+    if loaded.tokenizer is None:
+        raise ValueError(
+            f"{asking} is made of words, and the model {loaded.name!r} has no tokenizer. "
+            "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
+        )
+    return loaded.tokenizer
 
 
 def _vision(loaded: Model, asking: str) -> Vision:

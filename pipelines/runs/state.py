@@ -145,7 +145,7 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
     yield from _size(config)
     n_asked = config.get("prompts") or n_prompts
     if n_asked is None:
-        n_asked = "all" if RunConfig(task=config["task"]).prompt_file else DEFAULT_PROMPTS
+        n_asked = DEFAULT_PROMPTS if RunConfig(task=config["task"]).is_drawn else "all"
     yield f"{n_asked} prompts"
     for name, value in config.items():
         if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):

@@ -16,7 +16,7 @@ from graphs.figures.layered.looks import box_looks, line_looks, node_effects
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import Words
-from graphs.figures.layered.shown import Measured, Shown
+from graphs.figures.layered.shown import Measured, Shown, notes_in
 from graphs.figures.subtitle import subtitle_of
 
 
@@ -52,6 +52,7 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measure
         part = measured(frozenset(line.name for line in shown.scene.lines))
     sentence = shown.sentence(part=part)
     footer = [*([] if sentence is None else [sentence]), graph.description, *_certificate(graph)]
+    footer += notes_in(shown.scene, settings)
     return Words(graph.label, subtitle_of(graph), footer, legend, graph.reason)
 
 

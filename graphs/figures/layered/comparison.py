@@ -20,7 +20,7 @@ from graphs.figures.layered.looks import (
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import Words
-from graphs.figures.layered.shown import Shown
+from graphs.figures.layered.shown import Shown, notes_in
 from graphs.figures.sizes import Size
 from graphs.figures.subtitle import subtitle_of_several
 
@@ -50,6 +50,7 @@ def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> W
     labels, sides, size = comparison.labels, (comparison.a, comparison.b), settings.size
     sentence = shown.sentence(labels)
     footer = [*([] if sentence is None else [sentence]), *_overlap_lines(comparison)]
+    footer += notes_in(shown.scene, settings)
     subtitle = subtitle_of_several(sides, labels)
     note = None if shown.scene.lines else "Both circuits are empty."
     return Words("  and  ".join(labels), subtitle, footer, _legend(comparison, shown, size), note)

@@ -14,6 +14,7 @@ from functools import partial
 
 from circuits.components import Component
 from circuits.kinds import PORTS, Port
+from graphs.figures.layered.annotations import Annotations
 from graphs.figures.layered.scene import BARS, Box, Line, Scene
 from graphs.figures.layered.settings import DrawingSettings
 
@@ -31,7 +32,10 @@ def merged(scene: Scene, settings: DrawingSettings) -> Scene:
                 "bundle role: no head of this circuit has a role. `circuits roles` gives heads theirs, and writes the "
                 "circuit with them."
             )
-        into = _chains(scene, _role_of)
+        of_role = {name: _role_of(box) for name, box in scene.boxes.items()}
+        # A key-value head, which has no role of its own, goes with the first head that it serves.
+        of_role |= {group: of_role[heads[0]] for group, heads in scene.serves.items()}
+        into = _chains(scene, of_role)
         return _in_steps(_joined(scene, into, _role_box, renames=True), scene)
     if "kv" in settings.collapse:
         of_group = {head: group for group, heads in scene.serves.items() for head in heads}
@@ -40,6 +44,36 @@ def merged(scene: Scene, settings: DrawingSettings) -> Scene:
         ranks = _runs_of_mlps(scene)
         scene = _joined(scene, {name: ranks.get(name, name) for name in scene.boxes}, partial(_mlps_box, scene))
     return scene
+
+
+def grouped(scene: Scene, annotations: Annotations) -> Scene:
+    """The scene with the groups that were made by hand, each as one box, or several where a path comes back to it.
+
+    Where a group has no place between what leads to it and what it leads to, boxes stand by steps in place of layers.
+    """
+    of_node = {node: group.name for group in annotations.groups for node in group.nodes}
+    of_box = {name: _group_of(box, of_node) for name, box in scene.boxes.items()}
+    if not any(of_box.values()):
+        return scene
+    into = _chains(scene, of_box)
+
+    def named(boxes: Sequence[Box]) -> Box:
+        name = of_box[boxes[0].name]
+        if name is None:
+            return boxes[0]
+        parts, label = _parts(boxes), f"{name} ({sum(part.is_node for part in _parts(boxes))})"
+        rank = _common_rank(scene, [box.name for box in boxes]) or boxes[-1].rank
+        return Box("+".join(map(str, parts)), label, label, parts, rank, _ports(boxes))
+
+    joined = _joined(scene, into, named, renames=True)
+    leads_on = all(joined.boxes[line.source].rank < joined.boxes[line.target].rank for line in joined.lines)
+    return joined if leads_on else _in_steps(joined, scene)
+
+
+def _group_of(box: Box, of_node: Mapping[str, str]) -> str | None:
+    """The group that all parts of a box are in; None where they are in none, or not all in one."""
+    groups = {of_node.get(str(part)) for part in box.parts}
+    return groups.pop() if len(groups) == 1 else None
 
 
 def _joined(
@@ -79,13 +113,10 @@ def _sum(a: Line, b: Line) -> Line:
     return a._replace(scores=scores, counts=tuple(x + y for x, y in zip(a.counts, b.counts, strict=True)))
 
 
-def _chains(scene: Scene, kind_of: Callable[[Box], str | None]) -> dict[str, str]:
+def _chains(scene: Scene, of_kind: Mapping[str, str | None]) -> dict[str, str]:
     """Box -> the box that it goes into: the last of its kind, unless a path leads from that through others to it."""
     key_value = {head: group for group, heads in scene.serves.items() for head in heads}
     into, last = {name: name for name in scene.boxes}, dict[str, str]()
-    of_kind = {name: kind_of(box) for name, box in scene.boxes.items()}
-    for group, heads in scene.serves.items():
-        of_kind[group] = of_kind[heads[0]]
     for name in sorted(scene.boxes, key=lambda name: (scene.boxes[key_value.get(name, name)].rank, name)):
         kind = of_kind[name]
         if kind is None:

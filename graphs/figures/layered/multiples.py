@@ -55,6 +55,8 @@ def draw_multiples(
     """
     for graph in graphs[1:]:
         require_comparable(graphs[0], graph, across_models=True)
+    if settings is not None and settings.annotations is not None:
+        raise ValueError("annotations are of one circuit, and here are several side by side. Leave them out.")
     return _Grid.fitting(graphs, labels, settings or DrawingSettings()).draw()
 
 

@@ -6,13 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from circuits.kinds import PORTS, Port
 from circuits.lookup import lookup
+from graphs.figures.layered.annotations import Annotations
 from graphs.figures.sizes import SIZES, Size
 
 Orientation = Literal["up", "right"]
 Bundle = Literal["layer", "role"]
 Collapse = Literal["mlps", "kv"]
-ORIENTATIONS, BUNDLES, COLLAPSES = get_args(Orientation), get_args(Bundle), get_args(Collapse)
+Only = Literal["shared", "a", "b"]
+ORIENTATIONS, BUNDLES, COLLAPSES, ONLY = map(get_args, (Orientation, Bundle, Collapse, Only))
 
 
 @dataclass(frozen=True)
@@ -24,9 +27,14 @@ class DrawingSettings:
     top          the lines with the largest |score|, this many; None: all that can be read at this size
     min_score    lines whose |score| is at least this, in the metric's units
     heads_only   leave out MLPs and the edges at them
+    layers       first and last layer: edges with both ends in them; `input` and `logits` lie in all
+    roles        edges at heads with one of these roles; () for all
+    ports        edges that enter a head through one of these; () for all
+    only         of two circuits: the edges that both have, or that one has alone
     bundle       one box for each layer's attention and one for its MLP, or one for the heads of each role; their edges
                  are merged
     collapse     `mlps`: one box for MLPs of neighboring layers; `kv`: one for a key-value head and the heads it serves
+    annotations  groups of nodes that are drawn as one box, and notes below the drawing
     """
 
     size: Size = SIZES["page"]
@@ -34,13 +42,24 @@ class DrawingSettings:
     top: int | None = None
     min_score: float | None = None
     heads_only: bool = False
+    layers: tuple[int, int] | None = None
+    roles: tuple[str, ...] = ()
+    ports: tuple[Port, ...] = ()
+    only: Only | None = None
     bundle: Bundle | None = None
     collapse: tuple[Collapse, ...] = ()
+    annotations: Annotations | None = None
 
     def __post_init__(self) -> None:
         _require(self.orientation, ORIENTATIONS, "orientation")
         if self.bundle is not None:
             _require(self.bundle, BUNDLES, "bundle")
+        for port in self.ports:
+            _require(port, PORTS, "port")
+        if self.only is not None:
+            _require(self.only, ONLY, "part of a comparison")
+        if self.layers is not None and not 0 <= self.layers[0] <= self.layers[1]:
+            raise ValueError(f"layers {self.layers[0]}-{self.layers[1]}: give the first and the last, such as 3-8.")
         for one in self.collapse:
             _require(one, COLLAPSES, "part to collapse")
         if self.top is not None and self.top < 1:
@@ -52,6 +71,8 @@ class DrawingSettings:
                 f"bundle {self.bundle} and collapse {', '.join(self.collapse)}: a bundle has collapsed these already. "
                 "Give one of the two."
             )
+        if self.bundle is not None and self.annotations is not None and self.annotations.groups:
+            raise ValueError(f"bundle {self.bundle} and groups made by hand: a box cannot be of both. Give one.")
         if self.heads_only and "mlps" in self.collapse:
             raise ValueError("heads only, and MLPs collapsed: there are none. Give one of the two.")
 
@@ -59,6 +80,11 @@ class DrawingSettings:
     def is_automatic(self) -> bool:
         """Whether the drawing itself decides how many lines it shows."""
         return self.top is None and self.min_score is None
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some kinds of edges are left out, whatever their scores."""
+        return self.heads_only or self.layers is not None or bool(self.roles or self.ports) or self.only is not None
 
 
 def _require(value: str, known: tuple[str, ...], what: str) -> None:

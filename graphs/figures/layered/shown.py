@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.figures.layered.merge import merged
+from graphs.figures.layered.filters import filter_rules, kept_lines
+from graphs.figures.layered.merge import grouped, merged
 from graphs.figures.layered.scene import Line, Scene
 from graphs.figures.layered.settings import Collapse, DrawingSettings
 from graphs.selection.growth import grow
@@ -101,13 +102,9 @@ def candidates(n_lines: int, settings: DrawingSettings, limit: int) -> list[int 
 
 def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
     """The lines that the settings leave, merged, and of those the `n` strongest. ValueError where none is left."""
-    lines = [line for line in scene.lines if not (settings.heads_only and _is_at_mlp(scene, line))]
-    if settings.heads_only and scene.lines and not lines:
-        raise ValueError("heads only: every edge of this circuit is at an MLP, and nothing is left to draw.")
-    if settings.min_score is not None and lines:
-        lines = _at_least(settings.min_score, scene, lines)
+    lines = kept_lines(scene, settings)
     part = merged(scene.with_lines(lines), settings) if lines else scene
-    rules = tuple(_rules(part, settings, n))
+    rules = (*filter_rules(scene, settings), *_rules(part, settings, n))
     if n is not None and n < len(part.lines):
         part = _grown(part, n) if _grows(part, settings) else _strongest(part, settings, n)
     n_edges, of_edges = (_counts(of) for of in (part, scene))
@@ -115,6 +112,10 @@ def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
         None if not (whole := _total(scene.lines, side)) else _share(scene, part, side, whole)
         for side in range(len(of_edges))
     )
+    if settings.annotations is not None:
+        settings.annotations.require_nodes(map(str, (part for box in scene.boxes.values() for part in box.parts)))
+        part, before = grouped(part, settings.annotations), part
+        rules = (*rules, *(["with groups made by hand"] if part is not before else []))
     return Shown(part, rules, n_edges, of_edges, shares)
 
 
@@ -125,7 +126,7 @@ def _counts(scene: Scene) -> tuple[int, ...]:
 
 def _grows(part: Scene, settings: DrawingSettings) -> bool:
     """Whether the drawing chooses lines itself, and may choose whole paths: all lines of circuits, with scores."""
-    return settings.is_automatic and not settings.heads_only and part.wiring is not None and part.ranked_by == "score"
+    return settings.is_automatic and not settings.is_filtered and part.wiring is not None and part.ranked_by == "score"
 
 
 def _grown(part: Scene, n: int) -> Scene:
@@ -146,19 +147,6 @@ def _strongest(part: Scene, settings: DrawingSettings, n: int) -> Scene:
         )
     kept = sorted(sorted(range(len(part.lines)), key=lambda number: (-part.sizes[number], number))[:n])
     return part.with_lines([part.lines[number] for number in kept])
-
-
-def _at_least(minimum: float, scene: Scene, lines: Sequence[Line]) -> list[Line]:
-    kept = [line for line in lines if line.size >= minimum]
-    if not kept:
-        largest = max((line.size for line in lines), default=0.0)
-        found = f"the largest |score| is {largest:.3g}" if scene.ranked_by == "score" else "no edge has a score"
-        raise ValueError(f"min_score {minimum:g} leaves nothing to draw: {found}.")
-    return kept
-
-
-def _is_at_mlp(scene: Scene, line: Line) -> bool:
-    return any(scene.boxes[name].is_mlp for name in (line.source, line.target))
 
 
 def _total(lines: Sequence[Line], side: int) -> float:
@@ -192,13 +180,16 @@ def _collapsed(part: Scene, what: Collapse) -> str:
 
 def _rules(part: Scene, settings: DrawingSettings, n: int | None) -> list[str]:
     rules = []
-    if settings.heads_only:
-        rules.append("between heads only")
-    if settings.min_score is not None:
-        rules.append(f"|score| at least {settings.min_score:g}")
     if settings.bundle is not None:
         rules.append(f"bundled by {settings.bundle}")
     rules += [_collapsed(part, one) for one in dict.fromkeys(settings.collapse)]
     if n is not None and n < len(part.lines):
         rules.append(_ON_PATHS.format(n=n) if _grows(part, settings) else _BY[part.ranked_by].format(n=n))
     return rules
+
+
+def notes_in(scene: Scene, settings: DrawingSettings) -> list[str]:
+    """`a3.h1: what was noted`, of what is drawn."""
+    notes = {} if settings.annotations is None else settings.annotations.notes
+    drawn = {str(part) for box in scene.boxes.values() for part in box.parts}
+    return [f"{node}: {' '.join(note.split())}" for node, note in notes.items() if node in drawn]

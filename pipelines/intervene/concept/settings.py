@@ -78,4 +78,4 @@ class ConceptSettings(PromptSettings):
     def set_config(self, task: str) -> PromptSettings:
         """The prompts of one of the two sets: of a task as many as are judged, of a file all."""
         one = PromptSettings(task=task, model=self.model, seed=self.seed, dtype=self.dtype)
-        return one if one.prompt_file else one.model_copy(update={"prompts": self.prompts})
+        return one.model_copy(update={"prompts": self.prompts}) if one.is_drawn else one

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.data.records import FORMATS
 from circuits.edits import edit_from
 from circuits.lookup import unknown
 from circuits.tasks import TASKS
@@ -35,7 +34,7 @@ from pipelines.intervene.repair.stages import (
 )
 from pipelines.runs.first_jobs import FirstJobs, subject_name
 from pipelines.runs.run import Run, find_run, open_run, path_of
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.settings import PROMPT_ENDINGS, RunConfig
 
 KNOCK_OUT = "knock-out END"
 
@@ -131,7 +130,9 @@ def _groups(task: str, right: str | None, wrong: str | None, prefix: str) -> tup
 def _like_config(settings: RepairSettings, config: RunConfig, execution: Execution, n: int) -> RunConfig:
     """The prompts of the other task: those of a run, or as many as choose, of a task."""
     like = settings.like
-    if not isinstance(like, Run) and (str(like) in TASKS or path_of(like, "the other task").suffix.lower() in FORMATS):
+    if not isinstance(like, Run) and (
+        str(like) in TASKS or path_of(like, "the other task").suffix.lower() in PROMPT_ENDINGS
+    ):
         own = {"task": str(like), "prompts": n, "corruption": None, "held_out": False, "solved": False}
         own |= {"task_settings": {}}
         return settings.run_config(**own)

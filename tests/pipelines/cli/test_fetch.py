@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from circuits import packaged
 from circuits.data.prompt_files import write_jsonl
-from circuits.model import fetch
 from circuits.model.fetchable import FETCHABLE
 from tests.circuits.gguf_models import write_gguf, write_wheel
 from tests.conftest import random_prompts
@@ -24,7 +24,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_gguf(tmp_path / "tiny.gguf", kind="Q8_0")
     monkeypatch.setitem(FETCHABLE, NAME, write_wheel(tmp_path / "index", tmp_path / "tiny.gguf"))
     monkeypatch.setenv("CIRCUITS_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(fetch, "_download", lambda _, folder: shutil.copytree(tmp_path / "index", folder))
+    monkeypatch.setattr(packaged, "_download", lambda _, folder: shutil.copytree(tmp_path / "index", folder))
     return tmp_path / "index"
 
 

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from circuits.data.records import FORMATS, entries_of
+from circuits.evaluation.first_tokens import FirstToken
 from circuits.model.load import load_model
-from circuits.tasks import TASKS
-from pipelines.prompts.template import template_records
+from circuits.tasks import IMAGE_TASKS, TASKS
+from pipelines.prompts import check
+from pipelines.prompts.new import new_records
+from tests.circuits.tasks.tokenizers import train_bpe
 
 TEXT = "Because {0} and {1} were leaving the bridge , {2} returned the sandwich to"
 
@@ -41,7 +45,7 @@ def test_a_new_file_of_every_format_is_accepted_and_answered(
 ) -> None:
     path = tmp_path / f"own{ending}"
     assert circuits("prompts", "new", path).exit_code == 0
-    assert [entry.record for entry in entries_of(path.read_bytes(), path.name)] == template_records()
+    assert [entry.record for entry in entries_of(path.read_bytes(), path.name)] == new_records()
     found = checked(circuits, path)
     assert found["summary"] == {
         "prompts": 2,
@@ -151,3 +155,103 @@ def test_prompts_of_a_task_are_shown_with_tokens_and_roles(circuits: Callable[..
     assert "ioi" in unknown.stderr
     other = circuits("prompts", "show", "ioi", "--corruption", "abc", "--prompts", "1", "--json")
     assert json.loads(other.stdout)["prompts"][0]["corrupt"] != shown["prompts"][0]["corrupt"]
+
+
+def test_a_new_template_is_accepted_and_answered(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    assert circuits("prompts", "new", path).exit_code == 0
+    answer = circuits("prompts", "check", path, "--prompts", "20", "--lines", "1")
+    assert "own.yaml: 20 prompts; reference answers 20 of 20 rightly; 0 of 20 corrupt" in answer.stdout.replace(
+        "\n", " "
+    )
+    assert "prompt 0, pair: answers" in answer.stdout
+    assert "prompt 1, pair" not in answer.stdout
+    found = checked(circuits, path)
+    assert found["summary"]["prompts"] == 64
+    assert [row["prompt"] for row in found["prompts"]] == [*range(64)]
+    shown = json.loads(circuits("prompts", "show", path, "--prompts", "5", "--json").stdout)
+    assert [row["clean"] for row in shown["prompts"]] == [row["clean"] for row in found["prompts"][:5]]
+    other = json.loads(circuits("prompts", "show", path, "--prompts", "5", "--seed", "1", "--json").stdout)
+    assert other["prompts"] != shown["prompts"]
+
+
+def test_words_of_a_template_that_do_not_fit_are_refused_or_left_out(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "own.yaml"
+    circuits("prompts", "new", path)
+    path.write_text(path.read_text().replace("[bridge,", "[bridge, zqxjkv,"))
+    refused = circuits("prompts", "check", path)
+    assert refused.exit_code == 2
+    assert "of 'place' 'zqxjkv' (not known)" in refused.stderr
+    path.write_text(f"{path.read_text()}leave_out: unequal\n")
+    found = checked(circuits, path)
+    assert found["remarks"] == ["1 of the words 'place' are left out: 'zqxjkv' (not known)."]
+    assert found["summary"]["right"] == 64
+
+
+def test_an_answer_without_its_space_is_noticed_once(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = train_bpe("bytes")
+    config = GPT2Config(
+        vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0, n_embd=8, n_layer=1, n_head=1, n_positions=32
+    )
+    GPT2LMHeadModel(config).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    (spaced,) = tokenizer(" are")["input_ids"]
+    monkeypatch.setattr(check, "first_tokens", lambda _, prompts: [FirstToken(spaced, 0.5, False) for _ in prompts])
+    sides = {"clean": "The keys near the table,", "corrupt": "The key near the table,"}
+    path = write(tmp_path / "own.jsonl", sides | {"answers": ["are"]})
+    answer = circuits("prompts", "check", path, "--model", tmp_path / "model", "--json")
+    notes = [note for note in json.loads(answer.stdout)["notes"] if "space" in note["kind"]]
+    assert [(note["kind"], note["lines"]) for note in notes] == [("answers without a leading space", [1])]
+    assert notes[0]["detail"].endswith("did you mean ' are'?")
+
+
+def test_lines_and_tasks_are_told_apart(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    path = write(tmp_path / "own.jsonl", pair("David", "Martin"))
+    refused = circuits("prompts", "check", path, "--prompts", "3")
+    assert refused.exit_code == 2
+    assert "leave out --prompts and --images" in refused.stderr
+    refused = circuits("prompts", "check", "ioi")
+    assert refused.exit_code == 2
+    assert "`circuits prompts show` shows the prompts of a task" in refused.stderr
+
+
+def test_showing_a_task_leads_to_its_prompts(circuits: Callable[..., Any]) -> None:
+    refused = circuits("tasks", "show", "ioi", "--model", "reference")
+    assert refused.exit_code == 2
+    assert "circuits prompts show ioi" in " ".join(refused.stderr.split())
+
+
+def test_an_image_is_shown_as_its_place_in_the_prompt(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    vlm = ("--model", "reference-vlm")
+    shown = json.loads(circuits("prompts", "show", "scene-objects", *vlm, "--prompts", "1", "--json").stdout)
+    (row,) = shown["prompts"]
+    first, stop = row["image"]["tokens"]
+    assert row["image"] | {"width": 64, "height": 64, "is_changed": True} == row["image"]
+    assert len(set(row["clean"][first:stop])) == 1
+    text = circuits("prompts", "show", "scene-objects", *vlm, "--prompts", "1").stdout.replace("\n", "")
+    assert f"|[the image, tokens {first}-{stop - 1}]|" in text
+    assert "changed  the image" in text
+
+
+def test_questions_about_images_are_checked(circuits: Callable[..., Any], tmp_path: Path) -> None:
+    prompts = IMAGE_TASKS["scene-objects"]().build(load_model("reference-vlm").vision, n=2)
+    tokenizer: Any = load_model("reference-vlm").tokenizer
+    lines = []
+    for number, prompt in enumerate(prompts):
+        assert prompt.image is not None
+        (tmp_path / f"{number}.png").write_bytes(prompt.image.data or b"")
+        name = tokenizer.decode([prompt.clean[at] for at in prompt.roles["textual-object"]])
+        text = f"Is there a {name} in the image?"
+        lines.append({"image": f"{number}.png", "text": text, "label": "yes"})
+    path = write(tmp_path / "pope.jsonl", *lines)
+    answer = circuits("prompts", "check", path, "--model", "reference-vlm", "--images", tmp_path, "--json")
+    found = json.loads(answer.stdout)
+    assert found["summary"] | {"prompts": 2, "right": 2, "pairs": 0} == found["summary"]
+    assert [row["image"]["is_changed"] for row in found["prompts"]] == [False, False]
+    refused = circuits("prompts", "check", path, "--model", "reference-vlm")
+    assert refused.exit_code == 2
+    assert "give the folder that holds them (--images DIR)" in refused.stderr

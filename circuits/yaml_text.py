@@ -1,4 +1,4 @@
-"""YAML of settings: plain values, and no key twice, where PyYAML would take the last one in silence."""
+"""YAML that people write: plain values, and no key twice, where PyYAML would take the last one in silence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
 def parse_yaml(text: str) -> Any:
     """The value of a YAML text. ValueError, which says what is wrong, for anything that is none.
 
-    >>> from pipelines.runs.yaml_text import parse_yaml
+    >>> from circuits.yaml_text import parse_yaml
     >>> parse_yaml("steps: 5")
     {'steps': 5}
     """
@@ -52,7 +52,7 @@ def _require_small(value: Any) -> None:
         if depth > _DEEPEST:
             raise ValueError(_too_deep())
         if n_seen > _MOST_VALUES:
-            raise ValueError(f"it holds more than {_MOST_VALUES:,} values, which no setting needs")
+            raise ValueError(f"it holds more than {_MOST_VALUES:,} values, which no settings need")
         if isinstance(one, (dict, list)):
             rows += [(inner, depth + 1) for inner in (one.values() if isinstance(one, dict) else one)]
 

@@ -1,0 +1,115 @@
+"""What a template of prompts says: sentences with slots, words for them, and what the corrupt prompt has instead.
+
+`circuits.data.template_file` reads one, and says how it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from string import Formatter
+from typing import NamedTuple, TypeAlias
+
+ENDINGS = (".yaml", ".yml")
+"""Of files that hold a template."""
+
+ANOTHER_WORD, ANOTHER_KIND, BOTH = "another word", "another kind", "another word of another kind"
+UNEQUAL, SEVERAL_TOKENS = "unequal", "several tokens"
+RULES = (ANOTHER_WORD, ANOTHER_KIND, BOTH)
+LEAVE_OUT = (UNEQUAL, SEVERAL_TOKENS)
+
+
+class Word(NamedTuple):
+    """A word of a list: its kind, empty where the list has none, and its place, which its other kinds share."""
+
+    text: str
+    kind: str
+    place: int
+
+
+class Slot(NamedTuple):
+    """Where a word stands in a sentence.
+
+    words    the list that it is drawn from
+    kind     the only kind that it may have; None: any
+    repeats  the slot whose word it has; None: it is drawn
+    """
+
+    words: str
+    kind: str | None = None
+    repeats: str | None = None
+
+
+class Sentence(NamedTuple):
+    """A template's text with `{name}` in place of its slots, and these in their order."""
+
+    text: str
+    slots: Mapping[str, Slot]
+
+
+class Answers(NamedTuple):
+    """The texts of answers; with a slot, those for each kind of its word."""
+
+    texts: tuple[str, ...] = ()
+    slot: str | None = None
+    by_kind: Mapping[str, tuple[str, ...]] = {}
+
+
+Words: TypeAlias = Mapping[str, Word]
+"""What stands in the slots of a prompt."""
+
+
+class Template(NamedTuple):
+    """What a template says.
+
+    corrupt        slot -> one of the rules, or a slot
+    wrong_answers  None: the answers of the corrupt prompt
+    leave_out      which words a model is spared; None: they are refused
+    """
+
+    name: str
+    sentences: tuple[Sentence, ...]
+    words: Mapping[str, tuple[Word, ...]]
+    corrupt: Mapping[str, str]
+    answers: Answers
+    wrong_answers: Answers | None
+    leave_out: str | None
+
+    def in_kind(self, slot: Slot, word: Word, kind: str) -> Word | None:
+        """The same word in another kind."""
+        return next((one for one in self.words[slot.words] if (one.place, one.kind) == (word.place, kind)), None)
+
+    def texts(self, answers: Answers, sentence: Sentence, chosen: Words) -> list[str]:
+        """The answers to a prompt with these words."""
+        given = answers.texts if answers.slot is None else answers.by_kind[chosen[answers.slot].kind]
+        return list(dict.fromkeys(self._filled(text, sentence, chosen) for text in given))
+
+    def _filled(self, text: str, sentence: Sentence, chosen: Words) -> str:
+        parts = []
+        for literal, slot, kind in fields_of(text):
+            parts.append(literal)
+            if slot:
+                word = chosen[slot] if not kind else self.in_kind(sentence.slots[slot], chosen[slot], kind)
+                if word is None:
+                    raise ValueError(f"answer {text!r}: {chosen[slot].text!r} has no kind {kind!r}. Add it.")
+                parts.append(word.text)
+        return "".join(parts)
+
+
+def fields_of(text: str) -> Iterator[tuple[str, str, str]]:
+    """The parts of an answer: a text, the slot behind it (empty at the end), and the kind."""
+    for literal, field, spec, has_field in parsed(text):
+        slot, _, kind = field.partition(".")
+        if has_field and (not slot or spec):
+            raise ValueError(f"answer {text!r}: write {{SLOT}} or {{SLOT.kind}}.")
+        yield literal, slot, kind
+
+
+def parsed(text: str) -> list[tuple[str, str, str, bool]]:
+    """The parts of a text with fields in braces: what stands before a field, its name, and what follows its colon."""
+    try:
+        parts = list(Formatter().parse(text))
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}. Write a slot as {{noun:S}}, and a brace as {{{{ or }}}}.") from None
+    if converted := next((part for part in parts if part[3]), None):
+        raise ValueError(f"{text!r}: '!{converted[3]}' says nothing here. Write a slot as {{noun:S}}.")
+    return [(literal, field or "", spec or "", field is not None) for literal, field, spec, _ in parts]

@@ -1,0 +1,244 @@
+"""Prompts drawn from a template that someone wrote: a task that is a file."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from circuits.data.prompts import Prompt, PromptSet, Tokenizer, prompt_from_text
+from circuits.data.template_file import read_template_file
+from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_TOKENS, Sentence, Template, Word, Words
+from circuits.data.tokenizer import ids_at
+from circuits.tasks.base import Draw, Filled, Task, fill, one_of
+
+# With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
+_TRIES = 1000
+_SHOWN_WORDS = 12
+
+
+class Unfit(NamedTuple):
+    """A word that does not fit a tokenizer, and why."""
+
+    word: Word
+    reason: str
+
+
+@dataclass(frozen=True)
+class TemplateTask(Task):
+    """The prompts of a template. Slots are roles; each prompt has different words in the slots of one list.
+
+    Of a list with kinds, a kind is drawn first and then a word of it.
+    """
+
+    summary: ClassVar[str] = "prompts of a template"
+    corruptions: ClassVar[dict[str, str]] = {"template": "what the template says of its corrupt prompts"}
+
+    template: Template = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Other tasks are called the same in every instance.
+        object.__setattr__(self, "name", self.template.name)
+
+    def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
+        """What `build` gives; where fewer than `n` distinct prompts exist, all of them. Notes name words left out."""
+        return replace(super().build_at_most(tokenizer, n=n, seed=seed), notes=self.notes(tokenizer))
+
+    def notes(self, tokenizer: Tokenizer) -> tuple[str, ...]:
+        """What is left out for this tokenizer, where the template says so."""
+        if self.template.leave_out is None:
+            return ()
+        unfit = self.unfit_words(tokenizer).items()
+        return tuple(f"{len(found)} of the words {name!r} are left out: {listed(found)}." for name, found in unfit)
+
+    def unfit_words(self, tokenizer: Tokenizer) -> dict[str, list[Unfit]]:
+        """The words of each list that cannot be used with this tokenizer; lists without any are left out.
+
+        Those it does not know; of a slot that differs in the corrupt prompt, those with another number of tokens than
+        most of its list; and where the template leaves out words of several tokens, these.
+        """
+        template = self.template
+        found: dict[str, dict[Word, str]] = {}
+        for sentence in template.sentences:
+            changed = {name for name, slot in sentence.slots.items() if {name, slot.repeats} & template.corrupt.keys()}
+            for name, slot in sentence.slots.items():
+                own = found.setdefault(slot.words, {})
+                n_tokens = self._n_tokens(sentence, name, tokenizer)
+                usual = min(Counter(filter(None, n_tokens.values())).most_common(), key=_commonest, default=(0, 0))[0]
+                for word, n in n_tokens.items():
+                    if n == 0:
+                        own.setdefault(word, "not known")
+                    elif template.leave_out == SEVERAL_TOKENS and n > 1:
+                        own.setdefault(word, f"{n} tokens")
+                    elif name in changed and n != usual:
+                        own.setdefault(word, f"{n} tokens where most have {usual}")
+        return {name: [Unfit(word, why) for word, why in own.items()] for name, own in found.items() if own}
+
+    def _n_tokens(self, sentence: Sentence, name: str, tokenizer: Tokenizer) -> dict[Word, int]:
+        """How many tokens each word of a slot has where it stands; 0 of those that are not known."""
+        slot, words = sentence.slots[name], self.template.words
+        fillers = {other: words[of.words][0].text for other, of in sentence.slots.items()}
+        counted = {}
+        for word in words[slot.words]:
+            filled = fill(sentence.text, fillers | {name: word.text})
+            ids = ids_at(filled.text, filled.spans[name], tokenizer)
+            counted[word] = 0 if getattr(tokenizer, "unk_token_id", None) in ids else len(ids)
+        return counted
+
+    def sampler(self, tokenizer: Tokenizer) -> Draw:
+        template = self.template
+        unfit = self.unfit_words(tokenizer)
+        if unfit and template.leave_out is None:
+            said = "; ".join(f"of {name!r} {listed(found)}" for name, found in unfit.items())
+            raise ValueError(
+                f"words that do not fit: {said}. Take them out, or leave out such words for each model with a line "
+                "`leave_out: unequal` in the template."
+            )
+        left = {
+            name: [word for word in words if word not in {one.word for one in unfit.get(name, [])}]
+            for name, words in template.words.items()
+        }
+
+        built: dict[str, Prompt] = {}
+
+        def draw(generator: random.Random) -> Prompt:
+            for _ in range(_TRIES):
+                sentence = generator.choice(template.sentences)
+                clean = _clean(sentence, left, generator)
+                corrupt = clean and _corrupt(template, sentence, clean, left, generator)
+                if clean and corrupt:
+                    # Tokenizing is what takes the time, and most draws of few words are repeats.
+                    text = _filled(sentence, clean).text
+                    if text not in built:
+                        built[text] = self._prompt(sentence, clean, corrupt, tokenizer)
+                    return built[text]
+            counts = ", ".join(f"{len(words)} of {name!r}" for name, words in left.items())
+            raise ValueError(f"too few words for slots that differ and what replaces them: {counts}. Add words.")
+
+        draw(random.Random(0))
+        return draw
+
+    def _prompt(self, sentence: Sentence, clean: Words, corrupt: Words, tokenizer: Tokenizer) -> Prompt:
+        template = self.template
+        answers = template.texts(template.answers, sentence, clean)
+        if template.wrong_answers is None:
+            wrong = [text for text in template.texts(template.answers, sentence, corrupt) if text not in answers]
+        else:
+            wrong = template.texts(template.wrong_answers, sentence, clean)
+        filled = _filled(sentence, clean)
+        if (other := _filled(sentence, corrupt)).text == filled.text:
+            raise ValueError(f"the corrupt prompt is the clean one, {filled.text!r}: its rules change nothing.")
+        try:
+            return prompt_from_text(
+                filled.text,
+                other.text,
+                answers=answers,
+                wrong_answers=wrong,
+                roles=filled.roles(sentence.slots),
+                tokenizer=tokenizer,
+            )
+        except ValueError as error:
+            raise ValueError(f"template {self.name!r}, prompt {filled.text!r}: {error}") from None
+
+
+def read_template(path: Path) -> TemplateTask:
+    """The task that a template file describes; a ValueError, which says what is wrong, where it describes none.
+
+    >>> from pathlib import Path
+    >>> from circuits import load_model, read_template
+    >>> file = Path("names.yaml")
+    >>> _ = file.write_text('''
+    ... templates: "Because {name:IO} and {name:S1} were leaving the bridge , {S1:S2} returned the sandwich to"
+    ... words: {name: [David, Martin, Simon, Lisa]}
+    ... corrupt: {S2: IO}
+    ... answers: " {IO}"
+    ... wrong_answers: " {S1}"
+    ... ''')
+    >>> prompts = read_template(file).build(load_model("reference").tokenizer, n=12)
+    >>> len(prompts), prompts.roles, prompts.prompts[0].roles["S2"]
+    (12, ('IO', 'S1', 'S2', 'END'), (9,))
+    """
+    return TemplateTask(template=read_template_file(Path(path)))
+
+
+def listed(unfit: list[Unfit]) -> str:
+    """The first few of many words, each with the reason."""
+    shown = ", ".join(f"{one.word.text!r} ({one.reason})" for one in unfit[:_SHOWN_WORDS])
+    return shown + (f" and {len(unfit) - _SHOWN_WORDS} more" if len(unfit) > _SHOWN_WORDS else "")
+
+
+def _filled(sentence: Sentence, words: Words) -> Filled:
+    return fill(sentence.text, {name: word.text for name, word in words.items()})
+
+
+def _commonest(counted: tuple[int, int]) -> tuple[int, int]:
+    """A key that puts the number of tokens of most words first; of two as common, the smaller."""
+    n_tokens, n_words = counted
+    return -n_words, n_tokens
+
+
+def _clean(sentence: Sentence, words: Mapping[str, list[Word]], generator: random.Random) -> dict[str, Word] | None:
+    """Words for all slots, none twice; None where a list has none left."""
+    chosen: dict[str, Word] = {}
+    for name, slot in sentence.slots.items():
+        if slot.repeats is None:
+            allowed = (word for word in words[slot.words] if slot.kind in (None, word.kind))
+            taken = _taken(sentence, chosen, slot.words)
+            if (word := _drawn(_free(allowed, taken), generator)) is None:
+                return None
+            chosen[name] = word
+    return {name: chosen[slot.repeats or name] for name, slot in sentence.slots.items()}
+
+
+def _corrupt(
+    template: Template,
+    sentence: Sentence,
+    clean: Words,
+    words: Mapping[str, list[Word]],
+    generator: random.Random,
+) -> dict[str, Word] | None:
+    """The words of the corrupt prompt; None where no word is left for a slot."""
+    changed: dict[str, Word] = {}
+    for name, rule in template.corrupt.items():
+        if rule not in RULES:
+            changed[name] = clean[rule]
+            continue
+        own, of_list = clean[name], sentence.slots[name].words
+        taken = _taken(sentence, clean, of_list) | {(word.place, word.text) for word in changed.values()}
+        if rule == ANOTHER_KIND:
+            allowed = [word for word in words[of_list] if word.place == own.place and word.kind != own.kind]
+            # The place is its own.
+            free = [word for word in allowed if word.text not in {text for _, text in taken}]
+        else:
+            same_kind = rule == ANOTHER_WORD
+            free = _free((word for word in words[of_list] if (word.kind == own.kind) is same_kind), taken)
+        if (word := _drawn(free, generator)) is None:
+            return None
+        changed[name] = word
+    return {
+        name: changed.get(name) or changed.get(slot.repeats or name) or clean[name]
+        for name, slot in sentence.slots.items()
+    }
+
+
+def _taken(sentence: Sentence, chosen: Words, of_list: str) -> set[tuple[int, str]]:
+    """Place and text of the words that stand in slots already; of another list, no place."""
+    return {(word.place if sentence.slots[name].words == of_list else -1, word.text) for name, word in chosen.items()}
+
+
+def _free(words: Iterator[Word], taken: set[tuple[int, str]]) -> list[Word]:
+    places, texts = ({one[side] for one in taken} for side in (0, 1))
+    return [word for word in words if word.place not in places and word.text not in texts]
+
+
+def _drawn(words: list[Word], generator: random.Random) -> Word | None:
+    """A word of a kind that is drawn first; None where there is none."""
+    if not words:
+        return None
+    kinds = list(dict.fromkeys(word.kind for word in words))
+    kind = one_of(kinds, generator)
+    return generator.choice([word for word in words if word.kind == kind])

@@ -1,0 +1,172 @@
+"""The samples of the documentation: run as they stand, and what they print written below them.
+
+python docs/samples.py [PAGE...]
+
+Without names it takes all pages whose samples run (`RUN`). A block `bash` or `python` of a page is run, in order, in
+one empty folder for each page; a block `text` right below it is what it prints. There a line `...` stands for lines
+that are left out. Blocks `sh` are for commands that need what a reader has and a test has not: another model, a
+cluster, a GPU. They are read, and never run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+# Pages whose samples all run, on what comes with the package.
+RUN = (
+    "discover",
+    "compare",
+    "judge",
+    "trace",
+    "codes",
+    "edits",
+    "export",
+    "workers",
+    "reading_numbers",
+)
+LEFT_OUT = "..."
+# What a reader would see in place of the folder that the test has made.
+_HOME = "/home/you"
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+# What differs from one machine, day or version of the package to the next.
+_MASKS = (
+    (re.compile(r"-[0-9a-f]{8}\b"), "-NAME"),
+    (re.compile(r"\b[0-9a-f]{16,}\b"), "HASH"),
+    (re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d)?)?"), "DATE"),
+    (re.compile(r"\b\d+(?:\.\d+)? (?:ms|s|min|MB)\b"), "AMOUNT"),
+    # The last columns of a table of costs: seconds and MB.
+    (re.compile(r"│ *\d+\.\d\d *│ *\d+ *│$", re.MULTILINE), "AMOUNTS"),
+)
+_BETWEEN = re.compile(r"[\s\u2500-\u257f]+")
+_NUMBER = re.compile(r"[-+]?\d*\.\d+(?:e-?\d+)?%?")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A block of a page: its language, its text, what it prints as the page has it, and where that stands."""
+
+    language: str
+    text: str
+    shown: str | None
+    span: tuple[int, int]
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The `circuits` commands of the block, in words; lines that end in a backslash go on."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        words = [shlex.split(line, comments=True) for line in lines if line.startswith("circuits ")]
+        return [command[1:] for command in words]
+
+
+def samples(page: str) -> list[Sample]:
+    """The blocks of a page that hold commands or Python."""
+    return [
+        Sample(block[1], block[2], block[3], block.span(3))
+        for block in _BLOCK.finditer(page)
+        if block[1] in ("bash", "sh", "python")
+    ]
+
+
+def run(sample: Sample) -> str:
+    """What a block prints to stdout, run in this process in the folder that is open; what fails raises."""
+    printed = io.StringIO()
+    if sample.language == "python":
+        with contextlib.redirect_stdout(printed):
+            exec(compile(sample.text, "<sample>", "exec"), {"__name__": "__main__"})  # a reader's own code
+    for command in sample.commands:
+        printed.write(_run_command(command))
+    return printed.getvalue().replace(str(Path.cwd()), _HOME)
+
+
+def _run_command(command: Sequence[str]) -> str:
+    """A command through the command line's own entry, with names of files as a shell expands them."""
+    from typer.testing import CliRunner
+
+    from pipelines.cli.main import app
+
+    expanded = [name for word in command for name in (_named(word) if "*" in word else [word])]
+    result = CliRunner().invoke(app, expanded)
+    if result.exit_code:
+        raise RuntimeError(f"circuits {shlex.join(expanded)}: {result.stderr}") from result.exception
+    return result.stdout
+
+
+def _named(pattern: str) -> list[str]:
+    """The files of a pattern; the pattern itself where there are none."""
+    return sorted(map(str, Path().glob(pattern))) or [pattern]
+
+
+def shortened(printed: str, shown: str | None) -> str:
+    """What is printed, with as many lines at its beginning and end as the page shows of it."""
+    lines = [line.rstrip() for line in printed.rstrip().splitlines()]
+    if shown is None or LEFT_OUT not in shown.splitlines():
+        return "\n".join(lines) + "\n"
+    before = shown.splitlines().index(LEFT_OUT)
+    after = len(shown.splitlines()) - before - 1
+    return "\n".join([*lines[:before], LEFT_OUT, *lines[len(lines) - after :]]) + "\n"
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two outputs say the same: equal words, whole numbers, and other numbers within a few percent."""
+    pairs = list(zip(_words(one), _words(other), strict=False))
+    return len(_words(one)) == len(_words(other)) and all(_agree(*pair) for pair in pairs)
+
+
+def _words(text: str) -> list[str]:
+    for pattern, mask in _MASKS:
+        text = pattern.sub(mask, text)
+    return [word for word in _BETWEEN.split(text) if word]
+
+
+def _agree(one: str, other: str) -> bool:
+    if _NUMBER.sub("#", one) != _NUMBER.sub("#", other):
+        return False
+    values = zip(_NUMBER.findall(one), _NUMBER.findall(other), strict=True)
+    return all(_near(float(a.rstrip("%")), float(b.rstrip("%"))) for a, b in values)
+
+
+def _near(one: float, other: float) -> bool:
+    # Rounding differs from one processor to the next, and what is drawn by it a little more.
+    return abs(one - other) <= 0.03 * max(abs(one), abs(other)) + 0.011
+
+
+@contextlib.contextmanager
+def folder_for_samples() -> Iterator[Path]:
+    """An empty folder that is open while samples run in it."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        yield Path(folder)
+
+
+def rewrite(page: Path) -> None:
+    """Run the samples of a page, and write what they print below them."""
+    text = page.read_text(encoding="utf-8")
+    edits: list[tuple[tuple[int, int], str]] = []
+    with folder_for_samples():
+        for sample in samples(text):
+            if sample.language == "sh":
+                continue
+            printed = run(sample)
+            if sample.shown is not None and not is_same(shortened(printed, sample.shown), sample.shown):
+                edits.append((sample.span, shortened(printed, sample.shown)))
+    for (start, end), new in reversed(edits):
+        text = text[:start] + new + text[end:]
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(HERE.parent))
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    for name in sys.argv[1:] or RUN:
+        rewrite(HERE / f"{name}.md")
+        sys.stdout.write(f"{name}\n")

@@ -1,0 +1,297 @@
+// The drawing: boxes by layer at the places that Python gave them, lines between them; pan, zoom, and selection.
+import { isAgainst, boxLook, lineColor, palette, signColor } from "./looks.js";
+import { merged, summed } from "./groups.js";
+import { mixed, signed } from "./dom.js";
+
+const HEIGHT = 26; // of a box, in pixels of the layout
+const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
+
+export class Canvas {
+  constructor(container, data, { select, tip }) {
+    this.data = data;
+    this.container = container;
+    this.select = select;
+    this.lines = [];
+    this.cy = globalThis.cytoscape({
+      container,
+      elements: this.#boxes(),
+      layout: { name: "preset" },
+      style: [],
+      minZoom: 0.02,
+      maxZoom: 4,
+      boxSelectionEnabled: false,
+      autoungrabify: true,
+      // While the drawing moves, a picture of it moves: 5,000 lines stay smooth.
+      textureOnViewport: true,
+      pixelRatio: "auto",
+    });
+    this.recolor();
+    this.cy.on("tap", (event) => {
+      if (event.target === this.cy) this.select(null);
+      else if (event.target.data("selects")) this.select(event.target.data("selects"));
+    });
+    this.cy.on("mouseover", "node, edge", (event) => tip(event.target.data("tip"), event.renderedPosition));
+    this.cy.on("mouseout viewport", () => tip(null));
+  }
+
+  #boxes() {
+    const { data } = this;
+    const left = Math.min(...data.nodes.map(({ x, width }) => x - width / 2));
+    const boxes = data.nodes.map((node, at) => ({
+      group: "nodes",
+      data: { id: `n${at}`, label: node.name, width: node.width, tip: tipOfNode(data, at), selects: { node: at } },
+      position: { x: node.x, y: node.y },
+      classes: node.is_bar ? "bar" : "",
+    }));
+    const layers = new Map(data.nodes.filter(({ layer }) => layer !== null).map((node) => [node.layer, node.y]));
+    for (const [layer, y] of layers) {
+      boxes.push({
+        group: "nodes",
+        data: { id: `l${layer}`, label: `L${layer}` },
+        position: { x: left - 26, y },
+        classes: "layer",
+        selectable: false,
+      });
+    }
+    return boxes;
+  }
+
+  // Show these edges, with the nodes that they connect; grouped nodes as one box.
+  show(shown, groups) {
+    const { data, cy } = this;
+    const { lines, boxOf } = merged(data, shown, groups);
+    const used = new Set(shown.flatMap((edge) => [data.edges.source[edge], data.edges.target[edge]]));
+    this.lines = lines;
+    this.used = used;
+    const layers = new Set([...used].map((node) => data.nodes[node].layer));
+    cy.batch(() => {
+      cy.nodes(".group").remove();
+      data.nodes.forEach((_, at) => {
+        cy.getElementById(`n${at}`).toggleClass("hidden", !used.has(at) || typeof boxOf(at) === "string");
+      });
+      cy.nodes(".layer").forEach((node) => node.toggleClass("hidden", !layers.has(Number(node.id().slice(1)))));
+      groups.forEach((group, at) => {
+        const members = data.nodes.flatMap((node, number) => (used.has(number) && group.nodes.includes(node.name) ? [number] : []));
+        if (members.length) cy.add(groupBox(data, group, at, members));
+      });
+      const wanted = new Map(lines.map((line) => [idOf(line), line]));
+      const extra = cy.edges().filter((edge) => !wanted.has(edge.id()));
+      extra.remove();
+      const isThere = new Set(cy.edges().map((edge) => edge.id()));
+      const colors = palette(data);
+      cy.add([...wanted].filter(([id]) => !isThere.has(id)).map(([id, line]) => this.#line(id, line, colors)));
+    });
+    this.#describe();
+  }
+
+  #line(id, line, colors) {
+    const { data, cy } = this;
+    const ends = [line.from, line.to].map((box) => cy.getElementById(typeof box === "number" ? `n${box}` : box));
+    const look = line.isPlain ? plainLook(data, line.edges[0], colors) : mergedLook(data, line, colors);
+    return {
+      group: "edges",
+      data: {
+        id,
+        source: ends[0].id(),
+        target: ends[1].id(),
+        ...look,
+        ...bend(ends, line.port),
+        selects: line.isPlain ? { edge: line.edges[0] } : { edges: line.edges },
+        tip: tipOfLine(data, line),
+      },
+    };
+  }
+
+  // Colors anew, as after a change from light to dark.
+  recolor() {
+    const { data, cy } = this;
+    const colors = palette(data);
+    cy.batch(() => {
+      data.nodes.forEach((_, at) => cy.getElementById(`n${at}`).data(boxLook(data, at, colors)));
+      for (const line of this.lines) {
+        const look = line.isPlain ? plainLook(data, line.edges[0], colors) : mergedLook(data, line, colors);
+        cy.getElementById(idOf(line)).data(look);
+      }
+    });
+    cy.style(styleSheet(colors));
+  }
+
+  // Let what is selected, and what it touches, stand out.
+  mark(selection) {
+    const { cy } = this;
+    cy.batch(() => {
+      cy.elements().removeClass("chosen near far");
+      const chosen = this.#elementsOf(selection);
+      if (chosen.empty()) return;
+      const near = chosen.union(chosen.connectedEdges()).union(chosen.connectedEdges().connectedNodes()).union(chosen.connectedNodes());
+      cy.elements().not(near).not(".layer").addClass("far");
+      near.addClass("near");
+      chosen.addClass("chosen");
+    });
+    this.#describe(selection);
+  }
+
+  #elementsOf(selection) {
+    const { cy } = this;
+    if (selection === null) return cy.collection();
+    if (selection.node !== undefined) return cy.getElementById(`n${selection.node}`).not(".hidden");
+    if (selection.group !== undefined) return cy.getElementById(`g${selection.group}`);
+    const wanted = selection.edge ?? selection.edges[0];
+    const line = this.lines.find(({ edges }) => edges.includes(wanted));
+    return line === undefined ? cy.collection() : cy.getElementById(idOf(line));
+  }
+
+  // Move what is selected into view, where it is not.
+  reveal(selection) {
+    const chosen = this.#elementsOf(selection);
+    if (chosen.empty()) return;
+    const { x1, x2, y1, y2 } = chosen.renderedBoundingBox();
+    const [width, height] = [this.cy.width(), this.cy.height()];
+    if (x2 < 0 || y2 < 0 || x1 > width || y1 > height) this.cy.center(chosen);
+  }
+
+  fit() {
+    this.cy.resize();
+    this.cy.fit(this.cy.elements().not(".hidden"), 18);
+  }
+
+  zoomBy(factor) {
+    const middle = { x: this.cy.width() / 2, y: this.cy.height() / 2 };
+    this.cy.zoom({ level: this.cy.zoom() * factor, renderedPosition: middle });
+  }
+
+  // The box nearest to another in a direction of the screen; null at the rim.
+  neighbor(from, [dx, dy]) {
+    const places = this.cy.nodes().not(".hidden").not(".layer");
+    if (from === null || from.empty()) return places.length ? places[0].data("selects") : null;
+    const here = from.position();
+    let best = null;
+    for (const node of places) {
+      if (node.id() === from.id()) continue;
+      const to = node.position();
+      const along = dx * (to.x - here.x) + dy * (to.y - here.y);
+      const across = Math.abs(dy * (to.x - here.x)) + Math.abs(dx * (to.y - here.y));
+      if (along <= 1) continue;
+      const far = along + 2 * across;
+      if (best === null || far < best.far) best = { far, node };
+    }
+    return best === null ? null : best.node.data("selects");
+  }
+
+  selectedNode(selection) {
+    const chosen = this.#elementsOf(selection).nodes();
+    return chosen.empty() ? null : chosen[0];
+  }
+
+  #describe(selection = null) {
+    const what = `${this.lines.length} lines between ${this.cy.nodes().not(".hidden").not(".layer").length} boxes, by layer`;
+    const chosen = this.#elementsOf(selection);
+    const said = chosen.empty() ? "" : `. Selected: ${chosen[0].data("tip")}`;
+    this.container.setAttribute("aria-label", `Circuit: ${what}${said}`);
+  }
+}
+
+function idOf(line) {
+  return line.isPlain ? `e${line.edges[0]}` : `m${line.from}>${line.to}<${line.port ?? ""}`;
+}
+
+function groupBox(data, group, at, members) {
+  const mean = (axis) => members.reduce((total, node) => total + data.nodes[node][axis], 0) / members.length;
+  const label = `${group.name} (${members.length})`;
+  return {
+    group: "nodes",
+    data: { id: `g${at}`, label, width: Math.max(64, 8 * label.length + 14), tip: label, selects: { group: at } },
+    position: { x: mean("x"), y: mean("y") },
+    classes: "group",
+  };
+}
+
+function plainLook(data, edge, colors) {
+  const strength = data.edges.strength[edge];
+  const dash = isAgainst(data, edge) ? "dashed" : "solid";
+  return { color: mixed(lineColor(data, edge, colors), 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash, z: strength };
+}
+
+function mergedLook(data, line, colors) {
+  const strength = Math.max(...line.edges.map((edge) => data.edges.strength[edge]));
+  const score = data.circuits.length === 1 ? summed(data, line, 0) : null;
+  const own = data.circuits.length === 1 ? signColor(score, colors) : colors.gray;
+  return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash: (score ?? 0) < 0 ? "dashed" : "solid", z: strength };
+}
+
+// Lines leave a box upwards and arrive from below, as in the figures. Of a line from (0, 0) to (dx, dy) the two bends
+// are given as cytoscape takes them: how far along the straight line, and how far to its side.
+function bend([from, to], port) {
+  const [a, b] = [from.position(), to.position()];
+  const [wide, narrow] = [from.data("width"), to.data("width")];
+  let start = 0, end = (INSETS[port] ?? 0) * narrow;
+  if (from.hasClass("bar")) start = Math.max(-wide / 2, Math.min(wide / 2, b.x + end - a.x));
+  if (to.hasClass("bar")) end = Math.max(-narrow / 2, Math.min(narrow / 2, a.x + start - b.x));
+  const dx = b.x + end - a.x - start, dy = b.y + HEIGHT / 2 - (a.y - HEIGHT / 2);
+  const squared = dx * dx + dy * dy || 1, length = Math.sqrt(squared);
+  const reach = 0.45 * dy;
+  const points = [[0, reach], [dx, dy - reach]];
+  return {
+    from: `${start}px ${-HEIGHT / 2}px`,
+    to: `${end}px ${HEIGHT / 2}px`,
+    weights: points.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(4)).join(" "),
+    bends: points.map(([x, y]) => (((y * dx - x * dy) / length)).toFixed(2)).join(" "),
+  };
+}
+
+function tipOfNode(data, at) {
+  const node = data.nodes[at];
+  const scores = data.circuits.map((circuit, side) => {
+    const own = node.circuits[side];
+    const label = data.circuits.length > 1 ? `${circuit.label} ` : "";
+    return own === null ? `${label}\u2013` : `${label}${signed(own.score)}`;
+  });
+  return `${node.name}${node.role ? `, ${node.role}` : ""}: ${scores.join(", ")}`;
+}
+
+function tipOfLine(data, line) {
+  const name = line.isPlain ? data.names[line.edges[0]] : `${line.edges.length} edges`;
+  return `${name}: ${data.circuits.map((_, at) => signed(summed(data, line, at))).join(", ")}`;
+}
+
+function styleSheet(colors) {
+  return [
+    {
+      selector: "node",
+      style: {
+        shape: "round-rectangle",
+        height: HEIGHT,
+        label: "data(label)",
+        "font-family": "system-ui, sans-serif",
+        "font-size": 13,
+        "text-valign": "center",
+        "text-halign": "center",
+        "min-zoomed-font-size": 5,
+        "z-index": 10,
+      },
+    },
+    { selector: "node[width]", style: { width: "data(width)" } },
+    { selector: "node[fill]", style: { "background-color": "data(fill)", "border-color": "data(frame)", "border-width": "data(line)", color: "data(text)" } },
+    { selector: "node.group", style: { "background-color": colors.neutral, "border-color": colors.accent, "border-width": 2.4, "border-style": "double", color: colors.ink, "font-weight": "bold" } },
+    { selector: "node.layer", style: { "background-opacity": 0, "border-width": 0, width: 24, color: colors.gray, "font-size": 12, events: "no" } },
+    {
+      selector: "edge",
+      style: {
+        "curve-style": "unbundled-bezier",
+        "edge-distances": "endpoints",
+        "control-point-weights": "data(weights)",
+        "control-point-distances": "data(bends)",
+        "source-endpoint": "data(from)",
+        "target-endpoint": "data(to)",
+        "line-color": "data(color)",
+        "line-style": "data(dash)",
+        width: "data(width)",
+        "z-index": 1,
+      },
+    },
+    { selector: ".hidden", style: { display: "none" } },
+    { selector: ".far", style: { opacity: 0.12 } },
+    { selector: "node.chosen", style: { "outline-width": 3, "outline-color": colors.accent, "outline-offset": 2 } },
+    { selector: "edge.chosen", style: { "line-color": colors.accent, width: 5, "z-index": 5 } },
+  ];
+}

@@ -1,0 +1,80 @@
+"""What a reader has made of a circuit: nodes grouped under a name, and notes on nodes. The page saves such files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from circuits.strict_json import parse_strictly
+
+FORMAT, VERSION = "circuit-workbench-annotations", 1
+_BARS = ("input", "logits")
+
+
+class Group(NamedTuple):
+    """Nodes that are drawn as one box."""
+
+    name: str
+    nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Groups of nodes, each node in one at most, and notes: node -> what was noted. ValueError for others."""
+
+    groups: tuple[Group, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for group in self.groups:
+            if not group.name.strip() or not group.nodes:
+                raise ValueError(f"group {group.name!r} of {len(group.nodes)} nodes: it needs a name, and a node.")
+        names, nodes = Counter(group.name for group in self.groups), Counter(self.grouped)
+        for what, counts in (("name of a group", names), ("node", nodes)):
+            if several := [one for one, n in counts.items() if n > 1]:
+                raise ValueError(f"{what} {several[0]!r} stands in several groups: it may stand in one.")
+        if bars := [name for name in self.grouped if name in _BARS]:
+            raise ValueError(f"{bars[0]} is grouped: where a circuit begins and ends stands by itself.")
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """All nodes in groups."""
+        return tuple(node for group in self.groups for node in group.nodes)
+
+    def require_nodes(self, known: Iterable[str]) -> None:
+        """Raise a ValueError where a node is annotated that is not among the known ones."""
+        lacking = [node for node in (*self.grouped, *self.notes) if node not in set(known)]
+        if lacking:
+            raise ValueError(
+                f"the annotations are of {lacking[0]}, which this circuit does not have. They belong to another one; "
+                "open its own page, annotate, and save."
+            )
+
+    def as_json(self) -> dict[str, Any]:
+        """As the file holds it."""
+        groups = [{"name": group.name, "nodes": list(group.nodes)} for group in self.groups]
+        return {"format": FORMAT, "version": VERSION, "groups": groups, "notes": dict(self.notes)}
+
+
+def annotations_from(data: bytes, *, source: str) -> Annotations:
+    """What a file of annotations holds. ValueError, naming `source`, for a damaged one or one of a newer version."""
+    try:
+        content = parse_strictly(data)
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise ValueError("it holds no annotations of a circuit")
+        if content.get("version", 0) > VERSION:
+            raise ValueError(f"it is of version {content['version']}, and this package reads up to {VERSION}")
+        groups = tuple(Group(_text(one["name"]), tuple(map(_text, one["nodes"]))) for one in content.get("groups", []))
+        notes = {node: _text(note) for node, note in content.get("notes", {}).items()}
+        return Annotations(groups, notes)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        said = str(error) if isinstance(error, ValueError) else f"it lacks {error}"
+        raise ValueError(f"{source}: {said.rstrip('.')}. Save it on a circuit's page, and give that file.") from None
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is no text")
+    return value

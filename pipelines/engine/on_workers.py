@@ -1,0 +1,204 @@
+"""Compute jobs on Dask workers, which may come late, die, or never have been there.
+
+A job is sent once all that it reads is done, and only so many at a time: the scheduler holds a few hundred jobs,
+however many there are. Jobs wait for each other here and not in Dask, so a worker takes nothing with it but the jobs
+that it is computing, and these are sent again by Dask.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from pipelines.engine.cluster import connect, device_of, resources_of
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job, short_digest
+from pipelines.engine.ready import Ready
+from pipelines.engine.remote_job import keep, parcel, run_parcel
+from pipelines.engine.store import Store
+from pipelines.engine.versions_here import versions_here
+from pipelines.engine.worker_checks import require_folder, require_models, require_same_packages
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_LOOK_EVERY_S = 1.0
+_SCHEDULER_WAIT_S = 15
+# Jobs sent ahead of each thread, so that it need not wait for this process, and at least so many in all: a cluster
+# that grows with its work must see some.
+_PER_THREAD, _AT_LEAST = 2, 32
+# Where results travel with jobs, this many are read and sent at a time: each holds what it reads.
+_AT_A_TIME = 64
+
+
+class ClusterError(RuntimeError):
+    """The scheduler or its workers went away during a run; what was finished is kept."""
+
+
+def execute_on_workers(
+    todo: Sequence[Job],
+    store: Store,
+    execution: Execution,
+    *,
+    on_done: Callable[[Job], None],
+    on_waiting: Callable[[str], None],
+) -> None:
+    """Compute the jobs on the workers that `execution` asks for, and keep their results in `store`.
+
+    on_done     called in this thread after each job
+    on_waiting  called in this thread with what is said while there are no workers
+    Raises the first job's error; a ValueError for workers that lack what jobs need; `ClusterError` where all are gone.
+    """
+    with connect(execution) as client:
+        Course(client, todo, store, execution, on_waiting).run(on_done)
+
+
+class Course:
+    """One run of jobs on the workers of a client."""
+
+    def __init__(
+        self,
+        client: Client,
+        todo: Sequence[Job],
+        store: Store,
+        execution: Execution,
+        on_waiting: Callable[[str], None],
+    ) -> None:
+        self._client, self._store, self._execution, self._on_waiting = client, store, execution, on_waiting
+        self._address = str(client.scheduler.address)  # pyright: ignore[reportOptionalMemberAccess]
+        self._models = {
+            job.locations["model"]: str(job.settings["model"]) for job in todo if {"model"} <= job.locations.keys()
+        }
+        self._ready = Ready(todo)
+        self._n_jobs = len(todo)
+        self._sent: dict[Any, tuple[Job, Future]] = {}
+        self._finished: SimpleQueue[Future] = SimpleQueue()
+        self._checked: set[str] = set()
+        self._n_threads, self._alone_since, self._looked = 0, None, 0.0
+        self._device, self._resources = device_of(execution), dict[str, float]()
+        # Two runs share the work of a job on one scheduler only where they keep it in one store.
+        self._of_store = short_digest((str(store.folder), execution.data))
+
+    def run(self, on_done: Callable[[Job], None]) -> None:
+        """Compute every job."""
+        from distributed.scheduler import KilledWorker
+
+        try:
+            while self._ready.n_left:
+                self._look()
+                self._send()
+                for future in self._now_finished():
+                    job = self._sent[future.key][0]
+                    self._take(future, job)
+                    del self._sent[future.key]
+                    self._ready.done(job)
+                    on_done(job)
+        except KilledWorker as error:
+            job = self._sent[str(error.task)][0]
+            raise ClusterError(
+                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
+                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            ) from None
+        finally:
+            self._client.cancel([future for _, future in self._sent.values()])
+
+    def _send(self) -> None:
+        """Send jobs that can begin, as many as the workers will want soon."""
+        is_shared = self._execution.data == "shared"
+        room = max(_AT_LEAST, _PER_THREAD * self._n_threads) - len(self._sent)
+        jobs = self._ready.take(room if is_shared else min(room, _AT_A_TIME))
+        if not jobs:
+            return
+        versions = versions_here()
+        parcels = [parcel(job, self._store, self._device, versions, is_shared=is_shared) for job in jobs]
+        keys = [f"{job.stage.name}-{self._of_store}-{job.key}" for job in jobs]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph")
+            futures = self._client.map(run_parcel, parcels, key=keys, resources=self._resources or None)
+        for job, future in zip(jobs, futures, strict=True):
+            self._sent[future.key] = (job, future)
+            future.add_done_callback(self._finished.put)
+
+    def _now_finished(self) -> Iterator[Future]:
+        """The jobs that are finished, once there is one; none where that takes longer than it is to the next look."""
+        try:
+            yield self._finished.get(timeout=_LOOK_EVERY_S)
+            while True:
+                yield self._finished.get_nowait()
+        except Empty:
+            return
+
+    def _take(self, future: Future, job: Job) -> None:
+        """Keep what a job gave. Raises what it raised, and `ClusterError` where the scheduler has forgotten it."""
+        if future.status == "cancelled":
+            raise self._lost("the connection to it was lost, or its tasks were cancelled there")
+        if future.status == "finished" and self._execution.data == "shared":
+            return
+        try:
+            keep(future.result(), job.key, self._store)
+        except ImportError:
+            require_same_packages(self._client, list(self._threads()))
+            raise
+
+    def _look(self) -> None:
+        """Look which workers there are, where that was not done of late: newcomers are checked, none is said."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_EVERY_S:
+            return
+        threads = self._threads()
+        self._looked, self._n_threads = time.monotonic(), sum(threads.values())
+        if threads:
+            self._alone_since = None
+            self._resources = resources_of(self._client, self._execution)
+            self._check([worker for worker in threads if worker not in self._checked])
+            return
+        if self._alone_since is None:
+            self._alone_since = now
+            limit = self._execution.wait_for_workers
+            self._on_waiting(f"waiting for workers: {self._address} has none (for {limit} s at most)")
+        if now - self._alone_since >= self._execution.wait_for_workers:
+            raise self._without_workers()
+
+    def _check(self, newcomers: list[str]) -> None:
+        if not newcomers:
+            return
+        is_first = not self._checked
+        require_same_packages(self._client, newcomers)
+        if self._execution.data == "shared":
+            require_folder(self._client, newcomers, self._store.folder)
+        # Those that come later tell when they load it: here, all would wait for them.
+        if is_first and self._execution.scheduler is not None:
+            require_models(self._client, newcomers, self._models)
+        self._checked |= set(newcomers)
+
+    def _threads(self) -> dict[str, int]:
+        """Worker -> its threads. `ClusterError` where the scheduler does not say."""
+        client: Any = self._client
+        if client.status != "running":
+            raise self._lost("the connection to it was lost")
+        try:
+            return dict(client.sync(client.scheduler.ncores, callback_timeout=_SCHEDULER_WAIT_S))
+        except (TimeoutError, OSError):
+            raise self._lost(f"it says nothing for {_SCHEDULER_WAIT_S} s, or its connections break") from None
+
+    def _lost(self, reason: str) -> ClusterError:
+        return ClusterError(
+            f"the Dask scheduler at {self._address} is lost: {reason}. {self._kept} Start the scheduler and its "
+            "workers again, and run the same command."
+        )
+
+    def _without_workers(self) -> ClusterError:
+        said = "has no workers" if not self._checked else "has no workers any more"
+        return ClusterError(
+            f"the Dask scheduler at {self._address} {said}, for {self._execution.wait_for_workers} s. {self._kept} "
+            f"Start some with `dask worker {self._address}`, and run the same command; where they come later, as from "
+            "a queue, wait longer with --wait-for-workers SECONDS."
+        )
+
+    @property
+    def _kept(self) -> str:
+        n_done = self._n_jobs - self._ready.n_left
+        return f"{n_done} of the {self._n_jobs} jobs to compute are finished and kept."

@@ -1,0 +1,137 @@
+"""What a template may say, and what is said of one that does not fit together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from circuits.data.template_file import read_template_file, template_from
+from circuits.data.templates import Slot, Word
+
+AGREEMENT: dict[str, Any] = {
+    "templates": ["The {noun:S} near the {noun.singular:A}"],
+    "words": {"noun": [{"singular": "key", "plural": "keys"}, {"singular": "car", "plural": "cars"}]},
+    "corrupt": {"S": "another kind"},
+    "answers": {"S": {"singular": " is", "plural": [" are", " were"]}},
+}
+
+
+def refusal(**changes: Any) -> str:
+    with pytest.raises(ValueError, match=r".") as refused:
+        template_from(AGREEMENT | changes, name="own")
+    return str(refused.value)
+
+
+def test_slots_words_and_kinds_are_read() -> None:
+    template = template_from(AGREEMENT, name="own")
+    (sentence,) = template.sentences
+    assert sentence.text == "The {S} near the {A}"
+    assert sentence.slots == {"S": Slot("noun"), "A": Slot("noun", "singular")}
+    assert template.words["noun"] == (
+        Word("key", "singular", 0),
+        Word("keys", "plural", 0),
+        Word("car", "singular", 1),
+        Word("cars", "plural", 1),
+    )
+    assert template.answers.by_kind == {"singular": (" is",), "plural": (" are", " were")}
+
+
+def test_a_slot_may_repeat_another_or_be_called_like_its_list_and_braces_be_written_twice() -> None:
+    words = {"name": ["Anna", "Ben"], "place": {"home": ["house"], "away": ["park", "shop"]}}
+    text = "{{{name:A}}} at the {place} saw {A:B}"
+    said = {"templates": text, "words": words, "corrupt": {"B": "another word"}, "answers": [" {A}"]}
+    (sentence,) = template_from(said, name="own").sentences
+    assert sentence.text == "{{{A}}} at the {place} saw {B}"
+    assert sentence.slots == {"A": Slot("name"), "place": Slot("place"), "B": Slot("name", None, "A")}
+    assert [word.place for word in template_from(said, name="own").words["place"]] == [0, 1, 2]
+
+
+def test_an_answer_may_be_a_word_or_its_other_kind() -> None:
+    words = {"place": [{"country": "France", "capital": "Paris"}]}
+    said = {
+        "templates": "{place.country:C} has",
+        "words": words,
+        "corrupt": {"C": "another kind"},
+        "answers": " {C.capital}",
+    }
+    template = template_from(said, name="own")
+    (sentence,) = template.sentences
+    chosen = {"C": Word("France", "country", 0)}
+    assert template.texts(template.answers, sentence, chosen) == [" Paris"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"template": "x"}, "no key of a template 'template'. Known: answers, comment, corrupt, leave_out, templates"),
+        ({"task": "ioi"}, "Is it a settings file? Give it with --config."),
+        ({"templates": "The {nuon:S}"}, "no list of words or slot 'nuon'. Known: noun. Did you mean 'noun'?"),
+        ({"templates": "The {noun.dual:S} {noun:A}"}, "no kind of the words 'noun' 'dual'. Known: plural, singular."),
+        ({"templates": "The {noun:S} {noun:S}"}, "has slot 'S' twice"),
+        ({"templates": "The {noun:END}"}, "a slot is called 'END'"),
+        ({"templates": "The {noun:S} {noun:noun}"}, "'noun' is a list of words; call the slot something else"),
+        ({"templates": "The {noun:S} {S.plural:T}"}, "repeats 'S', and has its kind"),
+        ({"templates": "The {noun:S"}, "Write a slot as {noun:S}"),
+        ({"templates": "The {noun!r:S}"}, "'!r' says nothing here"),
+        ({"templates": "The key"}, "has no slot, such as {noun:S}"),
+        ({"templates": []}, "'templates' is empty"),
+        ({"templates": ["The {noun:S}", "A {noun:A}"]}, "no slot 'S'"),
+        ({"words": {"noun": []}}, "'words.noun' is empty"),
+        ({"words": {"noun": ["key", "key"]}}, "'words.noun' holds 'key' twice"),
+        ({"words": {"noun": ["key", True]}}, "'words.noun' holds True, expected a text. Put it in quotes"),
+        ({"words": {"no un": ["key"]}}, "'words' has the name 'no un'"),
+        ({"words": ["key"]}, "'words' holds ['key'], expected keys with values"),
+        ({"corrupt": {}}, "'corrupt' is empty"),
+        ({"corrupt": {"T": "another word"}}, "corrupt: no slot 'T'. Known: A, S."),
+        ({"corrupt": {"S": "other word"}}, "no rule or slot for 'corrupt.S' 'other word'"),
+        ({"corrupt": {"S": "S"}}, "S takes its own word, which changes nothing"),
+        ({"answers": {"S": {"singular": " is"}}}, "answers.S says nothing for the kind 'plural'"),
+        ({"answers": {"S": {"singular": " is", "plurals": " are"}}}, "no kind of the words 'noun' 'plurals'"),
+        ({"answers": " {T}"}, "answers: no slot 'T'"),
+        ({"answers": " {S.dual}"}, "no kind of the words 'noun' 'dual'"),
+        ({"answers": " {noun:S}"}, "write {SLOT} or {SLOT.kind}"),
+        ({"answers": []}, "'answers' is empty"),
+        ({"leave_out": "long"}, "no value of 'leave_out' 'long'. Known: several tokens, unequal."),
+    ],
+)
+def test_what_does_not_fit_together_is_said(changes: dict[str, Any], said: str) -> None:
+    assert said in refusal(**changes)
+
+
+def test_rules_need_kinds_that_the_words_have() -> None:
+    plain = {"words": {"noun": ["key", "car"]}, "templates": "The {noun:S} near the {noun:A}", "answers": " {S}"}
+    assert "the words 'noun' are of one kind" in refusal(**plain)
+    assert "whose words have no kinds" in refusal(**plain | {"answers": AGREEMENT["answers"], "corrupt": {"S": "A"}})
+    groups = {"noun": {"singular": ["key"], "plural": ["cars"]}}
+    assert "no word of 'noun' is given in two kinds" in refusal(words=groups)
+    lists = {"words": {"noun": ["key"], "verb": ["see"]}, "templates": "{noun:S} {verb:V}", "answers": " {S}"}
+    assert "Exchange slots of one list" in refusal(**lists | {"corrupt": {"S": "V"}})
+
+
+def test_a_slot_is_of_one_list_in_all_templates() -> None:
+    words = {"noun": ["key"], "verb": ["see"]}
+    said = refusal(
+        words=words, templates=["The {noun:S}", "The {verb:S}"], answers=" {S}", corrupt={"S": "another word"}
+    )
+    assert "slot 'S' is of 'noun' in one template and of 'verb' in another" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- a\n- b", "it holds ['a', 'b'], expected the keys templates, words, corrupt, answers."),
+        ("templates: x", "'words', 'corrupt', 'answers' missing"),
+        ("templates: [", "it is not YAML"),
+        ("words: {a: [b]}\nwords: {a: [c]}", "line 2 gives 'words' a second time"),
+    ],
+)
+def test_a_file_that_is_no_template_is_refused_by_name(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"own\.yaml: ") as refused:
+        read_template_file(path)
+    assert said in str(refused.value)
+    with pytest.raises(ValueError, match=r"cannot read the template .*absent\.yaml"):
+        read_template_file(tmp_path / "absent.yaml")

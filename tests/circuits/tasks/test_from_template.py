@@ -1,0 +1,198 @@
+"""Laws of prompts drawn from templates, for tokenizers of every kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from circuits.data.prompts import Prompt
+from circuits.data.template_file import template_from
+from circuits.data.templates import RULES
+from circuits.tasks.base import words
+from circuits.tasks.from_template import TemplateTask
+from tests.circuits.tasks.reading import corrupt_word, said, text_of, word
+from tests.circuits.tasks.tokenizers import KINDS, tokenizer_of
+
+NOUNS = [{"singular": noun, "plural": f"{noun}s"} for noun in ("key", "car", "boy", "girl", "dog", "cat")]
+IOI: dict[str, Any] = {
+    "templates": [
+        "While {name:IO} and {name:S1} waited outside the {place}, {S1:S2} showed the book to",
+        "While {name:S1} and {name:IO} waited outside the {place}, {S1:S2} showed the book to",
+    ],
+    "words": {"name": ["Mary", "John", "James", "Susan"], "place": ["store", "park", "museum"]},
+    "corrupt": {"S2": "IO"},
+    "answers": " {IO}",
+    "wrong_answers": " {S1}",
+}
+AGREEMENT: dict[str, Any] = {
+    "templates": "The {noun:S} near the {noun:A}",
+    "words": {"noun": NOUNS},
+    "corrupt": {"S": "another kind"},
+    "answers": {"S": {"singular": " is", "plural": " are"}},
+}
+
+
+def task(said: dict[str, Any], **changes: Any) -> TemplateTask:
+    return TemplateTask(template=template_from(said | changes, name="own"))
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def tokenizer(request: pytest.FixtureRequest) -> Any:
+    return tokenizer_of(request.param)
+
+
+def changed(prompt: Prompt) -> set[int]:
+    return {n for n, (a, b) in enumerate(zip(prompt.clean, prompt.corrupt, strict=True)) if a != b}
+
+
+def test_only_the_exchanged_slot_differs_and_roles_are_where_the_words_are(tokenizer: Any) -> None:
+    for prompt in task(IOI).build(tokenizer, n=30):
+        assert changed(prompt) == set(prompt.roles["S2"])
+        names = {role: word(tokenizer, prompt, role) for role in ("IO", "S1", "S2")}
+        assert names["S1"] == names["S2"] != names["IO"]
+        assert set(names.values()) <= set(IOI["words"]["name"])
+        assert word(tokenizer, prompt, "place") in IOI["words"]["place"]
+        assert corrupt_word(tokenizer, prompt, "S2") == names["IO"]
+        sides = said(tokenizer, prompt.answers), said(tokenizer, prompt.wrong_answers)
+        assert sides == ([names["IO"]], [names["S1"]])
+
+
+def test_another_kind_is_the_same_word_in_it_and_gives_the_wrong_answers(tokenizer: Any) -> None:
+    forms = {row[kind]: row for row in NOUNS for kind in row}
+    for prompt in task(AGREEMENT).build(tokenizer, n=30):
+        one, other = word(tokenizer, prompt, "S"), corrupt_word(tokenizer, prompt, "S")
+        assert changed(prompt) == set(prompt.roles["S"])
+        assert one != other
+        assert forms[one] is forms[other]
+        assert forms[one] is not forms[word(tokenizer, prompt, "A")]
+        verbs = [" is", " are"] if one == forms[one]["singular"] else [" are", " is"]
+        answers = said(tokenizer, prompt.answers), said(tokenizer, prompt.wrong_answers)
+        assert answers == ([verbs[0].strip()], [verbs[1].strip()])
+
+
+def test_slots_change_places(tokenizer: Any) -> None:
+    exchanged = task(AGREEMENT, corrupt={"S": "A", "A": "S"}, answers=" {S}", wrong_answers=" {A}")
+    for prompt in exchanged.build(tokenizer, n=20):
+        pair = [word(tokenizer, prompt, role) for role in ("S", "A")]
+        assert [corrupt_word(tokenizer, prompt, role) for role in ("A", "S")] == pair
+        assert changed(prompt) == {*prompt.roles["S"], *prompt.roles["A"]}
+
+
+def test_what_repeats_a_slot_follows_it_unless_it_has_a_rule_of_its_own(tokenizer: Any) -> None:
+    for prompt in task(IOI, corrupt={"S1": "another word"}).build(tokenizer, n=10):
+        assert changed(prompt) == {*prompt.roles["S1"], *prompt.roles["S2"]}
+        assert corrupt_word(tokenizer, prompt, "S1") == corrupt_word(tokenizer, prompt, "S2")
+    for prompt in task(IOI, corrupt={"S1": "another word", "S2": "S1"}).build(tokenizer, n=10):
+        assert changed(prompt) == set(prompt.roles["S1"])
+
+
+def test_the_same_seed_gives_the_same_prompts_and_the_first_ones_of_a_larger_set(tokenizer: Any) -> None:
+    few, many = (task(IOI).build(tokenizer, n=n, seed=3).prompts for n in (10, 30))
+    assert many[:10] == few
+    assert len({prompt.clean for prompt in many}) == 30
+    assert task(IOI).build(tokenizer, n=10, seed=4).prompts != few
+
+
+def test_all_combinations_are_found_and_no_more(tokenizer: Any) -> None:
+    # 4 names x 3 others x 3 places, in 2 templates.
+    assert len(task(IOI).build_at_most(tokenizer, n=500)) == 72
+    with pytest.raises(ValueError, match="asked for 500 distinct prompts, found 72"):
+        task(IOI).build(tokenizer, n=500)
+
+
+@pytest.mark.parametrize("leave_out", ["unequal", "several tokens"])
+def test_words_that_do_not_fit_are_named_or_left_out(leave_out: str) -> None:
+    tokenizer = tokenizer_of("bytes")
+    long = "zqxjkv"
+    assert len(tokenizer.tokenize(f" {long}")) > 1
+    words = IOI["words"] | {"name": [*IOI["words"]["name"], long]}
+    with pytest.raises(ValueError, match=r"words that do not fit: of 'name' 'zqxjkv' .* tokens where most have 1"):
+        task(IOI, words=words).build(tokenizer, n=2)
+    spared = task(IOI, words=words, leave_out=leave_out)
+    prompts = spared.build_at_most(tokenizer, n=500)
+    assert len(prompts) == 72
+    assert prompts.notes[0].startswith("1 of the words 'name' are left out: 'zqxjkv'")
+
+
+def test_only_words_that_change_need_equally_many_tokens_unless_several_are_left_out() -> None:
+    tokenizer, long = tokenizer_of("bytes"), "zqxjkv"
+    words = IOI["words"] | {"place": ["store", long]}
+    made = task(IOI, words=words)
+    assert made.unfit_words(tokenizer) == {}
+    assert {word(tokenizer, prompt, "place") for prompt in made.build(tokenizer, n=30)} == {"store", long}
+    strict = task(IOI, words=words, leave_out="several tokens").build(tokenizer, n=10)
+    assert {word(tokenizer, prompt, "place") for prompt in strict} == {"store"}
+
+
+def test_unknown_words_are_named() -> None:
+    tokenizer = tokenizer_of("words")
+    with pytest.raises(ValueError, match=r"of 'place' 'zqxjkv' \(not known\)"):
+        task(IOI, words=IOI["words"] | {"place": ["store", "zqxjkv"]}).build(tokenizer, n=2)
+    with pytest.raises(ValueError, match="does not know 'zqxjkv'"):
+        task(IOI, templates="While {name:IO} and {name:S1} zqxjkv, {S1:S2} showed it to").build(tokenizer, n=2)
+
+
+def test_rules_that_change_nothing_are_refused(tokenizer: Any) -> None:
+    with pytest.raises(ValueError, match="the corrupt prompt is the clean one"):
+        task(IOI, corrupt={"S2": "S1"}).build(tokenizer, n=1)
+
+
+def test_too_few_words_are_said_before_any_prompt_is_drawn(tokenizer: Any) -> None:
+    words = IOI["words"] | {"name": ["Mary"]}
+    with pytest.raises(ValueError, match="too few words for slots that differ and what replaces them: 1 of 'name'"):
+        task(IOI, words=words).build(tokenizer, n=1)
+    with pytest.raises(ValueError, match="2 of 'name'"):
+        task(IOI, words=IOI["words"] | {"name": ["Mary", "John"]}, corrupt={"S2": "another word"}).build(tokenizer, n=1)
+
+
+WORDS = tokenizer_of("words")
+# What the tokenizer of words knows, and nothing that is two of its tokens.
+SOME = words("store park museum book key car boy girl dog cat school garden library station market beach")
+
+
+@st.composite
+def templates(draw: st.DrawFn) -> dict[str, Any]:
+    """A sentence of slots and fixed words in any order, and rules for some of the slots."""
+    kinds = draw(st.booleans())
+    # Three slots, and other words for these and a fourth one: eight of a kind are enough.
+    words: Any = {"one": SOME[:8], "two": SOME[8:]} if kinds else SOME
+    slots = draw(st.lists(st.sampled_from("ABC"), min_size=1, max_size=3, unique=True))
+    repeated = draw(st.sampled_from([*slots, None]))
+    fields = [f"{{w:{slot}}}" for slot in slots] + ([f"{{{repeated}:R}}"] if repeated else [])
+    fixed = draw(st.lists(st.sampled_from(["the", "and", "was"]), min_size=1, max_size=4))
+    parts = draw(st.permutations([*fields, *fixed]))
+    known = [*slots, *(["R"] if repeated else [])]
+    rules = [rule for rule in RULES if rule == "another word" or (kinds and rule == "another word of another kind")]
+    corrupt = {
+        slot: draw(
+            st.sampled_from([*rules, *(other for other in slots if other not in (slot, slot == "R" and repeated))])
+        )
+        for slot in draw(st.lists(st.sampled_from(known), min_size=1, unique=True))
+    }
+    said = {"templates": " ".join(parts), "words": {"w": words}, "corrupt": corrupt, "answers": [" is"]}
+    return said | {"wrong_answers": [" are"]}
+
+
+@given(said=templates(), seed=st.integers(0, 5))
+@settings(max_examples=60, deadline=None)
+def test_clean_and_corrupt_differ_only_where_a_rule_says_so(said: dict[str, Any], seed: int) -> None:
+    made = task(said)
+    prompts = made.build_at_most(WORDS, n=8, seed=seed)
+    slots = made.template.sentences[0].slots
+    may_differ = {slot for slot, of in slots.items() if {slot, of.repeats} & said["corrupt"].keys()}
+    for prompt in prompts:
+        assert changed(prompt) <= {at for slot in may_differ for at in prompt.roles[slot]}
+        held = {slot: word(WORDS, prompt, slot) for slot in slots}
+        drawn = [held[slot] for slot, of in slots.items() if of.repeats is None]
+        assert len(set(drawn)) == len(drawn)
+        for slot, rule in said["corrupt"].items():
+            now = corrupt_word(WORDS, prompt, slot)
+            assert now == held[rule] if rule in held else now not in held.values()
+        assert text_of(WORDS, list(prompt.clean)).split() == [
+            held[part.strip("{}").partition(":")[2]] if part.startswith("{") else part
+            for part in said["templates"].split()
+        ]
+    assert made.build_at_most(WORDS, n=3, seed=seed).prompts == prompts.prompts[:3]

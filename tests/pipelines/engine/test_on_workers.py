@@ -1,0 +1,190 @@
+"""Jobs on workers that come late, go, or were never there; results through a shared folder or through the scheduler."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits.result import Result
+from pipelines.engine.execution import Execution
+from pipelines.engine.job import Job, keys_of
+from pipelines.engine.on_workers import ClusterError, execute_on_workers
+from pipelines.engine.stage import Stage
+from pipelines.engine.store import Store
+
+
+def add(settings: Any, inputs: Any, model: Any) -> Result:
+    """The sum of what the inputs hold, plus the job's own number; a file's too where there is one."""
+    time.sleep(settings.get("sleep_s", 0))
+    before = sum(float(result.arrays["sum"][0]) for results in inputs.values() for result in results)
+    of_file = int(Path(settings["file"]).read_text()) if "file" in settings else 0
+    return Result({"number": settings["number"]}, {"sum": np.array([before + settings["number"] + of_file])})
+
+
+def fail(settings: Any, inputs: Any, model: Any) -> Result:
+    raise ValueError("line 3 of the prompts is bad")
+
+
+def place(settings: Any, locations: Any) -> Any:
+    return {**settings, "file": locations["file"]} if "file" in locations else settings
+
+
+ADD = Stage("add", 1, add, place)
+FAIL = Stage("fail", 1, fail, title="fail")
+
+
+def chain(n_jobs: int, *, sleep_s: float = 0) -> list[Job]:
+    """Numbers, and the sum of every two of them."""
+    numbers = [Job(ADD, {"number": number, "sleep_s": sleep_s}) for number in range(n_jobs)]
+    pairs = [
+        Job(ADD, {"number": 100 + number}, {"before": keys_of(pair)})
+        for number, pair in enumerate(zip(numbers[::2], numbers[1::2], strict=True))
+    ]
+    return [*numbers, *pairs]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """A scheduler in this process, on which tests start workers."""
+    from distributed import LocalCluster
+
+    settings: dict[str, Any] = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(n_workers=0, protocol="tcp", host="127.0.0.1", **settings) as made:
+        yield made
+
+
+def compute(todo: list[Job], folder: Path, cluster: Any, **settings: Any) -> tuple[Store, list[Job], list[str]]:
+    """The store, the jobs that were said to be done, and what was said while there were no workers."""
+    store, done, said = Store(folder), [], []
+    store.prepare()
+    execution = Execution(out=folder, scheduler=cluster.scheduler_address, **settings)
+    execute_on_workers(todo, store, execution, on_done=done.append, on_waiting=said.append)
+    return store, done, said
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("jobs/*/*.npz")}
+
+
+def test_results_travel_through_the_folder_or_the_scheduler_with_the_same_bytes(cluster, tmp_path):
+    cluster.scale(2)
+    todo = chain(80)
+    for data in ("shared", "scheduler"):
+        store, done, _ = compute(todo, tmp_path / data, cluster, data=data)
+        assert sorted(job.key for job in done) == sorted(job.key for job in todo)
+        assert store.read(todo[-1].key).arrays["sum"] == 100 + 39 + 78 + 79
+        assert store.cost(todo[-1].key) is not None
+    assert stored(tmp_path / "shared") == stored(tmp_path / "scheduler")
+
+
+def test_files_that_jobs_read_travel_with_them(cluster, tmp_path):
+    cluster.scale(1)
+    prompts = tmp_path / "here" / "numbers.txt"
+    prompts.parent.mkdir()
+    prompts.write_text("40")
+    # The worker reads what came with the job: the file is gone when it runs.
+    gone = Job(ADD, {"number": 2, "sleep_s": 0}, locations={"file": str(prompts)})
+    sent: list[str] = []
+    from pipelines.engine import on_workers
+
+    def parcel(*arguments: Any, **options: Any) -> Any:
+        made = real(*arguments, **options)
+        prompts.unlink()
+        sent.append(made.files["file"][0])
+        return made
+
+    real, on_workers.parcel = on_workers.parcel, parcel
+    try:
+        store, _, _ = compute([gone], tmp_path / "runs", cluster, data="scheduler")
+    finally:
+        on_workers.parcel = real
+    assert sent == ["numbers.txt"]
+    assert store.read(gone.key).arrays["sum"] == 42
+
+
+def test_two_stores_on_one_scheduler_each_get_their_results(cluster, tmp_path):
+    cluster.scale(2)
+    todo = chain(8, sleep_s=0.05)
+    threads = [
+        threading.Thread(target=compute, args=(todo, tmp_path / name, cluster)) for name in ("one", "other", "third")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(stored(tmp_path / "one")) == len(todo)
+    assert stored(tmp_path / "one") == stored(tmp_path / "other") == stored(tmp_path / "third")
+
+
+def test_workers_that_come_late_are_waited_for_and_used(cluster, tmp_path):
+    later = threading.Timer(1.5, cluster.scale, args=[2])
+    later.start()
+    _, done, said = compute(chain(4), tmp_path, cluster)
+    assert len(done) == 6
+    assert said == [f"waiting for workers: {cluster.scheduler_address} has none (for 20 s at most)"]
+
+
+def test_a_cluster_that_grows_with_its_work_is_used(cluster, tmp_path):
+    cluster.adapt(minimum=0, maximum=3, interval="100 ms", target_duration="500 ms")
+    most: list[int] = []
+    watch = threading.Event()
+
+    def look() -> None:
+        while not watch.wait(0.05):
+            most.append(len(cluster.scheduler.workers))
+
+    threading.Thread(target=look, daemon=True).start()
+    _, done, _ = compute(chain(30, sleep_s=0.1), tmp_path, cluster)
+    watch.set()
+    assert len(done) == 45
+    assert max(most) >= 2
+
+
+def test_no_workers_is_an_error_that_says_how_to_start_some(cluster, tmp_path):
+    with pytest.raises(ClusterError) as raised:
+        compute(chain(2), tmp_path, cluster, wait_for_workers=1)
+    address = cluster.scheduler_address
+    assert f"the Dask scheduler at {address} has no workers, for 1 s." in str(raised.value)
+    assert f"`dask worker {address}`" in str(raised.value)
+    assert "--wait-for-workers" in str(raised.value)
+
+
+def test_when_all_workers_go_the_error_says_what_is_kept(cluster, tmp_path):
+    cluster.scale(1)
+    threading.Timer(1.0, cluster.scale, args=[0]).start()
+    with pytest.raises(ClusterError, match=r"has no workers any more.* of the 90 jobs .* are finished and kept"):
+        compute(chain(60, sleep_s=0.2), tmp_path, cluster, wait_for_workers=1)
+
+
+def test_what_a_job_raises_reaches_the_caller(cluster, tmp_path):
+    cluster.scale(1)
+    with pytest.raises(ValueError, match="line 3 of the prompts is bad"):
+        compute([Job(FAIL, {"number": 1})], tmp_path, cluster)
+
+
+def test_a_worker_with_another_version_is_named_before_a_job_is_sent(cluster, tmp_path, monkeypatch):
+    from pipelines.engine import worker_checks
+
+    cluster.scale(1)
+    here = worker_checks.versions_here()
+    monkeypatch.setattr(worker_checks, "versions_here", lambda: here | {"torch": "99.0"})
+    with pytest.raises(ValueError, match=r"worker tcp://\S+ has torch \S+, and this process torch 99.0"):
+        compute(chain(2), tmp_path, cluster)
+    assert not stored(tmp_path)
+
+
+def test_a_late_worker_with_another_version_gives_no_result(cluster, tmp_path, monkeypatch):
+    from pipelines.engine import on_workers
+
+    cluster.scale(1)
+    monkeypatch.setattr(on_workers, "versions_here", lambda: {"torch": "99.0"})
+    monkeypatch.setattr(on_workers, "require_same_packages", lambda client, workers: None)
+    with pytest.raises(ValueError, match=r"has torch \S+, and this process torch 99.0"):
+        compute(chain(2), tmp_path, cluster)
+    assert not stored(tmp_path)

@@ -1,0 +1,91 @@
+"""Runs on the prompts of a template, from the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from circuits import METHODS, METRICS, load_model, read_template
+from pipelines import discover, open_run
+
+Command = Callable[..., Any]
+TEMPLATE = """
+templates: "Because {name:IO} and {name:S1} were leaving the {place} , {S1:S2} returned the sandwich to"
+words:
+  name: [David, Martin, Simon, Lisa, Anna, Emily]
+  place: [bridge, park]
+corrupt: {S2: IO}
+answers: " {IO}"
+wrong_answers: " {S1}"
+"""
+
+
+@pytest.fixture
+def template(circuits: Command) -> Path:
+    path = Path("names.yaml")
+    path.write_text(TEMPLATE)
+    return path
+
+
+def test_a_run_has_the_prompts_that_python_builds(circuits: Command, template: Path) -> None:
+    asked = ("discover", template, "--method", "eap", "--edges", "20", "--judge-on", "same")
+    run = open_run(circuits(*asked, "--prompts", "12", "--seed", "3", "--json").json["run"])
+    model = load_model("reference")
+    tokenizer: Any = model.tokenizer
+    prompts = read_template(template).build(tokenizer, n=12, seed=3)
+    scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    np.testing.assert_allclose(run.scores.means, scores.means, atol=1e-5)
+    assert run.summary["n_prompts"] == 12
+    assert run.summary["task"] == "names"
+    assert circuits(*asked, "--prompts", "12", "--seed", "3", "--json").json["jobs"]["computed"] == 0
+    other = circuits(*asked, "--prompts", "12", "--seed", "4", "--json").json
+    assert other["jobs"]["computed"] > 0
+
+
+def test_another_text_of_the_template_gives_another_run(circuits: Command, template: Path) -> None:
+    asked = ("discover", template, "--method", "eap", "--edges", "20", "--prompts", "8", "--json")
+    first = circuits(*asked).json["run"]
+    template.write_text(f"{TEMPLATE}# a comment\n")
+    assert circuits(*asked).json["run"] != first
+
+
+def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:
+    run = circuits("discover", template, "--method", "eap", "--prompts", "8", "--solved", "--edges", "20", "--json")
+    assert run.json["solved"]["kept"] == 8
+
+
+def test_python_takes_a_template_by_its_path(circuits: Command, template: Path) -> None:
+    run = discover(str(template), method="eap", prompts=8, edges=20, out="runs")
+    assert run.summary["n_prompts"] == 8
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--prompts", "200"), "task 'names': asked for 200 distinct prompts, found 60"),
+        (("--corruption", "flip"), "brings its own corrupt prompts: leave out --corruption"),
+        (("--held-out",), "leave out --held-out"),
+        (("--task-set", "a=1"), "leave out --task-set"),
+        (("--images", "."), "the template names.yaml has none"),
+    ],
+)
+def test_what_a_template_cannot_give_is_refused(
+    circuits: Command, template: Path, options: tuple[str, ...], said: str
+) -> None:
+    refused = circuits("discover", template, *options)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+
+
+def test_a_template_with_a_fault_and_a_settings_file_are_refused_by_name(circuits: Command, template: Path) -> None:
+    template.write_text(TEMPLATE.replace("{S2: IO}", "{S3: IO}"))
+    refused = circuits("discover", template)
+    assert refused.exit_code == 2
+    assert "names.yaml: corrupt: no slot 'S3'. Known: IO, S1, S2, place." in refused.stderr
+    template.write_text("task: ioi\nmethod: eap\n")
+    refused = circuits("discover", template)
+    assert "Is it a settings file? Give it with --config." in refused.stderr

@@ -1,0 +1,129 @@
+"""What the documentation shows is what happens: its commands exist, its samples run and print what stands there."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import typer
+
+from tests.conftest import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+JOBS = ("discover", "compare", "judge", "trace", "codes", "edits", "export", "workers")
+
+
+def _load() -> ModuleType:
+    """docs/samples.py, which lies beside the pages and not in a package."""
+    spec = importlib.util.spec_from_file_location("docs_samples", DOCS / "samples.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where a dataclass looks it up
+    spec.loader.exec_module(module)
+    return module
+
+
+SAMPLES = _load()
+
+
+def text(page: str) -> str:
+    return (DOCS / f"{page}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", SAMPLES.RUN)
+def test_samples_print_what_the_page_shows(page):
+    blocks = SAMPLES.samples(text(page))
+    assert any(block.language in ("bash", "python") for block in blocks)
+    with SAMPLES.folder_for_samples():
+        for block in blocks:
+            if block.language == "sh":
+                continue
+            printed = SAMPLES.run(block)
+            if block.shown is not None:
+                shown = SAMPLES.shortened(printed, block.shown)
+                assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_have_options_that_exist(page):
+    """Every command of every page is read as the command line reads it; none is run."""
+    from pipelines.cli.main import app
+
+    root = typer.main.get_command(app)
+    for block in SAMPLES.samples(text(page)):
+        for command in block.commands:
+            if not any("$" in word for word in command):  # what a variable of the shell holds is not known here
+                _read(root, command)
+
+
+def _read(root: typer.core.TyperGroup, words: list[str]) -> None:
+    """Raise what click raises where a command, an option or its value is not known."""
+    command, context, rest = root, root.make_context("circuits", list(words), resilient_parsing=False), list(words)
+    while isinstance(command, typer.core.TyperGroup):
+        name, command, rest = command.resolve_command(context, rest)
+        assert command is not None, shlex.join(words)
+        context = command.make_context(name, list(rest), parent=context)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_python_of_the_pages_is_python(page):
+    for block in SAMPLES.samples(text(page)):
+        if block.language == "python":
+            compile(block.text, page, "exec")
+
+
+def test_outputs_are_compared_by_what_they_say():
+    same, shown = SAMPLES.is_same, "faithfulness 0.852 [0.834, 0.871]  46 edges  ioi-eap-ig-2572c791  6.8 s"
+    assert same("│ 8.0 │ 0.33  │ 0      │\n│ x │", "│ 8.0 │ 0.20  │ 24   │\n│ x │")
+    assert not same("│ 8.0 │ 0.33  │ 0      │\n│ x │", "│ 7.0 │ 0.20  │ 24   │\n│ x │")
+    assert same("faithfulness   0.853 [0.833, 0.870]\n46 edges │ ioi-eap-ig-00000000  12 s", shown)
+    assert not same(shown.replace("46", "47"), shown)
+    assert not same(shown.replace("0.852", "0.952"), shown)
+    assert not same(shown.replace("edges", "heads"), shown)
+    assert not same(shown + " more", shown)
+    assert not same(shown.replace("[0.834", "[-0.834"), shown)
+
+
+def test_an_output_can_be_shown_in_part():
+    assert SAMPLES.shortened("a\nb\nc\nd\ne\n", "1\n2\n...\n3\n") == "a\nb\n...\ne\n"
+    assert SAMPLES.shortened("a \nb\n\n", None) == "a\nb\n"
+    assert SAMPLES.shortened("a\nb\n", "a\n...\n") == "a\n...\n"
+
+
+def test_blocks_are_found_with_what_they_print():
+    page = "x\n\n```bash\ncircuits discover ioi \\\n    --edges 3  # few\nls\n```\n\n```text\nout\n```\n\n"
+    page += "```python\n1\n```\nno output\n"
+    first, second = SAMPLES.samples(page)
+    assert first.commands == [["discover", "ioi", "--edges", "3"]]
+    assert (first.shown, second.shown) == ("out\n", None)
+    assert page[slice(*first.span)] == "out\n"
+
+
+def test_a_page_is_rewritten_with_what_its_samples_print(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text('```python\nprint("as", 2)\n```\n\n```text\nit was\n```\n\n```sh\ncircuits none\n```\n')
+    SAMPLES.rewrite(page)
+    assert "```text\nas 2\n```" in page.read_text()
+
+
+def test_the_folder_of_samples_is_left(tmp_path):
+    before = Path.cwd()
+    with SAMPLES.folder_for_samples() as folder:
+        assert Path.cwd() == folder.resolve()
+        assert not list(folder.iterdir())
+    assert Path.cwd() == before
+
+
+def test_every_job_has_its_parts():
+    for page in JOBS:
+        headings = re.findall(r"^## (.+)$", text(page), flags=re.MULTILINE)
+        assert {"The shortest command", "What can go wrong"} <= set(headings), page
+        assert any(heading.startswith("In Python") for heading in headings), page
+        assert "**What it answers.**" in text(page)
