@@ -30,6 +30,7 @@ from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.settings_file import settings_from
+from pipelines.runs.tasks_given import task_spec
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -93,10 +94,12 @@ def call(
     """The report of a command, with its settings and those of `Execution` by their names: what functions call.
 
     progress  whether a bar is shown; None: where stderr is a terminal, or in a notebook
-    A model may be given as an object (`pipelines.runs.models_given`).
+    A model may be given as an object (`pipelines.runs.models_given`), prompts too (`pipelines.runs.tasks_given`).
     """
-    if "model" in values:
-        values = {**values, "model": model_spec(values["model"], Path(values.get("out", DEFAULT_STORE)))}
+    store = Path(values.get("out", DEFAULT_STORE))
+    in_settings = {"model": model_spec, "task": task_spec}
+    given = {name: spec(values[name], store) for name, spec in in_settings.items() if name in values}
+    values = {**values, **given}
     settings, execution = settings_from(values, command.settings)
     with shown_by(TqdmBar):
         return run_command(command, settings, execution, shows_progress=is_watched() if progress is None else progress)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 if TYPE_CHECKING:
     from torch import nn
 
-    from circuits import Model
+    from circuits import Model, PromptSet, ReadablePrompts
 
     AnyModel = str | Path | Model | nn.Module
+    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
 
 
 class ExecutionKeywords(TypedDict, total=False):
@@ -22,6 +23,8 @@ class ExecutionKeywords(TypedDict, total=False):
     workers: int | None
     scheduler: str | None
     gpus: bool
+    data: Literal["shared", "scheduler"]
+    wait_for_workers: int
     device: str
 
 
