@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuits import Model, PromptSet, ReadablePrompts
+
+    AnyModel = str | Path | Model | nn.Module
+    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
 
 
 class ExecutionKeywords(TypedDict, total=False):
@@ -15,11 +23,13 @@ class ExecutionKeywords(TypedDict, total=False):
     workers: int | None
     scheduler: str | None
     gpus: bool
+    data: Literal["shared", "scheduler"]
+    wait_for_workers: int
     device: str
 
 
 class PromptKeywords(TypedDict, total=False):
-    model: str
+    model: AnyModel
     prompts: int | None
     seed: int
     corruption: str | None
@@ -140,7 +150,7 @@ class ExplainCodesKeywords(ExecutionKeywords, total=False):
 
 
 class InfluenceKeywords(ExecutionKeywords, total=False):
-    model: str
+    model: AnyModel
     heads: str | None
     circuit: Any
     edit: str | Sequence[str]
@@ -180,7 +190,7 @@ class LabelHeadsKeywords(ExecutionKeywords, total=False):
 
 
 class MeasureOrdersKeywords(ExecutionKeywords, total=False):
-    model: str
+    model: AnyModel
     questions: int
     metric: str
     seed: int

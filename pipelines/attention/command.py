@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.attention.files import files
@@ -14,15 +13,13 @@ from pipelines.command import Command, call
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import AttentionKeywords
+    from pipelines.keywords import AnyTask, AttentionKeywords
 
 COMMAND = Command("attention", AttentionSettings, plan, report, files, print_attention)
 
 
 @takes_settings(AttentionSettings)
-def attention(
-    task: str | Path, *, progress: bool | None = None, **settings: Unpack[AttentionKeywords]
-) -> AttentionReport:
+def attention(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[AttentionKeywords]) -> AttentionReport:
     """Where heads attend on a prompt of a task, and by role over its prompts.
 
     settings  fields of `AttentionSettings` (heads, prompt, row, model, ...) and of `Execution` (out, workers, ...)
@@ -34,4 +31,4 @@ def attention(
     >>> {row["key"]: row["mean"] > 0.8 for row in report.rows if row["query"] == "END"}["B"]
     True
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

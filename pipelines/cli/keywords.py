@@ -21,7 +21,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from circuits import Model, PromptSet, ReadablePrompts
+
+    AnyModel = str | Path | Model | nn.Module
+    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
 '''
 _BASES: Mapping[str, type] = {"PromptKeywords": PromptSettings, "RunKeywords": RunConfig}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -15,13 +14,13 @@ from pipelines.discover.table import print_discovery
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import DiscoverKeywords
+    from pipelines.keywords import AnyTask, DiscoverKeywords
 
 COMMAND = Command("discover", DiscoverSettings, plan, report, files, print_discovery)
 
 
 @takes_settings(DiscoverSettings)
-def discover(task: str | Path, *, progress: bool | None = None, **settings: Unpack[DiscoverKeywords]) -> DiscoverRun:
+def discover(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[DiscoverKeywords]) -> DiscoverRun:
     """Find the circuit of a task, or of the prompts in a file, and store it; computes only what the store lacks.
 
     settings  fields of `DiscoverSettings` (model, method, settings, metric, prompts, seed, edges, threshold, curve,
@@ -36,4 +35,4 @@ def discover(task: str | Path, *, progress: bool | None = None, **settings: Unpa
     >>> run.circuit.to_networkx().number_of_edges()
     40
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress).run
+    return call(COMMAND, {"task": task, **settings}, progress=progress).run

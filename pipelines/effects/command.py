@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -15,13 +14,13 @@ from pipelines.effects.table import print_effects
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import EffectsKeywords
+    from pipelines.keywords import AnyTask, EffectsKeywords
 
 COMMAND = Command("effects", EffectsSettings, plan, report, files, print_effects, papers)
 
 
 @takes_settings(EffectsSettings)
-def effects(task: str | Path, *, progress: bool | None = None, **settings: Unpack[EffectsKeywords]) -> EffectsReport:
+def effects(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[EffectsKeywords]) -> EffectsReport:
     """Direct and total effect of every head and MLP at the answer position of the prompts of a task.
 
     settings  fields of `EffectsSettings` (metric, ablation, model, prompts, ...) and of `Execution` (out, workers, ...)
@@ -34,4 +33,4 @@ def effects(task: str | Path, *, progress: bool | None = None, **settings: Unpac
     >>> sorted(row)[:4]
     ['class', 'direct', 'direct_interval', 'indirect']
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -14,15 +13,13 @@ from pipelines.profile.table import print_profiles
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import ProfileKeywords
+    from pipelines.keywords import AnyTask, ProfileKeywords
 
 COMMAND = Command("profile", ProfileSettings, plan, report, files, print_profiles)
 
 
 @takes_settings(ProfileSettings)
-def profile(
-    task: str | Path = "", *, progress: bool | None = None, **settings: Unpack[ProfileKeywords]
-) -> ProfileReport:
+def profile(task: AnyTask = "", *, progress: bool | None = None, **settings: Unpack[ProfileKeywords]) -> ProfileReport:
     """What every head attends to and writes on the clean prompts of a task, or of a prompt file; without one, profiles
     of weights alone.
 
@@ -35,4 +32,4 @@ def profile(
     >>> max(rows, key=lambda row: row["mean"])["head"]
     'a1.h2'
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -14,13 +13,13 @@ from pipelines.reads.table import print_reads
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import ReadsKeywords
+    from pipelines.keywords import AnyTask, ReadsKeywords
 
 COMMAND = Command("reads", ReadsSettings, plan, report, files, print_reads)
 
 
 @takes_settings(ReadsSettings)
-def reads(task: str | Path, *, progress: bool | None = None, **settings: Unpack[ReadsKeywords]) -> ReadsReport:
+def reads(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[ReadsKeywords]) -> ReadsReport:
     """Why heads attend on the prompts of a task: their scores, split over what was written on both sides.
 
     settings  fields of `ReadsSettings` (heads, key, query, minus, model, ...) and of `Execution` (out, workers, ...)
@@ -32,4 +31,4 @@ def reads(task: str | Path, *, progress: bool | None = None, **settings: Unpack[
     >>> rows[0]["query_part"], rows[0]["key_part"]
     ('all', 'all')
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

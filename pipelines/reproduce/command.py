@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -14,14 +13,14 @@ from pipelines.reproduce.table import print_reuse
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import ReproduceReuseKeywords
+    from pipelines.keywords import AnyModel, ReproduceReuseKeywords
 
 COMMAND = Command("reproduce reuse", ReuseSettings, plan, report, files, print_reuse)
 
 
 @takes_settings(ReuseSettings)
 def reproduce_reuse(
-    model: str | Path = "gpt2-medium", *, progress: bool | None = None, **settings: Unpack[ReproduceReuseKeywords]
+    model: AnyModel = "gpt2-medium", *, progress: bool | None = None, **settings: Unpack[ReproduceReuseKeywords]
 ) -> Reproduction:
     """The heads that IOI and Colored Objects reuse, beside the numbers of Merullo et al. where these are of the model.
 
@@ -34,4 +33,4 @@ def reproduce_reuse(
     >>> [entry["head"] for entry in found.tasks["ioi"]["path_stages"]["stages"][0]["heads"]]
     ['a3.h3', 'a3.h2']
     """
-    return call(COMMAND, {"model": str(model), **settings}, progress=progress)
+    return call(COMMAND, {"model": model, **settings}, progress=progress)

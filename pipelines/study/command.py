@@ -17,14 +17,14 @@ from pipelines.study.table import print_study
 
 if TYPE_CHECKING:
     from circuits.evaluation.known_circuit import KnownCircuit
-    from pipelines.keywords import StudyKeywords
+    from pipelines.keywords import AnyTask, StudyKeywords
 
 COMMAND = Command("study", StudySettings, plan, report, files, print_study, papers)
 
 
 @takes_settings(StudySettings)
 def study(
-    task: str | Path,
+    task: AnyTask,
     *,
     vary: Mapping[str, Sequence[Any]],
     truth: KnownCircuit | str | Path | None,
@@ -48,4 +48,4 @@ def study(
     >>> [(row["value"], round(row["auroc"]["heads"]["by_mean"], 1)) for row in result.rows]
     [('eap', 0.9), ('random', 0.4)]
     """
-    return call(COMMAND, {"task": str(task), "vary": vary, "truth": truth, **settings}, progress=progress)
+    return call(COMMAND, {"task": task, "vary": vary, "truth": truth, **settings}, progress=progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -15,14 +14,14 @@ from pipelines.tasks.settings import TasksSettings
 from pipelines.tasks.table import print_tasks
 
 if TYPE_CHECKING:
-    from pipelines.keywords import MeasureTasksKeywords
+    from pipelines.keywords import AnyModel, MeasureTasksKeywords
 
 COMMAND = Command("tasks", TasksSettings, plan, report, files, print_tasks, papers)
 
 
 @takes_settings(TasksSettings)
 def measure_tasks(
-    model: str | Path, *, progress: bool | None = None, **settings: Unpack[MeasureTasksKeywords]
+    model: AnyModel, *, progress: bool | None = None, **settings: Unpack[MeasureTasksKeywords]
 ) -> TasksReport:
     """How well a model does every task that is made of words.
 
@@ -37,4 +36,4 @@ def measure_tasks(
     >>> rows["ioi"]["verdict"], rows["ioi"]["chance"], rows["capital"]["verdict"]
     ('in part', 0.5, None)
     """
-    return call(COMMAND, {"model": str(model), **settings}, progress=progress)
+    return call(COMMAND, {"model": model, **settings}, progress=progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
@@ -16,13 +15,13 @@ from pipelines.trace.settings import TraceSettings
 from pipelines.trace.table import print_trace
 
 if TYPE_CHECKING:
-    from pipelines.keywords import TraceKeywords
+    from pipelines.keywords import AnyTask, TraceKeywords
 
 COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace, papers)
 
 
 @takes_settings(TraceSettings)
-def trace(task: str | Path, *, progress: bool | None = None, **settings: Unpack[TraceKeywords]) -> TraceRun:
+def trace(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[TraceKeywords]) -> TraceRun:
     """Trace a task, or the prompts of a file, and keep the trace; computes only what the store lacks.
 
     settings  fields of `TraceSettings` (model, settings of the method, metric, ablation, ablation_settings, images,
@@ -34,4 +33,4 @@ def trace(task: str | Path, *, progress: bool | None = None, **settings: Unpack[
     >>> run.trace.scores.positions
     ('S1', 'S1+1', 'IO', 'S2', 'END')
     """
-    return call(COMMAND, {"task": str(task), **settings}, progress=progress).run
+    return call(COMMAND, {"task": task, **settings}, progress=progress).run

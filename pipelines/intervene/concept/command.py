@@ -13,13 +13,15 @@ from pipelines.intervene.concept.table import print_concept
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import AddConceptKeywords
+    from pipelines.keywords import AddConceptKeywords, AnyTask
 
 COMMAND = Command("intervene concept", ConceptSettings, plan, report, files, print_concept)
 
 
 @takes_settings(ConceptSettings)
-def add_concept(task: str, *, progress: bool | None = None, **settings: Unpack[AddConceptKeywords]) -> ConceptReport:
+def add_concept(
+    task: AnyTask, *, progress: bool | None = None, **settings: Unpack[AddConceptKeywords]
+) -> ConceptReport:
     """What a vector added to the residual stream does to a task, by its strength, beside random vectors.
 
     task      name of a task, or a prompt file

@@ -14,13 +14,13 @@ from pipelines.intervene.edit.table import print_edit
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import EditHeadsKeywords
+    from pipelines.keywords import AnyTask, EditHeadsKeywords
 
 COMMAND = Command("intervene edit", EditSettings, plan, report, files, print_edit, papers)
 
 
 @takes_settings(EditSettings)
-def edit_heads(task: str, *, progress: bool | None = None, **settings: Unpack[EditHeadsKeywords]) -> EditReport:
+def edit_heads(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[EditHeadsKeywords]) -> EditReport:
     """Edit attention rows or outputs of chosen heads, and measure what that does to a task.
 
     task      name of a task, or a prompt file

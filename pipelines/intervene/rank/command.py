@@ -13,13 +13,13 @@ from pipelines.intervene.rank.table import print_rank
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import RankCurveKeywords
+    from pipelines.keywords import AnyTask, RankCurveKeywords
 
 COMMAND = Command("intervene rank", RankSettings, plan, report, files, print_rank)
 
 
 @takes_settings(RankSettings)
-def rank_curve(task: str, *, progress: bool | None = None, **settings: Unpack[RankCurveKeywords]) -> RankReport:
+def rank_curve(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[RankCurveKeywords]) -> RankReport:
     """How few directions of their queries, keys and values heads need on a task.
 
     task      name of a task, or a prompt file

@@ -14,7 +14,7 @@ from pipelines.intervene.remedy.table import print_remedy
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import TryRemedyKeywords
+    from pipelines.keywords import AnyTask, TryRemedyKeywords
 
 _SETTINGS: dict[str, type[of.RemedySettings]] = {
     "mask-heads": of.MaskHeadsSettings,
@@ -32,7 +32,7 @@ COMMAND: dict[str, Command[of.RemedySettings, RemedyPlan, RemedyReport]] = {
 
 @takes_settings(*_SETTINGS.values())
 def try_remedy(
-    name: str, task: str, *, progress: bool | None = None, **settings: Unpack[TryRemedyKeywords]
+    name: str, task: AnyTask, *, progress: bool | None = None, **settings: Unpack[TryRemedyKeywords]
 ) -> RemedyReport:
     """Choose heads, and how strongly they are edited, on one half of the prompts, and judge that on the other half.
 

@@ -14,13 +14,13 @@ from pipelines.intervene.repair.table import print_repair
 from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
-    from pipelines.keywords import RepairKeywords
+    from pipelines.keywords import AnyTask, RepairKeywords
 
 COMMAND = Command("intervene repair", RepairSettings, plan, report, files, print_repair, papers)
 
 
 @takes_settings(RepairSettings)
-def repair(task: str, *, progress: bool | None = None, **settings: Unpack[RepairKeywords]) -> RepairReport:
+def repair(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[RepairKeywords]) -> RepairReport:
     """Make heads look on a task where they look on another one, and see whether that solves the task.
 
     task      name of a task, or a prompt file
