@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from circuits.components import Component, Edge, Wiring
-    from circuits.data.prompt_files import read_jsonl, read_prompts, write_jsonl
+    from circuits.data.prompt_files import prompts_from, read_jsonl, read_prompts, write_jsonl
     from circuits.data.prompts import Prompt, PromptSet
     from circuits.data.readable import ReadablePrompts
+    from circuits.effects.by_hand import PatchEffect, patch
     from circuits.methods import METHODS
     from circuits.metrics import METRICS
+    from circuits.model.activations import Activations, activations
     from circuits.model.load import Model, load_model
     from circuits.scores import ComponentScores, EdgeScores
     from circuits.tasks import IMAGE_TASKS, TASKS
@@ -34,6 +36,11 @@ _HOMES = {
     "Wiring": "components",
     "METHODS": "methods",
     "METRICS": "metrics",
+    "Activations": "model.activations",
+    "activations": "model.activations",
+    "PatchEffect": "effects.by_hand",
+    "patch": "effects.by_hand",
+    "prompts_from": "data.prompt_files",
     "Model": "model.load",
     "load_model": "model.load",
     "Prompt": "data.prompts",
@@ -54,16 +61,21 @@ __all__ = [
     "METHODS",
     "METRICS",
     "TASKS",
+    "Activations",
     "Component",
     "ComponentScores",
     "Edge",
     "EdgeScores",
     "Model",
+    "PatchEffect",
     "Prompt",
     "PromptSet",
     "ReadablePrompts",
     "Wiring",
+    "activations",
     "load_model",
+    "patch",
+    "prompts_from",
     "read_jsonl",
     "read_prompts",
     "read_template",

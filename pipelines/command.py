@@ -12,20 +12,25 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
-from pipelines.engine.execution import Execution
+from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
+from pipelines.engine.progress import shown_by
 from pipelines.engine.store import require_writable, write_atomically
+from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import ABOUT, about_file
+from pipelines.runs.models_given import model_spec
 from pipelines.runs.options import command_line, store_option
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings_file import settings_from
+from pipelines.runs.tasks_given import task_spec
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -81,6 +86,23 @@ def run_command(
         raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; finished jobs are kept. Continue with: {resume()}") from None
+
+
+def call(
+    command: Command[AnySettings, AnyPlan, AnyReport], values: Mapping[str, Any], *, progress: bool | None
+) -> AnyReport:
+    """The report of a command, with its settings and those of `Execution` by their names: what functions call.
+
+    progress  whether a bar is shown; None: where stderr is a terminal, or in a notebook
+    A model may be given as an object (`pipelines.runs.models_given`), prompts too (`pipelines.runs.tasks_given`).
+    """
+    store = Path(values.get("out", DEFAULT_STORE))
+    in_settings = {"model": model_spec, "task": task_spec}
+    given = {name: spec(values[name], store) for name, spec in in_settings.items() if name in values}
+    values = {**values, **given}
+    settings, execution = settings_from(values, command.settings)
+    with shown_by(TqdmBar):
+        return run_command(command, settings, execution, shows_progress=is_watched() if progress is None else progress)
 
 
 class _Shown(NamedTuple):

@@ -83,9 +83,10 @@ SEEN_BY_GRAPHS |= {
     )
 }
 
-_SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
+_SHARED = {"pipelines/keywords", "pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/engine": set(),
+    "pipelines/keywords": set(),
     "pipelines/runs": {"pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
     "pipelines/command": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},

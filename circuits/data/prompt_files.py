@@ -16,7 +16,7 @@ Copies of a line are left out, and named in the set's `notes`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,8 +83,58 @@ def read_prompts(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_u
     >>> prompts.task, len(prompts), prompts.prompts[0].answers
     ('pairs', 1, (7,))
     """
+    return _prompt_set(entries_in(path), tokenizer, str(path), path.stem, leaves_out_unchanged=leaves_out_unchanged)
+
+
+def prompts_from(
+    given: Iterable[Mapping[str, Any] | Sequence[Any]], tokenizer: Tokenizer | None = None, *, name: str = "prompts"
+) -> PromptSet:
+    """Prompts from texts: pairs as (clean, corrupt, answer) or (clean, corrupt, answer, wrong answer), or as mappings.
+
+    given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...
+    name   what the prompts are called
+
+    Raises `BadPrompts` with every fault, pairs counted from 1, as `circuits prompts check` says them.
+
+    >>> from circuits import load_model, prompts_from
+    >>> tokenizer = load_model("reference").tokenizer
+    >>> pair = "Because David and Martin were leaving the bridge , David returned the sandwich to"
+    >>> swapped = "Because David and Martin were leaving the bridge , Martin returned the sandwich to"
+    >>> prompts_from([(pair, swapped, "Martin", "David")], tokenizer)
+    <PromptSet prompts: 1 pairs of up to 14 tokens>
+    """
+    records = records_from(given)
+    entries = [Entry(number, record) for number, record in enumerate(records, start=1)]
+    return _prompt_set(entries, tokenizer, name, name)
+
+
+def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dict[str, Any]]:
+    """Pairs that are given as mappings or in a row, as records of prompt files. ValueError for something else."""
+    records = []
+    for number, one in enumerate(given, start=1):
+        if isinstance(one, Mapping):
+            records.append(dict(one))
+        elif isinstance(one, Sequence) and not isinstance(one, str) and len(one) in (3, 4):
+            sides = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
+            records.append({key: list(value) if isinstance(value, tuple) else value for key, value in sides.items()})
+        else:
+            raise ValueError(
+                f"pair {number} is {one!r}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
+                f"a mapping such as {_EXAMPLES[PAIR]}."
+            )
+    return records
+
+
+def _prompt_set(
+    entries: Sequence[Entry],
+    tokenizer: Tokenizer | None,
+    source: str,
+    name: str,
+    *,
+    leaves_out_unchanged: bool = False,
+) -> PromptSet:
+    """The prompts of entries, each once; `source` is what errors call them."""
     lines, faults = [], []
-    entries = entries_in(path)
     left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     skipped = {line.number for line in left_out}
     for entry in entries:
@@ -94,29 +144,29 @@ def read_prompts(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_u
         except ValueError as error:
             faults.append((entry.number, str(error)))
     if faults:
-        raise BadPrompts(str(path), faults)
+        raise BadPrompts(source, faults)
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
     notes = (note_of(left_out, len(lines) + len(left_out)),) if left_out else ()
     if not lines:
         why = f" {notes[0]}" if notes else ""
-        raise ValueError(f"{path} holds no prompt.{why} Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
+        raise ValueError(f"{source} holds no prompt.{why} Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
-            f"{path} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
+            f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "
             "pairs only, or labeled prompts only."
         )
     if by_label[PAIR]:
-        return PromptSet(path.stem, by_label[PAIR], notes=notes)
+        return PromptSet(name, by_label[PAIR], notes=notes)
     for label in (POSITIVE, NEGATIVE):
         if not by_label[label]:
             raise ValueError(
-                f"{path} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
+                f"{source} holds {len(lines)} labeled prompts and no {label} one: both are needed. Add lines such as "
                 f"{_EXAMPLES[label]}."
             )
     sides = ({(prompt.clean, prompt.answers) for prompt in by_label[label]} for label in (POSITIVE, NEGATIVE))
     if both := len(set.intersection(*sides)):
-        raise ValueError(f"{path}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
-    return PromptSet(path.stem, by_label[POSITIVE], by_label[NEGATIVE], notes)
+        raise ValueError(f"{source}: {both} prompts are labeled both {POSITIVE} and {NEGATIVE}. Give each one label.")
+    return PromptSet(name, by_label[POSITIVE], by_label[NEGATIVE], notes)
 
 
 read_jsonl = read_prompts
@@ -133,12 +183,15 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
     >>> read_prompts(Path("copies.jsonl")).fingerprint == prompts.fingerprint
     True
     """
+    replace_file(path, "".join(json.dumps(record) + "\n" for record in records_of(prompts)).encode())
+
+
+def records_of(prompts: PromptSet) -> list[dict[str, Any]]:
+    """Prompts as records of token ids."""
     if prompts.is_paired:
-        records = [prompt.as_json() for prompt in prompts]
-    else:
-        sides = ((POSITIVE, prompts.prompts), (NEGATIVE, prompts.negatives))
-        records = [_labeled(prompt, label) for label, side in sides for prompt in side]
-    replace_file(path, "".join(json.dumps(record) + "\n" for record in records).encode())
+        return [prompt.as_json() for prompt in prompts]
+    sides = ((POSITIVE, prompts.prompts), (NEGATIVE, prompts.negatives))
+    return [_labeled(prompt, label) for label, side in sides for prompt in side]
 
 
 def entries_in(path: Path) -> list[Entry]:

@@ -42,7 +42,7 @@ class Loaded:
 
 def with_probes(module: Any, tokenizer: Tokenizer | None, vision: Vision | None) -> Loaded:
     """The module wrapped, with its own logits from before."""
-    config = _TextConfig(module.config)
+    config = TextConfig(module.config)
     device = next(module.parameters()).device
     ids = checks.probe_ids(config, device)
     with refused_as(f"{type(module).__name__} cannot be run on tokens alone"), torch.no_grad():
@@ -68,7 +68,7 @@ class NotFromDisk:
     name: str
 
 
-class _TextConfig:
+class TextConfig:
     """The two numbers `checks.probe_ids` reads, from a transformers configuration."""
 
     def __init__(self, config: Any) -> None:

@@ -91,7 +91,8 @@ def _require_plain(source: ModelSource) -> None:
         with safe_open(file, framework="pt") as tensors:
             for name in tensors.keys():  # noqa: SIM118  it is no mapping
                 stored = tensors.get_slice(name)
-                if name.endswith("weight") and len(stored.get_shape()) > 1 and stored.get_dtype()[0] in "IUB":
+                is_code = stored.get_dtype().startswith(("I", "U", "BOOL"))  # and not BF16
+                if name.endswith("weight") and len(stored.get_shape()) > 1 and is_code:
                     raise ValueError(
                         f"{file} holds {name!r} as {stored.get_dtype()}: codes of quantized weights, of a kind that "
                         "transformers does not know here. Save the model with plain weights (dequantized)."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
@@ -15,6 +16,7 @@ from circuits.model.processors import make_vision
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
+from torch import nn
 
 from circuits.components import Wiring
 from circuits.data.image_processor import Vision
@@ -22,6 +24,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
+from circuits.model.in_memory import content_name, converted, plain_twin, tokenizer_with
 from circuits.model.original import own_rounding
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
@@ -40,6 +43,11 @@ class Model:
     wiring    its components and possible edges
     refusals  capability (`edges`) -> why it cannot be measured on this model
     quantization  how the weights were rounded before they were opened as plain numbers (`Q4_1`); None for most
+    spec      the name or folder that it was loaded from; None where it was in memory
+
+    >>> from circuits import load_model
+    >>> load_model("reference")
+    <Model reference: 4 layers, 4 heads, 479 edges, float32 on cpu>
     """
 
     name: str
@@ -53,7 +61,13 @@ class Model:
     dtype: str
     device: str
     quantization: str | None = None
+    spec: str | None = None
     _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        wiring = self.wiring
+        shape = f"{wiring.n_layers} layers, {wiring.n_heads} heads, {wiring.n_edges:,} edges"
+        return f"<Model {self.name}: {shape}, {self.dtype} on {self.device}>"
 
     @property
     def vision(self) -> Vision | None:
@@ -182,11 +196,18 @@ class Model:
         }
 
 
-def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "float32") -> Model:
+def load_model(
+    spec: str | Path | nn.Module = "reference",
+    *,
+    tokenizer: Tokenizer | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+) -> Model:
     """Load a model and check it at the door.
 
     spec    a bundled or fetched name (`reference`, `smollm2-135m`), a local Hugging Face or native folder, a GGUF file,
-            or a Hugging Face id
+            or a Hugging Face id; or a transformers model or a TransformerBridge in memory, which is left as it is
+    tokenizer  of a model in memory that carries none, and was loaded from no place that has one
     device  `cpu`, `cuda`, `cuda:1`, ...
     dtype   `float32` or `bfloat16`. On a GPU, float32 is float32: TF32, which rounds factors to 10 bits, is switched
             off for the process
@@ -202,10 +223,17 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     torch_dtype = lookup(DTYPES, dtype, "dtype")
     _require_device(device)
     _compute_exactly(device)
-    source = find_model(spec)
+    if not isinstance(spec, str | Path):
+        plain, known = plain_twin(spec), tokenizer or tokenizer_with(spec)
+        name = content_name(plain, known)
+        return model_from_module(converted(plain, device, torch_dtype), tokenizer=known, name=name)
+    if tokenizer is not None:
+        raise ValueError(f"model {str(spec)!r} brings its own tokenizer: give one with a model in memory only.")
+    source = find_model(str(spec))
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
-        return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
+        checked = _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
+    return replace(checked, spec=str(spec))
 
 
 def model_from_module(

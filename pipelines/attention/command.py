@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from pipelines.attention.files import files
 from pipelines.attention.plan import plan
 from pipelines.attention.report import AttentionReport, report
 from pipelines.attention.settings import AttentionSettings
 from pipelines.attention.table import print_attention
-from pipelines.command import Command, run_command
-from pipelines.runs.settings_file import settings_from
+from pipelines.command import Command, call
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, AttentionKeywords
 
 COMMAND = Command("attention", AttentionSettings, plan, report, files, print_attention)
 
 
-def attention(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> AttentionReport:
+@takes_settings(AttentionSettings)
+def attention(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[AttentionKeywords]) -> AttentionReport:
     """Where heads attend on a prompt of a task, and by role over its prompts.
 
     settings  fields of `AttentionSettings` (heads, prompt, row, model, ...) and of `Execution` (out, workers, ...)
@@ -28,5 +31,4 @@ def attention(task: str | Path, *, shows_progress: bool = False, **settings: Any
     >>> {row["key"]: row["mean"] > 0.8 for row in report.rows if row["query"] == "END"}["B"]
     True
     """
-    checked = settings_from({"task": str(task), **settings}, AttentionSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

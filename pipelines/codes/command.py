@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
 from pipelines.codes.files import files
 from pipelines.codes.paper import papers
@@ -11,14 +11,20 @@ from pipelines.codes.plan import plan
 from pipelines.codes.report import CodeReport, report
 from pipelines.codes.settings import CodesSettings
 from pipelines.codes.table import print_codes
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import ExplainCodesKeywords
 
 COMMAND = Command("codes", CodesSettings, plan, report, files, print_codes, papers)
 
 
-def explain_codes(run: Run | str | Path, *, shows_progress: bool = False, **settings: Any) -> CodeReport:
+@takes_settings(CodesSettings)
+def explain_codes(
+    run: Run | str | Path, *, progress: bool | None = None, **settings: Unpack[ExplainCodesKeywords]
+) -> CodeReport:
     """What the codes mean that heads show on positives and on no negative; saved as JSON, CSV and a figure.
 
     run       of head-coding or code-pairs: its folder, or its name within the store `out`
@@ -36,4 +42,4 @@ def explain_codes(run: Run | str | Path, *, shows_progress: bool = False, **sett
     >>> sorted(path.name for path in report.folder.iterdir())
     ['about.json', 'autoencoders', 'codes.csv', 'codes.json', 'codes.pdf', 'codes.svg']
     """
-    return run_command(COMMAND, *settings_from({"run": run, **settings}, CodesSettings), shows_progress=shows_progress)
+    return call(COMMAND, {"run": run, **settings}, progress=progress)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.compare import aligned, published
 from pipelines.compare.files import files
 from pipelines.compare.paper import papers
@@ -16,6 +16,10 @@ from pipelines.compare.table import print_comparison
 from pipelines.engine.execution import Execution
 from pipelines.runs.run import Run
 from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AlignHeadsKeywords, CompareKeywords, ComparePublishedKeywords
 
 RUNS = Command("compare", CompareSettings, plan, report, files, print_comparison)
 PUBLISHED = Command(
@@ -59,7 +63,10 @@ def _table(report: AnyComparison) -> None:
 COMMAND = Command("compare", CompareSettings, _plan, _report, _files, _table, papers)
 
 
-def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: Any) -> StoredComparison:
+@takes_settings(CompareSettings, leaves_out=("align",))
+def compare(
+    *runs: Run | str | Path, progress: bool | None = None, **settings: Unpack[CompareKeywords]
+) -> StoredComparison:
     """What the circuits of two runs or more share; saved as JSON, CSV and PDF.
 
     Each circuit is run on the prompts of the other tasks, beside random circuits, itself on other heads and circuits
@@ -75,15 +82,19 @@ def compare(*runs: Run | str | Path, shows_progress: bool = False, **settings: A
     >>> comparison.summary["shared_heads"]
     ['a1.h1', 'a1.h3']
     """
-    checked, execution = settings_from({"runs": runs, **settings}, CompareSettings)
+    values = {"runs": runs, **settings}
+    checked, _ = settings_from(values, CompareSettings)
     if published.names_published(checked):
         raise ValueError("a published circuit is among the runs: call compare_published, which compares heads alone.")
     if checked.align is not None:
         raise ValueError("align asks which heads do the same, whatever the circuits share: call align_heads.")
-    return run_command(RUNS, checked, execution, shows_progress=shows_progress)
+    return call(RUNS, values, progress=progress)
 
 
-def compare_published(*runs: Run | str | Path, **settings: Any) -> published.PublishedComparison:
+@takes_settings(CompareSettings, only=("folder", "out"))
+def compare_published(
+    *runs: Run | str | Path, **settings: Unpack[ComparePublishedKeywords]
+) -> published.PublishedComparison:
     """Which heads runs share with published circuits; saved as JSON and CSV. No model runs.
 
     runs      runs, and names such as "published:ioi-gpt2-small" (`circuits published` lists them)
@@ -96,10 +107,13 @@ def compare_published(*runs: Run | str | Path, **settings: Any) -> published.Pub
     >>> row["n_a"], row["n_b"], row["n_shared"]
     (11, 10, 7)
     """
-    return run_command(PUBLISHED, *settings_from({"runs": runs, **settings}, CompareSettings))
+    return call(PUBLISHED, {"runs": runs, **settings}, progress=False)
 
 
-def align_heads(*runs: Run | str | Path, by: str = "profile", **settings: Any) -> aligned.AlignedHeads:
+@takes_settings(CompareSettings, only=("seed", "folder", "out"))
+def align_heads(
+    *runs: Run | str | Path, by: Literal["profile", "role"] = "profile", **settings: Unpack[AlignHeadsKeywords]
+) -> aligned.AlignedHeads:
     """Which heads of the circuits of runs do the same, in checkpoints or in models of any shape. No model runs.
 
     by        `profile`: like readings; `role`: like roles, and of several alike those with like readings
@@ -112,4 +126,4 @@ def align_heads(*runs: Run | str | Path, by: str = "profile", **settings: Any) -
     >>> align_heads(run, run, by="role").alignments[0]["likeness"]["value"]
     1.0
     """
-    return run_command(ALIGNED, *settings_from({"runs": runs, "align": by, **settings}, CompareSettings))
+    return call(ALIGNED, {"runs": runs, "align": by, **settings}, progress=False)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.discover.files import files
 from pipelines.discover.plan import plan
 from pipelines.discover.report import report
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.table import print_discovery
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, DiscoverKeywords
 
 COMMAND = Command("discover", DiscoverSettings, plan, report, files, print_discovery)
 
 
-def discover(task: str | Path, **settings: Any) -> DiscoverRun:
+@takes_settings(DiscoverSettings)
+def discover(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[DiscoverKeywords]) -> DiscoverRun:
     """Find the circuit of a task, or of the prompts in a file, and store it; computes only what the store lacks.
 
     settings  fields of `DiscoverSettings` (model, method, settings, metric, prompts, seed, edges, threshold, curve,
@@ -32,4 +35,4 @@ def discover(task: str | Path, **settings: Any) -> DiscoverRun:
     >>> run.circuit.to_networkx().number_of_edges()
     40
     """
-    return run_command(COMMAND, *settings_from({"task": str(task), **settings}, DiscoverSettings)).run
+    return call(COMMAND, {"task": task, **settings}, progress=progress).run

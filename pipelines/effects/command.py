@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.effects.files import files
 from pipelines.effects.paper import papers
 from pipelines.effects.plan import plan
 from pipelines.effects.report import EffectsReport, report
 from pipelines.effects.settings import EffectsSettings
 from pipelines.effects.table import print_effects
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, EffectsKeywords
 
 COMMAND = Command("effects", EffectsSettings, plan, report, files, print_effects, papers)
 
 
-def effects(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> EffectsReport:
+@takes_settings(EffectsSettings)
+def effects(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[EffectsKeywords]) -> EffectsReport:
     """Direct and total effect of every head and MLP at the answer position of the prompts of a task.
 
     settings  fields of `EffectsSettings` (metric, ablation, model, prompts, ...) and of `Execution` (out, workers, ...)
@@ -30,5 +33,4 @@ def effects(task: str | Path, *, shows_progress: bool = False, **settings: Any) 
     >>> sorted(row)[:4]
     ['class', 'direct', 'direct_interval', 'indirect']
     """
-    checked = settings_from({"task": str(task), **settings}, EffectsSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+DEFAULT_STORE = Path("runs")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
 
 
@@ -24,7 +25,7 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    out: Path = Field(default=Path("runs"), description="Store: the folder that keeps results.")
+    out: Path = Field(default=DEFAULT_STORE, description="Store: the folder that keeps results.")
     workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
     gpus: bool = Field(default=False, description="Run one process per visible GPU.")

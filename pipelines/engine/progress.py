@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
@@ -60,11 +62,27 @@ def short_owner(owner: str) -> str:
     return name if len(name) <= _LONGEST_OWNER else f"{name[:_LONGEST_OWNER]}..."
 
 
+ProgressOf = Callable[[Outlook, str], Progress]
+_SHOWN_BY: ContextVar[ProgressOf | None] = ContextVar("_SHOWN_BY", default=None)
+
+
+@contextmanager
+def shown_by(progress: ProgressOf) -> Iterator[None]:
+    """Within it, progress is shown by what `progress` makes of an outlook and of the line to begin with."""
+    token = _SHOWN_BY.set(progress)
+    try:
+        yield
+    finally:
+        _SHOWN_BY.reset(token)
+
+
 def progress_on(stream: TextIO, outlook: Outlook, start: str, *, in_detail: bool = False) -> Progress:
     """A bar where `stream` is a terminal, else a line per job. The line `start` is written at once.
 
     in_detail  lines on a terminal as well, also for jobs that begin, and with what each job took
     """
+    if (progress := _SHOWN_BY.get()) is not None:
+        return progress(outlook, start)
     stream.write(start + "\n")
     stream.flush()
     if stream.isatty() and not in_detail:

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.evaluate.files import files
 from pipelines.evaluate.paper import papers
 from pipelines.evaluate.plan import plan
 from pipelines.evaluate.report import Evaluation, report
 from pipelines.evaluate.settings import EvaluateSettings
 from pipelines.evaluate.table import print_evaluation
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
 
 if TYPE_CHECKING:
     from circuits.evaluation.known_circuit import KnownCircuit
+    from pipelines.keywords import EvaluateKeywords
     from pipelines.runs.run import Run
 
 COMMAND = Command("evaluate", EvaluateSettings, plan, report, files, print_evaluation, papers)
 
 
+@takes_settings(EvaluateSettings)
 def evaluate(
     runs: Run | str | Path | Sequence[Run | str | Path],
     *,
     truth: KnownCircuit | str | Path | None = None,
-    shows_progress: bool = False,
-    **settings: Any,
+    progress: bool | None = None,
+    **settings: Unpack[EvaluateKeywords],
 ) -> Evaluation:
     """Judge finished runs: faithful, complete, minimal, better than chance, stable, true, and at what cost.
 
@@ -48,5 +50,4 @@ def evaluate(
     (40, 0.7, -0.0)
     """
     given = tuple(runs) if isinstance(runs, Sequence) and not isinstance(runs, str) else (runs,)
-    checked = settings_from({"runs": given, "truth": truth, **settings}, EvaluateSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"runs": given, "truth": truth, **settings}, progress=progress)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.influence.files import files
 from pipelines.influence.plan import plan
 from pipelines.influence.report import InfluenceReport, report
 from pipelines.influence.settings import InfluenceSettings
 from pipelines.influence.table import print_influence
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import InfluenceKeywords
 
 COMMAND = Command("influence", InfluenceSettings, plan, report, files, print_influence)
 
 
-def influence(texts: str | Path, *, shows_progress: bool = False, **settings: Any) -> InfluenceReport:
+@takes_settings(InfluenceSettings)
+def influence(
+    texts: str | Path, *, progress: bool | None = None, **settings: Unpack[InfluenceKeywords]
+) -> InfluenceReport:
     """Which texts use some heads, or a circuit: how much more is lost on each once they are masked.
 
     texts     a file of texts
@@ -34,6 +40,4 @@ def influence(texts: str | Path, *, shows_progress: bool = False, **settings: An
     >>> [row["text"] for row in rows], rows[0]["influence"] > rows[1]["influence"]
     (['1', '2'], True)
     """
-    return run_command(
-        COMMAND, *settings_from({"texts": texts, **settings}, InfluenceSettings), shows_progress=shows_progress
-    )
+    return call(COMMAND, {"texts": texts, **settings}, progress=progress)

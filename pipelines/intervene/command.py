@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.files import files
 from pipelines.intervene.plan import plan
 from pipelines.intervene.report import Intervention, report
 from pipelines.intervene.settings import IriSettings
 from pipelines.intervene.table import print_intervention
 from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import InterveneKeywords
 
 COMMAND = Command("intervene iri", IriSettings, plan, report, files, print_intervention)
 
 
-def intervene(run: Run | str | Path, *, shows_progress: bool = False, **settings: Any) -> Intervention:
+@takes_settings(IriSettings)
+def intervene(
+    run: Run | str | Path, *, progress: bool | None = None, **settings: Unpack[InterveneKeywords]
+) -> Intervention:
     """Inject early layers' outputs into later ones at the last token (IRI), chosen by a trace, and measure the effect.
 
     run       a causal trace: its folder, or its name within the store `out`
@@ -33,4 +39,4 @@ def intervene(run: Run | str | Path, *, shows_progress: bool = False, **settings
     >>> [row["variant"] for row in result.rows if row["negatives"] == "random"]
     ['plain', 'iri', 'all-layers', 'random-0', 'vhr']
     """
-    return run_command(COMMAND, *settings_from({"run": run, **settings}, IriSettings), shows_progress=shows_progress)
+    return call(COMMAND, {"run": run, **settings}, progress=progress)

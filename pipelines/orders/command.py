@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.orders.files import files
 from pipelines.orders.plan import plan
 from pipelines.orders.report import OrdersReport, report
 from pipelines.orders.settings import OrdersSettings
 from pipelines.orders.table import print_orders
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import MeasureOrdersKeywords
 
 COMMAND = Command("orders", OrdersSettings, plan, report, files, print_orders)
 
 
-def measure_orders(task: str, *, shows_progress: bool = False, **settings: Any) -> OrdersReport:
+@takes_settings(OrdersSettings)
+def measure_orders(
+    task: str, *, progress: bool | None = None, **settings: Unpack[MeasureOrdersKeywords]
+) -> OrdersReport:
     """How much a model's answers to a task depend on the order of its options.
 
     task      one that has options, such as multiple-choice or colored-objects
@@ -28,6 +34,4 @@ def measure_orders(task: str, *, shows_progress: bool = False, **settings: Any) 
     >>> result.about["n_orders"], [row["accuracy"] for row in result.rows]
     (6, [1.0, 1.0, 1.0])
     """
-    return run_command(
-        COMMAND, *settings_from({"task": task, **settings}, OrdersSettings), shows_progress=shows_progress
-    )
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

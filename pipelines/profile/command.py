@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.profile.files import files
 from pipelines.profile.plan import plan
 from pipelines.profile.report import ProfileReport, report
 from pipelines.profile.settings import ProfileSettings
 from pipelines.profile.table import print_profiles
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, ProfileKeywords
 
 COMMAND = Command("profile", ProfileSettings, plan, report, files, print_profiles)
 
 
-def profile(task: str | Path = "", *, shows_progress: bool = False, **settings: Any) -> ProfileReport:
+@takes_settings(ProfileSettings)
+def profile(task: AnyTask = "", *, progress: bool | None = None, **settings: Unpack[ProfileKeywords]) -> ProfileReport:
     """What every head attends to and writes on the clean prompts of a task, or of a prompt file; without one, profiles
     of weights alone.
 
@@ -29,5 +32,4 @@ def profile(task: str | Path = "", *, shows_progress: bool = False, **settings: 
     >>> max(rows, key=lambda row: row["mean"])["head"]
     'a1.h2'
     """
-    checked = settings_from({"task": str(task), **settings}, ProfileSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.reads.files import files
 from pipelines.reads.plan import plan
 from pipelines.reads.report import ReadsReport, report
 from pipelines.reads.settings import ReadsSettings
 from pipelines.reads.table import print_reads
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, ReadsKeywords
 
 COMMAND = Command("reads", ReadsSettings, plan, report, files, print_reads)
 
 
-def reads(task: str | Path, *, shows_progress: bool = False, **settings: Any) -> ReadsReport:
+@takes_settings(ReadsSettings)
+def reads(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[ReadsKeywords]) -> ReadsReport:
     """Why heads attend on the prompts of a task: their scores, split over what was written on both sides.
 
     settings  fields of `ReadsSettings` (heads, key, query, minus, model, ...) and of `Execution` (out, workers, ...)
@@ -28,5 +31,4 @@ def reads(task: str | Path, *, shows_progress: bool = False, **settings: Any) ->
     >>> rows[0]["query_part"], rows[0]["key_part"]
     ('all', 'all')
     """
-    checked = settings_from({"task": str(task), **settings}, ReadsSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

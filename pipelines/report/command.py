@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.report.files import files
 from pipelines.report.plan import plan
 from pipelines.report.report import Appendix, report
 from pipelines.report.settings import ReportSettings
 from pipelines.report.table import print_report
 from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import WriteReportKeywords
 
 COMMAND = Command("report", ReportSettings, plan, report, files, print_report)
 
 
-def write_report(*subjects: Run | str | Path, **settings: Any) -> Appendix:
+@takes_settings(ReportSettings)
+def write_report(*subjects: Run | str | Path, **settings: Unpack[WriteReportKeywords]) -> Appendix:
     """A document for the appendix of a paper: methods, results, limits, settings and BibTeX, from stored results.
 
     subjects  runs, causal traces, and folders of studies and evaluations, in the order of the document
@@ -32,4 +36,4 @@ def write_report(*subjects: Run | str | Path, **settings: Any) -> Appendix:
     >>> report.document.references[0].short
     'Hanna et al. 2024'
     """
-    return run_command(COMMAND, *settings_from({"subjects": subjects, **settings}, ReportSettings))
+    return call(COMMAND, {"subjects": subjects, **settings}, progress=False)

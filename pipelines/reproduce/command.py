@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.reproduce.files import files
 from pipelines.reproduce.plan import plan
 from pipelines.reproduce.report import Reproduction, report
 from pipelines.reproduce.settings import ReuseSettings
 from pipelines.reproduce.table import print_reuse
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyModel, ReproduceReuseKeywords
 
 COMMAND = Command("reproduce reuse", ReuseSettings, plan, report, files, print_reuse)
 
 
+@takes_settings(ReuseSettings)
 def reproduce_reuse(
-    model: str | Path = "gpt2-medium", *, shows_progress: bool = False, **settings: Any
+    model: AnyModel = "gpt2-medium", *, progress: bool | None = None, **settings: Unpack[ReproduceReuseKeywords]
 ) -> Reproduction:
     """The heads that IOI and Colored Objects reuse, beside the numbers of Merullo et al. where these are of the model.
 
@@ -30,5 +33,4 @@ def reproduce_reuse(
     >>> [entry["head"] for entry in found.tasks["ioi"]["path_stages"]["stages"][0]["heads"]]
     ['a3.h3', 'a3.h2']
     """
-    checked = settings_from({"model": str(model), **settings}, ReuseSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"model": model, **settings}, progress=progress)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.reuse.files import files
 from pipelines.reuse.plan import plan
 from pipelines.reuse.report import ReuseReport, report
 from pipelines.reuse.settings import ReuseSettings
 from pipelines.reuse.table import print_reuse
 from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import ReportReuseKeywords
 
 COMMAND = Command("reuse", ReuseSettings, plan, report, files, print_reuse)
 
 
-def report_reuse(*runs: Run | str | Path, **settings: Any) -> ReuseReport:
+@takes_settings(ReuseSettings)
+def report_reuse(*runs: Run | str | Path, **settings: Unpack[ReportReuseKeywords]) -> ReuseReport:
     """What compared runs share, on one page: reuse.html and its figures, from stored results alone.
 
     runs      those that were compared, in that order, or the folder of their comparison
@@ -32,4 +36,4 @@ def report_reuse(*runs: Run | str | Path, **settings: Any) -> ReuseReport:
     >>> [panel.name for panel in report.panels if panel.draw is not None]
     ['transfer', 'sets', 'curve', 'heads']
     """
-    return run_command(COMMAND, *settings_from({"runs": runs, **settings}, ReuseSettings))
+    return call(COMMAND, {"runs": runs, **settings}, progress=False)

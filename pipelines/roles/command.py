@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.roles.files import files
 from pipelines.roles.paper import papers
 from pipelines.roles.plan import plan
@@ -13,12 +13,18 @@ from pipelines.roles.report import RolesReport, report
 from pipelines.roles.settings import RolesSettings
 from pipelines.roles.table import print_roles
 from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import LabelHeadsKeywords
 
 COMMAND = Command("roles", RolesSettings, plan, report, files, print_roles, papers)
 
 
-def label_heads(run: Run | str | Path, *, shows_progress: bool = False, **settings: Any) -> RolesReport:
+@takes_settings(RolesSettings)
+def label_heads(
+    run: Run | str | Path, *, progress: bool | None = None, **settings: Unpack[LabelHeadsKeywords]
+) -> RolesReport:
     """What the heads of a run's circuit do, by written rules.
 
     settings  fields of `RolesSettings` (rules, right, wrong, level) and of `Execution` (out, workers, ...)
@@ -30,5 +36,4 @@ def label_heads(run: Run | str | Path, *, shows_progress: bool = False, **settin
     >>> {row["head"]: row["role"] for row in report.rows}["a1.h2"]
     'induction'
     """
-    checked = settings_from({"run": run, **settings}, RolesSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"run": run, **settings}, progress=progress)

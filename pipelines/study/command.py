@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from pipelines.command import Command, run_command
-from pipelines.runs.settings_file import settings_from
+from pipelines.command import Command, call
+from pipelines.runs.signature import takes_settings
 from pipelines.study.files import files
 from pipelines.study.paper import papers
 from pipelines.study.plan import plan
@@ -17,17 +17,19 @@ from pipelines.study.table import print_study
 
 if TYPE_CHECKING:
     from circuits.evaluation.known_circuit import KnownCircuit
+    from pipelines.keywords import AnyTask, StudyKeywords
 
 COMMAND = Command("study", StudySettings, plan, report, files, print_study, papers)
 
 
+@takes_settings(StudySettings)
 def study(
-    task: str | Path,
+    task: AnyTask,
     *,
     vary: Mapping[str, Sequence[Any]],
     truth: KnownCircuit | str | Path | None,
-    shows_progress: bool = False,
-    **settings: Any,
+    progress: bool | None = None,
+    **settings: Unpack[StudyKeywords],
 ) -> Study:
     """How well a method ranks the heads of a known circuit first, and at what cost, at every value of one setting.
 
@@ -46,5 +48,4 @@ def study(
     >>> [(row["value"], round(row["auroc"]["heads"]["by_mean"], 1)) for row in result.rows]
     [('eap', 0.9), ('random', 0.4)]
     """
-    checked = settings_from({"task": str(task), "vary": vary, "truth": truth, **settings}, StudySettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, "vary": vary, "truth": truth, **settings}, progress=progress)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
-from pipelines.runs.settings_file import settings_from
+from pipelines.command import Command, call
+from pipelines.runs.signature import takes_settings
 from pipelines.tasks.files import files
 from pipelines.tasks.paper import papers
 from pipelines.tasks.plan import plan
@@ -14,10 +13,16 @@ from pipelines.tasks.report import TasksReport, report
 from pipelines.tasks.settings import TasksSettings
 from pipelines.tasks.table import print_tasks
 
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyModel, MeasureTasksKeywords
+
 COMMAND = Command("tasks", TasksSettings, plan, report, files, print_tasks, papers)
 
 
-def measure_tasks(model: str | Path, *, shows_progress: bool = False, **settings: Any) -> TasksReport:
+@takes_settings(TasksSettings)
+def measure_tasks(
+    model: AnyModel, *, progress: bool | None = None, **settings: Unpack[MeasureTasksKeywords]
+) -> TasksReport:
     """How well a model does every task that is made of words.
 
     model     bundled or fetched name, Hugging Face id or folder
@@ -31,5 +36,4 @@ def measure_tasks(model: str | Path, *, shows_progress: bool = False, **settings
     >>> rows["ioi"]["verdict"], rows["ioi"]["chance"], rows["capital"]["verdict"]
     ('in part', 0.5, None)
     """
-    checked = settings_from({"model": str(model), **settings}, TasksSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"model": model, **settings}, progress=progress)

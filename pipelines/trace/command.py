@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
-from pipelines.runs.settings_file import settings_from
+from pipelines.command import Command, call
+from pipelines.runs.signature import takes_settings
 from pipelines.trace.files import files
 from pipelines.trace.paper import papers
 from pipelines.trace.plan import plan
@@ -15,10 +14,14 @@ from pipelines.trace.run import TraceRun
 from pipelines.trace.settings import TraceSettings
 from pipelines.trace.table import print_trace
 
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, TraceKeywords
+
 COMMAND = Command("trace", TraceSettings, plan, report, files, print_trace, papers)
 
 
-def trace(task: str | Path, **settings: Any) -> TraceRun:
+@takes_settings(TraceSettings)
+def trace(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[TraceKeywords]) -> TraceRun:
     """Trace a task, or the prompts of a file, and keep the trace; computes only what the store lacks.
 
     settings  fields of `TraceSettings` (model, settings of the method, metric, ablation, ablation_settings, images,
@@ -30,4 +33,4 @@ def trace(task: str | Path, **settings: Any) -> TraceRun:
     >>> run.trace.scores.positions
     ('S1', 'S1+1', 'IO', 'S2', 'END')
     """
-    return run_command(COMMAND, *settings_from({"task": str(task), **settings}, TraceSettings)).run
+    return call(COMMAND, {"task": task, **settings}, progress=progress).run

@@ -69,7 +69,7 @@ def test_a_frame_has_the_scores_of_all_parts(circuit):
 def test_a_circuit_without_scores_has_a_frame(circuit):
     frame = CircuitGraph.from_edges(WIRING, [Edge.parse("input->logits")]).to_frame()
     assert frame["name"].tolist() == ["input", "logits", "input->logits"]
-    assert frame["score"].isna().all()
+    assert set(frame["score"].isna()) == {True}
 
 
 def test_a_comparison_says_who_has_what(comparison):

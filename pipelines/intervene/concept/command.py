@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.concept.files import files
 from pipelines.intervene.concept.plan import plan
 from pipelines.intervene.concept.report import ConceptReport, report
 from pipelines.intervene.concept.settings import ConceptSettings
 from pipelines.intervene.concept.table import print_concept
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AddConceptKeywords, AnyTask
 
 COMMAND = Command("intervene concept", ConceptSettings, plan, report, files, print_concept)
 
 
-def add_concept(task: str, *, shows_progress: bool = False, **settings: Any) -> ConceptReport:
+@takes_settings(ConceptSettings)
+def add_concept(
+    task: AnyTask, *, progress: bool | None = None, **settings: Unpack[AddConceptKeywords]
+) -> ConceptReport:
     """What a vector added to the residual stream does to a task, by its strength, beside random vectors.
 
     task      name of a task, or a prompt file
@@ -29,5 +35,4 @@ def add_concept(task: str, *, shows_progress: bool = False, **settings: Any) -> 
     >>> [row["strength"] for row in curve.rows]
     [-1.0, 1.0]
     """
-    checked = settings_from({"task": task, **settings}, ConceptSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.edit.files import files
 from pipelines.intervene.edit.paper import papers
 from pipelines.intervene.edit.plan import plan
 from pipelines.intervene.edit.report import EditReport, report
 from pipelines.intervene.edit.settings import EditSettings
 from pipelines.intervene.edit.table import print_edit
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, EditHeadsKeywords
 
 COMMAND = Command("intervene edit", EditSettings, plan, report, files, print_edit, papers)
 
 
-def edit_heads(task: str, *, shows_progress: bool = False, **settings: Any) -> EditReport:
+@takes_settings(EditSettings)
+def edit_heads(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[EditHeadsKeywords]) -> EditReport:
     """Edit attention rows or outputs of chosen heads, and measure what that does to a task.
 
     task      name of a task, or a prompt file
@@ -30,5 +34,4 @@ def edit_heads(task: str, *, shows_progress: bool = False, **settings: Any) -> E
     >>> [(row["variant"], row["heads"]) for row in result.rows]
     [('plain', []), ('together', ['a2.h1', 'a2.h3']), ('alone', ['a2.h1']), ('alone', ['a2.h3'])]
     """
-    checked = settings_from({"task": task, **settings}, EditSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.rank.files import files
 from pipelines.intervene.rank.plan import plan
 from pipelines.intervene.rank.report import RankReport, report
 from pipelines.intervene.rank.settings import RankSettings
 from pipelines.intervene.rank.table import print_rank
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, RankCurveKeywords
 
 COMMAND = Command("intervene rank", RankSettings, plan, report, files, print_rank)
 
 
-def rank_curve(task: str, *, shows_progress: bool = False, **settings: Any) -> RankReport:
+@takes_settings(RankSettings)
+def rank_curve(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[RankCurveKeywords]) -> RankReport:
     """How few directions of their queries, keys and values heads need on a task.
 
     task      name of a task, or a prompt file
@@ -29,5 +33,4 @@ def rank_curve(task: str, *, shows_progress: bool = False, **settings: Any) -> R
     >>> [row["rank"] for row in curve.rows]
     [0, 2, 32]
     """
-    checked = settings_from({"task": task, **settings}, RankSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.remedy import settings as of
 from pipelines.intervene.remedy.files import files
 from pipelines.intervene.remedy.paper import papers
 from pipelines.intervene.remedy.plan import RemedyPlan, plan
 from pipelines.intervene.remedy.report import RemedyReport, report
 from pipelines.intervene.remedy.table import print_remedy
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, TryRemedyKeywords
 
 _SETTINGS: dict[str, type[of.RemedySettings]] = {
     "mask-heads": of.MaskHeadsSettings,
@@ -27,7 +30,10 @@ COMMAND: dict[str, Command[of.RemedySettings, RemedyPlan, RemedyReport]] = {
 }
 
 
-def try_remedy(name: str, task: str, *, shows_progress: bool = False, **settings: Any) -> RemedyReport:
+@takes_settings(*_SETTINGS.values())
+def try_remedy(
+    name: str, task: AnyTask, *, progress: bool | None = None, **settings: Unpack[TryRemedyKeywords]
+) -> RemedyReport:
     """Choose heads, and how strongly they are edited, on one half of the prompts, and judge that on the other half.
 
     name      mask-heads, zero-tuning, act, var, vhr, or the name of another remedy in `circuits.remedies.REMEDIES`
@@ -43,5 +49,4 @@ def try_remedy(name: str, task: str, *, shows_progress: bool = False, **settings
     """
     kind = _SETTINGS.get(name, of.AnyRemedySettings)
     named = {} if name in _SETTINGS else {"name": name}
-    checked = settings_from({"task": task, **named, **settings}, kind)
-    return run_command(COMMAND[kind.__name__], *checked, shows_progress=shows_progress)
+    return call(COMMAND[kind.__name__], {"task": task, **named, **settings}, progress=progress)

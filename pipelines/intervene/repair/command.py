@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Unpack
 
-from pipelines.command import Command, run_command
+from pipelines.command import Command, call
 from pipelines.intervene.repair.files import files
 from pipelines.intervene.repair.paper import papers
 from pipelines.intervene.repair.plan import plan
 from pipelines.intervene.repair.report import RepairReport, report
 from pipelines.intervene.repair.settings import RepairSettings
 from pipelines.intervene.repair.table import print_repair
-from pipelines.runs.settings_file import settings_from
+from pipelines.runs.signature import takes_settings
+
+if TYPE_CHECKING:
+    from pipelines.keywords import AnyTask, RepairKeywords
 
 COMMAND = Command("intervene repair", RepairSettings, plan, report, files, print_repair, papers)
 
 
-def repair(task: str, *, shows_progress: bool = False, **settings: Any) -> RepairReport:
+@takes_settings(RepairSettings)
+def repair(task: AnyTask, *, progress: bool | None = None, **settings: Unpack[RepairKeywords]) -> RepairReport:
     """Make heads look on a task where they look on another one, and see whether that solves the task.
 
     task      name of a task, or a prompt file
@@ -30,5 +34,4 @@ def repair(task: str, *, shows_progress: bool = False, **settings: Any) -> Repai
     >>> [row["heads"] for row in result.rows]
     [[], ['a2.h0'], ['a3.h1'], ['a2.h0', 'a3.h1']]
     """
-    checked = settings_from({"task": task, **settings}, RepairSettings)
-    return run_command(COMMAND, *checked, shows_progress=shows_progress)
+    return call(COMMAND, {"task": task, **settings}, progress=progress)

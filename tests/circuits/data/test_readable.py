@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
 
 from circuits import TASKS, Prompt, PromptSet, ReadablePrompts, load_model
@@ -49,8 +48,8 @@ def test_negatives_come_last_and_have_no_corrupt_side(tokenizer):
     positive, negative = (Prompt((5, number), (5, number), answers=(7,)) for number in (6, 7))
     shown = ReadablePrompts(PromptSet("labeled", (positive,), (negative,)), tokenizer)
     assert [(prompt.label, prompt.corrupt) for prompt in shown] == [("positive", None), ("negative", None)]
-    assert pd.isna(shown.to_frame()["corrupt"]).all()
-    assert shown.to_token_frame()["corrupt_token"].isna().all()
+    assert shown.to_frame()["corrupt"].isna().tolist() == [True, True]
+    assert set(shown.to_token_frame()["corrupt_token"].isna()) == {True}
 
 
 def test_without_a_tokenizer_tokens_are_shown_by_their_ids():

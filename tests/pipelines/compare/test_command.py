@@ -89,10 +89,10 @@ def test_accuracy_on_the_other_task_is_that_of_running_the_circuit_there(
 def test_how_many_circuits_are_planned_is_said_before_they_are_run(
     runs: list[DiscoverRun], store: Path, capsys: pytest.CaptureFixture[str]
 ):
-    compare(*runs, out=store, draws=2, seed=5, shows_progress=True)
+    compare(*runs, out=store, draws=2, seed=5, progress=True)
     # On each of 3 tasks: 12 circuits drawn and 4 without the shared part renamed; once for the metric and once for
     # accuracy the empty one, 3 own, 3 of equal size, 10 made of two, and 2 cores.
-    first, *_ = capsys.readouterr().err.splitlines()
+    first = next(filter(None, capsys.readouterr().err.split("\r")))
     assert f"; about {3 * (12 + 4 + 2 * (1 + 3 + 3 + 1 + 10 + 2))} circuits are run" in first
 
 

@@ -1,0 +1,167 @@
+"""Models that somebody holds already: a transformers model or a TransformerBridge in memory.
+
+They are left as they are. What is measured runs on a twin, which shares their weights; commands, whose jobs may run in
+other processes and later, run on a copy in a folder (`saved`).
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from circuits.data.tokenizer import Tokenizer
+from circuits.model import checks
+from circuits.model.bridge import TextConfig
+from circuits.model.original import own_logits
+from circuits.model.reasons import refused_as
+
+_WRAPPED = "._original_component"
+
+
+def plain_twin(given: object) -> nn.Module:
+    """A transformers model of its own on the weights of one in memory, or of the one within a TransformerBridge.
+
+    It is built as from a folder and shares the weights; changes of the twin do not reach what was given. Raises a
+    ValueError for what is no such model, and where class, configuration and weights do not give its logits, as of a
+    model with replaced parts or with hooks that change what passes. Cost: two forward passes of 12 tokens.
+    """
+    if not isinstance(given, nn.Module):
+        raise _no_model(given)
+    is_bridge = _is_bridge(given)
+    module: Any = given.original_model if is_bridge else given
+    if not hasattr(module, "save_pretrained") or not hasattr(module, "set_attn_implementation"):
+        raise _no_model(module)
+    if getattr(given, "compatibility_mode", False):
+        raise ValueError(
+            "this TransformerBridge is in compatibility mode, which folds and centers weights. Give a bridge without "
+            "it, or the transformers model."
+        )
+    if hasattr(module.config, "vision_config"):
+        raise ValueError(f"{type(module).__name__} reads images: save it with its processor, and give the folder.")
+    twin = _built_anew(module)
+    ids = checks.probe_ids(TextConfig(module.config), next(module.parameters()).device)
+    what = "a model in memory against one of its class on its weights (were parts replaced, or hooked?)"
+    checks.require_same(own_logits(twin, ids), _logits_at_rest(given, ids), what)
+    return twin
+
+
+def converted(twin: nn.Module, device: str, dtype: torch.dtype) -> nn.Module:
+    """The twin with its weights in a type and on a device, as they are read from a folder.
+
+    What is computed from the configuration, such as frequencies of rotations, keeps its type.
+    """
+    for tensor in twin.state_dict(keep_vars=True).values():
+        tensor.data = tensor.data.to(device, dtype if tensor.is_floating_point() else tensor.dtype)
+    return twin.to(device)
+
+
+def _no_model(given: object) -> ValueError:
+    return ValueError(
+        "a model is given by its name or folder, or as a plain transformers model or a TransformerBridge of one in "
+        f"memory; found {type(given).__name__}."
+    )
+
+
+def tokenizer_with(given: Any) -> Tokenizer | None:
+    """The tokenizer that a model in memory carries, or that lies where it was loaded from; None where there is none."""
+    carried = getattr(given, "tokenizer", None)
+    if carried is not None:
+        return carried
+    config = getattr(given, "config", None) or getattr(getattr(given, "original_model", None), "config", None)
+    name = getattr(config, "_name_or_path", "")
+    if not name:
+        return None
+    from transformers import AutoTokenizer
+
+    try:
+        found = AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except Exception:  # a name says nothing of what is there, and transformers raises dozens of kinds
+        return None
+    return found if found.is_fast else None
+
+
+def content_name(module: nn.Module, tokenizer: Tokenizer | None) -> str:
+    """What a model in memory is called: its class, and a hash of its configuration, weights and tokenizer.
+
+    Cost: all weights are read once, about two seconds a gigabyte.
+    """
+    config: Any = module.config
+    digest = hashlib.sha256(json.dumps(config.to_dict(), sort_keys=True, default=str).encode())
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(_bytes(tensor))
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    digest.update(b"" if backend is None else backend.to_str().encode())
+    return f"{type(module).__name__}-{digest.hexdigest()[:8]}"
+
+
+def saved(module: nn.Module, tokenizer: Tokenizer | None, folder: Path) -> Path:
+    """The folder within `folder` that holds a model, under a name of its content; written unless it is there.
+
+    module  a plain transformers model, such as `plain_twin` gives
+    """
+    target = folder / content_name(module, tokenizer)
+    if target.is_dir():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    # Whole or not at all: another process may look for it at any moment.
+    written = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
+    try:
+        writes: Any = module
+        writes.save_pretrained(written)
+        if tokenizer is not None:
+            writer: Any = tokenizer
+            writer.save_pretrained(written)
+        written.replace(target)
+    except OSError:
+        if not target.is_dir():  # another process was faster where it is there
+            raise
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
+    return target
+
+
+def _is_bridge(given: object) -> bool:
+    from transformer_lens.model_bridge import TransformerBridge
+
+    return isinstance(given, TransformerBridge)
+
+
+def _built_anew(module: Any) -> nn.Module:
+    """A model of the same class and configuration, with the attention as it is loaded here, on the same weights."""
+    with refused_as(f"{type(module).__name__} cannot be built from its configuration"):
+        plain: Any = type(module)(copy.deepcopy(module.config))
+        plain.set_attn_implementation("eager")
+    # Within a bridge some parts have second names, and only one is that of transformers.
+    named = (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False))
+    weights = {name.replace(_WRAPPED, ""): tensor.detach() for name, tensor in named}
+    kept = plain.state_dict(keep_vars=True)
+    if lacking := [name for name in kept if name not in weights]:
+        raise ValueError(f"{type(module).__name__} in memory lacks {lacking[0]!r}, which its class has.")
+    for name, tensor in kept.items():
+        tensor.data = weights[name]
+        tensor.requires_grad_(False)
+    return plain.to(next(module.parameters()).device).eval()
+
+
+def _logits_at_rest(module: nn.Module, ids: Tensor) -> Tensor:
+    """The logits of a model without dropout; whether its parts are in training stays as it was."""
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+    try:
+        return own_logits(module, ids)
+    finally:
+        for part, is_training in modes.items():
+            part.training = is_training
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()

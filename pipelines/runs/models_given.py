@@ -1,0 +1,28 @@
+"""Models that are given as objects, for jobs: these may run in other processes, and later, and read a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+# Within a store, beside the runs.
+FOLDER = "models"
+
+
+def model_spec(given: Any, out: Path) -> str:
+    """The name or folder of a model, as settings have it.
+
+    A model in memory is written to the store once, under a name of its content, `models/GPT2LMHeadModel-1a2b3c4d`: so
+    that runs can be continued, judged and compared later, and on workers. ValueError for what is no model. Cost of one
+    in memory: its weights are read once, and written where they are not there yet.
+    """
+    if isinstance(given, str | Path):
+        return str(given)
+    from circuits.model.in_memory import plain_twin, saved, tokenizer_with
+    from circuits.model.load import Model
+
+    if not isinstance(given, Model):
+        return str(saved(plain_twin(given), tokenizer_with(given), out / FOLDER))
+    if given.spec is not None:
+        return given.spec
+    return str(saved(given.original, given.tokenizer, out / FOLDER))

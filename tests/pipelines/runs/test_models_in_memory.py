@@ -1,0 +1,70 @@
+"""Commands on a model in memory: the same bytes as on its folder, in this process and in workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from circuits import load_model
+from circuits.model.sources import BUNDLED
+from pipelines import discover, evaluate, open_run
+
+
+@pytest.fixture(scope="module")
+def module() -> Any:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(BUNDLED["reference"], dtype=torch.float32)
+
+
+@pytest.fixture
+def held(module, tmp_path):
+    return discover("ioi", model=module, prompts=8, edges=30, out=tmp_path / "runs")
+
+
+def test_a_run_is_that_of_the_folder_bit_for_bit(held, tmp_path):
+    expected = discover("ioi", model="reference", prompts=8, edges=30, out=tmp_path / "runs")
+    np.testing.assert_array_equal(held.scores.per_prompt, expected.scores.per_prompt)
+    assert held.circuit.edges == expected.circuit.edges
+    assert held.faithfulness == expected.faithfulness
+
+
+def test_the_model_is_in_the_store_under_its_content(held, module, tmp_path):
+    (folder,) = (tmp_path / "runs" / "models").iterdir()
+    assert folder.name.startswith("GPT2LMHeadModel-")
+    assert held.config.model == str(folder)
+    assert held.name.startswith(f"ioi-{folder.name}-eap-ig-")
+    again = discover("ioi", model=module, prompts=8, edges=30, out=tmp_path / "runs")
+    assert again.name == held.name
+    assert [path.name for path in (tmp_path / "runs" / "models").iterdir()] == [folder.name]
+
+
+def test_a_run_can_be_judged_and_read_later(held, tmp_path):
+    assert evaluate(held, out=tmp_path / "runs", random=1, knockouts=1, resamples=2).rows[0]["n_edges"] == 30
+    again = open_run(held.name, out=tmp_path / "runs")
+    assert again.prompts.has_text
+    assert again.prompts[0].clean == held.prompts[0].clean
+
+
+def test_workers_read_it_from_the_store(held, module, tmp_path, scheduler):
+    found = discover("ioi", model=module, prompts=8, edges=30, out=tmp_path / "workers", scheduler=scheduler)
+    np.testing.assert_array_equal(found.scores.per_prompt, held.scores.per_prompt)
+
+
+def test_a_loaded_model_is_given_as_what_it_was_loaded_from(module, tmp_path):
+    run = discover("ioi", model=load_model("reference"), prompts=8, edges=30, out=tmp_path / "runs")
+    assert run.config.model == "reference"
+    assert not (tmp_path / "runs" / "models").exists()
+    held = load_model(module)
+    run = discover("ioi", model=held, prompts=8, edges=30, out=tmp_path / "runs")
+    assert run.config.model == str(tmp_path / "runs" / "models" / held.name)
+
+
+def test_what_is_no_model_is_refused_before_anything_is_written(tmp_path):
+    wrong: Any = 7
+    with pytest.raises(ValueError, match="of one in memory; found int"):
+        discover("ioi", model=wrong, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
