@@ -7,13 +7,14 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs keywords samples gallery pretrained test-slow test-gpu bench bench-gpu train-reference \
-	train-reference-reuse train-reference-vlm train-two-route clean
+.PHONY: help demo test check docs samples keywords gallery notebooks pretrained test-slow test-gpu bench bench-gpu \
+	train-reference train-reference-reuse train-reference-vlm train-two-route clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
 	@echo "make test             the fast tests (minutes)"
 	@echo "make check            format, lint, types and the fast tests"
+	@echo "make notebooks        execute all notebooks and store their outputs (needs make pretrained)"
 	@echo "make keywords         write the settings of all functions as types (pipelines/keywords.py)"
 	@echo "make gallery          draw a picture of every kind of figure for the documentation"
 	@echo "make samples          run the samples of the documentation, and write what they print below them"
@@ -58,6 +59,9 @@ samples: $(READY)
 
 keywords: $(READY)
 	$(BIN)/python -m pipelines.cli.keywords
+
+notebooks: $(READY)
+	$(BIN)/python -m tests.executed_notebooks
 
 gallery: $(READY)
 	$(BIN)/python -m pipelines.cli.gallery docs

@@ -10,6 +10,7 @@ import numpy as np
 
 from circuits.arrays import Bools, Floats
 from circuits.components import Component
+from circuits.methods import METHODS
 from graphs.circuit_graph import require_comparable
 from graphs.comparison.measures.spearman import rank_correlation
 from graphs.comparison.rank_correlation import correlation_interval
@@ -40,7 +41,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     is_paired = len({origin.prompts_fingerprint for origin in origins}) == 1 and len(x) == len(y)
     interval = correlation_interval(x, y, is_paired=is_paired)
     means = x.mean(axis=0, dtype=np.float64), y.mean(axis=0, dtype=np.float64)
-    names = [f"{label}, {run.scores.provenance.metric}" for label, run in zip(labels_of(runs), runs, strict=True)]
+    names = [f"{label}, {unit_of(run)}" for label, run in zip(labels_of(runs), runs, strict=True)]
     shown = ScoreScatter(
         tuple(both),
         *means,
@@ -66,6 +67,14 @@ class _Scored(NamedTuple):
     per_prompt: Floats
     place: dict[str, int]
     chosen: frozenset[str]
+
+
+def unit_of(run: DiscoverRun) -> str:
+    """The metric, or what scores are that are no effects on it, such as counted codes."""
+    method, origin = METHODS.get(run.config.method), run.scores.provenance
+    if run.node_scores is not None and (method is None or not method.in_metric_units):
+        return str(run.node_scores.provenance.scores_are)
+    return origin.metric
 
 
 def _scores_edges(run: DiscoverRun) -> bool:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from graphs.comparison.rank_correlation import correlation_interval
 from graphs.figures.sizes import SIZES
 from pipelines import compare, discover, draw, evaluate, open_run, study, trace
 from pipelines.draw.kinds import FIGURES
+from pipelines.draw.kinds.scores import unit_of
 
 Command = Callable[..., Any]
 COLUMN = SIZES["column"]
@@ -187,6 +189,14 @@ def test_the_interval_of_a_rank_correlation_is_of_the_prompts():
     paired = high - low
     low, high = correlation_interval(a, b, is_paired=False) or (0, 0)
     assert high - low > paired
+
+
+def test_an_axis_of_codes_is_not_in_units_of_the_metric():
+    origin = SimpleNamespace(metric="logit-difference", scores_are="counted")
+    codes = SimpleNamespace(provenance=origin)
+    for method, unit in (("head-coding", "counted"), ("activation-patching", "logit-difference")):
+        run: Any = SimpleNamespace(config=SimpleNamespace(method=method), scores=codes, node_scores=codes)
+        assert unit_of(run) == unit
 
 
 def test_scores_are_those_of_both_runs(store: Path, names: dict[str, str]):
