@@ -86,6 +86,7 @@ SEEN_BY_GRAPHS |= {
 _SHARED = {"pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/engine": set(),
+    "pipelines/costs": set(),
     "pipelines/runs": {"pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
     "pipelines/command": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},

@@ -26,6 +26,7 @@ from circuits.model.original import own_rounding
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
+from circuits.model.weights_size import require_fits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -203,6 +204,7 @@ def load_model(spec: str = "reference", *, device: str = "cpu", dtype: str = "fl
     _require_device(device)
     _compute_exactly(device)
     source = find_model(spec)
+    require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
         return _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
