@@ -87,6 +87,7 @@ _SHARED = {"pipelines/keywords", "pipelines/command", "pipelines/reporting", "pi
 OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/engine": set(),
     "pipelines/keywords": set(),
+    "pipelines/costs": set(),
     "pipelines/runs": {"pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
     "pipelines/command": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},

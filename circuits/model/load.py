@@ -29,6 +29,7 @@ from circuits.model.original import own_rounding
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
+from circuits.model.weights_size import require_fits
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -230,6 +231,7 @@ def load_model(
     if tokenizer is not None:
         raise ValueError(f"model {str(spec)!r} brings its own tokenizer: give one with a model in memory only.")
     source = find_model(str(spec))
+    require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
     with refused_as(f"model {source.name!r} cannot be opened"):
         checked = _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)

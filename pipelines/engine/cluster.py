@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 _CONNECT_WAIT_S = 8
 _ANY_PORT = "127.0.0.1:0"  # for this machine alone
-_CONNECTION_LOGGERS = ("tornado", "asyncio", "distributed")
+# The last has a level of its own.
+_CONNECTION_LOGGERS = ("tornado", "asyncio", "distributed", "distributed.client")
 # What every worker process starts with; results depend on the number of threads, which is one everywhere.
 _ENVIRONMENT = {"TOKENIZERS_PARALLELISM": "false"}
 # Set before a worker starts. Its errors reach the driver and are reported there.

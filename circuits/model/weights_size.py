@@ -1,0 +1,41 @@
+"""How many numbers a model's files hold, and whether they fit on one GPU."""
+
+from __future__ import annotations
+
+import math
+
+from circuits.model.sources import ModelSource
+
+BYTES = {"float32": 4, "bfloat16": 2}
+
+
+def n_weights(source: ModelSource) -> int:
+    """How many numbers the files of a model hold, read from their headers."""
+    if source.file is not None:
+        from circuits.model.gguf_header import read_header
+
+        return sum(tensor.n_elements for tensor in read_header(source.file).tensors)
+    from safetensors import safe_open
+
+    total = 0
+    for path in source.weight_files:
+        with safe_open(path, framework="numpy") as file:
+            total += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  no dict
+    return total
+
+
+def require_fits(source: ModelSource, dtype: str, device: str) -> None:
+    """Raise a ValueError, before anything is loaded, where the weights alone are larger than the memory of a GPU."""
+    import torch
+
+    if torch.device(device).type != "cuda":
+        return
+    n_numbers, n_bytes = n_weights(source), torch.cuda.mem_get_info(torch.device(device))[1]
+    if n_numbers * BYTES[dtype] <= n_bytes:
+        return
+    smaller = "" if dtype == "bfloat16" else f"--dtype bfloat16 ({n_numbers * BYTES['bfloat16'] / 1e9:,.0f} GB), "
+    raise ValueError(
+        f"model {source.name!r} holds {n_numbers / 1e9:,.1f} billion numbers, {n_numbers * BYTES[dtype] / 1e9:,.0f} GB "
+        f"as {dtype}, and {device} has {n_bytes / 1e9:,.0f} GB. A model must fit on one GPU, with room for what is "
+        f"measured: its layers are not spread over several. Use {smaller}a larger GPU, a smaller model, or the CPU."
+    )

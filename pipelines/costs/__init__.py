@@ -1,0 +1,1 @@
+"""What a study costs, computed from the shape of a model: work, memory, files. Nothing is run."""

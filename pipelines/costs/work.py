@@ -1,0 +1,117 @@
+"""Multiply-adds of methods on one pair of prompts that differ everywhere, from the shape of the model.
+
+Counted as `circuits.model.multiply_adds` does: products with weights, a backward pass as one more. What that
+leaves out is added apart (`contraction`): the products of activations with gradients that give edges. Products of
+queries with keys are left out, which is a share of about tokens / (6 x d_model).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from pipelines.costs.shape import Shape
+
+# Points of integration of `eap-ig` and `eap-ig-activations`.
+_STEPS = 5
+# Circuits that are run to choose one, and what one takes: measured on two models (tests/benchmarks/results.md).
+N_CIRCUITS, PASSES_PER_CIRCUIT = 24, 0.5
+
+
+class Work(NamedTuple):
+    """Multiply-adds of a method on one pair.
+
+    sweeps     of runs without gradients
+    gradients  of runs with gradients, backward passes included, and of the products that give edges
+    """
+
+    sweeps: float
+    gradients: float
+
+    @property
+    def whole(self) -> float:
+        return self.sweeps + self.gradients
+
+
+def plain_pass(shape: Shape, n_tokens: int) -> float:
+    """One forward pass of one prompt, its last token read."""
+    return n_tokens * shape.n_layers * shape.per_layer + shape.unembedding
+
+
+def contraction(shape: Shape, n_tokens: int) -> float:
+    """Products of what writers give with what readers' gradients are, for all edges."""
+    return shape.wiring.n_edges * n_tokens * shape.d_model
+
+
+def activation_patching(shape: Shape, n_tokens: int, *, only_heads: bool = False) -> Work:
+    """Every head, attention output, MLP and residual position patched once: the run goes on right after it."""
+    layer, last = n_tokens * shape.per_layer, _last_layer(shape, n_tokens)
+    after_heads = n_tokens * (shape.out_of_attention + shape.in_mlp)
+    n_alike = shape.n_heads + (0 if only_heads else 1)
+    total = 0.0
+    for number in range(shape.n_layers):
+        is_last = number == shape.n_layers - 1
+        further = 0.0 if is_last else (shape.n_layers - number - 2) * layer + last
+        total += n_alike * ((after_heads / n_tokens if is_last else after_heads) + further)
+        total += 0 if only_heads else further
+    if not only_heads:
+        total += sum((shape.n_layers - number - 1) * layer + last for number in range(shape.n_layers))
+    return Work(_recorded(shape, n_tokens) + total, 0)
+
+
+def eap(shape: Shape, n_tokens: int, *, n_points: int = 1) -> Work:
+    """Edge attribution: both runs, and gradients at some points between them; all edges in one product."""
+    back_to_stream = n_tokens * shape.n_layers * shape.in_attention
+    gradients = n_points * _with_gradients(shape, n_tokens) + back_to_stream + contraction(shape, n_tokens)
+    return Work(_recorded(shape, n_tokens), gradients)
+
+
+def clean_corrupt(shape: Shape, n_tokens: int) -> Work:
+    """Edge attribution at the clean and at the corrupt end."""
+    work = eap(shape, n_tokens)
+    return Work(work.sweeps, 2 * work.gradients)
+
+
+def eap_ig_activations(shape: Shape, n_tokens: int) -> Work:
+    """Gradients with each layer's heads, each MLP and the input between their two values, from that layer on."""
+    whole = _with_gradients(shape, n_tokens)
+    shares = [1.0] + [(shape.n_layers - number) / shape.n_layers for number in range(shape.n_layers)] * 2
+    return Work(_recorded(shape, n_tokens), _STEPS * sum(shares) * whole + contraction(shape, n_tokens))
+
+
+def atp_star(shape: Shape, n_tokens: int) -> Work:
+    """Gradients once for each layer whose direct effects are dropped."""
+    return Work(_recorded(shape, n_tokens), shape.n_layers * _with_gradients(shape, n_tokens))
+
+
+def choose(shape: Shape, n_tokens: int) -> Work:
+    """The circuits that are run to choose one."""
+    return Work(N_CIRCUITS * PASSES_PER_CIRCUIT * plain_pass(shape, n_tokens), 0)
+
+
+# The methods of the study that is costed: those with a formula here, which tests compare with the count of real runs.
+METHODS_COSTED: Mapping[str, Callable[[Shape, int], Work]] = {
+    "eap": eap,
+    "eap-ig": lambda shape, n_tokens: eap(shape, n_tokens, n_points=_STEPS),
+    "clean-corrupt": clean_corrupt,
+    "eap-ig-activations": eap_ig_activations,
+    "activation-patching": activation_patching,
+    "atp-star": atp_star,
+}
+
+
+def _recorded(shape: Shape, n_tokens: int) -> float:
+    """The clean and the corrupt run."""
+    return 2 * plain_pass(shape, n_tokens)
+
+
+def _last_layer(shape: Shape, n_tokens: int) -> float:
+    """The last layer where only one token is read: keys and values of all, the rest of that one."""
+    keys_and_values = 2 * shape.d_model * shape.d_head * shape.n_kv_heads
+    return n_tokens * keys_and_values + (shape.per_layer - keys_and_values)
+
+
+def _with_gradients(shape: Shape, n_tokens: int) -> float:
+    """A forward and a backward pass."""
+    layers = (shape.n_layers - 1) * n_tokens * shape.per_layer + _last_layer(shape, n_tokens)
+    return 2 * (layers + shape.unembedding)

@@ -1,0 +1,33 @@
+"""A model that is larger than the GPU is refused before it is loaded."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from circuits.model.load import load_model
+from circuits.model.sources import find_model
+from circuits.model.weights_size import n_weights, require_fits
+
+
+def test_the_numbers_in_the_files_are_counted_from_their_headers():
+    model = load_model("reference")
+    assert n_weights(find_model("reference")) == sum(
+        parameter.numel() for _, parameter in model.original.named_parameters()
+    )
+
+
+@pytest.mark.parametrize(("dtype", "fits"), [("float32", False), ("bfloat16", True)])
+def test_weights_that_alone_do_not_fit_on_the_gpu_are_refused(monkeypatch, dtype, fits):
+    source = find_model("reference")
+    has = 3 * n_weights(source)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (has, has))
+    if fits:
+        require_fits(source, dtype, "cuda")
+        return
+    with pytest.raises(ValueError, match=r"billion numbers, .* as float32, and cuda has .*one GPU.*--dtype bfloat16"):
+        require_fits(source, dtype, "cuda")
+
+
+def test_on_the_cpu_nothing_is_refused():
+    require_fits(find_model("reference"), "float32", "cpu")
