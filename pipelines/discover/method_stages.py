@@ -61,7 +61,8 @@ def _whole(stage: MethodStage, method: Method, jobs: Mapping[str, tuple[Job, ...
         {**run, **stage.settings, **{name: of(stage.settings[name]) for name, of in paths.items()}},
         inputs,
         first.locations | {_location(name): str(Path(stage.settings[name]).absolute()) for name in paths},
-        (*first.after, *(key for name in stage.after for key in keys_of(jobs[name]))),
+        # After the baseline, as other measurements (`FirstJobs.sliced_job`).
+        (*first.after, first.baseline.key, *(key for name in stage.after for key in keys_of(jobs[name]))),
     )
 
 

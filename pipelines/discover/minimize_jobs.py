@@ -46,7 +46,8 @@ def minimize_jobs(
     n_rounds = -(-search.n_planned // RUNS_PER_ROUND)
     for number in range(n_rounds):
         numbered, read = settings | {"round": [number + 1, n_rounds]}, {**inputs, "rounds": keys_of(rounds)}
-        rounds.append(Job(MINIMIZE_ROUND, numbered, read, ground.locations, ground.after, weight))
+        # A search may end in its first round: how long it takes is not known before.
+        rounds.append(Job(MINIMIZE_ROUND, numbered, read, ground.locations, ground.after, weight, is_apart=True))
     return (*rounds, Job(MINIMIZE, settings, {**inputs, "rounds": keys_of(rounds)}))
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from circuits.lookup import lookup
 from circuits.methods import METHODS
+from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE
@@ -43,7 +44,7 @@ EDGE_METHOD = "eap-ig"
 CIRCUITS_TRIED = 24
 # In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
 _RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 7.0
-# Methods take anything from two passes to thousands: their jobs are paced apart.
+# Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
 
@@ -218,8 +219,10 @@ def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
     """The jobs of a method that measures at once, one per slice of the prompts where these may be split."""
     made = make_method(method["name"], method["settings"])
     stage = Stage(*made.scored_in, measure)
-    jobs = ground.sliced(stage, {"method": with_fingerprints(method)}, {}, _MEASURE, is_split=made.per_prompt)
-    return tuple(replace(job, is_apart=True) for job in jobs)
+    is_known = isinstance(made, GradientMethod)
+    cost = _RECORD + 2.0 * made.n_points if is_known else _MEASURE
+    jobs = ground.sliced(stage, {"method": with_fingerprints(method)}, {}, cost, is_split=made.per_prompt)
+    return tuple(replace(job, is_apart=not is_known) for job in jobs)
 
 
 def _methods(config: DiscoverSettings) -> list[dict[str, Any]]:
