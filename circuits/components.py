@@ -214,6 +214,11 @@ class Wiring:
     In a parallel block (GPT-NeoX) the MLP does not read its own layer's heads.
 
     joins_heads  the attention of a layer is one part, `a3`, which reads and writes once, in the place of its heads
+
+    >>> from circuits import Wiring
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> wiring.n_edges, [str(writer) for writer in wiring.writers]
+    (46, ['input', 'a0.h0', 'a0.h1', 'm0', 'a1.h0', 'a1.h1', 'm1'])
     """
 
     n_layers: int

@@ -20,10 +20,12 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 # Pages whose samples all run, on what comes with the package.
 RUN = (
+    "python",
     "discover",
     "compare",
     "judge",
@@ -82,12 +84,15 @@ def samples(page: str) -> list[Sample]:
     ]
 
 
-def run(sample: Sample) -> str:
-    """What a block prints to stdout, run in this process in the folder that is open; what fails raises."""
+def run(sample: Sample, names: dict[str, Any]) -> str:
+    """What a block prints to stdout, run in this process in the folder that is open; what fails raises.
+
+    names  what Python blocks of the page have made so far, and what this one makes
+    """
     printed = io.StringIO()
     if sample.language == "python":
         with contextlib.redirect_stdout(printed):
-            exec(compile(sample.text, "<sample>", "exec"), {"__name__": "__main__"})  # a reader's own code
+            exec(compile(sample.text, "<sample>", "exec"), names)  # a reader's own code
     for command in sample.commands:
         printed.write(_run_command(command))
     return printed.getvalue().replace(str(Path.cwd()), _HOME)
@@ -156,11 +161,12 @@ def rewrite(page: Path) -> None:
     """Run the samples of a page, and write what they print below them."""
     text = page.read_text(encoding="utf-8")
     edits: list[tuple[tuple[int, int], str]] = []
+    names: dict[str, Any] = {"__name__": "__main__"}
     with folder_for_samples():
         for sample in samples(text):
             if sample.language == "sh":
                 continue
-            printed = run(sample)
+            printed = run(sample, names)
             if sample.shown is not None and not is_same(shortened(printed, sample.shown), sample.shown):
                 edits.append((sample.span, shortened(printed, sample.shown)))
     for (start, end), new in reversed(edits):

@@ -27,8 +27,13 @@ class Drawable:
         top: int | None = None,
         min_score: float | None = None,
         heads_only: bool = False,
+        layers: tuple[int, int] | None = None,
+        roles: Sequence[str] = (),
+        ports: Sequence[Literal["q", "k", "v"]] = (),
+        only: Literal["shared", "a", "b"] | None = None,
         bundle: Literal["layer", "role"] | None = None,
         collapse: Sequence[Literal["mlps", "kv"]] = (),
+        annotations: Any = None,
     ) -> Picture:
         """The layered drawing, which a notebook shows and `save` writes.
 
@@ -38,8 +43,14 @@ class Drawable:
         top          the edges with the largest |score|, this many; None: all that can be read at this size
         min_score    edges whose |score| is at least this, in the metric's units
         heads_only   leave out MLPs and the edges at them
+        layers       first and last layer: edges with both ends in them
+        roles        edges at heads with one of these roles; () for all
+        ports        edges that enter a head through one of these; () for all
+        only         of two circuits: the edges that both have, or that one has alone
         bundle       one box for each layer's attention and one for its MLP, or one for the heads of each role
         collapse     `mlps`: one box for MLPs of neighboring layers; `kv`: a key-value head and the heads it serves
+        annotations  groups of nodes that are drawn as one box, and notes below the drawing, as a page saves them
+                     (`graphs.figures.layered.annotations.Annotations`)
 
         ValueError where nothing is left to draw, or more than fits.
         """
@@ -51,8 +62,13 @@ class Drawable:
             top=top,
             min_score=min_score,
             heads_only=heads_only,
+            layers=layers,
+            roles=tuple(roles),
+            ports=tuple(ports),
+            only=only,
             bundle=bundle,
             collapse=tuple(collapse),
+            annotations=annotations,
         )
 
     def to_frame(self) -> pd.DataFrame:

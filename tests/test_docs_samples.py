@@ -44,11 +44,12 @@ def text(page: str) -> str:
 def test_samples_print_what_the_page_shows(page):
     blocks = SAMPLES.samples(text(page))
     assert any(block.language in ("bash", "python") for block in blocks)
+    names = {"__name__": "__main__"}
     with SAMPLES.folder_for_samples() as folder:
         for block in blocks:
             if block.language == "sh":
                 continue
-            printed = SAMPLES.run(block)
+            printed = SAMPLES.run(block, names)
             if block.shown is not None:
                 shown = SAMPLES.shortened(printed, block.shown)
                 assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"

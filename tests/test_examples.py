@@ -45,6 +45,10 @@ def test_every_public_function_has_an_example(package):
     assert not [name for name, value in functions.items() if not examples(name, value)]
 
 
+def test_every_name_of_circuits_has_an_example():
+    assert not [name for name, value in public("circuits").items() if not examples(name, value)]
+
+
 @pytest.mark.usefixtures("shared_fonts")
 @pytest.mark.parametrize("package", PACKAGES)
 def test_examples_give_what_they_show(package, folder, monkeypatch):

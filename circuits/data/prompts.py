@@ -37,6 +37,11 @@ class Prompt:
                             corrupt one, both show the same
     image_tokens            first position of the image's tokens, and the one after the last
     warnings                what is doubtful about it; no part of what the prompt is
+
+    >>> from circuits import Prompt
+    >>> prompt = Prompt(clean=(5, 7, 5), corrupt=(5, 8, 5), answers=(7,), wrong_answers=(8,), roles={"first": (1,)})
+    >>> prompt.first_difference, prompt.answer_position
+    (1, 2)
     """
 
     clean: tuple[int, ...]
@@ -152,6 +157,11 @@ class PromptSet:
     notes      what was found where they were read, such as lines that were left out
     n_drawn    how many were drawn to find these, where only those that a model solves were kept; None: all were kept
     n_kept     of a part: how many were kept in all
+
+    >>> from circuits import Prompt, PromptSet
+    >>> prompts = PromptSet("copies", (Prompt((5, 7, 5), (5, 8, 5), answers=(7,), wrong_answers=(8,)),))
+    >>> prompts, prompts.chance
+    (<PromptSet copies: 1 pairs of up to 3 tokens>, 0.5)
     """
 
     task: str

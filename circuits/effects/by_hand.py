@@ -43,6 +43,12 @@ class PatchEffect:
     clean    [prompt] metric of the clean run; `ablated` with everything ablated, which is the corrupt run where values
              come from that
     patched  [prompt] metric with the parts ablated
+
+    >>> from circuits import TASKS, load_model, patch
+    >>> model = load_model("reference")
+    >>> found = patch(model, TASKS["ioi"]().build(model.tokenizer, n=8), "a3.h3")
+    >>> round(found.mean, 1), round(found.gap)
+    (7.6, 18)
     """
 
     parts: tuple[str, ...]
