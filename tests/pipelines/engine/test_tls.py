@@ -55,7 +55,8 @@ def address(ours: dict[str, Path]) -> Iterator[str]:
     }
     security = Security(require_encryption=True, tls_ca_file=files["ca"], **of_all)
     settings: dict[str, Any] = {"threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with LocalCluster(n_workers=1, protocol="tls", host="127.0.0.1", security=security, **settings) as made:
+    made: Any = LocalCluster(n_workers=1, protocol="tls", host="127.0.0.1", security=security, **settings)
+    with made:
         yield made.scheduler_address
 
 
