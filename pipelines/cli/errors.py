@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,8 @@ import typer
 BAD_INPUT = 2
 FAILED = 1
 INTERRUPTED = 130
+# Longer than any path, option or name that somebody would want to see whole.
+_LONG_WORD, _SHOWN = re.compile(r"\S{1000,}"), 80
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,6 +53,11 @@ def _with_notes(error: Exception) -> str:
     return f"{error} ({notes})" if notes else str(error)
 
 
+def _readable(message: str) -> str:
+    """A message whose words a person can read: of longer ones, the beginning and the length."""
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message)
+
+
 def _leave(message: str, code: int) -> None:
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(_readable(message) + "\n")
     raise typer.Exit(code)

@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -75,6 +76,9 @@ def _for_all(
     ] = False,
 ) -> None:
     """Discover, compare and export circuits of transformer language models."""
+    # Names of files are any bytes; a name that is no text must not end a command whose work is done.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _add_commands() -> None:
@@ -175,6 +179,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
+    from circuits.files import real_path
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption, export_beside
@@ -205,9 +210,9 @@ def export(
         raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    name, extension = real_path(Path(run)).name.removesuffix(".json"), exporter(to).extension
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
-    if path.resolve() == Path(run).resolve():
+    if real_path(path) == real_path(Path(run)):
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
     if beside:
         data = export_beside([run, *beside], to, out=runs, drawing=drawing)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import threading
 import webbrowser
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +30,14 @@ def show_store(folder: Path, port: int, *, opens: bool) -> None:
         if opens and not webbrowser.open(address):
             sys.stderr.write(f"warning: no browser could be opened; go to {address}\n")
 
-    serve(folder, port, Makers(_of_run, _of_pair, read_comparison, policy), started=started)
+    # What makes pages takes seconds to import: before the first is asked for, and not in its way.
+    threading.Thread(target=import_module, args=("pipelines.discover.run",), daemon=True).start()
+    serve(folder, port, page_makers(), started=started)
+
+
+def page_makers() -> Makers:
+    """The pages of `circuits export`."""
+    return Makers(_of_run, _of_pair, read_comparison, _policy)
 
 
 def _of_run(folder: Path) -> bytes:
@@ -41,9 +50,8 @@ def _of_pair(comparison: Comparison, command: str) -> bytes:
     return exporter(_PAGE).to_bytes(comparison, command=command)
 
 
-def policy(page: bytes) -> str:
-    """What a page that holds everything may do: nothing with the network, nothing with the pages of the server."""
-    return (
-        "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"
-    )
+def _policy() -> str:
+    """What the pages may do: what they may as files, but in nobody's frame, and apart from the server's own pages."""
+    from graphs.export.page.file import page_policy
+
+    return f"{page_policy()}; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"

@@ -34,10 +34,10 @@ def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
     extras = extras or PageExtras()
     script, library = page_script(), library_script()
     data = page_data(subject, extras)
-    styles = [color_rules() + _read("page.css"), _read("library.css")]
+    styles = _styles()
     parts = {
         "about": html_comment(_about(subject, data, extras.command)),
-        "policy": _policy([library, script], styles),
+        "policy": page_policy(),
         "title": html.escape(f"{data['title']}: circuit"),
         "style": styles[0],
         "library_style": styles[1],
@@ -46,6 +46,17 @@ def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
         "script": script,
     }
     return _PLACE.sub(lambda place: parts[place[1]], _read("page.html")).encode()
+
+
+def page_policy() -> str:
+    """What every page is held to, whatever is in it: its own scripts and styles run, nothing is loaded or sent.
+
+    ValueError where the library that draws was not fetched.
+    """
+    return (
+        f"default-src 'none'; script-src {_hashes([library_script(), page_script()])}; style-src {_hashes(_styles())}; "
+        "connect-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def embedded(data: Any) -> str:
@@ -60,16 +71,13 @@ def _about(subject: Subject, data: dict[str, Any], command: str | None) -> str:
     return beside_text([circuit["label"] for circuit in data["circuits"]], subject, command)
 
 
-def _policy(scripts: list[str], styles: list[str]) -> str:
-    return (
-        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; connect-src 'none'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
 def _hashes(texts: list[str]) -> str:
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in texts)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+def _styles() -> list[str]:
+    return [color_rules() + _read("page.css"), _read("library.css")]
 
 
 def _read(name: str) -> str:

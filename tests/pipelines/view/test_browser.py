@@ -179,6 +179,37 @@ def test_nothing_in_a_name_runs(index: Opened):
     index.page.wait_for_selector("#runs tbody tr")
 
 
+def test_the_exported_page_works_under_its_policy(browser: Any, two_runs: Path):
+    from circuits.packaged import fetched_file
+    from graphs.export.page.library import CYTOSCAPE
+    from pipelines.cli.view import page_makers
+
+    if fetched_file(CYTOSCAPE) is None:
+        pytest.skip("the library that draws was not fetched (circuits fetch cytoscape)")
+    with serving(two_runs, page_makers()) as server:
+        a, b = (row["folder"] for row in server.runs())
+        for path in (f"/run/{a}", f"/compare/page?a={a}&b={b}"):
+            policy = server.get(path).headers["Content-Security-Policy"]
+            assert "sandbox allow-scripts" in policy
+            assert "unsafe" not in policy
+            opened = Opened(browser, server.address + path)
+            opened.page.wait_for_selector("#canvas canvas")
+            assert opened.said == []
+            with opened.page.expect_download() as download:
+                opened.page.get_by_role("button", name="Save annotations").click()
+            assert download.value.suggested_filename.endswith(".json")
+            # A script that a prompt could have brought along, and a look at the server's own pages, are stopped.
+            opened.page.evaluate("""() => {
+                const script = document.createElement("script");
+                script.textContent = "document.title = 'ran'";
+                document.body.append(script);
+            }""")
+            assert opened.page.title() != "ran"
+            assert opened.page.evaluate("fetch('/runs.json').then(() => 'read', () => 'stopped')") == "stopped"
+            assert all("Content Security Policy" in text for text in opened.said)
+            opened.context.close()
+
+
 @pytest.mark.parametrize(
     "path", ["/run/%3Cscript%3Edocument.title='ran'%3C%2Fscript%3E", "/compare?a=%3Cimg%20src=x%3E&b=y"]
 )
