@@ -152,7 +152,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _shapes_in(file: Path) -> list[Sequence[int]]:
+def _shapes_in(file: Path) -> Sequence[Sequence[int]]:
     """The shapes of the tensors in a safetensors file. ValueError where it is cut short or its header damaged."""
     try:
         with open_file(file) as stream:

@@ -50,7 +50,17 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
 def _with_notes(error: Exception) -> str:
     """The message, and which job of which run it is about."""
     notes = " ".join(getattr(error, "__notes__", ()))
-    return f"{error} ({notes})" if notes else str(error)
+    said = _of_settings(error) if type(error).__name__ == "ValidationError" else str(error)
+    return f"{said} ({notes})" if notes else said
+
+
+def _of_settings(error: Exception) -> str:
+    """What is wrong with which setting, where pydantic has found it."""
+    from pydantic import ValidationError
+
+    from pipelines.runs.settings_file import validation_message
+
+    return validation_message(error) if isinstance(error, ValidationError) else str(error)
 
 
 def _readable(message: str) -> str:

@@ -21,7 +21,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import Json, Runs, with_options
+from pipelines.cli.options import AnyStore, Json, Runs, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 
@@ -278,6 +278,8 @@ def draw(
     if font is not None and size is None:
         raise ValueError("--font belongs to --size: give a size, such as --size column.")
     path = Path(f"{kind}.pdf") if out is None else out
+    if not path.suffix:
+        raise ValueError(f"{path} has no ending that says what is written: call it .pdf, .svg, .png or .eps.")
     asked = None if size is None else size_from(size, font=font)
     write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
     sys.stdout.write(f"{path}\n")
@@ -415,7 +417,7 @@ def fetch(
 @app.command()
 @reports_errors
 def status(
-    runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to look at.")] = Path("runs"),
+    runs: AnyStore = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""

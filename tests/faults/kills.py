@@ -8,6 +8,7 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
@@ -35,7 +36,7 @@ def trials(sound: Sound) -> Iterator[Trial]:
             process.kill()
             process.join()
 
-        name = f"the command killed after {after_s:.2f} s"
+        name = f"{seed}: the command killed after {after_s:.2f} s"
         yield Trial(KIND, name, sound.discover(), killed, expects="restored", check=check)
     for seed in range(_WORKERS):
         after_s = random.Random(seed).uniform(0, 2)
@@ -47,7 +48,7 @@ def trials(sound: Sound) -> Iterator[Trial]:
             process.kill()
             process.join()
 
-        name = f"a worker killed {after_s:.2f} s after its start"
+        name = f"{seed}: a worker killed {after_s:.2f} s after its start"
         yield Trial(KIND, name, sound.discover(), without_worker, expects="restored", check=check)
 
 
@@ -63,7 +64,7 @@ def _kill_worker(driver: psutil.Process, after_s: float) -> None:
             time.sleep(0.05)
 
 
-def _started(arguments: Sequence[str], folder: Path) -> multiprocessing.process.BaseProcess:
+def _started(arguments: Sequence[str], folder: Path) -> BaseProcess:
     """A command in a process that has its modules already: they take longer to load than the command to run."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["pipelines.cli.main", "pipelines.discover.command", "tests.faults.kills"])
