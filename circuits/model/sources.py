@@ -100,8 +100,7 @@ def find_model(spec: str) -> ModelSource:
             f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not "
             "read; convert them with transformers' save_pretrained."
         )
-    shapes = [shape for file in source.weight_files for shape in _shapes_in(file)]
-    _require_fitting(config, shapes, folder)
+    require_fitting(source, config)
     return source
 
 
@@ -167,6 +166,13 @@ def _shapes_in(file: Path) -> Sequence[Sequence[int]]:
     except _UNSOUND as error:
         raise ValueError(f"weights file {file} is damaged ({error}). Fetch or export the model again.") from None
     return shapes
+
+
+def require_fitting(source: ModelSource, config: Mapping[str, Any]) -> None:
+    """Raise a ValueError where a configuration, with its defaults or as it is written, is of a larger model than the
+    weights, or where these are damaged."""
+    shapes = [shape for file in source.weight_files for shape in _shapes_in(file)]
+    _require_fitting(config, shapes, source.folder)
 
 
 def _require_fitting(config: Mapping[str, Any], shapes: Sequence[Sequence[int]], folder: Path) -> None:

@@ -28,7 +28,7 @@ KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
     for module in (command_lines, settings_files, prompt_files, model_folders, stores, environments, kills)
 }
 _OUTCOMES = ("clear error", "restored", "right", "wrong")
-_MEMORY = 12 * 2**30  # bytes; an input that asks for more fails alone, and not all that runs on this computer
+_MEMORY = 24 * 2**30  # bytes of addresses: an input that asks for more fails, and not the computer
 _SHOWN = 300
 
 
