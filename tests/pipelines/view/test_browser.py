@@ -139,6 +139,8 @@ def test_a_third_tick_says_what_takes_three(index: Opened):
 
 
 def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Any, tmp_path: Path):
+    from playwright.sync_api import expect
+
     write_run(tmp_path, "ioi-eap-1", is_finished=False)
     with serving(tmp_path) as server, Heartbeat([Store(tmp_path)]) as heartbeat:
         heartbeat.beat("run ioi-eap-1", 0.25, 120.0)
@@ -154,7 +156,7 @@ def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(brows
         write_run(tmp_path, "ioi-eap-1")
         index.page.get_by_role("cell", name="finished").wait_for()
         index.page.get_by_text("Running as well: study of steps, 50%").wait_for()
-        one.page.wait_for_function("document.title === 'page of ioi-eap-1'")
+        expect(one.page).to_have_title("page of ioi-eap-1")
         assert index.said == one.said == []
         index.context.close()
         one.context.close()
