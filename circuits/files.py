@@ -48,6 +48,14 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def real_path(path: Path) -> Path:
+    """Where a path leads; the path itself where its links lead in a circle, of which there is no other."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return path.absolute()
+
+
 def replace_file(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
     """Write `data` so that `path` holds all of it or what it held before, even after a power cut; folders are made.
 

@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
+_KINDS: Sequence[tuple[type | tuple[type, ...], str]] = (
+    (dict, "a mapping"),
+    (list, "a list"),
+    (str, "a text"),
+    (bool, "a truth value"),
+    ((int, float), "a number"),
+    (type(None), "nothing"),
+)
 _DIGITS = 300
 _SHOWN = 40
 
@@ -36,6 +44,16 @@ def parse_strictly(text: str | bytes, *, constants: Mapping[str, Any] | None = N
     if _may_hold_halves(text):
         _require_characters(value)
     return value
+
+
+def kind_of(value: Any) -> str:
+    """What a value is called to people who do not read Python.
+
+    >>> from circuits.strict_json import kind_of
+    >>> kind_of([]), kind_of(None)
+    ('a list', 'nothing')
+    """
+    return next((name for kind, name in _KINDS if isinstance(value, kind)), "something else")
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ def parse_yaml(text: str) -> Any:
     {'steps': 5}
     """
     try:
+        _require_shallow(text)
         value = yaml.load(text, Loader=_Loader)
         _require_small(value)
     except yaml.YAMLError as error:
@@ -41,6 +42,15 @@ def parse_yaml(text: str) -> Any:
     except (TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"a value cannot be read ({error})") from None
     return value
+
+
+def _require_shallow(text: str) -> None:
+    """Raise a ValueError for a text that nests deeply, before it is read further: reading that takes minutes."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(_too_deep())
 
 
 def _require_small(value: Any) -> None:

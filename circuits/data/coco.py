@@ -36,6 +36,7 @@ from circuits.data.absent_objects import (
 from circuits.data.regions import Region, region_from_json
 from circuits.files import read_text
 from circuits.lookup import unknown
+from circuits.strict_json import kind_of
 
 _LISTS = ("images", "annotations", "categories")
 
@@ -229,7 +230,7 @@ def _short(file_name: str) -> str:
 
 def _annotations(data: Any) -> Annotations:
     if not isinstance(data, dict):
-        raise ValueError(f"found a {type(data).__name__}, expected the JSON object of COCO's instances_*.json.")
+        raise ValueError(f"found {kind_of(data)}, expected the JSON object of COCO's instances_*.json.")
     if missing := [key for key in _LISTS if key not in data]:
         raise ValueError(
             f"{', '.join(map(repr, missing))} missing; found {sorted(data)}. Give COCO's instances_*.json, which lists "

@@ -6,6 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from circuits.strict_json import kind_of
+
 # Prompts have three levels, regions of images a few more.
 _DEEPEST = 32
 
@@ -18,7 +20,7 @@ def parse_object(line: str | bytes) -> dict[str, Any]:
     """
     record = parse_value(line)
     if not isinstance(record, dict):
-        raise ValueError(f"found a {type(record).__name__}, expected a JSON object.")
+        raise ValueError(f"found {kind_of(record)}, expected a JSON object.")
     return record
 
 

@@ -14,7 +14,7 @@ from circuits.model.bridge import Loaded, with_probes
 from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import load_processor, load_tokenizer, make_vision
 from circuits.model.reasons import refused_as
-from circuits.model.sources import ModelSource
+from circuits.model.sources import ModelSource, require_fitting
 
 # Codes and scales of quantized weights; adapters that were saved among the weights.
 _CHANGES_OTHERS = re.compile(
@@ -51,6 +51,9 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
         processor = load_processor(source) if reads_images else None
         tokenizer = load_tokenizer(source) if processor is None else processor.tokenizer
         kind: Any = AutoModelForImageTextToText if reads_images else AutoModelForCausalLM
+        # What the file leaves out has the size of some large model, which would be built before it is seen not to fit.
+        sizes = config.get_text_config().to_dict()
+        require_fitting(source, {name: size for name, size in sizes.items() if not isinstance(size, dict)})
         with refused_as(f"its weights are quantized ({method})") if method else nullcontext():
             module, loading = kind.from_pretrained(
                 source.folder,

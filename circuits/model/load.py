@@ -304,6 +304,8 @@ def _require_device(device: str) -> None:
         parsed = torch.device(device)
     except RuntimeError:
         raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
+    if parsed.type == "cpu" and parsed.index is not None:
+        raise ValueError(f"device {device!r} was asked for; processors have no numbers. Use --device cpu.")
     if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "

@@ -11,6 +11,8 @@ from circuits.model.processors import load_tokenizer
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
+_SIZES = ("n_layers", "d_model", "d_head", "n_heads", "n_ctx", "d_vocab")
+
 
 def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     import transformer_lens.model_bridge.sources.native  # noqa: F401  registers boot_native
@@ -19,6 +21,7 @@ def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     from transformer_lens.model_bridge import TransformerBridge
     from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
 
+    _require_sizes(source)
     with refused_as(f"could not be loaded from {source.folder}"):
         config = TransformerBridgeConfig(**source.config)
         bridge = TransformerBridge.boot_native(config)  # pyright: ignore[reportAttributeAccessIssue]
@@ -29,3 +32,11 @@ def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     ids = checks.probe_ids(bridge.cfg, device)
     expected = own_logits(bridge.original_model, ids)
     return Loaded(bridge, bridge.original_model, load_tokenizer(source), Probe(ids, {}, expected))
+
+
+def _require_sizes(source: ModelSource) -> None:
+    """Raise a ValueError where the configuration lacks a size."""
+    config = source.config
+    optional = {"d_vocab_out": 0} | config  # left out, it is that of d_vocab
+    if missing := [name for name in (*_SIZES, "d_vocab_out") if optional.get(name) is None]:
+        raise ValueError(f"{source.folder / 'config.json'} does not say {', '.join(missing)}, which every model has.")

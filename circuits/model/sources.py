@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import operator
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from circuits.files import open_file, read_bytes, read_text
+from circuits.files import open_file, read_bytes, read_text, real_path
 from circuits.lookup import unknown
 from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
 from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
+from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
 GGUF = ".gguf"
@@ -27,6 +31,13 @@ _FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_C
 _LONGEST_HEADER = 100_000_000  # bytes, of what the library of safetensors reads
 # What reading a header raises that is not what its format says.
 _UNSOUND = (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError, RecursionError, AttributeError)
+# What configurations call how many layers there are, and how wide something is.
+_LAYERS = {"n_layers", "n_layer", "num_layers", "num_hidden_layers"}
+_WIDTHS = {"d_model", "d_head", "d_mlp", "d_vocab", "d_vocab_out", "n_heads", "n_embd", "n_head", "n_inner"}
+_WIDTHS |= {"hidden_size", "intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads", "head_dim"}
+_WIDTHS |= {"n_ctx", "n_positions"}  # learned, or tiny beside the weights
+_AS_VOCABULARY = ("d_vocab_out", -1)  # how TransformerLens writes that it is that of d_vocab
+_CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # that transformers writes
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
 
@@ -89,8 +100,7 @@ def find_model(spec: str) -> ModelSource:
             f"model {spec!r}: no *.safetensors in {folder}. Other weight formats can run code when opened and are not "
             "read; convert them with transformers' save_pretrained."
         )
-    for file in source.weight_files:
-        _require_sound(file)
+    require_fitting(source, config)
     return source
 
 
@@ -102,7 +112,7 @@ def is_path(spec: str) -> bool:
 def _name_of(spec: str, folder: Path) -> str:
     if spec in FETCHABLE:
         return FETCHABLE[spec].shown_as
-    return folder.resolve().name if is_path(spec) else spec
+    return real_path(folder).name if is_path(spec) else spec
 
 
 def _gguf_source(file: Path) -> ModelSource:
@@ -120,7 +130,7 @@ def _gguf_source(file: Path) -> ModelSource:
 def _read_config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
-        config = json.loads(read_text(path))
+        config = parse_strictly(read_text(path), constants=_CONSTANTS)
     except FileNotFoundError:
         if files := sorted(folder.glob(f"*{GGUF}")):
             raise ValueError(f"{folder} holds no config.json, but GGUF files: give one of them, {files[0]}.") from None
@@ -134,34 +144,58 @@ def _read_config(folder: Path) -> dict[str, Any]:
             f'model.safetensors, tokenizer files), or is native: config.json with "architecture": '
             f'"{NATIVE_ARCHITECTURE}".'
         ) from None
-    except (OSError, ValueError, RecursionError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(f"cannot read the model configuration {path}: {error}") from None
     if not isinstance(config, dict):
-        raise ValueError(f"the model configuration {path} holds a {type(config).__name__}, expected a JSON object.")
+        raise ValueError(f"the model configuration {path} holds {kind_of(config)}, expected a JSON object.")
     return config
 
 
-def _require_sound(file: Path) -> None:
-    """Raise a ValueError where a safetensors file is cut short or its header damaged."""
+def _shapes_in(file: Path) -> Sequence[Sequence[int]]:
+    """The shapes of the tensors in a safetensors file. ValueError where it is cut short or its header damaged."""
     try:
         with open_file(file) as stream:
             (header_bytes,) = struct.unpack("<Q", stream.read(8))
             assert header_bytes < min(file.stat().st_size, _LONGEST_HEADER), f"its header has {header_bytes:,} bytes"
             header = json.loads(stream.read(header_bytes))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+        ends = [entry["data_offsets"][1] for entry in tensors]
         expected, actual = 8 + header_bytes + max(ends, default=0), file.stat().st_size
         assert expected == actual, f"expected {expected} bytes, found {actual}"
-    except (
-        OSError,
-        struct.error,
-        ValueError,
-        KeyError,
-        TypeError,
-        AssertionError,
-        RecursionError,
-        AttributeError,
-    ) as error:
+        shapes = [tuple(map(operator.index, entry["shape"])) for entry in tensors]
+    except _UNSOUND as error:
         raise ValueError(f"weights file {file} is damaged ({error}). Fetch or export the model again.") from None
+    return shapes
+
+
+def require_fitting(source: ModelSource, config: Mapping[str, Any]) -> None:
+    """Raise a ValueError where a configuration, with its defaults or as it is written, is of a larger model than the
+    weights, or where these are damaged."""
+    shapes = [shape for file in source.weight_files for shape in _shapes_in(file)]
+    _require_fitting(config, shapes, source.folder)
+
+
+def _require_fitting(config: Mapping[str, Any], shapes: Sequence[Sequence[int]], folder: Path) -> None:
+    """Raise a ValueError for sizes that are none, more layers than there are weights, and sizes beyond all of them.
+
+    Building such a model would take hours or all memory, before its weights are seen not to fit.
+    """
+    n_numbers = sum(map(math.prod, shapes))
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            _require_fitting(value, shapes, folder)
+        if name not in _LAYERS | _WIDTHS or value is None or (name, value) == _AS_VOCABULARY:
+            continue
+        said = f"{folder / 'config.json'} says {name} = {value!r}"
+        most, of = (len(shapes), "weights") if name in _LAYERS else (n_numbers, "numbers")
+        for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
+            if type(size) is not int or size < 1:
+                raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
+            if size > most:
+                raise ValueError(
+                    f"{said}, but the weights files hold {most:,} {of} in all. Give the configuration that belongs to "
+                    "these weights."
+                )
 
 
 def _from_hub(spec: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +16,8 @@ from pipelines.cli.signals import code_of_interrupt
 
 BAD_INPUT = 2
 FAILED = 1
+# Longer than any path, option or name that somebody would want to see whole.
+_LONG_WORD, _SHOWN = re.compile(r"\S{1000,}"), 80
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,9 +53,24 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
 def _with_notes(error: Exception) -> str:
     """The message, and which job of which run it is about."""
     notes = " ".join(getattr(error, "__notes__", ()))
-    return f"{error} ({notes})" if notes else str(error)
+    said = _of_settings(error) if type(error).__name__ == "ValidationError" else str(error)
+    return f"{said} ({notes})" if notes else said
+
+
+def _of_settings(error: Exception) -> str:
+    """What is wrong with which setting, where pydantic has found it."""
+    from pydantic import ValidationError
+
+    from pipelines.runs.settings_file import validation_message
+
+    return validation_message(error) if isinstance(error, ValidationError) else str(error)
+
+
+def _readable(message: str) -> str:
+    """A message whose words a person can read: of longer ones, the beginning and the length."""
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message)
 
 
 def _leave(message: str, code: int) -> None:
-    sys.stderr.write(message + "\n")
+    sys.stderr.write(_readable(message) + "\n")
     raise typer.Exit(code)

@@ -11,6 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import Json, Runs, with_options
+from pipelines.cli.options import AnyStore, Json, Runs, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 from pipelines.cli.signals import end_on_signals
@@ -74,6 +75,9 @@ def _for_all(
     ] = False,
 ) -> None:
     """Discover, compare and export circuits of transformer language models."""
+    # Names of files are any bytes; a name that is no text must not end a command whose work is done.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _add_commands() -> None:
@@ -182,6 +186,7 @@ def export(
     ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
+    from circuits.files import real_path
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption, export_beside
@@ -212,9 +217,9 @@ def export(
         raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    name, extension = Path(run).resolve().name.removesuffix(".json"), exporter(to).extension
+    name, extension = real_path(Path(run)).name.removesuffix(".json"), exporter(to).extension
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
-    if path.resolve() == Path(run).resolve():
+    if real_path(path) == real_path(Path(run)):
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
     if beside and readings:
         raise ValueError("--with is read beside one run, and --beside names others: leave out one of them.")
@@ -282,6 +287,8 @@ def draw(
     if font is not None and size is None:
         raise ValueError("--font belongs to --size: give a size, such as --size column.")
     path = Path(f"{kind}.pdf") if out is None else out
+    if not path.suffix:
+        raise ValueError(f"{path} has no ending that says what is written: call it .pdf, .svg, .png or .eps.")
     asked = None if size is None else size_from(size, font=font)
     write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
     sys.stdout.write(f"{path}\n")
@@ -419,7 +426,7 @@ def fetch(
 @app.command()
 @reports_errors
 def status(
-    runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to look at.")] = Path("runs"),
+    runs: AnyStore = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""

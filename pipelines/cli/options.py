@@ -16,7 +16,21 @@ from pipelines.runs.settings import CommandSettings, RunConfig
 from pipelines.runs.settings_file import parse_assignments, parse_lists, read_yaml
 
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
-Runs = Annotated[Path, typer.Option("--runs", help="Store in which runs are looked up by name.")]
+
+
+def _path_named(name: str | Path) -> Path:
+    """A path that was given by a name. An empty one would be the folder in which the command runs."""
+    if not str(name).strip():
+        raise typer.BadParameter("an empty name is no file and no folder.")
+    return Path(name)
+
+
+Runs = Annotated[
+    Path, typer.Option("--runs", help="Store in which runs are looked up by name.", parser=_path_named, metavar="PATH")
+]
+AnyStore = Annotated[
+    Path, typer.Option("--runs", "--out", help="The store to look at.", parser=_path_named, metavar="PATH")
+]
 _CONFIG = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")
 ]

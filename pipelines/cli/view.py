@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 import webbrowser
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.export import export
-from pipelines.cli.stored import read_comparison
+from pipelines.cli.export import export, read_comparison
 from pipelines.view.handlers import Makers
 from pipelines.view.server import serve
 
@@ -29,7 +30,14 @@ def show_store(folder: Path, port: int, *, opens: bool) -> None:
         if opens and not webbrowser.open(address):
             sys.stderr.write(f"warning: no browser could be opened; go to {address}\n")
 
-    serve(folder, port, Makers(_of_run, _of_pair, read_comparison, policy), started=started)
+    # What makes pages takes seconds to import: before the first is asked for, and not in its way.
+    threading.Thread(target=import_module, args=("pipelines.discover.run",), daemon=True).start()
+    serve(folder, port, page_makers(), started=started)
+
+
+def page_makers() -> Makers:
+    """The pages of `circuits export`."""
+    return Makers(_of_run, _of_pair, read_comparison, _policy)
 
 
 def _of_run(folder: Path) -> bytes:
@@ -42,9 +50,8 @@ def _of_pair(comparison: Comparison, command: str) -> bytes:
     return exporter(_PAGE).to_bytes(comparison, command=command)
 
 
-def policy(page: bytes) -> str:
-    """What a page that holds everything may do: run its own scripts, named by their hashes; nothing with the network,
-    and nothing with the pages of the server."""
-    from graphs.export.page.file import policy_of
+def _policy() -> str:
+    """What the pages may do: what they may as files, but in nobody's frame, and apart from the server's own pages."""
+    from graphs.export.page.file import page_policy
 
-    return f"{policy_of(page)}; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"
+    return f"{page_policy()}; frame-ancestors 'none'; sandbox allow-scripts allow-downloads"

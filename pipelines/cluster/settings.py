@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import LARGEST_SEED, CommandSettings
 
 
 class ClusterSettings(CommandSettings):
@@ -28,4 +28,4 @@ class ClusterSettings(CommandSettings):
         default=0.95, gt=0.5, le=1, description="How well the clusters of one half must be predicted by the other's."
     )
     most: int = Field(default=5, ge=2, le=50, description="Clusters to look for, at most.")
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the halves.")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the halves.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import MOST, CommandSettings
+from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings
 
 
 class CompareSettings(CommandSettings):
@@ -34,7 +34,9 @@ class CompareSettings(CommandSettings):
         strict=True,
         description="Random circuits, and circuits on other heads, to compare with.",
     )
-    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
+    )
     folder: Path | None = Field(
         default=None,
         description="Folder for the comparison. [RUNS/compare-A-B]",

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import CIRCUIT_SETTINGS, MOST, NamedRunConfig
+from pipelines.runs.settings import CIRCUIT_SETTINGS, MOST, MOST_PARTS, NamedRunConfig
 
 # With fewer prompts, a half is too few to choose a circuit on or to judge it.
 FEWEST_TO_SPLIT = 16
@@ -20,7 +20,7 @@ class DiscoverSettings(NamedRunConfig):
     Repeating the command computes nothing new; after an interruption it resumes where it stopped.
     """
 
-    edges: int | None = Field(default=None, ge=1, description="Keep K edges, grown along paths.")
+    edges: int | None = Field(default=None, ge=1, le=MOST_PARTS, description="Keep K edges, grown along paths.")
     threshold: float | None = Field(
         default=None, ge=0, description="Keep what scores at least T, in the metric's units."
     )
@@ -33,6 +33,7 @@ class DiscoverSettings(NamedRunConfig):
     nodes: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_PARTS,
         description="Component methods, and estimates of edges: keep the N highest. [the smallest faithful number]",
     )
     position: str | None = Field(default=None, description="Component methods: read scores at this role or position.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from pipelines.runs.settings import MOST, CommandSettings
+from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings
 
 # With q = .9, beating all of fewer has a probability above .05 (`circuits.evaluation.hypotheses`).
 LEAST_DRAWS = 30
@@ -47,7 +47,9 @@ class EvaluateSettings(CommandSettings):
         strict=True,
         description="Also N random circuits at every size of the faithfulness curve.",
     )
-    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
+    )
     folder: Path | None = Field(
         default=None,
         description="Folder for the table. [RUNS/evaluate-...]",

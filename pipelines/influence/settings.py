@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, CommandSettings, PromptSettings
+from pipelines.runs.settings import DEFAULT_PROMPTS, LARGEST_SEED, MOST, CommandSettings, PromptSettings
 
 
 class InfluenceSettings(CommandSettings):
@@ -48,7 +48,9 @@ class InfluenceSettings(CommandSettings):
         json_schema_extra={"option": "--task-set"},
     )
     profile_prompts: int = Field(default=DEFAULT_PROMPTS, ge=2, le=MOST, description="How many of these prompts.")
-    seed: int = Field(default=0, ge=0, strict=True, description="Seed of everything that is drawn here.")
+    seed: int = Field(
+        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
+    )
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     prompts_per_job: int = Field(
         default=16, ge=1, le=MOST, description="Texts per unit of work: the most that a crash loses."

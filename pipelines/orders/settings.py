@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from pipelines.runs.settings import MOST, CommandSettings, PromptSettings
+from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings, PromptSettings
 
 
 class OrdersSettings(CommandSettings):
@@ -25,7 +25,7 @@ class OrdersSettings(CommandSettings):
     model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
     questions: int = Field(default=32, ge=2, le=MOST, description="How many questions, each in all orders.")
     metric: str = Field(default="logit-difference", description="What is read from the logits.")
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the questions.")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the questions.")
     held_out: bool = Field(default=False, description="Questions in the wordings that the task holds out.")
     task_settings: dict[str, Any] = Field(
         default_factory=dict,

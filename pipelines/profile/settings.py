@@ -40,11 +40,7 @@ class ProfileSettings(PromptSettings):
     @field_validator("profiles", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Names with commas between them, or several. ValueError where something is given and names nothing."""
-        names = names_in(value)
-        if names == () and value not in ((), []):
-            raise ValueError("no profile is named. Leave it out for all of them, or see `circuits profiles`.")
-        return names
+        return names_in(value)
 
     @field_validator("contrast", mode="before")
     @classmethod

@@ -100,8 +100,9 @@ def check_prompts(config: PromptSettings) -> Checked:
         raise ValueError(f"{config.task!r} is no file. `circuits prompts show` shows the prompts of a task.")
     if config.is_drawn or (path.is_file() and is_question_file(read_bytes(path))):
         return _check_made(config, path)
-    if config.prompts is not None or config.images is not None:
-        raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out --prompts and --images.")
+    if given := [name for name in ("prompts", "images", "annotations") if getattr(config, name) is not None]:
+        options = ", ".join(f"--{name}" for name in given)
+        raise ValueError(f"all lines of {path} are checked, and none shows an image: leave out {options}.")
     return _check_lines(path, config.model)
 
 

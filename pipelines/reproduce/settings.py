@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.runs.settings import MOST, CommandSettings
+from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings
 
 
 class ReuseSettings(CommandSettings):
@@ -28,7 +28,7 @@ class ReuseSettings(CommandSettings):
         default=False,
         description="Also measure heads that run between receivers of several layers; the authors do not.",
     )
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the prompts.")
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     prompts_per_job: int = Field(
         default=25, ge=1, le=MOST, description="Prompts per unit of work: the most that a crash loses."

@@ -42,7 +42,12 @@ def facts_beside(path: Path) -> dict[str, Any] | None:
     folder = path if path.is_dir() else path.parent
     if not is_file(folder / ABOUT):
         return None
-    stored = parse_strictly(read_bytes(folder / ABOUT))
+    try:
+        stored = parse_strictly(read_bytes(folder / ABOUT))
+    except ValueError as error:
+        raise ValueError(
+            f"{folder / ABOUT} is damaged: {error}. The command that made the folder writes it anew."
+        ) from None
     if (
         not isinstance(stored, dict)
         or stored.get("format") != ABOUT_FORMAT

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from circuits.ablations import ABLATIONS
+from circuits.files import real_path
 from circuits.lookup import lookup
 from circuits.metrics import METRICS
 from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
@@ -188,7 +189,7 @@ def subject_name(config: PromptSettings) -> str:
     if config.model == PromptSettings.model_fields["model"].default:
         return prompts_name(config)
     path = Path(config.model)
-    name = path.resolve().name if is_path(config.model) else path.name
+    name = real_path(path).name if is_path(config.model) else path.name
     if name.lower().endswith(GGUF):
         name = name[: -len(GGUF)]
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_MODEL_CHARACTERS].strip("-.")

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.files import real_path
 from circuits.versions import versions
 from pipelines.engine.plan import Plan
 from pipelines.runs.asked_model import graph_bytes
@@ -73,7 +74,7 @@ def _runs(settings: CommandSettings, out: Path) -> list[Run]:
             run = one if isinstance(one, Run) else open_run(one, out=out)
         except ValueError:  # a published circuit, a comparison, another file
             continue
-        opened.setdefault(run.folder.resolve(), run)
+        opened.setdefault(real_path(run.folder), run)
     return list(opened.values())
 
 
@@ -81,12 +82,12 @@ def _by_name(settings: CommandSettings, runs: Sequence[Run], out: Path) -> Comma
     """The settings with what is in the store by its name there, paths that hold everywhere, and without a folder."""
     changes: dict[str, Any] = {"folder": None} if "folder" in type(settings).model_fields else {}
     changes |= absolute_paths(settings) if isinstance(settings, PromptSettings) else {}
-    names, store = {run.folder.resolve(): run.name for run in runs}, out.resolve()
+    names, store = {real_path(run.folder): run.name for run in runs}, real_path(out)
 
     def named(given: Any) -> str:
         if not isinstance(given, str | Path):
             return str(getattr(given, "name", given))
-        path = Path(given).resolve()
+        path = real_path(Path(given))
         return names.get(path, str(path.relative_to(store) if path.is_relative_to(store) else given))
 
     for name, given in _references(settings).items():

@@ -82,7 +82,7 @@ class RunPlan(Plan):
         if (self.folder / RECORD).exists():
             if is_begun(self.folder):
                 _require_same(self, read_record(self.folder))
-        elif self.folder.exists() and not (self.folder / _SETTINGS).is_file():
+        elif self.folder.exists() and not (self.folder / _SETTINGS).is_file() and not _is_empty(self.folder):
             raise ValueError(f"{self.folder} is there, and is no run: give the run another name with --name.")
 
     def begin(self) -> None:
@@ -90,6 +90,11 @@ class RunPlan(Plan):
         if not is_begun(self.folder):
             write_atomically(self.folder / _SETTINGS, _config_file(self))
             write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what was left of files that could not be written, as on a full disk."""
+    return folder.is_dir() and all(path.name.startswith(".") for path in folder.iterdir())
 
 
 def _require_same(plan: RunPlan, record: Mapping[str, Any]) -> None:

@@ -23,6 +23,8 @@ DEFAULT_PROMPTS = 64
 PROMPT_ENDINGS = (*FORMATS, *templates.ENDINGS)
 # The most of anything that is drawn or run one by one: plans list such work, so that more would fill the memory.
 MOST = 1_000_000
+MOST_PARTS = 1_000_000_000  # edges and nodes of the largest models
+LARGEST_SEED = 2**32 - 1  # that all generators of random numbers take
 IMAGE_PATHS = ("images", "annotations")
 LONGEST_RUN_NAME = 100
 _RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -70,6 +72,8 @@ def names_in(value: Any) -> Any:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list | tuple):
         return value
+    if any(not str(one).strip(" ,") for one in given):
+        raise ValueError("it is empty, and names nothing. Leave it out, or name something.")
     return tuple(dict.fromkeys(name.strip() for one in given for name in str(one).split(",") if name.strip()))
 
 
@@ -111,7 +115,7 @@ class PromptSettings(CommandSettings):
     prompts: int | None = Field(
         default=None, ge=1, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the prompts.")
     corruption: str | None = Field(default=None, description="How prompts are corrupted (`circuits tasks`).")
     held_out: bool = Field(default=False, description="Prompts in the wordings that the task holds out.")
     task_settings: dict[str, Any] = Field(
@@ -223,7 +227,7 @@ def with_ablation_settings(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, key in ABLATION_ALIASES.items():
         if (value := values.get(name)) is None:
             continue
-        if of_ablation.get(key, value) != value:
+        if key in of_ablation and of_ablation[key] != value:
             raise ValueError(f"{name}={value} and the ablation's setting {key}={of_ablation[key]} are one: give one.")
         of_ablation[key] = value
     return current | ({"ablation_settings": of_ablation} if of_ablation else {})

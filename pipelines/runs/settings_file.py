@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,12 +12,22 @@ from pydantic import BaseModel, ValidationError
 
 from circuits.files import read_text
 from circuits.lookup import unknown
+from circuits.strict_json import kind_of
 from circuits.yaml_text import parse_yaml
 from pipelines.engine.execution import Execution
 from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
+_KINDS = {
+    list: "a list",
+    str: "a text",
+    bool: "a truth value",
+    int: "a number",
+    float: "a number",
+    type(None): "nothing",
+}
+_OF_PYTHON = re.compile(r" for <class '[^']*'>")
 
 
 def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
@@ -30,7 +41,7 @@ def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(content, dict):
-        raise ValueError(f"{path} holds {type(content).__name__}, expected lines such as 'method: eap'.")
+        raise ValueError(f"{path} holds {kind_of(content)}, expected lines such as 'method: eap'.")
     if wrong := [key for key in content if not isinstance(key, str)]:
         raise ValueError(f"{path} has the key {wrong[0]!r}, expected the name of a setting, such as 'method: eap'.")
     values: dict[str, Any] = {}
@@ -130,6 +141,6 @@ def validation_message(error: ValidationError) -> str:
     faults = []
     for fault in error.errors():
         where = ".".join(str(part) for part in fault["loc"])
-        message = fault["msg"].removeprefix("Value error, ")
+        message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
         faults.append(f"{where} is {fault['input']!r}: {message.removesuffix('.')}." if where else message)
     return "\n".join(faults)

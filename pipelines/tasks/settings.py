@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipelines.runs.settings import MOST, CommandSettings
+from pipelines.runs.settings import LARGEST_SEED, MOST, CommandSettings
 
 DEFAULT_TASK_PROMPTS = 40
 
@@ -25,7 +25,7 @@ class TasksSettings(CommandSettings):
     prompts: int = Field(
         default=DEFAULT_TASK_PROMPTS, ge=2, le=MOST, description="Prompts per task; fewer where fewer exist."
     )
-    seed: int = Field(default=0, ge=0, description="Seed for drawing the prompts.")
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the prompts.")
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     details: bool = Field(
         default=False, description="Show what each corruption does, and why tasks cannot be built for the model."

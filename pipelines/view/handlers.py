@@ -57,13 +57,13 @@ class Makers(NamedTuple):
     run         the folder of a run, or of a comparison -> its page
     pair        two circuits compared, and the command that compares them -> their page
     comparison  the file of a comparison -> what it holds
-    policy      page -> the content security policy under which it works, and nothing else does
+    policy      the content security policy under which these pages work, and nothing else does
     """
 
     run: Callable[[Path], bytes]
     pair: Callable[[Comparison, str], bytes]
     comparison: Callable[[Path], Comparison]
-    policy: Callable[[bytes], str]
+    policy: Callable[[], str]
 
 
 class Viewer(NamedTuple):
@@ -128,7 +128,7 @@ class Guarded(RequestHandler):
         """A page that is made of what is stored, and kept by that content."""
         page = await self.viewer.pages.get(content, make)
         self.set_header("Content-Type", "text/html; charset=utf-8")
-        self.set_header("Content-Security-Policy", self.viewer.makers.policy(page))
+        self.set_header("Content-Security-Policy", self.viewer.makers.policy())
         self.finish(page)
 
     def write_error(self, status_code: int, **given: Any) -> None:

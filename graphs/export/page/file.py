@@ -24,7 +24,6 @@ from graphs.export.page.library import library_script
 from graphs.export.page.scripts import WEB, page_script
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
-_POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 
 
 def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
@@ -35,10 +34,10 @@ def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
     extras = extras or PageExtras()
     script, library = page_script(), library_script()
     data = page_data(subject, extras)
-    styles = [color_rules() + _read("page.css"), _read("library.css")]
+    styles = _styles()
     parts = {
         "about": html_comment(_about(subject, data, extras.command)),
-        "policy": _policy([library, script], styles),
+        "policy": page_policy(),
         "title": html.escape(f"{data['title']}: circuit"),
         "style": styles[0],
         "library_style": styles[1],
@@ -49,11 +48,15 @@ def page_bytes(subject: Subject, extras: PageExtras | None = None) -> bytes:
     return _PLACE.sub(lambda place: parts[place[1]], _read("page.html")).encode()
 
 
-def policy_of(page: bytes) -> str:
-    """The policy that a page carries, for a server that sends it as a header too. ValueError for other pages."""
-    if (found := _POLICY.search(page)) is None:
-        raise ValueError("this is no page of `circuits export --to html`: it carries no policy.")
-    return html.unescape(found[1].decode())
+def page_policy() -> str:
+    """What every page is held to, whatever is in it: its own scripts and styles run, nothing is loaded or sent.
+
+    ValueError where the library that draws was not fetched.
+    """
+    return (
+        f"default-src 'none'; script-src {_hashes([library_script(), page_script()])}; style-src {_hashes(_styles())}; "
+        "connect-src 'none'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def embedded(data: Any) -> str:
@@ -68,16 +71,13 @@ def _about(subject: Subject, data: dict[str, Any], command: str | None) -> str:
     return beside_text([circuit["label"] for circuit in data["circuits"]], subject, command)
 
 
-def _policy(scripts: list[str], styles: list[str]) -> str:
-    return (
-        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; connect-src 'none'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
-    )
-
-
 def _hashes(texts: list[str]) -> str:
     digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii") for text in texts)
     return " ".join(f"'sha256-{digest}'" for digest in digests)
+
+
+def _styles() -> list[str]:
+    return [color_rules() + _read("page.css"), _read("library.css")]
 
 
 def _read(name: str) -> str:

@@ -106,6 +106,8 @@ class MaskHeadsSettings(RemedySettings):
         profile, is_split, last = str(values.get("by", "")).rpartition(":")
         if not is_split or not _SIZES.fullmatch(last):
             return values
+        if "sizes" in values:
+            raise ValueError(f"{values['by']} says how many heads, and so do sizes: give one of them.")
         return {**values, "by": profile, "sizes": last}
 
     @property

@@ -119,10 +119,20 @@ def test_a_run_whose_file_of_prompts_changed_is_another_one(
 
 
 def test_a_folder_that_is_no_run_is_left_alone(circuits: Command, tiny: Any):
-    (Path("runs") / "my-ioi").mkdir(parents=True)
+    folder = Path("runs") / "my-ioi"
+    folder.mkdir(parents=True)
+    (folder / "notes.txt").write_text("mine")
     answer = circuits(*tiny.arguments, *NAMED)
     assert answer.exit_code == 2
     assert "my-ioi is there, and is no run: give the run another name with --name." in answer.stderr
+
+
+def test_a_folder_in_which_nothing_could_be_written_is_used(circuits: Command, tiny: Any):
+    """As a disk leaves it that was full when the run began."""
+    folder = Path("runs") / "my-ioi"
+    folder.mkdir(parents=True)
+    (folder / ".config.yaml.1a2b.tmp").write_text("")
+    assert circuits(*tiny.arguments, *NAMED).exit_code == 0
 
 
 def test_a_trace_has_a_name_too(circuits: Command, tiny: Any):

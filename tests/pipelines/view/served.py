@@ -95,7 +95,7 @@ def plain_makers(**made: Callable[..., Any]) -> Makers:
         "run": lambda folder: page_with(f"page of {folder.name}"),
         "pair": lambda comparison, command: page_with(f"pair by {command}"),
         "comparison": read_comparison,
-        "policy": lambda page: STRICT,
+        "policy": lambda: STRICT,
     }
     return Makers(**usual | made)
 

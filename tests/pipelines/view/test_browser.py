@@ -139,6 +139,8 @@ def test_a_third_tick_says_what_takes_three(index: Opened):
 
 
 def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(browser: Any, tmp_path: Path):
+    from playwright.sync_api import expect
+
     write_run(tmp_path, "ioi-eap-1", is_finished=False)
     with serving(tmp_path) as server, Heartbeat([Store(tmp_path)]) as heartbeat:
         heartbeat.beat("run ioi-eap-1", 0.25, 120.0)
@@ -154,7 +156,7 @@ def test_the_progress_of_a_running_job_is_followed_until_its_page_is_there(brows
         write_run(tmp_path, "ioi-eap-1")
         index.page.get_by_role("cell", name="finished").wait_for()
         index.page.get_by_text("Running as well: study of steps, 50%").wait_for()
-        one.page.wait_for_function("document.title === 'page of ioi-eap-1'")
+        expect(one.page).to_have_title("page of ioi-eap-1")
         assert index.said == one.said == []
         index.context.close()
         one.context.close()
@@ -177,6 +179,37 @@ def test_nothing_in_a_name_runs(index: Opened):
     assert index.page.title().startswith("page of x")
     index.page.go_back()
     index.page.wait_for_selector("#runs tbody tr")
+
+
+def test_the_exported_page_works_under_its_policy(browser: Any, two_runs: Path):
+    from circuits.packaged import fetched_file
+    from graphs.export.page.library import CYTOSCAPE
+    from pipelines.cli.view import page_makers
+
+    if fetched_file(CYTOSCAPE) is None:
+        pytest.skip("the library that draws was not fetched (circuits fetch cytoscape)")
+    with serving(two_runs, page_makers()) as server:
+        a, b = (row["folder"] for row in server.runs())
+        for path in (f"/run/{a}", f"/compare/page?a={a}&b={b}"):
+            policy = server.get(path).headers["Content-Security-Policy"]
+            assert "sandbox allow-scripts" in policy
+            assert "unsafe" not in policy
+            opened = Opened(browser, server.address + path)
+            opened.page.wait_for_selector("#canvas canvas")
+            assert opened.said == []
+            with opened.page.expect_download() as download:
+                opened.page.get_by_role("button", name="Save annotations").click()
+            assert download.value.suggested_filename.endswith(".json")
+            # A script that a prompt could have brought along, and a look at the server's own pages, are stopped.
+            opened.page.evaluate("""() => {
+                const script = document.createElement("script");
+                script.textContent = "document.title = 'ran'";
+                document.body.append(script);
+            }""")
+            assert opened.page.title() != "ran"
+            assert opened.page.evaluate("fetch('/runs.json').then(() => 'read', () => 'stopped')") == "stopped"
+            assert all("Content Security Policy" in text for text in opened.said)
+            opened.context.close()
 
 
 @pytest.mark.parametrize(
