@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from circuits.components import Wiring
 from graphs import CircuitGraph, Greedy, compare
