@@ -182,7 +182,7 @@ def chance_of(level: Row, null: str, measure: str = "iou") -> Row | None:
 def _expected(chance: Row | None) -> str:
     if chance is None:
         return DASH
-    p = _p(chance, "p_value") if chance["can_tell"] else "cannot tell"
+    p = _p(chance, "p_value") if chance["can_tell"] else "too few to tell"
     return f"{_number(chance['expected'])}, {p}"
 
 

@@ -81,7 +81,7 @@ def test_every_bad_line_of_a_prompt_file_is_reported_at_once(circuits: Command, 
     unequal = json.dumps(json.loads(good) | {"corrupt_ids": [1, 2]})
     Path("bad.jsonl").write_text("\n".join([good, "{", "[1]", unequal, '{"clean_ids": [1]}', good]))
     answer = circuits("discover", "bad.jsonl", *tiny.arguments[2:])
-    require_refusal(answer, "4 bad line(s)", "line 2", "line 3", "line 4: clean has 6 tokens, corrupt 2", "line 5")
+    require_refusal(answer, "4 bad lines", "line 2", "line 3", "line 4: clean has 6 tokens, corrupt 2", "line 5")
     assert "baseline" not in answer.stderr
 
 

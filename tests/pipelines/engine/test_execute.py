@@ -187,7 +187,7 @@ def test_bad_input_found_by_a_worker_is_the_same_clear_message(tiny: Any, spawn:
     assert process.returncode == 2
     assert stdout == ""
     assert "error: " in stderr
-    assert "1 bad line(s)" in stderr
+    assert "1 bad line;" in stderr
     assert "Traceback" not in stderr, stderr
 
 
