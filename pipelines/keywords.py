@@ -22,6 +22,7 @@ class ExecutionKeywords(TypedDict, total=False):
     out: str | Path
     workers: int | None
     scheduler: str | None
+    scheduler_tls: Mapping[str, str | Path]
     gpus: bool
     data: Literal["shared", "scheduler"]
     wait_for_workers: int
@@ -39,7 +40,7 @@ class PromptKeywords(TypedDict, total=False):
     images: str | Path | None
     annotations: str | Path | None
     dtype: Literal["float32", "bfloat16"]
-    prompts_per_job: int
+    prompts_per_job: int | None
 
 
 class RunKeywords(PromptKeywords, total=False):
