@@ -224,6 +224,7 @@ def _compute(
         except ValueError:
             if not part.store.folder.is_dir() or part.missing:
                 raise
+            part.store.require_known()
     outlook = "" if plan is None else plan.outlook
     return compute_missing(
         work,

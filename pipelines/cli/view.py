@@ -9,7 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.cli.export import export, read_comparison
+from pipelines.cli.export import export
+from pipelines.cli.stored import read_comparison
 from pipelines.view.handlers import Makers
 from pipelines.view.server import serve
 

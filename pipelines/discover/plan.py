@@ -43,7 +43,7 @@ EDGE_METHOD = "eap-ig"
 # About how many circuits are run to choose one where its size is searched, in all rankings.
 CIRCUITS_TRIED = 24
 # In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
-_RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 7.0
+_RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 6.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 

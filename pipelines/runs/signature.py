@@ -170,7 +170,7 @@ def _written(annotation: Any, *, reads_more: bool) -> str:
 
 def _listed(keywords: Sequence[Keyword]) -> str:
     width = max((len(one.name) for one in keywords), default=0)
-    return "\n".join(f"{one.name:<{width}}  {one.help}{_default(one)}" for one in keywords)
+    return "\n".join(f"{one.name.ljust(width)}  {one.help}{_default(one)}" for one in keywords)
 
 
 def _default(keyword: Keyword) -> str:

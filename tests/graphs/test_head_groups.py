@@ -59,8 +59,8 @@ def test_csv_has_a_column_of_groups_only_where_there_are_some(grouped, plain, no
 
 
 def test_the_networkx_graph_carries_groups(grouped):
-    assert dict(grouped.graph.nodes(data="group"))["a0.h1"] == 1
-    assert "group" not in grouped.graph.nodes["a1.h1"]
+    assert dict(grouped.to_networkx().nodes(data="group"))["a0.h1"] == 1
+    assert "group" not in grouped.to_networkx().nodes["a1.h1"]
 
 
 def test_comparisons_carry_no_groups_because_every_circuit_numbers_its_own(grouped, plain, scores):

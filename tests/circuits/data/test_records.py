@@ -125,7 +125,7 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
         ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,[3\n", {2: "not JSON"}),
         ("own.csv", "clean_ids,corrupt_ids,answer_ids,roles,roles.S\n1,2,3,{},[0]\n", {2: "are both given"}),
         ("own.csv", "clean_ids,answer_ids\n1,3\n", {2: "'corrupt_ids' missing"}),
-        ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a int"}),
+        ("own.json", f"[\n{LINES[0]},\n{{}},\n3]", {3: "missing", 4: "found a number"}),
         ("own.json", f"[{LINES[0]},\n\n{{,]", {3: "What follows was not read"}),
         ("own.json", f"[{LINES[0]}\n{LINES[1]}]", {1: "expected ',' or ']' after it"}),
         ("own.json", f"[{LINES[0]}", {1: "expected ',' or ']' after it"}),

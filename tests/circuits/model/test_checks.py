@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from circuits.model import load
-from circuits.model.bridge import _TextConfig
+from circuits.model.bridge import TextConfig
 from circuits.model.checks import check_resuming, probe_ids
 from circuits.model.forward import Forward
 from circuits.model.layers import Layer
@@ -25,7 +25,7 @@ def silent_at_the_last_position(family: str) -> Any:
     final: list[torch.Tensor] = []
     handle = module.base_model.get_submodule({"gpt2": "ln_f", "llama": "norm", "neox": "final_layer_norm"}[family])
     hook = handle.register_forward_hook(lambda _module, _inputs, output: final.append(output))
-    ids = probe_ids(_TextConfig(module.config), "cpu")
+    ids = probe_ids(TextConfig(module.config), "cpu")
     with torch.no_grad():
         module(ids, use_cache=False)
         hook.remove()
@@ -52,7 +52,7 @@ def test_a_model_in_float64_may_round_as_float32(family):
 @pytest.mark.parametrize(("family", "n_layers"), [("llama", 16), ("qwen2", 24)])
 def test_a_deep_model_in_16_bits_may_round_as_it_does_by_itself(family, n_layers):
     module = random_module(family, n_layers=n_layers).to(torch.bfloat16)
-    ids = probe_ids(_TextConfig(module.config), "cpu")
+    ids = probe_ids(TextConfig(module.config), "cpu")
     rounding = own_rounding(module, ids, own_logits(module, ids))
     assert rounding > 0.03
     model = model_from_module(module)

@@ -150,7 +150,7 @@ def test_too_few_words_are_said_before_any_prompt_is_drawn(tokenizer: Any) -> No
 
 WORDS = tokenizer_of("words")
 # What the tokenizer of words knows, and nothing that is two of its tokens.
-SOME = words("store park museum book key car boy girl dog cat school garden library station market beach")
+SOME = list(words("store park museum book key car boy girl dog cat school garden library station market beach"))
 
 
 @st.composite

@@ -30,7 +30,7 @@ def run_of(wiring: Wiring, names: tuple[str, ...], model: str = "gpt2", **summar
     of_run = Provenance("eap", {}, "logit-difference", model, "0" * 64, "ioi", "0" * 64, scores_are="estimated")
     scores = EdgeScores(wiring, np.ones((1, wiring.n_edges)), np.ones(wiring.n_edges, dtype=np.bool_), of_run)
     kept = {"summary": {"model": model, **summary}, "config": DiscoverSettings(task="ioi", model=model)}
-    run.__dict__.update(name="mine", folder=Path("mine"), graph=graph, scores=scores, node_scores=None, **kept)
+    run.__dict__.update(name="mine", folder=Path("mine"), circuit=graph, scores=scores, node_scores=None, **kept)
     return run
 
 
@@ -58,7 +58,7 @@ def test_heads_in_common_are_counted_by_hand(tmp_path):
 def test_an_unfaithful_or_empty_circuit_is_told(tmp_path):
     unfaithful, empty = run_of(Wiring(12, 12, 12), EDGES), run_of(Wiring(12, 12, 12), ())
     measured = replace(unfaithful.graph, faithfulness=0.3, metrics={"least_faithfulness": 0.85})
-    unfaithful.__dict__.update(graph=measured)
+    unfaithful.__dict__.update(circuit=measured)
     (said,) = compare_published(unfaithful, IOI, out=tmp_path).warnings
     assert said.startswith("mine: the circuit is not faithful: it keeps 0.30 of the behavior, less than the 0.85 asked")
     (said,) = compare_published(empty, IOI, out=tmp_path).warnings

@@ -412,7 +412,7 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     lines = answer.stderr.splitlines()
     name = re.escape(next(Path("runs").glob("*/run.json")).parent.name)
     assert lines[0] == "discover: looking up what is stored in runs"
-    assert re.fullmatch(rf"loading the model {tiny.model.name}; then: {name}: prompts", lines[2])
+    assert re.fullmatch(rf"{name}: loading the model {tiny.model.name}; then: prompts", lines[2])
     assert re.match(rf"\[1/\d+\] {name}: prompts · after .*, the model's loading included", lines[3])
     assert re.search(rf"\] {name}: measure eap-ig prompts 0-3", answer.stderr)
 

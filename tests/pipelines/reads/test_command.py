@@ -85,7 +85,7 @@ def test_keys_that_come_later_say_so(circuits: Command):
     ("given", "message"),
     [
         (("--heads", "m1", "--key", "IO"), "m1 is no query head"),
-        (("--heads", ",", "--key", "IO"), "no head is given"),
+        (("--heads", ",", "--key", "IO"), "names nothing"),
         (("--heads", "a9.h0", "--key", "IO"), "has no head 'a9.h0': its heads are a0.h0 to a3.h3"),
         (("--heads", "a2.h1", "--key", "S3"), "no prompt of 'ioi' has the role 'S3'"),
     ],

@@ -188,6 +188,7 @@ def test_the_runs_of_a_comparison_that_is_kept_elsewhere_are_found(
     monkeypatch.chdir(folder)
     assert circuits("reuse", ".").exit_code == 0
     summary = json.loads((folder / "summary.json").read_text())
+    (folder / "about.json").unlink()  # of a version that kept no hashes
     (folder / "summary.json").write_text(json.dumps({**summary, "run_folders": {}}))
     refused = circuits("reuse", ".")
     assert "Say in which store the runs of . are: --runs FOLDER." in refused.stderr

@@ -452,11 +452,11 @@ def test_the_same_prompts_are_compared_as_pairs(circuits: Command, store: Path, 
 
 def test_settings_of_circuits_are_refused_by_traces(tmp_path: Path):
     with pytest.raises(ValueError, match="edges, curve choose or judge a circuit, and a trace does not"):
-        trace("ioi", edges=5, curve=True, out=tmp_path)
+        trace("ioi", edges=5, curve=True, out=tmp_path)  # pyright: ignore[reportCallIssue]
     with pytest.raises(ValueError, match="method is 'eap'"):
         trace("ioi", method="eap", out=tmp_path)
     with pytest.raises(ValueError, match="no setting 'noise_on'"):
-        trace("ioi", noise_on="S1", out=tmp_path)
+        trace("ioi", noise_on="S1", out=tmp_path)  # pyright: ignore[reportCallIssue]
 
 
 def test_tables_for_papers_have_the_strongest_of_every_position(store: Path):

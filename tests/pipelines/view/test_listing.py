@@ -38,7 +38,6 @@ def test_rows_are_those_of_status(tmp_path: Path):
         assert [row["words"] for row in rows] == [state_words(state) for state in states]
         assert [row["edges"] for row in rows] == [1, None, 21]
         assert rows[1]["continue"].startswith("circuits discover --config ")
-        heartbeat.beat("run ioi-eap-1", 0.25, 60.0)
         heartbeat.beat("run ioi-eap-1", 0.5, 30.0)
         now = server.get("/progress.json").json
         assert list(now["running"]) == ["ioi-eap-1"]
