@@ -75,25 +75,29 @@ def watched_by(watch: Watch) -> Iterator[None]:
 @contextmanager
 def whole() -> Iterator[None]:
     """What happens inside the `with` takes all of the time, but for moments: how far it is can be told."""
-    place = _PLACE.get()
-    if place is None or place.width is not None:
+    with _told_as(1.0):
         yield
-        return
-    place.begin, place.width = 0.0, 1.0
-    yield
-    place.width = None
 
 
 @contextmanager
 def beforehand() -> Iterator[None]:
     """What happens inside the `with` is over soon, and no part of what is told."""
+    with _told_as(0.0):
+        yield
+
+
+@contextmanager
+def _told_as(width: float) -> Iterator[None]:
+    """What happens inside is so much of the whole; nothing changes within what is told of already."""
     place = _PLACE.get()
     if place is None or place.width is not None:
         yield
         return
-    place.begin = place.width = 0.0
-    yield
-    place.width = None
+    place.begin, place.width = 0.0, width
+    try:
+        yield
+    finally:
+        place.width = None
 
 
 class Steps:

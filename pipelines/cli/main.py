@@ -20,7 +20,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import AnyStore, Json, Runs, with_options
+from pipelines.cli.options import AnyStore, Json, OwnStore, Runs, path_named, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 from pipelines.cli.signals import end_on_signals
@@ -168,7 +168,8 @@ def export(
         ),
     ] = None,
     annotations: Annotated[
-        Path | None, typer.Option(help="Draw the groups and notes that were saved on a page.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Draw the groups and notes that were saved on a page.", metavar="FILE", parser=path_named),
     ] = None,
     readings: Annotated[
         list[Path] | None,
@@ -176,6 +177,7 @@ def export(
             "--with",
             help="For html: a folder of circuits roles, attention or profile, to show of heads; may be repeated.",
             metavar="FOLDER",
+            parser=path_named,
         ),
     ] = None,
     beside: Annotated[
@@ -253,7 +255,7 @@ def show(
 @reports_errors
 def rerun(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
-    out: Annotated[Path, typer.Option(help="Store: the folder that keeps results.")] = Path("runs"),
+    out: OwnStore = Path("runs"),
 ) -> None:
     """Compute again what a file shows, by the commands that it keeps."""
     from pipelines.cli.exported import commands_of
@@ -272,7 +274,9 @@ def draw(
         list[str],
         typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
     ],
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=path_named, metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")
+    ] = None,
     size: Annotated[
         str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
     ] = None,
@@ -447,7 +451,7 @@ def status(
 @app.command()
 @reports_errors
 def clean(
-    runs: Annotated[Path, typer.Option("--runs", "--out", help="The store to clean.")] = Path("runs"),
+    runs: AnyStore = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -470,7 +474,7 @@ def clean(
 @app.command()
 @reports_errors
 def view(
-    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.")] = Path("runs"),
+    runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.", parser=path_named)] = Path("runs"),
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of this computer to answer at; 0 takes a free one.")
     ] = 8765,

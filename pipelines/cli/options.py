@@ -18,7 +18,7 @@ from pipelines.runs.settings_file import parse_assignments, parse_lists, read_ya
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object.")]
 
 
-def _path_named(name: str | Path) -> Path:
+def path_named(name: str | Path) -> Path:
     """A path that was given by a name. An empty one would be the folder in which the command runs."""
     if not str(name).strip():
         raise typer.BadParameter("an empty name is no file and no folder.")
@@ -26,10 +26,13 @@ def _path_named(name: str | Path) -> Path:
 
 
 Runs = Annotated[
-    Path, typer.Option("--runs", help="Store in which runs are looked up by name.", parser=_path_named, metavar="PATH")
+    Path, typer.Option("--runs", help="Store in which runs are looked up by name.", parser=path_named, metavar="PATH")
 ]
 AnyStore = Annotated[
-    Path, typer.Option("--runs", "--out", help="The store to look at.", parser=_path_named, metavar="PATH")
+    Path, typer.Option("--runs", "--out", help="The store to look at.", parser=path_named, metavar="PATH")
+]
+OwnStore = Annotated[
+    Path, typer.Option("--out", help="Store: the folder that keeps results.", parser=path_named, metavar="PATH")
 ]
 _CONFIG = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.errors import reports_errors
-from pipelines.cli.options import Json
+from pipelines.cli.options import Json, path_named
 from pipelines.cli.output import print_json
 
 if TYPE_CHECKING:
     from pipelines.runs.settings import PromptSettings
 
-Images = Annotated[Path | None, typer.Option(help="Folder of the images that prompts ask about.")]
-Annotations = Annotated[Path | None, typer.Option(help="Where the objects are: COCO's instances_*.json.")]
+_MOST_SHOWN = 1_000_000
+Images = Annotated[
+    Path | None, typer.Option(parser=path_named, metavar="PATH", help="Folder of the images that prompts ask about.")
+]
+Annotations = Annotated[
+    Path | None, typer.Option(parser=path_named, metavar="PATH", help="Where the objects are: COCO's instances_*.json.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed for drawing the prompts.")]
 Model = Annotated[str, typer.Option(help="Bundled or fetched name, Hugging Face id or folder.")]
 
@@ -29,7 +34,9 @@ def check(
         Path, typer.Argument(metavar="FILE", help="A prompt file (.jsonl, .json, .csv, .tsv) or a template (.yaml).")
     ],
     model: Model = "reference",
-    lines: Annotated[int, typer.Option(min=0, help="How many are shown in full; all of them are checked.")] = 20,
+    lines: Annotated[
+        int, typer.Option(min=0, max=_MOST_SHOWN, help="How many are shown in full; all are checked.")
+    ] = 20,
     n: Annotated[
         int | None, typer.Option("--prompts", min=1, help="Of a template, how many prompts are drawn. [64]")
     ] = None,

@@ -197,15 +197,48 @@ class Lines(Progress):
         self._stream.flush()
 
 
-class Bar(Progress):
-    """A bar that moves by the share of the work that is done."""
+class AnyBar(Progress):
+    """A bar that moves by the share of the work that is done; subclasses draw it."""
+
+    def __init__(self, outlook: Outlook) -> None:
+        self._outlook, self._n_done = outlook, outlook.n_jobs - outlook.n_todo
+        self._models = Models()
+
+    def draw(self, description: str) -> None:
+        """Show the bar as it is now, with what runs in words."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> str:
+        """How many jobs are done, and how long the rest takes."""
+        left_s = self._outlook.estimate.left_s
+        left = "" if left_s is None else f", about {duration(left_s)} left"
+        return f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
+
+    def begun(self, job: Job) -> None:
+        model = self._models.loaded_by(job)
+        loading = f"{self._outlook.owner(job)}: loading the model {model}"
+        self.draw(self._outlook.name(job) if model is None else loading)
+
+    def reached(self, job: Job, share: float) -> None:
+        self.draw(f"{self._outlook.name(job)}, {share:.0%} of it")
+
+    def done(self, job: Job) -> None:
+        self._n_done += 1
+        self.draw(self._outlook.name(job))
+
+    def waits(self, text: str) -> None:
+        self.draw(text)
+
+
+class Bar(AnyBar):
+    """The bar of commands on a terminal, by rich."""
 
     def __init__(self, stream: TextIO, outlook: Outlook) -> None:
         from rich import progress
         from rich.console import Console
 
-        self._outlook, self._n_done = outlook, outlook.n_jobs - outlook.n_todo
-        self._models = Models()
+        super().__init__(outlook)
         self._bar = progress.Progress(
             progress.TextColumn("{task.description}"),
             progress.BarColumn(),
@@ -223,27 +256,9 @@ class Bar(Progress):
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def begun(self, job: Job) -> None:
-        model = self._models.loaded_by(job)
-        loading = f"{self._outlook.owner(job)}: loading the model {model}"
-        description = self._outlook.name(job) if model is None else loading
-        self._bar.update(self._task, description=description)
-
-    def reached(self, job: Job, share: float) -> None:
-        self._show(f"{self._outlook.name(job)}, {share:.0%} of it")
-
-    def done(self, job: Job) -> None:
-        self._n_done += 1
-        self._show(self._outlook.name(job))
-
-    def _show(self, description: str) -> None:
-        left_s = self._outlook.estimate.left_s
-        left = "" if left_s is None else f", about {duration(left_s)} left"
-        state = f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
-        self._bar.update(self._task, completed=self._outlook.estimate.share, description=description, state=state)
-
-    def waits(self, text: str) -> None:
-        self._bar.update(self._task, description=text)
+    def draw(self, description: str) -> None:
+        share = self._outlook.estimate.share
+        self._bar.update(self._task, completed=share, description=description, state=self.state)
 
 
 def duration(seconds: float) -> str:

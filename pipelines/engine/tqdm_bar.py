@@ -6,18 +6,17 @@ import sys
 import warnings
 from typing import Any
 
-from pipelines.engine.job import Job
-from pipelines.engine.progress import Models, Outlook, Progress, duration
+from pipelines.engine.progress import AnyBar, Outlook
 
 _FORMAT = "{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}{postfix}]"
 
 
-class TqdmBar(Progress):
-    """A bar that moves by the share of the work that is done, and goes when all is done."""
+class TqdmBar(AnyBar):
+    """The bar of calls from Python, by tqdm; it goes when all is done."""
 
     def __init__(self, outlook: Outlook, start: str) -> None:
-        self._outlook, self._start = outlook, start
-        self._n_done, self._models = outlook.n_jobs - outlook.n_todo, Models()
+        super().__init__(outlook)
+        self._start = start
         self._bar: Any = None
 
     def __enter__(self) -> TqdmBar:
@@ -33,20 +32,10 @@ class TqdmBar(Progress):
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def begun(self, job: Job) -> None:
-        model = self._models.loaded_by(job)
-        self._show(self._outlook.name(job) if model is None else f"loading the model {model}")
-
-    def done(self, job: Job) -> None:
-        self._n_done += 1
-        self._show(self._outlook.name(job))
-
-    def _show(self, description: str) -> None:
-        left_s = self._outlook.estimate.left_s
-        left = "" if left_s is None else f", about {duration(left_s)} left"
+    def draw(self, description: str) -> None:
         self._bar.n = self._outlook.estimate.share
         self._bar.set_description_str(description, refresh=False)
-        self._bar.set_postfix_str(f"{self._n_done}/{self._outlook.n_jobs} jobs{left}", refresh=True)
+        self._bar.set_postfix_str(self.state, refresh=True)
 
 
 def is_watched() -> bool:

@@ -95,6 +95,7 @@ def _options(sound: Sound) -> Iterator[Trial]:
                 names = (
                     flag,
                     option.name,
+                    option.name.removesuffix("s"),  # of a list, one value is named
                     flag.removeprefix("--").replace("-", " "),
                     escaped(value)[:20],
                     *begun[name],

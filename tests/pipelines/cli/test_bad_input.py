@@ -7,11 +7,14 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
+
+from pipelines.cli.main import app
 
 Command = Callable[..., Any]
 
@@ -282,3 +285,32 @@ def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any)
     kept = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
     require_refusal(circuits(*tiny.arguments, "--greedy", "--threshold", "3"), "two ways")
     assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == kept
+
+
+def _options_of_paths(group: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Command and option, of all options that take a path."""
+    for own, command in group.commands.items():
+        words = f"{name} {own}".strip()
+        if hasattr(command, "commands"):
+            yield from _options_of_paths(command, words)
+            continue
+        for option in command.params:
+            is_path = option.param_type_name == "option" and option.metavar in ("PATH", "FILE", "FOLDER")
+            if is_path and option.name != "config":
+                yield words, option.opts[0]
+
+
+def test_options_of_paths_that_commands_have_by_themselves_refuse_an_empty_name(circuits: Command):
+    own = ("rerun", "clean", "draw", "export", "status", "prompts check", "prompts show")
+    found = [(name, flag) for name, flag in _options_of_paths(get_command(app)) if name in own]
+    assert {name for name, _ in found} == set(own)
+    for name, flag in found:
+        arguments = {
+            "rerun": ["f"],
+            "draw": ["heads", "r"],
+            "export": ["r"],
+            "prompts check": ["f"],
+            "prompts show": ["ioi"],
+        }
+        answer = circuits(*name.split(), *arguments.get(name, []), flag, "")
+        require_refusal(answer, "an empty name is no file and no folder")

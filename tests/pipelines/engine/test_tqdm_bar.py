@@ -8,7 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from pipelines import discover
-from pipelines.engine.tqdm_bar import is_watched
+from pipelines.engine.estimate import Estimate
+from pipelines.engine.job import Job
+from pipelines.engine.progress import Outlook
+from pipelines.engine.stage import Stage
+from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 
 
 @pytest.fixture
@@ -31,6 +35,18 @@ def test_a_bar_goes_from_0_to_all_jobs_and_is_gone(settings, capsys):
     n_jobs = first.split(" jobs")[0].rpartition(" ")[2]
     assert f"{n_jobs}/{n_jobs} jobs" in last
     assert shown.endswith("\r")
+
+
+def test_a_bar_says_how_far_a_job_is_and_why_nothing_runs(capsys):
+    job = Job(Stage("look", 1, lambda: None), {})
+    estimate = Estimate([job], at_once=1)
+    with TqdmBar(Outlook(1, 1, {job.key: "run one"}, estimate, lambda job: None), "computing") as bar:
+        bar.begun(job)
+        bar.reached(job, 0.4)
+        bar.waits("waiting for workers")
+    shown = capsys.readouterr().err
+    assert f"one: {job.label}, 40% of it" in shown
+    assert "waiting for workers" in shown
 
 
 def test_a_terminal_and_a_notebook_are_watched(monkeypatch):

@@ -43,9 +43,7 @@ def test_pairs_in_a_row_and_as_mappings_are_one(tokenizer):
 
 def test_bad_pairs_are_all_named_before_a_model_runs(tokenizer):
     bad = [PAIRS[0], ("David and", "David", "Martin"), ("Zyx", "Zyx", "Martin")]
-    with pytest.raises(
-        BadPrompts, match=r"prompts: 2 bad lines[^$]*line 2: clean has 2 tokens[^$]*line 3: .*'Zyx'"
-    ):
+    with pytest.raises(BadPrompts, match=r"prompts: 2 bad lines[^$]*line 2: clean has 2 tokens[^$]*line 3: .*'Zyx'"):
         prompts_from(bad, tokenizer)
     for wrong in (["one text"], [("clean", "corrupt")], [7]):
         given: Any = wrong
