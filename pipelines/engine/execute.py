@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from circuits.model.side_by_side import lend
 from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
@@ -112,7 +113,8 @@ def _execute_here(
     tell = _by_key(by_key, on_share)
     others = OtherJobs(todo, store, execution.device, tell)
     graph = graph_of(todo, store, execution.device, tell, others)
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
+    # A job that runs alone, such as the choice of a circuit, is helped by the threads that wait for it.
+    pool = ThreadPoolExecutor(at_once, "job", initializer=lambda: lend(pool, at_once))
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:

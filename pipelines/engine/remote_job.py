@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from circuits.files import read_bytes
+from pipelines.engine.freed_memory import keep_freed_memory
 from pipelines.engine.job import Job
 from pipelines.engine.store import Store, write_atomically
 from pipelines.engine.versions_here import require_versions
@@ -69,6 +70,7 @@ def run_parcel(sent: Parcel) -> Written:
     from pipelines.engine.run_job import run_job
 
     require_versions(sent.versions)
+    keep_freed_memory()
     tell = partial(tell_driver, sent.topic)
     if sent.folder is not None:
         if not (Path(sent.folder) / "store.json").exists():
