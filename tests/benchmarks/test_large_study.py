@@ -25,7 +25,8 @@ import pytest
 
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
-from pipelines.costs.work import METHODS_COSTED, Work, choose, plain_pass
+from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
+from pipelines.discover.plan import CIRCUITS_TRIED
 from pipelines.engine.job import Job
 from tests.benchmarks.conftest import report_share
 from tests.conftest import ROOT
@@ -35,6 +36,8 @@ pytestmark = pytest.mark.benchmark
 N_JOBS = int(os.environ.get("STUDY_JOBS", "20000"))
 N_TASKS, N_TOKENS, N_WORKERS, FASTER = 20, 20, 200, 100
 PER_PROCESS = N_WORKERS // 2
+# Of a `choose` job, per prompt (`pipelines.discover.plan`).
+_WEIGHT_OF_CHOICE = 2.0 + 0.3 * CIRCUITS_TRIED
 # Jobs of a run per prompt: half of the prompts choose, half judge, and methods of components measure edges as well.
 _JOBS_PER_PROMPT = (1 + 1 / len(METHODS_COSTED)) / 16
 
@@ -57,10 +60,11 @@ def forecast_s(job: Job) -> float:
     """What a job would take on one core, by the formulas of `pipelines.costs`."""
     one_pass = Work(plain_pass(GPT2_MEDIUM, N_TOKENS), 0)
     start, stop = job.settings.get("slice", (0, 0))
+    n_choosing = job.weight / _WEIGHT_OF_CHOICE
     by_stage = {
-        "baseline": (job.weight - 1) * 8 * seconds(one_pass, CPU),
-        "choose": job.weight / 6 * seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU),
-        "judge": (stop - start) * 4 * seconds(one_pass, CPU),
+        "baseline": (job.weight - 1) * seconds(one_pass, CPU),
+        "choose": n_choosing * (2 * seconds(one_pass, CPU) + seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU)),
+        "judge": (stop - start) * (2 + PASSES_PER_CIRCUIT) * seconds(one_pass, CPU),
         "check": 16 * seconds(one_pass, CPU),
     }
     if job.stage.name.startswith("measure"):
@@ -96,7 +100,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     (folder / "config.json").write_text(
         json.dumps({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **shape})
     )
-    save_file({"wte.weight": np.zeros(1, np.float32)}, folder / "model.safetensors")
+    # As many weights and numbers as the configuration is held against before it is believed.
+    weights = {"wte": shape["vocab_size"], **{f"h.{layer}": 1 for layer in range(shape["n_layer"])}}
+    save_file({name: np.zeros(size, np.float32) for name, size in weights.items()}, folder / "model.safetensors")
     n_runs = N_TASKS * len(METHODS_COSTED)
     n_prompts = 32 * round(N_JOBS / n_runs / _JOBS_PER_PROMPT / 32)
     jobs: dict[str, Job] = {}
@@ -105,7 +111,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
             settings = DiscoverSettings(
                 task=task, model=str(folder), method=method, prompts=n_prompts, prompts_per_job=16
             )
-            jobs |= {job.key: job for job in all_jobs(settings).all}
+            for job in all_jobs(settings).all:
+                # The first: what it comes after is in the list before it.
+                jobs.setdefault(job.key, job)
     return list(jobs.values())
 
 
