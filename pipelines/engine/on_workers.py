@@ -7,6 +7,7 @@ that it is computing, and these are sent again by Dask.
 
 from __future__ import annotations
 
+import pickle
 import time
 import uuid
 import warnings
@@ -18,7 +19,7 @@ from pipelines.engine.cluster import connect, device_of, resources_of
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, short_digest
 from pipelines.engine.ready import Ready
-from pipelines.engine.remote_job import keep, parcel, run_parcel
+from pipelines.engine.remote_job import as_bytes, keep, parcel
 from pipelines.engine.store import Store
 from pipelines.engine.versions_here import versions_here
 from pipelines.engine.worker_checks import require_folder, require_models, require_same_packages
@@ -126,11 +127,13 @@ class Course:
         if not jobs:
             return
         versions = versions_here()
-        parcels = [parcel(job, self._store, self._device, versions, self._topic, is_shared=is_shared) for job in jobs]
+        parcels = [
+            as_bytes(parcel(job, self._store, self._device, versions, self._topic, is_shared=is_shared)) for job in jobs
+        ]
         keys = [f"{job.stage.name}-{self._of_store}-{job.key}" for job in jobs]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")
-            futures = self._client.map(run_parcel, parcels, key=keys, resources=self._resources or None)
+            futures = self._client.map(pickle.loads, parcels, key=keys, resources=self._resources or None)
         for job, future in zip(jobs, futures, strict=True):
             self._sent[future.key] = (job, future)
             future.add_done_callback(self._finished.put)

@@ -7,11 +7,13 @@ as the bytes of result files, and its own come back; in between they lie in a fo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import cloudpickle
 
 from circuits.files import read_bytes
 from pipelines.engine.freed_memory import keep_freed_memory
@@ -59,6 +61,25 @@ def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], top
         if path.is_file() and path.stat().st_size <= _LARGEST_FILE
     }
     return Parcel(job, device, versions, topic, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
+
+
+class _Run:
+    """A parcel that is computed where it is unpickled, and comes out as what was written."""
+
+    def __init__(self, sent: Parcel) -> None:
+        self._sent = sent
+
+    def __reduce__(self) -> tuple[Callable[[Parcel], Written], tuple[Parcel]]:
+        return run_parcel, (self._sent,)
+
+
+def as_bytes(sent: Parcel) -> bytes:
+    """A parcel as bytes, for which `pickle.loads` on a worker is `run_parcel`.
+
+    The scheduler unpickles a task's function and arguments: sent this way, it reads bytes and needs no package but
+    Dask.
+    """
+    return cloudpickle.dumps(_Run(sent))
 
 
 def run_parcel(sent: Parcel) -> Written:
