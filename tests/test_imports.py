@@ -90,7 +90,8 @@ OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/costs": set(),
     "pipelines/runs": {"pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
-    "pipelines/command": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},
+    "pipelines/forecast": {"pipelines/costs", "pipelines/runs", "pipelines/engine"},
+    "pipelines/command": {"pipelines/forecast", "pipelines/reporting", "pipelines/runs", "pipelines/engine"},
     "pipelines/discover": _SHARED,
     "pipelines/trace": _SHARED,
     **{

@@ -489,8 +489,32 @@ def view(
 
 @app.command()
 @reports_errors
-def doctor(as_json: Json = False) -> None:
-    """Check versions, device, bundled models and optional packages. Exit code 1 if anything fails."""
+def doctor(
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of this YAML file with settings: jobs, batches, peak memory, time; probes the model, runs no job.",
+            metavar="SETTINGS",
+            parser=path_named,
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="With --plan: the command whose settings they are. [discover]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check versions, device, bundled models and optional packages, or whether a plan fits. Exit code 1 if not."""
+    if plan is not None:
+        from pipelines.cli.plan import forecast_from, print_forecast
+        from pipelines.forecast.forecast import as_dict
+
+        forecast = forecast_from(plan, command or "discover")
+        print_json(as_dict(forecast)) if as_json else print_forecast(forecast, f"plan of {plan}")
+        if forecast.fits is False:
+            raise typer.Exit(FAILED)
+        return
+    if command is not None:
+        raise ValueError("--command says whose settings --plan reads: give --plan FILE as well.")
     from pipelines.cli.doctor import examine
     from pipelines.reporting.tables import print_rows
 
