@@ -49,6 +49,14 @@ class Model:
     >>> from circuits import load_model
     >>> load_model("reference")
     <Model reference: 4 layers, 4 heads, 479 edges, float32 on cpu>
+    >>> from circuits import TASKS
+    >>> model = load_model("reference")
+    >>> model.n_vocabulary == model.n_outputs, model.n_positions, model.vision
+    (True, 128, None)
+    >>> model.require("edges", "eap")  # nothing was refused
+    >>> model.check_prompts(TASKS["ioi"]().build(model.tokenizer, n=2))
+    >>> model.description()["family"], model.description()["reads_images"]
+    ('GPT2LMHeadModel', False)
     """
 
     name: str

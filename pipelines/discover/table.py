@@ -61,7 +61,7 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     if "curve" in summary:
         curve = summary["curve"]
         yield "curve", f"CPR {curve['cpr']:z.3f}, CMD {curve['cmd']:z.3f}, edges ranked by {curve['ranked_by']}"
-    graph = run.graph
+    graph = run.circuit
     mlps = [node for node in graph.nodes if node.component.in_mlp]
     for kind, members in (("MLPs", mlps), ("edges", graph.edges)):
         scored = sorted(

@@ -44,8 +44,8 @@ def _runs(plan: ReusePlan) -> list[str]:
             label,
             run.name,
             run.scores.provenance.model,
-            str(run.graph.method),
-            run.graph.description,
+            str(run.circuit.method),
+            run.circuit.description,
         )
         for label, run in plan.runs.items()
     ]
