@@ -20,7 +20,7 @@ from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
-from pipelines.engine.progress import shown_by
+from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
@@ -209,6 +209,7 @@ def _compute(
     Where progress is shown, what the plan announces after a job is said on stderr.
     """
     check = None if plan is None else plan.check
+    owners = {job.key: part.owner for part in work for job in part.jobs}
 
     def on_done(job: Job) -> None:
         if plan is None:
@@ -216,7 +217,7 @@ def _compute(
         if check is not None and job.key == check.key:
             plan.begin()
         if shown.progress and (announcement := plan.announcement(job)) is not None:
-            sys.stderr.write(f"{announcement}\n")
+            sys.stderr.write(f"{short_owner(owners[job.key])}: {announcement}\n")
 
     for part in work:
         try:

@@ -9,18 +9,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.export import export
-from pipelines.command import run_command
-from pipelines.compare.command import compare
-from pipelines.discover.command import COMMAND
-from pipelines.discover.settings import DiscoverSettings
-from pipelines.engine.progress import duration
-from pipelines.engine.store import write_atomically
+from pipelines.cli.output import say_first
 from pipelines.reporting.tables import brackets, with_interval
-from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+
+if TYPE_CHECKING:
+    from pipelines.compare.report import StoredComparison
+    from pipelines.runs.run import Run
 
 TASKS = ("ioi", "colored-objects")
 N_PROMPTS = 128
@@ -40,12 +36,20 @@ _COLUMNS = (
 def demonstrate(folder: Path, *, model: str = "reference", n_prompts: int = N_PROMPTS) -> Path:
     """Discover and compare the circuits of `TASKS`; returns the summary that was written in `folder`."""
     began = time.monotonic()
-    store = folder / "runs"
-    runs = [_discover(task, model, n_prompts, store) for task in TASKS]
+    _say(f"two circuits of the model {model}, and what they share, in {folder}/")
+    from pipelines.cli.export import export
+    from pipelines.engine.store import write_atomically
+
+    store, runs = folder / "runs", []
+    for task in TASKS:
+        _say(f"the circuit of {task}")
+        runs.append(_discover(task, model, n_prompts, store))
     for run in runs:
         for kind in ("json", "pdf"):
+            _say(f"drawing {run.name}" if kind == "pdf" else f"writing {run.name}")
             write_atomically(folder / f"{run.config.task}.{kind}", export(run.folder, kind))
-    comparison = compare(runs[0], runs[1], folder=folder / "comparison")
+    _say(f"comparing {' and '.join(run.name for run in runs)}")
+    comparison = _compare(runs, folder / "comparison", store)
     write_atomically(folder / "comparison.pdf", (comparison.folder / "comparison.pdf").read_bytes())
     summary = folder / "summary.md"
     write_atomically(summary, _summary(runs, comparison.summary, time.monotonic() - began).encode())
@@ -60,12 +64,30 @@ def main() -> None:
 
 
 def _discover(task: str, model: str, n_prompts: int, store: Path) -> Run:
-    sys.stderr.write(f"{task}:\n")
+    from pipelines.command import run_command
+    from pipelines.discover.command import COMMAND
+    from pipelines.runs.settings_file import settings_from
+
     values = {"task": task, "model": model, "prompts": n_prompts, "curve": True, "out": store}
-    return run_command(COMMAND, *settings_from(values, DiscoverSettings), shows_progress=True).run
+    return run_command(COMMAND, *settings_from(values, COMMAND.settings), shows_progress=True).run
+
+
+def _compare(runs: list[Run], folder: Path, store: Path) -> StoredComparison:
+    from pipelines.command import run_command
+    from pipelines.compare.command import RUNS
+    from pipelines.runs.settings_file import settings_from
+
+    values = {"runs": [str(run.folder) for run in runs], "folder": folder, "out": store}
+    return run_command(RUNS, *settings_from(values, RUNS.settings), shows_progress=True)
+
+
+def _say(text: str) -> None:
+    say_first("demo", text)
 
 
 def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> str:
+    from pipelines.engine.progress import duration
+
     first, second = (run.config.task for run in runs)
     lines = [
         f"# Circuits of {first} and {second} in the {runs[0].config.model} model",
