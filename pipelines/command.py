@@ -20,7 +20,7 @@ from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
-from pipelines.engine.progress import shown_by
+from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
@@ -217,6 +217,7 @@ def _compute(
     """
     check = None if plan is None else plan.check
     to_make = set() if plan is None else set(prompt_jobs(plan))
+    owners = {job.key: part.owner for part in work for job in part.jobs}
 
     def on_done(job: Job) -> None:
         if plan is None:
@@ -228,7 +229,7 @@ def _compute(
             if not to_make:
                 _forecast(plan, execution, shown)
         if shown.progress and (announcement := plan.announcement(job)) is not None:
-            sys.stderr.write(f"{announcement}\n")
+            sys.stderr.write(f"{short_owner(owners[job.key])}: {announcement}\n")
 
     for part in work:
         try:

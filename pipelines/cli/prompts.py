@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.options import Json, path_named
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, say_first
 
 if TYPE_CHECKING:
     from pipelines.runs.settings import PromptSettings
@@ -49,6 +49,7 @@ def check(
 
     Exit code 2 where a line is bad.
     """
+    say_first("prompts check", f"{file} as {model} sees it")
     from pipelines.prompts.check import check_prompts
     from pipelines.prompts.table import print_checked
 
@@ -73,6 +74,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Prompts of a task or a file with their tokens, roles and answers, clean above corrupt; the model does not run."""
+    say_first("prompts show", f"{task} as {model} sees it")
     from pipelines.prompts.show import show_prompts
     from pipelines.prompts.table import print_shown
 

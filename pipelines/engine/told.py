@@ -9,7 +9,7 @@ from typing import Self
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.job import Job
-from pipelines.engine.progress import Progress
+from pipelines.engine.progress import Progress, short_owner
 
 _EVERY_S = 1.0
 
@@ -50,7 +50,7 @@ class Told:
     def waits(self, text: str) -> None:
         """Nothing is computed for now; `text` says why."""
         with self._lock:
-            self._progress.waits(text)
+            self._progress.waits(text if self._owner is None else f"{short_owner(self._owner)}: {text}")
 
     def reached(self, job: Job, share: float, seconds: float) -> None:
         """How much of a job is done, and the seconds that it has taken."""
