@@ -227,7 +227,7 @@ def _compute(
         if job.key in to_make:
             to_make.discard(job.key)
             if not to_make:
-                _forecast(plan, execution, shown)
+                _forecast(plan, execution, shown, short_owner(owners[job.key]))
         if shown.progress and (announcement := plan.announcement(job)) is not None:
             sys.stderr.write(f"{short_owner(owners[job.key])}: {announcement}\n")
 
@@ -250,10 +250,13 @@ def _compute(
     )
 
 
-def _forecast(plan: Plan, execution: Execution, shown: _Shown) -> None:
-    """Say what long work will take, and refuse what cannot fit. Of workers elsewhere the memory is not known."""
+def _forecast(plan: Plan, execution: Execution, shown: _Shown, owner: str) -> None:
+    """Say, in the owner's name, what long work will take, and refuse what cannot fit.
+
+    Of workers elsewhere the memory is not known.
+    """
     if execution.scheduler is not None or (forecast := forecast_before(plan, execution)) is None:
         return
     require_possible(forecast)
     if shown.progress and (text := line(forecast)) is not None:
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{owner}: {text}\n")

@@ -118,6 +118,10 @@ def test_heads_by_a_profile_and_by_a_run_and_a_circuit(circuits: Command, tmp_pa
         (["--heads", "a1.h1", "--edit", "unifrom"], "Did you mean 'uniform'"),
         (["--heads", "a1.h1", "--edit", "uniform END"], "roles of prompts"),
         (["--circuit", "norun"], "no run 'norun'"),
+        (["--circuit", "norun", "--profile-task", "ioi"], "--profile-task says on which prompts a profile ranks"),
+        (["--heads", "a1.h1", "--profile-task", "nowhere"], "--profile-task says on which prompts a profile ranks"),
+        (["--heads", "a1.h1", "--profile-prompts", "9"], "leave --profile-prompts out"),
+        (["--heads", "a1.h1", "--task-set", "cue=2"], "leave --task-set out"),
     ],
 )
 def test_bad_input_is_one_message(circuits: Command, tmp_path: Path, arguments: list[str], said: str):
