@@ -17,8 +17,9 @@ difference and still leave the wrong answer ahead, or the other way round.
 
 Matched circuits that have most of their parts in common with the circuit itself, because it fills the layers it uses,
 say nothing, and are left out. Then come circuits made of both: union, shared part, what only one has, the whole model
-without the shared part, and without the shared part renamed. Transfer is normalized as
-T = (X - matched) / (own - matched).
+without the shared part, and without its parts at heads, as it is and renamed. What has no head stays in these two:
+renaming does not change it, and where it is all that leads from the input on, nothing is left without it on any heads.
+Transfer is normalized as T = (X - matched) / (own - matched).
 
 Sources: Hanna et al. 2025 (cross-task faithfulness), Mondorf et al. 2024 (set circuits), Lan et al. 2024 (dropping the
 shared part against dropping random parts); intervals, the matched circuits and the normalization are ours.
@@ -35,7 +36,7 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Wiring
 from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulness, faithfulness
-from circuits.evaluation.matched_circuits import likeness, matched_circuits
+from circuits.evaluation.matched_circuits import at_heads, likeness, matched_circuits
 from circuits.intervals import Estimate, Share, ratio_difference_interval, ratio_t_interval
 
 Sort = Literal[
@@ -49,6 +50,7 @@ Sort = Literal[
     "shared",
     "only",
     "without_shared",
+    "without_heads",
     "without_matched",
     "core",
 ]
@@ -95,7 +97,8 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
     """Every circuit to run on the prompts of run `target`, as masks [part].
 
     With n runs and r draws: the empty one, n own, at most n sized, half the task's own, 2 n r drawn; for each other run
-    5 made of both and r without the renamed shared part; and n - 1 cores of three runs or more.
+    5 made of both, 1 without the parts of the shared one at heads and r without these renamed; and n - 1 cores of
+    three runs or more.
     """
     own, n_draws = candidates.own, candidates.random.shape[1]
     members = {Member(*EMPTY): np.zeros(own.shape[1], dtype=np.bool_)}
@@ -118,9 +121,11 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
         members[Member("only", pair)] = circuit & ~mine
         members[Member("only", pair[::-1])] = mine & ~circuit
         members[Member("without_shared", pair)] = ~shared
-        renamed = matched_circuits(wiring, shared, n=n_draws, seed=seed)
-        if likeness(shared, renamed) > MOST_LIKE:
+        movable = shared & at_heads(wiring, len(shared))
+        renamed = matched_circuits(wiring, movable, n=n_draws, seed=seed)
+        if likeness(movable, renamed) > MOST_LIKE:
             continue
+        members[Member("without_heads", pair)] = ~movable
         members |= {Member("without_matched", pair, number): ~mask for number, mask in enumerate(renamed)}
     if len(own) > 2:
         everywhere = tuple(range(len(own)))
@@ -183,15 +188,24 @@ class OnTask:
     def necessity(self, other: int) -> Estimate | None:
         """1 - X of the whole model without what the circuit of run `other` shares with the task's own."""
         lost = self.baseline.clean - self.values[Member("without_shared", (other, self.target))]
-        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+        return _ratio(lost, self._gaps)
+
+    def necessity_at_heads(self, other: int) -> Estimate | None:
+        """1 - X of the whole model without the parts at heads of what both have; None where no others are like them."""
+        without = Member("without_heads", (other, self.target))
+        return _ratio(self.baseline.clean - self.values[without], self._gaps) if without in self.values else None
 
     def necessity_beyond_matched(self, other: int) -> Estimate | None:
-        """`necessity` minus the mean of what the model loses without the shared part renamed."""
+        """`necessity_at_heads` minus the mean of what the model loses without as much on other heads."""
         drawn = self.draws("without_matched", (other, self.target))
         if not len(drawn):
             return None
-        lost = drawn.mean(axis=0) - self.values[Member("without_shared", (other, self.target))]
-        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+        return _ratio(drawn.mean(axis=0) - self.values[Member("without_heads", (other, self.target))], self._gaps)
+
+    def without_matched(self, other: int) -> Estimate | None:
+        """Mean X of the whole model without as much as both have at heads, on other heads."""
+        drawn = self.draws("without_matched", (other, self.target))
+        return _ratio(drawn.mean(axis=0) - self.baseline.ablated, self._gaps) if len(drawn) else None
 
     def draws(self, sort: Sort, of: tuple[int, ...]) -> Floats:
         """[draw, prompt] the metric of the circuits drawn."""

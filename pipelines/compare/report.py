@@ -42,7 +42,7 @@ class StoredComparison(Report):
     summary      every number as plain values: transfer first, then overlap
     """
 
-    format = Format("circuit-workbench-comparison-summary", 3)
+    format = Format("circuit-workbench-comparison-summary", 4)
     comparisons: Mapping[tuple[int, int], Comparison]
     traces: TraceComparison | None
     many: OfMany

@@ -94,18 +94,26 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
         return
     for pair in transfer["pairs"]:
         _print_sets(pair, parts)
-        print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}: {pair['rule']}")
+        print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}{_why(pair)}")
         for reason in pair["reasons"]:
             print_line(f"  {reason}")
 
 
 def _print_verdicts(pairs: Sequence[Row]) -> None:
-    """Each verdict once, with its rule and the pairs that it is on."""
+    """Each verdict once, with its rule and the pairs that it is on; of each that is undecided, why."""
     by_verdict: dict[tuple[str, str], list[str]] = {}
     for pair in pairs:
         by_verdict.setdefault((pair["verdict"], pair["rule"]), []).append(f"{pair['a']} and {pair['b']}")
     for (verdict, rule), names in sorted(by_verdict.items(), key=lambda entry: len(entry[1])):
         print_line(f"{verdict.upper()} ({rule}): {'; '.join(names)}")
+    for pair in pairs:
+        if pair["because"]:
+            print_line(f"  {pair['a']} and {pair['b']}: undecided{_why(pair)}")
+
+
+def _why(pair: Row) -> str:
+    """The rule that gave a verdict; where it is undecided, the conditions that failed."""
+    return f" because {'; and '.join(pair['because'])}" if pair["because"] else f": {pair['rule']}"
 
 
 def _print_matrix(rows: Sequence[Row], parts: str) -> None:
