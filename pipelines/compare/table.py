@@ -77,10 +77,15 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
         print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
         print_line(
             "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Retention: "
-            "relative to the task's own circuit. On other heads: the same circuit, its heads renamed within layers; - "
-            "where it fills the layers it uses. Normalized transfer: 0 where it does as well on other heads, 1 where "
-            "it does as well as the task's own."
+            "relative to the task's own circuit, or to the whole model where that circuit goes beyond it. On other "
+            "heads: the same circuit, its heads renamed within layers; - where it fills the layers it uses. Normalized "
+            "transfer: 0 where it does as well on other heads, 1 where as well as what retention is relative to."
         )
+        if any("sized" in row for row in transfer["matrix"]):
+            print_line(
+                f"At equal size: every circuit chosen anew, by its own rule and ranking, with as many {parts} as the "
+                "largest one has. That is another circuit, and its faithfulness may be quite different."
+            )
         for note in floor_notes([MATCHED_P], transfer["matrix"]):
             print_line(note)
     else:
@@ -150,9 +155,8 @@ def _print_disagreements(rows: Sequence[Row]) -> None:
     for row in rows:
         if row["accuracy"]["disagrees"]:
             print_line(
-                f"{row['circuit']} on {row['task']}: the metric and accuracy disagree: the circuit keeps "
-                f"{_estimate(row['retention'])} of what the task's own keeps by the metric, "
-                f"{_estimate(row['accuracy']['retention'])} by accuracy"
+                f"{row['circuit']} on {row['task']}: the metric and accuracy disagree: retention is "
+                f"{_estimate(row['retention'])} by the metric, {_estimate(row['accuracy']['retention'])} by accuracy"
             )
 
 

@@ -137,8 +137,8 @@ def _does_as_well(row: Row) -> str:
         mean = row["random"]["mean"]
         return f"as many random edges have a mean faithfulness of {mean:z.2f}, and it has {row['faithfulness']:z.2f}"
     half = row["half"]
-    kept = half["retention"]["value"]
-    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:z.2f} of what it keeps"
+    kept, whole = half["retention"]["value"], "the whole model does" if row["faithfulness"] > 1 else "it keeps"
+    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:z.2f} of what {whole}"
 
 
 def _accuracy(on: OnTask, member: Member) -> Row | None:

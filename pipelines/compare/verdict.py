@@ -1,7 +1,8 @@
 """Whether two tasks share a mechanism, by written rules on numbers with their intervals.
 
-A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
-same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
+A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps (of what the whole
+model does, where that circuit goes beyond the model), and more than the same circuit on other heads; it does not where
+it keeps less than half. Both are said only where the 95 % interval says
 so. What a circuit keeps that is larger than it must be (`too_large`) says little, as its other parts may be those of
 other tasks: it does not count as transfer. Of the part that both circuits have the same is asked, and whether the model
 loses more without its parts at heads than without as much on other heads. Whether edges overlap beyond chance is a
@@ -115,7 +116,8 @@ def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) 
     transfers = at_least_half(kept)
     right = on.accuracy_retention(own)
     by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy above the empty circuit's)"
-    keeps = f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}"
+    held = f"the whole model does on {task}, whose own circuit does more" if on.goes_beyond else None
+    keeps = f"the circuit of {circuit} keeps {_shown(kept)} of what {held or f'that of {task} keeps on {task}'}"
     reasons.append(f"{keeps}{by_accuracy}")
     if_open = _holds_half(keeps, kept)
     if transfers and beyond is not None and not beyond.interval.low > 0:
@@ -172,7 +174,7 @@ def _does_as_well(home: OnTask, why: TooLarge) -> str:
     if why == "most":
         return f"it holds {home.share:.0%} of the model's edges"
     what, kept = ("half of its edges", home.half) if why == "half" else ("as many random edges", home.at_random)
-    return f"{what} keep {_shown(kept)} of what it keeps"
+    return f"{what} keep {_shown(kept)} of what {'the whole model does' if home.goes_beyond else 'it keeps'}"
 
 
 def at_least_half(estimate: Estimate | None) -> bool | None:

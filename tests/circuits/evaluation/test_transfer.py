@@ -163,6 +163,20 @@ def test_normalized_transfer_is_zero_on_other_heads_and_one_for_the_own_circuit(
     assert p == (1 + n_as_good) / (1 + len(drawn[1]))
 
 
+def test_where_the_own_circuit_goes_beyond_the_model_others_are_held_against_the_model():
+    sizes = np.linspace(0.9, 1.1, N_PROMPTS)
+    for own, expected in ((2.4, 1.08), (1.0, 1.08), (0.9, 1.2)):
+        kept = {Member("own", (0,)): own, Member("own", (1,)): 1.08, Member("half", (0,)): 0.54}
+        kept |= {Member(sort, (1,), n): 0.08 for sort in ("matched", "random") for n in range(2)}  # pyright: ignore[reportArgumentType]
+        values = {member: value * sizes for member, value in kept.items()}
+        task = OnTask(0, Baseline(sizes, np.zeros(N_PROMPTS), None), values)
+        assert task.goes_beyond == (own > 1)
+        found = (task.retention(Member("own", (1,))), task.half, task.normalized(1))
+        assert [estimate and estimate.value for estimate in found] == pytest.approx(
+            [expected, expected / 2, 1 / (min(own, 1) - 0.08)]
+        )
+
+
 def test_without_draws_nothing_is_normalized():
     a, _ = on_tasks(masks({0, 1}, {1, 2}), adds(0, 1), adds(1, 2))
     assert (a.normalized(1), a.beyond("matched", 1), a.p_value("random", 1)) == (None, None, None)

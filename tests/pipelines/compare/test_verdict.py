@@ -130,6 +130,21 @@ def test_a_circuit_that_random_ones_match_or_that_is_most_of_the_model_does_not_
     assert too_large(OnTask(0, a.baseline, a.values, share=0.51)) == "most"
 
 
+def test_a_circuit_that_does_what_the_model_does_transfers_where_the_own_one_does_more():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.9, 0.8)
+    beyond = OnTask(1, b.baseline, {**b.values, Member("own", (1,)): 2.4 * SIZES, Member("half", (1,)): 0.8 * SIZES})
+    found = verdict(a, beyond, ("a", "b"), 0.01)
+    assert found.name == "shared mechanism"
+    assert (
+        "the circuit of a keeps 0.90 [0.90, 0.90] of what the whole model does on b, whose own circuit does more"
+        in found.reasons
+    )
+    # Half of its edges do what the model does: what more it does is no reason to be as large.
+    padded = OnTask(1, b.baseline, {**beyond.values, Member("half", (1,)): 0.9 * SIZES})
+    (because,) = verdict(a, padded, ("a", "b"), 0.01).because
+    assert because.endswith("half of its edges keep 0.90 [0.90, 0.90] of what the whole model does")
+
+
 def test_without_a_gap_nothing_is_decided():
     flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
     found = verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5)
