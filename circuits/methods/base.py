@@ -100,6 +100,11 @@ class Method:
         return True
 
     @property
+    def measures_named_edges(self) -> bool:
+        """Whether it was asked for some edges by name: these are what it finds, and need be no circuit."""
+        return False
+
+    @property
     def default_selection(self) -> Mapping[str, Any]:
         """How this method itself chooses its circuit, as options of a run ({"threshold": 0.1}); empty if it ranks."""
         return {}

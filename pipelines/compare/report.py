@@ -47,7 +47,7 @@ class StoredComparison(Report):
     (('ioi', 'colored-objects'), ['a', 'b', 'name'])
     """
 
-    format = Format("circuit-workbench-comparison-summary", 3)
+    format = Format("circuit-workbench-comparison-summary", 4)
     comparisons: Mapping[tuple[int, int], Comparison]
     traces: TraceComparison | None
     many: OfMany

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from circuits.components import Component
 from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
+from pipelines.discover.listed_edges import only_named_edges, print_named_edges
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
 from pipelines.discover.settings import RANKINGS
@@ -25,6 +26,7 @@ def print_discovery(discovery: Discovery) -> None:
     """The findings of a run with its strongest edges and MLPs, and at the end its strongest heads."""
     facts = list(_facts(discovery))
     print_facts(discovery.run.name, facts)
+    print_named_edges(discovery.summary)
     print_strongest_heads(discovery.summary)
     sampled = discovery.findings.sampled
     over = "prompts" if sampled is None else f"prompts; {sampled}"
@@ -46,9 +48,17 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     yield "answer above all tokens", with_interval(summary, "top1", ".1%")
     for name, fact in discovery.findings.facts:
         yield name, fact if isinstance(fact, str) else _share(fact)
-    for label in ("clean", "corrupt", "circuit"):
+    no_circuit = only_named_edges(summary)
+    for label in ("clean", "corrupt") if no_circuit else ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
+    if no_circuit:
+        lack = "make no path from the embedding (input) to the logits"
+        yield (
+            "circuit",
+            f"none: the edges asked for {lack}" if not circuit["n_edges"] else "none was asked for (--edges)",
+        )
+        return
     yield "circuit", _size(circuit)
     yield "chosen by", _chosen_by(summary)
     if "minimal" in summary:
