@@ -163,6 +163,8 @@ def test_two_runs_on_one_folder_at_once_do_not_disturb_each_other(
     for reader in readers:
         reader.join()
     assert [without_cost(answer) for answer in answers] == [uninterrupted[0]] * 2
+    counts = [json.loads(answer)["jobs"] for answer in answers]
+    assert sum(count["computed"] for count in counts) == counts[0]["total"]
     assert stored_bytes(tmp_path / "runs") == stored_bytes(uninterrupted[1])
     assert not list((tmp_path / "runs").rglob("*.tmp"))
 
