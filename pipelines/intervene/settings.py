@@ -18,6 +18,7 @@ class IriSettings(CommandSettings):
     intervention.json and intervention.csv to a folder. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("answers", "captions")
     run: Any = Field(description="Causal trace: a folder, or a name within --runs.")
     questions: int = Field(
         default=300, ge=1, le=MOST, description="Images that test questions ask about. [300; half of a file's]"
