@@ -21,7 +21,7 @@ def test_a_rank_curve_has_a_row_per_number_of_directions(tmp_path: Path):
     assert [row["rank"] for row in table.rows] == [0, 1, 2, 32]  # all of them is the plain model
     text = MARKDOWN.write(table, "brackets", None)
     assert "Projected: query, key of a1.h1; rows of END, tokens all." in text
-    assert "8 prompts" in text
+    assert "Prompts: 8." in text
 
 
 def test_a_concept_has_a_row_per_strength_beside_random_vectors(tmp_path: Path):
