@@ -24,6 +24,7 @@ class ConceptSettings(PromptSettings):
     ((-1.0, 1.0), 'END')
     """
 
+    paper_tables = ("strengths",)
     layer: int = Field(ge=0, description="The layer before which it is added; the number of layers: the final stream.")
     at: str = Field(default="END", description="Where it is added: a role, ROLE.. (from there on), a position, or all.")
     read: str | None = Field(default=None, description="Where the stream that makes it is read. [that of --at]")

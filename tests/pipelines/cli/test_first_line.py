@@ -127,7 +127,7 @@ def test_the_demo_says_what_it_does_first(tmp_path: Path):
         "main()\n", "\ntry: main()\nexcept ValueError: pass\n"
     )
     written, there = json.loads(run_python(code, [], tmp_path).splitlines()[0])
-    assert (written, there) == ("demo: two circuits of the model reference, and what they share, in demo/\n", [])
+    assert (written, there) == ("demo: two circuits of the model reference-reuse, and what they share, in demo/\n", [])
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_every_line_of_progress_names_what_it_belongs_to(
     """Jobs are said to begin, to wait and to end without being computed, as none of that takes a model."""
     owners = []
 
-    def pretend(part: Any, execution: Any, at_once: Any, told: Any, on_done: Any) -> None:
+    def pretend(part: Any, execution: Any, at_once: Any, told: Any, *_: Any) -> None:
         owners.append(part.owner)
         for job in part.jobs:
             told.begun(job)

@@ -14,6 +14,7 @@ import pytest
 
 from pipelines import compare, discover, evaluate, study, trace, write_report
 from pipelines.discover.run import DiscoverRun
+from pipelines.report.contents import default_title
 from pipelines.reporting.document import DOCUMENT_FORMATS
 
 Command = Callable[..., Any]
@@ -181,3 +182,12 @@ def test_latex_sets_the_document_twice_alike(runs, others, store, tmp_path):
     data = (one.folder / one.main).read_bytes()
     assert data.startswith(b"%PDF")
     assert data == (two.folder / two.main).read_bytes()
+
+
+def test_a_title_names_what_fits_in_a_line_and_says_how_much_more_there_is():
+    subjects = [f"the circuit of task-{number} in a model" for number in range(5)]
+    assert default_title(subjects[:2]) == "The circuit of task-0 in a model; the circuit of task-1 in a model"
+    assert default_title([*subjects, subjects[0]]) == (
+        "The circuit of task-0 in a model; the circuit of task-1 in a model; and 3 more"
+    )
+    assert default_title(["x" * 300]) == "X" + "x" * 299
