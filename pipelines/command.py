@@ -213,7 +213,7 @@ def _compute(
     """Compute what the stores lack of the work; the plan's folder is begun once its check has passed.
 
     Where progress is shown, what the plan announces after a job is said on stderr, and what long work will take once
-    its prompts are there. ValueError, before any is measured, where not even one prompt fits into the memory.
+    there are prompts. ValueError, before any is measured, where not even one prompt fits into the memory.
     """
     check = None if plan is None else plan.check
     to_make = set() if plan is None else set(prompt_jobs(plan))
@@ -225,9 +225,9 @@ def _compute(
         if check is not None and job.key == check.key:
             plan.begin()
         if job.key in to_make:
-            to_make.discard(job.key)
-            if not to_make:
-                _forecast(plan, execution, shown, short_owner(owners[job.key]))
+            # With the first prompts; the others are about as long.
+            to_make.clear()
+            _forecast(plan, execution, shown, short_owner(owners[job.key]))
         if shown.progress and (announcement := plan.announcement(job)) is not None:
             sys.stderr.write(f"{short_owner(owners[job.key])}: {announcement}\n")
 

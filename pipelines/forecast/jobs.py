@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Rule, loaded, peak
+from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Peak, Rule, peak
 from pipelines.costs.shape import Shape
 from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
 from pipelines.engine.job import Job
@@ -70,15 +70,21 @@ def rows_of(
     rows = []
     for kind, of_kind in alike.items():
         shape, peaks, work = shapes.get(kind.model), [], [0.0, 0.0]
+        # Thousands of jobs differ in their slice alone.
+        known: dict[tuple[Lengths, float, str], tuple[Peak | None, Work]] = {}
         for job in of_kind:
             its = lengths_of(job, by_key, lengths)
             if shape is None or its is None:
                 continue
-            asked = Asked(shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget)
-            if (rule := rule_of(job)) is not None:
-                peaks.append(peak(rule, asked, _settings(job)))
+            like = (its, job.weight, str(_settings(job)))
+            if like not in known:
+                asked = Asked(shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget)
+                rule = rule_of(job)
+                known[like] = (None if rule is None else peak(rule, asked, _settings(job)), _work(job, asked))
+            of_peak, of_work = known[like]
+            peaks += [] if of_peak is None else [of_peak]
             if missing[job.key]:
-                work = [a + b for a, b in zip(work, _work(job, asked), strict=True)]
+                work = [a + b for a, b in zip(work, of_work, strict=True)]
         n_missing = sum(missing[job.key] for job in of_kind)
         most = max(peaks, key=lambda found: found.n_bytes, default=None)
         batch = None if most is None else most.batch
@@ -106,11 +112,6 @@ def rule_of(job: Job) -> Rule | None:
     if method is not None and job.stage.name == _MEASURE:
         return METHODS_FORECAST.get(method["name"])
     return STAGES_FORECAST.get(job.stage.name)
-
-
-def most_held(row: Row, shape: Shape, dtype: str, device: str) -> float | None:
-    """Bytes that a worker holds at its worst moment while it runs such jobs, with the model."""
-    return None if row.n_bytes is None else loaded(shape, dtype, device) + row.n_bytes
 
 
 def _settings(job: Job) -> Mapping[str, Any]:

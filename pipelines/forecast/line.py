@@ -33,13 +33,14 @@ def prompt_jobs(plan: Plan) -> dict[str, tuple[Job, Store]]:
 
 
 def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
-    """The forecast of a plan whose prompts are made; None where they are not, or nothing is left to compute."""
+    """The forecast of a plan some of whose prompts are made; None where none are, or nothing is left to compute. Those
+    that are not made yet are taken to be as long as the longest of the others."""
     makers = prompt_jobs(plan)
-    if not makers or not all(store.has(key) for key, (_, store) in makers.items()):
+    made = {key: lengths_in(store.read(key)) for key, (_, store) in makers.items() if store.has(key)}
+    if not made or not any("model" in job.locations for part in plan.work for job in part.missing):
         return None
-    if not any("model" in job.locations for part in plan.work for job in part.missing):
-        return None
-    lengths = {key: lengths_in(store.read(key)) for key, (_, store) in makers.items()}
+    longest = max(of.n_tokens for of in made.values())
+    lengths = {key: made.get(key) or Lengths(job.settings["n"], longest) for key, (job, _) in makers.items()}
     jobs = [job for part in plan.work for job in part.jobs if "model" in job.locations]
     shapes: dict[str, Shape] = {}
     for name in dict.fromkeys(job.locations["model"] for job in jobs):
