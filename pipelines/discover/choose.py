@@ -2,11 +2,13 @@
 
 A size that is asked for is taken. Else the smallest size is searched at which the circuit is faithful: of components
 first, then of the edges among them; of edges where these were scored. Where no ranking is asked for, signed scores and
-magnitudes are both tried, and the one that does better here is taken.
+magnitudes are both tried, and the one that does better here is taken: of searches the one that is faithful with fewer
+edges; of a size that is given the one whose faithfulness is nearer to 1, as a circuit may also go beyond the model.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -66,7 +68,9 @@ class Choice(NamedTuple):
     searches: tuple[Search, ...]
 
     def is_faithful(self, bound: float) -> bool:
-        return self.share is not None and self.share >= bound
+        """Whether it reaches the bound; where its size was given, and not searched, also whether it goes no further
+        beyond 1 than the bound is below."""
+        return self.share is not None and bound <= self.share <= (math.inf if self.searches else 2 - bound)
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -1,18 +1,27 @@
-"""The edges that a method was asked for by name, with what was measured of them."""
+"""Edges of a run as plain values: those asked for by name, and the strongest that are not in the circuit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from circuits.arrays import Numbers
+from circuits.arrays import Bools, Numbers
 from circuits.scores import EdgeScores
 from pipelines.reporting.tables import brackets, print_line, print_table
+
+_LEFT_OUT = 4
 
 
 def named_edges(scores: EdgeScores) -> list[dict[str, Any]]:
     """All edges that were measured, the largest effects of either sign first."""
     return _rows(scores, scores.ranking(absolute=True))
+
+
+def strongest_left_out(scores: EdgeScores, circuit: Bools) -> list[dict[str, Any]]:
+    """The measured edges with the largest scores of either sign that are not in the circuit [edge]."""
+    ranking = scores.ranking(absolute=True)
+    outside = ranking[~circuit[ranking] & (scores.means[ranking] != 0)]
+    return _rows(scores, outside[:_LEFT_OUT])
 
 
 def only_named_edges(summary: Mapping[str, Any]) -> bool:

@@ -18,7 +18,7 @@ from circuits.methods import Method
 from circuits.methods.stages import Findings
 from graphs import CircuitGraph
 from pipelines.discover.circuit_warnings import not_monotone, of_circuit
-from pipelines.discover.listed_edges import named_edges, only_named_edges
+from pipelines.discover.listed_edges import named_edges, only_named_edges, strongest_left_out
 from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
@@ -106,6 +106,7 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
     if jobs.minimize:
         summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
     measured = scores_from(_read(store, jobs.measure_edges), prompts_from(store.read(jobs.choosing.key)))
+    summary["strongest_left_out"] = strongest_left_out(measured, circuit.arrays["mask"])
     if method.measures_named_edges:
         summary["named_edges"] = {"rows": named_edges(measured), "scores_are": method.scores_are}
     summary |= findings.summary

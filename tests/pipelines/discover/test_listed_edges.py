@@ -1,4 +1,4 @@
-"""Edges that a method was asked for by name are what it finds."""
+"""Edges that a method was asked for by name are what it finds; of others, the strongest outside the circuit."""
 
 from __future__ import annotations
 
@@ -55,3 +55,21 @@ def test_no_size_is_tried_that_has_more_edges_than_were_measured(circuits: Comma
 
 def test_a_run_of_all_edges_lists_none_by_name(circuits: Command, tiny: Any):
     assert "named_edges" not in circuits(*tiny.arguments, "--json").json
+
+
+def test_the_strongest_edges_that_the_circuit_lacks_are_shown_with_what_their_sign_means(circuits: Command, tiny: Any):
+    asked = (*tiny.arguments, "--edges", "12", "--ranking", "signed")
+    summary = circuits(*asked, "--json").json
+    rows, shown = summary["strongest_left_out"], circuits(*asked).stdout
+    run = discover(**tiny.settings(edges=12, ranking="signed"))
+    held = {str(edge.edge) for edge in run.circuit.edges}
+    means = {str(edge): mean for edge, mean in zip(run.scores.wiring.edges, run.scores.means, strict=True)}
+    outside = sorted((edge for edge in means if edge not in held), key=lambda edge: -abs(means[edge]))
+    assert [row["edge"] for row in rows] == outside[: len(rows)]
+    assert all(f"{row['score']:+.3f}" in shown and row["edge"] in shown for row in rows)
+    assert any(row["score"] < 0 for row in rows)
+    assert "negative: works against the" in shown
+    assert "strongest edges in the circuit" in shown
+    assert "heads in the circuit" in shown
+    everything = circuits(*tiny.arguments, "--edges", "9999", "--json").json
+    assert len(everything["strongest_left_out"]) == 0
