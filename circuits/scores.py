@@ -208,15 +208,15 @@ class EdgeScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per edge: its mean over prompts and the ends of its t interval.
 
-        Columns: edge, source, target, port, layer and head (of the source, which writes), target_layer, target_head,
-        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
-        Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
+        Columns: edge, source, target, port, layer and index (of a head in its layer; of the source, which writes),
+        target_layer, target_index, score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the
+        method that measured it. Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")
         >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
         >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
-        >>> frame.nlargest(2, "score")[["edge", "layer", "head", "method"]].values.tolist()
+        >>> frame.nlargest(2, "score")[["edge", "layer", "index", "method"]].values.tolist()
         [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
         >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
         >>> sums.drop("input").idxmax()
@@ -315,9 +315,9 @@ class ComponentScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per position and component: its mean over prompts and its t interval.
 
-        Columns: component, kind, layer, head (missing for what is none), position (`all` is all of them together),
-        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
-        Scores are missing where not measured; 0 is a score.
+        Columns: component, kind, layer, index (of a head in its layer; missing for what is none), position (`all` is
+        all of them together), score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method
+        that measured it. Scores are missing where not measured; 0 is a score.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")
