@@ -12,14 +12,19 @@ import functools
 import importlib
 import inspect
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pandas as pd
 import pytest
+from safetensors.numpy import load_file
 
 from tests.conftest import ROOT
+from tests.test_docs_samples import undocumented
 
 PACKAGES = ("circuits", "graphs", "pipelines")
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -149,6 +154,30 @@ def test_examples_give_what_they_show(package, folder, monkeypatch):
             runner.run(test, out=report.write)
     assert not runner.failures, report.getvalue()
     assert runner.tries == sum(len(test.examples) for test in found)
+    if package == "pipelines":
+        check_files(folder)
+
+
+# How the files that commands leave are opened with other packages; the rest is drawn, or written to be read.
+OPENED_WITH: dict[str, Callable[[Path], Any]] = {
+    ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
+    ".csv": lambda path: pd.read_csv(path).columns,
+    ".npz": lambda path: dict(np.load(path, allow_pickle=False)),
+    ".safetensors": load_file,
+}
+READ_BY_EYE = {".pdf", ".svg", ".html", ".md", ".bib", ".yaml"}
+
+
+def check_files(folder: Path) -> None:
+    """All that the examples of nearly every command have left is on the page of formats, and opens by itself."""
+    files = [path for path in (folder / "runs").rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {*OPENED_WITH, *READ_BY_EYE}
+    for path in files:
+        if open_ := OPENED_WITH.get(path.suffix):
+            assert len(open_(path)), path
+    data = {path.name for path in files if path.suffix in OPENED_WITH and "jobs" not in path.relative_to(folder).parts}
+    assert len(data) > 40
+    assert not undocumented(data)
 
 
 def _share_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
 from circuits.model.huggingface import load_gguf, load_huggingface
@@ -30,6 +30,9 @@ from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 from circuits.model.weights_size import require_fits
+
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -61,7 +64,7 @@ class Model:
 
     name: str
     fingerprint: str
-    bridge: Any = field(repr=False)
+    bridge: TransformerBridge = field(repr=False)
     original: Any = field(repr=False)
     forward: Forward = field(repr=False)
     wiring: Wiring
