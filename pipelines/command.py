@@ -27,7 +27,7 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
 from pipelines.runs.models_given import model_spec
-from pipelines.runs.options import command_line, store_option
+from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
@@ -198,7 +198,7 @@ def _require_no_run(settings: CommandSettings) -> None:
 
 def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:
     """The command line that does the same."""
-    return command_line(name, settings, execution, flags={"out": store_option(type(settings))})
+    return command_line(name, settings, execution)
 
 
 def _compute(

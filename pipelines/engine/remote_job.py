@@ -120,6 +120,6 @@ def keep(written: Written, key: str, store: Store) -> None:
 
 
 HOW_TO_SHARE = (
-    "Results are passed through this folder: with --out, choose one on a file system that all workers share, or let "
+    "Results are passed through this folder: with --runs, choose one on a file system that all workers share, or let "
     "results travel through the scheduler with --data scheduler."
 )
