@@ -448,7 +448,7 @@ def status(
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
     from pipelines.cli.status import print_status
-    from pipelines.reporting.tables import console
+    from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in
 
     if not runs.is_dir():
@@ -458,7 +458,7 @@ def status(
         print_json({"runs": states, "running": others})
         return
     shown = console()
-    print_status(states, others, runs, width=shown.width if shown.is_terminal else None)
+    print_status(states, others, runs, width=shown.width if shown.is_terminal else width_asked_for())
 
 
 @app.command(cls=OneRunCommand)
