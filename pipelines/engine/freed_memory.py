@@ -8,6 +8,7 @@ may go into that. This process, and any that Dask has not started, keeps as much
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import cache
 
 # What mallopt(3) calls them, and the most to which glibc raises them by itself.
@@ -19,6 +20,8 @@ _LARGEST_BLOCK = 32 * 2**20
 def keep_freed_memory() -> None:
     """Let this process treat freed memory as one that has held large tensors; nothing where its C library is not
     glibc."""
+    if sys.platform != "linux":
+        return
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:
         set_option(_MMAP_THRESHOLD, _LARGEST_BLOCK)

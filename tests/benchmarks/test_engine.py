@@ -158,6 +158,7 @@ def compare(
     programs leave the processors alone, or all where there are too few. The first, in which models are loaded, never
     does."""
     rounds: list[tuple[Turn, Turn]] = []
+    quiet = rounds
     for number in range(1 + N_AT_MOST):
         one, two = (turn(made, jobs, run, folder) for run in runs)
         if number:
