@@ -42,7 +42,10 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
     yield "prompts", _prompts(summary)
     chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
-    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
+    if summary["solved"] is None:
+        yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
+    else:
+        yield "answer above wrong ones", f"on all: only such prompts were kept{chance}"
     yield "answer above all tokens", with_interval(summary, "top1", ".1%")
     for name, fact in discovery.findings.facts:
         yield name, fact if isinstance(fact, str) else _share(fact)
