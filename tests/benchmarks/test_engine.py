@@ -63,7 +63,7 @@ from pipelines.engine.store import Store
 began = time.process_time()
 jobs = all_jobs(DiscoverSettings(task="ioi", method="eap", prompts={N_PLANNED}, prompts_per_job=1, edges=50)).all
 work = Work(Store("nowhere"), jobs, "run long")
-graph = graph_of(work.missing, work.store, "cpu", lambda key, share, seconds: None, Meanwhile())
+graph = graph_of(work.missing, work.store, "cpu", "run", lambda key, share, seconds: None, Meanwhile())
 print(len(graph), time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10)
 """
 
@@ -113,17 +113,21 @@ def scheduler() -> Iterator[Callable[[int], str]]:
 
 
 class Turn(NamedTuple):
-    """Seconds that a run took, and how many processors other programs kept busy meanwhile."""
+    """Seconds that a run took, and how many processors other programs kept busy meanwhile.
+
+    busiest_s  processor time of the process that took most: what two workers are bound by, however busy the machine is
+    """
 
     seconds: float
     others: float
+    busiest_s: float
 
 
-def own_s() -> float:
-    """Processor time of this process and of the workers that it has started."""
+def own_s() -> dict[int, float]:
+    """Processor time of this process and of each worker that it has started."""
     me = psutil.Process()
-    times = [process.cpu_times() for process in (me, *me.children(recursive=True))]
-    return sum(of.user + of.system for of in times)
+    times = {process.pid: process.cpu_times() for process in (me, *me.children(recursive=True))}
+    return {pid: of.user + of.system for pid, of in times.items()}
 
 
 def busy_s() -> float:
@@ -141,9 +145,10 @@ def turn(made: DiscoverPlan, jobs: Sequence[Job], run: Run, folder: Path) -> Tur
     began_s, own, busy = time.perf_counter(), own_s(), busy_s()
     run(folder)
     seconds = time.perf_counter() - began_s
-    others = busy_s() - busy - (own_s() - own)
+    spent = [now - own.get(pid, 0.0) for pid, now in own_s().items()]
+    others = busy_s() - busy - sum(spent)
     shutil.rmtree(folder)
-    return Turn(seconds, max(0.0, others) / seconds)
+    return Turn(seconds, max(0.0, others) / seconds, max(spent))
 
 
 def compare(
@@ -163,7 +168,11 @@ def compare(
     counted = quiet if len(quiet) >= N_ROUNDS // 2 else rounds
     one, two = sorted(counted, key=lambda pair: pair[0].seconds / pair[1].seconds)[len(counted) // 2]
     others = statistics.median(of.others for pair in counted for of in pair)
-    note = f"median of {len(counted)} paired rounds of {len(rounds)}; other programs kept {others:.2f} processors busy"
+    busiest = [statistics.median(pair[number].busiest_s for pair in rounds) for number in range(2)]
+    note = (
+        f"median of {len(counted)} paired rounds of {len(rounds)}; other programs kept {others:.2f} processors busy; "
+        f"processor time of the busiest process {busiest[0]:.2f} s and {busiest[1]:.2f} s"
+    )
     report(f"two {what}, {N_PROMPTS:,} prompts", "one", one.seconds, two.seconds, wanted=wanted, note=note)
 
 
