@@ -104,6 +104,24 @@ class EdgeScores:
     per_prompt  [prompt, edge] in the order of `wiring.edges`, in units of the metric; 0 where not measured
     measured    [edge] whether the edge was measured at all: "measured as zero" and "not measured" differ
     trials      [trial, edge] the means of each of several random trials; None where nothing is drawn
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> scores
+    <EdgeScores ioi, eap: 479 of 479 edges, 8 prompts>
+    >>> best = scores.ranking()[0]
+    >>> str(scores.wiring.edges[best]), round(float(scores.means[best]), 1), scores.n_prompts
+    ('m3->logits', 4.0, 8)
+    >>> interval = scores.interval()
+    >>> bool(interval.low[best] < scores.means[best] < interval.high[best])
+    True
+    >>> scores.of_prompts([0, 3]).n_prompts, len(scores.to_frame_per_prompt()), scores.as_coo().shape
+    (2, 3832, (8, 21, 53))
+    >>> nodes = scores.node_scores()
+    >>> str(nodes.components[nodes.means[0, 1:].argmax() + 1])  # but the embedding
+    'a3.h3'
     """
 
     wiring: Wiring
@@ -138,6 +156,7 @@ class EdgeScores:
 
     @property
     def n_prompts(self) -> int:
+        """How many prompts were scored."""
         return len(self.per_prompt)
 
     @property
@@ -229,6 +248,19 @@ class ComponentScores:
     per_prompt  [prompt, position, component], in units of the metric; 0 where not measured
     measured    [prompt, position, component]: a short prompt has no position 20, a prompt may lack a role
     trials      [trial, position, component] the means of each of several random trials; None where nothing is drawn
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> method = METHODS["activation-patching"](at="roles", kinds=("head",))
+    >>> scores = method.score(model, prompts, metric=METRICS["logit-difference"])
+    >>> scores.n_prompts, scores.positions, scores.means.shape
+    (8, ('S1', 'S1+1', 'IO', 'S2', 'END'), (5, 16))
+    >>> at_end = scores.at("END")
+    >>> str(at_end.components[at_end.means[0].argmax()]), at_end.interval().low.shape
+    ('a3.h3', (1, 16))
+    >>> scores.to_frame_per_prompt().columns.tolist()
+    ['prompt', 'component', 'kind', 'layer', 'head', 'position', 'score', 'score_is', 'method']
     """
 
     wiring: Wiring
@@ -263,6 +295,7 @@ class ComponentScores:
 
     @property
     def n_prompts(self) -> int:
+        """How many prompts were scored."""
         return len(self.per_prompt)
 
     @property

@@ -30,14 +30,19 @@ from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 class RolesReport(Report):
     """The roles of the heads of a circuit, and of the other heads of its model.
 
-    graph    the circuit, its heads with their labels
+    circuit  its heads with their labels
     about    run, task, model, prompts, the gap that effects are shares of
     rules    one per rule: what it asks, who described it, how many heads have it; or why it cannot be applied
     rows     one per head of the model: whether it is in the circuit, its labels with their evidence, and all readings
+
+    >>> from pipelines import discover, label_heads
+    >>> report = label_heads(discover("induction", prompts=32))
+    >>> report.about["task"], len(report.rows), sum(node.role is not None for node in report.circuit.nodes) > 0
+    ('induction', 16, True)
     """
 
     format = Format("circuit-workbench-roles", 1)
-    graph: CircuitGraph
+    circuit: CircuitGraph
     about: Row
     rules: tuple[Row, ...]
     rows: tuple[Row, ...]
@@ -63,7 +68,7 @@ def report(plan: RolesPlan) -> RolesReport:
     too_short = {rule.name: reason for rule in plan.rules if (reason := _too_short(rule, prompts)) is not None}
     told = [rule for rule in plan.rules if rule.name not in too_short]
     labels = labels_of(told, readings, level=plan.level)
-    in_circuit = {str(part) for part in run.graph.heads}
+    in_circuit = {str(part) for part in run.circuit.heads}
     named = [Reading(source, place) for source, place in readings.values]
     rows = tuple(
         {
@@ -79,7 +84,7 @@ def report(plan: RolesPlan) -> RolesReport:
     rules = tuple(_of_rule(rule, reasons[rule.name], labels, in_circuit) for rule in plan.rules)
     about = {
         "run": run.name,
-        "task": run.graph.label,
+        "task": run.circuit.label,
         "model": run.config.model,
         "n_prompts": len(prompts),
         "held_out": plan.of_run.is_held_out,
@@ -95,8 +100,8 @@ def report(plan: RolesPlan) -> RolesReport:
     }
     chosen_on = "effects are measured on the prompts that chose the circuit, whose heads then look better than they are"
     warnings = () if plan.of_run.is_held_out else (chosen_on,)
-    graph = run.graph.with_labels(labels)
-    return RolesReport(folder=plan.folder, warnings=warnings, graph=graph, about=about, rules=rules, rows=rows)
+    graph = run.circuit.with_labels(labels)
+    return RolesReport(folder=plan.folder, warnings=warnings, circuit=graph, about=about, rules=rules, rows=rows)
 
 
 def _n_heads(checked: Mapping[str, Any]) -> int:

@@ -83,7 +83,7 @@ def test_of_the_heads_that_look_at_the_correct_letter_the_one_that_copies_it_has
 def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     path = found.folder / "graph.json"
     graph = read_circuit(path.read_bytes(), str(path))
-    assert graph == found.graph
+    assert graph == found.circuit
     assert {node.name: node.role for node in graph.nodes if node.role} == {
         "a0.h0": "previous-token",
         "a1.h1": "induction",
@@ -96,7 +96,7 @@ def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     lines = csv.DictReader(export(path, "csv", out=by_hand.folder.parent).decode().splitlines())
     assert {line["name"]: line["role"] for line in lines if line["role"]}["a1.h1"].startswith("induction;mover")
     assert graph.to_networkx().nodes["a0.h0"]["labels"] == graph.nodes[1].labels
-    plain = by_hand.graph
+    plain = by_hand.circuit
     assert b"labels" not in exporter("json").to_bytes(plain)
 
 
