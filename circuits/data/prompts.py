@@ -20,7 +20,7 @@ from circuits.data import text_checks
 from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
-from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens
+from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, token_texts
 
 END = "END"
 
@@ -398,7 +398,7 @@ def prompt_from_text(
         *text_checks.of_roles(roles),
     ]
     if tokens.began_twice or corrupt_tokens.began_twice:
-        (shown,) = tokenizer.convert_ids_to_tokens(list(tokens.ids[:1]))
+        (shown,) = token_texts(tokens.ids[:1], tokenizer)
         warnings.append(
             PromptWarning(
                 "beginning-of-text token written out",
@@ -410,9 +410,9 @@ def prompt_from_text(
 
 
 def _unequal_lengths(clean: _Tokens, corrupt: _Tokens, tokenizer: Tokenizer) -> str:
-    shown = [list(tokenizer.convert_ids_to_tokens(list(tokens.ids))) for tokens in (clean, corrupt)]
-    index = next((i for i, (a, b) in enumerate(zip(*shown, strict=False)) if a != b), min(map(len, shown)))
-    parts = [" ".join(map(repr, tokens[index : index + 4])) for tokens in shown]
+    both = (clean.ids, corrupt.ids)
+    index = next((i for i, (a, b) in enumerate(zip(*both, strict=False)) if a != b), min(map(len, both)))
+    parts = [" ".join(map(repr, token_texts(ids[index : index + 4], tokenizer))) for ids in both]
     return (
         f"clean has {len(clean.ids)} tokens, corrupt {len(corrupt.ids)}; patching needs one-to-one positions. They "
         f"first differ at token {index}: clean {parts[0]} ..., corrupt {parts[1]} .... Choose words of "
@@ -438,14 +438,13 @@ def _answer_fault(word: str, prompt: str, tokenizer: Tokenizer) -> str:
     before, after = ids_of(prompt, tokenizer), ids_of(prompt + word, tokenizer)
     n_same = next((n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), len(before))
     if n_same < len(before):
-        ends = (list(tokenizer.convert_ids_to_tokens(ids[n_same:])) for ids in (before, after))
-        old, new = ends
+        old, new = (token_texts(ids[n_same:], tokenizer) for ids in (before, after))
         spaced = "" if word[:1].isspace() else f"Did you mean {' ' + word!r}? Begin the answer with a space, or "
         return (
             f"with it, the prompt itself would end in other tokens ({new} instead of {old}). "
             f"{spaced or 'Give another answer, or '}end both prompts elsewhere."
         )
-    pieces = list(tokenizer.convert_ids_to_tokens(after[len(before) :]))
+    pieces = token_texts(after[len(before) :], tokenizer)
     return f"it adds {pieces}. Choose words that the model's tokenizer knows."
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from circuits.data.answers import Answer, tokens_of
-from circuits.data.tokenizer import Tokenizer, ids_of, next_token
+from circuits.data.tokenizer import Tokenizer, ids_of, next_token, token_texts
 
 WITHOUT_SPACE, MIXED_SPACES = "answers without a leading space", "answers with and without a leading space"
 """Kinds of warnings about the space in front of answers."""
@@ -116,7 +116,7 @@ def of_pieces(clean: str, answers: Iterable[tuple[str | Answer, Answer]], tokeni
     for word, answer in answers:
         if not (isinstance(word, str) and isinstance(answer, tuple)):
             continue
-        pieces = list(tokenizer.convert_ids_to_tokens(list(answer)))
+        pieces = token_texts(answer, tokenizer)
         if word[-1:].isspace():
             detail = f"{word!r} is {pieces}: the space that begins the next word is read too. Leave it out."
             return [PromptWarning("answer ends in a space", detail)]
@@ -139,12 +139,12 @@ def of_tokens(tokens: Sequence[int], answers: Sequence[Answer], tokenizer: Token
     """Whether an answer has a special token, or the prompt begins with the same one twice."""
     warnings, special = [], set(tokenizer.all_special_ids)
     if named := [token for answer in answers for token in tokens_of(answer) if token in special]:
-        shown = ", ".join(map(repr, tokenizer.convert_ids_to_tokens(named)))
+        shown = ", ".join(map(repr, token_texts(named, tokenizer)))
         warnings.append(
             PromptWarning("special token as an answer", f"{shown}: no text continues with it. Was a word meant?")
         )
     if len(tokens) > 1 and tokens[0] == tokens[1] and tokens[0] in special:
-        (shown,) = tokenizer.convert_ids_to_tokens([tokens[0]])
+        (shown,) = token_texts(tokens[:1], tokenizer)
         warnings.append(PromptWarning("special token twice at the start", f"{shown!r}: the model saw it once."))
     return warnings
 

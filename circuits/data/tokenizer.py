@@ -48,9 +48,15 @@ def ids_at(text: str, span: tuple[int, int], tokenizer: Tokenizer) -> tuple[int,
 
 
 def token_texts(tokens: Sequence[int], tokenizer: Tokenizer | None) -> list[str]:
-    """The text of each token; its piece where it is no whole character, and its id without a tokenizer."""
+    """The text of each token; its piece where it is no whole character, and its id without a tokenizer.
+
+    Where a piece is shown, there are spaces in place of the marks that stand for them.
+    """
     if tokenizer is None:
         return [f"<{token}>" for token in tokens]
     pieces = tokenizer.convert_ids_to_tokens(list(tokens))
     texts = [tokenizer.decode([token], clean_up_tokenization_spaces=False) for token in tokens]
-    return [piece if not text or "\ufffd" in text else text for text, piece in zip(texts, pieces, strict=True)]
+    return [
+        piece.replace("Ġ", " ").replace("▁", " ") if text in ("", piece) or "\ufffd" in text else text
+        for text, piece in zip(texts, pieces, strict=True)
+    ]

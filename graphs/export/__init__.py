@@ -54,6 +54,15 @@ for _export in (
 __all__ = ["EXPORTS", "Export", "ReadableExport", "about", "caption", "exporter", "mib_graph", "read_about"]
 
 
+_OTHER_NAMES = {
+    "pgf": "tikz", "tex": "latex", "md": "markdown", "excel": "xlsx", "xls": "xlsx", "gv": "dot", "graphviz": "dot",
+    "gephi": "gexf", "htm": "html", "page": "html", "cyjs": "cytoscape", "pq": "parquet",
+}  # fmt: skip
+"""What formats are called elsewhere, or what their files end in."""
+
+
 def exporter(name: str) -> Export:
     """The format called `name`. ValueError naming the known ones, and the nearest."""
+    if (known := _OTHER_NAMES.get(str(name).lower())) is not None:
+        raise ValueError(f"no export format {name!r}. Known: {', '.join(sorted(EXPORTS))}. It is {known!r} here.")
     return lookup(EXPORTS, name, "export format")

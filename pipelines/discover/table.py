@@ -50,7 +50,10 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         if summary["judged_on"] == "held-out" and summary["accuracy"] is not None
         else ""
     )
-    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + of_all + chance
+    if summary["solved"] is None:
+        yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + of_all + chance
+    else:
+        yield "answer above wrong ones", f"on all: only such prompts were kept{chance}"
     yield "answer above all tokens", with_interval(summary, "top1", ".1%") + of_all
     for name, fact in discovery.findings.facts:
         yield name, fact if isinstance(fact, str) else _share(fact)

@@ -8,7 +8,7 @@ import pytest
 
 from circuits.data.prompts import Prompt, PromptSet, prompt_from_text
 from circuits.tasks.ioi import NAMES
-from tests.circuits.tasks.tokenizers import tokenizer_of, train_bpe
+from tests.circuits.tasks.tokenizers import KINDS, tokenizer_of, train_bpe
 
 TO_MARY = {"clean": "At the park Mary and John met, and John gave the book to", "answers": [" Mary"]}
 
@@ -44,7 +44,7 @@ def test_an_answer_of_a_space_and_a_digit_is_not_the_digit_alone(digits: Any) ->
     made = prompt(digits, "The number is", answers=[" 7"])
     assert made.answers == ((space, seven),)
     assert kinds(made) == ["answer of several tokens that could be one"]
-    assert "' 7' is ['Ġ', '7']. To read one token, end both prompts with the space and give '7'" in str(made.warnings)
+    assert "' 7' is [' ', '7']. To read one token, end both prompts with the space and give '7'" in str(made.warnings)
     assert prompt(digits, "The number is ", answers=["7"]).answers == (seven,)
 
 
@@ -256,3 +256,13 @@ def test_many_prompts_with_a_warning_are_cut_with_their_number(digits: Any) -> N
     more = tuple(prompt(digits, **TO_MARY, wrong_answers=[name]) for name in ("Tom", "Ben", "Leo", "Max", "Kyle"))
     (warning,) = PromptSet("mine", mixed + more).warnings
     assert "(10 of 10 prompts: 0, 1, 2, 3, 4, 5, 6, 7 and 2 more)" in warning
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_errors_show_text_and_no_marks_of_a_tokenizer(kind: str) -> None:
+    tokenizer: Any = tokenizer_of(kind)
+    with pytest.raises(ValueError, match="clean has") as refused:
+        prompt_from_text("the store and the", "the store and the store", answers=["store"], wrong_answers=["and"],
+                         roles={}, tokenizer=tokenizer)  # fmt: skip
+    assert not [mark for mark in ("Ġ", "▁", "##") if mark in str(refused.value)]
+    assert "store" in str(refused.value)

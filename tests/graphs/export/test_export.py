@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Comparison, Greedy, TopComponents, TopEdges, compare
-from graphs.export import EXPORTS, ReadableExport, exporter
+from graphs.export import _OTHER_NAMES, EXPORTS, ReadableExport, exporter
 from graphs.export.score_table import ENDS, components_in
 from graphs.node_sums import SUMS
 
@@ -324,6 +324,10 @@ def test_the_same_circuit_gives_the_same_bytes(graph, comparison, name):
 
 def test_formats_are_found_by_extension_and_misspelled_ones_by_the_nearest():
     assert exporter("pdf").extension == "pdf"
+    with pytest.raises(ValueError, match=r"no export format 'pgf'\..* It is 'tikz' here"):
+        exporter("pgf")
+    assert set(_OTHER_NAMES.values()) <= set(EXPORTS)
+    assert not set(_OTHER_NAMES) & set(EXPORTS)
     with pytest.raises(ValueError, match=r"no export format 'grapml'. Known: csv, .* Did you mean 'graphml'"):
         exporter("grapml")
 

@@ -85,6 +85,8 @@ def test_too_many_are_refused_before_the_model_is_loaded(
 def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:
     run = circuits("discover", template, "--method", "eap", "--prompts", "8", "--solved", "--edges", "20", "--json")
     assert run.json["solved"]["kept"] == 8
+    shown = circuits("discover", template, "--method", "eap", "--prompts", "8", "--solved", "--edges", "20").stdout
+    assert "on all: only such prompts were kept" in " ".join(shown.replace("│", " ").split())
 
 
 def test_python_takes_a_template_by_its_path(circuits: Command, template: Path) -> None:
