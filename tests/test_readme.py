@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.test_docs_samples import SAMPLES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -19,6 +20,8 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
+# What a block prints, as the README has it: by the text of the block.
+SHOWN = {sample.text: sample.shown for sample in SAMPLES.samples(README) if sample.shown is not None}
 COMMANDS = [line.split("  #")[0].strip() for block in blocks("bash") for line in block.splitlines() if line.strip()]
 
 
@@ -41,14 +44,38 @@ def test_the_readme_shows_commands_of_every_kind():
     assert len(COMMANDS) > 10
 
 
+def is_shown_of(printed: str, shown: str) -> bool:
+    """Whether the lines shown are printed: each run of them, between lines `...`, in one piece and in their order."""
+    lines = printed.splitlines()
+    for piece in re.split(r"^\.\.\.\n", shown, flags=re.MULTILINE):
+        n = len(piece.splitlines())
+        starts = (at for at in range(len(lines) - n + 1) if SAMPLES.is_same("\n".join(lines[at : at + n]), piece))
+        at = next(starts, None)
+        if at is None:
+            return False
+        lines = lines[at + n :]
+    return True
+
+
+def test_pieces_of_an_output_are_found_in_order():
+    assert is_shown_of("a\nb 0.50\nc\nd\n", "...\nb 0.51\n...\nd\n")
+    assert not is_shown_of("a\nb 0.50\nc\nd\n", "...\nd\n...\nb 0.50\n")
+    assert not is_shown_of("a\nb 0.50\n", "b 0.90\n")
+
+
 @pytest.mark.slow
-def test_every_circuits_command_runs(folder):
+def test_every_circuits_command_runs_and_prints_what_is_shown(folder):
     (folder / "pairs.jsonl").write_text(blocks("json")[0])
-    for command in COMMANDS:
-        if command.startswith("circuits "):
-            done = run(command, folder)
-            assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
-    assert (folder / "reuse.pdf").read_bytes().startswith(b"%PDF")
+    assert any("compare" in block for block in SHOWN)
+    for block in blocks("bash"):
+        printed = ""
+        for command in block.splitlines():
+            if command.startswith("circuits "):
+                done = run(command, folder)
+                assert done.returncode == 0, f"{command}\n{done.stderr[-2000:]}"
+                printed += done.stdout
+        assert is_shown_of(printed, SHOWN.get(block, "")), printed
+    assert provenance(folder / "reuse.svg") == provenance(ROOT / "docs" / "reuse.svg")
     assert (folder / "ioi.pdf").read_bytes().startswith(b"%PDF")
     assert "\\section{Methods}" in (folder / "appendix" / "appendix.tex").read_text()
 
@@ -60,6 +87,14 @@ def test_every_piece_of_code_runs(number, folder):
     script.write_text(blocks("python")[number])
     done = run(f"python {script}", folder)
     assert done.returncode == 0, done.stderr[-2000:]
+    assert is_shown_of(done.stdout, SHOWN.get(blocks("python")[number], "")), done.stdout
+
+
+def provenance(picture: Path) -> list[str]:
+    """What a picture says of how it was made, but for versions and what is rounded otherwise elsewhere."""
+    lines = run(f"circuits show {picture}", picture.parent).stdout.splitlines()
+    assert lines
+    return [line for line in lines if "version" not in line and not re.search(r"\d\.\d{4}", line)]
 
 
 def test_every_make_target_exists():

@@ -38,6 +38,7 @@ TAKEN = {
     "--name": set(NONSENSE),
     "--min-gap": {"huge"},
     "--threshold": {"huge"},
+    "--runs": {"huge", "no number", "infinite", "code", "spaces", "half a character"},
     "--out": {"huge", "no number", "infinite", "code", "spaces", "half a character"},
 }
 
@@ -65,14 +66,13 @@ def starts(sound: Sound) -> dict[str, list[str]]:
     """Command -> the arguments that it needs."""
     task, runs = ["ioi", "--model", "reference", "--prompts", "8"], ["--runs", "runs"]
     own = [str(sound.prompts), "--model", str(sound.model), "--prompts", "4"]
-    store = ["--out", "runs"]
     heads = ["--heads", "a1.h0"]
     return {
         "profile": own,
         "reads": [*own, *heads, "--key", "END"],
         "influence": ["texts.jsonl", "--model", str(sound.model), *heads],
         "reuse": [sound.run, sound.other, *runs],
-        "cluster": [sound.run, *store],
+        "cluster": [sound.run, *runs],
         "study": [*own, "--method", "eap", "--vary", "seed=0,1", "--truth", sound.run],
         "orders": ["multiple-choice", "--questions", "2"],
         "tasks": ["--model", str(sound.model)],
@@ -86,7 +86,7 @@ def starts(sound: Sound) -> dict[str, list[str]]:
         "trace": task,
         "compare": [sound.run, sound.other, *runs],
         "attention": [*task, *heads],
-        "roles": [sound.run, *store],
+        "roles": [sound.run, *runs],
         "effects": task,
         "report": [sound.run, *runs],
         "evaluate": [sound.run, *runs],
