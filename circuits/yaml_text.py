@@ -11,7 +11,17 @@ _DEEPEST, _MOST_VALUES = 32, 100_000
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a mapping that gives a key twice."""
+    """Refuses a mapping that gives a key twice, and text with half a character; escapes as JSON has them are taken."""
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+            try:
+                return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError:
+                line = node.start_mark.line + 1
+                raise ValueError(f"line {line} holds half of a surrogate pair, which is no character") from None
+        return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         names: set[str] = set()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from circuits.strict_json import parse_strictly
+from circuits.strict_json import kind_of, parse_strictly
 
 FORMAT, VERSION = "circuit-workbench-annotations", 1
 _BARS = ("input", "logits")
@@ -84,14 +84,31 @@ def annotations_from(data: bytes, *, source: str) -> Annotations:
         content = parse_strictly(data)
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise ValueError("it holds no annotations of a circuit")
-        if content.get("version", 0) > VERSION:
-            raise ValueError(f"it is of version {content['version']}, and this package reads up to {VERSION}")
-        groups = tuple(Group(_text(one["name"]), tuple(map(_text, one["nodes"]))) for one in content.get("groups", []))
-        notes = {node: _text(note) for node, note in content.get("notes", {}).items()}
+        version = content.get("version")
+        if isinstance(version, bool) or not isinstance(version, int):
+            raise ValueError(f"its version is {version!r}, and none that this package reads")
+        if version > VERSION:
+            raise ValueError(f"it is of version {version}, and this package reads up to {VERSION}")
+        groups = tuple(map(_group, _of(list, content.get("groups", []), "groups")))
+        notes = {node: _text(note) for node, note in _of(dict, content.get("notes", {}), "notes").items()}
         return Annotations(groups, notes)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        said = str(error) if isinstance(error, ValueError) else f"it lacks {error}"
-        raise ValueError(f"{source}: {said.rstrip('.')}. Save it on a circuit's page, and give that file.") from None
+    except ValueError as error:
+        said = str(error).rstrip(".")
+        raise ValueError(f"{source}: {said}. Save it on a circuit's page, and give that file.") from None
+
+
+def _group(value: Any) -> Group:
+    found = _of(dict, value, "a group")
+    if lacking := [name for name in ("name", "nodes") if name not in found]:
+        raise ValueError(f"a group lacks {lacking[0]!r}")
+    return Group(_text(found["name"]), tuple(map(_text, _of(list, found["nodes"], "nodes"))))
+
+
+def _of(kind: type, value: Any, what: str) -> Any:
+    """A value of that kind."""
+    if not isinstance(value, kind):
+        raise ValueError(f"{what} is {kind_of(value)}, expected {kind_of(kind())}")
+    return value
 
 
 def _text(value: Any) -> str:

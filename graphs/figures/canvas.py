@@ -6,6 +6,7 @@ The same figure gives the same bytes: fixed ids, fonts embedded as TrueType (PDF
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,6 +36,8 @@ _SETTINGS: Mapping[str, Any] = {
 _METADATA: Mapping[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 CONTINUED = "\n%~"
 _LONGEST = 240
+# What XML cannot hold, not even as a reference: matplotlib writes such characters of a name as they are.
+_NO_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
 _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
@@ -66,7 +69,14 @@ def figure_bytes(
     with rc_context(dict(_SETTINGS)):  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
         draw().savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
-    return _with_comment(stream.getvalue(), about) if kind == "eps" else stream.getvalue()
+    data = stream.getvalue()
+    match kind:
+        case "eps":
+            return _with_comment(data, about)
+        case "svg":
+            return _NO_XML.sub(b"?", data)
+        case _:
+            return data
 
 
 def _said(kind: DrawingFormat, about: tuple[str, str] | None) -> dict[str, str]:

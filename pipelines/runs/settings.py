@@ -94,6 +94,19 @@ class CommandSettings(BaseModel):
     def _is_named(cls, given: Any, field: ValidationInfo) -> Any:
         return require_named(cls, given, field)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_text(cls, given: Any) -> Any:
+        if isinstance(given, str | Path):
+            try:
+                str(given).encode()
+            except UnicodeEncodeError:
+                raise ValueError(
+                    "it holds bytes that are no text in UTF-8, which no result could name. Give the file, or the "
+                    "folder, another name"
+                ) from None
+        return given
+
     @classmethod
     def known(cls) -> tuple[str, ...]:
         """Names of all settings, those that stand for another one included."""

@@ -17,6 +17,7 @@ from tests.faults import (
     images,
     kills,
     model_folders,
+    other_files,
     prompt_files,
     settings_files,
     stores,
@@ -26,7 +27,17 @@ from tests.faults.trial import Trial, Verdict, tried
 
 KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
     module.KIND: module.trials
-    for module in (command_lines, settings_files, prompt_files, images, model_folders, stores, environments, kills)
+    for module in (
+        command_lines,
+        settings_files,
+        prompt_files,
+        images,
+        other_files,
+        model_folders,
+        stores,
+        environments,
+        kills,
+    )
 }
 _OUTCOMES = ("clear error", "restored", "right", "wrong")
 _MEMORY = 24 * 2**30  # bytes of addresses: an input that asks for more fails, and not the computer

@@ -8,6 +8,7 @@ import errno
 import os
 import random
 import resource
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,15 @@ def _places(sound: Sound) -> Iterator[Trial]:
     for device in ("/dev/full", "/dev/null", "/dev/zero", "/proc/self/mem", "/sys/nothing"):
         export = ["export", sound.run, "--to", "json", "--out", device]
         yield Trial(KIND, f"export to {device}", export, sound.copy_runs, (device,))
+    for what in ("prompts", "model"):
+        name = os.fsdecode(b"a\xff.jsonl")
+
+        def strange(folder: Path, what: str = what, name: str = name) -> None:
+            made = getattr(sound, what)
+            (shutil.copytree if made.is_dir() else shutil.copy)(made, folder / name)
+
+        arguments = sound.discover(**{what: f"./{name}"})
+        yield Trial(KIND, f"{what} whose name is no text", arguments, strange, ("no text in UTF-8",))
     for length in (200, 245, 255, 256, 300, 5000):
         name = "p" * (length - len(".jsonl")) + ".jsonl"
 
