@@ -27,7 +27,7 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
 from pipelines.runs.models_given import model_spec
-from pipelines.runs.options import command_line, store_option
+from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.record import RECORD
 from pipelines.runs.run import is_file
@@ -123,19 +123,24 @@ def _run(
     shown: _Shown,
     resume: Callable[[], str],
 ) -> AnyReport:
-    began, n_before = time.monotonic(), 0
+    began, before = time.monotonic(), Counts(0, 0, 0)
     try:
         plan = command.plan(settings, execution)
     except ResultsNeeded as needed:
-        n_before = _compute(needed.work, execution, resume, shown).n_computed
+        before = _compute(needed.work, execution, resume, shown)
         plan = command.plan(settings, execution)
     _require_no_run(settings)
     _require_writable_unless_done(plan)
     counts = _compute(plan.work, execution, resume, shown, plan=plan)
     report = command.report(plan)
     _write(report.folder, _files(command, settings, execution, plan, report))
-    n_computed = n_before + counts.n_computed
-    return replace(report, n_jobs=counts.n_jobs, n_computed=n_computed, seconds=time.monotonic() - began)
+    return replace(
+        report,
+        n_jobs=counts.n_jobs,
+        n_computed=before.n_computed + counts.n_computed,
+        n_by_others=before.n_by_others + counts.n_by_others,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _files(
@@ -193,7 +198,7 @@ def _require_no_run(settings: CommandSettings) -> None:
 
 def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:
     """The command line that does the same."""
-    return command_line(name, settings, execution, flags={"out": store_option(type(settings))})
+    return command_line(name, settings, execution)
 
 
 def _compute(

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
+import warnings
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from circuits.files import read_bytes
 
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
 Image = NDArray[np.uint8]
 """[row, column, channel], red, green and blue from 0 to 255."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif")
 """Endings of image files."""
+
+# Those that only hold pixels: a page of PostScript, say, is a program.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+_OPAQUE = 255
 
 
 @dataclass(frozen=True)
@@ -68,19 +79,40 @@ class Picture:
 
 
 def _decoded(data: bytes, name: str) -> Image:
+    """The pixels of an image file. What they cannot hold is refused: frames, transparency, more than 8 bits."""
     from PIL import Image as Images
     from PIL import ImageOps, UnidentifiedImageError
 
     try:
-        with Images.open(io.BytesIO(data)) as image:
-            mode, pixels = image.mode, np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Images.DecompressionBombWarning)
+            with Images.open(io.BytesIO(data), formats=_FORMATS) as image:
+                fault = _fault(image)
+                if not fault:
+                    return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
     except UnidentifiedImageError:
-        raise ValueError(f"{name} is no image that can be read, or is cut short.") from None
-    except (OSError, ValueError, SyntaxError, Images.DecompressionBombError) as error:
-        raise ValueError(f"{name} is no image that can be read, or is cut short ({error}).") from None
-    if mode.startswith(("I", "F")):
-        raise ValueError(f"{name} has more than 8 bits a pixel (mode {mode}), which would be cut off: save it with 8.")
-    return pixels
+        fault = "is no image that can be read, or is cut short."
+    except (Images.DecompressionBombWarning, Images.DecompressionBombError):
+        n_pixels = f"{Images.MAX_IMAGE_PIXELS or 0:,}"
+        fault = f"has more than the {n_pixels} pixels that an image may have: save it smaller."
+    except (OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, struct.error, zlib.error) as error:
+        # A damaged file fails wherever its format is read.
+        fault = f"is no image that can be read, or is cut short ({error})."
+    raise ValueError(f"{name} {fault}")
+
+
+def _fault(image: ImageFile) -> str:
+    """Why the pixels of an opened image are not all that it shows; empty where they are."""
+    n_frames = getattr(image, "n_frames", 1)
+    if n_frames > 1 and image.format != "MPO":  # of a camera: the first is the photograph, others are previews
+        return f"holds {n_frames} images, and one is asked about: save the one that is meant in a file of its own."
+    if image.mode.startswith(("I", "F")) or any(";16" in str(tile) for tile in image.tile):
+        return f"has more than 8 bits a pixel (mode {image.mode}), which would be cut off: save it with 8."
+    if image.has_transparency_data:
+        lowest, _ = image.convert("RGBA").getchannel("A").getextrema()
+        if lowest != _OPAQUE:
+            return "has transparent pixels, and what lies behind them is not known: save it on a background."
+    return ""
 
 
 def _fingerprint(pixels: Image) -> str:

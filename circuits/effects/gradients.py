@@ -2,13 +2,14 @@
 
 Head readers have an input of their own in front of the layer's norm, so their gradient is that of q, k or v carried
 back through the projection and the norm; gradients of q, k and v are taken once per layer, and heads with grouped keys
-are not ungrouped. All edges into a layer are then one matrix product per prompt. Only positions from the first
-difference on are run at all, because nothing before it changes.
+are not ungrouped. All edges into a layer are then one matrix product per prompt, or a few where a layer's readers would
+take too much memory at once. Only positions from the first difference on are run at all, because nothing before it
+changes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,10 @@ from circuits.model.linear import linear_each
 # On the CPU, the writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if
 # more; on a GPU, as many as there is memory for: each chunk costs the start of hundreds of small kernels.
 _MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
+# Gradients at the readers of a layer are held up to this many numbers at once, or for a few readers, if more. Fixed, so
+# that the memory there is never decides how they are split; fewer rows than these, and products round differently.
+_READER_ELEMENTS = {"cpu": 8_000_000, "cuda": 64_000_000}
+_FEWEST_READERS = 4
 _PRECISE = (torch.float32, torch.float64)
 
 
@@ -263,8 +268,8 @@ def _fill(
 
     for number, gradient in grads.layers.items():
         layer, first = forward.layers[number], number * wiring.readers_per_layer
-        readers, correction = head_input_gradients(layer, gradient, some, gaps[:, : wiring.n_sources(first)])
-        contract(first, readers, correction)
+        for part in head_input_gradients(layer, gradient, some, gaps[:, : wiring.n_sources(first)]):
+            contract(first + part.first, part.readers, part.correction)
         if gradient.mlp_in is not None:
             at_mlp = some(gradient.mlp_in).sum(0)
             if number == forward.n_layers - 1:  # the last MLP ran at the answers alone
@@ -274,20 +279,22 @@ def _fill(
 
 
 class _HeadInputs(NamedTuple):
-    """Gradients at the inputs of a layer's q, k and v readers, before the norm, summed over points.
+    """Gradients at the inputs of some of a layer's q, k and v readers, before the norm, summed over points.
 
+    first       the number of the first of these readers in the layer
     readers     [prompt, reader, position, d_model]
     correction  [prompt, reader, writer] what to subtract from their products with the writers' gaps; None for nothing
     """
 
+    first: int
     readers: Tensor
     correction: Tensor | None
 
 
 def head_input_gradients(
     layer: Layer, grads: LayerGradients, some: Callable[[Tensor], Tensor], gaps: Tensor
-) -> _HeadInputs:
-    """Gradients carried from the projections back through the norm.
+) -> Iterator[_HeadInputs]:
+    """Gradients carried from the projections back through the norm, for as many readers at once as may be held.
 
     The norm's derivative is that of its direction, gain x centered(x) at a fixed scale, less a part along x itself. The
     first is linear, so the points are summed before it; the second is a product of two numbers per point, reader and
@@ -297,24 +304,36 @@ def head_input_gradients(
     gaps  [prompt, writer, position x d_model] of the writers that the layer reads
     """
     at_projections = torch.cat((some(grads.q), some(grads.k), some(grads.v)), dim=3)
-    norm = layer.known_norm
+    residual, norm, n_readers = some(grads.residual), layer.known_norm, at_projections.shape[3]
     if norm is None:
-        return _HeadInputs(_through_any_norm(layer, grads, some, at_projections).sum(0), None)
-    residual = some(grads.residual)
+        for part in reader_chunks(n_readers, residual.numel(), residual.device.type):
+            readers = _through_any_norm(layer, residual, at_projections, part).sum(0)
+            yield _HeadInputs(part.start, readers, None)
+        return
     scale = norm.scale(residual)
     direction = norm.centered(residual) * scale.to(residual)
-    linear_part = _expanded(layer, (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0))
-    readers = norm.centered(norm.gain * linear_part)
+    scaled = (at_projections * scale.unsqueeze(-1).to(at_projections)).sum(0)
     # d(scale) is along x: for each point, (gap . x) (gradient . x), with x in units of its root mean square.
     if grads.along is None:
         projected = F.linear(norm.gain * direction, layer.weight_qkv).unflatten(-1, at_projections.shape[-2:])
         along = (projected * at_projections).sum(-1)
     else:
         along = some(grads.along)
-    of_readers = along.float() * scale / residual.shape[-1]
-    of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float())
-    correction = of_readers.permute(1, 3, 2, 0).flatten(2) @ of_writers.flatten(1, 2)
-    return _HeadInputs(readers, correction)
+    of_readers = (along.float() * scale / residual.shape[-1]).permute(1, 3, 2, 0).flatten(2)
+    of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float()).flatten(1, 2)
+    # Of all readers at once, as this is small: in parts it would round differently.
+    correction = of_readers @ of_writers
+    for part in reader_chunks(n_readers, residual[0].numel(), residual.device.type):
+        linear_part = _expanded(layer, scaled, part)
+        readers = norm.centered(norm.gain * linear_part)
+        yield _HeadInputs(part.start, readers, correction[:, part])
+
+
+def reader_chunks(n_readers: int, numbers_per_reader: int, device: str) -> Iterator[slice]:
+    """The readers of a layer in as few even parts as hold no more numbers than the device is given, or few readers."""
+    most = max(1, _READER_ELEMENTS.get(device, _READER_ELEMENTS["cpu"]) // numbers_per_reader)
+    n_parts = min(-(-n_readers // most), max(1, n_readers // _FEWEST_READERS))
+    return (slice(n_readers * part // n_parts, n_readers * (part + 1) // n_parts) for part in range(n_parts))
 
 
 def _along(gaps: Tensor, direction: Tensor) -> Tensor:
@@ -328,23 +347,24 @@ def _along(gaps: Tensor, direction: Tensor) -> Tensor:
     return torch.stack(products)
 
 
-def _expanded(layer: Layer, at_projections: Tensor) -> Tensor:
-    """Gradients [prompt, position, reader, d_head] carried back through the projections, one row per reader:
-    [prompt, reader, position, d_model]."""
-    weights = torch.cat(layer.reader_weights())
-    return linear_each(at_projections.permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
+def _expanded(layer: Layer, at_projections: Tensor, part: slice) -> Tensor:
+    """Gradients [prompt, position, reader, d_head] of some readers carried back through their projections, one row per
+    reader: [prompt, reader, position, d_model]."""
+    weights = torch.cat(layer.reader_weights())[part]
+    return linear_each(at_projections[:, :, part].permute(2, 0, 1, 3), weights.transpose(1, 2)).transpose(0, 1)
 
 
-def _through_any_norm(
-    layer: Layer, grads: LayerGradients, some: Callable[[Tensor], Tensor], at_projections: Tensor
-) -> Tensor:
+def _through_any_norm(layer: Layer, residual: Tensor, at_projections: Tensor, part: slice) -> Tensor:
     """The same through the norm's own backward pass, one copy of its input per reader [point, prompt, reader, position,
-    d_model]."""
-    normed = _expanded(layer, at_projections.flatten(0, 1)).unflatten(0, at_projections.shape[:2])
+    d_model].
+
+    residual  [point, prompt, position, d_model] the norm's input
+    """
+    normed = _expanded(layer, at_projections.flatten(0, 1), part).unflatten(0, at_projections.shape[:2])
     if layer.norm_attention is None:
         return normed
     with torch.enable_grad():
-        inputs = some(grads.residual).unsqueeze(2).expand_as(normed).detach().requires_grad_()
+        inputs = residual.unsqueeze(2).expand_as(normed).detach().requires_grad_()
         return torch.autograd.grad(layer.norm_attention(inputs), inputs, normed)[0]
 
 

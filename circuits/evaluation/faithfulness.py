@@ -289,10 +289,7 @@ def component_circuit_values(
     values = np.zeros((len(different), len(prompts)))
 
     def measure(group: Sequence[Pair]) -> None:
-        for pair in group:
-            measure_pair(pair)
-
-    def measure_pair(pair: Pair) -> None:
+        (pair,) = group
         batch = pair.batch
 
         def run(rows: Numbers, layer: int, entering: list[Tensor] | None, is_recorded: bool) -> list[Tensor] | None:
@@ -311,7 +308,7 @@ def component_circuit_values(
 
         run_from_first_difference(different, offsets, run)
 
-    on_every_pair(model, prompts, metric, ablation, measure, None if pairs is None else [pairs])
+    on_every_pair(model, prompts, metric, ablation, measure, None if pairs is None else [[pair] for pair in pairs])
     return values[number_of]
 
 
@@ -363,7 +360,8 @@ def on_every_pair(
     *,
     at_once: int = 64,
 ) -> None:
-    """`work` on the runs of every batch of the prompts, without gradients: on groups of recorded ones, or one by one.
+    """`work` on the runs of every batch of the prompts, without gradients: on groups of recorded ones, which may come
+    side by side, or one by one.
 
     Recorded runs that leave too little memory for the work are passed over, and made anew in smaller batches.
     """
@@ -371,9 +369,15 @@ def on_every_pair(
 
     from circuits.effects.paired_runs import each_pair
     from circuits.model.batches import fits
+    from circuits.model.side_by_side import side_by_side
+
+    def is_done(group: Sequence[Pair]) -> bool:
+        # Threads have a setting each.
+        with torch.no_grad():
+            return fits(partial(work, group))
 
     with torch.no_grad():
-        if groups is None or not all(fits(partial(work, group)) for group in groups):
+        if groups is None or not side_by_side(is_done, groups):
             each_pair(model, prompts, metric, ablation, lambda pair: work([pair]), at_once=at_once)
 
 

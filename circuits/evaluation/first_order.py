@@ -77,6 +77,6 @@ def _effects(
                 effects[number, indices] = of_circuit(model, pair, circuit).float().cpu().numpy()
 
     at_once = model.forward.prompts_with_writers_at_once(prompts.n_positions)
-    groups = None if pairs is None else [pairs]
+    groups = None if pairs is None else [[pair] for pair in pairs]
     on_every_pair(model, prompts, metric, ablation, measure, groups, at_once=at_once)
     return effects.mean(axis=1)

@@ -73,6 +73,16 @@ def watched_by(watch: Watch) -> Iterator[None]:
 
 
 @contextmanager
+def unwatched() -> Iterator[None]:
+    """Nobody is told of what happens inside the `with`, and nothing of it is kept."""
+    token = _PLACE.set(None)
+    try:
+        yield
+    finally:
+        _PLACE.reset(token)
+
+
+@contextmanager
 def whole() -> Iterator[None]:
     """What happens inside the `with` takes all of the time, but for moments: how far it is can be told."""
     with _told_as(1.0):

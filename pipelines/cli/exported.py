@@ -12,7 +12,7 @@ from circuits.files import read_bytes
 from pipelines.cli.commands import offers
 from pipelines.reporting.tables import print_line
 from pipelines.runs.about_file import facts_beside
-from pipelines.runs.options import negative, options_of, store_option
+from pipelines.runs.options import negative, options_of
 from pipelines.runs.settings import CommandSettings
 
 _FOLDER = "folder"  # the setting of where a report is written
@@ -66,7 +66,7 @@ def commands_of(file: Path, out: Path) -> list[list[str]]:
                 f"{file} keeps {command!r}, and {', '.join(foreign)} is no setting of what is computed: commands in "
                 "files do not say where to compute, what to read and where to write. Not run."
             )
-        asked.append([*arguments, store_option(known[name].settings), str(out)])
+        asked.append([*arguments, "--runs", str(out)])
     return asked
 
 

@@ -20,7 +20,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import AnyStore, Json, OwnStore, Runs, path_named, with_options
+from pipelines.cli.options import Json, Runs, path_named, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 from pipelines.cli.signals import end_on_signals
@@ -251,16 +251,16 @@ def show(
     print_json(facts) if as_json else print_facts(facts)
 
 
-@app.command()
+@app.command(cls=OneRunCommand)
 @reports_errors
 def rerun(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
-    out: OwnStore = Path("runs"),
+    runs: Runs = Path("runs"),
 ) -> None:
     """Compute again what a file shows, by the commands that it keeps."""
     from pipelines.cli.exported import commands_of
 
-    for arguments in commands_of(file, out):
+    for arguments in commands_of(file, runs):
         typer.echo(f"circuits {shlex.join(arguments)}", err=True)
         if code := app(arguments, standalone_mode=False):
             raise typer.Exit(code)
@@ -275,7 +275,8 @@ def draw(
         typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
     ],
     out: Annotated[
-        Path | None, typer.Option(parser=path_named, metavar="FILE", help="A .pdf, .svg, .png or .eps. [KIND.pdf]")
+        Path | None,
+        typer.Option(parser=path_named, metavar="FILE", help="File to write: .pdf, .svg, .png or .eps. [KIND.pdf]"),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
@@ -427,10 +428,10 @@ def fetch(
     print_json(row) if as_json else typer.echo(f"{name} is in {row['folder']}. Use it with --model {name}.")
 
 
-@app.command()
+@app.command(cls=OneRunCommand)
 @reports_errors
 def status(
-    runs: AnyStore = Path("runs"),
+    runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
@@ -439,7 +440,7 @@ def status(
     from pipelines.runs.state import states_in
 
     if not runs.is_dir():
-        raise ValueError(f"no folder {runs}. Runs are kept in the folder given by `circuits discover --out FOLDER`.")
+        raise ValueError(f"no folder {runs}. Runs are kept in the folder given by `circuits discover --runs FOLDER`.")
     states, others = states_in(runs)
     if as_json:
         print_json({"runs": states, "running": others})
@@ -448,10 +449,10 @@ def status(
     print_status(states, others, runs, width=shown.width if shown.is_terminal else None)
 
 
-@app.command()
+@app.command(cls=OneRunCommand)
 @reports_errors
 def clean(
-    runs: AnyStore = Path("runs"),
+    runs: Runs = Path("runs"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be removed, and remove nothing.")] = False,
     as_json: Json = False,
 ) -> None:

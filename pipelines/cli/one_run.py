@@ -1,4 +1,4 @@
-"""The error where a command takes one run and a pattern of the shell gave it several."""
+"""Errors of arguments: several runs where a command takes one, and --out where a command writes nothing of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from typing import Any
 from typer.core import TyperCommand
 
 _LISTED = 8
+OUT = "--out"
+STORE_IS_RUNS = (
+    "the folder that keeps runs is --runs in every command. --out names what a command writes beside it, a file or a "
+    "folder, and this one writes nothing beside it."
+)
 
 
 class OneRunCommand(TyperCommand):
@@ -16,11 +21,16 @@ class OneRunCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """The arguments left over, of which there are none; a usage error where there are some."""
         given = list(args)  # it is emptied while it is read
+        if self._lacks(OUT) and any(argument.partition("=")[0] == OUT for argument in given):
+            ctx.fail(STORE_IS_RUNS)
         ctx.allow_extra_args = True
         rest = super().parse_args(ctx, args)
         if ctx.args and not ctx.resilient_parsing:
             ctx.fail(left_over(ctx.args, given))
         return rest
+
+    def _lacks(self, flag: str) -> bool:
+        return all(flag not in parameter.opts for parameter in self.params)
 
 
 def left_over(extra: list[str], given: list[str]) -> str:

@@ -12,7 +12,7 @@ import typer
 from pipelines.cli.docstring import described
 from pipelines.cli.output import Output
 from pipelines.engine.execution import Execution
-from pipelines.runs.options import Option, negative, options_of, store_option
+from pipelines.runs.options import Option, negative, options_of
 from pipelines.runs.settings import CommandSettings, RunConfig
 from pipelines.runs.settings_file import parse_assignments, parse_lists, read_yaml
 
@@ -27,13 +27,8 @@ def path_named(name: str | Path) -> Path:
 
 
 Runs = Annotated[
-    Path, typer.Option("--runs", help="Store in which runs are looked up by name.", parser=path_named, metavar="PATH")
-]
-AnyStore = Annotated[
-    Path, typer.Option("--runs", "--out", help="The store to look at.", parser=path_named, metavar="PATH")
-]
-OwnStore = Annotated[
-    Path, typer.Option("--out", help="Store: the folder that keeps results.", parser=path_named, metavar="PATH")
+    Path,
+    typer.Option("--runs", help="Store: the folder that keeps runs and results.", parser=path_named, metavar="PATH"),
 ]
 _CONFIG = Annotated[
     Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")
@@ -111,8 +106,7 @@ def _of_papers(settings: type[CommandSettings]) -> list[inspect.Parameter]:
 
 def _of_execution(settings: type[CommandSettings]) -> list[Option]:
     options = options_of(Execution)
-    store = options[0]._replace(flag=store_option(settings))
-    return [store, *options[1:]] if settings.is_computed else [store]
+    return options if settings.is_computed else [option for option in options if option.name == "out"]
 
 
 def _merged(before: Any, value: Any, option: Option) -> Any:

@@ -23,7 +23,7 @@ _PAGE = "html"
 def show_store(folder: Path, port: int, *, opens: bool) -> None:
     """Show a folder of runs until Ctrl-C or SIGTERM. ValueError where there is no folder."""
     if not folder.is_dir():
-        raise ValueError(f"no folder {folder}. Runs are kept in the folder given by `circuits discover --out FOLDER`.")
+        raise ValueError(f"no folder {folder}. Runs are kept in the folder given by `circuits discover --runs FOLDER`.")
 
     def started(address: str) -> None:
         sys.stdout.write(f"{folder} is shown at {address} (Ctrl-C ends it)\n")

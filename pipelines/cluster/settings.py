@@ -19,7 +19,7 @@ class ClusterSettings(CommandSettings):
     """
 
     run: Any = Field(
-        description="Run: a folder, or a name within --out.", json_schema_extra={"argument": True, "metavar": "RUN"}
+        description="Run: a folder, or a name within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )
     share: float = Field(
         default=0.9, gt=0, lt=1, description="A prompt's edges: the fewest that hold this share of its total |score|."

@@ -104,7 +104,7 @@ def _side(run: Run, execution: Execution) -> Side:
     if not path.is_file():
         raise ValueError(
             f"what the heads of {run.name} do was not measured (no {path}), so that they cannot be aligned by it. "
-            f"First: circuits roles {run.folder} --out {run.folder.parent}"
+            f"First: circuits roles {run.folder} --runs {run.folder.parent}"
         )
     stored = json.loads(read_text(path))
     heads = tuple(row for row in stored["heads"] if row["in_circuit"])

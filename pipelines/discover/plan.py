@@ -8,6 +8,7 @@ measurement, and repeating a command computes nothing.
     part --> baseline, measure --> choose                    after `check`, which ends before models run
     baseline, measure, choose --> minimize, if asked for: a smaller circuit (`pipelines.discover.minimize`)
     other part, choose or minimize --> judged_baseline, judge --> graph
+    measure --> budgets --> curve, if asked for: circuits of all sizes
     measure, judge and curve are one job per slice of the prompts; `reference` (means of an ablation) is of all
     a method of several stages has jobs for each before those of its scores (`pipelines.discover.method_stages`)
 """
@@ -28,7 +29,7 @@ from pipelines.discover.method_stages import stage_jobs
 from pipelines.discover.minimize_jobs import announcement, minimize_jobs
 from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
-from pipelines.discover.stages import CURVE, GRAPH, JUDGE, measure, score_results
+from pipelines.discover.stages import BUDGET_CIRCUITS, CURVE, GRAPH, JUDGE, measure, score_results
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
@@ -57,6 +58,7 @@ class Jobs(NamedTuple):
     stages    those of the stages that lead to the method's scores
     measure_others  those of the other methods of an ensemble
     minimize  the rounds of the search for the smallest circuit, and last its result; none where it was not asked for
+    budgets   what has the circuits of the curve, if one is asked for
     """
 
     answered: tuple[Job, ...]
@@ -75,6 +77,7 @@ class Jobs(NamedTuple):
     minimize: tuple[Job, ...]
     judge: tuple[Job, ...]
     graph: Job
+    budgets: tuple[Job, ...]
     curve: tuple[Job, ...]
 
     @property
@@ -181,7 +184,8 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
     judge = judging.sliced(JUDGE, {}, circuit, _RECORD + _CIRCUIT)
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
-    curve = judging.sliced(CURVE, {}, of_curve, _RECORD + _CURVE) if config.curve else ()
+    budgets = (Job(BUDGET_CIRCUITS, {}, of_curve),) if config.curve else ()
+    curve = judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, _RECORD + _CURVE) if config.curve else ()
     graph = Job(
         GRAPH,
         labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
@@ -204,6 +208,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         minimize,
         judge,
         graph,
+        budgets,
         curve,
     )
 

@@ -101,6 +101,6 @@ def jobs_of(run: DiscoverRun, **changes: Any) -> Jobs:
     if not run.was_made_by(jobs.graph):
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Run it again: "
-            f"circuits discover --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
+            f"circuits discover --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
         )
     return jobs

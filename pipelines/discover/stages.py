@@ -75,10 +75,16 @@ def chosen_edges(inputs: Inputs) -> Bools:
     return inputs["choose"][0].arrays["mask"]
 
 
-def curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
-    """The metric of a slice of the judging prompts on the circuits of all budgets, by signed score and by magnitude."""
+def circuits_of_budgets(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """[ranking x budget, edge] the circuits of all budgets, by signed score and by magnitude."""
     scores = scores_from(inputs["edges"], prompts_from(inputs["chosen_on"][0]))
-    masks = np.concatenate([budget_circuits(scores, absolute=absolute) for absolute in (False, True)])
+    circuits = [budget_circuits(scores, absolute=absolute) for absolute in (False, True)]
+    return Result({}, {"circuits": np.concatenate(circuits)})
+
+
+def curve(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
+    """The metric of a slice of the judging prompts on the circuits of all budgets."""
+    masks = inputs["budgets"][0].arrays["circuits"]
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
     values = circuit_values(model(), slice_of(settings, inputs), masks, metric=metric, ablation=ablation)
     return Result({}, {"values": values.reshape(2, len(BUDGETS), -1)})
@@ -125,5 +131,6 @@ def _metrics(baseline: Baseline, circuit: Floats, judged: Faithfulness, on_choos
 
 
 JUDGE = Stage("judge", 1, judge, title="judge the circuit")
+BUDGET_CIRCUITS = Stage("budgets", 1, circuits_of_budgets, title="circuits of all sizes")
 CURVE = Stage("curve", 2, curve)
 GRAPH = Stage("graph", 9, build_graph)

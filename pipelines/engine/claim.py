@@ -99,7 +99,7 @@ def _made(path: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place with --out.") from None
+        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another store with --runs.") from None
     return True
 
 

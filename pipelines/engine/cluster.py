@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.execution import Execution
+from pipelines.engine.main_guard import require_main_guard
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -35,7 +36,7 @@ _START_UP = {
 def connect(execution: Execution) -> Iterator[Client]:
     """A Dask client on the workers that `execution` asks for; workers started here end with it.
 
-    Raises a ValueError where there is no GPU or no scheduler at the address.
+    Raises a ValueError where there is no GPU or no scheduler at the address, and where each worker would start workers.
     """
     from dask import config
     from distributed import Client
@@ -45,6 +46,7 @@ def connect(execution: Execution) -> Iterator[Client]:
         if execution.scheduler is not None:
             client = stack.enter_context(_client_at(execution.scheduler, security_of(execution)))
         else:
+            require_main_guard()
             cluster = _gpu_cluster() if execution.gpus else _local_cluster(execution.workers or 1)
             client = stack.enter_context(Client(stack.enter_context(cluster), set_as_default=False))
         yield client

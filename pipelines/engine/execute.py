@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
+from circuits.model.side_by_side import lend
 from pipelines.engine.claim import Meanwhile
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.execution import Execution
 from pipelines.engine.heartbeat import Heartbeat
-from pipelines.engine.job import Job
+from pipelines.engine.job import Job, new_run
 from pipelines.engine.other_jobs import OtherJobs
 from pipelines.engine.processors import processors_now, said
 from pipelines.engine.progress import Outlook, Progress, progress_on, short_owner
@@ -42,6 +43,7 @@ def execute(
     on_share: OnShare = lambda job, share, seconds: None,
     on_waiting: OnWaiting = lambda text: None,
     at_once: int = 1,
+    run: str | None = None,
 ) -> None:
     """Compute the jobs and keep their results in `store`. What they read is there, or comes before them in `todo`.
 
@@ -50,21 +52,23 @@ def execute(
     on_begun  called in this thread before each job that runs in this process; of those on workers, for the first alone
     on_waiting  called in this thread with what is said while there are no workers
     on_done   called in this thread after each job
+    run       names this call, and no other, beside what jobs took; a new name by default
     Raises the first job's error; results of finished jobs are kept.
     """
     if not todo:
         return
+    run = run or new_run()
     if execution.scheduler or execution.gpus or execution.workers:
         from pipelines.engine.on_workers import execute_on_workers
 
         on_begun(todo[0])
-        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting, on_share=on_share)
+        execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=on_waiting, on_share=on_share, run=run)
     else:
-        _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share)
+        _execute_here(todo, store, execution, at_once, on_begun, on_done, on_share, run)
 
 
 def graph_of(
-    todo: Sequence[Job], store: Store, device: str, tell: Tell, meanwhile: Meanwhile
+    todo: Sequence[Job], store: Store, device: str, run: str, tell: Tell, meanwhile: Meanwhile
 ) -> dict[str, tuple[Any, ...]]:
     """Key -> Dask task; a job waits for the jobs that it reads or must come after, and calls `tell` as it goes on.
 
@@ -79,6 +83,7 @@ def graph_of(
             job,
             folder,
             device,
+            run,
             tell,
             meanwhile,
             *dict.fromkeys(before for before in job.waits_for if before in tasks),
@@ -95,6 +100,7 @@ def _execute_here(
     on_begun: OnBegun,
     on_done: OnDone,
     on_share: OnShare,
+    run: str,
 ) -> None:
     from dask.callbacks import Callback
     from dask.threaded import get
@@ -110,9 +116,10 @@ def _execute_here(
             on_done(by_key[key])
 
     tell = _by_key(by_key, on_share)
-    others = OtherJobs(todo, store, execution.device, tell)
-    graph = graph_of(todo, store, execution.device, tell, others)
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="job")
+    others = OtherJobs(todo, store, execution.device, run, tell)
+    graph = graph_of(todo, store, execution.device, run, tell, others)
+    # A job that runs alone, such as the choice of a circuit, is helped by the threads that wait for it.
+    pool = ThreadPoolExecutor(at_once, "job", initializer=lambda: lend(pool, at_once))
     waits = True
     with _one_thread_per_job(needs_torch=any(job.locations for job in todo)):
         try:
@@ -171,10 +178,11 @@ class Work(NamedTuple):
 
 
 class Counts(NamedTuple):
-    """How many jobs there are, and how many of them were computed."""
+    """How many jobs there are, how many of them were computed, and how many another command computed meanwhile."""
 
     n_jobs: int
     n_computed: int
+    n_by_others: int
 
 
 def compute_missing(
@@ -197,7 +205,7 @@ def compute_missing(
     """
     todo = [part._replace(jobs=part.missing) for part in work]
     n_jobs, every = sum(len(part.jobs) for part in work), [job for part in todo for job in part.jobs]
-    missing = {job.key for job in every}
+    missing, run, by_others = {job.key for job in every}, new_run(), set[str]()
     at_once, how = _at_once(execution)
     estimate = Estimate(every, at_once)
     stores = {job.key: part.store for part in work for job in part.jobs}
@@ -222,18 +230,21 @@ def compute_missing(
             told = Told(owners, estimate, heartbeat, progress)
 
             def note(job: Job) -> None:
-                told.done(job, _seconds(cost(job)))
+                spent = cost(job)
+                if spent is not None and spent.get("run") != run:
+                    by_others.add(job.key)
+                told.done(job, _seconds(spent))
                 on_done(job)
 
             with told:
                 for part in todo:
                     if part.jobs:
                         told.begins(part.owner)
-                    _compute(part, execution, at_once or 1, told, note)
+                    _compute(part, execution, at_once or 1, told, note, run)
     except KeyboardInterrupt:
         n_kept = n_jobs - sum(len(part.missing) for part in work)
         raise Interrupted(n_kept, n_jobs, resume()) from None
-    return Counts(n_jobs, len(every))
+    return Counts(n_jobs, len(every) - len(by_others), len(by_others))
 
 
 def _seconds(cost: Mapping[str, Any] | None) -> float | None:
@@ -251,7 +262,7 @@ def _at_once(execution: Execution) -> tuple[int | None, str]:
     return n_free, said(n_free, n_allowed)
 
 
-def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done: OnDone) -> None:
+def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done: OnDone, run: str) -> None:
     try:
         execute(
             part.jobs,
@@ -262,6 +273,7 @@ def _compute(part: Work, execution: Execution, at_once: int, told: Told, on_done
             on_share=told.reached,
             on_waiting=told.waits,
             on_done=on_done,
+            run=run,
         )
     except Exception as error:
         error.add_note(f"of {part.owner}")

@@ -32,7 +32,11 @@ class Execution(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    out: Path = Field(default=DEFAULT_STORE, description="Store: the folder that keeps results.")
+    out: Path = Field(
+        default=DEFAULT_STORE,
+        description="Store: the folder that keeps runs and results.",
+        json_schema_extra={"option": "--runs"},
+    )
     workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
     scheduler_tls: dict[str, Path] = Field(

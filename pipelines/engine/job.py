@@ -7,6 +7,7 @@ it reads) and of nothing else: not the device, the number of workers or the fold
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,6 +74,11 @@ class Job:
 def keys_of(jobs: Iterable[Job]) -> tuple[str, ...]:
     """The keys of jobs, for use as another job's inputs."""
     return tuple(job.key for job in jobs)
+
+
+def new_run() -> str:
+    """A name for one call that computes jobs, unlike that of any other."""
+    return f"circuits-{uuid.uuid4().hex}"
 
 
 def short_digest(content: object) -> str:

@@ -7,8 +7,8 @@ that it is computing, and these are sent again by Dask.
 
 from __future__ import annotations
 
+import pickle
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from queue import Empty, SimpleQueue
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.cluster import connect, device_of, resources_of
 from pipelines.engine.execution import Execution
-from pipelines.engine.job import Job, short_digest
+from pipelines.engine.job import Job, new_run, short_digest
 from pipelines.engine.ready import Ready
-from pipelines.engine.remote_job import keep, parcel, run_parcel
+from pipelines.engine.remote_job import as_bytes, keep, parcel
 from pipelines.engine.store import Store
 from pipelines.engine.versions_here import versions_here
 from pipelines.engine.worker_checks import require_folder, require_models, require_same_packages
@@ -47,23 +47,25 @@ def execute_on_workers(
     on_done: Callable[[Job], None],
     on_waiting: Callable[[str], None],
     on_share: Callable[[Job, float, float], None] = lambda job, share, seconds: None,
+    run: str | None = None,
 ) -> None:
     """Compute the jobs on the workers that `execution` asks for, and keep their results in `store`.
 
     on_done     called in this thread after each job
     on_waiting  called in this thread with what is said while there are no workers
     on_share    called in another thread while a job runs, with how much of it is done and the seconds that it has taken
+    run         names this call, and no other; a new name by default
     Raises the first job's error; a ValueError for workers that lack what jobs need; `ClusterError` where all are gone.
     """
-    topic, by_key = f"circuits-{uuid.uuid4().hex}", {job.key: job for job in todo}
+    run, by_key = run or new_run(), {job.key: job for job in todo}
 
     def tell(event: tuple[float, Any]) -> None:
         key, share, seconds = event[1]
         on_share(by_key[key], share, seconds)
 
     with connect(execution) as client:
-        client.subscribe_topic(topic, tell)
-        Course(client, todo, store, execution, on_waiting, topic).run(on_done)
+        client.subscribe_topic(run, tell)
+        Course(client, todo, store, execution, on_waiting, run).run(on_done)
 
 
 class Course:
@@ -76,11 +78,11 @@ class Course:
         store: Store,
         execution: Execution,
         on_waiting: Callable[[str], None],
-        topic: str,
+        run: str,
     ) -> None:
-        """topic  under which workers tell how far jobs are"""
+        """run  the topic under which workers tell how far jobs are"""
         self._client, self._store, self._execution, self._on_waiting = client, store, execution, on_waiting
-        self._topic = topic
+        self._run = run
         self._address = str(client.scheduler.address)  # pyright: ignore[reportOptionalMemberAccess]
         self._models = {
             job.locations["model"]: str(job.settings["model"]) for job in todo if {"model"} <= job.locations.keys()
@@ -126,11 +128,13 @@ class Course:
         if not jobs:
             return
         versions = versions_here()
-        parcels = [parcel(job, self._store, self._device, versions, self._topic, is_shared=is_shared) for job in jobs]
+        parcels = [
+            as_bytes(parcel(job, self._store, self._device, versions, self._run, is_shared=is_shared)) for job in jobs
+        ]
         keys = [f"{job.stage.name}-{self._of_store}-{job.key}" for job in jobs]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")
-            futures = self._client.map(run_parcel, parcels, key=keys, resources=self._resources or None)
+            futures = self._client.map(pickle.loads, parcels, key=keys, resources=self._resources or None)
         for job, future in zip(jobs, futures, strict=True):
             self._sent[future.key] = (job, future)
             future.add_done_callback(self._finished.put)

@@ -21,9 +21,9 @@ _SHARE_LOOKING = 0.1
 class OtherJobs(Meanwhile):
     """The jobs of a command, for threads of this process that wait."""
 
-    def __init__(self, todo: Sequence[Job], store: Store, device: str, tell: Tell) -> None:
+    def __init__(self, todo: Sequence[Job], store: Store, device: str, run: str, tell: Tell) -> None:
         self._left = list(todo)
-        self._store, self._device, self._tell = store, device, tell
+        self._store, self._device, self._run, self._tell = store, device, run, tell
         self._lock, self._end = threading.Lock(), threading.Event()
         self._not_before_s = 0.0
 
@@ -40,7 +40,7 @@ class OtherJobs(Meanwhile):
 
         if (job := self._next()) is None:
             return False
-        run_job(job, str(self._store.folder), self._device, self._tell)
+        run_job(job, str(self._store.folder), self._device, self._run, self._tell)
         return True
 
     def _next(self) -> Job | None:

@@ -7,13 +7,16 @@ as the bytes of result files, and its own come back; in between they lie in a fo
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import cloudpickle
+
 from circuits.files import read_bytes
+from pipelines.engine.freed_memory import keep_freed_memory
 from pipelines.engine.job import Job
 from pipelines.engine.store import Store, write_atomically
 from pipelines.engine.versions_here import require_versions
@@ -27,7 +30,7 @@ class Parcel:
     """What goes to a worker with a job.
 
     versions  of the packages that must be the same there
-    topic     under which the scheduler is told how far the job is
+    run       names the command that the job is computed for, and is the topic under which it is told how far it is
     folder    of the store, where workers share it; None: `results` and `files` have what the job reads
     results   key -> bytes of the result files that the job reads
     files     name in the job's locations -> name and bytes of a file that the job reads
@@ -36,7 +39,7 @@ class Parcel:
     job: Job
     device: str
     versions: Mapping[str, str]
-    topic: str
+    run: str
     folder: str | None
     results: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
     files: Mapping[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
@@ -46,10 +49,10 @@ class Parcel:
 Written = Mapping[str, bytes]
 
 
-def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], topic: str, *, is_shared: bool) -> Parcel:
+def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], run: str, *, is_shared: bool) -> Parcel:
     """A job with what it reads; its inputs must be in the store."""
     if is_shared:
-        return Parcel(job, device, versions, topic, str(store.folder))
+        return Parcel(job, device, versions, run, str(store.folder))
     keys = dict.fromkeys(key for keys in job.inputs.values() for key in keys)
     files = {name: Path(location) for name, location in job.locations.items() if name != "model"}
     travelling = {
@@ -57,7 +60,26 @@ def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], top
         for name, path in files.items()
         if path.is_file() and path.stat().st_size <= _LARGEST_FILE
     }
-    return Parcel(job, device, versions, topic, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
+    return Parcel(job, device, versions, run, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
+
+
+class _Run:
+    """A parcel that is computed where it is unpickled, and comes out as what was written."""
+
+    def __init__(self, sent: Parcel) -> None:
+        self._sent = sent
+
+    def __reduce__(self) -> tuple[Callable[[Parcel], Written], tuple[Parcel]]:
+        return run_parcel, (self._sent,)
+
+
+def as_bytes(sent: Parcel) -> bytes:
+    """A parcel as bytes, for which `pickle.loads` on a worker is `run_parcel`.
+
+    The scheduler unpickles a task's function and arguments: sent this way, it reads bytes and needs no package but
+    Dask.
+    """
+    return cloudpickle.dumps(_Run(sent))
 
 
 def run_parcel(sent: Parcel) -> Written:
@@ -69,11 +91,12 @@ def run_parcel(sent: Parcel) -> Written:
     from pipelines.engine.run_job import run_job
 
     require_versions(sent.versions)
-    tell = partial(tell_driver, sent.topic)
+    keep_freed_memory()
+    tell = partial(tell_driver, sent.run)
     if sent.folder is not None:
         if not (Path(sent.folder) / "store.json").exists():
             raise ValueError(f"a worker does not see {sent.folder}. {HOW_TO_SHARE}")
-        run_job(sent.job, sent.folder, sent.device, tell)
+        run_job(sent.job, sent.folder, sent.device, sent.run, tell)
         return {}
     with TemporaryDirectory(prefix="circuits-job-") as folder:
         store, job = Store(folder), sent.job
@@ -84,7 +107,7 @@ def run_parcel(sent: Parcel) -> Written:
             path = store.folder / "files" / name / called
             write_atomically(path, data)
             locations[name] = str(path)
-        run_job(dataclasses.replace(job, locations=locations), folder, sent.device, tell)
+        run_job(dataclasses.replace(job, locations=locations), folder, sent.device, sent.run, tell)
         return {path.name: read_bytes(path) for path in store.files(job.key) if path.exists()}
 
 
@@ -97,6 +120,6 @@ def keep(written: Written, key: str, store: Store) -> None:
 
 
 HOW_TO_SHARE = (
-    "Results are passed through this folder: with --out, choose one on a file system that all workers share, or let "
+    "Results are passed through this folder: with --runs, choose one on a file system that all workers share, or let "
     "results travel through the scheduler with --data scheduler."
 )

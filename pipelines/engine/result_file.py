@@ -59,7 +59,7 @@ def require_known_version(record: Mapping[str, Any], known: str, newest: int, *,
     if version > newest:
         raise ValueError(
             f"{where} has {known} version {version}, this package reads up to {newest}: it was written by a "
-            "newer circuit-workbench. Upgrade (pip install -U circuit-workbench), or choose another --out folder."
+            "newer circuit-workbench. Upgrade (pip install -U circuit-workbench), or choose another --runs folder."
         )
 
 

@@ -30,9 +30,10 @@ _HELD = HeldResults()
 _NOTHING = Meanwhile()
 
 
-def run_job(job: Job, folder: str, device: str, tell: Tell, meanwhile: Meanwhile = _NOTHING, *_: Any) -> str:
+def run_job(job: Job, folder: str, device: str, run: str, tell: Tell, meanwhile: Meanwhile = _NOTHING, *_: Any) -> str:
     """Compute a job unless its result is kept already, and keep it. Returns its key: results travel through the store.
 
+    run        names the command that it is computed for, beside what it took: others see who computed it
     tell       is called as the job goes on
     meanwhile  what is done while another process computes the job; arguments after it only make Dask wait for the jobs
                that this one reads
@@ -43,11 +44,11 @@ def run_job(job: Job, folder: str, device: str, tell: Tell, meanwhile: Meanwhile
     if not store.has(job.key):
         with claimed(store.claim(job.key), job.label, lambda: store.has(job.key), meanwhile) as is_ours:
             if is_ours:
-                _compute(job, store, device, tell)
+                _compute(job, store, device, run, tell)
     return job.key
 
 
-def _compute(job: Job, store: Store, device: str, tell: Tell) -> None:
+def _compute(job: Job, store: Store, device: str, run: str, tell: Tell) -> None:
     # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
     threadpool_limits(1)
     inputs = {name: tuple(_HELD.read(store, key) for key in keys) for name, keys in job.inputs.items()}
@@ -69,8 +70,10 @@ def _compute(job: Job, store: Store, device: str, tell: Tell) -> None:
     except Exception as error:
         error.add_note(f"in job '{job.label}'")
         raise
+    cost = meter.cost | {name: meter.cost[name] + of for name, of in watch.before.items()}
+    # Before the result: whoever sees the one sees the other.
+    store.write_cost(job.key, cost | {"run": run})
     store.write(job.key, job.stage.name, result)
-    store.write_cost(job.key, meter.cost | {name: meter.cost[name] + of for name, of in watch.before.items()})
 
 
 def model_of(job: Job, device: str, name: str = "model") -> Model:

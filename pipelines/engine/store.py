@@ -41,7 +41,7 @@ def write_atomically(path: Path, data: bytes, *, survives_power_cut: bool = True
     try:
         replace_file(path, data, survives_power_cut=survives_power_cut)
     except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place with --out.") from None
+        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from None
 
 
 def require_writable(folder: Path) -> None:
@@ -52,7 +52,7 @@ def require_writable(folder: Path) -> None:
     if long := [part for part in folder.parts if len(os.fsencode(part)) > _LONGEST_NAME]:
         raise ValueError(
             f"no folder can be called {long[0][:40]}..., which has more than {_LONGEST_NAME} bytes. No model was run. "
-            "Choose another folder with --out, or give the prompt file a shorter name."
+            "Choose another folder, or give the prompt file a shorter name."
         )
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
     probe = nearest / f".probe.{uuid.uuid4().hex}.tmp"
@@ -61,8 +61,7 @@ def require_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ValueError(
-            f"cannot write in {folder}: {nearest}: {error.strerror or error}. No model was run. Choose another folder "
-            "with --out."
+            f"cannot write in {folder}: {nearest}: {error.strerror or error}. No model was run. Choose another folder."
         ) from None
 
 
@@ -99,7 +98,7 @@ class Store:
         except OSError as error:
             raise ValueError(
                 f"cannot write in {self.folder}: {error.strerror or error}. No model was run. "
-                "Choose another folder with --out."
+                "Choose another folder with --runs."
             ) from None
         self._remove_leftovers()
         if not self._has_known_version(marker):
@@ -108,7 +107,7 @@ class Store:
     def require_known(self) -> None:
         """Raise a ValueError where the folder is no store, or one of a version that this package does not know."""
         if not self._has_known_version(self.folder / "store.json"):
-            raise ValueError(f"{self.folder} is no store: it has no sound store.json. Commands make one with --out.")
+            raise ValueError(f"{self.folder} is no store: it has no sound store.json. Commands make one with --runs.")
 
     def path(self, key: str) -> Path:
         """Where the result of job `key` is kept."""

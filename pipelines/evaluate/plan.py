@@ -2,7 +2,7 @@
 
     choose  --> search-knockouts --> knockouts
     choose  --> random-circuits, hypothesis-runs; random-curve reads nothing
-    measure --> curve (edge methods), node-curve (component methods)
+    measure --> budgets --> curve (edge methods), or node-curve (component methods)
     measure, choose --> stability (no model run)
 
 `search-knockouts` uses the first slice of the prompts only; `knockouts`, `random-circuits`, `hypothesis-runs` and the

@@ -166,7 +166,7 @@ def intervention_jobs(run: TraceRun, config: IriSettings, *, device: str) -> Int
     if not run.was_made_by(of_trace.graph):
         raise ValueError(
             f"run {run.name} is out of date: its model, its prompts or this package have changed since. Rerun it: "
-            f"circuits trace --config {run.folder / 'config.yaml'} --out {run.folder.parent}"
+            f"circuits trace --config {run.folder / 'config.yaml'} --runs {run.folder.parent}"
         )
     locations, model = of_trace.check.locations, {name: of_trace.check.settings[name] for name in ("model", "dtype")}
     _require_fitting(run.config, config)

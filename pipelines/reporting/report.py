@@ -24,7 +24,8 @@ class Report:
 
     folder      holds the files
     warnings    what a reader should know before trusting the numbers
-    n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call
+    n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call, and `n_by_others`
+                by another one at the same time
     seconds     that the call took
 
     >>> from pipelines import effects
@@ -44,6 +45,7 @@ class Report:
     warnings: tuple[str, ...] = ()
     n_jobs: int = 0
     n_computed: int = 0
+    n_by_others: int = 0
     seconds: float = 0.0
 
     def __init_subclass__(cls) -> None:
@@ -75,7 +77,9 @@ class Report:
     @property
     def spent(self) -> dict[str, Any]:
         """Where results are stored, and what this call cost."""
-        jobs = {"jobs": {"total": self.n_jobs, "computed": self.n_computed}} if self.n_jobs else {}
+        counts = {"total": self.n_jobs, "computed": self.n_computed}
+        counts |= {"computed_by_others": self.n_by_others} if self.n_by_others else {}
+        jobs = {"jobs": counts} if self.n_jobs else {}
         return {"folder": str(self.folder), "seconds": round(self.seconds, 3), **jobs}
 
     @property
@@ -84,5 +88,8 @@ class Report:
         kept = f"Kept in {self.folder}"
         if not self.n_jobs:
             return kept
-        jobs = f"{self.n_computed} of {self.n_jobs} jobs computed" if self.n_computed else "nothing new to compute"
+        if not self.n_computed + self.n_by_others:
+            return f"nothing new to compute, {duration(self.seconds)}. {kept}"
+        jobs = f"{self.n_computed} of {self.n_jobs} jobs computed"
+        jobs += f" and {self.n_by_others} by another command at the same time" if self.n_by_others else ""
         return f"{jobs}, {duration(self.seconds)}. {kept}"

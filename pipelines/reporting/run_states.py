@@ -60,4 +60,4 @@ def continue_command(state: State, folder: Path) -> str | None:
     if kind_of(state) != "interrupted":
         return None
     config = folder / state["run"] / "config.yaml"
-    return shlex.join(["circuits", *state["command"].split(), "--config", str(config), "--out", str(folder)])
+    return shlex.join(["circuits", *state["command"].split(), "--config", str(config), "--runs", str(folder)])

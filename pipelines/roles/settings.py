@@ -21,7 +21,7 @@ class RolesSettings(CommandSettings):
 
     paper_tables = ("roles", "rules")
     run: Any = Field(
-        description="Run: a folder, or a name within --out.", json_schema_extra={"argument": True, "metavar": "RUN"}
+        description="Run: a folder, or a name within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )
     rules: tuple[str, ...] = Field(
         default=(), description="Which, such as mover:min_attention=0.4,induction. [all, with their defaults]"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shlex
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, cast, get_args, get_origin
 
@@ -47,11 +47,8 @@ def options_of(settings: type[BaseModel]) -> list[Option]:
     return [_option(name, field) for name, field in settings.model_fields.items()]
 
 
-def command_line(command: str, *settings: BaseModel, flags: Mapping[str, str] | None = None) -> str:
-    """The command that has these settings; defaults are left out.
-
-    flags  field -> the name of its option, where this command calls it differently
-    """
+def command_line(command: str, *settings: BaseModel) -> str:
+    """The command that has these settings; defaults are left out."""
     arguments, words = [], []
     for model in settings:
         for option in options_of(type(model)):
@@ -60,13 +57,8 @@ def command_line(command: str, *settings: BaseModel, flags: Mapping[str, str] | 
                 if option.is_required or value != option.default:
                     arguments += [_text(one) for one in (value if option.form == "list" else [value])]
             elif value is not None and value != option.default:
-                words += _words((flags or {}).get(option.name, option.flag), option.form, value)
+                words += _words(option.flag, option.form, value)
     return shlex.join(["circuits", *command.split(), *arguments, *words])
-
-
-def store_option(settings: type[BaseModel]) -> str:
-    """What the option of the store is called: `--out` is the report's folder where a command has one of its own."""
-    return "--runs" if "folder" in settings.model_fields else "--out"
 
 
 def _words(flag: str, form: Form, value: Any) -> list[str]:

@@ -141,7 +141,7 @@ class Run:
 
     @property
     def _again(self) -> str:
-        return f"circuits {self.command} --config {self.folder / 'config.yaml'} --out {self.folder.parent}"
+        return f"circuits {self.command} --config {self.folder / 'config.yaml'} --runs {self.folder.parent}"
 
     @property
     def faithfulness(self) -> float | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.faults import (
     command_lines,
     environments,
+    images,
     kills,
     model_folders,
     prompt_files,
@@ -25,7 +26,7 @@ from tests.faults.trial import Trial, Verdict, tried
 
 KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
     module.KIND: module.trials
-    for module in (command_lines, settings_files, prompt_files, model_folders, stores, environments, kills)
+    for module in (command_lines, settings_files, prompt_files, images, model_folders, stores, environments, kills)
 }
 _OUTCOMES = ("clear error", "restored", "right", "wrong")
 _MEMORY = 24 * 2**30  # bytes of addresses: an input that asks for more fails, and not the computer

@@ -36,6 +36,7 @@ TAKEN = {
     "--name": set(NONSENSE),
     "--min-gap": {"huge"},
     "--threshold": {"huge"},
+    "--runs": {"huge", "no number", "infinite", "code", "spaces", "half a character"},
     "--out": {"huge", "no number", "infinite", "code", "spaces", "half a character"},
 }
 
@@ -49,14 +50,13 @@ def trials(sound: Sound) -> Iterator[Trial]:
 def starts(sound: Sound) -> dict[str, list[str]]:
     """Command -> the arguments that it needs. Those that take minutes with sound options are left out."""
     task, runs = ["ioi", "--model", "reference", "--prompts", "8"], ["--runs", "runs"]
-    store = ["--out", "runs"]
     heads = ["--heads", "a1.h0"]
     return {
         "discover": [str(sound.prompts), "--model", str(sound.model)],
         "trace": task,
         "compare": [sound.run, sound.other, *runs],
         "attention": [*task, *heads],
-        "roles": [sound.run, *store],
+        "roles": [sound.run, *runs],
         "effects": task,
         "report": [sound.run, *runs],
         "evaluate": [sound.run, *runs],

@@ -189,7 +189,7 @@ def _places(sound: Sound) -> Iterator[Trial]:
         yield Trial(KIND, f"export to {name}", export, prepare, ("place",), check=check)
         as_store = "either" if name == "a folder" else "refused"
         yield Trial(
-            KIND, f"runs in {name}", [*sound.discover(), "--out", "place"], prepare, ("place",), as_store, check
+            KIND, f"runs in {name}", [*sound.discover(), "--runs", "place"], prepare, ("place",), as_store, check
         )
         yield Trial(KIND, f"status of {name}", ["status", "--runs", "place"], prepare, ("place",), as_store, check)
     for device in ("/dev/full", "/dev/null", "/dev/zero", "/proc/self/mem", "/sys/nothing"):

@@ -48,7 +48,7 @@ def sound(folder: Path) -> Sound:
     for edges in ("20", "30"):
         arguments = made.discover()
         arguments[arguments.index("--edges") + 1] = edges
-        said = invoke([*arguments, "--out", str(made.runs)])
+        said = invoke([*arguments, "--runs", str(made.runs)])
         assert said.exit_code == 0, said
         (name,) = {path.parent.name for path in made.runs.glob("*/run.json")} - set(names)
         names.append(name)

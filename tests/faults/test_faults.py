@@ -73,7 +73,7 @@ def test_a_trial_is_judged_by_what_it_expects(tmp_path: Path, expects: str, said
 
 
 def test_what_is_written_elsewhere_is_seen(inputs: Sound, tmp_path: Path):
-    trial = Trial("kind", "name", [*inputs.discover(), "--out", str(tmp_path / "elsewhere")], expects="either")
+    trial = Trial("kind", "name", [*inputs.discover(), "--runs", str(tmp_path / "elsewhere")], expects="either")
     verdict = tried(trial, tmp_path / "here")
     assert verdict.outcome == "wrong"
     assert "elsewhere" in verdict.why

@@ -120,7 +120,7 @@ function show() {
   by("runs").tBodies[0].replaceChildren(...shown.map(line));
   by("runs").hidden = !shown.length;
   const counted = runs.length === shown.length ? `${runs.length} runs` : `${shown.length} of ${runs.length} runs`;
-  const words = runs.length || unread ? counted.replace(/^1 runs$/, "1 run") : "There are no runs in this folder yet. `circuits discover --out FOLDER` makes some.";
+  const words = runs.length || unread ? counted.replace(/^1 runs$/, "1 run") : "There are no runs in this folder yet. `circuits discover --runs FOLDER` makes some.";
   by("count").textContent = unread ? `${words}, ${unread} still being read …` : words;
   tickedBar();
   keep();

@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image as Images
 
 from circuits.data.images import Picture
+from tests.faults.images import png
 
 # Formats that keep every pixel as it is.
 LOSSLESS = ("PNG", "BMP", "TIFF", "PPM")
@@ -164,3 +165,41 @@ def test_a_photograph_is_turned_as_its_camera_says(tmp_path):
     assert upright.shape == (32, 16, 3)
     assert (upright[:16] == 255).all()
     assert (upright[16:] == 0).all()
+
+
+def test_colors_of_sixteen_bits_are_refused_too():
+    with pytest.raises(ValueError, match="more than 8 bits a pixel"):
+        Picture.from_bytes(png(2, 2, (b"\0" + bytes(range(12))) * 2, bits=16))
+
+
+@pytest.mark.parametrize("form", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_a_file_of_several_images_is_refused(form):
+    first, *others = (Images.fromarray(drawn(seed)) for seed in range(3))
+    stream = io.BytesIO()
+    first.save(stream, form, save_all=True, append_images=others)
+    with pytest.raises(ValueError, match="holds 3 images, and one is asked about"):
+        Picture.from_bytes(stream.getvalue())
+
+
+@pytest.mark.parametrize(("lowest", "is_read"), [(255, True), (254, False), (0, False)])
+def test_pixels_behind_which_something_lies_are_refused(lowest, is_read):
+    pixels = drawn()
+    alpha = np.full(pixels.shape[:2], 255, dtype=np.uint8)
+    alpha[3, 4] = lowest
+    data = written(np.dstack([pixels, alpha]))
+    if is_read:
+        np.testing.assert_array_equal(Picture.from_bytes(data).pixels(), pixels)
+    else:
+        with pytest.raises(ValueError, match="transparent pixels"):
+            Picture.from_bytes(data)
+
+
+def test_more_pixels_than_memory_holds_are_refused_before_they_are_read():
+    with pytest.raises(ValueError, match=r"more than the 89,478,485 pixels .* save it smaller"):
+        Picture.from_bytes(png(10_000, 10_000))
+
+
+def test_a_program_is_no_image():
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n"
+    with pytest.raises(ValueError, match="no image that can be read"):
+        Picture.from_bytes(program)

@@ -138,7 +138,7 @@ def test_a_model_without_the_words_of_a_task_is_refused(
 
 def test_output_that_cannot_be_written_is_refused_before_a_model_runs(circuits: Command, tiny: Any):
     Path("file").write_text("")
-    answer = circuits(*tiny.arguments, "--out", "file/runs")
+    answer = circuits(*tiny.arguments, "--runs", "file/runs")
     require_refusal(answer, "cannot write in", "No model was run")
 
 
@@ -241,7 +241,7 @@ def test_a_server_that_never_answers_is_left_within_seconds(
     assert time.monotonic() - begun < 20
 
 
-@pytest.mark.parametrize("option", ["--out", "--images"])
+@pytest.mark.parametrize("option", ["--runs", "--images"])
 def test_an_empty_name_of_a_folder_is_refused(circuits: Command, tiny: Any, option: str):
     answer = circuits(*tiny.arguments, option, "")
     assert answer.exit_code == 2

@@ -48,7 +48,7 @@ def test_what_is_finished_is_shown_again_and_exported(
     circuits: Command, tiny: Any, disk: Path, spoil: Callable[[Path], None]
 ):
     store = disk / "runs"
-    command = [*tiny.arguments, "--method", "eap", "--edges", "9", "--out", store, "--json"]
+    command = [*tiny.arguments, "--method", "eap", "--edges", "9", "--runs", store, "--json"]
     first = circuits(*command).json
     spoil(disk)
     again = circuits(*command)
@@ -59,7 +59,7 @@ def test_what_is_finished_is_shown_again_and_exported(
     run = first["run"]
     assert circuits("export", run, "--runs", store, "--to", "json", "--out", "mine.json").exit_code == 0
     assert circuits("report", run, "--runs", store, "--to", "markdown", "--out", "document").exit_code == 0
-    refused = circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--out", store)
+    refused = circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--runs", store)
     assert refused.exit_code == 2
     assert "cannot write" in refused.stderr
     assert "Choose another" in refused.stderr

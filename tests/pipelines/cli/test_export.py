@@ -87,7 +87,7 @@ def test_a_damaged_file_is_named(circuits: Command, circuit: Path, kept: int):
 
 
 def test_a_damaged_run_is_named_with_what_restores_it(circuits: Command, tiny: Any, tmp_path: Path):
-    run = circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--prompts", "4", "--out", tmp_path, "--json")
+    run = circuits(*tiny.arguments, "--method", "eap", "--edges", "8", "--prompts", "4", "--runs", tmp_path, "--json")
     folder = tmp_path / run.json["run"]
     for name, to in (("graph.json", "pdf"), ("scores.npz", "parquet")):
         whole = (folder / name).read_bytes()

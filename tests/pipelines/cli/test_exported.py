@@ -23,7 +23,7 @@ def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_pat
     assert said["command"].startswith(f"circuits discover {tiny.prompts} --model {tiny.model}")
     assert said["circuit"]["edge_scores"]["method"] == "eap"
     assert "edge scores, method: eap" in circuits("show", file).stdout
-    again = circuits("rerun", file, "--out", "again")
+    again = circuits("rerun", file, "--runs", "again")
     assert again.exit_code == 0, again.stderr
     assert said["command"] in again.stderr
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
@@ -88,7 +88,7 @@ def test_values_that_begin_with_a_hyphen_are_no_options(tmp_path, values):
     command = f"circuits intervene concept ioi --layer 1 --strengths {values} --task-set a=b"
     (tmp_path / "own.dot").write_text(f"// circuit-workbench: {json.dumps({'command': command})}\n")
     (arguments,) = commands_of(tmp_path / "own.dot", tmp_path / "runs")
-    assert arguments == [*command.split()[1:], "--out", str(tmp_path / "runs")]
+    assert arguments == [*command.split()[1:], "--runs", str(tmp_path / "runs")]
 
 
 @pytest.mark.parametrize(

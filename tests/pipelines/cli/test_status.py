@@ -77,7 +77,7 @@ def test_running_is_told_apart_from_interrupted(circuits: Callable[..., Any], ru
         assert circuits("status", "--json").json["running"] == []
     shown = circuits("status").stdout
     assert "running" not in shown
-    assert f"{run}: interrupted, continue with: circuits discover --config runs/{run}/config.yaml --out runs" in shown
+    assert f"{run}: interrupted, continue with: circuits discover --config runs/{run}/config.yaml --runs runs" in shown
 
 
 def test_the_command_that_is_said_to_continue_does(circuits: Callable[..., Any], run: str):
@@ -138,10 +138,10 @@ def test_quiet_says_nothing_of_what_is_computed_and_verbose_all(circuits: Callab
     refused = circuits(*asked, "--quiet", "--verbose")
     assert refused.exit_code == 2
     assert "give one of them" in refused.stderr
-    quiet = circuits(*asked, "--quiet", "--out", "a")
+    quiet = circuits(*asked, "--quiet", "--runs", "a")
     assert all(line.startswith("warning: ") for line in quiet.stderr.splitlines())
     assert "faithfulness" in quiet.stdout
-    verbose = circuits(*asked, "--verbose", "--out", "b")
+    verbose = circuits(*asked, "--verbose", "--runs", "b")
     assert re.search(r"begins: \S+: measure eap prompts 4-7", verbose.stderr)
     assert re.search(r"measure eap prompts 4-7 · took [\d.]+ s, \d+ MB · after", verbose.stderr)
 

@@ -74,7 +74,7 @@ def test_a_file_that_is_gone_is_named_before_anything_is_computed(
     (copy / file).unlink()
     before = n_jobs(store)
     others = [] if command == "cluster" else [runs[1].name]
-    answer = circuits(command, copy, *others, "--out" if command == "cluster" else "--runs", store)
+    answer = circuits(command, copy, *others, "--runs", store)
     assert answer.exit_code == 2
     assert f"cannot read {copy / file}" in answer.stderr
     assert "Restore it from the store: circuits discover" in answer.stderr

@@ -25,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 def run_of(circuits: Command, tiny: Any, file: Path, store: Path, *more: str) -> Any:
     given = ("--method", "circuit-file", "--set", f"file={file}", *more)
-    answer = circuits(*tiny.arguments, *given, "--prompts", "6", "--out", store, "--json")
+    answer = circuits(*tiny.arguments, *given, "--prompts", "6", "--runs", store, "--json")
     assert answer.exit_code == 0, answer.stderr
     return open_run(answer.json["run"], out=store)
 
@@ -57,7 +57,7 @@ def test_it_is_judged_against_random_circuits_and_compared_with_a_run(
     assert row["n_edges"] == 4
     assert row["random"]["n"] == 2
     assert row["auroc"]["match"]["recall"] == 0.5  # the file has a0.h0 as well
-    own = circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--prompts", "6", "--out", tmp_path, "--json")
+    own = circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--prompts", "6", "--runs", tmp_path, "--json")
     both = circuits("compare", theirs, own.json["run"], "--draws", "2", "--runs", tmp_path, "--json")
     assert both.exit_code == 0, both.stderr
 
@@ -89,7 +89,7 @@ def test_where_a_run_is_expected_it_says_how_to_make_one(circuits: Command, file
 
 
 def test_faults_are_found_before_a_model_runs(circuits: Command, tiny: Any, tmp_path: Path):
-    about = (*tiny.arguments, "--method", "circuit-file", "--out", tmp_path)
+    about = (*tiny.arguments, "--method", "circuit-file", "--runs", tmp_path)
     assert "none is given: --set file=CIRCUIT.json" in refusal(circuits, *about)
     assert "cannot read the circuit none.json" in refusal(circuits, *about, "--set", "file=none.json")
     empty = write_circuit_file(tmp_path / "empty.json", WIRING)

@@ -333,7 +333,7 @@ def test_the_settings_kept_with_a_run_work_from_another_folder(
     run = circuits("discover", "here.jsonl", "--model", "model", "--json").json["run"]
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    again = circuits("discover", "--config", f"../runs/{run}/config.yaml", "--out", "../runs", "--json").json
+    again = circuits("discover", "--config", f"../runs/{run}/config.yaml", "--runs", "../runs", "--json").json
     assert (again["run"], again["jobs"]["computed"]) == (run, 0)
 
 

@@ -39,7 +39,7 @@ def discovered(circuits: Command, tiny: Any, store: Path) -> Callable[..., Any]:
     def run(method: str) -> Any:
         given = (setting.format(store=store) for setting in SETTINGS.get(method, ()))
         settings = [word for setting in given for word in ("--set", setting)]
-        about = ("--method", method, *settings, "--prompts", "6", "--edges", "12", "--out", store, "--json")
+        about = ("--method", method, *settings, "--prompts", "6", "--edges", "12", "--runs", store, "--json")
         return circuits(*tiny.arguments, *about)
 
     return run

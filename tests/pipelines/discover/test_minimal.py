@@ -127,7 +127,7 @@ def test_heads_that_back_each_other_up_are_said_to_be_several(backup):
 
 def test_the_table_and_the_announcement_say_it(circuits: Command, backup):
     asked = ["discover", "--config", str(backup.folder / "config.yaml")]
-    again = circuits(*asked, "--out", backup.folder.parent)
+    again = circuits(*asked, "--runs", backup.folder.parent)
     shown = " ".join(again.stdout.replace("│", " ").split())
     assert "elimination from 46 edges (all edges) and from 3 chosen ones, those of the weakest" in shown
     assert "no single edge can go (3 of 3 tried alone); no prompt moves by more than 0.05" in shown

@@ -38,7 +38,7 @@ AFTER_MEASURING = {"choose", "judge", "graph"}
         ({"greedy": True}, AFTER_MEASURING),
         ({"tolerance": 0.3}, AFTER_MEASURING),
         ({"ranking": "absolute"}, AFTER_MEASURING),
-        ({"curve": True}, {"curve"}),
+        ({"curve": True}, {"budgets", "curve"}),
         ({"minimal": True}, {"check", "minimize-round", "minimize", "judge", "graph"}),
         ({"judge_on": "same"}, set()),
         ({"judge_on": "held-out"}, {"part", "baseline", "measure"} | AFTER_MEASURING),

@@ -45,7 +45,9 @@ slices = tuple(Job(stage, {"n": n}) for n in range(20))
 jobs = (*slices, Job(stage, {"n": 99}, {"all": keys_of(slices)}))
 store = Store(folder)
 store.prepare()
-compute_missing([Work(store, jobs, "run mine")], Execution(out=folder), resume=lambda: "", shows_progress=False)
+work = [Work(store, jobs, "run mine")]
+counts = compute_missing(work, Execution(out=folder), resume=lambda: "", shows_progress=False)
+print(os.getpid(), *counts)
 """
 
 
@@ -53,12 +55,14 @@ def start(tmp_path: Path, wait_s: float = 0.05) -> subprocess.Popen[str]:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     arguments = [sys.executable, script, tmp_path / "runs", tmp_path / "log", str(wait_s)]
-    return subprocess.Popen(list(map(str, arguments)), stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(list(map(str, arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(process: subprocess.Popen[str]) -> None:
-    _, stderr = process.communicate(timeout=WAIT_S)
+def finish(process: subprocess.Popen[str]) -> list[int]:
+    """Its number; how many jobs there were, how many it computed, and how many another one did meanwhile."""
+    stdout, stderr = process.communicate(timeout=WAIT_S)
     assert process.returncode == 0, stderr
+    return list(map(int, stdout.split()))
 
 
 def computed(tmp_path: Path) -> Counter[str]:
@@ -87,10 +91,15 @@ def test_identical_runs_at_once_share_the_jobs(tmp_path: Path):
     first = start(tmp_path, 0.3)
     wait_for_log(tmp_path)
     second = start(tmp_path, 0.3)
-    finish(first)
-    finish(second)
-    owners = {line.split()[1] for line in (tmp_path / "log").read_text().splitlines()}
-    assert owners == {str(first.pid), str(second.pid)}
+    said = [finish(first), finish(second)]
+    computed_by = Counter(int(line.split()[1]) for line in (tmp_path / "log").read_text().splitlines())
+    assert set(computed_by) == {process for process, *_ in said}
+    for process, n_jobs, n_computed, n_by_others in said:
+        assert (n_jobs, n_computed) == (21, computed_by[process])
+        # The others were done before it began.
+        assert 0 < n_by_others <= 21 - n_computed
+    _, _, n_computed, n_by_others = said[0]
+    assert n_computed + n_by_others == 21
 
 
 def test_the_job_of_a_killed_process_is_taken_over(tmp_path: Path):

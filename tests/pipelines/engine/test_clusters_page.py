@@ -113,19 +113,19 @@ def test_half_of_the_workers_started_by_hand_die_and_the_bytes_are_the_same(
     prompts = new_prompts(tmp_path / "many.jsonl", n_prompts=60)
     arguments = ["discover", prompts, "--model", tiny.model, "--prompts-per-job", "1", "--json"]
     workers = [worker(start, scheduler[0]) for _ in range(2)]
-    run = spawn(*arguments, "--out", "there", "--scheduler", scheduler[0], "--wait-for-workers", "120")
+    run = spawn(*arguments, "--runs", "there", "--scheduler", scheduler[0], "--wait-for-workers", "120")
     while n_results(tmp_path / "there") < 15:
         assert run.poll() is None, run.communicate()
         time.sleep(0.05)
     workers[0].kill()
     finish(run)
-    finish(spawn(*arguments, "--out", "here"))
+    finish(spawn(*arguments, "--runs", "here"))
     assert n_results(tmp_path / "here") > 60
     assert stored(tmp_path / "here") == stored(tmp_path / "there")
     # What is left of them takes a run without a shared disk too.
     few = [*tiny.arguments, "--json"]
-    finish(spawn(*few, "--out", "sent", "--scheduler", scheduler[0], "--data", "scheduler"))
-    finish(spawn(*few, "--out", "plain"))
+    finish(spawn(*few, "--runs", "sent", "--scheduler", scheduler[0], "--data", "scheduler"))
+    finish(spawn(*few, "--runs", "plain"))
     assert stored(tmp_path / "sent") == stored(tmp_path / "plain")
 
 

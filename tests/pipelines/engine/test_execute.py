@@ -65,7 +65,7 @@ def uninterrupted(long_run: list[str | Path], tmp_path_factory: pytest.TempPathF
     from pipelines.cli.main import app
 
     store = tmp_path_factory.mktemp("uninterrupted") / "runs"
-    result = CliRunner().invoke(app, [*map(str, long_run), "--out", str(store)])
+    result = CliRunner().invoke(app, [*map(str, long_run), "--runs", str(store)])
     assert result.exit_code == 0, result.stderr
     return without_cost(result.stdout), store
 
@@ -73,8 +73,8 @@ def uninterrupted(long_run: list[str | Path], tmp_path_factory: pytest.TempPathF
 @pytest.mark.slow
 def test_workers_give_the_bytes_that_this_process_gives(tiny: Any, spawn: Spawn, tmp_path: Path):
     arguments = [*tiny.arguments, "--method", "activation-patching", "--curve", "--json"]
-    here, _ = finish(spawn(*arguments, "--out", "here"))
-    there, _ = finish(spawn(*arguments, "--out", "there", "--workers", "2"))
+    here, _ = finish(spawn(*arguments, "--runs", "here"))
+    there, _ = finish(spawn(*arguments, "--runs", "there", "--workers", "2"))
     assert without_cost(here) == without_cost(there)
     assert stored_bytes(tmp_path / "here") == stored_bytes(tmp_path / "there")
     for file in ("graph.json", "scores.npz", "node_scores.npz", "run.json"):
@@ -163,6 +163,8 @@ def test_two_runs_on_one_folder_at_once_do_not_disturb_each_other(
     for reader in readers:
         reader.join()
     assert [without_cost(answer) for answer in answers] == [uninterrupted[0]] * 2
+    counts = [json.loads(answer)["jobs"] for answer in answers]
+    assert sum(count["computed"] for count in counts) == counts[0]["total"]
     assert stored_bytes(tmp_path / "runs") == stored_bytes(uninterrupted[1])
     assert not list((tmp_path / "runs").rglob("*.tmp"))
 
@@ -172,10 +174,10 @@ def test_a_run_on_an_existing_cluster_gives_the_same_bytes(tiny: Any, spawn: Spa
     from distributed import LocalCluster
 
     settings: dict[str, Any] = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
-    finish(spawn(*tiny.arguments, "--out", "here"))
+    finish(spawn(*tiny.arguments, "--runs", "here"))
     with LocalCluster(**settings) as cluster:
         address = str(cluster.scheduler_address)  # pyright: ignore[reportAttributeAccessIssue]
-        finish(spawn(*tiny.arguments, "--out", "there", "--scheduler", address))
+        finish(spawn(*tiny.arguments, "--runs", "there", "--scheduler", address))
     assert stored_bytes(tmp_path / "here") == stored_bytes(tmp_path / "there")
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ from pipelines.engine.job import Job, keys_of
 from pipelines.engine.on_workers import ClusterError, execute_on_workers
 from pipelines.engine.stage import Stage
 from pipelines.engine.store import Store
+from tests.conftest import ROOT
 
 
 def add(settings: Any, inputs: Any, model: Any) -> Result:
@@ -213,3 +218,69 @@ def test_a_late_worker_with_another_version_gives_no_result(cluster, tmp_path, m
     with pytest.raises(ValueError, match=r"has torch \S+, and this process torch 99.0"):
         compute(chain(2), tmp_path, cluster)
     assert not stored(tmp_path)
+
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("circuits", "graphs", "pipelines"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+"""
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Starts a Dask command in a process of its own, with or without this package."""
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sitecustomize.py").write_text(BLOCKED)
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def process(*words: str, has_package: bool) -> subprocess.Popen[bytes]:
+        paths = [str(ROOT)] if has_package else [str(tmp_path / "without"), str(ROOT)]
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+        begun.append(subprocess.Popen([sys.executable, "-m", "dask", *words], env=environment))
+        return begun[-1]
+
+    yield process
+    for one in begun:
+        one.kill()
+        one.wait()
+
+
+def scheduler_without_package(start: Start, folder: Path) -> str:
+    """The address of a scheduler that cannot import this package."""
+    file = folder / "scheduler.json"
+    words = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    start("scheduler", *words, has_package=False)
+    while not file.exists() or not file.read_text():
+        time.sleep(0.1)
+    return json.loads(file.read_text())["address"]
+
+
+@pytest.mark.parametrize("data", ["shared", "scheduler"])
+def test_a_scheduler_needs_no_package_of_ours(start, tmp_path, data):
+    address = scheduler_without_package(start, tmp_path)
+    start("worker", address, "--no-dashboard", "--no-nanny", has_package=True)
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    done: list[Job] = []
+    execution = Execution(out=store.folder, scheduler=address, data=data)
+    execute_on_workers(chain(4), store, execution, on_done=done.append, on_waiting=lambda text: None)
+    assert len(done) == 6
+
+
+def test_a_worker_without_the_package_is_named_at_once(start, tmp_path):
+    address = scheduler_without_package(start, tmp_path)
+    start("worker", address, "--no-dashboard", "--no-nanny", has_package=False)
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    execution = Execution(out=store.folder, scheduler=address)
+    with pytest.raises(
+        ValueError, match=r"worker tcp://\S+ cannot import circuit-workbench .* Install circuit-workbench=="
+    ):
+        execute_on_workers(chain(2), store, execution, on_done=lambda job: None, on_waiting=lambda text: None)

@@ -58,17 +58,17 @@ def results(store: Path) -> dict[str, bytes]:
 def test_an_interrupted_job_goes_on_where_it_was(name: str, circuits: Callable[..., Any], tiny: Any, kept: Any):
     command, *more = COMMANDS[name]
     arguments = (command, *tiny.arguments[1:3], tiny.model, *more)
-    assert circuits(*arguments, "--out", "whole").exit_code == 0
+    assert circuits(*arguments, "--runs", "whole").exit_code == 0
     n_whole = kept["kept"]
     assert n_whole > 5
     assert kept["found"] == 0
     kept |= {"kept": 0, "most": n_whole // 2}
     with pytest.raises(Killed):
-        circuits(*arguments, "--out", "cut")
+        circuits(*arguments, "--runs", "cut")
     assert len(list(Path("cut").glob("jobs/*/*.partial"))) == 1
     n_before = kept["kept"]
     kept |= {"kept": 0, "most": 10**9}
-    assert circuits(*arguments, "--out", "cut").exit_code == 0
+    assert circuits(*arguments, "--runs", "cut").exit_code == 0
     assert kept["found"] > 0
     assert kept["kept"] + n_before == n_whole
     assert results(Path("cut")) == results(Path("whole"))
@@ -107,11 +107,11 @@ def test_the_cost_of_an_interrupted_job_is_that_of_all_attempts(circuits: Callab
         costs = [json.loads(path.read_text()) for path in Path(store).glob("jobs/*/*.cost.json")]
         return max(cost["multiply_adds"] for cost in costs)
 
-    assert circuits(*arguments, "--out", "whole").exit_code == 0
+    assert circuits(*arguments, "--runs", "whole").exit_code == 0
     kept |= {"most": kept["kept"] // 2, "kept": 0}
     with pytest.raises(Killed):
-        circuits(*arguments, "--out", "cut")
+        circuits(*arguments, "--runs", "cut")
     kept |= {"kept": 0, "most": 10**9}
-    assert circuits(*arguments, "--out", "cut").exit_code == 0
+    assert circuits(*arguments, "--runs", "cut").exit_code == 0
     # What is recorded before anything is kept is computed by both attempts.
     assert multiply_adds("whole") <= multiply_adds("cut") < 2 * multiply_adds("whole")

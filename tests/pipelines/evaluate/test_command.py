@@ -374,7 +374,7 @@ def test_a_run_whose_prompts_have_changed_is_refused(
 
 
 def test_a_run_of_another_store_is_judged_there(circuits: Command, tiny: Any):
-    name = circuits(*tiny.arguments, "--edges", "20", "--out", "elsewhere", "--json").json["run"]
+    name = circuits(*tiny.arguments, "--edges", "20", "--runs", "elsewhere", "--json").json["run"]
     before = stored(Path("elsewhere"))
     report = circuits("evaluate", Path("elsewhere") / name, *SMALL, "--json").json
     assert report["jobs"]["computed"] == len(stored(Path("elsewhere"))) - len(before)

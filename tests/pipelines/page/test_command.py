@@ -121,7 +121,7 @@ def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store)
     run = run_of(store, "ioi-eap")
     head = str(run.circuit.heads[0])
     for command in (("roles", run.folder), ("attention", "ioi", "--prompts", "12", "--heads", head)):
-        assert circuits(*command, "--out", store).exit_code == 0
+        assert circuits(*command, "--runs", store).exit_code == 0
     roles_folder, attention = (next(store.glob(f"*/{kind}.json")).parent.name for kind in ("roles", "attention"))
     answer = circuits(
         "export",

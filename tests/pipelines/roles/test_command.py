@@ -104,7 +104,7 @@ def test_heads_outside_of_the_circuit_are_drawn_with_their_roles_too(found: Any)
 
 
 def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any, by_hand: Any, circuits: Command):
-    answer = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent), "--json").json
+    answer = circuits("roles", str(by_hand.folder), "--runs", str(by_hand.folder.parent), "--json").json
     assert answer["jobs"]["computed"] == 0
     assert json.loads((found.folder / "roles.json").read_text())["heads"] == json.loads(json.dumps(list(found.rows)))
     assert draws_again("effects", found.folder / "effects.svg")
@@ -114,7 +114,7 @@ def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any
     assert [line["condition"] for line in of_head] == ["previous-token > 0.4", "|total-effect| > 0.01"]
     assert float(of_head[1]["mean"]) > float(of_head[1]["mean_low"]) > 0.01
     assert {line["head"] for line in lines} == {"a0.h0", "a0.h1", "a1.h0", "a1.h1"}
-    shown = circuits("roles", str(by_hand.folder), "--out", str(by_hand.folder.parent)).stdout
+    shown = circuits("roles", str(by_hand.folder), "--runs", str(by_hand.folder.parent)).stdout
     assert "2 of 2 heads of the circuit have a role" in " ".join(shown.split())
     assert "content-gatherer cannot be told here" in shown  # no token has another role
 

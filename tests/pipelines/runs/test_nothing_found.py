@@ -83,7 +83,7 @@ def test_a_study_names_the_values_that_find_nothing(tiny: Any, unread: str, out:
 def test_ties_are_counted_in_the_summary_and_named(circuits: Callable[..., Any], tiny: Any, out: Path):
     settings = {"least_accuracy": 0, "epochs": 2, "trials": 1, "features": 6}
     assigned = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
-    about = (*tiny.arguments, "--method", "code-pairs", *assigned, "--out", out, "--json")
+    about = (*tiny.arguments, "--method", "code-pairs", *assigned, "--runs", out, "--json")
     # Two heads that show codes together may be joined by queries, keys or values: their edges score the same.
     summary = circuits(*about, "--edges", "1").json
     n_tied = summary["circuit"]["tied_out"]["edges"]

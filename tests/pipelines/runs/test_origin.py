@@ -37,7 +37,7 @@ def test_a_comparison_is_computed_again_from_its_figure_or_its_table(
         assert circuit["prompts"] == {"n": 12, "choosing": 12, "judging": 12, "is_held_out": False, "corruption": None}
     for name in ("transfer.svg", "comparison.pdf", "transfer.csv", "summary.json", "."):
         assert circuits("show", f"kept/{name}", "--json").json == said
-    again = circuits("rerun", "kept/transfer.csv", "--out", "again")
+    again = circuits("rerun", "kept/transfer.csv", "--runs", "again")
     assert again.exit_code == 0, again.stderr
     assert again.stderr.count("circuits discover") == 2
     (made,) = Path("again").glob("compare-*")
@@ -115,7 +115,7 @@ def test_a_file_that_the_folder_does_not_name_is_not_taken_for_one_of_its_own(ci
 def test_a_failing_command_ends_a_rerun_with_its_exit_code(circuits: Command, runs: list[str], tmp_path: Path):
     text = json.dumps({"command": "circuits discover no-such-task && circuits discover ioi"})
     (tmp_path / "own.dot").write_text(f"// circuit-workbench: {text}\n")
-    again = circuits("rerun", "own.dot", "--out", "again")
+    again = circuits("rerun", "own.dot", "--runs", "again")
     assert again.exit_code == 2
     assert "no-such-task" in again.stderr
     assert again.stderr.count("circuits discover") == 1

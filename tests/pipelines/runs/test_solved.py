@@ -108,7 +108,7 @@ def test_the_share_that_was_dropped_is_in_provenance_exports_and_figures(run: Di
 
 def test_every_table_says_it_and_the_same_command_computes_nothing(run: DiscoverRun, circuits: Command) -> None:
     store, told = str(run.folder.parent), f"{N} solved of {run.summary['solved']['drawn']} drawn ("
-    again = circuits("discover", "--config", run.folder / "config.yaml", "--out", store)
+    again = circuits("discover", "--config", run.folder / "config.yaml", "--runs", store)
     # Wrapped in its column.
     assert told in " ".join(again.stdout.replace("│", " ").split())
     assert "nothing new to compute" in again.stdout
@@ -147,7 +147,7 @@ def test_a_trace_and_a_study_say_it_too(store: Path, run: DiscoverRun, circuits:
     assert traced.summary["solved"]["kept"] == 4
     told = f"4 solved of {traced.summary['solved']['drawn']} drawn"
     assert told in words_of((traced.folder / "trace.svg").read_bytes())
-    shown = circuits("trace", "--config", traced.folder / "config.yaml", "--out", str(store)).stdout
+    shown = circuits("trace", "--config", traced.folder / "config.yaml", "--runs", str(store)).stdout
     assert f"prompts: {told}" in shown
     given: dict[str, Any] = {**HALF, "prompts": N, "seed": SEED}
     varied = study(**given, vary={"solved": [False, True]}, truth=run.name, out=store)
@@ -251,7 +251,7 @@ def test_of_labeled_prompts_negatives_without_the_answer_are_kept(tiny: Any, tmp
 @pytest.mark.slow
 def test_workers_keep_the_same_prompts(tiny: Any, circuits: Command, tmp_path: Path) -> None:
     given = (tiny.arguments[1:], [HALF["task"], "--model", HALF["model"], "--prompts", "12"])
-    settings = ("--solved", "--edges", "30", "--json", "--out")
+    settings = ("--solved", "--edges", "30", "--json", "--runs")
     there = [circuits("discover", *own, *settings, tmp_path / "there", "--workers", "2").json["run"] for own in given]
     here = [circuits("discover", *own, *settings, tmp_path / "here").json["run"] for own in given]
     assert there == here

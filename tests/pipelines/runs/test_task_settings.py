@@ -43,7 +43,7 @@ def test_a_run_has_the_prompts_of_its_settings_and_is_computed_again_from_its_fi
     circuits("export", summary["run"], "--to", "json", "--out", "circuit.json")
     said = circuits("show", "circuit.json", "--json").json["command"]
     assert "--task-set length=12" in said
-    assert circuits("rerun", "circuit.json", "--out", "again").exit_code == 0
+    assert circuits("rerun", "circuit.json", "--runs", "again").exit_code == 0
     first, second = (json.loads((tmp_path / name / run.name / "graph.json").read_text()) for name in ("runs", "again"))
     assert first == second
 

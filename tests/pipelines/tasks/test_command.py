@@ -36,7 +36,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def measured(circuits: Command, store: Path, *more: str) -> dict[str, Any]:
     asked = ("--model", "reference-early", "--prompts", "12", "--seed", "1")
-    return circuits("tasks", *asked, "--out", store, "--json", *more).json
+    return circuits("tasks", *asked, "--runs", store, "--json", *more).json
 
 
 def test_every_task_has_numbers_or_a_reason(circuits: Command, store: Path) -> None:
@@ -94,7 +94,7 @@ def test_the_same_command_again_computes_nothing_and_files_say_the_same(circuits
 
 
 def test_the_table_says_verdicts_and_reasons(circuits: Command, store: Path) -> None:
-    asked = ("--model", "reference-early", "--prompts", "12", "--seed", "1", "--out", store)
+    asked = ("--model", "reference-early", "--prompts", "12", "--seed", "1", "--runs", store)
     printed = circuits("tasks", *asked).stdout
     line = next(line for line in printed.splitlines() if "colored-objects" in line)
     assert "not" in line or "in part" in line

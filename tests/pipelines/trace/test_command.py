@@ -124,7 +124,7 @@ def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits:
         "5",
         "--draw-images",
         "1",
-        "--out",
+        "--runs",
         str(store),
         "--json",
     )
@@ -164,7 +164,7 @@ def test_a_trace_is_compared_with_itself_without_difference(circuits: Command, n
 
 
 def test_a_trace_and_a_circuit_of_heads_are_compared_by_layer(circuits: Command, store: Path, noisy: Path):
-    asked = ("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "60", "--out", str(store), "--json")
+    asked = ("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "60", "--runs", str(store), "--json")
     circuit = circuits(*asked).json["folder"]
     comparison = circuits("compare", str(noisy), circuit, "--out", "layers", "--json").json
     layers = {f"a{head.layer}" for head in open_run(circuit).circuit.heads}
