@@ -161,11 +161,17 @@ def test_examples_give_what_they_show(package, folder, monkeypatch):
 # How the files that commands leave are opened with other packages; the rest is drawn, or written to be read.
 OPENED_WITH: dict[str, Callable[[Path], Any]] = {
     ".json": lambda path: json.loads(path.read_text(encoding="utf-8")),
-    ".csv": lambda path: pd.read_csv(path).columns,
+    ".csv": lambda path: distinct(pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].tolist()),
     ".npz": lambda path: dict(np.load(path, allow_pickle=False)),
     ".safetensors": load_file,
 }
 READ_BY_EYE = {".pdf", ".svg", ".html", ".md", ".bib", ".yaml"}
+
+
+def distinct(names: list[str]) -> list[str]:
+    """The names of columns, each there once."""
+    assert len(set(names)) == len(names), names
+    return names
 
 
 def check_files(folder: Path) -> None:

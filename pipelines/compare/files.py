@@ -41,7 +41,8 @@ from pipelines.trace.figures import FORMATS
 from pipelines.trace.recovery_tables import LABELS
 from pipelines.trace.run import TraceRun
 
-_OVERLAP = (*OVERLAP, *(Column(f"n_{to}", f"belongs.{to}") for to in BELONGS))
+_SURELY = {to: "n_undecided" if to == "undecided" else f"n_surely_{to}" for to in BELONGS}
+_OVERLAP = (*OVERLAP, *(Column(name, f"belongs.{to}") for to, name in _SURELY.items()))
 _PARTS = tuple(map(Column, ("a", "b", "level", "name", "belongs", "in_a", "in_b", "share_a", "share_b")))
 _CURVE = tuple(map(Column, ("a", "b", *(field.name for field in fields(SweepPoint)))))
 
