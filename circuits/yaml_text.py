@@ -13,7 +13,7 @@ _DEEPEST, _MOST_VALUES = 32, 100_000
 class _Loader(yaml.SafeLoader):
     """Refuses a mapping that gives a key twice, and text with half a character; escapes as JSON has them are taken."""
 
-    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         value = super().construct_scalar(node)
         if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
             try:

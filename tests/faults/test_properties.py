@@ -155,4 +155,6 @@ def tags(page: str) -> int:
 def circuit(inputs: Sound) -> CircuitGraph:
     export = EXPORTS["json"]
     assert isinstance(export, ReadableExport)
-    return export.read(inputs.runs / inputs.run / "graph.json")
+    read = export.read(inputs.runs / inputs.run / "graph.json")
+    assert isinstance(read, CircuitGraph)
+    return read
