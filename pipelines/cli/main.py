@@ -448,7 +448,7 @@ def status(
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
     from pipelines.cli.status import print_status
-    from pipelines.reporting.tables import console
+    from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in
 
     if not runs.is_dir():
@@ -458,7 +458,7 @@ def status(
         print_json({"runs": states, "running": others})
         return
     shown = console()
-    print_status(states, others, runs, width=shown.width if shown.is_terminal else None)
+    print_status(states, others, runs, width=shown.width if shown.is_terminal else width_asked_for())
 
 
 @app.command(cls=OneRunCommand)
@@ -501,8 +501,32 @@ def view(
 
 @app.command()
 @reports_errors
-def doctor(as_json: Json = False) -> None:
-    """Check versions, device, bundled models and optional packages. Exit code 1 if anything fails."""
+def doctor(
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of this YAML file with settings: jobs, batches, peak memory, time; probes the model, runs no job.",
+            metavar="SETTINGS",
+            parser=path_named,
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="With --plan: the command whose settings they are. [discover]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check versions, device, bundled models and optional packages, or whether a plan fits. Exit code 1 if not."""
+    if plan is not None:
+        from pipelines.cli.plan import forecast_from, print_forecast
+        from pipelines.forecast.forecast import as_dict
+
+        forecast = forecast_from(plan, command or "discover")
+        print_json(as_dict(forecast)) if as_json else print_forecast(forecast, f"plan of {plan}")
+        if forecast.fits is False:
+            raise typer.Exit(FAILED)
+        return
+    if command is not None:
+        raise ValueError("--command says whose settings --plan reads: give --plan FILE as well.")
     from pipelines.cli.doctor import examine
     from pipelines.reporting.tables import print_rows
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli.docstring import described
 from pipelines.cli.output import Output
 from pipelines.engine.execution import Execution
 from pipelines.runs.options import Option, negative, options_of
@@ -90,7 +91,7 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     parameters += [_named("as_json", Json, default=False), *_of_papers(settings)]
     if settings.is_computed:
         parameters += [_named("quiet", _QUIET, default=False), _named("verbose", _VERBOSE, default=False)]
-    command.__doc__ = inspect.getdoc(settings)
+    command.__doc__ = described(settings)
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command

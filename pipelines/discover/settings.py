@@ -18,6 +18,11 @@ class DiscoverSettings(NamedRunConfig):
     """Find the circuit of a task: measure, select, and check how faithful the circuit is.
 
     Repeating the command computes nothing new; after an interruption it resumes where it stopped.
+
+    >>> from pipelines.discover.settings import DiscoverSettings
+    >>> settings = DiscoverSettings(task="ioi", prompts=16, edges=40, ranking="signed")
+    >>> settings.ranked_by, settings.splits(16)  # half of the prompts choose
+    ('signed', True)
     """
 
     edges: int | None = Field(default=None, ge=1, le=MOST_PARTS, description="Keep K edges, grown along paths.")

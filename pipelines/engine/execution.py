@@ -23,7 +23,12 @@ def require_named(settings: type[BaseModel], given: Any, field: ValidationInfo) 
 
 
 class Execution(BaseModel):
-    """Where a run is computed and kept; results do not depend on it, but for the rounding of CPU and GPU."""
+    """Where a run is computed and kept; results do not depend on it, but for the rounding of CPU and GPU.
+
+    >>> from pipelines import Execution
+    >>> Execution(out="elsewhere", workers=2).device
+    'cpu'
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -181,10 +181,15 @@ class Store:
         return found if is_known and all(isinstance(found.get(name), int | float | None) for name in _COSTS) else None
 
     def _remove_leftovers(self) -> None:
-        """Delete temporary files of processes that were killed while writing, once nobody can still be writing them."""
+        """Delete what processes that were killed have left: temporary files, once nobody can still be writing them, and
+        what they kept of jobs whose results are there."""
         for path in self.folder.rglob(".*.tmp"):
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime > _LEFTOVER_AFTER_S:
+                    path.unlink()
+        for path in self.folder.glob("jobs/*/*.partial"):
+            with contextlib.suppress(OSError):
+                if path.with_suffix(".npz").is_file():
                     path.unlink()
 
     def _has_known_version(self, marker: Path) -> bool:

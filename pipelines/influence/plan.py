@@ -97,6 +97,7 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
         )
 
     if settings.circuit is not None:
+        _require_no_profile(settings)
         run = _circuit_run(settings, execution)
         before = jobs_of(run)
         if before.baseline.settings["model"] != model["model"]:
@@ -109,6 +110,8 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
         return InfluencePlan(settings, texts, before.all, None, reference, measure, run.name, None, store)
     edits = {"edits": list(settings.edits)}
     given = masked_from(str(settings.heads), out=execution.out)
+    if not isinstance(given, Ranked):
+        _require_no_profile(settings)
     profiled = _profile_plan(settings, given, execution) if isinstance(given, Ranked) else None
     chosen: dict[str, Any] = {"heads": [] if isinstance(given, Ranked) else list(given)}
     profile, reads, before_heads = None, {}, ()
@@ -125,6 +128,18 @@ def plan(settings: InfluenceSettings, execution: Execution) -> InfluencePlan:
 def _circuit_run(settings: InfluenceSettings, execution: Execution) -> Any:
     given = settings.circuit
     return require_circuit(given if isinstance(given, Run) else open_run(given, out=execution.out))
+
+
+def _require_no_profile(settings: InfluenceSettings) -> None:
+    """ValueError where prompts of a profile are given, and no profile chooses the heads."""
+    options = {"profile_task": "--profile-task", "task_settings": "--task-set", "profile_prompts": "--profile-prompts"}
+    fields = InfluenceSettings.model_fields
+    for name, option in options.items():
+        if getattr(settings, name) != fields[name].get_default(call_default_factory=True):
+            raise ValueError(
+                f"{option} says on which prompts a profile ranks heads, and none does here: give --heads PROFILE:K, "
+                f"such as retrieval:5%, or leave {option} out."
+            )
 
 
 def _profile_plan(settings: InfluenceSettings, ranked: Ranked, execution: Execution) -> ProfilePlan:

@@ -16,6 +16,10 @@ class IriSettings(CommandSettings):
     Strengths are chosen on validation questions; others judge them beside random layers, all layers, the plain model,
     and a baseline that amplifies vision-aware heads (vhr). The verdict says so where there is no gain. Writes
     intervention.json and intervention.csv to a folder. Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.settings import IriSettings
+    >>> IriSettings(run="scene-objects-trace-1a2b3c4d", questions=20, validation=20).max_accuracy_drop
+    0.005
     """
 
     paper_tables = ("answers", "captions")

@@ -153,7 +153,13 @@ class PromptSettings(CommandSettings):
 
 
 class RunConfig(PromptSettings):
-    """Everything that decides the result of a run, of whichever command."""
+    """Everything that decides the result of a run, of whichever command.
+
+    >>> from pipelines import RunConfig
+    >>> config = RunConfig(task="ioi", model="reference", prompts=16, method="eap")
+    >>> config.method, config.metric, config.ablation
+    ('eap', 'logit-difference', 'corrupt')
+    """
 
     method: str = Field(default="eap-ig", description="How heads, MLPs or edges are scored (`circuits methods`).")
     settings: dict[str, Any] = Field(

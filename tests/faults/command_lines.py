@@ -1,9 +1,11 @@
-"""Bad command lines: nonsense for every option of every command, and words that no command knows."""
+"""Bad command lines: nonsense for every option and argument of every command, and words that no command knows."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from tests.faults.sound import Sound
@@ -41,17 +43,45 @@ TAKEN = {
 }
 
 
+# Arguments that may be any text.
+TAKEN_WORDS = {
+    "profile": {"empty"},  # no task: profiles of weights
+    "prompts new": {"half a character", "huge", "no number", "infinite", "spaces", "code"},
+}
+# Command -> why it is tried with no nonsense but words that it does not know.
+WITHOUT_OPTIONS = dict.fromkeys(
+    ("figures", "exports", "methods", "selections", "profiles", "rules", "published", "models", "doctor"),
+    "it takes no value",
+) | {"reproduce reuse": "what it takes is a whole study: minutes, where a value is no nonsense after all"}
+
+
 def trials(sound: Sound) -> Iterator[Trial]:
     """All of them."""
     yield from _options(sound)
+    yield from _arguments(sound)
     yield from _words(sound)
 
 
 def starts(sound: Sound) -> dict[str, list[str]]:
-    """Command -> the arguments that it needs. Those that take minutes with sound options are left out."""
+    """Command -> the arguments that it needs."""
     task, runs = ["ioi", "--model", "reference", "--prompts", "8"], ["--runs", "runs"]
+    own = [str(sound.prompts), "--model", str(sound.model), "--prompts", "4"]
     heads = ["--heads", "a1.h0"]
     return {
+        "profile": own,
+        "reads": [*own, *heads, "--key", "END"],
+        "influence": ["texts.jsonl", "--model", str(sound.model), *heads],
+        "reuse": [sound.run, sound.other, *runs],
+        "cluster": [sound.run, *runs],
+        "study": [*own, "--method", "eap", "--vary", "seed=0,1", "--truth", sound.run],
+        "orders": ["multiple-choice", "--questions", "2"],
+        "tasks": ["--model", str(sound.model)],
+        "codes": [sound.run, *runs],
+        "clean": runs,
+        "intervene iri": ["--run", sound.run],
+        "intervene repair": [*task, *heads],
+        "intervene rank": [*own, *heads],
+        "intervene concept": [*own, "--layer", "1"],
         "discover": [str(sound.prompts), "--model", str(sound.model)],
         "trace": task,
         "compare": [sound.run, sound.other, *runs],
@@ -69,7 +99,7 @@ def starts(sound: Sound) -> dict[str, list[str]]:
         "view": ["runs", "--port", "0"],
         "intervene edit": [*task, *heads, "--edit", "uniform END"],
         "intervene mask-heads": [*task, "induction:1,2"],
-        **{f"intervene {name}": task for name in ("zero-tuning", "act", "remedy")},
+        **{f"intervene {name}": task for name in ("zero-tuning", "act", "remedy", "var", "vhr")},
         "prompts check": [str(sound.prompts), "--model", str(sound.model)],
         "prompts show": ["ioi", "--model", "reference"],
         "prompts new": ["new.jsonl"],
@@ -78,7 +108,7 @@ def starts(sound: Sound) -> dict[str, list[str]]:
 
 def _options(sound: Sound) -> Iterator[Trial]:
     begun, n = starts(sound), 0
-    for name, of in _leaves(command(), ""):
+    for name, of in leaves():
         if name not in begun:
             continue
         for option in of.params:
@@ -101,7 +131,7 @@ def _options(sound: Sound) -> Iterator[Trial]:
                     *begun[name],
                 )
                 expects = "either" if what in TAKEN.get(flag, ()) else "refused"
-                yield Trial(KIND, f"{name} {flag} {what}", given, names=names, expects=expects, prepare=sound.copy_runs)
+                yield Trial(KIND, f"{name} {flag} {what}", given, names=names, expects=expects, prepare=prepared(sound))
 
 
 def escaped(text: str) -> str:
@@ -109,8 +139,42 @@ def escaped(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _arguments(sound: Sound) -> Iterator[Trial]:
+    """Nonsense in place of the first argument of every command."""
+    begun = starts(sound)
+    for number, name in enumerate(begun):
+        first = begun[name][:1]
+        if first and not first[0].startswith("-"):
+            for what in list(NONSENSE)[number % 2 :: 2]:
+                given = [*name.split(), *begun[name][1:], "--", NONSENSE[what]]
+                expects = "either" if what in TAKEN_WORDS.get(name, ()) else "refused"
+                yield Trial(KIND, f"{name}: {what}", given, expects=expects, prepare=prepared(sound))
+
+
 def _words(sound: Sound) -> Iterator[Trial]:
     yield Trial(KIND, "unknown command", ["discuss"], names=("discuss",))
+    begun = starts(sound)
+    for name, _ in leaves():
+        given = [*name.split(), *begun.get(name, ())]
+        yield Trial(KIND, f"{name}: an unknown option", [*given, "--discuss"], names=("--discuss",))
+        if name not in ("compare", "reuse", "view", "report", "evaluate", "draw"):  # that take several
+            yield Trial(KIND, f"{name}: a word too many", [*given, "discuss", "2"], names=("discuss", "2"))
+
+
+def prepared(sound: Sound) -> Callable[[Path], None]:
+    """What commands are given, in the folder of a trial."""
+
+    def prepare(folder: Path) -> None:
+        sound.copy_runs(folder)
+        texts = [{"ids": [1, 2, 3, 4, 5, 6, 7, number], "name": f"text {number}"} for number in range(3)]
+        (folder / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
+
+    return prepare
+
+
+def leaves() -> list[tuple[str, Any]]:
+    """Every command by name, those in groups by both names."""
+    return list(_leaves(command(), ""))
 
 
 def _leaves(of: Any, name: str) -> Iterator[tuple[str, Any]]:

@@ -30,6 +30,33 @@ def trials(sound: Sound) -> Iterator[Trial]:
         for command in (["export", sound.run, "--to", "json", "--out", "-"], ["status"], ["show", f"runs/{file}"]):
             damage = list(DAMAGES)[number % len(DAMAGES)]
             yield _read(sound, f"{command[0]} after {file}: {damage}", command, _damaging(file, DAMAGES[damage]))
+        if file.suffix == ".npz" and file.parts[0] == "jobs":
+            yield from _begun(sound, file, digests)
+
+
+def _begun(sound: Sound, file: Path, digests: dict[str, str]) -> Iterator[Trial]:
+    """A job that was begun, and what is kept of it damaged: it is computed from its beginning, and nothing stays."""
+    partial = file.with_suffix(".partial")
+    for name, damage in DAMAGES.items():
+
+        def leave(runs: Path, damage: Callable[[bytes], bytes] = damage) -> None:
+            (runs / file).rename(runs / partial)
+            _damaging(partial, damage)(runs)
+
+        yield _again(sound, f"{partial}: {name}", leave, digests, gone=partial)
+    yield _again(
+        sound,
+        f"{partial}: beside its result",
+        lambda runs: _write(runs / partial, (runs / file).read_bytes()),
+        digests,
+        gone=partial,
+    )
+    for name, make in REPLACED.items():
+        yield _again(sound, f"{partial}: {name}", lambda runs, make=make: make(runs / partial), digests, must=False)
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def run_digests(folder: Path) -> dict[str, str]:
@@ -38,9 +65,15 @@ def run_digests(folder: Path) -> dict[str, str]:
 
 
 def _again(
-    sound: Sound, name: str, damage: Callable[[Path], None], digests: dict[str, str], *, must: bool = True
+    sound: Sound,
+    name: str,
+    damage: Callable[[Path], object],
+    digests: dict[str, str],
+    *,
+    must: bool = True,
+    gone: Path | None = None,
 ) -> Trial:
-    """The command that made the run, on the damaged store: the same bytes."""
+    """The command that made the run, on the damaged store: the same bytes, and no file `gone` beside its result."""
 
     def prepare(folder: Path) -> None:
         sound.copy_runs(folder)
@@ -49,6 +82,8 @@ def _again(
     def check(folder: Path) -> str | None:
         found = run_digests(folder / "runs" / sound.run)
         differ = [file for file, digest in digests.items() if found.get(file) != digest]
+        if gone is not None and (place := folder / "runs" / gone).exists() and place.with_suffix(".npz").exists():
+            return f"{gone} is left"
         return f"differs: {', '.join(differ)}" if differ else None
 
     return Trial(KIND, name, sound.discover(), prepare, ("runs",), "restored" if must else "either", check)

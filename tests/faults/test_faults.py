@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from tests.faults.campaign import KINDS, all_trials, table
-from tests.faults.sound import Sound, sound
+from tests.faults.command_lines import WITHOUT_OPTIONS, leaves, starts
+from tests.faults.sound import Sound
 from tests.faults.trial import Said, Trial, Verdict, invoke, judged, tried, unclear
 
 PER_KIND = 16
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sound]:
-    """Sound inputs; nothing of the network is asked for."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        yield sound(tmp_path_factory.mktemp("sound") / "inputs")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "kills"])
@@ -30,6 +22,14 @@ def test_a_bad_input_gives_a_clear_error_or_what_is_right(inputs: Sound, tmp_pat
     assert len(chosen) >= PER_KIND
     found = [tried(trial, tmp_path / str(number)) for number, trial in enumerate(chosen)]
     assert not [(str(one.trial), one.why, one.message) for one in found if one.outcome == "wrong"]
+
+
+def test_every_command_is_tried_or_left_out_for_a_reason(inputs: Sound):
+    names, begun = [name for name, _ in leaves()], starts(inputs)
+    assert sorted(names) == sorted([*begun, *WITHOUT_OPTIONS])
+    assert all(WITHOUT_OPTIONS.values())
+    tried_lines = [" ".join(map(str, trial.arguments)) for trial in KINDS["command lines"](inputs)]
+    assert not [name for name in names if sum(line.startswith(name) for line in tried_lines) < 2]
 
 
 def test_there_are_more_than_a_thousand_and_each_has_its_name(inputs: Sound):

@@ -17,6 +17,11 @@ class ConceptSettings(PromptSettings):
     normalized: strength 1 adds the difference itself. Beside it, random vectors of the same norm, orthogonal to it.
     Writes concept.json, concept.csv and concept.pdf, with 95 % intervals over prompts; with --generate, generated.csv
     says how what the model says after the prompts changes. Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.concept.settings import ConceptSettings
+    >>> settings = ConceptSettings(task="ioi", layer=2, at="END", strengths=(-1, 1))
+    >>> settings.strengths, settings.read_at
+    ((-1.0, 1.0), 'END')
     """
 
     paper_tables = ("strengths",)

@@ -96,7 +96,7 @@ def test_heads_by_a_profile_and_by_a_run_and_a_circuit(circuits: Command, tmp_pa
     assert percent["heads"] == ranked["heads"]  # of 16
     run = discover("ioi", prompts=4, edges=30, out="runs")
     of_run = circuits("influence", "said.txt", "--heads", run.name, *short).json
-    assert set(of_run["heads"]) == {str(node.component) for node in run.graph.nodes if node.component.is_head}
+    assert set(of_run["heads"]) == {str(node.component) for node in run.circuit.nodes if node.component.is_head}
     ablated = circuits("influence", "said.txt", "--circuit", run.name, *short).json
     assert (ablated["run"], ablated["heads"]) == (run.name, None)
     assert ablated["texts"][0]["influence"] > 0
@@ -118,6 +118,10 @@ def test_heads_by_a_profile_and_by_a_run_and_a_circuit(circuits: Command, tmp_pa
         (["--heads", "a1.h1", "--edit", "unifrom"], "Did you mean 'uniform'"),
         (["--heads", "a1.h1", "--edit", "uniform END"], "roles of prompts"),
         (["--circuit", "norun"], "no run 'norun'"),
+        (["--circuit", "norun", "--profile-task", "ioi"], "--profile-task says on which prompts a profile ranks"),
+        (["--heads", "a1.h1", "--profile-task", "nowhere"], "--profile-task says on which prompts a profile ranks"),
+        (["--heads", "a1.h1", "--profile-prompts", "9"], "leave --profile-prompts out"),
+        (["--heads", "a1.h1", "--task-set", "cue=2"], "leave --task-set out"),
     ],
 )
 def test_bad_input_is_one_message(circuits: Command, tmp_path: Path, arguments: list[str], said: str):

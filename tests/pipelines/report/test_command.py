@@ -54,7 +54,7 @@ def text_of(report: Any) -> str:
 def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
     text = text_of(write_report(runs[0], to="markdown", out=store))
     summary = runs[0].summary
-    assert f"{runs[0].graph.n_edges} of {runs[0].graph.of_edges} edges" in text
+    assert f"{runs[0].circuit.n_edges} of {runs[0].circuit.of_edges} edges" in text
     assert f"The same {summary['n_prompts']} prompts" in text
     assert "Hanna et al. 2024" in text
     assert "arXiv:2403.17806" in text
@@ -65,7 +65,7 @@ def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
 
 def test_the_strongest_heads_come_first_with_their_intervals(runs: list[DiscoverRun], store: Path):
     text = text_of(write_report(runs[0], to="markdown", out=store))
-    heads = [node for node in runs[0].graph.nodes if node.component.is_head]
+    heads = [node for node in runs[0].circuit.nodes if node.component.is_head]
     strongest = max(heads, key=lambda node: abs(node.score or 0))
     first = re.search(r"\| (a\d\.h\d) \| ", text)
     assert first is not None
