@@ -511,7 +511,8 @@ def doctor(
         ),
     ] = None,
     command: Annotated[
-        str | None, typer.Option(help="With --plan: the command whose settings they are. [discover]")
+        str | None,
+        typer.Option(metavar="NAME", help="With --plan: the command whose settings they are. [discover]"),
     ] = None,
     as_json: Json = False,
 ) -> None:
