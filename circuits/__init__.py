@@ -87,3 +87,8 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'circuits' has no attribute {name!r}")
     return getattr(import_module(f"circuits.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    # For completion, which should not need to know what was used before.
+    return sorted({*globals(), *_HOMES})

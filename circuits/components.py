@@ -30,6 +30,19 @@ class Component:
     Keys and values are counted as the model has them: with grouped queries, by key-value head.
 
     `KINDS` describes the kinds; predicates raise a ValueError for one that is not there.
+
+    >>> from circuits import Component
+    >>> head, mlp, stream = map(Component.parse, ("a9.h6", "m3", "r9"))
+    >>> head.is_head, head.is_key_value_head, head.is_node, head.is_sublayer, head.is_per_token
+    (True, False, True, False, True)
+    >>> stream.is_state, stream.sublayer, head.sublayer, str(head.whole)
+    (True, None, 'attention', 'a9')
+    >>> head.in_attention, mlp.in_mlp, mlp.writes, mlp.reads
+    (True, True, True, True)
+    >>> head.ports, Component.parse("a9.kv1").is_reader_only
+    (('q', 'k', 'v'), True)
+    >>> head.row, [str(part) for part in sorted([head, mlp, stream], key=lambda part: part.order)]
+    ((9.0, 3), ['m3', 'r9', 'a9.h6'])
     """
 
     kind: str
@@ -74,10 +87,12 @@ class Component:
 
     @property
     def in_attention(self) -> bool:
+        """Whether it is a part of a layer's attention, or all of it."""
         return self.sublayer == "attention"
 
     @property
     def in_mlp(self) -> bool:
+        """Whether it is the MLP of its layer, or a part of it."""
         return self.sublayer == "mlp"
 
     @property
@@ -175,7 +190,13 @@ class Reader:
 
 @dataclass(frozen=True)
 class Edge:
-    """What `source` wrote, as read by `target` (through `port`, for attention)."""
+    """What `source` wrote, as read by `target` (through `port`, for attention).
+
+    >>> from circuits import Edge
+    >>> edge = Edge.parse("m3->a10.h0<q>")
+    >>> str(edge.source), str(edge.target), str(edge.reader)
+    ('m3', 'a10.h0', 'a10.h0<q>')
+    """
 
     source: Component
     target: Component
@@ -186,6 +207,7 @@ class Edge:
 
     @property
     def reader(self) -> Reader:
+        """The input that it ends in."""
         return Reader(self.target, self.port)
 
     @classmethod
@@ -219,6 +241,32 @@ class Wiring:
     >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
     >>> wiring.n_edges, [str(writer) for writer in wiring.writers]
     (46, ['input', 'a0.h0', 'a0.h1', 'm0', 'a1.h0', 'a1.h1', 'm1'])
+    >>> wiring.shape, wiring.is_grouped, wiring.node_kinds, wiring.attention_kind
+    ('2 layers of 2 heads', False, ('head', 'mlp'), 'head')
+    >>> wiring.writers_per_layer, wiring.readers_per_layer, [str(reader) for reader in wiring.readers][-3:]
+    (3, 7, ['a1.h1<v>', 'm1', 'logits'])
+    >>> edge = wiring.edges[-1]
+    >>> str(edge), wiring.edge_index(edge), wiring.writer_index(edge.source), wiring.reader_index(edge.reader)
+    ('m1->logits', 45, 6, 14)
+    >>> wiring.edge_offsets[-1] - wiring.edge_offsets[-2] == wiring.n_sources(len(wiring.readers) - 1)
+    True
+    >>> part = wiring.attention_part(1, 0)
+    >>> str(part), wiring.is_head(part), [str(mlp) for mlp in wiring.of_kind("mlp", 1)]
+    ('a1.h0', True, ['m1'])
+    >>> [str(reader) for reader in wiring.readers_of(part)], str(wiring.reader_of(part, "k"))
+    (['a1.h0<q>', 'a1.h0<k>', 'a1.h0<v>'], 'a1.h0<k>')
+    >>> grouped = Wiring(n_layers=2, n_heads=4, n_kv_heads=2)
+    >>> shared = grouped.key_value_component(1, 0)
+    >>> str(shared), [str(head) for head in grouped.heads_of_group(shared)]
+    ('a1.kv0', ['a1.h0', 'a1.h1'])
+    >>> str(grouped.group_of_head(part)), [str(head) for head in grouped.writers_fed_by(shared)]
+    ('a1.kv0', ['a1.h0', 'a1.h1'])
+    >>> grouped.ungrouped.n_kv_heads, grouped.by_layer.shape
+    (4, '2 layers with their heads joined')
+    >>> from circuits import Edge
+    >>> names = ("input->m0", "m0->logits", "input->a1.h0<v>")  # nothing leads on from the last one
+    >>> [str(edge) for edge in wiring.on_a_path(map(Edge.parse, names))]
+    ['input->m0', 'm0->logits']
     """
 
     n_layers: int
@@ -293,19 +341,23 @@ class Wiring:
 
     @property
     def writers_per_layer(self) -> int:
+        """How many parts of a layer write into the stream."""
         return self.n_heads + self._mlp_parts_per_layer
 
     @property
     def readers_per_layer(self) -> int:
+        """How many inputs a layer has."""
         return (1 if self.joins_heads else self.n_heads + 2 * self.n_kv_heads) + self._mlp_parts_per_layer
 
     @cached_property
     def writers(self) -> tuple[Component, ...]:
+        """All components that write, as they run."""
         layers = range(self.n_layers)
         return (INPUT, *(part for layer in layers for kind in self.node_kinds for part in self.of_kind(kind, layer)))
 
     @cached_property
     def readers(self) -> tuple[Reader, ...]:
+        """All inputs that edges can end in, as they run."""
         readers: dict[Reader, None] = {}  # heads that share keys and values give one reader
         for layer in range(self.n_layers):
             for kind in self.node_kinds:
@@ -360,6 +412,7 @@ class Wiring:
 
     @property
     def n_edges(self) -> int:
+        """How many edges may exist."""
         return self.edge_offsets[-1]
 
     @cached_property
@@ -376,12 +429,14 @@ class Wiring:
         return {w: i for i, w in enumerate(self.writers)}, {r: i for i, r in enumerate(self.readers)}
 
     def writer_index(self, component: Component) -> int:
+        """Number of a component in `writers`."""
         try:
             return self._numbers[0][component]
         except KeyError:
             raise ValueError(f"this model has no writer {component}. {self._describe()}") from None
 
     def reader_index(self, reader: Reader) -> int:
+        """Number of an input in `readers`."""
         try:
             return self._numbers[1][reader]
         except KeyError:

@@ -20,7 +20,8 @@ Columns = dict[str, Any]
 def edge_frame(edges: Sequence[Edge], values: Mapping[str, Any]) -> pd.DataFrame:
     """One row per edge: its name, its ends and its port, then the columns `values`.
 
-    `layer` and `head` are those of the source, which writes; `target_layer` and `target_head` of the target.
+    `layer` and `index` (of a head in its layer) are those of the source, which writes; `target_layer` and
+    `target_index` of the target.
     """
     import pandas as pd
 
@@ -46,7 +47,7 @@ def edge_frame_per_prompt(edges: Sequence[Edge], per_prompt: Floats, measured: B
 def component_frame(
     components: Sequence[Component], positions: Sequence[str], values: Mapping[str, Any]
 ) -> pd.DataFrame:
-    """One row per position and component: its name, kind, layer, head and position, then the columns `values`."""
+    """One row per position and component: its name, kind, layer, index and position, then the columns `values`."""
     import pandas as pd
 
     at = np.repeat(np.asarray(positions, dtype=object), len(components))
@@ -96,7 +97,7 @@ def strongest_rows(frame: pd.DataFrame, columns: Sequence[str], n: int) -> list[
 def _ends(edges: Sequence[Edge]) -> Columns:
     sides = {"": [edge.source for edge in edges], "target_": [edge.target for edge in edges]}
     numbers = {
-        f"{side}{name}": values for side, parts in sides.items() for name, values in _layer_and_head(parts).items()
+        f"{side}{name}": values for side, parts in sides.items() for name, values in _layer_and_index(parts).items()
     }
     named = {"source": [str(part) for part in sides[""]], "target": [str(part) for part in sides["target_"]]}
     return named | {"port": [edge.port for edge in edges]} | numbers
@@ -108,17 +109,17 @@ def _parts(components: Sequence[Component], n: int) -> Columns:
     return {
         "component": [str(part) for part in repeated],
         "kind": [part.kind for part in repeated],
-        **_layer_and_head(repeated),
+        **_layer_and_index(repeated),
     }
 
 
-def _layer_and_head(parts: Iterable[Component]) -> Columns:
+def _layer_and_index(parts: Iterable[Component]) -> Columns:
     """Whole numbers; missing where a component is of no layer, or no head."""
     import pandas as pd
 
     parts = list(parts)
     layers, heads = [part.layer for part in parts], [part.index if part.is_head else None for part in parts]
-    return {"layer": pd.array(layers, dtype="Int16"), "head": pd.array(heads, dtype="Int16")}
+    return {"layer": pd.array(layers, dtype="Int16"), "index": pd.array(heads, dtype="Int16")}
 
 
 def _repeated(values: Any, n: int) -> Any:

@@ -24,6 +24,20 @@ class Metric:
     takes_long_answers  whether answers may have several tokens: `values_of_long` is then implemented too
     has_zero_gradient_at_clean  whether it is at its maximum on the clean run, so that every gradient there is zero
     judges_answers  whether it is accuracy, which compares answers one by one: neither is then implemented
+
+    >>> import torch
+    >>> from circuits import METRICS, Prompt, PromptSet
+    >>> metric = METRICS["logit-difference"]
+    >>> prompts = PromptSet("copies", (Prompt((5, 7, 5), (5, 8, 5), answers=(7,), wrong_answers=(8,)),))
+    >>> metric.check(prompts)
+    >>> metric.name, metric.needs_wrong_answers, metric.takes_long_answers
+    ('logit-difference', True, False)
+    >>> from circuits.metrics import Targets
+    >>> logits = torch.tensor([[5.0, 2.0, 0.0]])  # of three tokens: the first is right, the second wrong
+    >>> metric.values(logits, Targets(None, torch.tensor([[1.0, 0, 0]]), torch.tensor([[0, 1.0, 0]])))
+    tensor([3.])
+    >>> METRICS["log-probability-difference"].values_of_long(torch.tensor([-1.0]), torch.tensor([-3.0]))
+    tensor([2.])
     """
 
     name: ClassVar[str]

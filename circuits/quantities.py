@@ -133,7 +133,7 @@ def _of_transfer() -> tuple[Quantity, ...]:
         quantity(
             "retention",
             "retention",
-            "faithfulness as a share of that of the task's own circuit",
+            "faithfulness as a share of that of the task's own circuit, or of 1 where that goes beyond the model",
             "high",
             format=short,
         ),

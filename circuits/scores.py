@@ -104,6 +104,24 @@ class EdgeScores:
     per_prompt  [prompt, edge] in the order of `wiring.edges`, in units of the metric; 0 where not measured
     measured    [edge] whether the edge was measured at all: "measured as zero" and "not measured" differ
     trials      [trial, edge] the means of each of several random trials; None where nothing is drawn
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> scores
+    <EdgeScores ioi, eap: 479 of 479 edges, 8 prompts>
+    >>> best = scores.ranking()[0]
+    >>> str(scores.wiring.edges[best]), round(float(scores.means[best]), 1), scores.n_prompts
+    ('m3->logits', 4.0, 8)
+    >>> interval = scores.interval()
+    >>> bool(interval.low[best] < scores.means[best] < interval.high[best])
+    True
+    >>> scores.of_prompts([0, 3]).n_prompts, len(scores.to_frame_per_prompt()), scores.as_coo().shape
+    (2, 3832, (8, 21, 53))
+    >>> nodes = scores.node_scores()
+    >>> str(nodes.components[nodes.means[0, 1:].argmax() + 1])  # but the embedding
+    'a3.h3'
     """
 
     wiring: Wiring
@@ -138,6 +156,7 @@ class EdgeScores:
 
     @property
     def n_prompts(self) -> int:
+        """How many prompts were scored."""
         return len(self.per_prompt)
 
     @property
@@ -189,15 +208,15 @@ class EdgeScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per edge: its mean over prompts and the ends of its t interval.
 
-        Columns: edge, source, target, port, layer and head (of the source, which writes), target_layer, target_head,
-        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
-        Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
+        Columns: edge, source, target, port, layer and index (of a head in its layer; of the source, which writes),
+        target_layer, target_index, score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the
+        method that measured it. Scores are missing where not measured; 0 is a score. 70,000 edges take 9 MB.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")
         >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
         >>> frame = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]).to_frame()
-        >>> frame.nlargest(2, "score")[["edge", "layer", "head", "method"]].values.tolist()
+        >>> frame.nlargest(2, "score")[["edge", "layer", "index", "method"]].values.tolist()
         [['m3->logits', 3, <NA>, 'eap'], ['a3.h3->logits', 3, 3, 'eap']]
         >>> sums = frame.groupby("source")["score"].sum()  # what the outgoing edges of a part add up to
         >>> sums.drop("input").idxmax()
@@ -229,6 +248,19 @@ class ComponentScores:
     per_prompt  [prompt, position, component], in units of the metric; 0 where not measured
     measured    [prompt, position, component]: a short prompt has no position 20, a prompt may lack a role
     trials      [trial, position, component] the means of each of several random trials; None where nothing is drawn
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> method = METHODS["activation-patching"](at="roles", kinds=("head",))
+    >>> scores = method.score(model, prompts, metric=METRICS["logit-difference"])
+    >>> scores.n_prompts, scores.positions, scores.means.shape
+    (8, ('S1', 'S1+1', 'IO', 'S2', 'END'), (5, 16))
+    >>> at_end = scores.at("END")
+    >>> str(at_end.components[at_end.means[0].argmax()]), at_end.interval().low.shape
+    ('a3.h3', (1, 16))
+    >>> scores.to_frame_per_prompt().columns.tolist()
+    ['prompt', 'component', 'kind', 'layer', 'head', 'position', 'score', 'score_is', 'method']
     """
 
     wiring: Wiring
@@ -263,6 +295,7 @@ class ComponentScores:
 
     @property
     def n_prompts(self) -> int:
+        """How many prompts were scored."""
         return len(self.per_prompt)
 
     @property
@@ -282,9 +315,9 @@ class ComponentScores:
     def to_frame(self, *, level: float = 0.95) -> pd.DataFrame:
         """A pandas frame with one row per position and component: its mean over prompts and its t interval.
 
-        Columns: component, kind, layer, head (missing for what is none), position (`all` is all of them together),
-        score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method that measured it.
-        Scores are missing where not measured; 0 is a score.
+        Columns: component, kind, layer, index (of a head in its layer; missing for what is none), position (`all` is
+        all of them together), score, low, high, score_is (`measured`, `estimated`, ..., `not measured`) and the method
+        that measured it. Scores are missing where not measured; 0 is a score.
 
         >>> from circuits import METHODS, METRICS, TASKS, load_model
         >>> model = load_model("reference")

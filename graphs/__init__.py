@@ -1,5 +1,6 @@
 """Compare and show circuits: selection, graphs, differences, reuse, exports and drawings. No torch, no dask."""
 
+from graphs.annotations import Annotations, Group, annotations_from
 from graphs.circuit_graph import CircuitEdge, CircuitGraph, CircuitNode
 from graphs.comparison.combined import consensus_of, core_of, union_of
 from graphs.comparison.comparison import Comparison, compare
@@ -27,6 +28,7 @@ from graphs.selection import (
 
 __all__ = [
     "SELECTIONS",
+    "Annotations",
     "CircuitEdge",
     "CircuitGraph",
     "CircuitNode",
@@ -37,6 +39,7 @@ __all__ = [
     "Ensemble",
     "Flow",
     "Greedy",
+    "Group",
     "Grown",
     "Picture",
     "Positive",
@@ -47,6 +50,7 @@ __all__ = [
     "Threshold",
     "TopComponents",
     "TopEdges",
+    "annotations_from",
     "compare",
     "consensus_of",
     "core_of",

@@ -40,6 +40,12 @@ class CircuitNode:
     of the outgoing edges; of a component that has none (`logits`, a key-value head), of the incoming ones
     (`graphs.node_sums`). `sums` has both, each with its interval, whatever the score is. `low` and `high` are also None
     where the interval is unbounded: a single prompt says nothing about others.
+
+    >>> from circuits import Component
+    >>> from graphs import CircuitNode
+    >>> node = CircuitNode(Component.parse("a9.h6"), score=1.2, low=0.9, high=1.5, role="mover")
+    >>> node.name, node.score, node.role
+    ('a9.h6', 1.2, 'mover')
     """
 
     component: Component
@@ -56,12 +62,20 @@ class CircuitNode:
 
     @property
     def name(self) -> str:
+        """What it is called, as in `a9.h6` or `m3->logits`."""
         return str(self.component)
 
 
 @dataclass(frozen=True)
 class CircuitEdge:
-    """An edge in a circuit. `score`, `low` and `high` (metric units) are None as in a `CircuitNode`."""
+    """An edge in a circuit. `score`, `low` and `high` (metric units) are None as in a `CircuitNode`.
+
+    >>> from circuits import Edge
+    >>> from graphs import CircuitEdge
+    >>> edge = CircuitEdge(Edge.parse("m3->logits"), score=0.4)
+    >>> edge.name, edge.score, edge.low
+    ('m3->logits', 0.4, None)
+    """
 
     edge: Edge
     score: float | None = None
@@ -70,6 +84,7 @@ class CircuitEdge:
 
     @cached_property
     def name(self) -> str:
+        """What it is called, as in `a9.h6` or `m3->logits`."""
         return str(self.edge)
 
 
@@ -90,6 +105,32 @@ class CircuitGraph(Drawable):
 
     Build one with `from_scores` or `from_edges`. ValueError from the constructor if an edge does not exist in the
     wiring or lies on no path, if nodes and edges disagree, or if a number is not finite.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import CircuitGraph, TopEdges
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> circuit = CircuitGraph.from_scores(scores, TopEdges(60))
+    >>> circuit.label, circuit.method, circuit.n_edges, circuit.of_edges, int(circuit.edge_mask.sum())
+    ('ioi', 'eap', 56, 479, 56)
+    >>> circuit.description
+    '56 of 479 edges, weakest 0.101, faithfulness not measured'
+    >>> [str(head) for head in circuit.heads][:3]
+    ['a0.h1', 'a1.h0', 'a1.h1']
+    >>> best = max(circuit.edges, key=lambda edge: edge.score)
+    >>> best.name, circuit.score_is(best), circuit.source_of(best).method, circuit.scored_by["edges"]
+    ('m3->logits', 'estimated', 'eap', {'method': 'eap', 'scores_are': 'estimated'})
+    >>> circuit.scores_components, circuit.group_edges
+    (False, ())
+    >>> circuit.with_groups({"a3.h3": 1}).to_frame()["name"].tolist()[:2]
+    ['input', 'a0.h1']
+    >>> circuit.with_evaluation(faithfulness=0.8, metrics={"clean": 17.0}).faithfulness
+    0.8
+    >>> circuit.by_layer().n_edges, circuit.with_sums(scores).n_edges, circuit.with_labels({}).n_edges
+    (13, 56, 56)
+    >>> circuit.draw(size="column").to_bytes("svg")[:5]
+    b'<?xml'
     """
 
     wiring: Wiring
@@ -270,6 +311,7 @@ class CircuitGraph(Drawable):
 
     @property
     def n_edges(self) -> int:
+        """How many edges it has; `of_edges` is how many the model has."""
         return len(self.edges)
 
     @property

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
+from graphs.annotations import Annotations
 from graphs.picture import Picture
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Drawable:
         only: Literal["shared", "a", "b"] | None = None,
         bundle: Literal["layer", "role"] | None = None,
         collapse: Sequence[Literal["mlps", "kv"]] = (),
-        annotations: Any = None,
+        annotations: Annotations | None = None,
     ) -> Picture:
         """The layered drawing, which a notebook shows and `save` writes.
 
@@ -50,7 +51,7 @@ class Drawable:
         bundle       one box for each layer's attention and one for its MLP, or one for the heads of each role
         collapse     `mlps`: one box for MLPs of neighboring layers; `kv`: a key-value head and the heads it serves
         annotations  groups of nodes that are drawn as one box, and notes below the drawing, as a page saves them
-                     (`graphs.figures.layered.annotations.Annotations`)
+                     (`annotations_from` reads its file)
 
         ValueError where nothing is left to draw, or more than fits.
         """

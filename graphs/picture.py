@@ -28,6 +28,8 @@ class Picture:
     >>> picture.save("circuit.pdf")
     >>> picture.to_bytes("svg")[:5]
     b'<?xml'
+    >>> picture.figure().get_size_inches().tolist()[0] > 3
+    True
     """
 
     def __init__(

@@ -204,6 +204,11 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"pipelines.{_HOMES[name]}"), name)
 
 
+def __dir__() -> list[str]:
+    # For completion, which should not need to know what was used before.
+    return sorted({*globals(), *_HOMES})
+
+
 class _Package(ModuleType):
     """This package, in which the function of a command is not hidden by the command's folder of the same name.
 

@@ -20,10 +20,11 @@ from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
-from pipelines.engine.progress import shown_by
+from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
+from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
 from pipelines.runs.models_given import model_spec
@@ -211,17 +212,24 @@ def _compute(
 ) -> Counts:
     """Compute what the stores lack of the work; the plan's folder is begun once its check has passed.
 
-    Where progress is shown, what the plan announces after a job is said on stderr.
+    Where progress is shown, what the plan announces after a job is said on stderr, and what long work will take once
+    there are prompts. ValueError, before any is measured, where not even one prompt fits into the memory.
     """
     check = None if plan is None else plan.check
+    to_make = set() if plan is None else set(prompt_jobs(plan))
+    owners = {job.key: part.owner for part in work for job in part.jobs}
 
     def on_done(job: Job) -> None:
         if plan is None:
             return
         if check is not None and job.key == check.key:
             plan.begin()
+        if job.key in to_make:
+            # With the first prompts; the others are about as long.
+            to_make.clear()
+            _forecast(plan, execution, shown, short_owner(owners[job.key]))
         if shown.progress and (announcement := plan.announcement(job)) is not None:
-            sys.stderr.write(f"{announcement}\n")
+            sys.stderr.write(f"{short_owner(owners[job.key])}: {announcement}\n")
 
     for part in work:
         try:
@@ -240,3 +248,15 @@ def _compute(
         outlook=outlook,
         on_done=on_done,
     )
+
+
+def _forecast(plan: Plan, execution: Execution, shown: _Shown, owner: str) -> None:
+    """Say, in the owner's name, what long work will take, and refuse what cannot fit.
+
+    Of workers elsewhere the memory is not known.
+    """
+    if execution.scheduler is not None or (forecast := forecast_before(plan, execution)) is None:
+        return
+    require_possible(forecast)
+    if shown.progress and (text := line(forecast)) is not None:
+        sys.stderr.write(f"{owner}: {text}\n")

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuits import Model, PromptSet, ReadablePrompts
+    from pipelines.runs.run import Run
 
     AnyModel = str | Path | Model | nn.Module
+    AnyRun = str | Path | Run
     AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
 
 
@@ -153,7 +155,7 @@ class ExplainCodesKeywords(ExecutionKeywords, total=False):
 class InfluenceKeywords(ExecutionKeywords, total=False):
     model: AnyModel
     heads: str | None
-    circuit: Any
+    circuit: AnyRun | None
     edit: str | Sequence[str]
     random: int
     tokens: int | None
@@ -236,7 +238,7 @@ class RepairKeywords(PromptKeywords, ExecutionKeywords, total=False):
     random: int
     heads: Sequence[str]
     edit: str | Sequence[str]
-    like: Any
+    like: AnyRun | None
     find: Literal["behavior", "effect"]
     candidates: int
     most: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.util
 import os
@@ -42,6 +43,15 @@ def test_every_public_name_is_in_the_api_reference(package):
     text = (DOCS / "api.rst").read_text()
     offered = importlib.import_module(package).__all__
     assert not [name for name in offered if f"{package}.{name}" not in DIRECTIVES and f"``{name}``" not in text]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_is_completed_in_a_fresh_interpreter(package):
+    code = f"import {package}, sys; print(sorted(dir({package}))); print('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names, has_torch = map(ast.literal_eval, run.stdout.splitlines())
+    assert set(importlib.import_module(package).__all__) <= set(names)
+    assert has_torch is False, "completion imports nothing"
 
 
 @pytest.mark.parametrize("name", DIRECTIVES)

@@ -54,12 +54,12 @@ def test_samples_print_what_the_page_shows(page):
                 shown = SAMPLES.shortened(printed, block.shown)
                 assert SAMPLES.is_same(shown, block.shown), f"{block.text}\nprints now\n{shown}"
         if page == "formats":
-            assert not _undocumented(
+            assert not undocumented(
                 path.name for path in folder.rglob("*") if path.is_file() and path.parent.parent.name != "jobs"
             )
 
 
-def _undocumented(names: Iterable[str]) -> list[str]:
+def undocumented(names: Iterable[str]) -> list[str]:
     """The files that the page of formats does not name; of a figure that is there twice, the PDF."""
     return [name for name in names if f"`{name.replace('.svg', '.pdf')}`" not in text("formats")]
 
@@ -68,7 +68,7 @@ def test_every_file_that_a_command_writes_is_on_the_page_of_formats():
     files = [path for path in (ROOT / "pipelines").rglob("files.py") if "jobs" not in path.parts]
     written = {name for path in files for name in re.findall(r'"([a-z_-]+\.(?:json|csv|npz|html))"', path.read_text())}
     assert len(written) > 40
-    assert not _undocumented(sorted(written))
+    assert not undocumented(sorted(written))
 
 
 @pytest.mark.parametrize("page", PAGES)

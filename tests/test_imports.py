@@ -47,7 +47,8 @@ OF_GRAPHS: dict[str, set[str]] = {
     "graphs/node_sums": set(),
     "graphs/prompt_use": set(),
     "graphs/picture": set(),
-    "graphs/drawable": {"graphs/picture"},
+    "graphs/annotations": set(),
+    "graphs/drawable": {"graphs/picture", "graphs/annotations"},
     "graphs/circuit_graph": {
         *("graphs/selection", "graphs/roles", "graphs/node_sums", "graphs/prompt_use", "graphs/drawable"),
     },
@@ -62,7 +63,12 @@ OF_GRAPHS: dict[str, set[str]] = {
         "graphs/roles",
     },
 }
-OF_GRAPHS["graphs/figures"] = {"graphs/comparison", "graphs/flaws", *OF_GRAPHS["graphs/comparison"]}
+OF_GRAPHS["graphs/figures"] = {
+    "graphs/comparison",
+    "graphs/annotations",
+    "graphs/flaws",
+    *OF_GRAPHS["graphs/comparison"],
+}
 OF_GRAPHS["graphs/export"] = {"graphs/figures", "graphs/picture", "graphs/prompt_use", *OF_GRAPHS["graphs/figures"]}
 # The only files of `circuits` that `graphs` may import: names and results, no torch.
 SEEN_BY_GRAPHS = {f"circuits.{name}" for name in ("components", "scores", "recovery", "masks", "arrays", "intervals")}
@@ -86,11 +92,12 @@ SEEN_BY_GRAPHS |= {
 _SHARED = {"pipelines/keywords", "pipelines/command", "pipelines/reporting", "pipelines/runs", "pipelines/engine"}
 OF_PIPELINES: dict[str, set[str]] = {
     "pipelines/engine": set(),
-    "pipelines/keywords": set(),
+    "pipelines/keywords": {"pipelines/runs"},
     "pipelines/costs": set(),
     "pipelines/runs": {"pipelines/engine"},
     "pipelines/reporting": {"pipelines/engine"},
-    "pipelines/command": {"pipelines/reporting", "pipelines/runs", "pipelines/engine"},
+    "pipelines/forecast": {"pipelines/costs", "pipelines/runs", "pipelines/engine"},
+    "pipelines/command": {"pipelines/forecast", "pipelines/reporting", "pipelines/runs", "pipelines/engine"},
     "pipelines/discover": _SHARED,
     "pipelines/trace": _SHARED,
     **{

@@ -42,6 +42,10 @@ class Prompt:
     >>> prompt = Prompt(clean=(5, 7, 5), corrupt=(5, 8, 5), answers=(7,), wrong_answers=(8,), roles={"first": (1,)})
     >>> prompt.first_difference, prompt.answer_position
     (1, 2)
+    >>> prompt.continuations, prompt.has_long_answers, prompt.n_positions
+    (((),), False, 3)
+    >>> prompt.swapped().clean, prompt.as_json()["answer_ids"]
+    ((5, 8, 5), [7])
     """
 
     clean: tuple[int, ...]
@@ -162,6 +166,15 @@ class PromptSet:
     >>> prompts = PromptSet("copies", (Prompt((5, 7, 5), (5, 8, 5), answers=(7,), wrong_answers=(8,)),))
     >>> prompts, prompts.chance
     (<PromptSet copies: 1 pairs of up to 3 tokens>, 0.5)
+    >>> prompts.is_paired, prompts.n_distinct, prompts.n_positions, prompts.n_tokens, prompts.roles
+    (True, 1, 3, 3, ('END',))
+    >>> prompts.unchanged, prompts.without_unchanged() is prompts, prompts.warnings
+    ((), True, [])
+    >>> prompts.solved, prompts.pictures, prompts.part(0, 1) == prompts, prompts.called(0)
+    (None, {}, True, 'prompt 0')
+    >>> prompts.swapped().prompts[0].clean, prompts.fingerprint
+    ((5, 8, 5), '1a291500459a7d8c')
+    >>> prompts.require_vocabulary(9)
     """
 
     task: str

@@ -27,6 +27,14 @@ class ReadablePrompt:
     tokens          of the clean text; `corrupt_tokens` of the corrupt one
     roles           name -> positions of its tokens
     answers         texts of the right answers; `wrong_answers` of the wrong ones
+
+    >>> from circuits import TASKS, ReadablePrompts, load_model
+    >>> model = load_model("reference")
+    >>> prompt = ReadablePrompts(TASKS["ioi"]().build(model.tokenizer, n=1), model.tokenizer)[0]
+    >>> prompt.clean, prompt.answers
+    ('Because David and Martin were leaving the bridge , David returned the sandwich to', ('Martin',))
+    >>> prompt.of_role("S2"), prompt.changed, prompt.corrupt_tokens[prompt.changed[0]]
+    ('David', (9,), 'Martin')
     """
 
     label: str
@@ -80,6 +88,8 @@ class ReadablePrompts(Sequence[ReadablePrompt]):
     ('Martin', ('Martin',))
     >>> list(prompts.to_frame().columns)
     ['label', 'clean', 'corrupt', 'answers', 'wrong_answers', 'tokens', ...]
+    >>> prompts.roles, len(prompts.to_token_frame())
+    (('S1', 'S1+1', 'IO', 'S2', 'END'), 62)
     """
 
     def __init__(self, prompt_set: PromptSet, tokenizer: Tokenizer | None) -> None:

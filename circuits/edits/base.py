@@ -35,6 +35,17 @@ class Edit:
 
     rows  which queries are edited (`circuits.edits.places`). An edit of a role's row leaves generated tokens alone; one
           of `all`, or of `END..`, edits the row of every generated token as well
+
+    >>> from circuits.edits import edit_from
+    >>> edit = edit_from("set END S1,S2")
+    >>> edit.name, edit.rows, edit.arguments, edit.text
+    ('set', 'END', 'S1,S2', 'set END S1,S2')
+    >>> edit.description
+    'the row of END: all weight on S1, S2, with equal shares'
+    >>> edit.effect, edit.key_places, edit.roles
+    ('all weight on S1, S2, with equal shares', ('S1', 'S2'), ('END', 'S1', 'S2'))
+    >>> edit.is_identity, edit.needs_all_rows, edit == type(edit).from_words("END", ["S1,S2"])
+    (False, False, True)
     """
 
     name: ClassVar[str]

@@ -35,6 +35,17 @@ class Observed(NamedTuple):
     direct     [prompt, head] direct logit attribution of each head
     others     [prompt, writer] that of the embedding, then of the MLPs, then of all biases together
     difference [prompt] the logit difference that the parts add up to
+
+    >>> from circuits import TASKS, load_model
+    >>> from circuits.edits.downstream import observe
+    >>> model = load_model("reference")
+    >>> seen = observe(model, TASKS["ioi"]().build(model.tokenizer, n=4), ["IO", "S1,S2"])
+    >>> seen.attention.shape, seen.direct.shape
+    ((4, 16, 2), (4, 16))
+    >>> seen.heads[seen.direct.mean(axis=0).argmax()]
+    'a3.h3'
+    >>> bool(abs(seen.direct.sum(axis=1) + seen.others.sum(axis=1) - seen.difference).max() < 1e-3)
+    True
     """
 
     heads: tuple[str, ...]
@@ -52,6 +63,16 @@ def observe(model: Model, prompts: PromptSet, groups: Sequence[str], edits: Edit
     ValueError for what `checked` refuses, a prompt that lacks a role of a group or a wrong answer, an answer of several
     tokens, a norm that is no LayerNorm or RMSNorm, and a model that caps its logits (parts of a capped sum do not add
     up). Cost: one forward pass.
+
+    >>> from circuits import TASKS, load_model
+    >>> from circuits.edits import Uniform
+    >>> from circuits.edits.downstream import observe
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> seen = observe(model, prompts, ["IO"], {"a3.h3": (Uniform("END"),)})
+    >>> at = seen.heads.index("a3.h3")  # whose row at END is the same everywhere: 1 of 14 or more tokens is IO
+    >>> bool((seen.attention[:, at, 0] < 1 / 13).all())
+    True
     """
     forward, by_layer = model.forward, checked(model, edits or {}, prompts)
     require_observable(model, prompts, groups)

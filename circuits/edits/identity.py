@@ -16,6 +16,10 @@ class Identity(PatternEdit):
     """A row becomes (1 - t) times itself plus t on its own token: t = 0 changes no bit, 1 leaves the own token alone.
 
     The interpolation of patterns to the identity of SoftPAG, as a graded way to take a head's attention away.
+
+    >>> from circuits.edits import Identity
+    >>> Identity("all", t=0.0).is_identity
+    True
     """
 
     name = "identity"

@@ -13,7 +13,12 @@ from circuits.edits.base import EDITS, OutputEdit
 @EDITS.register
 @dataclass(frozen=True)
 class KnockOut(OutputEdit):
-    """z becomes 0: nothing of the head is written. What it writes into the stream at other rows stays."""
+    """z becomes 0: nothing of the head is written. What it writes into the stream at other rows stays.
+
+    >>> from circuits.edits import KnockOut
+    >>> KnockOut("END..").text
+    'knock-out END..'
+    """
 
     name = "knock-out"
     summary = "the head's output z becomes 0"

@@ -23,6 +23,10 @@ class Redistribute(PatternEdit):
     """The attention to sinks times beta; what is freed goes to other tokens, in proportion to what they get already.
 
     rule  what sinks are, and where freed attention goes: `act` or `var` (`circuits.edits.sinks`)
+
+    >>> from circuits.edits import Redistribute
+    >>> Redistribute("END").text
+    'redistribute END act beta=0.4 over=0.1'
     """
 
     name = "redistribute"

@@ -14,7 +14,12 @@ from circuits.edits.base import EDITS, PatternEdit, Where
 @EDITS.register
 @dataclass(frozen=True)
 class Reverse(PatternEdit):
-    """The weights of the keys that may be seen, in the opposite order: the last gets the first one's."""
+    """The weights of the keys that may be seen, in the opposite order: the last gets the first one's.
+
+    >>> from circuits.edits import Reverse
+    >>> Reverse("END").text
+    'reverse END'
+    """
 
     name = "reverse"
     summary = "the weights of the keys that may be seen, in the opposite order"

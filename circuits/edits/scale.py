@@ -14,7 +14,12 @@ from circuits.edits.base import EDITS, Edit, OutputEdit
 @EDITS.register
 @dataclass(frozen=True)
 class Scale(OutputEdit):
-    """z times a factor, negative ones included; 1 changes nothing, 0 is `knock-out`."""
+    """z times a factor, negative ones included; 1 changes nothing, 0 is `knock-out`.
+
+    >>> from circuits.edits import Scale
+    >>> Scale("END", factor=0.5).text
+    'scale END 0.5'
+    """
 
     name = "scale"
     summary = "the head's output z times a factor"

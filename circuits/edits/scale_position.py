@@ -26,6 +26,10 @@ class ScalePosition(PatternEdit):
 
     Source: ZeroTuning (Han et al. 2025, arXiv 2505.11739), which scales the first token. Where prompts begin without a
     token of the tokenizer's own (BOS), the first token is content.
+
+    >>> from circuits.edits import ScalePosition
+    >>> ScalePosition(gamma=2.0).description
+    'every row, of generated tokens too: the attention to the first token times 2, and the row divided by its new sum'
     """
 
     name = "scale-position"

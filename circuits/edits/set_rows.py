@@ -24,6 +24,10 @@ class SetRows(PatternEdit):
     keys  places with commas between them, each with the same share, and a place's tokens with the same share of it:
           `wrong_color`, `color_1,color_2`, `color_* without correct_color`. Or with their shares, which add up to 1:
           `IO=0.7,S1=0.3`
+
+    >>> from circuits.edits import SetRows
+    >>> SetRows("END", keys="IO=0.7,S1=0.3").description
+    'the row of END: all weight on 0.7 on IO, 0.3 on S1'
     """
 
     name = "set"

@@ -22,6 +22,10 @@ class Shuffle(PatternEdit):
 
     The order is drawn from the seed and the number of these keys, so that a prompt is shuffled alike whatever stands
     beside it in a batch; rows of equal length are shuffled alike.
+
+    >>> from circuits.edits import Shuffle
+    >>> Shuffle("END", seed=3).text
+    'shuffle END 3'
     """
 
     name = "shuffle"

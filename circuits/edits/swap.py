@@ -18,6 +18,10 @@ class Swap(OutputEdit):
 
     The other's z is that before any edit: two heads that are given each other's exchange them. To put in what the
     head itself gathers in a corrupted prompt is activation patching (`circuits.methods`).
+
+    >>> from circuits.edits import Swap
+    >>> Swap("END", head="a2.h1").text
+    'swap END a2.h1'
     """
 
     name = "swap"

@@ -16,6 +16,10 @@ class ToFirst(PatternEdit):
     """All weight on the first key that may be seen, where heads of many models rest (an attention sink).
 
     That is the prompt's first token, and within a sliding window the first one that it still holds.
+
+    >>> from circuits.edits import ToFirst
+    >>> ToFirst().text
+    'to-first all'
     """
 
     name = "to-first"

@@ -16,6 +16,10 @@ class Uniform(PatternEdit):
 
     Retrieval heads are masked this way in their public code's fast path (a query of 0); its other path includes the
     future, which is not done here.
+
+    >>> from circuits.edits import Uniform
+    >>> Uniform("END").text
+    'uniform END'
     """
 
     name = "uniform"

@@ -49,6 +49,8 @@ class PatchEffect:
     >>> found = patch(model, TASKS["ioi"]().build(model.tokenizer, n=8), "a3.h3")
     >>> round(found.mean, 1), round(found.gap)
     (7.6, 18)
+    >>> found.per_prompt.shape, found.interval().low < found.mean, found.to_frame().columns.tolist()
+    ((8,), True, ['clean', 'patched', 'ablated', 'effect'])
     """
 
     parts: tuple[str, ...]

@@ -19,18 +19,12 @@ from torch.nn import functional as F
 from circuits.components import Wiring
 from circuits.effects.contributions import ActivationDifferences, writer_gaps
 from circuits.effects.paired_runs import Pair
+from circuits.model import room
 from circuits.model.batches import Batch
 from circuits.model.forward import Earlier, Forward, Site, Tap
 from circuits.model.layers import Layer
 from circuits.model.linear import linear_each
 
-# On the CPU, the writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if
-# more; on a GPU, as many as there is memory for: each chunk costs the start of hundreds of small kernels.
-_MAX_ELEMENTS, _SHARE_AT_ONCE = 2_000_000, 1 / 8
-# Gradients at the readers of a layer are held up to this many numbers at once, or for a few readers, if more. Fixed, so
-# that the memory there is never decides how they are split; fewer rows than these, and products round differently.
-_READER_ELEMENTS = {"cpu": 8_000_000, "cuda": 64_000_000}
-_FEWEST_READERS = 4
 _PRECISE = (torch.float32, torch.float64)
 
 
@@ -218,9 +212,7 @@ def effects_of_writers(
     n_sequences, n_positions = batch.n_sequences, batch.n_positions - batch.start
     d_model = forward.weight_u.shape[1]
     per_prompt = max(1, len(writers)) * n_positions * d_model
-    few = max(_MAX_ELEMENTS // per_prompt, round(n_sequences * _SHARE_AT_ONCE))
-    many = forward.numbers_at_once // per_prompt
-    size = max(1, min(many, few) if forward.device.type == "cpu" else many)
+    size = room.written_at_once(forward.numbers_at_once, n_sequences, per_prompt, forward.device.type)
     scores = torch.zeros(n_sequences, wiring.n_edges, device=forward.device)
     with torch.no_grad():
         for first in range(0, n_sequences, size):
@@ -306,7 +298,7 @@ def head_input_gradients(
     at_projections = torch.cat((some(grads.q), some(grads.k), some(grads.v)), dim=3)
     residual, norm, n_readers = some(grads.residual), layer.known_norm, at_projections.shape[3]
     if norm is None:
-        for part in reader_chunks(n_readers, residual.numel(), residual.device.type):
+        for part in room.reader_chunks(n_readers, residual.numel(), residual.device.type):
             readers = _through_any_norm(layer, residual, at_projections, part).sum(0)
             yield _HeadInputs(part.start, readers, None)
         return
@@ -323,17 +315,10 @@ def head_input_gradients(
     of_writers = _along(gaps.unflatten(2, residual.shape[2:]), direction.float()).flatten(1, 2)
     # Of all readers at once, as this is small: in parts it would round differently.
     correction = of_readers @ of_writers
-    for part in reader_chunks(n_readers, residual[0].numel(), residual.device.type):
+    for part in room.reader_chunks(n_readers, residual[0].numel(), residual.device.type):
         linear_part = _expanded(layer, scaled, part)
         readers = norm.centered(norm.gain * linear_part)
         yield _HeadInputs(part.start, readers, correction[:, part])
-
-
-def reader_chunks(n_readers: int, numbers_per_reader: int, device: str) -> Iterator[slice]:
-    """The readers of a layer in as few even parts as hold no more numbers than the device is given, or few readers."""
-    most = max(1, _READER_ELEMENTS.get(device, _READER_ELEMENTS["cpu"]) // numbers_per_reader)
-    n_parts = min(-(-n_readers // most), max(1, n_readers // _FEWEST_READERS))
-    return (slice(n_readers * part // n_parts, n_readers * (part + 1) // n_parts) for part in range(n_parts))
 
 
 def _along(gaps: Tensor, direction: Tensor) -> Tensor:

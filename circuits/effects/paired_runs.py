@@ -13,8 +13,9 @@ from circuits.ablations import Ablation
 from circuits.data.prompts import PromptSet
 from circuits.metrics import Metric, Targets
 from circuits.model.answers import LongAnswers, answered_in
-from circuits.model.batches import PROMPTS_AT_ONCE, Batch, each_batch
+from circuits.model.batches import Batch, each_batch
 from circuits.model.forward import Forward, Run, Site
+from circuits.model.room import PROMPTS_AT_ONCE
 
 if TYPE_CHECKING:
     from circuits.model.load import Model

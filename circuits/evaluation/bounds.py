@@ -60,6 +60,10 @@ class MeanBound(Bound):
     """Faithfulness, of means over prompts, is 1 - tolerance or more; beyond 1, distances are below 0.
 
     So it is for `search_sizes`: a faithful circuit that was chosen is always within this bound of its tolerance.
+
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> MeanBound(tolerance=0.1).in_words
+    'mean faithfulness of 0.9 or more'
     """
 
     name = "mean"
@@ -82,7 +86,12 @@ class MeanBound(Bound):
 
 
 class PerPromptBound(Bound):
-    """No prompt's metric moves by more than the tolerance, a share of the mean move when everything is ablated."""
+    """No prompt's metric moves by more than the tolerance, a share of the mean move when everything is ablated.
+
+    >>> from circuits.evaluation.bounds import PerPromptBound
+    >>> PerPromptBound(tolerance=0.1).in_words
+    'no prompt moves by more than 0.1 of the mean effect'
+    """
 
     name = "per-prompt"
 

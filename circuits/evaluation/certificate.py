@@ -29,6 +29,19 @@ class Certificate:
     changes    [edge] mean metric of the circuit minus mean metric without the edge
     n_gone     [edge] how many edges fall off all paths with it, itself included
     is_tried   [edge] whether the circuit was run without it; the other entries are 0 where it was not
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> start = Grown(30).choose(METHODS["eap"]().score(model, prompts, metric=metric)).mask
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> from circuits.evaluation.minimal import check
+    >>> certificate = check(model, prompts, start, metric=metric, bound=MeanBound(tolerance=0.6))
+    >>> certificate.holds, len(certificate.edges), certificate.is_tried.all().item()
+    (False, 30, True)
+    >>> set(certificate.removable) < set(certificate.edges)
+    True
     """
 
     wiring: Wiring

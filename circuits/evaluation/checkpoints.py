@@ -41,6 +41,13 @@ class Patched:
 
     into, donor  [prompt] of both models as they are
     values       [group, prompt] with the outputs of a group from the other model
+
+    >>> import numpy as np
+    >>> from circuits.evaluation.checkpoints import Patched
+    >>> patched = Patched(into=np.array([0.0, 1.0]), donor=np.array([4.0, 5.0]), values=np.array([[2.0, 3.0]]))
+    >>> patched.require_gap()
+    >>> patched.gap.value, patched.recovered(0).value
+    (4.0, 0.5)
     """
 
     into: Floats
@@ -80,6 +87,16 @@ def patched_from(model: Model, donor: Model, prompts: PromptSet, groups: Bools, 
 
     ValueError, before anything runs, for models that do not correspond (`require_corresponding`), and a metric that
     compares a run with the model's own clean run. Cost: two forward passes, and at most one for each group.
+
+    >>> import numpy as np
+    >>> from circuits import METRICS, TASKS, load_model
+    >>> from circuits.evaluation.checkpoints import patched_from
+    >>> before, after = load_model("reference-early"), load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(after.tokenizer, n=4)
+    >>> writers = list(map(str, after.wiring.writers))
+    >>> groups = np.array([[name in names for name in writers] for names in (("a3.h3",), ("a3.h3", "m3"))])
+    >>> patched_from(before, after, prompts, groups, metric=METRICS["logit-difference"]).values.shape  # group, prompt
+    (2, 4)
     """
     import torch
 

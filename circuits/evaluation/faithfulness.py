@@ -36,6 +36,8 @@ _VALUES_PER_STREAM = 8  # that a run keeps of a layer, in streams of d_model
 # Largest intermediates that the batches run together may take: products of more tokens cost less per token, and a last
 # batch that runs alone costs most.
 _INTERMEDIATES_AT_ONCE = 2
+# And so many sequences: products are large enough then, and what is left can go to other threads.
+_SEQUENCES_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
@@ -221,14 +223,15 @@ def _n_written(model: Model, pair: Pair) -> int:
 def _groups(model: Model, pairs: Sequence[Pair]) -> list[list[Pair]]:
     """Recorded batches in groups that may be run at once."""
     groups: list[list[Pair]] = []
-    left = 0
+    left = n_left = 0
     for pair in pairs:
-        needed = _n_written(model, pair)
-        if not groups or needed > left:
+        needed, n_needed = _n_written(model, pair), pair.batch.n_sequences
+        if not groups or needed > left or n_needed > n_left:
             groups.append([])
-            left = _INTERMEDIATES_AT_ONCE * model.forward.numbers_at_once
+            left, n_left = _INTERMEDIATES_AT_ONCE * model.forward.numbers_at_once, _SEQUENCES_AT_ONCE
         groups[-1].append(pair)
         left -= needed
+        n_left -= n_needed
     return groups
 
 

@@ -37,6 +37,19 @@ def likeness(circuit: Bools, drawn: Bools) -> float:
     return float(((circuit & drawn).sum(axis=1) / (circuit | drawn).sum(axis=1)).mean())
 
 
+def at_heads(wiring: Wiring, n_parts: int) -> Bools:
+    """[part] which parts renaming can change: heads, and edges that start or end at one. All others stay.
+
+    n_parts  as many as there are edges, or writers
+    """
+    is_head = np.array([writer.is_head for writer in wiring.writers])
+    if n_parts != wiring.n_edges:
+        return is_head
+    source, target = endpoints(wiring)
+    into_heads = np.array([not wiring.joins_heads and reader.port is not None for reader in wiring.readers])
+    return is_head[source] | into_heads[target]
+
+
 def _orders(wiring: Wiring, draw: np.random.Generator) -> Numbers:
     """[layer, head] what each head is renamed to: groups change places, and heads within them."""
     groups, size = wiring.n_kv_heads, wiring.n_heads // wiring.n_kv_heads

@@ -34,6 +34,21 @@ class MinimalCircuit:
     faithfulness     on these
     held_out_values  [prompt] its metric on prompts that took no part; None without any
     held_out         its faithfulness on these
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> start = Grown(30).choose(METHODS["eap"]().score(model, prompts, metric=metric)).mask
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> from circuits.evaluation.minimal import minimal_circuit
+    >>> from circuits.evaluation.minimal_search import MinimalSearch
+    >>> search = MinimalSearch(MeanBound(tolerance=0.6), other_runs=0)
+    >>> result = minimal_circuit(model, prompts, metric=metric, search=search, start=start)
+    >>> result.circuit.shape, len(result.certificate.edges) == int(result.circuit.sum()), result.held_out
+    ((479,), True, None)
+    >>> round(result.faithfulness.mean, 1)
+    0.4
     """
 
     found: Minimum
@@ -72,6 +87,19 @@ def minimal_circuit(
     Cost: the prompts clean and ablated, and at most `search.n_planned` circuits; where k of n edges stay, about
     k log2(n / k) + 2 k, and as many as are allowed to look for others. Raises NoMinimalCircuitError where `start` is
     not within the bound, and a ValueError where edges cannot be measured on the model.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> start = Grown(30).choose(METHODS["eap"]().score(model, prompts, metric=metric)).mask
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> from circuits.evaluation.minimal import minimal_circuit
+    >>> from circuits.evaluation.minimal_search import MinimalSearch
+    >>> search = MinimalSearch(MeanBound(tolerance=0.6), other_runs=0)
+    >>> result = minimal_circuit(model, prompts, metric=metric, search=search, start=start)
+    >>> int(result.circuit.sum()) < 30, result.certificate.holds
+    (True, True)
     """
     ablation = ablation.fitted(model, prompts)
     runs = _runs(model, prompts, metric, ablation)
@@ -96,7 +124,19 @@ def check(
     ablation: Ablation = _CORRUPT,
     bound: Bound = _SEARCH.bound,
 ) -> Certificate:
-    """The certificate of any circuit [edge]: `removable` are the edges that can go alone. One circuit run per edge."""
+    """The certificate of any circuit [edge]: `removable` are the edges that can go alone. One circuit run per edge.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> start = Grown(30).choose(METHODS["eap"]().score(model, prompts, metric=metric)).mask
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> from circuits.evaluation.minimal import check
+    >>> certificate = check(model, prompts, start, metric=metric, bound=MeanBound(tolerance=0.6))
+    >>> len(certificate.removable) > 0
+    True
+    """
     ablation = ablation.fitted(model, prompts)
     return certify(_runs(model, prompts, metric, ablation), circuit, bound)
 

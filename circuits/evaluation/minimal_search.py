@@ -34,6 +34,11 @@ class MinimalSearch:
     bound       what the circuit has to stay within
     max_runs    circuits run to find it and to certify it, at most
     other_runs  circuits run to find others of its size, at most; more only to certify a smaller one that turns up
+
+    >>> from circuits.evaluation.bounds import PerPromptBound
+    >>> from circuits.evaluation.minimal_search import MinimalSearch
+    >>> MinimalSearch(PerPromptBound(tolerance=0.2), max_runs=500, other_runs=100).n_planned
+    600
     """
 
     bound: Bound = field(default_factory=MeanBound)
@@ -57,6 +62,19 @@ class Minimum(NamedTuple):
     n_start       edges with which the search began, without dead ends
     n_runs        circuits run to find and to certify the circuit
     n_other_runs  circuits run to find others
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> start = Grown(30).choose(METHODS["eap"]().score(model, prompts, metric=metric)).mask
+    >>> from circuits.evaluation.bounds import MeanBound
+    >>> from circuits.evaluation.minimal import minimal_circuit
+    >>> from circuits.evaluation.minimal_search import MinimalSearch
+    >>> search = MinimalSearch(MeanBound(tolerance=0.6), other_runs=0)
+    >>> found = minimal_circuit(model, prompts, metric=metric, search=search, start=start).found
+    >>> found.n_start, found.certificate.holds, found.others, found.n_other_runs
+    (30, True, (), 0)
     """
 
     circuit: Bools

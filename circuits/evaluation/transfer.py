@@ -17,8 +17,11 @@ difference and still leave the wrong answer ahead, or the other way round.
 
 Matched circuits that have most of their parts in common with the circuit itself, because it fills the layers it uses,
 say nothing, and are left out. Then come circuits made of both: union, shared part, what only one has, the whole model
-without the shared part, and without the shared part renamed. Transfer is normalized as
-T = (X - matched) / (own - matched).
+without the shared part, and without its parts at heads, as it is and renamed. What has no head stays in these two:
+renaming does not change it, and where it is all that leads from the input on, nothing is left without it on any heads.
+Transfer is normalized as T = (X - matched) / (own - matched). A task's own circuit may go beyond the model, where parts
+that work against the task are left out of it. To do what the model does is all that can be asked of another circuit: it
+is then held against the whole model (`OnTask.standard`).
 
 Sources: Hanna et al. 2025 (cross-task faithfulness), Mondorf et al. 2024 (set circuits), Lan et al. 2024 (dropping the
 shared part against dropping random parts); intervals, the matched circuits and the normalization are ours.
@@ -35,7 +38,7 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Wiring
 from circuits.evaluation.faithfulness import SMALLEST_GAP, Baseline, Faithfulness, faithfulness
-from circuits.evaluation.matched_circuits import likeness, matched_circuits
+from circuits.evaluation.matched_circuits import at_heads, likeness, matched_circuits
 from circuits.intervals import Estimate, Share, ratio_difference_interval, ratio_t_interval
 
 Sort = Literal[
@@ -49,6 +52,7 @@ Sort = Literal[
     "shared",
     "only",
     "without_shared",
+    "without_heads",
     "without_matched",
     "core",
 ]
@@ -95,7 +99,8 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
     """Every circuit to run on the prompts of run `target`, as masks [part].
 
     With n runs and r draws: the empty one, n own, at most n sized, half the task's own, 2 n r drawn; for each other run
-    5 made of both and r without the renamed shared part; and n - 1 cores of three runs or more.
+    5 made of both, 1 without the parts of the shared one at heads and r without these renamed; and n - 1 cores of
+    three runs or more.
     """
     own, n_draws = candidates.own, candidates.random.shape[1]
     members = {Member(*EMPTY): np.zeros(own.shape[1], dtype=np.bool_)}
@@ -118,9 +123,11 @@ def members_on(wiring: Wiring, target: int, candidates: Candidates, *, seed: int
         members[Member("only", pair)] = circuit & ~mine
         members[Member("only", pair[::-1])] = mine & ~circuit
         members[Member("without_shared", pair)] = ~shared
-        renamed = matched_circuits(wiring, shared, n=n_draws, seed=seed)
-        if likeness(shared, renamed) > MOST_LIKE:
+        movable = shared & at_heads(wiring, len(shared))
+        renamed = matched_circuits(wiring, movable, n=n_draws, seed=seed)
+        if likeness(movable, renamed) > MOST_LIKE:
             continue
+        members[Member("without_heads", pair)] = ~movable
         members |= {Member("without_matched", pair, number): ~mask for number, mask in enumerate(renamed)}
     if len(own) > 2:
         everywhere = tuple(range(len(own)))
@@ -163,35 +170,58 @@ class OnTask:
         return _ratio(self.correct[member] - empty, self.correct[Member("own", (self.target,))] - empty)
 
     def retention(self, member: Member) -> Estimate | None:
-        """How much of what the task's own circuit does a circuit does: X of the circuit over X of the own one."""
-        own = self.values[Member("own", (self.target,))]
-        return _ratio(self.values[member] - self.baseline.ablated, own - self.baseline.ablated)
+        """How much of what the task's own circuit does a circuit does: X of the circuit over X of the own one, or over
+        1 where that goes beyond the model."""
+        return self._retained(self.values[member])
+
+    @property
+    def goes_beyond(self) -> bool:
+        """Whether the task's own circuit goes beyond the model."""
+        kept = self.faithfulness(Member("own", (self.target,))).mean
+        return kept is not None and kept > 1
+
+    @property
+    def standard(self) -> Floats:
+        """[prompt] the metric that circuits are held against: that of the task's own circuit, or of the whole model
+        where that circuit goes beyond it."""
+        return self.baseline.clean if self.goes_beyond else self.values[Member("own", (self.target,))]
+
+    def _retained(self, values: Floats) -> Estimate | None:
+        return _ratio(values - self.baseline.ablated, self.standard - self.baseline.ablated)
 
     @property
     def half(self) -> Estimate | None:
-        """How much of what the task's own circuit does half of its edges do; None where its rule has no size."""
+        """`retention` of half of the own circuit's edges; None where its rule has no size."""
         half = Member("half", (self.target,))
         return self.retention(half) if half in self.values else None
 
     @property
     def at_random(self) -> Estimate | None:
-        """How much of what the task's own circuit does random circuits of its size do on average; None without any."""
+        """`retention` of random circuits of the own one's size, on average; None without any."""
         drawn = self.draws("random", (self.target,))
-        own = self.values[Member("own", (self.target,))]
-        return _ratio(drawn.mean(axis=0) - self.baseline.ablated, own - self.baseline.ablated) if len(drawn) else None
+        return self._retained(drawn.mean(axis=0)) if len(drawn) else None
 
     def necessity(self, other: int) -> Estimate | None:
         """1 - X of the whole model without what the circuit of run `other` shares with the task's own."""
         lost = self.baseline.clean - self.values[Member("without_shared", (other, self.target))]
-        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+        return _ratio(lost, self._gaps)
+
+    def necessity_at_heads(self, other: int) -> Estimate | None:
+        """1 - X of the whole model without the parts at heads of what both have; None where no others are like them."""
+        without = Member("without_heads", (other, self.target))
+        return _ratio(self.baseline.clean - self.values[without], self._gaps) if without in self.values else None
 
     def necessity_beyond_matched(self, other: int) -> Estimate | None:
-        """`necessity` minus the mean of what the model loses without the shared part renamed."""
+        """`necessity_at_heads` minus the mean of what the model loses without as much on other heads."""
         drawn = self.draws("without_matched", (other, self.target))
         if not len(drawn):
             return None
-        lost = drawn.mean(axis=0) - self.values[Member("without_shared", (other, self.target))]
-        return _ratio(lost, self.baseline.clean - self.baseline.ablated)
+        return _ratio(drawn.mean(axis=0) - self.values[Member("without_heads", (other, self.target))], self._gaps)
+
+    def without_matched(self, other: int) -> Estimate | None:
+        """Mean X of the whole model without as much as both have at heads, on other heads."""
+        drawn = self.draws("without_matched", (other, self.target))
+        return _ratio(drawn.mean(axis=0) - self.baseline.ablated, self._gaps) if len(drawn) else None
 
     def draws(self, sort: Sort, of: tuple[int, ...]) -> Floats:
         """[draw, prompt] the metric of the circuits drawn."""
@@ -216,17 +246,17 @@ class OnTask:
         return (1 + int(reached.sum())) / (1 + len(drawn))
 
     def normalized(self, run: int) -> Estimate | None:
-        """T of a run's circuit: 0 where its shape alone does as well, 1 where it does as well as the task's own.
+        """T of a run's circuit: 0 where its shape alone does as well, 1 where it does as well as the `standard`.
 
-        None where it was not drawn, and where its matched circuits do as well as the task's own.
+        None where it was not drawn, and where its matched circuits do as well as that.
         """
         drawn = self.draws("matched", (run,))
         if not len(drawn):
             return None
         floor = drawn.mean(axis=0)
-        own = self.values[Member("own", (self.target,))] - floor
+        whole = self.standard - floor
         smallest = SMALLEST_GAP * float(np.abs(self._gaps).mean())
-        return _ratio(self.values[Member("own", (run,))] - floor, own) if abs(own.mean()) > smallest else None
+        return _ratio(self.values[Member("own", (run,))] - floor, whole) if abs(whole.mean()) > smallest else None
 
     @property
     def _gaps(self) -> Floats:

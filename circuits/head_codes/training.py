@@ -20,6 +20,7 @@ from torch import Tensor
 from circuits.head_codes.autoencoders import Autoencoders, products_with_vector
 from circuits.head_codes.settings import Recipe, UnitNorm
 from circuits.model.linear import linear_each
+from circuits.model.steps import steps
 
 # Leaving out unused features pays from this many multiply-adds per product on.
 _LARGE = 2**24
@@ -59,7 +60,7 @@ def train(values: Tensor, recipe: Recipe, seeds: Sequence[object]) -> Autoencode
     size = 1 if is_large else len(values)
     parts = [slice(first, first + size) for first in range(0, len(values), size)]
     with torch.no_grad():
-        for _ in range(recipe.epochs):
+        for _ in steps(range(recipe.epochs)):
             for part in parts:
                 gradients = gradients_of(autoencoders[part], rows.part(part), recipe.l1, leaves_out_unused=is_large)
                 for name, gradient in gradients.items():

@@ -17,6 +17,7 @@ from circuits.head_codes.counting import Codes
 from circuits.head_codes.features import HeadFeatures
 from circuits.head_codes.settings import Coding
 from circuits.head_codes.training import generator_of, train
+from circuits.model.steps import whole
 
 
 def read(features: HeadFeatures, coding: Coding) -> HeadFeatures:
@@ -35,7 +36,8 @@ def train_trials(features: HeadFeatures, coding: Coding, trials: Sequence[int]) 
         by_group = outputs.unflatten(1, (n, -1)).transpose(0, 1).flatten(1, 2)
         rows.append(by_group)
         seeds += [(coding.seed, trial, group) for group in range(n)]
-    return train(torch.cat(rows), coding.recipe, seeds)
+    with whole():
+        return train(torch.cat(rows), coding.recipe, seeds)
 
 
 def codes_of(features: HeadFeatures, autoencoders: Autoencoders, coding: Coding) -> Codes:

@@ -71,8 +71,8 @@ class PartInjection:
 class Injection:
     """What is injected at the last token; None leaves a part alone.
 
-    attention  the attentions' outputs (MHSA), as they are added to the residual stream
-    mlp        the MLPs' outputs (FFN), likewise
+    attention  the outputs of attention, as they are added to the residual stream
+    mlp        the outputs of the MLPs, likewise
     residual   the stream that enters a layer (the hidden state)
     rescale    whether what has been changed gets back the norm that it had
     """

@@ -35,6 +35,17 @@ def path_setting(fingerprint: Callable[[str], str]) -> Any:
 
     fingerprint  path -> a text that changes with the content, which keys of jobs hold in place of the path; a function
                  at the top of its module. A ValueError where nothing fitting is there
+
+    >>> from dataclasses import dataclass
+    >>> from circuits.methods import Method
+    >>> from circuits.methods.base import path_setting
+    >>> def size_of(path):
+    ...     return str(len(open(path).read()))
+    >>> @dataclass(frozen=True)
+    ... class FromFile(Method):
+    ...     file: str | None = path_setting(size_of)
+    >>> list(FromFile.path_settings()), FromFile().file
+    (['file'], None)
     """
     return dataclasses.field(default=None, metadata={_FINGERPRINT: fingerprint})
 
@@ -53,6 +64,21 @@ class Method:
     reads_negatives whether it reads the negatives of prompts that have no partners
     scored_in       name and version of the jobs that give its scores: raise the version when the numbers change
     cites           the papers it is from
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> method = METHODS["eap-ig"](steps=2)
+    >>> method.result, method.per_prompt, dict(method.default_selection), method.path_settings()
+    ('edges', True, {}, {})
+    >>> method.check(model, prompts, metric)
+    >>> method.check_selection(position=None)
+    >>> method.score(model, prompts, metric=metric).means.shape
+    (479,)
+    >>> method.provenance(model, prompts, metric).settings
+    {'steps': 2, 'rule': 'left'}
+    >>> method.score_stages(), method.findings(lambda stage: ()).warnings, method.head_groups({}, model.wiring)
+    ((), (), None)
     """
 
     name: ClassVar[str]
@@ -72,6 +98,11 @@ class Method:
     def per_prompt(self) -> bool:
         """Whether a prompt's scores depend on that prompt alone, so that prompts may be split over jobs."""
         return True
+
+    @property
+    def measures_named_edges(self) -> bool:
+        """Whether it was asked for some edges by name: these are what it finds, and need be no circuit."""
+        return False
 
     @property
     def default_selection(self) -> Mapping[str, Any]:
@@ -129,7 +160,18 @@ class Method:
     def scores_from(
         self, results: Results, model: Model, prompts: PromptSet, *, metric: Metric, ablation: Ablation
     ) -> Scores:
-        """Scores from what its last stage computed: what a method of several stages has in place of `score`."""
+        """Scores from what its last stage computed: what a method of several stages has in place of `score`.
+
+        >>> from circuits import METHODS, METRICS, TASKS, load_model
+        >>> from circuits.ablations import Corrupt
+        >>> from circuits.methods.stages import compute_stages
+        >>> model, given = load_model("reference"), {"metric": METRICS["logit-difference"], "ablation": Corrupt()}
+        >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=2)
+        >>> method = METHODS["staged-path-patching"]()
+        >>> results = compute_stages(method.score_stages(), model, prompts, **given)
+        >>> method.scores_from(results, model, prompts, **given).means.shape
+        (6, 16)
+        """
         raise NotImplementedError
 
     def head_groups(self, results: Results, wiring: Wiring) -> Mapping[str, int] | None:

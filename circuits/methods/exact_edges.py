@@ -71,6 +71,10 @@ class ExactEdges(EdgeMethod):
     def per_prompt(self) -> bool:
         return self.screen is None  # the ranking is that of the mean over all prompts
 
+    @property
+    def measures_named_edges(self) -> bool:
+        return bool(self.edges)
+
     def check(self, model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation = CORRUPT) -> None:
         """Also raises a ValueError for an edge that the model does not have."""
         super().check(model, prompts, metric, ablation)

@@ -37,6 +37,14 @@ class StageInputs:
     results   what earlier stages computed, under the names in `MethodStage.reads`
     prompts   all of the run, not the slice alone; None unless the stage `reads_prompts` or the metric
     metric, ablation  of the run; None unless the stage `reads_metric`
+
+    >>> from circuits import METRICS, TASKS, load_model
+    >>> from circuits.methods.stages import StageInputs
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=4)
+    >>> inputs = StageInputs({"slice": [0, 2]}, lambda: model, {}, prompts)
+    >>> len(inputs.prompts[slice(*inputs.settings["slice"])]), inputs.model().wiring.n_layers
+    (2, 4)
     """
 
     settings: Mapping[str, Any]
@@ -64,6 +72,16 @@ class MethodStage:
     each      what is computed apart: `prompts` (a slice at a time), `trials` (`at_once` of `trials`), or a name in
               `reads` (one of its results at a time, and only that one is read); None: everything together
     cost      expected, of a prompt, a trial or the whole, for estimates of the time left; a pass over a prompt is 1
+
+    >>> import numpy as np
+    >>> from circuits.methods.stages import MethodStage
+    >>> from circuits.result import Result
+    >>> def lengths(inputs):
+    ...     start, stop = inputs.settings["slice"]
+    ...     return Result({}, {"lengths": np.array([len(prompt) for prompt in inputs.prompts[start:stop]])})
+    >>> stage = MethodStage("mine-lengths", 1, compute=lengths, each="prompts", reads_prompts=True)
+    >>> stage.parts([(0, 16), (16, 20)], earlier={})
+    [{'slice': [0, 16]}, {'slice': [16, 20]}]
     """
 
     name: str
@@ -103,6 +121,10 @@ class Findings(NamedTuple):
     warnings  what a reader should know before trusting the numbers
     kept      NAME -> arrays, for NAME.npz in the run's folder (`DiscoverRun.kept`)
     sampled   what the method's own intervals are over, if not prompts: `of scores from codes, over trials`
+
+    >>> from circuits.methods.stages import Findings
+    >>> Findings(facts=[("steps taken", "40")], warnings=["few trials"]).warnings
+    ['few trials']
     """
 
     summary: Mapping[str, Any] = {}

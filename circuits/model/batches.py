@@ -16,11 +16,11 @@ from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.model.forward import Forward
 from circuits.model.lengths import Extent, cheapest_groups
+from circuits.model.room import PROMPTS_AT_ONCE
 from circuits.model.steps import Steps
 
 _LOG = logging.getLogger(__name__)
 
-PROMPTS_AT_ONCE = 64
 # Smaller groups with the same first difference join their neighbors: each batch has a fixed cost.
 _WORTH_A_BATCH = 4
 # What plain RuntimeErrors say: torch's on the CPU, and those of CUDA and its libraries, which allocate by themselves.

@@ -33,6 +33,13 @@ def continuations(model: Model, prompts: PromptSet, n_tokens: int) -> Numbers:
     The whole sequence is run for each token, without a cache, so that any family and any edit will do; prompts of
     equal length share a batch, and nothing is padded. Cost: a forward pass for each token. ValueError before anything
     runs where there is no room for so many tokens.
+
+    >>> from circuits import TASKS, load_model
+    >>> from circuits.model.continuations import continuations
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=2)
+    >>> [model.tokenizer.decode(said) for said in continuations(model, prompts, 1)]
+    ['Martin', 'Kevin']
     """
     require_room(model, prompts, n_tokens)
     said = np.zeros((len(prompts), n_tokens), dtype=np.int64)

@@ -12,7 +12,6 @@ model. Only the input of the first layer and its masks are caught by hooks, whic
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import torch
 from torch import Tensor
 
 from circuits.data.image_processor import Pixels, Vision
+from circuits.model import room
 from circuits.model.layers import (
     QKV,
     Layer,
@@ -41,13 +41,6 @@ Tap = Callable[[int, Site, Tensor], Tensor]
 residual, attention, mlp_in, mlp [batch, position, d_model]; q [batch, position, head, d_head] and k, v [batch,
 position, key-value head, d_head] as projected; query [batch, head, position, d_head] and key, value [batch, key-value
 head, position, d_head] as they meet (normed and rotated); z [batch, position, head, d_head]."""
-
-# Tokens per stacked batch: enough to keep the matrix products busy, few enough to stay near the caches.
-_TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 65536}
-# Numbers that the largest intermediate of any work may hold on the CPU: 128 MB in float32.
-_MAX_ELEMENTS = 32_000_000
-# The share of a GPU's free memory that one such intermediate may take.
-_SHARE_AT_ONCE = 1 / 32
 
 
 class _Stop(Exception):
@@ -154,16 +147,15 @@ class Forward:
     def _budget(self) -> tuple[int, int]:
         """How many tokens are stacked, and how many numbers one intermediate holds, from the memory of the device.
 
-        On a GPU, what other processes leave free, with this one's weights loaded. Rounded down to a power of two, so
-        that a little more or less of it does not change how sums are split, and with that their last bits.
+        What other processes leave free, with this one's weights loaded.
         """
-        tokens = _TOKENS_AT_ONCE.get(self.device.type, 2048)
+        tokens = room.TOKENS_AT_ONCE.get(self.device.type, room.TOKENS_AT_ONCE["cpu"])
         if self.device.type != "cuda":
-            return tokens, _MAX_ELEMENTS
+            return tokens, room.numbers_on_cpu(room.free_memory())
         # Memory that torch keeps for itself and does not use at present is free too.
         unused = torch.cuda.memory_reserved(self.device) - torch.cuda.memory_allocated(self.device)
         n_free = torch.cuda.mem_get_info(self.device)[0] + unused
-        numbers = 2 ** int(math.log2(max(1, n_free * _SHARE_AT_ONCE / self.weight_u.element_size())))
+        numbers = room.numbers_on_gpu(n_free, self.weight_u.element_size())
         widest = 4 * max(self.weight_u.shape[1], int(getattr(self.config, "d_mlp", None) or 0))
         return max(1, min(tokens, numbers // widest)), numbers
 
@@ -179,19 +171,17 @@ class Forward:
     @property
     def tokens_with_gradients(self) -> int:
         """How many tokens to run at once with what a backward pass needs of them."""
-        # Per token and layer about three numbers are kept for every row of its weights.
-        per_token = 3 * sum(layer.n_weights for layer in self.layers) // self.weight_u.shape[1]
-        return 8 * self.numbers_at_once // per_token
+        n_weights = sum(layer.n_weights for layer in self.layers)
+        return room.tokens_with_gradients(self.numbers_at_once, n_weights, self.weight_u.shape[1])
 
     def batch_size(self, n_positions: int) -> int:
         """How many prompts to record at once, clean and corrupt."""
-        per_prompt = 2 * 8 * n_positions * self.n_layers * self.weight_u.shape[1]
-        return max(1, 16 * self.numbers_at_once // per_prompt)
+        return room.recorded_at_once(self.numbers_at_once, n_positions, self.n_layers, self.weight_u.shape[1])
 
     def prompts_with_writers_at_once(self, n_positions: int) -> int:
         """For how many prompts, at most 64, every writer's output [prompt, writer, position, d_model] may be held."""
         n_writers = 1 + sum(layer.n_heads + (layer.mlp is not None) for layer in self.layers)
-        return max(1, min(64, self.numbers_at_once // (n_writers * n_positions * self.weight_u.shape[1])))
+        return room.with_writers_at_once(self.numbers_at_once, n_writers, n_positions, self.weight_u.shape[1])
 
     def multiply_adds(self, n_tokens: int) -> int:
         """What one plain forward pass costs (`circuits.model.multiply_adds`), without the unembedding."""

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
 from circuits.model.huggingface import load_gguf, load_huggingface
@@ -31,6 +31,9 @@ from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 from circuits.model.weights_size import require_fits
 
+if TYPE_CHECKING:
+    from transformer_lens.model_bridge import TransformerBridge
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -49,11 +52,19 @@ class Model:
     >>> from circuits import load_model
     >>> load_model("reference")
     <Model reference: 4 layers, 4 heads, 479 edges, float32 on cpu>
+    >>> from circuits import TASKS
+    >>> model = load_model("reference")
+    >>> model.n_vocabulary == model.n_outputs, model.n_positions, model.vision
+    (True, 128, None)
+    >>> model.require("edges", "eap")  # nothing was refused
+    >>> model.check_prompts(TASKS["ioi"]().build(model.tokenizer, n=2))
+    >>> model.description()["family"], model.description()["reads_images"]
+    ('GPT2LMHeadModel', False)
     """
 
     name: str
     fingerprint: str
-    bridge: Any = field(repr=False)
+    bridge: TransformerBridge = field(repr=False)
     original: Any = field(repr=False)
     forward: Forward = field(repr=False)
     wiring: Wiring

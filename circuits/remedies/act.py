@@ -18,6 +18,10 @@ class AttentionCalibration(Remedy):
     Each head of layers 2 to the last but one is tried alone, those that it helps are edited together.
 
     Source: ACT (Yu et al. 2024, arXiv 2406.15765), whose heads are those that improve on calibration prompts.
+
+    >>> from circuits.remedies import AttentionCalibration
+    >>> AttentionCalibration().layers(12), [edit.text for edit in AttentionCalibration().edits(0.4)]
+    (range(2, 11), ['redistribute all act beta=0.4 over=0.1'])
     """
 
     name = "act"

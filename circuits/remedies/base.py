@@ -26,6 +26,19 @@ class Remedy:
 
     is_ranked  whether heads are ranked by what they do, by `measure`; if not, by what editing each alone does
     hopes      whether the metric is to rise; if not, heads are edited to see what needs them
+
+    >>> from circuits import TASKS, load_model
+    >>> from circuits.remedies import REMEDIES
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["induction"]().build(model.tokenizer, n=8)
+    >>> remedy = REMEDIES["mask-heads"]()
+    >>> remedy.settings, remedy.probes, [edit.text for edit in remedy.edits(1.0)]
+    ({'profile': 'induction', 'profile_settings': {}, 'edit': 'uniform all'}, {1.0: (1.0,)}, ['uniform all'])
+    >>> remedy.layers(4), remedy.candidates(model.wiring)[:2], remedy.warnings(model, prompts)
+    (range(0, 4), ['a0.h0', 'a0.h1'], ())
+    >>> remedy.check(model, prompts)
+    >>> remedy.sets(remedy.measure(model, prompts), remedy.candidates(model.wiring), sizes=(1, 2))
+    [('a1.h2',), ('a1.h2', 'a1.h3')]
     """
 
     name: ClassVar[str]
@@ -74,6 +87,7 @@ class Remedy:
 
     @property
     def settings(self) -> dict[str, Any]:
+        """Its settings by name."""
         return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 

@@ -67,6 +67,11 @@ class Verdict:
     gain          mean gain on the prompts that judge, with its t interval; None where it is unbounded
     as_much       how many of `n_random` sets of other heads gain as much there
     chosen, others, judged_on  what these are called: what was chosen, what it is compared with, and the prompts
+
+    >>> from circuits.remedies.choice import Verdict
+    >>> found = Verdict(chosen_gain=0.5, gain=0.1, interval=(-0.2, 0.4), as_much=0, n_random=4)
+    >>> found.gains, found.words
+    (False, 'no gain: +0.500 on the prompts that chose, +0.100 (-0.200 to +0.400) on those that judge.')
     """
 
     chosen_gain: float | None
@@ -98,7 +103,13 @@ class Verdict:
 
 
 def verdict(chosen_gain: float, judged: Floats, random: Sequence[float]) -> Verdict:
-    """From the gain of every judging prompt [prompt], and the mean gains of random sets there."""
+    """From the gain of every judging prompt [prompt], and the mean gains of random sets there.
+
+    >>> import numpy as np
+    >>> from circuits.remedies.choice import verdict
+    >>> verdict(0.5, np.array([0.2, 0.4, 0.3, 0.3]), random=[0.0, 0.1]).words
+    'a gain: +0.500 on the prompts that chose, +0.300 (+0.170 to +0.430) on those that judge.'
+    """
     mean, ends = float(judged.mean()), t_interval(judged).item().as_json()
     interval = None if ends is None else (ends[0], ends[1])
     return Verdict(chosen_gain, mean, interval, sum(other >= mean for other in random), len(random))

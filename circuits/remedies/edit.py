@@ -11,7 +11,12 @@ from circuits.remedies.base import REMEDIES, Remedy
 @REMEDIES.register
 @dataclass(frozen=True)
 class EditRemedy(Remedy):
-    """An edit as it is written (`circuits.edits`), in the heads that it helps when each alone gets it."""
+    """An edit as it is written (`circuits.edits`), in the heads that it helps when each alone gets it.
+
+    >>> from circuits.remedies import EditRemedy
+    >>> [edit.text for edit in EditRemedy("uniform END").edits(1.0)]
+    ['uniform END']
+    """
 
     name = "edit"
     summary = "any edit, in the heads that it helps"

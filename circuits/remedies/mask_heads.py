@@ -27,6 +27,10 @@ class MaskHeads(Remedy):
     Retrieval heads are masked this way by Wu et al. 2024 (arXiv 2404.15574), whose fast path sets queries to 0: the
     same weight on every key that may be seen, which is `uniform all`. Sets and not single heads: redundant heads hide
     each other, and a head with a small profile may feed those with a large one.
+
+    >>> from circuits.remedies import MaskHeads
+    >>> [edit.text for edit in MaskHeads("induction", edit="knock-out all").edits(1.0)]
+    ['knock-out all']
     """
 
     name = "mask-heads"

@@ -29,6 +29,10 @@ class VisualRedistribution(Remedy):
     on, tau  the image's tokens, and how massive a token is (`circuits.edits.sinks.Var`)
 
     Source: VAR (Kang et al. 2025, arXiv 2503.03321).
+
+    >>> from circuits.remedies import VisualRedistribution
+    >>> [edit.text for edit in VisualRedistribution().edits(0.6)]
+    ['redistribute all var beta=0.6 on=*visual tau=20.0 rho=0.5 least=0.2']
     """
 
     name = "var"

@@ -26,6 +26,10 @@ class VisionHeads(Remedy):
 
     Heads whose divergence is above the median of their layer, outliers apart; and, of all heads, those with the largest
     divergence (`sizes`). Source: VHR (arXiv 2412.13949), as in `circuits.injection.vision_heads`.
+
+    >>> from circuits.remedies import VisionHeads
+    >>> [edit.text for edit in VisionHeads(factor=3.0).edits(1.0)]
+    ['scale END.. 3.0']
     """
 
     name = "vhr"

@@ -23,6 +23,11 @@ class ZeroTuning(Remedy):
     larger group is tried with all gammas on its side.
 
     Source: Han et al. 2025 (arXiv 2505.11739), who search gamma and the heads on validation data.
+
+    >>> from circuits.remedies import ZeroTuning
+    >>> remedy = ZeroTuning(gammas=(0.5, 2.0))
+    >>> remedy.probes, [edit.text for edit in remedy.edits(2.0)]
+    ({2.0: (2.0,), 0.5: (0.5,)}, ['scale-position all 2.0'])
     """
 
     name = "zero-tuning"

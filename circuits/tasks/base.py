@@ -62,6 +62,21 @@ class Task(AnyTask):
                         a circuit of the usual wordings can be tried on wordings that had no part in it
     right_roles         the roles of the words in the prompt that say the answer, and wrong_roles those of the words
                         that compete with it, written as the keys of the edit `set`; empty where there are none
+
+    >>> import random
+    >>> from circuits import TASKS, load_model
+    >>> tokenizer = load_model("reference").tokenizer
+    >>> task = TASKS["ioi"]()
+    >>> len(task.build(tokenizer, n=8)), len(task.build_at_most(tokenizer, n=8))
+    (8, 8)
+    >>> len(task.known_templates(tokenizer)) > 1
+    True
+    >>> prompt = next(task.drawn(tokenizer, seed=3))
+    >>> prompt == task.build(tokenizer, n=1, seed=3).prompts[0], task.sampler(tokenizer)(random.Random(0)).n_positions
+    (True, 14)
+    >>> question = TASKS["colored-objects"]().orders(tokenizer)(random.Random(0))
+    >>> len(question), len({prompt.answers for prompt in question})
+    (6, 1)
     """
 
     templates: ClassVar[Sequence[str]] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -46,7 +46,27 @@ class TemplateTask(Task):
 
     def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """What `build` gives; where fewer than `n` distinct prompts exist, all of them. Notes name words left out."""
-        return replace(super().build_at_most(tokenizer, n=n, seed=seed), notes=self.notes(tokenizer))
+        prompts = super().build_at_most(tokenizer, n=n, seed=seed)
+        are_all = (
+            ()
+            if self.count(n + 1, tokenizer) > len(prompts)
+            else (f"These are all {len(prompts)} prompts that it makes.",)
+        )
+        return replace(prompts, notes=(*self.notes(tokenizer), *are_all))
+
+    def count(self, at_most: int, tokenizer: Tokenizer | None = None) -> int:
+        """How many distinct prompts there are, counted up to a number; with a tokenizer, without the words that it
+        leaves out.
+        """
+        words = self.template.words if tokenizer is None else self._left(tokenizer)
+        texts: set[str] = set()
+        for sentence in self.template.sentences:
+            for clean in _every_clean(sentence, words):
+                if len(texts) == at_most:
+                    return at_most
+                if _corrupt(self.template, sentence, clean, words, random.Random(0)) is not None:
+                    texts.add(_filled(sentence, clean).text)
+        return len(texts)
 
     def notes(self, tokenizer: Tokenizer) -> tuple[str, ...]:
         """What is left out for this tokenizer, where the template says so."""
@@ -89,6 +109,14 @@ class TemplateTask(Task):
             counted[word] = 0 if getattr(tokenizer, "unk_token_id", None) in ids else len(ids)
         return counted
 
+    def _left(self, tokenizer: Tokenizer) -> dict[str, list[Word]]:
+        """The words of each list that can be used with this tokenizer."""
+        unfit = {name: {one.word for one in found} for name, found in self.unfit_words(tokenizer).items()}
+        return {
+            name: [word for word in words if word not in unfit.get(name, ())]
+            for name, words in self.template.words.items()
+        }
+
     def sampler(self, tokenizer: Tokenizer) -> Draw:
         template = self.template
         unfit = self.unfit_words(tokenizer)
@@ -98,11 +126,7 @@ class TemplateTask(Task):
                 f"words that do not fit: {said}. Take them out, or leave out such words for each model with a line "
                 "`leave_out: unequal` in the template."
             )
-        left = {
-            name: [word for word in words if word not in {one.word for one in unfit.get(name, [])}]
-            for name, words in template.words.items()
-        }
-
+        left = self._left(tokenizer)
         built: dict[str, Prompt] = {}
 
         def draw(generator: random.Random) -> Prompt:
@@ -181,6 +205,23 @@ def _commonest(counted: tuple[int, int]) -> tuple[int, int]:
     return -n_words, n_tokens
 
 
+def _every_clean(sentence: Sentence, words: Mapping[str, Sequence[Word]]) -> Iterator[dict[str, Word]]:
+    """All words for all slots, none twice."""
+    drawn = [name for name, slot in sentence.slots.items() if slot.repeats is None]
+
+    def go_on(chosen: dict[str, Word]) -> Iterator[dict[str, Word]]:
+        if len(chosen) == len(drawn):
+            yield {name: chosen[slot.repeats or name] for name, slot in sentence.slots.items()}
+            return
+        name = drawn[len(chosen)]
+        slot = sentence.slots[name]
+        allowed = (word for word in words[slot.words] if slot.kind in (None, word.kind))
+        for word in _free(allowed, _taken(sentence, chosen, slot.words)):
+            yield from go_on(chosen | {name: word})
+
+    return go_on({})
+
+
 def _clean(sentence: Sentence, words: Mapping[str, list[Word]], generator: random.Random) -> dict[str, Word] | None:
     """Words for all slots, none twice; None where a list has none left."""
     chosen: dict[str, Word] = {}
@@ -198,7 +239,7 @@ def _corrupt(
     template: Template,
     sentence: Sentence,
     clean: Words,
-    words: Mapping[str, list[Word]],
+    words: Mapping[str, Sequence[Word]],
     generator: random.Random,
 ) -> dict[str, Word] | None:
     """The words of the corrupt prompt; None where no word is left for a slot."""

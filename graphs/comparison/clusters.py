@@ -53,6 +53,7 @@ def task_tree(names: Sequence[str], alike: Floats) -> TaskTree:
     ValueError for fewer than two tasks, or a number that is not finite.
 
     >>> import numpy as np
+    >>> from graphs.comparison.clusters import task_tree
     >>> tree = task_tree(["a", "b", "c"], np.array([[1, 0, 0.8], [0, 1, 0.2], [0.6, 0.2, 1]]))
     >>> [(tree.members(merge.left), tree.members(merge.right), round(merge.height, 3)) for merge in tree.merges]
     [((0,), (2,), 0.3), ((1,), (0, 2), 0.9)]

@@ -20,7 +20,25 @@ Membership = Literal["shared", "only_a", "only_b"]
 
 @dataclass(frozen=True)
 class Comparison(Drawable):
-    """Circuits `a` and `b` of one model (or of models with the same wiring), and what follows from comparing them."""
+    """Circuits `a` and `b` of one model (or of models with the same wiring), and what follows from comparing them.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, compare
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> first, second = (
+    ...     CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    ...     for names in (("input->a0.h0<v>", "a0.h0->logits"), ("input->a0.h0<v>", "a0.h0->m1", "m1->logits"))
+    ... )
+    >>> found = compare(first, second)
+    >>> found, found.labels
+    (<Comparison of A and B: 1 heads, 1 nodes, 1 edges shared>, ('A', 'B'))
+    >>> found.node_membership()["m1"], found.edge_membership()["a0.h0->logits"]
+    ('only_b', 'only_a')
+    >>> found.to_frame()[["name", "membership"]].values.tolist()[:2]
+    [['input', 'shared'], ['a0.h0', 'shared']]
+    >>> found.draw(size="column").to_bytes("svg")[:5]
+    b'<?xml'
+    """
 
     a: CircuitGraph
     b: CircuitGraph

@@ -36,7 +36,19 @@ class Changes:
 
 @dataclass(frozen=True)
 class Diff:
-    """What changed among the nodes and among the edges."""
+    """What changed among the nodes and among the edges.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, diff
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> first, second = (
+    ...     CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    ...     for names in (("input->logits",), ("input->m0", "m0->logits"))
+    ... )
+    >>> changes = diff(first, second)
+    >>> changes.is_empty, changes.edges.lost, diff(first, first).is_empty
+    (False, ('input->logits',), True)
+    """
 
     nodes: Changes
     edges: Changes

@@ -43,6 +43,11 @@ class Rescoring(NamedTuple):
     a, b           numbers of the two circuits, a < b
     before, after  mean score in a and in b, in units of the metric or as shares of the gap
     interval       of after - before; it excludes 0
+
+    >>> from circuits.intervals import Interval
+    >>> from graphs.comparison.diff_of_many import Rescoring
+    >>> Rescoring("m3->logits", a=0, b=1, before=0.4, after=-0.2, interval=Interval(-0.8, -0.4)).is_flipped
+    True
     """
 
     name: str
@@ -67,6 +72,16 @@ class PartsDiff:
     rescored  of every pair of circuits, by pair, then in wiring order
     compared  pair of circuits -> how many parts' scores were compared
     untold    pair of circuits -> why none were
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, diff_of_many
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> lists = (("input->logits",), ("input->logits",), ("input->m0", "m0->logits"))
+    >>> edges = diff_of_many([CircuitGraph.from_edges(wiring, map(Edge.parse, names)) for names in lists]).edges
+    >>> edges.names, edges.is_empty, edges.shared, edges.flipped
+    (('input->m0', 'input->logits', 'm0->logits'), False, (), ())
+    >>> edges.only_in(0, 1), edges.memberships()
+    (('input->logits',), ['only', 'some', 'only'])
     """
 
     names: tuple[str, ...]
@@ -106,13 +121,23 @@ class PartsDiff:
 
 @dataclass(frozen=True)
 class DiffOfMany:
-    """In what several circuits differ."""
+    """In what several circuits differ.
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, diff_of_many
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> lists = (("input->logits",), ("input->logits",), ("input->m0", "m0->logits"))
+    >>> found = diff_of_many([CircuitGraph.from_edges(wiring, map(Edge.parse, names)) for names in lists])
+    >>> found.is_empty, found.edges.only_in(2), found.nodes.only_in(2)
+    (False, ('input->m0', 'm0->logits'), ('m0',))
+    """
 
     nodes: PartsDiff
     edges: PartsDiff
 
     @property
     def is_empty(self) -> bool:
+        """Whether all circuits have the same nodes and edges."""
         return self.nodes.is_empty and self.edges.is_empty
 
 

@@ -44,6 +44,7 @@ def mantel(a: Floats, b: Floats, *, draws: int = 9999, seed: int = 0) -> Mantel 
     entry that is not finite.
 
     >>> import numpy as np
+    >>> from graphs.comparison.mantel import mantel
     >>> near = np.array([[1, 0.8, 0.1, 0.2], [0.8, 1, 0.3, 0.1], [0.1, 0.3, 1, 0.7], [0.2, 0.1, 0.7, 1]])
     >>> mantel(near, near).p_value  # only itself, and the relabelings that leave it as it is
     0.041666666666666664

@@ -37,6 +37,21 @@ class Reuse:
     stages               stage of path patching -> the same of the heads that it passes on, where both runs have it
     sweep                the overlap of the strongest at several sizes, heads first, then edges; empty without scores
     resamples            of the prompts, and `fewer` why there are not as many as were asked for
+
+    >>> from circuits import Edge, Wiring
+    >>> from graphs import CircuitGraph, reuse
+    >>> wiring = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
+    >>> first, second = (
+    ...     CircuitGraph.from_edges(wiring, map(Edge.parse, names))
+    ...     for names in (("input->a0.h0<v>", "a0.h0->logits"), ("input->a0.h0<v>", "a0.h0->m1", "m1->logits"))
+    ... )
+    >>> shared = reuse(first, second)
+    >>> list(shared.levels), shared.heads.shared, shared.edges.shared
+    (['heads', 'nodes', 'edges'], ('a0.h0',), ('input->a0.h0<v>',))
+    >>> shared.heads_interval, shared.edge_rank_correlation, shared.head_rank_correlation  # there are no scores
+    (None, None, None)
+    >>> shared.summary()["shared_heads"]
+    ['a0.h0']
     """
 
     heads: Overlap

@@ -26,6 +26,9 @@ from graphs.figures.canvas import one_line
 
 _MOST_OF_OFFICE = 2**24  # bytes of the properties of an Excel file that are read: unpacked, they may have any size
 
+# Numbers among a circuit's metrics that are of the prompts that judge it.
+_OF_JUDGING = ("clean", "corrupt", "circuit", "accuracy", "top1")
+
 MARK = "circuit-workbench"
 """The key of what a file says of itself, where a format has keys; the word before it, where it has comments."""
 
@@ -89,16 +92,22 @@ def read_about(data: bytes, *, source: str) -> dict[str, Any]:
 def about_lines(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
     """Facts one by one, nested ones by their path; those that are None are left out.
 
-    Plain values come first, then those of mappings and lists.
+    Plain values come first, then those of mappings and lists. What of a circuit's metrics is of the prompts that judge
+    says so, as other numbers are of all prompts.
     """
     for key, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping | list)):
         name = f"{before}{key}".replace("_", " ")
         if isinstance(value, Mapping):
-            yield from about_lines(value, f"{name}, ")
+            inside = {_of_judging(inner): one for inner, one in value.items()} if key == "metrics" else value
+            yield from about_lines(inside, f"{name}, ")
         elif isinstance(value, list) and any(isinstance(inner, Mapping | list) for inner in value):
             yield from about_lines({f"{name} {number}": inner for number, inner in enumerate(value, start=1)})
         elif value is not None:
             yield name, value
+
+
+def _of_judging(metric: str) -> str:
+    return f"{metric} of the prompts that judge" if metric in _OF_JUDGING else metric
 
 
 def circuit_facts(graph: CircuitGraph) -> dict[str, Any]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEN, CHANCE, CEILING = "#0072B2", "#8a8a8a", "#009E73"  # Okabe and Ito's, and gray
-_PANEL = (1.75, 1.15)  # inches
+_PANEL = (1.75, 1.15)  # inches, of three in a row; of fewer, they are wider
 _ACROSS, _GAP, _ABOVE, _BELOW = 3, 0.42, 0.26, 0.24
 _GRID, _BAND = "#e3e3e3", 0.22
 _KEY = 0.3
@@ -74,30 +74,31 @@ def draw_overlap_curves(shown: OverlapCurves) -> Figure:
         subtitle=shown.subtitle,
         below=[_caption(shown), *shown.notes],
     )
-    titles = [wrapped(panel.title, _PANEL[0]) for panel in shown.panels]
+    across = min(max(1, len(shown.panels)), _ACROSS)
+    panel_width = (_ACROSS * _PANEL[0] + (_ACROSS - across) * _GAP) / across
+    titles = [wrapped(panel.title, panel_width) for panel in shown.panels]
     above = _ABOVE + LINE * (max(map(len, titles), default=1) - 1)
-    rows = math.ceil(len(shown.panels) / _ACROSS)
+    rows = math.ceil(len(shown.panels) / across)
     each = above + _PANEL[1] + _BELOW
     height = whole(page.over + 0.25 + rows * each + 0.22 + page.under)
     figure, axes = page.figure(height)
     _draw_key(axes, (MARGIN, height - page.over - 0.05), shown)
     for number, (panel, title) in enumerate(zip(shown.panels, titles, strict=True)):
-        row, column = divmod(number, _ACROSS)
-        left = MARGIN + 0.4 + column * (_PANEL[0] + _GAP)
+        row, column = divmod(number, across)
+        left = MARGIN + 0.4 + column * (panel_width + _GAP)
         bottom = height - page.over - 0.25 - row * each - above - _PANEL[1]
         for below, line in enumerate(reversed(title)):
             draw_text(axes, left, bottom + _PANEL[1] + 0.06 + LINE * below, line, size=NORMAL)
-        _draw_panel(axes, (left, bottom), panel)
+        _draw_panel(axes, (left, bottom), panel_width, panel)
         if column == 0:
             draw_upright(axes, left - 0.36, bottom + _PANEL[1] / 2, "IoU")
-    across = min(len(shown.panels), _ACROSS)
-    middle = MARGIN + 0.4 + (across * _PANEL[0] + (across - 1) * _GAP) / 2
+    middle = MARGIN + 0.4 + (across * panel_width + (across - 1) * _GAP) / 2
     draw_text(axes, middle, page.under + 0.05, f"share of all {shown.of} that is taken", size=NORMAL, ha="center")
     return figure
 
 
-def _draw_panel(axes: Axes, corner: tuple[float, float], panel: OverlapPanel) -> None:
-    (left, bottom), (width, height) = corner, _PANEL
+def _draw_panel(axes: Axes, corner: tuple[float, float], width: float, panel: OverlapPanel) -> None:
+    (left, bottom), height = corner, _PANEL[1]
     fractions = [point.fraction for point in panel.points]
     low, high = math.log(min(fractions)), math.log(max(fractions))
 

@@ -198,6 +198,24 @@ def draw_color_bar(
         draw_text(axes, x, base - 0.05, signed(fraction * limit), size=NORMAL, ha="center", va="top")
 
 
+def draw_beyond(
+    axes: Axes, corner: tuple[float, float], width: float, height: float, value: float, limit: float
+) -> None:
+    """A small triangle in the upper right corner of a cell whose value lies beyond the colors."""
+    from matplotlib.patches import Polygon
+
+    if abs(value) > limit:
+        right, top, side = corner[0] + width - 0.02, corner[1] + height - 0.02, min(0.08, 0.3 * height)
+        points = [(right, top), (right - side, top), (right, top - side)]
+        axes.add_patch(Polygon(points, facecolor=PAPER, edgecolor=INK, lw=0.6, zorder=2))
+
+
+def beyond_caption(values: Floats, limit: float) -> list[str]:
+    """What a figure says of the corners, where it has any."""
+    is_beyond = np.abs(np.nan_to_num(values)) > limit
+    return [f"Colors end at {limit:g}; a white corner marks what lies beyond."] if is_beyond.any() else []
+
+
 def overlaid(gray: Floats, colors: Floats) -> Floats:
     """[row, column] gray tones, 0 to 1, under [row, column, rgb] colors that let some of them through."""
     opacity, contrast = 0.62, 0.65  # darks are lifted, or they would pass for strong colors

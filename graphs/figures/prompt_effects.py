@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROOM = Room(6.4, 60.0)  # inches
-_ROW, _DOT = 0.4, 0.046  # height of a row; diameter of a dot
+_ROW, _DOT = 0.4, 0.046  # least height of a row; diameter of a dot
+_HIGHEST = 32  # dots of a heap that makes its row higher
 _FLOOR = 0.11  # of the heaps, above the bottom of their row
 _FOOT = 0.4
 _PITCH = 0.052  # between stacks, and between the dots of one
@@ -64,18 +65,22 @@ def draw_prompt_effects(shown: PromptEffectRows, room: Room = _ROOM) -> Figure:
     values += [end for row in shown.rows for end in row.interval or ()]
     scale = _Scale(left, right, min(values), max(values))
     stacks = [_stacked([scale.at(float(effect)) for effect in row.effects]) for row in shown.rows]
-    rows, each = shown.rows, _prompts_a_dot(stacks)
-    page = _page(shown, rows, room, each)
-    while len(rows) > 1 and page.over + _height(rows) + page.under > room.height:
+    rows, each, page = shown.rows, 1, _page(shown, shown.rows, room, 1)
+    if page.over + _height(stacks, 1) + page.under > room.height or _highest(stacks) > _HIGHEST:
+        each = _prompts_a_dot(stacks)
+        page = _page(shown, rows, room, each)
+    while len(rows) > 1 and page.over + _height(stacks[: len(rows)], each) + page.under > room.height:
         rows = rows[:-1]
         each = _prompts_a_dot(stacks[: len(rows)])
         page = _page(shown, rows, room, each)
-    figure, axes = page.figure(whole(page.over + _height(rows) + page.under))
+    stacks = stacks[: len(rows)]
+    figure, axes = page.figure(whole(page.over + _height(stacks, each) + page.under))
     bottom = page.under + _FOOT
-    top = bottom + _ROW * len(rows)
+    top = under = bottom + _height(stacks, each) - _FOOT
     scale.draw(axes, (bottom, top), shown.unit)
-    for number, (row, share, stack) in enumerate(zip(rows, shares, stacks, strict=False)):
-        floor = top - _ROW * (number + 1) + _FLOOR
+    for row, share, stack in zip(rows, shares, stacks, strict=False):
+        under -= _row_height(stack, each)
+        floor = under + _FLOOR
         draw_text(axes, left - 0.12, floor + 0.05, row.name, size=NORMAL, ha="right", va="center")
         draw_text(axes, room.width - MARGIN, floor + 0.05, share, size=SMALL, ha="right", va="center")
         _draw_stacks(axes, stack, floor, scale.at(0.0), each)
@@ -83,8 +88,17 @@ def draw_prompt_effects(shown: PromptEffectRows, room: Room = _ROOM) -> Figure:
     return figure
 
 
-def _height(rows: Sequence[PromptEffects]) -> float:
-    return _ROW * len(rows) + _FOOT
+def _height(stacks: Sequence[dict[int, int]], each: int) -> float:
+    return sum(_row_height(stack, each) for stack in stacks) + _FOOT
+
+
+def _row_height(stack: dict[int, int], each: int) -> float:
+    return max(_ROW, _FLOOR + _PITCH * (math.ceil(_highest([stack]) / each) + 0.5))
+
+
+def _highest(stacks: Sequence[dict[int, int]]) -> int:
+    """How many prompts the highest heap holds."""
+    return max(max(stack.values()) for stack in stacks)
 
 
 def _page(shown: PromptEffectRows, rows: Sequence[PromptEffects], room: Room, each: int) -> Page:
@@ -128,8 +142,8 @@ def _stacked(places: Sequence[float]) -> dict[int, int]:
 
 
 def _prompts_a_dot(stacks: Sequence[dict[int, int]]) -> int:
-    """As few as let the highest heap stay in its row."""
-    return math.ceil(max(max(stack.values()) for stack in stacks) / int((_ROW - _FLOOR) / _PITCH))
+    """As few as let the highest heap stay in a row of the least height."""
+    return math.ceil(_highest(stacks) / int((_ROW - _FLOOR) / _PITCH))
 
 
 def _draw_stacks(axes: Axes, stack: dict[int, int], floor: float, zero: float, each: int) -> None:

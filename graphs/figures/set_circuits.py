@@ -16,6 +16,8 @@ from graphs.figures.canvas import INK, MARGIN, NORMAL, PAPER, SMALL, DrawingForm
 from graphs.figures.page import (
     DPI,
     Page,
+    beyond_caption,
+    draw_beyond,
     draw_line,
     ink_on,
     recovery_colors,
@@ -75,9 +77,9 @@ def draw_set_circuits(shown: SetCircuits) -> Figure:
     left = MARGIN + max(0.5, *(text_width(label) for label in labels)) + 0.1
     n = len(shown.names)
     width = whole(max(left + _COLUMN * len(shown.columns) + MARGIN, 5.2))
-    page = Page.of(
-        width, title="Circuits made of several", subtitle=shown.subtitle, below=[_caption(shown), *shown.notes]
-    )
+    kept = np.array([value or 0.0 for column in shown.columns for value in column.keeps.values()])
+    below = [_caption(shown), *beyond_caption(kept, _LIMIT), *shown.notes]
+    page = Page.of(width, title="Circuits made of several", subtitle=shown.subtitle, below=below)
     height = whole(page.over + 0.32 + _BARS + 0.12 + _ROW * n + 0.14 + _ROW * n + 0.1 + page.under)
     figure, axes = page.figure(height)
     floor = height - page.over - 0.32 - _BARS
@@ -142,6 +144,7 @@ def _draw_cells(axes: Axes, top: tuple[float, float], column: SetColumn, names: 
         shown = np.clip(np.array([np.nan if value is None else value]), -_LIMIT, _LIMIT)
         color = tuple(recovery_colors(shown, _LIMIT)[0])
         axes.add_patch(Rectangle(corner, _COLUMN, _ROW, facecolor=color, edgecolor=PAPER, lw=0.6, zorder=1))
+        draw_beyond(axes, corner, _COLUMN, _ROW, value or 0.0, _LIMIT)
         text = "-" if value is None else signed(value, 2)
         middle = corner[1] + _ROW / 2
         draw_text(axes, x, middle, text, size=_VALUE, ha="center", va="center", color=ink_on(color))

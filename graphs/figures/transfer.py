@@ -20,6 +20,8 @@ from graphs.figures.page import (
     DPI,
     UNMEASURED,
     Page,
+    beyond_caption,
+    draw_beyond,
     draw_color_bar,
     ink_on,
     recovery_colors,
@@ -134,6 +136,7 @@ def _draw_map(
         x, y, value = left + width * column, top - height * (row + 1), float(values[row, column])
         color = colors[row, column] if np.isfinite(value) else rgb(UNMEASURED)
         axes.add_patch(Rectangle((x, y), width, height, facecolor=tuple(color), edgecolor=PAPER, lw=0.6, zorder=1))
+        draw_beyond(axes, (x, y), width, height, value, _LIMIT)
         center, ink = (x + width / 2, y + height / 2), ink_on(color)
         if not np.isfinite(value):
             draw_text(axes, *center, "-", size=SMALL, color=INK, ha="center", va="center")
@@ -166,6 +169,4 @@ def _caption(table: TransferTable) -> str:
         "keeps, with its 95 % t interval over prompts. Overlap: intersection over union of the edges of two circuits, "
         "with its 95 % bootstrap interval over the prompts that chose them. [-]: no interval."
     ]
-    if np.nanmax(np.abs(table.transfer), initial=0) > _LIMIT:
-        parts.append("Colors end at 1.")
-    return " ".join(parts)
+    return " ".join([*parts, *beyond_caption(table.transfer, _LIMIT)])

@@ -31,6 +31,19 @@ class Selection:
     takes_long    whether a large model takes it seconds or more: no further sizes are tried then than have to be
     takes_many    whether `circuits_of` takes a few milliseconds each on a large model too
     combines      whether it needs scores of other methods: those that its setting `methods` names, for `choose_with`
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Ensemble, TopEdges
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> metric = METRICS["logit-difference"]
+    >>> scores, others = (METHODS[name]().score(model, prompts, metric=metric) for name in ("eap", "relp"))
+    >>> TopEdges(60).choose(scores).n_edges
+    56
+    >>> TopEdges(60).circuits_of(scores, scores.per_prompt[:2]).shape  # the circuits of two prompts
+    (2, 479)
+    >>> Ensemble(60, methods=("relp",)).choose_with([others], scores).n_edges
+    60
     """
 
     name: ClassVar[str]

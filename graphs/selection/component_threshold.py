@@ -19,6 +19,14 @@ class ComponentThreshold(Selection):
     """Heads and MLPs of |mean score| at least `minimum`, and the edges among them, `input` and `logits`.
 
     Where only heads were scored, all MLPs stay, and the other way round, unless `keeps_unscored` is False.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import ComponentThreshold
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> ComponentThreshold(1.0).choose(scores, scores.node_scores()).n_edges
+    159
     """
 
     name = "component-threshold"

@@ -34,6 +34,14 @@ class Ensemble(Selection):
     A discovery measures the other methods on the prompts that choose. Stored runs, of any methods, seeds or prompts of
     one model, are combined in Python: `Ensemble(60).choose(first.scores, others=(second.scores, third.scores))`. Then
     judge the circuit on prompts that chose none of them: which these are, only their caller knows.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Ensemble
+    >>> model, metric = load_model("reference"), METRICS["logit-difference"]
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores, others = (METHODS[name]().score(model, prompts, metric=metric) for name in ("eap", "relp"))
+    >>> Ensemble(60).choose(scores, others=(others,)).n_edges
+    60
     """
 
     name = "ensemble"

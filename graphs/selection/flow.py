@@ -25,6 +25,14 @@ class Flow(Selection):
 
     The largest sum is not the most faithful circuit: at the same size, rule `grown` is mostly more faithful, though its
     sum is lower (`graphs.selection.growth`).
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Flow
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Flow(60).choose(scores).n_edges
+    60
     """
 
     name = "flow"

@@ -27,6 +27,14 @@ class Greedy(Selection):
     large model that may leave nothing. Here each edge brings what its source lacks, the strongest way from `input` to
     it. A way that does not fit into what is left is passed over. A head that joins opens its query input, and the key
     and value inputs it attends with. Ties in wiring order.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Greedy
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Greedy(60).choose(scores).n_edges
+    60
     """
 
     name = "greedy"

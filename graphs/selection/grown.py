@@ -21,6 +21,14 @@ class Grown(Selection):
 
     Exactly `n` edges, fewer only where no more lie on paths or none fits, more only where the shortest path has more:
     notes say so. Never empty while there is a path. Ties in wiring order.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Grown
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Grown(60).choose(scores).n_edges
+    60
     """
 
     name = "grown"

@@ -23,6 +23,14 @@ class Positive(Selection):
     Ranking by size lets negative edges in, ranking by signed score keeps them out: this is between the two. As many of
     the best positive edges come first in the ranking as it takes. Source: Nikankin et al. 2025 (ratio of positive
     edges), without their paths. Ties in wiring order.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Positive
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Positive(60).choose(scores).n_edges
+    60
     """
 
     name = "positive"

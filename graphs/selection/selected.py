@@ -29,6 +29,16 @@ class Selected:
                not chosen: the model's own order decided between them
     notes      what the circuit is beside what was asked for, in sentences: connections that were added, a bound
     size_note  why it has another number of edges than was asked for; None where it has not
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import TopEdges
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> selected = TopEdges(60).choose(METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"]))
+    >>> selected.n_chosen, selected.n_edges, selected.n_dropped, int(selected.mask.sum()), len(selected.edges)
+    (60, 56, 4, 56, 56)
+    >>> selected.reason, selected.chosen_by
+    (None, 'top-edges (n=60)')
     """
 
     wiring: Wiring

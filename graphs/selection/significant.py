@@ -24,6 +24,14 @@ class Significant(Selection):
     Nikankin et al. 2025, who bootstrap, drop the edges whose sign may change, and connect by a greedy selection.
 
     Each edge is judged alone: of edges without any effect, `1 - level` pass by chance.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Significant
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Significant().choose(scores).n_edges
+    105
     """
 
     name = "significant"

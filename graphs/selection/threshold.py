@@ -20,6 +20,14 @@ class Threshold(Selection):
     """The measured edges whose |mean score| is at least `minimum`, less those on no path of such edges.
 
     Where none is left, the path whose weakest edge is strongest: the first to come as the threshold falls.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import Threshold
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> Threshold(0.3).choose(scores).n_edges
+    25
     """
 
     name = "threshold"

@@ -19,6 +19,14 @@ class TopComponents(Selection):
     """The `n` heads and MLPs of highest |mean score|, and the edges among them, `input` and `logits`.
 
     Where only heads were scored, all MLPs stay, and the other way round.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import TopComponents
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> TopComponents(6).choose(scores, scores.node_scores()).n_edges
+    47
     """
 
     name = "top-components"

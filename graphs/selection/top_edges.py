@@ -19,6 +19,14 @@ class TopEdges(Selection):
 
     At most `n` edges are left, often far fewer. Where none is, the circuit of rule `grown` stands in, and a note says
     so; in the MIB benchmark (Mueller et al. 2025), whose rule this is, the circuit is empty then.
+
+    >>> from circuits import METHODS, METRICS, TASKS, load_model
+    >>> from graphs import TopEdges
+    >>> model = load_model("reference")
+    >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
+    >>> scores = METHODS["eap"]().score(model, prompts, metric=METRICS["logit-difference"])
+    >>> TopEdges(60).choose(scores).n_edges
+    56
     """
 
     name = "top-edges"

@@ -25,6 +25,11 @@ class AttentionReport(Report):
     weights  [head, query, key] on that prompt
     means    [head, query role, key role] mean over the prompts that have both; NaN where none has
     rows     the latter one by one, with 95 % t intervals over prompts
+
+    >>> from pipelines import attention
+    >>> report = attention("induction", heads="a1.h2", prompts=4)
+    >>> report.weights.shape[0], report.rows[0]["query"]
+    (1, 'A')
     """
 
     format = Format("circuit-workbench-attention", 1)

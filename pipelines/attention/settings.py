@@ -16,6 +16,6 @@ class AttentionSettings(PromptSettings):
     attention.json, attention.csv and figures. Repeating the command computes nothing new.
     """
 
-    heads: GivenHeads = Field(description="Query heads, such as a2.h3,a3.h1.")
+    heads: GivenHeads = Field(description="Attention heads, such as a3.h1,a2.h0.")
     prompt: int = Field(default=0, ge=0, description="Which prompt is shown token by token, counted from 0.")
     row: str = Field(default="END", description="The role whose row the terminal shows; of several tokens the last.")

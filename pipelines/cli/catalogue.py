@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from circuits.lookup import lookup
 from circuits.registry import OWN
 from circuits.scores import NOT_RECORDED
+from pipelines.cli.docstring import described
 from pipelines.reporting.tables import console, print_line, print_rows
 from pipelines.runs.options import as_yaml_values
 
@@ -177,8 +177,7 @@ def print_selection(name: str) -> None:
 
     print_rows("selection", selection_rows(name))
     rule = SELECTIONS[name]
-    module = sys.modules[rule.__module__].__doc__
-    for text in (inspect.getdoc(rule), inspect.cleandoc(module or "")):
+    for text in map(described, (rule, sys.modules[rule.__module__])):
         console().print(f"{text}\n", soft_wrap=True)
 
 
@@ -190,9 +189,8 @@ def print_method(name: str) -> None:
     method = METHODS[name]
     for part in (method, *(base for base in method.__mro__[1:] if issubclass(base, Method) and base is not Method)):
         if "__doc__" in vars(part):
-            console().print(f"{inspect.getdoc(part)}\n", soft_wrap=True)
-    module = sys.modules[method.__module__].__doc__
-    console().print(inspect.cleandoc(module or ""), soft_wrap=True)
+            console().print(f"{described(part)}\n", soft_wrap=True)
+    console().print(described(sys.modules[method.__module__]), soft_wrap=True)
 
 
 def published_rows() -> list[dict[str, Any]]:

@@ -108,20 +108,19 @@ def _itself(command: Command[Any, Any, Any]) -> Command[Any, Any, Any]:
 
 def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> None:
     """Run the command of this name with the settings that were given, and print what it reports."""
-    from pipelines.runs.settings_file import settings_from
+    from pipelines.cli.output import print_json, say_first
+    from pipelines.engine.execution import DEFAULT_STORE
 
     output.check(offer.settings)
-    settings, execution = settings_from(values, offer.settings)
     if offer.settings.is_computed and not output.quiet:
-        # At once: what follows imports much, and reads the store.
-        sys.stderr.write(f"{name}: looking up what is stored in {execution.out}\n")
-        sys.stderr.flush()
+        say_first(name, f"looking up what is stored in {values.get('out', DEFAULT_STORE)}")
 
-    from pipelines.cli.output import print_json
     from pipelines.command import resume_line, run_command
     from pipelines.reporting.tables import print_line
     from pipelines.runs.about_file import facts_beside
+    from pipelines.runs.settings_file import settings_from
 
+    settings, execution = settings_from(values, offer.settings)
     command = offer.load()
     report = run_command(command, settings, execution, shows_progress=not output.quiet, in_detail=output.verbose)
     for warning in report.warnings:

@@ -11,18 +11,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipelines.cli.export import export
-from pipelines.command import run_command
-from pipelines.compare.command import compare
-from pipelines.discover.command import COMMAND
-from pipelines.discover.settings import DiscoverSettings
-from pipelines.engine.progress import duration
-from pipelines.engine.store import write_atomically
+from pipelines.cli.output import say_first
 from pipelines.reporting.tables import brackets, with_interval
-from pipelines.runs.run import Run
-from pipelines.runs.settings_file import settings_from
+
+if TYPE_CHECKING:
+    from pipelines.compare.report import StoredComparison
+    from pipelines.runs.run import Run
 
 MODEL = "reference-reuse"
 # The corruption of each task: those that change which answer is wrong, which is what the two have in common.
@@ -44,12 +40,20 @@ _COLUMNS = (
 def demonstrate(folder: Path, *, model: str = MODEL, n_prompts: int = N_PROMPTS) -> Path:
     """Discover and compare the circuits of `TASKS`; returns the summary that was written in `folder`."""
     began = time.monotonic()
-    store = folder / "runs"
-    runs = [_discover(task, corruption, model, n_prompts, store) for task, corruption in TASKS.items()]
+    _say(f"two circuits of the model {model}, and what they share, in {folder}/")
+    from pipelines.cli.export import export
+    from pipelines.engine.store import write_atomically
+
+    store, runs = folder / "runs", []
+    for task, corruption in TASKS.items():
+        _say(f"the circuit of {task}")
+        runs.append(_discover(task, corruption, model, n_prompts, store))
     for run in runs:
         for kind in ("json", "pdf"):
+            _say(f"drawing {run.name}" if kind == "pdf" else f"writing {run.name}")
             write_atomically(folder / f"{run.config.task}.{kind}", export(run.folder, kind))
-    comparison = compare(runs[0], runs[1], folder=folder / "comparison")
+    _say(f"comparing {' and '.join(run.name for run in runs)}")
+    comparison = _compare(runs, folder / "comparison", store)
     write_atomically(folder / "comparison.pdf", (comparison.folder / "comparison.pdf").read_bytes())
     summary = folder / "summary.md"
     write_atomically(summary, _summary(runs, comparison.summary, time.monotonic() - began).encode())
@@ -64,13 +68,31 @@ def main() -> None:
 
 
 def _discover(task: str, corruption: str, model: str, n_prompts: int, store: Path) -> Run:
-    sys.stderr.write(f"{task}:\n")
+    from pipelines.command import run_command
+    from pipelines.discover.command import COMMAND
+    from pipelines.runs.settings_file import settings_from
+
     of_prompts = {"corruption": corruption, "prompts": n_prompts}
     values = {"task": task, "model": model, "curve": True, "out": store} | of_prompts
-    return run_command(COMMAND, *settings_from(values, DiscoverSettings), shows_progress=True).run
+    return run_command(COMMAND, *settings_from(values, COMMAND.settings), shows_progress=True).run
+
+
+def _compare(runs: list[Run], folder: Path, store: Path) -> StoredComparison:
+    from pipelines.command import run_command
+    from pipelines.compare.command import RUNS
+    from pipelines.runs.settings_file import settings_from
+
+    values = {"runs": [str(run.folder) for run in runs], "folder": folder, "out": store}
+    return run_command(RUNS, *settings_from(values, RUNS.settings), shows_progress=True)
+
+
+def _say(text: str) -> None:
+    say_first("demo", text)
 
 
 def _summary(runs: list[Run], comparison: Mapping[str, Any], seconds: float) -> str:
+    from pipelines.engine.progress import duration
+
     first, second = (run.config.task for run in runs)
     lines = [
         f"# Circuits of {first} and {second} in the {runs[0].config.model} model",

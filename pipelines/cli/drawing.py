@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from circuits.files import read_bytes
 
 if TYPE_CHECKING:
-    from graphs.figures.layered.annotations import Annotations
+    from graphs.annotations import Annotations
     from graphs.figures.layered.settings import DrawingSettings
 
 
@@ -41,7 +41,7 @@ def _layers(text: str) -> tuple[int, int]:
 
 def _annotations(path: Path) -> Annotations:
     """The annotations in a file. ValueError where there is none."""
-    from graphs.figures.layered.annotations import annotations_from
+    from graphs.annotations import annotations_from
 
     try:
         data = read_bytes(path)

@@ -121,7 +121,7 @@ def export_beside(
             "them on one page."
         )
     runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
-    graphs = [run.graph for run in runs]
+    graphs = [run.circuit for run in runs]
     labels = [graph.label for graph in graphs]
     names = labels if len(set(labels)) == len(labels) else [run.name for run in runs]
     commands = dict.fromkeys(command_line(run.command, run.config) for run in runs)

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from circuits import Model, PromptSet, ReadablePrompts
+    from pipelines.runs.run import Run
 
     AnyModel = str | Path | Model | nn.Module
+    AnyRun = str | Path | Run
     AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
 '''
 _BASES: Mapping[str, type] = {"PromptKeywords": PromptSettings, "RunKeywords": RunConfig}

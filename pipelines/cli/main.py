@@ -123,23 +123,34 @@ def export(
             metavar="RUN|COMPARISON|FILE", help="A run or a comparison: folder or name; or a circuit's JSON file."
         ),
     ],
-    to: Annotated[str | None, typer.Option(help="A format of `circuits exports`, such as pdf.")] = None,
-    out: Annotated[str | None, typer.Option(help="File to write; - is stdout. [NAME.FORMAT]")] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="A format of `circuits exports`, such as pdf.")
+    ] = None,
+    out: Annotated[str | None, typer.Option(metavar="FILE", help="File to write; - is stdout. [NAME.FORMAT]")] = None,
     with_caption: Annotated[
-        bool, typer.Option("--caption", help="Print a caption for it, ready to paste; without --to, that alone.")
+        bool,
+        typer.Option(
+            "--caption",
+            help="Print a caption for it, ready to paste, with --beside one for each; without --to, that alone.",
+        ),
     ] = False,
     runs: Runs = Path("runs"),
     size: Annotated[
-        str | None, typer.Option(help="Of a drawing: column, page, slide, or WIDTHxHEIGHT in inches. [page]")
+        str | None,
+        typer.Option(metavar="SIZE", help="Of a drawing: column, page, slide, or WIDTHxHEIGHT in inches. [page]"),
     ] = None,
-    font: Annotated[float | None, typer.Option(help="Points of a drawing's text. [the size's own]")] = None,
+    font: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="Points of a drawing's text. [the size's own]")
+    ] = None,
     orientation: Annotated[
         str | None, typer.Option(help="Where a drawing's layers lead: up, or right. [up]", metavar="up|right")
     ] = None,
     top: Annotated[
-        int | None, typer.Option(help="Draw the N lines with the largest |score|. [what can be read]")
+        int | None, typer.Option(metavar="N", help="Draw the N lines with the largest |score|. [what can be read]")
     ] = None,
-    min_score: Annotated[float | None, typer.Option(help="Draw edges whose |score| is at least this.")] = None,
+    min_score: Annotated[
+        float | None, typer.Option(metavar="X", help="Draw edges whose |score| is at least this.")
+    ] = None,
     heads_only: Annotated[bool, typer.Option("--heads-only", help="Draw no MLPs and no edges at them.")] = False,
     layers: Annotated[
         str | None, typer.Option(help="Draw edges with both ends in these layers.", metavar="FIRST-LAST")
@@ -215,8 +226,6 @@ def export(
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
         sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
         return
-    if with_caption and beside:
-        raise ValueError("--caption is of one circuit or one comparison: leave out --caption, or --beside.")
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
     name, extension = real_path(Path(run)).name.removesuffix(".json"), exporter(to).extension
@@ -235,7 +244,8 @@ def export(
     write_atomically(path, data)
     sys.stdout.write(f"{path}\n")
     if with_caption:
-        sys.stdout.write(f"{caption(run, to, out=runs, drawing=drawing)}\n")
+        for one in (run, *(beside or ())):
+            sys.stdout.write(f"{caption(one, to, out=runs, drawing=drawing)}\n")
 
 
 @app.command()
@@ -279,9 +289,11 @@ def draw(
         typer.Option(parser=path_named, metavar="FILE", help="File to write: .pdf, .svg, .png or .eps. [KIND.pdf]"),
     ] = None,
     size: Annotated[
-        str | None, typer.Option(help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
+        str | None, typer.Option(metavar="SIZE", help="column, page, slide, or WIDTHxHEIGHT in inches. [what it takes]")
     ] = None,
-    font: Annotated[float | None, typer.Option(help="With --size: text in points, 6 or more.")] = None,
+    font: Annotated[
+        float | None, typer.Option(metavar="POINTS", help="With --size: text in points, 6 or more.")
+    ] = None,
     runs: Runs = Path("runs"),
 ) -> None:
     """Draw a figure from what is stored; no model runs."""
@@ -436,7 +448,7 @@ def status(
 ) -> None:
     """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
     from pipelines.cli.status import print_status
-    from pipelines.reporting.tables import console
+    from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in
 
     if not runs.is_dir():
@@ -446,7 +458,7 @@ def status(
         print_json({"runs": states, "running": others})
         return
     shown = console()
-    print_status(states, others, runs, width=shown.width if shown.is_terminal else None)
+    print_status(states, others, runs, width=shown.width if shown.is_terminal else width_asked_for())
 
 
 @app.command(cls=OneRunCommand)
@@ -477,7 +489,7 @@ def clean(
 def view(
     runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.", parser=path_named)] = Path("runs"),
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of this computer to answer at; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, metavar="N", help="Port of this computer to answer at; 0 takes a free one.")
     ] = 8765,
     opens: Annotated[bool, typer.Option("--open", help="Open it in the browser as well.")] = False,
 ) -> None:
@@ -489,8 +501,32 @@ def view(
 
 @app.command()
 @reports_errors
-def doctor(as_json: Json = False) -> None:
-    """Check versions, device, bundled models and optional packages. Exit code 1 if anything fails."""
+def doctor(
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Of this YAML file with settings: jobs, batches, peak memory, time; probes the model, runs no job.",
+            metavar="SETTINGS",
+            parser=path_named,
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option(help="With --plan: the command whose settings they are. [discover]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check versions, device, bundled models and optional packages, or whether a plan fits. Exit code 1 if not."""
+    if plan is not None:
+        from pipelines.cli.plan import forecast_from, print_forecast
+        from pipelines.forecast.forecast import as_dict
+
+        forecast = forecast_from(plan, command or "discover")
+        print_json(as_dict(forecast)) if as_json else print_forecast(forecast, f"plan of {plan}")
+        if forecast.fits is False:
+            raise typer.Exit(FAILED)
+        return
+    if command is not None:
+        raise ValueError("--command says whose settings --plan reads: give --plan FILE as well.")
     from pipelines.cli.doctor import examine
     from pipelines.reporting.tables import print_rows
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipelines.cli.docstring import described
 from pipelines.cli.output import Output
 from pipelines.engine.execution import Execution
 from pipelines.runs.options import Option, negative, options_of
@@ -30,7 +31,8 @@ Runs = Annotated[
     typer.Option("--runs", help="Store: the folder that keeps runs and results.", parser=path_named, metavar="PATH"),
 ]
 _CONFIG = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with settings; options given here override it.")
+    Path | None,
+    typer.Option("--config", help="YAML file with settings; options given here override it.", metavar="FILE"),
 ]
 Run = Callable[[Mapping[str, Any], Output], None]
 _TO = Annotated[
@@ -39,21 +41,28 @@ _TO = Annotated[
 ]
 _NUMBERS = Annotated[
     str | None,
-    typer.Option(help="With --to: brackets, as .85 [.81, .89]; or uncertainty, as .85(4). [brackets]"),
+    typer.Option(metavar="STYLE", help="With --to: brackets, as .85 [.81, .89]; or uncertainty, as .85(4). [brackets]"),
 ]
 _QUIET = Annotated[bool, typer.Option("--quiet", help="Say nothing of what is computed; errors and warnings stay.")]
 _VERBOSE = Annotated[
     bool, typer.Option("--verbose", help="Say of every job when it begins, and what time and memory it took.")
 ]
+# What the value of an option is called where its setting does not say it.
+_VALUES: Mapping[type, str | None] = {bool: None, int: "N", float: "X", str: "TEXT", Path: "PATH"}
 # Shorter options for settings of the ablation.
 _ALIASES: Mapping[str, Any] = {
     "noise": Annotated[
         float | None,
-        typer.Option(help="Ablations noise, image-noise: size in standard deviations of embeddings or pixels. [3]"),
+        typer.Option(
+            metavar="X", help="Ablations noise, image-noise: size in standard deviations of embeddings or pixels. [3]"
+        ),
     ],
-    "noise_at": Annotated[str | None, typer.Option(help="Ablation noise: only on the embeddings of this role. [all]")],
+    "noise_at": Annotated[
+        str | None, typer.Option(metavar="ROLE", help="Ablation noise: only on the embeddings of this role. [all]")
+    ],
     "schedule": Annotated[
-        str | None, typer.Option(help="Ablation image-noise: additive, or diffusion (pixels keep their variance).")
+        str | None,
+        typer.Option(metavar="KIND", help="Ablation image-noise: additive, or diffusion (pixels keep their variance)."),
     ],
 }
 
@@ -82,7 +91,7 @@ def with_options(run: Run, settings: type[CommandSettings]) -> Callable[..., Non
     parameters += [_named("as_json", Json, default=False), *_of_papers(settings)]
     if settings.is_computed:
         parameters += [_named("quiet", _QUIET, default=False), _named("verbose", _VERBOSE, default=False)]
-    command.__doc__ = inspect.getdoc(settings)
+    command.__doc__ = described(settings)
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return command
@@ -99,7 +108,7 @@ def _of_papers(settings: type[CommandSettings]) -> list[inspect.Parameter]:
     if not settings.paper_tables:
         return []
     known = f"{', '.join(settings.paper_tables)}. [{settings.paper_tables[0]}]"
-    table = Annotated[str | None, typer.Option(help=f"With --to, which table: {known}")]
+    table = Annotated[str | None, typer.Option(help=f"With --to, which table: {known}", metavar="NAME")]
     return [_named("to", _TO), _named("table", table), _named("numbers", _NUMBERS)]
 
 
@@ -122,7 +131,7 @@ def _parameter(option: Option, reads_files: bool) -> inspect.Parameter:
         return _argument(option, is_required=option.is_required and not reads_files)
     flag = f"{option.flag}/{negative(option.flag)}" if option.default is True else option.flag
     parser = _path if option.type is Path and option.form == "value" else None
-    info = typer.Option(flag, help=option.help, metavar=option.metavar or (parser and "PATH"), parser=parser)
+    info = typer.Option(flag, help=option.help, metavar=option.metavar or _VALUES[option.type], parser=parser)
     of_one = list[str] if option.form in ("list", "assignments", "lists") else option.type
     if option.is_required:
         return _named(option.name, Annotated[of_one, info], default=inspect.Parameter.empty)

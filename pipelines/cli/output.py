@@ -74,3 +74,9 @@ class Output(NamedTuple):
 def print_json(value: Any) -> None:
     """One JSON object."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def say_first(command: str, text: str) -> None:
+    """What a command does, on stderr at once: what follows imports much, reads the store and loads a model."""
+    sys.stderr.write(f"{command}: {text}\n")
+    sys.stderr.flush()

@@ -66,7 +66,7 @@ def _several(runs: dict[str, Run], reference: str | None, settings: DrawingSetti
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
 
-    graphs = [run.graph for run in runs.values()]
+    graphs = [run.circuit for run in runs.values()]
     for graph in graphs[1:]:
         require_comparable(graphs[0], graph, across_models=True)
     tasks = [graph.label for graph in graphs]

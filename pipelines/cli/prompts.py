@@ -9,7 +9,7 @@ import typer
 
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.options import Json, path_named
-from pipelines.cli.output import print_json
+from pipelines.cli.output import print_json, say_first
 
 if TYPE_CHECKING:
     from pipelines.runs.settings import PromptSettings
@@ -21,8 +21,8 @@ Images = Annotated[
 Annotations = Annotated[
     Path | None, typer.Option(parser=path_named, metavar="PATH", help="Where the objects are: COCO's instances_*.json.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed for drawing the prompts.")]
-Model = Annotated[str, typer.Option(help="Bundled or fetched name, Hugging Face id or folder.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed for drawing the prompts.")]
+Model = Annotated[str, typer.Option(metavar="TEXT", help="Name (`circuits models`), Hugging Face id or folder.")]
 
 prompts = typer.Typer(help="Your own prompts: what a model sees of them, and a file to begin with.")
 
@@ -35,10 +35,11 @@ def check(
     ],
     model: Model = "reference",
     lines: Annotated[
-        int, typer.Option(min=0, max=_MOST_SHOWN, help="How many are shown in full; all are checked.")
+        int, typer.Option(min=0, max=_MOST_SHOWN, metavar="N", help="How many are shown in full; all are checked.")
     ] = 20,
     n: Annotated[
-        int | None, typer.Option("--prompts", min=1, help="Of a template, how many prompts are drawn. [64]")
+        int | None,
+        typer.Option("--prompts", min=1, metavar="N", help="Of a template, how many prompts are drawn. [64]"),
     ] = None,
     seed: Seed = 0,
     images: Images = None,
@@ -49,6 +50,7 @@ def check(
 
     Exit code 2 where a line is bad.
     """
+    say_first("prompts check", f"{file} as {model} sees it")
     from pipelines.prompts.check import check_prompts
     from pipelines.prompts.table import print_checked
 
@@ -65,14 +67,17 @@ def show(
         str, typer.Argument(metavar="TASK|FILE", help="A task (`circuits tasks`), a prompt file or a template.")
     ],
     model: Model = "reference",
-    n: Annotated[int, typer.Option("--prompts", min=1, help="How many prompts.")] = 3,
+    n: Annotated[int, typer.Option("--prompts", min=1, metavar="N", help="How many prompts.")] = 3,
     seed: Seed = 0,
-    corruption: Annotated[str | None, typer.Option(help="How prompts are corrupted (`circuits tasks`).")] = None,
+    corruption: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="How prompts are corrupted (`circuits tasks`).")
+    ] = None,
     images: Images = None,
     annotations: Annotations = None,
     as_json: Json = False,
 ) -> None:
     """Prompts of a task or a file with their tokens, roles and answers, clean above corrupt; the model does not run."""
+    say_first("prompts show", f"{task} as {model} sees it")
     from pipelines.prompts.show import show_prompts
     from pipelines.prompts.table import print_shown
 

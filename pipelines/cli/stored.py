@@ -60,7 +60,7 @@ def stored_at(reference: str | Path, out: Path) -> Stored:
     _refuse_many(given, out)
     run = open_run(given, out=out)
     scores = [scored for scored in (run.scores, run.node_scores) if scored is not None]
-    return Stored(run.graph, run.name, scores, command_line(run.command, run.config), _measured(run), run)
+    return Stored(run.circuit, run.name, scores, command_line(run.command, run.config), _measured(run), run)
 
 
 def _measured(run: Run) -> Measured | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from pipelines.cluster.files import files
+from pipelines.cluster.paper import papers
 from pipelines.cluster.plan import plan
 from pipelines.cluster.report import ClusterReport, report
 from pipelines.cluster.settings import ClusterSettings
@@ -17,7 +18,7 @@ from pipelines.runs.signature import takes_settings
 if TYPE_CHECKING:
     from pipelines.keywords import ClusterKeywords
 
-COMMAND = Command("cluster", ClusterSettings, plan, report, files, print_clusters)
+COMMAND = Command("cluster", ClusterSettings, plan, report, files, print_clusters, papers)
 
 
 @takes_settings(ClusterSettings)

@@ -69,7 +69,7 @@ def plan(settings: ClusterSettings, execution: Execution) -> ClusterPlan:
     if not (jobs.choose.settings["kind"] == "edges" and has_size(rule)):
         rule = {"name": "grown", "settings": {}}
     asked = {name: getattr(settings, name) for name in ("share", "strength", "most", "seed")}
-    asked |= {"rule": rule, "n": run.graph.n_edges, "absolute": run.summary["choice"]["ranking"] == "absolute"}
+    asked |= {"rule": rule, "n": run.circuit.n_edges, "absolute": run.summary["choice"]["ranking"] == "absolute"}
     of_prompts = {"prompts": (jobs.choosing.key,)}
     clusters = Job(CLUSTER_PROMPTS, asked, of_prompts | {"edges": keys_of(jobs.measure_edges)})
     baseline = jobs.baseline

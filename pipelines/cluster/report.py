@@ -26,6 +26,11 @@ class ClusterReport(Report):
     distances  [prompt, prompt] Jaccard distances of the prompts' edges
     summary    every number as plain values
     rows       one per prompt: its cluster, and what is known of it without running a model
+
+    >>> from pipelines import cluster, discover
+    >>> report = cluster(discover("induction", prompts=32))
+    >>> report.distances.shape, len(report.rows), report.summary["n_clusters"]
+    ((16, 16), 16, 1)
     """
 
     format = Format("circuit-workbench-clusters", 1)
@@ -51,7 +56,7 @@ def report(plan: ClusterPlan) -> ClusterReport:
     )
     summary = {
         "run": run.name,
-        "task": run.graph.label,
+        "task": run.circuit.label,
         "n_prompts": len(prompts),
         "edges_per_prompt": found.meta["edges_per_prompt"],
         "n_clusters": n,

@@ -18,6 +18,7 @@ class ClusterSettings(CommandSettings):
     Writes clusters.json, clusters.csv and a figure. Repeating the command computes nothing new.
     """
 
+    paper_tables = ("clusters",)
     run: Any = Field(
         description="Run: a folder, or a name within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )

@@ -28,13 +28,13 @@ def files(plan: CodesPlan, report: CodeReport) -> dict[str, bytes]:
     """Autoencoders first: a folder with those of another run is refused."""
     run, coding, codes = plan.run, coding_of(plan.jobs.meaning.settings), plan.codes.codes[report.trial]
     only = positive_only(codes, plan.codes.is_positive)
-    table = CodeTable(codes, only, report.trial, is_shared=coding.n_autoencoders(run.graph.wiring.n_layers) == 1)
+    table = CodeTable(codes, only, report.trial, is_shared=coding.n_autoencoders(run.circuit.wiring.n_layers) == 1)
     return {
         **_autoencoders(plan, report),
         "codes.json": as_json(report.to_dict()),
         "codes.csv": as_csv(report.rows, columns_of(report)),
-        "codes.pdf": code_figure_bytes(table, run.graph, "pdf", name=report.run),
-        "codes.svg": code_figure_bytes(table, run.graph, "svg", name=report.run),
+        "codes.pdf": code_figure_bytes(table, run.circuit, "pdf", name=report.run),
+        "codes.svg": code_figure_bytes(table, run.circuit, "svg", name=report.run),
     }
 
 
@@ -46,7 +46,7 @@ def _autoencoders(plan: CodesPlan, report: CodeReport) -> dict[str, bytes]:
         _joined([plan.store.read(job.key) for job in plan.jobs.autoencoders]),
         coding_of(plan.jobs.meaning.settings),
         model=str(report.provenance["model"]),
-        n_layers=plan.run.graph.wiring.n_layers,
+        n_layers=plan.run.circuit.wiring.n_layers,
     )
     return {f"autoencoders/{name}": data for name, data in made.items()}
 

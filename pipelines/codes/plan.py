@@ -149,7 +149,7 @@ def _chosen(run: DiscoverRun, codes: StoredCodes, scores: Floats, trial: int, n:
         known = "1 trial, which is 0" if n_trials == 1 else f"{n_trials} trials, 0 to {n_trials - 1}"
         raise ValueError(f"trial is {trial}: run {run.name} has {known}.")
     if n is None:
-        return [_number(part, run) for part in run.graph.heads]
+        return [_number(part, run) for part in run.circuit.heads]
     if not 1 <= n <= n_heads:
         raise ValueError(f"heads is {n}: give 1 to {n_heads}, the model's heads; or leave it out for the circuit's.")
     return sorted(np.argsort(-scores, kind="stable")[:n].tolist())
@@ -157,7 +157,7 @@ def _chosen(run: DiscoverRun, codes: StoredCodes, scores: Floats, trial: int, n:
 
 def _number(part: Component, run: DiscoverRun) -> int:
     """Index of a head, counted through the layers."""
-    return (part.layer or 0) * run.graph.wiring.n_heads + (part.index or 0)
+    return (part.layer or 0) * run.circuit.wiring.n_heads + (part.index or 0)
 
 
 def _head_scores(run: DiscoverRun, codes: StoredCodes) -> Floats:

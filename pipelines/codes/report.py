@@ -28,6 +28,13 @@ class CodeReport(Report):
                 rows, its group, how many positive-only codes it shows in this trial, and the information in its codes
                 (means over all trials, with SD)
     provenance  of the codes
+
+    >>> from pipelines import discover, explain_codes
+    >>> coding = {"trials": 1, "epochs": 20}
+    >>> run = discover("ioi", corruption="abc", prompts=8, method="head-coding", settings=coding)
+    >>> report = explain_codes(run)
+    >>> report.n_positives, len(report.heads), report.content()["trial"]
+    (8, 16, 0)
     """
 
     format = Format("circuit-workbench-codes", 1)
@@ -63,7 +70,7 @@ def report(plan: CodesPlan) -> CodeReport:
 
 
 def _provenance(run: Run) -> dict[str, Any]:
-    source = run.graph.node_provenance or run.graph.provenance
+    source = run.circuit.node_provenance or run.circuit.provenance
     assert source is not None
     return asdict(source)
 
@@ -72,9 +79,9 @@ def _head_rows(
     run: Run, codes: StoredCodes, scores: Floats, trial: int, chosen: Sequence[int], information: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     """One row per head of the model, as plain values."""
-    wiring, counts = run.graph.wiring, count_positive_only(codes.codes[trial], codes.is_positive).counts
+    wiring, counts = run.circuit.wiring, count_positive_only(codes.codes[trial], codes.is_positive).counts
     chance = expected_by_chance(codes.codes[trial], codes.is_positive)
-    present, explained = {str(part) for part in run.graph.heads}, set(chosen)
+    present, explained = {str(part) for part in run.circuit.heads}, set(chosen)
 
     def of_head(per_head: Mapping[str, Any] | None, number: int) -> dict[str, float | None] | None:
         if per_head is None:

@@ -11,7 +11,7 @@ from pipelines.runs.settings import CommandSettings
 
 
 class CodesSettings(CommandSettings):
-    """What the codes that only positives show mean: prompts, tokens they promote, roles they activate at.
+    """What the codes of a head-coding run mean: prompts that show them, tokens they promote, roles they activate at.
 
     Writes codes.json, codes.csv, a figure (PDF, SVG) and the autoencoders to a folder. Repeating the command computes
     nothing new.
@@ -19,7 +19,7 @@ class CodesSettings(CommandSettings):
 
     paper_tables = ("codes", "heads")
     run: Any = Field(
-        description="A run of head-coding or code-pairs: its folder, or its name in --runs.",
+        description="Run of the method head-coding or code-pairs: a folder, or a name within --runs.",
         json_schema_extra={"argument": True},
     )
     trial: int = Field(default=0, description="Trial whose codes are explained.")

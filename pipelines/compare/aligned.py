@@ -63,6 +63,13 @@ class AlignedHeads(Report):
     """Heads of pairs of runs that do the same, and how far that can be trusted.
 
     alignments  one per pair of runs
+
+    >>> from pipelines import align_heads, discover, label_heads
+    >>> run = discover("induction", prompts=32)
+    >>> _ = label_heads(run)
+    >>> report = align_heads(run, run, by="role")
+    >>> report.by, len(report.alignments)
+    ('role', 1)
     """
 
     format = Format("circuit-workbench-alignment", 1)
@@ -103,7 +110,7 @@ def _side(run: Run, execution: Execution) -> Side:
     heads = tuple(row for row in stored["heads"] if row["in_circuit"])
     if not heads:
         raise ValueError(f"the circuit of {run.name} has no heads to align.")
-    return Side(run, run.graph.wiring.n_layers, heads)
+    return Side(run, run.circuit.wiring.n_layers, heads)
 
 
 def report(plan: AlignedPlan) -> AlignedHeads:

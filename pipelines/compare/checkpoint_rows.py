@@ -26,7 +26,7 @@ def checkpoint_rows(runs: Sequence[Run], jobs: TransferJobs, labels: Sequence[st
     """
     rows = []
     for into, source in pairs_across(runs):
-        row: Row = {"task": runs[into].graph.label, "into": labels[into], "from": labels[source]}
+        row: Row = {"task": runs[into].circuit.label, "into": labels[into], "from": labels[source]}
         row |= {"reason": no_patching(runs[into]), "components": [], "groups": [], "drawn": {}}
         if row["reason"] is None:
             row |= _row(
@@ -56,7 +56,7 @@ def _row(results: Sequence[Result], of: tuple[Run, Run]) -> Row:
         return row | {"reason": str(error)}
     shares = [patched.recovered(number) for number in range(len(patched.values))]
     measured = [{"recovered": share.value, "interval": share.interval.as_json()} for share in shares[: len(names)]]
-    held = [{node.name for node in run.graph.nodes} for run in of]
+    held = [{node.name for node in run.circuit.nodes} for run in of]
     drawn, first = {}, len(names)
     for sort, n in meta["drawn"].items():
         values = [share.value for share in shares[first : first + n]]

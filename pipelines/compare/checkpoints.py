@@ -28,7 +28,7 @@ OWN, OTHER = "its circuit", "the other's circuit"
 def pairs_across(runs: Sequence[Run]) -> list[tuple[int, int]]:
     """Ordered pairs of runs of one task in different models: the one patched into, and the one patched from."""
     models = [run.scores.provenance.model_fingerprint for run in runs]
-    tasks = [run.graph.label for run in runs]
+    tasks = [run.circuit.label for run in runs]
     return [(a, b) for a, b in permutations(range(len(runs)), 2) if models[a] != models[b] and tasks[a] == tasks[b]]
 
 
@@ -56,7 +56,7 @@ def patch_jobs(
         asked |= {"donor": donor.settings["model"], "draws": draws, "seed": seed}
         inputs = {"prompts": baseline.inputs["prompts"], "circuits": (jobs.circuit.key, of_runs[source].circuit.key)}
         locations = {"model": baseline.locations["model"], "donor": donor.locations["model"]}
-        weight = _GROUP * (len(runs[into].graph.wiring.writers) + 2 * draws)
+        weight = _GROUP * (len(runs[into].circuit.wiring.writers) + 2 * draws)
         planned[into, source] = tuple(
             Job(
                 PATCH,

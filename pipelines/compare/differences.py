@@ -12,7 +12,7 @@ from pipelines.runs.run import Run
 def _chosen_by(run: Run) -> str:
     """The rule of a circuit with its settings, without its size and its ranking: these may differ from task to task."""
     left_out = ("n", "n_edges", "name", "absolute")
-    rule = run.graph.selection
+    rule = run.circuit.selection
     return ", ".join([str(rule["name"]), *(f"{key}={value}" for key, value in rule.items() if key not in left_out)])
 
 
@@ -33,7 +33,7 @@ def different_settings(runs: Sequence[Run]) -> list[str]:
     Rankings that were not asked for, and were found to do better, are a line of their own.
     """
     values = {name: {run: str(value_of(run)) for run in runs} for name, value_of in _SETTINGS.items()}
-    rankings = {run: _ranking(run) for run in runs if "absolute" in run.graph.selection}
+    rankings = {run: _ranking(run) for run in runs if "absolute" in run.circuit.selection}
     is_found = all(_found_its_ranking(run) for run in rankings)
     if not is_found:
         values["ranking"] = {run: RANKINGS[ranking] for run, ranking in rankings.items()}
@@ -60,7 +60,7 @@ def _shown(values: Mapping[Run, str]) -> str:
 
 
 def _ranking(run: Run) -> str:
-    return "absolute" if run.graph.selection["absolute"] else "signed"
+    return "absolute" if run.circuit.selection["absolute"] else "signed"
 
 
 def _found_its_ranking(run: Run) -> bool:

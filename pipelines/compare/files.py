@@ -95,7 +95,7 @@ def transfer_table(runs: Sequence[Run], summary: Mapping[str, Any]) -> TransferT
         for at in ((a, b), (b, a)):
             shown[(slice(3, None), *at)] = [np.nan if number is None else number for number in numbers]
     origin = runs[0].scores.provenance
-    methods = ", ".join(dict.fromkeys(str(run.graph.method) for run in runs))
+    methods = ", ".join(dict.fromkeys(str(run.circuit.method) for run in runs))
     n_prompts = ", ".join(dict.fromkeys(map(str, summary["transfer"]["n_prompts"].values())))
     subtitle = f"{origin.model}, {methods}, {origin.metric}, {n_prompts} prompts"
     return TransferTable(names, *shown, subtitle=subtitle)

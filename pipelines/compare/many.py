@@ -52,7 +52,7 @@ def of_many(plan: ComparePlan, labels: Sequence[str], transfer: Mapping[str, Any
     transfer  what `transfer_rows` says; None where no circuit was run on another task
     """
     runs, across = plan.runs, plan.across_models
-    graphs: tuple[CircuitGraph, ...] = tuple(run.graph for run in runs)
+    graphs: tuple[CircuitGraph, ...] = tuple(run.circuit for run in runs)
     joins_heads = [graph.wiring.joins_heads for graph in graphs]
     if any(joins_heads) and not all(joins_heads):
         graphs = tuple(graph if joined else graph.by_layer() for graph, joined in zip(graphs, joins_heads, strict=True))

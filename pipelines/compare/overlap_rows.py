@@ -96,7 +96,7 @@ def groups_across(a: Run, b: Run) -> dict[str, int]:
         return {}
     from circuits.head_codes.grouping import named_groups
 
-    return named_groups([(run.codes, run.is_positive) for run in coded if run is not None], a.graph.wiring.n_heads)
+    return named_groups([(run.codes, run.is_positive) for run in coded if run is not None], a.circuit.wiring.n_heads)
 
 
 def _row(labels: Sequence[str], pair: tuple[int, int], comparison: Comparison) -> Row:
@@ -107,12 +107,12 @@ def _row(labels: Sequence[str], pair: tuple[int, int], comparison: Comparison) -
 
 def _redrawn(runs: Sequence[Run]) -> list[Redrawn | None]:
     """The circuits of each run on other draws of its prompts, in halves of one size; None where layers are compared."""
-    if len({run.graph.wiring.joins_heads for run in runs}) > 1:
+    if len({run.circuit.wiring.joins_heads for run in runs}) > 1:
         return [None] * len(runs)
     amounts = _OF_TWO if len(runs) == 2 else _OF_MANY
-    half_size = min(n_prompts_of(run.graph, run.scores, run.node_scores) for run in runs) // 2
+    half_size = min(n_prompts_of(run.circuit, run.scores, run.node_scores) for run in runs) // 2
     return [
-        redraw(run.graph, run.scores, run.node_scores, amounts=amounts, half_size=half_size, fractions=FRACTIONS)
+        redraw(run.circuit, run.scores, run.node_scores, amounts=amounts, half_size=half_size, fractions=FRACTIONS)
         for run in runs
     ]
 
@@ -127,17 +127,17 @@ def _compared(
 ) -> Comparison:
     """Two circuits in one graph, and what they share."""
     samples = 0 if others else SAMPLES
-    if len({run.graph.wiring.joins_heads for run in (first, second, *others)}) > 1:
+    if len({run.circuit.wiring.joins_heads for run in (first, second, *others)}) > 1:
         # A trace has whole layers only, so the other circuit's heads are merged by layer.
-        a, b, *rest = (run.graph.by_layer() for run in (first, second, *others))
+        a, b, *rest = (run.circuit.by_layer() for run in (first, second, *others))
         return compare_graphs(a, b, others=rest, samples=samples, across_models=across_models)
     groups = groups_across(first, second)
     return compare_graphs(
-        first.graph.with_groups(groups),
-        second.graph.with_groups(groups),
+        first.circuit.with_groups(groups),
+        second.circuit.with_groups(groups),
         scores=(first.scores, second.scores),
         node_scores=(first.node_scores, second.node_scores),
-        others=[run.graph for run in others],
+        others=[run.circuit for run in others],
         redrawn=redrawn,
         samples=samples,
         across_models=across_models,

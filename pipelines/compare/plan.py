@@ -173,12 +173,12 @@ def _no_transfer(runs: Sequence[Run], settings: CompareSettings) -> str | None:
     models = {run.scores.provenance.model_fingerprint: run.name for run in runs}
     if len(models) > 1 and not settings.across_models:
         return f"{' and '.join(models.values())} are of different models"
-    if any(run.graph.wiring != runs[0].graph.wiring for run in runs):
+    if any(run.circuit.wiring != runs[0].circuit.wiring for run in runs):
         return f"{' and '.join(models.values())} are of models with different wirings"
     dtypes = {run.config.dtype: run.name for run in runs}
     if len(dtypes) > 1:
         return f"{' and '.join(dtypes.values())} were computed in different precisions ({', '.join(dtypes)})"
-    if empty := [run.name for run in runs if not run.graph.edges]:
+    if empty := [run.name for run in runs if not run.circuit.edges]:
         return f"the circuit of {empty[0]} is empty"
     return None
 

@@ -64,7 +64,13 @@ class PublishedPlan(Plan):
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedComparison(Report):
-    """Heads of runs beside those of published circuits, as plain values."""
+    """Heads of runs beside those of published circuits, as plain values.
+
+    >>> from pipelines import compare_published
+    >>> found = compare_published("published:ioi-gpt2-medium", "published:colored-objects-gpt2-medium")
+    >>> found.summary["overlaps"][0]["n_shared"]
+    7
+    """
 
     format = Format("circuit-workbench-published-comparison", 1)
     summary: Mapping[str, Any]
@@ -175,7 +181,7 @@ def _of_published(name: str) -> Side:
 def _of_run(given: Any, out: Path) -> Side:
     """A run's circuit; of a search in stages all heads that these keep, by stage."""
     run = given if isinstance(given, Run) else open_run(given, out=out)
-    graph, staged = run.graph, run.summary.get("path_stages")
+    graph, staged = run.circuit, run.summary.get("path_stages")
     if graph.wiring.joins_heads:
         raise ValueError(f"run {run.name} has whole layers, no heads: give a run whose method scores heads or edges.")
     stages = {} if staged is None else {row["finds"]: row["heads"] for row in staged["stages"]}

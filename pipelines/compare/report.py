@@ -40,9 +40,14 @@ class StoredComparison(Report):
     traces       recovery rates compared, where two causal traces were given
     many         what follows from comparing all at once
     summary      every number as plain values: transfer first, then overlap
+
+    >>> from pipelines import compare, discover
+    >>> comparison = compare(*(discover(task, prompts=8, edges=40) for task in ("ioi", "colored-objects")))
+    >>> comparison.comparison.labels, comparison.to_frame().columns.tolist()[:3]
+    (('ioi', 'colored-objects'), ['a', 'b', 'name'])
     """
 
-    format = Format("circuit-workbench-comparison-summary", 3)
+    format = Format("circuit-workbench-comparison-summary", 4)
     comparisons: Mapping[tuple[int, int], Comparison]
     traces: TraceComparison | None
     many: OfMany
@@ -142,7 +147,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
     A run that is given twice is numbered.
     """
     names = [run.name for run in runs]
-    tasks = [run.graph.label for run in runs]
+    tasks = [run.circuit.label for run in runs]
     of_models = [f"{task} ({Path(run.config.model).name})" for task, run in zip(tasks, runs, strict=True)]
     for labels in (tasks, of_models, names):
         if len(set(labels)) == len(labels):
@@ -151,7 +156,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 
 
 def _solved(run: Run) -> Mapping[str, int] | None:
-    origin = run.graph.provenance
+    origin = run.circuit.provenance
     return None if origin is None else origin.solved
 
 
@@ -159,14 +164,14 @@ def _facts(run: Run) -> dict[str, Any]:
     """What a run's circuit was found with, and on which prompts it was judged."""
     origin = run.scores.provenance
     return {
-        "task": run.graph.label,
+        "task": run.circuit.label,
         "model": run.summary.get("model", origin.model),
         "method": run.config.method,
         "metric": run.config.metric,
         "ablation": origin.ablation,
         "judged_on": run.summary.get("judged_on", "same"),
-        "n_edges": run.graph.n_edges,
-        "of_edges": run.graph.of_edges,
+        "n_edges": run.circuit.n_edges,
+        "of_edges": run.circuit.of_edges,
     }
 
 

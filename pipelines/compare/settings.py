@@ -34,9 +34,7 @@ class CompareSettings(CommandSettings):
         strict=True,
         description="Random circuits, and circuits on other heads, to compare with.",
     )
-    seed: int = Field(
-        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
-    )
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of all that is drawn at random.")
     folder: Path | None = Field(
         default=None,
         description="Folder for the comparison. [RUNS/compare-A-B]",

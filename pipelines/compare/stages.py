@@ -106,4 +106,4 @@ def _unpacked(result: Result, name: str) -> Bools:
 DRAW_CIRCUITS = Stage("draw-circuits", 1, draw_circuits)
 AT_SIZE = Stage("choose-at-size", 1, choose_at_size)
 HALF = Stage("choose-half", 1, choose_half)
-TRANSFER = Stage("transfer", 4, run_on_task)
+TRANSFER = Stage("transfer", 5, run_on_task)

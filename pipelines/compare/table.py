@@ -77,10 +77,15 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
         print_columns("transfer: what each circuit keeps of each task", columns, transfer["matrix"])
         print_line(
             "In brackets: 95 % intervals over prompts (t; of accuracy, Wilson), of draws their range. Retention: "
-            "relative to the task's own circuit. On other heads: the same circuit, its heads renamed within layers; - "
-            "where it fills the layers it uses. Normalized transfer: 0 where it does as well on other heads, 1 where "
-            "it does as well as the task's own."
+            "relative to the task's own circuit, or to the whole model where that circuit goes beyond it. On other "
+            "heads: the same circuit, its heads renamed within layers; - where it fills the layers it uses. Normalized "
+            "transfer: 0 where it does as well on other heads, 1 where as well as what retention is relative to."
         )
+        if any("sized" in row for row in transfer["matrix"]):
+            print_line(
+                f"At equal size: every circuit chosen anew, by its own rule and ranking, with as many {parts} as the "
+                "largest one has. That is another circuit, and its faithfulness may be quite different."
+            )
         for note in floor_notes([MATCHED_P], transfer["matrix"]):
             print_line(note)
     else:
@@ -94,18 +99,26 @@ def _print_transfer(transfer: Row, *, is_of_two: bool) -> None:
         return
     for pair in transfer["pairs"]:
         _print_sets(pair, parts)
-        print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}: {pair['rule']}")
+        print_line(f"{pair['a']} and {pair['b']}: {pair['verdict'].upper()}{_why(pair)}")
         for reason in pair["reasons"]:
             print_line(f"  {reason}")
 
 
 def _print_verdicts(pairs: Sequence[Row]) -> None:
-    """Each verdict once, with its rule and the pairs that it is on."""
+    """Each verdict once, with its rule and the pairs that it is on; of each that is undecided, why."""
     by_verdict: dict[tuple[str, str], list[str]] = {}
     for pair in pairs:
         by_verdict.setdefault((pair["verdict"], pair["rule"]), []).append(f"{pair['a']} and {pair['b']}")
     for (verdict, rule), names in sorted(by_verdict.items(), key=lambda entry: len(entry[1])):
         print_line(f"{verdict.upper()} ({rule}): {'; '.join(names)}")
+    for pair in pairs:
+        if pair["because"]:
+            print_line(f"  {pair['a']} and {pair['b']}: undecided{_why(pair)}")
+
+
+def _why(pair: Row) -> str:
+    """The rule that gave a verdict; where it is undecided, the conditions that failed."""
+    return f" because {'; and '.join(pair['because'])}" if pair["because"] else f": {pair['rule']}"
 
 
 def _print_matrix(rows: Sequence[Row], parts: str) -> None:
@@ -142,9 +155,8 @@ def _print_disagreements(rows: Sequence[Row]) -> None:
     for row in rows:
         if row["accuracy"]["disagrees"]:
             print_line(
-                f"{row['circuit']} on {row['task']}: the metric and accuracy disagree: the circuit keeps "
-                f"{_estimate(row['retention'])} of what the task's own keeps by the metric, "
-                f"{_estimate(row['accuracy']['retention'])} by accuracy"
+                f"{row['circuit']} on {row['task']}: the metric and accuracy disagree: retention is "
+                f"{_estimate(row['retention'])} by the metric, {_estimate(row['accuracy']['retention'])} by accuracy"
             )
 
 

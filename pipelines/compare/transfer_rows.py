@@ -24,7 +24,8 @@ _OF_PAIR = {
     "only_a": "only in A",
     "only_b": "only in B",
     "without_shared": "whole model without the shared part",
-    "without_matched": "whole model without the shared part on other heads",
+    "without_heads": "whole model without the shared part's heads",
+    "without_matched": "whole model without as much on other heads",
 }
 
 
@@ -136,8 +137,8 @@ def _does_as_well(row: Row) -> str:
         mean = row["random"]["mean"]
         return f"as many random edges have a mean faithfulness of {mean:z.2f}, and it has {row['faithfulness']:z.2f}"
     half = row["half"]
-    kept = half["retention"]["value"]
-    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:z.2f} of what it keeps"
+    kept, whole = half["retention"]["value"], "the whole model does" if row["faithfulness"] > 1 else "it keeps"
+    return f"{half['n_edges']:,} of its {row['n_edges']:,} edges keep {kept:z.2f} of what {whole}"
 
 
 def _accuracy(on: OnTask, member: Member) -> Row | None:
@@ -167,8 +168,11 @@ def _pair_row(
             "only_a": Member("only", (a, b)),
             "only_b": Member("only", (b, a)),
             "without_shared": Member("without_shared", (other, side)),
+            "without_heads": Member("without_heads", (other, side)),
         }
         for name, member in members.items():
+            if member not in on.values:
+                continue
             entry = sets.setdefault(name, {"circuit": _OF_PAIR[name], "n_edges": sizes[side][member], "on": {}})
             entry["on"][names[side]] = _faithfulness(on.faithfulness(member)) | {"accuracy": _accuracy(on, member)}
         drawn = on.draws("without_matched", (other, side))
@@ -178,13 +182,19 @@ def _pair_row(
                 "without_matched",
                 {"circuit": _OF_PAIR["without_matched"], "n_edges": sizes[side][first], "on": {}},
             )
-            entry["on"][names[side]] = {"faithfulness": _share(on, drawn.mean(axis=0)), "n": len(drawn)}
+            mean = on.without_matched(other)
+            entry["on"][names[side]] = {
+                "faithfulness": mean and mean.value,
+                "interval": mean and mean.interval.as_json(),
+                "n": len(drawn),
+            }
     found = verdict(on_tasks[a], on_tasks[b], (names[a], names[b]), overlap_p)
     return {
         "a": names[a],
         "b": names[b],
         "verdict": found.name,
         "rule": RULES[found.name],
+        "because": list(found.because),
         "reasons": list(found.reasons),
         "asymmetry": _estimate(asymmetry(on_tasks[a], on_tasks[b])),
         "necessity": {names[side]: _estimate(on_tasks[side].necessity(other)) for side, other in ((a, b), (b, a))},

@@ -43,5 +43,5 @@ def require_several_models(settings: CompareSettings, runs: Sequence[Run]) -> No
 
 def are_of_one_model(runs: Sequence[Run]) -> bool:
     """Whether all runs have the same weights, as far as they say."""
-    origins = [run.graph.provenance for run in runs]
+    origins = [run.circuit.provenance for run in runs]
     return len({origin.model_fingerprint for origin in origins if origin is not None}) <= 1

@@ -1,10 +1,13 @@
 """Whether two tasks share a mechanism, by written rules on numbers with their intervals.
 
-A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps, and more than the
-same circuit on other heads; it does not where it keeps less than half. Both are said only where the 95 % interval says
+A circuit *transfers* to a task where it keeps at least half of what the task's own circuit keeps (of what the whole
+model does, where that circuit goes beyond the model), and more than the same circuit on other heads; it does not where
+it keeps less than half. Both are said only where the 95 % interval says
 so. What a circuit keeps that is larger than it must be (`too_large`) says little, as its other parts may be those of
-other tasks: it does not count as transfer. Of the part that both circuits have the same is asked. Whether edges overlap
-beyond chance is a third question. All rules are on the metric; what a circuit keeps of the accuracy is shown beside it.
+other tasks: it does not count as transfer. Of the part that both circuits have the same is asked, and whether the model
+loses more without its parts at heads than without as much on other heads. Whether edges overlap beyond chance is a
+third question. All rules are on the metric; what a circuit keeps of the accuracy is shown beside it. Where nothing is
+decided, `Verdict.because` has the conditions that failed.
 """
 
 from __future__ import annotations
@@ -22,36 +25,43 @@ NEARLY_ALL = 0.85
 TooLarge = Literal["half", "random", "most"]
 
 RULES = {
-    "shared mechanism": "each circuit transfers to the other task, and so does the part they share, without which both "
-    "lose more than without as much on other heads",
+    "shared mechanism": "each circuit transfers to the other task, and so does the part they share, without whose "
+    "heads both lose more than without as much on other heads",
     "contained": "one circuit transfers, the other does not, and the shared part alone does the task it transfers to",
     "transfer without overlap": "a circuit transfers to the other task, and the part they share alone does not",
     "overlap only": "neither transfers, and the circuits share more than chance gives",
     "disjoint": "neither transfers, and the circuits share no more than chance gives",
     "separate": "neither transfers; even the largest overlap that such circuits could have would be no surprise by "
     "chance",
-    "undecided": "the intervals leave it open, or a circuit transfers that is larger than it must be",
+    "undecided": "the intervals leave it open, a circuit transfers that is larger than it must be, or the heads of the "
+    "shared part are not needed more than others",
 }
 
 
 class Verdict(NamedTuple):
-    """What was found, and the numbers that it rests on."""
+    """What was found, and the numbers that it rests on.
+
+    because  the conditions that failed, with their numbers; empty unless `name` is undecided
+    """
 
     name: str
     reasons: tuple[str, ...]
+    because: tuple[str, ...] = ()
 
 
 class _Side(NamedTuple):
     """What is known of one direction: a circuit run on another task.
 
     transfers, shared_does  True, False, or None where the interval leaves it open
-    needs_shared            whether the task loses more without the shared part than without it on other heads; None
-                            where the shared part fills the layers it uses, so that there are none
+    needs_shared            whether the task loses more without the shared part's heads than without as much on other
+                            heads; None where it has no head or fills the layers it uses, so that there are none
+    if_open                 what to say of each where it is not decided, or where the heads are not surely needed
     """
 
     transfers: bool | None
     shared_does: bool | None
     needs_shared: bool | None
+    if_open: tuple[str, str, str]
 
 
 def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float | None) -> Verdict:
@@ -66,7 +76,8 @@ def verdict(on_a: OnTask, on_b: OnTask, names: tuple[str, str], overlap_p: float
     sides = (to_b, to_a)
     if overlap_p is not None:
         reasons.append(f"sharing as many edges by chance: p = {overlap_p:.2g}")
-    return Verdict(_name(sides, overlap_p), tuple(reasons))
+    name = _name(sides, overlap_p)
+    return Verdict(name, tuple(reasons), _failed(sides) if name == "undecided" else ())
 
 
 def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
@@ -84,6 +95,19 @@ def _name(sides: tuple[_Side, _Side], overlap_p: float | None) -> str:
     return "undecided"
 
 
+def _failed(sides: tuple[_Side, _Side]) -> tuple[str, ...]:
+    """What keeps two tasks undecided. Of a circuit that does not transfer, nothing else is asked."""
+    failed = []
+    for side in sides:
+        if side.transfers is None:
+            failed.append(side.if_open[0])
+        elif side.transfers and side.shared_does is None:
+            failed.append(side.if_open[1])
+        elif all(each.transfers and each.shared_does for each in sides) and side.needs_shared is False:
+            failed.append(side.if_open[2])
+    return tuple(failed)
+
+
 def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) -> _Side:
     """The circuit of one task on the other's; `reasons` gets the numbers."""
     (circuit, task), of = names, home.target
@@ -92,19 +116,44 @@ def _side(home: OnTask, on: OnTask, names: tuple[str, str], reasons: list[str]) 
     transfers = at_least_half(kept)
     right = on.accuracy_retention(own)
     by_accuracy = "" if right is None else f" ({_shown(right)} of its accuracy above the empty circuit's)"
-    reasons.append(f"the circuit of {circuit} keeps {_shown(kept)} of what that of {task} keeps on {task}{by_accuracy}")
+    held = f"the whole model does on {task}, whose own circuit does more" if on.goes_beyond else None
+    keeps = f"the circuit of {circuit} keeps {_shown(kept)} of what {held or f'that of {task} keeps on {task}'}"
+    reasons.append(f"{keeps}{by_accuracy}")
+    if_open = _holds_half(keeps, kept)
     if transfers and beyond is not None and not beyond.interval.low > 0:
         transfers = None
         reasons[-1] += f", no more than on other heads ({_shown(beyond)} beyond)"
+        if_open = (
+            f"the circuit of {circuit} does not surely do more on {task} than on other heads ({_shown(beyond)} beyond)"
+        )
     if transfers and (why := too_large(home)) is not None:
         transfers = None
         reasons.append(f"but it is larger than it must be: {_does_as_well(home, why)}")
+        if_open = f"the circuit of {circuit} is larger than it must be: {_does_as_well(home, why)}"
     shared = on.retention(Member("shared", (of, on.target)))
-    reasons.append(f"their shared part alone keeps {_shown(shared)} on {task}")
+    alone = f"their shared part alone keeps {_shown(shared)} on {task}"
+    reasons.append(alone)
     needed = on.necessity_beyond_matched(of)
-    more = "" if needed is None else f", {_shown(needed)} more than without as much on other heads"
-    reasons.append(f"without it {task} loses {_shown(on.necessity(of))}{more}")
-    return _Side(transfers, at_least_half(shared), None if needed is None else needed.interval.low > 0)
+    if needed is None:
+        reasons.append(f"without it {task} loses {_shown(on.necessity(of))}; no other heads are there to compare with")
+    else:
+        more = f"{_shown(needed)} more than without as much on other heads"
+        at_heads = _shown(on.necessity_at_heads(of))
+        reasons.append(f"without it {task} loses {_shown(on.necessity(of))}; without its heads {at_heads}, {more}")
+    lost = (
+        f"without the heads of the shared part {task} loses {_shown(needed)} more than without as much on other heads"
+    )
+    return _Side(
+        transfers,
+        at_least_half(shared),
+        None if needed is None else needed.interval.low > 0,
+        (if_open, _holds_half(alone, shared), f"{lost}, which is not surely more"),
+    )
+
+
+def _holds_half(words: str, estimate: Estimate | None) -> str:
+    """Why a share of which one half or more is asked is not decided."""
+    return f"{words}, {'which cannot be told' if estimate is None else 'and the interval holds one half'}"
 
 
 def too_large(home: OnTask) -> TooLarge | None:
@@ -125,7 +174,7 @@ def _does_as_well(home: OnTask, why: TooLarge) -> str:
     if why == "most":
         return f"it holds {home.share:.0%} of the model's edges"
     what, kept = ("half of its edges", home.half) if why == "half" else ("as many random edges", home.at_random)
-    return f"{what} keep {_shown(kept)} of what it keeps"
+    return f"{what} keep {_shown(kept)} of what {'the whole model does' if home.goes_beyond else 'it keeps'}"
 
 
 def at_least_half(estimate: Estimate | None) -> bool | None:

@@ -11,8 +11,6 @@ from pipelines.costs.shape import Shape
 WIDTHS = {"float32": 4, "bfloat16": 2}
 # Effects of edges are float32 whatever the model is.
 _OF_SCORES = 4
-# For the backward pass: numbers kept per token and row of the weights (`Forward.tokens_with_gradients`).
-_KEPT_PER_ROW = 3
 
 
 def weights(shape: Shape, dtype: str) -> float:
@@ -25,9 +23,21 @@ def recorded_runs(shape: Shape, n_tokens: int, dtype: str) -> float:
     return 2 * n_tokens * shape.n_layers * shape.numbers_per_token * WIDTHS[dtype]
 
 
+def values_for_edges(shape: Shape, n_tokens: int, dtype: str) -> float:
+    """Bytes of what heads and MLPs give in one run of one prompt, and of its stream's ends: what estimates from
+    gradients keep of it."""
+    of_layers = shape.n_layers * (shape.d_head * shape.n_heads + shape.d_model)
+    return n_tokens * (of_layers + 2 * shape.d_model) * WIDTHS[dtype]
+
+
 def gradient_run(shape: Shape, n_tokens: int, dtype: str) -> float:
     """Bytes that a run of one prompt keeps for its backward pass."""
-    return n_tokens * shape.n_layers * _KEPT_PER_ROW * (shape.per_layer / shape.d_model) * WIDTHS[dtype]
+    return n_tokens * shape.n_layers * shape.numbers_kept_for_gradients * WIDTHS[dtype]
+
+
+def gradients_of_readers(shape: Shape, n_tokens: int, dtype: str) -> float:
+    """Bytes of the gradients at every reader of one prompt, and of the streams that they are taken at."""
+    return n_tokens * shape.n_layers * (shape.projected + 2 * shape.d_model) * WIDTHS[dtype]
 
 
 def edge_scores(shape: Shape) -> float:
@@ -37,7 +47,7 @@ def edge_scores(shape: Shape) -> float:
 
 def outputs_of_writers(shape: Shape, n_tokens: int) -> float:
     """Bytes of what every head and MLP adds to the stream of one prompt, held while edges are scored."""
-    return len(shape.wiring.writers) * n_tokens * shape.d_model * _OF_SCORES
+    return shape.n_writers * n_tokens * shape.d_model * _OF_SCORES
 
 
 def one_pair(shape: Shape, n_tokens: int, dtype: str) -> float:

@@ -14,6 +14,7 @@ class Shape:
 
     mlp_products  how many products an MLP has: 2, or 3 where it is gated
     is_tied       whether embedding and unembedding are the same weights
+    is_rotary     whether queries and keys are turned by their position, and so kept once more
     """
 
     name: str
@@ -26,6 +27,7 @@ class Shape:
     n_vocabulary: int
     mlp_products: int = 2
     is_tied: bool = True
+    is_rotary: bool = False
 
     @property
     def in_attention(self) -> int:
@@ -56,9 +58,28 @@ class Shape:
         return self.n_layers * self.per_layer + self.unembedding * (1 if self.is_tied else 2)
 
     @property
+    def n_writers(self) -> int:
+        return 1 + self.n_layers * (self.n_heads + 1)
+
+    @property
+    def projected(self) -> int:
+        """Numbers of one token's queries, keys and values in one layer."""
+        return self.d_head * (self.n_heads + 2 * self.n_kv_heads)
+
+    @property
     def numbers_per_token(self) -> int:
-        """Numbers kept of one token in one layer of a recorded run: stream, MLP, queries, keys, values, heads."""
-        return 2 * self.d_model + self.d_head * (2 * self.n_heads + 2 * self.n_kv_heads)
+        """Numbers kept of one token in one layer of a recorded run: stream, attention, MLP, heads, queries, keys and
+        values; where these are rotary, queries and keys as they were before as well."""
+        turned = self.d_head * (self.n_heads + self.n_kv_heads) if self.is_rotary else 0
+        return 3 * self.d_model + self.d_head * self.n_heads + self.projected + turned
+
+    @property
+    def numbers_kept_for_gradients(self) -> int:
+        """Numbers that a run of one token keeps in one layer for its backward pass: the stream where it is normed,
+        twice; queries and heads, keys and values; the MLP's hidden values, of a gated one three times."""
+        hidden = self.d_mlp * (3 if self.mlp_products == 3 else 1)
+        turned = 2 * self.d_head * self.n_kv_heads if self.is_rotary else 0
+        return hidden + 2 * self.d_model + 2 * self.d_head * self.n_heads + self.projected + turned
 
     @cached_property
     def wiring(self) -> Wiring:
@@ -70,7 +91,7 @@ def _gpt2(name: str, n_layers: int, n_heads: int, d_model: int) -> Shape:
 
 
 def _llama(name: str, layers: int, heads: tuple[int, int, int], d_model: int, d_mlp: int, words: int, **more: bool):
-    return Shape(name, layers, *heads, d_model, d_mlp, words, mlp_products=3, **more)
+    return Shape(name, layers, *heads, d_model, d_mlp, words, mlp_products=3, is_rotary=True, **more)
 
 
 GPT2_MEDIUM = _gpt2("GPT-2 medium", 24, 16, 1024)

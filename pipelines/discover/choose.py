@@ -2,11 +2,13 @@
 
 A size that is asked for is taken. Else the smallest size is searched at which the circuit is faithful: of components
 first, then of the edges among them; of edges where these were scored. Where no ranking is asked for, signed scores and
-magnitudes are both tried, and the one that does better here is taken.
+magnitudes are both tried, and the one that does better here is taken: of searches the one that is faithful with fewer
+edges; of a size that is given the one whose faithfulness is nearer to 1, as a circuit may also go beyond the model.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -66,7 +68,9 @@ class Choice(NamedTuple):
     searches: tuple[Search, ...]
 
     def is_faithful(self, bound: float) -> bool:
-        return self.share is not None and self.share >= bound
+        """Whether it reaches the bound; where its size was given, and not searched, also whether it goes no further
+        beyond 1 than the bound is below."""
+        return self.share is not None and bound <= self.share <= (math.inf if self.searches else 2 - bound)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -181,6 +185,11 @@ class _Ground(NamedTuple):
         return 1 - self.settings["tolerance"]
 
     @property
+    def n_measured(self) -> int:
+        """How many edges were measured, or 1: no others are in a circuit, however many it may have."""
+        return max(1, int(np.count_nonzero(self.edges.measured)))
+
+    @property
     def n_components(self) -> int:
         assert self.nodes is not None
         return sum(component.kind in self.edges.wiring.node_kinds for component in self.nodes.components)
@@ -227,7 +236,7 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
     is_searched = has_size(settings["rule"]) and threshold is None
     if settings["kind"] == "edges":
         if is_searched and n_edges is None:
-            most = ground.edges.wiring.n_edges if fewer_than is None else max(1, fewer_than - 1)
+            most = ground.n_measured if fewer_than is None else max(1, min(ground.n_measured, fewer_than - 1))
             selection = smallest_faithful(lambda n: ground.made(n=n), most, "edges")
         else:
             selection = ground.made(n=n_edges, minimum=threshold)
@@ -247,7 +256,7 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
 
 def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     """How many edges would be faithful, where fewer were asked for; None where that is not known."""
-    asked, largest = ground.settings["edges"], ground.edges.wiring.n_edges
+    asked, largest = ground.settings["edges"], ground.n_measured
     is_faithful = best.share is None or best.share >= ground.bound
     if asked is None or is_faithful or ground.settings["kind"] == "components" or asked >= largest:
         return None
@@ -256,4 +265,4 @@ def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
 
 
-CHOOSE = Stage("choose", 6, choose, title="choose the circuit")
+CHOOSE = Stage("choose", 7, choose, title="choose the circuit")

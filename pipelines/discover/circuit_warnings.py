@@ -24,7 +24,7 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
     elif share > 1 + tolerance:
         warnings.append(
             f"the circuit goes beyond the model: its faithfulness of {share:z.2f} says that edges are missing that "
-            "work against the behavior. Rank by magnitude (--ranking absolute), or ask for more edges."
+            f"work against the behavior. {_against_beyond(summary['choice'])}"
         )
     if circuit["n_edges"] > MOST_OF_THE_MODEL * circuit["of_edges"]:
         warnings.append(
@@ -32,6 +32,20 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
             "model, and explains little. Ask for fewer edges, or rank with another method or ablation."
         )
     return warnings + ([] if "minimal" in summary else _of_searches(summary["choice"]))
+
+
+def _against_beyond(choice: Mapping[str, Any]) -> str:
+    """What may be done about a circuit that goes beyond the model: edges that work against it come by magnitude."""
+    if choice["ranking"] == "absolute":
+        return "Ask for more edges (--edges)."
+    others = [
+        entry for entry in choice["choices"] if entry["ranking"] == "absolute" and entry["faithfulness"] is not None
+    ]
+    if not others:
+        return "Rank by magnitude (--ranking absolute)."
+    (other,) = others
+    keeps = f"{other['n_edges']:,} edges by magnitude keep {other['faithfulness']:z.2f} on the prompts that choose"
+    return f"{keeps}: ask for other sizes (--ranking absolute --edges N)."
 
 
 def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None) -> str:

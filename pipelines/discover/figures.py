@@ -17,17 +17,19 @@ from graphs.figures.size_curve import (
     size_figure_bytes,
 )
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.steepness import steep_sizes
 from pipelines.runs.run import around_circuit
 
 FORMATS: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
 
 
 def figures_of(summary: Mapping[str, Any], *, bound: float) -> dict[str, bytes]:
-    """sizes.pdf and sizes.svg, where the curve was asked for, or is not monotone.
+    """sizes.pdf and sizes.svg, where the curve was asked for, is not monotone, or is steep at the circuit.
 
     bound  the least faithfulness that was asked for
     """
-    if "curve" not in summary and not any(search["falls"] for _, search in _searches(summary)):
+    is_telling = any(search["falls"] for _, search in _searches(summary)) or steep_sizes(summary)
+    if "curve" not in summary and not is_telling:
         return {}
     curves = size_curves(summary, bound=bound)
     return {f"sizes.{kind}": size_figure_bytes(curves, kind) for kind in FORMATS}

@@ -1,6 +1,6 @@
 """The files of a discovered circuit's run.
 
-sizes.pdf, .svg   faithfulness over the size of circuits: with `curve`, and where it is not monotone
+sizes.pdf, .svg   faithfulness over the size of circuits: with `curve`, and where it is not monotone, or steep
 
 Beside it the files of every run (`pipelines.runs.run`).
 """

@@ -30,7 +30,7 @@ def head_frame(circuit: CircuitGraph, scores: EdgeScores, node_scores: Component
 def _own(scores: ComponentScores) -> pd.DataFrame:
     frame = scores.to_frame()
     heads = frame.loc[frame["kind"] == "head"]
-    return heads.drop(columns=["kind"]).rename(columns={"component": "head", "head": "index"})
+    return heads.drop(columns=["kind"]).rename(columns={"component": "head"})
 
 
 def _sums(scores: EdgeScores) -> pd.DataFrame:

@@ -31,7 +31,7 @@ def known_circuit(truth: KnownCircuit | str | Path | None, out: Path) -> KnownCi
 
 def circuit_of(run: Run) -> KnownCircuit:
     """A run's circuit as a known circuit: its edges, if its method chose edges, and its heads and MLPs."""
-    scores, graph = run.node_scores, run.graph
+    scores, graph = run.node_scores, run.circuit
     nodes = tuple(node.component for node in graph.nodes if node.component.is_node)
     if scores is None:
         return KnownCircuit(run.name, tuple(edge.edge for edge in graph.edges), nodes, wiring=graph.wiring)

@@ -21,10 +21,10 @@ def part_faithfulness(run: DiscoverRun, names: frozenset[str]) -> PartFaithfulne
 
 def tried_parts(run: DiscoverRun, least: int, most: int) -> Iterator[tuple[frozenset[str], PartFaithfulness]]:
     """Circuits of so many edges that the run's search tried, by the names of their edges."""
-    description = run.graph.selection
+    description = run.circuit.selection
     if "n" not in description:
         return
-    whole = run.graph.metrics.get("faithfulness_on_choosing")
+    whole = run.circuit.metrics.get("faithfulness_on_choosing")
     for ranking, n, value, interval in _tried(run, least, most):
         ranked = {"absolute": ranking == "absolute"} if "absolute" in description else {}
         tried = selection_from({**description, "n": n, **ranked}).choose(run.scores)

@@ -18,6 +18,7 @@ from circuits.methods import Method
 from circuits.methods.stages import Findings
 from graphs import CircuitGraph
 from pipelines.discover.circuit_warnings import not_monotone, of_circuit
+from pipelines.discover.listed_edges import named_edges, only_named_edges, strongest_left_out
 from pipelines.discover.minimal_report import minimal_facts, of_minimal
 from pipelines.discover.plan import DiscoverPlan
 from pipelines.discover.run import DiscoverRun
@@ -104,12 +105,17 @@ def _summary(plan: DiscoverPlan, method: Method, findings: Findings) -> dict[str
         summary["curve"] = ranked_by | _curve(_read(store, jobs.curve), baseline, of_edges=graph.of_edges)
     if jobs.minimize:
         summary["minimal"] = minimal_facts(circuit, graph, values, baseline)
+    measured = scores_from(_read(store, jobs.measure_edges), prompts_from(store.read(jobs.choosing.key)))
+    summary["strongest_left_out"] = strongest_left_out(measured, circuit.arrays["mask"])
+    if method.measures_named_edges:
+        summary["named_edges"] = {"rows": named_edges(measured), "scores_are": method.scores_are}
     summary |= findings.summary
-    searching = search_command(config)
+    searching = None if method.measures_named_edges else search_command(config)
     summary["warnings"] = _warnings(summary, every)
-    summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)
-    summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []
-    summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
+    if not only_named_edges(summary):
+        summary["warnings"] += of_circuit(summary, tolerance=config.tolerance, searching=searching)
+        summary["warnings"] += _of_curve(summary["curve"]) if "curve" in summary else []
+        summary["warnings"] += of_minimal(summary["minimal"]) if jobs.minimize else _of_selection(chosen)
     summary["warnings"] += _of_scores(plan, prompts_from(store.read(jobs.choosing.key)), on_choosing, graph)
     summary["warnings"] += [*_unread_negatives(prompts, method), *prompts.warnings, *findings.warnings]
     summary["warnings"] += of_size(config, len(prompts))
@@ -225,6 +231,6 @@ def _warnings(summary: dict[str, Any], every: Baseline) -> list[str]:
             "clean and corrupt prompts may not differ in the metric (the interval of their difference contains 0): "
             "shares of that difference, such as faithfulness, mean little, and have no interval."
         )
-    if summary["circuit"]["empty_because"]:
+    if summary["circuit"]["empty_because"] and not only_named_edges(summary):
         warnings.append(f"the circuit is empty: {summary['circuit']['empty_because']}")
     return warnings

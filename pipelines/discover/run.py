@@ -20,7 +20,17 @@ if TYPE_CHECKING:
 
 
 class DiscoverRun(Run):
-    """A run of `circuits discover`, with what its method keeps beside scores."""
+    """A run of `circuits discover`, with what its method keeps beside scores.
+
+    >>> from pipelines import discover
+    >>> run = discover("ioi", prompts=8, edges=40)
+    >>> run.command, run.config.edges, round(run.faithfulness, 1), run.node_scores, run.codes, run.kept("codes")
+    ('discover', 40, 0.7, None, None, None)
+    >>> run.head_scores()["head"].tolist()[:2]
+    ['a3.h3', 'a3.h2']
+    >>> run.circuit.n_edges, run.prompts.roles
+    (40, ('S1', 'S1+1', 'IO', 'S2', 'END'))
+    """
 
     command = "discover"
     config_type = DiscoverSettings

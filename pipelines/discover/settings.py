@@ -18,6 +18,11 @@ class DiscoverSettings(NamedRunConfig):
     """Find the circuit of a task: measure, select, and check how faithful the circuit is.
 
     Repeating the command computes nothing new; after an interruption it resumes where it stopped.
+
+    >>> from pipelines.discover.settings import DiscoverSettings
+    >>> settings = DiscoverSettings(task="ioi", prompts=16, edges=40, ranking="signed")
+    >>> settings.ranked_by, settings.splits(16)  # half of the prompts choose
+    ('signed', True)
     """
 
     edges: int | None = Field(default=None, ge=1, le=MOST_PARTS, description="Keep K edges, grown along paths.")
@@ -28,15 +33,17 @@ class DiscoverSettings(NamedRunConfig):
         default=CIRCUIT_SETTINGS["tolerance"],
         gt=0,
         lt=1,
-        description="Without --edges, --threshold: smallest circuit with a faithfulness of 1 - this, or more.",
+        description="Without --edges and --threshold: the smallest circuit as faithful as 1 minus this, or more.",
     )
     nodes: int | None = Field(
         default=None,
         ge=1,
         le=MOST_PARTS,
-        description="Component methods, and estimates of edges: keep the N highest. [the smallest faithful number]",
+        description="Methods of heads and MLPs, and estimates of edges: keep the N highest. [the fewest faithful]",
     )
-    position: str | None = Field(default=None, description="Component methods: read scores at this role or position.")
+    position: str | None = Field(
+        default=None, description="Methods of heads and MLPs: read scores at this role or position."
+    )
     selection: str | None = Field(
         default=None, description="The rule that chooses the circuit (`circuits selections`). [grown, along paths]"
     )

@@ -42,7 +42,7 @@ def print_strongest_heads(summary: Mapping[str, Any]) -> None:
     scores = _right([f"{row['score']:+z.3f}" for row in rows])
     ends = _right([brackets(row["interval"], "+.3f") for row in rows])
     n_heads = summary["circuit"]["n_heads"]
-    title = "strongest heads" if len(rows) == n_heads else f"strongest {len(rows)} of {n_heads} heads"
+    title = f"strongest {f'{len(rows)} of ' if len(rows) < n_heads else ''}{n_heads} heads in the circuit"
     print_table(
         title, ("head", "score", "95 % interval"), zip([row["head"] for row in rows], scores, ends, strict=True)
     )

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from circuits.components import Component
 from circuits.intervals import Share
 from circuits.solved import kept_of_drawn
+from pipelines.discover.listed_edges import only_named_edges, print_named_edges
 from pipelines.discover.minimal_report import minimal_rows
 from pipelines.discover.minimize import ALL_EDGES
 from pipelines.discover.settings import RANKINGS
+from pipelines.discover.steepness import steep_in_words
 from pipelines.discover.strongest_heads import print_strongest_heads
 from pipelines.reporting.tables import UNBOUNDED, UNDEFINED, brackets, print_facts, print_line, with_interval
 
@@ -25,6 +27,7 @@ def print_discovery(discovery: Discovery) -> None:
     """The findings of a run with its strongest edges and MLPs, and at the end its strongest heads."""
     facts = list(_facts(discovery))
     print_facts(discovery.run.name, facts)
+    print_named_edges(discovery.summary)
     print_strongest_heads(discovery.summary)
     sampled = discovery.findings.sampled
     over = "prompts" if sampled is None else f"prompts; {sampled}"
@@ -42,15 +45,28 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
     yield "task, model, method", f"{summary['task']}, {summary['model']}, {summary['method']}"
     yield "prompts", _prompts(summary)
     chance = "" if summary["chance"] is None else f"; chance {summary['chance']:.1%}"
-    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + chance
-    yield "answer above all tokens", with_interval(summary, "top1", ".1%")
+    of_all = (
+        f" of all {summary['n_prompts']}"
+        if summary["judged_on"] == "held-out" and summary["accuracy"] is not None
+        else ""
+    )
+    yield "answer above wrong ones", with_interval(summary, "accuracy", ".1%") + of_all + chance
+    yield "answer above all tokens", with_interval(summary, "top1", ".1%") + of_all
     for name, fact in discovery.findings.facts:
         yield name, fact if isinstance(fact, str) else _share(fact)
-    for label in ("clean", "corrupt", "circuit"):
+    no_circuit = only_named_edges(summary)
+    for label in ("clean", "corrupt") if no_circuit else ("clean", "corrupt", "circuit"):
         shown = summary["ablation"].partition("(")[0] if label == "corrupt" else label
         yield f"{metric['name']}, {shown}", with_interval(metric, label, ".3f")
+    if no_circuit:
+        lack = "make no path from the embedding (input) to the logits"
+        yield (
+            "circuit",
+            f"none: the edges asked for {lack}" if not circuit["n_edges"] else "none was asked for (--edges)",
+        )
+        return
     yield "circuit", _size(circuit)
-    yield "chosen by", _chosen_by(summary)
+    yield "chosen by", _chosen_by(summary, 1 - run.config.tolerance)
     if "minimal" in summary:
         yield from minimal_rows(summary["minimal"])
     if summary["judged_on"] == "held-out":
@@ -58,10 +74,12 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         yield "on those that chose it", with_interval(summary, "faithfulness_on_choosing", ".3f")
     else:
         yield "faithfulness", with_interval(summary, "faithfulness", ".3f") + ", on the prompts that chose it"
+    if (steep := steep_in_words(summary)) is not None:
+        yield "near this size", steep
     if "curve" in summary:
         curve = summary["curve"]
         yield "curve", f"CPR {curve['cpr']:z.3f}, CMD {curve['cmd']:z.3f}, edges ranked by {curve['ranked_by']}"
-    graph = run.graph
+    graph = run.circuit
     mlps = [node for node in graph.nodes if node.component.in_mlp]
     for kind, members in (("MLPs", mlps), ("edges", graph.edges)):
         scored = sorted(
@@ -69,7 +87,12 @@ def _facts(discovery: Discovery) -> Iterator[tuple[str, str]]:
         )
         if scored:
             by = _scored_by(graph, kind)
-            yield f"strongest {kind}{by}", "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]])
+            heading = f"strongest {kind} in the circuit{by}"
+            yield heading, "\n".join(_scored(member) for member in scored[: _STRONGEST[kind]])
+    if left_out := summary["strongest_left_out"]:
+        lines = [f"{row['score']:+z.3f} {brackets(row['interval'], '+.3f')}  {row['edge']}" for row in left_out]
+        against = "\nnegative: works against the behavior" if any(row["score"] < 0 for row in left_out) else ""
+        yield "strongest edges left out", "\n".join(lines) + against
 
 
 def _size(circuit: Mapping[str, Any]) -> str:
@@ -100,8 +123,11 @@ def _halves(summary: Mapping[str, Any]) -> str:
     return f"{n}: {choosing} choose the circuit, the {n - choosing} others judge it"
 
 
-def _chosen_by(summary: Mapping[str, Any]) -> str:
-    """The rule, the ranking, and how many circuits it took."""
+def _chosen_by(summary: Mapping[str, Any], bound: float) -> str:
+    """The rule, the ranking, and how many circuits it took.
+
+    bound  the least faithfulness of a circuit that is faithful
+    """
     choice, rule = summary["choice"], summary["circuit"]["selection"]["name"]
     if "minimal" in summary:
         began = summary["minimal"]["began_with"]
@@ -110,15 +136,26 @@ def _chosen_by(summary: Mapping[str, Any]) -> str:
             (n_chosen,) = (e["n_edges"] for e in choice["choices"] if e["ranking"] == choice["ranking"])
             shown = RANKINGS[choice["ranking"]].removeprefix("by ")
             return f"{rule} and from {n_chosen:,} chosen ones, those of the weakest {shown} first"
-    others = [entry for entry in choice["choices"] if entry["ranking"] != choice["ranking"]]
-    reached = "".join(
-        f" (rather than {_edges(entry['n_edges'])} {RANKINGS[entry['ranking']]}, faithfulness "
-        f"{entry['faithfulness']:z.3f})"
-        for entry in others
-        if entry["faithfulness"] is not None
-    )
-    ran = "circuit was run" if choice["n_runs"] == 1 else "circuits were run"
-    return f"{rule}, {RANKINGS[choice['ranking']]}{reached}; {choice['n_runs']} {ran}"
+    (best,) = (entry for entry in choice["choices"] if entry["ranking"] == choice["ranking"])
+    n_tried = sum(len(search["tried"]) for search in best["searches"])
+    of_others = [_other(entry, bound) for entry in choice["choices"] if entry is not best]
+    said = [*([f"{n_tried} sizes tried"] if n_tried else []), *(text for text in of_others if text is not None)]
+    ran = "circuit was run" if choice["n_runs"] == 1 else "different circuits were run"
+    told = f" ({'; '.join(said)})" if said else ""
+    return f"{rule}, {RANKINGS[choice['ranking']]}{told}; {choice['n_runs']} {ran}"
+
+
+def _other(entry: Mapping[str, Any], bound: float) -> str | None:
+    """What the ranking that was not taken would have given; None where that is not known."""
+    if entry["faithfulness"] is None:
+        return None
+    ranked = RANKINGS[entry["ranking"]]
+    failed = [search for search in entry["searches"] if search["size"] is None]
+    if failed:
+        (most, _), of = failed[-1]["tried"][-1], failed[-1]["of"]
+        n = len(failed[-1]["tried"])
+        return f"{ranked}, none of {n} sizes up to {most:,} {of} reaches {bound:z.3g}"
+    return f"rather than {_edges(entry['n_edges'])} {ranked}, faithfulness {entry['faithfulness']:z.3f}"
 
 
 def _share(share: Share | None) -> str:

@@ -25,10 +25,10 @@ def circuit_runs(subjects: Sequence[str], store: Path) -> list[DiscoverRun]:
 
 def labels_of(runs: Sequence[Run]) -> list[str]:
     """What runs are called in a figure: the shortest of task, method, both, and their name that tells them apart."""
-    methods = [str(run.graph.method) for run in runs]
-    tasks = [run.graph.label for run in runs]
+    methods = [str(run.circuit.method) for run in runs]
+    tasks = [run.circuit.label for run in runs]
     both = [f"{task}, {method}" for task, method in zip(tasks, methods, strict=True)]
-    sized = [f"{label}, {run.graph.n_edges} edges" for label, run in zip(both, runs, strict=True)]
+    sized = [f"{label}, {run.circuit.n_edges} edges" for label, run in zip(both, runs, strict=True)]
     for labels in (tasks, methods, both, sized):
         if len(set(labels)) == len(runs):
             return labels
@@ -38,7 +38,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
 def in_common(runs: Sequence[Run]) -> str:
     """Task, model, method and metric of runs, each where it is the same in all."""
     facts = [
-        (run.graph.label, run.scores.provenance.model, str(run.graph.method), run.scores.provenance.metric)
+        (run.circuit.label, run.scores.provenance.model, str(run.circuit.method), run.scores.provenance.metric)
         for run in runs
     ]
     return ", ".join(dict.fromkeys(values[0] for values in zip(*facts, strict=True) if len(set(values)) == 1))

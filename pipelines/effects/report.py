@@ -32,6 +32,11 @@ class EffectsReport(Report):
     rows   one per part, the largest total effect first: `total`, `direct`, `indirect` (total minus direct, paired) and
            `writes` (direct logit attribution), means with 95 % t intervals; `class` of a head on multiple-choice
            prompts, None where no rule fits
+
+    >>> from pipelines import effects
+    >>> report = effects("ioi", prompts=4)
+    >>> report.about["metric"], report.rows[0]["part"]
+    ('logit-difference', 'a3.h3')
     """
 
     format = Format("circuit-workbench-effects", 1)

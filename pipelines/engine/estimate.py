@@ -92,6 +92,7 @@ class Estimate:
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
         self._running: dict[str, Running] = {}
+        self._silent: dict[str, tuple[Job, float]] = {}
         self._done_s = 0.0
         self._since_first: tuple[float, float] | None = None
 
@@ -100,14 +101,20 @@ class Estimate:
         if seconds is not None:
             self._paces[_kind(job)].add(seconds, job.weight)
 
+    def begun(self, job: Job) -> None:
+        """A job begins now. Until it tells how far it is, time goes on as it should take."""
+        self._silent[job.key] = job, time.monotonic()
+
     def reached(self, job: Job, share: float, seconds: float) -> None:
         """How much of a job is done that runs now, and the seconds that it has taken."""
         if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
+            self._silent.pop(job.key, None)
             self._running[job.key] = Running(_kind(job), job.weight, share, seconds)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
         self._running.pop(job.key, None)
+        self._silent.pop(job.key, None)
         self.learn(job, seconds)
         kind = _kind(job)
         self._left[kind] = self._left[kind].plus(-job.weight, -1)
@@ -148,7 +155,8 @@ class Estimate:
     @property
     def _spent_s(self) -> float:
         """What jobs have taken, those that run now included."""
-        return self._done_s + sum(running.seconds for running in self._running.values())
+        silent_s = sum(self._silent_s(kind, self._paces_now()) for kind in self._left)
+        return self._done_s + silent_s + sum(running.seconds for running in self._running.values())
 
     def _seconds_left(self) -> dict[Kind, float]:
         """The work that is left of every kind of job, in seconds on one thread."""
@@ -158,8 +166,15 @@ class Estimate:
             to_begin = left.weight - sum(job.weight for job in running)
             if left.n_jobs:
                 rest_s = sum(job.seconds * (1 - job.share) / job.share for job in running)
-                seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin)
+                begun_s = self._silent_s(kind, paces)
+                seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin) - begun_s
         return seconds
+
+    def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
+        """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
+        now_s, pace = time.monotonic(), _seconds_per_weight(kind, paces)
+        of_kind = [(job, began_s) for job, began_s in self._silent.values() if _kind(job) == kind]
+        return sum(min(now_s - began_s, pace * job.weight) for job, began_s in of_kind)
 
     def _paces_now(self) -> dict[Kind, Pace]:
         """The pace of every kind; of one of which no job is done, that of those that run."""

@@ -220,8 +220,9 @@ def compute_missing(
     owners = {job.key: part.owner for part in todo for job in part.jobs}
     progress = Progress()
     if shows_progress and every:
-        of = f"{short_owner(todo[0].owner)}: " if len({part.owner for part in todo}) == 1 else ""
-        start = f"{of}computing {len(every)} of {n_jobs} jobs, {how}{outlook and f'; {outlook}'}"
+        of = short_owner(", ".join(dict.fromkeys(part.owner for part in todo if part.jobs)))
+        kept = f" ({n_jobs - len(every)} are kept from before)" if len(every) < n_jobs else ""
+        start = f"{of}: computing {len(every)} of {n_jobs} jobs{kept}, {how}{outlook and f'; {outlook}'}"
         whole = Outlook(n_jobs, len(every), owners, estimate, cost)
         progress = progress_on(sys.stderr, whole, start, in_detail=in_detail)
 

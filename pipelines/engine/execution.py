@@ -23,7 +23,12 @@ def require_named(settings: type[BaseModel], given: Any, field: ValidationInfo) 
 
 
 class Execution(BaseModel):
-    """Where a run is computed and kept; results do not depend on it, but for the rounding of CPU and GPU."""
+    """Where a run is computed and kept; results do not depend on it, but for the rounding of CPU and GPU.
+
+    >>> from pipelines import Execution
+    >>> Execution(out="elsewhere", workers=2).device
+    'cpu'
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +37,7 @@ class Execution(BaseModel):
         description="Store: the folder that keeps runs and results.",
         json_schema_extra={"option": "--runs"},
     )
-    workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N local processes.")
+    workers: int | None = Field(default=None, ge=1, le=1024, description="Run on N processes of this computer.")
     scheduler: str | None = Field(default=None, description="Run on the Dask cluster at this address.")
     scheduler_tls: dict[str, Path] = Field(
         default_factory=dict,
@@ -46,7 +51,7 @@ class Execution(BaseModel):
     wait_for_workers: int = Field(
         default=20, ge=0, le=86400, description="Seconds without any worker after which a run on a cluster ends."
     )
-    device: str = Field(default="cpu", description="cpu, cuda, cuda:1, ...")
+    device: str = Field(default="cpu", description="Where the model runs: cpu, cuda, cuda:1, ...")
 
     @field_validator("*", mode="before")
     @classmethod

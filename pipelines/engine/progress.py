@@ -140,8 +140,6 @@ class Lines(Progress):
         self._said_s = self._began_s
         self._running: dict[str, tuple[Job, float]] = {}
         self._loading: dict[str, str] = {}
-        if self._n_done:
-            self._say(f"{self._n_done} of {outlook.n_jobs} jobs are kept from before")
 
     def begun(self, job: Job) -> None:
         self._running[job.key] = job, 0.0
@@ -149,7 +147,7 @@ class Lines(Progress):
             self._loading[job.key] = f"{self._outlook.owner(job)}: loading the model {model}"
             self._say(f"{self._loading[job.key]}; then: {job.label}")
         elif self._in_detail:
-            self._say(f"begins: {self._outlook.name(job)}")
+            self._say(f"{self._outlook.name(job)} begins")
 
     def reached(self, job: Job, share: float) -> None:
         self._running[job.key] = job, share

@@ -9,7 +9,7 @@ from typing import Self
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.job import Job
-from pipelines.engine.progress import Progress
+from pipelines.engine.progress import Progress, short_owner
 
 _EVERY_S = 1.0
 
@@ -25,7 +25,6 @@ class Told:
         self._owners, self._estimate, self._heartbeat, self._progress = owners, estimate, heartbeat, progress
         self._lock, self._ends = threading.Lock(), threading.Event()
         self._owner: str | None = None
-        self._is_news = False
         self._ticks = threading.Thread(target=self._tick, name="progress", daemon=True)
 
     def __enter__(self) -> Self:
@@ -45,17 +44,18 @@ class Told:
     def begun(self, job: Job) -> None:
         """A job begins."""
         with self._lock:
+            self._estimate.begun(job)
             self._progress.begun(job)
 
     def waits(self, text: str) -> None:
         """Nothing is computed for now; `text` says why."""
         with self._lock:
-            self._progress.waits(text)
+            self._progress.waits(text if self._owner is None else f"{short_owner(self._owner)}: {text}")
 
     def reached(self, job: Job, share: float, seconds: float) -> None:
         """How much of a job is done, and the seconds that it has taken."""
         with self._lock:
-            self._owner, self._is_news = self._owners[job.key], True
+            self._owner = self._owners[job.key]
             self._estimate.reached(job, share, seconds)
             self._progress.reached(job, share)
 
@@ -70,11 +70,9 @@ class Told:
     def _tick(self) -> None:
         while not self._ends.wait(_EVERY_S):
             with self._lock:
-                if self._is_news:
-                    self._beat()
+                self._beat()
                 self._progress.tick()
 
     def _beat(self) -> None:
-        self._is_news = False
         if self._owner is not None:
             self._heartbeat.beat(self._owner, self._estimate.share, self._estimate.left_s)

@@ -146,7 +146,7 @@ def plan(settings: EvaluateSettings, execution: Execution) -> EvaluatePlan:
 def _case(run: Run, settings: EvaluateSettings, known: KnownCircuit | None, execution: Execution) -> Case:
     try:
         if known is not None:
-            known.check(run.graph.wiring)
+            known.check(run.circuit.wiring)
         circuit = require_circuit(run)
         circuit.require_whole()
         return Case(circuit, judge_jobs(circuit, settings), store_of(run, execution.out))
@@ -174,11 +174,11 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
     chosen = {"choose": (jobs.circuit.key,)}
     search, knockouts = _knockout_jobs(run, jobs, asked, chosen)
     random: tuple[Job, ...] = ()
-    if asked.random and run.graph.edges:
+    if asked.random and run.circuit.edges:
         random = _sliced(jobs, RANDOM_CIRCUITS, {"n": asked.random, "seed": asked.seed}, chosen, asked.random)
     of_sizes: tuple[Job, ...] = ()
     if asked.random_curve and jobs.curve:
-        sizes = [size for budget in BUDGETS if (size := int(budget * run.graph.of_edges))]
+        sizes = [size for budget in BUDGETS if (size := int(budget * run.circuit.of_edges))]
         settings = {"n": asked.random_curve, "seed": asked.seed, "sizes": sizes}
         of_sizes = _sliced(jobs, RANDOM_CURVE, settings, {}, asked.random_curve * len(sizes))
     node_curve: tuple[Job, ...] = ()
@@ -186,13 +186,13 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
         nodes = {"nodes": keys_of(jobs.measure_nodes), "chosen_on": (jobs.choosing.key,)}
         node_curve = _sliced(jobs, NODE_CURVE, {"position": config.position}, nodes, 20)
     tested: tuple[Job, ...] = ()
-    if asked.hypotheses and run.graph.edges:
+    if asked.hypotheses and run.circuit.edges:
         settings = {"draws": asked.hypotheses, "most": _MOST_TESTED, "seed": asked.seed}
         # As many components at most, where circuits are made of these.
-        n_circuits = n_runs(run.graph.n_edges, draws=asked.hypotheses, most=_MOST_TESTED)
+        n_circuits = n_runs(run.circuit.n_edges, draws=asked.hypotheses, most=_MOST_TESTED)
         tested = _sliced(jobs, HYPOTHESIS_RUNS, settings, chosen, n_circuits)
     stable = None
-    if asked.resamples and run.graph.edges:
+    if asked.resamples and run.circuit.edges:
         ranked = {
             "kind": jobs.choose.settings["kind"],
             "absolute": run.summary["choice"]["ranking"] == "absolute",
@@ -206,7 +206,7 @@ def judge_jobs(run: DiscoverRun, asked: EvaluateSettings) -> JudgeJobs:
 def _knockout_jobs(
     run: DiscoverRun, jobs: Jobs, asked: EvaluateSettings, chosen: Mapping[str, tuple[str, ...]]
 ) -> tuple[Job | None, tuple[Job, ...]]:
-    n = sum(node.component.is_node for node in run.graph.nodes)
+    n = sum(node.component.is_node for node in run.circuit.nodes)
     if not asked.knockouts or not n:
         return None, ()
     size = knockout_search(n, asked)

@@ -51,6 +51,11 @@ class Evaluation(Report):
 
     rows    one per run, as plain values
     truth   name of the known circuit that rankings were compared with
+
+    >>> from pipelines import discover, evaluate
+    >>> report = evaluate(discover("ioi", prompts=8, edges=40), random=2, knockouts=2, resamples=10)
+    >>> report.rows[0]["run"].split("-eap")[0], report.truth, sorted(report.content())[:2]
+    ('ioi', None, ['runs', 'truth'])
     """
 
     format = Format("circuit-workbench-evaluation", 1)
@@ -90,7 +95,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
     row |= _knockouts(run, jobs, store, baseline, reasons)
     row |= _random(run, jobs, store, values, baseline, reasons)
     row |= {"random_curve": _random_curve(jobs, store, baseline)}
-    row |= {"hypotheses": hypothesis_rows(jobs, store, run.graph.wiring)}
+    row |= {"hypotheses": hypothesis_rows(jobs, store, run.circuit.wiring)}
     row |= {"stability": _stability(run, jobs, store, reasons)}
     row |= {"auroc": _auroc(run, known, reasons)}
     row |= cost_of(jobs.run.measured, jobs.run.baseline, store, reasons)
@@ -98,7 +103,7 @@ def evaluation_row(run: DiscoverRun, jobs: JudgeJobs, store: Store, known: Known
 
 
 def _facts(run: DiscoverRun, baseline: Baseline) -> Row:
-    graph, summary = run.graph, run.summary
+    graph, summary = run.circuit, run.summary
     return {
         "run": run.name,
         "task": summary["task"],
@@ -164,14 +169,14 @@ def _curve(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, 
 
 def _knockouts(run: DiscoverRun, jobs: JudgeJobs, store: Store, baseline: Baseline, reasons: dict[str, str]) -> Row:
     if jobs.search is None:
-        is_asked = not any(node.component.is_node for node in run.graph.nodes)
+        is_asked = not any(node.component.is_node for node in run.circuit.nodes)
         why = "no head and no MLP is in the circuit" if is_asked else "no knock-outs were asked for"
         reasons["completeness"] = reasons["minimality"] = why
         return {"completeness": None, "minimality": None, "left_out": None}
     sets = knockouts_from(store.read(jobs.search.key))
     values = knockout_values_from(_read(store, jobs.knockouts))
     worst, knocked = worst_incompleteness(values, sets, baseline)
-    wiring = run.graph.wiring
+    wiring = run.circuit.wiring
     names = [str(wiring.writers[number]) for number in sets.measured]
     left_out = np.setdiff1d(sets.components, sets.measured)
     uses = component_uses(values, baseline)
@@ -214,7 +219,7 @@ def _random(
     run: DiscoverRun, jobs: JudgeJobs, store: Store, values: Floats, baseline: Baseline, reasons: dict[str, str]
 ) -> Row:
     if not jobs.random:
-        reasons["random"] = "no random circuits were asked for" if run.graph.edges else EMPTY
+        reasons["random"] = "no random circuits were asked for" if run.circuit.edges else EMPTY
         return {"random": None}
     results = _read(store, jobs.random)
     comparison = against_random(join_prompts(results, "values"), values, baseline)
@@ -250,7 +255,7 @@ def _random_curve(jobs: JudgeJobs, store: Store, baseline: Baseline) -> Row | No
 
 def _stability(run: DiscoverRun, jobs: JudgeJobs, store: Store, reasons: dict[str, str]) -> float | None:
     if jobs.stability is None:
-        reasons["stability"] = "no resamples were asked for" if run.graph.edges else EMPTY
+        reasons["stability"] = "no resamples were asked for" if run.circuit.edges else EMPTY
         return None
     jaccard = store.read(jobs.stability.key).meta["jaccard"]
     if jaccard is None:
@@ -279,7 +284,7 @@ def _auroc(run: DiscoverRun, known: KnownCircuit | None, reasons: dict[str, str]
 
     scores = run.scores if run.node_scores is None else run.node_scores
     position = None if run.node_scores is None else means_at(run.node_scores, run.config.position).position
-    circuit = [node.component for node in run.graph.nodes]
+    circuit = [node.component for node in run.circuit.nodes]
 
     def of_nodes(*kinds: str) -> Row:
         trials = trial_aurocs(scores, known, position=position, kinds=kinds)

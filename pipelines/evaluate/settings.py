@@ -25,13 +25,15 @@ class EvaluateSettings(CommandSettings):
     )
     truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
     random: int = Field(default=20, ge=0, le=MOST, strict=True, description="Random circuits of the same size.")
-    knockouts: int = Field(default=8, ge=0, le=MOST, strict=True, description="Random sets of components to knock out.")
+    knockouts: int = Field(
+        default=8, ge=0, le=MOST, strict=True, description="Random sets of heads and MLPs to knock out."
+    )
     resamples: int = Field(
         default=100, ge=0, le=MOST, strict=True, description="Resamples of the prompts, for the stability."
     )
     thorough: bool = Field(
         default=False,
-        description="Measure the use of every component, with a K grown for each, whatever that takes.",
+        description="Measure the use of every head and MLP, with a K grown for each, whatever that takes.",
     )
     hypotheses: int = Field(
         default=0,
@@ -47,9 +49,7 @@ class EvaluateSettings(CommandSettings):
         strict=True,
         description="Also N random circuits at every size of the faithfulness curve.",
     )
-    seed: int = Field(
-        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
-    )
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of all that is drawn at random.")
     folder: Path | None = Field(
         default=None,
         description="Folder for the table. [RUNS/evaluate-...]",

@@ -52,7 +52,7 @@ def masked_from(text: str, *, out: Path) -> tuple[str, ...] | Ranked:
         raise ValueError(
             f"--heads {text}: neither heads (a1.h0,a2.h3), nor PROFILE:K (retrieval:5%), nor a run: {error}"
         ) from None
-    nodes = [node.component for node in run.graph.nodes if node.component.is_head]
+    nodes = [node.component for node in run.circuit.nodes if node.component.is_head]
     if not nodes:
         raise ValueError(f"--heads {text}: no head is in the circuit of that run.")
     return tuple(map(str, sorted(nodes, key=_place)))

@@ -30,6 +30,14 @@ class InfluenceReport(Report):
             `loss` and `masked_loss` in nats, `influence` with its t interval over blocks of tokens (None where
             unbounded), and `random`; `as_much` says how many random sets have at least that influence. Where the loss
             is 0, influence is None
+
+    >>> from pathlib import Path
+    >>> from pipelines import influence
+    >>> twice, once = "Mary and John were near the store , " * 2, "Susan gave a drink to the garden near the station"
+    >>> _ = Path("texts.txt").write_text(f"{twice}\\n\\n{once}")
+    >>> report = influence("texts.txt", heads="induction:4", random=2)
+    >>> report.about["heads"][:1], [group["group"] for group in report.groups]
+    (['a1.h2'], ['all'])
     """
 
     format = Format("circuit-workbench-influence", 1)

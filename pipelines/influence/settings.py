@@ -23,7 +23,7 @@ class InfluenceSettings(CommandSettings):
     """
 
     texts: Path = Field(description="A file of texts.", json_schema_extra={"argument": True})
-    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
+    model: str = Field(default="reference", description="Name (`circuits models`), Hugging Face id or folder.")
     heads: str | None = Field(
         default=None, description="Heads to mask: a1.h0,a2.h3, a run, or PROFILE:K such as retrieval:5%."
     )
@@ -33,7 +33,8 @@ class InfluenceSettings(CommandSettings):
         json_schema_extra={"metavar": "RUN"},
     )
     edit: tuple[str, ...] = Field(
-        default=(), description="How heads are masked (`circuits edits`); repeat for more. [uniform]"
+        default=(),
+        description="How heads are masked, as `circuits intervene edit` writes it; repeat for more. [uniform]",
     )
     random: int = Field(
         default=20, ge=0, le=MOST, strict=True, description="Random sets of heads, or circuits, for comparison."
@@ -48,10 +49,10 @@ class InfluenceSettings(CommandSettings):
         json_schema_extra={"option": "--task-set"},
     )
     profile_prompts: int = Field(default=DEFAULT_PROMPTS, ge=2, le=MOST, description="How many of these prompts.")
-    seed: int = Field(
-        default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of everything that is drawn here."
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED, strict=True, description="Seed of all that is drawn at random.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the model: float32 or bfloat16."
     )
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
     prompts_per_job: int = Field(
         default=16, ge=1, le=MOST, description="Texts per unit of work: the most that a crash loses."
     )

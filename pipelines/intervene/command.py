@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
 from pipelines.intervene.files import files
+from pipelines.intervene.paper import papers
 from pipelines.intervene.plan import plan
 from pipelines.intervene.report import Intervention, report
 from pipelines.intervene.settings import IriSettings
@@ -17,7 +18,7 @@ from pipelines.runs.signature import takes_settings
 if TYPE_CHECKING:
     from pipelines.keywords import InterveneKeywords
 
-COMMAND = Command("intervene iri", IriSettings, plan, report, files, print_intervention)
+COMMAND = Command("intervene iri", IriSettings, plan, report, files, print_intervention, papers)
 
 
 @takes_settings(IriSettings)

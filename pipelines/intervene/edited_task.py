@@ -30,7 +30,7 @@ class MeasuredTaskSettings(PromptSettings):
 class EditedTaskSettings(MeasuredTaskSettings):
     """The prompts of a task, and the heads that are edited on them."""
 
-    heads: HeadNames = Field(default=(), description="Query heads, such as a3.h1,a2.h0.")
+    heads: HeadNames = Field(default=(), description="Attention heads, such as a3.h1,a2.h0.")
     edit: tuple[str, ...] = Field(default=(), description="What is done to them (see above); repeat for more.")
 
     @field_validator("edit", mode="before")

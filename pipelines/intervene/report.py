@@ -44,6 +44,12 @@ class Intervention(Report):
     n_synonyms how many words beside the objects' own names count as naming one
     times      one per variant: seconds to the first token and per token
     dropped    ablation -> why it was left out
+
+    >>> from pipelines import intervene, trace
+    >>> run = trace("scene-objects", model="reference-vlm", prompts=2, settings={"kinds": ["attention", "mlp"]})
+    >>> result = intervene(run, questions=2, validation=2, lambda_attention=0.1, lambda_mlp=0.1, random=1)
+    >>> len(result.heads), [verdict["negatives"] for verdict in result.verdicts], sorted(result.content())[:1]
+    (24, ['random', 'popular', 'adversarial'], ['captions'])
     """
 
     format = Format("circuit-workbench-intervention", 1)

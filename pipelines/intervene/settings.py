@@ -16,9 +16,14 @@ class IriSettings(CommandSettings):
     Strengths are chosen on validation questions; others judge them beside random layers, all layers, the plain model,
     and a baseline that amplifies vision-aware heads (vhr). The verdict says so where there is no gain. Writes
     intervention.json and intervention.csv to a folder. Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.settings import IriSettings
+    >>> IriSettings(run="scene-objects-trace-1a2b3c4d", questions=20, validation=20).max_accuracy_drop
+    0.005
     """
 
-    run: Any = Field(description="A causal trace: its folder, or its name within --runs.")
+    paper_tables = ("answers", "captions")
+    run: Any = Field(description="Causal trace: a folder, or a name within --runs.")
     questions: int = Field(
         default=300, ge=1, le=MOST, description="Images that test questions ask about. [300; half of a file's]"
     )
@@ -31,8 +36,10 @@ class IriSettings(CommandSettings):
     lambda_mlp: float | None = Field(
         default=None, ge=0, description="Strength for MLP outputs (with --lambda-attention). [searched]"
     )
-    k1: int = Field(default=3, ge=1, description="Source layers: highest last-token recovery.")
-    k2: int = Field(default=10, ge=1, description="Target layers, likewise.")
+    k1: int = Field(
+        default=3, ge=1, description="How many source layers: those with the highest recovery at the last token."
+    )
+    k2: int = Field(default=10, ge=1, description="How many target layers, likewise.")
     chosen_by: str = Field(default="adversarial", description="Negatives that strengths are searched on.")
     max_accuracy_drop: float = Field(
         default=0.005,
@@ -43,7 +50,9 @@ class IriSettings(CommandSettings):
     random: int = Field(
         default=5, ge=0, le=MOST, strict=True, description="Injections from random layers, for comparison."
     )
-    ablations: bool = Field(default=False, description="Also the paper's ablations.")
+    ablations: bool = Field(
+        default=False, description="Also the ablations of the paper (Li et al.): sources, targets and parts left out."
+    )
     captions: int = Field(default=0, ge=0, le=MOST, description="Images to describe, for CHAIR (needs annotations).")
     synonyms: Path | None = Field(
         default=None,

@@ -9,6 +9,7 @@ from pathlib import Path
 from circuits.lookup import lookup
 from circuits.metrics import METRICS
 from circuits.model.sources import find_model, is_path, source_fingerprint
+from circuits.model.tokenizers import tokenizer_of
 from circuits.tasks import TASKS, Task
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
@@ -19,7 +20,7 @@ from pipelines.orders.settings import OrdersSettings
 from pipelines.orders.stages import ORDERS
 from pipelines.runs.first_jobs import subject_name
 from pipelines.runs.prompt_sources import tokenizer_hash
-from pipelines.runs.task_settings import task_settings
+from pipelines.runs.task_settings import make_task, task_settings
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def plan(settings: OrdersSettings, execution: Execution) -> OrdersPlan:
     if kind.orders is Task.orders:
         able = ", ".join(name for name, task in TASKS.items() if task.orders is not Task.orders)
         raise ValueError(f"task {settings.task!r} has no options whose order could change. Tasks that have: {able}.")
-    kind(held_out=settings.held_out)
     chosen = task_settings(kind, settings.task_settings)
+    _require_questions(make_task(kind, chosen, held_out=settings.held_out), settings)
     spec = str(Path(settings.model).absolute()) if is_path(settings.model) else settings.model
     asked = settings.model_dump(include={"task", "metric", "seed", "held_out", "dtype"})
     asked |= {"model": source_fingerprint(source), "tokenizer": tokenizer_hash(source), "version": kind.version}
@@ -61,3 +62,11 @@ def plan(settings: OrdersSettings, execution: Execution) -> OrdersPlan:
         for start in range(0, n, size)
     )
     return OrdersPlan(settings, measure, Store(execution.out))
+
+
+def _require_questions(task: Task, settings: OrdersSettings) -> None:
+    """Raise a ValueError where the model's tokenizer cannot ask all the questions, before its weights are loaded."""
+    tokenizer = tokenizer_of(settings.model)
+    if tokenizer is None:
+        raise ValueError(f"task {task.name!r} is made of words, and the model {settings.model!r} has no tokenizer.")
+    task.in_every_order(tokenizer, n=settings.questions, seed=settings.seed)

@@ -23,6 +23,11 @@ class OrdersReport(Report):
            variance (None where all answers are alike), `accuracy`, and `mixed`, the share of the questions that are
            right in some orders and wrong in others; with 95 % intervals, `NAME_interval` (t over questions; Wilson)
     rows   one per line on which the correct option can stand: `metric` and `accuracy` there, likewise
+
+    >>> from pipelines import measure_orders
+    >>> report = measure_orders("colored-objects", questions=4)
+    >>> report.about["n_questions"], len(report.rows)
+    (4, 3)
     """
 
     format = Format("circuit-workbench-orders", 1)

@@ -22,9 +22,9 @@ class OrdersSettings(CommandSettings):
         description="A task with options, such as multiple-choice or colored-objects.",
         json_schema_extra={"argument": True},
     )
-    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
+    model: str = Field(default="reference", description="Name (`circuits models`), Hugging Face id or folder.")
     questions: int = Field(default=32, ge=2, le=MOST, description="How many questions, each in all orders.")
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the questions.")
     held_out: bool = Field(default=False, description="Questions in the wordings that the task holds out.")
     task_settings: dict[str, Any] = Field(
@@ -32,7 +32,9 @@ class OrdersSettings(CommandSettings):
         description="A setting of the task, KEY=VALUE; repeat for more (`circuits tasks --details`).",
         json_schema_extra={"option": "--task-set"},
     )
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the model: float32 or bfloat16."
+    )
     prompts_per_job: int = Field(
         default=8, ge=1, le=MOST, description="Questions per unit of work: the most that a crash loses."
     )

@@ -19,8 +19,7 @@ def measure_orders(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel
     """Arrays [question, order] of a slice of the questions: `values` of the metric, `is_correct`, and `lines`, on which
     line from 0 the correct option stands."""
     loaded, (start, stop) = model(), settings["slice"]
-    if loaded.tokenizer is None:
-        raise ValueError(f"task {settings['task']!r} is made of words, and the model {loaded.name!r} has no tokenizer.")
+    assert loaded.tokenizer is not None, "the plan refuses models without"
     given = settings.get("task_settings", {})
     task = make_task(TASKS[settings["task"]], given, held_out=settings["held_out"])
     questions = task.in_every_order(loaded.tokenizer, n=stop, seed=settings["seed"])[start:]

@@ -16,8 +16,8 @@ def codes_of(run: DiscoverRun) -> dict[str, tuple[HeadCode, ...]]:
     codes = run.codes
     if codes is None:
         return {}
-    n_heads = run.graph.wiring.n_heads
-    heads = [part for part in run.graph.heads if part.is_head]
+    n_heads = run.circuit.wiring.n_heads
+    heads = [part for part in run.circuit.heads if part.is_head]
     return {str(head): _of_head(codes, (head.layer or 0) * n_heads + (head.index or 0)) for head in heads}
 
 

@@ -25,7 +25,7 @@ def with_readings(run: Run, extras: CircuitExtras, folders: Sequence[Path]) -> _
 
     ValueError for a folder that holds none of this, and for what was read of another model, task or run.
     """
-    graph = run.graph
+    graph = run.circuit
     for folder in folders:
         graph, extras = _with_folder(run, graph, extras, folder)
     return graph, extras
@@ -48,7 +48,7 @@ def _with_folder(run: Run, graph: CircuitGraph, extras: CircuitExtras, folder: P
 
 
 def _require_same(run: Run, content: Content, path: Path) -> None:
-    asked = {"run": run.name, "task": run.graph.label, "model": run.config.model}
+    asked = {"run": run.name, "task": run.circuit.label, "model": run.config.model}
     for what, expected in asked.items():
         if (said := content.get(what, expected)) != expected:
             raise ValueError(f"{path} is of {what} {said}, and {run.name} of {expected}: give one of the same.")

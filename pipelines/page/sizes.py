@@ -12,10 +12,10 @@ from pipelines.discover.run import DiscoverRun
 
 def measured_parts(run: DiscoverRun) -> tuple[MeasuredPart, ...]:
     """The parts of a run's circuit that its search has run alone."""
-    names = {item.name for item in run.graph.edges}
+    names = {item.name for item in run.circuit.edges}
     return tuple(
         MeasuredPart(edges, part.value, part.low, part.high, part.prompts)
-        for edges, part in tried_parts(run, 1, run.graph.n_edges - 1)
+        for edges, part in tried_parts(run, 1, run.circuit.n_edges - 1)
         if edges and edges < names
     )
 

@@ -39,6 +39,11 @@ class ProfileReport(Report):
               `A - B` in the place of places: the difference that `contrast` asks for, its interval by bootstrap
     layers    one per profile of heads, place and `layer`: the mean over its heads, with its 95 % t interval over the
               prompts in which all of them were measured
+
+    >>> from pipelines import profile
+    >>> report = profile("induction", profiles="induction", prompts=4)
+    >>> report.about["task"], [entry["profile"] for entry in report.profiles], len(report.rows), len(report.layers)
+    ('induction', ['induction'], 16, 4)
     """
 
     format = Format("circuit-workbench-profiles", 1)

@@ -30,6 +30,11 @@ class ReadsReport(Report):
            (`query_part` and `key_part` are `all`); each writer's part in the query, over all of the key, which add up
            to the score; each writer's part in the key, likewise; and the largest pairs
     tables one per `head` with a score: the pairs of the writers that matter most (`pair_table`), which add up to it
+
+    >>> from pipelines import reads
+    >>> report = reads("ioi", heads="a2.h1", key="S2", minus="others", prompts=4)
+    >>> report.rows[0]["head"], report.tables[0]["head"]
+    ('a2.h1', 'a2.h1')
     """
 
     format = Format("circuit-workbench-reads", 1)

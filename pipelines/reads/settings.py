@@ -22,7 +22,7 @@ class ReadsSettings(PromptSettings):
     reads.csv and reads.pdf, with 95 % t intervals over prompts. Repeating the command computes nothing new.
     """
 
-    heads: GivenHeads = Field(description="Query heads, such as a3.h1,a2.h0.")
+    heads: GivenHeads = Field(description="Attention heads, such as a3.h1,a2.h0.")
     key: str = Field(description="The role of the tokens that are attended to.")
     query: str = Field(default="END", description="The role of the tokens that attend.")
     minus: str | None = Field(

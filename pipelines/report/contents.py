@@ -12,6 +12,7 @@ from pipelines.reporting.paper.facts import ablation, label, prompts
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, measured
 
+_LONGEST_TITLE = 80
 _OF_ALL = (
     "A circuit is a finding about one model on prompts like these, under one metric and one ablation: others may give "
     "another circuit.",
@@ -23,10 +24,9 @@ _OF_ALL = (
 def document(chapters: Sequence[Chapter], title: str | None = None) -> Document:
     """The document of these chapters, in their order."""
     cites = dict.fromkeys(citation for chapter in chapters for citation in chapter.cites)
-    subjects = "; ".join(dict.fromkeys(chapter.subject for chapter in chapters))
     titled = list(zip(_titles(chapters), chapters, strict=True))
     return Document(
-        title or f"{subjects[:1].upper()}{subjects[1:]}",
+        title or default_title([chapter.subject for chapter in chapters]),
         [
             Section("Methods", sections=[*_methods(chapters)]),
             Section("Results", [*_overview(chapters)], [Section(title, one.results) for title, one in titled]),
@@ -35,6 +35,15 @@ def document(chapters: Sequence[Chapter], title: str | None = None) -> Document:
         ],
         sorted(cites, key=lambda citation: citation.key),
     )
+
+
+def default_title(subjects: Sequence[str]) -> str:
+    """What a document of these subjects is called: the first of them that fit in a line, and how many more."""
+    distinct = list(dict.fromkeys(subjects))
+    n = next(n for n in range(len(distinct), 0, -1) if n == 1 or len("; ".join(distinct[:n])) <= _LONGEST_TITLE)
+    more = f"; and {len(distinct) - n} more" if n < len(distinct) else ""
+    named = "; ".join(distinct[:n])
+    return f"{named[:1].upper()}{named[1:]}{more}"
 
 
 def _methods(chapters: Sequence[Chapter]) -> Iterator[Section]:

@@ -17,6 +17,11 @@ class Appendix(Report):
 
     document  its contents, whichever format it is written in
     main      the file to open
+
+    >>> from pipelines import discover, write_report
+    >>> report = write_report(discover("ioi", prompts=8, edges=40), to="markdown")
+    >>> report.main, len(report.document.sections)
+    ('report.md', 4)
     """
 
     format = Format("circuit-workbench-report", 1)

@@ -24,7 +24,7 @@ class ReportSettings(CommandSettings):
     )
     to: str = Field(default="html", description="html, markdown, latex or pdf (which takes LaTeX).")
     numbers: str = Field(default="brackets", description="Intervals of tables: brackets or uncertainty.")
-    title: str | None = Field(default=None, description="Title of the document. [what it is about]")
+    title: str | None = Field(default=None, description="Title of the document. [what it is about, in a line]")
     folder: Path | None = Field(
         default=None,
         description="Folder for the document. [RUNS/report-...]",

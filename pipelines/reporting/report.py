@@ -27,6 +27,17 @@ class Report:
     n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call, and `n_by_others`
                 by another one at the same time
     seconds     that the call took
+
+    >>> from pipelines import effects
+    >>> report = effects("ioi", prompts=4)
+    >>> report, report.warnings
+    (<EffectsReport in ...>, ())
+    >>> report.to_dict()["format"]
+    'circuit-workbench-effects'
+    >>> report.content()["parts"] == list(report.rows), report.spent["jobs"]["total"] == report.n_jobs
+    (True, True)
+    >>> report.last_line
+    '... Kept in ...'
     """
 
     format: ClassVar[Format]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -17,7 +19,8 @@ from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
-_LONGEST_WORD = 32
+_LONGEST_WORD = 32  # characters
+_FRAME = 3  # of a column: a line and two spaces
 SHARE = ".1%"
 """How shares of prompts, such as accuracy, are printed."""
 Row = Mapping[str, Any]
@@ -160,24 +163,45 @@ def console() -> Console:
     return Console(markup=False, highlight=False)
 
 
+def width_asked_for() -> int | None:
+    """The width that the variable COLUMNS asks for, also of what is piped; None where it is no such number."""
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else None
+
+
 def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:
     """A table of texts. Numbers are not broken over lines: a line may be wider than the terminal.
 
     folds  cells are broken over lines, to fit into the terminal, but words only from _LONGEST_WORD characters on
+
+    Where COLUMNS asks for a width, cells of every table are broken between words to fit into it.
     """
-    rows = [list(row) for row in cells]
+    rows, shown, asked = [list(row) for row in cells], console(), width_asked_for()
+    columns = list(zip(headings, *rows, strict=True))
+    longest = [max(cell_len(word) for text in column for word in ("", *text.split())) for column in columns]
     table = Table(title=title, title_justify="left")
-    for heading, *column in zip(headings, *rows, strict=True):
-        longest = max(len(word) for text in (heading, *column) for word in ("", *text.split()))
-        least = min(longest, _LONGEST_WORD) if folds else None
-        table.add_column(heading, overflow="fold" if folds else "ellipsis", no_wrap=not folds, min_width=least)
+    if folds:
+        for heading, width in zip(headings, longest, strict=True):
+            table.add_column(heading, overflow="fold", min_width=min(width, _LONGEST_WORD))
+    else:
+        widths = [max(cell_len(line) for text in column for line in ("", *text.split("\n"))) for column in columns]
+        if asked is not None:
+            widths = _narrowed(widths, longest, asked - 1 - _FRAME * len(columns))
+        for heading, width in zip(headings, widths, strict=True):
+            table.add_column(heading, overflow="fold", width=width)
+        shown.width = max(shown.width, 1 + sum(width + _FRAME for width in widths))
     for row in rows:
         table.add_row(*row)
-    shown = console()
-    if not folds:
-        widest = shown.measure(table, options=shown.options.update(max_width=1000)).maximum
-        shown.width = max(shown.width, widest)
     shown.print(table, crop=False)
+
+
+def _narrowed(widths: Sequence[int], least: Sequence[int], room: int) -> list[int]:
+    """Widths of columns that fit into a room, or are the least: a column gives as long as it is the widest that can."""
+    narrowed = list(widths)
+    while sum(narrowed) > room and narrowed != list(least):
+        able = [number for number, width in enumerate(narrowed) if width > least[number]]
+        narrowed[max(able, key=lambda number: narrowed[number])] -= 1
+    return narrowed
 
 
 def print_columns(title: str, columns: Sequence[Column], rows: Sequence[Row]) -> None:

@@ -26,6 +26,11 @@ class Reproduction(Report):
     tasks     task -> accuracy, metric, and the heads of every stage
     overlaps  heads shared by stage, over the stages and in their union: IOI and Colored Objects, IOI and the control
     roles     of each role whose heads the paper names, those that the search found; empty for other models
+
+    >>> from pipelines import reproduce_reuse
+    >>> found = reproduce_reuse("reference", prompts=16, top=2, control=False)
+    >>> found.model, list(found.tasks), len(found.content()["rows"]) == len(found.rows)
+    ('reference', ['ioi', 'colored-objects'], True)
     """
 
     format = Format("circuit-workbench-reuse", 1)

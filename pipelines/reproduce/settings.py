@@ -18,7 +18,7 @@ class ReuseSettings(CommandSettings):
     same is measured, with nothing beside it. Repeating the command computes nothing new.
     """
 
-    model: str = Field(default="gpt2-medium", description="Bundled name, Hugging Face id or folder.")
+    model: str = Field(default="gpt2-medium", description="Name (`circuits models`), Hugging Face id or folder.")
     prompts: int = Field(default=1000, ge=2, le=MOST, description="How many prompts of each task.")
     top: float = Field(
         default=0.02, gt=0, description="Heads kept per stage: a share of all heads below 1, or a number."
@@ -29,7 +29,9 @@ class ReuseSettings(CommandSettings):
         description="Also measure heads that run between receivers of several layers; the authors do not.",
     )
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the prompts.")
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the model: float32 or bfloat16."
+    )
     prompts_per_job: int = Field(
         default=25, ge=1, le=MOST, description="Prompts per unit of work: the most that a crash loses."
     )

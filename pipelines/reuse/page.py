@@ -44,8 +44,8 @@ def _runs(plan: ReusePlan) -> list[str]:
             label,
             run.name,
             run.scores.provenance.model,
-            str(run.graph.method),
-            run.graph.description,
+            str(run.circuit.method),
+            run.circuit.description,
         )
         for label, run in plan.runs.items()
     ]
@@ -55,7 +55,10 @@ def _runs(plan: ReusePlan) -> list[str]:
 def _verdicts(found: Mapping[str, Any]) -> list[str]:
     if found["transfer"] is None:
         return []
-    rows = [(f"{pair['a']} and {pair['b']}", pair["verdict"], pair["rule"]) for pair in found["transfer"]["pairs"]]
+    rows = [
+        (f"{pair['a']} and {pair['b']}", pair["verdict"], "; and ".join(pair["because"]) or pair["rule"])
+        for pair in found["transfer"]["pairs"]
+    ]
     return ["<h2>Verdicts, by written rules</h2>", _table(("tasks", "verdict", "rule"), rows)]
 
 

@@ -68,7 +68,7 @@ def subtitle_of(runs: Iterable[Run]) -> str:
     """Models, methods and metrics of runs."""
     listed = list(runs)
     models = dict.fromkeys(run.scores.provenance.model for run in listed)
-    methods = dict.fromkeys(str(run.graph.method) for run in listed)
+    methods = dict.fromkeys(str(run.circuit.method) for run in listed)
     metrics = dict.fromkeys(run.scores.provenance.metric for run in listed)
     return "; ".join(", ".join(part) for part in (models, methods, metrics))
 
@@ -170,7 +170,7 @@ def _heads(plan: ReusePlan) -> Drawing | str:
 
 def heads_of(runs: Mapping[str, Run]) -> Drawing | str:
     """The heads of runs, by what these are called: a grid for each; or why they cannot be drawn."""
-    wirings = {run.graph.wiring for run in runs.values()}
+    wirings = {run.circuit.wiring for run in runs.values()}
     if len(wirings) > 1 or any(wiring.joins_heads for wiring in wirings):
         return "the runs have no heads in common: a causal trace has whole layers"
     if unknown := [label for label, run in runs.items() if not _gap(run)]:
@@ -180,23 +180,23 @@ def heads_of(runs: Mapping[str, Run]) -> Drawing | str:
 
 
 def _gap(run: Run) -> float:
-    metrics = run.graph.metrics
+    metrics = run.circuit.metrics
     return metrics["clean"] - metrics["corrupt"] if {"clean", "corrupt"} <= set(metrics) else 0.0
 
 
 def _head_grid(label: str, run: Run) -> HeadGrid:
     """A head's own score where heads were scored, at the position that chose the circuit; else the sum of its edges."""
-    wiring = run.graph.wiring
+    wiring = run.circuit.wiring
     own = run.node_scores
     node_scores = run.scores.node_scores() if own is None else own
-    at = means_at(node_scores, run.graph.selection.get("position"))
+    at = means_at(node_scores, run.circuit.selection.get("position"))
     scores = np.full((wiring.n_layers, wiring.n_heads), np.nan)
     place = {head(layer, index): (layer, index) for layer, index in np.ndindex(scores.shape)}
     for part, mean, is_measured in zip(node_scores.components, at.means, at.measured, strict=True):
         if part in place and is_measured:
             scores[place[part]] = mean / _gap(run)
     is_in = np.zeros(scores.shape, dtype=np.bool_)
-    for part in run.graph.heads:
+    for part in run.circuit.heads:
         is_in[place[part]] = True
     is_summed = own is None or own.provenance.method == run.scores.provenance.method
     position = "" if at.position == "all" else f" at {at.position}"

@@ -15,6 +15,12 @@ class ReuseReport(Report):
     """A page about what runs share.
 
     panels  its figures, in order, with those that were left out and why
+
+    >>> from pipelines import compare, discover, report_reuse
+    >>> runs = [discover(task, prompts=8, edges=40) for task in ("ioi", "colored-objects")]
+    >>> report = report_reuse(compare(*runs).folder)
+    >>> report.panels[0].name
+    'transfer'
     """
 
     format = Format("circuit-workbench-reuse-report", 1)

@@ -56,6 +56,7 @@ class Pair(Stored):
     b: str
     verdict: str
     rule: str
+    because: list[str]
     sets: Sets
 
 

@@ -23,7 +23,7 @@ def files(plan: RolesPlan, report: RolesReport) -> dict[str, bytes]:
     return {
         "roles.json": as_json(report.to_dict()),
         "roles.csv": as_csv(csv_rows(report), COLUMNS),
-        "graph.json": exporter("json").to_bytes(report.graph),
+        "graph.json": exporter("json").to_bytes(report.circuit),
         **{f"effects.{kind}": scatter_bytes(scatter_of(report), kind) for kind in ("pdf", "svg")},
     }
 

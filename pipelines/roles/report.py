@@ -10,10 +10,13 @@ import numpy as np
 
 from circuits.arrays import Floats
 from circuits.components import Component
+from circuits.data.prompts import END, PromptSet
 from circuits.intervals import excludes_zero, t_interval
+from circuits.profiles.received import Received, even_share
 from circuits.scores import ComponentScores
 from graphs import CircuitGraph
-from graphs.roles import AT_END, DIRECT, INDIRECT, Reading, Readings, RoleLabel, labels_of
+from graphs.roles import AT_END, DIRECT, INDIRECT, Reading, Readings, RoleLabel, RoleRule, labels_of
+from graphs.roles.label import CANDIDATES, RIGHT, WRONG
 from pipelines.engine.result_file import Result
 from pipelines.profile.given import profile_from
 from pipelines.reporting.report import Format, Report
@@ -27,14 +30,19 @@ from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 class RolesReport(Report):
     """The roles of the heads of a circuit, and of the other heads of its model.
 
-    graph    the circuit, its heads with their labels
+    circuit  its heads with their labels
     about    run, task, model, prompts, the gap that effects are shares of
     rules    one per rule: what it asks, who described it, how many heads have it; or why it cannot be applied
     rows     one per head of the model: whether it is in the circuit, its labels with their evidence, and all readings
+
+    >>> from pipelines import discover, label_heads
+    >>> report = label_heads(discover("induction", prompts=32))
+    >>> report.about["task"], len(report.rows), sum(node.role is not None for node in report.circuit.nodes) > 0
+    ('induction', 16, True)
     """
 
     format = Format("circuit-workbench-roles", 1)
-    graph: CircuitGraph
+    circuit: CircuitGraph
     about: Row
     rules: tuple[Row, ...]
     rows: tuple[Row, ...]
@@ -57,8 +65,10 @@ def report(plan: RolesPlan) -> RolesReport:
             "no effect can be told from chance. Discover with more prompts, or on a task that the model solves."
         )
     readings = _readings(plan, heads, float(gaps.mean()))
-    labels = labels_of(plan.rules, readings, level=plan.level)
-    in_circuit = {str(part) for part in run.graph.heads}
+    too_short = {rule.name: reason for rule in plan.rules if (reason := _too_short(rule, prompts)) is not None}
+    told = [rule for rule in plan.rules if rule.name not in too_short]
+    labels = labels_of(told, readings, level=plan.level)
+    in_circuit = {str(part) for part in run.circuit.heads}
     named = [Reading(source, place) for source, place in readings.values]
     rows = tuple(
         {
@@ -70,10 +80,11 @@ def report(plan: RolesPlan) -> RolesReport:
         }
         for number, head in enumerate(heads)
     )
-    rules = tuple(_of_rule(rule, readings, labels, in_circuit) for rule in plan.rules)
+    reasons = {rule.name: too_short.get(rule.name) or readings.reason(rule) for rule in plan.rules}
+    rules = tuple(_of_rule(rule, reasons[rule.name], labels, in_circuit) for rule in plan.rules)
     about = {
         "run": run.name,
-        "task": run.graph.label,
+        "task": run.circuit.label,
         "model": run.config.model,
         "n_prompts": len(prompts),
         "held_out": plan.of_run.is_held_out,
@@ -89,8 +100,8 @@ def report(plan: RolesPlan) -> RolesReport:
     }
     chosen_on = "effects are measured on the prompts that chose the circuit, whose heads then look better than they are"
     warnings = () if plan.of_run.is_held_out else (chosen_on,)
-    graph = run.graph.with_labels(labels)
-    return RolesReport(folder=plan.folder, warnings=warnings, graph=graph, about=about, rules=rules, rows=rows)
+    graph = run.circuit.with_labels(labels)
+    return RolesReport(folder=plan.folder, warnings=warnings, circuit=graph, about=about, rules=rules, rows=rows)
 
 
 def _n_heads(checked: Mapping[str, Any]) -> int:
@@ -119,7 +130,35 @@ def _readings(plan: RolesPlan, heads: tuple[str, ...], gap: float) -> Readings:
     of_weights = frozenset(text for result in weighed for text in result.meta["read"])
     of_profiles = {source for source, _ in values} - {*jobs.effects, INDIRECT}
     limits = {source: profile_from(source).limits for source in of_profiles}
+    judged = prompts_from(of_run)
+    refused = {source: _why_not(source, reason, judged) for source, reason in refused.items()}
     return Readings(heads, values, of_weights, refused, limits)
+
+
+def _why_not(source: str, reason: str, prompts: PromptSet) -> str:
+    """Why a profile could not be read, and what to do where words that stand for answers are not known."""
+    if getattr(profile_from(source), "to", None) not in (RIGHT, WRONG, CANDIDATES):
+        return reason
+    roles = [role for role in prompts.roles if role != END]
+    own = f"they have {', '.join(roles)}" if roles else "they have none beside END"
+    return (
+        "no token of the prompts is an answer or a wrong answer, and no role says which words stand for them. Name "
+        f"such roles with --right ROLE and --wrong ROLE ({own}), or give these words the roles `right` and `wrong` in "
+        "the prompts."
+    )
+
+
+def _too_short(rule: RoleRule, prompts: PromptSet) -> str | None:
+    """Why a rule says nothing of prompts this short: the first token receives as much of attention spread evenly."""
+    even = float(np.mean([even_share(len(prompt)) for prompt in prompts]))
+    bounds = [one.bound for one in rule.conditions if one.reading == Reading(Received.name) and one.must == "above"]
+    if min(bounds, default=1) > even:
+        return None
+    return (
+        f"on prompts of {np.mean([len(prompt) for prompt in prompts]):.0f} tokens the first one receives {even:.2f} of "
+        f"attention that is spread evenly, and the rule asks for more than {min(bounds):g}. Give longer prompts, or a "
+        f"higher bound, such as --rules {rule.name}:min_attention={min(0.9, round(even + 0.3, 1)):g}."
+    )
 
 
 def _profiles(results: Sequence[Result]) -> dict[tuple[str, str], Floats]:
@@ -146,7 +185,9 @@ def _estimate(readings: Readings, reading: Reading, head: int, level: float) -> 
     return {"mean": float(known.mean()), "interval": interval.as_json()}
 
 
-def _of_rule(rule: Any, readings: Readings, labels: Mapping[str, Sequence[RoleLabel]], in_circuit: set[str]) -> Row:
+def _of_rule(
+    rule: RoleRule, reason: str | None, labels: Mapping[str, Sequence[RoleLabel]], in_circuit: set[str]
+) -> Row:
     having = [head for head, own in labels.items() if any(label.role == rule.name for label in own)]
     return {
         "role": rule.name,
@@ -154,7 +195,7 @@ def _of_rule(rule: Any, readings: Readings, labels: Mapping[str, Sequence[RoleLa
         "what": rule.summary,
         "asks": [condition.text for condition in rule.conditions],
         "source": rule.source,
-        "not_applied": readings.reason(rule),
+        "not_applied": reason,
         "heads": [head for head in having if head in in_circuit],
         "other_heads": [head for head in having if head not in in_circuit],
     }

@@ -34,12 +34,14 @@ def name_tokens(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -
 def _named(prompt: Prompt, right: str | None, wrong: str | None, called: str) -> dict[str, tuple[int, ...]]:
     """Role -> positions; a role that the prompt lacks is left out.
 
-    Without roles to go by, tokens of the prompt that are an answer, or a wrong answer.
+    Without roles to go by, words that the prompt itself calls `right` or `wrong`; else its tokens that are an
+    answer, or a wrong answer.
     """
     sides = {
         name: _positions(prompt, keys, called)
         if keys is not None
-        else tuple(at for at, token in enumerate(prompt.clean) if token in {tokens_of(one)[0] for one in answers})
+        else tuple(prompt.roles.get(name, ()))
+        or tuple(at for at, token in enumerate(prompt.clean) if token in {tokens_of(one)[0] for one in answers})
         for name, keys, answers in ((RIGHT, right, prompt.answers), (WRONG, wrong, prompt.wrong_answers))
     }
     either = {position for positions in sides.values() for position in positions}
@@ -113,7 +115,7 @@ def _of_heads(scores: Mapping[str, ComponentScores], **meta: Any) -> Result:
     return Result({"read": list(scores), "places": places, **meta}, arrays)
 
 
-NAME_TOKENS = Stage("name-tokens", 2, name_tokens, title="name tokens")
+NAME_TOKENS = Stage("name-tokens", 3, name_tokens, title="name tokens")
 KEEP_END = Stage("keep-end", 1, keep_end, title="keep END")
 CHECK = Stage("check-roles", 1, check, title="check what can be read")
 PROFILE = Stage("role-profiles", 1, profile, title="profile heads")

@@ -32,9 +32,12 @@ def print_roles(report: RolesReport) -> None:
         print_line(
             "Outside of the circuit: " + "; ".join(f"{role} {_some(heads)}" for role, heads in others.items()) + "."
         )
+    reasons: dict[str, list[str]] = {}
     for rule in report.rules:
         if rule["not_applied"] is not None:
-            print_line(f"{DASH} {rule['role']} cannot be told here: {rule['not_applied']}")
+            reasons.setdefault(rule["not_applied"], []).append(rule["role"])
+    for reason, roles in reasons.items():
+        print_line(f"{DASH} {', '.join(roles)} cannot be told here: {reason}")
     held = "that judged the circuit" if about["held_out"] else "that also chose the circuit"
     print_line(
         f"Means over {about['n_prompts']} prompts {held}, with {about['level']:.0%} t intervals, each of which is past "

@@ -151,9 +151,9 @@ def _are_effects(scores: Scores) -> bool:
 def of_choice(run: Run) -> list[str]:
     """What to know of a circuit before it is judged or compared: its flaws, and whether zeros or ties chose it."""
     scores = run.scores if run.node_scores is None else run.node_scores
-    size = max(abs(run.graph.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
-    of_zeros = of_zero_scores(scores, size, position=run.graph.selection.get("position"))
-    return [*(flaw.text for flaw in flaws_of(run.graph)), *(of_zeros or of_ties(run.graph.tied_out))]
+    size = max(abs(run.circuit.metrics.get(name, 0.0)) for name in ("clean", "corrupt"))
+    of_zeros = of_zero_scores(scores, size, position=run.circuit.selection.get("position"))
+    return [*(flaw.text for flaw in flaws_of(run.circuit)), *(of_zeros or of_ties(run.circuit.tied_out))]
 
 
 def of_choices(runs: Iterable[Run]) -> list[str]:

@@ -109,7 +109,7 @@ def _option(name: str, field: FieldInfo) -> Option:
 
 def _help(description: str, default: Any) -> str:
     """The description, with the default where it has one and does not say it itself."""
-    shows = isinstance(default, str | int | float | Path) and not isinstance(default, bool)
+    shows = isinstance(default, str | int | float | Path) and not isinstance(default, bool) and default != ""
     return f"{description} [{default}]" if shows and not description.endswith("]") else description
 
 

@@ -43,7 +43,7 @@ def origin_of(
     runs = _runs(settings, out)
     named = _by_name(settings, runs, out)
     commands = [command_line(run.command, run.config) for run in runs] + [command_line(name, named)]
-    circuits = [{"run": run.name, **circuit_facts(run.graph)} for run in runs]
+    circuits = [{"run": run.name, **circuit_facts(run.circuit)} for run in runs]
     circuits += [circuit_facts(graph) for graph in _own_circuit(plan, content)]
     facts: dict[str, Any] = {
         "command": AND.join(dict.fromkeys(commands)),

@@ -10,7 +10,6 @@ from circuits.ablations import Corrupt
 from circuits.data.prompt_files import count_prompts, has_negatives, has_unchanged
 from circuits.data.question_files import is_question_file
 from circuits.data.records import entries_of
-from circuits.data.template_file import read_template_file
 from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
@@ -18,6 +17,7 @@ from circuits.lookup import lookup, unknown
 from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
+from circuits.tasks.from_template import read_template
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
 from pipelines.runs.task_settings import task_settings
@@ -58,8 +58,7 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     file = {"file": hashlib.sha256(data).hexdigest(), "name": path.stem}
     if config.is_drawn:
         _require_no_images(config, f"the template {path}")
-        read_template_file(path)
-        n_drawn = config.prompts or DEFAULT_PROMPTS
+        n_drawn = _n_of_template(config, path)
         return {**file, "template": True, "n": n_drawn, "seed": config.seed}, n_drawn
     if is_question_file(data):
         return _question_source(config, path, file)
@@ -76,6 +75,26 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
     if config.prompts is not None and has_negatives(entries):
         source["n_negatives"] = config.prompts
     return source, n_prompts
+
+
+def _n_of_template(config: PromptSettings, path: Path) -> int:
+    """How many prompts are drawn: as many as asked for, else 64, or all where there are fewer."""
+    task, wanted = read_template(path), config.prompts or DEFAULT_PROMPTS
+    there_are = task.count(wanted)
+    if config.prompts is None:
+        if there_are and task.template.leave_out is not None:
+            # Which words are left out is known by the tokenizer alone.
+            from circuits.model.tokenizers import tokenizer_of
+
+            if (tokenizer := tokenizer_of(config.model)) is not None:
+                there_are = task.count(wanted, tokenizer)
+        return max(1, there_are)
+    if 0 < there_are < wanted:
+        raise ValueError(
+            f"--prompts asks for {wanted} prompts, and {path} makes {there_are} distinct ones. Ask for at most "
+            f"{there_are}, leave out --prompts to take all, or add words to its lists."
+        )
+    return wanted
 
 
 def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:

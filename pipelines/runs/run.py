@@ -66,6 +66,8 @@ class Run:
     'm3->logits'
     >>> run.circuit.to_networkx().number_of_edges()
     40
+    >>> run.command, run.summary["n_prompts"], run.scores.n_prompts, run.node_scores, 0 < run.faithfulness < 1
+    ('discover', 8, 8, None, True)
     """
 
     command: ClassVar[str]
@@ -89,6 +91,7 @@ class Run:
 
     @cached_property
     def summary(self) -> dict[str, Any]:
+        """What `circuits discover --json`, or `circuits trace --json`, prints: its main numbers as plain values."""
         data, path = self._bytes("summary.json"), self.folder / "summary.json"
         try:
             found = parse_strictly(data)
@@ -107,11 +110,6 @@ class Run:
             prompts=prompt_use(self.summary, self.config),
             metrics=dict(graph.metrics) | around_circuit(self.summary),
         )
-
-    @property
-    def graph(self) -> CircuitGraph:
-        """What version 0.1 called `circuit`."""
-        return self.circuit
 
     @cached_property
     def scores(self) -> EdgeScores:

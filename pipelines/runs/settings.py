@@ -124,7 +124,7 @@ class PromptSettings(CommandSettings):
         description="A task (`circuits tasks`), a prompt file (.jsonl, .json, .csv, .tsv) or a template (.yaml).",
         json_schema_extra={"argument": True},
     )
-    model: str = Field(default="reference", description="Bundled name, Hugging Face id or folder.")
+    model: str = Field(default="reference", description="Name (`circuits models`), Hugging Face id or folder.")
     prompts: int | None = Field(
         default=None, ge=1, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
@@ -143,7 +143,9 @@ class PromptSettings(CommandSettings):
     annotations: Path | None = Field(
         default=None, description="Where the objects are in the images: COCO's instances_*.json."
     )
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the model: float32 or bfloat16."
+    )
     prompts_per_job: int | None = Field(
         default=None,
         ge=1,
@@ -164,15 +166,21 @@ class PromptSettings(CommandSettings):
 
 
 class RunConfig(PromptSettings):
-    """Everything that decides the result of a run, of whichever command."""
+    """Everything that decides the result of a run, of whichever command.
 
-    method: str = Field(default="eap-ig", description="How components or edges are scored (`circuits methods`).")
+    >>> from pipelines import RunConfig
+    >>> config = RunConfig(task="ioi", model="reference", prompts=16, method="eap")
+    >>> config.method, config.metric, config.ablation
+    ('eap', 'logit-difference', 'corrupt')
+    """
+
+    method: str = Field(default="eap-ig", description="How heads, MLPs or edges are scored (`circuits methods`).")
     settings: dict[str, Any] = Field(
         default_factory=dict,
         description="A setting of the method, KEY=VALUE; repeat for more (`circuits methods NAME`).",
         json_schema_extra={"option": "--set"},
     )
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     ablation: str = Field(default="corrupt", description="What replaces ablated activations (`circuits methods`).")
     ablation_settings: dict[str, Any] = Field(
         default_factory=dict,

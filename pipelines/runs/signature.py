@@ -22,6 +22,8 @@ from pipelines.runs.settings import ABLATION_ALIASES, CommandSettings, RunConfig
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ANY_MODEL = "AnyModel"
+# A setting of any type is a run, or its name or folder: settings know no class of runs.
+ANY_RUN = "AnyRun | None"
 _ALIASES = {"noise": "float | None", "noise_at": "str | None", "schedule": "str | None"}
 
 
@@ -130,7 +132,8 @@ def _keyword(kind: type[CommandSettings] | None, name: str, field: FieldInfo) ->
     default = inspect.Parameter.empty if field.is_required() else field.get_default(call_default_factory=True)
     # What a validator reads before it is checked may be one value, or text.
     reads_more = kind is not None and name in _read_first(kind)
-    type_ = ANY_MODEL if name == "model" else _written(field.annotation, reads_more=reads_more)
+    of_any = ANY_MODEL if name == "model" else ANY_RUN if field.annotation is Any else None
+    type_ = of_any or _written(field.annotation, reads_more=reads_more)
     return Keyword(name, type_, str(default) if isinstance(default, Path) else default, _in_python(field.description))
 
 

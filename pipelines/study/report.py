@@ -40,6 +40,12 @@ class Study(Report):
     rows    one per value, as plain values
     config  what all values have in common
     truth   name of the known circuit whose heads should be ranked first
+
+    >>> from pipelines import discover, study
+    >>> known = discover("ioi", prompts=8, edges=40)
+    >>> result = study("ioi", prompts=8, vary={"method": ["eap", "random"]}, truth=known.name)
+    >>> result.key, [row["value"] for row in result.rows], result.config["task"]
+    ('method', ['eap', 'random'], 'ioi')
     """
 
     format = Format("circuit-workbench-study", 1)

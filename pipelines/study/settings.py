@@ -25,7 +25,9 @@ class StudySettings(RunConfig):
         json_schema_extra={"metavar": "KEY=V1,V2,...", "form": "lists"},
     )
     truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
-    position: str | None = Field(default=None, description="Component methods: read scores at this role or position.")
+    position: str | None = Field(
+        default=None, description="Methods of heads and MLPs: read scores at this role or position."
+    )
     folder: Path | None = Field(
         default=None,
         description="Folder for table and figure. [RUNS/study-...]",

@@ -29,6 +29,11 @@ class TasksReport(Report):
           prompts that go with the default corruption, with 95 % intervals (Wilson, t); `chance`; `verdict`;
           `corruptions`, the mean difference of the corrupt prompts of each, and of the clean ones that go with them;
           `reason`, why the task cannot be built, in which case the numbers are None
+
+    >>> from pipelines import measure_tasks
+    >>> report = measure_tasks("reference", prompts=8)
+    >>> report.model, report.n_asked, len(report.rows) > 10, sorted(report.content())[:2]
+    ('reference', 8, True, ['dtype', 'model'])
     """
 
     format = Format("circuit-workbench-tasks", 2)

@@ -21,12 +21,16 @@ class TasksSettings(CommandSettings):
     """
 
     paper_tables = ("tasks", "corruptions")
-    model: str | None = Field(default=None, description="Measure this model: bundled name, Hugging Face id or folder.")
+    model: str | None = Field(
+        default=None, description="Measure this model: name (`circuits models`), Hugging Face id or folder."
+    )
     prompts: int = Field(
         default=DEFAULT_TASK_PROMPTS, ge=2, le=MOST, description="Prompts per task; fewer where fewer exist."
     )
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED, description="Seed for drawing the prompts.")
-    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="float32 or bfloat16.")
+    dtype: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Number format of the model: float32 or bfloat16."
+    )
     details: bool = Field(
         default=False, description="Show what each corruption does, and why tasks cannot be built for the model."
     )

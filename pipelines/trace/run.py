@@ -19,7 +19,15 @@ TRACE_SCORES = "trace.npz"
 
 
 class TraceRun(Run):
-    """A run of `circuits trace`, with the recovery of every component at every position."""
+    """A run of `circuits trace`, with the recovery of every component at every position.
+
+    >>> from pipelines import trace
+    >>> run = trace("ioi", prompts=4, noise_at="S1")
+    >>> run.command, run.trace.scores.positions
+    ('trace', ('S1', 'S1+1', 'IO', 'S2', 'END'))
+    >>> run.draw("depth").to_bytes("svg")[:5]
+    b'<?xml'
+    """
 
     command = "trace"
     config_type = TraceSettings

@@ -22,6 +22,10 @@ class TraceSettings(NamedRunConfig):
 
     Writes recovery rates by layer and token category as tables and figures, and a graph of the layers that matter,
     for compare and export. Repeating the command computes nothing new.
+
+    >>> from pipelines.trace.settings import TraceSettings
+    >>> TraceSettings(task="ioi", prompts=4, noise_at="S1").metric
+    'answer-probability'
     """
 
     paper_tables = ("positions", "components")

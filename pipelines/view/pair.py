@@ -47,7 +47,7 @@ def compared(first: Path, second: Path) -> Pair:
     from graphs import compare
 
     a, b = (open_run(folder) for folder in (first, second))
-    return Pair(compare(a.graph, b.graph), compare_command(first, second), [])
+    return Pair(compare(a.circuit, b.circuit), compare_command(first, second), [])
 
 
 def stored(folder: Path, comparison: Comparison, first: Path, second: Path) -> Pair:

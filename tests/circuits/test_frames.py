@@ -44,7 +44,7 @@ def test_a_row_per_edge_with_its_mean_and_interval(edge_scores):
         assert (row.edge, row.source, row.target) == (str(edge), str(edge.source), str(edge.target))
         assert (None if pd.isna(row.port) else row.port) == edge.port
         assert (None if row.layer is pd.NA else row.layer) == edge.source.layer
-        assert (None if row.target_head is pd.NA else row.target_head) == (
+        assert (None if row.target_index is pd.NA else row.target_index) == (
             edge.target.index if edge.target.is_head else None
         )
         if edge_scores.measured[number]:
@@ -55,6 +55,14 @@ def test_a_row_per_edge_with_its_mean_and_interval(edge_scores):
             assert math.isnan(row.score)
             assert row.score_is == "not measured"
             assert pd.isna(row.method)
+
+
+def test_in_every_frame_a_head_is_a_name_and_its_numbers_are_layer_and_index(edge_scores, component_scores):
+    frames = (edge_scores.to_frame(), edge_scores.to_frame_per_prompt(), component_scores.to_frame(),
+              component_scores.to_frame_per_prompt())  # fmt: skip
+    for frame in frames:
+        assert {"layer", "index"} < set(frame.columns)
+        assert not [name for name in frame.columns if name in ("head", "target_head")]
 
 
 def test_measured_as_zero_is_a_score_and_not_measured_is_missing(edge_scores):
@@ -90,8 +98,8 @@ def test_a_row_per_position_and_component(component_scores):
     ]
     means = np.where(component_scores.measured.any(axis=0), component_scores.means, np.nan).ravel()
     np.testing.assert_array_equal(frame["score"].to_numpy(), means)
-    assert frame["head"].tolist()[:2] == [0, 2]
-    assert frame["head"].isna().tolist()[2:4] == [True, True]
+    assert frame["index"].tolist()[:2] == [0, 2]
+    assert frame["index"].isna().tolist()[2:4] == [True, True]
 
 
 def test_a_row_per_prompt_where_a_component_was_measured(component_scores):

@@ -27,7 +27,7 @@ def results(folder: Path) -> dict[str, bytes]:
 
 
 def circuit_of(run):
-    return {str(edge) for edge in run.graph.edges}
+    return {str(edge) for edge in run.circuit.edges}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def runs(store, tmp_path_factory):
 def test_discover_finds_the_circuit_of_the_cpu(runs, near):
     gpu, cpu, _ = runs
     near(gpu.scores.per_prompt, cpu.scores.per_prompt, 1e-4)
-    assert np.array_equal(gpu.graph.edge_mask, cpu.graph.edge_mask)
+    assert np.array_equal(gpu.circuit.edge_mask, cpu.circuit.edge_mask)
     summaries = [json.loads(json.dumps(run.summary)) for run in (gpu, cpu)]
     near(*([summary["faithfulness"]] for summary in summaries), 1e-4)
     near(*(summary["curve"]["faithfulness_absolute"] for summary in summaries), 1e-4)
@@ -63,7 +63,7 @@ def test_workers_on_the_gpu_give_the_same_bytes(runs, store, place, tmp_path):
 def test_minimal_circuits_are_those_of_the_cpu(tmp_path):
     about = {"prompts": 16, "minimal": True, "minimal_runs": 600, "minimal_others": 20}
     gpu, cpu = (discover("ioi", device=device, out=tmp_path / device, **about) for device in ("cuda", "cpu"))
-    assert np.array_equal(gpu.graph.edge_mask, cpu.graph.edge_mask)
+    assert np.array_equal(gpu.circuit.edge_mask, cpu.circuit.edge_mask)
 
 
 def test_circuits_are_judged_and_compared(runs, store, tmp_path, near):

@@ -16,6 +16,7 @@ import numpy as np
 
 from circuits.kinds import PORTS
 from circuits.scores import EdgeScores
+from graphs.annotations import Annotations
 from graphs.circuit_graph import CircuitGraph, CircuitNode
 from graphs.comparison.comparison import Comparison
 from graphs.export.about import about_lines, circuit_facts
@@ -23,7 +24,6 @@ from graphs.export.document import plain_number
 from graphs.export.looks import places_of
 from graphs.export.page.extras import CircuitExtras, Curve, PageExtras
 from graphs.export.page.shared import shared_table
-from graphs.figures.layered.annotations import Annotations
 from graphs.figures.layered.looks import node_effects, strengths_of
 from graphs.figures.layered.places import least_extent
 from graphs.figures.layered.scene import Scene, scene_of

@@ -88,5 +88,5 @@ def _overlap_line(what: str, overlap: Overlap) -> str:
     line = f"{what}: {overlap.n_shared} shared of {overlap.n_either} (IoU {overlap.iou:.2f}"
     if overlap.p_value is None:
         return f"{line}; those among the chosen components)"
-    least = "" if overlap.can_tell else f", at best {overlap.least_p_value:.2g}"
-    return f"{line}; by chance {overlap.expected_iou or 0:z.2f}, p = {overlap.p_value:z.2g}{least})"
+    p_value = f"p = {overlap.p_value:z.2g}" if overlap.can_tell else "too few to tell"
+    return f"{line}; by chance {overlap.expected_iou or 0:z.2f}, {p_value})"

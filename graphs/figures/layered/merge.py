@@ -14,7 +14,7 @@ from functools import partial
 
 from circuits.components import Component
 from circuits.kinds import PORTS, Port
-from graphs.figures.layered.annotations import Annotations
+from graphs.annotations import Annotations
 from graphs.figures.layered.scene import BARS, Box, Line, Scene
 from graphs.figures.layered.settings import DrawingSettings
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from circuits.kinds import PORTS, Port
 from circuits.lookup import lookup
-from graphs.figures.layered.annotations import Annotations
+from graphs.annotations import Annotations
 from graphs.figures.sizes import SIZES, Size
 
 Orientation = Literal["up", "right"]

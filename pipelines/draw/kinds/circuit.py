@@ -21,7 +21,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     (subject,) = subjects
     path = Path(subject)
     return drawing_at(
-        _in_file(path) if path.suffix == ".json" and is_file(path) else open_run(subject, out=store).graph
+        _in_file(path) if path.suffix == ".json" and is_file(path) else open_run(subject, out=store).circuit
     )
 
 

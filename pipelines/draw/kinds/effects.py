@@ -43,7 +43,7 @@ def _of_roles(subject: str, store: Path) -> EffectScatter:
     with damage_named(path, _ROLES):
         return scatter_of(
             RolesReport(
-                folder=path.parent, graph=graph, about=found, rules=tuple(found["rules"]), rows=tuple(found["heads"])
+                folder=path.parent, circuit=graph, about=found, rules=tuple(found["rules"]), rows=tuple(found["heads"])
             )
         )
 

@@ -31,7 +31,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         )
     left_out = 0
     if not chosen:
-        kept = [int(number) for number in scores.ranking() if run.graph.edge_mask[number]]
+        kept = [int(number) for number in scores.ranking() if run.circuit.edge_mask[number]]
         chosen, left_out = kept[:_MOST], len(kept) - _MOST
     if not chosen:
         raise ValueError(f"run {run.name} has no scored edge in its circuit. Name edges, such as 'input->m0'.")
@@ -43,7 +43,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         tuple(rows),
         f"effect ({origin.metric.replace('-', ' ')})",
         "Effects of edges by prompt",
-        f"{run.graph.label}, {origin.model}, {origin.method}, {scores.n_prompts} prompts",
+        f"{run.circuit.label}, {origin.model}, {origin.method}, {scores.n_prompts} prompts",
         notes,
     )
     return in_its_room(draw_prompt_effects, shown)

@@ -29,7 +29,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
     if len(runs) < 2:
         raise ValueError(f"{subjects[0]} is given twice: give two runs, such as of two methods.")
     first, second = runs
-    require_comparable(first.graph, second.graph)
+    require_comparable(first.circuit, second.circuit)
     of_edges = all(_scores_edges(run) for run in runs)
     a, b = (_of_edges(run) if of_edges else _of_components(run) for run in runs)
     both = [name for name in a.place if name in b.place]
@@ -84,17 +84,17 @@ def _scores_edges(run: DiscoverRun) -> bool:
 
 def _of_edges(run: DiscoverRun) -> _Scored:
     place = {str(run.scores.wiring.edges[number]): int(number) for number in np.flatnonzero(run.scores.measured)}
-    return _Scored(run.scores.per_prompt, place, frozenset(item.name for item in run.graph.edges))
+    return _Scored(run.scores.per_prompt, place, frozenset(item.name for item in run.circuit.edges))
 
 
 def _of_components(run: DiscoverRun) -> _Scored:
     """Heads and MLPs by their own scores, else by the sums of their edges."""
     own = run.scores.node_scores() if _scores_edges(run) or run.node_scores is None else run.node_scores
-    there = own.at(means_at(own, run.graph.selection.get("position")).position)
+    there = own.at(means_at(own, run.circuit.selection.get("position")).position)
     measured: Bools = np.asarray(there.measured[:, 0].all(axis=0))
     parts: Sequence[Component] = there.components
     place = {str(part): n for n, part in enumerate(parts) if part.is_node and measured[n]}
-    return _Scored(there.per_prompt[:, 0], place, frozenset(node.name for node in run.graph.nodes))
+    return _Scored(there.per_prompt[:, 0], place, frozenset(node.name for node in run.circuit.nodes))
 
 
 SCORES = FIGURES.register(FigureKind("scores", "scores of two methods against each other", "RUN RUN", 2, 2, read))

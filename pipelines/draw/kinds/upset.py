@@ -20,7 +20,7 @@ def _read(of: str, subjects: Sequence[str], store: Path) -> Drawing:
     runs = circuit_runs(subjects, store)
     if len(runs) < 2:
         raise ValueError(f"{subjects[0]} is given several times: what circuits share takes two runs or more.")
-    graphs = [run.graph for run in runs]
+    graphs = [run.circuit for run in runs]
     for other in graphs[1:]:
         require_comparable(graphs[0], other)
     parts = [set(map(str, graph.heads if of == "heads" else (item.edge for item in graph.edges))) for graph in graphs]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
 from pipelines.intervene.concept.files import files
+from pipelines.intervene.concept.paper import papers
 from pipelines.intervene.concept.plan import plan
 from pipelines.intervene.concept.report import ConceptReport, report
 from pipelines.intervene.concept.settings import ConceptSettings
@@ -15,7 +16,7 @@ from pipelines.runs.signature import takes_settings
 if TYPE_CHECKING:
     from pipelines.keywords import AddConceptKeywords, AnyTask
 
-COMMAND = Command("intervene concept", ConceptSettings, plan, report, files, print_concept)
+COMMAND = Command("intervene concept", ConceptSettings, plan, report, files, print_concept, papers)
 
 
 @takes_settings(ConceptSettings)

@@ -37,6 +37,11 @@ class ConceptReport(Report):
               interval over prompts. Each prompt is judged with a vector that it did not make
     generated what is said after the prompts, by strength (`pipelines.intervene.concept.generated`); empty without
     texts     of the first prompts, what is said after them
+
+    >>> from pipelines import add_concept
+    >>> curve = add_concept("ioi", layer=2, at="END", strengths=(-1, 1), prompts=8, random=2)
+    >>> sorted(curve.vector), curve.content()["settings"]["layer"]
+    (['cosine', 'norm', 'stream_norm'], 2)
     """
 
     format = Format("circuit-workbench-concept", 1)

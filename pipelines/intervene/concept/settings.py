@@ -17,8 +17,14 @@ class ConceptSettings(PromptSettings):
     normalized: strength 1 adds the difference itself. Beside it, random vectors of the same norm, orthogonal to it.
     Writes concept.json, concept.csv and concept.pdf, with 95 % intervals over prompts; with --generate, generated.csv
     says how what the model says after the prompts changes. Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.concept.settings import ConceptSettings
+    >>> settings = ConceptSettings(task="ioi", layer=2, at="END", strengths=(-1, 1))
+    >>> settings.strengths, settings.read_at
+    ((-1.0, 1.0), 'END')
     """
 
+    paper_tables = ("strengths",)
     layer: int = Field(ge=0, description="The layer before which it is added; the number of layers: the final stream.")
     at: str = Field(default="END", description="Where it is added: a role, ROLE.. (from there on), a position, or all.")
     read: str | None = Field(default=None, description="Where the stream that makes it is read. [that of --at]")

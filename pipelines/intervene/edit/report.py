@@ -25,6 +25,11 @@ class EditReport(Report):
     rows      the plain model, the heads together, and each alone: `metric`, `accuracy` (an answer above every wrong
               one) and `top1` with 95 % intervals (t, Wilson), paired differences from the plain model, prompts that
               became wrong (`new_mistakes`) and right (`mended`), and `random`: the range over other heads of the layers
+
+    >>> from pipelines import edit_heads
+    >>> result = edit_heads("ioi", heads="a2.h1,a2.h3", edit="uniform END", prompts=4, random=2)
+    >>> result.chance, result.edits[0]["edit"], result.content()["settings"]["task"]
+    (0.5, 'uniform END', 'ioi')
     """
 
     format = Format("circuit-workbench-edit", 1)

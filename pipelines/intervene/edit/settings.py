@@ -15,6 +15,10 @@ class EditSettings(EditedTaskSettings):
     "reverse END"; of outputs "knock-out END", "scale END 0.5". ROWS: a role, ROLE.. (from there on), or all. Compared
     with the plain model and with the same edit on other heads of the same layers. Writes edit.json, edit.csv and a
     figure to a folder of the store. Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.edit.settings import EditSettings
+    >>> EditSettings(task="ioi", heads="a2.h1,a2.h3", edit="uniform END").heads
+    ('a2.h1', 'a2.h3')
     """
 
     paper_tables = ("effects",)

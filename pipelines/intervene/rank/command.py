@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from pipelines.command import Command, call
 from pipelines.intervene.rank.files import files
+from pipelines.intervene.rank.paper import papers
 from pipelines.intervene.rank.plan import plan
 from pipelines.intervene.rank.report import RankReport, report
 from pipelines.intervene.rank.settings import RankSettings
@@ -15,7 +16,7 @@ from pipelines.runs.signature import takes_settings
 if TYPE_CHECKING:
     from pipelines.keywords import AnyTask, RankCurveKeywords
 
-COMMAND = Command("intervene rank", RankSettings, plan, report, files, print_rank)
+COMMAND = Command("intervene rank", RankSettings, plan, report, files, print_rank, papers)
 
 
 @takes_settings(RankSettings)

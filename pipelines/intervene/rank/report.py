@@ -27,6 +27,11 @@ class RankReport(Report):
               intervals (t; Wilson's of accuracy); `variance` (the share that the directions hold of the other half's
               queries, keys and values, mean over heads) by side; and `random`, mean and range of `kept` and `change`
               over random directions. Each prompt is judged with directions of the half that it is not in
+
+    >>> from pipelines import rank_curve
+    >>> curve = rank_curve("ioi", heads="a2.h1", ranks="0,2", prompts=8, random=0)
+    >>> sorted(curve.plain)[:2], curve.rows[-1]["kept"]
+    (['accuracy', 'accuracy_interval'], 1.0)
     """
 
     format = Format("circuit-workbench-rank", 1)

@@ -21,7 +21,8 @@ class RankSettings(PromptSettings):
     intervals over prompts. Repeating the command computes nothing new.
     """
 
-    heads: GivenHeads = Field(description="Query heads, projected together, such as a3.h1,a2.h0.")
+    paper_tables = ("ranks",)
+    heads: GivenHeads = Field(description="Attention heads, projected together, such as a3.h1,a2.h0.")
     key: str = Field(default="all", description="The role, or pattern of roles, whose keys and values are projected.")
     query: str = Field(default="END", description="The role whose rows are projected.")
     sides: tuple[Side, ...] = Field(

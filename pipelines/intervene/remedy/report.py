@@ -32,6 +32,11 @@ class RemedyReport(Report):
               each set with `random`, the range over other heads of the same layers, and `random.n_shared`, how many of
               the heads the two have in common at most
     verdict   of the chosen set; None of a masking curve, which chooses none
+
+    >>> from pipelines import try_remedy
+    >>> result = try_remedy("mask-heads", "induction", by="induction:1,4", prompts=8, random=1)
+    >>> result.ranking[0]["head"], result.verdict, result.content()["settings"]["remedy"]
+    ('a1.h2', None, 'mask-heads')
     """
 
     format = Format("circuit-workbench-remedy", 1)

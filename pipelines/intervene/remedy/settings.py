@@ -148,7 +148,9 @@ class ActSettings(RemedySettings):
     """
 
     betas: Numbers = Field(default=(0.4,), description="What attention to sinks is multiplied by. [0.4]")
-    over: float = Field(default=0.1, ge=0, le=1, description="Sinks get more attention than that on average.")
+    over: float = Field(
+        default=0.1, ge=0, le=1, description="A token is a sink where its mean attention is above this."
+    )
 
     @property
     def remedy(self) -> Named:
@@ -166,7 +168,9 @@ class VarSettings(RemedySettings):
 
     betas: Numbers = Field(default=(0.6,), description="What attention to sinks is multiplied by. [0.6]")
     on: str = Field(default="*visual", description="Roles of the image's tokens.")
-    tau: float = Field(default=20.0, gt=0, description="How massive a token is.")
+    tau: float = Field(
+        default=20.0, gt=0, description="A token is massive where its stream exceeds this (tau, see above)."
+    )
 
     @property
     def remedy(self) -> Named:

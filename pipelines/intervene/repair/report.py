@@ -36,6 +36,11 @@ class RepairReport(Report):
                `other_heads`, and the `rest`, mostly MLPs; the three add up to the whole
     spearman   rank correlation, over later heads, of the change of direct attribution and the original direct effect
     like_rows  on the other task: the plain model, and the chosen heads knocked out at END; empty without one
+
+    >>> from pipelines import repair
+    >>> result = repair("colored-objects", model="reference-early", heads="a2.h0,a3.h1", prompts=8, random=2)
+    >>> result.chosen, len(result.choosing), sorted(result.paths)[:2]
+    (('a3.h1',), 4, ['edited', 'edited_interval'])
     """
 
     format = Format("circuit-workbench-repair", 1)

@@ -18,6 +18,10 @@ class RepairSettings(EditedTaskSettings):
     layers; what later heads then attend to and say. By default END's row is set on the wrong words, equal shares
     (--edit for another edit). Writes repair.json, repair.csv, downstream.csv and a figure to a folder of the store.
     Repeating the command computes nothing new.
+
+    >>> from pipelines.intervene.repair.settings import RepairSettings
+    >>> RepairSettings(task="colored-objects", like="ioi").candidates
+    16
     """
 
     paper_tables = ("effects", "choosing")

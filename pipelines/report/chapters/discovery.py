@@ -31,7 +31,7 @@ _FAITHFULNESS = (
 
 def read(run: DiscoverRun) -> Chapter:
     """The chapter of a run."""
-    summary, config, graph = run.summary, run.config, run.graph
+    summary, config, graph = run.summary, run.config, run.circuit
     scored = {name: one for name, one in (("Components", graph.node_provenance), ("Edges", graph.provenance)) if one}
     first = next(iter(scored.values()))
     has_curve = "curve" in summary
@@ -66,12 +66,12 @@ def read(run: DiscoverRun) -> Chapter:
 
 def _n_judging(run: DiscoverRun) -> int:
     """How many prompts gave the circuit its faithfulness: not those that chose it, where others judge."""
-    use = run.graph.prompts
+    use = run.circuit.prompts
     return run.summary["n_prompts"] if use is None else use.judging
 
 
 def _cited(run: DiscoverRun) -> Iterator[Citation]:
-    for provenance in filter(None, (run.graph.node_provenance, run.graph.provenance)):
+    for provenance in filter(None, (run.circuit.node_provenance, run.circuit.provenance)):
         yield from methods.cited_by(run.config, provenance)
 
 
@@ -83,7 +83,7 @@ _CURVE = (
 
 def _chosen(run: DiscoverRun) -> Iterator[str]:
     """How the circuit and its size were chosen."""
-    graph, choice = run.graph, run.summary["choice"]
+    graph, choice = run.circuit, run.summary["choice"]
     rule = circuit_chosen_by(graph.selection, graph.metrics).removeprefix("chosen: ").removeprefix("chosen ")
     n = choice["n_runs"]
     yield (
@@ -96,7 +96,7 @@ _RANKED: Mapping[str, str] = {"signed": "signed score", "absolute": "magnitude"}
 
 
 def _results(run: DiscoverRun) -> Iterator[Piece]:
-    summary, graph = run.summary, run.graph
+    summary, graph = run.summary, run.circuit
     yield Text(f"{_upper(graph.description)}.")
     if graph.edges:
         yield Figure(name_of_figure(run, "circuit"), caption(graph, composed(graph)), _drawing(graph, run))
@@ -122,8 +122,8 @@ def _drawing(graph: CircuitGraph, run: DiscoverRun) -> Any:
 
 def _head_table(run: DiscoverRun) -> PaperTable | None:
     """The strongest heads with their scores; None where no head has one."""
-    roles = {node.name: node.role for node in run.graph.nodes}
-    rows = [row | {"role": roles[row["head"]]} for row in strongest_heads(run.graph)]
+    roles = {node.name: node.role for node in run.circuit.nodes}
+    rows = [row | {"role": roles[row["head"]]} for row in strongest_heads(run.circuit)]
     if not rows:
         return None
     return PaperTable(

@@ -42,19 +42,29 @@ export function bar(share, label) {
   return made;
 }
 
-/** A faithfulness on a line from 0 to 1, with its interval; a picture of what stands beside it in numbers. */
+const SCALE_END = 1.5;
+
+/** What a scale does not show: that a number lies beyond its ends, in a word. */
+export const beyondWords = (value) => (value > SCALE_END ? `above ${SCALE_END}` : value < 0 ? "below 0" : "");
+
+/**
+ * A faithfulness on a line from 0 to 1.5 with a mark at 1, and its interval; an arrow points to what lies beyond. A
+ * picture of what stands beside it in numbers.
+ */
 export function scale(value, interval) {
-  const made = element("span", { className: "scale" });
+  const made = element("span", { className: `scale${value > SCALE_END ? " above" : value < 0 ? " below" : ""}` });
   made.setAttribute("aria-hidden", "true");
-  const clip = (number) => `${100 * Math.min(1, Math.max(0, number))}%`;
+  const clip = (number) => `${100 * Math.min(1, Math.max(0, number / SCALE_END))}%`;
   if (interval && interval[0] !== null && interval[1] !== null) {
     const band = element("i", { className: "band" });
     band.style.left = clip(interval[0]);
     band.style.right = `${100 - parseFloat(clip(interval[1]))}%`;
     made.append(band);
   }
+  const one = element("i", { className: "one" });
+  one.style.left = clip(1);
   const dot = element("i", { className: "dot" });
   dot.style.left = clip(value);
-  made.append(dot);
+  made.append(one, dot);
   return made;
 }

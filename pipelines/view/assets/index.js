@@ -1,5 +1,5 @@
 // The runs of the folder: sorted, filtered, ticked for a comparison; what is computed now, once a second.
-import { bar, element, json, runAddress, scale } from "/assets/common.js";
+import { bar, beyondWords, element, json, runAddress, scale } from "/assets/common.js";
 
 const COLUMNS = [
   { name: "run", title: "Run" },
@@ -105,7 +105,10 @@ function line(run) {
   };
   const faithfulness = cell("Faithfulness", "", "number faithfulness");
   if (typeof run.faithfulness === "number") {
-    faithfulness.append(element("span", { textContent: run.faithfulness_words }), scale(run.faithfulness, run.faithfulness_interval));
+    const beyond = beyondWords(run.faithfulness);
+    faithfulness.append(element("span", { textContent: run.faithfulness_words }),
+      ...(beyond ? [element("span", { className: "unseen", textContent: `, ${beyond}, beyond its scale` })] : []),
+      scale(run.faithfulness, run.faithfulness_interval));
   }
   const made = element("tr", { role: "row", className: ticked.has(run.folder) ? "is-ticked" : "" }, element("td", { role: "cell", className: "tick" }, tick), name, cell("Task", run.task),
     cell("Model", run.model), cell("Method", run.method), cell("Edges", run.edges?.toLocaleString("en"), "number"),

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from circuits.effects import gradients
-from circuits.effects.gradients import reader_chunks
 from circuits.methods import METHODS
 from circuits.metrics import METRICS
+from circuits.model import room
 from circuits.model.load import load_model, model_from_module
+from circuits.model.room import reader_chunks
 from tests.conftest import random_module, random_prompts
 
 METRIC = METRICS["logit-difference"]
@@ -19,7 +19,7 @@ BOUNDS = (2_000, 500, 1)
 
 def parts(n_readers: int, most: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many readers each part has, of ten numbers each."""
-    monkeypatch.setitem(gradients._READER_ELEMENTS, "cpu", most)
+    monkeypatch.setitem(room._READER_ELEMENTS, "cpu", most)
     chunks = list(reader_chunks(n_readers, 10, "cpu"))
     assert [n for chunk in chunks for n in range(chunk.start, chunk.stop)] == list(range(n_readers))
     return [chunk.stop - chunk.start for chunk in chunks]
@@ -69,16 +69,16 @@ def test_scores_of_a_trained_model_are_the_same(monkeypatch):
 
 def _assert_equal(model, prompts, method, whole, monkeypatch) -> None:
     """That scores in parts have the bits of `whole`; and that there were parts."""
-    counted, chunks = [], gradients.reader_chunks
+    counted, chunks = [], room.reader_chunks
 
     def seen(*asked):
         found = list(chunks(*asked))
         counted.append(len(found))
         return iter(found)
 
-    monkeypatch.setattr(gradients, "reader_chunks", seen)
+    monkeypatch.setattr(room, "reader_chunks", seen)
     for bound in BOUNDS:
-        monkeypatch.setitem(gradients._READER_ELEMENTS, "cpu", bound)
+        monkeypatch.setitem(room._READER_ELEMENTS, "cpu", bound)
         again = METHODS[method]().score(model, prompts, metric=METRIC).per_prompt
         assert np.array_equal(again.view(np.uint32), whole.view(np.uint32)), bound
     assert max(counted) > 1

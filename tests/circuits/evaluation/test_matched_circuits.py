@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from circuits.components import Wiring
-from circuits.evaluation.matched_circuits import matched_circuits, renamed_edges
+from circuits.evaluation.matched_circuits import at_heads, matched_circuits, renamed_edges
 from circuits.masks import Parts, pruned, random_circuits
 
 WIRINGS = {
@@ -27,6 +27,20 @@ def sorts(wiring: Wiring, circuit: np.ndarray) -> Counter:
     """How many edges there are of each kind and layer at both ends, and port."""
     edges = [wiring.edges[number] for number in np.flatnonzero(circuit)]
     return Counter((e.source.kind, e.source.layer, e.target.kind, e.target.layer, e.port) for e in edges)
+
+
+@pytest.mark.parametrize("name", WIRINGS)
+def test_what_has_no_head_is_never_renamed(name):
+    wiring = WIRINGS[name]
+    for n_parts in (wiring.n_edges, len(wiring.writers)):
+        stays = ~at_heads(wiring, n_parts)
+        assert (matched_circuits(wiring, stays, n=6, seed=1) == stays).all()
+        if wiring.n_heads > 1:
+            changed = matched_circuits(wiring, ~stays, n=20, seed=1) & stays
+            assert stays.any()
+            assert not changed.any()
+    heads = {str(wiring.writers[number]) for number in np.flatnonzero(at_heads(wiring, len(wiring.writers)))}
+    assert heads == {str(head) for head in wiring.writers if head.is_head}
 
 
 @pytest.mark.parametrize("name", WIRINGS)

@@ -79,6 +79,34 @@ def test_parts_that_stand_in_transfer_without_overlap():
     assert x(a, "without_shared", 1, 0) == 1
 
 
+def test_what_a_shared_part_needs_of_heads_is_told_from_what_has_none():
+    """Nothing is left without `input->m0`, whatever else is dropped: the heads are dropped without it."""
+    wiring = Wiring(n_layers=2, n_heads=8, n_kv_heads=8)
+    edges = ("input->m0", "m0->a1.h3<v>", "a1.h3->logits")
+    numbers = [[str(edge) for edge in wiring.edges].index(name) for name in edges]
+    own = np.zeros((2, wiring.n_edges), dtype=bool)
+    own[:, numbers] = True
+    drawn = np.zeros((2, 5, wiring.n_edges), dtype=bool)
+    members = members_on(wiring, 1, Candidates(own, {}, {}, drawn, [drawn[0], drawn[1]]))
+    sizes = np.linspace(0.9, 1.1, N_PROMPTS)
+    values = {member: mask[numbers].all() * sizes for member, mask in members.items()}
+    task = OnTask(1, Baseline(sizes, np.zeros(N_PROMPTS), None), values)
+    heads = members[Member("without_heads", (0, 1))]
+    assert not heads[numbers[1:]].any()
+    assert all(mask[numbers[0]] for member, mask in members.items() if member.sort == "without_matched")
+    assert [estimate and estimate.value for estimate in (task.necessity(0), task.necessity_at_heads(0))] == [1, 1]
+    n_same = sum(not mask[numbers].all() for member, mask in members.items() if member.sort == "without_matched")
+    assert n_same < 5
+    kept, beyond = task.without_matched(0), task.necessity_beyond_matched(0)
+    assert kept is not None
+    assert beyond is not None
+    assert kept.value == beyond.value == pytest.approx(1 - n_same / 5)
+    # Of a shared part without heads there is no such question.
+    own[:, numbers[1:]] = False
+    headless = members_on(wiring, 1, Candidates(own, {}, {}, drawn, [drawn[0], drawn[1]]))
+    assert not {"without_heads", "without_matched"} & {member.sort for member in headless}
+
+
 def test_one_circuit_for_both_is_a_shared_mechanism_and_a_larger_one_contains_it():
     a, b = on_tasks(masks({0, 1}, {0, 1}), needs(0, 1), needs(0, 1))
     assert [estimate.value for estimate in (a.retention(Member("own", (1,))), asymmetry(a, b)) if estimate] == [1, 0]
@@ -133,6 +161,20 @@ def test_normalized_transfer_is_zero_on_other_heads_and_one_for_the_own_circuit(
     p = task.p_value("matched", 1)
     n_as_good = sum((weights @ mask).mean() >= (weights @ own[1]).mean() for mask in drawn[1])
     assert p == (1 + n_as_good) / (1 + len(drawn[1]))
+
+
+def test_where_the_own_circuit_goes_beyond_the_model_others_are_held_against_the_model():
+    sizes = np.linspace(0.9, 1.1, N_PROMPTS)
+    for own, expected in ((2.4, 1.08), (1.0, 1.08), (0.9, 1.2)):
+        kept = {Member("own", (0,)): own, Member("own", (1,)): 1.08, Member("half", (0,)): 0.54}
+        kept |= {Member(sort, (1,), n): 0.08 for sort in ("matched", "random") for n in range(2)}  # pyright: ignore[reportArgumentType]
+        values = {member: value * sizes for member, value in kept.items()}
+        task = OnTask(0, Baseline(sizes, np.zeros(N_PROMPTS), None), values)
+        assert task.goes_beyond == (own > 1)
+        found = (task.retention(Member("own", (1,))), task.half, task.normalized(1))
+        assert [estimate and estimate.value for estimate in found] == pytest.approx(
+            [expected, expected / 2, 1 / (min(own, 1) - 0.08)]
+        )
 
 
 def test_without_draws_nothing_is_normalized():

@@ -1,10 +1,11 @@
-"""A model that is larger than the GPU is refused before it is loaded."""
+"""A model that is larger than the memory there is refused before it is loaded."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
+from circuits.model import weights_size
 from circuits.model.load import load_model
 from circuits.model.sources import find_model
 from circuits.model.weights_size import n_weights, require_fits
@@ -29,5 +30,14 @@ def test_weights_that_alone_do_not_fit_on_the_gpu_are_refused(monkeypatch, dtype
         require_fits(source, dtype, "cuda")
 
 
-def test_on_the_cpu_nothing_is_refused():
-    require_fits(find_model("reference"), "float32", "cpu")
+@pytest.mark.parametrize(("dtype", "fits"), [("float32", False), ("bfloat16", True)])
+def test_weights_that_alone_do_not_fit_into_free_memory_are_refused(monkeypatch, dtype, fits):
+    source = find_model("reference")
+    monkeypatch.setattr(weights_size, "free_memory", lambda: 3 * n_weights(source))
+    if fits:
+        require_fits(source, dtype, "cpu")
+        return
+    with pytest.raises(
+        ValueError, match=r"as float32, and cpu has free .*--dtype bfloat16 .*, a machine with more mem"
+    ):
+        load_model("reference", dtype=dtype)

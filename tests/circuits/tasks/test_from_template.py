@@ -99,6 +99,10 @@ def test_the_same_seed_gives_the_same_prompts_and_the_first_ones_of_a_larger_set
 def test_all_combinations_are_found_and_no_more(tokenizer: Any) -> None:
     # 4 names x 3 others x 3 places, in 2 templates.
     assert len(task(IOI).build_at_most(tokenizer, n=500)) == 72
+    assert task(IOI).count(500) == task(IOI).count(500, tokenizer) == 72
+    assert task(IOI).count(30) == 30
+    # 6 nouns of 2 kinds, beside the 5 others of 2 kinds.
+    assert task(AGREEMENT).count(500) == len(task(AGREEMENT).build_at_most(tokenizer, n=500)) == 12 * 10
     with pytest.raises(ValueError, match="asked for 500 distinct prompts, found 72"):
         task(IOI).build(tokenizer, n=500)
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from graphs.figures.head_grid import HeadGrid, HeadGrids, draw_head_grids, head_grid_bytes
 from graphs.figures.page import UNMEASURED, recovery_colors, rgb
@@ -27,6 +28,19 @@ def test_a_head_has_the_color_of_its_score_and_a_frame_in_the_circuit():
     (left, bottom), (x, y) = cells[0].get_xy(), frames[0].get_xy()
     assert 0 < x - left < cells[0].get_width()
     assert 0 < y - bottom < cells[0].get_height()
+
+
+def test_few_tall_grids_have_wide_cells_and_many_have_squares():
+    def shown(n: int) -> tuple[float, Any]:
+        tall = HeadGrid("task", np.zeros((30, 9)), np.zeros((30, 9), dtype=bool), "effects")
+        figure = draw_head_grids(HeadGrids((tall,) * n, "reference"))
+        cells = [patch for patch in figure.axes[0].patches if patch.get_fill()]
+        return max(float(cell.get_x() + cell.get_width()) for cell in cells) / figure.get_figwidth(), cells[0]
+
+    alone, cell = shown(1)
+    assert alone > 0.6
+    assert cell.get_width() == pytest.approx(2.5 * cell.get_height())
+    assert shown(4)[1].get_width() == pytest.approx(shown(4)[1].get_height())
 
 
 def test_layers_go_up():

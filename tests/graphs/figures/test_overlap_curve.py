@@ -36,6 +36,13 @@ def test_shares_are_drawn_to_scale():
     assert np.isclose((x[1] - x[0]) / (x[2] - x[0]), 0.5)  # .1 is halfway between .01 and 1
 
 
+def test_few_panels_are_as_wide_as_the_page_has_room():
+    for pairs in (1, 2, 3, 4):
+        figure = draw_overlap_curves(curves(*[BANDS] * pairs))
+        right = max(float(np.max(line.get_xdata())) for line in figure.axes[0].lines if line.get_color() == SEEN)
+        assert 0.1 < figure.get_figwidth() - right < 0.5
+
+
 def test_bands_are_drawn_where_they_were_measured():
     assert len(draw_overlap_curves(curves(BANDS)).axes[0].collections) == 2
     assert not draw_overlap_curves(curves(BARE)).axes[0].collections

@@ -30,6 +30,28 @@ def test_a_dot_is_a_prompt_and_equal_effects_are_a_heap():
     assert alone[0] - heap[0][0] == pytest.approx(heap[0][0] - opposing[0], abs=0.11)  # by the width of two dots
 
 
+@pytest.mark.parametrize("alike", [6, 18, 32])
+def test_of_few_prompts_each_has_a_dot_and_heaps_make_their_rows_higher(alike: int):
+    shown = rows([1.0] * alike + [2.0], [0.5, 2.0])
+    drawn = dots(shown, SUPPORTS)
+    assert len(drawn) == alike + 1 + 2
+    assert len(set(drawn)) == len(drawn)
+    highest = max(y for _, y in drawn)
+    figure = draw_prompt_effects(shown)
+    of_row = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
+    assert of_row["e1"] < of_row["e0"] < highest < figure.get_figheight() - 0.4
+    assert "A dot is a prompt," in " ".join(of_row)
+
+
+def test_a_room_too_low_for_single_dots_has_all_rows_with_several_prompts_a_dot():
+    shown = rows(*[[1.0] * 20 + [2.0]] * 4)
+    high, low = (draw_prompt_effects(shown, Room(6.4, height)) for height in (60.0, 4.0))
+    assert high.get_figheight() > 4 >= low.get_figheight()
+    texts = " ".join(text.get_text() for text in low.axes[0].texts)
+    assert "A dot is up to 4 prompts" in texts
+    assert "No room" not in texts
+
+
 def test_of_many_alike_prompts_a_dot_stands_for_several_and_the_figure_says_so():
     shown = rows([1.0] * 100 + [2.0])
     assert 2 <= len(dots(shown, SUPPORTS)) <= 7

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from matplotlib.patches import Polygon, Rectangle
 
 from graphs.figures.set_circuits import SetCircuits, SetColumn, draw_set_circuits, set_circuits_bytes
 
@@ -21,7 +22,8 @@ def drawn() -> Any:
 
 
 def test_bars_are_as_high_as_circuits_are_large():
-    heights = [patch.get_height() for patch in drawn().patches if np.isclose(patch.get_width(), 0.2)]
+    bars = [patch for patch in drawn().patches if isinstance(patch, Rectangle)]
+    heights = [bar.get_height() for bar in bars if np.isclose(bar.get_width(), 0.2)]
     assert np.allclose(np.array(heights) / heights[0], [1, 0.25, 0.75, 2])
 
 
@@ -39,6 +41,11 @@ def test_cells_stand_where_a_circuit_was_run():
     texts = [text.get_text() for text in drawn().texts]
     assert [texts.count(value) for value in ("0.90", "−0.10", "1.31", "0.50", "-")] == [1, 1, 1, 1, 1]
     assert "≥ 1" in texts
+
+
+def test_what_lies_beyond_the_colors_has_a_corner():
+    assert sum(isinstance(patch, Polygon) for patch in drawn().patches) == 1  # 1.31
+    assert any("a white corner marks what lies beyond" in text.get_text() for text in drawn().texts)
 
 
 def test_the_same_circuits_give_the_same_bytes():

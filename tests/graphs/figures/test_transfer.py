@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from graphs.figures.transfer import TransferTable, transfer_figure_bytes
+from graphs.figures.transfer import TransferTable, draw_transfer, transfer_figure_bytes
 
 
 def table(**changes: object) -> TransferTable:
@@ -26,7 +26,7 @@ def test_it_shows_transfer_with_intervals_beside_overlap():
         assert f">{text}<" in svg
     assert svg.count(">[0.04, 0.11]<") == 2
     assert svg.count("[") - svg.count("<![CDATA[") == svg.count("]") - svg.count("]]>") == 4 + 2 + 1
-    assert "Colors end at 1." in svg
+    assert "Colors end at 1; a white corner marks what lies beyond." in svg
     assert "Colors end" not in transfer_figure_bytes(table(transfer=np.eye(2)), "svg").decode()
 
 
@@ -39,3 +39,14 @@ def test_what_is_not_known_is_a_dash():
 
 def test_the_same_table_gives_the_same_bytes():
     assert transfer_figure_bytes(table(), "pdf") == transfer_figure_bytes(table(), "pdf")
+
+
+def test_every_cell_beyond_the_colors_has_a_corner():
+    from matplotlib.patches import Polygon
+
+    def corners(values: list[list[float]]) -> list[Polygon]:
+        figure = draw_transfer(table(transfer=np.array(values)))
+        return [patch for patch in figure.axes[0].patches if isinstance(patch, Polygon) and len(patch.get_xy()) == 4]
+
+    assert len(corners([[0.87, -1.0], [1.0, np.nan]])) == 0
+    assert len(corners([[0.87, -1.2], [1.02, 2.41]])) == 3

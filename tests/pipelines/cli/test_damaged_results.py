@@ -121,7 +121,7 @@ def stored(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> dict[str
         "run.json": Stored(
             of_run / "run.json", lambda: open_run(of_run), ("command", "config.*", "jobs.*.stage", "files.*")
         ),
-        "graph.json": Stored(of_run / "graph.json", lambda: open_run(of_run).graph, _OF_CIRCUIT),
+        "graph.json": Stored(of_run / "graph.json", lambda: open_run(of_run).circuit, _OF_CIRCUIT),
         "summary.json of a run": Stored(of_run / "summary.json", lambda: open_run(of_run).summary),
         "summary.json of a comparison": Stored(
             comparison / "summary.json", lambda: plan(page, Execution(out=store)).comparison, ("matrices.*",)

@@ -117,6 +117,14 @@ def test_facts_in_lists_are_named_one_by_one():
     ]
 
 
+def test_numbers_of_the_prompts_that_judge_say_so():
+    metrics = {"top1": 0.78, "least_faithfulness": 0.85}
+    assert list(about_lines({"circuits": [{"metrics": metrics}]})) == [
+        ("circuits 1, metrics, top1 of the prompts that judge", 0.78),
+        ("circuits 1, metrics, least faithfulness", 0.85),
+    ]
+
+
 def test_an_excel_file_is_not_unpacked_beyond_what_its_properties_take(tmp_path):
     with (
         zipfile.ZipFile(tmp_path / "big.xlsx", "w", zipfile.ZIP_DEFLATED) as book,

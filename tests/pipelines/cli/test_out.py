@@ -2,43 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-import typer
 
 from pipelines.cli.commands import offers
-from pipelines.cli.main import app
 from pipelines.engine.execution import Execution
 from pipelines.runs.options import options_of
+from tests.pipelines.cli.leaves import COMMANDS, help_of
 
 (STORE_HELP,) = (option.help for option in options_of(Execution) if option.name == "out")
 
 
-def leaves(command: Any, name: str = "") -> dict[str, Any]:
-    """Every command without commands of its own, by its name."""
-    if not hasattr(command, "commands"):
-        return {name: command}
-    return {
-        leaf: found
-        for own, inner in command.commands.items()
-        for leaf, found in leaves(inner, f"{name} {own}".strip()).items()
-    }
-
-
-COMMANDS = leaves(typer.main.get_command(app))
 # Those that write one file where --out says; all others with an --out write a folder.
 WRITE_A_FILE = {"export", "draw"}
-
-
-def help_of(command: str) -> dict[str, str]:
-    """Flag -> its help, of a command's options."""
-    return {
-        flag: option.help or ""
-        for option in COMMANDS[command].params
-        if option.param_type_name == "option"
-        for flag in option.opts
-    }
 
 
 def test_every_command_is_looked_at():

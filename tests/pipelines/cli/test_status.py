@@ -142,7 +142,7 @@ def test_quiet_says_nothing_of_what_is_computed_and_verbose_all(circuits: Callab
     assert all(line.startswith("warning: ") for line in quiet.stderr.splitlines())
     assert "faithfulness" in quiet.stdout
     verbose = circuits(*asked, "--verbose", "--runs", "b")
-    assert re.search(r"begins: \S+: measure eap prompts 4-7", verbose.stderr)
+    assert re.search(r"\S+: measure eap prompts 4-7 begins", verbose.stderr)
     assert re.search(r"measure eap prompts 4-7 · took [\d.]+ s, \d+ MB · after", verbose.stderr)
 
 

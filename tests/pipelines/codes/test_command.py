@@ -74,7 +74,7 @@ def test_rows_are_the_codes_that_only_positives_of_the_trial_show(circuits: Comm
 
 
 def test_without_a_number_of_heads_those_of_the_circuit_are_explained(explained: dict[str, Any], run: str):
-    circuit = {str(part) for part in open_run(run).graph.heads}
+    circuit = {str(part) for part in open_run(run).circuit.heads}
     assert {row["head"] for row in explained["heads"] if row["explained"]} == circuit
     assert {row["head"] for row in explained["codes"]} <= circuit
 
@@ -183,7 +183,7 @@ def test_pairs_are_explained_by_the_codes_of_their_heads(circuits: Command, stor
 
 def test_groups_of_heads_are_in_the_circuit_and_its_exports(circuits: Command, explained: dict[str, Any], run: str):
     groups = {row["head"]: row["group"] for row in explained["heads"]}
-    graph = open_run(run).graph
+    graph = open_run(run).circuit
     assert {node.name: node.group for node in graph.nodes if node.component.kind == "head"} == {
         str(part): groups[str(part)] for part in graph.heads
     }

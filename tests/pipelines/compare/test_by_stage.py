@@ -70,8 +70,8 @@ def test_searches_on_the_bundled_model_are_compared_stage_by_stage(tmp_path, cap
     assert (stages["inhibition"]["through"], stages["inhibition"]["at"]) == ("v", "all")
     assert "so the search went by movers.v in place of movers.q" in " ".join(ioi.summary["warnings"])
     # The circuit is made of the heads that a stage keeps, and its groups are the stages.
-    assert set(map(str, ioi.graph.heads)) <= set(ioi.summary["path_stages"]["union"])
-    groups = {node.name: node.group for node in ioi.graph.nodes if node.component.is_head}
+    assert set(map(str, ioi.circuit.heads)) <= set(ioi.summary["path_stages"]["union"])
+    groups = {node.name: node.group for node in ioi.circuit.nodes if node.component.is_head}
     assert groups["a3.h3"] == 0
     assert {group for name, group in groups.items() if name.startswith("a1.")} == {1}
     (pair,) = stage_overlaps([ioi, colored], ["ioi", "colored-objects"])

@@ -57,7 +57,7 @@ def test_a_circuit_of_one_model_is_run_in_the_other(
     prompts = read_prompts(tiny.prompts, models["later"].tokenizer)
     for number, (name, model) in enumerate(models.items()):
         baseline = measure_baseline(model, prompts, metric=METRIC)
-        values = circuit_values(model, prompts, runs[1 - number].graph.edge_mask[None], metric=METRIC)
+        values = circuit_values(model, prompts, runs[1 - number].circuit.edge_mask[None], metric=METRIC)
         other = list(models)[1 - number]
         expected = faithfulness(values[0], baseline).mean
         assert rows[f"pairs ({other})", f"pairs ({name})"] == pytest.approx(expected, abs=1e-5)
@@ -70,7 +70,7 @@ def test_every_component_and_both_circuits_are_patched(
     assert (first["into"], first["from"]) == ("pairs (model)", "pairs (later)")
     assert (second["into"], second["from"]) == ("pairs (later)", "pairs (model)")
     wiring, prompts = models["model"].wiring, read_prompts(tiny.prompts, models["model"].tokenizer)
-    of_circuits = circuit_groups(wiring, {"own": runs[0].graph.edge_mask, "other": runs[1].graph.edge_mask})
+    of_circuits = circuit_groups(wiring, {"own": runs[0].circuit.edge_mask, "other": runs[1].circuit.edge_mask})
     groups = np.concatenate([np.eye(len(wiring.writers), dtype=bool), np.stack(list(of_circuits.values()))])
     patched = patched_from(models["model"], models["later"], prompts, groups, metric=METRIC)
     found = [entry["recovered"] for entry in (*first["components"], *first["groups"])]

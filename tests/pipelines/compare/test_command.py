@@ -52,14 +52,14 @@ def test_faithfulness_on_the_other_task_is_that_of_running_the_circuit_there(
     for task in runs[:2]:
         prompts = read_prompts(Path(task.config.task), model.tokenizer)[8:16]
         baseline = measure_baseline(model, prompts, metric=METRICS[METRIC])
-        masks = np.stack([run.graph.edge_mask for run in runs[:2]])
+        masks = np.stack([run.circuit.edge_mask for run in runs[:2]])
         shared = masks[0] & masks[1]
         circuits = np.stack([*masks, masks[0] | masks[1], shared, ~shared])
         values = circuit_values(model, prompts, circuits, metric=METRICS[METRIC])
         expected = [faithfulness(row, baseline).mean for row in values]
-        label = task.graph.label
+        label = task.circuit.label
         rows = {row["circuit"]: row for row in pair["transfer"]["matrix"] if row["task"] == label}
-        assert [rows[run.graph.label]["faithfulness"] for run in runs[:2]] == pytest.approx(expected[:2], abs=1e-5)
+        assert [rows[run.circuit.label]["faithfulness"] for run in runs[:2]] == pytest.approx(expected[:2], abs=1e-5)
         sets = pair["transfer"]["pairs"][0]["sets"]
         measured = [sets[name]["on"][label]["faithfulness"] for name in ("union", "shared", "without_shared")]
         assert measured == pytest.approx(expected[2:], abs=1e-5)
@@ -71,13 +71,13 @@ def test_accuracy_on_the_other_task_is_that_of_running_the_circuit_there(
     model = load_model(str(tiny.model))
     for task in runs[:2]:
         prompts = read_prompts(Path(task.config.task), model.tokenizer)[8:16]
-        circuits = np.stack([run.graph.edge_mask for run in runs[:2]])
+        circuits = np.stack([run.circuit.edge_mask for run in runs[:2]])
         # With one answer and one wrong answer, right is where the logit difference is positive.
         values = circuit_values(model, prompts, circuits, metric=METRICS["logit-difference"])
         rows = {
-            row["circuit"]: row["accuracy"] for row in pair["transfer"]["matrix"] if row["task"] == task.graph.label
+            row["circuit"]: row["accuracy"] for row in pair["transfer"]["matrix"] if row["task"] == task.circuit.label
         }
-        measured = [rows[run.graph.label]["circuit"]["value"] for run in runs[:2]]
+        measured = [rows[run.circuit.label]["circuit"]["value"] for run in runs[:2]]
         assert measured == [float((of_circuit > 0).mean()) for of_circuit in values]
         assert 0 < np.mean(measured) < 1
         baseline = measure_baseline(model, prompts, metric=METRICS["logit-difference"])

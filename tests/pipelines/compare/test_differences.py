@@ -19,7 +19,7 @@ class FakeRun:
     def __init__(self, name: str, *, is_absolute: bool, n: int = 10, **settings: Any) -> None:
         self.name, self.config = name, DiscoverSettings(task=name, **settings)
         self.scores = SimpleNamespace(provenance=SimpleNamespace(model="reference", ablation="corrupt"))
-        self.graph = SimpleNamespace(selection={"name": "grown", "n": n, "absolute": is_absolute})
+        self.circuit = SimpleNamespace(selection={"name": "grown", "n": n, "absolute": is_absolute})
 
 
 def run(name: str, **settings: Any) -> Any:

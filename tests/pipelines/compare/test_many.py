@@ -81,7 +81,7 @@ def test_what_differs_adds_up(summary: dict[str, Any], runs: list[DiscoverRun], 
     assert len(of_edges) == edges["n"]
     for number, run in enumerate(runs):
         held = {row["name"] for row in of_edges if row[f"in_task{number}"] == "True"}
-        assert held == {edge.name for edge in run.graph.edges}
+        assert held == {edge.name for edge in run.circuit.edges}
     assert f"edges: {len(edges['shared'])} of {edges['n']} in all circuits" in compared.stdout
     assert "nodes, with input and logits: " in compared.stdout
 
@@ -92,7 +92,7 @@ def test_circuits_made_of_all_are_files_that_can_be_exported(
     names = [row["circuit"] for row in summary["combined"]]
     assert names == ["union", "core-2", "core-3", "core-4", "consensus"]
     union = read_circuit((store / "four" / "union.json").read_bytes(), "union.json")
-    assert {edge.name for edge in union.edges} == {edge.name for run in runs for edge in run.graph.edges}
+    assert {edge.name for edge in union.edges} == {edge.name for run in runs for edge in run.circuit.edges}
     table = circuits_in("export", store / "four" / "union.json", "--to", "csv", "--out", "-").stdout
     assert len(table.splitlines()) == 1 + len(union.nodes) + len(union.edges)
     assert {row["in_circuit"] for row in csv.DictReader(io.StringIO(table))} == {"true"}

@@ -57,7 +57,7 @@ def test_heads_in_common_are_counted_by_hand(tmp_path):
 
 def test_an_unfaithful_or_empty_circuit_is_told(tmp_path):
     unfaithful, empty = run_of(Wiring(12, 12, 12), EDGES), run_of(Wiring(12, 12, 12), ())
-    measured = replace(unfaithful.graph, faithfulness=0.3, metrics={"least_faithfulness": 0.85})
+    measured = replace(unfaithful.circuit, faithfulness=0.3, metrics={"least_faithfulness": 0.85})
     unfaithful.__dict__.update(circuit=measured)
     (said,) = compare_published(unfaithful, IOI, out=tmp_path).warnings
     assert said.startswith("mine: the circuit is not faithful: it keeps 0.30 of the behavior, less than the 0.85 asked")

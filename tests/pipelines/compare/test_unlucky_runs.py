@@ -39,7 +39,7 @@ def runs(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> list[Disco
 def emptied(run: DiscoverRun, folder: Path) -> Path:
     """A copy of a run whose circuit is empty."""
     shutil.copytree(run.folder, folder)
-    graph = replace(run.graph, nodes=(), edges=(), threshold=None, faithfulness=None, reason="nothing was chosen")
+    graph = replace(run.circuit, nodes=(), edges=(), threshold=None, faithfulness=None, reason="nothing was chosen")
     data = JsonExport().to_bytes(graph)
     (folder / "graph.json").write_bytes(data)
     record = json.loads((folder / "run.json").read_text())
@@ -118,11 +118,11 @@ def test_columns_of_tasks_with_dots_hold_their_values(runs: list[DiscoverRun], s
     compare(*runs, out=store, overlap_only=True, folder=tmp_path / "two")
     rows = list(csv.DictReader((tmp_path / "two" / "diff.csv").open()))
     for run in runs:
-        label = run.graph.label
+        label = run.circuit.label
         assert "." in label
         held = {row["name"] for row in rows if row["kind"] == "edge" and row[f"in_{label}"] == "True"}
         scores = {row["name"]: float(row[f"score_{label}"]) for row in rows if row["name"] in held}
-        assert scores == pytest.approx({edge.name: edge.score for edge in run.graph.edges})
+        assert scores == pytest.approx({edge.name: edge.score for edge in run.circuit.edges})
 
 
 def test_long_names_of_runs_give_a_folder_that_can_be_made():

@@ -19,7 +19,7 @@ def on_task(
 
     kept     by the circuit of the other task
     shared   by the part that both have
-    without  by the whole model without that part; `drawn` without as much on other heads
+    without  by the whole model without that part or its heads; `drawn` without as much on other heads
     """
     values = {
         Member("own", (target,)): 1.0,
@@ -28,6 +28,7 @@ def on_task(
         Member("without_shared", (other, target)): without,
     }
     if drawn is not None:
+        values[Member("without_heads", (other, target))] = without
         values[Member("without_matched", (other, target))] = drawn
     per_prompt = {member: value * SIZES for member, value in values.items()}
     return OnTask(target, Baseline(SIZES, np.zeros(len(SIZES)), None), per_prompt)
@@ -59,7 +60,12 @@ def test_the_rules(a, b, overlap_p, expected):
 
 def test_a_shared_part_that_is_not_needed_more_than_other_heads_leaves_it_open():
     assert judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.9).name == "shared mechanism"
-    assert judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.1).name == "undecided"
+    found = judged((0.9, 0.8), (0.7, 0.6), 0.01, without=0.2, drawn=0.1)
+    assert found.name == "undecided"
+    words = (
+        "without the heads of the shared part {} loses -0.10 [-0.10, -0.10] more than without as much on other heads"
+    )
+    assert found.because == tuple(f"{words.format(task)}, which is not surely more" for task in "ba")
 
 
 def test_intervals_that_hold_one_half_leave_it_open():
@@ -68,6 +74,17 @@ def test_intervals_that_hold_one_half_leave_it_open():
     found = verdict(a, OnTask(1, b.baseline, spread), ("a", "b"), 0.5)
     assert found.name == "undecided"
     assert any("the circuit of a keeps 0.50 [" in reason for reason in found.reasons)
+    (because,) = found.because
+    assert because.startswith("the circuit of a keeps 0.50 [")
+    assert because.endswith("on b, and the interval holds one half")
+
+
+def test_a_shared_part_whose_share_is_open_is_named_as_what_leaves_it_open():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.9, 0.8)
+    spread = {**b.values, Member("shared", (0, 1)): np.linspace(-1, 2, len(SIZES))}
+    (because,) = verdict(a, OnTask(1, b.baseline, spread), ("a", "b"), 0.5).because
+    assert because.startswith("their shared part alone keeps 0.50 [")
+    assert because.endswith("on b, and the interval holds one half")
 
 
 def test_a_circuit_that_does_no_better_than_on_other_heads_does_not_count_as_transfer():
@@ -76,6 +93,9 @@ def test_a_circuit_that_does_no_better_than_on_other_heads_does_not_count_as_tra
     found = verdict(a, OnTask(1, b.baseline, {**b.values, **drawn}), ("a", "b"), 0.5)
     assert found.name == "undecided"
     assert any("no more than on other heads" in reason for reason in found.reasons)
+    assert found.because == (
+        "the circuit of a does not surely do more on b than on other heads (-0.05 [-0.05, -0.05] beyond)",
+    )
 
 
 def test_what_a_circuit_keeps_that_is_larger_than_it_must_be_does_not_count_as_transfer():
@@ -87,6 +107,8 @@ def test_what_a_circuit_keeps_that_is_larger_than_it_must_be_does_not_count_as_t
         found = verdict(padded, b, ("a", "b"), 0.01)
         assert found.name == expected
         assert any("half of its edges keep 0.90" in reason for reason in found.reasons) == (share > 0.85)
+        words = "the circuit of a is larger than it must be: half of its edges keep 0.90 [0.90, 0.90] of what it keeps"
+        assert found.because == ((words,) if share > 0.85 else ())
     # What it does not do tells as much as of any other circuit.
     lost = on_task(1, 0, 0.1, 0.0)
     padded = OnTask(0, a.baseline, {**on_task(0, 1, 0.1, 0.0).values, Member("half", (0,)): SIZES})
@@ -108,6 +130,48 @@ def test_a_circuit_that_random_ones_match_or_that_is_most_of_the_model_does_not_
     assert too_large(OnTask(0, a.baseline, a.values, share=0.51)) == "most"
 
 
+def test_a_circuit_that_does_what_the_model_does_transfers_where_the_own_one_does_more():
+    a, b = on_task(0, 1, 0.9, 0.8), on_task(1, 0, 0.9, 0.8)
+    beyond = OnTask(1, b.baseline, {**b.values, Member("own", (1,)): 2.4 * SIZES, Member("half", (1,)): 0.8 * SIZES})
+    found = verdict(a, beyond, ("a", "b"), 0.01)
+    assert found.name == "shared mechanism"
+    assert (
+        "the circuit of a keeps 0.90 [0.90, 0.90] of what the whole model does on b, whose own circuit does more"
+        in found.reasons
+    )
+    # Half of its edges do what the model does: what more it does is no reason to be as large.
+    padded = OnTask(1, b.baseline, {**beyond.values, Member("half", (1,)): 0.9 * SIZES})
+    (because,) = verdict(a, padded, ("a", "b"), 0.01).because
+    assert because.endswith("half of its edges keep 0.90 [0.90, 0.90] of what the whole model does")
+
+
 def test_without_a_gap_nothing_is_decided():
     flat = OnTask(0, Baseline(SIZES, SIZES, None), on_task(0, 1, 0.9, 0.9).values)
-    assert verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5).name == "undecided"
+    found = verdict(flat, on_task(1, 0, 0.9, 0.9), ("a", "b"), 0.5)
+    assert found.name == "undecided"
+    assert found.because == (
+        "the circuit of b keeps an unknown share of what that of a keeps on a, which cannot be told",
+    )
+
+
+def test_every_undecided_verdict_says_what_failed_and_no_other_does():
+    """Over all that a side can be: what transfers, what the shared part does, whether its heads are needed."""
+    spread = np.linspace(-1, 2, len(SIZES))
+    sides = [
+        on_task(1, 0, kept, shared, without=0.2, drawn=drawn)
+        for kept in (0.1, 0.9)
+        for shared in (0.1, 0.9)
+        for drawn in (0.1, 0.9)
+    ]
+    for side in tuple(sides):
+        for open_one in (Member("own", (0,)), Member("shared", (0, 1))):
+            sides.append(OnTask(1, side.baseline, {**side.values, open_one: spread}))
+    swapped = {(0,): (1,), (1,): (0,), (0, 1): (1, 0)}
+    found = set()
+    for a in sides:
+        values = {member._replace(of=swapped[member.of]): per_prompt for member, per_prompt in a.values.items()}
+        for b in sides:
+            one = verdict(OnTask(0, a.baseline, values), b, ("a", "b"), 0.01)
+            assert (one.name == "undecided") == bool(one.because)
+            found.add(one.name)
+    assert found == {"shared mechanism", "contained", "transfer without overlap", "overlap only", "undecided"}

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.costs.memory import edge_scores, gradient_run, recorded_runs, stored
+from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
+from pipelines.costs.memory import stored, weights
 from pipelines.costs.page import with_tables
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.speed import MEASURED, rates, seconds, sets_rate
@@ -117,11 +118,13 @@ def test_the_store_is_as_large_as_computed(circuits: Callable[..., Any], tmp_pat
     assert sum(scores) == pytest.approx(stored(shape, n_prompts, 1, 0), rel=0.15)
 
 
-def test_memory_of_edge_attribution_is_near_the_measured_point():
-    n_tokens = 16 * 15
-    computed = recorded_runs(GPT2_SMALL, n_tokens, "float32") + gradient_run(GPT2_SMALL, n_tokens, "float32")
-    assert (computed + 16 * edge_scores(GPT2_SMALL)) / 1e9 == pytest.approx(0.43, abs=0.005)
-    assert computed / 1e9 == pytest.approx(0.38, rel=0.15)
+def test_memory_of_edge_attribution_is_near_the_point_measured_on_a_gpu():
+    """0.38 GB beyond the weights: what the run holds, and the attention's weights once more."""
+    asked = Asked(GPT2_SMALL, 16, 15, "float32", Budget("cuda", 2**29, 65536))
+    batch, of_run = peak(METHODS_FORECAST["eap"], asked, {})
+    assert batch == 16
+    of_weights = loaded(GPT2_SMALL, "float32", "cuda") - weights(GPT2_SMALL, "float32")
+    assert (of_run + of_weights) / 1e9 == pytest.approx(0.38, rel=0.05)
 
 
 def test_rates_give_back_the_points_that_set_them():

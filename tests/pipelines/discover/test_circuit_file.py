@@ -35,14 +35,14 @@ def test_its_circuit_is_that_of_the_file_and_is_as_faithful_as_the_same_edges_ch
 ):
     run = run_of(circuits, tiny, file, tmp_path)
     # No path leads from the input to a0.h0.
-    assert sorted(item.name for item in run.graph.edges) == sorted(CHOSEN[:-1])
-    assert set(run.graph.left_out) == {"a0.h0"}
+    assert sorted(item.name for item in run.circuit.edges) == sorted(CHOSEN[:-1])
+    assert set(run.circuit.left_out) == {"a0.h0"}
     written = tmp_path / "ours.json"
     circuits("export", run.name, "--to", "mib", "--runs", tmp_path, "--out", written)
     again = run_of(circuits, tiny, written, tmp_path)
     assert again.faithfulness == run.faithfulness is not None
-    assert [(item.name, item.score) for item in again.graph.edges] == [
-        (item.name, item.score) for item in run.graph.edges
+    assert [(item.name, item.score) for item in again.circuit.edges] == [
+        (item.name, item.score) for item in run.circuit.edges
     ]
 
 
@@ -67,7 +67,7 @@ def test_all_scores_are_read_where_the_whole_is_asked_for(circuits: Command, tin
     said = json.loads(file.read_text())["edges"]
     assert run.scores.measured.all()
     assert run.scores.means.tolist() == pytest.approx([said[str(edge)]["score"] for edge in WIRING.edges], rel=1e-6)
-    assert run.graph.n_edges == 20
+    assert run.circuit.n_edges == 20
 
 
 def test_the_file_itself_is_exported(circuits: Command, file: Path, tmp_path: Path):

@@ -8,8 +8,12 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from circuits.components import Wiring
+from graphs.selection import Selected
+from pipelines.discover.choose import Choice, _order
 from pipelines.discover.circuit_warnings import of_circuit
 
 
@@ -103,3 +107,28 @@ def test_the_command_that_is_named_finds_a_faithful_circuit(circuits: Any, tiny:
         assert program == "circuits"
         assert not {"--threshold", "--nodes"} & set(again)
     assert circuits(*again, "--json").json["faithfulness"] >= 0.85
+
+
+def test_what_is_advised_beyond_the_model_is_not_what_was_tried():
+    signed = {"ranking": "signed", "searches": [], "faithfulness": 2.1, "n_edges": 40}
+    absolute = {"ranking": "absolute", "searches": [], "faithfulness": 0.48, "n_edges": 40}
+
+    def said(ranking: str, *choices: dict[str, Any]) -> str:
+        summary = summary_of(2.0, [1.8, 2.2], 2.1)
+        summary["choice"] = {"ranking": ranking, "choices": list(choices), "would_do": None}
+        (text,) = of_circuit(summary, tolerance=0.15, searching=None)
+        return text.partition("behavior. ")[2]
+
+    assert said("signed", signed) == "Rank by magnitude (--ranking absolute)."
+    assert said("signed", signed, absolute).startswith("40 edges by magnitude keep 0.48 on the prompts that choose: ")
+    assert said("absolute", absolute | {"faithfulness": 2.1}) == "Ask for more edges (--edges)."
+
+
+@pytest.mark.parametrize(
+    ("signed", "absolute", "taken"),
+    [(2.07, 0.478, "absolute"), (2.07, -0.5, "signed"), (1.1, 0.9, "signed"), (0.5, 0.9, "absolute")],
+)
+def test_of_a_size_that_is_given_the_ranking_nearer_to_the_model_is_taken(signed, absolute, taken):
+    circuit = Selected(Wiring(1, 2, 2), np.arange(4), None, {}, "", 4, {})
+    choices = [Choice("signed", circuit, signed, ()), Choice("absolute", circuit, absolute, ())]
+    assert min(choices, key=lambda choice: _order(choice, 0.85)).ranking == taken

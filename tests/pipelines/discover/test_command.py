@@ -224,8 +224,8 @@ def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: 
     assert (summary["n_prompts"], summary["n_choosing"], summary["judged_on"]) == (20, 10, "held-out")
     run = open_run(summary["run"])
     assert run.scores.n_prompts == 10
-    model, mask = load_model(str(tiny.model)), np.zeros(run.graph.of_edges, dtype=bool)
-    mask[[run.graph.wiring.edge_index(edge.edge) for edge in run.graph.edges]] = True
+    model, mask = load_model(str(tiny.model)), np.zeros(run.circuit.of_edges, dtype=bool)
+    mask[[run.circuit.wiring.edge_index(edge.edge) for edge in run.circuit.edges]] = True
     every = read_prompts(path, model.tokenizer)
     for half, name in ((every[10:], "faithfulness"), (every[:10], "faithfulness_on_choosing")):
         values = circuit_values(model, half, mask[None], metric=METRICS["logit-difference"])[0]
@@ -344,7 +344,7 @@ def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
     run = discover(**tiny.settings())
     assert run.name == printed["run"]
     assert run.faithfulness == printed["faithfulness"]
-    assert run.graph.n_edges == printed["circuit"]["n_edges"]
+    assert run.circuit.n_edges == printed["circuit"]["n_edges"]
     assert run.scores.n_prompts == 12
     assert run.scores.provenance.task == "pairs"
 
@@ -355,7 +355,7 @@ def test_a_run_folder_is_complete_in_itself(circuits: Command, tiny: Any):
     name = circuits(*tiny.arguments, "--json").json["run"]
     (Path("runs") / name).rename("sent")
     run = open_run("sent")
-    assert run.graph.n_edges == run.summary["circuit"]["n_edges"]
+    assert run.circuit.n_edges == run.summary["circuit"]["n_edges"]
     assert run.scores.n_prompts == 12
 
 

@@ -55,7 +55,7 @@ def test_a_method_goes_all_the_way(circuits: Command, discovered: Callable[..., 
     assert scores.provenance.method == summary["method"] == method
     assert scores.measured.any()
     assert summary["faithfulness"] is not None
-    assert run.graph.n_edges == summary["circuit"]["n_edges"] > 0
+    assert run.circuit.n_edges == summary["circuit"]["n_edges"] > 0
     assert not any("is zero" in warning for warning in summary["warnings"])
     table = circuits("export", summary["run"], "--to", "csv", "--runs", store, "--out", "-").stdout
     assert f",{METHODS[method].scores_are},{method}," in table

@@ -106,11 +106,11 @@ def test_the_smallest_number_of_heads_that_is_faithful_is_chosen(circuits: Comma
 
 def test_pairs_make_a_circuit_with_the_edges_that_codes_say_nothing_of(circuits: Command, tiny: Any):
     run = open_run(coded(circuits, tiny, "--edges", "4", method="code-pairs").json["run"])
-    scored = [edge for edge in run.graph.edges if edge.score is not None]
+    scored = [edge for edge in run.circuit.edges if edge.score is not None]
     assert 0 < len(scored) <= 4
     assert all(edge.edge.source.kind == "head" and edge.edge.port is not None for edge in scored)
     touched = {str(end) for edge in scored for end in (edge.edge.source, edge.edge.target)}
-    assert {str(node.component) for node in run.graph.nodes} == touched | {"input", "logits", "m0", "m1"}
+    assert {str(node.component) for node in run.circuit.nodes} == touched | {"input", "logits", "m0", "m1"}
     assert run.faithfulness is not None
     named = open_run(coded(circuits, tiny, "--edges", "4", "--selection", "top-edges", method="code-pairs").json["run"])
     assert named.name == run.name
@@ -268,7 +268,7 @@ def test_the_judge_compares_heads_with_the_circuit_of_another_run(tiny: Any, tmp
     assert trials is not None
     expected = node_auroc(run.node_scores, known, kinds=("head",))._asdict() | {"trials": trials._asdict()}
     assert row["auroc"]["heads"] == expected
-    assert row["auroc"]["match"] == match_heads(run.graph.heads, run.node_scores, known)._asdict()
+    assert row["auroc"]["match"] == match_heads(run.circuit.heads, run.node_scores, known)._asdict()
     assert row["seconds"] > 0
     assert report.rows[1]["cpr"] is None
     assert "scores only edges between heads" in report.rows[1]["reasons"]["cpr"]

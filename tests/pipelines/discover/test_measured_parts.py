@@ -24,7 +24,7 @@ def tried_by(run):
 
 
 def edges_of(run, ranking, size):
-    description = {**run.graph.selection, "n": size, "absolute": ranking == "absolute"}
+    description = {**run.circuit.selection, "n": size, "absolute": ranking == "absolute"}
     return frozenset(map(str, selection_from(description).choose(run.scores).edges))
 
 
@@ -38,12 +38,12 @@ def test_a_part_that_the_search_tried_has_the_faithfulness_found_there(run):
             assert part is not None
             low, high = interval or (None, None)
             assert (part.value, part.low, part.high) == (value, low, high)
-            assert part.whole == run.graph.metrics["faithfulness_on_choosing"]
+            assert part.whole == run.circuit.metrics["faithfulness_on_choosing"]
 
 
 def test_nothing_is_known_of_other_edges(run):
     ranking, size, *_ = next(row for row in tried_by(run) if row[1] > 1)
     names = sorted(edges_of(run, ranking, size))
-    other = next(item.name for item in reversed(run.graph.edges) if item.name not in names)
+    other = next(item.name for item in reversed(run.circuit.edges) if item.name not in names)
     assert part_faithfulness(run, frozenset([*names[1:], other])) is None
     assert part_faithfulness(run, frozenset(names[1:])) is None

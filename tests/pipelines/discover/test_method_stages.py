@@ -146,7 +146,7 @@ def test_a_run_has_the_scores_of_python_and_what_the_method_says(circuits: Calla
     assert kept.arrays["changes"].tolist() == changes
     assert (run.kept("codes"), run.codes) == (None, None)
     # The last stage has two parts.
-    assert {node.name: node.group for node in run.graph.nodes if node.group is not None} == {"a1.h1": 2}
+    assert {node.name: node.group for node in run.circuit.nodes if node.group is not None} == {"a1.h1": 2}
     table = circuits(*arguments).stdout
     assert "else t over prompts; of scores, over dice." in table
     lines = [line.replace("│", "").split() for line in table.splitlines()]

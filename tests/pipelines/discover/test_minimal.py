@@ -60,10 +60,10 @@ def drawn_text(graph: Any) -> list[str]:
 
 def test_the_run_holds_the_exact_circuit_with_its_certificate(induction):
     minimal = induction.summary["minimal"]
-    assert names(induction.graph) == PROGRAMS["induction"].true_edges
+    assert names(induction.circuit) == PROGRAMS["induction"].true_edges
     certificate = minimal["certificate"]
     assert (certificate["holds"], certificate["n_tried"]) == (True, 5)
-    assert {row["edge"] for row in certificate["edges"]} == names(induction.graph)
+    assert {row["edge"] for row in certificate["edges"]} == names(induction.circuit)
     assert all(row["distance"] > minimal["tolerance"] for row in certificate["edges"])
     assert minimal["began_with"] == {"what": "all edges", "n_edges": 46}
     assert 0 < minimal["runs"]["spent"] <= 30
@@ -76,34 +76,34 @@ def test_it_is_sought_on_one_half_of_the_prompts_and_judged_on_the_other(inducti
     assert (summary["n_prompts"], summary["n_choosing"]) == (36, 18)
     model = load_model(induction.config.model)
     for name, half in (("faithfulness_on_choosing", prompts[:18]), ("faithfulness", prompts[18:])):
-        values = circuit_values(model, half, induction.graph.edge_mask, metric=METRIC)[0]
+        values = circuit_values(model, half, induction.circuit.edge_mask, metric=METRIC)[0]
         expected = faithfulness(values, measure_baseline(model, half, metric=METRIC))
         assert summary[name] == pytest.approx(expected.mean)
     assert summary["minimal"]["judged_distance"] == pytest.approx(1 - summary["faithfulness"])
 
 
 def test_the_graph_says_what_it_was_bounded_by_and_that_it_is_certified(induction):
-    selection = induction.graph.selection
+    selection = induction.circuit.selection
     assert selection["name"] == "minimal"
     assert (selection["rule"], selection["tolerance"]) == ("mean", 0.15)
     assert (selection["certified"], selection["n_start"], selection["n_others"]) == (True, 46, 0)
     assert selection["n_runs"] == induction.summary["minimal"]["runs"]["spent"]
     stored = json.loads((induction.folder / "graph.json").read_text())
     assert stored["selection"] == dict(selection)
-    assert induction.graph.method == "eap-ig"
-    assert all(edge.score is not None for edge in induction.graph.edges)
+    assert induction.circuit.method == "eap-ig"
+    assert all(edge.score is not None for edge in induction.circuit.edges)
 
 
 def test_the_figure_says_that_no_edge_can_go(induction, backup):
     expected = (
-        f"minimal: no single edge can go (mean bound, tolerance 0.15, {induction.graph.selection['n_runs']} circuit"
+        f"minimal: no single edge can go (mean bound, tolerance 0.15, {induction.circuit.selection['n_runs']} circuit"
     )
-    assert any(line.startswith(expected) for line in drawn_text(induction.graph))
-    assert any("1 other circuit as small" in line for line in drawn_text(backup.graph))
+    assert any(line.startswith(expected) for line in drawn_text(induction.circuit))
+    assert any("1 other circuit as small" in line for line in drawn_text(backup.circuit))
 
 
 def test_circuits_that_no_scores_decide_are_compared_without_resamples(induction):
-    compared = compare(induction.graph, induction.graph, scores=(induction.scores, induction.scores))
+    compared = compare(induction.circuit, induction.circuit, scores=(induction.scores, induction.scores))
     assert compared.reuse.heads_interval is None
 
 
@@ -122,7 +122,7 @@ def test_heads_that_back_each_other_up_are_said_to_be_several(backup):
     shown = [set(others["first"][0][side]) for side in ("has", "lacks")]
     by_head = [{f"input->a0.h{head}<v>", f"a0.h{head}->m1"} for head in (0, 1)]
     assert sorted(shown, key=sorted) == sorted(by_head, key=sorted)
-    assert names(backup.graph) == {"m1->logits"} | shown[1]
+    assert names(backup.circuit) == {"m1->logits"} | shown[1]
 
 
 def test_the_table_and_the_announcement_say_it(circuits: Command, backup):
@@ -147,7 +147,7 @@ def test_a_search_in_many_rounds_is_resumed_and_finds_the_same(backup, tmp_path:
         monkeypatch.setattr(module, "RUNS_PER_ROUND", 3)
     settings = backup.config.model_dump() | {"out": tmp_path, "minimal_runs": 30, "minimal_others": 30}
     run = discover(**settings)
-    assert names(run.graph) == names(backup.graph)
+    assert names(run.circuit) == names(backup.circuit)
     facts = [one.summary["minimal"] for one in (run, backup)]
     assert [entry["runs"]["spent"] for entry in facts] == [facts[1]["runs"]["spent"]] * 2
     jobs = json.loads((run.folder / "run.json").read_text())["jobs"]
@@ -199,8 +199,8 @@ def test_with_a_size_or_components_the_search_begins_with_the_chosen_circuit(
     run = discover(**induction.config.model_dump() | {"out": tmp_path, "curve": False} | more)
     assert run.summary["minimal"]["began_with"]["what"] == began_with
     assert run.summary["minimal"]["certificate"]["holds"]
-    assert names(run.graph) == names(induction.graph)
-    assert run.graph.method == run.config.method
+    assert names(run.circuit) == names(induction.circuit)
+    assert run.circuit.method == run.config.method
 
 
 def test_models_whose_edges_cannot_be_run_are_refused_before_anything_is_measured(tmp_path: Path):

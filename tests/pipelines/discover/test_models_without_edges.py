@@ -36,24 +36,24 @@ def test_component_methods_give_a_circuit_whose_faithfulness_is_that_of_its_comp
         gemma / "prompts.jsonl", model=str(gemma / "model"), method="activation-patching", nodes=6, out=tmp_path
     )
     assert any("edges cannot be measured" in warning for warning in run.summary["warnings"])
-    kept = {node.name for node in run.graph.nodes if node.component.kind in ("head", "mlp")}
+    kept = {node.name for node in run.circuit.nodes if node.component.kind in ("head", "mlp")}
     assert len(kept) == 6
-    assert all(edge.score is None for edge in run.graph.edges)
-    assert all(node.score is not None for node in run.graph.nodes if node.component.kind in ("head", "mlp"))
+    assert all(edge.score is None for edge in run.circuit.edges)
+    assert all(node.score is not None for node in run.circuit.nodes if node.component.kind in ("head", "mlp"))
 
     model, metric = load_model(str(gemma / "model")), METRICS["logit-difference"]
     prompts = random_prompts(6)
     keep = np.array([str(writer) in kept | {"input"} for writer in model.wiring.writers])
     values = component_circuit_values(model, prompts, keep, metric=metric)[0]
     expected = faithfulness(values, measure_baseline(model, prompts, metric=metric)).mean
-    assert run.graph.faithfulness == pytest.approx(expected, rel=1e-4)
+    assert run.circuit.faithfulness == pytest.approx(expected, rel=1e-4)
 
 
 def test_every_score_says_whether_it_was_measured(gemma, tmp_path):
     run = discover(
         gemma / "prompts.jsonl", model=str(gemma / "model"), method="activation-patching", nodes=4, out=tmp_path
     )
-    table = io.StringIO(exporter("csv").to_bytes(run.graph, scores=[run.scores, run.node_scores]).decode())
+    table = io.StringIO(exporter("csv").to_bytes(run.circuit, scores=[run.scores, run.node_scores]).decode())
     said = {row["name"]: row["score_is"] for row in csv.DictReader(table)}
     assert said["input->m0"] == "not measured"
     assert said["a1.h2"] == "measured"

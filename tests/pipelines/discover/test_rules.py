@@ -125,7 +125,7 @@ def test_the_circuit_is_chosen_by_the_rule_that_was_named(
     kept = answer.json["circuit"]["selection"]
     assert {name: value for name, value in kept.items() if name != "absolute"} == selection
     run = open_run(answer.json["run"])
-    assert run.graph.n_edges == answer.json["circuit"]["n_edges"] > 0
+    assert run.circuit.n_edges == answer.json["circuit"]["n_edges"] > 0
     assert circuits(*tiny.arguments, "--edges", "8", *options, "--json").json["jobs"]["computed"] == 0
 
 
@@ -155,8 +155,8 @@ def test_a_run_by_components_of_a_rule_can_be_compared_and_opened(tiny: Any, tmp
         **tiny.settings(out=tmp_path, selection="top-components", selection_settings={"n": 2, "n_edges": 12})
     )
     assert run.node_scores is not None
-    assert run.graph.selection["name"] == "top-components"
-    assert (run.graph.selection["n"], run.graph.selection["n_edges"]) == (2, 12)
+    assert run.circuit.selection["name"] == "top-components"
+    assert (run.circuit.selection["n"], run.circuit.selection["n_edges"]) == (2, 12)
 
 
 def test_rules_are_listed_with_what_has_to_be_given(circuits: Command):

@@ -80,7 +80,9 @@ def test_the_ranking_is_decided_by_the_prompts_that_choose_and_printed(circuits:
         shares = {entry["ranking"]: entry["faithfulness"] for entry in choice["choices"]}
         sizes = {entry["ranking"]: entry["n_edges"] for entry in choice["choices"]}
         assert set(shares) == {"signed", "absolute"}
-        faithful = [ranking for ranking, share in shares.items() if share >= 0.85]
+        # A size that was given may go beyond the model as far as it may fall short of it; of a search, further.
+        most = 1.15 if more else float("inf")
+        faithful = [ranking for ranking, share in shares.items() if 0.85 <= share <= most]
         closest = min(shares, key=lambda ranking: abs(1 - shares[ranking]))
         best = min(faithful, key=lambda ranking: sizes[ranking]) if faithful else closest
         assert choice["ranking"] == best
@@ -88,7 +90,8 @@ def test_the_ranking_is_decided_by_the_prompts_that_choose_and_printed(circuits:
         names = {"signed": "by signed score", "absolute": "by magnitude"}
         other = next(ranking for ranking in shares if ranking != best)
         assert f"grown, {names[best]}" in shown
-        assert f"edges {names[other]}" in " ".join(shown.replace("\u2502", " ").split())
+        words = " ".join(shown.replace("\u2502", " ").split())
+        assert f"rather than {sizes[other]} edges {names[other]}" in words or f"{names[other]}, none of" in words
 
 
 def test_heads_alone_give_a_faithful_circuit(circuits: Command, tiny: Any):

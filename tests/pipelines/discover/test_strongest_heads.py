@@ -70,7 +70,7 @@ def test_numbers_stand_below_each_other(capsys: pytest.CaptureFixture[str]):
     assert (
         len({line.index(number) + len(number) for line, number in zip(lines, ("+12.500", "-0.250"), strict=True)}) == 1
     )
-    assert shown.startswith("strongest 2 of 5 heads")
+    assert shown.startswith("strongest 2 of 5 heads in the circuit")
     assert "own effect, measured by m at END" in shown
     print_strongest_heads({"strongest_heads": [], "circuit": {"n_heads": 0}})
     assert capsys.readouterr().out == ""

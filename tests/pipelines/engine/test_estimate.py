@@ -181,3 +181,23 @@ def test_the_first_moments_of_a_job_say_nothing():
     estimate.reached(exact, 0.001, 20.0)
     estimate.reached(exact, 0.2, 0.01)
     assert estimate.left_s is None
+
+
+def test_time_goes_on_in_a_job_that_does_not_tell_how_far_it_is(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr("pipelines.engine.estimate.time.monotonic", lambda: now)
+    jobs = jobs_of("train", 4)
+    estimate = Estimate(jobs, 1)
+    estimate.begun(jobs[0])
+    assert estimate.left_s is None
+    estimate.done(jobs[0], 20.0)
+    estimate.begun(jobs[1])
+    assert (estimate.left_s, estimate.share) == (60.0, 0.25)
+    now = 105.0
+    assert (estimate.left_s, estimate.share) == (55.0, 25 / 80)
+    now = 200.0  # much longer than it should take: nothing is known of it, but that the others have not begun
+    assert (estimate.left_s, estimate.share) == (40.0, 0.5)
+    estimate.reached(jobs[1], 0.5, 100.0)
+    assert estimate.left_s == 140.0
+    estimate.done(jobs[1], 200.0)
+    assert estimate.left_s == 2 * 200.0  # the first one of a kind also imports, and no longer counts

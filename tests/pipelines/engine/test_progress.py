@@ -53,7 +53,7 @@ def test_details_are_what_begins_and_what_each_job_took():
     progress.begun(jobs[0])
     progress.done(jobs[0])
     begins, done = stream.getvalue().splitlines()
-    assert begins == "begins: mine: step"
+    assert begins == "mine: step begins"
     assert done.startswith("[1/1] mine: step · took 2.5 s, 7 MB · after ")
 
 

@@ -298,9 +298,9 @@ def test_edges_chosen_by_components_are_resampled_as_components(circuits: Comman
     run = open_run(name)
     jobs = judge_jobs(run, EvaluateSettings(runs=(run,), **FEW))
     assert jobs.stability is not None
-    mask = np.zeros(run.graph.wiring.n_edges, dtype=bool)
-    mask[[run.graph.wiring.edge_index(item.edge) for item in run.graph.edges]] = True
-    members = Parts.edges(run.graph.wiring).members(mask)
+    mask = np.zeros(run.circuit.wiring.n_edges, dtype=bool)
+    mask[[run.circuit.wiring.edge_index(item.edge) for item in run.circuit.edges]] = True
+    members = Parts.edges(run.circuit.wiring).members(mask)
     assert Store("runs").read(jobs.stability.key).meta["n"] == len(members) <= 3
 
 
@@ -341,7 +341,7 @@ def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
 def test_bad_input_is_one_line_before_any_model_runs(circuits: Command, tiny: Any, options: list[str], said: list[str]):
     run = new_run(circuits, tiny, "--edges", "20")
     write_truth(Path("other.json"), "a7.h0->logits")
-    write_truth(Path("all.json"), *map(str, open_run(run).graph.wiring.edges))
+    write_truth(Path("all.json"), *map(str, open_run(run).circuit.wiring.edges))
     before = stored(Path("runs"))
     answer = circuits("evaluate", run, *options)
     assert (answer.exit_code, answer.stdout) == (2, "")
@@ -423,7 +423,7 @@ def test_hypotheses_are_tested_where_asked_for_and_each_says_what_it_gives_up(ci
     smaller = new_run(circuits, tiny, "--edges", "20")
     (row,) = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30", "--json").json["runs"]
     minimality = row["hypotheses"]["minimality"]
-    edges = {edge.name for edge in open_run(smaller).graph.edges}
+    edges = {edge.name for edge in open_run(smaller).circuit.edges}
     assert minimality["n_tested"] == minimality["n_parts"] == len(edges)
     assert set(minimality["superfluous"]) <= edges
     shown = circuits("evaluate", smaller, *SMALL, "--hypotheses", "30").stdout

@@ -96,7 +96,7 @@ def test_heads_by_a_profile_and_by_a_run_and_a_circuit(circuits: Command, tmp_pa
     assert percent["heads"] == ranked["heads"]  # of 16
     run = discover("ioi", prompts=4, edges=30, out="runs")
     of_run = circuits("influence", "said.txt", "--heads", run.name, *short).json
-    assert set(of_run["heads"]) == {str(node.component) for node in run.graph.nodes if node.component.is_head}
+    assert set(of_run["heads"]) == {str(node.component) for node in run.circuit.nodes if node.component.is_head}
     ablated = circuits("influence", "said.txt", "--circuit", run.name, *short).json
     assert (ablated["run"], ablated["heads"]) == (run.name, None)
     assert ablated["texts"][0]["influence"] > 0

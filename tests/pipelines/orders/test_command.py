@@ -46,3 +46,4 @@ def test_bad_input_is_one_message(circuits: Command, arguments: list[str], said:
     answer = circuits("orders", *arguments)
     assert (answer.exit_code, answer.stdout) == (2, "")
     assert said in answer.stderr
+    assert "loading the model" not in answer.stderr

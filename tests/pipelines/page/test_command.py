@@ -62,8 +62,8 @@ def test_a_page_has_what_the_run_measured(store):
     (circuit,) = data["circuits"]
     assert (data["reference"], circuit["n_edges"], len(data["edges"]["source"])) == (
         run.name,
-        run.graph.n_edges,
-        run.graph.n_edges,
+        run.circuit.n_edges,
+        run.circuit.n_edges,
     )
     assert circuit["faithfulness"]["value"] == run.faithfulness
     assert data["about"]["command"].startswith("circuits discover ioi")
@@ -76,7 +76,7 @@ def test_a_page_has_what_the_run_measured(store):
     # Every size that the search tried is on the curve, and parts of the circuit are there with their edges.
     tried = [search["tried"] for choice in run.summary["choice"]["choices"] for search in choice["searches"]]
     assert [[point[:2] for point in curve["points"]] for curve in circuit["curves"]] == tried
-    names = [item.name for item in run.graph.edges]
+    names = [item.name for item in run.circuit.edges]
     assert circuit["measured"]
     from pipelines.discover.measured_parts import part_faithfulness
 
@@ -103,7 +103,7 @@ def test_a_comparison_of_two_and_pages_of_several_runs(circuits: Command, store)
         assert [circuit["label"] for circuit in data["circuits"]] == ["ioi", "greater-than"]
         assert [len(circuit["prompts"]) for circuit in data["circuits"]] == [a.scores.n_prompts, b.scores.n_prompts]
         has = [column["has"] for column in data["edges"]["circuits"]]
-        shared = {item.name for item in a.graph.edges} & {item.name for item in b.graph.edges}
+        shared = {item.name for item in a.circuit.edges} & {item.name for item in b.circuit.edges}
         assert sum(one and other for one, other in zip(*has, strict=True)) == len(shared)
 
 
@@ -119,7 +119,7 @@ def test_a_trace_has_its_recovery_rates(store):
 
 def test_readings_of_other_commands_are_shown_of_heads(circuits: Command, store):
     run = run_of(store, "ioi-eap")
-    head = str(run.graph.heads[0])
+    head = str(run.circuit.heads[0])
     for command in (("roles", run.folder), ("attention", "ioi", "--prompts", "12", "--heads", head)):
         assert circuits(*command, "--runs", store).exit_code == 0
     roles_folder, attention = (next(store.glob(f"*/{kind}.json")).parent.name for kind in ("roles", "attention"))
@@ -189,7 +189,7 @@ def test_the_command_on_the_page_draws_what_the_page_shows(circuits: Command, st
         answer = circuits(*command, "--runs", store, "--out", "x.svg")
         assert (program, answer.exit_code) == ("circuits", 0), answer.stderr
         text, n = Path("x.svg").read_text(), len(page.shown())
-        assert f"Shown: {n} of {run.graph.n_edges} edges" in text or n == run.graph.n_edges
+        assert f"Shown: {n} of {run.circuit.n_edges} edges" in text or n == run.circuit.n_edges
     assert (page.faults, page.requests) == ([], [])
     page.close()
 

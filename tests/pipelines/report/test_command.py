@@ -14,6 +14,7 @@ import pytest
 
 from pipelines import compare, discover, evaluate, study, trace, write_report
 from pipelines.discover.run import DiscoverRun
+from pipelines.report.contents import default_title
 from pipelines.reporting.document import DOCUMENT_FORMATS
 
 Command = Callable[..., Any]
@@ -53,7 +54,7 @@ def text_of(report: Any) -> str:
 def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
     text = text_of(write_report(runs[0], to="markdown", out=store))
     summary = runs[0].summary
-    assert f"{runs[0].graph.n_edges} of {runs[0].graph.of_edges} edges" in text
+    assert f"{runs[0].circuit.n_edges} of {runs[0].circuit.of_edges} edges" in text
     assert f"The same {summary['n_prompts']} prompts" in text
     assert "Hanna et al. 2024" in text
     assert "arXiv:2403.17806" in text
@@ -64,7 +65,7 @@ def test_a_run_is_told_with_its_numbers(runs: list[DiscoverRun], store: Path):
 
 def test_the_strongest_heads_come_first_with_their_intervals(runs: list[DiscoverRun], store: Path):
     text = text_of(write_report(runs[0], to="markdown", out=store))
-    heads = [node for node in runs[0].graph.nodes if node.component.is_head]
+    heads = [node for node in runs[0].circuit.nodes if node.component.is_head]
     strongest = max(heads, key=lambda node: abs(node.score or 0))
     first = re.search(r"\| (a\d\.h\d) \| ", text)
     assert first is not None
@@ -181,3 +182,12 @@ def test_latex_sets_the_document_twice_alike(runs, others, store, tmp_path):
     data = (one.folder / one.main).read_bytes()
     assert data.startswith(b"%PDF")
     assert data == (two.folder / two.main).read_bytes()
+
+
+def test_a_title_names_what_fits_in_a_line_and_says_how_much_more_there_is():
+    subjects = [f"the circuit of task-{number} in a model" for number in range(5)]
+    assert default_title(subjects[:2]) == "The circuit of task-0 in a model; the circuit of task-1 in a model"
+    assert default_title([*subjects, subjects[0]]) == (
+        "The circuit of task-0 in a model; the circuit of task-1 in a model; and 3 more"
+    )
+    assert default_title(["x" * 300]) == "X" + "x" * 299

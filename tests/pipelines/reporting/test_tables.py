@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 
-from pipelines.reporting.tables import Column, as_csv, value_at
+import pytest
+
+from pipelines.reporting.tables import Column, as_csv, print_table, value_at
 
 
 def test_a_column_called_after_a_model_with_a_dot_holds_its_values():
@@ -21,3 +23,42 @@ def test_a_column_called_after_a_model_with_a_dot_holds_its_values():
 def test_no_rows_give_the_headings_alone():
     assert as_csv([], [Column("a"), Column("b.c")]) == b"a,b.c\n"
     assert as_csv([]) == b""
+
+
+NAMES = ["run", "faithfulness with its interval", "what it rests on"]
+CELLS = [
+    ["a-name-of-twenty-six-letters", "0.85 [0.80, 0.90]", "a sentence that is longer than what is left for it"]
+] * 2
+
+
+@pytest.mark.parametrize("columns", ["60", "80"])
+def test_tables_fit_into_the_columns_that_are_asked_for_and_break_no_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    print_table("title", NAMES, CELLS)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    words = {word for line in lines for word in line.replace("│", " ").split()}
+    assert {word for cell in CELLS[0] for word in cell.split()} <= words
+
+
+@pytest.mark.parametrize("columns", [None, "0", "wide", "200"])
+def test_without_such_a_number_or_with_room_every_row_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str | None
+):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    print_table("title", NAMES, CELLS)
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("│") for line in lines) == len(CELLS)
+    assert all(cell in lines[4] for cell in CELLS[0])
+
+
+def test_where_the_longest_words_need_more_nothing_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "30")
+    print_table("title", NAMES, CELLS)
+    assert "a-name-of-twenty-six-letters" in capsys.readouterr().out

@@ -91,7 +91,8 @@ def test_the_page_says_the_verdicts_of_the_comparison(page: str, comparison: Pat
     summary = json.loads((comparison / "summary.json").read_text())
     text = _Page(page).text
     for pair in summary["transfer"]["pairs"]:
-        assert f"{pair['a']} and {pair['b']}{pair['verdict']}{pair['rule']}" in text
+        why = "; and ".join(pair["because"]) or pair["rule"]
+        assert f"{pair['a']} and {pair['b']}{pair['verdict']}{why}" in text
     for warning in summary["warnings"]:
         assert warning in text
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from circuits.data.prompt_files import write_jsonl
-from circuits.data.prompts import PromptSet
+from circuits.data.prompts import Prompt, PromptSet
+from circuits.profiles.received import even_share
 from graphs.export import exporter
 from graphs.export.graphml import GraphmlExport
 from graphs.roles import ROLES
@@ -20,7 +21,9 @@ from pipelines import align_heads, discover, export, label_heads, trace
 from pipelines.compare.aligned import AlignedHeads, print_aligned
 from pipelines.roles.files import scatter_of
 from pipelines.roles.paper import papers
+from pipelines.roles.report import _too_short, _why_not
 from pipelines.roles.settings import RolesSettings
+from pipelines.roles.stages import _named
 from pipelines.runs.run import read_circuit
 from tests.circuits.hand_models import choice_prompts, induction_prompts, write_choice, write_induction
 from tests.pipelines.drawn_again import draws_again
@@ -80,7 +83,7 @@ def test_of_the_heads_that_look_at_the_correct_letter_the_one_that_copies_it_has
 def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     path = found.folder / "graph.json"
     graph = read_circuit(path.read_bytes(), str(path))
-    assert graph == found.graph
+    assert graph == found.circuit
     assert {node.name: node.role for node in graph.nodes if node.role} == {
         "a0.h0": "previous-token",
         "a1.h1": "induction",
@@ -93,7 +96,7 @@ def test_the_circuit_has_its_roles_in_every_format(found: Any, by_hand: Any):
     lines = csv.DictReader(export(path, "csv", out=by_hand.folder.parent).decode().splitlines())
     assert {line["name"]: line["role"] for line in lines if line["role"]}["a1.h1"].startswith("induction;mover")
     assert graph.to_networkx().nodes["a0.h0"]["labels"] == graph.nodes[1].labels
-    plain = by_hand.graph
+    plain = by_hand.circuit
     assert b"labels" not in exporter("json").to_bytes(plain)
 
 
@@ -117,6 +120,35 @@ def test_files_say_what_the_report_says_and_nothing_is_computed_twice(found: Any
     shown = circuits("roles", str(by_hand.folder), "--runs", str(by_hand.folder.parent)).stdout
     assert "2 of 2 heads of the circuit have a role" in " ".join(shown.split())
     assert "content-gatherer cannot be told here" in shown  # no token has another role
+
+
+def of_lengths(*lengths: int, **roles: tuple[int, ...]) -> PromptSet:
+    return PromptSet("made", tuple(Prompt((1,) * n, (1,) * n, (2,), (3,), roles=roles) for n in lengths))
+
+
+def test_words_that_the_prompts_call_right_and_wrong_are_taken_for_them():
+    (prompt,) = of_lengths(4, A=(0,), right=(1,))
+    assert _named(prompt, None, None, "prompt 0") == {"A": (0,), "right": (1,), "candidates": (1,), "content": (0,)}
+    assert _named(prompt, "A", None, "prompt 0")["right"] == (0,)  # as asked
+    told = replace(prompt, roles={}, clean=(1, 3, 2, 2))
+    assert _named(told, None, None, "prompt 0") == {"right": (2, 3), "wrong": (1,), "candidates": (1, 2, 3)}
+
+
+def test_where_no_word_is_an_answer_the_reason_says_how_to_name_them():
+    for source in ("attention:to=right", "attention:to=wrong", "attention:to=candidates"):
+        assert "with --right ROLE and --wrong ROLE (they have S)" in _why_not(source, "asked", of_lengths(4, S=(1,)))
+    assert "(they have none beside END)" in _why_not("attention:to=right", "asked", of_lengths(4))
+    assert _why_not("attention:to=content", "asked", of_lengths(4)) == "asked"
+
+
+def test_prompts_whose_first_token_gets_as_much_of_even_attention_have_no_sinks():
+    assert even_share(1) == 1
+    assert even_share(3) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+    assert "prompts of 9 tokens the first one receives 0.31" in str(_too_short(ROLES["sink"](), of_lengths(9, 9)))
+    assert "--rules sink:min_attention=0.6" in str(_too_short(ROLES["sink"](), of_lengths(9, 9)))
+    assert _too_short(ROLES["sink"](), of_lengths(9, 16)) is None
+    assert _too_short(ROLES["sink"](min_attention=0.6), of_lengths(9, 9)) is None  # pyright: ignore[reportCallIssue]
+    assert _too_short(ROLES["mover"](), of_lengths(2)) is None
 
 
 def test_rules_and_thresholds_are_chosen(by_hand: Any):

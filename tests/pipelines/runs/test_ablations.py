@@ -18,7 +18,7 @@ Command = Callable[..., Any]
 @pytest.mark.parametrize("ablation", ["corrupt", "zero", "zero-folded", "mean", "position-mean", "noise"])
 def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny: Any, ablation: str):
     summary = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
-    graph = open_run(summary["folder"]).graph
+    graph = open_run(summary["folder"]).circuit
     assert graph.provenance is not None
     assert graph.provenance.ablation.startswith(ablation)
     # The whole circuit explains all of the gap between the clean and the ablated model.
@@ -86,8 +86,8 @@ def test_estimates_of_edges_choose_components_by_their_sums(circuits: Command, t
     sums = run.scores.node_scores()
     strongest = np.argsort(-np.abs(sums.means[0, 1:]))[:3] + 1
     wanted = {str(sums.components[number]) for number in strongest}
-    assert {node.name for node in run.graph.nodes} - {"input", "logits"} <= wanted
-    by_name = {node.name: node.score for node in run.graph.nodes}
+    assert {node.name for node in run.circuit.nodes} - {"input", "logits"} <= wanted
+    by_name = {node.name: node.score for node in run.circuit.nodes}
     for number in strongest:
         name = str(sums.components[number])
         if name in by_name:

@@ -24,8 +24,8 @@ def test_a_run_of_held_out_wordings_has_its_own_prompts_and_name(circuits: Comma
     run = open_run(summary["run"])
     prompts = TASKS["ioi"](held_out=True).build(load_model("reference").tokenizer, n=6)
     assert run.scores.provenance.prompts_fingerprint == prompts.fingerprint
-    assert run.graph.provenance is not None
-    assert run.graph.provenance.task == "ioi-held-out"
+    assert run.circuit.provenance is not None
+    assert run.circuit.provenance.task == "ioi-held-out"
     again = circuits("discover", "--config", run.folder / "config.yaml", "--json").json
     assert again["jobs"]["computed"] == 0
 

@@ -81,7 +81,7 @@ def test_discover_and_evaluate_read_answers_of_several_tokens(circuits: Command,
         "runs"
     ]
     assert row["faithfulness"] == run["faithfulness"]
-    graph = open_run(Path("runs") / run["run"]).graph
+    graph = open_run(Path("runs") / run["run"]).circuit
     assert graph.provenance is not None
     read = read_prompts(prompt_file, load_model("reference").tokenizer)
     assert graph.provenance.prompts_fingerprint == read.fingerprint

@@ -127,6 +127,9 @@ def test_a_caption_is_printed_with_an_export_or_alone(circuits: Command, runs: l
     assert "boxes are heads" in alone
     beside = circuits("export", runs[0], "--to", "pdf", "--caption", "--out", "one.pdf").stdout
     assert beside == f"one.pdf\n{alone}"
+    other = circuits("export", runs[1], "--caption").stdout
+    both = circuits("export", runs[0], "--to", "svg", "--beside", runs[1], "--caption", "--out", "two.svg").stdout
+    assert both == f"two.svg\n{alone}{other}"
     Path("my_pairs.jsonl").write_text(tiny.prompts.read_text())
     named = circuits("discover", "my_pairs.jsonl", "--model", tiny.model, "--edges", "9", "--json").json["run"]
     table = circuits("export", named, "--to", "latex", "--caption", "--out", "one.tex").stdout

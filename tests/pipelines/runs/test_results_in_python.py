@@ -61,10 +61,6 @@ def test_head_scores_are_measured_effects_where_heads_were_scored(store):
     assert set(frame["position"]) == {"all"}
 
 
-def test_graph_is_what_version_0_1_called_the_circuit(ioi):
-    assert ioi.graph is ioi.circuit
-
-
 def test_a_comparison_of_runs_has_a_frame_of_every_pair(ioi, store):
     other = discover("colored-objects", prompts=8, edges=30, out=store)
     compared = compare(ioi, other, out=store, overlap_only=True)

@@ -167,4 +167,4 @@ def test_python_gives_names_too(tiny: Any, tmp_path: Path):
 
     run = discover(**tiny.settings(method="eap", edges=20, name="my-ioi", out=tmp_path))
     assert run.name == "my-ioi"
-    assert open_run("my-ioi", out=tmp_path).graph == run.graph
+    assert open_run("my-ioi", out=tmp_path).circuit == run.circuit

@@ -99,11 +99,11 @@ def test_fewer_prompts_of_a_seed_are_the_first_of_more(run: DiscoverRun, drawn: 
 
 def test_the_share_that_was_dropped_is_in_provenance_exports_and_figures(run: DiscoverRun) -> None:
     solved = {name: run.summary["solved"][name] for name in ("kept", "drawn")}
-    assert run.graph.provenance is not None
-    assert run.graph.provenance.solved == run.scores.provenance.solved == solved
-    assert json.loads(exporter("json").to_bytes(run.graph))["provenance"]["solved"] == solved
-    assert b'"drawn"' in exporter("graphml").to_bytes(run.graph).replace(b"&quot;", b'"')
-    assert f"prompts {N} solved of {solved['drawn']} drawn" in words_of(exporter("svg").to_bytes(run.graph))
+    assert run.circuit.provenance is not None
+    assert run.circuit.provenance.solved == run.scores.provenance.solved == solved
+    assert json.loads(exporter("json").to_bytes(run.circuit))["provenance"]["solved"] == solved
+    assert b'"drawn"' in exporter("graphml").to_bytes(run.circuit).replace(b"&quot;", b'"')
+    assert f"prompts {N} solved of {solved['drawn']} drawn" in words_of(exporter("svg").to_bytes(run.circuit))
 
 
 def test_every_table_says_it_and_the_same_command_computes_nothing(run: DiscoverRun, circuits: Command) -> None:
@@ -278,5 +278,5 @@ def test_a_half_of_the_prompts_says_how_many_were_kept_in_all(run: DiscoverRun, 
     halves = discover(**HALF, prompts=N, seed=SEED, edges=30, solved=True, judge_on="held-out", out=store)
     assert halves.summary["n_choosing"] < N
     told = {name: halves.summary["solved"][name] for name in ("kept", "drawn")}
-    assert halves.scores.provenance.solved == halves.graph.provenance.solved == told
+    assert halves.scores.provenance.solved == halves.circuit.provenance.solved == told
     assert told["kept"] == N

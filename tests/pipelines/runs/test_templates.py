@@ -53,6 +53,35 @@ def test_another_text_of_the_template_gives_another_run(circuits: Command, templ
     assert circuits(*asked).json["run"] != first
 
 
+def test_all_prompts_are_taken_where_there_are_few_and_no_number_is_asked(circuits: Command, template: Path) -> None:
+    checked = circuits("prompts", "check", template, "--json").json
+    assert checked["summary"]["prompts"] == 60
+    assert checked["remarks"] == ["These are all 60 prompts that it makes."]
+    run = circuits("discover", template, "--method", "eap", "--edges", "20", "--json").json
+    assert open_run(run["run"]).summary["n_prompts"] == 60
+    assert "60 prompts" in circuits("status").stdout
+    fewer = circuits("prompts", "check", template, "--prompts", "20", "--json").json
+    assert (fewer["summary"]["prompts"], fewer["remarks"]) == (20, [])
+
+
+def test_words_that_a_model_does_not_know_are_not_counted(circuits: Command, template: Path) -> None:
+    template.write_text(template.read_text().replace("Emily]", "Emily, Zqxjkv]") + "leave_out: unequal\n")
+    checked = circuits("prompts", "check", template, "--json").json
+    assert checked["summary"]["prompts"] == 60
+    left_out, are_all = checked["remarks"]
+    assert left_out.startswith("1 of the words 'name' are left out: 'Zqxjkv'")
+    assert are_all == "These are all 60 prompts that it makes."
+
+
+def test_too_many_are_refused_before_the_model_is_loaded(
+    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.prompts.build.load_model", lambda name: pytest.fail("loaded"))
+    assert "makes 60 distinct ones" in " ".join(
+        circuits("prompts", "check", template, "--prompts", "61").stderr.split()
+    )
+
+
 def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:
     run = circuits("discover", template, "--method", "eap", "--prompts", "8", "--solved", "--edges", "20", "--json")
     assert run.json["solved"]["kept"] == 8
@@ -66,7 +95,7 @@ def test_python_takes_a_template_by_its_path(circuits: Command, template: Path) 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--prompts", "200"), "task 'names': asked for 200 distinct prompts, found 60"),
+        (("--prompts", "200"), "asks for 200 prompts, and names.yaml makes 60 distinct ones. Ask for at most 60"),
         (("--corruption", "flip"), "brings its own corrupt prompts: leave out --corruption"),
         (("--held-out",), "leave out --held-out"),
         (("--task-set", "a=1"), "leave out --task-set"),

@@ -103,14 +103,14 @@ def test_layers_that_bring_back_enough_are_the_nodes_of_a_graph(noisy: Path):
     expected = {
         name for name, rate in rates.items() if name[0] in "am" and rate >= run.config.model_dump()["min_recovery"]
     }
-    nodes = {node.name: node for node in run.graph.nodes if node.component.layer is not None}
+    nodes = {node.name: node for node in run.circuit.nodes if node.component.layer is not None}
     assert set(nodes) == expected
-    assert run.graph.wiring.joins_heads
+    assert run.circuit.wiring.joins_heads
     gap = float(run.trace.gaps.mean())
     assert {name: node.score / gap for name, node in nodes.items()} == pytest.approx(
         {name: rates[name] for name in nodes}, abs=1e-3
     )
-    assert set(run.graph.to_networkx().nodes) == {"input", "logits", *expected}
+    assert set(run.circuit.to_networkx().nodes) == {"input", "logits", *expected}
 
 
 def test_the_same_command_again_computes_nothing_and_prints_one_object(circuits: Command, store: Path, noisy: Path):
@@ -167,7 +167,7 @@ def test_a_trace_and_a_circuit_of_heads_are_compared_by_layer(circuits: Command,
     asked = ("discover", "scene-objects", *VLM, "--prompts", "8", "--edges", "60", "--runs", str(store), "--json")
     circuit = circuits(*asked).json["folder"]
     comparison = circuits("compare", str(noisy), circuit, "--out", "layers", "--json").json
-    layers = {f"a{head.layer}" for head in open_run(circuit).graph.heads}
+    layers = {f"a{head.layer}" for head in open_run(circuit).circuit.heads}
     assert comparison["heads_b"] == len(layers)
     assert set(comparison["shared_heads"]) <= layers
     assert "traces" not in comparison
@@ -382,7 +382,7 @@ def test_an_interrupted_trace_says_how_to_go_on_and_does(circuits: Command, tmp_
 )
 def test_the_graph_holds_what_was_traced_and_nothing_else(circuits: Command, kinds: str, of_nodes: set[str]):
     report = circuits("trace", "ioi", "--noise-at", "S1", "--prompts", "2", "--set", f"kinds={kinds}", "--json").json
-    graph = open_run(report["folder"]).graph
+    graph = open_run(report["folder"]).circuit
     assert {node.component.kind for node in graph.nodes if node.component.layer is not None} <= of_nodes
     if not of_nodes:
         assert "only hidden states were traced" in graph.reason

@@ -79,6 +79,28 @@ def test_every_run_has_a_row_that_says_what_it_is(index: Opened):
     assert "is damaged" in index.page.locator("tr", has_text="bad").inner_text()
 
 
+def test_faithfulness_beyond_its_scale_is_marked_for_eyes_and_for_screen_readers(browser: Any, tmp_path: Path):
+    values = {"low": -0.2, "some": 0.9, "whole": 1.02, "more": 1.1, "far": 2.41}
+    for name, value in values.items():
+        write_run(tmp_path, name, faithfulness=value)
+    with serving(tmp_path) as server:
+        opened = Opened(browser, server.address)
+        opened.page.wait_for_selector("#runs tbody tr")
+        dots, marks = {}, {}
+        for name in values:
+            row = opened.page.locator("#runs tbody tr", has=opened.page.get_by_role("link", name=name, exact=True))
+            dots[name] = row.locator(".dot").evaluate("(dot) => parseFloat(dot.style.left)")
+            marks[name] = (
+                row.locator(".scale").get_attribute("class"),
+                row.locator(".faithfulness .unseen").all_text_contents(),
+            )
+        opened.context.close()
+    assert dots["low"] == 0 < dots["some"] < dots["whole"] < dots["more"] < dots["far"] == 100
+    assert marks.pop("far") == ("scale above", [", above 1.5, beyond its scale"])
+    assert marks.pop("low") == ("scale below", [", below 0, beyond its scale"])
+    assert set(map(str, marks.values())) == {str(("scale", []))}
+
+
 def test_rows_are_sorted_by_any_column_and_back(index: Opened):
     button = index.page.get_by_role("button", name="Edges")
     button.click()

@@ -205,7 +205,7 @@ def test_two_runs_are_compared_by_what_they_stored(two_runs: Path):
         from graphs import compare
         from pipelines import open_run
 
-        expected = compare(open_run(two_runs / a).graph, open_run(two_runs / b).graph)
+        expected = compare(open_run(two_runs / a).circuit, open_run(two_runs / b).circuit)
         assert found["levels"]["edges"]["n_shared"] == len(
             [name for name, member in expected.edge_membership().items() if member == "shared"]
         )

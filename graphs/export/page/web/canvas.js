@@ -2,8 +2,8 @@
 import { isAgainst, boxLook, lineColor, palette, signColor } from "./looks.js";
 import { merged, summed } from "./groups.js";
 import { mixed, signed } from "./dom.js";
+import { BESIDE, HEIGHT, routes } from "./routes.js";
 
-const HEIGHT = 28; // of a box, in pixels of the layout
 const INSETS = { q: -0.28, k: 0, v: 0.28 }; // where lines into a head arrive, in widths of its box
 
 export class Canvas {
@@ -48,7 +48,7 @@ export class Canvas {
       boxes.push({
         group: "nodes",
         data: { id: `l${layer}`, label: `L${layer}` },
-        position: { x: left - 26, y },
+        position: { x: left - BESIDE - 26, y },
         classes: "layer",
         selectable: false,
       });
@@ -72,30 +72,49 @@ export class Canvas {
       cy.nodes(".layer").forEach((node) => node.toggleClass("hidden", !layers.has(Number(node.id().slice(1)))));
       groups.forEach((group, at) => {
         const members = data.nodes.flatMap((node, number) => (used.has(number) && group.nodes.includes(node.name) ? [number] : []));
-        if (members.length) cy.add(groupBox(data, group, at, members));
+        if (members.length) cy.add(groupBox(data, group, at, members, cy.nodes().not(".hidden").not(".layer")));
       });
       const wanted = new Map(lines.map((line) => [idOf(line), line]));
       const extra = cy.edges().filter((edge) => !wanted.has(edge.id()));
       extra.remove();
       const isThere = new Set(cy.edges().map((edge) => edge.id()));
       const colors = palette(data);
-      cy.add([...wanted].filter(([id]) => !isThere.has(id)).map(([id, line]) => this.#line(id, line, colors)));
+      const bends = this.#bends(lines);
+      lines.forEach((line, at) => {
+        const edge = cy.getElementById(idOf(line));
+        if (Object.entries(bends[at]).some(([name, value]) => edge.data(name) !== value)) edge.data(bends[at]);
+      });
+      cy.add(lines.flatMap((line, at) => (isThere.has(idOf(line)) ? [] : [this.#line(idOf(line), line, bends[at], colors)])));
     });
     this.#describe();
   }
 
-  #line(id, line, colors) {
-    const { data, cy } = this;
-    const ends = [line.from, line.to].map((box) => cy.getElementById(typeof box === "number" ? `n${box}` : box));
+  // Lines lead around the boxes that are there now.
+  #bends(lines) {
+    const boxes = this.cy.nodes().not(".hidden").not(".layer").map((node) => ({
+      id: node.id(), ...node.position(), width: node.data("width"), isBar: node.hasClass("bar"),
+    }));
+    const widths = new Map(boxes.map(({ id, width }) => [id, width]));
+    const led = lines.map((line) => {
+      const [from, to] = [line.from, line.to].map(boxId);
+      const strength = Math.max(...line.edges.map((edge) => this.data.edges.strength[edge]));
+      return { from, to, port: line.port, inset: (INSETS[line.port] ?? 0) * widths.get(to), strength };
+    });
+    const places = new Map(boxes.map(({ id, x, y }) => [id, { x, y }]));
+    return routes(boxes, led).map((points, at) => bend(points, places.get(led[at].from), places.get(led[at].to)));
+  }
+
+  #line(id, line, bends, colors) {
+    const { data } = this;
     const look = line.isPlain ? plainLook(data, line.edges[0], colors) : mergedLook(data, line, colors);
     return {
       group: "edges",
       data: {
         id,
-        source: ends[0].id(),
-        target: ends[1].id(),
+        source: boxId(line.from),
+        target: boxId(line.to),
         ...look,
-        ...bend(ends, line.port),
+        ...bends,
         selects: line.isPlain ? { edge: line.edges[0] } : { edges: line.edges },
         tip: tipOfLine(data, line),
       },
@@ -192,17 +211,28 @@ export class Canvas {
   }
 }
 
+function boxId(box) {
+  return typeof box === "number" ? `n${box}` : box;
+}
+
 function idOf(line) {
   return line.isPlain ? `e${line.edges[0]}` : `m${line.from}>${line.to}<${line.port ?? ""}`;
 }
 
-function groupBox(data, group, at, members) {
+// A group stands in a row of one of its nodes, near the mean of them all, and on no other box where there is room.
+function groupBox(data, group, at, members, others) {
   const mean = (axis) => members.reduce((total, node) => total + data.nodes[node][axis], 0) / members.length;
-  const label = `${group.name} (${members.length})`;
+  const label = `${group.name} (${members.length})`, width = Math.max(72, 9 * label.length + 22);
+  const [wantedX, wantedY] = [mean("x"), mean("y")];
+  const { y } = members.map((node) => data.nodes[node]).reduce((a, b) => (Math.abs(b.y - wantedY) < Math.abs(a.y - wantedY) ? b : a));
+  const row = others.filter((other) => Math.abs(other.position("y") - y) < HEIGHT);
+  const isFree = (x) => row.every((other) => Math.abs(other.position("x") - x) >= (other.data("width") + width) / 2 + 4);
+  const steps = Array.from({ length: 200 }, (_, step) => (step % 2 ? -1 : 1) * 6 * Math.ceil(step / 2));
+  const x = steps.map((step) => wantedX + step).find(isFree) ?? wantedX;
   return {
     group: "nodes",
-    data: { id: `g${at}`, label, width: Math.max(72, 9 * label.length + 22), tip: label, selects: { group: at } },
-    position: { x: mean("x"), y: mean("y") },
+    data: { id: `g${at}`, label, width, tip: label, selects: { group: at } },
+    position: { x, y },
     classes: "group",
   };
 }
@@ -220,23 +250,18 @@ function mergedLook(data, line, colors) {
   return { color: mixed(own, 0.4 + 0.6 * strength, colors.paper), width: 0.7 + 3 * strength, dash: (score ?? 0) < 0 ? "dashed" : "solid", z: strength };
 }
 
-// Lines leave a box upwards and arrive from below, as in the figures. Of a line from (0, 0) to (dx, dy) the two bends
-// are given as cytoscape takes them: how far along the straight line, and how far to its side.
-function bend([from, to], port) {
-  const [a, b] = [from.position(), to.position()];
-  const [wide, narrow] = [from.data("width"), to.data("width")];
-  let start = 0, end = (INSETS[port] ?? 0) * narrow;
-  if (from.hasClass("bar")) start = Math.max(-wide / 2, Math.min(wide / 2, b.x + end - a.x));
-  if (to.hasClass("bar")) end = Math.max(-narrow / 2, Math.min(narrow / 2, a.x + start - b.x));
-  const dx = b.x + end - a.x - start, dy = b.y + HEIGHT / 2 - (a.y - HEIGHT / 2);
+// The points of a line as cytoscape takes them: its ends from the middles of their boxes, and of every bend how far it
+// is along the straight line between them, and how far to its side.
+function bend(points, source, target) {
+  const [[x0, y0], [x1, y1]] = [points[0], points.at(-1)];
+  const [dx, dy] = [x1 - x0, y1 - y0];
   const squared = dx * dx + dy * dy || 1, length = Math.sqrt(squared);
-  const reach = 0.45 * dy;
-  const points = [[0, reach], [dx, dy - reach]];
+  const inner = points.slice(1, -1).map(([x, y]) => [x - x0, y - y0]);
   return {
-    from: `${start}px ${-HEIGHT / 2}px`,
-    to: `${end}px ${HEIGHT / 2}px`,
-    weights: points.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(4)).join(" "),
-    bends: points.map(([x, y]) => (((y * dx - x * dy) / length)).toFixed(2)).join(" "),
+    from: `${(x0 - source.x).toFixed(2)}px ${y0 - source.y}px`,
+    to: `${(x1 - target.x).toFixed(2)}px ${y1 - target.y}px`,
+    weights: inner.map(([x, y]) => ((x * dx + y * dy) / squared).toFixed(5)).join(" "),
+    bends: inner.map(([x, y]) => ((x * -dy + y * dx) / length).toFixed(2)).join(" "),
   };
 }
 

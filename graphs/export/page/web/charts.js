@@ -30,6 +30,14 @@ export function effectStrip(values, { score, low, high }, onPrompt) {
   return picture;
 }
 
+// Round values over all of a range, 9 at most.
+export function ticks(least, most) {
+  const steps = [-2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2.5, 5].map((digit) => digit * 10 ** power));
+  const step = steps.find((one) => one >= 0.25 && (most - least) / one <= 8) ?? most - least;
+  const first = Math.ceil(least / step);
+  return Array.from({ length: Math.floor(most / step) - first + 1 }, (_, at) => (first + at) * step);
+}
+
 // Faithfulness over size on a log axis; `now` marks the size shown. A point is a button.
 export function sizeChart(curve, whole, now, onSize) {
   const width = 640, height = 300, left = 44, right = width - 14, top = 12, bottom = height - 34;
@@ -41,7 +49,7 @@ export function sizeChart(curve, whole, now, onSize) {
   const y = (value) => bottom - (value - bottomValue) / (topValue - bottomValue) * (bottom - top);
   const picture = drawn("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart", role: "group", "aria-label": curve.title });
   const text = (at, words, anchor = "middle") => drawn("text", { x: at[0], y: at[1], "text-anchor": anchor }, words);
-  for (const value of [0, 0.25, 0.5, 0.75, 1]) {
+  for (const value of ticks(bottomValue, topValue)) {
     picture.append(drawn("line", { x1: left, x2: right, y1: y(value), y2: y(value), class: "grid" }), text([left - 8, y(value) + 4], share(value), "end"));
   }
   let labelled = -Infinity;

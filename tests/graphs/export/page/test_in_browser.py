@@ -12,8 +12,8 @@ import pytest
 
 from circuits.scores import EdgeScores
 from graphs import CircuitGraph, Greedy, compare
+from graphs.annotations import annotations_from
 from graphs.export.page.extras import CircuitExtras, MeasuredPart, PageExtras, Pattern, Reading, ShownPrompt
-from graphs.figures.layered.annotations import annotations_from
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.shown import show

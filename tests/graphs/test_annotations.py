@@ -9,7 +9,7 @@ import pytest
 
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, compare
-from graphs.figures.layered.annotations import Annotations, Group, annotations_from
+from graphs.annotations import Annotations, Group, annotations_from
 from graphs.figures.layered.drawing import drawing_bytes
 from graphs.figures.layered.merge import grouped
 from graphs.figures.layered.scene import Scene, scene_of

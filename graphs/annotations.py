@@ -14,7 +14,12 @@ _BARS = ("input", "logits")
 
 
 class Group(NamedTuple):
-    """Nodes that are drawn as one box."""
+    """Nodes that are drawn as one box.
+
+    >>> from graphs import Group
+    >>> Group("movers", ("a3.h2", "a3.h3")).nodes
+    ('a3.h2', 'a3.h3')
+    """
 
     name: str
     nodes: tuple[str, ...]
@@ -22,7 +27,14 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Annotations:
-    """Groups of nodes, each node in one at most, and notes: node -> what was noted. ValueError for others."""
+    """Groups of nodes, each node in one at most, and notes: node -> what was noted. ValueError for others.
+
+    >>> from graphs import Annotations, Group
+    >>> mine = Annotations(groups=(Group("movers", ("a3.h2", "a3.h3")),), notes={"m0": "reads the embedding"})
+    >>> mine.grouped, mine.as_json()["notes"]
+    (('a3.h2', 'a3.h3'), {'m0': 'reads the embedding'})
+    >>> mine.require_nodes(["a3.h2", "a3.h3", "m0"])
+    """
 
     groups: tuple[Group, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
@@ -60,7 +72,14 @@ class Annotations:
 
 
 def annotations_from(data: bytes, *, source: str) -> Annotations:
-    """What a file of annotations holds. ValueError, naming `source`, for a damaged one or one of a newer version."""
+    """What a file of annotations holds. ValueError, naming `source`, for a damaged one or one of a newer version.
+
+    >>> import json
+    >>> from graphs import Annotations, Group, annotations_from
+    >>> saved = json.dumps(Annotations(groups=(Group("movers", ("a3.h2", "a3.h3")),)).as_json())
+    >>> annotations_from(saved.encode(), source="mine.json").groups[0].name
+    'movers'
+    """
     try:
         content = parse_strictly(data)
         if not isinstance(content, dict) or content.get("format") != FORMAT:

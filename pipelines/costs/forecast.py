@@ -1,0 +1,234 @@
+"""Peak memory of a job: what a method holds at its worst moment, from the shape of the model and the prompts.
+
+Batches are those that the run itself makes (`circuits.model.room`), so a forecast knows how many prompts come together.
+Prompts count as different from their first token on: pairs that share a beginning need less. Where a method goes
+through phases, the largest of them counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from circuits.model import room
+from pipelines.costs.memory import (
+    WIDTHS,
+    edge_scores,
+    gradient_run,
+    gradients_of_readers,
+    outputs_of_writers,
+    recorded_runs,
+    values_for_edges,
+    weights,
+)
+from pipelines.costs.shape import Shape
+
+# On the CPU: Python with torch, transformers and transformer-lens, and what the first run of a model allocates.
+PROCESS, FIRST_RUN = 530e6, 20e6
+# Pages that the C library's allocator holds for every page in use, where large and small tensors come and go.
+_PAGES_PER_PAGE = 1.35
+# Copies of all writers' outputs at once: of a circuit that runs, and where methods hold and change them.
+_OF_CIRCUIT, _OF_CHANGES = 2.35, 2
+# Intermediates that circuits' batches may fill together.
+_BATCHES_TOGETHER = 2
+# Circuits that are run to choose one, and those of a curve.
+_CIRCUITS = {"choose": 24, "curve": 18, "judge": 1, "minimize": 24}
+# Copies of a layer's gradients at readers while they are carried back.
+_OF_READERS = 3
+
+
+class Budget(NamedTuple):
+    """How much a model runs at once on a device (`circuits.model.room`).
+
+    numbers  those of the largest intermediate
+    tokens   those that are stacked
+    """
+
+    device: str
+    numbers: int
+    tokens: int
+
+    @classmethod
+    def of_cpu(cls, n_free: float) -> Budget:
+        """That of a CPU with so many bytes free beside the weights."""
+        return cls("cpu", room.numbers_on_cpu(int(n_free)), room.TOKENS_AT_ONCE["cpu"])
+
+
+class Asked(NamedTuple):
+    """What a job measures: prompts of a length, on a model."""
+
+    shape: Shape
+    n_prompts: int
+    n_tokens: int
+    dtype: str
+    budget: Budget
+
+    @property
+    def _per_layer(self) -> int:
+        return self.shape.per_layer * self.shape.n_layers
+
+    @property
+    def recorded(self) -> int:
+        """Prompts of a batch of recorded runs."""
+        of_room = room.recorded_at_once(self.budget.numbers, self.n_tokens, self.shape.n_layers, self.shape.d_model)
+        return min(self.n_prompts, room.PROMPTS_AT_ONCE, of_room)
+
+    def with_gradients(self, n_points: int = 1) -> int:
+        """Prompts of a batch whose gradients are taken at so many points each."""
+        return max(1, min(self.recorded, self.tokens_with_gradients // (self.n_tokens * n_points)))
+
+    @property
+    def tokens_with_gradients(self) -> int:
+        return room.tokens_with_gradients(self.budget.numbers, self._per_layer, self.shape.d_model)
+
+    @property
+    def with_writers(self) -> int:
+        """Prompts of a batch for which all writers' outputs are held."""
+        of_room = room.with_writers_at_once(
+            self.budget.numbers, self.shape.n_writers, self.n_tokens, self.shape.d_model
+        )
+        return min(self.recorded, of_room)
+
+    def tokens_of(self, batch: int) -> int:
+        return batch * self.n_tokens
+
+
+class Peak(NamedTuple):
+    """Prompts of a batch, and the bytes that a job holds beyond the model when it holds most."""
+
+    batch: int
+    n_bytes: float
+
+
+Rule = Callable[[Asked, Mapping[str, Any]], Peak]
+
+
+def recorded(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, and the logits of the whole vocabulary that accuracy is read from."""
+    batch = asked.recorded
+    logits = 3 * batch * asked.shape.n_vocabulary * WIDTHS["float32"]
+    return Peak(batch, recorded_runs(asked.shape, asked.tokens_of(batch), asked.dtype) + logits)
+
+
+def edges_from_gradients(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Recording the second run; or the run with gradients; or edges as products of these with writers' outputs."""
+    n_points = int(settings.get("steps", 1))
+    batch = asked.with_gradients(n_points)
+    return Peak(batch, _from_gradients(asked, batch, n_points) + _all_scores(asked))
+
+
+def edges_from_activations(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Likewise, with all writers' outputs of the batch held besides, and their changes."""
+    n_points = int(settings["steps"])
+    batch = asked.with_gradients(n_points)
+    tokens = asked.tokens_of(batch)
+    held = _OF_CHANGES * outputs_of_writers(asked.shape, tokens)
+    return Peak(batch, _from_gradients(asked, batch, n_points) + held + _all_scores(asked))
+
+
+def attribution_of_components(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, those with gradients, and what heads and MLPs have as gradients with each layer dropped in turn."""
+    batch, shape = asked.with_gradients(), asked.shape
+    tokens = asked.tokens_of(batch)
+    n_ways = shape.n_layers if settings.get("grad_drop", True) and shape.n_layers > 1 else 1
+    at_once = min(n_ways, max(1, asked.tokens_with_gradients // tokens))
+    run = at_once * gradient_run(shape, tokens, asked.dtype)
+    # Those of each part are there beside the whole that they are joined into.
+    gradients = 2 * n_ways * values_for_edges(shape, tokens, asked.dtype)
+    return Peak(batch, recorded_runs(shape, tokens, asked.dtype) + max(run, gradients))
+
+
+def patched(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, and a layer of the variants that are stacked."""
+    batch = asked.recorded
+    return Peak(batch, recorded_runs(asked.shape, asked.tokens_of(batch), asked.dtype) + _stacked(asked, batch))
+
+
+def exact_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, all writers' outputs and their changes, and a layer of the variants that are stacked."""
+    batch = asked.with_writers
+    tokens = asked.tokens_of(batch)
+    held = recorded_runs(asked.shape, tokens, asked.dtype) + _OF_CHANGES * outputs_of_writers(asked.shape, tokens)
+    return Peak(batch, held + _stacked(asked, batch) + _all_scores(asked))
+
+
+def circuits(asked: Asked, settings: Mapping[str, Any], *, n_circuits: int) -> Peak:
+    """Both runs, and the writers' outputs of the circuits that are stacked; batches that fit are run together."""
+    batch, shape = asked.with_writers, asked.shape
+    of_prompt = shape.n_writers * asked.n_tokens * shape.d_model
+    n_together = min(asked.n_prompts, max(batch, _BATCHES_TOGETHER * asked.budget.numbers // of_prompt))
+    tokens = asked.tokens_of(n_together)
+    numbers = tokens * shape.d_model * max(shape.n_writers, shape.wiring.readers_per_layer)
+    at_once = min(n_circuits, max(1, asked.budget.numbers // numbers))
+    of_circuits = _OF_CIRCUIT * at_once * outputs_of_writers(shape, tokens)
+    return Peak(n_together, recorded_runs(shape, tokens, asked.dtype) + of_circuits)
+
+
+def _from_gradients(asked: Asked, batch: int, n_points: int) -> float:
+    shape, dtype, tokens = asked.shape, asked.dtype, asked.tokens_of(batch)
+    kept = values_for_edges(shape, tokens, dtype)
+    while_recorded = kept + recorded_runs(shape, tokens, dtype) / 2
+    with_gradients = kept + gradient_run(shape, n_points * tokens, dtype)
+    scored = kept + gradients_of_readers(shape, n_points * tokens, dtype) + _of_a_layer(asked, batch)
+    return max(while_recorded, with_gradients, scored) + batch * edge_scores(shape)
+
+
+def _of_a_layer(asked: Asked, batch: int) -> float:
+    """Outputs of all writers, and gradients at the readers of a layer, for as many prompts as they are held for."""
+    shape, device = asked.shape, asked.budget.device
+    numbers = shape.n_writers * asked.n_tokens * shape.d_model
+    n_prompts = min(batch, room.written_at_once(asked.budget.numbers, batch, numbers, device))
+    of_one = n_prompts * asked.n_tokens * shape.d_model
+    readers = next(room.reader_chunks(shape.n_heads + 2 * shape.n_kv_heads, of_one, device))
+    of_readers = _OF_READERS * (readers.stop - readers.start) * of_one * WIDTHS["float32"]
+    return outputs_of_writers(shape, n_prompts * asked.n_tokens) + of_readers
+
+
+def _stacked(asked: Asked, batch: int) -> float:
+    """Bytes of what a layer makes of the variants that are stacked: two MLP's hidden values, and all else once."""
+    shape = asked.shape
+    tokens = max(asked.budget.tokens, asked.tokens_of(batch))
+    return tokens * (2 * shape.d_mlp + shape.numbers_per_token) * WIDTHS[asked.dtype]
+
+
+def _all_scores(asked: Asked) -> float:
+    """Bytes of the scores of all prompts of a job."""
+    return asked.n_prompts * edge_scores(asked.shape)
+
+
+def _of_circuits(stage: str) -> Rule:
+    return lambda asked, settings: circuits(asked, settings, n_circuits=_CIRCUITS[stage])
+
+
+# Of methods by their names. Others are not forecast.
+METHODS_FORECAST: Mapping[str, Rule] = {
+    "eap": edges_from_gradients,
+    "eap-ig": edges_from_gradients,
+    "clean-corrupt": edges_from_gradients,
+    "relp": edges_from_gradients,
+    "eap-ig-activations": edges_from_activations,
+    "activation-patching": patched,
+    "atp-star": attribution_of_components,
+    "exact-edges": exact_edges,
+}
+# Of stages by their names.
+STAGES_FORECAST: Mapping[str, Rule] = {
+    "baseline": recorded,
+    "reference": recorded,
+    **{stage: _of_circuits(stage) for stage in _CIRCUITS},
+}
+
+
+def peak(rule: Rule, asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """What a job holds beyond the loaded model; on the CPU with what the allocator holds and the first run takes."""
+    found = rule(asked, settings)
+    if asked.budget.device != "cpu":
+        return found
+    return found._replace(n_bytes=_PAGES_PER_PAGE * found.n_bytes + FIRST_RUN)
+
+
+def loaded(shape: Shape, dtype: str, device: str) -> float:
+    """Bytes of a process with the model loaded: its weights, and those of attention once more, in the order in which
+    runs read them; on a GPU the bytes there, without the process itself."""
+    copies = shape.n_layers * (shape.in_attention + shape.out_of_attention) * WIDTHS[dtype]
+    return weights(shape, dtype) + copies + (PROCESS if device == "cpu" else 0)

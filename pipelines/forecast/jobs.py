@@ -1,0 +1,127 @@
+"""From the jobs of a plan and the length of their prompts to memory and work, kind by kind. Nothing is run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Peak, Rule, peak
+from pipelines.costs.shape import Shape
+from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
+from pipelines.engine.job import Job
+
+# Stages that make prompts, and those whose result says how many of another job's prompts they are.
+MAKE_PROMPTS = ("prompts", "solved-prompts")
+# The stages of methods, by what their jobs are called.
+_MEASURE = "measure"
+
+
+class Lengths(NamedTuple):
+    """The prompts of a command."""
+
+    n_prompts: int
+    n_tokens: int
+
+
+class Kind(NamedTuple):
+    """Jobs that are alike: those of one stage and method on one model."""
+
+    stage: str
+    method: str
+    model: str
+
+
+class Row(NamedTuple):
+    """What jobs of one kind take.
+
+    n_jobs   how many there are; `n_missing` of them are still to be computed
+    batch    prompts that are run at once, at most
+    n_bytes  the most that one of them holds beyond the loaded model; None where it is not forecast, as `batch`
+    work     of those still to be computed, in multiply-adds
+    """
+
+    kind: Kind
+    n_jobs: int
+    n_missing: int
+    batch: int | None
+    n_bytes: float | None
+    work: Work
+
+
+def rows_of(
+    jobs: Sequence[Job],
+    is_missing: Iterable[bool],
+    lengths: Mapping[str, Lengths],
+    shapes: Mapping[str, Shape],
+    budget: Budget,
+) -> list[Row]:
+    """One row for each kind of job that runs a model, in the order in which they come.
+
+    lengths  by the key of the job that makes the prompts
+    shapes   by the model's location
+    """
+    missing = dict(zip([job.key for job in jobs], is_missing, strict=True))
+    by_key, alike = {job.key: job for job in jobs}, defaultdict[Kind, list[Job]](list)
+    for job in jobs:
+        if "model" in job.locations:
+            method = job.settings.get("method")
+            alike[Kind(job.stage.name, str(method["name"]) if method else "", job.locations["model"])].append(job)
+    rows = []
+    for kind, of_kind in alike.items():
+        shape, peaks, work = shapes.get(kind.model), [], [0.0, 0.0]
+        # Thousands of jobs differ in their slice alone.
+        known: dict[tuple[Lengths, float, str], tuple[Peak | None, Work]] = {}
+        for job in of_kind:
+            its = lengths_of(job, by_key, lengths)
+            if shape is None or its is None:
+                continue
+            like = (its, job.weight, str(_settings(job)))
+            if like not in known:
+                asked = Asked(shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget)
+                rule = rule_of(job)
+                known[like] = (None if rule is None else peak(rule, asked, _settings(job)), _work(job, asked))
+            of_peak, of_work = known[like]
+            peaks += [] if of_peak is None else [of_peak]
+            if missing[job.key]:
+                work = [a + b for a, b in zip(work, of_work, strict=True)]
+        n_missing = sum(missing[job.key] for job in of_kind)
+        most = max(peaks, key=lambda found: found.n_bytes, default=None)
+        batch = None if most is None else most.batch
+        rows.append(Row(kind, len(of_kind), n_missing, batch, None if most is None else most.n_bytes, Work(*work)))
+    return rows
+
+
+def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Lengths]) -> Lengths | None:
+    """The prompts that a job measures: a slice, a part, or all of them; None of one that reads no prompts."""
+    if job.key in lengths:
+        return lengths[job.key]
+    source = next((by_key[key] for key in job.inputs.get("prompts", ()) if key in by_key), None)
+    if source is None:
+        return None
+    whole = lengths_of(source, by_key, lengths)
+    part = job.settings.get("slice", job.settings.get("part"))
+    if whole is None or not isinstance(part, list | tuple):
+        return whole
+    return whole._replace(n_prompts=part[1] - part[0])
+
+
+def rule_of(job: Job) -> Rule | None:
+    """What forecasts the memory of a job; None where nothing does."""
+    method = job.settings.get("method")
+    if method is not None and job.stage.name == _MEASURE:
+        return METHODS_FORECAST.get(method["name"])
+    return STAGES_FORECAST.get(job.stage.name)
+
+
+def _settings(job: Job) -> Mapping[str, Any]:
+    method = job.settings.get("method")
+    return {} if method is None else method["settings"]
+
+
+def _work(job: Job, asked: Asked) -> Work:
+    method = job.settings.get("method")
+    if method is not None and job.stage.name == _MEASURE and method["name"] in METHODS_COSTED:
+        of_one = METHODS_COSTED[method["name"]](asked.shape, asked.n_tokens)
+        return Work(*(asked.n_prompts * part for part in of_one))
+    return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)

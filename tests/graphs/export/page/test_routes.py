@@ -1,0 +1,142 @@
+"""Lines on the page lead around the boxes that they pass, whatever the filters leave; figures have axes as far as their
+values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+from circuits.components import Wiring
+from circuits.scores import EdgeScores
+from graphs import CircuitGraph, Greedy
+from graphs.export.page.extras import CircuitExtras, Curve, CurvePoint, PageExtras
+from graphs.export.page.scripts import source
+
+CHAIN = Wiring(n_layers=2, n_heads=1, n_kv_heads=1)
+
+
+class Drawn(NamedTuple):
+    """What stands on a page.
+
+    boxes  name -> (left, right, top, bottom)
+    lines  name -> (source, target, points on the curve [point, (x, y)])
+    """
+
+    boxes: dict[str, tuple[float, float, float, float]]
+    lines: dict[str, tuple[str, str, np.ndarray]]
+
+
+def drawing(page: Any) -> Drawn:
+    """What the library draws: a line's curve is made of quadratic pieces that meet amid its control points."""
+    boxes, lines = page.page.evaluate(
+        """(() => {
+            const {cy} = circuitPage.canvas;
+            const there = cy.nodes().not(".hidden").not(".layer");
+            const box = (node) => [node.data("label"), node.position().x, node.position().y, node.data("width")];
+            const at = ({x, y}) => [x, y];
+            return [there.map(box), cy.edges().map((edge) => [
+                edge.id(), edge.source().data("label"), edge.target().data("label"),
+                [edge.sourceEndpoint(), ...edge.controlPoints(), edge.targetEndpoint()].map(at)])];
+        })()"""
+    )
+    return Drawn(
+        {name: (x - width / 2, x + width / 2, y - 14, y + 14) for name, x, y, width in boxes},
+        {name: (source, target, curve(np.array(points))) for name, source, target, points in lines},
+    )
+
+
+def curve(points: np.ndarray) -> np.ndarray:
+    start, *inner, end = points
+    joints = [start, *[(a + b) / 2 for a, b in pairwise(inner)], end]
+    t = np.linspace(0, 1, 40)[:, None]
+    pieces = zip(joints[:-1], inner, joints[1:], strict=True)
+    return np.concatenate([a * (1 - t) ** 2 + 2 * b * t * (1 - t) + c * t**2 for a, b, c in pieces])
+
+
+def passed_under(drawn: Drawn) -> list[tuple[str, str]]:
+    """Lines, with the boxes behind which they pass."""
+    return [
+        (f"{source}->{target}", name)
+        for source, target, points in drawn.lines.values()
+        for name, (left, right, top, bottom) in drawn.boxes.items()
+        if name not in (source, target)
+        and ((points > [left - 1, top - 1]) & (points < [right + 1, bottom + 1])).all(axis=1).any()
+    ]
+
+
+@pytest.fixture
+def chain(random_edge_scores: Any) -> EdgeScores:
+    """Every edge of a model with one box per row, in which every line but that to the next box passes others."""
+    made = random_edge_scores(CHAIN, seed=2, n_prompts=3)
+    return replace(made, per_prompt=abs(made.per_prompt) + 1, measured=np.ones(CHAIN.n_edges, dtype=bool))
+
+
+def test_no_line_passes_behind_a_box(opened, graph, chain):
+    for subject in (graph, CircuitGraph.from_scores(chain, Greedy(CHAIN.n_edges))):
+        drawn = drawing(opened(subject))
+        assert len(drawn.lines) == subject.n_edges
+        assert passed_under(drawn) == []
+        for begin, end, points in drawn.lines.values():
+            (left, right, top, _), (start_x, start_y) = drawn.boxes[begin], points[0]
+            assert left <= start_x <= right and start_y == pytest.approx(top, abs=0.5)  # noqa: PT018
+            (left, right, _, bottom), (end_x, end_y) = drawn.boxes[end], points[-1]
+            assert left <= end_x <= right and end_y == pytest.approx(bottom, abs=0.5)  # noqa: PT018
+            assert np.all(np.diff(points[:, 1]) < 1e-6), "a line never turns back"
+
+
+def test_lines_to_different_readers_do_not_coincide(opened, chain):
+    drawn = drawing(opened(CircuitGraph.from_scores(chain, Greedy(CHAIN.n_edges))))
+    apart = 0
+    for (_, one, first), (_, other, second) in combinations(drawn.lines.values(), 2):
+        low, high = max(first[-1, 1], second[-1, 1]), min(first[0, 1], second[0, 1])
+        if one != other and low < high:
+            ys = np.linspace(low, high, 50)
+            gaps = np.abs(np.interp(-ys, -first[:, 1], first[:, 0]) - np.interp(-ys, -second[:, 1], second[:, 0]))
+            assert gaps.max() > 3, (one, other)
+            apart += 1
+    assert apart > 5
+
+
+def test_lines_lead_as_straight_as_what_is_left_allows(opened, graph):
+    page = opened(graph)
+    for top in ("12", "1", ""):
+        page.page.fill("#top", top)
+        drawn = drawing(page)
+        assert len(drawn.lines) == int(top or graph.n_edges)
+        assert passed_under(drawn) == []
+    page.page.evaluate("circuitPage.filter({...circuitPage.everything(), layers: [0, 1]})")
+    assert passed_under(drawing(page)) == []
+
+
+def test_a_group_is_a_box_that_lines_lead_around(opened, graph, extras):
+    page = opened(graph, extras)
+    heads = [node.name for node in graph.nodes if node.component.is_head]
+    groups = [{"name": "movers", "nodes": heads[:3]}, {"name": "others", "nodes": heads[3:6]}]
+    page.page.evaluate("(groups) => circuitPage.annotate((all) => { all.groups = groups })", groups)
+    drawn = drawing(page)
+    assert {"movers (3)", "others (3)"} < set(drawn.boxes)
+    for (one, (left, right, top, bottom)), (other, (begin, end, over, under)) in combinations(drawn.boxes.items(), 2):
+        assert right <= begin or end <= left or bottom <= over or under <= top, (one, other)
+    assert passed_under(drawn) == []
+
+
+def test_the_way_across_rows_is_the_cheapest(opened, graph):
+    """The envelope of parabolas against every pair of cells."""
+    costs = np.random.default_rng(4).choice([0, 30, 270, 1e12], size=200)
+    page, module = opened(graph), source("routes").replace("export ", "")
+    found = page.page.evaluate(f"(costs) => {{ {module} return cheapest(costs, 6); }}", costs.tolist())
+    cells = 6.0 * np.arange(len(costs))
+    assert found == pytest.approx((costs[None] + (cells[:, None] - cells) ** 2).min(axis=1))
+
+
+def test_the_axis_of_sizes_reaches_over_the_values(opened, graph, scores):
+    points = [CurvePoint(4, 0.2, None, None), CurvePoint(16, 1.1, 0.9, 1.3), CurvePoint(64, 3.5, 2.7, 4.2)]
+    for n, expected in ((1, [0, 0.25, 0.5, 0.75, 1]), (3, [0, 1, 2, 3, 4])):
+        own = CircuitExtras(scores=scores, curves=(Curve("sizes", tuple(points[:n])),))
+        marks = opened(graph, PageExtras([own])).page.locator("#sizes svg text[text-anchor=end]").all_text_contents()
+        assert [float(mark) for mark in marks] == expected

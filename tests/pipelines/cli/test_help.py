@@ -1,0 +1,42 @@
+"""Help is in the words of those who use it: no types of the code, and one text for one thing in all commands."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.pipelines.cli.leaves import COMMANDS, help_of, options_of
+
+# Options that mean the same wherever they are. Their defaults, in brackets, may differ.
+SHARED = ("--model", "--runs", "--device", "--workers", "--scheduler", "--dtype", "--json", "--quiet", "--verbose")
+# Words of the code, or second names for attention heads and MLPs.
+NOT_FOR_USERS = r"MHSA|FFN|[Mm]ulti-head|feed-forward|[Cc]omponent|[A-Z][a-z]+(Settings|Plan|Report|Method)\b"
+
+
+def whole_help(command: str) -> str:
+    found = COMMANDS[command]
+    told = [parameter.help or "" for parameter in found.params if getattr(parameter, "help", None)]
+    # Names of tables are those of the files.
+    return " ".join([found.help or "", *(text for text in told if not text.startswith("With --to, which table"))])
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_word_of_the_code_is_in_the_help(command: str):
+    assert re.findall(NOT_FOR_USERS, whole_help(command)) == []
+    unnamed = [flag for flag, option in options_of(command).items() if not option.is_flag and option.metavar is None]
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_explained_and_commands_that_are_named_exist(command: str):
+    assert [flag for flag, told in help_of(command).items() if not told.strip()] == []
+    named = re.findall(r"`circuits\s+([a-z-]+)", whole_help(command))
+    assert set(named) <= {name.split()[0] for name in COMMANDS}
+
+
+@pytest.mark.parametrize("flag", SHARED)
+def test_an_option_of_several_commands_has_one_text(flag: str):
+    texts = {told[flag].partition(" [")[0]: command for command in COMMANDS if flag in (told := help_of(command))}
+    texts.pop("Measure this model: name (`circuits models`), Hugging Face id or folder.", None)
+    assert len(texts) == 1, texts

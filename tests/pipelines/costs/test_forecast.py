@@ -1,0 +1,136 @@
+"""Peak memory by hand, by its laws, and against what torch really keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+
+from circuits.ablations import Corrupt
+from circuits.effects.gradients import _Reads, _run_with_gradients
+from circuits.effects.paired_runs import record_pair
+from circuits.methods import METHODS
+from circuits.metrics import METRICS
+from circuits.model.batches import batches
+from circuits.model.load import load_model
+from circuits.model.sources import find_model
+from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, loaded, peak
+from pipelines.costs.shape import SHAPES, Shape
+from pipelines.costs.shape_of import shape_of, shape_of_files
+from tests.conftest import random_prompts
+
+ONE = Shape("one", 1, 2, 1, 3, 5, 7, 11, mlp_products=3)
+GPU = Budget("cuda", 2**20, 2**16)
+UNBOUNDED = Budget("cpu", 2**50, 2048)
+RULES = {**METHODS_FORECAST, **STAGES_FORECAST}
+
+
+def settings_of(name: str) -> dict[str, Any]:
+    return dataclasses.asdict(METHODS[name]()) if name in METHODS else {}
+
+
+def test_recorded_runs_can_be_counted_by_hand():
+    """A token has its stream, attention and MLP output (3 x 5), two heads' outputs (6), and queries, keys and values
+    of 2 + 1 + 1 heads (12): 33 numbers in one layer. Two runs of 2 prompts of 4 tokens in float32; and three times
+    the logits of 11 words."""
+    found = peak(RULES["baseline"], Asked(ONE, 2, 4, "float32", GPU), {})
+    assert found.batch == 2
+    assert found.n_bytes == 2 * 8 * 33 * 4 + 3 * 2 * 11 * 4
+
+
+def test_edge_attribution_can_be_counted_by_hand():
+    n_tokens, n_edges = 2 * 4, 4 + 3 + 4  # into heads, MLP, logits
+    kept = n_tokens * (6 + 5 + 2 * 5)
+    gradients = n_tokens * (12 + 2 * 5)
+    writers, readers = 4 * n_tokens * 5, 3 * 4 * n_tokens * 5
+    of_scores = 2 * n_edges + 2 * n_edges  # of the batch, and of all prompts
+    found = peak(RULES["eap"], Asked(ONE, 2, 4, "float32", GPU), {})
+    assert found.n_bytes == 4 * (kept + gradients + writers + readers + of_scores)
+
+
+def test_a_model_is_its_weights_and_those_of_attention_once_more():
+    attention = 5 * 3 * (2 + 2) + 5 * 6
+    assert loaded(ONE, "float32", "cuda") == 4 * (ONE.n_weights + attention)
+    assert loaded(ONE, "bfloat16", "cuda") == 2 * (ONE.n_weights + attention)
+    assert loaded(ONE, "float32", "cpu") - loaded(ONE, "float32", "cuda") > 4e8  # Python and torch
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("shape", SHAPES[:4], ids=lambda shape: shape.name)
+def test_memory_grows_with_prompts_and_tokens_and_less_of_it_holds_no_more(name, shape):
+    settings, bounded = settings_of(name), Budget.of_cpu(1e12)
+
+    def bytes_of(n_prompts: int, n_tokens: int, budget: Budget = UNBOUNDED) -> float:
+        return peak(RULES[name], Asked(shape, n_prompts, n_tokens, "float32", budget), settings).n_bytes
+
+    of_prompts = [bytes_of(n, 16) for n in range(1, 129)]
+    # A full batch holds no more, while the scores of all go on growing.
+    assert of_prompts == sorted(of_prompts)
+    assert of_prompts[0] < of_prompts[7] < of_prompts[63]
+    of_tokens = [bytes_of(16, n) for n in (4, 8, 16, 32, 64)]
+    assert of_tokens == sorted(set(of_tokens))
+    assert all(bytes_of(n, 16, bounded) <= of_one for n, of_one in enumerate(of_prompts, start=1))
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_less_memory_makes_smaller_batches_that_need_less(name):
+    asked = [Asked(SHAPES[1], 64, 32, "float32", Budget.of_cpu(free)) for free in (64e9, 2e9, 1e9, 0.5e9, 0.1e9, 0)]
+    found = [peak(RULES[name], one, settings_of(name)) for one in asked]
+    batches_made = [one.batch for one in found]
+    assert batches_made == sorted(batches_made, reverse=True)
+    assert batches_made[-1] == 1
+    assert found[-1].n_bytes < found[0].n_bytes
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_a_recorded_run_keeps_as_many_numbers_as_the_formula_says(family, family_model):
+    model = family_model(family)
+    shape, batch = shape_of(model), next(batches(random_prompts(4), model.forward, shares_prefix=False))
+    run = model.forward.record(batch.clean)
+    values = [value for name in dataclasses.asdict(run) if name != "start" for value in getattr(run, name)]
+    storages = {one.untyped_storage().data_ptr(): one.untyped_storage().nbytes() for one in values}
+    n_tokens = batch.n_sequences * batch.n_positions
+    # The final stream comes on top.
+    expected = 4 * n_tokens * (shape.n_layers * shape.numbers_per_token + shape.d_model)
+    assert sum(storages.values()) == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_a_run_with_gradients_keeps_as_many_numbers_as_the_formula_says(family, family_model):
+    model = family_model(family)
+    shape, batch = shape_of(model), next(batches(random_prompts(4), model.forward, shares_prefix=False))
+    pair = record_pair(model.forward, batch, METRICS["logit-difference"], Corrupt(), needs=("z", "mlp"))
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.original.parameters()}
+    weights |= {one.untyped_storage().data_ptr() for of in model.forward.layers for one in (of.weight_qkv, of.weight_o)}
+    kept: dict[int, int] = {}
+
+    def note(value: torch.Tensor) -> torch.Tensor:
+        storage = value.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return value
+
+    reads = _Reads()
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda value: value):
+        final = _run_with_gradients(model.forward, pair, None, 0, reads)
+    for value in (*reads.streams.values(), *reads.wanted.values()):
+        note(value)
+    del final
+    n_tokens = batch.n_sequences * batch.n_positions
+    # The last layer is run at the answers alone, but for its keys and values.
+    most = 4 * n_tokens * shape.n_layers * shape.numbers_kept_for_gradients
+    assert most * (shape.n_layers - 1) / shape.n_layers * 0.9 < sum(kept.values()) < most * 1.1
+
+
+@pytest.mark.parametrize("name", ["reference", "two-route", "reference-reuse", "reference-vlm"])
+def test_the_shape_in_the_files_is_that_of_the_loaded_model(name):
+    of_model, of_files = shape_of(load_model(name)), shape_of_files(find_model(name))
+    assert of_files is not None
+    same = ("n_layers", "n_heads", "n_kv_heads", "d_head", "d_model", "d_mlp", "n_vocabulary", "is_rotary")
+    assert {field: getattr(of_files, field) for field in same} == {field: getattr(of_model, field) for field in same}
+
+
+def test_every_method_that_is_forecast_is_a_method():
+    assert set(METHODS_FORECAST) <= set(METHODS)
