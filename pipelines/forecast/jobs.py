@@ -18,10 +18,14 @@ _MEASURE = "measure"
 
 
 class Lengths(NamedTuple):
-    """The prompts of a command."""
+    """The prompts of a command.
+
+    n_roles  roles that tokens may have
+    """
 
     n_prompts: int
     n_tokens: int
+    n_roles: int = 1
 
 
 class Kind(NamedTuple):
@@ -93,10 +97,11 @@ def rows_of(
 
 
 def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Lengths]) -> Lengths | None:
-    """The prompts that a job measures: a slice, a part, or all of them; None of one that reads no prompts."""
+    """The prompts that a job measures: a slice, a part, or all of them, as one does that reads what other jobs measured
+    on them; None of one that reads neither."""
     if job.key in lengths:
         return lengths[job.key]
-    source = next((by_key[key] for key in job.inputs.get("prompts", ()) if key in by_key), None)
+    source = _source(job, by_key)
     if source is None:
         return None
     whole = lengths_of(source, by_key, lengths)
@@ -104,6 +109,14 @@ def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Length
     if whole is None or not isinstance(part, list | tuple):
         return whole
     return whole._replace(n_prompts=part[1] - part[0])
+
+
+def _source(job: Job, by_key: Mapping[str, Job]) -> Job | None:
+    """The job whose prompts a job reads, or those of another job whose results it reads, as stages of a method do."""
+    reads_prompts = "prompts" in job.inputs
+    keys = job.inputs["prompts"] if reads_prompts else [key for read in job.inputs.values() for key in read]
+    found = next((by_key[key] for key in keys if key in by_key), None)
+    return found if found is None or reads_prompts else _source(found, by_key)
 
 
 def rule_of(job: Job) -> Rule | None:
@@ -115,8 +128,10 @@ def rule_of(job: Job) -> Rule | None:
 
 
 def _settings(job: Job) -> Mapping[str, Any]:
-    method = job.settings.get("method")
-    return {} if method is None else method["settings"]
+    """Those of the job's method; of a stage of one, its own, but for the slice."""
+    if (method := job.settings.get("method")) is not None:
+        return method["settings"]
+    return {name: value for name, value in job.settings.items() if name not in ("slice", "part")}
 
 
 def _work(job: Job, asked: Asked) -> Work:
