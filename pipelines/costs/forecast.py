@@ -66,13 +66,14 @@ class Budget(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a job measures: prompts of a length, on a model."""
+    """What a job measures: prompts of a length, on a model; `n_roles` are the roles that their tokens have."""
 
     shape: Shape
     n_prompts: int
     n_tokens: int
     dtype: str
     budget: Budget
+    n_roles: int = 1
 
     @property
     def _per_layer(self) -> int:
@@ -166,9 +167,7 @@ def direct_effects(asked: Asked, settings: Mapping[str, Any]) -> Peak:
 def paths(asked: Asked, settings: Mapping[str, Any]) -> Peak:
     """Both runs, and a layer of what carries on from the heads of one, each of which is a variant. Where they are
     patched at END, only that position is run."""
-    reads_elsewhere = any(name.endswith(("<k>", "<v>")) for name in settings["receivers"])
-    is_at_end = settings["at"] == END or (settings["at"] is None and not reads_elsewhere)
-    return _stacking(asked, asked.shape.n_heads, 1 if is_at_end else asked.n_tokens)
+    return _stacking(asked, asked.shape.n_heads, asked.n_tokens if is_patched_everywhere(settings) else 1)
 
 
 def exact_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
@@ -259,6 +258,12 @@ def n_alike(shape: Shape, kinds: Collection[str]) -> int:
         kind = KINDS[name]
         of_reach[0 if kind.is_state else 1 if kind.is_per_token else 2] += _n_in_layer(shape, name)
     return max(1, *of_reach)
+
+
+def is_patched_everywhere(settings: Mapping[str, Any]) -> bool:
+    """Whether path patching may run more than one position of a prompt: all but END."""
+    reads_elsewhere = any(name.endswith(("<k>", "<v>")) for name in settings["receivers"])
+    return settings["at"] != END and (settings["at"] is not None or reads_elsewhere)
 
 
 def _n_in_layer(shape: Shape, kind: str) -> int:

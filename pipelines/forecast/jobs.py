@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Peak, Rule, peak
+from pipelines.costs.passes import WORK_FORECAST
 from pipelines.costs.shape import Shape
 from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
 from pipelines.engine.job import Job
@@ -15,6 +16,8 @@ from pipelines.engine.job import Job
 MAKE_PROMPTS = ("prompts", "solved-prompts")
 # The stages of methods, by what their jobs are called.
 _MEASURE = "measure"
+# Stages that measure as well, by the method that their settings have.
+_MEASURING = (_MEASURE, "trace", "trace-positions")
 
 
 class Lengths(NamedTuple):
@@ -82,7 +85,9 @@ def rows_of(
                 continue
             like = (its, job.weight, str(_settings(job)))
             if like not in known:
-                asked = Asked(shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget)
+                asked = Asked(
+                    shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget, its.n_roles
+                )
                 rule = rule_of(job)
                 known[like] = (None if rule is None else peak(rule, asked, _settings(job)), _work(job, asked))
             of_peak, of_work = known[like]
@@ -136,7 +141,11 @@ def _settings(job: Job) -> Mapping[str, Any]:
 
 def _work(job: Job, asked: Asked) -> Work:
     method = job.settings.get("method")
-    if method is not None and job.stage.name == _MEASURE and method["name"] in METHODS_COSTED:
-        of_one = METHODS_COSTED[method["name"]](asked.shape, asked.n_tokens)
-        return Work(*(asked.n_prompts * part for part in of_one))
+    if method is not None and job.stage.name in _MEASURING:
+        name = method["name"]
+        if name in WORK_FORECAST:
+            return WORK_FORECAST[name](asked, method["settings"])
+        if name in METHODS_COSTED:
+            of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
+            return Work(*(asked.n_prompts * part for part in of_one))
     return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)
