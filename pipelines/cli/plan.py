@@ -70,7 +70,7 @@ def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execut
     sys.stderr.write(f"doctor: loading the model {name}, for a probe\n")
     model = load_model(name, device=execution.device, dtype=settings.dtype)
     made, shape = {job.key: _prompts(job, model) for job in makers}, shape_of(model)
-    lengths = {key: Lengths(len(prompts), prompts.n_positions) for key, prompts in made.items()}
+    lengths = {key: Lengths(len(prompts), prompts.n_positions, len(prompts.roles)) for key, prompts in made.items()}
     return _Probed(shape, probe(model, next(iter(made.values())), shape), lengths)
 
 

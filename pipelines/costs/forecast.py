@@ -7,9 +7,11 @@ through phases, the largest of them counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
+from circuits.data.prompts import END
+from circuits.kinds import KINDS
 from circuits.model import room
 from pipelines.costs.memory import (
     WIDTHS,
@@ -35,6 +37,15 @@ _BATCHES_TOGETHER = 2
 _CIRCUITS = {"choose": 24, "curve": 18, "judge": 1, "minimize": 24}
 # Copies of a layer's gradients at readers while they are carried back.
 _OF_READERS = 3
+# Of a direct effect, copies of the final stream of the variants that are stacked: what changes, changed, and normed.
+_OF_FINALS = 4
+# What the backward pass through a circuit keeps of a layer: each reader's stream as it is read, summed up and normed;
+# the sums of MLP and heads over all writers before them.
+_OF_STREAMS, _OF_SUMS = 3, 2
+# Weights of an autoencoder while it is trained: itself, its gradients, two means of Adam, and as many in between.
+_OF_TRAINING = 8
+# Trials whose codes are made in a job (`circuits.methods.head_code_stages`).
+_TRIALS_OF_A_JOB = 2
 
 
 class Budget(NamedTuple):
@@ -55,13 +66,14 @@ class Budget(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a job measures: prompts of a length, on a model."""
+    """What a job measures: prompts of a length, on a model; `n_roles` are the roles that their tokens have."""
 
     shape: Shape
     n_prompts: int
     n_tokens: int
     dtype: str
     budget: Budget
+    n_roles: int = 1
 
     @property
     def _per_layer(self) -> int:
@@ -139,9 +151,23 @@ def attribution_of_components(asked: Asked, settings: Mapping[str, Any]) -> Peak
 
 
 def patched(asked: Asked, settings: Mapping[str, Any]) -> Peak:
-    """Both runs, and a layer of the variants that are stacked."""
-    batch = asked.recorded
-    return Peak(batch, recorded_runs(asked.shape, asked.tokens_of(batch), asked.dtype) + _stacked(asked, batch))
+    """Both runs, and a layer of the variants that are stacked: those of its parts that are patched, of some kinds."""
+    return _stacking(asked, n_alike(asked.shape, settings["kinds"]))
+
+
+def direct_effects(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, and the final streams, where answers are read, of the variants that are stacked."""
+    batch, shape = asked.recorded, asked.shape
+    n_variants = shape.n_layers * sum(_n_in_layer(shape, kind) for kind in settings["kinds"])
+    rows = min(n_variants * batch, max(asked.budget.tokens, batch))
+    finals = _OF_FINALS * rows * shape.d_model * WIDTHS[asked.dtype]
+    return Peak(batch, recorded_runs(shape, asked.tokens_of(batch), asked.dtype) + finals)
+
+
+def paths(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs, and a layer of what carries on from the heads of one, each of which is a variant. Where they are
+    patched at END, only that position is run."""
+    return _stacking(asked, asked.shape.n_heads, asked.n_tokens if is_patched_everywhere(settings) else 1)
 
 
 def exact_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
@@ -149,7 +175,106 @@ def exact_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
     batch = asked.with_writers
     tokens = asked.tokens_of(batch)
     held = recorded_runs(asked.shape, tokens, asked.dtype) + _OF_CHANGES * outputs_of_writers(asked.shape, tokens)
-    return Peak(batch, held + _stacked(asked, batch) + _all_scores(asked))
+    # Where edges are named, those into a layer that come from one writer are there at least.
+    shape, named = asked.shape, len(settings["edges"])
+    n_variants = named + shape.n_heads + 2 * shape.n_kv_heads if named else shape.wiring.n_edges
+    return Peak(batch, held + _stacked(asked, tokens, n_variants) + _all_scores(asked))
+
+
+def conductance(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Edges from gradients, with what heads and MLPs give at every point held besides, and what they move by."""
+    n_points = int(settings["steps"])
+    batch = asked.with_gradients(n_points)
+    moved = values_for_edges(asked.shape, n_points * asked.tokens_of(batch), asked.dtype)
+    return Peak(batch, _from_gradients(asked, batch, n_points) + moved + _all_scores(asked))
+
+
+def dropped_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs of all prompts, and the writers' outputs of the circuits that are stacked, where nearly all edges are
+    dropped: of those into the readers that take most."""
+    shape, batch = asked.shape, asked.with_writers
+    of_prompt, most = asked.tokens_of(batch) * shape.d_model, 0
+    for layer in range(shape.n_layers):
+        n_readers, n_sources = shape.n_heads + 2 * shape.n_kv_heads, 1 + layer * (shape.n_heads + 1)
+        numbers = of_prompt * max((shape.n_layers - layer) * (shape.n_heads + 1), n_readers)
+        n_circuits = min(n_readers * n_sources, max(1, asked.budget.numbers // numbers))
+        most = max(most, n_circuits * numbers)
+    held = recorded_runs(shape, asked.tokens_of(asked.n_prompts), asked.dtype) + outputs_of_writers(
+        shape, asked.tokens_of(batch)
+    )
+    return Peak(batch, held + _OF_CIRCUIT * most * WIDTHS["float32"] + _all_scores(asked))
+
+
+def learned_mask(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Both runs of all prompts, and what the backward pass through a circuit keeps of those of a step; or the estimate
+    that it starts from, of five points as `eap-ig` has by default."""
+    shape = asked.shape
+    batch = min(asked.recorded, int(settings["prompts_per_step"]))
+    writers = range(0, shape.n_layers * (shape.n_heads + 1), shape.n_heads + 1)
+    sums = _OF_SUMS * sum(1 + before for before in writers) + shape.n_writers
+    streams = shape.n_layers * (_OF_STREAMS * shape.wiring.readers_per_layer + shape.n_heads + 1)
+    tokens = asked.tokens_of(batch)
+    kept = tokens * (sums + streams) * shape.d_model * WIDTHS["float32"] + gradient_run(shape, tokens, asked.dtype)
+    learning = recorded_runs(shape, asked.tokens_of(asked.n_prompts), asked.dtype) + kept
+    start = edges_from_gradients(asked, {"steps": 5}).n_bytes if settings["start"] is not None else 0.0
+    return Peak(batch, max(start, learning) + _all_scores(asked))
+
+
+def head_features(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """A layer of a run that is not kept, and the logits of the whole vocabulary that accuracy is read from."""
+    batch = asked.recorded
+    logits = 3 * batch * asked.shape.n_vocabulary * WIDTHS["float32"]
+    return Peak(batch, _of_one_layer(asked, asked.tokens_of(batch)) + logits)
+
+
+def autoencoders(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Heads' weights and values, those of the autoencoders of a job while they are trained, and the rows they learn,
+    with each feature's values on them."""
+    shape, coding = asked.shape, settings["coding"]
+    first, stop = settings["trials"]
+    n_groups = shape.n_layers if coding["scope"] == "layer" else 1
+    n_rows = (stop - first) * min(coding["sae_prompts"], 2 * asked.n_prompts) * shape.n_layers * shape.n_heads
+    weights_of = (stop - first) * n_groups * coding["recipe"]["features"] * 2 * shape.d_model
+    # Those of one group alone are computed with at a time; the rows are there twice.
+    values = n_rows // n_groups * coding["recipe"]["features"] * 4 // (stop - first)
+    numbers = _OF_TRAINING * weights_of + 3 * n_rows * shape.d_model + values + _head_values(asked)
+    return Peak(min(asked.n_prompts, coding["sae_prompts"]), numbers * WIDTHS["float32"])
+
+
+def codes_of_heads(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Heads' weights and values, the autoencoders of a job, and a head's features on all prompts."""
+    shape, coding = asked.shape, settings["coding"]
+    n_features = coding["recipe"]["features"]
+    n_groups = shape.n_layers if coding["scope"] == "layer" else 1
+    numbers = _TRIALS_OF_A_JOB * n_groups * n_features * 2 * shape.d_model + 4 * asked.n_prompts * n_features
+    return Peak(2 * asked.n_prompts, (numbers + _head_values(asked)) * WIDTHS["float32"])
+
+
+def n_alike(shape: Shape, kinds: Collection[str]) -> int:
+    """Parts of a layer, of some kinds, that are patched in one stack: streams, what changes a position alone, and keys
+    and values each have their own."""
+    of_reach = [0, 0, 0]
+    for name in kinds:
+        kind = KINDS[name]
+        of_reach[0 if kind.is_state else 1 if kind.is_per_token else 2] += _n_in_layer(shape, name)
+    return max(1, *of_reach)
+
+
+def is_patched_everywhere(settings: Mapping[str, Any]) -> bool:
+    """Whether path patching may run more than one position of a prompt: all but END."""
+    reads_elsewhere = any(name.endswith(("<k>", "<v>")) for name in settings["receivers"])
+    return settings["at"] != END and (settings["at"] is not None or reads_elsewhere)
+
+
+def _n_in_layer(shape: Shape, kind: str) -> int:
+    counted = KINDS[kind].counted_by
+    return 1 if counted is None else int(getattr(shape, counted))
+
+
+def _head_values(asked: Asked) -> int:
+    """Numbers of all heads' output weights, and of their values on positives and negatives, read twice."""
+    shape = asked.shape
+    return shape.n_layers * shape.n_heads * shape.d_head * (shape.d_model + 4 * asked.n_prompts)
 
 
 def circuits(asked: Asked, settings: Mapping[str, Any], *, n_circuits: int) -> Peak:
@@ -184,11 +309,21 @@ def _of_a_layer(asked: Asked, batch: int) -> float:
     return outputs_of_writers(shape, n_prompts * asked.n_tokens) + of_readers
 
 
-def _stacked(asked: Asked, batch: int) -> float:
-    """Bytes of what a layer makes of the variants that are stacked: two MLP's hidden values, and all else once."""
-    shape = asked.shape
-    tokens = max(asked.budget.tokens, asked.tokens_of(batch))
-    return tokens * (2 * shape.d_mlp + shape.numbers_per_token) * WIDTHS[asked.dtype]
+def _stacking(asked: Asked, n_variants: int, n_positions: int | None = None) -> Peak:
+    """Both runs, and a layer of so many variants, or of those that are stacked; of all positions or some."""
+    batch = asked.recorded
+    runs = recorded_runs(asked.shape, asked.tokens_of(batch), asked.dtype)
+    return Peak(batch, runs + _stacked(asked, batch * (n_positions or asked.n_tokens), n_variants))
+
+
+def _stacked(asked: Asked, tokens: int, n_variants: int) -> float:
+    """Bytes of what a layer makes of so many variants of these tokens, or of those that are stacked."""
+    return _of_one_layer(asked, min(n_variants * tokens, max(asked.budget.tokens, tokens)))
+
+
+def _of_one_layer(asked: Asked, tokens: int) -> float:
+    """Bytes of what a layer makes of tokens: two MLP's hidden values, and all else once."""
+    return tokens * (2 * asked.shape.d_mlp + asked.shape.numbers_per_token) * WIDTHS[asked.dtype]
 
 
 def _all_scores(asked: Asked) -> float:
@@ -210,11 +345,22 @@ METHODS_FORECAST: Mapping[str, Rule] = {
     "activation-patching": patched,
     "atp-star": attribution_of_components,
     "exact-edges": exact_edges,
+    "causal-tracing": patched,
+    "path-patching": paths,
+    "direct-effect": direct_effects,
+    "ceap": conductance,
+    "acdc": dropped_edges,
+    "mask-learning": learned_mask,
 }
 # Of stages by their names.
 STAGES_FORECAST: Mapping[str, Rule] = {
     "baseline": recorded,
     "reference": recorded,
+    "trace": patched,
+    "trace-positions": patched,
+    "features": head_features,
+    "autoencoders": autoencoders,
+    "codes": codes_of_heads,
     **{stage: _of_circuits(stage) for stage in _CIRCUITS},
 }
 

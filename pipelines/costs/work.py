@@ -7,9 +7,10 @@ queries with keys are left out, which is a share of about tokens / (6 x d_model)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from circuits.kinds import KINDS
 from pipelines.costs.shape import Shape
 
 # Points of integration of `eap-ig` and `eap-ig-activations`.
@@ -45,18 +46,35 @@ def contraction(shape: Shape, n_tokens: int) -> float:
 
 def activation_patching(shape: Shape, n_tokens: int, *, only_heads: bool = False) -> Work:
     """Every head, attention output, MLP and residual position patched once: the run goes on right after it."""
-    layer, last = n_tokens * shape.per_layer, _last_layer(shape, n_tokens)
-    after_heads = n_tokens * (shape.out_of_attention + shape.in_mlp)
-    n_alike = shape.n_heads + (0 if only_heads else 1)
+    kinds = ("head",) if only_heads else ("head", "attention", "mlp", "residual")
+    return Work(_recorded(shape, n_tokens) + patched_once(shape, n_tokens, kinds), 0)
+
+
+def patched_once(shape: Shape, n_run: float, kinds: Collection[str], *, n_patched: float | None = None) -> float:
+    """Each part of some kinds patched once, without the recorded runs.
+
+    n_run      tokens from the first that is patched on
+    n_patched  how many of them are patched, by default all: the layer after is projected there alone
+    """
+    n_patched = n_run if n_patched is None else n_patched
+    layer, last = n_run * shape.per_layer, _last_layer(shape, n_run)
+    after_layer = layer - (n_run - n_patched) * shape.in_attention
+    after_last = last - (n_run - n_patched) * _keys_and_values(shape)
+    alike = [KINDS[kind] for kind in kinds if KINDS[kind].sublayer == "attention"]
+    n_alike = sum(1 if kind.counted_by is None else getattr(shape, kind.counted_by) for kind in alike)
+
+    def from_layer(number: int) -> float:
+        n_left = shape.n_layers - number
+        return 0.0 if n_left == 0 else after_last if n_left == 1 else after_layer + (n_left - 2) * layer + last
+
     total = 0.0
     for number in range(shape.n_layers):
-        is_last = number == shape.n_layers - 1
-        further = 0.0 if is_last else (shape.n_layers - number - 2) * layer + last
-        total += n_alike * ((after_heads / n_tokens if is_last else after_heads) + further)
-        total += 0 if only_heads else further
-    if not only_heads:
-        total += sum((shape.n_layers - number - 1) * layer + last for number in range(shape.n_layers))
-    return Work(_recorded(shape, n_tokens) + total, 0)
+        n_after_heads = 1 if number == shape.n_layers - 1 else n_patched
+        after_heads = n_after_heads * (shape.out_of_attention + shape.in_mlp)
+        total += n_alike * (after_heads + from_layer(number + 1))
+        total += from_layer(number + 1) if "mlp" in kinds else 0
+        total += from_layer(number) if "residual" in kinds else 0
+    return total
 
 
 def eap(shape: Shape, n_tokens: int, *, n_points: int = 1) -> Work:
@@ -105,9 +123,13 @@ def _recorded(shape: Shape, n_tokens: int) -> float:
     return 2 * plain_pass(shape, n_tokens)
 
 
-def _last_layer(shape: Shape, n_tokens: int) -> float:
+def _keys_and_values(shape: Shape) -> int:
+    return 2 * shape.d_model * shape.d_head * shape.n_kv_heads
+
+
+def _last_layer(shape: Shape, n_tokens: float) -> float:
     """The last layer where only one token is read: keys and values of all, the rest of that one."""
-    keys_and_values = 2 * shape.d_model * shape.d_head * shape.n_kv_heads
+    keys_and_values = _keys_and_values(shape)
     return n_tokens * keys_and_values + (shape.per_layer - keys_and_values)
 
 

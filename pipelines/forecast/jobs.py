@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Peak, Rule, peak
+from pipelines.costs.passes import WORK_FORECAST
 from pipelines.costs.shape import Shape
 from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
 from pipelines.engine.job import Job
@@ -15,13 +16,19 @@ from pipelines.engine.job import Job
 MAKE_PROMPTS = ("prompts", "solved-prompts")
 # The stages of methods, by what their jobs are called.
 _MEASURE = "measure"
+# Stages that measure as well, by the method that their settings have.
+_MEASURING = (_MEASURE, "trace", "trace-positions")
 
 
 class Lengths(NamedTuple):
-    """The prompts of a command."""
+    """The prompts of a command.
+
+    n_roles  roles that tokens may have
+    """
 
     n_prompts: int
     n_tokens: int
+    n_roles: int = 1
 
 
 class Kind(NamedTuple):
@@ -78,7 +85,9 @@ def rows_of(
                 continue
             like = (its, job.weight, str(_settings(job)))
             if like not in known:
-                asked = Asked(shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget)
+                asked = Asked(
+                    shape, its.n_prompts, its.n_tokens, job.settings.get("dtype", "float32"), budget, its.n_roles
+                )
                 rule = rule_of(job)
                 known[like] = (None if rule is None else peak(rule, asked, _settings(job)), _work(job, asked))
             of_peak, of_work = known[like]
@@ -93,10 +102,11 @@ def rows_of(
 
 
 def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Lengths]) -> Lengths | None:
-    """The prompts that a job measures: a slice, a part, or all of them; None of one that reads no prompts."""
+    """The prompts that a job measures: a slice, a part, or all of them, as one does that reads what other jobs measured
+    on them; None of one that reads neither."""
     if job.key in lengths:
         return lengths[job.key]
-    source = next((by_key[key] for key in job.inputs.get("prompts", ()) if key in by_key), None)
+    source = _source(job, by_key)
     if source is None:
         return None
     whole = lengths_of(source, by_key, lengths)
@@ -104,6 +114,14 @@ def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Length
     if whole is None or not isinstance(part, list | tuple):
         return whole
     return whole._replace(n_prompts=part[1] - part[0])
+
+
+def _source(job: Job, by_key: Mapping[str, Job]) -> Job | None:
+    """The job whose prompts a job reads, or those of another job whose results it reads, as stages of a method do."""
+    reads_prompts = "prompts" in job.inputs
+    keys = job.inputs["prompts"] if reads_prompts else [key for read in job.inputs.values() for key in read]
+    found = next((by_key[key] for key in keys if key in by_key), None)
+    return found if found is None or reads_prompts else _source(found, by_key)
 
 
 def rule_of(job: Job) -> Rule | None:
@@ -115,13 +133,19 @@ def rule_of(job: Job) -> Rule | None:
 
 
 def _settings(job: Job) -> Mapping[str, Any]:
-    method = job.settings.get("method")
-    return {} if method is None else method["settings"]
+    """Those of the job's method; of a stage of one, its own, but for the slice."""
+    if (method := job.settings.get("method")) is not None:
+        return method["settings"]
+    return {name: value for name, value in job.settings.items() if name not in ("slice", "part")}
 
 
 def _work(job: Job, asked: Asked) -> Work:
     method = job.settings.get("method")
-    if method is not None and job.stage.name == _MEASURE and method["name"] in METHODS_COSTED:
-        of_one = METHODS_COSTED[method["name"]](asked.shape, asked.n_tokens)
-        return Work(*(asked.n_prompts * part for part in of_one))
+    if method is not None and job.stage.name in _MEASURING:
+        name = method["name"]
+        if name in WORK_FORECAST:
+            return WORK_FORECAST[name](asked, method["settings"])
+        if name in METHODS_COSTED:
+            of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
+            return Work(*(asked.n_prompts * part for part in of_one))
     return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)

@@ -39,8 +39,8 @@ def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
     made = {key: lengths_in(store.read(key)) for key, (_, store) in makers.items() if store.has(key)}
     if not made or not any("model" in job.locations for part in plan.work for job in part.missing):
         return None
-    longest = max(of.n_tokens for of in made.values())
-    lengths = {key: made.get(key) or Lengths(job.settings["n"], longest) for key, (job, _) in makers.items()}
+    longest, most = max(of.n_tokens for of in made.values()), max(of.n_roles for of in made.values())
+    lengths = {key: made.get(key) or Lengths(job.settings["n"], longest, most) for key, (job, _) in makers.items()}
     jobs = [job for part in plan.work for job in part.jobs if "model" in job.locations]
     shapes: dict[str, Shape] = {}
     for name in dict.fromkeys(job.locations["model"] for job in jobs):
@@ -54,7 +54,7 @@ def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
 def lengths_in(result: Result) -> Lengths:
     """How many prompts there are, and how long the longest is."""
     prompts = prompts_from(Result(result.meta, {}))
-    return Lengths(len(prompts), prompts.n_positions)
+    return Lengths(len(prompts), prompts.n_positions, len(prompts.roles))
 
 
 def require_possible(forecast: Forecast) -> None:

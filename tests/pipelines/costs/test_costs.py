@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
 from pipelines.costs.memory import stored, weights
 from pipelines.costs.page import with_tables
+from pipelines.costs.passes import WORK_FORECAST
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.speed import MEASURED, rates, seconds, sets_rate
 from pipelines.costs.study import Study
@@ -71,6 +73,38 @@ def test_the_work_of_a_method_is_what_a_real_run_counts(real, method):
     expected = N_PAIRS * (METHODS_COSTED[method](shape, N_TOKENS).whole - not_counted)
     # Which tokens of the last layer are run differs a little from method to method.
     assert work.multiply_adds == pytest.approx(expected, rel=0.08)
+
+
+SETTINGS = (
+    ("activation-patching", {"kinds": ("head", "residual")}),
+    ("causal-tracing", {"at": "all"}),
+    ("causal-tracing", {"at": "positions", "kinds": ("attention", "mlp")}),
+    ("direct-effect", {}),
+    ("ceap", {"steps": 3}),
+    ("mask-learning", {"steps": 6, "prompts_per_step": 2}),
+    ("path-patching", {}),
+    ("path-patching", {"at": "all"}),
+    ("path-patching", {"at": "all", "freeze_mlps": True}),
+    ("path-patching", {"receivers": ("m2",), "at": "all"}),
+)
+
+
+@pytest.mark.parametrize(("name", "settings"), SETTINGS, ids=str)
+def test_the_forecast_work_of_a_job_is_what_a_real_run_counts(real, name, settings):
+    from circuits.methods import METHODS
+    from circuits.metrics import METRICS
+    from circuits.model.multiply_adds import counted
+
+    shape, model, prompts = real
+    made, metric = METHODS[name](**settings), METRICS["logit-difference"]
+    made.check(model, prompts, metric)
+    with counted() as work:
+        made.score(model, prompts, metric=metric)
+    n_contractions = {"ceap": settings.get("steps", 0), "mask-learning": 1}.get(name, 0)
+    not_counted = N_PAIRS * n_contractions * contraction(shape, N_TOKENS)
+    asked = Asked(shape, N_PAIRS, N_TOKENS, "float32", Budget.of_cpu(16e9))
+    forecast = WORK_FORECAST[name](asked, dataclasses.asdict(made)).whole
+    assert work.multiply_adds == pytest.approx(forecast - not_counted, rel=0.12)
 
 
 def test_edges_are_those_of_the_wiring_of_a_real_model(real):
