@@ -18,7 +18,15 @@ FILES = {
     "held-out": ("discover", INDUCTION + "method: eap\nedges: 20\njudge_on: held-out\nprompts_per_job: 2\n"),
     "curve": ("discover", INDUCTION + "method: eap-ig\nsettings: {steps: 2}\nedges: 20\ncurve: true\nablation: mean\n"),
     "trace": ("trace", INDUCTION),
+    "paths": ("discover", INDUCTION + "method: path-patching\nnodes: 4\n"),
+    "direct": ("discover", INDUCTION + "method: direct-effect\nnodes: 4\n"),
+    "conductance": ("discover", INDUCTION + "method: ceap\nedges: 20\n"),
+    "pruned": ("discover", INDUCTION + "method: acdc\nsettings: {tau: 0.5}\n"),
+    "mask": ("discover", INDUCTION + "method: mask-learning\nsettings: {steps: 2}\nedges: 20\n"),
+    "codes": ("discover", INDUCTION + "method: head-coding\nsettings: {epochs: 2, least_accuracy: 0}\nnodes: 4\n"),
 }
+# What measures in these plans.
+MEASURE = ("measure", "trace", "features", "autoencoders", "codes")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -32,6 +40,9 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert not (tmp_path / "runs").exists()
     planned = before.json
     assert planned["jobs_missing"] == planned["jobs"]
+    measuring = [kind for kind in planned["kinds"] if kind["stage"] in MEASURE]
+    assert measuring
+    assert all(kind["peak_bytes"] and kind["seconds"] > 0 for kind in measuring)
     run = circuits(command, "--config", file, "--json")
     assert run.exit_code == 0, run.stderr
     assert run.json["jobs"] == {"total": planned["jobs"], "computed": planned["jobs"]}
