@@ -25,11 +25,15 @@ FILES = {
     "mask": ("discover", INDUCTION + "method: mask-learning\nsettings: {steps: 2}\nedges: 20\n"),
     "codes": ("discover", INDUCTION + "method: head-coding\nsettings: {epochs: 2, least_accuracy: 0}\nnodes: 4\n"),
 }
+# Their jobs are those of other methods here.
+LIKE_OTHERS = ("direct", "conductance", "mask")
 # What measures in these plans.
 MEASURE = ("measure", "trace", "features", "autoencoders", "codes")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in FILES]
+)
 def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, tmp_path: Path):
     command, text = FILES[name]
     file = tmp_path / "settings.yaml"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from circuits.scores import EdgeScores
 from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
 from pipelines.costs.memory import stored, weights
 from pipelines.costs.page import with_tables
@@ -127,7 +128,9 @@ def test_a_baseline_takes_two_passes_and_a_circuit_of_a_search_about_half_of_one
     with counted() as of_baseline:
         measure_baseline(model, prompts, metric=metric)
     assert of_baseline.multiply_adds == pytest.approx(2 * one_pass, rel=0.02)
-    order = METHODS["eap"]().score(model, prompts, metric=metric).ranking()
+    scores = METHODS["eap"]().score(model, prompts, metric=metric)
+    assert isinstance(scores, EdgeScores)
+    order = scores.ranking()
     sizes = np.geomspace(1, len(order) - 1, N_CIRCUITS).astype(int)
     circuits = np.zeros((N_CIRCUITS, len(order)), dtype=np.bool_)
     for circuit, size in zip(circuits, sizes, strict=True):
