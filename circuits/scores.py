@@ -260,7 +260,7 @@ class ComponentScores:
     >>> str(at_end.components[at_end.means[0].argmax()]), at_end.interval().low.shape
     ('a3.h3', (1, 16))
     >>> scores.to_frame_per_prompt().columns.tolist()
-    ['prompt', 'component', 'kind', 'layer', 'head', 'position', 'score', 'score_is', 'method']
+    ['prompt', 'component', 'kind', 'layer', 'index', 'position', 'score', 'score_is', 'method']
     """
 
     wiring: Wiring

@@ -17,6 +17,8 @@ import typer
 
 from graphs.export.document import COMPARISON_VERSION, VERSION
 from tests.conftest import ROOT
+from tests.test_docs_samples import SAMPLES
+from tests.test_readme import is_shown_of
 
 DOCS = ROOT / "docs"
 PACKAGES = ("circuits", "graphs", "pipelines")
@@ -153,16 +155,19 @@ def test_settings_classes_list_their_fields(plain_docstrings):
 
 @pytest.mark.slow
 def test_the_quick_start_runs_as_it_stands(tmp_path):
-    text = page("quick_start")
-    blocks = re.findall(r"```(bash|python)\n(.*?)```", text, flags=re.DOTALL)
-    commands = [line for language, block in blocks if language == "bash" for line in block.splitlines()]
-    scripts = [block for language, block in blocks if language == "python"]
-    assert len(scripts) == 2
+    samples = SAMPLES.samples(page("quick_start"))
+    assert [sample.language for sample in samples].count("python") == 2
+    assert len([sample for sample in samples if sample.shown is not None]) == 2
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    runs = [["bash", "-c", command] for command in commands if command.startswith("circuits ")]
-    for arguments in [*runs, *([sys.executable, "-c", script] for script in scripts)]:
-        done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{arguments[-1]}\n{done.stderr[-2000:]}"
+    for sample in samples:
+        commands = [line for line in sample.text.splitlines() if line.startswith("circuits ")]
+        code = [sys.executable, "-c", sample.text]
+        printed = ""
+        for arguments in [code] if sample.language == "python" else [["bash", "-c", command] for command in commands]:
+            done = subprocess.run(arguments, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, f"{arguments[-1]}\n{done.stderr[-2000:]}"
+            printed += done.stdout
+        assert is_shown_of(printed, sample.shown or ""), printed
     assert (tmp_path / "reuse.pdf").read_bytes().startswith(b"%PDF")
 
 

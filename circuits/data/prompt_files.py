@@ -54,8 +54,8 @@ class BadPrompts(ValueError):
         said = [f"line{'s' if len(own) > 1 else ''} {spans(own)}: {fault}" for fault, own in lines.items()]
         shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
         super().__init__(
-            f"{source}: {len(faults)} bad line{'s' if len(faults) > 1 else ''}; no prompt of it was used.\n"
-            + "\n".join(f"  {f}" for f in shown)
+            f"{source}: {len(faults)} bad line{'s' if len(faults) > 1 else ''}; "
+            "a run uses none of its prompts until they are mended.\n" + "\n".join(f"  {f}" for f in shown)
         )
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
 

@@ -71,6 +71,8 @@ class Method:
     >>> method = METHODS["eap-ig"](steps=2)
     >>> method.result, method.per_prompt, dict(method.default_selection), method.path_settings()
     ('edges', True, {}, {})
+    >>> method.measures_named_edges, METHODS["exact-edges"](edges=("a2.h1->logits",)).measures_named_edges
+    (False, True)
     >>> method.check(model, prompts, metric)
     >>> method.check_selection(position=None)
     >>> method.score(model, prompts, metric=metric).means.shape

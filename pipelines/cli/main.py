@@ -23,10 +23,12 @@ from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, path_named, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
+from pipelines.cli.sections import CommandsInSections
 from pipelines.cli.signals import end_on_signals
 
 app = typer.Typer(
     name="circuits",
+    cls=CommandsInSections,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -511,7 +513,8 @@ def doctor(
         ),
     ] = None,
     command: Annotated[
-        str | None, typer.Option(help="With --plan: the command whose settings they are. [discover]")
+        str | None,
+        typer.Option(metavar="NAME", help="With --plan: the command whose settings they are. [discover]"),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -254,13 +254,16 @@ def _choice(ground: _Ground, ranking: str, *, fewer_than: int | None) -> Choice:
     return Choice(ranking, selected, ground.judge.share(selected), tuple(searches))
 
 
+def may_search_on(settings: Mapping[str, Any]) -> bool:
+    """Whether a size that would do is searched where the edges asked for are too few."""
+    return settings["kind"] == "edges" and not SELECTIONS[settings["rule"]["name"]].takes_long
+
+
 def _size_that_would_do(ground: _Ground, best: Choice) -> int | None:
     """How many edges would be faithful, where fewer were asked for; None where that is not known."""
     asked, largest = ground.settings["edges"], ground.n_measured
     is_faithful = best.share is None or best.share >= ground.bound
-    if asked is None or is_faithful or ground.settings["kind"] == "components" or asked >= largest:
-        return None
-    if SELECTIONS[ground.settings["rule"]["name"]].takes_long:
+    if asked is None or is_faithful or asked >= largest or not may_search_on(ground.settings):
         return None
     return ground.search("edges", lambda n: ground.made(n=n), largest, smallest=asked + 1).sizes.size
 

@@ -24,7 +24,7 @@ from circuits.methods import METHODS
 from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
-from pipelines.discover.choose import CHOOSE
+from pipelines.discover.choose import CHOOSE, may_search_on
 from pipelines.discover.method_stages import stage_jobs
 from pipelines.discover.minimize_jobs import announcement, minimize_jobs
 from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
@@ -41,7 +41,7 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# About how many circuits are run to choose one where its size is searched, in all rankings.
+# About how many circuits are run to choose one where its size is searched, in both rankings; half as many in one.
 CIRCUITS_TRIED = 24
 # In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
 _RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 6.0
@@ -123,8 +123,13 @@ class DiscoverPlan(RunPlan):
     def outlook(self) -> str:
         if self.store.has(self.jobs.choose.key):
             return ""
-        n_circuits = _circuits_tried(self.config)
-        return f"about {n_circuits} {'circuits are' if n_circuits > 1 else 'circuit is'} run to choose one"
+        n_circuits, n_edges = _circuits_tried(self.config), self.config.edges
+        if n_circuits == CIRCUITS_TRIED:
+            return f"about {n_circuits} circuits are run to choose one"
+        run = "1 circuit is run" if n_circuits == 1 else f"up to {n_circuits} circuits are run to choose one"
+        if n_edges is None or not may_search_on(selection_of(self.config)):
+            return run
+        return f"{run}, and about {CIRCUITS_TRIED // 2} more where {n_edges:,} edges are too few"
 
     def announcement(self, done: Job) -> str | None:
         if done.key != self.jobs.choose.key:

@@ -23,8 +23,7 @@ from circuits.data.template_file import template_from
 from circuits.mib_file import mib_circuit
 from circuits.strict_json import parse_strictly
 from circuits.yaml_text import parse_yaml
-from graphs import CircuitGraph
-from graphs.annotations import annotations_from
+from graphs import CircuitGraph, annotations_from
 from graphs.export import EXPORTS, ReadableExport
 from pipelines.cli.commands import offers
 from pipelines.runs.settings_file import settings_from

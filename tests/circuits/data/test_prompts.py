@@ -359,7 +359,7 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
     for fault, (line, reason) in zip(raised.value.faults, expected.items(), strict=True):
         assert fault.startswith(f"line {line}: ")
         assert reason in fault
-    assert "13 bad lines; no prompt of it was used" in str(raised.value)
+    assert "13 bad lines; a run uses none of its prompts until they are mended" in str(raised.value)
 
 
 def test_answers_of_several_tokens_are_read_as_text_and_as_lists_and_written_back(

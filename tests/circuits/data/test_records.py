@@ -159,7 +159,7 @@ def test_one_fault_of_many_lines_is_said_once_with_the_lines(tmp_path: Path) -> 
     with pytest.raises(BadPrompts) as refused:
         read_prompts(path)
     assert str(refused.value).splitlines() == [
-        f"{path}: 7 bad lines; no prompt of it was used.",
+        f"{path}: 7 bad lines; a run uses none of its prompts until they are mended.",
         "  lines 1-2, 4, 6-8: unknown key 'extra'; known: ['answer_ids', 'answer_position', 'clean_ids', 'comment', "
         "'corrupt_ids', 'roles', 'wrong_answer_ids'].",
         "  line 5: 'answers', 'clean', 'corrupt' missing; found [].",

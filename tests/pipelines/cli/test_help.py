@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from tests.pipelines.cli.leaves import COMMANDS, help_of, options_of
 
@@ -40,3 +42,13 @@ def test_an_option_of_several_commands_has_one_text(flag: str):
     texts = {told[flag].partition(" [")[0]: command for command in COMMANDS if flag in (told := help_of(command))}
     texts.pop("Measure this model: name (`circuits models`), Hugging Face id or folder.", None)
     assert len(texts) == 1, texts
+
+
+def test_help_lists_every_command_once_by_what_it_is_for():
+    from pipelines.cli.main import app
+    from pipelines.cli.sections import SECTIONS
+
+    told = [name for names in SECTIONS.values() for name in names]
+    assert sorted(told) == sorted(typer.main.get_command(app).commands)
+    listed = CliRunner().invoke(app, ["--help"]).stdout.partition("Prompts and models:")[2]
+    assert re.findall(r"^  ([a-z]+) ", listed, flags=re.MULTILINE) == told

@@ -431,9 +431,35 @@ def test_the_first_line_says_what_is_planned_and_where_it_runs(
     first = answer.stderr.splitlines()[1]
     assert re.fullmatch(
         r"\S+-eap-ig-\w{8}: computing (\d+) of \1 jobs, 1 at a time, as other work keeps 1 of 2 processors busy; "
-        r"about (24 circuits are|2 circuits are|1 circuit is) run to choose one",
+        r"about 24 circuits are run to choose one",
         first,
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "announced", "n_runs"),
+    [
+        (
+            ["--edges", "2"],
+            "up to 2 circuits are run to choose one, and about 12 more where 2 edges are too few",
+            (4, 14),
+        ),
+        (
+            ["--edges", "2", "--ranking", "signed"],
+            "1 circuit is run, and about 12 more where 2 edges are too few",
+            (3, 13),
+        ),
+        (["--threshold", "0.1"], "up to 2 circuits are run to choose one", (1, 2)),
+        (["--threshold", "0.1", "--ranking", "signed"], "1 circuit is run", (1, 1)),
+    ],
+)
+def test_no_more_circuits_are_run_than_were_announced(
+    circuits: Command, tiny: Any, given: list[str], announced: str, n_runs: tuple[int, int]
+):
+    answer = circuits(*tiny.arguments, *given, "--json")
+    assert answer.stderr.splitlines()[1].endswith(f"; {announced}")
+    least, most = n_runs
+    assert least <= answer.json["choice"]["n_runs"] <= most
 
 
 @pytest.mark.parametrize("command", ["tasks", "methods", "models"])
