@@ -101,7 +101,7 @@ def test_one_line_comes_before_what_takes_much_memory_or_long(circuits: Command,
     monkeypatch.setattr(line, "_LONG_S", 0)
     first = circuits("discover", "--config", "a.yaml")
     assert first.exit_code == 0, first.stderr
-    (said,) = [text for text in first.stderr.splitlines() if text.startswith("forecast: ")]
+    (said,) = [text for text in first.stderr.splitlines() if ": forecast: " in text]
     assert "peak memory 0." in said
     assert "about " in said
     # Once all is stored there is nothing to forecast.
