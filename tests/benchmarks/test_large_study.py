@@ -66,7 +66,12 @@ asyncio.run(run())
 
 
 def forecast_s(job: Job) -> float:
-    """What a job would take on one core, by the formulas of `pipelines.costs`."""
+    """What a job would take on one core, by the formulas of `pipelines.costs`.
+
+    Passes as real jobs count them (tests/pipelines/costs/test_costs.py): a baseline is the clean and the corrupt run,
+    2 a prompt, and nothing more but a check of four prompts once per process; a choice is these and 24 circuits of
+    half a pass each, 14; a judge is these and one circuit, 2.5. Of pairs that share a beginning it is less.
+    """
     one_pass = Work(plain_pass(GPT2_MEDIUM, N_TOKENS), 0)
     start, stop = job.settings.get("slice", (0, 0))
     n_choosing = job.weight / _WEIGHT_OF_CHOICE

@@ -66,6 +66,11 @@ WORK["20M"] = [
     ("exact-edges", 16, 16, _EDGES),
     ("atp-star", 16, 16, {}),
     ("circuits", 16, 16, {}),
+    ("causal-tracing", 16, 16, {"at": "all"}),
+    ("path-patching", 16, 16, {"at": "all"}),
+    ("direct-effect", 64, 16, {}),
+    ("ceap", 16, 16, {}),
+    ("mask-learning", 16, 16, {"steps": 3}),
 ]
 
 

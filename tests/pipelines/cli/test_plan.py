@@ -18,10 +18,22 @@ FILES = {
     "held-out": ("discover", INDUCTION + "method: eap\nedges: 20\njudge_on: held-out\nprompts_per_job: 2\n"),
     "curve": ("discover", INDUCTION + "method: eap-ig\nsettings: {steps: 2}\nedges: 20\ncurve: true\nablation: mean\n"),
     "trace": ("trace", INDUCTION),
+    "paths": ("discover", INDUCTION + "method: path-patching\nnodes: 4\n"),
+    "direct": ("discover", INDUCTION + "method: direct-effect\nnodes: 4\n"),
+    "conductance": ("discover", INDUCTION + "method: ceap\nedges: 20\n"),
+    "pruned": ("discover", INDUCTION + "method: acdc\nsettings: {tau: 0.5}\n"),
+    "mask": ("discover", INDUCTION + "method: mask-learning\nsettings: {steps: 2}\nedges: 20\n"),
+    "codes": ("discover", INDUCTION + "method: head-coding\nsettings: {epochs: 2, least_accuracy: 0}\nnodes: 4\n"),
 }
+# Their jobs are those of other methods here.
+LIKE_OTHERS = ("direct", "conductance", "mask")
+# What measures in these plans.
+MEASURE = ("measure", "trace", "features", "autoencoders", "codes")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in LIKE_OTHERS else name for name in FILES]
+)
 def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, tmp_path: Path):
     command, text = FILES[name]
     file = tmp_path / "settings.yaml"
@@ -32,6 +44,9 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert not (tmp_path / "runs").exists()
     planned = before.json
     assert planned["jobs_missing"] == planned["jobs"]
+    measuring = [kind for kind in planned["kinds"] if kind["stage"] in MEASURE]
+    assert measuring
+    assert all(kind["peak_bytes"] and kind["seconds"] > 0 for kind in measuring)
     run = circuits(command, "--config", file, "--json")
     assert run.exit_code == 0, run.stderr
     assert run.json["jobs"] == {"total": planned["jobs"], "computed": planned["jobs"]}
@@ -86,7 +101,7 @@ def test_one_line_comes_before_what_takes_much_memory_or_long(circuits: Command,
     monkeypatch.setattr(line, "_LONG_S", 0)
     first = circuits("discover", "--config", "a.yaml")
     assert first.exit_code == 0, first.stderr
-    (said,) = [text for text in first.stderr.splitlines() if text.startswith("forecast: ")]
+    (said,) = [text for text in first.stderr.splitlines() if ": forecast: " in text]
     assert "peak memory 0." in said
     assert "about " in said
     # Once all is stored there is nothing to forecast.

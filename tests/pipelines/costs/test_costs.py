@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from circuits.scores import EdgeScores
 from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
 from pipelines.costs.memory import stored, weights
 from pipelines.costs.page import with_tables
@@ -17,7 +18,15 @@ from pipelines.costs.passes import WORK_FORECAST
 from pipelines.costs.shape import GPT2_SMALL, SHAPES, Shape
 from pipelines.costs.speed import MEASURED, rates, seconds, sets_rate
 from pipelines.costs.study import Study
-from pipelines.costs.work import METHODS_COSTED, activation_patching, contraction, eap, plain_pass
+from pipelines.costs.work import (
+    METHODS_COSTED,
+    N_CIRCUITS,
+    PASSES_PER_CIRCUIT,
+    activation_patching,
+    contraction,
+    eap,
+    plain_pass,
+)
 
 ROOT = Path(__file__).parents[3]
 N_PAIRS, N_TOKENS = 4, 16
@@ -105,6 +114,31 @@ def test_the_forecast_work_of_a_job_is_what_a_real_run_counts(real, name, settin
     asked = Asked(shape, N_PAIRS, N_TOKENS, "float32", Budget.of_cpu(16e9))
     forecast = WORK_FORECAST[name](asked, dataclasses.asdict(made)).whole
     assert work.multiply_adds == pytest.approx(forecast - not_counted, rel=0.12)
+
+
+def test_a_baseline_takes_two_passes_and_a_circuit_of_a_search_about_half_of_one(real):
+    from circuits.evaluation.faithfulness import circuit_values, measure_baseline
+    from circuits.methods import METHODS
+    from circuits.metrics import METRICS
+    from circuits.model.multiply_adds import counted
+
+    shape, model, prompts = real
+    metric, one_pass = METRICS["logit-difference"], N_PAIRS * plain_pass(shape, N_TOKENS)
+    model.check_prompts(prompts)
+    with counted() as of_baseline:
+        measure_baseline(model, prompts, metric=metric)
+    assert of_baseline.multiply_adds == pytest.approx(2 * one_pass, rel=0.02)
+    scores = METHODS["eap"]().score(model, prompts, metric=metric)
+    assert isinstance(scores, EdgeScores)
+    order = scores.ranking()
+    sizes = np.geomspace(1, len(order) - 1, N_CIRCUITS).astype(int)
+    circuits = np.zeros((N_CIRCUITS, len(order)), dtype=np.bool_)
+    for circuit, size in zip(circuits, sizes, strict=True):
+        circuit[order[:size]] = True
+    with counted() as of_circuits:
+        circuit_values(model, prompts, circuits, metric=metric)
+    each = (of_circuits.multiply_adds / one_pass - 2) / N_CIRCUITS
+    assert each == pytest.approx(PASSES_PER_CIRCUIT, rel=0.3)
 
 
 def test_edges_are_those_of_the_wiring_of_a_real_model(real):
