@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.cli.stored import SUMMARY, stored_at
+from pipelines.runs.about_file import command_beside
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import AND
 from pipelines.runs.run import Run, is_file, open_run, path_of
@@ -30,7 +32,8 @@ def page(reference: str | Path, out: Path, settings: DrawingSettings, *, reading
     """
     if (folder := _of_many(path_of(reference, "what is exported"), out)) is not None:
         _refuse(readings)
-        return _written(*_several(_runs_in(folder, out), folder.name, settings))
+        graphs, extras = _several(_runs_in(folder, out), folder.name, settings)
+        return _written(graphs, replace(extras, command=command_beside(folder / SUMMARY) or extras.command))
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
     from pipelines.page.readings import with_readings

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
+from circuits.evaluation.sizes import SizeSearch
 from graphs.figures.layered.shown import PartFaithfulness
 from graphs.selection import selection_from
 
@@ -22,21 +23,30 @@ def part_faithfulness(run: DiscoverRun, names: frozenset[str]) -> PartFaithfulne
 def tried_parts(run: DiscoverRun, least: int, most: int) -> Iterator[tuple[frozenset[str], PartFaithfulness]]:
     """Circuits of so many edges that the run's search tried, by the names of their edges."""
     description = run.circuit.selection
-    if "n" not in description:
+    # Rules that choose components take the edges among them apart.
+    counts_edges = "n_edges" if "n_edges" in description else "n"
+    if counts_edges not in description:
         return
     whole = run.circuit.metrics.get("faithfulness_on_choosing")
-    for ranking, n, value, interval in _tried(run, least, most):
-        ranked = {"absolute": ranking == "absolute"} if "absolute" in description else {}
-        tried = selection_from({**description, "n": n, **ranked}).choose(run.scores)
-        low, high = interval or (None, None)
-        yield frozenset(map(str, tried.edges)), PartFaithfulness(value, low, high, whole, _PROMPTS)
-
-
-def _tried(run: DiscoverRun, least: int, most: int) -> Iterator[tuple[str, int, float, list[float] | None]]:
-    """Rankings and numbers of edges that were tried, with the faithfulness of those and its interval."""
     for choice in run.summary["choice"]["choices"]:
-        for search in choice["searches"]:
-            if search["of"] == "edges":
-                for (n, value), interval in zip(search["tried"], search["intervals"], strict=True):
-                    if least <= n <= most and value is not None:
-                        yield choice["ranking"], n, value, interval
+        searches = {search["of"]: search for search in choice["searches"]}
+        ranked = {"absolute": choice["ranking"] == "absolute"} if "absolute" in description else {}
+        among = {"n": _size_of(run, searches["components"])} if "components" in searches else {}
+        for n, value, interval in _tried(searches.get("edges"), least, most):
+            rule = selection_from({**description, **ranked, **among, counts_edges: n})
+            low, high = interval or (None, None)
+            names = frozenset(map(str, rule.choose(run.scores, run.node_scores).edges))
+            yield names, PartFaithfulness(value, low, high, whole, _PROMPTS)
+
+
+def _size_of(run: DiscoverRun, search: Mapping[str, Any]) -> int:
+    """The size that a search took."""
+    return SizeSearch(1 - run.config.tolerance, search["size"], dict(search["tried"])).best
+
+
+def _tried(search: Mapping[str, Any] | None, least: int, most: int) -> Iterator[tuple[int, float, list[float] | None]]:
+    """Numbers of edges that were tried, with the faithfulness of so many and its interval."""
+    if search is not None:
+        for (n, value), interval in zip(search["tried"], search["intervals"], strict=True):
+            if least <= n <= most and value is not None:
+                yield n, value, interval

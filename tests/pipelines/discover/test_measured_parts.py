@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphs.selection import selection_from
-from pipelines.discover.measured_parts import part_faithfulness
+from pipelines.discover.measured_parts import part_faithfulness, tried_parts
 from pipelines.runs.run import open_run
 
 
@@ -47,3 +47,15 @@ def test_nothing_is_known_of_other_edges(run):
     other = next(item.name for item in reversed(run.circuit.edges) if item.name not in names)
     assert part_faithfulness(run, frozenset([*names[1:], other])) is None
     assert part_faithfulness(run, frozenset(names[1:])) is None
+
+
+def test_parts_among_chosen_components_are_those_that_were_run(tiny, circuits, tmp_path):
+    """Components first, then the edges among them: the same edges, run anew, are as faithful as is said of them."""
+    name = circuits(*tiny.arguments, "--method", "activation-patching", "--tolerance", "0.2", "--json").json["run"]
+    run = open_run(tmp_path / "runs" / name)
+    assert run.circuit.selection["name"] == "top-components"
+    parts = list(tried_parts(run, 1, run.circuit.n_edges))
+    tried = [n for choice in run.summary["choice"]["choices"] for n, _ in choice["searches"][-1]["tried"]]
+    assert len(parts) == len([n for n in tried if 1 <= n <= run.circuit.n_edges])
+    whole = frozenset(item.name for item in run.circuit.edges)
+    assert part_faithfulness(run, whole).value == run.circuit.metrics["faithfulness_on_choosing"]

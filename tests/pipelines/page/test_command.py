@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from circuits.packaged import fetched_file
 from graphs.export import read_about
 from graphs.export.page import file, library
 from graphs.export.page.library import CYTOSCAPE
-from pipelines import discover, export, open_run, trace
+from pipelines import attention, discover, export, open_run, profile, trace
 from pipelines.discover.run import DiscoverRun
 from pipelines.page import library as fetching
 from pipelines.trace.run import TraceRun
@@ -107,6 +108,22 @@ def test_a_comparison_of_two_and_pages_of_several_runs(circuits: Command, store)
         assert sum(one and other for one, other in zip(*has, strict=True)) == len(shared)
 
 
+def test_a_page_of_three_circuits_says_which_commands_make_it(circuits: Command, store):
+    discover("colored-objects", prompts=12, method="eap", out=store)
+    runs = [run_of(store, f"{task}-eap") for task in ("ioi", "greater-than", "colored-objects")]
+    made = [f"circuits discover {run.config.task} --prompts 12 --method eap" for run in runs]
+    names = [run.name for run in runs]
+    answer = circuits("compare", *names, "--runs", store, "--overlap-only", "--out", "three")
+    assert answer.exit_code == 0, answer.stderr
+    compared = f"circuits compare {' '.join(names)} --overlap-only"
+    beside = (names[0], "--beside", names[1], "--beside", names[2])
+    for arguments, expected in ((("three",), [*made, compared]), (beside, made)):
+        assert circuits("export", *arguments, "--runs", store, "--to", "html", "--out", "x.html").exit_code == 0
+        page = Path("x.html").read_bytes()
+        assert data_in(page)["about"]["command"].split(" && ") == expected
+        assert read_about(page, source="page")["command"].split(" && ") == expected
+
+
 def test_a_trace_has_its_recovery_rates(store):
     (run,) = (one for path in store.glob("*/trace.npz") if isinstance(one := open_run(path.parent), TraceRun))
     (circuit,) = data_in(export(run.name, "html", out=store))["circuits"]
@@ -190,6 +207,59 @@ def test_the_command_on_the_page_draws_what_the_page_shows(circuits: Command, st
         assert (program, answer.exit_code) == ("circuits", 0), answer.stderr
         text, n = Path("x.svg").read_text(), len(page.shown())
         assert f"Shown: {n} of {run.circuit.n_edges} edges" in text or n == run.circuit.n_edges
+    assert (page.faults, page.requests) == ([], [])
+    page.close()
+
+
+def table_of(page: Opened, caption: str) -> list[list[str]]:
+    """The cells of a table of what is selected."""
+    of_rows = "(body) => [...body.rows].map((row) => [...row.cells].map((cell) => cell.innerText))"
+    return page.page.locator("#details table", has_text=caption).locator("tbody").evaluate(of_rows)
+
+
+def test_codes_attention_and_attribution_of_a_head_are_shown_on_a_click(store, chromium, tmp_path):
+    settings = {"preset": "corrected", "trials": 2, "epochs": 30, "features": 40}
+    run = discover("ioi", prompts=16, corruption="abc", method="head-coding", settings=settings, out=store)
+    codes, circuit = run.codes, run.circuit
+    assert codes is not None
+    # Codes of the first trial on positives and on negatives, counted one prompt after the other.
+    counted: dict[str, dict[bool, Counter[int]]] = {}
+    for head in (part for part in circuit.heads if part.is_head):
+        own = counted[str(head)] = {True: Counter(), False: Counter()}
+        column = codes.codes[0][:, (head.layer or 0) * circuit.wiring.n_heads + (head.index or 0)]
+        for code, is_positive in zip(column, codes.is_positive, strict=True):
+            own[bool(is_positive)][int(code)] += 1
+    leads = {head: max(n - on[False][code] for code, n in on[True].items()) for head, on in counted.items()}
+    head = max(leads, key=lambda name: leads[name])
+    assert leads[head] > 0
+    profiles = profile("ioi", prompts=8, profiles=("direct-logit-attribution",), out=store)
+    patterns = attention("ioi", prompts=8, heads=head, out=store)
+    readings = [Path(profiles.folder), Path(patterns.folder)]
+    (tmp_path / "x.html").write_bytes(export(run.name, "html", out=store, readings=readings))
+    page = Opened(chromium, tmp_path / "x.html")
+    page.page.locator("#node-list button", has_text=head).first.click()
+    assert page.page.inner_text("#details h2") == head
+
+    shown = table_of(page, "Codes that speak for the answer")
+    assert shown
+    on = counted[head]
+    for code, positives, negatives in shown:
+        assert positives == f"{on[True][int(code)]} of {on[True].total()}"
+        assert negatives == f"{on[False][int(code)]} of {on[False].total()}"
+    first = int(shown[0][0])
+    assert on[True][first] - on[False][first] == leads[head], "the code of the largest lead comes first"
+
+    # Where it attends, and what it writes to the answer.
+    row = patterns.about["token_roles"][patterns.about["row"]][-1]
+    weights = patterns.weights[0][row][: row + 1]
+    titles = page.page.locator("#details .token").evaluate_all("(cells) => cells.map((cell) => cell.title)")
+    assert [float(title.removesuffix(" %")) for title in titles] == pytest.approx(100 * weights, abs=0.051)
+    (own,) = (one for one in profiles.rows if one["head"] == head)
+    (said,) = table_of(page, "Readings")
+    assert said[0].startswith("direct-logit-attribution")
+    assert float(said[1].replace("\u2212", "-")) == pytest.approx(own["mean"], rel=0.01)
+    ends = said[2].replace("\u2212", "-").strip("[]").split(", ")
+    assert [float(end) for end in ends] == pytest.approx(own["interval"], rel=0.01)
     assert (page.faults, page.requests) == ([], [])
     page.close()
 
