@@ -20,7 +20,7 @@ import typer
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
-from pipelines.cli.options import Json, Runs, path_named, with_options
+from pipelines.cli.options import Json, Runs, file_or_stdout, path_named, with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 from pipelines.cli.sections import CommandsInSections
@@ -128,7 +128,10 @@ def export(
     to: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="A format of `circuits exports`, such as pdf.")
     ] = None,
-    out: Annotated[str | None, typer.Option(metavar="FILE", help="File to write; - is stdout. [NAME.FORMAT]")] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="File to write; - is stdout. [NAME.FORMAT]", parser=file_or_stdout),
+    ] = None,
     with_caption: Annotated[
         bool,
         typer.Option(

@@ -26,6 +26,11 @@ def path_named(name: str | Path) -> Path:
     return Path(name)
 
 
+def file_or_stdout(name: str) -> str:
+    """The name of a file to write, which is no empty one; - is stdout."""
+    return str(path_named(name))
+
+
 Runs = Annotated[
     Path,
     typer.Option("--runs", help="Store: the folder that keeps runs and results.", parser=path_named, metavar="PATH"),

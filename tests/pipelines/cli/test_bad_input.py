@@ -308,7 +308,7 @@ def test_options_of_paths_that_commands_have_by_themselves_refuse_an_empty_name(
         arguments = {
             "rerun": ["f"],
             "draw": ["heads", "r"],
-            "export": ["r", "--to", "pdf"],
+            "export": ["r"],
             "prompts check": ["f"],
             "prompts show": ["ioi"],
         }
