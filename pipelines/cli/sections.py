@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import click
 from typer.core import TyperGroup
 
 SECTIONS: Mapping[str, Sequence[str]] = {
@@ -23,7 +23,7 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 class CommandsInSections(TyperGroup):
     """A group of commands whose help lists them by section."""
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write a section for each of `SECTIONS`, with a line per command."""
         width = max(len(name) for names in SECTIONS.values() for name in names)
         for title, names in SECTIONS.items():

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 from graphs.figures.head_grid import HeadGrid, HeadGrids, draw_head_grids, head_grid_bytes
 from graphs.figures.page import UNMEASURED, recovery_colors, rgb
@@ -34,7 +35,7 @@ def test_few_tall_grids_have_wide_cells_and_many_have_squares():
     def shown(n: int) -> tuple[float, Any]:
         tall = HeadGrid("task", np.zeros((30, 9)), np.zeros((30, 9), dtype=bool), "effects")
         figure = draw_head_grids(HeadGrids((tall,) * n, "reference"))
-        cells = [patch for patch in figure.axes[0].patches if patch.get_fill()]
+        cells = [patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle) and patch.get_fill()]
         return max(float(cell.get_x() + cell.get_width()) for cell in cells) / figure.get_figwidth(), cells[0]
 
     alone, cell = shown(1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from tests.pipelines.cli.leaves import COMMANDS, help_of, options_of
@@ -49,6 +48,6 @@ def test_help_lists_every_command_once_by_what_it_is_for():
     from pipelines.cli.sections import SECTIONS
 
     told = [name for names in SECTIONS.values() for name in names]
-    assert sorted(told) == sorted(typer.main.get_command(app).commands)
+    assert sorted(told) == sorted({name.split()[0] for name in COMMANDS})
     listed = CliRunner().invoke(app, ["--help"]).stdout.partition("Prompts and models:")[2]
     assert re.findall(r"^  ([a-z]+) ", listed, flags=re.MULTILINE) == told
