@@ -207,7 +207,7 @@ def _place(given: object, prompts: PromptSet) -> Place:
 
 
 def _may_be(prompts: PromptSet) -> str:
-    return f"Give `all`, a position, one of {', '.join(prompts.roles)}, or a list of these."
+    return f"Give `all`, a position, a role ({', '.join(prompts.roles)}), or a list of these."
 
 
 def _text(places: tuple[Place, ...]) -> str:

@@ -159,7 +159,7 @@ def test_frames_and_reprs(model, prompts):
         ("a3.h3", {"at": "S9"}, "no prompt has the role 'S9'"),
         ("a3.h3", {"at": 99}, "the longest prompt has 18 tokens"),
         ("a3.h3", {"at": -1}, "the longest prompt has 18 tokens"),
-        ("a3.h3", {"at": []}, r"at=\[\] names no place. Give `all`, a position, one of S1, .*END"),
+        ("a3.h3", {"at": []}, r"at=\[\] names no place. Give `all`, a position, a role .S1, .*END"),
         ("a3.h3", {"at": ["END", "NOPE"]}, "no prompt has the role 'NOPE'. Give .*END"),
         ("a3.h3", {"at": [3, 99]}, "at=99, and the longest prompt"),
         ("a3.h3", {"at": 3.0}, r"at takes roles and positions; found 3.0 \(float\). Give .*END"),
