@@ -206,7 +206,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     # For completion, which should not need to know what was used before.
-    return sorted({*globals(), *_HOMES})
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})
 
 
 class _Package(ModuleType):

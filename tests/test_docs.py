@@ -56,6 +56,13 @@ def test_every_public_name_is_completed_in_a_fresh_interpreter(package):
     assert has_torch is False, "completion imports nothing"
 
 
+@pytest.mark.parametrize("package", ["circuits", "pipelines"])
+def test_nothing_but_public_names_is_completed(package):
+    module = importlib.import_module(package)
+    assert [name for name in dir(module) if not name.startswith("__")] == sorted(module.__all__)
+    assert "__doc__" in dir(module)
+
+
 @pytest.mark.parametrize("name", DIRECTIVES)
 def test_the_api_reference_names_what_exists(name):
     if name in PACKAGES:

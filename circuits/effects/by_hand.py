@@ -6,8 +6,9 @@ need not add up to that of both.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
 from circuits.lookup import lookup
 from circuits.metrics import METRICS, Metric
+from circuits.model.given import prompt_set_of, require_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 Part = str | Component | Edge
+Place = str | int
 _SHOWN = 12
 
 
@@ -38,7 +41,7 @@ _SHOWN = 12
 class PatchEffect:
     """What ablating some parts together does to the metric of every prompt.
 
-    parts    names of what was ablated; `at` where: `all` positions, a role or one position
+    parts    names of what was ablated; `at` where: `all` positions, or roles and positions (`END`, `S2, 3`)
     metric   its name; all numbers are in its units
     clean    [prompt] metric of the clean run; `ablated` with everything ablated, which is the corrupt run where values
              come from that
@@ -88,10 +91,12 @@ class PatchEffect:
 
     def __repr__(self) -> str:
         low, high = self.interval()
-        said = f"{self.mean:z.3g} [{low:z.3g}, {high:z.3g}] of {self.gap:z.3g}"
+        ends = f"[{low:z.3g}, {high:z.3g}]" if np.isfinite((low, high)).all() else "[-]"
+        n = len(self.clean)
+        said = f"{self.mean:z.3g} {ends} of {self.gap:z.3g}"
         where = "" if self.at == "all" else f" at {self.at}"
         shown = ", ".join(self.parts[:3]) + (", ..." if len(self.parts) > 3 else "")
-        return f"<PatchEffect of {shown}{where}: {said} {self.metric}, {len(self.clean)} prompts>"
+        return f"<PatchEffect of {shown}{where}: {said} {self.metric}, {n} prompt{'s' * (n != 1)}>"
 
     def _repr_html_(self) -> str:
         rows = [(number, *row) for number, row in enumerate(self.to_frame().head(_SHOWN).itertuples(index=False))]
@@ -105,7 +110,7 @@ def patch(
     prompts: PromptSet | ReadablePrompts,
     parts: Part | Iterable[Part],
     *,
-    at: str | int = "all",
+    at: Place | Sequence[Place] = "all",
     metric: str | Metric = "logit-difference",
     ablation: str | Ablation = "corrupt",
 ) -> PatchEffect:
@@ -114,47 +119,54 @@ def patch(
     prompts   pairs, such as a task's or `run.prompts`
     parts     names or a name: heads (`a9.h6`), whole attentions (`a9`), MLPs (`m3`), the embedding (`input`), or edges
               (`a9.h6->a10.h0<q>`), whose readers then read the ablated value and no one else
-    at        where parts take their ablated values: `all` positions, a role such as `END`, or a position; edges take
-              them at all
+    at        where parts take their ablated values: `all` positions, a role such as `END`, a position counted from 0,
+              or several of them together, `["S2", "END"]`; edges take them at all
     ablation  what ablated parts give: `corrupt` is their value on the corrupt prompt; or zero, mean, ...
 
     Exact: one forward pass per batch of prompts beside the clean and the corrupt one. Raises a ValueError before the
-    model runs for parts that it does not have, and for prompts that it cannot take.
+    model runs for parts that it does not have, places that prompts do not have, and prompts that it cannot take.
 
     >>> from circuits import TASKS, load_model, patch
     >>> model = load_model("reference")
     >>> prompts = TASKS["ioi"]().build(model.tokenizer, n=8)
     >>> patch(model, prompts, ["a3.h3", "a3.h2"])
     <PatchEffect of a3.h3, a3.h2: 12.9 [11.6, 14.2] of 18 logit-difference, 8 prompts>
+    >>> patch(model, prompts, "a3.h3", at=["S2", "END"]).at
+    'S2, END'
     >>> patch(model, prompts, "a3.h3->logits", metric="answer-probability").to_frame().shape
     (8, 4)
     """
     from circuits.effects.paired_runs import each_pair
 
-    prompt_set = prompts.prompt_set if isinstance(prompts, ReadablePrompts) else prompts
-    read = lookup(METRICS, metric, "metric") if isinstance(metric, str) else metric
-    puts_in = lookup(ABLATIONS, ablation, "ablation")() if isinstance(ablation, str) else ablation
+    require_model(model)
+    prompt_set = prompt_set_of(prompts)
+    read = metric if isinstance(metric, Metric) else lookup(METRICS, metric, "metric")
+    puts_in = ablation if isinstance(ablation, Ablation) else lookup(ABLATIONS, ablation, "ablation")()
     wanted = _parts(parts, model.wiring)
     edges = [part for part in wanted if isinstance(part, Edge)]
-    _check(model, prompt_set, puts_in, wanted, edges, at)
+    places = _places(at, prompt_set)
+    _check(model, prompt_set, puts_in, wanted, edges, places)
     found = {name: np.zeros(len(prompt_set), dtype=np.float32) for name in ("clean", "ablated", "patched")}
 
     def measure(pair: Pair) -> None:
         values = {
             "clean": pair.metric_of(model.forward, pair.clean),
             "ablated": pair.metric_of(model.forward, pair.ablated),
-            "patched": _without_edges(model, pair, edges) if edges else _without(model, pair, wanted, at),
+            "patched": _without_edges(model, pair, edges) if edges else _without(model, pair, wanted, places),
         }
         for name, value in values.items():
             found[name][list(pair.batch.prompt_indices)] = value.float().cpu().numpy()
 
     each_pair(model, prompt_set, read, puts_in, measure)
-    return PatchEffect(tuple(map(str, wanted)), str(at), read.name, **found)
+    return PatchEffect(tuple(map(str, wanted)), _text(places), read.name, **found)
 
 
 def _parts(given: Part | Iterable[Part], wiring: Wiring) -> list[Component | Edge]:
     """Each part once; whole attentions as their heads. ValueError for what the model does not have."""
-    several = [given] if isinstance(given, str | Component | Edge) else list(given)
+    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    for one in several:
+        if not isinstance(one, str | Component | Edge):
+            raise ValueError(f"a part is given by its name, such as 'a1.h0'; found {one!r} ({type(one).__name__}).")
     if not several:
         raise ValueError("no part is given: name heads, MLPs or edges, such as 'a1.h0'.")
     parts: dict[Component | Edge, None] = {}
@@ -171,27 +183,53 @@ def _parts(given: Part | Iterable[Part], wiring: Wiring) -> list[Component | Edg
     return list(parts)
 
 
+def _places(at: Place | Sequence[Place], prompts: PromptSet) -> tuple[Place, ...]:
+    """Each role and position once. ValueError for what is neither, and for those that no prompt has."""
+    several = list(at) if isinstance(at, Sequence) and not isinstance(at, str | bytes) else [at]
+    places = dict.fromkeys(_place(one, prompts) for one in several)
+    if not places:
+        raise ValueError(f"at={at!r} names no place. {_may_be(prompts)}")
+    return tuple(places)
+
+
+def _place(given: object, prompts: PromptSet) -> Place:
+    if isinstance(given, str):
+        if given != "all" and given not in prompts.roles:
+            raise ValueError(f"no prompt has the role {given!r}. {_may_be(prompts)}")
+        return given
+    if not isinstance(given, Integral) or isinstance(given, bool):
+        found = f"{given!r} ({type(given).__name__})"
+        raise ValueError(f"at takes roles and positions; found {found}. {_may_be(prompts)}")
+    position, longest = int(given), max(map(len, prompts))
+    if not 0 <= position < longest:
+        raise ValueError(f"at={position}, and the longest prompt has {longest} tokens, counted from 0.")
+    return position
+
+
+def _may_be(prompts: PromptSet) -> str:
+    return f"Give `all`, a position, a role ({', '.join(prompts.roles)}), or a list of these."
+
+
+def _text(places: tuple[Place, ...]) -> str:
+    return "all" if "all" in places else ", ".join(map(str, places))
+
+
 def _check(
     model: Model,
     prompts: PromptSet,
     ablation: Ablation,
     parts: list[Component | Edge],
     edges: list[Edge],
-    at: str | int,
+    places: tuple[Place, ...],
 ) -> None:
     """Raise a ValueError for whatever can be refused before the model runs."""
     if edges and len(edges) < len(parts):
         raise ValueError("edges and components are patched in different ways: give either in one call.")
     if edges:
         model.require("edges", "patch")
-        if at != "all":
-            raise ValueError(f"edges are patched at all positions; found at={at!r}: leave it out, or give components.")
-    elif isinstance(at, str) and at != "all" and at not in prompts.roles:
-        raise ValueError(
-            f"no prompt has the role {at!r}. Give `all`, a position, or one of {', '.join(prompts.roles)}."
-        )
-    elif isinstance(at, int) and not 0 <= at < max(map(len, prompts)):
-        raise ValueError(f"at={at}, and the longest prompt has {max(map(len, prompts))} tokens, counted from 0.")
+        if "all" not in places:
+            found = _text(places)
+            raise ValueError(f"edges are patched at all positions; found at={found}: leave it out, or give components.")
     ablation.check(prompts)
     model.check_prompts(prompts)
 
@@ -208,14 +246,14 @@ def _without_edges(model: Model, pair: Pair, edges: list[Edge]) -> Tensor:
         return metric_with_edges(model, pair, kept)[0]
 
 
-def _without(model: Model, pair: Pair, parts: list[Component | Edge], at: str | int) -> Tensor:
+def _without(model: Model, pair: Pair, parts: list[Component | Edge], places: tuple[Place, ...]) -> Tensor:
     """The metric [prompt] where these components give ablated values at some positions."""
     import torch
 
     from circuits.model.forward import Earlier
 
     forward, batch, clean, ablated = model.forward, pair.batch, pair.clean, pair.ablated
-    mask = _mask(pair, at)[:, clean.start :]
+    mask = _mask(pair, places)[:, clean.start :]
     names = set(map(str, parts))
 
     def tap(layer: int, site: Site, value: Tensor) -> Tensor:
@@ -241,16 +279,17 @@ def _without(model: Model, pair: Pair, parts: list[Component | Edge], at: str | 
         return pair.readout(forward.at_rows(final, batch.read_positions, clean.start))[0]
 
 
-def _mask(pair: Pair, at: str | int) -> Tensor:
+def _mask(pair: Pair, places: tuple[Place, ...]) -> Tensor:
     """[sequence, position] where parts take their ablated values."""
     import torch
 
     batch = pair.batch
-    if isinstance(at, str) and at != "all":
-        return batch.positions_of(at)
     mask = torch.zeros(batch.clean.shape, dtype=torch.bool, device=batch.clean.device)
-    if at == "all":
+    if "all" in places:
         return ~mask
-    if isinstance(at, int) and at < batch.n_positions:
-        mask[:, at] = batch.of_prompts[:, at]
+    for place in places:
+        if isinstance(place, str):
+            mask |= batch.positions_of(place)
+        elif place < batch.n_positions:
+            mask[:, place] |= batch.of_prompts[:, place]
     return mask

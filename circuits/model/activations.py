@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from circuits.components import Component
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
 from circuits.kinds import KINDS
+from circuits.model.given import prompt_set_of, require_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,7 +102,10 @@ def activations(
     >>> pattern[0].sum(axis=-1).round(3)[:3]  # every token attends to all before it and to itself
     array([1., 1., 1.], dtype=float32)
     """
-    prompt_set = prompts.prompt_set if isinstance(prompts, ReadablePrompts) else prompts
+    require_model(model)
+    prompt_set = prompt_set_of(prompts)
+    if side not in get_args(Side):
+        raise ValueError(f"side is clean or corrupt; found {side!r}.")
     wanted = _points(points, model)
     if any(prompt.image is not None for prompt in prompt_set):
         raise ValueError("activations are read on prompts of text alone, and there are images in these.")
@@ -120,7 +124,10 @@ def activations(
 
 def _points(given: str | Component | Iterable[str | Component], model: Model) -> dict[str, Component]:
     """Name -> component, of points that the model has."""
-    several = [given] if isinstance(given, str | Component) else list(given)
+    several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    for one in several:
+        if not isinstance(one, str | Component):
+            raise ValueError(f"a point is given by its name, such as 'a1.h0'; found {one!r} ({type(one).__name__}).")
     parts = [Component.parse(one) if isinstance(one, str) else one for one in several]
     for part in parts:
         if part.kind not in _READ:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines.cli.page import page, page_beside
 from pipelines.cli.stored import stored_at
 from pipelines.runs.options import command_line
-from pipelines.runs.run import open_run, path_of
+from pipelines.runs.run import Run, open_run, path_of
 
 if TYPE_CHECKING:
     from graphs.export import Export
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    reference: str | Path,
+    reference: Run | str | Path,
     kind: str,
     *,
     out: str | Path = "runs",
@@ -26,14 +26,15 @@ def export(
 ) -> bytes:
     """A run's circuit or a comparison in another format, one of `graphs.EXPORTS`.
 
-    reference  a run (path or name within `out`), a comparison (its folder or its comparison.json), or a JSON file that
-               holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG or MIB
+    reference  a run (itself, its path or its name within `out`), a comparison (its folder or its comparison.json), or a
+               JSON file that holds one circuit, such as the union.json or core-2.json of a comparison, or one of EAP-IG
+               or MIB
     drawing    how large formats that draw are to draw it, and how much of it; other formats refuse it
     readings   for a page: folders of `circuits roles`, `attention` and `profile`, whose results it shows of heads
 
     >>> from pipelines import discover, export
     >>> run = discover("ioi", prompts=8, edges=40)
-    >>> table = export(run.name, "csv")
+    >>> table = export(run, "csv")
     >>> table.decode().splitlines()[0].split(",")[:8]
     ['name', 'kind', 'score', 'low', 'high', 'score_is', 'method', 'in_circuit']
     """
@@ -44,10 +45,10 @@ def export(
 
     exports = exporter(kind)
     if isinstance(exports, HtmlExport):
-        return page(reference, Path(out), drawing or DrawingSettings(), readings=readings)
+        return page(_path_or_name(reference), Path(out), drawing or DrawingSettings(), readings=readings)
     if readings:
         raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
-    stored = stored_at(reference, Path(out))
+    stored = stored_at(_path_or_name(reference), Path(out))
     _require_drawn(exports, drawing)
     if isinstance(exports, DrawnExport):
         settings = drawing or DrawingSettings()
@@ -56,14 +57,18 @@ def export(
 
 
 def caption(
-    reference: str | Path, kind: str = "pdf", *, out: str | Path = "runs", drawing: DrawingSettings | None = None
+    reference: Run | str | Path,
+    kind: str = "pdf",
+    *,
+    out: str | Path = "runs",
+    drawing: DrawingSettings | None = None,
 ) -> str:
     """A caption for the export of a run or a comparison in a format, in words; escaped for LaTeX where that is one.
 
     drawing  the settings of the drawing, as in `export`
 
     >>> from pipelines import caption, discover
-    >>> caption(discover("ioi", prompts=8, edges=40).name)
+    >>> caption(discover("ioi", prompts=8, edges=40))
     'The circuit of the model reference for the task ioi: 40 of 479 edges, with ... heads and 4 MLPs. 8 prompts ...'
     """
     from graphs.export import caption as in_words
@@ -73,12 +78,16 @@ def caption(
     from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
-    exports, stored = exporter(kind), stored_at(reference, Path(out))
+    exports, stored = exporter(kind), stored_at(_path_or_name(reference), Path(out))
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
     is_drawn = isinstance(exports, DrawnExport)
     text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text
+
+
+def _path_or_name(reference: Run | str | Path) -> str | Path:
+    return reference.folder if isinstance(reference, Run) else reference
 
 
 def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from circuits import METRICS, TASKS, ReadablePrompts, load_model, patch
+from circuits import METRICS, TASKS, ReadablePrompts, activations, load_model, patch
 from circuits.components import Component
 from circuits.methods.activation_patching import ActivationPatching
 from circuits.methods.exact_edges import ExactEdges
@@ -96,6 +96,35 @@ def test_a_position_is_that_of_the_role_where_all_prompts_have_it_there(model, p
     np.testing.assert_array_equal(by_role.patched, by_number.patched)
 
 
+def test_places_of_a_list_are_patched_together(model, prompts):
+    one = patch(model, prompts, "a3.h3", at="END")
+    for alone in (["END"], ("END",), ["END", "END"]):
+        np.testing.assert_array_equal(patch(model, prompts, "a3.h3", at=alone).patched, one.patched)
+    longest = max(map(len, prompts))
+    everywhere = patch(model, prompts, "a1.h2", at=range(longest))
+    np.testing.assert_array_equal(everywhere.patched, patch(model, prompts, "a1.h2").patched)
+
+    first = prompts[:1]
+    position = first.prompts[0].roles["S2"][0]
+    mixed = patch(model, first, "a1.h2", at=["END", np.int64(position)])
+    np.testing.assert_array_equal(mixed.patched, patch(model, first, "a1.h2", at=("S2", "END")).patched)
+    assert mixed.at == f"END, {position}"
+    assert mixed.mean != patch(model, first, "a1.h2", at="END").mean
+
+
+def test_heads_read_by_nothing_later_have_effects_that_add_up_over_places(model, prompts):
+    """What a head of the last layer gives at other positions than the answer's is read by no one."""
+    both, at_end, at_start = (patch(model, prompts, "a3.h3", at=at) for at in (["S1", "END"], "END", "S1"))
+    np.testing.assert_allclose(both.patched, at_end.patched, atol=1e-5)
+    np.testing.assert_allclose(at_start.per_prompt, 0, atol=1e-5)
+
+
+def test_one_prompt_has_no_interval(model, prompts):
+    said = repr(patch(model, prompts[:1], "a3.h3"))
+    assert " [-] of " in said
+    assert said.endswith(", 1 prompt>")
+
+
 def test_other_metrics_and_ablations_are_those_of_methods(model, prompts):
     from circuits.ablations import ABLATIONS
 
@@ -129,10 +158,39 @@ def test_frames_and_reprs(model, prompts):
         ("a3.h3->logits", {"at": "END"}, "edges are patched at all positions"),
         ("a3.h3", {"at": "S9"}, "no prompt has the role 'S9'"),
         ("a3.h3", {"at": 99}, "the longest prompt has 18 tokens"),
+        ("a3.h3", {"at": -1}, "the longest prompt has 18 tokens"),
+        ("a3.h3", {"at": []}, r"at=\[\] names no place. Give `all`, a position, a role .S1, .*END"),
+        ("a3.h3", {"at": ["END", "NOPE"]}, "no prompt has the role 'NOPE'. Give .*END"),
+        ("a3.h3", {"at": [3, 99]}, "at=99, and the longest prompt"),
+        ("a3.h3", {"at": 3.0}, r"at takes roles and positions; found 3.0 \(float\). Give .*END"),
+        ("a3.h3", {"at": True}, r"found True \(bool\)"),
+        ("a3.h3", {"at": [True]}, r"found True \(bool\)"),
+        ("a3.h3", {"at": None}, r"found None \(NoneType\)"),
+        ("a3.h3", {"at": {"a3.h3": "END"}}, r"found {'a3.h3': 'END'} \(dict\)"),
+        ("a3.h3", {"at": b"\x03"}, r"\(bytes\)"),
+        ("a3.h3", {"at": [["END"]]}, r"found \['END'\] \(list\)"),
+        ("a3.h3->logits", {"at": ["S2", "END"]}, "found at=S2, END"),
+        (5, {}, r"a part is given by its name, such as 'a1.h0'; found 5 \(int\)"),
+        (["a3.h3", None], {}, "found None"),
+        ("a3.h3", {"metric": 5}, "no metric 5"),
+        ("a3.h3", {"ablation": None}, "no ablation None"),
         ("a3.h3", {"metric": "logit-differences"}, "Did you mean 'logit-difference'"),
         ("a3.h3", {"ablation": "none"}, "no ablation 'none'"),
     ],
 )
-def test_what_cannot_be_patched_is_refused(model, prompts, parts, more, message):
+def test_what_cannot_be_patched_is_refused_before_the_model_runs(model, prompts, parts, more, message, monkeypatch):
+    monkeypatch.setattr("circuits.effects.paired_runs.each_pair", lambda *_: pytest.fail("the model ran"))
     with pytest.raises(ValueError, match=message):
         patch(model, prompts, parts, **more)
+
+
+@pytest.mark.parametrize("call", [patch, activations])
+def test_what_is_no_model_and_no_prompts_is_refused(model, prompts, call):
+    with pytest.raises(ValueError, match=r"'reference' \(str\), .* Load it first: load_model\('reference'\)"):
+        call("reference", prompts, "a3.h3")
+    with pytest.raises(ValueError, match=r"None \(NoneType\), which is not loaded"):
+        call(None, prompts, "a3.h3")
+    with pytest.raises(ValueError, match=r"'ioi' \(str\). Build those of a task: TASKS\['ioi'\]\(\)"):
+        call(model, "ioi", "a3.h3")
+    with pytest.raises(ValueError, match=r"\(list\). Build those .*prompts_from\(pairs"):
+        call(model, [("a", "b", "c")], "a3.h3")

@@ -92,11 +92,18 @@ def test_keys_and_values_are_those_of_key_value_heads():
         ("a0.h7", "has no a0.h7"),
         ("r5", "has no r5"),
         ("heads", "no component can be called 'heads'"),
+        (5, r"a point is given by its name, such as 'a1.h0'; found 5 \(int\)"),
+        (["a0.h0", None], "found None"),
     ],
 )
 def test_points_that_are_not_there_are_refused(model, prompts, point, message):
     with pytest.raises(ValueError, match=message):
         activations(model, prompts, point)
+
+
+def test_another_side_is_refused(model, prompts):
+    with pytest.raises(ValueError, match="side is clean or corrupt; found 'corupt'"):
+        activations(model, prompts, "m0", side="corupt")  # pyright: ignore[reportArgumentType]
 
 
 def test_what_was_not_asked_for_is_named(model, prompts):

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from graphs.export.about import about_lines, read_about
+from pipelines import caption, export, open_run
 from pipelines.cli.exported import commands_of
 
 
@@ -28,6 +29,13 @@ def test_a_file_is_computed_again_from_what_it_says(circuits, tiny, run, tmp_pat
     assert said["command"] in again.stderr
     first, second = (json.loads((tmp_path / store / run / "graph.json").read_text()) for store in ("runs", "again"))
     assert first == second
+
+
+def test_a_run_itself_is_exported_as_by_its_name(run):
+    opened = open_run(run)
+    assert export(opened, "csv") == export(run, "csv")
+    assert export(opened, "html") == export(run, "html")
+    assert caption(opened) == caption(run)
 
 
 def test_what_says_nothing_or_would_do_something_else_is_refused(circuits, run, tmp_path):
