@@ -114,7 +114,9 @@ def stored(tiny: Any, store: Path, new_prompts: Callable[..., Path]) -> dict[str
     # What a report does not read may be anything.
     summary = json.loads((comparison / "summary.json").read_text())
     read = Comparison.model_validate_json((comparison / "summary.json").read_text()).model_dump(by_alias=True)
-    (comparison / "summary.json").write_text(json.dumps({"format": summary["format"], "version": summary["version"]} | read))
+    (comparison / "summary.json").write_text(
+        json.dumps({"format": summary["format"], "version": summary["version"]} | read)
+    )
     # Its hashes would refuse any change: what is read must be checked without them as well.
     (comparison / "about.json").unlink()
     return {
