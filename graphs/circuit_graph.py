@@ -18,6 +18,7 @@ import numpy as np
 from circuits.arrays import Bools, Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.intervals import Interval, t_interval
+from circuits.numbers import number_text
 from circuits.scores import NOT_RECORDED, ComponentScores, EdgeScores, Provenance, sample_of
 from graphs.drawable import Drawable
 from graphs.node_sums import EdgeSum, edge_sums
@@ -398,8 +399,9 @@ class CircuitGraph(Drawable):
         if self.threshold is not None:
             parts.append(f"weakest {self.threshold:z.3g}")
         share, ends = self.faithfulness, [self.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
-        interval = "" if None in ends else f" [{ends[0]:z.2f}, {ends[1]:z.2f}]"
-        parts.append(f"faithfulness {'not measured' if share is None else f'{share:z.2f}{interval}'}")
+        interval = "" if None in ends else f" [{', '.join(number_text(end, '.2f') for end in ends)}]"
+        known = "not measured" if share is None else f"{number_text(share, '.2f')}{interval}"
+        parts.append(f"faithfulness {known}")
         return ", ".join(parts)
 
     def to_networkx(self) -> nx.MultiDiGraph:

@@ -30,7 +30,7 @@ from pipelines.runs.about_file import about_file
 from pipelines.runs.models_given import model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
-from pipelines.runs.record import RECORD
+from pipelines.runs.places import require_place_for_report
 from pipelines.runs.run import is_file
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.settings_file import settings_from
@@ -130,7 +130,8 @@ def _run(
     except ResultsNeeded as needed:
         before = _compute(needed.work, execution, resume, shown)
         plan = command.plan(settings, execution)
-    _require_no_run(settings)
+    if isinstance(folder := getattr(settings, "folder", None), Path):
+        require_place_for_report(folder)
     _require_writable_unless_done(plan)
     counts = _compute(plan.work, execution, resume, shown, plan=plan)
     report = command.report(plan)
@@ -188,13 +189,6 @@ def _holds(path: Path, data: bytes) -> bool:
         return read_bytes(path) == data
     except OSError:
         return False
-
-
-def _require_no_run(settings: CommandSettings) -> None:
-    """Raise a ValueError where a report is to go into the folder of a run, whose files it would overwrite."""
-    folder = getattr(settings, "folder", None)
-    if isinstance(folder, Path) and is_file(folder / RECORD):
-        raise ValueError(f"{folder} is the folder of a run, which would be damaged. Choose another folder with --out.")
 
 
 def resume_line(name: str, settings: CommandSettings, execution: Execution) -> str:

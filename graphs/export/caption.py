@@ -168,11 +168,11 @@ def _faithfulness(graph: CircuitGraph) -> Iterator[str]:
         yield "Its faithfulness was not measured."
         return
     ends = [graph.metrics.get(f"faithfulness_{end}") for end in ("low", "high")]
-    interval = "" if None in ends else f" [{ends[0]:.2f}, {ends[1]:.2f}] (95 % interval over prompts)"
+    interval = "" if None in ends else f" [{ends[0]:z.2f}, {ends[1]:z.2f}] (95 % interval over prompts)"
     use = graph.prompts
     where = "" if use is None or not use.judging else f" on the {use.judging:,} prompts that judged it"
     yield (
-        f"Faithfulness: with everything outside it ablated, the circuit keeps {share:.2f}{interval} of the difference "
+        f"Faithfulness: with everything outside it ablated, the circuit keeps {share:z.2f}{interval} of the difference "
         f"in the metric between clean and ablated runs{where}."
     )
 

@@ -210,6 +210,7 @@ def export(
     from pipelines.cli.export import caption, export_beside
     from pipelines.cli.export import export as export_bytes
     from pipelines.engine.store import write_atomically
+    from pipelines.runs.places import require_place_for_file
 
     drawing = drawing_settings(
         size=size,
@@ -237,6 +238,8 @@ def export(
     path = Path(out) if out is not None else Path(f"{name}.{extension}")
     if real_path(path) == real_path(Path(run)):
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
+    if out != "-":
+        require_place_for_file(path)
     if beside and readings:
         raise ValueError("--with is read beside one run, and --beside names others: leave out one of them.")
     if beside:
@@ -305,12 +308,14 @@ def draw(
     from graphs.figures.sizes import size_from
     from pipelines.draw.draw import draw as drawn
     from pipelines.engine.store import write_atomically
+    from pipelines.runs.places import require_place_for_file
 
     if font is not None and size is None:
         raise ValueError("--font belongs to --size: give a size, such as --size column.")
     path = Path(f"{kind}.pdf") if out is None else out
     if not path.suffix:
         raise ValueError(f"{path} has no ending that says what is written: call it .pdf, .svg, .png or .eps.")
+    require_place_for_file(path)
     asked = None if size is None else size_from(size, font=font)
     write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
     sys.stdout.write(f"{path}\n")

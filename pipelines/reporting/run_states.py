@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from circuits.numbers import number_text
 from pipelines.engine.progress import duration
 from pipelines.reporting.tables import brackets
 
@@ -47,7 +48,7 @@ def faithfulness_words(state: State) -> str:
     """Its faithfulness with the interval; empty where that was not measured."""
     if state.get("faithfulness") is None:
         return ""
-    return f"{state['faithfulness']:.2f} {brackets(state['faithfulness_interval'], '.2f')}"
+    return f"{number_text(state['faithfulness'], '.2f')} {brackets(state['faithfulness_interval'], '.2f')}"
 
 
 def date_words(state: State) -> str:

@@ -21,6 +21,7 @@ UNDEFINED = "not defined"
 UNBOUNDED = "[-]"
 _LONGEST_WORD = 32  # characters
 _FRAME = 3  # of a column: a line and two spaces
+_LEAST_WIDTH, _USUAL_WIDTH = 20, 80  # of a page: nobody means less by COLUMNS, which programs set to 0
 SHARE = ".1%"
 """How shares of prompts, such as accuracy, are printed."""
 Row = Mapping[str, Any]
@@ -159,14 +160,18 @@ def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> byte
 
 
 def console() -> Console:
-    """Where tables are printed."""
-    return Console(markup=False, highlight=False)
+    """Where tables are printed; as wide as rich would take it, but for a COLUMNS too small to write in."""
+    return Console(markup=False, highlight=False, width=None if _is_usable(os.environ.get("COLUMNS")) else _USUAL_WIDTH)
 
 
 def width_asked_for() -> int | None:
     """The width that the variable COLUMNS asks for, also of what is piped; None where it is no such number."""
     text = os.environ.get("COLUMNS", "")
-    return int(text) if text.isdecimal() and int(text) > 0 else None
+    return int(text) if text.isdecimal() and _is_usable(text) else None
+
+
+def _is_usable(columns: str | None) -> bool:
+    return columns is None or not columns.isdecimal() or int(columns) >= _LEAST_WIDTH
 
 
 def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], *, folds: bool = False) -> None:

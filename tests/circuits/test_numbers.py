@@ -12,6 +12,7 @@ from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES
 from graphs.export.latex_text import number as paper_number
 from graphs.figures.page import signed
+from pipelines.reporting.run_states import faithfulness_words
 from pipelines.reporting.tables import Column, brackets, print_rows, with_interval
 from tests.conftest import ROOT
 
@@ -34,6 +35,9 @@ SPEC = re.compile(r"[+ -]?(z?)[\d,]*\.\d*[eEfFgG%]")
         (-1234, ",", "-1,234"),
         (0, "+.2f", "+0.00"),
         (-0.004, "z.2f", "0.00"),
+        (1e308, ".2f", "1e+308"),
+        (-1.5e12, "+.3f", "-1.5e+12"),
+        (123456.0, "+.2f", "+123456.00"),
     ],
 )
 def test_what_rounds_to_zero_has_no_minus_sign(value, spec, text):
@@ -49,6 +53,7 @@ def test_tables_papers_and_figures_print_no_minus_zero(capsys):
     ]
     texts += [brackets([-1e-9, -0.0], "+.2f"), with_interval(row, "x", ".1%"), signed(-1e-9, 2), signed(-0.0)]
     texts += [paper_number(-0.0, -0.001, 0.001), paper_number(-0.0)]
+    texts.append(faithfulness_words({"faithfulness": -1e-9, "faithfulness_interval": [-1e-9, 0.0]}))
     print_rows("title", [{"score": -0.0, "scores": {"a": -0.0}}])
     texts.append(capsys.readouterr().out)
     assert [text for text in texts if MINUS_ZERO.search(text)] == []

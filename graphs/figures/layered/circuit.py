@@ -48,7 +48,8 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measure
         *(effect_entries(limit, _effect_label(graph), settings.size) if effects else []),
     ]
     part = None
-    if measured is not None and len(shown.scene.lines) == shown.n_edges[0] < graph.n_edges:
+    n_lines = len(shown.scene.lines)
+    if measured is not None and 0 < n_lines < graph.n_edges and shown.n_edges == (n_lines,):
         part = measured(frozenset(line.name for line in shown.scene.lines))
     sentence = shown.sentence(part=part)
     footer = [*([] if sentence is None else [sentence]), graph.description, *_certificate(graph)]

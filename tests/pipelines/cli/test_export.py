@@ -11,6 +11,7 @@ import pytest
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph
 from graphs.export import EXPORTS
+from graphs.export.drawn import DrawnExport
 
 Command = Callable[..., Any]
 WIRING = Wiring(n_layers=2, n_heads=2, n_kv_heads=2)
@@ -68,6 +69,14 @@ def test_an_empty_circuit_gives_a_file_or_a_reason(circuits: Command, tmp_path: 
         assert not out.exists()
     else:
         assert out.read_bytes() == EXPORTS[to].to_bytes(CircuitGraph.from_edges(WIRING, []))
+
+
+def test_a_run_whose_circuit_is_empty_is_drawn_as_its_reason(circuits: Command, tiny: Any):
+    run = circuits(*tiny.arguments, "--method", "exact-edges", "--set", "edges=[m1->logits]", "--json").json["run"]
+    for to in [name for name, one in EXPORTS.items() if isinstance(one, DrawnExport)]:
+        assert circuits("export", run, "--to", to, "--out", f"drawn.{to}").exit_code == 0
+    assert "path from" in Path("drawn.svg").read_text()
+    assert "empty, none of" in circuits("export", run, "--caption").stdout
 
 
 @pytest.mark.parametrize("to", TABLES)

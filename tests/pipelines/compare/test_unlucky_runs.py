@@ -90,6 +90,32 @@ def test_a_report_does_not_overwrite_a_run(circuits: Command, runs: list[Discove
     assert {path: path.read_bytes() for path in runs[0].folder.iterdir()} == kept
 
 
+def test_nothing_is_written_among_what_a_store_keeps(circuits: Command, runs: list[DiscoverRun], store: Path):
+    first, second = (run.name for run in runs)
+    comparison = compare(first, second, out=store, overlap_only=True, folder=store / "compared").folder
+    kept = {path: path.read_bytes() for path in store.rglob("*") if path.is_file()}
+    of_run, jobs = runs[0].folder, store / "jobs"
+    refused = [
+        (("compare", first, second, "--overlap-only", "--out", store), "is a store of runs"),
+        (("compare", first, second, "--overlap-only", "--out", jobs / "x"), "holds the results of a store"),
+        (("report", first, "--out", store), "is a store of runs"),
+        (("export", first, "--to", "json", "--out", of_run / "summary.json"), "is the folder of a run"),
+        (("export", first, "--to", "json", "--out", of_run / "new.json"), "is the folder of a run"),
+        (("export", first, "--to", "json", "--out", store / "store.json"), "a store of runs"),
+        (("export", first, "--to", "json", "--out", jobs / "ab" / "x.json"), "holds the results of a store"),
+        (("export", first, "--to", "json", "--out", comparison / "summary.json"), "a file of the report"),
+        (("draw", "transfer", comparison, "--out", of_run / "x.pdf"), "is the folder of a run"),
+        (("draw", "transfer", comparison, "--out", jobs / "x.pdf"), "holds the results of a store"),
+        (("draw", "transfer", comparison, "--out", comparison / "comparison.pdf"), "a file of the report"),
+    ]
+    for command, words in refused:
+        answer = circuits(*command, "--runs", store)
+        assert (answer.exit_code, words in answer.stderr) == (2, True), (command, answer.stderr)
+    assert {path: path.read_bytes() for path in store.rglob("*") if path.is_file()} == kept
+    assert circuits("export", first, "--to", "json", "--out", store / "circuit.json", "--runs", store).exit_code == 0
+    (store / "circuit.json").unlink()
+
+
 def test_a_comparison_does_not_mix_with_another_one(runs: list[DiscoverRun], store: Path, tmp_path: Path):
     first, second = runs
     compare(first, second, out=store, overlap_only=True, folder=tmp_path / "kept")

@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from pipelines.reporting.tables import Column, as_csv, print_table, value_at
+from pipelines.reporting.tables import Column, as_csv, console, print_table, value_at
 
 
 def test_a_column_called_after_a_model_with_a_dot_holds_its_values():
@@ -43,7 +43,7 @@ def test_tables_fit_into_the_columns_that_are_asked_for_and_break_no_word(
     assert {word for cell in CELLS[0] for word in cell.split()} <= words
 
 
-@pytest.mark.parametrize("columns", [None, "0", "wide", "200"])
+@pytest.mark.parametrize("columns", [None, "0", "1", "19", "wide", "200"])
 def test_without_such_a_number_or_with_room_every_row_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str | None
 ):
@@ -62,3 +62,12 @@ def test_where_the_longest_words_need_more_nothing_is_cut(
     monkeypatch.setenv("COLUMNS", "30")
     print_table("title", NAMES, CELLS)
     assert "a-name-of-twenty-six-letters" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "19"])
+def test_a_width_in_which_nobody_reads_swallows_no_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+):
+    monkeypatch.setenv("COLUMNS", columns)
+    console().print("eighty characters are what rich takes where nothing says how wide it is")
+    assert capsys.readouterr().out == "eighty characters are what rich takes where nothing says how wide it is\n"
