@@ -177,6 +177,7 @@ def rewrite(page: Path) -> None:
 if __name__ == "__main__":
     sys.path.insert(0, str(HERE.parent))
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.pop("COLUMNS", None)
     for name in sys.argv[1:] or RUN:
         rewrite(HERE / f"{name}.md")
         sys.stdout.write(f"{name}\n")

@@ -15,6 +15,8 @@ from typing import Any
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tiny matrix products on many threads mostly wait for each other, more so beside other test processes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Tables are as wide as they are; a test runner in a terminal passes its own width on to its workers.
+os.environ.pop("COLUMNS", None)
 
 import pytest
 
