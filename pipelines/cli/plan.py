@@ -145,8 +145,8 @@ def _time(forecast: Forecast) -> str:
     """How long it takes, and what is not counted, in a sentence."""
     if forecast.seconds is None:
         return "Time: not forecast."
-    without = ", ".join(["loading the model", *(row.kind.label for row in forecast.untimed)])
-    return f"Time: about {duration(forecast.seconds)} at the speed of the probe, without {without}."
+    without = "".join(f", without {row.kind.label}" for row in forecast.untimed)
+    return f"Time: about {duration(forecast.seconds)} at the speed of the probe, without loading the model{without}."
 
 
 def verdict(forecast: Forecast) -> str:
