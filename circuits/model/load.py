@@ -233,7 +233,7 @@ def load_model(
     (4, 4, 479)
     """
     torch_dtype = lookup(DTYPES, dtype, "dtype")
-    _require_device(device)
+    require_device(device)
     _compute_exactly(device)
     if not isinstance(spec, str | Path):
         plain, known = plain_twin(spec), tokenizer or tokenizer_with(spec)
@@ -310,7 +310,8 @@ def _module_fingerprint(bridge: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def _require_device(device: str) -> None:
+def require_device(device: str) -> None:
+    """Raise a ValueError where torch has no such device here."""
     try:
         parsed = torch.device(device)
     except RuntimeError:

@@ -531,7 +531,7 @@ def doctor(
         from pipelines.cli.plan import forecast_from, print_forecast
         from pipelines.forecast.forecast import as_dict
 
-        forecast = forecast_from(plan, command or "discover")
+        forecast = forecast_from(plan, "discover" if command is None else command)
         print_json(as_dict(forecast)) if as_json else print_forecast(forecast, f"plan of {plan}")
         if forecast.fits is False:
             raise typer.Exit(FAILED)

@@ -10,6 +10,7 @@ from circuits.data.prompts import PromptSet
 from circuits.lookup import lookup
 from pipelines.cli.commands import offers
 from pipelines.costs.shape import Shape
+from pipelines.engine.cluster import device_of, require_gpus
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
@@ -24,6 +25,9 @@ from pipelines.runs.settings_file import read_yaml, settings_from
 if TYPE_CHECKING:
     from circuits.model.load import Model
 
+# Prompts of a task or template that are made, where more are asked for: their lengths stand for all.
+_SAMPLE = 256
+
 
 def forecast_from(path: Path, command: str) -> Forecast:
     """The forecast of a settings file, as `circuits COMMAND --config FILE` would run it. Keeps nothing.
@@ -34,6 +38,7 @@ def forecast_from(path: Path, command: str) -> Forecast:
     offer = lookup(reading, command, "command that reads a settings file")
     settings, execution = settings_from(read_yaml(path, offer.settings), offer.settings)
     assert isinstance(settings, RunConfig)
+    _require_place(execution)
     try:
         plan = offer.load().plan(settings, execution)
     except ResultsNeeded as needed:
@@ -41,7 +46,7 @@ def forecast_from(path: Path, command: str) -> Forecast:
             f"what {command} does with {path} depends on results that are not there yet: {needed}. Run it once: what "
             "it needs first is computed and kept."
         ) from None
-    free = free_on(execution.device)
+    free = None if execution.scheduler is not None else free_on(device_of(execution))
     probed = {name: _probed(name, makers, settings, execution) for name, makers in _by_model(plan).items()}
     return forecast_of(
         plan,
@@ -49,16 +54,27 @@ def forecast_from(path: Path, command: str) -> Forecast:
         settings.dtype,
         {key: of for one in probed.values() for key, of in one.lengths.items()},
         {name: one.shape for name, one in probed.items()},
-        {name: one.speed for name, one in probed.items()},
+        {name: one.speed for name, one in probed.items() if one.speed is not None},
         free_bytes=free,
     )
 
 
+def _require_place(execution: Execution) -> None:
+    """Raise the ValueError of the run where this machine has no such device. A cluster's workers have their own."""
+    from circuits.model.load import require_device
+
+    if execution.gpus:
+        require_gpus()
+    elif execution.scheduler is None:
+        require_device(execution.device)
+
+
 class _Probed(NamedTuple):
-    """What is known of a model once it was loaded; lengths by the key of the job that makes the prompts."""
+    """What is known of a model once it was loaded; lengths by the key of the job that makes the prompts. Of a cluster's
+    workers no speed is known."""
 
     shape: Shape
-    speed: Speed
+    speed: Speed | None
     lengths: dict[str, Lengths]
 
 
@@ -67,11 +83,16 @@ def _probed(name: str, makers: list[Job], settings: RunConfig, execution: Execut
     from pipelines.costs.shape_of import shape_of
     from pipelines.forecast.probe import probe
 
-    sys.stderr.write(f"doctor: loading the model {name}, for a probe\n")
-    model = load_model(name, device=execution.device, dtype=settings.dtype)
+    is_elsewhere = execution.scheduler is not None
+    sys.stderr.write(f"doctor: loading the model {name}, {'for its shape' if is_elsewhere else 'for a probe'}\n")
+    model = load_model(name, device="cpu" if is_elsewhere else device_of(execution), dtype=settings.dtype)
     made, shape = {job.key: _prompts(job, model) for job in makers}, shape_of(model)
-    lengths = {key: Lengths(len(prompts), prompts.n_positions, len(prompts.roles)) for key, prompts in made.items()}
-    return _Probed(shape, probe(model, next(iter(made.values())), shape), lengths)
+    lengths = {}
+    for job in makers:
+        prompts = made[job.key]
+        n_prompts = job.settings["n"] if _is_sampled(job) else len(prompts)
+        lengths[job.key] = Lengths(n_prompts, prompts.n_positions, len(prompts.roles))
+    return _Probed(shape, None if is_elsewhere else probe(model, next(iter(made.values())), shape), lengths)
 
 
 def _by_model(plan: Plan) -> dict[str, list[Job]]:
@@ -82,11 +103,21 @@ def _by_model(plan: Plan) -> dict[str, list[Job]]:
 
 
 def _prompts(job: Job, model: Model) -> PromptSet:
-    """The prompts that a job makes; where only solved ones are kept, as many that are not looked at."""
+    """The prompts that a job makes, or the first of many; where only solved ones are kept, as many that are not looked
+    at."""
     from pipelines.runs.stages import locate_prompts, prompts_for
 
     settings = {name: value for name, value in job.settings.items() if name != "solved"}
+    if _is_sampled(job):
+        n_asked, settings["n"] = settings["n"], _SAMPLE
+        sys.stderr.write(f"doctor: making {_SAMPLE} of {n_asked:,} prompts, whose lengths stand for all\n")
     return prompts_for(locate_prompts(settings, job.locations), model)
+
+
+def _is_sampled(job: Job) -> bool:
+    """Whether a job draws more prompts than a forecast needs. Files have as many as they have, and are read."""
+    is_drawn = "task" in job.settings or bool(job.settings.get("template"))
+    return is_drawn and job.settings["n"] > _SAMPLE
 
 
 def print_forecast(forecast: Forecast, title: str) -> None:
@@ -94,26 +125,42 @@ def print_forecast(forecast: Forecast, title: str) -> None:
     from pipelines.reporting.tables import print_line, print_rows
 
     print_rows(title, [_row(forecast, row) for row in forecast.rows])
-    print_line(
-        f"{forecast.n_missing} of {forecast.n_jobs} jobs are to be computed, up to {forecast.at_once} at a time."
+    at_once = (
+        "as many at a time as the cluster has" if forecast.at_once is None else f"up to {forecast.at_once} at a time"
     )
+    print_line(f"{forecast.n_missing} of {forecast.n_jobs} jobs are to be computed, {at_once}.")
     for name, shape in forecast.shapes.items():
-        speed = forecast.speeds[name]
-        print_line(
-            f"{name}: {shape.n_weights / 1e6:,.1f} M weights, {shape.wiring.n_edges:,} edges. Probe: {speed.n_prompts} "
-            f"prompts of {speed.n_tokens} tokens, forward and backward, {duration(speed.seconds)} on {forecast.device}."
-        )
-    if forecast.seconds is not None:
-        print_line(f"Time: about {duration(forecast.seconds)} at the speed of the probe, without loading the model.")
+        what = f"{name}: {shape.n_weights / 1e6:,.1f} M weights, {shape.wiring.n_edges:,} edges."
+        if (speed := forecast.speeds.get(name)) is not None:
+            what += (
+                f" Probe: {speed.n_prompts} prompts of {speed.n_tokens} tokens, forward and backward, "
+                f"{duration(speed.seconds)} on {forecast.device}."
+            )
+        print_line(what)
+    print_line(_time(forecast))
     print_line(verdict(forecast))
+
+
+def _time(forecast: Forecast) -> str:
+    """How long it takes, and what is not counted, in a sentence."""
+    if forecast.seconds is None:
+        return "Time: not forecast."
+    without = "".join(f", without {row.kind.label}" for row in forecast.untimed)
+    return f"Time: about {duration(forecast.seconds)} at the speed of the probe, without loading the model{without}."
 
 
 def verdict(forecast: Forecast) -> str:
     """Whether it fits, in a sentence."""
+    if forecast.free_bytes is None:
+        needs = "not forecast" if forecast.peak is None else f"at most {forecast.peak / 1e9:.2f} GB in a process"
+        return f"Memory: {needs}. What the workers of the cluster have is not known here: compare it yourself."
     free = f"{forecast.free_bytes / 1e9:.1f} GB of {forecast.device} memory are free"
     if forecast.peak is None:
         return f"Memory: not forecast; {free}."
-    needs = f"Memory: at most {forecast.peak / 1e9:.2f} GB in a process with one job, and {free}"
+    needs = f"Memory: at most {forecast.peak / 1e9:.2f} GB in a process with one job, "
+    if (together := forecast.processes_peak) is not None:
+        needs += f"{together / 1e9:.2f} GB in all {forecast.at_once} processes, "
+    needs += f"and {free}"
     if (what := advice(forecast)) is not None:
         fits = "not even one fits" if not forecast.side_by_side else f"{forecast.side_by_side} fit side by side"
         return f"{needs}: {fits}. {what[0].upper()}{what[1:]}."
@@ -123,9 +170,9 @@ def verdict(forecast: Forecast) -> str:
 def _row(forecast: Forecast, row: Row) -> dict[str, str]:
     peak, seconds = forecast.peak_of(row), forecast.seconds_of(row)
     return {
-        "jobs of": " ".join(part for part in (row.kind.stage, row.kind.method) if part),
+        "jobs of": row.kind.label,
         "to do": f"{row.n_missing} of {row.n_jobs}",
         "batch": "" if row.batch is None else str(row.batch),
         "peak memory": "not forecast" if peak is None else f"{peak / 1e9:.2f} GB",
-        "time": "" if seconds is None or not row.n_missing else duration(seconds),
+        "time": "" if not row.n_missing else "not forecast" if seconds is None else duration(seconds),
     }

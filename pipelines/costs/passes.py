@@ -12,9 +12,6 @@ from typing import Any
 from pipelines.costs.forecast import Asked, is_patched_everywhere
 from pipelines.costs.work import Work, contraction, eap, patched_once, plain_pass
 
-# Passes of a step of mask learning on a prompt: a circuit forward and backward.
-_OF_STEP = 2.0
-
 
 def patched(asked: Asked, settings: Mapping[str, Any]) -> Work:
     """Both runs, and each part patched once for each role or position: one token, half-way through the prompt."""
@@ -42,14 +39,6 @@ def conductance(asked: Asked, settings: Mapping[str, Any]) -> Work:
     of_point = n_tokens * shape.n_layers * (shape.in_attention + shape.out_of_attention)
     again = (steps - 1) * (of_point + contraction(shape, n_tokens))
     return Work(asked.n_prompts * work.sweeps, asked.n_prompts * (work.gradients + again))
-
-
-def learned_mask(asked: Asked, settings: Mapping[str, Any]) -> Work:
-    """Both runs, the estimate that it starts from, of five points as `eap-ig` has by default, and all steps."""
-    start = eap(asked.shape, asked.n_tokens, n_points=5) if settings["start"] is not None else Work(0, 0)
-    in_steps = int(settings["steps"]) * min(asked.n_prompts, int(settings["prompts_per_step"]))
-    of_steps = _OF_STEP * in_steps * plain_pass(asked.shape, asked.n_tokens)
-    return Work(asked.n_prompts * (_recorded(asked) + start.sweeps), asked.n_prompts * start.gradients + of_steps)
 
 
 def paths(asked: Asked, settings: Mapping[str, Any]) -> Work:
@@ -84,6 +73,5 @@ WORK_FORECAST: Mapping[str, Callable[[Asked, Mapping[str, Any]], Work]] = {
     "causal-tracing": patched,
     "direct-effect": direct_effects,
     "ceap": conductance,
-    "mask-learning": learned_mask,
     "path-patching": paths,
 }

@@ -9,6 +9,7 @@ from typing import Any
 from circuits.model.room import TOKENS_AT_ONCE, free_memory, numbers_on_gpu
 from pipelines.costs.forecast import Budget, loaded
 from pipelines.costs.shape import Shape
+from pipelines.engine.cluster import device_of, require_gpus
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
@@ -20,6 +21,10 @@ from pipelines.forecast.probe import Speed
 _NOTHING_STACKED = 1
 # Bytes of a number on a GPU, float32.
 _WIDTH = 4
+# Of a worker process that has loaded no model: Python and Dask.
+_IDLE = 70e6
+# Free bytes for which batches are forecast where the workers' memory is not known.
+_PLENTY = 80e9
 
 
 @dataclass(frozen=True)
@@ -30,9 +35,10 @@ class Forecast:
     shapes      the models, by location
     dtype, device  what they run with
     n_jobs      all jobs, those without a model as well; `n_missing` are still to be computed
-    free_bytes  of the device's memory, before a model is loaded
+    free_bytes  of the device's memory, before a model is loaded; None of a cluster, whose workers have their own
     least_bytes what a worker holds with batches of one prompt; None where nothing is forecast
-    at_once     jobs that run side by side
+    at_once     jobs that run side by side; None of a cluster
+    n_devices   GPUs that share the jobs, each with as much memory; 1 where all processes share one memory
     speeds      by the model's location; empty where none was probed
     """
 
@@ -42,9 +48,10 @@ class Forecast:
     device: str
     n_jobs: int
     n_missing: int
-    free_bytes: float
+    free_bytes: float | None
     least_bytes: float | None
-    at_once: int
+    at_once: int | None
+    n_devices: int
     is_in_one_process: bool
     speeds: Mapping[str, Speed]
 
@@ -56,9 +63,10 @@ class Forecast:
         return loaded(shape, self.dtype, self.device) + row.n_bytes
 
     def seconds_of(self, row: Row) -> float | None:
-        """What is still to be computed of such jobs takes, in seconds of one job after the other."""
+        """What is still to be computed of such jobs takes, in seconds of one job after the other; None where it is not
+        forecast."""
         speed = self.speeds.get(row.kind.model)
-        return None if speed is None else speed.seconds_for(row.work)
+        return None if speed is None or row.work is None else speed.seconds_for(row.work)
 
     @property
     def missing(self) -> tuple[Row, ...]:
@@ -71,11 +79,32 @@ class Forecast:
 
     @property
     def seconds(self) -> float | None:
-        """Of all that is still to be computed, with as many jobs side by side as there are."""
-        each = [(row, self.seconds_of(row)) for row in self.missing]
-        if not each or any(of is None for _, of in each):
-            return None if each else 0.0
-        return sum(of / min(self.at_once, row.n_missing) for row, of in each if of is not None)
+        """Of all that is still to be computed but for `untimed`, with as many jobs side by side as there are: of a
+        cluster, one after the other."""
+        each = [(row, of) for row in self.missing if (of := self.seconds_of(row)) is not None]
+        if not each:
+            return None if self.missing else 0.0
+        return sum(of / min(self.at_once or 1, row.n_missing) for row, of in each)
+
+    @property
+    def untimed(self) -> tuple[Row, ...]:
+        """What is still to be computed and whose time is not forecast."""
+        return tuple(row for row in self.missing if self.seconds_of(row) is None)
+
+    @property
+    def processes_peak(self) -> float | None:
+        """Bytes of all processes that share a memory: as many at their worst moment as there are jobs, the others
+        without a model; None where they are not several, or that is not known."""
+        if (
+            self.is_in_one_process
+            or self.at_once is None
+            or self.at_once == 1
+            or self.n_devices > 1
+            or (peak := self.peak) is None
+        ):
+            return None
+        n_busy = min(self.at_once, sum(row.n_missing for row in self.missing))
+        return n_busy * peak + (self.at_once - n_busy) * (_IDLE if self.device == "cpu" else 0.0)
 
     @property
     def side_by_side(self) -> int | None:
@@ -83,7 +112,7 @@ class Forecast:
 
         Jobs of one process share the model, those of several do not.
         """
-        if (peak := self.peak) is None:
+        if (peak := self.peak) is None or self.free_bytes is None:
             return None
         shared = 0.0
         if self.is_in_one_process:
@@ -93,17 +122,22 @@ class Forecast:
             )
             shared = min(shared, self.free_bytes)
             peak = max((row.n_bytes for row in self.missing if row.n_bytes is not None), default=1.0)
-        return int((self.free_bytes - shared) // max(1.0, peak))
+        return self.n_devices * int((self.free_bytes - shared) // max(1.0, peak))
 
     @property
     def fits(self) -> bool | None:
-        """Whether as many jobs as run side by side fit; None where nothing is forecast."""
-        return None if self.side_by_side is None else self.side_by_side >= min(self.at_once, max(1, self.n_missing))
+        """Whether as many jobs as run side by side fit, with all processes; None where that is not known."""
+        if (n_fit := self.side_by_side) is None or self.at_once is None or self.free_bytes is None:
+            return None
+        if (together := self.processes_peak) is not None and together > self.free_bytes:
+            return False
+        return n_fit >= min(self.at_once, max(1, self.n_missing))
 
     @property
     def is_impossible(self) -> bool:
         """Whether not even one prompt at a time fits."""
-        return self.least_bytes is not None and self.least_bytes > self.free_bytes
+        least, free = self.least_bytes, self.free_bytes
+        return least is not None and free is not None and least > free
 
 
 def forecast_of(
@@ -120,11 +154,14 @@ def forecast_of(
 
     lengths     of its prompts, by the key of the job that makes them
     shapes      of its models, by their location
-    free_bytes  of the device; by default what it has free now
+    free_bytes  of the device; by default what it has free now. Not asked for where a cluster computes.
     """
     jobs, missing = _every(plan)
-    free = free_on(execution.device) if free_bytes is None else free_bytes
-    device = "cuda" if execution.device.startswith("cuda") or execution.gpus else "cpu"
+    device = "cuda" if device_of(execution).startswith("cuda") else "cpu"
+    known = None
+    if execution.scheduler is None:
+        known = free_on(device_of(execution)) if free_bytes is None else free_bytes
+    free = _PLENTY if known is None else known
     largest = max((loaded(shape, dtype, device) for shape in shapes.values()), default=0.0)
     budget = _budget(device, free - largest)
     rows = rows_of(jobs, missing, lengths, shapes, budget)
@@ -134,7 +171,8 @@ def forecast_of(
         for row in smallest
         if row.n_missing and row.n_bytes is not None
     ]
-    at_once = execution.workers or (processors_now()[0] if device == "cpu" else 1)
+    n_gpus = len(require_gpus()) if execution.gpus else 1
+    at_once = execution.workers or (processors_now()[0] if device == "cpu" else n_gpus)
     return Forecast(
         tuple(rows),
         shapes,
@@ -142,9 +180,10 @@ def forecast_of(
         device,
         len(jobs),
         sum(missing),
-        free,
+        known,
         max(least, default=None),
-        at_once,
+        None if execution.scheduler is not None else at_once,
+        n_gpus,
         execution.workers is None and execution.scheduler is None and not execution.gpus,
         speeds or {},
     )
@@ -177,14 +216,16 @@ def as_dict(forecast: Forecast) -> dict[str, Any]:
         "jobs_missing": forecast.n_missing,
         "device": forecast.device,
         "dtype": forecast.dtype,
-        "free_bytes": round(forecast.free_bytes),
+        "free_bytes": _rounded(forecast.free_bytes),
         "peak_bytes": _rounded(forecast.peak),
+        "processes_peak_bytes": _rounded(forecast.processes_peak),
         "least_bytes": _rounded(forecast.least_bytes),
         "at_once": forecast.at_once,
         "side_by_side": forecast.side_by_side,
         "fits": forecast.fits,
         "advice": advice(forecast),
         "seconds": forecast.seconds,
+        "seconds_without": [row.kind.label for row in forecast.untimed],
         "kinds": [
             {
                 **row.kind._asdict(),

@@ -18,6 +18,8 @@ MAKE_PROMPTS = ("prompts", "solved-prompts")
 _MEASURE = "measure"
 # Stages that measure as well, by the method that their settings have.
 _MEASURING = (_MEASURE, "trace", "trace-positions")
+# Stages and methods that learn: most of their time goes into steps of an optimizer, which passes do not tell.
+_LEARNING_STAGES, _LEARNING_METHODS = ("autoencoders", "codes"), ("mask-learning",)
 
 
 class Lengths(NamedTuple):
@@ -38,6 +40,14 @@ class Kind(NamedTuple):
     method: str
     model: str
 
+    @property
+    def label(self) -> str:
+        return " ".join(part for part in (self.stage, self.method) if part)
+
+    @property
+    def learns(self) -> bool:
+        return self.stage in _LEARNING_STAGES or (self.stage == _MEASURE and self.method in _LEARNING_METHODS)
+
 
 class Row(NamedTuple):
     """What jobs of one kind take.
@@ -45,7 +55,7 @@ class Row(NamedTuple):
     n_jobs   how many there are; `n_missing` of them are still to be computed
     batch    prompts that are run at once, at most
     n_bytes  the most that one of them holds beyond the loaded model; None where it is not forecast, as `batch`
-    work     of those still to be computed, in multiply-adds
+    work     of those still to be computed, in multiply-adds; None of jobs that learn, whose time is not forecast
     """
 
     kind: Kind
@@ -53,7 +63,7 @@ class Row(NamedTuple):
     n_missing: int
     batch: int | None
     n_bytes: float | None
-    work: Work
+    work: Work | None
 
 
 def rows_of(
@@ -97,7 +107,8 @@ def rows_of(
         n_missing = sum(missing[job.key] for job in of_kind)
         most = max(peaks, key=lambda found: found.n_bytes, default=None)
         batch = None if most is None else most.batch
-        rows.append(Row(kind, len(of_kind), n_missing, batch, None if most is None else most.n_bytes, Work(*work)))
+        n_bytes = None if most is None else most.n_bytes
+        rows.append(Row(kind, len(of_kind), n_missing, batch, n_bytes, None if kind.learns else Work(*work)))
     return rows
 
 

@@ -59,7 +59,7 @@ def lengths_in(result: Result) -> Lengths:
 
 def require_possible(forecast: Forecast) -> None:
     """Raise a ValueError where not even one prompt at a time fits into what is free."""
-    if not forecast.is_impossible or forecast.least_bytes is None:
+    if not forecast.is_impossible or forecast.least_bytes is None or forecast.free_bytes is None:
         return
     raise ValueError(
         f"the jobs need {_gigabytes(forecast.least_bytes)} with one prompt at a time, and {forecast.device} has "
@@ -70,18 +70,19 @@ def require_possible(forecast: Forecast) -> None:
 
 def line(forecast: Forecast) -> str | None:
     """What is said before long work; None where it is short and small."""
-    peak, seconds = forecast.peak, forecast.seconds
+    peak, seconds, free_bytes = forecast.peak, forecast.seconds, forecast.free_bytes
     is_long = seconds is not None and seconds > _LONG_S
-    is_large = peak is not None and peak > _MUCH * forecast.free_bytes
+    is_large = peak is not None and free_bytes is not None and peak > _MUCH * free_bytes
     if not (is_long or is_large or forecast.fits is False):
         return None
     n_jobs = sum(row.n_missing for row in forecast.missing)
     parts = [f"forecast: {n_jobs} jobs run the model, up to {forecast.at_once} at a time"]
-    if peak is not None:
-        free = f"{_gigabytes(forecast.free_bytes)} of {forecast.device} are free"
+    if peak is not None and free_bytes is not None:
+        free = f"{_gigabytes(free_bytes)} of {forecast.device} are free"
         parts.append(f"peak memory {_gigabytes(peak)} in a process with one job, {free}")
     if seconds is not None:
-        parts.append(f"about {duration(seconds)} by a probe of the processor, good to a factor of about 2")
+        without = "".join(f", without {row.kind.label}" for row in forecast.untimed)
+        parts.append(f"about {duration(seconds)}{without} by a probe of the processor, good to a factor of about 2")
     if (what := advice(forecast)) is not None:
         parts.append(f"that may not fit: {what}")
     return "; ".join(parts)

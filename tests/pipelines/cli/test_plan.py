@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.forecast import forecast, line
+from pipelines.forecast.probe import Speed
 
 Command = Callable[..., Any]
 INDUCTION = "task: induction\nprompts: 8\n"
@@ -27,6 +28,8 @@ FILES = {
 }
 # Their jobs are those of other methods here.
 LIKE_OTHERS = ("direct", "conductance", "mask")
+# What learns: the time of an optimizer's steps is not forecast.
+UNTIMED = {"mask": ["measure mask-learning"], "codes": ["autoencoders", "codes"]}
 # What measures in these plans.
 MEASURE = ("measure", "trace", "features", "autoencoders", "codes")
 
@@ -46,7 +49,11 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert planned["jobs_missing"] == planned["jobs"]
     measuring = [kind for kind in planned["kinds"] if kind["stage"] in MEASURE]
     assert measuring
-    assert all(kind["peak_bytes"] and kind["seconds"] > 0 for kind in measuring)
+    assert all(kind["peak_bytes"] for kind in measuring)
+    untimed = [kind for kind in measuring if kind["seconds"] is None]
+    assert all(kind["seconds"] > 0 for kind in measuring if kind not in untimed)
+    labels = [f"{kind['stage']} {kind['method']}".rstrip() for kind in untimed]
+    assert labels == planned["seconds_without"] == UNTIMED.get(name, [])
     run = circuits(command, "--config", file, "--json")
     assert run.exit_code == 0, run.stderr
     assert run.json["jobs"] == {"total": planned["jobs"], "computed": planned["jobs"]}
@@ -62,6 +69,9 @@ def test_the_table_says_what_fits_and_what_was_probed(circuits: Command, tmp_pat
     assert "measure eap" in answer.stdout
     assert "Probe: 8 prompts of" in answer.stdout
     assert answer.stdout.rstrip().endswith("it fits.")
+    (tmp_path / "a.yaml").write_text(FILES["codes"][1])
+    learned = " ".join(circuits("doctor", "--plan", "a.yaml").stdout.split())
+    assert "without loading the model, without autoencoders, without codes." in learned
 
 
 @pytest.mark.parametrize(
@@ -79,7 +89,72 @@ def test_bad_settings_give_the_error_of_the_run(text: str, circuits: Command, tm
 def test_a_command_without_settings_files_and_one_without_a_plan_are_refused(circuits: Command, tmp_path: Path):
     (tmp_path / "a.yaml").write_text(FILES["estimate"][1])
     assert "Known: " in circuits("doctor", "--plan", "a.yaml", "--command", "compare").stderr
+    assert "Known: " in circuits("doctor", "--plan", "a.yaml", "--command", "").stderr
     assert "give --plan FILE as well" in circuits("doctor", "--command", "trace").stderr
+
+
+@pytest.mark.parametrize("place", ["device: cuda:31\n", "device: gpu\n", "gpus: true\n"])
+def test_a_device_that_is_not_there_gives_the_error_of_the_run(
+    place: str, circuits: Command, tmp_path: Path, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    (tmp_path / "a.yaml").write_text(FILES["estimate"][1] + place)
+    of_plan, of_run = circuits("doctor", "--plan", "a.yaml"), circuits("discover", "--config", "a.yaml")
+    assert (of_plan.exit_code, of_plan.stdout) == (2, "")
+    assert "loading the model" not in of_plan.stderr
+    (said,) = [text for text in of_plan.stderr.splitlines() if "error:" in text]
+    assert said in of_run.stderr
+
+
+def test_of_a_cluster_neither_memory_nor_speed_is_known(circuits: Command, tmp_path: Path):
+    (tmp_path / "a.yaml").write_text(FILES["estimate"][1] + "scheduler: tcp://127.0.0.1:1\ndevice: cuda\n")
+    planned = circuits("doctor", "--plan", "a.yaml")
+    assert planned.exit_code == 0, planned.stderr
+    said = " ".join(planned.stdout.split())
+    assert "as many at a time as the cluster has" in said
+    assert "Time: not forecast." in said
+    assert "What the workers of the cluster have is not known here" in said
+    assert "it fits" not in said
+    values = circuits("doctor", "--plan", "a.yaml", "--json").json
+    assert [values[name] for name in ("free_bytes", "at_once", "fits", "seconds")] == [None] * 4
+    assert values["peak_bytes"] > 0
+
+
+def test_all_worker_processes_count_together(circuits: Command, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(forecast, "free_memory", lambda: 20_000_000_000)
+    (tmp_path / "a.yaml").write_text(FILES["estimate"][1] + "workers: 1000\n")
+    many = circuits("doctor", "--plan", "a.yaml", "--json")
+    assert many.exit_code == 1
+    planned = many.json
+    n_busy = sum(kind["jobs_missing"] for kind in planned["kinds"])
+    together = n_busy * planned["peak_bytes"] + (1000 - n_busy) * 70e6
+    assert planned["processes_peak_bytes"] == pytest.approx(together, rel=1e-6)
+    n_fit = planned["side_by_side"]
+    assert n_fit == 20_000_000_000 // planned["peak_bytes"]
+    assert f"use --workers {n_fit} " in planned["advice"]
+    assert "GB in all 1000 processes" in " ".join(circuits("doctor", "--plan", "a.yaml").stdout.split())
+    (tmp_path / "a.yaml").write_text(FILES["estimate"][1] + f"workers: {n_fit}\n")
+    assert circuits("doctor", "--plan", "a.yaml").exit_code == 0
+
+
+def test_of_many_prompts_a_sample_is_made(circuits: Command, tmp_path: Path, monkeypatch):
+    # A speed that is the same for both.
+    monkeypatch.setattr("pipelines.forecast.probe.probe", lambda *_: Speed(1e9, 1e9, 8, 20, 0.1))
+    text = FILES["estimate"][1].replace("prompts: 8", "prompts: 10000")
+    (tmp_path / "a.yaml").write_text(text)
+    many = circuits("doctor", "--plan", "a.yaml", "--json")
+    assert many.exit_code == 0, many.stderr
+    assert "making 256 of 10,000 prompts, whose lengths stand for all" in many.stderr
+    (tmp_path / "a.yaml").write_text(text.replace("10000", "250"))
+    few = circuits("doctor", "--plan", "a.yaml", "--json")
+    assert "prompts, whose lengths" not in few.stderr
+
+    def seconds_of_measuring(planned: dict[str, Any]) -> float:
+        (measured,) = [kind for kind in planned["kinds"] if kind["stage"] == "measure"]
+        return measured["seconds"]
+
+    assert seconds_of_measuring(many.json) == pytest.approx(40 * seconds_of_measuring(few.json))
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_measured(circuits: Command, tmp_path: Path, monkeypatch):

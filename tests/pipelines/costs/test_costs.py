@@ -90,7 +90,6 @@ SETTINGS = (
     ("causal-tracing", {"at": "positions", "kinds": ("attention", "mlp")}),
     ("direct-effect", {}),
     ("ceap", {"steps": 3}),
-    ("mask-learning", {"steps": 6, "prompts_per_step": 2}),
     ("path-patching", {}),
     ("path-patching", {"at": "all"}),
     ("path-patching", {"at": "all", "freeze_mlps": True}),
@@ -109,7 +108,7 @@ def test_the_forecast_work_of_a_job_is_what_a_real_run_counts(real, name, settin
     made.check(model, prompts, metric)
     with counted() as work:
         made.score(model, prompts, metric=metric)
-    n_contractions = {"ceap": settings.get("steps", 0), "mask-learning": 1}.get(name, 0)
+    n_contractions = {"ceap": settings.get("steps", 0)}.get(name, 0)
     not_counted = N_PAIRS * n_contractions * contraction(shape, N_TOKENS)
     asked = Asked(shape, N_PAIRS, N_TOKENS, "float32", Budget.of_cpu(16e9))
     forecast = WORK_FORECAST[name](asked, dataclasses.asdict(made)).whole
