@@ -6,7 +6,9 @@ The same figure gives the same bytes: fixed ids, fonts embedded as TrueType (PDF
 from __future__ import annotations
 
 import io
+import logging
 import re
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,6 +40,8 @@ CONTINUED = "\n%~"
 _LONGEST = 240
 # What XML cannot hold, not even as a reference: matplotlib writes such characters of a name as they are.
 _NO_XML = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]")
+_MISSING = re.compile(r"Glyph (\d+) .*missing from")
+_LOG = logging.getLogger(__name__)
 _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
@@ -66,7 +70,7 @@ def figure_bytes(
 
     about = _SAID.get() or about
 
-    with rc_context(dict(_SETTINGS)):  # pyright: ignore[reportArgumentType]
+    with rc_context(dict(_SETTINGS)), _missing_characters_in_one_warning():  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
         draw().savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
     data = stream.getvalue()
@@ -77,6 +81,23 @@ def figure_bytes(
             return _NO_XML.sub(b"?", data)
         case _:
             return data
+
+
+@contextmanager
+def _missing_characters_in_one_warning() -> Iterator[None]:
+    """Of the characters that the font lacks, matplotlib warns one by one, some twice: here, once of all of them."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    missing = set[int]()
+    for one in caught:
+        if match := _MISSING.match(str(one.message)):
+            missing.add(int(match[1]))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    if missing:
+        names = ", ".join(f"U+{number:04X}" for number in sorted(missing))
+        _LOG.warning("the font of figures lacks %s: a box stands there, or in an SVG what its viewer has.", names)
 
 
 def _said(kind: DrawingFormat, about: tuple[str, str] | None) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -89,7 +90,10 @@ def text_width(text: str, *, size: float = NORMAL, weight: str = "normal") -> fl
     from matplotlib.textpath import text_to_path
 
     font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
-    points, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
+    with warnings.catch_warnings():
+        # Of characters that the font lacks, drawing warns.
+        warnings.filterwarnings("ignore", "Glyph")
+        points, _, _ = text_to_path.get_text_width_height_descent(text, font, False)
     return _SLACK * points / 72
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.runs.unused import Unused
+from pipelines.runs.unused import LEFT_ALONE_S, Unused
 
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -12,9 +12,11 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 def said(unused: Unused, folder: Path, *, dry_run: bool) -> str:
     """How much is removed and how much stays, in lines."""
     does = "would remove" if dry_run else "removing"
+    young = f" ({unused.n_young:,} of them unused, but younger than {LEFT_ALONE_S // 60} minutes)"
     lines = [
         f"{folder}: {does} {unused.n_results:,} results that no run and no report refers to, and what belongs to them: "
-        f"{len(unused.files):,} files, {size(unused.size_bytes)}. {unused.n_kept:,} results stay."
+        f"{len(unused.files):,} files, {size(unused.size_bytes)}. {unused.n_kept:,} results "
+        f"stay{young if unused.n_young else ''}."
     ]
     if unused.silent:
         names = ", ".join(path.name for path in unused.silent)

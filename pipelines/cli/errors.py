@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from pipelines.cli.signals import code_of_interrupt
+from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
 FAILED = 1
@@ -26,6 +26,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **options: Any) -> None:
         try:
+            raise_on_interrupt()
             command(*args, **options)
             sys.stdout.flush()
         except ValueError as error:
@@ -38,7 +39,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             _leave(f"error: {error}", BAD_INPUT)
         except KeyboardInterrupt as error:
             with contextlib.suppress(OSError):  # of a terminal that is closed
-                sys.stderr.write(f"{error or 'interrupted'}\n")
+                sys.stderr.write(f"{str(error) or 'interrupted'}\n")
                 sys.stderr.flush()
             # Jobs still running in threads would delay a normal exit; they write whole files or none.
             os._exit(code_of_interrupt())

@@ -36,7 +36,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Entry point of the `circuits` command."""
+    """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("warning: %(message)s"))
@@ -486,7 +486,9 @@ def clean(
     if as_json:
         facts = {"results": unused.n_results, "files": len(unused.files), "bytes": unused.size_bytes}
         silent = [str(folder) for folder in unused.silent]
-        print_json(facts | {"kept": unused.n_kept, "silent": silent, "is_removed": not dry_run})
+        print_json(
+            facts | {"kept": unused.n_kept, "young": unused.n_young, "silent": silent, "is_removed": not dry_run}
+        )
     else:
         sys.stdout.write(said(unused, runs, dry_run=dry_run))
         sys.stdout.flush()

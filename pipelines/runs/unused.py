@@ -25,7 +25,7 @@ _JOBS = "jobs"
 _RESULT = re.compile(r"([0-9a-f]{32})\.(npz|cost\.json|lock|partial)")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{32}\.\S+\.tmp")
 # Younger files may be those of a command that began a moment ago.
-_LEFT_ALONE_S = 600
+LEFT_ALONE_S = 600
 
 
 class Unused(NamedTuple):
@@ -34,6 +34,7 @@ class Unused(NamedTuple):
     n_results   how many results are among them
     size_bytes  of all of them together
     n_kept      how many results stay
+    n_young     how many of these only because they are too young to tell whether a command needs them
     silent      folders of reports that do not say which results they use: an earlier version wrote them
     """
 
@@ -41,6 +42,7 @@ class Unused(NamedTuple):
     n_results: int
     size_bytes: int
     n_kept: int
+    n_young: int
     silent: tuple[Path, ...]
 
 
@@ -57,19 +59,23 @@ def unused_in(folder: Path) -> Unused:
             "or stop it with Ctrl-C."
         )
     named, silent = _named_in(folder)
-    files, n_results, n_kept, size_bytes = list[Path](), 0, 0, 0
-    for path, size in _files_of_jobs(folder / _JOBS):
+    files, n_results, n_kept, n_young, size_bytes = list[Path](), 0, 0, 0, 0
+    for path, size, is_young in _files_of_jobs(folder / _JOBS):
         match = _RESULT.fullmatch(path.name)
         is_result = match is not None and match[2] == "npz"
         if match is not None and match[1] in named and match[2] != "lock":
             n_kept += is_result
+            continue
+        if is_young:
+            n_kept += is_result
+            n_young += is_result
             continue
         if match is not None and match[2] == "lock" and is_held(path):
             raise ValueError(f"a job is being computed in {folder} now ({path.name}). Wait until it ends.")
         files.append(path)
         n_results += is_result
         size_bytes += size
-    return Unused(tuple(files), n_results, size_bytes, n_kept, silent)
+    return Unused(tuple(files), n_results, size_bytes, n_kept, n_young, silent)
 
 
 def remove(unused: Unused) -> None:
@@ -96,8 +102,8 @@ def _named_in(folder: Path) -> tuple[set[str], tuple[Path, ...]]:
     return named, tuple(silent)
 
 
-def _files_of_jobs(folder: Path) -> Iterator[tuple[Path, int]]:
-    """The files of jobs, with their sizes; no link is followed, nothing else is looked at."""
+def _files_of_jobs(folder: Path) -> Iterator[tuple[Path, int, bool]]:
+    """The files of jobs, with their sizes, and whether they are too young to go; no link is followed, no other file."""
     if not stat.S_ISDIR(_mode(folder)):
         return
     for inner in sorted(folder.iterdir()):
@@ -106,8 +112,8 @@ def _files_of_jobs(folder: Path) -> Iterator[tuple[Path, int]]:
         for path in sorted(inner.iterdir()):
             found = path.lstat()
             is_ours = _RESULT.fullmatch(path.name) or _TEMPORARY.fullmatch(path.name)
-            if is_ours and stat.S_ISREG(found.st_mode) and time.time() - found.st_mtime > _LEFT_ALONE_S:
-                yield path, found.st_size
+            if is_ours and stat.S_ISREG(found.st_mode):
+                yield path, found.st_size, time.time() - found.st_mtime <= LEFT_ALONE_S
 
 
 def _mode(path: Path) -> int:

@@ -132,7 +132,6 @@ def test_two_escapes_are_one_character_and_one_is_none():
         parse_yaml('b: 1\na: "\\ud83d"\n')
 
 
-@pytest.mark.filterwarnings("ignore:Glyph")  # that a font lacks
 @fixed(max_examples=10, phases=[Phase.generate])
 @given(NAMES, NAMES)
 def test_any_name_leaves_files_well_formed(circuit: CircuitGraph, task: str, model: str):

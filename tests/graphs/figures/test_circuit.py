@@ -135,6 +135,16 @@ def test_a_task_named_with_dollars_is_not_read_as_mathematics(edge_scores_of):
     assert "costs $5 or $6_" in texts(drawing_bytes(CircuitGraph.from_scores(scores, TopEdges(1)), "svg"))
 
 
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
+def test_characters_that_the_font_lacks_are_one_plain_warning(edge_scores_of, caplog, recwarn, kind):
+    graph = CircuitGraph.from_scores(edge_scores_of({"input->logits": 1.0}, task="\U0001f680 \U0001f389"), TopEdges(1))
+    drawing_bytes(graph, kind)
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "the font of figures lacks U+1F389, U+1F680"
+    ]
+    assert not recwarn.list
+
+
 def test_pdf_embeds_truetype_fonts_and_carries_no_date():
     pdf = drawing_bytes(circuit(WIRINGS[0], "input->logits"), "pdf")
     assert b"/FontFile2" in pdf

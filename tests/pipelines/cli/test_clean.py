@@ -74,6 +74,19 @@ def test_a_dry_run_says_the_same_and_removes_nothing(circuits: Command, two_runs
     assert results() < before
 
 
+def test_results_of_a_moment_ago_are_among_those_that_stay(circuits: Command, two_runs: tuple[str, str]):
+    gone, kept = two_runs
+    n_unused, n_all = len(jobs_of(gone) - jobs_of(kept)), len(results())
+    for path in Path("runs").glob("jobs/*/*.npz"):
+        path.touch()
+    assert f" {n_all} results stay.\n" in circuits("clean", "--dry-run").stdout
+    drop(gone)
+    said = circuits("clean", "--dry-run").stdout
+    assert f" {n_all} results stay ({n_unused} of them unused, but younger than 10 minutes).\n" in said
+    report = circuits("clean", "--dry-run", "--json").json
+    assert (report["results"], report["kept"], report["young"]) == (0, n_all, n_unused)
+
+
 def test_an_interrupted_run_keeps_what_it_has(circuits: Command, two_runs: tuple[str, str]):
     record = Path("runs") / two_runs[0] / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))

@@ -73,3 +73,21 @@ def test_what_nohup_ignores_stays_ignored():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "still here\n"
     )
+
+
+@pytest.mark.parametrize("moment", ["typer", "pipelines.runs.state"])
+def test_ctrl_c_at_any_moment_is_one_line(tmp_path: Any, moment: str):
+    """While the command is imported, and while the command imports what it needs."""
+    code = (
+        "import os, signal, sys\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {moment!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupts())\nsys.argv = ['circuits', 'status', '--runs', '.']\n"
+        "from pipelines.cli.start import main\nmain()"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")

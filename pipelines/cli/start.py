@@ -1,0 +1,13 @@
+"""Entry point of the `circuits` command: Ctrl-C is answered in one line even while the command is still imported."""
+
+from __future__ import annotations
+
+from pipelines.cli.signals import leave_on_interrupt
+
+
+def main() -> None:
+    """The `circuits` command, from its first moment on."""
+    leave_on_interrupt()
+    from pipelines.cli.main import main as commands
+
+    commands()
