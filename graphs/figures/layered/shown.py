@@ -67,12 +67,13 @@ class Shown(NamedTuple):
     shares: tuple[float | None, ...]
 
     def sentence(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> str | None:
-        """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself.
+        """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself,
+        and of an empty circuit.
 
         labels  what the circuits are called, where there are several
         part    how faithful what is shown of a circuit is
         """
-        if not self.rules:
+        if not self.rules or not self.n_edges:
             return None
         of = [""] if len(self.n_edges) == 1 else [f" of {label}" for label in labels]
         parts = []

@@ -6,6 +6,7 @@ from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, TopComponents, TopEdges, compare
 from graphs.figures.layered.drawing import drawing_bytes
 from graphs.figures.layered.looks import MEMBERSHIP_COLORS, PORT_NAMES, paled
+from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.palette import OPPOSES, SUPPORTS
 
 WIRINGS = (
@@ -128,6 +129,7 @@ def test_an_empty_circuit_is_drawn_as_its_reason(edge_scores_of):
     drawn = " ".join(texts(drawing_bytes(graph, "svg")))
     assert "top-edges (n=0) chose no edge" in drawn
     assert "0 of 29 edges" in drawn
+    assert "Shown" not in " ".join(texts(drawing_bytes(graph, "svg", DrawingSettings(bundle="layer"))))
 
 
 def test_a_task_named_with_dollars_is_not_read_as_mathematics(edge_scores_of):
