@@ -67,7 +67,8 @@ def task_tree(names: Sequence[str], alike: Floats) -> TaskTree:
         )
     from scipy.cluster.hierarchy import leaves_list, linkage
 
-    distances = np.maximum(1 - (alike + alike.T) / 2, 0)
+    shares = np.minimum(alike, 1)
+    distances = 1 - (shares + shares.T) / 2
     linked = linkage(distances[np.triu_indices(n, 1)], method="average")
     merges = tuple(Merge(int(left), int(right), float(height)) for left, right, height, _ in linked)
     return TaskTree(tuple(names), merges, tuple(int(leaf) for leaf in leaves_list(linked)))

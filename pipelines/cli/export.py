@@ -45,10 +45,10 @@ def export(
 
     exports = exporter(kind)
     if isinstance(exports, HtmlExport):
-        return page(_path_or_name(reference), Path(out), drawing or DrawingSettings(), readings=readings)
+        return page(reference, Path(out), drawing or DrawingSettings(), readings=readings)
     if readings:
         raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
-    stored = stored_at(_path_or_name(reference), Path(out))
+    stored = stored_at(reference, Path(out))
     _require_drawn(exports, drawing)
     if isinstance(exports, DrawnExport):
         settings = drawing or DrawingSettings()
@@ -78,16 +78,12 @@ def caption(
     from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
-    exports, stored = exporter(kind), stored_at(_path_or_name(reference), Path(out))
+    exports, stored = exporter(kind), stored_at(reference, Path(out))
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
     is_drawn = isinstance(exports, DrawnExport)
     text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text
-
-
-def _path_or_name(reference: Run | str | Path) -> str | Path:
-    return reference.folder if isinstance(reference, Run) else reference
 
 
 def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from graphs.figures.layered.settings import DrawingSettings
 
 
-def page(reference: str | Path, out: Path, settings: DrawingSettings, *, readings: Sequence[Path] = ()) -> bytes:
+def page(reference: Run | str | Path, out: Path, settings: DrawingSettings, *, readings: Sequence[Path] = ()) -> bytes:
     """The page of what a reference stands for.
 
     settings  what it shows at first

@@ -44,7 +44,7 @@ class Stored(NamedTuple):
     folder: Path | None = None
 
 
-def stored_at(reference: str | Path, out: Path) -> Stored:
+def stored_at(reference: Run | str | Path, out: Path) -> Stored:
     """What a reference stands for, as in `export`. ValueError where it stands for nothing that can be exported."""
     from graphs.export import mib_graph
 

@@ -235,7 +235,9 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
 
 
 def path_of(reference: Any, what: str) -> Path:
-    """What was given as a path. ValueError for something else; `what` says what it should be of."""
+    """A path that was given, of a run its folder. ValueError for something else; `what` says what it should be of."""
+    if isinstance(reference, Run):
+        return reference.folder
     if not isinstance(reference, str | PathLike):
         raise ValueError(f"{what} is given by its path or its name; found {reference!r} ({type(reference).__name__}).")
     return Path(reference)

@@ -118,7 +118,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     record = read_record(folder)
     config = record["config"]
     is_finished = bool(record["files"])
-    summary = _summary(folder) if is_finished else {}
+    summary = _summary(folder) if SUMMARY in record["files"] else {}
     circuit = summary.get("circuit")
     state = {
         "run": record["name"],
@@ -181,16 +181,24 @@ def _defaults(command: str) -> dict[str, Any]:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    """The summary of a run; an empty one where it has no faithfulness, as of traces, or cannot be read."""
+    """The summary of a finished run; an empty one where it has no faithfulness, as of traces. ValueError where it is
+    damaged or gone."""
+    path = folder / SUMMARY
     try:
-        found = parse_strictly(read_bytes(folder / SUMMARY))
-    except (OSError, ValueError):
+        found = parse_strictly(read_bytes(path))
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is damaged: it is no object.")
+    faithfulness, ends = found.get("faithfulness"), found.get("faithfulness_interval")
+    if faithfulness is None:
         return {}
-    if not isinstance(found, dict) or not isinstance(found.get("faithfulness"), int | float):
-        return {}  # of a trace, or damaged
-    ends = found.get("faithfulness_interval")
     is_interval = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float | None) for end in ends)
-    return found if is_interval or ends is None else {}
+    if not isinstance(faithfulness, int | float) or not (is_interval or ends is None):
+        raise ValueError(f"{path} is damaged: its faithfulness is no number with an interval.")
+    return found
 
 
 def _short(name: str) -> str:

@@ -23,6 +23,8 @@ def test_one_sided_likeness_counts_half_and_more_than_all_counts_as_all():
     tree = task_tree("ab", np.array([[1, 1.0], [0.0, 1]]))
     assert tree.merges[0].height == 0.5
     assert task_tree("ab", np.array([[1, 1.4], [1.2, 1]])).merges[0].height == 0
+    # Each way by itself: what a small circuit gains must not make up for what a large one loses on its task.
+    assert task_tree("ab", np.array([[1, 7.7], [0.2, 1]])).merges[0].height == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("alike", [np.ones((1, 1)), np.ones((3, 3)), np.full((2, 2), np.nan)])
