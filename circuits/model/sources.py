@@ -151,7 +151,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _shapes_in(file: Path) -> Sequence[Sequence[int]]:
+def shapes_in(file: Path) -> Sequence[Sequence[int]]:
     """The shapes of the tensors in a safetensors file. ValueError where it is cut short or its header damaged."""
     try:
         with open_file(file) as stream:
@@ -171,7 +171,7 @@ def _shapes_in(file: Path) -> Sequence[Sequence[int]]:
 def require_fitting(source: ModelSource, config: Mapping[str, Any]) -> None:
     """Raise a ValueError where a configuration, with its defaults or as it is written, is of a larger model than the
     weights, or where these are damaged."""
-    shapes = [shape for file in source.weight_files for shape in _shapes_in(file)]
+    shapes = [shape for file in source.weight_files for shape in shapes_in(file)]
     _require_fitting(config, shapes, source.folder)
 
 

@@ -34,8 +34,8 @@ class Size:
                 raise ValueError(f"a figure {inches:g} inches {name}: it takes {_LEAST:g} to {_MOST:g} inches.")
         if not LEAST_TEXT <= self.font <= _LARGEST_TEXT:
             raise ValueError(
-                f"text of {self.font:g} points: figures have {LEAST_TEXT:g} to {_LARGEST_TEXT:g}; smaller text is not "
-                "read in print."
+                f"font: text of {self.font:g} points; figures have {LEAST_TEXT:g} to {_LARGEST_TEXT:g}; smaller text "
+                "is not read in print."
             )
 
     @property
@@ -85,5 +85,5 @@ def size_from(text: str, *, font: float | None = None) -> Size:
     if font is None:
         return size
     if not math.isfinite(font):
-        raise ValueError(f"text of {font:g} points: give a number of points, such as 7.")
+        raise ValueError(f"font: text of {font:g} points; give a number of points, such as 7.")
     return replace(size, font=font)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from pipelines.intervene.edited_task import EditedTaskSettings
+from pipelines.runs.settings import MOST_PARTS
 
 
 class RepairSettings(EditedTaskSettings):
@@ -32,10 +33,16 @@ class RepairSettings(EditedTaskSettings):
         default="behavior",
         description="How heads are found: behavior (their rows on both tasks), or effect (each edited alone).",
     )
-    candidates: int = Field(default=16, ge=1, description="Heads that are found and tried alone, at most.")
-    most: int = Field(default=4, ge=1, description="Of these, those that help most alone and are judged, at most.")
+    candidates: int = Field(
+        default=16, ge=1, le=MOST_PARTS, description="Heads that are found and tried alone, at most."
+    )
+    most: int = Field(
+        default=4, ge=1, le=MOST_PARTS, description="Of these, those that help most alone and are judged, at most."
+    )
     least: float = Field(default=0.1, ge=0, description="By how much the attention of a head must differ to be found.")
-    movers: int = Field(default=5, ge=1, description="Heads whose change is shown, at most: those that say the answer.")
+    movers: int = Field(
+        default=5, ge=1, le=MOST_PARTS, description="Heads whose change is shown, at most: those that say the answer."
+    )
     right: str | None = Field(
         default=None, min_length=1, description="Roles of the words that say the answer. [the task's]"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shutil import copytree
+
 import pytest
 import torch
 
@@ -41,3 +43,11 @@ def test_weights_that_alone_do_not_fit_into_free_memory_are_refused(monkeypatch,
         ValueError, match=r"as float32, and cpu has free .*--dtype bfloat16 .*, a machine with more mem"
     ):
         load_model("reference", dtype=dtype)
+
+
+def test_a_damaged_header_is_a_reason_in_words(tmp_path):
+    folder = copytree(find_model("reference").folder, tmp_path / "model")
+    (path,) = find_model(str(folder)).weight_files
+    path.write_bytes(path.read_bytes().replace(b'"dtype"', b'"dtypo"', 1))
+    with pytest.raises(ValueError, match=r"cannot be opened: .*missing field `dtype`"):
+        load_model(folder)
