@@ -1,4 +1,4 @@
-"""The README's commands and code run as they stand, in order, in one empty folder."""
+"""The README's commands and code, and the tour of commands, run as they stand, in order, in one empty folder."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from tests.conftest import ROOT
 from tests.test_docs_samples import SAMPLES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TOUR = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+ROOMS = ("circuits", "graphs", "pipelines")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 # What a block prints, as the README has it: by the text of the block.
@@ -41,7 +44,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_the_readme_shows_commands_of_every_kind():
     assert {command.split()[0] for command in COMMANDS} == {"make", "circuits"}
-    assert len(COMMANDS) > 10
+    assert len(COMMANDS) >= 10
 
 
 def is_shown_of(printed: str, shown: str) -> bool:
@@ -67,7 +70,7 @@ def test_pieces_of_an_output_are_found_in_order():
 def test_every_circuits_command_runs_and_prints_what_is_shown(folder):
     (folder / "pairs.jsonl").write_text(blocks("json")[0])
     assert any("compare" in block for block in SHOWN)
-    for block in blocks("bash"):
+    for block in blocks("bash") + blocks("bash", TOUR):
         printed = ""
         for command in block.splitlines():
             if command.startswith("circuits "):
@@ -124,11 +127,26 @@ def test_the_example_prompt_is_read(family_model, tmp_path):
     assert prompt.clean[9] != prompt.corrupt[9]
 
 
+def layout_of(text: str) -> dict[str, str]:
+    """The rooms of the layout that a page shows, each with what it says of it."""
+    (layout,) = re.findall(r"\n```\n(circuits/ .*?)```", text, flags=re.DOTALL)
+    parts = re.split(r"^(circuits|graphs|pipelines)/", layout, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
 def test_every_module_in_the_layout_exists():
-    layout = re.search(r"\n```\n(circuits/ .*?)```", README, flags=re.DOTALL)
-    assert layout is not None
-    sections = re.split(r"^(circuits|graphs|pipelines)/", layout[1], flags=re.MULTILINE)[1:]
-    assert sections[::2] == ["circuits", "graphs", "pipelines"]
-    for package, text in zip(sections[::2], sections[1::2], strict=True):
+    layout = layout_of(CONTRIBUTING)
+    assert tuple(layout) == ROOMS
+    for package, text in layout.items():
         for name in re.findall(r"\b[a-z_]+(?:\.py|/)", text):
             assert (ROOT / package / name).exists(), f"{package}/{name}"
+
+
+def test_the_picture_of_the_rooms_has_folders_that_exist_and_all_of_those_that_measure():
+    layout = layout_of(README)
+    assert tuple(layout) == ROOMS
+    shown = {package: set(re.findall(r"\b[a-z_]+\b", text.split("  no torch")[0])) for package, text in layout.items()}
+    for package, names in shown.items():
+        for name in names:
+            assert (ROOT / package / name).is_dir(), f"{package}/{name}"
+    assert {path.parent.name for path in (ROOT / "circuits").glob("*/__init__.py")} == shown["circuits"]
