@@ -133,9 +133,14 @@ def _run(
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
-    counts = _compute(plan.work, execution, resume, shown, plan=plan)
-    report = command.report(plan)
-    _write(report.folder, _files(command, settings, execution, plan, report))
+    try:
+        counts = _compute(plan.work, execution, resume, shown, plan=plan)
+        report = command.report(plan)
+        _write(report.folder, _files(command, settings, execution, plan, report))
+    except Exception as error:
+        plan.end(error)
+        raise
+    plan.end(None)
     return replace(
         report,
         n_jobs=counts.n_jobs,

@@ -456,7 +456,7 @@ def status(
     runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
+    """The runs of a store: what was asked, how faithful, and whether finished, running, interrupted or failed."""
     from pipelines.cli.status import print_status
     from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in

@@ -46,3 +46,6 @@ class Plan:
 
     def begin(self) -> None:
         """Note in `folder` what is going to be computed, so that it can be listed and continued."""
+
+    def end(self, error: Exception | None) -> None:
+        """Note in `folder` that all is done, or the error that ended it; nothing of what was never begun."""
