@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from circuits.numbers import number_text
-from pipelines.engine.progress import duration
+from pipelines.engine.progress import left
 from pipelines.reporting.tables import brackets
 
 State = Mapping[str, Any]
@@ -41,7 +41,7 @@ def state_words(state: State) -> str:
 def progress_words(running: State) -> str:
     """How far a command is, and what time is left where that is known."""
     left_s = running["seconds_left"]
-    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {duration(left_s)} left")
+    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {left(left_s)} left")
 
 
 def faithfulness_words(state: State) -> str:

@@ -179,7 +179,7 @@ class Run:
 
     def _result(self, name: str) -> Result:
         try:
-            return decode(self._bytes(name), key=f"{self.name}/{name}", where=str(self.folder / name))
+            return decode(self._bytes(name), key=f"{self._record['name']}/{name}", where=str(self.folder / name))
         except DamagedError as error:
             raise DamagedError(f"{error} Restore it from the store: {self._again}") from None
 

@@ -227,10 +227,8 @@ def test_a_run_that_failed_and_is_then_interrupted_is_interrupted(
 def test_a_finished_run_that_cannot_be_made_anew_stays_finished(
     circuits: Callable[..., Any], tiny: Any, run: str, monkeypatch: pytest.MonkeyPatch
 ):
-    (job,) = (
-        job for job in json.loads((Path("runs") / run / "run.json").read_text())["jobs"] if "judge" in job["label"]
-    )
-    Store("runs").path(job["key"]).unlink()
+    jobs = json.loads((Path("runs") / run / "run.json").read_text())["jobs"]
+    Store("runs").path(next(job["key"] for job in jobs if job["stage"] == "judge")).unlink()
     fail_to_judge(monkeypatch, ValueError("it is ill."))
     answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3")
     assert answer.exit_code == 2
