@@ -1,12 +1,13 @@
 """The time left that real commands tell is right within a factor of two, from a tenth of the work on.
 
 Commands run as people run them: in processes of their own, on models that are loaded anew, into an empty store. Their
-work begins when the model is loaded, which takes as long for a second of work as for a day of it, and ends with the last
-job. The last seconds are not judged: there, whatever comes once at the end of a run outweighs what is left of its work.
+work begins when the model is loaded, which takes as long for a second of work as for a day of it, and ends with the
+last job. The last seconds are not judged: there, what comes once at the end of a run outweighs the rest of its work.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -58,7 +59,7 @@ def require_right(lines: Sequence[Line]) -> None:
     told = [(share, line, line.told_s) for share, line in zip(shares, work, strict=True) if line.told_s is not None]
     assert told, "no time left is told"
     assert told[0][0] <= FIRST, f"the first time left is told when {told[0][0]:.0%} of the work are done"
-    silent = max(after.at_s - before.at_s for before, after in zip(work, work[1:], strict=False))
+    silent = max(after.at_s - before.at_s for before, after in itertools.pairwise(work))
     assert silent <= SILENT_S, f"nothing is said for {silent:.0f} s"
     wrong = []
     for share, line, told_s in told:
