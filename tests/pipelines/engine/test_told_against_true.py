@@ -30,7 +30,7 @@ UNITS = {"s": 1, "min": 60, "h": 3600}
 COMMANDS = {
     "eap-ig": ("discover", "ioi", "--model", "smollm2-135m", "--method", "eap-ig", "--prompts", "192"),
     "patching": ("discover", "ioi", "--model", "smollm2-135m", "--method", "activation-patching", "--prompts", "32"),
-    "exact-edges": ("discover", "ioi", "--method", "exact-edges", "--prompts", "3000", "--prompts-per-job", "1500"),
+    "exact-edges": ("discover", "ioi", "--method", "exact-edges", "--prompts", "6000", "--prompts-per-job", "3000"),
     "head-coding": ("discover", "ioi", "--method", "head-coding", "--set", "trials=60"),
     "trace": ("trace", "ioi", "--model", "smollm2-135m", "--prompts", "8"),
     "minimal": ("discover", "ioi", "--model", "smollm2-135m", "--prompts", "32", "--edges", "452", "--minimal"),
