@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import mimetypes
 import os
 import stat
 import uuid
 from io import BufferedReader
 from pathlib import Path
 
+# Of formats that the standard library does not know.
+_ENDINGS = frozenset(
+    (".cyjs", ".eps", ".gexf", ".graphml", ".gv", ".md", ".parquet", ".tex", ".tikz", ".webp", ".xlsx", ".yaml", ".yml")
+)
 _KINDS = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISFIFO, "a pipe"),
@@ -46,6 +51,12 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     """The text in the file at a path, its line ends as `\\n`. OSError as for `read_bytes`, UnicodeDecodeError for other
     encodings."""
     return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def is_file_name(path: str | Path) -> bool:
+    """Whether a name ends as files of some format do: `circuit.svg`, and not `circuit` or `circuit.v2`."""
+    ending = Path(path).suffix.lower()
+    return ending in _ENDINGS or ending in mimetypes.types_map
 
 
 def real_path(path: Path) -> Path:

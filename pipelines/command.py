@@ -24,7 +24,7 @@ from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
 from pipelines.engine.store import require_writable, write_atomically
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
-from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible
+from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
 from pipelines.runs.models_given import model_spec
@@ -133,9 +133,14 @@ def _run(
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
-    counts = _compute(plan.work, execution, resume, shown, plan=plan)
-    report = command.report(plan)
-    _write(report.folder, _files(command, settings, execution, plan, report))
+    try:
+        counts = _compute(plan.work, execution, resume, shown, plan=plan)
+        report = command.report(plan)
+        _write(report.folder, _files(command, settings, execution, plan, report))
+    except Exception as error:
+        plan.end(error)
+        raise
+    plan.end(None)
     return replace(
         report,
         n_jobs=counts.n_jobs,
@@ -211,6 +216,7 @@ def _compute(
     """
     check = None if plan is None else plan.check
     to_make = set() if plan is None else set(prompt_jobs(plan))
+    to_weigh = set(to_make)
     owners = {job.key: part.owner for part in work for job in part.jobs}
 
     def on_done(job: Job) -> None:
@@ -232,6 +238,16 @@ def _compute(
             if not part.store.folder.is_dir() or part.missing:
                 raise
             part.store.require_known()
+
+    def weights_after(job: Job) -> Mapping[str, float]:
+        if plan is None:
+            return {}
+        weights = dict(plan.weights_after(job))
+        if job.key in to_weigh:
+            to_weigh.clear()
+            weights |= weights_with_prompts(plan)
+        return weights
+
     outlook = "" if plan is None else plan.outlook
     return compute_missing(
         work,
@@ -240,6 +256,7 @@ def _compute(
         shows_progress=shown.progress,
         in_detail=shown.details,
         outlook=outlook,
+        weights_after=weights_after,
         on_done=on_done,
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from circuits.files import read_bytes, replace_file
+from circuits.files import is_file_name, read_bytes, replace_file
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
@@ -19,6 +19,7 @@ class Export(ABC):
     name: ClassVar[str]
     summary: ClassVar[str]
     extension: ClassVar[str]  # of the file name, without the dot
+    also: ClassVar[tuple[str, ...]] = ()  # what else such files end in, as other tools write them
 
     @abstractmethod
     def to_bytes(
@@ -30,6 +31,20 @@ class Export(ABC):
         command  what makes the subject again, for formats that say where it came from
         """
 
+    def require_ending(self, path: str | Path) -> None:
+        """Raise a ValueError where a file of this name would be taken for one of another format.
+
+        Without an ending, or with one that no kind of file has, such as `circuit.v2`, any name will do.
+        """
+        ending = Path(path).suffix.lower().removeprefix(".")
+        own = self.extension.rpartition(".")[2]
+        if ending in (own, *self.also) or not is_file_name(path):
+            return
+        raise ValueError(
+            f"{path} ends in .{ending}, and the format {self.name} is written: call it "
+            f"{Path(path).with_suffix(f'.{self.extension}')}, or choose another format."
+        )
+
     def write(
         self,
         subject: CircuitGraph | Comparison,
@@ -40,8 +55,10 @@ class Export(ABC):
     ) -> None:
         """Write the file at `path`, which then holds all of it, or what it held before (`circuits.files.replace_file`).
 
-        Raises an OSError that says why where that cannot be written.
+        Raises an OSError that says why where that cannot be written, and a ValueError for a name that ends like files
+        of another format.
         """
+        self.require_ending(path)
         replace_file(Path(path), self.to_bytes(subject, scores=scores, command=command))
 
 

@@ -20,6 +20,7 @@ class CsvExport(Export):
     name: ClassVar[str] = "csv"
     summary: ClassVar[str] = "a table of every score, in the circuit or not"
     extension: ClassVar[str] = "csv"
+    also: ClassVar[tuple[str, ...]] = ("txt",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

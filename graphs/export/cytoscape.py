@@ -22,6 +22,7 @@ class CytoscapeExport(Export):
     name: ClassVar[str] = "cytoscape"
     summary: ClassVar[str] = "for Cytoscape and cytoscape.js, with positions and colors"
     extension: ClassVar[str] = "cyjs"
+    also: ClassVar[tuple[str, ...]] = ("json",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -23,6 +23,7 @@ class DotExport(Export):
     name: ClassVar[str] = "dot"
     summary: ClassVar[str] = "for Graphviz, with positions and colors"
     extension: ClassVar[str] = "dot"
+    also: ClassVar[tuple[str, ...]] = ("gv",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

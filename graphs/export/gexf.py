@@ -24,6 +24,7 @@ class GexfExport(Export):
     name: ClassVar[str] = "gexf"
     summary: ClassVar[str] = "for Gephi, with positions and colors"
     extension: ClassVar[str] = "gexf"
+    also: ClassVar[tuple[str, ...]] = ("xml",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -44,6 +44,7 @@ class GraphmlExport(ReadableExport):
     name: ClassVar[str] = "graphml"
     summary: ClassVar[str] = "for Gephi, yEd, Cytoscape and networkx, with positions and colors"
     extension: ClassVar[str] = "graphml"
+    also: ClassVar[tuple[str, ...]] = ("xml",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -19,6 +19,7 @@ class HtmlExport(Export):
     name: ClassVar[str] = "html"
     summary: ClassVar[str] = "a page to explore in the browser: filters, scores, prompts"
     extension: ClassVar[str] = "html"
+    also: ClassVar[tuple[str, ...]] = ("htm",)
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

@@ -24,6 +24,7 @@ class MarkdownExport(Export):
     name: ClassVar[str] = "markdown"
     summary: ClassVar[str] = "tables of heads and edges for a README or an issue"
     extension: ClassVar[str] = "md"
+    also: ClassVar[tuple[str, ...]] = ("markdown", "txt")
 
     def to_bytes(
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None

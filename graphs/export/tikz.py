@@ -48,6 +48,7 @@ class TikzExport(DrawnExport):
     name: ClassVar[str] = "tikz"
     summary: ClassVar[str] = "the layered drawing as TikZ, for \\input in a paper"
     extension: ClassVar[str] = "tikz"
+    also: ClassVar[tuple[str, ...]] = ("tex", "pgf")
 
     def drawn(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipelines.cli.page import page, page_beside
 from pipelines.cli.stored import stored_at
 from pipelines.runs.options import command_line
-from pipelines.runs.run import Run, open_run, path_of
+from pipelines.runs.run import Run, names_of, open_run, path_of
 
 if TYPE_CHECKING:
     from graphs.export import Export
@@ -128,7 +128,7 @@ def export_beside(
     runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
     graphs = [run.circuit for run in runs]
     labels = [graph.label for graph in graphs]
-    names = labels if len(set(labels)) == len(labels) else [run.name for run in runs]
+    names = labels if len(set(labels)) == len(labels) else names_of(runs)
     commands = dict.fromkeys(command_line(run.command, run.config) for run in runs)
     about = (MARK, beside_text(names, graphs, AND.join(commands)))
     return multiples_bytes(graphs, names, exports.drawing, drawing, about=about)

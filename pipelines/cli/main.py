@@ -234,8 +234,10 @@ def export(
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
-    name, extension = real_path(Path(run)).name.removesuffix(".json"), exporter(to).extension
-    path = Path(out) if out is not None else Path(f"{name}.{extension}")
+    name, exports = real_path(Path(run)).name.removesuffix(".json"), exporter(to)
+    path = Path(out) if out is not None else Path(f"{name}.{exports.extension}")
+    if out not in (None, "-"):
+        exports.require_ending(path)
     if real_path(path) == real_path(Path(run)):
         raise ValueError(f"{path} is the file that is exported, and would be replaced: name another one with --out.")
     if out != "-":
@@ -456,7 +458,7 @@ def status(
     runs: Runs = Path("runs"),
     as_json: Json = False,
 ) -> None:
-    """The runs of a store: what was asked, how faithful, and whether they are finished, running or interrupted."""
+    """The runs of a store: what was asked, how faithful, and whether finished, running, interrupted or failed."""
     from pipelines.cli.status import print_status
     from pipelines.reporting.tables import console, width_asked_for
     from pipelines.runs.state import states_in

@@ -14,7 +14,7 @@ from pipelines.cli.stored import SUMMARY, stored_at
 from pipelines.runs.about_file import command_beside
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import AND
-from pipelines.runs.run import Run, is_file, open_run, path_of
+from pipelines.runs.run import Run, is_file, names_of, open_run, path_of
 
 if TYPE_CHECKING:
     from graphs.export.page.data import Subject
@@ -61,7 +61,7 @@ def _extras_beside(folder: Path, out: Path) -> list[CircuitExtras]:
 def page_beside(references: Sequence[str | Path], out: Path, settings: DrawingSettings) -> bytes:
     """One page of the circuits of several runs of one model."""
     runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
-    return _written(*_several({run.name: run for run in runs}, None, settings))
+    return _written(*_several(dict(zip(names_of(runs), runs, strict=True)), None, settings))
 
 
 def _several(runs: dict[str, Run], reference: str | None, settings: DrawingSettings) -> tuple[Subject, PageExtras]:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from pipelines.reporting.run_states import (
-    continue_command,
+    continue_words,
     date_words,
     faithfulness_words,
     progress_words,
@@ -25,7 +25,7 @@ _FRAME = 3
 def print_status(
     states: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], folder: Path, *, width: int | None
 ) -> None:
-    """The runs of a store, what else is computed there, and how to continue what was interrupted.
+    """The runs of a store, what else is computed there, and how to continue what was interrupted or failed.
 
     width  of the terminal: where a table is wider, every run has a line with its name alone, and its facts below. None:
            a table, as wide as it is
@@ -45,8 +45,8 @@ def print_status(
     for other in others:
         print_line(f"running as well: {other['of']}, {progress_words(other)}")
     for state in states:
-        if (again := continue_command(state, folder)) is not None:
-            print_line(f"{state['run']}: interrupted, continue with: {again}")
+        if (words := continue_words(state)) is not None:
+            print_line(f"{state['run']}: {words}")
 
 
 def _table_width(rows: Sequence[Sequence[str]]) -> int:

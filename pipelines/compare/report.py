@@ -20,7 +20,7 @@ from pipelines.compare.plan import ComparePlan
 from pipelines.compare.transfer_rows import larger_than_needed, transfer_rows
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_choices
-from pipelines.runs.run import Run
+from pipelines.runs.run import Run, names_of
 from pipelines.trace.run import TraceRun
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
     names = [run.name for run in runs]
     tasks = [run.circuit.label for run in runs]
     of_models = [f"{task} ({Path(run.config.model).name})" for task, run in zip(tasks, runs, strict=True)]
-    for labels in (tasks, of_models, names):
+    for labels in (tasks, of_models, names_of(runs)):
         if len(set(labels)) == len(labels):
             return labels
     return [f"{name} ({number})" for number, name in enumerate(names, start=1)]

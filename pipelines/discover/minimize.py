@@ -18,6 +18,7 @@ from circuits.evaluation.counted_runs import CountedRuns, KeptRuns, PausedError
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.minimal_search import MinimalSearch, Minimum, search_minimum
 from circuits.metrics import METRICS
+from circuits.model.steps import Steps, whole
 from graphs.circuit_graph import MINIMAL
 from graphs.selection import Selected
 from pipelines.discover.choose import kept_of
@@ -40,12 +41,35 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
         return Result({"has_ended": True}, _NO_RUNS._asdict())
     prompts, ablation = prompts_from(inputs["prompts"][0]), ablation_of(settings, inputs, model)
     runner = CircuitRunner(model(), prompts, METRICS[settings["metric"]], ablation)
-    runs = _runs(inputs, runner.values, kept, n_now=RUNS_PER_ROUND)
+    n_left = expected_runs(settings, int(np.count_nonzero(inputs["choose"][0].arrays["mask"]))) - len(kept.digests)
+    told = _Told(runner.values, n_expected=min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2)))
+    runs = _runs(inputs, told.values, kept, n_now=RUNS_PER_ROUND)
     try:
-        _minimum(settings, inputs, runs)
+        with whole():
+            _minimum(settings, inputs, runs)
     except PausedError:
         return Result({"has_ended": False}, runs.new._asdict())
     return Result({"has_ended": True}, runs.new._asdict())
+
+
+class _Told:
+    """Runs circuits, and tells how many of those that are expected have run."""
+
+    def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int) -> None:
+        self._run, self._n_expected, self._n_run = run, n_expected, 0
+        self._steps: Steps | None = None
+
+    def values(self, circuits: Bools) -> Floats:
+        """The metric [circuit, prompt] of circuits [circuit, edge]."""
+        if self._steps is None:
+            self._steps = Steps(self._n_expected)
+        # More than expected add nothing.
+        weight = min(len(circuits), max(0, self._n_expected - self._n_run))
+        self._steps.enter(weight, self._n_run)
+        values = self._run(circuits)
+        self._steps.leave(weight)
+        self._n_run += len(circuits)
+        return values
 
 
 def minimize(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -80,6 +104,13 @@ def minimize(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> R
             **columns,
         },
     )
+
+
+def expected_runs(settings: Mapping[str, Any], n_chosen: int) -> int:
+    """About how many circuits a search runs that begins with a circuit of so many edges: dropping what can go and
+    trying the rest takes about as many as there are edges, and looking for others most of what it may."""
+    n_find, n_others = settings["runs"]
+    return int(min(1.25 * n_chosen, n_find) + 0.75 * n_others)
 
 
 def begins_with_all(settings: Mapping[str, Any], n_edges: int) -> bool:

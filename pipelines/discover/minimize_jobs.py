@@ -9,7 +9,7 @@ import numpy as np
 
 from circuits.evaluation.bounds import BOUNDS
 from circuits.evaluation.minimal_search import MinimalSearch
-from pipelines.discover.minimize import MINIMIZE, MINIMIZE_ROUND, RUNS_PER_ROUND, begins_with_all
+from pipelines.discover.minimize import MINIMIZE, MINIMIZE_ROUND, RUNS_PER_ROUND, begins_with_all, expected_runs
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.progress import duration
@@ -49,6 +49,25 @@ def minimize_jobs(
         # A search may end in its first round: how long it takes is not known before.
         rounds.append(Job(MINIMIZE_ROUND, numbered, read, ground.locations, ground.after, weight, is_apart=True))
     return (*rounds, Job(MINIMIZE, settings, {**inputs, "rounds": keys_of(rounds)}))
+
+
+def weights_of_rounds(rounds: Sequence[Job], done: Sequence[Result], chosen: Result) -> dict[str, float]:
+    """The weights of the rounds by their keys: of those that are done by what they ran, of others by what is expected.
+
+    done    the results of the first rounds
+    chosen  the circuit that was chosen
+    """
+    settings, n_prompts = rounds[0].settings, len(chosen.arrays["values"])
+    n_runs = [len(result.arrays["digests"]) for result in done]
+    n_left = expected_runs(settings, int(np.count_nonzero(chosen.arrays["mask"]))) - sum(n_runs)
+    if any(result.meta["has_ended"] for result in done):
+        n_left = 0
+    elif done:
+        n_left = max(n_left, RUNS_PER_ROUND // 2)  # it is not over
+    for _ in rounds[len(done) :]:
+        n_runs.append(min(n_left, RUNS_PER_ROUND))
+        n_left -= n_runs[-1]
+    return {job.key: _FORWARD_PASSES * n * n_prompts for job, n in zip(rounds, n_runs, strict=True)}
 
 
 def announcement(rounds: Sequence[Job], chosen: Result, of_baseline: Mapping[str, Any] | None) -> str:

@@ -26,8 +26,8 @@ from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE, may_search_on
 from pipelines.discover.method_stages import stage_jobs
-from pipelines.discover.minimize_jobs import announcement, minimize_jobs
-from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
+from pipelines.discover.minimize_jobs import announcement, minimize_jobs, weights_of_rounds
+from pipelines.discover.rules import checked_rule, has_size, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import BUDGET_CIRCUITS, CURVE, GRAPH, JUDGE, measure, score_results
 from pipelines.engine.execution import Execution
@@ -41,10 +41,10 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# About how many circuits are run to choose one where its size is searched, in both rankings; half as many in one.
-CIRCUITS_TRIED = 24
+# About how many circuits are run in a search for one size in one ranking.
+PER_SEARCH = 12
 # In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
-_RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 6.0
+RECORD, CIRCUIT, _CURVE = 2.0, 0.4, 6.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
@@ -123,13 +123,21 @@ class DiscoverPlan(RunPlan):
     def outlook(self) -> str:
         if self.store.has(self.jobs.choose.key):
             return ""
-        n_circuits, n_edges = _circuits_tried(self.config), self.config.edges
-        if n_circuits == CIRCUITS_TRIED:
-            return f"about {n_circuits} circuits are run to choose one"
-        run = "1 circuit is run" if n_circuits == 1 else f"up to {n_circuits} circuits are run to choose one"
-        if n_edges is None or not may_search_on(selection_of(self.config)):
+        tried = _tried(self.config, selection_of(self.config))
+        if tried.searched:
+            return f"about {tried.searched} circuits are run to choose one"
+        run = "1 circuit is run" if tried.given == 1 else f"up to {tried.given} circuits are run to choose one"
+        if not tried.beyond:
             return run
-        return f"{run}, and about {CIRCUITS_TRIED // 2} more where {n_edges:,} edges are too few"
+        return f"{run}, and about {tried.beyond} more where {self.config.edges:,} edges are too few"
+
+    def weights_after(self, done: Job) -> Mapping[str, float]:
+        """The rounds of a search for the smallest circuit weigh as many runs as they have, or are expected to have."""
+        *rounds, _ = self.jobs.minimize or (done,)
+        if done.key not in {self.jobs.choose.key, *keys_of(rounds)} or not rounds:
+            return {}
+        read = [self.store.read(job.key) for job in rounds if self.store.has(job.key)]
+        return weights_of_rounds(rounds, read, self.store.read(self.jobs.choose.key))
 
     def announcement(self, done: Job) -> str | None:
         if done.key != self.jobs.choose.key:
@@ -182,15 +190,15 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = (_RECORD + _CIRCUIT * _circuits_tried(config)) * ground.n_prompts
+    weight = (RECORD + CIRCUIT * _tried(config, selection).expected) * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
     circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
-    judge = judging.sliced(JUDGE, {}, circuit, _RECORD + _CIRCUIT)
+    judge = judging.sliced(JUDGE, {}, circuit, RECORD + CIRCUIT)
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
     budgets = (Job(BUDGET_CIRCUITS, {}, of_curve),) if config.curve else ()
-    curve = judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, _RECORD + _CURVE) if config.curve else ()
+    curve = judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, RECORD + _CURVE) if config.curve else ()
     graph = Job(
         GRAPH,
         labels_of(config) | {name: selection[name] for name in ("tolerance", "kind")},
@@ -218,11 +226,34 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     )
 
 
-def _circuits_tried(config: DiscoverSettings) -> int:
-    """About how many circuits are run to choose one."""
-    if config.edges is None and config.threshold is None:
-        return CIRCUITS_TRIED
-    return 2 if config.ranked_by is None else 1
+class Tried(NamedTuple):
+    """About how many circuits are run to choose one.
+
+    given     of a size that was given, one for each ranking
+    searched  in all searches for a size
+    beyond    where those of the given size turn out to be too small
+    """
+
+    given: int
+    searched: int
+    beyond: int
+
+    @property
+    def expected(self) -> float:
+        """Sizes that are given are too small about every second time."""
+        return self.given + self.searched + self.beyond / 2
+
+
+def _tried(config: DiscoverSettings, selection: Mapping[str, Any]) -> Tried:
+    n_rankings = 2 if config.ranked_by is None else 1
+    sizes = ("edges",) if selection["kind"] == "edges" else ("nodes", "edges")
+    n_searches = 0
+    if selection["threshold"] is None and has_size(selection["rule"]):
+        n_searches = sum(selection[size] is None for size in sizes)
+    if n_searches:
+        return Tried(0, PER_SEARCH * n_searches * n_rankings, 0)
+    goes_on = selection["edges"] is not None and may_search_on(selection)
+    return Tried(n_rankings, 0, PER_SEARCH if goes_on else 0)
 
 
 def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
@@ -230,7 +261,7 @@ def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:
     made = make_method(method["name"], method["settings"])
     stage = Stage(*made.scored_in, measure)
     is_known = isinstance(made, GradientMethod)
-    cost = _RECORD + 2.0 * made.n_points if is_known else _MEASURE
+    cost = RECORD + 2.0 * made.n_points if is_known else _MEASURE
     jobs = ground.sliced(stage, {"method": with_fingerprints(method)}, {}, cost, is_split=made.per_prompt)
     return tuple(replace(job, is_apart=not is_known) for job in jobs)
 

@@ -15,7 +15,7 @@ from pipelines.reporting.stored import read_report as read_stored
 from pipelines.reuse.panels import panel_of
 from pipelines.reuse.plan import ReusePlan, plan
 from pipelines.reuse.settings import ReuseSettings
-from pipelines.runs.run import Run, is_file, open_run
+from pipelines.runs.run import Run, is_file, names_of, open_run
 
 
 def circuit_runs(subjects: Sequence[str], store: Path) -> list[DiscoverRun]:
@@ -32,7 +32,7 @@ def labels_of(runs: Sequence[Run]) -> list[str]:
     for labels in (tasks, methods, both, sized):
         if len(set(labels)) == len(runs):
             return labels
-    return [run.name for run in runs]
+    return names_of(runs)
 
 
 def in_common(runs: Sequence[Run]) -> str:

@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 from pipelines.engine.job import Job
 
-# The time left is told once this share of what is left is measured, or has a pace like what is measured.
+# The time left is told once this share of what is left is measured, or has a pace like what is measured; of jobs whose
+# weights mean nothing beside others, this share of them by themselves as well: they may take most of the time.
 _SHARE_KNOWN = 0.8
 # A job that runs says something of its pace from here on.
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
+# Of a job that has nothing to do, as it turns out.
+_LEAST_WEIGHT = 1e-6
 
 
 class Kind(NamedTuple):
@@ -25,6 +28,13 @@ class Kind(NamedTuple):
     method: str
     model: str
     is_apart: bool
+
+
+class Planned(NamedTuple):
+    """What is known of a job before it runs."""
+
+    kind: Kind
+    weight: float
 
 
 class Pace:
@@ -85,10 +95,10 @@ class Estimate:
         at_once  how many jobs run side by side; None: as many as turn out to
         """
         self._left: dict[Kind, Left] = {}
-        self._weight = sum(job.weight for job in todo)
-        for job in todo:
-            kind = _kind(job)
-            self._left[kind] = self._left.get(kind, Left(0.0, 0)).plus(job.weight, 1)
+        self._planned = {job.key: Planned(_kind(job), job.weight) for job in todo}
+        self._todo, self._weight = set(self._planned), sum(job.weight for job in todo)
+        for kind, weight in self._planned.values():
+            self._add(kind, weight, 1)
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
         self._running: dict[str, Running] = {}
@@ -99,7 +109,27 @@ class Estimate:
     def learn(self, job: Job, seconds: float | None) -> None:
         """What a job took that was done before; None where that is not known."""
         if seconds is not None:
-            self._paces[_kind(job)].add(seconds, job.weight)
+            kind, weight = self._of(job)
+            self._paces[kind].add(seconds, weight)
+
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Weights of jobs, by their keys, that are known now: they compare with those of all other jobs."""
+        for key, weight in weights.items():
+            if (before := self._planned.get(key)) is None:
+                continue
+            after = Planned(before.kind._replace(is_apart=False), max(weight, _LEAST_WEIGHT))
+            self._planned[key] = after
+            self._weight += after.weight - before.weight
+            if key in self._todo:
+                self._add(*before, -1)
+                self._add(*after, 1)
+
+    def _of(self, job: Job) -> Planned:
+        return self._planned.get(job.key) or Planned(_kind(job), job.weight)
+
+    def _add(self, kind: Kind, weight: float, n_jobs: int) -> None:
+        """Jobs of a weight each; fewer than none take them away."""
+        self._left[kind] = self._left.get(kind, Left(0.0, 0)).plus(n_jobs * weight, n_jobs)
 
     def begun(self, job: Job) -> None:
         """A job begins now. Until it tells how far it is, time goes on as it should take."""
@@ -109,15 +139,16 @@ class Estimate:
         """How much of a job is done that runs now, and the seconds that it has taken."""
         if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
             self._silent.pop(job.key, None)
-            self._running[job.key] = Running(_kind(job), job.weight, share, seconds)
+            self._running[job.key] = Running(*self._of(job), share, seconds)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
         self._running.pop(job.key, None)
         self._silent.pop(job.key, None)
         self.learn(job, seconds)
-        kind = _kind(job)
-        self._left[kind] = self._left[kind].plus(-job.weight, -1)
+        kind, weight = self._of(job)
+        self._todo.discard(job.key)
+        self._add(kind, weight, -1)
         self._done_s += seconds or 0.0
         if self._since_first is None:
             self._since_first = (time.monotonic(), self._done_s)
@@ -144,8 +175,8 @@ class Estimate:
     def _is_told(self) -> bool:
         """Whether enough is known of the paces of what is left. Its weight decides: its seconds are not known yet."""
         paces, left = self._paces_now(), {kind: of for kind, of in self._left.items() if of.n_jobs}
-        known = sum(of.weight for kind, of in left.items() if kind in paces or _alike(kind, paces))
-        return known >= _SHARE_KNOWN * sum(of.weight for of in left.values())
+        apart = {kind: of for kind, of in left.items() if kind.is_apart}
+        return all(_is_known(some, paces) for some in (left, apart))
 
     @property
     def _weight_done(self) -> float:
@@ -173,8 +204,8 @@ class Estimate:
     def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
         """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
         now_s, pace = time.monotonic(), _seconds_per_weight(kind, paces)
-        of_kind = [(job, began_s) for job, began_s in self._silent.values() if _kind(job) == kind]
-        return sum(min(now_s - began_s, pace * job.weight) for job, began_s in of_kind)
+        planned = [(self._of(job), began_s) for job, began_s in self._silent.values()]
+        return sum(min(now_s - began_s, pace * of.weight) for of, began_s in planned if of.kind == kind)
 
     def _paces_now(self) -> dict[Kind, Pace]:
         """The pace of every kind; of one of which no job is done, that of those that run."""
@@ -192,6 +223,12 @@ class Estimate:
         began, before_s = self._since_first
         passed = time.monotonic() - began
         return max(1.0, (self._done_s - before_s) / passed) if passed > 0 else 1
+
+
+def _is_known(left: Mapping[Kind, Left], paces: Mapping[Kind, Pace]) -> bool:
+    """Whether there are paces for enough of what is left."""
+    known = sum(of.weight for kind, of in left.items() if kind in paces or _alike(kind, paces))
+    return known >= _SHARE_KNOWN * sum(of.weight for of in left.values())
 
 
 def _seconds_per_weight(kind: Kind, paces: Mapping[Kind, Pace]) -> float:

@@ -31,6 +31,7 @@ OnDone = Callable[[Job], None]
 OnBegun = Callable[[Job], None]
 OnShare = Callable[[Job, float, float], None]
 OnWaiting = Callable[[str], None]
+WeightsAfter = Callable[[Job], Mapping[str, float]]
 
 
 def execute(
@@ -193,6 +194,7 @@ def compute_missing(
     shows_progress: bool,
     in_detail: bool = False,
     outlook: str = "",
+    weights_after: WeightsAfter = lambda job: {},
     on_done: OnDone = lambda job: None,
 ) -> Counts:
     """Compute the jobs that their stores, which must be prepared, lack: one part of the work after the other.
@@ -200,6 +202,7 @@ def compute_missing(
     resume   returns the command that continues; called only on Ctrl-C
     in_detail  whether the progress that is shown says of every job when it begins, and what it took
     outlook  what the jobs will take, said before they begin
+    weights_after  called after each job, likewise: weights of jobs by their keys, this one's too, that are known then
     on_done  called after each job; of those kept from before, at once
     Raises `Interrupted` on Ctrl-C, and the first job's error, with a note of the job and its owner.
     """
@@ -215,6 +218,7 @@ def compute_missing(
 
     for job in (job for part in work for job in part.jobs):
         if job.key not in missing:
+            estimate.reweigh(weights_after(job))
             estimate.learn(job, _seconds(cost(job)))
             on_done(job)
     owners = {job.key: part.owner for part in todo for job in part.jobs}
@@ -234,6 +238,7 @@ def compute_missing(
                 spent = cost(job)
                 if spent is not None and spent.get("run") != run:
                     by_others.add(job.key)
+                told.reweighed(weights_after(job))
                 told.done(job, _seconds(spent))
                 on_done(job)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipelines.engine.execute import Work
@@ -44,5 +44,12 @@ class Plan:
         """What long work comes next, said once a job is done; None where there is nothing to say."""
         return None
 
+    def weights_after(self, done: Job) -> Mapping[str, float]:
+        """Weights of jobs by their keys, as they are known once this one is done; also of jobs that are done."""
+        return {}
+
     def begin(self) -> None:
         """Note in `folder` what is going to be computed, so that it can be listed and continued."""
+
+    def end(self, error: Exception | None) -> None:
+        """Note in `folder` that all is done, or the error that ended it; nothing of what was never begun."""

@@ -14,8 +14,8 @@ from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
 
 _LONGEST_OWNER = 60
-# Without a line for that long, one says what runs.
-_SILENT_S = 15
+# Without a line for that long, one says what runs; sooner, once the time left can be told for the first time.
+_SILENT_S, _SOON_S = 15, 2
 
 
 class Progress:
@@ -137,7 +137,7 @@ class Lines(Progress):
         self._stream, self._outlook, self._in_detail = stream, outlook, in_detail
         self._n_done = outlook.n_jobs - outlook.n_todo
         self._began_s, self._models = time.monotonic(), Models()
-        self._said_s = self._began_s
+        self._said_s, self._is_told = self._began_s, False
         self._running: dict[str, tuple[Job, float]] = {}
         self._loading: dict[str, str] = {}
 
@@ -153,7 +153,8 @@ class Lines(Progress):
         self._running[job.key] = job, share
 
     def tick(self) -> None:
-        if self._running and time.monotonic() - self._said_s >= _SILENT_S:
+        is_news = not self._is_told and self._outlook.estimate.left_s is not None
+        if self._running and time.monotonic() - self._said_s >= (_SOON_S if is_news else _SILENT_S):
             running = [self._state(job, share) for job, share in self._running.values()]
             self._say(f"{'; '.join(running)} · after {self._spent}{self._left}")
 
@@ -169,7 +170,10 @@ class Lines(Progress):
     @property
     def _left(self) -> str:
         left_s = self._outlook.estimate.left_s
-        return "" if left_s is None or self._n_done == self._outlook.n_jobs else f", about {duration(left_s)} left"
+        if left_s is None or self._n_done == self._outlook.n_jobs:
+            return ""
+        self._is_told = True
+        return f", about {left(left_s)} left"
 
     def done(self, job: Job) -> None:
         self._running.pop(job.key, None)
@@ -210,8 +214,8 @@ class AnyBar(Progress):
     def state(self) -> str:
         """How many jobs are done, and how long the rest takes."""
         left_s = self._outlook.estimate.left_s
-        left = "" if left_s is None else f", about {duration(left_s)} left"
-        return f"{self._n_done}/{self._outlook.n_jobs} jobs{left}"
+        about = "" if left_s is None else f", about {left(left_s)} left"
+        return f"{self._n_done}/{self._outlook.n_jobs} jobs{about}"
 
     def begun(self, job: Job) -> None:
         model = self._models.loaded_by(job)
@@ -257,6 +261,11 @@ class Bar(AnyBar):
     def draw(self, description: str) -> None:
         share = self._outlook.estimate.share
         self._bar.update(self._task, completed=share, description=description, state=self.state)
+
+
+def left(seconds: float) -> str:
+    """How much time is left: a second at least, as nothing ends at once."""
+    return duration(max(1.0, seconds))
 
 
 def duration(seconds: float) -> str:

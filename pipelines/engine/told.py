@@ -35,6 +35,11 @@ class Told:
         self._ends.set()
         self._ticks.join()
 
+    def reweighed(self, weights: Mapping[str, float]) -> None:
+        """Weights of jobs, by their keys, that are known now."""
+        with self._lock:
+            self._estimate.reweigh(weights)
+
     def begins(self, owner: str) -> None:
         """The jobs of `owner` begin."""
         with self._lock:

@@ -23,6 +23,7 @@ from circuits.evaluation.budgets import BUDGETS
 from circuits.evaluation.hypotheses.runs import n_runs
 from circuits.evaluation.knockouts import KnockoutSearch
 from circuits.evaluation.known_circuit import KnownCircuit
+from circuits.files import real_path
 from circuits.methods import METHODS
 from pipelines.discover.known_circuit import known_circuit
 from pipelines.discover.plan import Jobs
@@ -138,7 +139,7 @@ def plan(settings: EvaluateSettings, execution: Execution) -> EvaluatePlan:
     """
     known = known_circuit(settings.truth, execution.out)
     opened = [run if isinstance(run, Run) else open_run(run, out=execution.out) for run in settings.runs]
-    runs = list({run.name: run for run in opened}.values())
+    runs = list({real_path(run.folder): run for run in opened}.values())
     cases = tuple(_case(run, settings, known, execution) for run in runs)
     return EvaluatePlan(cases, known, settings.folder or execution.out / _name(cases, settings, known))
 

@@ -43,6 +43,7 @@ from pipelines.evaluate.stages import knockout_values_from, knockouts_from
 from pipelines.reporting.report import Format, Report
 from pipelines.runs.caveats import of_choices
 from pipelines.runs.codec import baseline_from, join_prompts
+from pipelines.runs.run import names_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,11 @@ class Evaluation(Report):
 
 def report(plan: EvaluatePlan) -> Evaluation:
     """A row for every run."""
-    rows = tuple(evaluation_row(case.run, case.jobs, case.store, plan.known) for case in plan.cases)
+    names = names_of([case.run for case in plan.cases])
+    rows = tuple(
+        evaluation_row(case.run, case.jobs, case.store, plan.known) | {"run": name}
+        for case, name in zip(plan.cases, names, strict=True)
+    )
     warnings = tuple(of_choices(case.run for case in plan.cases))
     truth = None if plan.known is None else plan.known.name
     return Evaluation(folder=plan.folder, warnings=warnings, rows=rows, truth=truth)

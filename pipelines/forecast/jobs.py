@@ -20,6 +20,8 @@ _MEASURE = "measure"
 _MEASURING = (_MEASURE, "trace", "trace-positions")
 # Stages and methods that learn: most of their time goes into steps of an optimizer, which passes do not tell.
 _LEARNING_STAGES, _LEARNING_METHODS = ("autoencoders", "codes"), ("mask-learning",)
+# Work is the same in batches of any size.
+_NO_BUDGET = Budget("cpu", 1, 1)
 
 
 class Lengths(NamedTuple):
@@ -112,6 +114,31 @@ def rows_of(
     return rows
 
 
+def weights_of(
+    jobs: Sequence[Job], every: Sequence[Job], lengths: Mapping[str, Lengths], shapes: Mapping[str, Shape]
+) -> dict[str, float]:
+    """How many forward passes of one prompt the jobs take whose weight is not known from their settings alone, by key;
+    without those of methods that are not forecast.
+
+    every            all jobs of the plan
+    lengths, shapes  as in `rows_of`
+    """
+    by_key, weights = {job.key: job for job in every}, dict[str, float]()
+    known: dict[tuple[Shape, Lengths, str], float] = {}
+    for job in jobs:
+        if not job.is_apart or not _is_costed(job):
+            continue
+        shape, its = shapes.get(job.locations["model"]), lengths_of(job, by_key, lengths)
+        if shape is None or its is None:
+            continue
+        like = (shape, its, str(job.settings["method"]))
+        if like not in known:
+            asked = Asked(shape, its.n_prompts, its.n_tokens, "float32", _NO_BUDGET, its.n_roles)
+            known[like] = _work(job, asked).whole / plain_pass(shape, its.n_tokens)
+        weights[job.key] = known[like]
+    return weights
+
+
 def lengths_of(job: Job, by_key: Mapping[str, Job], lengths: Mapping[str, Lengths]) -> Lengths | None:
     """The prompts that a job measures: a slice, a part, or all of them, as one does that reads what other jobs measured
     on them; None of one that reads neither."""
@@ -150,13 +177,18 @@ def _settings(job: Job) -> Mapping[str, Any]:
     return {name: value for name, value in job.settings.items() if name not in ("slice", "part")}
 
 
+def _is_costed(job: Job) -> bool:
+    method = job.settings.get("method")
+    is_measured = method is not None and job.stage.name in _MEASURING
+    return is_measured and (method["name"] in WORK_FORECAST or method["name"] in METHODS_COSTED)
+
+
 def _work(job: Job, asked: Asked) -> Work:
     method = job.settings.get("method")
-    if method is not None and job.stage.name in _MEASURING:
+    if method is not None and _is_costed(job):
         name = method["name"]
         if name in WORK_FORECAST:
             return WORK_FORECAST[name](asked, method["settings"])
-        if name in METHODS_COSTED:
-            of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
-            return Work(*(asked.n_prompts * part for part in of_one))
+        of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
+        return Work(*(asked.n_prompts * part for part in of_one))
     return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)

@@ -4,6 +4,7 @@ and the refusal of what cannot fit, which the system would otherwise end without
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from circuits.model.sources import find_model
 from pipelines.costs.shape import Shape
@@ -16,7 +17,7 @@ from pipelines.engine.progress import duration
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store
 from pipelines.forecast.forecast import Forecast, advice, forecast_of
-from pipelines.forecast.jobs import MAKE_PROMPTS, Lengths
+from pipelines.forecast.jobs import MAKE_PROMPTS, Lengths, weights_of
 from pipelines.forecast.probe import Speed
 from pipelines.runs.codec import prompts_from
 
@@ -35,20 +36,40 @@ def prompt_jobs(plan: Plan) -> dict[str, tuple[Job, Store]]:
 def forecast_before(plan: Plan, execution: Execution) -> Forecast | None:
     """The forecast of a plan some of whose prompts are made; None where none are, or nothing is left to compute. Those
     that are not made yet are taken to be as long as the longest of the others."""
+    if (lengths := _lengths(plan)) is None:
+        return None
+    jobs, shapes = _with_models(plan), _shapes(plan)
+    speed = _speed(execution)
+    dtype = str(jobs[0].settings.get("dtype", "float32"))
+    return forecast_of(plan, execution, dtype, lengths, shapes, dict.fromkeys(shapes, speed))
+
+
+def weights_with_prompts(plan: Plan) -> Mapping[str, float]:
+    """Weights of jobs by their keys, where the length of the prompts decides them and these are made."""
+    if (lengths := _lengths(plan)) is None:
+        return {}
+    return weights_of(_with_models(plan), [job for part in plan.work for job in part.jobs], lengths, _shapes(plan))
+
+
+def _lengths(plan: Plan) -> dict[str, Lengths] | None:
+    """The prompts by the jobs that make them; None where none are made, or nothing is left to compute."""
     makers = prompt_jobs(plan)
     made = {key: lengths_in(store.read(key)) for key, (_, store) in makers.items() if store.has(key)}
     if not made or not any("model" in job.locations for part in plan.work for job in part.missing):
         return None
     longest, most = max(of.n_tokens for of in made.values()), max(of.n_roles for of in made.values())
-    lengths = {key: made.get(key) or Lengths(job.settings["n"], longest, most) for key, (job, _) in makers.items()}
-    jobs = [job for part in plan.work for job in part.jobs if "model" in job.locations]
-    shapes: dict[str, Shape] = {}
-    for name in dict.fromkeys(job.locations["model"] for job in jobs):
-        if (shape := shape_of_files(find_model(name))) is not None:
-            shapes[name] = shape
-    speed = _speed(execution)
-    dtype = str(jobs[0].settings.get("dtype", "float32"))
-    return forecast_of(plan, execution, dtype, lengths, shapes, dict.fromkeys(shapes, speed))
+    return {key: made.get(key) or Lengths(job.settings["n"], longest, most) for key, (job, _) in makers.items()}
+
+
+def _with_models(plan: Plan) -> list[Job]:
+    return [job for part in plan.work for job in part.jobs if "model" in job.locations]
+
+
+def _shapes(plan: Plan) -> dict[str, Shape]:
+    """The models whose shape is known, by their locations."""
+    names = dict.fromkeys(job.locations["model"] for job in _with_models(plan))
+    shapes = {name: shape_of_files(find_model(name)) for name in names}
+    return {name: shape for name, shape in shapes.items() if shape is not None}
 
 
 def lengths_in(result: Result) -> Lengths:

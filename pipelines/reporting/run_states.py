@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Literal
 
 from circuits.numbers import number_text
-from pipelines.engine.progress import duration
+from pipelines.engine.progress import left
 from pipelines.reporting.tables import brackets
 
 State = Mapping[str, Any]
-Kind = Literal["damaged", "running", "finished", "interrupted"]
+Kind = Literal["damaged", "running", "finished", "failed", "interrupted"]
 
 
 def kind_of(state: State) -> Kind:
-    """Which of the four a run is."""
+    """Which of these a run is."""
     if "problem" in state:
         return "damaged"
     if state["running"] is not None:
         return "running"
-    return "finished" if state["is_finished"] else "interrupted"
+    if state["is_finished"]:
+        return "finished"
+    return "interrupted" if state["error"] is None else "failed"
 
 
 def state_words(state: State) -> str:
@@ -34,14 +34,14 @@ def state_words(state: State) -> str:
             return f"running, {progress_words(state['running'])}"
         case "finished":
             return "finished" if not state["missing"] else "finished; some results are gone from the store"
-        case "interrupted":
-            return f"interrupted, {state['jobs_done']} of {state['jobs']} jobs done"
+        case "failed" | "interrupted" as kind:
+            return f"{kind}, {state['jobs_done']} of {state['jobs']} jobs done"
 
 
 def progress_words(running: State) -> str:
     """How far a command is, and what time is left where that is known."""
     left_s = running["seconds_left"]
-    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {duration(left_s)} left")
+    return f"{running['share']:.0%}" + ("" if left_s is None else f", about {left(left_s)} left")
 
 
 def faithfulness_words(state: State) -> str:
@@ -56,9 +56,17 @@ def date_words(state: State) -> str:
     return datetime.fromisoformat(state["date"]).strftime("%Y-%m-%d %H:%M") if "date" in state else ""
 
 
-def continue_command(state: State, folder: Path) -> str | None:
-    """The command that continues an interrupted run of the store at `folder`; None for other runs."""
-    if kind_of(state) != "interrupted":
-        return None
-    config = folder / state["run"] / "config.yaml"
-    return shlex.join(["circuits", *state["command"].split(), "--config", str(config), "--runs", str(folder)])
+def continue_command(state: State) -> str | None:
+    """The command that continues a run which was interrupted, or failed; None for other runs."""
+    return state["continue"] if kind_of(state) in ("interrupted", "failed") else None
+
+
+def continue_words(state: State) -> str | None:
+    """The same in a sentence, of a run that failed with the error; None for other runs."""
+    match kind_of(state):
+        case "failed":
+            return f"failed: {state['error']} Try again with: {state['continue']}"
+        case "interrupted":
+            return f"interrupted, continue with: {state['continue']}"
+        case _:
+            return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from circuits.files import read_bytes, real_path
+from circuits.files import is_file_name, read_bytes, real_path
 from circuits.strict_json import parse_strictly
 from pipelines.engine.seal import ABOUT
 from pipelines.runs.record import RECORD
@@ -15,7 +15,13 @@ _CHOOSE = "Choose another file with --out."
 
 
 def require_place_for_report(folder: Path) -> None:
-    """Raise a ValueError where the files of a report would mix with those of a run or of a store."""
+    """Raise a ValueError where the files of a report would mix with those of a run or of a store, and where the folder
+    has the name of a file."""
+    if is_file_name(folder) and not folder.is_dir():
+        raise ValueError(
+            f"{folder} would be a folder, as several files are written, and has the name of a file: call it "
+            f"{folder.with_suffix('')} with --out."
+        )
     _require_no_run(folder)
     if is_file(folder / _MARKER):
         raise ValueError(f"{folder} is a store of runs, which would be damaged. Choose another folder with --out.")

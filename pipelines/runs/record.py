@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pipelines.engine.result_file import DamagedError, require_known_version
 FORMAT = "circuit-workbench-run"
 VERSION = 1
 RECORD = "run.json"
+SETTINGS = "config.yaml"
 DISCOVER = "discover"  # what made the runs whose record names no command
 _LOG = logging.getLogger(__name__)
 
@@ -66,6 +68,28 @@ def _is_text(job: Mapping[str, Any], key: str) -> bool:
 def command_of(record: Mapping[str, Any]) -> str:
     """The command that made a run."""
     return record.get("command", DISCOVER)
+
+
+def again(folder: Path, record: Mapping[str, Any]) -> str:
+    """The command that makes the run in a folder anew, or continues it there: also in a copy of another run's folder,
+    or in one that was renamed."""
+    name = name_of(folder)
+    line = ["circuits", *command_of(record).split(), "--config", str(folder / SETTINGS), "--runs", str(folder.parent)]
+    return shlex.join([*line, "--name", name] if name != record["name"] else line)
+
+
+def name_of(folder: Path) -> str:
+    """What a run is called: as its folder, so that copies are told apart."""
+    # Of `.` and `..`, the name is that of where they lead; a link goes by its own.
+    return (folder.resolve() if folder.name in ("", "..") else folder).name
+
+
+def is_unfinished(folder: Path) -> bool:
+    """Whether a run has a sound record, but is not finished."""
+    try:
+        return not read_record(folder)["files"]
+    except ValueError:
+        return False
 
 
 def is_begun(folder: Path) -> bool:

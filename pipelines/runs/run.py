@@ -13,7 +13,7 @@ about.json        where all of this came from, and the command that makes it (`p
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
-from pipelines.runs.record import RECORD, command_of, damaged, read_record
+from pipelines.runs.failure import failure_in
+from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record
 from pipelines.runs.settings import RENAMED, RunConfig
 from pipelines.runs.settings_file import validation_message
 
@@ -49,7 +50,7 @@ class Run:
 
     Subclasses stand in `run.py` of the command that leaves such runs, and read what that command adds.
 
-    name, folder  what it is called and where it is
+    name, folder  what it is called, which is the name of its folder, and where it is
     command       what made it: `discover` or `trace`
     config        the settings it was made with
     summary       accuracy, metric, circuit and faithfulness with their intervals, as plain values
@@ -76,9 +77,11 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._record = read_record(folder)
+        self.name = name_of(folder)
         if not self._record["files"]:
-            raise ValueError(f"run {folder.name} is not finished. Continue it: {self._again}")
-        self.name: str = self._record["name"]
+            if (error := failure_in(folder)) is not None:
+                raise ValueError(f"run {self.name} failed: {error} Try again: {self._again}")
+            raise ValueError(f"run {self.name} is not finished. Continue it: {self._again}")
         recorded: dict[str, Any] = self._record["config"]
         try:
             self.config = self.config_type(**{RENAMED.get(key) or key: value for key, value in recorded.items()})
@@ -141,7 +144,7 @@ class Run:
 
     @property
     def _again(self) -> str:
-        return f"circuits {self.command} --config {self.folder / 'config.yaml'} --runs {self.folder.parent}"
+        return again(self.folder, self._record)
 
     @property
     def faithfulness(self) -> float | None:
@@ -176,7 +179,7 @@ class Run:
 
     def _result(self, name: str) -> Result:
         try:
-            return decode(self._bytes(name), key=f"{self.name}/{name}", where=str(self.folder / name))
+            return decode(self._bytes(name), key=f"{self._record['name']}/{name}", where=str(self.folder / name))
         except DamagedError as error:
             raise DamagedError(f"{error} Restore it from the store: {self._again}") from None
 
@@ -190,6 +193,15 @@ class Run:
         if hashlib.sha256(data).hexdigest() != self._record["files"].get(name):
             raise ValueError(f"{path} is damaged: its content does not match its hash. {again}")
         return data
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """What runs are called beside each other: by their names, but where runs of several stores have the same name by
+    their folders."""
+    folders: dict[str, set[Path]] = {}
+    for run in runs:
+        folders.setdefault(run.name, set()).add(real_path(run.folder))
+    return [run.name if len(folders[run.name]) == 1 else str(run.folder) for run in runs]
 
 
 def prompt_use(summary: Mapping[str, Any], config: RunConfig) -> PromptUse | None:

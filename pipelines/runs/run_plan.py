@@ -14,12 +14,12 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json, write_atomically
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
+from pipelines.runs.failure import forget_failure, note_failure
 from pipelines.runs.method_settings import with_absolute_paths
-from pipelines.runs.record import FORMAT, RECORD, VERSION, command_of, is_begun, read_record
+from pipelines.runs.record import FORMAT, RECORD, SETTINGS, VERSION, command_of, is_begun, is_unfinished, read_record
 from pipelines.runs.settings import NamedRunConfig
 from pipelines.runs.settings_file import as_yaml
 
-_SETTINGS = "config.yaml"
 # Of the settings in which two runs differ, as many are named in an error.
 _SHOWN = 3
 
@@ -82,14 +82,22 @@ class RunPlan(Plan):
         if (self.folder / RECORD).exists():
             if is_begun(self.folder):
                 _require_same(self, read_record(self.folder))
-        elif self.folder.exists() and not (self.folder / _SETTINGS).is_file() and not _is_empty(self.folder):
+        elif self.folder.exists() and not (self.folder / SETTINGS).is_file() and not _is_empty(self.folder):
             raise ValueError(f"{self.folder} is there, and is no run: give the run another name with --name.")
 
     def begin(self) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""
         if not is_begun(self.folder):
-            write_atomically(self.folder / _SETTINGS, _config_file(self))
+            write_atomically(self.folder / SETTINGS, _config_file(self))
             write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
+        forget_failure(self.folder)
+
+    def end(self, error: Exception | None) -> None:
+        """Keep the error of a run that is not finished beside its record."""
+        if error is None:
+            forget_failure(self.folder)
+        elif is_unfinished(self.folder):
+            note_failure(self.folder, error)
 
 
 def _is_empty(folder: Path) -> bool:
@@ -123,7 +131,7 @@ def run_files(plan: RunPlan, files: Mapping[str, bytes], *, beside: Mapping[str,
     files   those that the run is read from: the record holds their hashes
     beside  those for people
     """
-    kept = {_SETTINGS: _config_file(plan), **files}
+    kept = {SETTINGS: _config_file(plan), **files}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in kept.items()}
     return {**kept, **beside, RECORD: as_json(_record(plan, hashes=hashes))}
 

@@ -13,7 +13,8 @@ from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store
-from pipelines.runs.record import RECORD, command_of, read_record
+from pipelines.runs.failure import FAILURE, failure_in
+from pipelines.runs.record import RECORD, again, command_of, name_of, read_record
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
 
@@ -49,11 +50,12 @@ class States:
         self._kept: dict[str, tuple[Hashable, bool]] = {}
 
     def of(self, folder: Path) -> dict[str, Any]:
-        """A run: what was asked, how far it is, and of a finished one how faithful its circuit is.
+        """A run: what was asked, how far it is, of a finished one how faithful its circuit is, and of one that failed
+        the error.
 
         One that cannot be read has its `problem` in place of these.
         """
-        at = _signature(folder / RECORD), _signature(folder / SUMMARY)
+        at = tuple(_signature(folder / name) for name in (RECORD, SUMMARY, FAILURE))
         if folder not in self._runs or self._runs[folder][0] != at:
             try:
                 self._runs[folder] = (at, *_read(folder))
@@ -110,7 +112,7 @@ def _signature(path: Path) -> Hashable:
 
 
 def _damaged(folder: Path, error: Exception) -> dict[str, Any]:
-    return {"run": folder.name, "is_finished": False, "problem": str(error)}
+    return {"run": name_of(folder), "is_finished": False, "problem": str(error)}
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
@@ -121,7 +123,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     summary = _summary(folder) if SUMMARY in record["files"] else {}
     circuit = summary.get("circuit")
     state = {
-        "run": record["name"],
+        "run": name_of(folder),
         "task": _short(config["task"]),
         "model": _short(config["model"]),
         "method": config["method"],
@@ -132,6 +134,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
         "faithfulness_interval": summary.get("faithfulness_interval"),
         "date": datetime.fromtimestamp((folder / RECORD).stat().st_mtime).astimezone().isoformat(timespec="seconds"),
         "is_finished": is_finished,
+        "error": None if is_finished else failure_in(folder),
+        "continue": None if is_finished else again(folder, record),
     }
     return state, {job["key"]: job["label"] for job in record["jobs"]}
 

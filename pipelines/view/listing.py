@@ -71,7 +71,7 @@ class Listing:
         """Every run and comparison that was read by now, and how many runs were not."""
         states = self._now()
         pairs = [{"name": pair.folder.name, "runs": list(pair.runs)} for pair in list(self._pairs)]
-        rows = [_row(name, state, self._root) for name, state in states.items()]
+        rows = [_row(name, state) for name, state in states.items()]
         return {"folder": str(self._root), "runs": rows, "comparisons": pairs, **self._counts()}
 
     def progress(self) -> dict[str, Any]:
@@ -81,12 +81,12 @@ class Listing:
         states = {name: with_progress(state, running) for name, state in dict(self._found).items()}
         now = {name: state for name, state in states.items() if kind_of(state) == "running"}
         others = [f"{other['of']}, {progress_words(other)}" for other in others_of(running, list(states.values()))]
-        rows = {name: _row(name, state, self._root) for name, state in now.items()}
+        rows = {name: _row(name, state) for name, state in now.items()}
         return {"running": rows, "others": others, **self._counts()}
 
     def row(self, name: str, folder: Path) -> Row:
         """The run in a folder, as it is now."""
-        return _row(name, with_progress(self._states.of(folder), running_in(self._root)), self._root)
+        return _row(name, with_progress(self._states.of(folder), running_in(self._root)))
 
     def pair_of(self, a: str, b: str) -> StoredPair | None:
         """The comparison of two runs that the folder has; None where it has none."""
@@ -135,7 +135,7 @@ class Listing:
         return self._states.of(folder)
 
 
-def _row(name: str, state: Mapping[str, Any], root: Path) -> Row:
+def _row(name: str, state: Mapping[str, Any]) -> Row:
     """A run as the pages show it: its state, and the words that `circuits status` has for it."""
     return {
         **state,
@@ -144,7 +144,7 @@ def _row(name: str, state: Mapping[str, Any], root: Path) -> Row:
         "words": state_words(state),
         "faithfulness_words": faithfulness_words(state),
         "date_words": date_words(state),
-        "continue": continue_command(state, root),
+        "continue": continue_command(state),
     }
 
 

@@ -31,7 +31,7 @@ import pytest
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
 from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
-from pipelines.discover.plan import CIRCUITS_TRIED
+from pipelines.discover.plan import CIRCUIT, PER_SEARCH, RECORD
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
 from pipelines.engine.remote_job import Parcel
@@ -45,7 +45,7 @@ FASTER = float(os.environ.get("STUDY_FASTER", "100"))
 N_TASKS, N_TOKENS, N_WORKERS = 20, 20, 200
 PER_PROCESS = N_WORKERS // 2
 # Of a `choose` job, per prompt (`pipelines.discover.plan`).
-_WEIGHT_OF_CHOICE = 2.0 + 0.3 * CIRCUITS_TRIED
+_WEIGHT_OF_CHOICE = RECORD + CIRCUIT * 2 * PER_SEARCH
 # Jobs of a run per prompt: half of the prompts choose, half judge, and methods of components measure edges as well.
 _JOBS_PER_PROMPT = (1 + 1 / len(METHODS_COSTED)) / 16
 

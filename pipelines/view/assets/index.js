@@ -83,6 +83,7 @@ function stateCell(run) {
   const state = now(run);
   const cell = element("td", { role: "cell", className: `state ${state.kind}` }, element("span", { className: "label", textContent: state.words }));
   if (state.kind === "running") cell.prepend(bar(state.running.share, `${run.run}: share done`));
+  if (state.kind === "failed") cell.append(element("span", { className: "quiet asked", textContent: state.error }));
   cell.dataset.label = "State";
   return cell;
 }

@@ -12,13 +12,14 @@ async function follow() {
     by("title").textContent = document.title = run.run;
     by("state").textContent = run.words;
     by("state").className = run.kind === "damaged" ? "problem" : "";
-    const said = JSON.stringify([run.kind, run.continue, run.running?.share]);
+    const said = JSON.stringify([run.kind, run.continue, run.error, run.running?.share]);
     if (said !== shown) {
       shown = said;
       const facts = [["Task", run.task], ["Model", run.model], ["Method", run.method], ["Asked", run.asked]].filter(([, text]) => text);
       by("content").replaceChildren(
         ...(run.kind === "running" ? [bar(run.running.share, "share done")] : []),
-        ...(run.continue ? [element("p", { textContent: "Continue it with" }), command(run.continue)] : []),
+        ...(run.kind === "failed" ? [element("p", { className: "problem", textContent: run.error })] : []),
+        ...(run.continue ? [element("p", { textContent: run.kind === "failed" ? "Try again with" : "Continue it with" }), command(run.continue)] : []),
         element("dl", {}, ...facts.flatMap(([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })])));
     }
   } catch (error) {

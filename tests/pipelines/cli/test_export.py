@@ -60,6 +60,21 @@ def test_a_file_is_not_replaced_by_its_own_export(circuits: Command, circuit: Pa
     assert answer.stdout.split() == ["circuit.mib.json"]
 
 
+@pytest.mark.parametrize("to", EXPORTS)
+def test_a_name_that_ends_like_another_format_is_refused_before_anything_is_read(
+    circuits: Command, circuit: Path, to: str
+):
+    own = {EXPORTS[to].extension.rpartition(".")[2], *EXPORTS[to].also}
+    for ending in {"svg", "pdf", "html", "xlsx", "JPG", "gexf"} - own:
+        said = refusal(circuits, "no-such-run", "--to", to, "--out", f"circuit.{ending}")
+        assert f"circuit.{ending} ends in .{ending.lower()}, and the format {to} is written: call it circuit." in said
+    assert names_in(Path()) == ["circuit.json"]
+    for name in ("circuit", "circuit.v2", *(f"circuit.{ending}" for ending in own)):
+        EXPORTS[to].require_ending(name)
+    with pytest.raises(ValueError, match=r"ends in \.jpg"):
+        EXPORTS[to].write(CircuitGraph.from_edges(WIRING, []), "circuit.jpg")
+
+
 @pytest.mark.parametrize("to", [name for name in EXPORTS if name not in (*TABLES, "eps", "html")])
 def test_an_empty_circuit_gives_a_file_or_a_reason(circuits: Command, tmp_path: Path, to: str):
     empty, out = written(tmp_path), tmp_path / "out"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from pipelines.cli.commands import offers
@@ -47,3 +49,13 @@ def test_the_store_s_former_name_leads_to_the_new_one(command: str, spelling: li
     answer = circuits(*command.split(), *spelling)
     assert answer.exit_code == 2
     assert "the folder that keeps runs is --runs in every command" in answer.stderr
+
+
+def test_a_folder_is_not_called_like_a_file(circuits, tiny):
+    run = circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--json").json["run"]
+    for command in (("compare", run, run, "--overlap-only"), ("evaluate", run), ("report", run, "--to", "latex")):
+        answer = circuits(*command, "--out", "mine.svg")
+        assert answer.exit_code == 2
+        assert "mine.svg would be a folder, as several files are written, and has the name of a file" in answer.stderr
+        assert not Path("mine.svg").exists()
+    assert circuits("compare", run, run, "--overlap-only", "--out", "mine.v2").exit_code == 0

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipelines import discover, open_run
 from pipelines.cli.status import print_status
+from pipelines.discover.stages import JUDGE
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
+from pipelines.runs.failure import FAILURE
+from pipelines.runs.run import names_of
 
 WAIT_S = 120
 ROOT = Path(__file__).parents[3]
@@ -160,3 +167,117 @@ def test_a_shell_completes_commands():
     environment = os.environ | asking | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.split() == ["discover"], done.stderr
+
+
+def fail_to_judge(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the jobs that judge a circuit end so."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    replaced = dataclasses.replace(JUDGE, compute=fails)
+    monkeypatch.setattr(import_module("pipelines.discover.plan"), "JUDGE", replaced)
+
+
+def test_a_run_that_failed_says_the_error_and_what_tries_again(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = [*tiny.arguments, "--method", "eap", "--edges", "20", "--name", "mine"]
+    with monkeypatch.context() as patch:
+        fail_to_judge(patch, ValueError("the judge is ill.\nA second line."))
+        assert circuits(*asked).exit_code == 2
+    (state,) = circuits("status", "--json").json["runs"]
+    assert re.fullmatch(r"the judge is ill\. \(in job 'judge the circuit prompts \d-\d+'\)", state["error"])
+    assert 0 < state["jobs_done"] < state["jobs"]
+    shown = circuits("status").stdout
+    assert f"mine: failed: {state['error']} Try again with: circuits discover --config" in shown
+    assert "interrupted" not in shown
+    with pytest.raises(
+        ValueError, match=r"run mine failed: the judge is ill\..* Try again: circuits discover --config"
+    ):
+        open_run("mine")
+    (again,) = re.findall(r"Try again with: circuits (.*)", shown)
+    assert circuits(*shlex.split(again)).exit_code == 0
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["is_finished"], state["error"], state["continue"]) == (True, None, None)
+    assert not (Path("runs") / "mine" / FAILURE).exists()
+
+
+def test_an_error_that_is_no_message_to_people_is_said_with_its_kind(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    fail_to_judge(monkeypatch, MemoryError())
+    with pytest.raises(MemoryError):
+        circuits(*tiny.arguments, "--method", "eap", "--edges", "20")
+    assert "failed: MemoryError (in job 'judge the circuit" in circuits("status").stdout
+
+
+def test_a_run_that_failed_and_is_then_interrupted_is_interrupted(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = tiny.settings(method="eap", edges=20, name="mine")
+    for error in (ValueError("it is ill."), KeyboardInterrupt()):
+        with monkeypatch.context() as patch:
+            fail_to_judge(patch, error)
+            with pytest.raises(type(error)):
+                discover(**asked)
+    assert "mine: interrupted, continue with: " in circuits("status").stdout
+
+
+def test_a_finished_run_that_cannot_be_made_anew_stays_finished(
+    circuits: Callable[..., Any], tiny: Any, run: str, monkeypatch: pytest.MonkeyPatch
+):
+    jobs = json.loads((Path("runs") / run / "run.json").read_text())["jobs"]
+    Store("runs").path(next(job["key"] for job in jobs if job["stage"] == "judge")).unlink()
+    fail_to_judge(monkeypatch, ValueError("it is ill."))
+    answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3")
+    assert answer.exit_code == 2
+    assert "finished; some results are gone" in circuits("status").stdout
+
+
+def test_a_disk_that_takes_no_note_of_a_failure_hides_no_error(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pipelines.runs.failure.replace_file", full)
+    fail_to_judge(monkeypatch, ValueError("the judge is ill."))
+    answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20")
+    assert (answer.exit_code, "error: the judge is ill." in answer.stderr) == (2, True)
+    assert "interrupted, continue with" in circuits("status").stdout
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"error": "no format"}', '{"format": "circuit-workbench-failure"}'])
+def test_a_damaged_note_of_a_failure_is_none(circuits: Callable[..., Any], run: str, content: str):
+    unfinish(run)
+    (Path("runs") / run / FAILURE).write_text(content)
+    assert "interrupted, continue with" in circuits("status").stdout
+
+
+def test_a_copied_run_goes_by_the_name_of_its_folder(circuits: Callable[..., Any], run: str):
+    shutil.copytree(Path("runs") / run, Path("runs") / "copy")
+    assert sorted(state["run"] for state in circuits("status", "--json").json["runs"]) == sorted(["copy", run])
+    assert re.search(r"\bcopy\b.*finished", circuits("status").stdout)
+    assert circuits("compare", run, "copy", "--overlap-only", "--json").json["runs"] == {run: run, "copy": "copy"}
+    rows = circuits("evaluate", run, "copy", "--json").json["runs"]
+    assert [row["run"] for row in rows] == [run, "copy"]
+    assert open_run("copy").name == "copy"
+    assert (Path("runs") / "copy").samefile(open_run("runs/../runs/copy/.").folder)
+
+
+def test_a_copy_of_an_interrupted_run_is_continued_in_its_own_folder(circuits: Callable[..., Any], run: str):
+    unfinish(run)
+    shutil.copytree(Path("runs") / run, Path("runs") / "copy")
+    said = dict(re.findall(r"(\S+): interrupted, continue with: circuits (.*)", circuits("status").stdout))
+    assert circuits(*shlex.split(said["copy"])).exit_code == 0
+    finished = {state["run"]: state["is_finished"] for state in circuits("status", "--json").json["runs"]}
+    assert finished == {run: False, "copy": True}
+
+
+def test_runs_of_one_name_in_two_stores_are_told_apart(circuits: Callable[..., Any], run: str):
+    shutil.copytree("runs", "others")
+    rows = circuits("evaluate", f"runs/{run}", f"others/{run}", f"runs/{run}", "--json").json["runs"]
+    assert [row["run"] for row in rows] == [f"runs/{run}", f"others/{run}"]
+    assert names_of([open_run(run), open_run(run, out="others")]) == [f"runs/{run}", f"others/{run}"]
+    assert names_of([open_run(run), open_run(f"runs/{run}")]) == [run, run]

@@ -10,6 +10,7 @@ const CLEARANCE = 10; // between a passing line and a box
 const CROWDING = 270; // cost of a cell for every other reader already led through it, in square pixels; half as much beside it
 const MOST_LED = 1000; // lines, the strongest, that are led around boxes
 const CLOSED = 1e12; // cost of a cell under a box: passable only where a row is full
+const AROUND = 16; // how far a line that leads down goes up at first, and comes up at last
 const UPRIGHT = HEIGHT / 2 + 7; // how far a passing line goes straight up, from the middle of a row
 
 // Of every line the points that bend it: [start, ...control points, end], each [x, y]. A box is {id, x, y, width, isBar},
@@ -58,6 +59,17 @@ class Router {
     const [source, target] = [this.boxes.get(from), this.boxes.get(to)];
     const end = target.isBar ? within(target, source.x) : target.x + inset;
     return [source.isBar ? within(source, end) : source.x, end];
+  }
+
+  // Where a line that leads down, or along a row, passes the rows of its ends and between them: beside their boxes, as
+  // near to its end as there is room.
+  beside({ from, to }, end) {
+    const rows = [from, to].map((id) => this.levelOf.get(this.boxes.get(id).y));
+    const costs = this.costs.slice(Math.min(...rows), Math.max(...rows) + 1);
+    const cost = (cell) => costs.reduce((total, row) => total + row[cell], (this.grid[cell] - end) ** 2);
+    let best = 0;
+    for (let cell = 1; cell < this.grid.length; cell += 1) if (cost(cell) < cost(best)) best = cell;
+    return this.grid[best];
   }
 
   #toReader(lines) {
@@ -135,10 +147,17 @@ export function cheapest(costs, cell) {
   });
 }
 
-// Lines leave a box upwards, go straight up beside the boxes that they pass, and arrive from below.
+// Lines leave a box upwards, go straight up beside the boxes that they pass, and arrive from below. Between groups, whose
+// boxes stand in one of several rows, some lead down: they too leave upwards and arrive from below.
 function bends(router, { from, to }, xs) {
   const [source, target] = [router.boxes.get(from), router.boxes.get(to)];
   const start = [xs[0], source.y - HEIGHT / 2], end = [xs.at(-1), target.y + HEIGHT / 2];
+  if (source.y <= target.y) {
+    const x = router.beside({ from, to }, end[0]), [above, below] = [start[1] - AROUND, end[1] + AROUND];
+    // Points close to the corners keep the curve away from the boxes beside them.
+    const [before, after] = [start[0], end[0]].map((at) => x + Math.sign(at - x) * Math.min(CLEARANCE, Math.abs(at - x) / 2));
+    return [start, [start[0], above], [before, above], [x, above], [x, below], [after, below], [end[0], below], end];
+  }
   const first = router.levelOf.get(source.y) + 1, { levels } = router;
   const passed = xs.slice(1, -1).flatMap((x, at) => {
     const [below, y, above] = [-1, 0, 1].map((step) => levels[first + at + step]);

@@ -123,6 +123,23 @@ def test_a_group_is_a_box_that_lines_lead_around(opened, graph, extras):
     for (one, (left, right, top, bottom)), (other, (begin, end, over, under)) in combinations(drawn.boxes.items(), 2):
         assert right <= begin or end <= left or bottom <= over or under <= top, (one, other)
     assert passed_under(drawn) == []
+    assert page.faults == []
+
+
+def test_every_line_between_groups_is_drawn(opened, graph, extras):
+    """Also those that lead down, or along a row, as one box stands for nodes of several layers."""
+    page, draw = opened(graph, extras), np.random.default_rng(1)
+    names = [node.name for node in graph.nodes if node.name not in ("input", "logits")]
+    n_down = 0
+    for _ in range(8):
+        mixed = draw.permutation(names).tolist()
+        groups = [{"name": "movers", "nodes": mixed[:4]}, {"name": "others", "nodes": mixed[4:10]}]
+        page.page.evaluate("(groups) => circuitPage.annotate((all) => { all.groups = groups })", groups)
+        drawn = drawing(page)
+        n_down += sum(drawn.boxes[one][2] <= drawn.boxes[other][2] for one, other, _ in drawn.lines.values())
+        # Of a line that it cannot draw, the library says so when the ends of lines are asked for.
+        assert page.faults == []
+    assert n_down > 20
 
 
 def test_the_way_across_rows_is_the_cheapest(opened, graph):
