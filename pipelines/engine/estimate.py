@@ -31,25 +31,32 @@ class Pace:
     """Seconds per weight of the jobs of one kind; the first one, which also imports, counts until there is another."""
 
     def __init__(self) -> None:
-        self._seconds: list[float] = []
-        self._weights: list[float] = []
+        self._first: tuple[float, float] | None = None
+        self._later_s = self._later_weight = 0.0
 
     def add(self, seconds: float, weight: float) -> None:
-        self._seconds.append(seconds)
-        self._weights.append(weight)
+        if self._first is None:
+            self._first = seconds, weight
+        else:
+            self._later_s += seconds
+            self._later_weight += weight
 
     @property
     def weight(self) -> float:
         """Of the jobs that count."""
-        return sum(self._weights[self._n_cold :])
+        return self._counted[1]
 
     @property
     def seconds_per_weight(self) -> float:
-        return sum(self._seconds[self._n_cold :]) / self.weight
+        seconds, weight = self._counted
+        return seconds / weight
 
     @property
-    def _n_cold(self) -> int:
-        return 1 if len(self._weights) > 1 else 0
+    def _counted(self) -> tuple[float, float]:
+        """Seconds and weight of the jobs that count, of which there is one."""
+        if self._later_weight or self._first is None:
+            return self._later_s, self._later_weight
+        return self._first
 
 
 class Running(NamedTuple):
@@ -87,7 +94,7 @@ class Estimate:
         self._left: dict[Kind, Left] = {}
         self._weight = sum(job.weight for job in todo)
         for job in todo:
-            kind = _kind(job)
+            kind = kind_of(job)
             self._left[kind] = self._left.get(kind, Left(0.0, 0)).plus(job.weight, 1)
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
@@ -99,7 +106,7 @@ class Estimate:
     def learn(self, job: Job, seconds: float | None) -> None:
         """What a job took that was done before; None where that is not known."""
         if seconds is not None:
-            self._paces[_kind(job)].add(seconds, job.weight)
+            self._paces[kind_of(job)].add(seconds, job.weight)
 
     def begun(self, job: Job) -> None:
         """A job begins now. Until it tells how far it is, time goes on as it should take."""
@@ -109,14 +116,14 @@ class Estimate:
         """How much of a job is done that runs now, and the seconds that it has taken."""
         if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
             self._silent.pop(job.key, None)
-            self._running[job.key] = Running(_kind(job), job.weight, share, seconds)
+            self._running[job.key] = Running(kind_of(job), job.weight, share, seconds)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
         self._running.pop(job.key, None)
         self._silent.pop(job.key, None)
         self.learn(job, seconds)
-        kind = _kind(job)
+        kind = kind_of(job)
         self._left[kind] = self._left[kind].plus(-job.weight, -1)
         self._done_s += seconds or 0.0
         if self._since_first is None:
@@ -173,7 +180,7 @@ class Estimate:
     def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
         """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
         now_s, pace = time.monotonic(), _seconds_per_weight(kind, paces)
-        of_kind = [(job, began_s) for job, began_s in self._silent.values() if _kind(job) == kind]
+        of_kind = [(job, began_s) for job, began_s in self._silent.values() if kind_of(job) == kind]
         return sum(min(now_s - began_s, pace * job.weight) for job, began_s in of_kind)
 
     def _paces_now(self) -> dict[Kind, Pace]:
@@ -207,7 +214,8 @@ def _alike(kind: Kind, paces: Mapping[Kind, Pace]) -> list[Pace]:
     return [pace for other, pace in paces.items() if not other.is_apart and bool(other.model) == bool(kind.model)]
 
 
-def _kind(job: Job) -> Kind:
+def kind_of(job: Job) -> Kind:
+    """The kind of a job."""
     method = job.settings.get("method")
     return Kind(job.stage.name, str(method["name"]) if method else "", job.locations.get("model", ""), job.is_apart)
 

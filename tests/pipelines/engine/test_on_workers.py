@@ -129,11 +129,11 @@ def test_files_that_jobs_read_travel_with_them(cluster, tmp_path):
         sent.append(made.files["file"][0])
         return made
 
-    real, on_workers.parcel = on_workers.parcel, parcel
+    real, on_workers.Parcel = on_workers.Parcel, parcel
     try:
         store, _, _ = compute([gone], tmp_path / "runs", cluster, data="scheduler")
     finally:
-        on_workers.parcel = real
+        on_workers.Parcel = real
     assert sent == ["numbers.txt"]
     assert store.read(gone.key).arrays["sum"] == 42
 
