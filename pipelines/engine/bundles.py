@@ -38,15 +38,16 @@ class Bundles:
             return []
         n_threads = max(1, n_threads)
         n_most, most_s = ready.n_can_begin // n_threads, n_threads * _HANDED_OUT_EVERY_S
-        whole_s = self._expected_s(jobs[0])
+        whole_s = self.expected_s(jobs[0])
         while whole_s is not None and len(jobs) < n_most and (following := ready.first) is not None:
-            following_s = self._expected_s(following)
+            following_s = self.expected_s(following)
             if following_s is None or whole_s + following_s > most_s:
                 break
             jobs += ready.take(1)
             whole_s += following_s
         return jobs
 
-    def _expected_s(self, job: Job) -> float | None:
+    def expected_s(self, job: Job) -> float | None:
+        """What a job is likely to take; None where none of its kind has been measured."""
         pace = self._paces.get(kind_of(job))
         return None if pace is None else pace.seconds_per_weight * job.weight

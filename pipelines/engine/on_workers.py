@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.bundles import Bundles
 from pipelines.engine.cluster import connect, device_of, resources_of
+from pipelines.engine.estimate import kind_of
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, new_run, short_digest
 from pipelines.engine.ready import Ready
@@ -33,6 +34,8 @@ _SCHEDULER_WAIT_S = 15
 # Tasks sent ahead of each thread, so that it need not wait for this process, and at least so many in all: a cluster
 # that grows with its work must see some.
 _PER_THREAD, _AT_LEAST = 2, 32
+# Tasks that take longer need none ahead of each thread: one for every so many lets a cluster see that it may grow.
+_LONG_S, _LONG_AHEAD = 2.0, 16
 # Where results travel with jobs, about so many are read and sent at a time: each holds what it reads.
 _AT_A_TIME = 64
 
@@ -130,12 +133,15 @@ class Course:
     def _send(self) -> None:
         """Send jobs that can begin, as many as the workers will want soon."""
         room = max(_AT_LEAST, _PER_THREAD * self._n_threads) - len(self._sent)
+        n_long = sum(self._is_long(jobs) for jobs, _ in self._sent.values())
+        room_for_long = max(_AT_LEAST, self._n_threads + self._n_threads // _LONG_AHEAD) - n_long
         tasks, n_jobs = list[list[Job]](), 0
-        while len(tasks) < room and (self._inputs is None or n_jobs < _AT_A_TIME):
+        while len(tasks) < room and room_for_long > 0 and (self._inputs is None or n_jobs < _AT_A_TIME):
             if not (jobs := self._bundles.take(self._ready, self._n_threads)):
                 break
             tasks.append(jobs)
             n_jobs += len(jobs)
+            room_for_long -= self._is_long(jobs)
         if not tasks:
             return
         with warnings.catch_warnings():
@@ -144,6 +150,12 @@ class Course:
         for jobs, future in zip(tasks, sent, strict=True):
             self._sent[future.key] = (jobs, future)
             future.add_done_callback(self._finished.put)
+
+    def _is_long(self, jobs: list[Job]) -> bool:
+        """Whether a task is not known to be over soon. Behind a long one another might wait, while other workers are
+        idle."""
+        expected = [self._bundles.expected_s(job) for job in jobs]
+        return any(seconds is None or seconds > _LONG_S for seconds in expected)
 
     def _send_shared(self, tasks: list[list[Job]]) -> list[Future]:
         parcels = [as_bytes([self._parcel(job) for job in jobs]) for jobs in tasks]
@@ -171,7 +183,8 @@ class Course:
         """What the scheduler knows a task by: two commands that want the same one share it."""
         first, *others = jobs
         key = first.key if not others else short_digest([job.key for job in jobs])
-        return f"{first.stage.name}-{self._of_store}-{key}"
+        # Dask takes what stands before the digest for what tasks that take equally long have in common.
+        return f"{'-'.join(filter(None, kind_of(first)[:2]))}-{self._of_store}-{key}"
 
     def _now_finished(self) -> Iterator[Future]:
         """The jobs that are finished, once there is one; none where that takes longer than it is to the next look."""
