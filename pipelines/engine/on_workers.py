@@ -10,7 +10,7 @@ from __future__ import annotations
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +95,7 @@ class Course:
         self._ready, self._bundles = Ready(todo), Bundles()
         self._n_jobs = len(todo)
         self._sent: dict[Any, tuple[list[Job], Future]] = {}
+        self._long: set[str] = set()
         self._finished: SimpleQueue[Future] = SimpleQueue()
         self._checked: set[str] = set()
         self._n_threads, self._alone_since, self._looked = 0, None, 0.0
@@ -106,42 +107,29 @@ class Course:
 
     def run(self, on_done: Callable[[Job], None]) -> None:
         """Compute every job."""
-        from distributed.scheduler import KilledWorker
-
         try:
             while self._ready.n_left:
                 self._look()
                 self._send()
-                for future in self._now_finished():
-                    jobs = self._sent[future.key][0]
-                    self._take(future, jobs)
-                    del self._sent[future.key]
-                    for job in jobs:
-                        self._ready.done(job)
-                        if self._inputs is not None:
-                            self._inputs.done(job)
+                for key in self._now_finished():
+                    for job in self._settle(key):
                         on_done(job)
-        except KilledWorker as error:
-            raise ClusterError(
-                f"workers died {error.allowed_failures + 1} times while computing "
-                f"{_named(self._sent[str(error.task)][0])}, probably for lack of memory. Finished jobs are kept; run "
-                "again with fewer --workers or a smaller --prompts-per-job."
-            ) from None
         finally:
             self._client.cancel([future for _, future in self._sent.values()])
 
     def _send(self) -> None:
         """Send jobs that can begin, as many as the workers will want soon."""
         room = max(_AT_LEAST, _PER_THREAD * self._n_threads) - len(self._sent)
-        n_long = sum(self._is_long(jobs) for jobs, _ in self._sent.values())
-        room_for_long = max(_AT_LEAST, self._n_threads + self._n_threads // _LONG_AHEAD) - n_long
+        room_for_long = max(_AT_LEAST, self._n_threads + self._n_threads // _LONG_AHEAD) - len(self._long)
         tasks, n_jobs = list[list[Job]](), 0
         while len(tasks) < room and room_for_long > 0 and (self._inputs is None or n_jobs < _AT_A_TIME):
             if not (jobs := self._bundles.take(self._ready, self._n_threads)):
                 break
             tasks.append(jobs)
             n_jobs += len(jobs)
-            room_for_long -= self._is_long(jobs)
+            if self._is_long(jobs):
+                self._long.add(self._name(jobs))
+                room_for_long -= 1
         if not tasks:
             return
         with warnings.catch_warnings():
@@ -186,14 +174,34 @@ class Course:
         # Dask takes what stands before the digest for what tasks that take equally long have in common.
         return f"{'-'.join(filter(None, kind_of(first)[:2]))}-{self._of_store}-{key}"
 
-    def _now_finished(self) -> Iterator[Future]:
-        """The jobs that are finished, once there is one; none where that takes longer than it is to the next look."""
+    def _now_finished(self) -> list[str]:
+        """The tasks that are finished, once there is one; none where that takes longer than it is to the next look."""
         try:
-            yield self._finished.get(timeout=_LOOK_EVERY_S)
-            while True:
-                yield self._finished.get_nowait()
+            first = self._finished.get(timeout=_LOOK_EVERY_S)
         except Empty:
-            return
+            return []
+        # No more than these: new ones are sent before the tasks that finish meanwhile are seen to.
+        return [str(future.key) for future in (first, *(self._finished.get() for _ in range(self._finished.qsize())))]
+
+    def _settle(self, key: str) -> list[Job]:
+        """Keep what the jobs of a finished task gave, and let the task go. The jobs, which are done."""
+        from distributed.scheduler import KilledWorker
+
+        jobs, future = self._sent[key]
+        try:
+            self._take(future, jobs)
+        except KilledWorker as error:
+            raise ClusterError(
+                f"workers died {error.allowed_failures + 1} times while computing {_named(jobs)}, probably for lack of "
+                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            ) from None
+        del self._sent[key]
+        self._long.discard(key)
+        for job in jobs:
+            self._ready.done(job)
+            if self._inputs is not None:
+                self._inputs.done(job)
+        return jobs
 
     def _take(self, future: Future, jobs: list[Job]) -> None:
         """Keep what the jobs of a task gave. Raises what one of them raised, and `ClusterError` where the scheduler has
