@@ -41,25 +41,32 @@ class Pace:
     """Seconds per weight of the jobs of one kind; the first one, which also imports, counts until there is another."""
 
     def __init__(self) -> None:
-        self._seconds: list[float] = []
-        self._weights: list[float] = []
+        self._first: tuple[float, float] | None = None
+        self._later_s = self._later_weight = 0.0
 
     def add(self, seconds: float, weight: float) -> None:
-        self._seconds.append(seconds)
-        self._weights.append(weight)
+        if self._first is None:
+            self._first = seconds, weight
+        else:
+            self._later_s += seconds
+            self._later_weight += weight
 
     @property
     def weight(self) -> float:
         """Of the jobs that count."""
-        return sum(self._weights[self._n_cold :])
+        return self._counted[1]
 
     @property
     def seconds_per_weight(self) -> float:
-        return sum(self._seconds[self._n_cold :]) / self.weight
+        seconds, weight = self._counted
+        return seconds / weight
 
     @property
-    def _n_cold(self) -> int:
-        return 1 if len(self._weights) > 1 else 0
+    def _counted(self) -> tuple[float, float]:
+        """Seconds and weight of the jobs that count, of which there is one."""
+        if self._later_weight or self._first is None:
+            return self._later_s, self._later_weight
+        return self._first
 
 
 class Running(NamedTuple):
@@ -95,7 +102,7 @@ class Estimate:
         at_once  how many jobs run side by side; None: as many as turn out to
         """
         self._left: dict[Kind, Left] = {}
-        self._planned = {job.key: Planned(_kind(job), job.weight) for job in todo}
+        self._planned = {job.key: Planned(kind_of(job), job.weight) for job in todo}
         self._todo, self._weight = set(self._planned), sum(job.weight for job in todo)
         for kind, weight in self._planned.values():
             self._add(kind, weight, 1)
@@ -125,7 +132,7 @@ class Estimate:
                 self._add(*after, 1)
 
     def _of(self, job: Job) -> Planned:
-        return self._planned.get(job.key) or Planned(_kind(job), job.weight)
+        return self._planned.get(job.key) or Planned(kind_of(job), job.weight)
 
     def _add(self, kind: Kind, weight: float, n_jobs: int) -> None:
         """Jobs of a weight each; fewer than none take them away."""
@@ -244,7 +251,8 @@ def _alike(kind: Kind, paces: Mapping[Kind, Pace]) -> list[Pace]:
     return [pace for other, pace in paces.items() if not other.is_apart and bool(other.model) == bool(kind.model)]
 
 
-def _kind(job: Job) -> Kind:
+def kind_of(job: Job) -> Kind:
+    """The kind of a job."""
     method = job.settings.get("method")
     return Kind(job.stage.name, str(method["name"]) if method else "", job.locations.get("model", ""), job.is_apart)
 

@@ -14,8 +14,9 @@ from pipelines.engine.store import Store
 
 _MOST_BYTES = 256 * 2**20
 
-# Of a file: what it is called, and what changes when it is written again.
-_File = tuple[str, int, int, int]
+# Of a file: its name, which says what it holds, and what changes when it is written again. Not its folder: where
+# results travel with jobs, each job has links to the same files.
+_File = tuple[str, int, int, int, int]
 
 
 class HeldResults:
@@ -37,7 +38,7 @@ class HeldResults:
             now = path.stat()
         except OSError:
             return store.read(key)
-        file = (str(path), now.st_ino, now.st_mtime_ns, now.st_size)
+        file = (path.name, now.st_dev, now.st_ino, now.st_mtime_ns, now.st_size)
         with self._lock:
             result = self._held.get(file)
             if result is not None:

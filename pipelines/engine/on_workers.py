@@ -10,15 +10,18 @@ from __future__ import annotations
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
+from pipelines.engine.bundles import Bundles
 from pipelines.engine.cluster import connect, device_of, resources_of
+from pipelines.engine.estimate import kind_of
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, new_run, short_digest
 from pipelines.engine.ready import Ready
-from pipelines.engine.remote_job import as_bytes, keep, parcel
+from pipelines.engine.remote_job import Parcel, as_bytes, keep
+from pipelines.engine.sent_inputs import SentInputs
 from pipelines.engine.store import Store
 from pipelines.engine.versions_here import versions_here
 from pipelines.engine.worker_checks import require_folder, require_models, require_same_packages
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 1.0
 _SCHEDULER_WAIT_S = 15
-# Jobs sent ahead of each thread, so that it need not wait for this process, and at least so many in all: a cluster
+# Tasks sent ahead of each thread, so that it need not wait for this process, and at least so many in all: a cluster
 # that grows with its work must see some.
 _PER_THREAD, _AT_LEAST = 2, 32
-# Where results travel with jobs, this many are read and sent at a time: each holds what it reads.
+# Tasks that take longer need none ahead of each thread: one for every so many lets a cluster see that it may grow.
+_LONG_S, _LONG_AHEAD = 2.0, 16
+# Where results travel with jobs, about so many are read and sent at a time: each holds what it reads.
 _AT_A_TIME = 64
 
 
@@ -87,75 +92,133 @@ class Course:
         self._models = {
             job.locations["model"]: str(job.settings["model"]) for job in todo if {"model"} <= job.locations.keys()
         }
-        self._ready = Ready(todo)
+        self._ready, self._bundles = Ready(todo), Bundles()
         self._n_jobs = len(todo)
-        self._sent: dict[Any, tuple[Job, Future]] = {}
+        self._sent: dict[Any, tuple[list[Job], Future]] = {}
+        self._long: set[str] = set()
         self._finished: SimpleQueue[Future] = SimpleQueue()
         self._checked: set[str] = set()
         self._n_threads, self._alone_since, self._looked = 0, None, 0.0
         self._device, self._resources = device_of(execution), dict[str, float]()
         # Two runs share the work of a job on one scheduler only where they keep it in one store.
         self._of_store = short_digest((str(store.folder), execution.data))
+        is_shared, self._versions = execution.data == "shared", versions_here()
+        self._inputs = None if is_shared else SentInputs(client, todo, store, self._of_store)
 
     def run(self, on_done: Callable[[Job], None]) -> None:
         """Compute every job."""
-        from distributed.scheduler import KilledWorker
-
         try:
             while self._ready.n_left:
                 self._look()
                 self._send()
-                for future in self._now_finished():
-                    job = self._sent[future.key][0]
-                    self._take(future, job)
-                    del self._sent[future.key]
-                    self._ready.done(job)
-                    on_done(job)
-        except KilledWorker as error:
-            job = self._sent[str(error.task)][0]
-            raise ClusterError(
-                f"workers died {error.allowed_failures + 1} times while computing '{job.label}', probably for lack of "
-                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
-            ) from None
+                for key in self._now_finished():
+                    for job in self._settle(key):
+                        on_done(job)
         finally:
             self._client.cancel([future for _, future in self._sent.values()])
 
     def _send(self) -> None:
         """Send jobs that can begin, as many as the workers will want soon."""
-        is_shared = self._execution.data == "shared"
         room = max(_AT_LEAST, _PER_THREAD * self._n_threads) - len(self._sent)
-        jobs = self._ready.take(room if is_shared else min(room, _AT_A_TIME))
-        if not jobs:
+        room_for_long = max(_AT_LEAST, self._n_threads + self._n_threads // _LONG_AHEAD) - len(self._long)
+        tasks, n_jobs = list[list[Job]](), 0
+        while len(tasks) < room and room_for_long > 0 and (self._inputs is None or n_jobs < _AT_A_TIME):
+            if not (jobs := self._bundles.take(self._ready, self._n_threads)):
+                break
+            tasks.append(jobs)
+            n_jobs += len(jobs)
+            if self._is_long(jobs):
+                self._long.add(self._name(jobs))
+                room_for_long -= 1
+        if not tasks:
             return
-        versions = versions_here()
-        parcels = [
-            as_bytes(parcel(job, self._store, self._device, versions, self._run, is_shared=is_shared)) for job in jobs
-        ]
-        keys = [f"{job.stage.name}-{self._of_store}-{job.key}" for job in jobs]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")
-            futures = self._client.map(pickle.loads, parcels, key=keys, resources=self._resources or None)
-        for job, future in zip(jobs, futures, strict=True):
-            self._sent[future.key] = (job, future)
+            sent = self._send_shared(tasks) if self._inputs is None else self._send_with(self._inputs, tasks)
+        for jobs, future in zip(tasks, sent, strict=True):
+            self._sent[future.key] = (jobs, future)
             future.add_done_callback(self._finished.put)
 
-    def _now_finished(self) -> Iterator[Future]:
-        """The jobs that are finished, once there is one; none where that takes longer than it is to the next look."""
-        try:
-            yield self._finished.get(timeout=_LOOK_EVERY_S)
-            while True:
-                yield self._finished.get_nowait()
-        except Empty:
-            return
+    def _is_long(self, jobs: list[Job]) -> bool:
+        """Whether a task is not known to be over soon. Behind a long one another might wait, while other workers are
+        idle."""
+        expected = [self._bundles.expected_s(job) for job in jobs]
+        return any(seconds is None or seconds > _LONG_S for seconds in expected)
 
-    def _take(self, future: Future, job: Job) -> None:
-        """Keep what a job gave. Raises what it raised, and `ClusterError` where the scheduler has forgotten it."""
+    def _send_shared(self, tasks: list[list[Job]]) -> list[Future]:
+        parcels = [as_bytes([self._parcel(job) for job in jobs]) for jobs in tasks]
+        names = [self._name(jobs) for jobs in tasks]
+        return self._client.map(pickle.loads, parcels, key=names, resources=self._resources or None)
+
+    def _send_with(self, inputs: SentInputs, tasks: list[list[Job]]) -> list[Future]:
+        """Send jobs together with what they read, as far as that is not with the workers."""
+        futures = []
+        for jobs in tasks:
+            contents, apart = inputs.of(jobs)
+            data = as_bytes([self._parcel(job) for job in jobs], contents, list(apart))
+            options: dict[str, Any] = {"key": self._name(jobs), "resources": self._resources or None}
+            if apart:
+                options["buffers"] = list(apart.values())
+            futures.append(self._client.submit(pickle.loads, data, **options))
+        return futures
+
+    def _parcel(self, job: Job) -> Parcel:
+        folder = str(self._store.folder) if self._inputs is None else None
+        files = {} if self._inputs is None else self._inputs.files(job)
+        return Parcel(job, self._device, self._versions, self._run, folder, files)
+
+    def _name(self, jobs: list[Job]) -> str:
+        """What the scheduler knows a task by: two commands that want the same one share it."""
+        first, *others = jobs
+        key = first.key if not others else short_digest([job.key for job in jobs])
+        # Dask takes what stands before the digest for what tasks that take equally long have in common.
+        return f"{'-'.join(filter(None, kind_of(first)[:2]))}-{self._of_store}-{key}"
+
+    def _now_finished(self) -> list[str]:
+        """The tasks that are finished, once there is one; none where that takes longer than it is to the next look."""
+        try:
+            first = self._finished.get(timeout=_LOOK_EVERY_S)
+        except Empty:
+            return []
+        # No more than these: new ones are sent before the tasks that finish meanwhile are seen to.
+        return [str(future.key) for future in (first, *(self._finished.get() for _ in range(self._finished.qsize())))]
+
+    def _settle(self, key: str) -> list[Job]:
+        """Keep what the jobs of a finished task gave, and let the task go. The jobs, which are done."""
+        from distributed.scheduler import KilledWorker
+
+        jobs, future = self._sent[key]
+        try:
+            self._take(future, jobs)
+        except KilledWorker as error:
+            raise ClusterError(
+                f"workers died {error.allowed_failures + 1} times while computing {_named(jobs)}, probably for lack of "
+                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            ) from None
+        del self._sent[key]
+        self._long.discard(key)
+        for job in jobs:
+            self._ready.done(job)
+            if self._inputs is not None:
+                self._inputs.done(job)
+        return jobs
+
+    def _take(self, future: Future, jobs: list[Job]) -> None:
+        """Keep what the jobs of a task gave. Raises what one of them raised, and `ClusterError` where the scheduler has
+        forgotten the task."""
         if future.status == "cancelled":
             raise self._lost("the connection to it was lost, or its tasks were cancelled there")
-        if future.status == "finished" and self._execution.data == "shared":
-            return
+        if future.status != "finished" or self._inputs is not None:
+            self._keep(future)
+        last = jobs[-1]
+        cost = self._store.cost(last.key)
+        self._bundles.learn(last, None if cost is None else cost["seconds"])
+
+    def _keep(self, future: Future) -> None:
+        """Put what came back of a task into the store; raises what one of its jobs raised."""
         try:
-            keep(future.result(), job.key, self._store)
+            for key, written in future.result().items():
+                keep(written, key, self._store)
         except ImportError:
             require_same_packages(self._client, list(self._threads()))
             raise
@@ -184,7 +247,7 @@ class Course:
             return
         is_first = not self._checked
         require_same_packages(self._client, newcomers)
-        if self._execution.data == "shared":
+        if self._inputs is None:
             require_folder(self._client, newcomers, self._store.folder)
         # Those that come later tell when they load it: here, all would wait for them.
         if is_first and self._execution.scheduler is not None:
@@ -219,3 +282,9 @@ class Course:
     def _kept(self) -> str:
         n_done = self._n_jobs - self._ready.n_left
         return f"{n_done} of the {self._n_jobs} jobs to compute are finished and kept."
+
+
+def _named(jobs: list[Job]) -> str:
+    """The jobs of a task, for people."""
+    first, *others = jobs
+    return f"'{first.label}'" + (f" or one of {len(others)} short jobs after it" if others else "")

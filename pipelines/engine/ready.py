@@ -32,6 +32,16 @@ class Ready:
         n_jobs = min(n_jobs, len(self._can_begin))
         return [self._jobs[heapq.heappop(self._can_begin)[1]] for _ in range(n_jobs)]
 
+    @property
+    def n_can_begin(self) -> int:
+        """How many jobs can begin now."""
+        return len(self._can_begin)
+
+    @property
+    def first(self) -> Job | None:
+        """The job that `take` gives next; None where none can begin."""
+        return self._jobs[self._can_begin[0][1]] if self._can_begin else None
+
     def done(self, job: Job) -> None:
         """Say that a job is done."""
         self.n_left -= 1

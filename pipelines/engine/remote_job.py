@@ -1,17 +1,21 @@
 """A job on a worker elsewhere, and what travels there and back.
 
-Where workers share the store's folder, a job reads and writes it, and nothing travels. Else what it reads goes with it,
-as the bytes of result files, and its own come back; in between they lie in a folder that goes with the job.
+Where workers share the store's folder, a job reads and writes it, and nothing travels. Else what it reads comes to the
+worker as the bytes of result files, once for all jobs that read it (`pipelines.engine.sent_inputs`), and its own come
+back; in between they lie in a folder that goes with the job.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from pickle import PickleBuffer
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import cloudpickle
 
@@ -19,6 +23,7 @@ from circuits.files import read_bytes
 from pipelines.engine.freed_memory import keep_freed_memory
 from pipelines.engine.job import Job
 from pipelines.engine.store import Store, write_atomically
+from pipelines.engine.travelled import TRAVELLED
 from pipelines.engine.versions_here import require_versions
 
 # A file that a job reads travels up to this size; a larger one must be on the worker, as models are.
@@ -31,9 +36,8 @@ class Parcel:
 
     versions  of the packages that must be the same there
     run       names the command that the job is computed for, and is the topic under which it is told how far it is
-    folder    of the store, where workers share it; None: `results` and `files` have what the job reads
-    results   key -> bytes of the result files that the job reads
-    files     name in the job's locations -> name and bytes of a file that the job reads
+    folder    of the store, where workers share it; None: what the job reads comes with it (`needs`)
+    files     name in the job's locations -> name of a file that the job reads, and what its content goes by
     """
 
     job: Job
@@ -41,57 +45,70 @@ class Parcel:
     versions: Mapping[str, str]
     run: str
     folder: str | None
-    results: Mapping[str, bytes] = dataclasses.field(default_factory=dict)
-    files: Mapping[str, tuple[str, bytes]] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What its contents go by that must come with it: keys of results, and files."""
+        if self.folder is not None:
+            return ()
+        return tuple(dict.fromkeys([*result_keys(self.job), *(content for _, content in self.files.values())]))
 
 
 # Name -> bytes of the files of a result, of which there are two (`pipelines.engine.store`).
 Written = Mapping[str, bytes]
+# What goes by a name -> its bytes.
+Contents = Mapping[str, bytes]
 
 
-def parcel(job: Job, store: Store, device: str, versions: Mapping[str, str], run: str, *, is_shared: bool) -> Parcel:
-    """A job with what it reads; its inputs must be in the store."""
-    if is_shared:
-        return Parcel(job, device, versions, run, str(store.folder))
-    keys = dict.fromkeys(key for keys in job.inputs.values() for key in keys)
-    files = {name: Path(location) for name, location in job.locations.items() if name != "model"}
-    travelling = {
-        name: (path.name, read_bytes(path))
-        for name, path in files.items()
-        if path.is_file() and path.stat().st_size <= _LARGEST_FILE
-    }
-    return Parcel(job, device, versions, run, None, {key: read_bytes(store.path(key)) for key in keys}, travelling)
+def result_keys(job: Job) -> Iterator[str]:
+    """Keys of the results that a job reads; some of them twice."""
+    return chain.from_iterable(job.inputs.values())
+
+
+def files_of(job: Job) -> dict[str, Path]:
+    """Name in a job's locations -> a file that travels with the job where no folder is shared."""
+    paths = {name: Path(location) for name, location in job.locations.items() if name != "model"}
+    return {name: path for name, path in paths.items() if path.is_file() and path.stat().st_size <= _LARGEST_FILE}
 
 
 class _Run:
-    """A parcel that is computed where it is unpickled, and comes out as what was written."""
+    """Parcels that are computed where they are unpickled, and come out as what was written."""
 
-    def __init__(self, sent: Parcel) -> None:
-        self._sent = sent
+    def __init__(self, parcels: Sequence[Parcel], contents: Contents, apart: Sequence[str]) -> None:
+        self._parcels, self._contents, self._apart = parcels, contents, apart
 
-    def __reduce__(self) -> tuple[Callable[[Parcel], Written], tuple[Parcel]]:
-        return run_parcel, (self._sent,)
+    def __reduce__(self) -> tuple[Callable[..., dict[str, Written]], tuple[Any, ...]]:
+        return run_parcels, (self._parcels, self._contents, {name: PickleBuffer(b"") for name in self._apart})
 
 
-def as_bytes(sent: Parcel) -> bytes:
-    """A parcel as bytes, for which `pickle.loads` on a worker is `run_parcel`.
+def as_bytes(parcels: Sequence[Parcel], contents: Contents | None = None, apart: Sequence[str] = ()) -> bytes:
+    """Parcels as bytes, for which `pickle.loads` on a worker is `run_parcels`.
+
+    contents  what they need and takes its way with them
+    apart     what they need and the worker has: `pickle.loads` is to be given its bytes, in this order, as buffers
 
     The scheduler unpickles a task's function and arguments: sent this way, it reads bytes and needs no package but
     Dask.
     """
-    return cloudpickle.dumps(_Run(sent))
+    left_out: list[PickleBuffer] = []
+    return cloudpickle.dumps(_Run(parcels, contents or {}, apart), protocol=5, buffer_callback=left_out.append)
 
 
-def run_parcel(sent: Parcel) -> Written:
-    """Compute a job on a worker. The files of its result where no folder is shared, else none.
+def run_parcels(parcels: Sequence[Parcel], contents: Contents, apart: Contents) -> dict[str, Written]:
+    """Compute jobs on a worker, one after the other. Key -> the files of its result; none where a folder is shared.
 
     ValueError where a package has another version here, or where the folder of the store is not here.
     """
+    keep_freed_memory()
+    return {parcel.job.key: _run_parcel(parcel, {**contents, **apart}) for parcel in parcels}
+
+
+def _run_parcel(sent: Parcel, contents: Contents) -> Written:
     from pipelines.engine.cluster import tell_driver
     from pipelines.engine.run_job import run_job
 
     require_versions(sent.versions)
-    keep_freed_memory()
     tell = partial(tell_driver, sent.run)
     if sent.folder is not None:
         if not (Path(sent.folder) / "store.json").exists():
@@ -100,12 +117,12 @@ def run_parcel(sent: Parcel) -> Written:
         return {}
     with TemporaryDirectory(prefix="circuits-job-") as folder:
         store, job = Store(folder), sent.job
-        for key, data in sent.results.items():
-            write_atomically(store.path(key), data)
+        for key in dict.fromkeys(result_keys(job)):
+            TRAVELLED.put(key, contents[key], store.path(key))
         locations = dict(job.locations)
-        for name, (called, data) in sent.files.items():
+        for name, (called, content) in sent.files.items():
             path = store.folder / "files" / name / called
-            write_atomically(path, data)
+            TRAVELLED.put(content, contents[content], path)
             locations[name] = str(path)
         run_job(dataclasses.replace(job, locations=locations), folder, sent.device, sent.run, tell)
         return {path.name: read_bytes(path) for path in store.files(job.key) if path.exists()}

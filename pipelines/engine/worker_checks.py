@@ -20,7 +20,7 @@ from pipelines.engine.versions_here import difference, versions_here
 
 # distributed's client; this file asks through it and imports nothing of it.
 Client = Any
-_ENTRY = "pipelines.engine.remote_job:run_parcel"
+_ENTRY = "pipelines.engine.remote_job:run_parcels"
 
 
 def require_same_packages(client: Client, workers: Sequence[str]) -> None:

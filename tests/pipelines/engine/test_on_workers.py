@@ -17,6 +17,7 @@ import pytest
 
 from circuits.model.steps import steps, whole
 from circuits.result import Result
+from pipelines.engine.execute import execute
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.on_workers import ClusterError, execute_on_workers
@@ -129,13 +130,57 @@ def test_files_that_jobs_read_travel_with_them(cluster, tmp_path):
         sent.append(made.files["file"][0])
         return made
 
-    real, on_workers.parcel = on_workers.parcel, parcel
+    real, on_workers.Parcel = on_workers.Parcel, parcel
     try:
         store, _, _ = compute([gone], tmp_path / "runs", cluster, data="scheduler")
     finally:
-        on_workers.parcel = real
+        on_workers.Parcel = real
     assert sent == ["numbers.txt"]
     assert store.read(gone.key).arrays["sum"] == 42
+
+
+def test_what_several_jobs_read_is_sent_once(cluster, tmp_path, monkeypatch):
+    from pipelines.engine import sent_inputs
+
+    cluster.scale(2)
+    text = tmp_path / "numbers.txt"
+    text.write_text("40")
+    first = Job(ADD, {"number": 7})
+    readers = [
+        Job(ADD, {"number": number}, {"before": (first.key,)}, locations={"file": str(text)}) for number in range(30)
+    ]
+    reads: list[str] = []
+    monkeypatch.setattr(sent_inputs, "read_bytes", lambda path: (reads.append(path.name), path.read_bytes())[1])
+    store, _, _ = compute([first, *readers], tmp_path / "runs", cluster, data="scheduler")
+    assert [store.read(job.key).arrays["sum"].item() for job in readers] == [47 + number for number in range(30)]
+    # The file is read once more, for what its content goes by.
+    assert sorted(reads) == sorted([f"{first.key}.npz", text.name, text.name])
+
+
+def test_what_no_job_reads_any_more_is_let_go(cluster, tmp_path):
+    cluster.scale(1)
+    first = Job(ADD, {"number": 7})
+    readers = [Job(ADD, {"number": number}, {"before": (first.key,)}) for number in range(5)]
+    last = Job(ADD, {"number": 9, "sleep_s": 1}, {"before": keys_of(readers)})
+    inputs: list[list[str]] = []
+
+    def look() -> None:
+        inputs.append([key for key in cluster.scheduler.tasks if key.startswith("input-")])
+
+    store, done = Store(tmp_path), []
+    store.prepare()
+    execution = Execution(out=tmp_path, scheduler=cluster.scheduler_address, data="scheduler")
+
+    def on_done(job: Job) -> None:
+        if not done:
+            look()
+        done.append(job)
+        if len(done) == 1 + len(readers):
+            threading.Timer(0.5, look).start()
+
+    execute_on_workers([first, *readers, last], store, execution, on_done=on_done, on_waiting=lambda text: None)
+    assert len(done) == 7
+    assert inputs[-1] == []
 
 
 def test_two_stores_on_one_scheduler_each_get_their_results(cluster, tmp_path):
@@ -272,6 +317,30 @@ def test_a_scheduler_needs_no_package_of_ours(start, tmp_path, data):
     execution = Execution(out=store.folder, scheduler=address, data=data)
     execute_on_workers(chain(4), store, execution, on_done=done.append, on_waiting=lambda text: None)
     assert len(done) == 6
+
+
+def test_inputs_that_are_lost_with_their_worker_are_sent_again(start, tmp_path):
+    address = scheduler_without_package(start, tmp_path)
+    begin = ("worker", address, "--no-dashboard", "--no-nanny")
+    workers = [start(*begin, has_package=True)]
+    first = Job(ADD, {"number": 7})
+    todo = [first, *(Job(ADD, {"number": n, "sleep_s": 0.1}, {"before": (first.key,)}) for n in range(20))]
+    store, done = Store(tmp_path / "runs"), list[Job]()
+    store.prepare()
+
+    def on_done(job: Job) -> None:
+        done.append(job)
+        if len(done) == 8:
+            workers[0].kill()
+            workers.append(start(*begin, has_package=True))
+
+    execution = Execution(out=store.folder, scheduler=address, data="scheduler")
+    execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=lambda text: None)
+    assert len(workers) == 2
+    here = Store(tmp_path / "here")
+    here.prepare()
+    execute(todo, here, Execution(out=here.folder), on_done=lambda job: None)
+    assert stored(store.folder) == stored(here.folder)
 
 
 def test_a_worker_without_the_package_is_named_at_once(start, tmp_path):
