@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from circuits.model.original import own_logits
 from circuits.model.reasons import refused_as
 
 _WRAPPED = "._original_component"
+_OF_ADAPTER = re.compile(r"\b(lora_|base_layer\b)")
 
 
 def plain_twin(given: object) -> nn.Module:
@@ -31,26 +33,59 @@ def plain_twin(given: object) -> nn.Module:
 
     It is built as from a folder and shares the weights; changes of the twin do not reach what was given. Raises a
     ValueError for what is no such model, and where class, configuration and weights do not give its logits, as of a
-    model with replaced parts or with hooks that change what passes. Cost: two forward passes of 12 tokens.
+    model with replaced parts or with hooks that change what passes; for models with adapters or quantized weights, and
+    for those that transformers would open as another class from their folder. Cost: two forward passes of 12 tokens.
     """
     if not isinstance(given, nn.Module):
         raise _no_model(given)
-    is_bridge = _is_bridge(given)
-    module: Any = given.original_model if is_bridge else given
-    if not hasattr(module, "save_pretrained") or not hasattr(module, "set_attn_implementation"):
-        raise _no_model(module)
+    given = getattr(given, "_orig_mod", given)  # what torch.compile was given
+    module: Any = given.original_model if _is_bridge(given) else given
+    _require_plain(module)
     if getattr(given, "compatibility_mode", False):
         raise ValueError(
             "this TransformerBridge is in compatibility mode, which folds and centers weights. Give a bridge without "
             "it, or the transformers model."
         )
-    if hasattr(module.config, "vision_config"):
-        raise ValueError(f"{type(module).__name__} reads images: save it with its processor, and give the folder.")
     twin = _built_anew(module)
     ids = checks.probe_ids(TextConfig(module.config), next(module.parameters()).device)
     what = "a model in memory against one of its class on its weights (were parts replaced, or hooked?)"
-    checks.require_same(own_logits(twin, ids), _logits_at_rest(given, ids), what)
+    with refused_as(f"{type(module).__name__} in memory cannot be run on tokens alone"):
+        found, expected = own_logits(twin, ids), _logits_at_rest(given, ids)
+    checks.require_same(found, expected, what)
     return twin
+
+
+def _require_plain(module: Any) -> None:
+    """Raise a ValueError unless this is a language model as transformers opens it, with all its weights here."""
+    kind = type(module).__name__
+    if hasattr(module, "merge_and_unload") or any(_OF_ADAPTER.search(name) for name, _ in module.named_parameters()):
+        raise ValueError(
+            f"{kind} in memory has an adapter beside its weights. Merge it into them, and give the model that is left: "
+            "model.merge_and_unload()."
+        )
+    if not hasattr(module, "save_pretrained") or not hasattr(module, "set_attn_implementation"):
+        raise _no_model(module)
+    if hasattr(module.config, "vision_config"):
+        raise ValueError(f"{kind} reads images: save it with its processor, and give the folder.")
+    expected = _class_of(module.config)
+    if expected is not type(module):
+        of_folder = f"as {expected.__name__}: give a model of that class" if expected else "as no language model"
+        raise ValueError(f"{kind} in memory cannot be measured: transformers opens a folder of it {of_folder}.")
+    if getattr(module, "hf_quantizer", None) is not None:
+        raise ValueError(
+            f"{kind} in memory has quantized weights. Save it with plain weights (model.dequantize()), or give the "
+            "folder or the GGUF file that it came from."
+        )
+    if away := [name for name, tensor in module.named_parameters() if tensor.device.type == "meta"]:
+        raise ValueError(f"{kind} in memory has weights that are not in memory, such as {away[0]!r}: load all of them.")
+
+
+def _class_of(config: Any) -> type | None:
+    """The class of language models that transformers opens from a folder with this configuration, if there is one."""
+    from transformers import AutoModelForCausalLM
+
+    known = AutoModelForCausalLM._model_mapping
+    return known[type(config)] if type(config) in known else None
 
 
 def converted(twin: nn.Module, device: str, dtype: torch.dtype) -> nn.Module:

@@ -23,6 +23,7 @@ def model_spec(given: Any, out: Path) -> str:
 
     if not isinstance(given, Model):
         return str(saved(plain_twin(given), tokenizer_with(given), out / FOLDER))
+    given.require_unchanged()
     if given.spec is not None:
         return given.spec
     return str(saved(given.original, given.tokenizer, out / FOLDER))
