@@ -85,7 +85,7 @@ def _class_of(config: Any) -> type | None:
     from transformers import AutoModelForCausalLM
 
     known = AutoModelForCausalLM._model_mapping
-    return known[type(config)] if type(config) in known else None
+    return known.get(type(config), None)
 
 
 def converted(twin: nn.Module, device: str, dtype: torch.dtype) -> nn.Module:
@@ -109,7 +109,10 @@ def tokenizer_with(given: Any) -> Tokenizer | None:
     """The tokenizer that a model in memory carries, or that lies where it was loaded from; None where there is none."""
     carried = getattr(given, "tokenizer", None)
     if carried is not None:
-        return carried
+        if not getattr(carried, "is_fast", False):
+            return None
+        has_start = getattr(getattr(given, "cfg", None), "default_prepend_bos", True)
+        return carried if has_start else _without_start(carried)
     config = getattr(given, "config", None) or getattr(getattr(given, "original_model", None), "config", None)
     name = getattr(config, "_name_or_path", "")
     if not name:
@@ -123,6 +126,13 @@ def tokenizer_with(given: Any) -> Tokenizer | None:
     return found if found.is_fast else None
 
 
+def _without_start(tokenizer: Any) -> Any:
+    """The tokenizer of a bridge that is told to put no beginning-of-text token in front, as its own does."""
+    plain = copy.deepcopy(tokenizer)
+    plain.add_bos_token = False
+    return plain
+
+
 def content_name(module: nn.Module, tokenizer: Tokenizer | None) -> str:
     """What a model in memory is called: its class, and a hash of its configuration, weights and tokenizer.
 
@@ -133,8 +143,8 @@ def content_name(module: nn.Module, tokenizer: Tokenizer | None) -> str:
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(_bytes(tensor))
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    digest.update(b"" if backend is None else backend.to_str().encode())
+    if tokenizer is not None:
+        digest.update(json.dumps(_content(tokenizer), sort_keys=True).encode())
     return f"{type(module).__name__}-{digest.hexdigest()[:8]}"
 
 
@@ -146,6 +156,9 @@ def saved(module: nn.Module, tokenizer: Tokenizer | None, folder: Path) -> Path:
     target = folder / content_name(module, tokenizer)
     if target.is_dir():
         return target
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     # Whole or not at all: another process may look for it at any moment.
     written = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
@@ -155,13 +168,37 @@ def saved(module: nn.Module, tokenizer: Tokenizer | None, folder: Path) -> Path:
         if tokenizer is not None:
             writer: Any = tokenizer
             writer.save_pretrained(written)
+            _require_read_back(tokenizer, written)
         written.replace(target)
-    except OSError:
+    except OSError as error:
         if not target.is_dir():  # another process was faster where it is there
-            raise
+            raise ValueError(f"cannot write the model to {target}: {error.strerror or error}.") from None
     finally:
         shutil.rmtree(written, ignore_errors=True)
     return target
+
+
+def _require_read_back(tokenizer: Any, folder: Path) -> None:
+    """Raise a ValueError where transformers reads another tokenizer from the folder than was written to it.
+
+    For some kinds of models it takes a class of its own choice, which splits text in its own way.
+    """
+    from transformers import AutoTokenizer
+
+    with refused_as("the tokenizer cannot be read back from a folder"):
+        read = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    if not (read.is_fast and _content(read) == _content(tokenizer)):
+        kind = json.loads((folder / "config.json").read_text()).get("model_type")
+        raise ValueError(
+            f"the tokenizer given ({type(tokenizer).__name__}) is not what transformers opens beside a model of type "
+            f"{kind!r} ({type(read).__name__}), which would split text in another way. Give the model's own tokenizer."
+        )
+
+
+def _content(tokenizer: Any) -> Any:
+    """What a fast tokenizer does, as plain values; without truncation and padding, which belong to single calls."""
+    content = json.loads(tokenizer.backend_tokenizer.to_str())
+    return {name: value for name, value in content.items() if name not in ("truncation", "padding")}
 
 
 def _is_bridge(given: object) -> bool:

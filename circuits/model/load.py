@@ -21,6 +21,7 @@ from torch import nn
 from circuits.components import Wiring
 from circuits.data.image_processor import Vision
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.tokenizer import require_tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
@@ -251,7 +252,9 @@ def load_model(
     require_device(device)
     _compute_exactly(device)
     if not isinstance(spec, str | Path):
-        plain, known = plain_twin(spec), tokenizer or tokenizer_with(spec)
+        if tokenizer is not None:
+            require_tokenizer(tokenizer)
+        plain, known = plain_twin(spec), tokenizer_with(spec) if tokenizer is None else tokenizer
         name = content_name(plain, known)
         held = model_from_module(converted(plain, device, torch_dtype), tokenizer=known, name=name)
         # A conversion copies: what was given may change without the copy.
