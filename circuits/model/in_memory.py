@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.random import fork_rng
 
 from circuits.data.tokenizer import Tokenizer
 from circuits.model import checks
@@ -209,7 +210,8 @@ def _is_bridge(given: object) -> bool:
 
 def _built_anew(module: Any) -> nn.Module:
     """A model of the same class and configuration, with the attention as it is loaded here, on the same weights."""
-    with refused_as(f"{type(module).__name__} cannot be built from its configuration"):
+    # The weights that it begins with are drawn: whoever holds the model goes on with random numbers of their own.
+    with refused_as(f"{type(module).__name__} cannot be built from its configuration"), fork_rng(devices=[]):
         plain: Any = type(module)(copy.deepcopy(module.config))
         plain.set_attn_implementation("eager")
     # Within a bridge some parts have second names, and only one is that of transformers.

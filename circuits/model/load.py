@@ -17,6 +17,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from torch import nn
+from torch.random import fork_rng
 
 from circuits.components import Wiring
 from circuits.data.image_processor import Vision
@@ -264,7 +265,8 @@ def load_model(
     source = find_model(str(spec))
     require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
-    with refused_as(f"model {source.name!r} cannot be opened"):
+    # Parts are built with random weights before they get their own: who loads a model keeps their random numbers.
+    with refused_as(f"model {source.name!r} cannot be opened"), fork_rng(devices=[]):
         checked = _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
     return replace(checked, spec=str(spec), seen=SeenWeights(checked.original, checked.bridge))
 
@@ -279,7 +281,7 @@ def model_from_module(
     """
     parameter = next(module.parameters())
     _compute_exactly(parameter.device)
-    with refused_as(f"model {name!r} cannot be opened"):
+    with refused_as(f"model {name!r} cannot be opened"), fork_rng(devices=[]):
         vision = None if processor is None else make_vision(module.config, processor, parameter.device, parameter.dtype)
         tokenizer = tokenizer if processor is None else processor.tokenizer
         loaded = with_probes(module.eval(), tokenizer, vision)
