@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -27,7 +28,7 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
-from pipelines.runs.models_given import model_spec
+from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report
@@ -101,13 +102,20 @@ def call(
     progress  whether a bar is shown; None: where stderr is a terminal, or in a notebook
     A model may be given as an object (`pipelines.runs.models_given`), prompts too (`pipelines.runs.tasks_given`).
     """
-    store = Path(values.get("out", DEFAULT_STORE))
+    store = _store_of(values)
     in_settings = {"model": model_spec, "task": task_spec}
     given = {name: spec(values[name], store) for name, spec in in_settings.items() if name in values}
-    values = {**values, **given}
+    values = {**as_loaded(values, command.settings), **values, **given}
     settings, execution = settings_from(values, command.settings)
     with shown_by(TqdmBar):
         return run_command(command, settings, execution, shows_progress=is_watched() if progress is None else progress)
+
+
+def _store_of(values: Mapping[str, Any]) -> Path:
+    out = values.get("out", DEFAULT_STORE)
+    if not isinstance(out, str | PathLike):
+        raise ValueError(f"out is {out!r} ({type(out).__name__}): expected the path of a folder.")
+    return Path(out)
 
 
 class _Shown(NamedTuple):

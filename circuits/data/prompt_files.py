@@ -25,6 +25,7 @@ from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
+from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import read_bytes, replace_file
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
@@ -104,6 +105,8 @@ def prompts_from(
     >>> prompts_from([(pair, swapped, "Martin", "David")], tokenizer)
     <PromptSet prompts: 1 pairs of up to 14 tokens>
     """
+    if tokenizer is not None:
+        require_tokenizer(tokenizer)
     records = records_from(given)
     entries = [Entry(number, record) for number, record in enumerate(records, start=1)]
     return _prompt_set(entries, tokenizer, name, name)
@@ -273,7 +276,7 @@ def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: To
 def _from_text(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
     if tokenizer is None:
         wanted = f"'{clean}_ids', 'answer_ids'" if clean == corrupt else "'clean_ids', 'corrupt_ids', 'answer_ids'"
-        raise ValueError(f"holds text, but the model has no tokenizer: give {wanted}.")
+        raise ValueError(f"holds text, but the model has no tokenizer: give {wanted}; {OR_A_TOKENIZER}.")
     return prompt_from_text(
         _text(record[clean], clean),
         _text(record[corrupt], corrupt),

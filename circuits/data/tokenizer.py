@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+# Where a model has none.
+OR_A_TOKENIZER = "or, of a model in memory, load_model(module, tokenizer=tokenizer)"
+
 
 class Tokenizer(Protocol):
     """What prompts need of a tokenizer: any fast tokenizer of `transformers` has it."""
@@ -17,6 +20,19 @@ class Tokenizer(Protocol):
     @property
     def all_special_ids(self) -> list[int]: ...
     def __len__(self) -> int: ...
+
+
+def require_tokenizer(given: object) -> None:
+    """Raise a ValueError for what is no tokenizer, which says where one is found."""
+    wanted = ("__call__", "decode", "convert_ids_to_tokens", "get_vocab", "get_added_vocab")
+    if all(callable(getattr(given, name, None)) for name in wanted) and getattr(given, "is_fast", True):
+        return
+    text = repr(given)
+    raise ValueError(
+        f"the tokenizer is {text if len(text) <= 60 else text[:60] + '...'} ({type(given).__name__}), expected a fast "
+        "tokenizer of transformers. A loaded model has its own, model.tokenizer; a model in memory is given one, "
+        "load_model(module, tokenizer=tokenizer)."
+    )
 
 
 def ids_of(text: str, tokenizer: Tokenizer) -> list[int]:

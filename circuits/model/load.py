@@ -17,10 +17,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import torch
 from torch import nn
+from torch.random import fork_rng
 
 from circuits.components import Wiring
 from circuits.data.image_processor import Vision
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer
+from circuits.data.tokenizer import require_tokenizer
 from circuits.lookup import lookup
 from circuits.model import checks
 from circuits.model.forward import Forward
@@ -28,6 +30,7 @@ from circuits.model.in_memory import content_name, converted, plain_twin, tokeni
 from circuits.model.original import own_rounding
 from circuits.model.prompt_check import longest, require_reproduced
 from circuits.model.reasons import refused_as
+from circuits.model.seen_weights import SeenWeights
 from circuits.model.sources import ModelSource, find_model, source_fingerprint
 from circuits.model.weights_size import require_fits
 
@@ -48,6 +51,7 @@ class Model:
     refusals  capability (`edges`) -> why it cannot be measured on this model
     quantization  how the weights were rounded before they were opened as plain numbers (`Q4_1`); None for most
     spec      the name or folder that it was loaded from; None where it was in memory
+    seen      its weights as they were when it was loaded: where these were changed since, it is refused
 
     >>> from circuits import load_model
     >>> load_model("reference")
@@ -74,6 +78,7 @@ class Model:
     device: str
     quantization: str | None = None
     spec: str | None = None
+    seen: SeenWeights | None = field(default=None, repr=False)
     _n_checked: dict[bool, int] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
@@ -111,7 +116,9 @@ class Model:
 
         The longest prompts are run, once: where the family does something else than here at their length, they are
         refused. Cost: four forward passes of up to four prompts; nothing after longer ones, or up to 12 tokens of text.
+        Weights that were changed after they were loaded are refused too.
         """
+        self.require_unchanged()
         prompts.require_vocabulary(self.n_vocabulary, self.n_outputs)
         for number, prompt in enumerate((*prompts, *prompts.negatives)):
             if prompt.n_positions > self.n_positions:
@@ -125,6 +132,16 @@ class Model:
             if fault := self._image_fault(prompt):
                 raise ValueError(f"{prompts.called(number)} {fault}")
         self._require_reproduced(longest(prompts))
+
+    def require_unchanged(self) -> None:
+        """Raise a ValueError where weights were changed after they were loaded, here or in the model in memory."""
+        changed = None if self.seen is None else self.seen.first_changed()
+        if changed is not None:
+            how = "load_model(...)" if self.spec is None else "a copy of the model, with the change, by its folder"
+            raise ValueError(
+                f"the weights of {self.name!r} were changed after it was loaded, such as {changed!r}: some of what was "
+                f"made of them would be old. Load it anew: {how}."
+            )
 
     def _require_reproduced(self, prompts: Sequence[Prompt]) -> None:
         """Raise a ValueError unless these prompts, all with an image or all without, give the model's own logits."""
@@ -236,17 +253,22 @@ def load_model(
     require_device(device)
     _compute_exactly(device)
     if not isinstance(spec, str | Path):
-        plain, known = plain_twin(spec), tokenizer or tokenizer_with(spec)
+        if tokenizer is not None:
+            require_tokenizer(tokenizer)
+        plain, known = plain_twin(spec), tokenizer_with(spec) if tokenizer is None else tokenizer
         name = content_name(plain, known)
-        return model_from_module(converted(plain, device, torch_dtype), tokenizer=known, name=name)
+        held = model_from_module(converted(plain, device, torch_dtype), tokenizer=known, name=name)
+        # A conversion copies: what was given may change without the copy.
+        return replace(held, seen=SeenWeights(spec, held.bridge))
     if tokenizer is not None:
         raise ValueError(f"model {str(spec)!r} brings its own tokenizer: give one with a model in memory only.")
     source = find_model(str(spec))
     require_fits(source, dtype, device)
     load = {"native": load_native, "gguf": load_gguf, "huggingface": load_huggingface}[source.format]
-    with refused_as(f"model {source.name!r} cannot be opened"):
+    # Parts are built with random weights before they get their own: who loads a model keeps their random numbers.
+    with refused_as(f"model {source.name!r} cannot be opened"), fork_rng(devices=[]):
         checked = _checked(source, load(source, device, torch_dtype), dtype=dtype, device=device)
-    return replace(checked, spec=str(spec))
+    return replace(checked, spec=str(spec), seen=SeenWeights(checked.original, checked.bridge))
 
 
 def model_from_module(
@@ -259,7 +281,7 @@ def model_from_module(
     """
     parameter = next(module.parameters())
     _compute_exactly(parameter.device)
-    with refused_as(f"model {name!r} cannot be opened"):
+    with refused_as(f"model {name!r} cannot be opened"), fork_rng(devices=[]):
         vision = None if processor is None else make_vision(module.config, processor, parameter.device, parameter.dtype)
         tokenizer = tokenizer if processor is None else processor.tokenizer
         loaded = with_probes(module.eval(), tokenizer, vision)

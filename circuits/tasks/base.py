@@ -11,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Integral
 from string import Formatter
 from typing import ClassVar, NamedTuple
 
 from circuits.citations import Citation
 from circuits.data.answers import Answer, answer_of
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer
-from circuits.data.tokenizer import next_token, next_tokens
+from circuits.data.tokenizer import next_token, next_tokens, require_tokenizer
 from circuits.lookup import unknown
 
 Draw = Callable[[random.Random], Prompt]
@@ -117,8 +118,8 @@ class Task(AnyTask):
 
     def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """What `build` gives; where fewer than `n` distinct prompts exist, all of them."""
-        if n < 1:
-            raise ValueError(f"task {self.name!r}: asked for {n} prompts; ask for at least 1.")
+        if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+            raise ValueError(f"task {self.name!r}: asked for {n!r} prompts; ask for a whole number, at least 1.")
         prompts = tuple(islice(self.drawn(tokenizer, seed=seed), n))
         if not prompts:
             raise ValueError(f"task {self.name!r}: no prompt is found with this model's tokenizer.")
@@ -129,6 +130,7 @@ class Task(AnyTask):
 
         Raises a ValueError, with the first one, where the tokenizer lacks what the task needs.
         """
+        require_tokenizer(tokenizer)
         try:
             draw = self.sampler(tokenizer)
         except ValueError as error:

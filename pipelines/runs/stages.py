@@ -15,7 +15,7 @@ from circuits.data.image_prompts import image_prompts
 from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.data.texts import read_texts, texts_to_read
-from circuits.data.tokenizer import Tokenizer
+from circuits.data.tokenizer import OR_A_TOKENIZER, Tokenizer
 from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.files import read_bytes
@@ -93,7 +93,7 @@ def _tokenizer(loaded: Model, asking: str) -> Tokenizer:
     if loaded.tokenizer is None:
         raise ValueError(
             f"{asking} is made of words, and the model {loaded.name!r} has no tokenizer. "
-            "Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids)."
+            f"Give a prompt file of token ids (clean_ids, corrupt_ids, answer_ids); {OR_A_TOKENIZER}."
         )
     return loaded.tokenizer
 

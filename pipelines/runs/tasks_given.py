@@ -11,7 +11,7 @@ from typing import Any
 from circuits.data.prompt_files import records_from, records_of
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
-from circuits.files import replace_file
+from pipelines.engine.store import write_atomically
 
 # Within a store, beside the runs.
 FOLDER = "prompts"
@@ -37,7 +37,6 @@ def task_spec(given: Any, out: Path) -> str:
         )
     text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
     path = out / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file():
-        replace_file(path, text.encode())
+        write_atomically(path, text.encode())
     return str(path)

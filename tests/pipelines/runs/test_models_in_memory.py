@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,3 +70,30 @@ def test_what_is_no_model_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(ValueError, match="of one in memory; found int"):
         discover("ioi", model=wrong, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_weights_that_were_changed_make_another_run(held, module, tmp_path):
+    changed = copy.deepcopy(module)
+    with torch.no_grad():
+        changed.transformer.h[3].attn.c_proj.weight *= 0.5
+    again = discover("ioi", model=changed, prompts=8, edges=30, out=tmp_path / "runs")
+    assert again.config.model != held.config.model
+    assert not np.array_equal(again.scores.per_prompt, held.scores.per_prompt)
+
+
+def test_a_loaded_model_runs_as_it_was_loaded(tmp_path):
+    settings: Any = {"prompts": 4, "edges": 10, "out": tmp_path / "runs"}
+    model = load_model("reference", dtype="bfloat16")
+    assert discover("ioi", model=model, **settings).config.dtype == "bfloat16"
+    assert discover("ioi", model=model, dtype="float32", **settings).config.dtype == "float32"
+    with torch.no_grad():
+        next(model.original.parameters()).add_(1)
+    with pytest.raises(ValueError, match="changed after it was loaded"):
+        discover("ioi", model=model, **settings)
+
+
+def test_a_place_that_cannot_be_written_is_refused(module):
+    wrong: Any = 7
+    for out, said in ((Path("/proc/nowhere"), "cannot write in /proc/nowhere"), (wrong, r"out is 7 \(int\)")):
+        with pytest.raises(ValueError, match=said):
+            discover("ioi", model=module, out=out)
