@@ -188,7 +188,9 @@ class Estimate:
     @property
     def _weight_done(self) -> float:
         left = sum(of.weight for of in self._left.values())
-        return self._weight - left + sum(job.weight * job.share for job in self._running.values())
+        # Sums of rounded weights that were added and taken away again: never less than nothing.
+        done = max(0.0, self._weight - left)
+        return done + sum(job.weight * job.share for job in self._running.values())
 
     @property
     def _spent_s(self) -> float:
