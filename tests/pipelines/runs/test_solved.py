@@ -125,7 +125,7 @@ def test_a_run_of_all_prompts_says_that_none_were_dropped(store: Path, run: Disc
     assert every.summary["solved"] is None
     assert every.scores.provenance.solved is None
     assert every.summary["accuracy"] < 1
-    solved = compare(run, every, overlap_only=True).summary["solved"]
+    solved = compare(run, every, overlap_only=True, out=store).summary["solved"]
     assert solved[every.name] is None
     assert solved[run.name] is not None
     assert evaluate(every, out=store, random=0, knockouts=0, resamples=0).rows[0]["solved"] is None
