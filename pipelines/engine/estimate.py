@@ -16,6 +16,10 @@ _SHARE_KNOWN = 0.8
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
 # Of a job that has nothing to do, as it turns out.
 _LEAST_WEIGHT = 1e-6
+# How many times slower than those after it a first job is that imported.
+_COLD = 1.5
+# Stands for the model of jobs that run none, and whose weight is given as if they did.
+_AS_IF_MODEL = "as if"
 
 
 class Kind(NamedTuple):
@@ -38,7 +42,8 @@ class Planned(NamedTuple):
 
 
 class Pace:
-    """Seconds per weight of the jobs of one kind; the first one, which also imports, counts until there is another."""
+    """Seconds per weight of the jobs of one kind. The first one may import as well: where it is much slower than those
+    after it, it does not count."""
 
     def __init__(self) -> None:
         self._seconds: list[float] = []
@@ -59,7 +64,10 @@ class Pace:
 
     @property
     def _n_cold(self) -> int:
-        return 1 if len(self._weights) > 1 else 0
+        if len(self._weights) < 2 or not sum(self._seconds[1:]):
+            return 0
+        of_others = sum(self._seconds[1:]) / sum(self._weights[1:])
+        return 1 if self._seconds[0] / self._weights[0] > _COLD * of_others else 0
 
 
 class Running(NamedTuple):
@@ -113,11 +121,12 @@ class Estimate:
             self._paces[kind].add(seconds, weight)
 
     def reweigh(self, weights: Mapping[str, float]) -> None:
-        """Weights of jobs, by their keys, that are known now: they compare with those of all other jobs."""
+        """Weights of jobs, by their keys, that are known now: they compare with those of all jobs that run a model."""
         for key, weight in weights.items():
             if (before := self._planned.get(key)) is None:
                 continue
-            after = Planned(before.kind._replace(is_apart=False), max(weight, _LEAST_WEIGHT))
+            kind = before.kind._replace(is_apart=False, model=before.kind.model or _AS_IF_MODEL)
+            after = Planned(kind, max(weight, _LEAST_WEIGHT))
             self._planned[key] = after
             self._weight += after.weight - before.weight
             if key in self._todo:
