@@ -22,6 +22,7 @@ from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, file_or_stdout, path_named, with_options
 from pipelines.cli.output import Output, print_json
+from pipelines.cli.plain_command import PlainCommand
 from pipelines.cli.prompts import prompts
 from pipelines.cli.sections import CommandsInSections
 from pipelines.cli.signals import end_on_signals
@@ -162,11 +163,11 @@ def export(
     ] = None,
     roles: Annotated[
         list[str] | None,
-        typer.Option("--role", help="Draw edges at heads of this role; may be repeated.", metavar="ROLE"),
+        typer.Option("--role", help="Draw edges at heads of this role; repeat for more.", metavar="ROLE"),
     ] = None,
     ports: Annotated[
         list[str] | None,
-        typer.Option("--port", help="Draw edges that enter heads there; may be repeated.", metavar="q|k|v"),
+        typer.Option("--port", help="Draw edges that enter heads there; repeat for more.", metavar="q|k|v"),
     ] = None,
     only: Annotated[
         str | None,
@@ -179,7 +180,7 @@ def export(
     collapse: Annotated[
         list[str] | None,
         typer.Option(
-            help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; may be repeated.",
+            help="Draw MLPs of neighboring layers as one, or each key-value head with its heads; repeat for more.",
             metavar="mlps|kv",
         ),
     ] = None,
@@ -191,7 +192,7 @@ def export(
         list[Path] | None,
         typer.Option(
             "--with",
-            help="For html: a folder of circuits roles, attention or profile, to show of heads; may be repeated.",
+            help="For html: a folder of circuits roles, attention or profile, to show of heads; repeat for more.",
             metavar="FOLDER",
             parser=path_named,
         ),
@@ -199,7 +200,7 @@ def export(
     beside: Annotated[
         list[str] | None,
         typer.Option(
-            help="Another run whose circuit is drawn beside, in its own drawing; may be repeated.", metavar="RUN"
+            help="Another run whose circuit is drawn beside, in its own drawing; repeat for more.", metavar="RUN"
         ),
     ] = None,
 ) -> None:
@@ -258,7 +259,7 @@ def export(
             sys.stdout.write(f"{caption(one, to, out=runs, drawing=drawing)}\n")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `circuits export` or another command wrote.")],
@@ -286,10 +287,10 @@ def rerun(
             raise typer.Exit(code)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def draw(
-    kind: Annotated[str, typer.Argument(help="A kind of `circuits figures`, such as transfer.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of `circuits figures`, such as transfer.")],
     subjects: Annotated[
         list[str],
         typer.Argument(metavar="SUBJECT", help="What it is drawn from: runs, a comparison, ..."),
@@ -323,7 +324,7 @@ def draw(
     sys.stdout.write(f"{path}\n")
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def figures(as_json: Json = False) -> None:
     """The kinds of figure that `circuits draw` makes, and what each is drawn from."""
@@ -333,7 +334,7 @@ def figures(as_json: Json = False) -> None:
     print_json({"figures": rows}) if as_json else print_offered("figures", rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def exports(as_json: Json = False) -> None:
     """The formats that `circuits export` writes, for --to."""
@@ -343,10 +344,10 @@ def exports(as_json: Json = False) -> None:
     print_json({"exports": rows}) if as_json else print_offered("exports", rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def methods(
-    name: Annotated[str | None, typer.Argument(help="A method, to see what its settings mean.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A method, to see what its settings mean.")] = None,
     as_json: Json = False,
 ) -> None:
     """The methods that score parts of a model, with settings and defaults; the metrics; and the ablations."""
@@ -364,10 +365,10 @@ def methods(
         print_offered(title, rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def selections(
-    name: Annotated[str | None, typer.Argument(help="A rule, to see what its settings mean.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A rule, to see what its settings mean.")] = None,
     as_json: Json = False,
 ) -> None:
     """The rules that choose a circuit from scores, for --selection, with settings and defaults."""
@@ -380,7 +381,7 @@ def selections(
     print_json({"selections": rows}) if as_json else print_offered("selections", rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def profiles(as_json: Json = False) -> None:
     """What `circuits profile` reads off every head, for --profiles, with settings and defaults."""
@@ -390,7 +391,7 @@ def profiles(as_json: Json = False) -> None:
     print_json({"profiles": rows}) if as_json else print_offered("profiles", rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def rules(as_json: Json = False) -> None:
     """The rules by which `circuits roles` gives heads their roles, for --rules, with thresholds and sources."""
@@ -400,7 +401,7 @@ def rules(as_json: Json = False) -> None:
     print_json({"rules": rows}) if as_json else print_offered("rules", rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def published(as_json: Json = False) -> None:
     """Circuits from papers, with their sources: for `circuits compare RUN published:NAME`, and for --truth."""
@@ -410,7 +411,7 @@ def published(as_json: Json = False) -> None:
     print_json({"published": rows}) if as_json else print_published(rows)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def models(as_json: Json = False) -> None:
     """The models that come with the package, and what else --model takes."""
@@ -425,11 +426,14 @@ def models(as_json: Json = False) -> None:
     )
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="A pretrained model that `circuits models` lists, or cytoscape, which draws pages.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="A pretrained model that `circuits models` lists, or cytoscape, which draws pages."
+        ),
     ],
     as_json: Json = False,
 ) -> None:
@@ -498,7 +502,7 @@ def clean(
         remove(unused)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def view(
     runs: Annotated[Path, typer.Argument(metavar="RUNS", help="The folder of runs.", parser=path_named)] = Path("runs"),
@@ -513,14 +517,14 @@ def view(
     show_store(runs, port, opens=opens)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 @reports_errors
 def doctor(
     plan: Annotated[
         Path | None,
         typer.Option(
             help="Of this YAML file with settings: jobs, batches, peak memory, time; probes the model, runs no job.",
-            metavar="SETTINGS",
+            metavar="FILE",
             parser=path_named,
         ),
     ] = None,

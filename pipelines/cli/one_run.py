@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from typer.core import TyperCommand
+from pipelines.cli.plain_command import PlainCommand
 
 _LISTED = 8
 OUT = "--out"
@@ -15,7 +15,7 @@ STORE_IS_RUNS = (
 )
 
 
-class OneRunCommand(TyperCommand):
+class OneRunCommand(PlainCommand):
     """A command of the workbench: arguments that it has no place for are told apart, runs from mistakes."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

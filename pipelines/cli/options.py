@@ -151,7 +151,7 @@ def _path(given: str) -> Path:
 
 
 def _argument(option: Option, *, is_required: bool) -> inspect.Parameter:
-    info = typer.Argument(help=option.help, metavar=option.metavar)
+    info = typer.Argument(help=option.help, metavar=option.metavar or option.name.upper())
     of_one = list[str] if option.form == "list" else str
     annotation = Annotated[of_one, info] if is_required else Annotated[of_one | None, info]
     return _named(option.name, annotation, default=inspect.Parameter.empty if is_required else None)

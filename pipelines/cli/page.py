@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, real_path
 from circuits.strict_json import parse_strictly
 from pipelines.cli.stored import SUMMARY, stored_at
 from pipelines.runs.about_file import command_beside
@@ -32,7 +32,7 @@ def page(reference: Run | str | Path, out: Path, settings: DrawingSettings, *, r
     """
     if (folder := _of_many(path_of(reference, "what is exported"), out)) is not None:
         _refuse(readings)
-        graphs, extras = _several(_runs_in(folder, out), folder.name, settings)
+        graphs, extras = _several(_runs_in(folder, out), folder.name, settings, out)
         return _written(graphs, replace(extras, command=command_beside(folder / SUMMARY) or extras.command))
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
@@ -61,10 +61,12 @@ def _extras_beside(folder: Path, out: Path) -> list[CircuitExtras]:
 def page_beside(references: Sequence[str | Path], out: Path, settings: DrawingSettings) -> bytes:
     """One page of the circuits of several runs of one model."""
     runs = [open_run(path_of(reference, "what is exported"), out=out) for reference in references]
-    return _written(*_several(dict(zip(names_of(runs), runs, strict=True)), None, settings))
+    return _written(*_several(dict(zip(names_of(runs), runs, strict=True)), None, settings, out))
 
 
-def _several(runs: dict[str, Run], reference: str | None, settings: DrawingSettings) -> tuple[Subject, PageExtras]:
+def _several(
+    runs: dict[str, Run], reference: str | None, settings: DrawingSettings, out: Path
+) -> tuple[Subject, PageExtras]:
     from graphs.circuit_graph import require_comparable
     from graphs.export.page.extras import PageExtras
     from pipelines.page.extras import extras_of
@@ -76,7 +78,13 @@ def _several(runs: dict[str, Run], reference: str | None, settings: DrawingSetti
     labels = tasks if len(set(tasks)) == len(tasks) else list(runs)
     circuits = [extras_of(run, label) for run, label in zip(runs.values(), labels, strict=True)]
     commands = dict.fromkeys(command_line(run.command, run.config) for run in runs.values())
-    return graphs, PageExtras(circuits, reference, AND.join(commands), settings)
+    beside = [_reference(run, out) for run in runs.values()]
+    return graphs, PageExtras(circuits, reference, AND.join(commands), settings, beside)
+
+
+def _reference(run: Run, out: Path) -> str:
+    """What commands call a run: its name in the store, or else its folder."""
+    return run.name if real_path(out / run.name) == real_path(run.folder) else str(run.folder)
 
 
 def _written(subject: Subject, extras: PageExtras) -> bytes:

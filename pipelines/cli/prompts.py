@@ -10,6 +10,7 @@ import typer
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.options import Json, path_named
 from pipelines.cli.output import print_json, say_first
+from pipelines.cli.plain_command import PlainCommand
 
 if TYPE_CHECKING:
     from pipelines.runs.settings import PromptSettings
@@ -27,7 +28,7 @@ Model = Annotated[str, typer.Option(metavar="TEXT", help="Name (`circuits models
 prompts = typer.Typer(help="Your own prompts: what a model sees of them, and a file to begin with.")
 
 
-@prompts.command()
+@prompts.command(cls=PlainCommand)
 @reports_errors
 def check(
     file: Annotated[
@@ -60,7 +61,7 @@ def check(
     checked.require_good()
 
 
-@prompts.command()
+@prompts.command(cls=PlainCommand)
 @reports_errors
 def show(
     task: Annotated[
@@ -86,7 +87,7 @@ def show(
     print_json(shown) if as_json else print_shown(shown)
 
 
-@prompts.command()
+@prompts.command(cls=PlainCommand)
 @reports_errors
 def new(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="File to write: .jsonl, .json, .csv, .tsv, or .yaml.")],

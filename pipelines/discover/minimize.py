@@ -110,7 +110,7 @@ def expected_runs(settings: Mapping[str, Any], n_chosen: int) -> int:
     """About how many circuits a search runs that begins with a circuit of so many edges: dropping what can go and
     trying the rest takes about as many as there are edges, and looking for others most of what it may."""
     n_find, n_others = settings["runs"]
-    return int(min(1.25 * n_chosen, n_find) + 0.75 * n_others)
+    return int(min(n_chosen, n_find) + 0.8 * n_others)
 
 
 def begins_with_all(settings: Mapping[str, Any], n_edges: int) -> bool:

@@ -18,6 +18,8 @@ from pipelines.runs.first_jobs import FirstJobs
 
 # Cost of running one circuit, in forward passes of the same prompts.
 _FORWARD_PASSES = 0.5
+# Share of the time of all rounds that it takes to go through them again for the result.
+_AGAIN = 0.07
 
 
 def minimal_search(config: DiscoverSettings) -> MinimalSearch:
@@ -51,13 +53,16 @@ def minimize_jobs(
     return (*rounds, Job(MINIMIZE, settings, {**inputs, "rounds": keys_of(rounds)}))
 
 
-def weights_of_rounds(rounds: Sequence[Job], done: Sequence[Result], chosen: Result) -> dict[str, float]:
-    """The weights of the rounds by their keys: of those that are done by what they ran, of others by what is expected.
+def weights_of_search(jobs: Sequence[Job], done: Sequence[Result], chosen: Result) -> dict[str, float]:
+    """The weights of the rounds and of the job of their result by their keys: of rounds that are done by what they ran,
+    of others by what is expected.
 
+    jobs    those of `minimize_jobs`
     done    the results of the first rounds
     chosen  the circuit that was chosen
     """
-    settings, n_prompts = rounds[0].settings, len(chosen.arrays["values"])
+    *rounds, last = jobs
+    settings, n_prompts = last.settings, len(chosen.arrays["values"])
     n_runs = [len(result.arrays["digests"]) for result in done]
     n_left = expected_runs(settings, int(np.count_nonzero(chosen.arrays["mask"]))) - sum(n_runs)
     if any(result.meta["has_ended"] for result in done):
@@ -67,7 +72,8 @@ def weights_of_rounds(rounds: Sequence[Job], done: Sequence[Result], chosen: Res
     for _ in rounds[len(done) :]:
         n_runs.append(min(n_left, RUNS_PER_ROUND))
         n_left -= n_runs[-1]
-    return {job.key: _FORWARD_PASSES * n * n_prompts for job, n in zip(rounds, n_runs, strict=True)}
+    weights = {job.key: _FORWARD_PASSES * n * n_prompts for job, n in zip(rounds, n_runs, strict=True)}
+    return weights | {last.key: _AGAIN * sum(weights.values())}
 
 
 def announcement(rounds: Sequence[Job], chosen: Result, of_baseline: Mapping[str, Any] | None) -> str:

@@ -26,7 +26,7 @@ from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
 from pipelines.discover.choose import CHOOSE, may_search_on
 from pipelines.discover.method_stages import stage_jobs
-from pipelines.discover.minimize_jobs import announcement, minimize_jobs, weights_of_rounds
+from pipelines.discover.minimize_jobs import announcement, minimize_jobs, weights_of_search
 from pipelines.discover.rules import checked_rule, has_size, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import BUDGET_CIRCUITS, CURVE, GRAPH, JUDGE, measure, score_results
@@ -133,11 +133,10 @@ class DiscoverPlan(RunPlan):
 
     def weights_after(self, done: Job) -> Mapping[str, float]:
         """The rounds of a search for the smallest circuit weigh as many runs as they have, or are expected to have."""
-        *rounds, _ = self.jobs.minimize or (done,)
-        if done.key not in {self.jobs.choose.key, *keys_of(rounds)} or not rounds:
+        if done.key not in {self.jobs.choose.key, *keys_of(self.jobs.minimize[:-1])} or not self.jobs.minimize:
             return {}
-        read = [self.store.read(job.key) for job in rounds if self.store.has(job.key)]
-        return weights_of_rounds(rounds, read, self.store.read(self.jobs.choose.key))
+        rounds = [self.store.read(job.key) for job in self.jobs.minimize[:-1] if self.store.has(job.key)]
+        return weights_of_search(self.jobs.minimize, rounds, self.store.read(self.jobs.choose.key))
 
     def announcement(self, done: Job) -> str | None:
         if done.key != self.jobs.choose.key:

@@ -25,9 +25,9 @@ class DiscoverSettings(NamedRunConfig):
     ('signed', True)
     """
 
-    edges: int | None = Field(default=None, ge=1, le=MOST_PARTS, description="Keep K edges, grown along paths.")
+    edges: int | None = Field(default=None, ge=1, le=MOST_PARTS, description="Keep N edges, grown along paths.")
     threshold: float | None = Field(
-        default=None, ge=0, description="Keep what scores at least T, in the metric's units."
+        default=None, ge=0, description="Keep what scores at least X, in the metric's units."
     )
     tolerance: float = Field(
         default=CIRCUIT_SETTINGS["tolerance"],

@@ -21,7 +21,7 @@ class EffectsSettings(PromptSettings):
     """
 
     paper_tables = ("effects",)
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     ablation: str = Field(default="corrupt", description="What replaces the part's value (`circuits methods`).")
     ablation_settings: dict[str, Any] = Field(
         default_factory=dict,

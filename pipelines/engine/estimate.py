@@ -16,6 +16,10 @@ _SHARE_KNOWN = 0.8
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
 # Of a job that has nothing to do, as it turns out.
 _LEAST_WEIGHT = 1e-6
+# How many times slower than those after it a first job is that imported.
+_COLD = 1.5
+# Stands for the model of jobs that run none, and whose weight is given as if they did.
+_AS_IF_MODEL = "as if"
 
 
 class Kind(NamedTuple):
@@ -38,7 +42,8 @@ class Planned(NamedTuple):
 
 
 class Pace:
-    """Seconds per weight of the jobs of one kind; the first one, which also imports, counts until there is another."""
+    """Seconds per weight of the jobs of one kind. The first one may import as well: where it is much slower than those
+    after it, it does not count."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None
@@ -63,10 +68,13 @@ class Pace:
 
     @property
     def _counted(self) -> tuple[float, float]:
-        """Seconds and weight of the jobs that count, of which there is one."""
-        if self._later_weight or self._first is None:
+        """Seconds and weight of the jobs that count."""
+        if self._first is None or not self._later_s:
+            return self._first or (0.0, 0.0)
+        seconds, weight = self._first
+        if seconds / weight > _COLD * self._later_s / self._later_weight:
             return self._later_s, self._later_weight
-        return self._first
+        return seconds + self._later_s, weight + self._later_weight
 
 
 class Running(NamedTuple):
@@ -120,11 +128,12 @@ class Estimate:
             self._paces[kind].add(seconds, weight)
 
     def reweigh(self, weights: Mapping[str, float]) -> None:
-        """Weights of jobs, by their keys, that are known now: they compare with those of all other jobs."""
+        """Weights of jobs, by their keys, that are known now: they compare with those of all jobs that run a model."""
         for key, weight in weights.items():
             if (before := self._planned.get(key)) is None:
                 continue
-            after = Planned(before.kind._replace(is_apart=False), max(weight, _LEAST_WEIGHT))
+            kind = before.kind._replace(is_apart=False, model=before.kind.model or _AS_IF_MODEL)
+            after = Planned(kind, max(weight, _LEAST_WEIGHT))
             self._planned[key] = after
             self._weight += after.weight - before.weight
             if key in self._todo:

@@ -23,7 +23,11 @@ class EvaluateSettings(CommandSettings):
     runs: tuple[Any, ...] = Field(
         description="Runs: folders, or names within --runs.", json_schema_extra={"argument": True, "metavar": "RUN"}
     )
-    truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
+    truth: Any = Field(
+        default=None,
+        description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.",
+        json_schema_extra={"metavar": "RUN|FILE|NAME"},
+    )
     random: int = Field(default=20, ge=0, le=MOST, strict=True, description="Random circuits of the same size.")
     knockouts: int = Field(
         default=8, ge=0, le=MOST, strict=True, description="Random sets of heads and MLPs to knock out."
@@ -33,7 +37,7 @@ class EvaluateSettings(CommandSettings):
     )
     thorough: bool = Field(
         default=False,
-        description="Measure the use of every head and MLP, with a K grown for each, whatever that takes.",
+        description="Measure the use of every head and MLP, with a set grown for each, whatever that takes.",
     )
     hypotheses: int = Field(
         default=0,

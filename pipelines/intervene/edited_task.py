@@ -13,7 +13,7 @@ from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunCo
 class MeasuredTaskSettings(PromptSettings):
     """The prompts of a task, what is measured on them, and with how many sets of other heads it is compared."""
 
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     random: int = Field(
         default=20, ge=0, le=MOST, strict=True, description="Sets of other heads of the same layers, for comparison."
     )

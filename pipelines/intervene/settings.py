@@ -23,7 +23,9 @@ class IriSettings(CommandSettings):
     """
 
     paper_tables = ("answers", "captions")
-    run: Any = Field(description="Causal trace: a folder, or a name within --runs.")
+    run: Any = Field(
+        description="Causal trace: a folder, or a name within --runs.", json_schema_extra={"metavar": "RUN"}
+    )
     questions: int = Field(
         default=300, ge=1, le=MOST, description="Images that test questions ask about. [300; half of a file's]"
     )

@@ -22,7 +22,11 @@ class ReportSettings(CommandSettings):
         description="Runs, traces, and folders of comparisons, studies and evaluations, in the order of the document.",
         json_schema_extra={"argument": True, "metavar": "RUN|COMPARISON|STUDY|EVALUATION"},
     )
-    to: str = Field(default="html", description="html, markdown, latex or pdf (which takes LaTeX).")
+    to: str = Field(
+        default="html",
+        description="html, markdown, latex or pdf (which takes LaTeX).",
+        json_schema_extra={"metavar": "FORMAT"},
+    )
     numbers: str = Field(default="brackets", description="Intervals of tables: brackets or uncertainty.")
     title: str | None = Field(default=None, description="Title of the document. [what it is about, in a line]")
     folder: Path | None = Field(

@@ -24,7 +24,11 @@ class StudySettings(RunConfig):
         description="The setting, of the run, its method or its task, to vary.",
         json_schema_extra={"metavar": "KEY=V1,V2,...", "form": "lists"},
     )
-    truth: Any = Field(default=None, description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.")
+    truth: Any = Field(
+        default=None,
+        description="Known circuit: JSON file, a run, or ioi, greater-than, docstring.",
+        json_schema_extra={"metavar": "RUN|FILE|NAME"},
+    )
     position: str | None = Field(
         default=None, description="Methods of heads and MLPs: read scores at this role or position."
     )

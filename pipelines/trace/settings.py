@@ -32,10 +32,10 @@ class TraceSettings(NamedRunConfig):
     method: str = Field(default=METHOD, pattern=f"^{METHOD}$", description="Always causal-tracing.")
     settings: dict[str, Any] = Field(
         default_factory=dict,
-        description="KEY=VALUE: at, kinds, window, samples; repeat for more.",
+        description="A setting of the method, KEY=VALUE: at, kinds, window or samples; repeat for more.",
         json_schema_extra={"option": "--set"},
     )
-    metric: str = Field(default="answer-probability", description="What is read from the logits.")
+    metric: str = Field(default="answer-probability", description="What is read from the logits (`circuits methods`).")
     ablation: str = Field(
         default="noise", description="image-noise, noise or corrupt. [noise on the image, or on text]"
     )

@@ -57,6 +57,7 @@ def page_data(subject: Subject, extras: PageExtras | None = None) -> dict[str, A
         "title": " and ".join(labels) if len(graphs) > 1 else graphs[0].label,
         "subtitle": subtitle_of(graphs[0]) if len(graphs) == 1 else subtitle_of_several(graphs, labels),
         "reference": extras.reference,
+        "beside": list(extras.beside),
         "drawing_size": _drawing_size(scene),
         "ranked_by": scene.ranked_by,
         "ports": [port for port in PORTS if any(line.port == port for line in scene.lines)],

@@ -116,6 +116,7 @@ class PageExtras:
 
     circuits   beside each of its circuits, in their order; () where nothing is
     reference  what commands call it, such as the name of a run; None where that is not known
+    beside     what commands call the runs of several circuits, to draw these side by side; () where that is not known
     command    what makes it again
     settings   what it shows at first
     facts      further facts, by name, for the page's last section
@@ -125,4 +126,5 @@ class PageExtras:
     reference: str | None = None
     command: str | None = None
     settings: DrawingSettings = field(default_factory=DrawingSettings)
+    beside: Sequence[str] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)

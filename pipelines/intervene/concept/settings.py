@@ -43,7 +43,7 @@ class ConceptSettings(PromptSettings):
         strict=True,
         description="Tokens to generate with it added, too: also at these where --at goes on (END..) or is all.",
     )
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     prompts: int | None = Field(
         default=None, ge=4, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )

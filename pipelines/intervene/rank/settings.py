@@ -34,7 +34,7 @@ class RankSettings(PromptSettings):
     random: int = Field(
         default=3, ge=0, le=MOST, strict=True, description="Random directions of each number, for comparison."
     )
-    metric: str = Field(default="logit-difference", description="What is read from the logits.")
+    metric: str = Field(default="logit-difference", description="What is read from the logits (`circuits methods`).")
     prompts: int | None = Field(
         default=None, ge=4, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )

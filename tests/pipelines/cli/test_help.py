@@ -10,7 +10,18 @@ from typer.testing import CliRunner
 from tests.pipelines.cli.leaves import COMMANDS, help_of, options_of
 
 # Options that mean the same wherever they are. Their defaults, in brackets, may differ.
-SHARED = ("--model", "--runs", "--device", "--workers", "--scheduler", "--dtype", "--json", "--quiet", "--verbose")
+SHARED = (
+    "--model",
+    "--metric",
+    "--runs",
+    "--device",
+    "--workers",
+    "--scheduler",
+    "--dtype",
+    "--json",
+    "--quiet",
+    "--verbose",
+)
 # Words of the code, or second names for attention heads and MLPs.
 NOT_FOR_USERS = r"MHSA|FFN|[Mm]ulti-head|feed-forward|[Cc]omponent|[A-Z][a-z]+(Settings|Plan|Report|Method)\b"
 
@@ -34,6 +45,23 @@ def test_every_option_is_explained_and_commands_that_are_named_exist(command: st
     assert [flag for flag, told in help_of(command).items() if not told.strip()] == []
     named = re.findall(r"`circuits\s+([a-z-]+)", whole_help(command))
     assert set(named) <= {name.split()[0] for name in COMMANDS}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_one_form_in_all_commands(command: str):
+    from pipelines.cli.main import app
+
+    shown = CliRunner().invoke(app, [*command.split(), "--help"]).stdout
+    # Types of the code, ranges and defaults as they come of themselves, and other words for what may come again.
+    assert re.findall(r"<\w+|default:|\d<=|[a-z]>=|may be (?:repeated|given)", shown) == []
+    arguments = re.findall(r"^  (\S+)  ", shown.partition("Arguments:")[2].partition("Options:")[0], flags=re.MULTILINE)
+    assert all(name == name.upper() for name in arguments)
+
+
+@pytest.mark.parametrize("flag", ["--metric", "--set", "--truth", "--heads"])
+def test_what_stands_for_an_option_s_value_is_the_same_everywhere(flag: str):
+    shown = {options_of(command)[flag].metavar for command in COMMANDS if flag in options_of(command)}
+    assert len(shown - {"N"}) == 1, shown
 
 
 @pytest.mark.parametrize("flag", SHARED)

@@ -200,4 +200,36 @@ def test_time_goes_on_in_a_job_that_does_not_tell_how_far_it_is(monkeypatch: pyt
     estimate.reached(jobs[1], 0.5, 100.0)
     assert estimate.left_s == 140.0
     estimate.done(jobs[1], 200.0)
-    assert estimate.left_s == 2 * 200.0  # the first one of a kind also imports, and no longer counts
+    assert estimate.left_s == 2 * (20.0 + 200.0) / 2
+
+
+def test_weights_that_become_known_move_what_is_left():
+    baseline, search = jobs_of("baseline", 1, 32), jobs_of("exact", 4, 1000)
+    (result,) = jobs_of("result", 1, 1, model=False)
+    estimate = Estimate([*baseline, *search, result], 1)
+    estimate.done(baseline[0], 3.2)
+    assert estimate.left_s is None
+    # Two rounds have nothing to do, and what they give takes a tenth of the others.
+    weights = {search[0].key: 100.0, search[1].key: 50.0, search[2].key: 0.0, search[3].key: 0.0, result.key: 15.0}
+    estimate.reweigh(weights)
+    assert estimate.left_s == pytest.approx(16.5)
+    estimate.reached(search[0], 0.5, 10.0)
+    assert estimate.left_s == pytest.approx(10.0 + 0.2 * 50.0 + 0.2 * 15.0)
+    # It ran more than was expected, and ends the search.
+    estimate.reweigh({search[0].key: 200.0, search[1].key: 0.0, result.key: 20.0, "no job of these": 1.0})
+    estimate.done(search[0], 40.0)
+    for job in search[1:]:
+        estimate.done(job, 0.0)
+    assert estimate.left_s == pytest.approx(0.2 * 20.0)
+    estimate.done(result, 3.0)
+    assert (estimate.left_s, estimate.share) == (0.0, 1.0)
+
+
+def test_kinds_that_are_apart_must_be_known_by_themselves():
+    """Their weight says nothing: it may be most of the work."""
+    baseline, scores, train = jobs_of("baseline", 1, 100), jobs_of("measure", 40, 100), jobs_of("exact", 2, 40)
+    estimate = Estimate([*baseline, *train, *scores], 1)
+    estimate.done(baseline[0], 1.0)
+    assert estimate.left_s is None
+    estimate.reached(train[0], 0.5, 50.0)
+    assert estimate.left_s == pytest.approx(150.0 + 40.0)

@@ -86,10 +86,18 @@ def said_by(arguments: Sequence[str], store: Path) -> list[Line]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_time_left_is_right_within_a_factor_of_two(name: str, tmp_path: Path):
-    lines = said_by(COMMANDS[name], tmp_path / "runs")
-    for line in lines:
-        sys.stdout.write(f"{line.at_s:6.1f} {line.text}\n")
-    require_right(lines)
+    for attempt in ("first", "second"):
+        lines = said_by(COMMANDS[name], tmp_path / attempt)
+        for line in lines:
+            sys.stdout.write(f"{line.at_s:6.1f} {line.text}\n")
+        try:
+            require_right(lines)
+        except AssertionError:
+            # Other work that comes and goes is in the times: on a busy machine, they are taken once more.
+            if attempt == "second" or os.getloadavg()[0] <= (os.cpu_count() or 1):
+                raise
+        else:
+            return
 
 
 def lines_of(told: Sequence[float | None], *, every_s: float = 10.0) -> list[Line]:

@@ -286,3 +286,23 @@ def test_the_library_is_fetched_once_and_a_failure_says_what_to_do(circuits: Com
     with pytest.raises(ValueError, match="circuits fetch cytoscape"):
         library.library_script()
     assert fetching.fetched_file(CYTOSCAPE) is None
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_the_command_on_a_page_of_several_runs_draws_them_side_by_side(circuits: Command, store, chromium, n: int):
+    discover("colored-objects", prompts=12, method="eap", out=store)
+    runs = [run_of(store, f"{task}-eap") for task in ("ioi", "greater-than", "colored-objects")[:n]]
+    first, *others = [run.name for run in runs]
+    beside = [word for name in others for word in ("--beside", name)]
+    assert circuits("export", first, *beside, "--runs", store, "--to", "html", "--out", "x.html").exit_code == 0
+    page = Opened(chromium, Path("x.html").absolute())
+    for settings in ({}, {"top": 9}, {"min_score": 0.5, "only": "a"}, {"heads_only": True, "layers": [1, 3]}):
+        page.page.evaluate("(given) => circuitPage.filter({...circuitPage.everything(), ...given})", settings)
+        program, *command = shlex.split(page.page.inner_text("#command"))
+        assert command[:6] == ["export", first, "--to", "svg", *beside[:2]]
+        answer = circuits(*command, "--runs", store, "--out", "x.svg")
+        assert (program, answer.exit_code) == ("circuits", 0), answer.stderr
+        assert all(run.circuit.label in Path("x.svg").read_text() for run in runs)
+    assert "draws each circuit for itself" in page.page.inner_text("#command-line")
+    assert page.faults == []
+    page.close()

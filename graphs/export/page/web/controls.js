@@ -135,10 +135,12 @@ export function buildLegend(page) {
 export function writeCommand(page) {
   const { groups, notes } = page.state.annotations;
   const hasOwn = groups.length > 0 || Object.keys(notes).length > 0;
-  const command = page.data.circuits.length > 2 ? null : drawingCommand(page.data, page.state.settings, page.shown, { annotations: hasOwn ? ANNOTATIONS_FILE : null });
-  const parts = command === null ? [] : ["The same figure for a paper: ", element("code", { id: "command" }, command),
+  const areBeside = page.data.beside.length > 0;
+  const command = drawingCommand(page.data, page.state.settings, page.shown, { annotations: hasOwn ? ANNOTATIONS_FILE : null });
+  const parts = command === null ? [] : [areBeside ? "Side by side for a paper: " : "The same figure for a paper: ", element("code", { id: "command" }, command),
     element("button", { type: "button", onclick: () => copy(command) }, "Copy")];
-  if (command !== null && hasOwn) parts.push(element("span", { class: "hint" }, ` after saving the annotations as ${ANNOTATIONS_FILE}`));
+  if (command !== null && areBeside) parts.push(element("span", { class: "hint" }, " draws each circuit for itself: a number of edges is that of each, and groups and notes are left out"));
+  else if (command !== null && hasOwn) parts.push(element("span", { class: "hint" }, ` after saving the annotations as ${ANNOTATIONS_FILE}`));
   byId("command-line").replaceChildren(...parts);
 }
 

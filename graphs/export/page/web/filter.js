@@ -43,22 +43,26 @@ function ranking(data, kept) {
   return kept.map((edge) => Math.min(of(source[edge]), of(target[edge]), largest));
 }
 
-// The command that draws the same edges.
+// The command that draws the same edges; of several runs, the one that draws each for itself, side by side.
 export function drawingCommand(data, settings, shown, { annotations = null } = {}) {
-  if (data.reference === null) return null;
-  const words = ["circuits", "export", data.reference, "--to", "svg"];
+  const [first, ...others] = data.beside.length ? data.beside : [data.reference];
+  if (first === null) return null;
+  const words = ["circuits", "export", first, "--to", "svg"];
   const add = (name, value) => words.push(name, String(value));
+  for (const other of others) add("--beside", other);
   // Without a number or a least score, a drawing shows as much as can be read: the page shows all that is left.
   if (settings.top !== null) add("--top", settings.top);
-  else if (settings.min_score === null && shown.length) add("--top", shown.length);
+  else if (settings.min_score === null && shown.length && !others.length) add("--top", shown.length);
   if (settings.min_score !== null) add("--min-score", settings.min_score);
   if (settings.heads_only) words.push("--heads-only");
   if (settings.layers) add("--layers", settings.layers.join("-"));
   for (const role of settings.roles) add("--role", role);
   for (const one of settings.ports) add("--port", one);
-  if (settings.only !== null) add("--only", settings.only);
-  if (data.drawing_size !== null) add("--size", data.drawing_size);
-  if (annotations !== null) add("--annotations", annotations);
+  if (!others.length) {
+    if (settings.only !== null) add("--only", settings.only);
+    if (data.drawing_size !== null) add("--size", data.drawing_size);
+    if (annotations !== null) add("--annotations", annotations);
+  }
   return words.map(quoted).join(" ");
 }
 
