@@ -21,15 +21,19 @@ from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.monotone import Fall, falls
 from circuits.evaluation.sizes import SizeSearch, search_sizes
 from circuits.metrics import METRICS
+from circuits.model.steps import whole
 from circuits.scores import ComponentScores, EdgeScores
 from graphs.selection import SELECTIONS, Selected, Selection
 from pipelines.discover.rules import has_setting, has_size, made_rule
+from pipelines.discover.told_runs import ToldRuns
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
 RANKINGS = ("signed", "absolute")
+# About how many circuits are run in a search for one size in one ranking.
+PER_SEARCH = 12
 Make = Callable[[int], Selection]
 
 
@@ -84,8 +88,10 @@ class Choice(NamedTuple):
 class Judge:
     """Runs circuits on the choosing prompts, each of them once."""
 
-    def __init__(self, runner: CircuitRunner, baseline: Baseline) -> None:
+    def __init__(self, runner: CircuitRunner, baseline: Baseline, *, n_expected: int) -> None:
+        """n_expected  about how many circuits will be run, of which is told how many have"""
         self._runner, self.baseline = runner, baseline
+        self._told = ToldRuns(runner.values, n_expected=n_expected)
         self._known: dict[bytes, Floats] = {}
 
     @property
@@ -101,7 +107,7 @@ class Judge:
         """[prompt] the metric of a circuit [edge]."""
         key = edges.tobytes()
         if key not in self._known:
-            self._known[key] = self._runner.values(self._runner.circuit(edges)[None])[0]
+            self._known[key] = self._told.values(self._runner.circuit(edges)[None])[0]
         return self._known[key]
 
     def share(self, selected: Selected) -> float | None:
@@ -115,20 +121,12 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
     edges = scores_from(inputs["edges"], prompts)
     nodes = node_scores(settings, inputs, edges)
     metric, ablation = METRICS[settings["metric"]], ablation_of(settings, inputs, model)
-    judge = Judge(CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0]))
-    rankings = RANKINGS if settings["ranking"] is None else (settings["ranking"],)
-    if not has_setting(settings["rule"], "absolute"):
-        rankings = RANKINGS[-1:]
+    runner, baseline = CircuitRunner(model(), prompts, metric, ablation), baseline_from(inputs["baseline"][0])
+    judge = Judge(runner, baseline, n_expected=round(circuits_tried(settings).expected))
     others = [scores_from(inputs[name], prompts) for name in sorted(inputs) if name.startswith("others_")]
-    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in rankings}
-    choices: list[Choice] = []
-    for ranking, ground in grounds.items():
-        # A later ranking is only better with fewer edges than an earlier one that is faithful.
-        faithful = [choice.selected.n_edges for choice in choices if choice.is_faithful(ground.bound)]
-        choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
-    bound = 1 - settings["tolerance"]
-    best = min(choices, key=lambda choice: _order(choice, bound))
-    would_do = _size_that_would_do(grounds[best.ranking], best)
+    grounds = {name: _Ground(settings, name == "absolute", edges, nodes, others, judge) for name in _rankings(settings)}
+    with whole():
+        choices, best, would_do = _best(grounds, 1 - settings["tolerance"])
     return Result(
         {
             "selection": dict(best.selected.selection),
@@ -140,6 +138,55 @@ def choose(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Res
         },
         {"mask": best.selected.mask, "values": judge.values(best.selected.mask)},
     )
+
+
+def _best(grounds: Mapping[str, _Ground], bound: float) -> tuple[list[Choice], Choice, int | None]:
+    """The choice of every ranking, the best of them, and how many edges would do where fewer were asked for."""
+    choices: list[Choice] = []
+    for ranking, ground in grounds.items():
+        # A later ranking is only better with fewer edges than an earlier one that is faithful.
+        faithful = [choice.selected.n_edges for choice in choices if choice.is_faithful(ground.bound)]
+        choices.append(_choice(ground, ranking, fewer_than=min(faithful, default=None)))
+    best = min(choices, key=lambda choice: _order(choice, bound))
+    return choices, best, _size_that_would_do(grounds[best.ranking], best)
+
+
+def _rankings(settings: Mapping[str, Any]) -> Sequence[str]:
+    """The rankings that are tried: one that was asked for, else those that the rule tells apart."""
+    if not has_setting(settings["rule"], "absolute"):
+        return RANKINGS[-1:]
+    return RANKINGS if settings["ranking"] is None else (settings["ranking"],)
+
+
+class Tried(NamedTuple):
+    """About how many circuits are run to choose one.
+
+    given     of a size that was given, one for each ranking
+    searched  in all searches for a size
+    beyond    where those of the given size turn out to be too small
+    """
+
+    given: int
+    searched: int
+    beyond: int
+
+    @property
+    def expected(self) -> float:
+        """Sizes that are given are too small about every second time."""
+        return self.given + self.searched + self.beyond / 2
+
+
+def circuits_tried(settings: Mapping[str, Any]) -> Tried:
+    """About how many circuits are run to choose one, by what decides the circuit."""
+    n_rankings = len(_rankings(settings))
+    sizes = ("edges",) if settings["kind"] == "edges" else ("nodes", "edges")
+    n_searches = 0
+    if settings["threshold"] is None and has_size(settings["rule"]):
+        n_searches = sum(settings[size] is None for size in sizes)
+    if n_searches:
+        return Tried(0, PER_SEARCH * n_searches * n_rankings, 0)
+    goes_on = settings["edges"] is not None and may_search_on(settings)
+    return Tried(n_rankings, 0, PER_SEARCH if goes_on else 0)
 
 
 def kept_of(selected: Selected) -> dict[str, Any]:

@@ -18,10 +18,11 @@ from circuits.evaluation.counted_runs import CountedRuns, KeptRuns, PausedError
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.minimal_search import MinimalSearch, Minimum, search_minimum
 from circuits.metrics import METRICS
-from circuits.model.steps import Steps, whole
+from circuits.model.steps import whole
 from graphs.circuit_graph import MINIMAL
 from graphs.selection import Selected
 from pipelines.discover.choose import kept_of
+from pipelines.discover.told_runs import ToldRuns
 from pipelines.engine.result_file import Result
 from pipelines.engine.stage import Inputs, LoadModel, Stage
 from pipelines.runs.codec import baseline_from, prompts_from, scores_from
@@ -42,7 +43,7 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     prompts, ablation = prompts_from(inputs["prompts"][0]), ablation_of(settings, inputs, model)
     runner = CircuitRunner(model(), prompts, METRICS[settings["metric"]], ablation)
     n_left = expected_runs(settings, int(np.count_nonzero(inputs["choose"][0].arrays["mask"]))) - len(kept.digests)
-    told = _Told(runner.values, n_expected=min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2)))
+    told = ToldRuns(runner.values, n_expected=min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2)))
     runs = _runs(inputs, told.values, kept, n_now=RUNS_PER_ROUND)
     try:
         with whole():
@@ -50,26 +51,6 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     except PausedError:
         return Result({"has_ended": False}, runs.new._asdict())
     return Result({"has_ended": True}, runs.new._asdict())
-
-
-class _Told:
-    """Runs circuits, and tells how many of those that are expected have run."""
-
-    def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int) -> None:
-        self._run, self._n_expected, self._n_run = run, n_expected, 0
-        self._steps: Steps | None = None
-
-    def values(self, circuits: Bools) -> Floats:
-        """The metric [circuit, prompt] of circuits [circuit, edge]."""
-        if self._steps is None:
-            self._steps = Steps(self._n_expected)
-        # More than expected add nothing.
-        weight = min(len(circuits), max(0, self._n_expected - self._n_run))
-        self._steps.enter(weight, self._n_run)
-        values = self._run(circuits)
-        self._steps.leave(weight)
-        self._n_run += len(circuits)
-        return values
 
 
 def minimize(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:

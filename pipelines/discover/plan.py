@@ -24,10 +24,10 @@ from circuits.methods import METHODS
 from circuits.methods.base import GradientMethod
 from circuits.metrics import METRICS
 from graphs.selection import SELECTIONS
-from pipelines.discover.choose import CHOOSE, may_search_on
+from pipelines.discover.choose import CHOOSE, circuits_tried
 from pipelines.discover.method_stages import stage_jobs
 from pipelines.discover.minimize_jobs import announcement, minimize_jobs, weights_of_search
-from pipelines.discover.rules import checked_rule, has_size, options_of, other_methods, rule_of_options
+from pipelines.discover.rules import checked_rule, options_of, other_methods, rule_of_options
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.discover.stages import BUDGET_CIRCUITS, CURVE, GRAPH, JUDGE, measure, score_results
 from pipelines.engine.execution import Execution
@@ -41,10 +41,8 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# About how many circuits are run in a search for one size in one ranking.
-PER_SEARCH = 12
 # In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
-RECORD, CIRCUIT, _CURVE = 2.0, 0.4, 6.0
+RECORD, CIRCUIT, _CURVE = 2.0, 0.3, 6.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
@@ -123,7 +121,7 @@ class DiscoverPlan(RunPlan):
     def outlook(self) -> str:
         if self.store.has(self.jobs.choose.key):
             return ""
-        tried = _tried(self.config, selection_of(self.config))
+        tried = circuits_tried(selection_of(self.config))
         if tried.searched:
             return f"about {tried.searched} circuits are run to choose one"
         run = "1 circuit is run" if tried.given == 1 else f"up to {tried.given} circuits are run to choose one"
@@ -189,7 +187,7 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = (RECORD + CIRCUIT * _tried(config, selection).expected) * ground.n_prompts
+    weight = (RECORD + CIRCUIT * circuits_tried(selection).expected) * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
@@ -223,36 +221,6 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
         budgets,
         curve,
     )
-
-
-class Tried(NamedTuple):
-    """About how many circuits are run to choose one.
-
-    given     of a size that was given, one for each ranking
-    searched  in all searches for a size
-    beyond    where those of the given size turn out to be too small
-    """
-
-    given: int
-    searched: int
-    beyond: int
-
-    @property
-    def expected(self) -> float:
-        """Sizes that are given are too small about every second time."""
-        return self.given + self.searched + self.beyond / 2
-
-
-def _tried(config: DiscoverSettings, selection: Mapping[str, Any]) -> Tried:
-    n_rankings = 2 if config.ranked_by is None else 1
-    sizes = ("edges",) if selection["kind"] == "edges" else ("nodes", "edges")
-    n_searches = 0
-    if selection["threshold"] is None and has_size(selection["rule"]):
-        n_searches = sum(selection[size] is None for size in sizes)
-    if n_searches:
-        return Tried(0, PER_SEARCH * n_searches * n_rankings, 0)
-    goes_on = selection["edges"] is not None and may_search_on(selection)
-    return Tried(n_rankings, 0, PER_SEARCH if goes_on else 0)
 
 
 def _measured(ground: FirstJobs, method: Mapping[str, Any]) -> tuple[Job, ...]:

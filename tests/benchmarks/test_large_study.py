@@ -31,7 +31,8 @@ import pytest
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
 from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
-from pipelines.discover.plan import CIRCUIT, PER_SEARCH, RECORD
+from pipelines.discover.choose import PER_SEARCH
+from pipelines.discover.plan import CIRCUIT, RECORD
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
 from pipelines.engine.remote_job import Parcel

@@ -105,8 +105,8 @@ def test_every_command_says_what_it_does_before_it_imports_what_takes_seconds(tm
     assert said == [[name, f"{name}: looking up what is stored in runs\n", []] for name in BEGINNINGS]
 
 
-def test_prompts_check_says_so_too(tiny: Any, tmp_path: Path):
-    name = "prompts check"
+@pytest.mark.parametrize("name", ["prompts check", "prompts show"])
+def test_commands_on_prompts_say_so_too(name: str, tiny: Any, tmp_path: Path):
     (line,) = run_python(
         ALL.format(heavy=HEAVY), {name: [str(tiny.prompts), "--model", str(tiny.model)]}, tmp_path
     ).splitlines()

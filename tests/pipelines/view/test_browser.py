@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
+from pipelines.runs.failure import forget_failure, note_failure
 from tests.pipelines.view.served import Server, serving, write_run
 
 ATTACKS = {
@@ -191,6 +192,27 @@ def test_an_interrupted_run_says_the_command_that_continues_it(browser: Any, ser
     assert opened.page.inner_text(".command code").startswith("circuits discover --config ")
     assert opened.said == []
     opened.context.close()
+
+
+def test_a_failed_run_says_its_error_and_the_command_that_tries_again(browser: Any, tmp_path: Path):
+    folder = write_run(tmp_path, "ioi-eap-1", is_finished=False)
+    note_failure(folder, ValueError("no memory for <img src=x onerror=alert(1)>."))
+    with serving(tmp_path) as server:
+        index = Opened(browser, server.address)
+        row = index.page.locator("#runs tbody tr")
+        row.wait_for()
+        assert "failed, 0 of 1 jobs done" in row.inner_text()
+        assert "no memory for <img src=x onerror=alert(1)>." in row.inner_text()
+        one = Opened(browser, f"{server.address}/run/ioi-eap-1")
+        one.page.wait_for_selector(".command")
+        assert one.page.inner_text("#content .problem") == "no memory for <img src=x onerror=alert(1)>."
+        assert "Try again with" in one.page.inner_text("#content")
+        forget_failure(folder)
+        one.page.get_by_text("Continue it with").wait_for()
+        index.page.get_by_text("interrupted, 0 of 1 jobs done").wait_for()
+        assert index.said == one.said == []
+        index.context.close()
+        one.context.close()
 
 
 def test_nothing_in_a_name_runs(index: Opened):

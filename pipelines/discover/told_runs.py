@@ -1,0 +1,28 @@
+"""Circuits that are run one after another, told as steps of about as many as are expected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from circuits.arrays import Bools, Floats
+from circuits.model.steps import Steps
+
+
+class ToldRuns:
+    """Runs circuits inside `circuits.model.steps.whole`, and tells how many of those that are expected have run."""
+
+    def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int) -> None:
+        self._run, self._n_expected, self._n_run = run, n_expected, 0
+        self._steps: Steps | None = None
+
+    def values(self, circuits: Bools) -> Floats:
+        """The metric [circuit, prompt] of circuits [circuit, edge]."""
+        if self._steps is None:
+            self._steps = Steps(self._n_expected)
+        # More than expected add nothing.
+        weight = min(len(circuits), max(0, self._n_expected - self._n_run))
+        self._steps.enter(weight, self._n_run)
+        values = self._run(circuits)
+        self._steps.leave(weight)
+        self._n_run += len(circuits)
+        return values
