@@ -126,7 +126,8 @@ class Estimate:
     def share(self) -> float:
         """How much of the work is done, from 0 to 1: of the weight, until the time left can be told."""
         if not self._is_told:
-            return self._weight_done / self._weight
+            # Sums in another order may round to less than nothing done.
+            return min(max(self._weight_done / self._weight, 0.0), 1.0)
         whole_s = self._spent_s + sum(self._seconds_left().values())
         if whole_s > 0:
             return self._spent_s / whole_s

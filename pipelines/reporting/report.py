@@ -78,7 +78,9 @@ class Report:
         """What a notebook shows between title and warnings, as HTML: by default the numbers of the content, and of its
         table the first rows; of a few rows everything, one below the other."""
         plain = str | int | float | bool
-        yield html_facts({name: value for name, value in self.content().items() if isinstance(value, plain)})
+        facts = {name: value for name, value in self.content().items() if isinstance(value, plain)}
+        if facts:
+            yield html_facts(facts)
         if not self.tables:
             return
         frame = self.to_frame().dropna(axis="columns", how="all").astype(object)

@@ -201,3 +201,13 @@ def test_time_goes_on_in_a_job_that_does_not_tell_how_far_it_is(monkeypatch: pyt
     assert estimate.left_s == 140.0
     estimate.done(jobs[1], 200.0)
     assert estimate.left_s == 2 * 200.0  # the first one of a kind also imports, and no longer counts
+
+
+def test_sums_that_round_otherwise_are_no_less_than_nothing_done():
+    weights = [(name, weight) for name, weight in zip("abcdef", (0.1, 0.7, 0.3, 0.2, 0.6, 0.1), strict=True)]
+    for turn in range(len(weights)):
+        for step in (1, -1):
+            ordered = (weights[turn:] + weights[:turn])[::step]
+            # Two jobs of each kind: the kinds are summed one by one, the jobs all together.
+            todo = [job for name, weight in ordered * 2 for job in jobs_of(name, 1, weight)]
+            assert 0 <= Estimate(todo, at_once=1).share <= 1
