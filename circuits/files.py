@@ -25,6 +25,13 @@ _KINDS = (
 )
 
 
+def path_from(given: object, what: str) -> Path:
+    """A path that was given, of `what`. ValueError for what is none."""
+    if isinstance(given, str | os.PathLike):
+        return Path(os.fsdecode(given))
+    raise ValueError(f"{what} is given by its path; found {given!r} ({type(given).__name__}).")
+
+
 def open_file(path: Path) -> BufferedReader:
     """The file at a path, open for reading; links are followed.
 

@@ -236,6 +236,8 @@ def _half_width(squared_error: Floats, freedom: Floats, level: float) -> Floats:
     """Half of a t interval, from the squared standard error and its degrees of freedom; infinite without any."""
     from scipy.special import stdtrit  # scipy takes half a second to import
 
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level!r}: give a share between 0 and 1, such as 0.95.")
     different, number_of = np.unique(freedom, return_inverse=True)
     quantiles = stdtrit(np.maximum(different, 1), (1 + level) / 2)[number_of.reshape(freedom.shape)]
     return np.where(freedom > 0, quantiles * np.sqrt(squared_error), np.inf)

@@ -9,6 +9,13 @@ from typing import TypeVar
 Value = TypeVar("Value")
 
 
+class UnknownNameError(KeyError, ValueError):
+    """A name that a mapping does not know: it says which are known. Both what mappings raise and what bad input is."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 def unknown(asked: object, known: Iterable[str], what: str) -> str:
     """The message for a name that is not known, or is no name: the known ones, and the nearest."""
     known, name = sorted(known), str(asked).lower()

@@ -18,10 +18,13 @@ from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Generic, TypeVar, cast
 
+from circuits.lookup import UnknownNameError, unknown
+
 Thing = TypeVar("Thing")
 AnyThing = TypeVar("AnyThing")
 PREFIX = "circuit_workbench"
 OWN = "circuit-workbench"
+_ONE_OF = {"hypotheses": "hypothesis", "quantities": "quantity", "remedies": "remedy"}
 _LOG = logging.getLogger(__name__)
 
 
@@ -47,6 +50,12 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
         self._origins: dict[str, str] = {}
         self._has_installed = False
         self._loading = threading.RLock()
+
+    @property
+    def _kind(self) -> str:
+        """What one of its things is called."""
+        several = self.group.removeprefix(f"{PREFIX}.")
+        return _ONE_OF.get(several, several.removesuffix("s"))
 
     def register(self, thing: AnyThing) -> AnyThing:
         """Make something known by its name, as a decorator of its class. ValueError where another one has the name."""
@@ -83,6 +92,8 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
     def __getitem__(self, name: str) -> Thing:
         if name not in self._things:
             self._load_installed()
+        if name not in self._things:
+            raise UnknownNameError(unknown(name, self._things, self._kind))
         return self._things[name]
 
     def __iter__(self) -> Iterator[str]:

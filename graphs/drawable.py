@@ -64,11 +64,11 @@ class Drawable:
             min_score=min_score,
             heads_only=heads_only,
             layers=layers,
-            roles=tuple(roles),
-            ports=tuple(ports),
+            roles=_each(roles),
+            ports=_each(ports),
             only=only,
             bundle=bundle,
-            collapse=tuple(collapse),
+            collapse=_each(collapse),
             annotations=annotations,
         )
 
@@ -83,6 +83,11 @@ class Drawable:
 
     def _repr_html_(self) -> str:
         return _above("export.notebook").html_of(self)
+
+
+def _each(given: Sequence[str]) -> tuple[str, ...]:
+    """Several names, or one."""
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _above(room: str) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from circuits.files import replace_file
+from circuits.files import path_from, replace_file
 from circuits.lookup import lookup
 
 if TYPE_CHECKING:
@@ -46,13 +46,18 @@ class Picture:
     def save(self, path: str | Path, *, dpi: int = 200) -> None:
         """Write it at `path`, whose ending names the format: .svg, .pdf, .png or .eps.
 
-        ValueError for another ending; an OSError that says why where the file cannot be written.
+        ValueError for another ending, and where the file cannot be written.
         """
-        kind = Path(path).suffix.lower().removeprefix(".")
+        file = path_from(path, "the file to write")
+        kind = file.suffix.lower().removeprefix(".")
         if kind not in get_args(PictureFormat):
             known = ", ".join(f".{known}" for known in get_args(PictureFormat))
             raise ValueError(f"{path}: the ending names the format of a picture; it is one of {known}.")
-        replace_file(Path(path), self._as_bytes(kind, dpi))  # pyright: ignore[reportArgumentType]
+        data = self._as_bytes(kind, dpi)  # pyright: ignore[reportArgumentType]
+        try:
+            replace_file(file, data)
+        except OSError as error:
+            raise ValueError(f"cannot write {file}: {error.strerror or error}. Choose another place.") from None
 
     def figure(self) -> Figure:
         """The same as a figure of matplotlib, to be changed."""

@@ -144,13 +144,15 @@ def _run(
     try:
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
         report = command.report(plan)
-        _write(report.folder, _files(command, settings, execution, plan, report))
+        files = _files(command, settings, execution, plan, report)
+        _write(report.folder, files)
     except Exception as error:
         plan.end(error)
         raise
     plan.end(None)
     return replace(
         report,
+        tables={Path(name).stem: data for name, data in files.items() if name.endswith(".csv") and data},
         n_jobs=counts.n_jobs,
         n_computed=before.n_computed + counts.n_computed,
         n_by_others=before.n_by_others + counts.n_by_others,

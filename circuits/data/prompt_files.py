@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from circuits.data.answers import Answer
 from circuits.data.left_out import lines_left_out, note_of
@@ -26,7 +26,8 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, promp
 from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
-from circuits.files import read_bytes, replace_file
+from circuits.files import path_from, read_bytes, replace_file
+from circuits.plain_values import plain
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -61,6 +62,13 @@ class BadPrompts(ValueError):
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
 
 
+class HasPromptSet(Protocol):
+    """What shows a set of prompts, such as `run.prompts`."""
+
+    @property
+    def prompt_set(self) -> PromptSet: ...
+
+
 class Line(NamedTuple):
     """A prompt of a file, and what it is: `PAIR`, `POSITIVE` or `NEGATIVE`."""
 
@@ -68,7 +76,9 @@ class Line(NamedTuple):
     prompt: Prompt
 
 
-def read_prompts(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_unchanged: bool = False) -> PromptSet:
+def read_prompts(
+    path: str | Path, tokenizer: Tokenizer | None = None, *, leaves_out_unchanged: bool = False
+) -> PromptSet:
     """The prompts of a file, each once.
 
     leaves_out_unchanged  whether pairs with equal sides are left out: they are of use where noise or means are put in
@@ -85,7 +95,8 @@ def read_prompts(path: Path, tokenizer: Tokenizer | None = None, *, leaves_out_u
     >>> prompts.task, len(prompts), prompts.prompts[0].answers
     ('pairs', 1, (7,))
     """
-    return _prompt_set(entries_in(path), tokenizer, str(path), path.stem, leaves_out_unchanged=leaves_out_unchanged)
+    file = path_from(path, "a prompt file")
+    return _prompt_set(entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged)
 
 
 def prompts_from(
@@ -114,19 +125,34 @@ def prompts_from(
 
 def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dict[str, Any]]:
     """Pairs that are given as mappings or in a row, as records of prompt files. ValueError for something else."""
-    records = []
-    for number, one in enumerate(given, start=1):
-        if isinstance(one, Mapping):
-            records.append(dict(one))
-        elif isinstance(one, Sequence) and not isinstance(one, str) and len(one) in (3, 4):
-            sides = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
-            records.append({key: list(value) if isinstance(value, tuple) else value for key, value in sides.items()})
-        else:
-            raise ValueError(
-                f"pair {number} is {one!r}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
-                f"a mapping such as {_EXAMPLES[PAIR]}."
-            )
-    return records
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {type(given).__name__}.")
+    return [_record(number, plain(one)) for number, one in enumerate(_rows(given), start=1)]
+
+
+def _rows(given: Any) -> Iterable[Any]:
+    """Pairs one by one; those of a frame without what is missing there."""
+    if not (hasattr(given, "columns") and hasattr(given, "to_dict")):
+        return given
+    return [{key: value for key, value in row.items() if value == value} for row in given.to_dict("records")]  # noqa: PLR0124  NaN
+
+
+def _record(number: int, one: Any) -> dict[str, Any]:
+    if isinstance(one, Mapping):
+        record = dict(one)
+    elif isinstance(one, Sequence) and not isinstance(one, str | bytes) and len(one) in (3, 4):
+        record = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
+    else:
+        raise ValueError(
+            f"pair {number} is {one!r}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
+            f"a mapping such as {_EXAMPLES[PAIR]}."
+        )
+    try:
+        return json.loads(json.dumps(record))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"pair {number} holds what is neither text nor a number nor a list of these: {error}."
+        ) from None
 
 
 def _prompt_set(
@@ -177,7 +203,7 @@ read_jsonl = read_prompts
 """What version 0.1 called it."""
 
 
-def write_jsonl(prompts: PromptSet, path: Path) -> None:
+def write_jsonl(prompts: PromptSet | HasPromptSet, path: str | Path) -> None:
     """Write prompts as token ids; `read_prompts` reads them back.
 
     >>> from pathlib import Path
@@ -187,7 +213,17 @@ def write_jsonl(prompts: PromptSet, path: Path) -> None:
     >>> read_prompts(Path("copies.jsonl")).fingerprint == prompts.fingerprint
     True
     """
-    replace_file(path, "".join(json.dumps(record) + "\n" for record in records_of(prompts)).encode())
+    own = prompts if isinstance(prompts, PromptSet) else getattr(prompts, "prompt_set", None)
+    if not isinstance(own, PromptSet):
+        raise ValueError(
+            f"what is written is a set of prompts, such as prompts_from(pairs, tokenizer) gives; found "
+            f"{type(prompts).__name__}."
+        )
+    file = path_from(path, "the file to write")
+    try:
+        replace_file(file, "".join(json.dumps(record) + "\n" for record in records_of(own)).encode())
+    except OSError as error:
+        raise ValueError(f"cannot write {file}: {error.strerror or error}. Choose another place.") from None
 
 
 def records_of(prompts: PromptSet) -> list[dict[str, Any]]:

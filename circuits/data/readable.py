@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, overload
 
 from circuits.data.answers import Answer, tokens_of
@@ -94,6 +94,7 @@ class ReadablePrompts(Sequence[ReadablePrompt]):
 
     def __init__(self, prompt_set: PromptSet, tokenizer: Tokenizer | None) -> None:
         self.prompt_set, self.has_text = prompt_set, tokenizer is not None
+        self._tokenizer = tokenizer
         first = PAIR if prompt_set.is_paired else POSITIVE
         sides = ((first, prompt_set.prompts), (NEGATIVE, prompt_set.negatives))
         self._prompts = tuple(_readable(prompt, label, tokenizer) for label, side in sides for prompt in side)
@@ -104,9 +105,16 @@ class ReadablePrompts(Sequence[ReadablePrompt]):
     @overload
     def __getitem__(self, chosen: int) -> ReadablePrompt: ...
     @overload
-    def __getitem__(self, chosen: slice) -> Sequence[ReadablePrompt]: ...
-    def __getitem__(self, chosen: int | slice) -> ReadablePrompt | Sequence[ReadablePrompt]:
-        return self._prompts[chosen]
+    def __getitem__(self, chosen: slice) -> ReadablePrompts: ...
+    def __getitem__(self, chosen: int | slice) -> ReadablePrompt | ReadablePrompts:
+        if not isinstance(chosen, slice):
+            return self._prompts[chosen]
+        own = self.prompt_set
+        n_first = len(own.prompts)
+        taken = range(len(self))[chosen]
+        first = tuple(own.prompts[number] for number in taken if number < n_first)
+        negatives = tuple(own.negatives[number - n_first] for number in taken if number >= n_first)
+        return ReadablePrompts(replace(own, prompts=first, negatives=negatives), self._tokenizer)
 
     @property
     def roles(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
+from circuits.model.given import require_model, require_prompt_set
 from circuits.model.steps import whole
 from circuits.result import Result
 from circuits.scores import EdgeScores, Provenance, Scores, ScoresAre
@@ -125,6 +126,12 @@ class Method:
 
         Runs the model on the longest prompts alone, and once (`Model.check_prompts`).
         """
+        require_model(model)
+        require_prompt_set(prompts)
+        if not isinstance(metric, Metric):
+            raise ValueError(
+                f"the metric is {metric!r} ({type(metric).__name__}). Give one: METRICS['logit-difference']."
+            )
         if self.result == "edges":
             model.require("edges", self.name)
         if self.only_at_clean and metric.has_zero_gradient_at_clean:

@@ -13,6 +13,7 @@ from circuits.components import Component
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
 from circuits.kinds import KINDS
+from circuits.lookup import UnknownNameError
 from circuits.model.given import prompt_set_of, require_model
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Activations(Mapping[str, Floats]):
 
     def __getitem__(self, name: str) -> Floats:
         if name not in self.arrays:
-            raise KeyError(f"no activations of {name!r}. There are those of {', '.join(self.arrays)}.")
+            raise UnknownNameError(f"no activations of {name!r}. There are those of {', '.join(self.arrays)}.")
         return self.arrays[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -128,6 +129,8 @@ def _points(given: str | Component | Iterable[str | Component], model: Model) ->
     for one in several:
         if not isinstance(one, str | Component):
             raise ValueError(f"a point is given by its name, such as 'a1.h0'; found {one!r} ({type(one).__name__}).")
+    if not several:
+        raise ValueError("no point is given: name some, such as 'a1.h0' or 'r2'.")
     parts = [Component.parse(one) if isinstance(one, str) else one for one in several]
     for part in parts:
         if part.kind not in _READ:

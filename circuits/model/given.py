@@ -33,6 +33,12 @@ def prompt_set_of(prompts: PromptSet | ReadablePrompts) -> PromptSet:
     )
 
 
+def require_prompt_set(prompts: PromptSet) -> None:
+    """ValueError for what is no set of prompts as token ids."""
+    if prompt_set_of(prompts) is not prompts:
+        raise ValueError("the prompts are given as people read them. Give them as token ids: run.prompts.prompt_set.")
+
+
 def _said(given: object) -> str:
     text = repr(given)
     return f"{text if len(text) <= 60 else text[:60] + '...'} ({type(given).__name__})"

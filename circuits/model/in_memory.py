@@ -39,10 +39,10 @@ def plain_twin(given: object) -> nn.Module:
     """
     if not isinstance(given, nn.Module):
         raise _no_model(given)
-    given = getattr(given, "_orig_mod", given)  # what torch.compile was given
-    module: Any = given.original_model if _is_bridge(given) else given
+    held: Any = getattr(given, "_orig_mod", given)  # what torch.compile was given
+    module: Any = held.original_model if _is_bridge(held) else held
     _require_plain(module)
-    if getattr(given, "compatibility_mode", False):
+    if getattr(held, "compatibility_mode", False):
         raise ValueError(
             "this TransformerBridge is in compatibility mode, which folds and centers weights. Give a bridge without "
             "it, or the transformers model."
@@ -51,7 +51,7 @@ def plain_twin(given: object) -> nn.Module:
     ids = checks.probe_ids(TextConfig(module.config), next(module.parameters()).device)
     what = "a model in memory against one of its class on its weights (were parts replaced, or hooked?)"
     with refused_as(f"{type(module).__name__} in memory cannot be run on tokens alone"):
-        found, expected = own_logits(twin, ids), _logits_at_rest(given, ids)
+        found, expected = own_logits(twin, ids), _logits_at_rest(held, ids)
     checks.require_same(found, expected, what)
     return twin
 

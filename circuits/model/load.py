@@ -250,6 +250,8 @@ def load_model(
     (4, 4, 479)
     """
     torch_dtype = lookup(DTYPES, dtype, "dtype")
+    if spec == "":
+        raise ValueError("no model is named. Give a name (`circuits models`), a folder or a Hugging Face id.")
     require_device(device)
     _compute_exactly(device)
     if not isinstance(spec, str | Path):
@@ -336,7 +338,7 @@ def require_device(device: str) -> None:
     """Raise a ValueError where torch has no such device here."""
     try:
         parsed = torch.device(device)
-    except RuntimeError:
+    except (RuntimeError, TypeError):
         raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
     if parsed.type == "cpu" and parsed.index is not None:
         raise ValueError(f"device {device!r} was asked for; processors have no numbers. Use --device cpu.")

@@ -131,6 +131,8 @@ class Task(AnyTask):
         Raises a ValueError, with the first one, where the tokenizer lacks what the task needs.
         """
         require_tokenizer(tokenizer)
+        if not isinstance(seed, Integral):
+            raise ValueError(f"task {self.name!r}: seed is {seed!r}; give a whole number, such as 0.")
         try:
             draw = self.sampler(tokenizer)
         except ValueError as error:

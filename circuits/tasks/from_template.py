@@ -13,6 +13,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer, prompt_from_text
 from circuits.data.template_file import read_template_file
 from circuits.data.templates import ANOTHER_KIND, ANOTHER_WORD, RULES, SEVERAL_TOKENS, Sentence, Template, Word, Words
 from circuits.data.tokenizer import ids_at
+from circuits.files import path_from
 from circuits.tasks.base import Draw, Filled, Task, fill, one_of
 
 # With one draw in 100 that finds all its words, missing every one has a chance of 4e-5.
@@ -169,7 +170,7 @@ class TemplateTask(Task):
             raise ValueError(f"template {self.name!r}, prompt {filled.text!r}: {error}") from None
 
 
-def read_template(path: Path) -> TemplateTask:
+def read_template(path: str | Path) -> TemplateTask:
     """The task that a template file describes; a ValueError, which says what is wrong, where it describes none.
 
     >>> from pathlib import Path
@@ -186,7 +187,7 @@ def read_template(path: Path) -> TemplateTask:
     >>> len(prompts), prompts.roles, prompts.prompts[0].roles["S2"]
     (12, ('IO', 'S1', 'S2', 'END'), (9,))
     """
-    return TemplateTask(template=read_template_file(Path(path)))
+    return TemplateTask(template=read_template_file(path_from(path, "a template")))
 
 
 def listed(unfit: list[Unfit]) -> str:

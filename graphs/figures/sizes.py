@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from circuits.lookup import unknown
 
@@ -75,6 +76,9 @@ def size_from(text: str, *, font: float | None = None) -> Size:
     >>> size_from("6.5x4", font=8)
     Size(width=6.5, height=4.0, font=8)
     """
+    if not isinstance(text, str) or not isinstance(font, Real | None):
+        said = f"size {text!r}" if not isinstance(text, str) else f"font {font!r}"
+        raise ValueError(f"{said}: give a size such as 'page' or '5.5x4', and the points of its text, such as 7.")
     asked = text.strip().lower()
     if asked in SIZES:
         size = SIZES[asked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Unpack
 
@@ -63,6 +64,11 @@ def _table(report: AnyComparison) -> None:
 COMMAND = Command("compare", CompareSettings, _plan, _report, _files, _table, papers)
 
 
+def _each(runs: Sequence[Run | str | Path]) -> tuple[Run | str | Path, ...]:
+    """The runs one by one, where they were given as a list."""
+    return tuple(one for given in runs for one in (given if isinstance(given, list | tuple) else (given,)))
+
+
 @takes_settings(CompareSettings, leaves_out=("align",))
 def compare(
     *runs: Run | str | Path, progress: bool | None = None, **settings: Unpack[CompareKeywords]
@@ -82,7 +88,7 @@ def compare(
     >>> comparison.summary["shared_heads"]
     ['a1.h1', 'a1.h3']
     """
-    values = {"runs": runs, **settings}
+    values = {"runs": _each(runs), **settings}
     checked, _ = settings_from(values, CompareSettings)
     if published.names_published(checked):
         raise ValueError("a published circuit is among the runs: call compare_published, which compares heads alone.")

@@ -61,12 +61,16 @@ class StoredComparison(Report):
     def content(self) -> dict[str, Any]:
         return dict(self.summary)
 
-    def to_frame(self) -> pd.DataFrame:
+    def to_frame(self, table: str | None = None) -> pd.DataFrame:
         """A pandas frame of what every two circuits share: a row for each part of either, as in `Comparison.to_frame`.
 
+        table  a CSV file of it instead, such as `overlap`, by its name without the ending
         The columns `a` and `b` say which two: runs are named as in tables.
         """
         import pandas as pd
+
+        if table is not None:
+            return super().to_frame(table)
 
         labels = list(self.summary["runs"])
         frames = []

@@ -173,7 +173,8 @@ class Estimate:
     def share(self) -> float:
         """How much of the work is done, from 0 to 1: of the weight, until the time left can be told."""
         if not self._is_told:
-            return self._weight_done / self._weight
+            # Sums in another order may round to less than nothing done.
+            return min(max(self._weight_done / self._weight, 0.0), 1.0)
         whole_s = self._spent_s + sum(self._seconds_left().values())
         if whole_s > 0:
             return self._spent_s / whole_s
@@ -197,9 +198,7 @@ class Estimate:
     @property
     def _weight_done(self) -> float:
         left = sum(of.weight for of in self._left.values())
-        # Sums of rounded weights that were added and taken away again: never less than nothing.
-        done = max(0.0, self._weight - left)
-        return done + sum(job.weight * job.share for job in self._running.values())
+        return self._weight - left + sum(job.weight * job.share for job in self._running.values())
 
     @property
     def _spent_s(self) -> float:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import io
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from circuits.html_text import html_block, html_facts, html_note
+from circuits.html_text import html_block, html_facts, html_note, html_table
+from circuits.lookup import lookup
 from pipelines.engine.progress import duration
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 12
+_FEW = 4
 
 
 class Format(NamedTuple):
@@ -27,11 +35,15 @@ class Report:
     n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call, and `n_by_others`
                 by another one at the same time
     seconds     that the call took
+    tables      name -> its CSV files, without their ending, as they are in the folder
 
     >>> from pipelines import effects
     >>> report = effects("ioi", prompts=4)
     >>> report, report.warnings
     (<EffectsReport in ...>, ())
+    >>> frame = report.to_frame()
+    >>> len(frame) == len(report.rows), frame.columns[:3].tolist(), list(report.tables)
+    (True, ['part', 'total', 'direct'], ['effects'])
     >>> report.to_dict()["format"]
     'circuit-workbench-effects'
     >>> report.content()["parts"] == list(report.rows), report.spent["jobs"]["total"] == report.n_jobs
@@ -47,6 +59,7 @@ class Report:
     n_computed: int = 0
     n_by_others: int = 0
     seconds: float = 0.0
+    tables: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def __init_subclass__(cls) -> None:
         # Dataclasses would write out all results: what they find in the class itself they leave alone.
@@ -62,9 +75,37 @@ class Report:
         return html_block(repr(self)[1:-1], *self._html_parts(), *notes)
 
     def _html_parts(self) -> Iterable[str]:
-        """What a notebook shows between title and warnings, as HTML: by default the numbers of the content."""
+        """What a notebook shows between title and warnings, as HTML: by default the numbers of the content, and of its
+        table the first rows; of a few rows everything, one below the other."""
         plain = str | int | float | bool
-        yield html_facts({name: value for name, value in self.content().items() if isinstance(value, plain)})
+        facts = {name: value for name, value in self.content().items() if isinstance(value, plain)}
+        if facts:
+            yield html_facts(facts)
+        if not self.tables:
+            return
+        frame = self.to_frame().dropna(axis="columns", how="all").astype(object)
+        frame = frame.where(frame.notna(), None)
+        if len(frame) <= _FEW:
+            frame = frame.T.reset_index()
+            yield html_table(["", *[""] * (frame.shape[1] - 1)], frame.itertuples(index=False, name=None))
+            return
+        yield html_table(list(frame.columns), frame.head(_SHOWN).itertuples(index=False, name=None))
+        if len(frame) > _SHOWN:
+            yield html_note(f"... and {len(frame) - _SHOWN} more rows: to_frame() has all")
+
+    def to_frame(self, table: str | None = None) -> pd.DataFrame:
+        """A pandas frame of a CSV file of the report, by its name without the ending; by default of the first one.
+
+        What was not measured is missing. ValueError, which names its tables, for one that it does not have.
+        """
+        import pandas as pd
+
+        if not self.tables:
+            raise ValueError(f"{type(self).__name__} has no tables.")
+        name = next(iter(self.tables)) if table is None else table
+        data = lookup(self.tables, name, "table")
+        # A task may be called "null".
+        return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
 
     def content(self) -> dict[str, Any]:
         """The results as plain values, without what the call spent."""

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ValidationError
 
-from circuits.files import read_bytes, real_path
+from circuits.files import path_from, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
 from pipelines.engine.job import Job
@@ -309,7 +309,7 @@ def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
     >>> open_run(name).config.prompts
     8
     """
-    folder = find_run(reference, Path(out))
+    folder = find_run(reference, path_from(out, "the store `out`"))
     return _kind_of_run(command_of(read_record(folder)), folder)(folder)
 
 

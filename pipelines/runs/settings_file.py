@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from circuits.files import read_text
 from circuits.lookup import unknown
+from circuits.plain_values import plain
 from circuits.strict_json import kind_of
 from circuits.yaml_text import parse_yaml
 from pipelines.engine.execution import Execution
@@ -62,7 +63,7 @@ def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[A
     What is left out gets its default. Raises a ValueError that names the known key nearest to an unknown one, the
     value that does not fit, or what is missing.
     """
-    current = require_known(values, kind)
+    current = {name: plain(value) for name, value in require_known(values, kind).items()}
     needs_task = "task" in kind.model_fields and kind.model_fields["task"].is_required()
     if needs_task and current.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file, such as 'ioi'.")

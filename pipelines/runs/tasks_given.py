@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipelines.engine.store import write_atomically
 
 # Within a store, beside the runs.
 FOLDER = "prompts"
+_NO_NAME = re.compile(r"[^\w.-]+")
 
 
 def task_spec(given: Any, out: Path) -> str:
@@ -29,14 +31,14 @@ def task_spec(given: Any, out: Path) -> str:
     prompts = given.prompt_set if isinstance(given, ReadablePrompts) else given
     if isinstance(prompts, PromptSet):
         name, records = prompts.task, records_of(prompts)
-    elif isinstance(prompts, Iterable):
+    elif isinstance(prompts, Iterable) and not isinstance(prompts, type):
         name, records = "pairs", records_from(prompts)
     else:
         raise ValueError(
             f"a task is given by its name, as a prompt file, or as pairs of texts; found {type(given).__name__}."
         )
     text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
-    path = out / FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
+    path = out / FOLDER / f"{_NO_NAME.sub('-', name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
     if not path.is_file():
         write_atomically(path, text.encode())
     return str(path)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, get_args
 
 from circuits.kinds import PORTS, Port
@@ -51,6 +53,7 @@ class DrawingSettings:
     annotations: Annotations | None = None
 
     def __post_init__(self) -> None:
+        self._require_types()
         _require(self.orientation, ORIENTATIONS, "orientation")
         if self.bundle is not None:
             _require(self.bundle, BUNDLES, "bundle")
@@ -75,6 +78,21 @@ class DrawingSettings:
             raise ValueError(f"bundle {self.bundle} and groups made by hand: a box cannot be of both. Give one.")
         if self.heads_only and "mlps" in self.collapse:
             raise ValueError("heads only, and MLPs collapsed: there are none. Give one of the two.")
+
+    def _require_types(self) -> None:
+        """Raise a ValueError for numbers that are none."""
+        if not isinstance(self.top, Integral | None) or isinstance(self.top, bool):
+            raise ValueError(f"top {self.top!r}: give a whole number of edges, such as 20.")
+        if not isinstance(self.min_score, Real | None):
+            raise ValueError(f"min_score {self.min_score!r}: give a number above 0, in the metric's units.")
+        layers = self.layers
+        is_pair = isinstance(layers, Sequence) and not isinstance(layers, str) and len(layers) == 2
+        if layers is not None and not (is_pair and all(isinstance(end, Integral) for end in layers)):
+            raise ValueError(f"layers {layers!r}: give the first and the last, such as (3, 8).")
+        if not isinstance(self.annotations, Annotations | None):
+            raise ValueError(
+                f"annotations {self.annotations!r}: give those of `annotations_from`, which reads what a page saves."
+            )
 
     @property
     def is_automatic(self) -> bool:

@@ -233,3 +233,13 @@ def test_kinds_that_are_apart_must_be_known_by_themselves():
     assert estimate.left_s is None
     estimate.reached(train[0], 0.5, 50.0)
     assert estimate.left_s == pytest.approx(150.0 + 40.0)
+
+
+def test_sums_that_round_otherwise_are_no_less_than_nothing_done():
+    weights = [(name, weight) for name, weight in zip("abcdef", (0.1, 0.7, 0.3, 0.2, 0.6, 0.1), strict=True)]
+    for turn in range(len(weights)):
+        for step in (1, -1):
+            ordered = (weights[turn:] + weights[:turn])[::step]
+            # Two jobs of each kind: the kinds are summed one by one, the jobs all together.
+            todo = [job for name, weight in ordered * 2 for job in jobs_of(name, 1, weight)]
+            assert 0 <= Estimate(todo, at_once=1).share <= 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipelines import DiscoverRun, TraceRun, compare, discover, trace
+from pipelines import DiscoverRun, TraceRun, compare, discover, effects, evaluate, trace
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +74,34 @@ def test_a_comparison_of_runs_has_a_frame_of_every_pair(ioi, store):
     shown = compared._repr_html_()
     assert shown.count("data:image/svg+xml") == 1
     assert repr(compared) == f"<StoredComparison of ioi, colored-objects in {compared.folder}>"
+
+
+def test_reports_have_the_frames_of_their_csv_files(ioi, store):
+    judged = evaluate(ioi, random=2, knockouts=0, resamples=0, out=store)
+    frame = judged.to_frame()
+    assert frame["run"].tolist() == [ioi.name]
+    assert frame["faithfulness"].item() == judged.rows[0]["faithfulness"]
+    assert frame["faithfulness_low"].item() == judged.rows[0]["faithfulness_interval"][0]
+    assert frame["minimality"].isna().all()
+    assert frame.equals(pd.read_csv(judged.folder / "evaluation.csv"))
+    # Asked for again, nothing is computed, and the frame is there all the same.
+    assert evaluate(ioi, random=2, knockouts=0, resamples=0, out=store).to_frame().equals(frame)
+    with pytest.raises(ValueError, match=r"no table 'evaluations'.*Did you mean 'evaluation'"):
+        judged.to_frame("evaluations")
+    assert "faithfulness" in judged._repr_html_()
+    assert "nan" not in judged._repr_html_().lower()
+
+
+def test_long_tables_are_shown_in_part_and_say_so(store):
+    report = effects("ioi", prompts=4, out=store)
+    assert report._repr_html_().count("<tr>") < 12 + len(report.content())
+    assert f"and {len(report.rows) - 12} more rows" in report._repr_html_()
+
+
+def test_a_comparison_has_its_other_tables_by_name(ioi, store):
+    compared = compare(ioi, ioi, out=store, overlap_only=True)
+    assert compared.to_frame("overlap")["level"].tolist() == ["heads", "nodes", "edges"]
+    assert compared.to_frame("overlap").equals(pd.read_csv(io.BytesIO(compared.tables["overlap"])))
 
 
 def test_a_trace_is_drawn_in_three_ways_or_says_why_not(traced, tmp_path):

@@ -1,0 +1,145 @@
+"""What people give by mistake in Python: a ValueError says what is wrong before a model runs, and never a traceback of
+another library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from circuits import METHODS, METRICS, TASKS, activations, load_model, patch, prompts_from, read_prompts, read_template
+from circuits import write_jsonl as write
+from circuits.lookup import UnknownNameError
+from pipelines import DiscoverRun, compare, discover, evaluate, open_run
+
+TEXT = "Because David and Martin were leaving the bridge , David returned the sandwich to"
+PAIR = (TEXT, TEXT.replace(", David", ", Martin"), "Martin", "David")
+METRIC = METRICS["logit-difference"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> DiscoverRun:
+    return discover("ioi", prompts=8, edges=20, out=tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return load_model("reference")
+
+
+@pytest.fixture(scope="module")
+def prompts(model) -> Any:
+    return TASKS["ioi"]().build(model.tokenizer, n=4)
+
+
+PAIRS: list[tuple[Any, str]] = [
+    (None, "found NoneType"),
+    (7, "found int"),
+    (TASKS["ioi"](), "found IndirectObject"),
+    (TASKS["ioi"], "found ABCMeta"),
+    ({"clean": TEXT}, "given as a list of them, or as a frame"),
+    (PAIR, r"pair 1 is 'Because .*give \(clean, corrupt, answer\)"),
+    ([None], "pair 1 is None: give"),
+    ([PAIR, (b"a", b"b", b"c")], "pair 2 holds what is neither text nor a number"),
+    ([{"clean": TEXT, "corrupt": TEXT, "answers": [" a"], "roles": {"x": {1}}}], "pair 1 holds what is neither"),
+    (torch.zeros(3), r"pair 1 is 0\.0: give"),
+]
+
+
+@pytest.mark.parametrize(("task", "said"), PAIRS)
+def test_what_is_no_task_is_refused(task, said, tmp_path):
+    with pytest.raises(ValueError, match=said):
+        discover(task, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_pairs_may_be_a_frame_an_array_a_generator_and_hold_numbers_of_numpy(model, tmp_path):
+    import pandas as pd
+
+    columns = ["clean", "corrupt", "answers", "wrong_answers"]
+    frame = pd.DataFrame([PAIR, (*PAIR[:3], None)], columns=columns)
+    ids = prompts_from([PAIR], model.tokenizer).prompts[0]
+    as_ids = {"clean_ids": np.array(ids.clean), "corrupt_ids": ids.corrupt, "answer_ids": [np.int64(ids.answers[0])]}
+    expected = prompts_from([PAIR], model.tokenizer).fingerprint
+    for given in (frame[:1], np.array([PAIR]), (pair for pair in [PAIR])):
+        assert prompts_from(given, model.tokenizer).fingerprint == expected  # pyright: ignore[reportArgumentType]
+    assert prompts_from(frame[1:], model.tokenizer).prompts[0].wrong_answers == ()  # pyright: ignore[reportArgumentType]
+    assert prompts_from([as_ids]).prompts[0].clean == ids.clean
+    settings: Any = {"edges": np.int64(10), "settings": {"steps": np.int64(2)}, "name": "mine", "out": tmp_path}
+    named = discover(frame[:1], **settings)  # pyright: ignore[reportArgumentType]
+    assert named.name == "mine"
+    assert named.config.settings == {"steps": 2}
+    assert named.circuit.n_edges == 10
+    assert evaluate(named, random=np.int64(1), knockouts=0, resamples=0, out=tmp_path).rows[0]["n_edges"] == 10  # pyright: ignore[reportArgumentType]
+
+
+def calls(run: Any, model: Any, prompts: Any, out: Path) -> list[tuple[Callable[[], Any], str]]:
+    eap, build = METHODS["eap"](), TASKS["ioi"]().build
+    return [
+        (lambda: discover("ioi", out=out, curve=np.array([5, 10])), "curve is"),
+        (lambda: open_run("x", out=3), r"the store `out` is given by its path; found 3 \(int\)"),
+        (lambda: open_run(run.circuit), "a run is given by its path or its name"),
+        (lambda: compare([run], out=out), "1 run given"),
+        (lambda: eap.score(prompts, model, metric=METRIC), "the model is <PromptSet .* not loaded"),
+        (lambda: eap.score(model, prompts, metric="logit-difference"), r"METRICS\['logit-difference'\]"),
+        (lambda: eap.score(model, run.prompts, metric=METRIC), r"run\.prompts\.prompt_set"),
+        (lambda: METHODS["eapp"], "no method 'eapp'.*Did you mean 'eap'"),
+        (lambda: TASKS["ioo"], "no task 'ioo'.*Did you mean 'ioi'"),
+        (lambda: patch(model, [PAIR], "a1.h1"), r"prompts_from\(pairs, model\.tokenizer\)"),
+        (lambda: activations(model, prompts, []), "no point is given"),
+        (lambda: activations(model, prompts, "r1")["r2"], "no activations of 'r2'"),
+        (lambda: build(model, n=2), r"tokenizer is <Model .*model\.tokenizer"),
+        (lambda: build(model.tokenizer, n="2"), "asked for '2' prompts"),
+        (lambda: build(model.tokenizer, n=2, seed=None), "seed is None"),
+        (lambda: prompts_from(None, model.tokenizer), "found NoneType"),
+        (lambda: read_prompts(3), r"a prompt file is given by its path; found 3 \(int\)"),
+        (lambda: read_template(3), r"a template is given by its path; found 3 \(int\)"),
+        (lambda: write([PAIR], out / "w.jsonl"), "prompts_from.*found list"),
+        (lambda: write(prompts, "/proc/w.jsonl"), "cannot write /proc/w.jsonl"),
+        (lambda: load_model(""), "no model is named"),
+        (lambda: load_model("reference", device=None), "no device None"),
+        (lambda: run.scores.interval(level=95), "level is 95: give a share between 0 and 1"),
+        (lambda: run.circuit.draw(size=(3, 4)), r"size \(3, 4\): give a size such as 'page'"),
+        (lambda: run.circuit.draw(font="big"), "font 'big'"),
+        (lambda: run.circuit.draw(top="3"), "top '3': give a whole number"),
+        (lambda: run.circuit.draw(min_score="a"), "min_score 'a'"),
+        (lambda: run.circuit.draw(layers=3), r"layers 3: give the first and the last"),
+        (lambda: run.circuit.draw(roles="mover"), "role mover: no head"),
+        (lambda: run.circuit.draw(annotations="x"), "annotations 'x'"),
+        (lambda: run.circuit.draw().save(3), "the file to write is given by its path"),
+        (lambda: run.circuit.draw().save("/proc/x.pdf"), "cannot write /proc/x.pdf"),
+    ]
+
+
+def test_a_wrong_argument_is_named_with_what_was_expected(run, model, prompts, tmp_path):
+    for call, said in calls(run, model, prompts, tmp_path):
+        with pytest.raises(ValueError, match=said):
+            call()
+
+
+def test_names_that_a_mapping_does_not_know_are_absent_as_in_any_mapping(model, prompts):
+    with pytest.raises(KeyError):
+        METHODS["eapp"]
+    assert METHODS.get("eapp") is None
+    assert "eapp" not in METHODS
+    assert str(UnknownNameError("said once")) == "said once"
+    assert "r2" not in activations(model, prompts, "r1")
+
+
+def test_prompts_of_a_run_are_cut_as_a_list_is_and_written(run, model, tmp_path):
+    some = run.prompts[1:4]
+    assert [prompt.clean for prompt in some] == [run.prompts[number].clean for number in (1, 2, 3)]
+    assert (
+        patch(model, some, "a3.h3").per_prompt.tolist() == patch(model, run.prompts, "a3.h3").per_prompt[1:4].tolist()
+    )
+    write(some, str(tmp_path / "some.jsonl"))
+    assert read_prompts(str(tmp_path / "some.jsonl")).fingerprint == some.prompt_set.fingerprint
+
+
+def test_runs_are_compared_as_a_list_too(run):
+    listed = compare([run, run], overlap_only=True, out=run.folder.parent)
+    assert listed.folder == compare(run, run, overlap_only=True, out=run.folder.parent).folder
