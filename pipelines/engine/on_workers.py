@@ -34,11 +34,12 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 1.0
 _SCHEDULER_WAIT_S = 15
 # A job that takes longer is sent to a thread that is free, and none ahead.
-_LONG_S = 2.0
+_LONG_S = 5.0
 # Jobs are sent so many times again that were lost with several workers, one after the other.
 _MOST_AGAIN = 3
-# Where results travel with jobs, about so many are read and sent at a time: each holds what it reads.
-_AT_A_TIME = 64
+# About so many jobs are made ready to be sent at a time, while the first of them are already computed; where results
+# travel with jobs they are fewer, as each holds what it reads.
+_AT_A_TIME, _AT_A_TIME_WITH_RESULTS = 256, 64
 
 
 class ClusterError(RuntimeError):
@@ -120,17 +121,18 @@ class Course:
         try:
             while self._ready.n_left:
                 self._look()
-                self._send()
-                for key in self._now_finished():
+                is_all_sent = self._send()
+                for key in self._now_finished(wait_s=_LOOK_EVERY_S if is_all_sent else 0.0):
                     for job in self._settle(key):
                         on_done(job)
         finally:
             self._client.cancel([sent.future for sent in self._sent.values()])
 
-    def _send(self) -> None:
-        """Send jobs that can begin, as many as the workers will want soon."""
+    def _send(self) -> bool:
+        """Send jobs that can begin, as many as the workers will want soon, or some of these. Whether it was all."""
+        at_a_time = _AT_A_TIME if self._inputs is None else _AT_A_TIME_WITH_RESULTS
         tasks, n_jobs = list[list[Job]](), 0
-        while (first := self._ready.first) is not None and (self._inputs is None or n_jobs < _AT_A_TIME):
+        while n_jobs < at_a_time and (first := self._ready.first) is not None:
             is_long = self._is_long(first)
             if not self._ahead.has_room(self._n_threads, is_long=is_long):
                 break
@@ -138,13 +140,14 @@ class Course:
             n_jobs += len(tasks[-1])
             self._ahead.add(self._name(tasks[-1]), is_long=is_long)
         if not tasks:
-            return
+            return True
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")
             sent = self._send_shared(tasks) if self._inputs is None else self._send_with(self._inputs, tasks)
         for jobs, future in zip(tasks, sent, strict=True):
             self._sent[future.key] = _Sent(jobs, future, self._workers)
             future.add_done_callback(self._finished.put)
+        return n_jobs < at_a_time
 
     def _is_long(self, job: Job) -> bool:
         """Whether a job is not known to be over soon."""
@@ -181,10 +184,10 @@ class Course:
         kind, n_again = "-".join(filter(None, kind_of(first)[:2])), self._n_again[first.key]
         return f"{kind}-{self._of_store}-{key}" + (f"-{n_again}" if n_again else "")
 
-    def _now_finished(self) -> list[str]:
-        """The tasks that are finished, once there is one; none where that takes longer than it is to the next look."""
+    def _now_finished(self, *, wait_s: float) -> list[str]:
+        """The tasks that are finished, once there is one; none where that takes longer than one is to wait."""
         try:
-            first = self._finished.get(timeout=_LOOK_EVERY_S)
+            first = self._finished.get(block=wait_s > 0, timeout=wait_s or None)
         except Empty:
             return []
         # No more than these: new ones are sent before the tasks that finish meanwhile are seen to.
