@@ -10,10 +10,12 @@ from __future__ import annotations
 import pickle
 import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines.engine.ahead import Ahead
 from pipelines.engine.bundles import Bundles
 from pipelines.engine.cluster import connect, device_of, resources_of
 from pipelines.engine.estimate import kind_of
@@ -31,13 +33,13 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 1.0
 _SCHEDULER_WAIT_S = 15
-# Tasks sent ahead of each thread, so that it need not wait for this process, and at least so many in all: a cluster
-# that grows with its work must see some.
-_PER_THREAD, _AT_LEAST = 2, 32
-# Tasks that take longer need none ahead of each thread: one for every so many lets a cluster see that it may grow.
-_LONG_S, _LONG_AHEAD = 2.0, 16
-# Where results travel with jobs, about so many are read and sent at a time: each holds what it reads.
-_AT_A_TIME = 64
+# A job that takes longer is sent to a thread that is free, and none ahead.
+_LONG_S = 5.0
+# Jobs are sent so many times again that were lost with several workers, one after the other.
+_MOST_AGAIN = 3
+# About so many jobs are made ready to be sent at a time, while the first of them are already computed; where results
+# travel with jobs they are fewer, as each holds what it reads.
+_AT_A_TIME, _AT_A_TIME_WITH_RESULTS = 256, 64
 
 
 class ClusterError(RuntimeError):
@@ -73,6 +75,14 @@ def execute_on_workers(
         Course(client, todo, store, execution, on_waiting, run).run(on_done)
 
 
+class _Sent(NamedTuple):
+    """A task that is sent and not done, and the workers that there were then."""
+
+    jobs: list[Job]
+    future: Future
+    workers: frozenset[str]
+
+
 class Course:
     """One run of jobs on the workers of a client."""
 
@@ -94,8 +104,9 @@ class Course:
         }
         self._ready, self._bundles = Ready(todo), Bundles()
         self._n_jobs = len(todo)
-        self._sent: dict[Any, tuple[list[Job], Future]] = {}
-        self._long: set[str] = set()
+        self._sent: dict[Any, _Sent] = {}
+        self._n_again, self._workers = Counter[str](), frozenset[str]()
+        self._ahead = Ahead()
         self._finished: SimpleQueue[Future] = SimpleQueue()
         self._checked: set[str] = set()
         self._n_threads, self._alone_since, self._looked = 0, None, 0.0
@@ -110,40 +121,38 @@ class Course:
         try:
             while self._ready.n_left:
                 self._look()
-                self._send()
-                for key in self._now_finished():
+                is_all_sent = self._send()
+                for key in self._now_finished(wait_s=_LOOK_EVERY_S if is_all_sent else 0.0):
                     for job in self._settle(key):
                         on_done(job)
         finally:
-            self._client.cancel([future for _, future in self._sent.values()])
+            self._client.cancel([sent.future for sent in self._sent.values()])
 
-    def _send(self) -> None:
-        """Send jobs that can begin, as many as the workers will want soon."""
-        room = max(_AT_LEAST, _PER_THREAD * self._n_threads) - len(self._sent)
-        room_for_long = max(_AT_LEAST, self._n_threads + self._n_threads // _LONG_AHEAD) - len(self._long)
+    def _send(self) -> bool:
+        """Send jobs that can begin, as many as the workers will want soon, or some of these. Whether it was all."""
+        at_a_time = _AT_A_TIME if self._inputs is None else _AT_A_TIME_WITH_RESULTS
         tasks, n_jobs = list[list[Job]](), 0
-        while len(tasks) < room and room_for_long > 0 and (self._inputs is None or n_jobs < _AT_A_TIME):
-            if not (jobs := self._bundles.take(self._ready, self._n_threads)):
+        while n_jobs < at_a_time and (first := self._ready.first) is not None:
+            is_long = self._is_long(first)
+            if not self._ahead.has_room(self._n_threads, is_long=is_long):
                 break
-            tasks.append(jobs)
-            n_jobs += len(jobs)
-            if self._is_long(jobs):
-                self._long.add(self._name(jobs))
-                room_for_long -= 1
+            tasks.append(self._bundles.take(self._ready, self._n_threads))
+            n_jobs += len(tasks[-1])
+            self._ahead.add(self._name(tasks[-1]), is_long=is_long)
         if not tasks:
-            return
+            return True
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sending large graph")
             sent = self._send_shared(tasks) if self._inputs is None else self._send_with(self._inputs, tasks)
         for jobs, future in zip(tasks, sent, strict=True):
-            self._sent[future.key] = (jobs, future)
+            self._sent[future.key] = _Sent(jobs, future, self._workers)
             future.add_done_callback(self._finished.put)
+        return n_jobs < at_a_time
 
-    def _is_long(self, jobs: list[Job]) -> bool:
-        """Whether a task is not known to be over soon. Behind a long one another might wait, while other workers are
-        idle."""
-        expected = [self._bundles.expected_s(job) for job in jobs]
-        return any(seconds is None or seconds > _LONG_S for seconds in expected)
+    def _is_long(self, job: Job) -> bool:
+        """Whether a job is not known to be over soon."""
+        expected_s = self._bundles.expected_s(job)
+        return expected_s is None or expected_s > _LONG_S
 
     def _send_shared(self, tasks: list[list[Job]]) -> list[Future]:
         parcels = [as_bytes([self._parcel(job) for job in jobs]) for jobs in tasks]
@@ -172,12 +181,13 @@ class Course:
         first, *others = jobs
         key = first.key if not others else short_digest([job.key for job in jobs])
         # Dask takes what stands before the digest for what tasks that take equally long have in common.
-        return f"{'-'.join(filter(None, kind_of(first)[:2]))}-{self._of_store}-{key}"
+        kind, n_again = "-".join(filter(None, kind_of(first)[:2])), self._n_again[first.key]
+        return f"{kind}-{self._of_store}-{key}" + (f"-{n_again}" if n_again else "")
 
-    def _now_finished(self) -> list[str]:
-        """The tasks that are finished, once there is one; none where that takes longer than it is to the next look."""
+    def _now_finished(self, *, wait_s: float) -> list[str]:
+        """The tasks that are finished, once there is one; none where that takes longer than one is to wait."""
         try:
-            first = self._finished.get(timeout=_LOOK_EVERY_S)
+            first = self._finished.get(block=wait_s > 0, timeout=wait_s or None)
         except Empty:
             return []
         # No more than these: new ones are sent before the tasks that finish meanwhile are seen to.
@@ -187,21 +197,39 @@ class Course:
         """Keep what the jobs of a finished task gave, and let the task go. The jobs, which are done."""
         from distributed.scheduler import KilledWorker
 
-        jobs, future = self._sent[key]
+        jobs, future, workers = self._sent[key]
+        n_deaths = 0
         try:
             self._take(future, jobs)
         except KilledWorker as error:
-            raise ClusterError(
-                f"workers died {error.allowed_failures + 1} times while computing {_named(jobs)}, probably for lack of "
-                "memory. Finished jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
-            ) from None
+            n_deaths = error.allowed_failures + 1
         del self._sent[key]
-        self._long.discard(key)
+        self._ahead.remove(key)
+        if n_deaths:
+            self._send_again(jobs, n_deaths, len(workers - self._threads().keys()))
+            return []
         for job in jobs:
             self._ready.done(job)
             if self._inputs is not None:
                 self._inputs.done(job)
         return jobs
+
+    def _send_again(self, jobs: list[Job], n_deaths: int, n_gone: int) -> None:
+        """Let jobs begin again that went from one dying worker to the next, as many workers died at once.
+
+        n_deaths  of workers that were computing them
+        n_gone    how many workers have gone since the jobs were sent
+        Raises `ClusterError` where no more are gone than the jobs may have killed themselves, or this happens too
+        often.
+        """
+        if n_gone <= n_deaths or any(self._n_again[job.key] == _MOST_AGAIN for job in jobs):
+            raise ClusterError(
+                f"workers died {n_deaths} times while computing {_named(jobs)}, probably for lack of memory. Finished "
+                "jobs are kept; run again with fewer --workers or a smaller --prompts-per-job."
+            )
+        for job in jobs:
+            self._n_again[job.key] += 1
+            self._ready.put_back(job)
 
     def _take(self, future: Future, jobs: list[Job]) -> None:
         """Keep what the jobs of a task gave. Raises what one of them raised, and `ClusterError` where the scheduler has
@@ -230,6 +258,7 @@ class Course:
             return
         threads = self._threads()
         self._looked, self._n_threads = time.monotonic(), sum(threads.values())
+        self._workers = frozenset(threads)
         if threads:
             self._alone_since = None
             self._resources = resources_of(self._client, self._execution)

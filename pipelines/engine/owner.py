@@ -24,8 +24,9 @@ def is_running(owner: Mapping[str, Any]) -> bool | None:
 
 
 def _started(pid: int) -> float | None:
-    """When a process began; None where there is none."""
+    """When a process began; None where there is none, or only what its parent has not taken note of."""
     try:
-        return psutil.Process(pid).create_time()
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
     except psutil.Error:
         return None

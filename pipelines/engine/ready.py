@@ -32,6 +32,10 @@ class Ready:
         n_jobs = min(n_jobs, len(self._can_begin))
         return [self._jobs[heapq.heappop(self._can_begin)[1]] for _ in range(n_jobs)]
 
+    def put_back(self, job: Job) -> None:
+        """Say that a job which was taken did not come to its end: it can begin again."""
+        heapq.heappush(self._can_begin, self._entry(self._numbers[job.key]))
+
     @property
     def n_can_begin(self) -> int:
         """How many jobs can begin now."""

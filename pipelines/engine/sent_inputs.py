@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.files import read_bytes
 from pipelines.engine.job import Job
-from pipelines.engine.remote_job import Contents, files_of, result_keys
+from pipelines.engine.remote_job import files_of, result_keys
 from pipelines.engine.store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Inputs(NamedTuple):
     """What a task needs: some with it, and the rest as the results of other tasks."""
 
-    contents: Contents
+    contents: dict[str, bytes]
     apart: dict[str, Future]
 
 

@@ -49,6 +49,11 @@ def count(settings: Any, inputs: Any, model: Any) -> Result:
     return Result({})
 
 
+def die(settings: Any, inputs: Any, model: Any) -> Result:
+    os._exit(1)
+
+
+DIE = Stage("die", 1, die)
 COUNT = Stage("count", 1, count)
 ADD = Stage("add", 1, add, place)
 FAIL = Stage("fail", 1, fail, title="fail")
@@ -219,6 +224,55 @@ def test_a_cluster_that_grows_with_its_work_is_used(cluster, tmp_path):
     watch.set()
     assert len(done) == 45
     assert max(most) >= 2
+
+
+MANY = """
+import asyncio, sys
+from distributed import Worker
+async def run():
+    workers = [Worker(sys.argv[1], nthreads=1, memory_limit=0, dashboard=False, host="127.0.0.1") for _ in range(16)]
+    for worker in workers:
+        await worker
+    await asyncio.gather(*(worker.finished() for worker in workers))
+asyncio.run(run())
+"""
+
+
+def test_jobs_that_are_lost_with_many_workers_at_once_are_sent_again(cluster, tmp_path):
+    # Of some jobs, every worker that they came to dies.
+    cluster.scheduler.allowed_failures = 0
+    cluster.scale(1)
+    many = subprocess.Popen(
+        [sys.executable, "-c", MANY, cluster.scheduler_address], env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    while len(cluster.scheduler.workers) < 17:
+        time.sleep(0.1)
+    store, done = Store(tmp_path), list[Job]()
+    store.prepare()
+
+    def on_done(job: Job) -> None:
+        done.append(job)
+        if len(done) == 10:
+            many.kill()
+
+    todo = [Job(ADD, {"number": number, "sleep_s": 0.2}) for number in range(60)]
+    execution = Execution(out=store.folder, scheduler=cluster.scheduler_address)
+    execute_on_workers(todo, store, execution, on_done=on_done, on_waiting=lambda text: None)
+    many.wait()
+    assert sorted(job.key for job in done) == sorted(job.key for job in todo)
+
+
+@pytest.mark.slow
+def test_a_job_that_kills_its_workers_is_named(start, tmp_path):
+    address = scheduler_without_package(start, tmp_path)
+    for _ in range(5):
+        start("worker", address, "--no-dashboard", "--no-nanny", has_package=True)
+    time.sleep(8)
+    store = Store(tmp_path / "runs")
+    store.prepare()
+    execution = Execution(out=store.folder, scheduler=address)
+    with pytest.raises(ClusterError, match="workers died 4 times while computing 'die', probably for lack of memory"):
+        execute_on_workers([Job(DIE, {})], store, execution, on_done=lambda job: None, on_waiting=lambda text: None)
 
 
 def test_no_workers_is_an_error_that_says_how_to_start_some(cluster, tmp_path):

@@ -56,6 +56,16 @@ def test_the_job_that_most_work_waits_for_begins_first():
     assert ready.take(2) == [long, short]
 
 
+def test_a_job_that_is_put_back_begins_again_in_its_place():
+    plan = [job(str(number)) for number in range(4)]
+    ready = Ready(plan)
+    assert ready.take(2) == plan[:2]
+    ready.put_back(plan[1])
+    assert ready.first == plan[1]
+    assert ready.take(4) == plan[1:]
+    assert ready.n_left == 4
+
+
 def test_jobs_of_equal_weight_begin_in_the_order_of_the_plan():
     plan = [job(str(number)) for number in range(20)]
     assert Ready(plan).take(20) == plan
