@@ -169,10 +169,10 @@ def _files(
 ) -> dict[str, bytes]:
     """The report's files, which say where they came from: figures inside, all others in about.json."""
     from graphs.export.about import MARK, facts_text
-    from graphs.figures.canvas import saying
+    from graphs.figures.canvas import each_drawn_once, saying
 
     facts = origin_of(command.name, settings, plan, report.content(), out=execution.out)
-    with saying(MARK, facts_text(facts)):
+    with saying(MARK, facts_text(facts)), each_drawn_once():
         files = dict(command.files(plan, report))
     keys = dict.fromkeys(job.key for part in plan.work for job in part.jobs)
     return {**files, ABOUT: about_file(facts, files, list(keys))}

@@ -207,6 +207,16 @@ def shared_fonts() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _commands_made_once() -> Iterator[None]:
+    """Commands that run in this process are made from their settings once, not for each one that is typed."""
+    import typer.testing
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
+
+
 @pytest.fixture(scope="session")
 def sample_model() -> Callable[[str], Any]:
     """`sample_model("hist")`: a sample model, or a skip where the samples are absent."""

@@ -8,8 +8,10 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import typer
@@ -74,13 +76,18 @@ def test_every_file_that_a_command_writes_is_on_the_page_of_formats():
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_have_options_that_exist(page):
     """Every command of every page is read as the command line reads it; none is run."""
-    from pipelines.cli.main import app
-
-    root = typer.main.get_command(app)
+    root = _root()
     for block in SAMPLES.samples(text(page)):
         for command in block.commands:
             if not any("$" in word for word in command):  # what a variable of the shell holds is not known here
                 _read(root, command)
+
+
+@cache
+def _root() -> Any:
+    from pipelines.cli.main import app
+
+    return typer.main.get_command(app)
 
 
 def _read(root: TyperGroup, words: list[str]) -> None:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
 _SAID: ContextVar[tuple[str, str] | None] = ContextVar("_SAID", default=None)
+_DRAWN: ContextVar[dict[tuple[Any, ...], tuple[Callable[[], Figure], Figure]] | None] = ContextVar(
+    "_DRAWN", default=None
+)
 
 
 @contextmanager
@@ -56,6 +60,31 @@ def saying(word: str, text: str) -> Iterator[None]:
         yield
     finally:
         _SAID.reset(token)
+
+
+@contextmanager
+def each_drawn_once() -> Iterator[None]:
+    """Within, a figure that is asked for in several formats is drawn once and saved in each.
+
+    Two functions draw the same figure where they have the same code and close over the same objects, which must not
+    change meanwhile.
+    """
+    token = _DRAWN.set({})
+    try:
+        yield
+    finally:
+        _DRAWN.reset(token)
+
+
+def _drawn(draw: Callable[[], Figure]) -> Figure:
+    drawn = _DRAWN.get()
+    if drawn is None or not isinstance(draw, FunctionType):
+        return draw()
+    held = [cell.cell_contents for cell in draw.__closure__ or ()] + list(draw.__defaults__ or ())
+    key = (draw.__code__, *map(id, held))
+    if key not in drawn:
+        drawn[key] = (draw, draw())  # what it closes over stays alive, and its id with it
+    return drawn[key][1]
 
 
 def figure_bytes(
@@ -72,7 +101,7 @@ def figure_bytes(
 
     with rc_context(dict(_SETTINGS)), _missing_characters_in_one_warning():  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
-        draw().savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
+        _drawn(draw).savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
     data = stream.getvalue()
     match kind:
         case "eps":

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 
 from circuits.model.sources import find_model
 from pipelines.costs.shape import Shape
@@ -123,8 +124,9 @@ def _speed(execution: Execution) -> Speed:
     return Speed(of_product, of_product * of_gradients / of_one, 0, 0, time.perf_counter() - began)
 
 
+@cache
 def _operations_per_second() -> float:
-    """Of a matrix product like a model's, on one thread: the best of three."""
+    """Of a matrix product like a model's, on one thread: the best of three, timed once in a process."""
     import numpy as np
     from threadpoolctl import threadpool_limits
 

@@ -49,4 +49,4 @@ def drawing_bytes(
     measured  as in `composed`
     about     a word and a text that the file says of itself, in its metadata
     """
-    return figure_bytes(composed(subject, settings, measured).draw, kind, dpi=dpi, about=about)
+    return figure_bytes(lambda: composed(subject, settings, measured).draw(), kind, dpi=dpi, about=about)
