@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[3]
 FROM, FIRST, FACTOR = 0.10, 0.15, 2.0
 # Of the end, not judged; and the longest time without a line.
 TAIL_S, SILENT_S = 5.0, 20.0
-# Where a command had a processor for less of the time, the load of others came and went: what is wrong is measured again.
+# Where a command had a processor for less of the time, others' load came and went: what is wrong is measured again.
 LEAST_BUSY = 0.85
 UNITS = {"s": 1, "min": 60, "h": 3600}
 # A loop over jobs, one over parts of jobs, one long job of a method whose cost nothing tells before, one that learns, a
