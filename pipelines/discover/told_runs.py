@@ -7,6 +7,9 @@ from collections.abc import Callable
 from circuits.arrays import Bools, Floats
 from circuits.model.steps import Steps
 
+# The first circuits wait until the prompts are recorded, clean and ablated, which takes as long as so many circuits.
+_RECORDING = 7
+
 
 class ToldRuns:
     """Runs circuits inside `circuits.model.steps.whole`, and tells how many of those that are expected have run."""
@@ -18,9 +21,9 @@ class ToldRuns:
     def values(self, circuits: Bools) -> Floats:
         """The metric [circuit, prompt] of circuits [circuit, edge]."""
         if self._steps is None:
-            self._steps = Steps(self._n_expected)
+            self._steps = Steps(_RECORDING + self._n_expected)
         # More than expected add nothing.
-        weight = min(len(circuits), max(0, self._n_expected - self._n_run))
+        weight = min(len(circuits), max(0, self._n_expected - self._n_run)) + (0 if self._n_run else _RECORDING)
         self._steps.enter(weight, self._n_run)
         values = self._run(circuits)
         self._steps.leave(weight)
