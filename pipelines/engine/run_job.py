@@ -10,13 +10,12 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from threadpoolctl import threadpool_limits
-
 from circuits.model.steps import watched_by
 from pipelines.engine.claim import Meanwhile, claimed
 from pipelines.engine.held_results import HeldResults
 from pipelines.engine.job import Job
 from pipelines.engine.meter import Meter
+from pipelines.engine.one_thread import limit_threads
 from pipelines.engine.store import Store
 from pipelines.engine.watch import JobWatch, Tell
 
@@ -50,7 +49,7 @@ def run_job(job: Job, folder: str, device: str, run: str, tell: Tell, meanwhile:
 
 def _compute(job: Job, store: Store, device: str, run: str, tell: Tell) -> None:
     # Jobs run side by side; and on one thread, sums keep one order wherever a job runs.
-    threadpool_limits(1)
+    limit_threads()
     inputs = {name: tuple(_HELD.read(store, key) for key in keys) for name, keys in job.inputs.items()}
     meter = Meter()
     watch = JobWatch(job, store, device, meter.spent, tell)

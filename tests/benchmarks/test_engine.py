@@ -182,6 +182,58 @@ def sliced(made: DiscoverPlan) -> list[Job]:
     return [*made.jobs.measure_edges, *made.jobs.judge]
 
 
+PROCESS = f"""
+import sys, time
+from pathlib import Path
+from pipelines.discover.plan import plan
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.execute import execute
+from pipelines.engine.execution import Execution
+part, n_parts, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+execution = Execution(out=folder)
+made = plan(DiscoverSettings(task="ioi", prompts={N_PROMPTS}, edges=50), execution)
+jobs = [*made.jobs.measure_edges, *made.jobs.judge][part::n_parts]
+for line in sys.stdin:
+    for job in jobs:
+        made.store.path(job.key).unlink(missing_ok=True)
+    began = time.perf_counter()
+    execute(jobs, made.store, execution, on_done=lambda job: None)
+    print(time.perf_counter() - began, flush=True)
+"""
+
+
+def test_what_two_processes_that_share_nothing_take(long_plan: DiscoverPlan, tmp_path: Path):
+    """The most that two processors of this machine give these jobs: what two threads and two workers are held
+    against."""
+    folders = [shutil.copytree(long_plan.store.folder, tmp_path / str(number)) for number in range(3)]
+    parts = [("0", "1"), ("0", "2"), ("1", "2")]
+    begun = [
+        subprocess.Popen(
+            [sys.executable, "-c", PROCESS, *part, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        for part, folder in zip(parts, folders, strict=True)
+    ]
+
+    def took_s(processes: Sequence[subprocess.Popen[bytes]]) -> float:
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write(b"go\n")
+            process.stdin.flush()
+        return max(float(process.stdout.readline()) for process in processes if process.stdout is not None)
+
+    try:
+        rounds = [(took_s(begun[:1]), took_s(begun[1:])) for _ in range(1 + N_ROUNDS)][1:]
+    finally:
+        for process in begun:
+            process.kill()
+            process.wait()
+    one, two = sorted(rounds, key=lambda pair: pair[0] / pair[1])[len(rounds) // 2]
+    sys.stdout.write(
+        f"\ntwo processes with half of the sliced jobs each, {N_PROMPTS:,} prompts: {two:.2f} s, one with all "
+        f"{one:.2f} s: {one / two:.2f}x is what this machine gives (median of {len(rounds)} rounds)\n"
+    )
+
+
 def in_threads(jobs: Sequence[Job]) -> tuple[Run, Run]:
     """The jobs in one thread, and in two."""
 
