@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from circuits.visible_text import visible
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
@@ -39,7 +40,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             _leave(f"error: {error}", BAD_INPUT)
         except KeyboardInterrupt as error:
             with contextlib.suppress(OSError):  # of a terminal that is closed
-                sys.stderr.write(f"{str(error) or 'interrupted'}\n")
+                sys.stderr.write(f"{visible(str(error)) or 'interrupted'}\n")
                 sys.stderr.flush()
             # Jobs still running in threads would delay a normal exit; they write whole files or none.
             os._exit(code_of_interrupt())
@@ -69,7 +70,7 @@ def _of_settings(error: Exception) -> str:
 
 def _readable(message: str) -> str:
     """A message whose words a person can read: of longer ones, the beginning and the length."""
-    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message)
+    return visible(_LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message))
 
 
 def _leave(message: str, code: int) -> None:

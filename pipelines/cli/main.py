@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuits.visible_text import visible
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, FAILED, reports_errors
 from pipelines.cli.one_run import OneRunCommand
@@ -40,7 +41,7 @@ def main() -> None:
     """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_Visible("warning: %(message)s"))
     for package in ("circuits", "graphs", "pipelines"):
         logging.getLogger(package).addHandler(handler)
     end_on_signals()
@@ -48,6 +49,13 @@ def main() -> None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)
     app()
+
+
+class _Visible(logging.Formatter):
+    """Lines that a terminal shows as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def renamed_option(arguments: Sequence[str]) -> str | None:
@@ -231,7 +239,7 @@ def export(
     if to is None:
         if not with_caption or out is not None or beside:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
-        sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
+        sys.stdout.write(f"{visible(caption(run, out=runs, drawing=drawing))}\n")
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
@@ -253,10 +261,10 @@ def export(
         sys.stdout.buffer.write(data)
         return
     write_atomically(path, data)
-    sys.stdout.write(f"{path}\n")
+    sys.stdout.write(f"{visible(str(path))}\n")
     if with_caption:
         for one in (run, *(beside or ())):
-            sys.stdout.write(f"{caption(one, to, out=runs, drawing=drawing)}\n")
+            sys.stdout.write(f"{visible(caption(one, to, out=runs, drawing=drawing))}\n")
 
 
 @app.command(cls=PlainCommand)
@@ -282,7 +290,7 @@ def rerun(
     from pipelines.cli.exported import commands_of
 
     for arguments in commands_of(file, runs):
-        typer.echo(f"circuits {shlex.join(arguments)}", err=True)
+        typer.echo(f"circuits {visible(shlex.join(arguments))}", err=True)
         if code := app(arguments, standalone_mode=False):
             raise typer.Exit(code)
 
@@ -321,7 +329,7 @@ def draw(
     require_place_for_file(path)
     asked = None if size is None else size_from(size, font=font)
     write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
-    sys.stdout.write(f"{path}\n")
+    sys.stdout.write(f"{visible(str(path))}\n")
 
 
 @app.command(cls=PlainCommand)
