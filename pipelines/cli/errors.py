@@ -37,7 +37,7 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except OSError as error:
-            _leave(f"error: {error}", BAD_INPUT)
+            _leave(f"error: {_of_file(error)}", BAD_INPUT)
         except KeyboardInterrupt as error:
             with contextlib.suppress(OSError):  # of a terminal that is closed
                 sys.stderr.write(f"{visible(str(error)) or 'interrupted'}\n")
@@ -50,6 +50,13 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             _leave(f"error: {_with_notes(error)}", FAILED)
 
     return run
+
+
+def _of_file(error: OSError) -> str:
+    """What the system said of which file."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}. Choose another place, or make it usable."
 
 
 def _with_notes(error: Exception) -> str:
