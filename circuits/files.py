@@ -60,6 +60,18 @@ def read_text(path: Path, encoding: str = "utf-8") -> str:
     return read_bytes(path).decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
 
 
+def reading_fault(error: OSError | UnicodeDecodeError) -> str:
+    """Why a file could not be read as text, for a message that names it.
+
+    >>> from circuits.files import reading_fault
+    >>> reading_fault(FileNotFoundError(2, "No such file or directory", "a.yaml"))
+    'No such file or directory'
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"it is no text in UTF-8 (byte {error.start}); save it as UTF-8"
+    return error.strerror or str(error)
+
+
 def is_file_name(path: str | Path) -> bool:
     """Whether a name ends as files of some format do: `circuit.svg`, and not `circuit` or `circuit.v2`."""
     ending = Path(path).suffix.lower()

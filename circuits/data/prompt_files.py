@@ -26,7 +26,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, promp
 from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
-from circuits.files import path_from, read_bytes, replace_file
+from circuits.files import path_from, read_bytes, reading_fault, replace_file
 from circuits.plain_values import plain
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
@@ -239,7 +239,7 @@ def entries_in(path: Path) -> list[Entry]:
     try:
         data = read_bytes(path)
     except OSError as error:
-        raise ValueError(f"cannot read the prompt file {path}: {error}") from None
+        raise ValueError(f"cannot read the prompt file {path}: {reading_fault(error)}.") from None
     return entries_of(data, str(path))
 
 

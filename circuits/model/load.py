@@ -347,6 +347,18 @@ def require_device(device: str) -> None:
             f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "
             "Use --device cpu, or install a CUDA build of torch."
         )
+    if parsed.type not in ("cpu", "cuda") and not _has(parsed):
+        raise ValueError(
+            f"device {device!r} was asked for, and there is none, or torch here was built without it. Use --device cpu."
+        )
+
+
+def _has(device: torch.device) -> bool:
+    """Whether torch computes on a device here."""
+    try:
+        return bool((torch.ones(1, device=device) + 1).item() == 2)
+    except (RuntimeError, NotImplementedError, AssertionError):
+        return False
 
 
 def _compute_exactly(device: torch.device | str) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import ClassVar
 
+from circuits.csv_text import csv_text
 from circuits.scores import Scores
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
@@ -15,7 +14,7 @@ from graphs.export.score_table import Cell, score_table
 
 
 class CsvExport(Export):
-    """The rows of `graphs.export.score_table`; numbers are written in full."""
+    """The rows of `graphs.export.score_table`; numbers are written in full, and no text is taken for a formula."""
 
     name: ClassVar[str] = "csv"
     summary: ClassVar[str] = "a table of every score, in the circuit or not"
@@ -26,11 +25,7 @@ class CsvExport(Export):
         self, subject: CircuitGraph | Comparison, *, scores: Sequence[Scores] = (), command: str | None = None
     ) -> bytes:
         table = score_table(subject, scores, name="CSV")
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(table.columns)
-        writer.writerows([_text(cell) for cell in row] for row in table.rows)
-        return stream.getvalue().encode()
+        return csv_text([table.columns, *([_text(cell) for cell in row] for row in table.rows)]).encode()
 
 
 def _text(cell: Cell) -> str:

@@ -13,7 +13,7 @@ from graphs.comparison.comparison import Comparison
 from graphs.export.about import MARK, about_text
 from graphs.export.base import Export
 from graphs.export.flatten import flatten
-from graphs.export.xml_text import xml_text
+from graphs.export.xml_text import xml_characters, xml_text
 
 _SPREAD = 100  # Gephi's units per inch
 
@@ -36,6 +36,8 @@ class GexfExport(Export):
             red, green, blue = (int(data["color"][start : start + 2], 16) for start in (1, 3, 5))
             place = {"x": _SPREAD * data.pop("x"), "y": _SPREAD * data.pop("y"), "z": 0.0}
             data["viz"] = {"position": place, "color": {"r": red, "g": green, "b": blue, "a": 1.0}}
+        for *_, data in (*flat.nodes(data=True), *flat.edges(data=True)):
+            data.update({key: xml_characters(value) for key, value in data.items() if isinstance(value, str)})
         # In GEXF an edge's own id, kind and port are attributes like others; `type` alone is reserved.
         flat.graph.clear()
         stream = io.BytesIO()

@@ -13,5 +13,9 @@ def xml_text(text: str) -> str:
     """Text as content or in a quoted attribute; characters that XML cannot hold become escapes such as `\\x1b`."""
     if text.isascii() and text.isprintable():
         return text.translate(_ESCAPES)
-    shown = _FORBIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-    return shown.translate(_ESCAPES)
+    return xml_characters(text).translate(_ESCAPES)
+
+
+def xml_characters(text: str) -> str:
+    """Text for a writer of XML that itself writes what has a meaning there, and leaves what XML cannot hold."""
+    return _FORBIDDEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from circuits.registry import OWN, PREFIX, installed
+from circuits.visible_text import visible
 from pipelines.runs.settings import CommandSettings
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def offers() -> dict[str, Offer]:
                 raise ValueError(f"there is a command {command.name!r} already")
             offered[command.name] = Offer(command.settings, partial(_itself, command), origin)
         except Exception as error:
-            sys.stderr.write(f"warning: command {name!r} of {origin} cannot be used: {error}\n")
+            sys.stderr.write(f"warning: command {name!r} of {origin} cannot be used: {visible(str(error))}\n")
     return offered
 
 
@@ -124,14 +125,14 @@ def run(name: str, offer: Offer, values: Mapping[str, Any], output: Output) -> N
     command = offer.load()
     report = run_command(command, settings, execution, shows_progress=not output.quiet, in_detail=output.verbose)
     for warning in report.warnings:
-        sys.stderr.write(f"warning: {warning}\n")
+        sys.stderr.write(f"warning: {visible(warning)}\n")
     if output.as_json:
         print_json(report.to_dict() | report.spent)
         return
     if output.to is not None:
         assert command.papers is not None
         again, about = resume_line(command.name, settings, execution), facts_beside(report.folder) or {}
-        sys.stdout.write(output.paper(command.papers(report), again, about))
+        sys.stdout.write(visible(output.paper(command.papers(report), again, about)))
         return
     command.table(report)
     print_line(report.last_line)

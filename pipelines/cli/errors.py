@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from circuits.visible_text import visible
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
@@ -36,10 +37,10 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(FAILED) from None
         except OSError as error:
-            _leave(f"error: {error}", BAD_INPUT)
+            _leave(f"error: {_of_file(error)}", BAD_INPUT)
         except KeyboardInterrupt as error:
             with contextlib.suppress(OSError):  # of a terminal that is closed
-                sys.stderr.write(f"{str(error) or 'interrupted'}\n")
+                sys.stderr.write(f"{visible(str(error)) or 'interrupted'}\n")
                 sys.stderr.flush()
             # Jobs still running in threads would delay a normal exit; they write whole files or none.
             os._exit(code_of_interrupt())
@@ -49,6 +50,13 @@ def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
             _leave(f"error: {_with_notes(error)}", FAILED)
 
     return run
+
+
+def _of_file(error: OSError) -> str:
+    """What the system said of which file."""
+    if error.filename is None or error.strerror is None:
+        return str(error)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}. Choose another place, or make it usable."
 
 
 def _with_notes(error: Exception) -> str:
@@ -69,7 +77,7 @@ def _of_settings(error: Exception) -> str:
 
 def _readable(message: str) -> str:
     """A message whose words a person can read: of longer ones, the beginning and the length."""
-    return _LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message)
+    return visible(_LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message))
 
 
 def _leave(message: str, code: int) -> None:

@@ -26,11 +26,14 @@ def facts_of(file: Path) -> dict[str, Any]:
 
     if file.is_dir() and (facts := facts_beside(file)) is not None:
         return facts
-    if not file.is_file():
+    if not file.exists() or file.is_dir():
         raise ValueError(f"no file {file}. Give one that `circuits export` or another command wrote, or its folder.")
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{file} has {file.stat().st_size / 2**20:,.0f} MB: no export is so large.")
-    data = read_bytes(file)
+    try:
+        data = read_bytes(file)
+    except OSError as error:
+        raise ValueError(f"cannot read {file}: {error.strerror or error}.") from None
     try:
         return read_about(data, source=str(file))
     except ValueError:

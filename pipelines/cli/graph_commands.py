@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from circuits.visible_text import visible
 from pipelines.cli.errors import reports_errors
 from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import Json, Runs, file_or_stdout, path_named
@@ -132,7 +133,7 @@ def export(
     if to is None:
         if not with_caption or out is not None or beside:
             raise ValueError("give --to FORMAT (`circuits exports` lists them), or --caption alone for a caption.")
-        sys.stdout.write(f"{caption(run, out=runs, drawing=drawing)}\n")
+        sys.stdout.write(f"{visible(caption(run, out=runs, drawing=drawing))}\n")
         return
     if with_caption and out == "-":
         raise ValueError("--out - writes the file to stdout, where --caption writes as well: give another --out.")
@@ -154,10 +155,10 @@ def export(
         sys.stdout.buffer.write(data)
         return
     write_atomically(path, data)
-    sys.stdout.write(f"{path}\n")
+    sys.stdout.write(f"{visible(str(path))}\n")
     if with_caption:
         for one in (run, *(beside or ())):
-            sys.stdout.write(f"{caption(one, to, out=runs, drawing=drawing)}\n")
+            sys.stdout.write(f"{visible(caption(one, to, out=runs, drawing=drawing))}\n")
 
 
 @commands.command(cls=PlainCommand)
@@ -185,7 +186,7 @@ def rerun(
 
     every_command = context.find_root().command
     for arguments in commands_of(file, runs):
-        typer.echo(f"circuits {shlex.join(arguments)}", err=True)
+        typer.echo(f"circuits {visible(shlex.join(arguments))}", err=True)
         if code := every_command(arguments, standalone_mode=False):
             raise typer.Exit(code)
 
@@ -224,4 +225,4 @@ def draw(
     require_place_for_file(path)
     asked = None if size is None else size_from(size, font=font)
     write_atomically(path, drawn(kind, *subjects, to=path.suffix.removeprefix("."), size=asked, out=runs))
-    sys.stdout.write(f"{path}\n")
+    sys.stdout.write(f"{visible(str(path))}\n")

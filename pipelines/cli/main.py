@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from circuits.visible_text import visible
 from pipelines.cli import catalogue_commands, graph_commands, model_commands, store_commands
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, reports_errors
@@ -38,7 +39,7 @@ def main() -> None:
     """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("warning: %(message)s"))
+    handler.setFormatter(_Visible("warning: %(message)s"))
     for package in ("circuits", "graphs", "pipelines"):
         logging.getLogger(package).addHandler(handler)
     end_on_signals()
@@ -46,6 +47,13 @@ def main() -> None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)
     app()
+
+
+class _Visible(logging.Formatter):
+    """Lines that a terminal shows as they are."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return visible(super().format(record))
 
 
 def renamed_option(arguments: Sequence[str]) -> str | None:

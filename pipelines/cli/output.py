@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.lookup import lookup
+from circuits.visible_text import visible
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -78,5 +79,5 @@ def print_json(value: Any) -> None:
 
 def say_first(command: str, text: str) -> None:
     """What a command does, on stderr at once: what follows imports much, reads the store and loads a model."""
-    sys.stderr.write(f"{command}: {text}\n")
+    sys.stderr.write(f"{command}: {visible(text)}\n")
     sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from circuits.files import read_bytes, real_path
 from circuits.strict_json import parse_strictly
+from circuits.visible_text import visible
 from pipelines.cli.stored import SUMMARY, stored_at
 from pipelines.runs.about_file import command_beside
 from pipelines.runs.options import command_line
@@ -119,4 +120,4 @@ def _refuse(readings: Sequence[Path]) -> None:
 
 
 def _note(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{visible(line)}\n")

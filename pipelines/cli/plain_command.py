@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
+
+_NO_NUMBERS = {
+    "int_parsing": "is no whole number, as 40 is",
+    "int_parsing_size": "has too many digits",
+    "float_parsing": "is no number, as 0.5 is",
+}
+_SHOWN = 80
 
 
 class PlainCommand(TyperCommand):
@@ -14,6 +22,27 @@ class PlainCommand(TyperCommand):
         super().__init__(*args, **given)
         for parameter in self.params:
             _tell_plainly(parameter)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """What is left of the arguments; a usage error, which says what was given, for a value that is none."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = _with_value(error)
+            raise
+
+
+def _with_value(error: typer.BadParameter) -> str:
+    """What is wrong with the value of an option; what was given, where typer says only what it should have been."""
+    from pydantic import ValidationError
+
+    if not isinstance(error.__cause__, ValidationError):
+        return error.message
+    (fault, *_) = error.__cause__.errors()
+    given = repr(fault["input"])
+    shown = given if len(given) <= _SHOWN else f"{given[:_SHOWN]}... ({len(given) - 2:,} characters)"
+    wrong = _NO_NUMBERS.get(fault["type"])
+    return f"{shown}: {error.message}" if wrong is None else f"{shown} {wrong}."
 
 
 def _tell_plainly(parameter: Any) -> None:

@@ -170,6 +170,11 @@ def _client_at(address: str, security: Security) -> Client:
 
 def _require_scheduler(address: str, security: Security) -> None:
     """Raise a ValueError within seconds where no Dask scheduler answers at an address: a client tries for longer."""
+    if address.startswith("tls://") and security.get_connection_args("client").get("ssl_context") is None:
+        raise ValueError(
+            f"the scheduler at {address!r} is asked for over TLS, and there are no certificates: give --scheduler-tls "
+            "ca=FILE, --scheduler-tls cert=FILE and --scheduler-tls key=FILE."
+        )
     # In a thread of its own: in a notebook, this one has a loop that runs.
     with ThreadPoolExecutor(1) as thread:
         try:

@@ -24,9 +24,12 @@ def is_running(owner: Mapping[str, Any]) -> bool | None:
 
 
 def _started(pid: int) -> float | None:
-    """When a process began; None where there is none, or only what its parent has not taken note of."""
+    """When a process began; None where there is none, or one that has ended and waits for its parent to ask how.
+
+    In a container whose first process asks of nobody, those that were killed stay so for ever.
+    """
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return None if process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD) else process.create_time()
     except psutil.Error:
         return None

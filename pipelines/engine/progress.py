@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TextIO
 
+from circuits.visible_text import visible
 from pipelines.engine.estimate import Estimate
 from pipelines.engine.job import Job
 
@@ -195,7 +196,7 @@ class Lines(Progress):
 
     def _say(self, text: str) -> None:
         self._said_s = time.monotonic()
-        self._stream.write(text + "\n")
+        self._stream.write(visible(text) + "\n")
         self._stream.flush()
 
 
@@ -242,7 +243,7 @@ class Bar(AnyBar):
 
         super().__init__(outlook)
         self._bar = progress.Progress(
-            progress.TextColumn("{task.description}"),
+            progress.TextColumn("{task.description}", markup=False),
             progress.BarColumn(),
             progress.TextColumn("{task.fields[state]}"),
             progress.TimeElapsedColumn(),
@@ -260,7 +261,7 @@ class Bar(AnyBar):
 
     def draw(self, description: str) -> None:
         share = self._outlook.estimate.share
-        self._bar.update(self._task, completed=share, description=description, state=self.state)
+        self._bar.update(self._task, completed=share, description=visible(description), state=self.state)
 
 
 def left(seconds: float) -> str:

@@ -66,14 +66,26 @@ def require_writable(folder: Path) -> None:
 
 
 def as_json(value: Any) -> bytes:
-    """A JSON file for people and programs: indented, no NaN."""
+    """A JSON file for people and programs: indented, no NaN; of names that are no text, the rest is escaped."""
     try:
-        return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+        text = json.dumps(value, indent=2, allow_nan=False)
+        if "\\ud" in text:
+            text = json.dumps(_of_characters(value), indent=2, allow_nan=False)
+        return f"{text}\n".encode()
     except ValueError as error:
         raise ValueError(
             f"a result is not finite, so that it is not written ({error}). Numbers of the model overflow: use --dtype "
             "float32, or settings that are less extreme."
         ) from None
+
+
+def _of_characters(value: Any) -> Any:
+    """A value without halves of characters, which names of files may hold and JSON may not."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_of_characters(key): _of_characters(inner) for key, inner in value.items()}
+    return [_of_characters(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def write_json(path: Path, value: Any) -> None:

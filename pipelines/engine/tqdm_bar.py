@@ -6,6 +6,7 @@ import sys
 import warnings
 from typing import Any
 
+from circuits.visible_text import visible
 from pipelines.engine.progress import AnyBar, Outlook
 
 _FORMAT = "{percentage:3.0f}%|{bar:20}| {desc} [{elapsed}{postfix}]"
@@ -26,7 +27,7 @@ class TqdmBar(AnyBar):
             warnings.simplefilter("ignore", TqdmWarning)  # without ipywidgets, it draws the bar of a terminal
             from tqdm.auto import tqdm
 
-        self._bar = tqdm(total=1.0, desc=self._start, bar_format=_FORMAT, leave=False, file=sys.stderr)
+        self._bar = tqdm(total=1.0, desc=visible(self._start), bar_format=_FORMAT, leave=False, file=sys.stderr)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -34,7 +35,7 @@ class TqdmBar(AnyBar):
 
     def draw(self, description: str) -> None:
         self._bar.n = self._outlook.estimate.share
-        self._bar.set_description_str(description, refresh=False)
+        self._bar.set_description_str(visible(description), refresh=False)
         self._bar.set_postfix_str(self.state, refresh=True)
 
 

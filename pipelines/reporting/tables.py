@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +11,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
+from circuits.csv_text import csv_text
 from circuits.numbers import number_text
 from circuits.quantities import QUANTITIES, Quantity
+from circuits.visible_text import visible
 from pipelines.reporting.p_values import DASH, Draws, is_least, p_shown
 
 UNDEFINED = "not defined"
@@ -148,15 +148,14 @@ def as_csv(rows: Sequence[Row], columns: Sequence[Column] | None = None) -> byte
         return b""
     chosen = [Column(key) for key in rows[0]] if columns is None else columns
     spans = [column for column in chosen if column.interval is not None]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
     ends = [f"{column.name}_{end}" for column in spans for end in ("low", "high")]
-    writer.writerow([*(column.name for column in chosen), *ends])
+    lines: list[list[Any]] = [[*(column.name for column in chosen), *ends]]
     for row in rows:
         values = [column.value(row) for column in chosen]
-        values += [end for column in spans for end in value_at(row, str(column.interval)) or (None, None)]
-        writer.writerow(values)
-    return text.getvalue().encode()
+        lines.append(
+            [*values, *(end for column in spans for end in value_at(row, str(column.interval)) or (None, None))]
+        )
+    return csv_text(lines).encode()
 
 
 def console() -> Console:
@@ -181,10 +180,11 @@ def print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[st
 
     Where COLUMNS asks for a width, cells of every table are broken between words to fit into it.
     """
-    rows, shown, asked = [list(row) for row in cells], console(), width_asked_for()
+    rows, shown, asked = [list(map(visible, row)) for row in cells], console(), width_asked_for()
+    headings = list(map(visible, headings))
     columns = list(zip(headings, *rows, strict=True))
     longest = [max(cell_len(word) for text in column for word in ("", *text.split())) for column in columns]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=visible(title), title_justify="left")
     if folds:
         for heading, width in zip(headings, longest, strict=True):
             table.add_column(heading, overflow="fold", min_width=min(width, _LONGEST_WORD))
@@ -225,15 +225,15 @@ def print_rows(title: str, rows: Sequence[Row]) -> None:
 
 def print_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     """What is known of one thing: a name and a value per line."""
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=visible(title), title_justify="left", show_header=False)
     for name, value in facts:
-        table.add_row(name, value)
+        table.add_row(visible(name), visible(value))
     console().print(table)
 
 
 def print_line(text: str) -> None:
     """A sentence below a table, in one piece."""
-    console().print(text, soft_wrap=True)
+    console().print(visible(text), soft_wrap=True)
 
 
 def print_reasons(rows: Sequence[Row], of: Callable[[Row], str], *, without: str | None = None) -> None:

@@ -30,7 +30,7 @@ _LARGER_FROM = 8
 # About how many bytes of weights the prompts of a job run through, each by itself: seconds on one processor.
 _BYTES_PER_JOB = 2**30
 # Of a model's name in the name of a run: a file system takes 255 bytes, and the task and the method want some.
-_MODEL_CHARACTERS = 48
+_MODEL_CHARACTERS, _PROMPTS_BYTES = 48, 120
 
 
 class PromptJobs:
@@ -187,10 +187,15 @@ def subject_name(config: PromptSettings) -> str:
     by its last part; what is not safe in the name of a file becomes a hyphen.
     """
     if config.model == PromptSettings.model_fields["model"].default:
-        return prompts_name(config)
+        return folder_begin(prompts_name(config))
     path = Path(config.model)
     name = real_path(path).name if is_path(config.model) else path.name
     if name.lower().endswith(GGUF):
         name = name[: -len(GGUF)]
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_MODEL_CHARACTERS].strip("-.")
-    return f"{prompts_name(config)}-{safe or 'model'}"
+    return f"{folder_begin(prompts_name(config))}-{safe or 'model'}"
+
+
+def folder_begin(name: str) -> str:
+    """A name as the beginning of a folder's: of a long one the beginning, so that the folder's is not too long."""
+    return name.encode("utf-8", "surrogateescape")[:_PROMPTS_BYTES].decode("utf-8", "ignore")

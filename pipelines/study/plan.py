@@ -30,7 +30,7 @@ from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
 from pipelines.engine.result_file import canonical_json
 from pipelines.engine.store import Store
-from pipelines.runs.first_jobs import prompts_name
+from pipelines.runs.first_jobs import folder_begin, prompts_name
 from pipelines.runs.method_settings import checked_ablation, checked_settings, make_method
 from pipelines.runs.settings import ABLATION_ALIASES, CIRCUIT_SETTINGS
 from pipelines.runs.settings_file import settings_from
@@ -123,8 +123,8 @@ def _name(cases: Sequence[Case], varied: Varied, known: KnownCircuit) -> str:
     config, keys = cases[0].config, [[job.key for job in case.jobs.scores] for case in cases]
     text = canonical_json([varied.key, [case.value for case in cases], keys, repr(known)])
     method = [] if varied.key == "method" else [config.method]
-    parts = ["study", prompts_name(config), *method, varied.key, hashlib.sha256(text.encode()).hexdigest()[:8]]
-    return "-".join(parts)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return "-".join(["study", folder_begin(prompts_name(config)), *method, varied.key, digest])
 
 
 def varied_from(given: Mapping[str, Sequence[Any]]) -> Varied:

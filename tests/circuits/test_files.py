@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from circuits.files import open_file, read_bytes, read_text, replace_file
+from circuits.files import open_file, read_bytes, read_text, reading_fault, replace_file
 
 
 def test_files_are_read(tmp_path: Path) -> None:
@@ -19,6 +19,17 @@ def test_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(file)
     with open_file(tmp_path / "link") as stream:
         assert stream.read(2) == b"\xef\xbb"
+
+
+def test_why_a_file_cannot_be_read_is_said_without_numbers_of_the_system(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9")
+    said = []
+    for name in ("latin.txt", "absent.txt"):
+        try:
+            read_text(tmp_path / name)
+        except (OSError, UnicodeDecodeError) as error:
+            said.append(reading_fault(error))
+    assert said == ["it is no text in UTF-8 (byte 3); save it as UTF-8", "No such file or directory"]
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:

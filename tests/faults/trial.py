@@ -21,6 +21,8 @@ LIMIT_S = 120  # of a machine that others use as well
 _LONGEST = 4000  # characters that a person reads
 # What is no message for a person: addresses of objects, classes of the code, links to a library's pages.
 _INSIDES = re.compile(r"Traceback|object at 0x|<class '|<function |errors\.pydantic|pydantic_core|\bNoneType\b")
+# Characters that a terminal does not show, but obeys.
+_OBEYED = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Trial(NamedTuple):
@@ -70,6 +72,7 @@ class Said(NamedTuple):
     exit_code: int
     stderr: str
     crash: str
+    stdout: str = ""
 
 
 class TimeUp(BaseException):
@@ -98,6 +101,9 @@ def judged(trial: Trial, said: Said, folder: Path) -> tuple[Outcome, str]:
     """The outcome, and what is wrong."""
     if said.crash:
         return "wrong", f"a traceback: {said.crash}"
+    is_file = "-" in trial.arguments  # what is written to stdout is then no text for a terminal
+    if obeyed := _OBEYED.search(said.stderr + ("" if is_file else said.stdout)):
+        return "wrong", f"a terminal would obey {obeyed[0]!r}"
     if said.exit_code == 0:
         if trial.expects == "refused":
             return "wrong", "taken in silence"
@@ -141,8 +147,14 @@ def invoke(arguments: Sequence[str]) -> Said:
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             crash = f"{type(error).__name__}: {str(error)[:200]} ({Path(place.filename).name}:{place.lineno})"
-    err.flush()
-    return Said(code, err.buffer.getvalue().decode("utf-8", "replace"), crash)  # pyright: ignore[reportAttributeAccessIssue]
+    for stream in (out, err):
+        with contextlib.suppress(ValueError):  # of text that no terminal can take; that is what the crash says
+            stream.flush()
+    return Said(code, _text(err), crash, _text(out))
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    return stream.buffer.getvalue().decode("utf-8", "replace")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @cache

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
+from circuits.csv_text import delimited
 from circuits.data.json_lines import parse_value
 from circuits.data.records.base import Entry, RecordFormat
 
@@ -52,12 +53,8 @@ class Table(RecordFormat):
 
     def written(self, records: Sequence[Mapping[str, Any]]) -> str:
         rows = [_cells(record) for record in records]
-        text = io.StringIO(newline="")
         names = list(dict.fromkeys(name for row in rows for name in row))
-        table = csv.DictWriter(text, names, delimiter=self.separator, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        return text.getvalue()
+        return delimited([names, *([row.get(name) for name in names] for row in rows)], self.separator)
 
     def _header(self, cells: Sequence[str]) -> list[str]:
         names = [cell.strip() for cell in cells]

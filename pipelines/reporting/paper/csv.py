@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from typing import Any
 
+from circuits.csv_text import csv_text
 from graphs.export.latex_text import NumberStyle
 from pipelines.reporting.paper.registry import TABLE_FORMATS, TableFormat
 from pipelines.reporting.paper.table import PaperTable, ends_of
@@ -20,11 +19,8 @@ def write(table: PaperTable, style: NumberStyle, command: str | None) -> str:
     True where it is the least that its draws can give. Neither the style nor the command is written.
     """
     columns = list({column.name: column for column in (*table.label, *table.facts, *table.columns)}.values())
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([name for column in columns for name in _names(column)])
-    writer.writerows([value for column in columns for value in _values(column, row)] for row in table.rows)
-    return text.getvalue()
+    heading = [name for column in columns for name in _names(column)]
+    return csv_text([heading, *([value for column in columns for value in _values(column, row)] for row in table.rows)])
 
 
 def _names(column: Column) -> Iterator[str]:

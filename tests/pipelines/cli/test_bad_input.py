@@ -49,6 +49,10 @@ def require_refusal(answer: Any, *said: str) -> None:
         (["compare", "nothing", "other"], ["no run 'nothing'"]),
         (["status", "--runs", "nowhere"], ["no folder nowhere"]),
         (["discuss"], ["discuss"]),
+        (["discover", "ioi", "--edges", "1e18"], ["'--edges': '1e18' is no whole number, as 40 is"]),
+        (["discover", "ioi", "--threshold", "x"], ["'--threshold': 'x' is no number, as 0.5 is"]),
+        (["view", "--port", "y" * 200], ["'--port': 'yyyyy", "... (200 characters) is no whole number"]),
+        (["discover", "ioi", "--device", "mps"], ["device 'mps' was asked for, and there is none"]),
         (["discover", "ioi", "--promts", "3"], ["--promts"]),
     ],
 )

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipelines.engine import claim
@@ -76,6 +77,27 @@ def wait_for_log(tmp_path: Path) -> None:
     while not (tmp_path / "log").exists():
         assert time.monotonic() - began < WAIT_S
         time.sleep(0.02)
+
+
+def test_a_killed_process_that_nobody_has_asked_for_holds_no_claim(tmp_path: Path):
+    path = tmp_path / "jobs" / "a.lock"
+    code = f"from pathlib import Path; from pipelines.engine import claim; claim._made(Path({str(path)!r})); input()"
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE)
+    try:
+        began = time.monotonic()
+        while is_free(path) or not path.read_bytes():
+            assert time.monotonic() - began < WAIT_S
+            time.sleep(0.02)
+        assert is_held(path)
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+        assert not is_held(path)
+        with claimed(path, "job", lambda: False, Meanwhile()) as is_ours:
+            assert is_ours
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize("n_processes", [2, 3])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import Result
 from pipelines.engine.store import Store, as_json, require_writable, write_atomically
 
@@ -28,6 +29,13 @@ def test_what_is_written_is_found(store: Store):
     store.write(KEY, "measure", RESULT)
     assert store.has(KEY)
     assert store.read(KEY).meta == RESULT.meta
+
+
+def test_names_that_are_no_text_are_written_as_json_that_is_read():
+    name = os.fsdecode(b"a\xffb")
+    value = {"of": [name, {name: name}], "n": 1, "face": "\U0001f600", "escape": r"\ud800"}
+    escaped = r"a\udcffb"
+    assert parse_strictly(as_json(value)) == value | {"of": [escaped, {escaped: escaped}]}
 
 
 def test_a_file_that_is_replaced_keeps_its_permissions_and_nothing_else_is_replaced(tmp_path: Path):

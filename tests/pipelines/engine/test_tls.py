@@ -77,12 +77,10 @@ def test_jobs_run_with_the_certificates_of_the_settings(tmp_path: Path, address:
 
 def test_without_certificates_or_with_those_of_another_authority_nothing_is_said(tmp_path: Path, address: str):
     theirs = certificates(tmp_path / "theirs", "theirs")
-    for execution in (
-        Execution(out=tmp_path, scheduler=address),
-        Execution(out=tmp_path, scheduler=address, scheduler_tls=theirs),
-    ):
-        with pytest.raises(ValueError, match="no Dask scheduler answers at 'tls://"):
-            run(tmp_path, execution)
+    with pytest.raises(ValueError, match="over TLS, and there are no certificates: give --scheduler-tls"):
+        run(tmp_path, Execution(out=tmp_path, scheduler=address))
+    with pytest.raises(ValueError, match="no Dask scheduler answers at 'tls://"):
+        run(tmp_path, Execution(out=tmp_path, scheduler=address, scheduler_tls=theirs))
 
 
 def test_the_command_that_continues_has_them(address: str, ours: dict[str, Path]):

@@ -34,6 +34,14 @@ def test_the_model_follows_the_task_where_it_is_not_the_default_one(model: str, 
     assert subject_name(RunConfig(task="ioi", model=model)) == name
 
 
+@pytest.mark.parametrize(
+    ("file", "begins"), [("p" * 240, "p" * 120), ("\u5b57" * 80, "\u5b57" * 40), ("pairs", "pairs")]
+)
+def test_a_long_name_of_a_prompt_file_leaves_room_in_the_folders(file: str, begins: str):
+    assert subject_name(RunConfig(task=f"{file}.jsonl")) == begins
+    assert subject_name(RunConfig(task=f"{file}.jsonl", model="gpt2")) == f"{begins}-gpt2"
+
+
 def test_a_folder_goes_by_its_own_name_however_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "tiny").mkdir()
     monkeypatch.chdir(tmp_path / "tiny")
