@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Iterable
-from types import SimpleNamespace
+from io import StringIO
 from typing import Any
 
 _BEGINS_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -32,10 +32,14 @@ def delimited(rows: Iterable[Iterable[Any]], separator: str) -> str:
     >>> delimited([("a", "b"), ("1\r2", None)], ",")
     'a,b\n"1\r2",\n'
     """
-    lines: list[str] = []
+    return "".join(_line(row, separator) for row in rows)
+
+
+def _line(row: Iterable[Any], separator: str) -> str:
+    text = StringIO(newline="")
     # The writer puts into quotes what its own ends of lines would be taken for, and no other end.
-    csv.writer(SimpleNamespace(write=lines.append), delimiter=separator, lineterminator="\r\n").writerows(rows)
-    return "".join(f"{line.removesuffix(chr(13) + chr(10))}\n" for line in lines)
+    csv.writer(text, delimiter=separator, lineterminator="\r\n").writerow(row)
+    return f"{text.getvalue().removesuffix(chr(13) + chr(10))}\n"
 
 
 def _cell(value: Any) -> Any:

@@ -85,7 +85,7 @@ def _class_of(config: Any) -> type | None:
     """The class of language models that transformers opens from a folder with this configuration, if there is one."""
     from transformers import AutoModelForCausalLM
 
-    known = AutoModelForCausalLM._model_mapping
+    known: Any = AutoModelForCausalLM._model_mapping
     return known.get(type(config), None)
 
 
