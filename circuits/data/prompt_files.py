@@ -179,7 +179,10 @@ def _prompt_set(
     notes = (note_of(left_out, len(lines) + len(left_out)),) if left_out else ()
     if not lines:
         why = f" {notes[0]}" if notes else ""
-        raise ValueError(f"{source} holds no prompt.{why} Give one JSON object a line, such as {_EXAMPLES[PAIR]}.")
+        is_table = source.lower().endswith((".csv", ".tsv"))
+        how = "a header, clean,corrupt,answers,wrong_answers, and a row" if is_table else "one JSON object a line"
+        example = "" if is_table else f", such as {_EXAMPLES[PAIR]}"
+        raise ValueError(f"{source} holds no prompt.{why} Give {how}{example}.")
     if by_label[PAIR] and len(by_label[PAIR]) < len(lines):
         raise ValueError(
             f"{source} holds {len(by_label[PAIR])} pairs and {len(lines) - len(by_label[PAIR])} labeled prompts: give "

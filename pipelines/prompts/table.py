@@ -71,7 +71,7 @@ def _summary(checked: Checked) -> str:
     found = checked.summary
     parts = [f"{found['prompts']} prompts"]
     if checked.unit == LINE:
-        parts += [f"{found['bad_lines']} bad lines", f"{found['left_out']} left out"]
+        parts += [f"{found['bad_lines']} bad line{'s' * (found['bad_lines'] != 1)}", f"{found['left_out']} left out"]
     if found["prompts"]:
         parts.append(f"{checked.model} answers {found['right']} of {found['prompts']} rightly")
     if found["pairs"]:

@@ -169,3 +169,23 @@ def test_one_fault_of_many_lines_is_said_once_with_the_lines(tmp_path: Path) -> 
 def test_every_format_is_registered_under_its_endings() -> None:
     assert all(ending in made.endings for ending, made in FORMATS.items())
     assert {made.name for made in FORMATS.values()} == {"JSONL", "a JSON array", "CSV", "TSV"}
+
+
+def test_objects_of_an_array_on_one_line_are_all_kept_and_told_apart(tmp_path):
+    ids = [{"clean_ids": [n, 7], "corrupt_ids": [n, 7 if n == 1 else 8], "answer_ids": [9]} for n in range(4)]
+    file = tmp_path / "one-line.json"
+    file.write_text(json.dumps([*ids, ids[3]]))
+    assert [entry.number for entry in entries_in(file)] == [1, 2, 3, 4, 5]
+    prompts = read_prompts(file, leaves_out_unchanged=True)
+    assert [prompt.clean[0] for prompt in prompts] == [0, 2, 3]
+    assert "line 5: a copy of line 4" in prompts.notes[0]
+    file.write_text(json.dumps([*ids, 7])[:-1] + " x]")
+    assert [entry.number for entry in entries_in(file)][-2:] == [5, 5]
+    file.write_text(json.dumps(ids, indent=1))
+    assert [entry.number for entry in entries_in(file)][:2] == [2, 15]
+
+
+def test_an_empty_table_says_what_a_table_holds(tmp_path):
+    (tmp_path / "empty.csv").write_text("clean,corrupt,answers\n")
+    with pytest.raises(ValueError, match="a header, clean,corrupt,answers,wrong_answers, and a row"):
+        read_prompts(tmp_path / "empty.csv")
