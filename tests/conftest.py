@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-import string
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ import pytest
 
 from circuits.data.prompts import Prompt, PromptSet
 from circuits.methods import METHODS
+from tests.fonts import cut_once
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = Path(os.environ.get("CIRCUITS_SAMPLE_MODELS", ROOT.parent / "shared" / "models"))
@@ -32,8 +30,6 @@ MORE_FAMILIES = ("gptneo", "gptj", "opt", "cohere", "granite", "smollm3", "glm")
 # The methods that need no more than a model and prompts; the other one reads a file.
 MEASURING = [name for name in METHODS if name != "circuit-file"]
 VOCABULARY = 50
-# The characters of most figures, with the ligatures that text is set with.
-_DRAWN = string.printable + "–−±×·…→≤≥ﬀﬁﬂﬃﬄ"
 
 
 def random_module(family: str, *, n_layers: int = 3, is_grouped: bool = True) -> Any:
@@ -171,39 +167,10 @@ def family_model() -> Callable[[str], Any]:
     return model
 
 
-@cache
-def _usual_subset(font: str, cut: Any, as_file: Any) -> tuple[frozenset[int], Any, bytes]:
-    """The glyphs of most figures, the subset of a font with these, and that subset as a file."""
-    from matplotlib.ft2font import FT2Font
-
-    codes = FT2Font(font).get_charmap()
-    glyphs = frozenset(codes[code] for code in map(ord, _DRAWN) if code in codes)
-    with cut(font, set(glyphs)) as subset:
-        return glyphs, subset, as_file(subset.font).getvalue()
-
-
 @pytest.fixture(scope="module")
 def shared_fonts() -> Iterator[None]:
-    """PDF figures embed one subset of each font, made once: it takes most of the time of a small figure to cut it.
-
-    For tests of what commands write; tests of the figures themselves embed what each figure needs.
-    """
-    from matplotlib.backends import _backend_pdf_ps as backend
-
-    cut, as_file, files = backend.get_glyphs_subset, backend.font_as_file, {}
-
-    def shared(font: str, glyphs: Iterable[int]) -> Any:
-        known, subset, file = _usual_subset(font, cut, as_file)
-        files[id(subset.font)] = file
-        return nullcontext(subset) if known.issuperset(glyphs) else cut(font, glyphs)
-
-    def kept(font: Any) -> BytesIO:
-        return BytesIO(files[id(font)]) if id(font) in files else as_file(font)
-
-    with pytest.MonkeyPatch.context() as patch:
-        if hasattr(backend, "SubsetResults"):  # glyphs by their number; before, by their character
-            patch.setattr(backend, "get_glyphs_subset", shared)
-            patch.setattr(backend, "font_as_file", kept)
+    """PDF figures embed one subset of each font, cut once."""
+    with cut_once():
         yield
 
 

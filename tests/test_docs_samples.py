@@ -42,6 +42,7 @@ def text(page: str) -> str:
     return (DOCS / f"{page}.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("shared_fonts")
 @pytest.mark.parametrize("page", SAMPLES.RUN)
 def test_samples_print_what_the_page_shows(page):
     blocks = SAMPLES.samples(text(page))

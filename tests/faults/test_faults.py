@@ -13,6 +13,7 @@ from tests.faults.sound import Sound
 from tests.faults.trial import Said, Trial, Verdict, invoke, judged, tried, unclear
 
 PER_KIND = 16
+pytestmark = pytest.mark.usefixtures("shared_fonts")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "kills"])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import chdir
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -143,6 +145,34 @@ def circuits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., A
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def _folders_of_commands() -> dict[tuple[tuple[str, ...], ...], tuple[Path, list[Answer]]]:
+    """What commands have left, and answered, in a folder that was empty."""
+    return {}
+
+
+@pytest.fixture
+def computed(
+    circuits: Callable[..., Answer],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    _folders_of_commands: dict[tuple[tuple[str, ...], ...], tuple[Path, list[Answer]]],
+) -> Callable[..., list[Answer]]:
+    """`computed(("discover", ...), ...)`: commands run once for all tests, and what they leave copied for this one."""
+
+    def run(*commands: Sequence[str | Path]) -> list[Answer]:
+        key = tuple(tuple(map(str, command)) for command in commands)
+        if key not in _folders_of_commands:
+            folder = tmp_path_factory.mktemp("computed")
+            with chdir(folder):
+                _folders_of_commands[key] = folder, [circuits(*command) for command in commands]
+        folder, answers = _folders_of_commands[key]
+        shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+        return answers
 
     return run
 

@@ -30,7 +30,7 @@ class RankReport(Report):
 
     >>> from pipelines import rank_curve
     >>> curve = rank_curve("ioi", heads="a2.h1", ranks="0,2", prompts=8, random=0)
-    >>> sorted(curve.plain)[:2], curve.rows[-1]["kept"]
+    >>> sorted(curve.plain)[:2], round(curve.rows[-1]["kept"], 3)
     (['accuracy', 'accuracy_interval'], 1.0)
     """
 

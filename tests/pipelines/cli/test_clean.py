@@ -34,9 +34,10 @@ def jobs_of(run: str) -> set[str]:
 
 
 @pytest.fixture
-def two_runs(circuits: Command, tiny: Any) -> tuple[str, str]:
+def two_runs(computed: Command, tiny: Any) -> tuple[str, str]:
     """Two runs that share their measurements; their results are old."""
-    names = [circuits(*tiny.arguments, "--method", "eap", "--edges", n, "--json").json["run"] for n in ("9", "5")]
+    commands = [(*tiny.arguments, "--method", "eap", "--edges", n, "--json") for n in ("9", "5")]
+    names = [answer.json["run"] for answer in computed(*commands)]
     make_old()
     return names[0], names[1]
 

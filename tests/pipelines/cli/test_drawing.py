@@ -8,8 +8,9 @@ import pytest
 
 
 @pytest.fixture
-def run(tiny, circuits):
-    return circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--json").json["run"]
+def run(tiny, computed):
+    (answer,) = computed((*tiny.arguments, "--method", "eap", "--edges", "12", "--json"))
+    return answer.json["run"]
 
 
 def test_a_drawing_has_the_size_and_shows_what_is_asked_for(circuits, run, tmp_path):

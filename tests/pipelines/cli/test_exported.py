@@ -13,8 +13,9 @@ from pipelines.cli.exported import commands_of
 
 
 @pytest.fixture
-def run(tiny, circuits):
-    return circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--json").json["run"]
+def run(tiny, computed):
+    (answer,) = computed((*tiny.arguments, "--method", "eap", "--edges", "12", "--json"))
+    return answer.json["run"]
 
 
 @pytest.mark.parametrize(("kind", "file"), [("pdf", "circuit.pdf"), ("png", "circuit.png"), ("json", "circuit.json")])

@@ -68,6 +68,7 @@ from typer.testing import CliRunner
 from pipelines.cli.main import app
 from pipelines.engine.cluster import connect
 from pipelines.engine.execution import Execution
+from tests.fonts import cut_once
 
 def circuits(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -88,7 +89,7 @@ if __name__ == "__main__":
         "profiles": json.loads(circuits("profiles", "--json"))["profiles"],
     }
     # One worker process runs all models, so that this one need not load torch too.
-    with connect(Execution(workers=1)) as client:
+    with connect(Execution(workers=1)) as client, cut_once():
         worker = ["--scheduler", client.scheduler.address]
         told["ours"] = discovered(prompts, "--method", "eap", *worker, *given, *noisy)
         told["theirs"] = discovered(prompts, "--method", "doubled-eap", *worker, *given, *noisy)

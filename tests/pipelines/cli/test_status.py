@@ -31,9 +31,10 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def run(circuits: Callable[..., Any], tiny: Any) -> str:
+def run(computed: Callable[..., Any], tiny: Any) -> str:
     """The name of a run in the folder `runs`."""
-    return circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3", "--json").json["run"]
+    (answer,) = computed((*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3", "--json"))
+    return answer.json["run"]
 
 
 def unfinish(run: str) -> None:

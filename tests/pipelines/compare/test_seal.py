@@ -12,8 +12,9 @@ import pytest
 
 
 @pytest.fixture
-def comparison(circuits: Callable[..., Any], tiny: Any) -> Path:
-    runs = [circuits(*tiny.arguments, "--method", "eap", "--edges", n, "--json").json["run"] for n in ("9", "12")]
+def comparison(circuits: Callable[..., Any], computed: Callable[..., Any], tiny: Any) -> Path:
+    commands = [(*tiny.arguments, "--method", "eap", "--edges", n, "--json") for n in ("9", "12")]
+    runs = [answer.json["run"] for answer in computed(*commands)]
     return Path(circuits("compare", *runs, "--json").json["folder"])
 
 

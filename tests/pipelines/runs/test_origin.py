@@ -13,9 +13,10 @@ Command = Callable[..., Any]
 
 
 @pytest.fixture
-def runs(circuits: Command, tiny: Any) -> list[str]:
+def runs(computed: Command, tiny: Any) -> list[str]:
     """Two runs by name."""
-    return [circuits(*tiny.arguments, "--edges", edges, "--json").json["run"] for edges in ("12", "16")]
+    commands = [(*tiny.arguments, "--edges", edges, "--json") for edges in ("12", "16")]
+    return [answer.json["run"] for answer in computed(*commands)]
 
 
 def folder_of(answer: Any) -> Path:

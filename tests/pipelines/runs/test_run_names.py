@@ -70,9 +70,10 @@ def jobs_in(store: Path) -> set[str]:
 
 
 @pytest.fixture
-def named(circuits: Command, tiny: Any) -> dict[str, Any]:
+def named(computed: Command, tiny: Any) -> dict[str, Any]:
     """What `discover` says of a run that was given a name."""
-    return circuits(*tiny.arguments, *NAMED, "--json").json
+    (answer,) = computed((*tiny.arguments, *NAMED, "--json"))
+    return answer.json
 
 
 def test_a_run_goes_by_the_name_that_it_was_given(circuits: Command, named: dict[str, Any]):
