@@ -1,0 +1,73 @@
+"""Weights of jobs that prompts and models decide: those of methods whose passes a formula counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from circuits.model.sources import find_model
+from pipelines.costs.forecast import Asked, Budget
+from pipelines.costs.passes import patched
+from pipelines.costs.shape_of import shape_of_files
+from pipelines.costs.work import plain_pass
+from pipelines.discover.minimize_jobs import weights_of_search
+from pipelines.discover.plan import all_jobs
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.engine.result_file import Result
+from pipelines.forecast.jobs import Lengths, weights_of
+
+SHAPE = shape_of_files(find_model("reference"))
+BUDGET = Budget("cpu", 1, 1)
+
+
+def weights(method: str, n_tokens: int, n_prompts: int = 64) -> dict[str, float]:
+    """Label -> weight, of jobs whose weight becomes known with prompts of so many tokens."""
+    jobs = all_jobs(DiscoverSettings(task="ioi", method=method, prompts=n_prompts))
+    every = [job for job in jobs.all if "model" in job.locations]
+    lengths = {jobs.prompts.key: Lengths(n_prompts, n_tokens, 5)}
+    assert SHAPE is not None
+    found = weights_of(every, jobs.all, lengths, {"reference": SHAPE})
+    return {job.label: found[job.key] for job in jobs.all if job.key in found}
+
+
+@pytest.mark.parametrize("n_tokens", [8, 32])
+def test_a_job_that_patches_takes_as_many_passes_as_its_formula_says(n_tokens: int):
+    found = weights("activation-patching", n_tokens)
+    assert list(found) == [f"measure activation-patching prompts {start}-{start + 15}" for start in (0, 16)]
+    assert SHAPE is not None
+    settings = {"at": "all", "kinds": ("head", "attention", "mlp", "residual")}
+    work = patched(Asked(SHAPE, 16, n_tokens, "float32", BUDGET, 5), settings)
+    assert set(found.values()) == {work.whole / plain_pass(SHAPE, n_tokens)}
+
+
+@pytest.mark.parametrize("method", ["eap-ig", "exact-edges", "head-coding"])
+def test_other_jobs_keep_their_weights(method: str):
+    """They are known from the settings, or by no formula."""
+    assert weights(method, 16) == {}
+
+
+def test_a_model_of_unknown_shape_changes_none():
+    jobs = all_jobs(DiscoverSettings(task="ioi", method="activation-patching"))
+    every = [job for job in jobs.all if "model" in job.locations]
+    assert weights_of(every, jobs.all, {jobs.prompts.key: Lengths(64, 16, 5)}, {}) == {}
+
+
+def ran(n_runs: int, *, has_ended: bool) -> Result:
+    return Result({"has_ended": has_ended}, {"digests": np.zeros((n_runs, 16), dtype=np.uint8)})
+
+
+def test_rounds_of_a_search_weigh_what_they_ran_or_what_is_expected():
+    """100 edges and 200 runs for others: 260 are expected. One is half a pass of 32 prompts, and going through all of
+    them again for the result takes 7 % of the time."""
+    jobs = all_jobs(DiscoverSettings(task="ioi", minimal=True)).minimize
+    chosen = Result({}, {"mask": np.arange(479) < 100, "values": np.zeros(32)})
+
+    def passes(*done: Result) -> list[float]:
+        *rounds, last = (weights_of_search(jobs, done, chosen)[job.key] for job in jobs)
+        assert last == pytest.approx(0.07 * sum(rounds))
+        return [weight / 16 for weight in rounds]
+
+    assert passes() == [250, 10, *[0] * 7]
+    assert passes(ran(250, has_ended=False)) == [250, 125, *[0] * 7]  # it is not over
+    assert passes(ran(250, has_ended=False), ran(250, has_ended=False))[2:] == [125, *[0] * 6]
+    assert passes(ran(99, has_ended=True)) == [99, *[0] * 8]
