@@ -126,7 +126,7 @@ def weights_of(
     by_key, weights = {job.key: job for job in every}, dict[str, float]()
     known: dict[tuple[Shape, Lengths, str], float] = {}
     for job in jobs:
-        if not job.is_apart or not _is_costed(job):
+        if not job.is_apart or _costed_method(job) is None:
             continue
         shape, its = shapes.get(job.locations["model"]), lengths_of(job, by_key, lengths)
         if shape is None or its is None:
@@ -177,15 +177,16 @@ def _settings(job: Job) -> Mapping[str, Any]:
     return {name: value for name, value in job.settings.items() if name not in ("slice", "part")}
 
 
-def _is_costed(job: Job) -> bool:
+def _costed_method(job: Job) -> Mapping[str, Any] | None:
+    """The method that a job measures with, where a formula counts its passes."""
     method = job.settings.get("method")
-    is_measured = method is not None and job.stage.name in _MEASURING
-    return is_measured and (method["name"] in WORK_FORECAST or method["name"] in METHODS_COSTED)
+    if method is None or job.stage.name not in _MEASURING:
+        return None
+    return method if method["name"] in WORK_FORECAST or method["name"] in METHODS_COSTED else None
 
 
 def _work(job: Job, asked: Asked) -> Work:
-    method = job.settings.get("method")
-    if method is not None and _is_costed(job):
+    if (method := _costed_method(job)) is not None:
         name = method["name"]
         if name in WORK_FORECAST:
             return WORK_FORECAST[name](asked, method["settings"])
