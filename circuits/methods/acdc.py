@@ -32,6 +32,7 @@ from circuits.data.prompts import PromptSet
 from circuits.methods.base import CORRUPT, Method
 from circuits.methods.registry import register
 from circuits.metrics import Metric
+from circuits.model.room import circuits_at_once
 from circuits.model.steps import kept, steps, whole
 from circuits.scores import EdgeScores
 
@@ -68,6 +69,7 @@ class ACDC(Method):
     summary = "drop edges one by one from the output backward, where that costs less than tau"
     scores_are = "measured"
     result = "edges"
+    scored_in = ("measure", 2)  # fewer circuits are run side by side: other last digits
 
     tau: float = 0.05
     absolute: bool = True
@@ -213,10 +215,11 @@ class _Recorded:
     def circuits_at_once(self, group: _Group) -> int:
         """How many circuits fit into one run."""
         wiring, forward = self.model.wiring, self.model.forward
-        n_writers = (wiring.n_layers - group.first_layer) * wiring.writers_per_layer
-        per_token = max(n_writers, len(group.readers), 4) * forward.weight_u.shape[1]
+        n_layers = wiring.n_layers - group.first_layer
+        n_held = max(n_layers * wiring.writers_per_layer, wiring.readers_per_layer if n_layers else 4)
         n_tokens = max(pair.batch.n_sequences * (pair.batch.n_positions - pair.batch.start) for pair in self.pairs)
-        return max(1, forward.numbers_at_once // (per_token * n_tokens))
+        per_circuit = n_held * n_tokens * forward.weight_u.shape[1]
+        return circuits_at_once(forward.numbers_at_once, per_circuit, forward.device.type)
 
 
 def _recorded(model: Model, prompts: PromptSet, metric: Metric, ablation: Ablation) -> _Recorded:

@@ -23,6 +23,9 @@ _BYTES_OF_A_NUMBER = 4
 # On the CPU, the writers' outputs are held up to this many numbers at once, or for this share of a batch's prompts, if
 # more; on a GPU, as many as there is memory for: each chunk costs the start of hundreds of small kernels.
 _WRITER_ELEMENTS, _SHARE_OF_BATCH = 2_000_000, 1 / 8
+# On the CPU, circuits of a search are run side by side up to this many numbers of one intermediate: more of them take
+# several times the memory and are no faster.
+_CIRCUIT_ELEMENTS = 2_000_000
 # Gradients at the readers of a layer are held up to this many numbers at once, or for a few readers, if more. Fixed, so
 # that the memory there is never decides how they are split; fewer rows than these, and products round differently.
 _READER_ELEMENTS = {"cpu": 8_000_000, "cuda": 64_000_000}
@@ -93,6 +96,11 @@ def written_at_once(numbers: int, n_prompts: int, numbers_per_prompt: int, devic
     many = numbers // numbers_per_prompt
     few = max(_WRITER_ELEMENTS // numbers_per_prompt, round(n_prompts * _SHARE_OF_BATCH))
     return max(1, min(many, few) if device == "cpu" else many)
+
+
+def circuits_at_once(numbers: int, numbers_per_circuit: int, device: str) -> int:
+    """How many circuits of a search are run side by side."""
+    return max(1, (min(numbers, _CIRCUIT_ELEMENTS) if device == "cpu" else numbers) // numbers_per_circuit)
 
 
 def reader_chunks(n_readers: int, numbers_per_reader: int, device: str) -> Iterator[slice]:

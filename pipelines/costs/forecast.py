@@ -7,12 +7,15 @@ through phases, the largest of them counts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from circuits.data.prompts import END
 from circuits.kinds import KINDS
+from circuits.methods.path_stages import stages_from
 from circuits.model import room
+from circuits.scores import ALL_POSITIONS
 from pipelines.costs.memory import (
     WIDTHS,
     edge_scores,
@@ -31,6 +34,9 @@ PROCESS, FIRST_RUN = 530e6, 20e6
 _PAGES_PER_PAGE = 1.35
 # Copies of all writers' outputs at once: of a circuit that runs, and where methods hold and change them.
 _OF_CIRCUIT, _OF_CHANGES = 2.35, 2
+# Of a search's circuits, copies of what each port of a layer reads: its sums over known and over later writers, both
+# together, with the ablated stream, and normed; counted in a run.
+_OF_PORTS = 4.5
 # Intermediates that circuits' batches may fill together.
 _BATCHES_TOGETHER = 2
 # Circuits that are run to choose one, and those of a curve.
@@ -45,7 +51,13 @@ _OF_STREAMS, _OF_SUMS = 3, 2
 # Weights of an autoencoder while it is trained: itself, its gradients, two means of Adam, and as many in between.
 _OF_TRAINING = 8
 # Trials whose codes are made in a job (`circuits.methods.head_code_stages`).
-_TRIALS_OF_A_JOB = 2
+TRIALS_OF_A_JOB = 2
+# Of given autoencoders, whose number the settings do not say: as many trials as are trained by default.
+_TRIALS = 10
+# Copies of scores: as they are measured, read again and kept; of pairs of codes, in double precision first.
+_OF_READ_SCORES, _OF_CODES = 3, 5
+# Numbers that are sorted at once to count pairs of codes (`circuits.head_codes.counting`), and bytes held for each.
+_SORTED_AT_ONCE, _OF_SORTING = 2_000_000, 40
 
 
 class Budget(NamedTuple):
@@ -190,19 +202,20 @@ def conductance(asked: Asked, settings: Mapping[str, Any]) -> Peak:
 
 
 def dropped_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
-    """Both runs of all prompts, and the writers' outputs of the circuits that are stacked, where nearly all edges are
-    dropped: of those into the readers that take most."""
+    """Both runs of all prompts, the writers' outputs, and those of the circuits that are run side by side, with what a
+    layer reads in each: at the layer from which on they hold most."""
     shape, batch = asked.shape, asked.with_writers
-    of_prompt, most = asked.tokens_of(batch) * shape.d_model, 0
-    for layer in range(shape.n_layers):
-        n_readers, n_sources = shape.n_heads + 2 * shape.n_kv_heads, 1 + layer * (shape.n_heads + 1)
-        numbers = of_prompt * max((shape.n_layers - layer) * (shape.n_heads + 1), n_readers)
-        n_circuits = min(n_readers * n_sources, max(1, asked.budget.numbers // numbers))
-        most = max(most, n_circuits * numbers)
+    of_writer, n_ports = asked.tokens_of(batch) * shape.d_model, shape.n_heads + 2 * shape.n_kv_heads
+    most = 0.0
+    for n_layers in range(1, shape.n_layers + 1):
+        n_writers = n_layers * (shape.n_heads + 1)
+        of_circuit = of_writer * max(n_writers, shape.wiring.readers_per_layer)
+        n_circuits = room.circuits_at_once(asked.budget.numbers, of_circuit, asked.budget.device)
+        most = max(most, n_circuits * of_writer * (n_writers + 1 + _OF_PORTS * n_ports))
     held = recorded_runs(shape, asked.tokens_of(asked.n_prompts), asked.dtype) + outputs_of_writers(
         shape, asked.tokens_of(batch)
     )
-    return Peak(batch, held + _OF_CIRCUIT * most * WIDTHS["float32"] + _all_scores(asked))
+    return Peak(batch, held + most * WIDTHS["float32"] + _all_scores(asked))
 
 
 def learned_mask(asked: Asked, settings: Mapping[str, Any]) -> Peak:
@@ -246,8 +259,53 @@ def codes_of_heads(asked: Asked, settings: Mapping[str, Any]) -> Peak:
     shape, coding = asked.shape, settings["coding"]
     n_features = coding["recipe"]["features"]
     n_groups = shape.n_layers if coding["scope"] == "layer" else 1
-    numbers = _TRIALS_OF_A_JOB * n_groups * n_features * 2 * shape.d_model + 4 * asked.n_prompts * n_features
+    numbers = TRIALS_OF_A_JOB * n_groups * n_features * 2 * shape.d_model + 4 * asked.n_prompts * n_features
     return Peak(2 * asked.n_prompts, (numbers + _head_values(asked)) * WIDTHS["float32"])
+
+
+def staged_paths(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Those of path patching into what the last of the stages reads."""
+    return paths(asked, as_paths(asked.shape, settings))
+
+
+def staged_paths_into_others(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """Likewise into the inputs that the stage did not ask for: keys and values, which are read at all positions, are
+    always among them."""
+    return paths(asked, as_paths(asked.shape, settings) | {"at": ALL_POSITIONS})
+
+
+def scored_edges(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """The effects of all edges on all prompts, as they are read and as they are kept; of pairs of codes, those of the
+    trials besides, in double precision first, and the numbers that are sorted."""
+    shape, n_rows, sorting = asked.shape, asked.n_prompts, 0
+    copies = _OF_READ_SCORES
+    if "trials" in settings:
+        n_pairs = (shape.n_layers * shape.n_heads) ** 2 // 2
+        sorting = _OF_SORTING * min(2 * asked.n_prompts * n_pairs, _SORTED_AT_ONCE)
+        n_rows, copies = n_rows + _n_trials(settings), _OF_CODES
+    return Peak(asked.n_prompts, copies * n_rows * edge_scores(shape) + sorting)
+
+
+def scored_heads(asked: Asked, settings: Mapping[str, Any]) -> Peak:
+    """The scores of all heads on all prompts at every position that there is one for: of stages of paths one each and
+    two more. With codes, the numbers that are sorted to count pairs."""
+    shape = asked.shape
+    n_heads, sorting = shape.n_layers * shape.n_heads, 0
+    n_rows = len(settings.get("stages", ())) + 2
+    if "trials" in settings:
+        n_rows = _n_trials(settings)
+        sorting = _OF_SORTING * min(2 * asked.n_prompts * n_heads**2 // 2, _SORTED_AT_ONCE)
+    return Peak(asked.n_prompts, _OF_READ_SCORES * asked.n_prompts * n_rows * n_heads * WIDTHS["float32"] + sorting)
+
+
+def as_paths(shape: Shape, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of path patching that are those of the last of some stages. Which heads a stage reads is not known
+    before: they are taken to lie half-way through the model and three quarters."""
+    stage = stages_from(settings["lines"])[-1]
+    layers = sorted({shape.n_layers // 2, 3 * shape.n_layers // 4})
+    read = tuple(f"a{layer}.h0<{port}>" for layer in layers for _, port in stage.read_from)
+    how = {name: settings[name] for name in ("between", "freeze_mlps")}
+    return {"receivers": read or stage.into, "at": stage.at, **how}
 
 
 def n_alike(shape: Shape, kinds: Collection[str]) -> int:
@@ -269,6 +327,11 @@ def is_patched_everywhere(settings: Mapping[str, Any]) -> bool:
 def _n_in_layer(shape: Shape, kind: str) -> int:
     counted = KINDS[kind].counted_by
     return 1 if counted is None else int(getattr(shape, counted))
+
+
+def _n_trials(settings: Mapping[str, Any]) -> int:
+    """Trials of codes; of given autoencoders, which the settings do not count, as many as are trained by default."""
+    return int(settings["trials"] or _TRIALS)
 
 
 def _head_values(asked: Asked) -> int:
@@ -335,7 +398,7 @@ def _of_circuits(stage: str) -> Rule:
     return lambda asked, settings: circuits(asked, settings, n_circuits=_CIRCUITS[stage])
 
 
-# Of methods by their names. Others are not forecast.
+# Of methods that measure at once, by their names.
 METHODS_FORECAST: Mapping[str, Rule] = {
     "eap": edges_from_gradients,
     "eap-ig": edges_from_gradients,
@@ -351,8 +414,9 @@ METHODS_FORECAST: Mapping[str, Rule] = {
     "ceap": conductance,
     "acdc": dropped_edges,
     "mask-learning": learned_mask,
+    "random": scored_edges,
 }
-# Of stages by their names.
+# Of stages by their names, without the numbers that those of a search have.
 STAGES_FORECAST: Mapping[str, Rule] = {
     "baseline": recorded,
     "reference": recorded,
@@ -361,8 +425,22 @@ STAGES_FORECAST: Mapping[str, Rule] = {
     "features": head_features,
     "autoencoders": autoencoders,
     "codes": codes_of_heads,
+    "staged-paths": staged_paths,
+    "staged-paths-others": staged_paths_into_others,
     **{stage: _of_circuits(stage) for stage in _CIRCUITS},
 }
+
+# What gives the scores of methods that measure in several stages (`Method.scored_in`), and what forecasts it, by what
+# is scored.
+SCORES_OF_STAGES = ("staged-paths-scores", "code-scores", "file-scores")
+SCORES_FORECAST: Mapping[str, Rule] = {"edges": scored_edges, "components": scored_heads}
+
+_NUMBER = re.compile("-[0-9]+")
+
+
+def without_number(stage: str) -> str:
+    """What a stage is called without its number, as in `staged-paths-2-others`."""
+    return _NUMBER.sub("", stage)
 
 
 def peak(rule: Rule, asked: Asked, settings: Mapping[str, Any]) -> Peak:

@@ -9,8 +9,18 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pipelines.costs.forecast import Asked, is_patched_everywhere
+from circuits.methods.path_stages import stages_from
+from circuits.scores import ALL_POSITIONS
+from pipelines.costs.forecast import TRIALS_OF_A_JOB, Asked, as_paths, is_patched_everywhere
 from pipelines.costs.work import Work, contraction, eap, patched_once, plain_pass
+
+# How often the other inputs are tried of a stage that asks for some: not known before.
+_TRIED = 0.5
+# What a step of mask learning takes beside its products, in norms and sums of what each port reads, as a share of them:
+# 0 on a model of 0.8 M weights, 1.3 on one of 20 M.
+_BESIDE_PRODUCTS = 0.5
+# Points of the estimate that mask learning starts from by default, and products of an epoch of an autoencoder's.
+_POINTS_OF_START, _PRODUCTS_OF_EPOCH = 5, 5
 
 
 def patched(asked: Asked, settings: Mapping[str, Any]) -> Work:
@@ -57,6 +67,47 @@ def paths(asked: Asked, settings: Mapping[str, Any]) -> Work:
     return Work(asked.n_prompts * (_recorded(asked) + n_positions * of_paths), 0)
 
 
+def staged_paths(asked: Asked, settings: Mapping[str, Any]) -> Work:
+    """That of path patching into what the last of the stages reads."""
+    return paths(asked, as_paths(asked.shape, settings))
+
+
+def staged_paths_into_others(asked: Asked, settings: Mapping[str, Any]) -> Work:
+    """Likewise into each of the inputs that the stage did not ask for, every second time: they are tried where those
+    that it asked for find nothing."""
+    ports = {port for _, port in stages_from(settings["lines"])[-1].read_from}
+    others, of_one = len({"q", "k", "v"} - ports), as_paths(asked.shape, settings) | {"at": ALL_POSITIONS}
+    return Work(_TRIED * others * paths(asked, of_one).whole, 0)
+
+
+def learned_mask(asked: Asked, settings: Mapping[str, Any]) -> Work:
+    """Both runs, the estimate that it starts from, of five points, and in each step a circuit with all edges, forward
+    and back: products with weights twice, sums over writers three times."""
+    shape, n_tokens = asked.shape, asked.n_tokens
+    start = eap(shape, n_tokens, n_points=_POINTS_OF_START) if settings["start"] is not None else Work(0, 0)
+    products = 2 * plain_pass(shape, n_tokens) + 3 * contraction(shape, n_tokens)
+    n_run = int(settings["steps"]) * min(asked.n_prompts, int(settings["prompts_per_step"]))
+    sweeps = asked.n_prompts * (_recorded(asked) + start.sweeps)
+    return Work(sweeps, asked.n_prompts * start.gradients + n_run * (1 + _BESIDE_PRODUCTS) * products)
+
+
+def autoencoders(asked: Asked, settings: Mapping[str, Any]) -> Work:
+    """In each epoch of each trial, five products of the heads' outputs on its prompts with all features, as a layer's
+    heads or all of them share an autoencoder."""
+    shape, coding = asked.shape, settings["coding"]
+    first, stop = settings["trials"]
+    n_rows = min(coding["sae_prompts"], 2 * asked.n_prompts) * shape.n_layers * shape.n_heads
+    of_epoch = _PRODUCTS_OF_EPOCH * n_rows * shape.d_model * coding["recipe"]["features"]
+    return Work((stop - first) * coding["recipe"]["epochs"] * of_epoch, 0)
+
+
+def codes_of_heads(asked: Asked, settings: Mapping[str, Any]) -> Work:
+    """In each trial and for each head, its output weights by the features, and its values on all prompts by these."""
+    shape, n_features = asked.shape, settings["coding"]["recipe"]["features"]
+    of_head = shape.d_head * n_features * (shape.d_model + 2 * asked.n_prompts)
+    return Work(TRIALS_OF_A_JOB * shape.n_layers * shape.n_heads * of_head, 0)
+
+
 def _layer_of(receiver: str) -> int:
     """The layer of a receiver such as a9.h9<q>, m3 or r5."""
     return int("".join(itertools.takewhile(str.isdigit, receiver[1:])))
@@ -67,6 +118,13 @@ def _recorded(asked: Asked) -> float:
     return 2 * plain_pass(asked.shape, asked.n_tokens)
 
 
+# Of stages of methods by their names, without the numbers that they have.
+STAGES_WORK: Mapping[str, Callable[[Asked, Mapping[str, Any]], Work]] = {
+    "staged-paths": staged_paths,
+    "staged-paths-others": staged_paths_into_others,
+    "autoencoders": autoencoders,
+    "codes": codes_of_heads,
+}
 # Of methods by their names, and of the stages of `circuits trace`, whose method is causal tracing.
 WORK_FORECAST: Mapping[str, Callable[[Asked, Mapping[str, Any]], Work]] = {
     "activation-patching": patched,
@@ -74,4 +132,5 @@ WORK_FORECAST: Mapping[str, Callable[[Asked, Mapping[str, Any]], Work]] = {
     "direct-effect": direct_effects,
     "ceap": conductance,
     "path-patching": paths,
+    "mask-learning": learned_mask,
 }

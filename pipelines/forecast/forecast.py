@@ -66,7 +66,7 @@ class Forecast:
         """What is still to be computed of such jobs takes, in seconds of one job after the other; None where it is not
         forecast."""
         speed = self.speeds.get(row.kind.model)
-        return None if speed is None or row.work is None else speed.seconds_for(row.work)
+        return None if speed is None else speed.seconds_for(row.work)
 
     @property
     def missing(self) -> tuple[Row, ...]:

@@ -6,8 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, Peak, Rule, peak
-from pipelines.costs.passes import WORK_FORECAST
+from circuits.methods import METHODS
+from pipelines.costs.forecast import (
+    METHODS_FORECAST,
+    SCORES_FORECAST,
+    SCORES_OF_STAGES,
+    STAGES_FORECAST,
+    Asked,
+    Budget,
+    Peak,
+    Rule,
+    peak,
+    without_number,
+)
+from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST
 from pipelines.costs.shape import Shape
 from pipelines.costs.work import METHODS_COSTED, Work, plain_pass
 from pipelines.engine.job import Job
@@ -18,8 +30,6 @@ MAKE_PROMPTS = ("prompts", "solved-prompts")
 _MEASURE = "measure"
 # Stages that measure as well, by the method that their settings have.
 _MEASURING = (_MEASURE, "trace", "trace-positions")
-# Stages and methods that learn: most of their time goes into steps of an optimizer, which passes do not tell.
-_LEARNING_STAGES, _LEARNING_METHODS = ("autoencoders", "codes"), ("mask-learning",)
 # Work is the same in batches of any size.
 _NO_BUDGET = Budget("cpu", 1, 1)
 
@@ -46,10 +56,6 @@ class Kind(NamedTuple):
     def label(self) -> str:
         return " ".join(part for part in (self.stage, self.method) if part)
 
-    @property
-    def learns(self) -> bool:
-        return self.stage in _LEARNING_STAGES or (self.stage == _MEASURE and self.method in _LEARNING_METHODS)
-
 
 class Row(NamedTuple):
     """What jobs of one kind take.
@@ -57,7 +63,7 @@ class Row(NamedTuple):
     n_jobs   how many there are; `n_missing` of them are still to be computed
     batch    prompts that are run at once, at most
     n_bytes  the most that one of them holds beyond the loaded model; None where it is not forecast, as `batch`
-    work     of those still to be computed, in multiply-adds; None of jobs that learn, whose time is not forecast
+    work     of those still to be computed, in multiply-adds
     """
 
     kind: Kind
@@ -65,7 +71,7 @@ class Row(NamedTuple):
     n_missing: int
     batch: int | None
     n_bytes: float | None
-    work: Work | None
+    work: Work
 
 
 def rows_of(
@@ -110,7 +116,7 @@ def rows_of(
         most = max(peaks, key=lambda found: found.n_bytes, default=None)
         batch = None if most is None else most.batch
         n_bytes = None if most is None else most.n_bytes
-        rows.append(Row(kind, len(of_kind), n_missing, batch, n_bytes, None if kind.learns else Work(*work)))
+        rows.append(Row(kind, len(of_kind), n_missing, batch, n_bytes, Work(*work)))
     return rows
 
 
@@ -167,7 +173,9 @@ def rule_of(job: Job) -> Rule | None:
     method = job.settings.get("method")
     if method is not None and job.stage.name == _MEASURE:
         return METHODS_FORECAST.get(method["name"])
-    return STAGES_FORECAST.get(job.stage.name)
+    if method is not None and job.stage.name in SCORES_OF_STAGES:
+        return SCORES_FORECAST[METHODS[method["name"]].result]
+    return STAGES_FORECAST.get(without_number(job.stage.name))
 
 
 def _settings(job: Job) -> Mapping[str, Any]:
@@ -192,4 +200,6 @@ def _work(job: Job, asked: Asked) -> Work:
             return WORK_FORECAST[name](asked, method["settings"])
         of_one = METHODS_COSTED[name](asked.shape, asked.n_tokens)
         return Work(*(asked.n_prompts * part for part in of_one))
+    if (rule := STAGES_WORK.get(without_number(job.stage.name))) is not None:
+        return rule(asked, _settings(job))
     return Work(job.weight * plain_pass(asked.shape, asked.n_tokens), 0)

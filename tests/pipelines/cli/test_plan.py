@@ -25,13 +25,15 @@ FILES = {
     "pruned": ("discover", INDUCTION + "method: acdc\nsettings: {tau: 0.5}\n"),
     "mask": ("discover", INDUCTION + "method: mask-learning\nsettings: {steps: 2}\nedges: 20\n"),
     "codes": ("discover", INDUCTION + "method: head-coding\nsettings: {epochs: 2, least_accuracy: 0}\nnodes: 4\n"),
+    "code-pairs": ("discover", INDUCTION + "method: code-pairs\nsettings: {epochs: 2, least_accuracy: 0}\nedges: 9\n"),
+    "stages-of-paths": ("discover", INDUCTION + "method: staged-path-patching\n"),
 }
 # Their jobs are those of other methods here.
-LIKE_OTHERS = ("direct", "conductance", "mask")
-# What learns: the time of an optimizer's steps is not forecast.
-UNTIMED = {"mask": ["measure mask-learning"], "codes": ["autoencoders", "codes"]}
-# What measures in these plans.
-MEASURE = ("measure", "trace", "features", "autoencoders", "codes")
+LIKE_OTHERS = ("direct", "conductance", "mask", "code-pairs")
+# What runs the model or learns, or scores what did, in these plans: the first words of stages' names.
+MEASURE = ("measure", "trace", "features", "autoencoders", "codes", "code-scores", "staged-paths")
+# What chooses by what was read already, and has neither batches nor a model that runs.
+READS = ("staged-paths-found",)
 
 
 @pytest.mark.parametrize(
@@ -47,13 +49,10 @@ def test_the_jobs_of_a_plan_are_those_of_the_run(name: str, circuits: Command, t
     assert not (tmp_path / "runs").exists()
     planned = before.json
     assert planned["jobs_missing"] == planned["jobs"]
-    measuring = [kind for kind in planned["kinds"] if kind["stage"] in MEASURE]
+    measuring = [kind for kind in planned["kinds"] if kind["stage"].startswith(MEASURE) and kind["stage"] not in READS]
     assert measuring
-    assert all(kind["peak_bytes"] for kind in measuring)
-    untimed = [kind for kind in measuring if kind["seconds"] is None]
-    assert all(kind["seconds"] > 0 for kind in measuring if kind not in untimed)
-    labels = [f"{kind['stage']} {kind['method']}".rstrip() for kind in untimed]
-    assert labels == planned["seconds_without"] == UNTIMED.get(name, [])
+    assert all(kind["peak_bytes"] and kind["seconds"] > 0 for kind in measuring)
+    assert planned["seconds_without"] == []
     run = circuits(command, "--config", file, "--json")
     assert run.exit_code == 0, run.stderr
     assert run.json["jobs"] == {"total": planned["jobs"], "computed": planned["jobs"]}
@@ -69,9 +68,7 @@ def test_the_table_says_what_fits_and_what_was_probed(circuits: Command, tmp_pat
     assert "measure eap" in answer.stdout
     assert "Probe: 8 prompts of" in answer.stdout
     assert answer.stdout.rstrip().endswith("it fits.")
-    (tmp_path / "a.yaml").write_text(FILES["codes"][1])
-    learned = " ".join(circuits("doctor", "--plan", "a.yaml").stdout.split())
-    assert "without loading the model, without autoencoders, without codes." in learned
+    assert "without loading the model." in " ".join(answer.stdout.split())
 
 
 @pytest.mark.parametrize(

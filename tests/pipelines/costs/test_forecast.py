@@ -17,7 +17,18 @@ from circuits.metrics import METRICS
 from circuits.model.batches import batches
 from circuits.model.load import load_model
 from circuits.model.sources import find_model
-from pipelines.costs.forecast import METHODS_FORECAST, STAGES_FORECAST, Asked, Budget, loaded, peak
+from pipelines.costs.forecast import (
+    METHODS_FORECAST,
+    SCORES_FORECAST,
+    SCORES_OF_STAGES,
+    STAGES_FORECAST,
+    Asked,
+    Budget,
+    loaded,
+    peak,
+    without_number,
+)
+from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST
 from pipelines.costs.shape import SHAPES, Shape
 from pipelines.costs.shape_of import shape_of, shape_of_files
 from tests.conftest import random_prompts
@@ -28,13 +39,15 @@ UNBOUNDED = Budget("cpu", 2**50, 2048)
 RULES = {**METHODS_FORECAST, **STAGES_FORECAST}
 
 
-# Autoencoders are trained on as many prompts as they are given, whatever room there is.
-IN_BATCHES = [name for name in RULES if name not in ("autoencoders", "codes")]
+# Autoencoders are trained on as many prompts as they are given, whatever room there is, and scores are drawn for all.
+IN_BATCHES = [name for name in RULES if name not in ("autoencoders", "codes", "random")]
 
 
 def settings_of(name: str) -> dict[str, Any]:
     if name in ("autoencoders", "codes"):
         return {"coding": dataclasses.asdict(HeadCoding().coding), "trials": [0, 2]}
+    if name.startswith("staged-paths"):
+        return {"lines": METHODS["staged-path-patching"]().stages, "between": True, "freeze_mlps": False}
     name = "causal-tracing" if name.startswith("trace") else name
     return dataclasses.asdict(METHODS[name]()) if name in METHODS else {}
 
@@ -197,5 +210,66 @@ def test_the_shape_in_the_files_is_that_of_the_loaded_model(name):
     assert {field: getattr(of_files, field) for field in same} == {field: getattr(of_model, field) for field in same}
 
 
-def test_every_method_that_is_forecast_is_a_method():
-    assert set(METHODS_FORECAST) <= set(METHODS)
+# Methods that measure in stages, with those that run the model or train.
+IN_STAGES = {
+    "head-coding": ("features", "autoencoders", "codes"),
+    "code-pairs": ("features", "autoencoders", "codes"),
+    "staged-path-patching": ("staged-paths", "staged-paths-others"),
+}
+# It reads a file, which no formula tells the size of.
+NOT_FORECAST = {"circuit-file"}
+
+
+def test_every_method_is_forecast_or_named_here():
+    assert set(METHODS_FORECAST).isdisjoint(IN_STAGES)
+    assert set(METHODS_FORECAST) | set(IN_STAGES) | NOT_FORECAST == set(METHODS)
+    for name, stages in IN_STAGES.items():
+        made = METHODS[name](**({"epochs": 1} if "codes" in stages else {}))
+        assert {without_number(stage.name) for stage in made.score_stages()} - {"staged-paths-found"} == set(stages)
+        assert set(stages) <= set(STAGES_FORECAST)
+
+
+def test_every_method_whose_scores_come_from_stages_has_a_rule_for_them():
+    for method in METHODS.values():
+        assert method.scored_in[0] in ("measure", *SCORES_OF_STAGES)
+        assert method.result in SCORES_FORECAST
+
+
+def test_scores_of_stages_can_be_counted_by_hand():
+    """4 prompts x 11 edges, or x 2 heads x (4 stages and 2 more), of 4 bytes, three times; of codes' pairs 4 prompts
+    and 10 trials, five times, and 40 bytes for each of 8 prompts x 2 pairs that are sorted."""
+    asked = Asked(ONE, 4, 4, "float32", GPU)
+    assert peak(SCORES_FORECAST["edges"], asked, {}).n_bytes == 3 * 4 * 11 * 4
+    assert peak(SCORES_FORECAST["components"], asked, {"stages": ["a"] * 4}).n_bytes == 3 * 4 * 2 * 6 * 4
+    for trials in (10, None):  # given autoencoders are taken for as many
+        of_pairs = peak(SCORES_FORECAST["edges"], asked, {"trials": trials}).n_bytes
+        assert of_pairs == 5 * (4 + 10) * 11 * 4 + 40 * 8 * 2
+
+
+def test_a_stage_of_paths_needs_what_path_patching_there_does():
+    """At END one position is run; of values, and of whatever is tried where nothing was found, all are."""
+    asked = Asked(SHAPES[0], 8, 16, "float32", UNBOUNDED)
+    first, values = (settings_of("path-patching") | {"at": at} for at in ("END", "all"))
+    lines = ["movers: logits @END", "inhibition: movers.q @END", "induction: inhibition.v @all"]
+    how = {"between": True, "freeze_mlps": False}
+    for n, alike in ((1, first), (2, first), (3, values)):
+        stage = how | {"lines": lines[:n]}
+        assert peak(RULES["staged-paths"], asked, stage) == peak(RULES["path-patching"], asked, alike)
+        assert peak(RULES["staged-paths-others"], asked, stage) == peak(RULES["path-patching"], asked, values)
+
+
+@pytest.mark.parametrize("stage", STAGES_WORK)
+def test_work_of_stages_grows_with_prompts(stage):
+    settings = settings_of(stage)
+    of_prompts = [STAGES_WORK[stage](Asked(SHAPES[0], n, 16, "float32", GPU), settings).whole for n in (1, 2, 4)]
+    assert of_prompts == sorted(set(of_prompts))
+
+
+def test_work_of_what_learns_grows_with_its_steps():
+    asked = Asked(SHAPES[0], 8, 16, "float32", GPU)
+    of_steps = [WORK_FORECAST["mask-learning"](asked, settings_of("mask-learning") | {"steps": n}) for n in (1, 2, 3)]
+    assert of_steps[2].whole - of_steps[1].whole == pytest.approx(of_steps[1].whole - of_steps[0].whole)
+    assert of_steps[1].whole > of_steps[0].whole
+    coding = settings_of("autoencoders")
+    longer = {**coding, "coding": {**coding["coding"], "recipe": {**coding["coding"]["recipe"], "epochs": 1000}}}
+    assert STAGES_WORK["autoencoders"](asked, longer).whole == 2 * STAGES_WORK["autoencoders"](asked, coding).whole
