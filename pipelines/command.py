@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes
+from circuits.visible_text import value_text
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
@@ -114,7 +115,7 @@ def call(
 def _store_of(values: Mapping[str, Any]) -> Path:
     out = values.get("out", DEFAULT_STORE)
     if not isinstance(out, str | PathLike):
-        raise ValueError(f"out is {out!r} ({type(out).__name__}): expected the path of a folder.")
+        raise ValueError(f"out is {value_text(out)}: expected the path of a folder.")
     return Path(out)
 
 

@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from circuits.files import read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
+from circuits.visible_text import value_text
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
@@ -251,7 +252,7 @@ def path_of(reference: Any, what: str) -> Path:
     if isinstance(reference, Run):
         return reference.folder
     if not isinstance(reference, str | PathLike):
-        raise ValueError(f"{what} is given by its path or its name; found {reference!r} ({type(reference).__name__}).")
+        raise ValueError(f"{what} is given by its path or its name; found {value_text(reference)}.")
     return Path(reference)
 
 

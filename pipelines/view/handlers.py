@@ -118,7 +118,14 @@ class Guarded(RequestHandler):
 
     def two_runs(self) -> tuple[Path, Path]:
         """The folders of the runs `a` and `b` of the address."""
-        return self.folder_of(self.get_argument("a", strip=False)), self.folder_of(self.get_argument("b", strip=False))
+        return self.folder_of(self._named("a")), self.folder_of(self._named("b"))
+
+    def _named(self, key: str) -> str:
+        """The name of a run in the address. 400 where it has none."""
+        name = self.get_argument(key, None, strip=False)
+        if name is None:
+            raise HTTPError(400, log_message=f"this address is told runs by their names, and lacks {key}=RUN.")
+        return name
 
     def write_json(self, value: Any) -> None:
         self.set_header("Content-Type", "application/json; charset=utf-8")
@@ -193,7 +200,7 @@ class OneRow(Guarded):
     """One run, as it is now."""
 
     async def get(self) -> None:
-        folder = self.folder_of(self.get_argument("run", strip=False))
+        folder = self.folder_of(self._named("run"))
         self.write_json(await in_thread(lambda: self.viewer.listing.row(folder.name, folder)))
 
 

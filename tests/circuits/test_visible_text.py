@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from circuits.visible_text import visible
+from circuits.visible_text import value_text, visible
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,18 @@ def test_what_a_terminal_obeys_is_its_escape(text: str, shown: str):
 @pytest.mark.parametrize("text", ["", "a\tb\nc", "字 e\u0301 😀", "[bold]a[/bold]", r"C:\new", "\ud800"])
 def test_what_it_shows_is_as_it_is(text: str):
     assert visible(text) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "None"),
+        ("a\0", r"'a\x00'"),
+        ([1, {"a": 2.5}], "[1, {'a': 2.5}]"),
+        (len, "an object of type builtin_function_or_method"),
+        ({"a": object()}, "an object of type dict"),
+        (int, "an object of type type"),
+    ],
+)
+def test_values_are_shown_as_they_are_written_and_objects_by_what_they_are(value: object, shown: str):
+    assert value_text(value) == shown

@@ -20,8 +20,10 @@ from tests.faults import (
     names,
     other_files,
     prompt_files,
+    python_calls,
     settings_files,
     stores,
+    views,
 )
 from tests.faults.sound import Sound, sound
 from tests.faults.trial import Trial, Verdict, tried
@@ -35,6 +37,8 @@ KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
         images,
         other_files,
         names,
+        python_calls,
+        views,
         model_folders,
         stores,
         environments,
