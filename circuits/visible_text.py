@@ -8,6 +8,9 @@ from typing import Any
 # Controls but tabs and ends of lines, and what turns the direction of writing around.
 _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+# Of a value in a message, characters that are shown.
+_LONGEST = 300
+
 
 def visible(text: str) -> str:
     r"""A text with what a terminal would obey as its escape: names of files, prompts and models are other people's.
@@ -28,4 +31,6 @@ def value_text(value: Any) -> str:
     """
     written = repr(value)
     is_plain = not written.startswith("<") and " at 0x" not in written and "<class " not in written
-    return written if is_plain else f"an object of type {type(value).__name__}"
+    if not is_plain:
+        return f"an object of type {type(value).__name__}"
+    return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}... ({len(written):,} characters)"

@@ -27,6 +27,7 @@ from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import read_bytes, reading_fault, replace_file
+from circuits.visible_text import value_text
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -123,7 +124,7 @@ def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dic
             records.append({key: list(value) if isinstance(value, tuple) else value for key, value in sides.items()})
         else:
             raise ValueError(
-                f"pair {number} is {one!r}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
+                f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
                 f"a mapping such as {_EXAMPLES[PAIR]}."
             )
     return records

@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.faults import (
     command_lines,
     environments,
+    failures,
     images,
     kills,
     model_folders,
@@ -42,6 +43,7 @@ KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
         model_folders,
         stores,
         environments,
+        failures,
         kills,
     )
 }
