@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import Any
 
 _BEGINS_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
@@ -32,10 +31,18 @@ def delimited(rows: Iterable[Iterable[Any]], separator: str) -> str:
     >>> delimited([("a", "b"), ("1\r2", None)], ",")
     'a,b\n"1\r2",\n'
     """
-    lines: list[str] = []
+    lines = _Lines()
     # The writer puts into quotes what its own ends of lines would be taken for, and no other end.
-    csv.writer(SimpleNamespace(write=lines.append), delimiter=separator, lineterminator="\r\n").writerows(rows)
-    return "".join(f"{line.removesuffix(chr(13) + chr(10))}\n" for line in lines)
+    csv.writer(lines, delimiter=separator, lineterminator="\r\n").writerows(rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+class _Lines(list[str]):
+    """What a writer writes, a line each, without their ends."""
+
+    def write(self, line: str) -> None:
+        """Keep a line."""
+        self.append(line.removesuffix("\r\n"))
 
 
 def _cell(value: Any) -> Any:

@@ -10,6 +10,8 @@ _OBEYED = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 # Of a value in a message, characters that are shown.
 _LONGEST = 300
+# Longer than any path, option or name that somebody would want to see whole.
+_LONG_WORD, _WORD_SHOWN = re.compile(r"\S{1000,}"), 80
 
 
 def visible(text: str) -> str:
@@ -20,6 +22,11 @@ def visible(text: str) -> str:
     'run \\x1b[2J\\u202eioi'
     """
     return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def readable(message: str) -> str:
+    """A message whose words a person can read: of longer ones, the beginning and the length."""
+    return _LONG_WORD.sub(lambda word: f"{word[0][:_WORD_SHOWN]}... ({len(word[0]):,} characters)", message)
 
 
 def value_text(value: Any) -> str:

@@ -12,12 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from circuits.files import read_bytes
-from circuits.visible_text import value_text
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
@@ -33,7 +31,7 @@ from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report
-from pipelines.runs.run import is_file
+from pipelines.runs.run import is_file, store_folder
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.tasks_given import task_spec
@@ -113,10 +111,7 @@ def call(
 
 
 def _store_of(values: Mapping[str, Any]) -> Path:
-    out = values.get("out", DEFAULT_STORE)
-    if not isinstance(out, str | PathLike):
-        raise ValueError(f"out is {value_text(out)}: expected the path of a folder.")
-    return Path(out)
+    return store_folder(values.get("out", DEFAULT_STORE))
 
 
 class _Shown(NamedTuple):

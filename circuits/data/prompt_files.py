@@ -124,8 +124,8 @@ def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dic
             records.append({key: list(value) if isinstance(value, tuple) else value for key, value in sides.items()})
         else:
             raise ValueError(
-                f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
-                f"a mapping such as {_EXAMPLES[PAIR]}."
+                f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong "
+                f"answer), or a mapping such as {_EXAMPLES[PAIR]}."
             )
     return records
 

@@ -69,7 +69,8 @@ def _misplaced(key: str, value: Any, ablation: str, known: Sequence[str]) -> str
     if fitting:
         option = next((name for name, of in ABLATION_ALIASES.items() if of == key), key)
         named = key if option == key else f"{key} ({option})"
-        return f"{named}={value_text(value)} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is {ablation!r}."
+        goes_with = " or ".join(map(repr, fitting))
+        return f"{named}={value_text(value)} goes with ablation {goes_with}; the ablation is {ablation!r}."
     if not known:
         return f"ablation {ablation!r} has no settings; got {key!r}."
     return unknown(key, known, f"setting of ablation {ablation}")

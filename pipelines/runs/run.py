@@ -247,6 +247,13 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
     return graph
 
 
+def store_folder(out: Any) -> Path:
+    """The folder of a store, as a function was given it. ValueError for what is no path."""
+    if not isinstance(out, str | PathLike) or "\0" in str(out):
+        raise ValueError(f"out is {value_text(out)}: expected the path of a folder.")
+    return Path(out)
+
+
 def path_of(reference: Any, what: str) -> Path:
     """A path that was given, of a run its folder. ValueError for something else; `what` says what it should be of."""
     if isinstance(reference, Run):
@@ -310,7 +317,7 @@ def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
     >>> open_run(name).config.prompts
     8
     """
-    folder = find_run(reference, Path(out))
+    folder = find_run(reference, store_folder(out))
     return _kind_of_run(command_of(read_record(folder)), folder)(folder)
 
 

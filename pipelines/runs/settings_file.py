@@ -146,7 +146,7 @@ def validation_message(error: ValidationError) -> str:
     """What is wrong with which setting, one per line."""
     faults = []
     for fault in error.errors():
-        where = ".".join(str(part) if isinstance(part, str | int) else "a key" for part in fault["loc"])
+        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
         message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
         faults.append(f"{where} is {value_text(fault['input'])}: {message.removesuffix('.')}." if where else message)
     return "\n".join(faults)

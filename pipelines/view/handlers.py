@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tornado.web import Application, HTTPError, RequestHandler
 
 from circuits.files import read_bytes
+from circuits.visible_text import readable
 from pipelines.compare.names import COMPARISON
 from pipelines.runs.record import RECORD
 from pipelines.view.inside import run_named
@@ -260,7 +261,7 @@ def _content(*paths: Path) -> str:
 
 
 def _said(error: BaseException | None) -> str:
-    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    return readable(str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}")
 
 
 def _error_page(title: str, said: str) -> str:

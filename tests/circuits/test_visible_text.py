@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from circuits.visible_text import value_text, visible
+from circuits.visible_text import readable, value_text, visible
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_what_it_shows_is_as_it_is(text: str):
 )
 def test_values_are_shown_as_they_are_written_and_objects_by_what_they_are(value: object, shown: str):
     assert value_text(value) == shown
+
+
+def test_of_a_long_word_the_beginning_is_shown_and_short_ones_are_as_they_are():
+    assert readable("no task " + "y" * 5000 + ". Give one.") == f"no task {'y' * 80}... (5,001 characters) Give one."
+    assert readable("y" * 999) == "y" * 999

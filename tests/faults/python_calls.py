@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from circuits.visible_text import readable
 from tests.faults.sound import Sound
 from tests.faults.trial import Said, Trial
 
@@ -263,7 +264,8 @@ def _called(call: Callable[[], Any]) -> Said:
     except _TOLD as error:
         if type(error) is TypeError and not _is_of_the_call(error):
             return Said(1, "", _place(error))
-        return Said(2, f"error: {error}".encode("utf-8", "backslashreplace").decode(), "")
+        # What the caller gave may stand in it whole.
+        return Said(2, readable(f"error: {error}").encode("utf-8", "backslashreplace").decode(), "")
     except Exception as error:
         return Said(1, "", _place(error))
     return Said(0, "", "")

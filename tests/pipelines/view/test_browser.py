@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,25 @@ def test_two_are_ticked_by_keyboard_and_compared(browser: Any, two_runs: Path):
         opened.page.get_by_role("link", name="drawing").click()
         assert opened.page.title().startswith("pair by circuits compare")
         opened.context.close()
+
+
+def test_a_run_whose_name_is_no_text_is_shown_opened_and_compared(browser: Any, tmp_path: Path):
+    name = os.fsdecode(b"caf\xe9 &?#\xff")
+    for folder in (name, "ioi-eap-1"):
+        write_run(tmp_path / "runs", folder)
+    with serving(tmp_path / "runs") as server:
+        server.runs()
+        opened = Opened(browser, server.address)
+        opened.page.wait_for_selector("#runs tbody tr")
+        assert len(opened.names()) == 2
+        for tick in opened.page.locator("#runs tbody input").all():
+            tick.check()
+        address = opened.page.get_by_role("link", name="Compare", exact=True).get_attribute("href")
+        assert "caf%e9%20%26%3F%23%ff" in address
+        opened.page.locator("#runs tbody th a").first.click()
+        assert opened.page.title().startswith("page of")
+        opened.context.close()
+    assert opened.said == []
 
 
 def test_a_third_tick_says_what_takes_three(index: Opened):
