@@ -11,6 +11,8 @@ import uuid
 from io import BufferedReader
 from pathlib import Path
 
+from circuits.visible_text import value_text
+
 # Of formats that the standard library does not know.
 _ENDINGS = frozenset(
     (".cyjs", ".eps", ".gexf", ".graphml", ".gv", ".md", ".parquet", ".tex", ".tikz", ".webp", ".xlsx", ".yaml", ".yml")
@@ -27,9 +29,9 @@ _KINDS = (
 
 def path_from(given: object, what: str) -> Path:
     """A path that was given, of `what`. ValueError for what is none."""
-    if isinstance(given, str | os.PathLike):
-        return Path(os.fsdecode(given))
-    raise ValueError(f"{what} is given by its path; found {given!r} ({type(given).__name__}).")
+    if isinstance(given, str | os.PathLike) and "\0" not in (path := os.fsdecode(given)):
+        return Path(path)
+    raise ValueError(f"{what} is given by its path; found {value_text(given)} ({type(given).__name__}).")
 
 
 def open_file(path: Path) -> BufferedReader:

@@ -6,6 +6,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from circuits.visible_text import value_text
+
 Value = TypeVar("Value")
 
 
@@ -22,7 +24,7 @@ def unknown(asked: object, known: Iterable[str], what: str) -> str:
     nearest = difflib.get_close_matches(name.replace("_", "-"), known, n=1, cutoff=0.5)
     nearest = nearest or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-    return f"no {what} {asked!r}. Known: {', '.join(known)}.{hint}"
+    return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{hint}"
 
 
 def lookup(registry: Mapping[str, Value], name: str, what: str) -> Value:

@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -32,7 +31,7 @@ from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report
-from pipelines.runs.run import is_file
+from pipelines.runs.run import is_file, store_folder
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.tasks_given import task_spec
@@ -112,10 +111,7 @@ def call(
 
 
 def _store_of(values: Mapping[str, Any]) -> Path:
-    out = values.get("out", DEFAULT_STORE)
-    if not isinstance(out, str | PathLike):
-        raise ValueError(f"out is {out!r} ({type(out).__name__}): expected the path of a folder.")
-    return Path(out)
+    return store_folder(values.get("out", DEFAULT_STORE))
 
 
 class _Shown(NamedTuple):

@@ -28,6 +28,7 @@ from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, replace_file
 from circuits.plain_values import plain
+from circuits.visible_text import value_text
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -144,7 +145,7 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         record = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
     else:
         raise ValueError(
-            f"pair {number} is {one!r}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
+            f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
             f"a mapping such as {_EXAMPLES[PAIR]}."
         )
     try:

@@ -101,7 +101,9 @@ def figure_bytes(
 
     with rc_context(dict(_SETTINGS)), _missing_characters_in_one_warning():  # pyright: ignore[reportArgumentType]
         stream = io.BytesIO()
-        _drawn(draw).savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
+        figure = _drawn(draw)
+        _without_marks_of_bytes(figure)
+        figure.savefig(stream, format=kind, dpi=dpi, metadata=_METADATA.get(kind, {}) | _said(kind, about))
     data = stream.getvalue()
     match kind:
         case "eps":
@@ -110,6 +112,16 @@ def figure_bytes(
             return _NO_XML.sub(b"?", data)
         case _:
             return data
+
+
+def _without_marks_of_bytes(figure: Figure) -> None:
+    """Take the mark of the order of bytes out of all texts, as names copied from files have it: it has no shape, and
+    matplotlib's PDF and PostScript end at it."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(lambda artist: isinstance(artist, Text) and "\ufeff" in artist.get_text()):
+        assert isinstance(text, Text)
+        text.set_text(text.get_text().replace("\ufeff", ""))
 
 
 @contextmanager

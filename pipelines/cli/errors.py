@@ -5,20 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import typer
 
-from circuits.visible_text import visible
+from circuits.visible_text import readable, visible
 from pipelines.cli.signals import code_of_interrupt, raise_on_interrupt
 
 BAD_INPUT = 2
 FAILED = 1
-# Longer than any path, option or name that somebody would want to see whole.
-_LONG_WORD, _SHOWN = re.compile(r"\S{1000,}"), 80
 
 
 def reports_errors(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,11 +72,6 @@ def _of_settings(error: Exception) -> str:
     return validation_message(error) if isinstance(error, ValidationError) else str(error)
 
 
-def _readable(message: str) -> str:
-    """A message whose words a person can read: of longer ones, the beginning and the length."""
-    return visible(_LONG_WORD.sub(lambda word: f"{word[0][:_SHOWN]}... ({len(word[0]):,} characters)", message))
-
-
 def _leave(message: str, code: int) -> None:
-    sys.stderr.write(_readable(message) + "\n")
+    sys.stderr.write(visible(readable(message)) + "\n")
     raise typer.Exit(code)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from circuits.visible_text import value_text
 from pipelines.cli.page import page, page_beside
 from pipelines.cli.stored import stored_at
 from pipelines.runs.options import command_line
-from pipelines.runs.run import Run, names_of, open_run, path_of
+from pipelines.runs.run import Run, names_of, open_run, path_of, store_folder
 
 if TYPE_CHECKING:
     from graphs.export import Export
@@ -43,12 +44,13 @@ def export(
     from graphs.export.html import HtmlExport
     from graphs.figures.layered.settings import DrawingSettings
 
+    _require_settings(drawing)
     exports = exporter(kind)
     if isinstance(exports, HtmlExport):
-        return page(reference, Path(out), drawing or DrawingSettings(), readings=readings)
+        return page(reference, store_folder(out), drawing or DrawingSettings(), readings=readings)
     if readings:
         raise ValueError(f"format {kind} shows no readings of heads: they belong to a page, --to html.")
-    stored = stored_at(reference, Path(out))
+    stored = stored_at(reference, store_folder(out))
     _require_drawn(exports, drawing)
     if isinstance(exports, DrawnExport):
         settings = drawing or DrawingSettings()
@@ -78,12 +80,23 @@ def caption(
     from graphs.export.latex_text import escape
     from graphs.figures.layered.drawing import composed
 
-    exports, stored = exporter(kind), stored_at(reference, Path(out))
+    _require_settings(drawing)
+    exports, stored = exporter(kind), stored_at(reference, store_folder(out))
     if not isinstance(exports, HtmlExport):
         _require_drawn(exports, drawing)
     is_drawn = isinstance(exports, DrawnExport)
     text = in_words(stored.subject, composed(stored.subject, drawing, stored.measured) if is_drawn else None)
     return escape(text) if exports.extension in ("tex", "tikz") else text
+
+
+def _require_settings(drawing: object) -> None:
+    """ValueError for what are no settings of a drawing."""
+    from graphs.figures.layered.settings import DrawingSettings
+
+    if not isinstance(drawing, DrawingSettings | None):
+        raise ValueError(
+            f"drawing is {value_text(drawing)}: give a DrawingSettings of graphs.figures.layered.settings, or nothing."
+        )
 
 
 def _require_drawn(exports: Export, drawing: DrawingSettings | None) -> None:
@@ -118,7 +131,7 @@ def export_beside(
 
     exports = exporter(kind)
     if isinstance(exports, HtmlExport):
-        return page_beside(references, Path(out), drawing or DrawingSettings())
+        return page_beside(references, store_folder(out), drawing or DrawingSettings())
     if not isinstance(exports, PictureExport):
         drawn = ", ".join(sorted(name for name, other in EXPORTS.items() if isinstance(other, PictureExport)))
         raise ValueError(

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
+from circuits.visible_text import value_text
 from graphs.selection import (
     SELECTIONS,
     ComponentThreshold,
@@ -76,11 +77,11 @@ def _as_option(name: str, key: str, option: str, value: Any) -> Any:
             return "absolute" if TypeAdapter(bool).validate_python(value) else "signed"
         # True would be read as 1.
         if isinstance(value, bool):
-            raise ValueError(f"{what}: expected what {option} takes (got {value!r}).")
+            raise ValueError(f"{what}: expected what {option} takes (got {value_text(value)}).")
         return getattr(DiscoverSettings(task="any", **{option: value}), option)
     except ValidationError as error:
         fault = error.errors()[0]
-        raise ValueError(f"{what}: {fault['msg'].removeprefix('Value error, ')} (got {value!r}).") from None
+        raise ValueError(f"{what}: {fault['msg'].removeprefix('Value error, ')} (got {value_text(value)}).") from None
 
 
 def rule_of_options(kind: str, options: Mapping[str, Any], method: Method) -> str:

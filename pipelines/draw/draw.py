@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import cast, get_args
 
 from circuits.lookup import lookup
+from circuits.visible_text import value_text
 from graphs.export.about import MARK
 from graphs.figures.canvas import DrawingFormat, figure_bytes
 from graphs.figures.page import DPI
 from graphs.figures.sizes import Size, size_from
 from pipelines.draw.kinds import FIGURES
-from pipelines.runs.run import Run
+from pipelines.runs.run import Run, store_folder
 
 FORMATS: tuple[str, ...] = get_args(DrawingFormat)
+_MOST_DPI = 10_000
 
 
 def draw(
@@ -43,9 +45,13 @@ def draw(
     """
     if to not in FORMATS:
         raise ValueError(f"a figure cannot be written as {to!r}: give pdf, svg, png or eps.")
+    if type(dpi) is not int or not 1 <= dpi <= _MOST_DPI:
+        raise ValueError(f"dpi is {value_text(dpi)}: give a whole number of dots an inch, 1 to {_MOST_DPI:,}.")
+    if size is not None and not isinstance(size, str | Size):
+        raise ValueError(f"size is {value_text(size)}: give column, page, slide, or WIDTHxHEIGHT in inches.")
     given = [str(subject.folder if isinstance(subject, Run) else subject) for subject in subjects]
     asked = size_from(size) if isinstance(size, str) else size
-    drawing = lookup(FIGURES, kind, "kind of figure").drawing(given, Path(out))
+    drawing = lookup(FIGURES, kind, "kind of figure").drawing(given, store_folder(out))
 
     return figure_bytes(
         lambda: drawing(asked), cast("DrawingFormat", to), dpi=dpi, about=(MARK, _about(kind, given, asked))

@@ -60,7 +60,7 @@ class InfluenceSettings(CommandSettings):
     @field_validator("edit", mode="before")
     @classmethod
     def _one_or_more(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else tuple(value)
+        return (value,) if isinstance(value, str) else value
 
     @field_validator("edit")
     @classmethod

@@ -46,6 +46,8 @@ class ProfileSettings(PromptSettings):
     @classmethod
     def _two(cls, value: Any) -> Any:
         """Two different places with a comma between them, or none."""
+        if not isinstance(value, str | list | tuple):
+            return value
         given = [value] if isinstance(value, str) else list(value)
         places = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
         if given and len(places) != 2:

@@ -40,5 +40,7 @@ class RolesSettings(CommandSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Names with commas between them, or several."""
+        if not isinstance(value, str | list | tuple):
+            return value
         given = [value] if isinstance(value, str) else list(value)
         return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))

@@ -17,6 +17,8 @@ FAILURE = "failure.json"
 _FORMAT, _VERSION = "circuit-workbench-failure", 1
 # Characters of an error that are kept: of some, the message is a page without a line's end.
 _LONGEST = 500
+# Of a file that this package wrote, many times over.
+_MOST_BYTES = 2**16
 
 
 def note_failure(folder: Path, error: Exception) -> None:
@@ -34,12 +36,13 @@ def forget_failure(folder: Path) -> None:
 
 def failure_in(folder: Path) -> str | None:
     """The error that a run ended in; None where there is none, or none that can be read."""
+    path = folder / FAILURE
     try:
-        found = parse_strictly(read_bytes(folder / FAILURE))
+        found = parse_strictly(read_bytes(path)) if path.stat().st_size <= _MOST_BYTES else None
     except (OSError, ValueError):
         return None
     error = found.get("error") if isinstance(found, dict) and found.get("format") == _FORMAT else None
-    return error if isinstance(error, str) and error else None
+    return _shortened(error) if isinstance(error, str) and error.strip() else None
 
 
 def first_line(error: Exception) -> str:
@@ -48,5 +51,8 @@ def first_line(error: Exception) -> str:
     if not isinstance(error, ValueError | OSError) or not line:
         line = f"{type(error).__name__}: {line}".removesuffix(": ")
     of_job = [note for note in getattr(error, "__notes__", ()) if note.startswith("in job ")]
-    shown = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
-    return " ".join([shown, *(f"({note})" for note in of_job[:1])])
+    return " ".join([_shortened(line), *(f"({note})" for note in of_job[:1])])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

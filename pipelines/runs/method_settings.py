@@ -15,6 +15,7 @@ from circuits.ablations import ABLATIONS
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS, Method
 from circuits.model.sources import is_path
+from circuits.visible_text import value_text
 from pipelines.runs.settings import (
     ABLATION_ALIASES,
     IMAGE_PATHS,
@@ -68,7 +69,8 @@ def _misplaced(key: str, value: Any, ablation: str, known: Sequence[str]) -> str
     if fitting:
         option = next((name for name, of in ABLATION_ALIASES.items() if of == key), key)
         named = key if option == key else f"{key} ({option})"
-        return f"{named}={value} goes with ablation {' or '.join(map(repr, fitting))}; the ablation is {ablation!r}."
+        goes_with = " or ".join(map(repr, fitting))
+        return f"{named}={value_text(value)} goes with ablation {goes_with}; the ablation is {ablation!r}."
     if not known:
         return f"ablation {ablation!r} has no settings; got {key!r}."
     return unknown(key, known, f"setting of ablation {ablation}")
@@ -84,13 +86,13 @@ def made_of(part: type[AnyPart], settings: Mapping[str, Any], what: str) -> AnyP
         value = getattr(made, name, None)
         # JSON, in which jobs and results are kept, has no infinity.
         if any(isinstance(one, float) and not math.isfinite(one) for one in _each(value)):
-            raise ValueError(f"{what}, setting {name}: expected a finite number (got {settings[name]!r}).")
+            raise ValueError(f"{what}, setting {name}: expected a finite number (got {value_text(settings[name])}).")
         if (wrong := truth_value_as_number(settings[name], value)) is not None:
-            raise ValueError(f"{what}, setting {name}: expected a number (got {wrong!r}).")
+            raise ValueError(f"{what}, setting {name}: expected a number (got {value_text(wrong)}).")
         # Plans and methods list what there are so many of; seeds only have to fit where they are used.
         most = _LARGEST_SEED if name == "seed" else MOST
         if any(isinstance(one, int) and abs(one) > most for one in _each(value)):
-            raise ValueError(f"{what}, setting {name}: expected at most {most:,} (got {settings[name]!r}).")
+            raise ValueError(f"{what}, setting {name}: expected at most {most:,} (got {value_text(settings[name])}).")
     return made
 
 
@@ -105,7 +107,7 @@ def _said(error: ValidationError, what: str) -> str:
             message += "; a text with a colon is written in quotes, such as ['name: value']"
     if not where:
         return f"{what}: {message}"
-    return f"{what}, setting {where}: {message} (got {fault['input']!r})."
+    return f"{what}, setting {where}: {message} (got {value_text(fault['input'])})."
 
 
 def _each(value: Any) -> tuple[Any, ...]:

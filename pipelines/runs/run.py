@@ -26,6 +26,7 @@ from pydantic import ValidationError
 from circuits.files import path_from, read_bytes, real_path
 from circuits.mib_file import is_mib_file
 from circuits.strict_json import parse_strictly
+from circuits.visible_text import value_text
 from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
@@ -246,12 +247,17 @@ def read_circuit(data: bytes, source: str) -> CircuitGraph:
     return graph
 
 
+def store_folder(out: Any) -> Path:
+    """The folder of a store, as a function was given it. ValueError for what is no path."""
+    return path_from(out, "the store `out`")
+
+
 def path_of(reference: Any, what: str) -> Path:
     """A path that was given, of a run its folder. ValueError for something else; `what` says what it should be of."""
     if isinstance(reference, Run):
         return reference.folder
     if not isinstance(reference, str | PathLike):
-        raise ValueError(f"{what} is given by its path or its name; found {reference!r} ({type(reference).__name__}).")
+        raise ValueError(f"{what} is given by its path or its name; found {value_text(reference)}.")
     return Path(reference)
 
 
@@ -309,7 +315,7 @@ def open_run(reference: str | Path, *, out: str | Path = "runs") -> Run:
     >>> open_run(name).config.prompts
     8
     """
-    folder = find_run(reference, path_from(out, "the store `out`"))
+    folder = find_run(reference, store_folder(out))
     return _kind_of_run(command_of(read_record(folder)), folder)(folder)
 
 

@@ -14,6 +14,7 @@ from circuits.files import read_text, reading_fault
 from circuits.lookup import unknown
 from circuits.plain_values import plain
 from circuits.strict_json import kind_of
+from circuits.visible_text import value_text
 from circuits.yaml_text import parse_yaml
 from pipelines.engine.execution import Execution
 from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
@@ -73,13 +74,18 @@ def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[A
 
 
 def _checked(kind: type[AnyModel], values: Mapping[str, Any]) -> AnyModel:
+    for name, given in values.items():
+        if isinstance(given, str | Path) and "\0" in str(given):
+            raise ValueError(f"{name} is {str(given)!r}, which has a character 0 in it: no name of a file may.")
     try:
         made = kind(**values)
+        for name, given in values.items():
+            if (wrong := truth_value_as_number(given, getattr(made, name, None))) is not None:
+                raise ValueError(f"{name} is {wrong}: expected a number.")
     except ValidationError as error:
         raise ValueError(validation_message(error)) from None
-    for name, given in values.items():
-        if (wrong := truth_value_as_number(given, getattr(made, name, None))) is not None:
-            raise ValueError(f"{name} is {wrong}: expected a number.")
+    except RecursionError:
+        raise ValueError(f"one of {', '.join(values)} is a list in itself, or nested too deeply: give names.") from None
     return made
 
 
@@ -141,7 +147,7 @@ def validation_message(error: ValidationError) -> str:
     """What is wrong with which setting, one per line."""
     faults = []
     for fault in error.errors():
-        where = ".".join(str(part) for part in fault["loc"])
+        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
         message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
-        faults.append(f"{where} is {fault['input']!r}: {message.removesuffix('.')}." if where else message)
+        faults.append(f"{where} is {value_text(fault['input'])}: {message.removesuffix('.')}." if where else message)
     return "\n".join(faults)

@@ -12,6 +12,7 @@ from typing import Any
 from circuits.data.prompt_files import records_from, records_of
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
+from circuits.visible_text import value_text
 from pipelines.engine.store import write_atomically
 
 # Within a store, beside the runs.
@@ -35,7 +36,7 @@ def task_spec(given: Any, out: Path) -> str:
         name, records = "pairs", records_from(prompts)
     else:
         raise ValueError(
-            f"a task is given by its name, as a prompt file, or as pairs of texts; found {type(given).__name__}."
+            f"a task is given by its name, as a prompt file, or as pairs of texts; found {value_text(given)}."
         )
     text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
     path = out / FOLDER / f"{_NO_NAME.sub('-', name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"

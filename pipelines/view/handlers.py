@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tornado.web import Application, HTTPError, RequestHandler
 
 from circuits.files import read_bytes
+from circuits.visible_text import readable
 from pipelines.compare.names import COMPARISON
 from pipelines.runs.record import RECORD
 from pipelines.view.inside import run_named
@@ -118,7 +119,14 @@ class Guarded(RequestHandler):
 
     def two_runs(self) -> tuple[Path, Path]:
         """The folders of the runs `a` and `b` of the address."""
-        return self.folder_of(self.get_argument("a", strip=False)), self.folder_of(self.get_argument("b", strip=False))
+        return self.folder_of(self._named("a")), self.folder_of(self._named("b"))
+
+    def _named(self, key: str) -> str:
+        """The name of a run in the address. 400 where it has none."""
+        name = self.get_argument(key, None, strip=False)
+        if name is None:
+            raise HTTPError(400, log_message=f"this address is told runs by their names, and lacks {key}=RUN.")
+        return name
 
     def write_json(self, value: Any) -> None:
         self.set_header("Content-Type", "application/json; charset=utf-8")
@@ -193,7 +201,7 @@ class OneRow(Guarded):
     """One run, as it is now."""
 
     async def get(self) -> None:
-        folder = self.folder_of(self.get_argument("run", strip=False))
+        folder = self.folder_of(self._named("run"))
         self.write_json(await in_thread(lambda: self.viewer.listing.row(folder.name, folder)))
 
 
@@ -253,7 +261,7 @@ def _content(*paths: Path) -> str:
 
 
 def _said(error: BaseException | None) -> str:
-    return str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}"
+    return readable(str(error) if isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {error}")
 
 
 def _error_page(title: str, said: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from circuits.visible_text import value_text
 from pipelines.runs.record import RECORD
 
 OUTSIDE = "holds links to what is outside of the folder that is shown, and is not read"
@@ -22,7 +23,7 @@ def run_named(name: str, root: Path) -> Path:
     """
     folder = folders_with(RECORD, root).get(name)
     if folder is None:
-        raise LookupError(f"no run {name!r} in this folder.")
+        raise LookupError(f"no run {value_text(name)} in this folder.")
     if leads_outside(folder, root):
         raise LookupError(f"run {name!r} {OUTSIDE}.")
     return folder

@@ -14,14 +14,17 @@ from pathlib import Path
 from tests.faults import (
     command_lines,
     environments,
+    failures,
     images,
     kills,
     model_folders,
     names,
     other_files,
     prompt_files,
+    python_calls,
     settings_files,
     stores,
+    views,
 )
 from tests.faults.sound import Sound, sound
 from tests.faults.trial import Trial, Verdict, tried
@@ -35,9 +38,12 @@ KINDS: dict[str, Callable[[Sound], Iterator[Trial]]] = {
         images,
         other_files,
         names,
+        python_calls,
+        views,
         model_folders,
         stores,
         environments,
+        failures,
         kills,
     )
 }

@@ -50,7 +50,7 @@ def same_run(sound: Sound, digests: dict[str, str]) -> Callable[[Path], str | No
 def _full(sound: Sound, digests: dict[str, str]) -> Iterator[Trial]:
     """A disk that fills while a run is made, at each of its writes, and the same command once there is room."""
     for n in range(24):
-        full = _no_room(n)
+        full = no_room(n)
         yield Trial(
             KIND,
             f"no room from write {n} on",
@@ -75,7 +75,7 @@ def _full(sound: Sound, digests: dict[str, str]) -> Iterator[Trial]:
             names=_NAMES_OF_NO_ROOM,
             expects="either",
             check=same_run(sound, digests),
-            during=lambda size=size: _largest_file(size),
+            during=lambda size=size: largest_file(size),
         )
     for name in _READING:
         yield Trial(
@@ -84,7 +84,7 @@ def _full(sound: Sound, digests: dict[str, str]) -> Iterator[Trial]:
             _reading(sound, name),
             sound.copy_runs,
             expects="restored",
-            during=_no_room(0),
+            during=no_room(0),
         )
 
 
@@ -262,7 +262,7 @@ def _reading(sound: Sound, name: str) -> list[str]:
     }[name]
 
 
-def _no_room(n: int) -> Callable[[], AbstractContextManager[Any]]:
+def no_room(n: int) -> Callable[[], AbstractContextManager[Any]]:
     """A disk on which all writes from the n-th on fail."""
 
     @contextmanager
@@ -283,7 +283,7 @@ def _no_room(n: int) -> Callable[[], AbstractContextManager[Any]]:
 
 
 @contextmanager
-def _largest_file(size: int) -> Iterator[None]:
+def largest_file(size: int) -> Iterator[None]:
     """No file grows beyond a size."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -47,7 +47,7 @@ def trials(sound: Sound) -> Iterator[Trial]:
         after_s = random.Random(seed).uniform(0, _LONGEST_S)
 
         def killed(folder: Path, after_s: float = after_s) -> None:
-            process = _started(sound.discover(), folder)
+            process = started(sound.discover(), folder)
             process.join(after_s)
             process.kill()
             process.join()
@@ -58,9 +58,9 @@ def trials(sound: Sound) -> Iterator[Trial]:
         after_s = random.Random(seed).uniform(0, 2)
 
         def without_worker(folder: Path, after_s: float = after_s) -> None:
-            process = _started([*sound.discover(), "--workers", "1"], folder)
+            process = started([*sound.discover(), "--workers", "1"], folder)
             _kill_worker(psutil.Process(process.pid), after_s)
-            _ended(process)
+            ended(process)
 
         name = f"{seed}: a worker killed {after_s:.2f} s after its start"
         yield Trial(KIND, name, sound.discover(), without_worker, expects="restored", check=check)
@@ -76,14 +76,14 @@ def _of_scheduler(sound: Sound, seed: int, check: Callable[[Path], str | None]) 
 
     def killed_and_again(folder: Path) -> None:
         with _cluster(port) as scheduler:
-            process = _started(command, folder)
+            process = started(command, folder)
             process.join(after_s)
             scheduler.kill()
             scheduler.join()
-            seconds.append(_ended(process))
+            seconds.append(ended(process))
             (folder / _SAID).rename(folder / f"first-{_SAID}")
         with _cluster(port):
-            _ended(_started(command, folder))
+            ended(started(command, folder))
 
     def told_and_same(folder: Path) -> str | None:
         first, again = (Said(*json.loads((folder / name).read_text())) for name in (f"first-{_SAID}", _SAID))
@@ -96,7 +96,7 @@ def _of_scheduler(sound: Sound, seed: int, check: Callable[[Path], str | None]) 
     return Trial(KIND, name, sound.discover(), killed_and_again, expects="restored", check=told_and_same)
 
 
-def _ended(process: BaseProcess) -> float:
+def ended(process: BaseProcess) -> float:
     """The seconds until a command ends; it is killed where that takes too long."""
     begun = time.monotonic()
     process.join(_WAIT_S)
@@ -156,7 +156,7 @@ def _kill_worker(driver: psutil.Process, after_s: float) -> None:
             time.sleep(0.05)
 
 
-def _started(arguments: Sequence[str], folder: Path) -> BaseProcess:
+def started(arguments: Sequence[str], folder: Path) -> BaseProcess:
     """A command in a process of its own."""
     return _process(_run, list(arguments), str(folder))
 

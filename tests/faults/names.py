@@ -131,7 +131,8 @@ def _files(sound: Sound) -> Iterator[Trial]:
     """A prompt file and a model folder with such a name, whose run is evaluated: its name is that of a task."""
     for what, name in NAMES.items():
         file = os.fsdecode(name.encode("utf-8", "surrogateescape" if "\udc80" in name else "replace"))
-        file = file.replace("/", "_").replace("\0", "_")[:120] + ".jsonl"
+        short = file.replace("/", "_").replace("\0", "_").encode("utf-8", "surrogateescape")[:200]
+        file = f"{short.decode('utf-8', 'ignore')}.jsonl"
 
         def prepare(folder: Path, file: str = file) -> None:
             (folder / file).write_bytes(sound.prompts.read_bytes())

@@ -61,7 +61,8 @@ def _write(path: Path, data: bytes) -> None:
 
 def run_digests(folder: Path) -> dict[str, str]:
     """File of a run -> hash of its content."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    files = (path for path in sorted(folder.iterdir()) if path.is_file())
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def _again(

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.cli.view import page_makers
 from tests.faults.campaign import KINDS, all_trials, table
 from tests.faults.command_lines import WITHOUT_OPTIONS, leaves, starts
 from tests.faults.sound import Sound
 from tests.faults.trial import Said, Trial, Verdict, invoke, judged, tried, unclear
+from tests.faults.views import all_pages
+from tests.pipelines.view.served import serving
 
 PER_KIND = 16
 pytestmark = pytest.mark.usefixtures("shared_fonts")
@@ -78,6 +81,14 @@ def test_what_is_written_elsewhere_is_seen(inputs: Sound, tmp_path: Path):
     verdict = tried(trial, tmp_path / "here")
     assert verdict.outcome == "wrong"
     assert "elsewhere" in verdict.why
+
+
+def test_a_sound_folder_is_shown_on_every_page(inputs: Sound, tmp_path: Path):
+    inputs.copy_runs(tmp_path)
+    with serving(tmp_path / "runs", page_makers()) as server:
+        replies = all_pages(inputs.run, inputs.other, server)
+    assert [reply.status for reply in replies] == [200] * 8
+    assert all(reply.body for reply in replies)
 
 
 def test_the_table_counts_by_kind_and_names_what_is_wrong():

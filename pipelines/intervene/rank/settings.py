@@ -43,7 +43,9 @@ class RankSettings(PromptSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         """Entries with commas between them, or several."""
-        given = [value] if isinstance(value, (str, int)) else list(value)
+        if not isinstance(value, str | int | list | tuple):
+            return value
+        given = [value] if isinstance(value, str | int) else list(value)
         return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
 
     @field_validator("sides")

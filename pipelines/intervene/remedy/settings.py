@@ -15,6 +15,8 @@ _SIZES = re.compile(r"\d+(,\d+)*")
 
 def _split(value: Any) -> Any:
     """Numbers with commas between them, or several."""
+    if not isinstance(value, str | int | float | list | tuple):
+        return value
     given = [value] if isinstance(value, str | int | float) else list(value)
     return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
 

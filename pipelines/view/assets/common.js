@@ -20,8 +20,15 @@ export async function json(address) {
   return content;
 }
 
+/** A name as a part of an address. Bytes that are no text come as halves of characters, which no address has. */
+export const encoded = (name) => name.split(/([\udc80-\udcff])/u).map((part) => (
+  /^[\udc80-\udcff]$/u.test(part) ? `%${(part.charCodeAt(0) - 0xdc00).toString(16)}` : encodeURIComponent(part))).join("");
+
 /** The address of a run's page. */
-export const runAddress = (folder) => `/run/${encodeURIComponent(folder)}`;
+export const runAddress = (folder) => `/run/${encoded(folder)}`;
+
+/** The address at which two runs are compared. */
+export const compareAddress = (a, b) => `/compare?a=${encoded(a)}&b=${encoded(b)}`;
 
 /** The text with a button that copies it. */
 export function command(text) {

@@ -2,7 +2,8 @@
 import { command, element, json, runAddress, scale } from "/assets/common.js";
 
 const by = (id) => document.getElementById(id);
-const asked = new URLSearchParams(location.search);
+// As it is: names in it may be no text.
+const asked = location.search;
 const FACTS = [
   ["Task", (run) => run.task], ["Model", (run) => run.model], ["Method", (run) => run.method],
   ["Asked", (run) => run.asked], ["Edges", (run) => run.edges?.toLocaleString("en")],
@@ -44,14 +45,14 @@ function transfer(rows) {
 }
 
 try {
-  const found = await json(`/compare.json?${asked}`);
+  const found = await json(`/compare.json${asked}`);
   const title = `${found.labels[0]} and ${found.labels[1]}`;
   by("title").textContent = document.title = title;
   const how = found.stored ? `Stored as ${found.stored}.` : "Compared here by what the two runs have stored; no model has run.";
   const more = "This command runs each circuit on the other's task as well, beside random circuits:";
   by("status").textContent = found.transfer.length ? how : `${how} ${more}`;
   if (!found.transfer.length) by("status").after(command(found.command));
-  const drawing = element("a", { className: "button", href: `/compare/page?${asked}`, textContent: "Open both circuits in one drawing" });
+  const drawing = element("a", { className: "button", href: `/compare/page${asked}`, textContent: "Open both circuits in one drawing" });
   by("content").append(element("p", {}, drawing), sides(found.runs), overlap(found.levels, found.labels),
     ...(found.transfer.length ? [transfer(found.transfer)] : []), members(found.nodes, found.labels));
 } catch (error) {

@@ -1,5 +1,5 @@
 // The runs of the folder: sorted, filtered, ticked for a comparison; what is computed now, once a second.
-import { bar, beyondWords, element, json, runAddress, scale } from "/assets/common.js";
+import { bar, beyondWords, compareAddress, element, json, runAddress, scale } from "/assets/common.js";
 
 const COLUMNS = [
   { name: "run", title: "Run" },
@@ -138,13 +138,13 @@ function tickedBar() {
   if (folders.length === 1) by("ticked-words").textContent = `${names}: tick another run to compare with.`;
   else if (folders.length === 2) by("ticked-words").textContent = names;
   else by("ticked-words").textContent = `${folders.length} runs are ticked; two are compared here. In a terminal, circuits compare takes any number.`;
-  if (folders.length === 2) by("compare").href = `/compare?${new URLSearchParams({ a: folders[0], b: folders[1] })}`;
+  if (folders.length === 2) by("compare").href = compareAddress(folders[0], folders[1]);
 }
 
 function comparisons(pairs) {
   by("comparisons").hidden = !pairs.length;
   by("comparisons").querySelector("ul").replaceChildren(...pairs.map(({ name, runs: [a, b] }) =>
-    element("li", {}, element("a", { href: `/compare?${new URLSearchParams({ a, b })}`, textContent: name }))));
+    element("li", {}, element("a", { href: compareAddress(a, b), textContent: name }))));
 }
 
 async function read() {

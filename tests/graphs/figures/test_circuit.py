@@ -147,6 +147,15 @@ def test_characters_that_the_font_lacks_are_one_plain_warning(edge_scores_of, ca
     assert not recwarn.list
 
 
+@pytest.mark.parametrize("kind", ["svg", "pdf", "png", "eps"])
+def test_the_mark_of_the_order_of_bytes_is_not_drawn(edge_scores_of, kind):
+    drawn = [
+        drawing_bytes(CircuitGraph.from_scores(edge_scores_of({"input->logits": 1.0}, task=task), TopEdges(1)), kind)
+        for task in ("pairs\ufeff", "pairs")
+    ]
+    assert drawn[0] == drawn[1]
+
+
 def test_pdf_embeds_truetype_fonts_and_carries_no_date():
     pdf = drawing_bytes(circuit(WIRINGS[0], "input->logits"), "pdf")
     assert b"/FontFile2" in pdf

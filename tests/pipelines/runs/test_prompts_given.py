@@ -73,5 +73,5 @@ def test_a_prompt_set_is_taken_as_it_is(tokenizer, tmp_path):
 
 def test_what_is_no_task_is_refused(tmp_path):
     wrong: Any = 7
-    with pytest.raises(ValueError, match="as pairs of texts; found int"):
+    with pytest.raises(ValueError, match="as pairs of texts; found 7"):
         discover(wrong, out=tmp_path / "runs")

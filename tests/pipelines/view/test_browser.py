@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
 from pipelines.runs.failure import forget_failure, note_failure
-from tests.pipelines.view.served import Server, serving, write_run
+from tests.pipelines.view.served import Server, page_with, plain_makers, serving, write_run
 
 ATTACKS = {
     "task": "\"><script>document.title='ran'</script>",
@@ -150,6 +151,26 @@ def test_two_are_ticked_by_keyboard_and_compared(browser: Any, two_runs: Path):
         opened.page.get_by_role("link", name="drawing").click()
         assert opened.page.title().startswith("pair by circuits compare")
         opened.context.close()
+
+
+def test_a_run_whose_name_is_no_text_is_shown_opened_and_compared(browser: Any, tmp_path: Path):
+    name = os.fsdecode(b"caf\xe9 &?#\xff")
+    for folder in ("ioi-eap-2", "ioi-eap-1"):
+        write_run(tmp_path / "runs", folder)
+    (tmp_path / "runs" / "ioi-eap-2").rename(tmp_path / "runs" / name)
+    with serving(tmp_path / "runs", plain_makers(run=lambda folder: page_with("page of it"))) as server:
+        server.runs()
+        opened = Opened(browser, server.address)
+        opened.page.wait_for_selector("#runs tbody tr")
+        assert len(opened.names()) == 2
+        for tick in opened.page.locator("#runs tbody input").all():
+            tick.check()
+        address = opened.page.get_by_role("link", name="Compare", exact=True).get_attribute("href")
+        assert "caf%e9%20%26%3F%23%ff" in address
+        for link in opened.page.locator("#runs tbody th a").all():
+            assert server.get(link.get_attribute("href")).status == 200
+        opened.context.close()
+    assert opened.said == []
 
 
 def test_a_third_tick_says_what_takes_three(index: Opened):

@@ -1,0 +1,30 @@
+"""A setting of a type that it cannot have is refused by its name, whatever the command and the setting."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipelines.cli.commands import offers
+from pipelines.runs.settings_file import settings_from
+
+SETTINGS = {name: offer.settings for name, offer in offers().items()}
+CASES = [(name, key) for name, kind in SETTINGS.items() for key in kind.known()]
+
+
+@pytest.mark.parametrize("value", [5, 0.5, True, {"a": 1}, [[1], {}], len, object(), iter([1]), b"a", "a\0b"])
+def test_every_setting_is_taken_or_refused_in_words(value: object):
+    for name, key in CASES:
+        needed = {"task": "ioi"} if "task" in SETTINGS[name].model_fields else {}
+        try:
+            settings_from(needed | {key: value}, SETTINGS[name])
+        except ValueError as error:
+            said = str(error)
+            assert len(said.split()) >= 4, (name, key, said)
+            assert "object at 0x" not in said, (name, key, said)
+
+
+def test_a_list_in_itself_is_refused():
+    own: list[object] = []
+    own.append(own)
+    with pytest.raises(ValueError, match="list in itself, or nested too deeply"):
+        settings_from({"runs": own}, SETTINGS["evaluate"])
