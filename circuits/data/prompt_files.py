@@ -145,8 +145,8 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         record = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
     else:
         raise ValueError(
-            f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong answer), or "
-            f"a mapping such as {_EXAMPLES[PAIR]}."
+            f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong "
+            f"answer), or a mapping such as {_EXAMPLES[PAIR]}."
         )
     try:
         return json.loads(json.dumps(record))

@@ -143,7 +143,6 @@ def _tasks(sound: Sound) -> Iterator[Trial]:
     from dataclasses import replace
 
     from circuits import PromptSet, read_prompts
-    from circuits.data.answers import Answer
 
     def of(change: Callable[[PromptSet], Any]) -> Callable[[], Any]:
         def call() -> Any:
@@ -165,7 +164,7 @@ def _tasks(sound: Sound) -> Iterator[Trial]:
         "negative tokens": lambda prompts: with_first(prompts, clean=(-1,) * 6),
         "tokens that are texts": lambda prompts: with_first(prompts, clean=("a",) * 6),
         "no answers": lambda prompts: with_first(prompts, answers=()),
-        "an answer that no model has": lambda prompts: with_first(prompts, answers=(Answer((10**9,)),)),
+        "an answer that no model has": lambda prompts: with_first(prompts, answers=(10**9,)),
         "a list of its prompts": lambda prompts: list(prompts.prompts),
         "one of its prompts": lambda prompts: prompts.prompts[0],
     }

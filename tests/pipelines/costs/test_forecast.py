@@ -13,6 +13,7 @@ from circuits.effects.gradients import _Reads, _run_with_gradients
 from circuits.effects.paired_runs import record_pair
 from circuits.methods import METHODS
 from circuits.methods.head_coding import HeadCoding
+from circuits.methods.staged_path_patching import StagedPathPatching
 from circuits.metrics import METRICS
 from circuits.model.batches import batches
 from circuits.model.load import load_model
@@ -47,7 +48,7 @@ def settings_of(name: str) -> dict[str, Any]:
     if name in ("autoencoders", "codes"):
         return {"coding": dataclasses.asdict(HeadCoding().coding), "trials": [0, 2]}
     if name.startswith("staged-paths"):
-        return {"lines": METHODS["staged-path-patching"]().stages, "between": True, "freeze_mlps": False}
+        return {"lines": StagedPathPatching().stages, "between": True, "freeze_mlps": False}
     name = "causal-tracing" if name.startswith("trace") else name
     return dataclasses.asdict(METHODS[name]()) if name in METHODS else {}
 

@@ -94,6 +94,9 @@ def test_a_loaded_model_runs_as_it_was_loaded(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_refused(module):
     wrong: Any = 7
-    for out, said in ((Path("/proc/nowhere"), "cannot write in /proc/nowhere"), (wrong, r"out is 7 \(int\)")):
+    for out, said in (
+        (Path("/proc/nowhere"), "cannot write in /proc/nowhere"),
+        (wrong, r"`out` is given by its path; found 7 \(int\)"),
+    ):
         with pytest.raises(ValueError, match=said):
             discover("ioi", model=module, out=out)
