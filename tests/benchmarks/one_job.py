@@ -22,7 +22,7 @@ from circuits.metrics import METRICS
 from circuits.model.load import Model, load_model
 from tests.benchmarks.conftest import random_pairs
 
-# Circuits that are run at once.
+# Circuits that are run, where the settings do not say how many.
 N_CIRCUITS = 4
 # What ru_maxrss counts in: kibibytes, and on a Mac bytes.
 _UNIT = 1 if sys.platform == "darwin" else 1024
@@ -43,7 +43,8 @@ def _run(model: Model, method: str, n_prompts: int, n_tokens: int, settings: dic
     if method == "baseline":
         measure_baseline(model, prompts, metric=metric)
     elif method == "circuits":
-        circuits = np.random.default_rng(0).random((N_CIRCUITS, model.wiring.n_edges)) < 0.1
+        n_circuits = settings.get("circuits", N_CIRCUITS)
+        circuits = np.random.default_rng(0).random((n_circuits, model.wiring.n_edges)) < 0.1
         circuit_values(model, prompts, circuits, metric=metric)
     else:
         METHODS[method](**settings).score(model, prompts, metric=metric)

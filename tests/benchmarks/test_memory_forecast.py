@@ -40,7 +40,7 @@ MODELS = os.environ.get("FORECAST_MODELS", "1M,20M,135M,500M").split(",")
 # Method, prompts, tokens, settings: those that a small model does in seconds, and what the largest does in minutes.
 _EDGES = {"edges": ["input->m3", "a0.h0->a3.h1<q>", "m2->logits"]}
 # Settings that tell two rows of a method apart.
-_SHOWN = {"tau", "kinds"}
+_SHOWN = {"tau", "kinds", "circuits"}
 _CODES = {"trials": 2, "epochs": 20, "least_accuracy": 0}
 _MOVERS = {"stages": ["movers: logits @END", "inhibition: movers.q @END"], "other_inputs": False}
 WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
@@ -53,6 +53,7 @@ WORK: dict[str, list[tuple[str, int, int, dict[str, Any]]]] = {
         ("exact-edges", 16, 16, {}),
         ("atp-star", 16, 16, {}),
         ("circuits", 16, 16, {}),
+        ("circuits", 16, 16, {"circuits": 100}),
         ("acdc", 16, 16, {"tau": 0.01}),
         ("staged-path-patching", 16, 16, {}),
         ("head-coding", 16, 16, _CODES),
@@ -87,6 +88,7 @@ WORK["20M"] = [
     ("exact-edges", 16, 16, _EDGES),
     ("atp-star", 16, 16, {}),
     ("circuits", 16, 16, {}),
+    ("circuits", 16, 16, {"circuits": 100}),
     ("causal-tracing", 16, 16, {"at": "all"}),
     ("path-patching", 16, 16, {"at": "all"}),
     ("direct-effect", 64, 16, {}),
@@ -135,7 +137,8 @@ def saved(name: str, folder: Path) -> str:
 def _job_bytes(asked: Asked, method: str, settings: dict[str, Any]) -> float:
     """What `one_job` is forecast to hold beyond the model: of stages, in one process, what the largest does."""
     if method not in METHODS:
-        rule = STAGES_FORECAST.get(method) or (lambda asked, _: circuits(asked, {}, n_circuits=N_CIRCUITS))
+        n_circuits = settings.get("circuits", N_CIRCUITS)
+        rule = STAGES_FORECAST.get(method) or (lambda asked, _: circuits(asked, {}, n_circuits=n_circuits))
         return peak(rule, asked, {}).n_bytes
     made = METHODS[method](**settings)
     if (rule := METHODS_FORECAST.get(method)) is not None:
