@@ -50,7 +50,9 @@ def plain_twin(given: object) -> nn.Module:
     twin = _built_anew(module)
     ids = checks.probe_ids(TextConfig(module.config), next(module.parameters()).device)
     what = "a model in memory against one of its class on its weights (were parts replaced, or hooked?)"
-    with refused_as(f"{type(module).__name__} in memory cannot be run on tokens alone, for logits"):
+    with refused_as(
+        f"{type(module).__name__} in memory gives no logits when it is called with token ids alone, as it must"
+    ):
         found, expected = own_logits(twin, ids), _logits_at_rest(held, ids)
     checks.require_same(found, expected, what)
     return twin

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -38,15 +38,25 @@ app = typer.Typer(
 def main() -> None:
     """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Visible("warning: %(message)s"))
-    for package in ("circuits", "graphs", "pipelines"):
+    handler = warnings_on(sys.stderr)
+    for package in PACKAGES:
         logging.getLogger(package).addHandler(handler)
     end_on_signals()
     if (message := renamed_option(sys.argv[1:])) is not None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)
     app()
+
+
+PACKAGES = ("circuits", "graphs", "pipelines")
+"""Whose warnings are for people."""
+
+
+def warnings_on(stream: TextIO) -> logging.Handler:
+    """What writes warnings for people to a stream."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Visible("warning: %(message)s"))
+    return handler
 
 
 class _Visible(logging.Formatter):

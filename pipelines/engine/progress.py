@@ -96,7 +96,7 @@ def progress_on(stream: TextIO, outlook: Outlook, start: str, *, in_detail: bool
     """
     if (progress := _SHOWN_BY.get()) is not None:
         return progress(outlook, start)
-    stream.write(start + "\n")
+    stream.write(visible(start) + "\n")
     stream.flush()
     if stream.isatty() and not in_detail:
         return Bar(stream, outlook)

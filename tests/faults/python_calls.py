@@ -218,15 +218,19 @@ def _of_nan(model: Any) -> None:
     model.transformer.wte.weight.fill_(math.nan)
 
 
+class _Broken(Exception):
+    """What somebody else's code raises."""
+
+
 def _broken(model: Any) -> None:
     def fails(*_: Any, **__: Any) -> Any:
-        raise KeyError("broken")
+        raise _Broken("a part is missing")
 
     model.forward = fails
 
 
-def _answers_none(model: Any) -> None:
-    model.forward = lambda *_, **__: None
+def _answers_text(model: Any) -> None:
+    model.forward = lambda *_, **__: "zz"
 
 
 def _hooked(model: Any) -> None:
@@ -244,7 +248,7 @@ MODELS: dict[str, tuple[Callable[[], Any], str]] = {
     "a model without its end": (partial(_changed, _without_head), "refused"),
     "weights that are no numbers": (partial(_changed, _of_nan), "refused"),
     "a model that is broken": (partial(_changed, _broken), "either"),
-    "a model that answers nothing": (partial(_changed, _answers_none), "either"),
+    "a model that answers a text": (partial(_changed, _answers_text), "either"),
     "a model with hooks": (partial(_changed, _hooked), "either"),
     "a model in training": (lambda: _gpt2().train(), "either"),
     "a model of halves": (lambda: _gpt2().half(), "either"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 import signal
 import time
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TextIO
 
 from tests.faults.watch import watched
 
@@ -140,7 +141,7 @@ def invoke(arguments: Sequence[str]) -> Said:
     out = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     code, crash = 0, ""
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), warned(err):
         try:
             code = command().main(args=list(arguments), prog_name="circuits") or 0
             out.flush()
@@ -153,6 +154,21 @@ def invoke(arguments: Sequence[str]) -> Said:
         with contextlib.suppress(ValueError):  # of text that no terminal can take; that is what the crash says
             stream.flush()
     return Said(code, _text(err), crash, _text(out))
+
+
+@contextlib.contextmanager
+def warned(stream: TextIO) -> Iterator[None]:
+    """Warnings go to a stream as those of the command do."""
+    from pipelines.cli.main import PACKAGES, warnings_on
+
+    handler, logs = warnings_on(stream), [logging.getLogger(name) for name in PACKAGES]
+    for log in logs:
+        log.addHandler(handler)
+    try:
+        yield
+    finally:
+        for log in logs:
+            log.removeHandler(handler)
 
 
 def _text(stream: io.TextIOWrapper) -> str:

@@ -27,8 +27,8 @@ KIND = "view"
 _WAIT_S = 30
 _SECRET = "secret of another folder"
 _INSIDES = re.compile(rb"Traceback|object at 0x|<class '|\bNoneType\b")
-# With what is in them, data too: nothing of that is markup.
-_SCRIPTS = re.compile(rb"<script.*?</script>", re.DOTALL)
+# With what is in them, data too, and comments: nothing of that is markup.
+_SCRIPTS = re.compile(rb"<script.*?</script>|<!--.*?-->", re.DOTALL)
 _IDLE = 64  # connections that say nothing
 _CLOSE = b"Connection: close"
 

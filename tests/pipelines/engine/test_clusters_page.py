@@ -197,6 +197,35 @@ def test_the_cluster_in_python_is_one_that_distributed_makes():
     assert given <= {name for made in (LocalCluster, Nanny) for name in inspect.signature(made).parameters}
 
 
+@pytest.mark.slow
+def test_the_script_gives_workers_until_enter(tiny: Any, spawn: Start, tmp_path: Path):
+    (made,) = [block for block in blocks("py") if "LocalCluster" in block]
+    (tmp_path / "cluster.py").write_text(made)
+    path = f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
+    with subprocess.Popen(
+        [sys.executable, "cluster.py"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    ) as script:
+        try:
+            assert script.stdout is not None
+            address = script.stdout.readline().strip()
+            assert address.startswith("tcp://127.0.0.1:")
+            arguments = [*tiny.arguments, "--json"]
+            finish(spawn(*arguments, "--runs", "there", "--scheduler", address))
+            finish(spawn(*arguments, "--runs", "here"))
+            assert stored(tmp_path / "there") == stored(tmp_path / "here") != {}
+            script.communicate("\n", timeout=60)
+            assert script.returncode == 0
+        finally:
+            if script.poll() is None:
+                os.killpg(script.pid, signal.SIGKILL)
+
+
 def test_slurm_writes_the_script_that_is_shown():
     jobqueue = pytest.importorskip("dask_jobqueue", reason="dask-jobqueue is not installed")
     (made,) = [block for block in blocks("py") if "SLURMCluster" in block]
