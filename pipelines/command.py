@@ -148,7 +148,7 @@ def _run(
     plan.end(None)
     return replace(
         report,
-        tables={Path(name).stem: data for name, data in files.items() if name.endswith(".csv") and data},
+        csv_files={Path(name).stem: data for name, data in files.items() if name.endswith(".csv") and data},
         n_jobs=counts.n_jobs,
         n_computed=before.n_computed + counts.n_computed,
         n_by_others=before.n_by_others + counts.n_by_others,

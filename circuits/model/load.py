@@ -134,7 +134,11 @@ class Model:
         self._require_reproduced(longest(prompts))
 
     def require_unchanged(self) -> None:
-        """Raise a ValueError where weights were changed after they were loaded, here or in the model in memory."""
+        """Raise a ValueError where weights were changed after they were loaded, here or in the model in memory.
+
+        >>> from circuits import load_model
+        >>> load_model("reference").require_unchanged()
+        """
         changed = None if self.seen is None else self.seen.first_changed()
         if changed is not None:
             how = "load_model(...)" if self.spec is None else "a copy of the model, with the change, by its folder"

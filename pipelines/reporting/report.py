@@ -35,14 +35,14 @@ class Report:
     n_jobs      how many jobs the results rest on; `n_computed` of them were computed by this call, and `n_by_others`
                 by another one at the same time
     seconds     that the call took
-    tables      name -> its CSV files, without their ending, as they are in the folder
+    csv_files   name without the ending -> its CSV files, as they are in the folder
 
     >>> from pipelines import effects
     >>> report = effects("ioi", prompts=4)
     >>> report, report.warnings
     (<EffectsReport in ...>, ())
     >>> frame = report.to_frame()
-    >>> len(frame) == len(report.rows), frame.columns[:3].tolist(), list(report.tables)
+    >>> len(frame) == len(report.rows), frame.columns[:3].tolist(), list(report.csv_files)
     (True, ['part', 'total', 'direct'], ['effects'])
     >>> report.to_dict()["format"]
     'circuit-workbench-effects'
@@ -59,7 +59,7 @@ class Report:
     n_computed: int = 0
     n_by_others: int = 0
     seconds: float = 0.0
-    tables: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    csv_files: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def __init_subclass__(cls) -> None:
         # Dataclasses would write out all results: what they find in the class itself they leave alone.
@@ -81,7 +81,7 @@ class Report:
         facts = {name: value for name, value in self.content().items() if isinstance(value, plain)}
         if facts:
             yield html_facts(facts)
-        if not self.tables:
+        if not self.csv_files:
             return
         frame = self.to_frame().dropna(axis="columns", how="all").astype(object)
         frame = frame.where(frame.notna(), None)
@@ -100,10 +100,10 @@ class Report:
         """
         import pandas as pd
 
-        if not self.tables:
+        if not self.csv_files:
             raise ValueError(f"{type(self).__name__} has no tables.")
-        name = next(iter(self.tables)) if table is None else table
-        data = lookup(self.tables, name, "table")
+        name = next(iter(self.csv_files)) if table is None else table
+        data = lookup(self.csv_files, name, "table")
         # A task may be called "null".
         return pd.read_csv(io.BytesIO(data), keep_default_na=False, na_values=[""])
 

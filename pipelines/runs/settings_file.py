@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,7 +64,11 @@ def settings_from(values: Mapping[str, Any], kind: type[AnySettings]) -> tuple[A
     What is left out gets its default. Raises a ValueError that names the known key nearest to an unknown one, the
     value that does not fit, or what is missing.
     """
-    current = {name: plain(value) for name, value in require_known(values, kind).items()}
+    known = require_known(values, kind)
+    try:
+        current = {name: plain(value) for name, value in known.items()}
+    except RecursionError:
+        raise _nested(known) from None
     needs_task = "task" in kind.model_fields and kind.model_fields["task"].is_required()
     if needs_task and current.get("task") is None:
         raise ValueError("no task is given. Name a task (`circuits tasks` lists them) or a prompt file, such as 'ioi'.")
@@ -85,8 +89,12 @@ def _checked(kind: type[AnyModel], values: Mapping[str, Any]) -> AnyModel:
     except ValidationError as error:
         raise ValueError(validation_message(error)) from None
     except RecursionError:
-        raise ValueError(f"one of {', '.join(values)} is a list in itself, or nested too deeply: give names.") from None
+        raise _nested(values) from None
     return made
+
+
+def _nested(values: Iterable[str]) -> ValueError:
+    return ValueError(f"one of {', '.join(values)} is a list in itself, or nested too deeply: give names.")
 
 
 def require_known(values: Mapping[str, Any], kind: type[CommandSettings]) -> dict[str, Any]:

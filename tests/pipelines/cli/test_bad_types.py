@@ -38,7 +38,9 @@ _LONG = "x" * 5000  # longer than a file may be called
     ],
 )
 def test_what_is_no_run_is_refused(call: Callable[[Any, Path], Any], given: Any, tmp_path: Path):
-    with pytest.raises(ValueError, match=r"no run|given by its path or its name|no folder of a comparison"):
+    with pytest.raises(
+        ValueError, match=r"no run|given by its path or its name|no folder of a comparison|a character 0"
+    ):
         call(given, tmp_path)
 
 

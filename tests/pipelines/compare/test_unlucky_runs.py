@@ -135,7 +135,7 @@ def test_empty_circuits_are_compared_with_each_other_and_with_others(
     assert (both["edges_iou"], both["heads_iou"], both["n_shared_edges"]) == (None, None, 0)
     assert "is empty" in both["no_transfer"]
     assert (tmp_path / "both" / "diff.csv").read_text().startswith("name,kind,membership,in_")
-    assert f"{runs[0].name}: the circuit is empty: nothing was chosen" in both["warnings"]
+    assert f"{empty.name}: the circuit is empty: nothing was chosen" in both["warnings"]
     one = compare(empty, runs[1], out=store, folder=tmp_path / "one").summary
     assert (one["edges_iou"], one["n_shared_edges"]) == (0, 0)
 

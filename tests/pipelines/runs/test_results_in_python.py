@@ -101,7 +101,7 @@ def test_long_tables_are_shown_in_part_and_say_so(store):
 def test_a_comparison_has_its_other_tables_by_name(ioi, store):
     compared = compare(ioi, ioi, out=store, overlap_only=True)
     assert compared.to_frame("overlap")["level"].tolist() == ["heads", "nodes", "edges"]
-    assert compared.to_frame("overlap").equals(pd.read_csv(io.BytesIO(compared.tables["overlap"])))
+    assert compared.to_frame("overlap").equals(pd.read_csv(io.BytesIO(compared.csv_files["overlap"])))
 
 
 def test_a_trace_is_drawn_in_three_ways_or_says_why_not(traced, tmp_path):

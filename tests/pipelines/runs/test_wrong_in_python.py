@@ -37,10 +37,10 @@ def prompts(model) -> Any:
 
 
 PAIRS: list[tuple[Any, str]] = [
-    (None, "found NoneType"),
-    (7, "found int"),
+    (None, "found None"),
+    (7, "found 7"),
     (TASKS["ioi"](), "found IndirectObject"),
-    (TASKS["ioi"], "found ABCMeta"),
+    (TASKS["ioi"], "found an object of type ABCMeta"),
     ({"clean": TEXT}, "given as a list of them, or as a frame"),
     (PAIR, r"pair 1 is 'Because .*give \(clean, corrupt, answer\)"),
     ([None], "pair 1 is None: give"),

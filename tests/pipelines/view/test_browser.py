@@ -126,7 +126,7 @@ def test_rows_are_filtered_and_the_address_keeps_it(index: Opened):
     index.page.wait_for_selector("#runs tbody tr")
     assert index.names() == ["ioi-eap-4"]
     index.page.click("#reset")
-    index.page.wait_for_function("document.querySelectorAll('#runs tbody tr').length === 8")
+    index.page.wait_for_selector("#runs tbody tr:nth-child(8)")
     assert index.count() == "8 runs"
     index.page.select_option("#kind", "damaged")
     assert index.count() == "1 of 8 runs"
