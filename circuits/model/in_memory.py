@@ -166,7 +166,9 @@ def saved(module: nn.Module, tokenizer: Tokenizer | None, folder: Path) -> Path:
     # Whole or not at all: another process may look for it at any moment.
     written = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
-        writes: Any = module
+        # What transformers notes in the configuration as it writes is no part of the model, nor of its name.
+        writes: Any = copy.copy(module)
+        writes.config = copy.deepcopy(writes.config)
         writes.save_pretrained(written)
         if tokenizer is not None:
             writer: Any = tokenizer

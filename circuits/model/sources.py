@@ -26,6 +26,10 @@ from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
 GGUF = ".gguf"
+_TOKENIZER_FILES = (
+    *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+    "chat_template*",
+)
 # Files beside configuration and weights that change what the model computes.
 _FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_CONFIG)
 _LONGEST_HEADER = 100_000_000  # bytes, of what the library of safetensors reads
@@ -216,6 +220,18 @@ def _from_hub(spec: str) -> Path:
             f"fetched ({type(error).__name__}). On a machine without network, copy the model's folder here and give "
             f"its path, or fill the cache elsewhere with `hf download {spec}`."
         ) from None
+
+
+def tokenizer_hash(model: ModelSource) -> str:
+    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else.
+
+    A GGUF file holds its tokenizer, and its fingerprint is that of the whole file.
+    """
+    digest = hashlib.sha256()
+    patterns = _TOKENIZER_FILES if model.file is None else ()
+    for path in sorted(path for pattern in patterns for path in model.folder.glob(pattern)):
+        digest.update(f"{path.name}\n".encode() + read_bytes(path))
+    return digest.hexdigest()
 
 
 def model_fingerprint(spec: str) -> str:

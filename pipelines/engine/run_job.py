@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from circuits.model.load import Model
 
 _MODELS_KEPT = 2
-_LOADED: OrderedDict[tuple[str, ...], Model] = OrderedDict()
+_LOADED: OrderedDict[tuple[str, ...], tuple[Model, str]] = OrderedDict()
+"""Models by their weights, type and device, each with the hash of its tokenizer."""
 _LOADING = threading.Lock()
 _HELD = HeldResults()
 _NOTHING = Meanwhile()
@@ -87,18 +88,27 @@ def model_of(job: Job, device: str, name: str = "model") -> Model:
         import torch
 
         from circuits.model.load import load_model
+        from circuits.model.sources import find_model, tokenizer_hash
 
         # OpenMP keeps the number per thread, so every job sets it.
         torch.set_num_threads(1)
-        if wanted not in _LOADED:
+        # Weights may be beside one tokenizer here and another there, and those read texts differently.
+        tokenizer = job.settings.get("tokenizer")
+        if wanted not in _LOADED or tokenizer not in (None, _LOADED[wanted][1]):
             model = load_model(spec, device=device, dtype=dtype)
             if model.fingerprint != job.settings[name]:
                 raise ValueError(
                     f"model {spec}: the weights loaded here ({model.fingerprint}) differ from those of the "
                     f"plan ({job.settings[name]}). Give every worker the same files, and run again."
                 )
-            _LOADED[wanted] = model
+            found = tokenizer_hash(find_model(spec))
+            if tokenizer not in (None, found):
+                raise ValueError(
+                    f"model {spec}: the files of the tokenizer here differ from those of the plan. Give every worker "
+                    "the same files, and run again."
+                )
+            _LOADED[wanted] = model, found
             while len(_LOADED) > _MODELS_KEPT:
                 _LOADED.popitem(last=False)
         _LOADED.move_to_end(wanted)
-        return _LOADED[wanted]
+        return _LOADED[wanted][0]

@@ -17,7 +17,7 @@ from typing import Any
 from circuits.ablations import Mean
 from circuits.data.texts import read_texts
 from circuits.files import read_bytes
-from circuits.model.sources import find_model, is_path, source_fingerprint
+from circuits.model.sources import find_model, is_path, source_fingerprint, tokenizer_hash
 from pipelines.discover.run import jobs_of, require_circuit
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
@@ -33,7 +33,6 @@ from pipelines.profile.plan import ProfilePlan
 from pipelines.profile.plan import plan as plan_profile
 from pipelines.profile.settings import ProfileSettings
 from pipelines.runs.first_jobs import task_name
-from pipelines.runs.prompt_sources import tokenizer_hash
 from pipelines.runs.run import Run, open_run, store_of
 from pipelines.runs.stages import REFERENCE
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from circuits.lookup import lookup
 from circuits.metrics import METRICS
-from circuits.model.sources import find_model, is_path, source_fingerprint
+from circuits.model.sources import find_model, is_path, source_fingerprint, tokenizer_hash
 from circuits.model.tokenizers import tokenizer_of
 from circuits.tasks import TASKS, Task
 from pipelines.engine.execute import Work
@@ -19,7 +19,6 @@ from pipelines.engine.store import Store
 from pipelines.orders.settings import OrdersSettings
 from pipelines.orders.stages import ORDERS
 from pipelines.runs.first_jobs import subject_name
-from pipelines.runs.prompt_sources import tokenizer_hash
 from pipelines.runs.task_settings import make_task, task_settings
 
 

@@ -13,12 +13,12 @@ from circuits.ablations import ABLATIONS
 from circuits.files import real_path
 from circuits.lookup import lookup
 from circuits.metrics import METRICS
-from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint
+from circuits.model.sources import GGUF, find_model, is_path, source_fingerprint, tokenizer_hash
 from circuits.tasks import IMAGE_TASKS, TASKS
 from pipelines.engine.job import Job, keys_of
 from pipelines.engine.stage import Stage
 from pipelines.runs.method_settings import absolute_paths, checked_ablation, with_fingerprints
-from pipelines.runs.prompt_sources import prompt_source, tokenizer_hash
+from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings, RunConfig
 from pipelines.runs.stages import ANSWERED, BASELINE, CHECK, PART, PROMPTS, REFERENCE, SOLVED_PROMPTS
 from pipelines.runs.task_settings import task_settings, with_settings

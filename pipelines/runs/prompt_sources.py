@@ -14,30 +14,12 @@ from circuits.data.texts import holds_texts, read_texts
 from circuits.evaluation.solved_prompts import MOST_DRAWN
 from circuits.files import read_bytes
 from circuits.lookup import lookup, unknown
-from circuits.model.sources import ModelSource
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.coco_objects import CocoObjects
 from circuits.tasks.from_template import read_template
 from pipelines.runs.image_sources import coco_source, digest_of_file, digest_of_images, read_questions_in
 from pipelines.runs.settings import DEFAULT_PROMPTS, PROMPT_ENDINGS, PromptSettings, RunConfig
 from pipelines.runs.task_settings import task_settings
-
-_TOKENIZER_FILES = (
-    *("tokenizer*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
-    "chat_template*",
-)
-
-
-def tokenizer_hash(model: ModelSource) -> str:
-    """Hash of a model's tokenizer files, which its fingerprint leaves out: they decide the prompts and nothing else.
-
-    A GGUF file holds its tokenizer, and its fingerprint is that of the whole file.
-    """
-    digest = hashlib.sha256()
-    patterns = _TOKENIZER_FILES if model.file is None else ()
-    for path in sorted(path for pattern in patterns for path in model.folder.glob(pattern)):
-        digest.update(f"{path.name}\n".encode() + read_bytes(path))
-    return digest.hexdigest()
 
 
 def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from circuits.model.sources import find_model, source_fingerprint
+from circuits.model.sources import find_model, source_fingerprint, tokenizer_hash
 from circuits.tasks import TASKS
 from pipelines.engine.execute import Work
 from pipelines.engine.execution import Execution
@@ -15,7 +15,6 @@ from pipelines.engine.job import Job, short_digest
 from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store
 from pipelines.runs.method_settings import is_path
-from pipelines.runs.prompt_sources import tokenizer_hash
 from pipelines.tasks.settings import TasksSettings
 from pipelines.tasks.stages import TASK
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,37 @@ def test_a_place_that_cannot_be_written_is_refused(module):
     ):
         with pytest.raises(ValueError, match=said):
             discover("ioi", model=module, out=out)
+
+
+def test_a_loaded_model_keeps_its_name_from_one_command_to_the_next(module, tmp_path):
+    """Also the class of its configuration, which a model that was built and not opened does not say before it is
+    written."""
+    anew = type(module)(copy.deepcopy(module.config))
+    anew.config.architectures = None
+    model = load_model(anew, tokenizer=load_model("reference").tokenizer)
+    first, again = (discover("ioi", model=model, prompts=8, edges=30, out=tmp_path / "runs") for _ in range(2))
+    assert first.name == again.name
+    assert len(list((tmp_path / "runs" / "models").iterdir())) == 1
+
+
+def test_the_same_weights_beside_another_tokenizer_read_texts_by_that_one(tmp_path):
+    """In one process, where models stay loaded."""
+    file, clean = tmp_path / "own.jsonl", "the book and the ring"
+    file.write_text(
+        json.dumps(
+            {"clean": clean, "corrupt": "the ring and the ring", "answers": [" book"], "wrong_answers": [" ring"]}
+        )
+    )
+    folders = [shutil.copytree(BUNDLED["reference"], tmp_path / name) for name in ("first", "second", "without")]
+    content = json.loads((folders[1] / "tokenizer.json").read_text())
+    ids = content["model"]["vocab"]
+    book, ring = (next(word for word in ids if word.endswith(name)) for name in ("book", "ring"))
+    ids[book], ids[ring] = ids[ring], ids[book]
+    (folders[1] / "tokenizer.json").write_text(json.dumps(content))
+    for path in folders[2].glob("tokenizer*"):
+        path.unlink()
+    settings: dict[str, Any] = {"edges": 5, "out": tmp_path / "runs"}
+    for folder in folders[:2]:
+        assert discover(file, model=str(folder), **settings).prompts[0].clean == clean
+    with pytest.raises(ValueError, match="has no tokenizer"):
+        discover(file, model=str(folders[2]), **settings)
