@@ -35,6 +35,7 @@ from pipelines.runs.run import is_file, store_folder
 from pipelines.runs.settings import CommandSettings
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.tasks_given import task_spec
+from pipelines.runs.writing import was_left_behind, written_alone
 
 if TYPE_CHECKING:
     from pipelines.reporting.paper import PaperTable
@@ -185,10 +186,13 @@ def _require_writable_unless_done(plan: Plan) -> None:
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write what differs from what is there. Where a whole report is there and cannot be written, a warning says so."""
-    changed = {name: data for name, data in files.items() if not _holds(folder / name, data)}
+    if all(_holds(folder / name, data) for name, data in files.items()) and not was_left_behind(folder):
+        return
     try:
-        for name, data in changed.items():
-            write_atomically(folder / name, data)
+        with written_alone(folder):
+            for name, data in files.items():
+                if not _holds(folder / name, data):
+                    write_atomically(folder / name, data)
     except ValueError as error:
         if not all(is_file(folder / name) for name in files):
             raise

@@ -34,6 +34,7 @@ from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record
 from pipelines.runs.settings import RENAMED, RunConfig
 from pipelines.runs.settings_file import validation_message
+from pipelines.runs.writing import wait_until_written
 
 if TYPE_CHECKING:
     from circuits.data.prompts import PromptSet
@@ -185,15 +186,27 @@ class Run:
             raise DamagedError(f"{error} Restore it from the store: {self._again}") from None
 
     def _bytes(self, name: str) -> bytes:
+        if (data := self._recorded(name)) is None:
+            # Another command that ends the same run may be writing its files, or did so since the record was read.
+            wait_until_written(self.folder)
+            self._record = read_record(self.folder)
+            if (data := self._recorded(name)) is None:
+                raise ValueError(
+                    f"{self.folder / name} is damaged: its content does not match its hash. Restore it from the store: "
+                    f"{self._again}"
+                )
+        return data
+
+    def _recorded(self, name: str) -> bytes | None:
+        """The content of a file; None where it is not what the record says."""
         path = self.folder / name
-        again = f"Restore it from the store: {self._again}"
         try:
             data = read_bytes(path)
         except OSError as error:
-            raise ValueError(f"cannot read {path}: {error.strerror or error}. {again}") from None
-        if hashlib.sha256(data).hexdigest() != self._record["files"].get(name):
-            raise ValueError(f"{path} is damaged: its content does not match its hash. {again}")
-        return data
+            raise ValueError(
+                f"cannot read {path}: {error.strerror or error}. Restore it from the store: {self._again}"
+            ) from None
+        return data if hashlib.sha256(data).hexdigest() == self._record["files"].get(name) else None
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:
