@@ -114,6 +114,14 @@ def replace_file(path: Path, data: bytes, *, survives_power_cut: bool = True) ->
         raise
 
 
+def write_atomically(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
+    """`replace_file`, with a ValueError that says what could not be written."""
+    try:
+        replace_file(path, data, survives_power_cut=survives_power_cut)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from None
+
+
 def _mode_of_file(path: Path) -> int | None:
     """The permissions of the file at a path; None where nothing is there, OSError for what is no file."""
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from circuits.files import path_from, replace_file
+from circuits.files import path_from, write_atomically
 from circuits.lookup import lookup
 
 if TYPE_CHECKING:
@@ -53,11 +53,7 @@ class Picture:
         if kind not in get_args(PictureFormat):
             known = ", ".join(f".{known}" for known in get_args(PictureFormat))
             raise ValueError(f"{path}: the ending names the format of a picture; it is one of {known}.")
-        data = self._as_bytes(kind, dpi)  # pyright: ignore[reportArgumentType]
-        try:
-            replace_file(file, data)
-        except OSError as error:
-            raise ValueError(f"cannot write {file}: {error.strerror or error}. Choose another place.") from None
+        write_atomically(file, self._as_bytes(kind, dpi))  # pyright: ignore[reportArgumentType]
 
     def figure(self) -> Figure:
         """The same as a figure of matplotlib, to be changed."""

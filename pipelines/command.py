@@ -15,14 +15,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, write_atomically
 from pipelines.engine.execute import Counts, Interrupted, Work, compute_missing
 from pipelines.engine.execution import DEFAULT_STORE, Execution
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan, ResultsNeeded
 from pipelines.engine.progress import short_owner, shown_by
 from pipelines.engine.seal import ABOUT
-from pipelines.engine.store import require_writable, write_atomically
+from pipelines.engine.store import require_writable
 from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report

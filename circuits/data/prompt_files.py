@@ -26,7 +26,7 @@ from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, promp
 from circuits.data.records import Entry, entries_of
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
-from circuits.files import path_from, read_bytes, reading_fault, replace_file
+from circuits.files import path_from, read_bytes, reading_fault, write_atomically
 from circuits.plain_values import plain
 from circuits.visible_text import value_text
 
@@ -224,10 +224,7 @@ def write_jsonl(prompts: PromptSet | HasPromptSet, path: str | Path) -> None:
             f"{type(prompts).__name__}."
         )
     file = path_from(path, "the file to write")
-    try:
-        replace_file(file, "".join(json.dumps(record) + "\n" for record in records_of(own)).encode())
-    except OSError as error:
-        raise ValueError(f"cannot write {file}: {error.strerror or error}. Choose another place.") from None
+    write_atomically(file, "".join(json.dumps(record) + "\n" for record in records_of(own)).encode())
 
 
 def records_of(prompts: PromptSet) -> list[dict[str, Any]]:

@@ -41,8 +41,8 @@ def demonstrate(folder: Path, *, model: str = MODEL, n_prompts: int = N_PROMPTS)
     """Discover and compare the circuits of `TASKS`; returns the summary that was written in `folder`."""
     began = time.monotonic()
     _say(f"two circuits of the model {model}, and what they share, in {folder}/")
+    from circuits.files import write_atomically
     from pipelines.cli.export import export
-    from pipelines.engine.store import write_atomically
 
     store, runs = folder / "runs", []
     for task, corruption in TASKS.items():

@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from circuits.files import write_atomically
 from graphs.figures.sizes import SIZES
 from pipelines.compare.command import compare
 from pipelines.discover.command import discover
 from pipelines.draw.draw import draw
 from pipelines.draw.kinds import FIGURES
-from pipelines.engine.store import write_atomically
 from pipelines.evaluate.command import evaluate
 from pipelines.intervene.concept.command import add_concept
 from pipelines.intervene.edit.command import edit_heads

@@ -107,12 +107,11 @@ def export(
     ] = None,
 ) -> None:
     """Write a circuit or a comparison in another format, and a caption; drawings say below them what they leave out."""
-    from circuits.files import real_path
+    from circuits.files import real_path, write_atomically
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
     from pipelines.cli.export import caption, export_beside
     from pipelines.cli.export import export as export_bytes
-    from pipelines.engine.store import write_atomically
     from pipelines.runs.places import require_place_for_file
 
     drawing = drawing_settings(
@@ -212,9 +211,9 @@ def draw(
     runs: Runs = Path("runs"),
 ) -> None:
     """Draw a figure from what is stored; no model runs."""
+    from circuits.files import write_atomically
     from graphs.figures.sizes import size_from
     from pipelines.draw.draw import draw as drawn
-    from pipelines.engine.store import write_atomically
     from pipelines.runs.places import require_place_for_file
 
     if font is not None and size is None:

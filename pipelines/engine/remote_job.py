@@ -19,10 +19,10 @@ from typing import Any
 
 import cloudpickle
 
-from circuits.files import read_bytes
+from circuits.files import read_bytes, write_atomically
 from pipelines.engine.freed_memory import keep_freed_memory
 from pipelines.engine.job import Job
-from pipelines.engine.store import Store, write_atomically
+from pipelines.engine.store import Store
 from pipelines.engine.travelled import TRAVELLED
 from pipelines.engine.versions_here import require_versions
 

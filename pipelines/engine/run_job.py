@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from circuits.model.steps import watched_by
@@ -107,7 +108,8 @@ def model_of(job: Job, device: str, name: str = "model") -> Model:
                     f"model {spec}: the files of the tokenizer here differ from those of the plan. Give every worker "
                     "the same files, and run again."
                 )
-            _LOADED[wanted] = model, found
+            # Nobody holds it but jobs, which change nothing: its weights are not looked at again before each.
+            _LOADED[wanted] = replace(model, seen=None), found
             while len(_LOADED) > _MODELS_KEPT:
                 _LOADED.popitem(last=False)
         _LOADED.move_to_end(wanted)

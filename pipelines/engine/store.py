@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from circuits.files import read_bytes, replace_file
+from circuits.files import read_bytes, write_atomically
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, Result, decode, encode, require_known_version
 
@@ -34,14 +34,6 @@ _COSTS = ("seconds", "multiply_adds", "peak_memory_mb")
 _LONGEST_NAME = 255  # bytes, on the file systems of today
 _LEFTOVER_AFTER_S = 24 * 3600
 _LOG = logging.getLogger(__name__)
-
-
-def write_atomically(path: Path, data: bytes, *, survives_power_cut: bool = True) -> None:
-    """`circuits.files.replace_file`, with a ValueError that says what could not be written."""
-    try:
-        replace_file(path, data, survives_power_cut=survives_power_cut)
-    except OSError as error:
-        raise ValueError(f"cannot write {path}: {error.strerror or error}. Choose another place.") from None
 
 
 def require_writable(folder: Path) -> None:

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipelines.engine.store import write_atomically
+from circuits.files import write_atomically
 
 _MOST_BYTES = 2**30
 

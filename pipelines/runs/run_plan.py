@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from circuits.files import write_atomically
 from pipelines.engine.execute import Work
 from pipelines.engine.job import Job
 from pipelines.engine.plan import Plan
-from pipelines.engine.store import Store, as_json, write_atomically
+from pipelines.engine.store import Store, as_json
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
 from pipelines.runs.failure import forget_failure, note_failure

@@ -12,8 +12,8 @@ from typing import Any
 from circuits.data.prompt_files import records_from, records_of
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
+from circuits.files import write_atomically
 from circuits.visible_text import value_text
-from pipelines.engine.store import write_atomically
 
 # Within a store, beside the runs.
 FOLDER = "prompts"

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from circuits.files import write_atomically
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import Result
-from pipelines.engine.store import Store, as_json, require_writable, write_atomically
+from pipelines.engine.store import Store, as_json, require_writable
 
 KEY = "ab" * 16
 RESULT = Result({"n": 1}, {"values": np.ones(3)})

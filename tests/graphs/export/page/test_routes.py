@@ -34,8 +34,11 @@ class Drawn(NamedTuple):
 def drawing(page: Any) -> Drawn:
     """What the library draws: a line's curve is made of quadratic pieces that meet amid its control points."""
     boxes, lines = page.page.evaluate(
-        """(() => {
+        """(async () => {
             const {cy} = circuitPage.canvas;
+            // The library bends lines in the frame after they came.
+            const is_bent = () => cy.edges().every((edge) => edge.controlPoints() !== undefined);
+            for (let n = 0; n < 300 && !is_bent(); n += 1) await new Promise(requestAnimationFrame);
             const there = cy.nodes().not(".hidden").not(".layer");
             const box = (node) => [node.data("label"), node.position().x, node.position().y, node.data("width")];
             const at = ({x, y}) => [x, y];
