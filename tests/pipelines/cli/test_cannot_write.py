@@ -76,7 +76,7 @@ def test_files_of_a_report_that_would_differ_are_named(circuits: Command, tiny: 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.engine.store.replace_file", full)
+        patched.setattr("circuits.files.replace_file", full)
         again = circuits(*command)
         assert again.exit_code == 0, again.stderr
         assert again.json["run"] == run
