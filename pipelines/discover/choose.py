@@ -32,8 +32,10 @@ from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
 RANKINGS = ("signed", "absolute")
-# About how many circuits are run in a search for one size in one ranking.
-PER_SEARCH = 12
+# About how many circuits are run in a search for one size in one ranking, and what one of them costs beside a pass of
+# the model. Circuits of whole components have many edges.
+PER_SEARCH = {"edges": 12, "components": 14}
+PASSES_OF_ONE = {"edges": 0.25, "components": 0.5}
 Make = Callable[[int], Selection]
 
 
@@ -161,32 +163,40 @@ def _rankings(settings: Mapping[str, Any]) -> Sequence[str]:
 class Tried(NamedTuple):
     """About how many circuits are run to choose one.
 
-    given     of a size that was given, one for each ranking
-    searched  in all searches for a size
-    beyond    where those of the given size turn out to be too small
+    given          of a size that was given, one for each ranking
+    searched       in all searches for a size
+    beyond         where those of the given size turn out to be too small
+    passes_of_one  what one of them costs beside a pass of the model
     """
 
     given: int
     searched: int
     beyond: int
+    passes_of_one: float
 
     @property
     def expected(self) -> float:
         """Sizes that are given are too small about every second time."""
         return self.given + self.searched + self.beyond / 2
 
+    @property
+    def passes(self) -> float:
+        """What all cost, in passes of the model."""
+        return self.expected * self.passes_of_one
+
 
 def circuits_tried(settings: Mapping[str, Any]) -> Tried:
     """About how many circuits are run to choose one, by what decides the circuit."""
-    n_rankings = len(_rankings(settings))
-    sizes = ("edges",) if settings["kind"] == "edges" else ("nodes", "edges")
+    n_rankings, kind = len(_rankings(settings)), settings["kind"]
+    per_search, passes = PER_SEARCH[kind], PASSES_OF_ONE[kind]
+    sizes = ("edges",) if kind == "edges" else ("nodes", "edges")
     n_searches = 0
     if settings["threshold"] is None and has_size(settings["rule"]):
         n_searches = sum(settings[size] is None for size in sizes)
     if n_searches:
-        return Tried(0, PER_SEARCH * n_searches * n_rankings, 0)
+        return Tried(0, per_search * n_searches * n_rankings, 0, passes)
     goes_on = settings["edges"] is not None and may_search_on(settings)
-    return Tried(n_rankings, 0, PER_SEARCH if goes_on else 0)
+    return Tried(n_rankings, 0, per_search if goes_on else 0, passes)
 
 
 def kept_of(selected: Selected) -> dict[str, Any]:

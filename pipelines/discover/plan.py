@@ -41,8 +41,8 @@ from pipelines.runs.solved_file import with_numbers_solved
 
 # Scores the edges between the components that a component method has chosen.
 EDGE_METHOD = "eap-ig"
-# In forward passes: recording the clean and the ablated run, running one of these circuits, and the curve's.
-RECORD, CIRCUIT, _CURVE = 2.0, 0.3, 6.0
+# In forward passes: recording the clean and the ablated run, running the chosen circuit, and the curve's.
+RECORD, _CIRCUIT, _CURVE = 2.0, 0.3, 6.0
 # Methods without gradients take anything from two passes to thousands: their jobs are paced apart.
 _MEASURE = 10.0
 
@@ -187,12 +187,12 @@ def all_jobs(config: DiscoverSettings) -> Jobs:
     of_scores |= {"baseline": (ground.baseline.key,)}
     measured_others = [_measured(ground, method) for method in others]
     of_others = {f"others_{number}": keys_of(jobs) for number, jobs in enumerate(measured_others)}
-    weight = (RECORD + CIRCUIT * circuits_tried(selection).expected) * ground.n_prompts
+    weight = (RECORD + circuits_tried(selection).passes) * ground.n_prompts
     choose = Job(CHOOSE, ground.ran | selection, of_scores | of_others, ground.locations, ground.after, weight)
     of_choice = of_scores | {"choose": (choose.key,)}
     minimize = minimize_jobs(config, ground, selection, of_choice) if config.minimal else ()
     circuit = {"choose": keys_of(minimize[-1:] or (choose,))}
-    judge = judging.sliced(JUDGE, {}, circuit, RECORD + CIRCUIT)
+    judge = judging.sliced(JUDGE, {}, circuit, RECORD + _CIRCUIT)
     of_curve = {"edges": keys_of(edges), "chosen_on": (ground.prompts.key,)}
     budgets = (Job(BUDGET_CIRCUITS, {}, of_curve),) if config.curve else ()
     curve = judging.sliced(CURVE, {}, {"budgets": keys_of(budgets)}, RECORD + _CURVE) if config.curve else ()

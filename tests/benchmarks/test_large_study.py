@@ -31,8 +31,8 @@ import pytest
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
 from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
-from pipelines.discover.choose import PER_SEARCH
-from pipelines.discover.plan import CIRCUIT, RECORD
+from pipelines.discover.choose import circuits_tried
+from pipelines.discover.plan import RECORD
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
 from pipelines.engine.remote_job import Parcel
@@ -46,8 +46,6 @@ N_JOBS = int(os.environ.get("STUDY_JOBS", "20000"))
 FASTER = float(os.environ.get("STUDY_FASTER", "100"))
 N_TASKS, N_TOKENS, N_WORKERS = 20, 20, 200
 PER_PROCESS = N_WORKERS // 2
-# Of a `choose` job, per prompt (`pipelines.discover.plan`).
-_WEIGHT_OF_CHOICE = RECORD + CIRCUIT * 2 * PER_SEARCH
 # Jobs of a run per prompt: half of the prompts choose, half judge, and methods of components measure edges as well.
 _JOBS_PER_PROMPT = (1 + 1 / len(METHODS_COSTED)) / 16
 
@@ -76,7 +74,8 @@ def forecast_s(job: Job) -> float:
     """
     one_pass = Work(plain_pass(GPT2_MEDIUM, N_TOKENS), 0)
     start, stop = job.settings.get("slice", (0, 0))
-    n_choosing = job.weight / _WEIGHT_OF_CHOICE
+    is_choice = job.stage.name == "choose"
+    n_choosing = job.weight / (RECORD + circuits_tried(job.settings).passes) if is_choice else 0
     by_stage = {
         "baseline": (job.weight - 1) * seconds(one_pass, CPU),
         "choose": n_choosing * (2 * seconds(one_pass, CPU) + seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU)),
