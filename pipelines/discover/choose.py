@@ -19,7 +19,7 @@ from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.monotone import Fall, falls
-from circuits.evaluation.sizes import SizeSearch, search_sizes
+from circuits.evaluation.sizes import RUNS_PER_SEARCH, SizeSearch, search_sizes
 from circuits.metrics import METRICS
 from circuits.model.steps import whole
 from circuits.scores import ComponentScores, EdgeScores
@@ -32,8 +32,6 @@ from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
 RANKINGS = ("signed", "absolute")
-# About how many circuits are run in a search for one size in one ranking.
-PER_SEARCH = 12
 Make = Callable[[int], Selection]
 
 
@@ -184,9 +182,9 @@ def circuits_tried(settings: Mapping[str, Any]) -> Tried:
     if settings["threshold"] is None and has_size(settings["rule"]):
         n_searches = sum(settings[size] is None for size in sizes)
     if n_searches:
-        return Tried(0, PER_SEARCH * n_searches * n_rankings, 0)
+        return Tried(0, RUNS_PER_SEARCH * n_searches * n_rankings, 0)
     goes_on = settings["edges"] is not None and may_search_on(settings)
-    return Tried(n_rankings, 0, PER_SEARCH if goes_on else 0)
+    return Tried(n_rankings, 0, RUNS_PER_SEARCH if goes_on else 0)
 
 
 def kept_of(selected: Selected) -> dict[str, Any]:

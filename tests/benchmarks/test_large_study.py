@@ -28,10 +28,10 @@ import numpy as np
 import psutil
 import pytest
 
+from circuits.evaluation.sizes import PASSES_PER_RUN, RUNS_PER_SEARCH
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
-from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
-from pipelines.discover.choose import PER_SEARCH
+from pipelines.costs.work import METHODS_COSTED, Work, choose, plain_pass
 from pipelines.discover.plan import CIRCUIT, RECORD
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
@@ -47,7 +47,7 @@ FASTER = float(os.environ.get("STUDY_FASTER", "100"))
 N_TASKS, N_TOKENS, N_WORKERS = 20, 20, 200
 PER_PROCESS = N_WORKERS // 2
 # Of a `choose` job, per prompt (`pipelines.discover.plan`).
-_WEIGHT_OF_CHOICE = RECORD + CIRCUIT * 2 * PER_SEARCH
+_WEIGHT_OF_CHOICE = RECORD + CIRCUIT * 2 * RUNS_PER_SEARCH
 # Jobs of a run per prompt: half of the prompts choose, half judge, and methods of components measure edges as well.
 _JOBS_PER_PROMPT = (1 + 1 / len(METHODS_COSTED)) / 16
 
@@ -80,7 +80,7 @@ def forecast_s(job: Job) -> float:
     by_stage = {
         "baseline": (job.weight - 1) * seconds(one_pass, CPU),
         "choose": n_choosing * (2 * seconds(one_pass, CPU) + seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU)),
-        "judge": (stop - start) * (2 + PASSES_PER_CIRCUIT) * seconds(one_pass, CPU),
+        "judge": (stop - start) * (2 + PASSES_PER_RUN) * seconds(one_pass, CPU),
         "check": 16 * seconds(one_pass, CPU),
     }
     if job.stage.name.startswith("measure"):
