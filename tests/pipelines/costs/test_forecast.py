@@ -237,8 +237,10 @@ def test_every_method_is_forecast_or_named_here():
 
 
 def test_every_stage_that_is_forecast_is_one_of_jobs_that_run_a_model():
-    runs = [DiscoverSettings(task="ioi", method=name, curve=True, minimal=name == "eap-ig") for name in RUN_ALL_STAGES]
-    jobs = [job for config in runs for job in discover_jobs(config).all]
+    jobs = []
+    for name in RUN_ALL_STAGES:
+        config = DiscoverSettings(task="ioi", method=name, ablation="mean", curve=True, minimal=name == "eap-ig")
+        jobs += discover_jobs(config).all
     jobs += trace_jobs(TraceSettings(task="scene-objects", model="reference-vlm", draw_images=1)).all
     assert set(STAGES_FORECAST) <= {without_number(job.stage.name) for job in jobs if "model" in job.locations}
 
