@@ -11,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+# What is expected of a search before it runs: about how many circuits it tries for one size in one ranking, and how
+# many forward passes of the same prompts a circuit takes, as counted on two models (tests/benchmarks/results.md).
+RUNS_PER_SEARCH, PASSES_PER_RUN = 12, 0.5
+
 
 @dataclass(frozen=True)
 class SizeSearch:

@@ -22,6 +22,7 @@ from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
 from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
+from circuits.model.size_names import SIZE_NAMES
 from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
@@ -35,11 +36,7 @@ _FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_C
 _LONGEST_HEADER = 100_000_000  # bytes, of what the library of safetensors reads
 # What reading a header raises that is not what its format says.
 _UNSOUND = (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError, RecursionError, AttributeError)
-# What configurations call how many layers there are, and how wide something is.
-_LAYERS = {"n_layers", "n_layer", "num_layers", "num_hidden_layers"}
-_WIDTHS = {"d_model", "d_head", "d_mlp", "d_vocab", "d_vocab_out", "n_heads", "n_embd", "n_head", "n_inner"}
-_WIDTHS |= {"hidden_size", "intermediate_size", "vocab_size", "num_attention_heads", "num_key_value_heads", "head_dim"}
-_WIDTHS |= {"n_ctx", "n_positions"}  # learned, or tiny beside the weights
+_SIZES = {name for names in SIZE_NAMES.values() for name in names}
 _AS_VOCABULARY = ("d_vocab_out", -1)  # how TransformerLens writes that it is that of d_vocab
 _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # that transformers writes
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
@@ -188,10 +185,10 @@ def _require_fitting(config: Mapping[str, Any], shapes: Sequence[Sequence[int]],
     for name, value in config.items():
         if isinstance(value, Mapping):
             _require_fitting(value, shapes, folder)
-        if name not in _LAYERS | _WIDTHS or value is None or (name, value) == _AS_VOCABULARY:
+        if name not in _SIZES or value is None or (name, value) == _AS_VOCABULARY:
             continue
         said = f"{folder / 'config.json'} says {name} = {value!r}"
-        most, of = (len(shapes), "weights") if name in _LAYERS else (n_numbers, "numbers")
+        most, of = (len(shapes), "weights") if name in SIZE_NAMES["n_layers"] else (n_numbers, "numbers")
         for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
             if type(size) is not int or size < 1:
                 raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,7 +62,7 @@ class AttentionPatterns:
 
 def attention_figure_bytes(shown: AttentionPatterns, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file. ValueError for more tokens than can be read on a page."""
-    return figure_bytes(lambda: draw_attention(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_attention, shown), kind, dpi=DPI)
 
 
 def draw_attention(shown: AttentionPatterns) -> Figure:

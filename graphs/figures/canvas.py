@@ -9,10 +9,10 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from types import FunctionType
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ _PLACE_OF_ABOUT: Mapping[str, str] = {"pdf": "Keywords", "svg": "Keywords"}
 
 
 _SAID: ContextVar[tuple[str, str] | None] = ContextVar("_SAID", default=None)
-_DRAWN: ContextVar[dict[tuple[Any, ...], tuple[Callable[[], Figure], Figure]] | None] = ContextVar(
-    "_DRAWN", default=None
-)
+_DRAWN: ContextVar[dict[Hashable, tuple[partial[Figure], Figure]] | None] = ContextVar("_DRAWN", default=None)
 
 
 @contextmanager
@@ -66,8 +64,7 @@ def saying(word: str, text: str) -> Iterator[None]:
 def each_drawn_once() -> Iterator[None]:
     """Within, a figure that is asked for in several formats is drawn once and saved in each.
 
-    Two functions draw the same figure where they have the same code and close over the same objects, which must not
-    change meanwhile.
+    It is the same figure where the same function draws the same objects, which must not change meanwhile.
     """
     token = _DRAWN.set({})
     try:
@@ -76,22 +73,21 @@ def each_drawn_once() -> Iterator[None]:
         _DRAWN.reset(token)
 
 
-def _drawn(draw: Callable[[], Figure]) -> Figure:
-    drawn = _DRAWN.get()
-    if drawn is None or not isinstance(draw, FunctionType):
+def _drawn(draw: partial[Figure]) -> Figure:
+    if (drawn := _DRAWN.get()) is None:
         return draw()
-    held = [cell.cell_contents for cell in draw.__closure__ or ()] + list(draw.__defaults__ or ())
-    key = (draw.__code__, *map(id, held))
+    key = (draw.func, *map(id, draw.args), *((name, id(value)) for name, value in draw.keywords.items()))
     if key not in drawn:
-        drawn[key] = (draw, draw())  # what it closes over stays alive, and its id with it
+        drawn[key] = (draw, draw())  # what it draws stays alive, and its id with it
     return drawn[key][1]
 
 
 def figure_bytes(
-    draw: Callable[[], Figure], kind: DrawingFormat, *, dpi: int, about: tuple[str, str] | None = None
+    draw: partial[Figure], kind: DrawingFormat, *, dpi: int, about: tuple[str, str] | None = None
 ) -> bytes:
-    """The figure that `draw` makes, as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others.
+    """A figure as a PDF, SVG or PNG file. `dpi` is that of a PNG, and of images in the others.
 
+    draw   the function that makes it, with what it draws
     about  a word and a text in ASCII that the file says of itself, in its metadata; what all figures say within
            `saying` comes before it
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, LINE, MARGIN, SMALL, DrawingFormat, figure_bytes
@@ -60,7 +61,7 @@ class _Point(NamedTuple):
 
 def dose_response_bytes(curve: DoseResponse, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_doses(curve), kind, dpi=DPI)
+    return figure_bytes(partial(draw_doses, curve), kind, dpi=DPI)
 
 
 def draw_doses(curve: DoseResponse) -> Figure:

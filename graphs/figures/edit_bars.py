@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -64,7 +65,7 @@ class EditBars:
 
 def edit_figure_bytes(table: EditBars, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_edits(table), kind, dpi=DPI)
+    return figure_bytes(partial(draw_edits, table), kind, dpi=DPI)
 
 
 def draw_edits(table: EditBars) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -55,7 +56,7 @@ class EffectScatter:
 
 def scatter_bytes(shown: EffectScatter, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_scatter(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_scatter, shown), kind, dpi=DPI)
 
 
 def draw_scatter(shown: EffectScatter) -> Figure:

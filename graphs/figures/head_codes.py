@@ -10,6 +10,7 @@ import itertools
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -97,7 +98,7 @@ def code_figure_bytes(table: CodeTable, graph: CircuitGraph, kind: DrawingFormat
     graph  the circuit that the codes led to: its heads are marked, and its provenance is the subtitle
     name   of the run
     """
-    return figure_bytes(lambda: draw_codes(table, graph, name=name), kind, dpi=_DPI)
+    return figure_bytes(partial(draw_codes, table, graph, name=name), kind, dpi=_DPI)
 
 
 def draw_codes(table: CodeTable, graph: CircuitGraph, *, name: str) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +70,7 @@ class HeadGrids:
 
 def head_grid_bytes(shown: HeadGrids, kind: DrawingFormat) -> bytes:
     """The grids as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_head_grids(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_head_grids, shown), kind, dpi=DPI)
 
 
 def draw_head_grids(shown: HeadGrids) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, LINE, MARGIN, SMALL, DrawingFormat, figure_bytes
@@ -64,7 +65,7 @@ class MaskingCurve:
 
 def masking_figure_bytes(curve: MaskingCurve, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_masking(curve), kind, dpi=DPI)
+    return figure_bytes(partial(draw_masking, curve), kind, dpi=DPI)
 
 
 def draw_masking(curve: MaskingCurve) -> Figure:

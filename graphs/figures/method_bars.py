@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -63,7 +64,7 @@ class MethodBars:
 
 def method_bars_bytes(shown: MethodBars, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_method_bars(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_method_bars, shown), kind, dpi=DPI)
 
 
 def draw_method_bars(shown: MethodBars, room: Room = _ROOM) -> Figure:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, LINE, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -62,7 +63,7 @@ class OverlapCurves:
 
 def overlap_curve_bytes(shown: OverlapCurves, kind: DrawingFormat) -> bytes:
     """The panels as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_overlap_curves(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_overlap_curves, shown), kind, dpi=DPI)
 
 
 def draw_overlap_curves(shown: OverlapCurves) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,7 +39,7 @@ class DistanceTable:
 
 def distance_figure_bytes(table: DistanceTable, kind: DrawingFormat) -> bytes:
     """The map as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_distances(table), kind, dpi=DPI)
+    return figure_bytes(partial(draw_distances, table), kind, dpi=DPI)
 
 
 def draw_distances(table: DistanceTable) -> Figure:

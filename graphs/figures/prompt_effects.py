@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.arrays import Floats
@@ -53,7 +54,7 @@ class PromptEffectRows:
 
 def prompt_effects_bytes(shown: PromptEffectRows, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_prompt_effects(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_prompt_effects, shown), kind, dpi=DPI)
 
 
 def draw_prompt_effects(shown: PromptEffectRows, room: Room = _ROOM) -> Figure:

@@ -7,6 +7,7 @@ below, and all of it adds up to the score in the corner. Sizes are in inches: th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,7 +63,7 @@ class ReadTables:
 
 def read_tables_bytes(shown: ReadTables, kind: DrawingFormat) -> bytes:
     """The tables as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_read_tables(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_read_tables, shown), kind, dpi=DPI)
 
 
 def draw_read_tables(shown: ReadTables) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import INK, MARGIN, NORMAL, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -46,7 +47,7 @@ class Repair:
 
 def repair_bars_bytes(shown: Repair, kind: DrawingFormat) -> bytes:
     """The bars as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_repair(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_repair, shown), kind, dpi=DPI)
 
 
 def draw_repair(shown: Repair) -> Figure:

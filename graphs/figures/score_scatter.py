@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -63,7 +64,7 @@ class ScoreScatter:
 
 def score_scatter_bytes(shown: ScoreScatter, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_score_scatter(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_score_scatter, shown), kind, dpi=DPI)
 
 
 def draw_score_scatter(shown: ScoreScatter, room: Room = _ROOM) -> Figure:

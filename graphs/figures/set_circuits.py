@@ -8,6 +8,7 @@ row of cells for every task, with the faithfulness.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -68,7 +69,7 @@ class SetCircuits:
 
 def set_circuits_bytes(shown: SetCircuits, kind: DrawingFormat) -> bytes:
     """The plot as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_set_circuits(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_set_circuits, shown), kind, dpi=DPI)
 
 
 def draw_set_circuits(shown: SetCircuits) -> Figure:

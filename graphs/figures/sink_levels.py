@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -93,7 +94,7 @@ class SinkChart:
 
 def sink_chart_bytes(chart: SinkChart, kind: DrawingFormat) -> bytes:
     """The chart as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_sinks(chart), kind, dpi=DPI)
+    return figure_bytes(partial(draw_sinks, chart), kind, dpi=DPI)
 
 
 def draw_sinks(chart: SinkChart) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, LINE, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -116,7 +117,7 @@ class SizeCurves:
 
 def size_figure_bytes(curves: SizeCurves, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_sizes(curves), kind, dpi=DPI)
+    return figure_bytes(partial(draw_sizes, curves), kind, dpi=DPI)
 
 
 def draw_sizes(curves: SizeCurves, room: Room = _ROOM) -> Figure:

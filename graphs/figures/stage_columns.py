@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphs.figures.canvas import INK, MARGIN, NORMAL, PAPER, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -39,7 +40,7 @@ class StageColumns:
 
 def stage_columns_bytes(shown: StageColumns, kind: DrawingFormat) -> bytes:
     """The table as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_stage_columns(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_stage_columns, shown), kind, dpi=DPI)
 
 
 def draw_stage_columns(shown: StageColumns) -> Figure:

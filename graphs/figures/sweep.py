@@ -10,6 +10,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from circuits.quantities import QUANTITIES
@@ -99,7 +100,7 @@ def value_label(value: Any) -> str:
 
 def study_figure_bytes(curve: StudyCurve, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_study(curve), kind, dpi=_DPI)
+    return figure_bytes(partial(draw_study, curve), kind, dpi=_DPI)
 
 
 def draw_study(curve: StudyCurve) -> Figure:

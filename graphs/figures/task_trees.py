@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class TreesFigure:
 
 def trees_figure_bytes(shown: TreesFigure, kind: DrawingFormat) -> bytes:
     """The trees as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_trees(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_trees, shown), kind, dpi=DPI)
 
 
 def draw_trees(shown: TreesFigure) -> Figure:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from graphs.figures.canvas import FAINT, INK, MARGIN, NORMAL, SMALL, DrawingFormat, draw_text, figure_bytes
@@ -50,7 +51,7 @@ class TextBars:
 
 def text_bars_bytes(table: TextBars, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_text_bars(table), kind, dpi=DPI)
+    return figure_bytes(partial(draw_text_bars, table), kind, dpi=DPI)
 
 
 def draw_text_bars(table: TextBars) -> Figure:

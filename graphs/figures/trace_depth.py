@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ _MARKED = 16  # markers on a curve, or one more: further ones would hide it
 
 def depth_figure_bytes(table: TraceTable, kind: DrawingFormat, *, by: Literal["kind", "position"] = "kind") -> bytes:
     """The curves as a PDF, SVG or PNG file, at 300 dots an inch. `by`: what each panel shows."""
-    return figure_bytes(lambda: draw_depth(table, by=by), kind, dpi=DPI)
+    return figure_bytes(partial(draw_depth, table, by=by), kind, dpi=DPI)
 
 
 def draw_depth(table: TraceTable, *, by: Literal["kind", "position"] = "kind") -> Figure:

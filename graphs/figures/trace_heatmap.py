@@ -8,6 +8,7 @@ inches, whatever matplotlib is set to: the same table gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -49,7 +50,7 @@ _DOT, _FAINT_DOT = 1.7, "#5a5a5a"  # points at most, and the color on light cell
 
 def trace_figure_bytes(table: TraceTable, kind: DrawingFormat) -> bytes:
     """The heat maps as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_trace(table), kind, dpi=DPI)
+    return figure_bytes(partial(draw_trace, table), kind, dpi=DPI)
 
 
 def draw_trace(table: TraceTable) -> Figure:

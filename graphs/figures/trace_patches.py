@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,7 @@ class PatchMaps:
 
 def patch_figure_bytes(maps: PatchMaps, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_patches(maps), kind, dpi=DPI)
+    return figure_bytes(partial(draw_patches, maps), kind, dpi=DPI)
 
 
 def draw_patches(maps: PatchMaps) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,7 +70,7 @@ class TransferTable:
 
 def transfer_figure_bytes(table: TransferTable, kind: DrawingFormat) -> bytes:
     """The heat maps as a PDF, SVG or PNG file, at 300 dots an inch."""
-    return figure_bytes(lambda: draw_transfer(table), kind, dpi=DPI)
+    return figure_bytes(partial(draw_transfer, table), kind, dpi=DPI)
 
 
 def draw_transfer(table: TransferTable, room: Room = _ROOM) -> Figure:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from circuits.arrays import Bools
@@ -63,7 +64,7 @@ class Upset:
 
 def upset_bytes(shown: Upset, kind: DrawingFormat) -> bytes:
     """The figure as a PDF, SVG or PNG file."""
-    return figure_bytes(lambda: draw_upset(shown), kind, dpi=DPI)
+    return figure_bytes(partial(draw_upset, shown), kind, dpi=DPI)
 
 
 def draw_upset(shown: Upset, room: Room = _ROOM) -> Figure:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from circuits.data.prompts import END
+from circuits.evaluation.budgets import BUDGETS
 from circuits.kinds import KINDS
 from circuits.methods.path_stages import stages_from
 from circuits.model import room
@@ -27,6 +28,7 @@ from pipelines.costs.memory import (
     weights,
 )
 from pipelines.costs.shape import Shape
+from pipelines.costs.work import N_CIRCUITS
 
 # On the CPU: Python with torch, transformers and transformer-lens, and what the first run of a model allocates.
 PROCESS, FIRST_RUN = 530e6, 20e6
@@ -39,8 +41,8 @@ _OF_CIRCUIT, _OF_CHANGES = 2.35, 2
 _OF_PORTS = 4.5
 # Intermediates that circuits' batches may fill together.
 _BATCHES_TOGETHER = 2
-# Circuits that are run to choose one, and those of a curve.
-_CIRCUITS = {"choose": 24, "curve": 18, "judge": 1, "minimize": 24}
+# Circuits that are run to choose one; those of a curve, by signed scores and by magnitudes, but for the whole model.
+_CIRCUITS = {"choose": N_CIRCUITS, "curve": 2 * (len(BUDGETS) - 1), "judge": 1}
 # Copies of a layer's gradients at readers while they are carried back.
 _OF_READERS = 3
 # Of a direct effect, copies of the final stream of the variants that are stacked: what changes, changed, and normed.
@@ -416,7 +418,7 @@ METHODS_FORECAST: Mapping[str, Rule] = {
     "mask-learning": learned_mask,
     "random": scored_edges,
 }
-# Of stages by their names, without the numbers that those of a search have.
+# Of stages by their names, without the numbers that those of paths have.
 STAGES_FORECAST: Mapping[str, Rule] = {
     "baseline": recorded,
     "reference": recorded,

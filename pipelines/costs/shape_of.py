@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from circuits.model.size_names import size_in
 from circuits.model.sources import ModelSource
 from circuits.model.weights_size import n_weights
 from pipelines.costs.shape import Shape
@@ -14,12 +15,6 @@ from pipelines.costs.shape import Shape
 if TYPE_CHECKING:
     from circuits.model.load import Model
 
-# What configurations call things.
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")
-_WIDTH = ("hidden_size", "n_embd", "d_model")
-_HIDDEN = ("intermediate_size", "n_inner", "d_mlp", "ffn_dim")
-_WORDS = ("vocab_size", "d_vocab")
 _PART = "text_config"
 # Positions for which rotary tables are asked for.
 _ANY_LENGTH = 2
@@ -30,13 +25,13 @@ def shape_of_files(source: ModelSource) -> Shape | None:
     """The shape by the configuration; None where it does not say how many layers, heads or numbers there are."""
     whole = source.config
     config: Mapping[str, Any] = whole[_PART] if isinstance(whole.get(_PART), dict) else whole
-    sizes = [_first(config, names) for names in (_LAYERS, _HEADS, _WIDTH, _WORDS)]
-    if None in sizes:
+    layers, heads = size_in(config, "n_layers"), size_in(config, "n_heads")
+    width, words = size_in(config, "d_model"), size_in(config, "n_vocabulary")
+    if layers is None or heads is None or width is None or words is None:
         return None
-    layers, heads, width, words = (int(size) for size in sizes if size is not None)
-    kv_heads = int(_first(config, ("num_key_value_heads", "n_key_value_heads")) or heads)
-    d_head = int(_first(config, ("head_dim", "d_head")) or width // heads)
-    hidden = int(_first(config, _HIDDEN) or 4 * width)
+    kv_heads = size_in(config, "n_kv_heads") or heads
+    d_head = size_in(config, "d_head") or width // heads
+    hidden = size_in(config, "d_mlp") or 4 * width
     is_rotary = any(config.get(name) is not None for name in _ROTARY)
     is_rotary = is_rotary or config.get("positional_embedding_type") == "rotary"
     shapes = [
@@ -70,8 +65,3 @@ def shape_of(model: Model) -> Shape:
         is_tied=n_numbers - n_per_layer < 1.5 * n_words * d_model,
         is_rotary=forward.context(_ANY_LENGTH)[0].cos is not None,
     )
-
-
-def _first(config: Mapping[str, Any], names: tuple[str, ...]) -> int | None:
-    """The first of these that the configuration gives as a number."""
-    return next((config[name] for name in names if isinstance(config.get(name), int)), None)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
+from circuits.evaluation.sizes import PASSES_PER_RUN, RUNS_PER_SEARCH
 from circuits.kinds import KINDS
 from pipelines.costs.shape import Shape
 
 # Points of integration of `eap-ig` and `eap-ig-activations`.
 _STEPS = 5
-# Circuits that are run to choose one, and what one takes: measured on two models (tests/benchmarks/results.md).
-N_CIRCUITS, PASSES_PER_CIRCUIT = 24, 0.5
+# Circuits that are run to choose one: a search each by signed scores and by magnitudes.
+N_CIRCUITS = 2 * RUNS_PER_SEARCH
 
 
 class Work(NamedTuple):
@@ -104,7 +105,7 @@ def atp_star(shape: Shape, n_tokens: int) -> Work:
 
 def choose(shape: Shape, n_tokens: int) -> Work:
     """The circuits that are run to choose one."""
-    return Work(N_CIRCUITS * PASSES_PER_CIRCUIT * plain_pass(shape, n_tokens), 0)
+    return Work(N_CIRCUITS * PASSES_PER_RUN * plain_pass(shape, n_tokens), 0)
 
 
 # The methods of the study that is costed: those with a formula here, which tests compare with the count of real runs.

@@ -19,7 +19,7 @@ from circuits.arrays import Bools, Floats
 from circuits.evaluation.criteria import CircuitRunner
 from circuits.evaluation.faithfulness import Baseline, faithfulness
 from circuits.evaluation.monotone import Fall, falls
-from circuits.evaluation.sizes import SizeSearch, search_sizes
+from circuits.evaluation.sizes import RUNS_PER_SEARCH, SizeSearch, search_sizes
 from circuits.metrics import METRICS
 from circuits.model.steps import whole
 from circuits.scores import ComponentScores, EdgeScores
@@ -32,10 +32,10 @@ from pipelines.runs.codec import baseline_from, prompts_from, scores_from
 from pipelines.runs.stage_inputs import ablation_of
 
 RANKINGS = ("signed", "absolute")
-# About how many circuits are run in a search for one size in one ranking, and what one of them costs beside a pass of
-# the model. Circuits of whole components have many edges.
-PER_SEARCH = {"edges": 12, "components": 14}
-PASSES_OF_ONE = {"edges": 0.25, "components": 0.5}
+# About how many circuits are run in a search for one size in one ranking, and how long one of them takes beside a pass
+# of the model. Circuits of whole components have more edges.
+_PER_SEARCH = {"edges": RUNS_PER_SEARCH, "components": RUNS_PER_SEARCH + 2}
+_PASSES_OF_ONE = {"edges": 0.25, "components": 0.5}
 Make = Callable[[int], Selection]
 
 
@@ -188,7 +188,7 @@ class Tried(NamedTuple):
 def circuits_tried(settings: Mapping[str, Any]) -> Tried:
     """About how many circuits are run to choose one, by what decides the circuit."""
     n_rankings, kind = len(_rankings(settings)), settings["kind"]
-    per_search, passes = PER_SEARCH[kind], PASSES_OF_ONE[kind]
+    per_search, passes = _PER_SEARCH[kind], _PASSES_OF_ONE[kind]
     sizes = ("edges",) if kind == "edges" else ("nodes", "edges")
     n_searches = 0
     if settings["threshold"] is None and has_size(settings["rule"]):

@@ -9,6 +9,7 @@ import numpy as np
 
 from circuits.evaluation.bounds import BOUNDS
 from circuits.evaluation.minimal_search import MinimalSearch
+from circuits.evaluation.sizes import PASSES_PER_RUN
 from pipelines.discover.minimize import MINIMIZE, MINIMIZE_ROUND, RUNS_PER_ROUND, begins_with_all, expected_runs
 from pipelines.discover.settings import DiscoverSettings
 from pipelines.engine.job import Job, keys_of
@@ -16,8 +17,6 @@ from pipelines.engine.progress import duration
 from pipelines.engine.result_file import Result
 from pipelines.runs.first_jobs import FirstJobs
 
-# Cost of running one circuit, in forward passes of the same prompts.
-_FORWARD_PASSES = 0.5
 # Share of the time of all rounds that it takes to go through them again for the result.
 _AGAIN = 0.07
 
@@ -43,7 +42,7 @@ def minimize_jobs(
         "runs": [search.max_runs, search.other_runs],
         "begins_with_all": selection["kind"] == "edges" and not asks_for_size,
     }
-    weight = _FORWARD_PASSES * RUNS_PER_ROUND * ground.n_prompts
+    weight = PASSES_PER_RUN * RUNS_PER_ROUND * ground.n_prompts
     rounds: list[Job] = []
     n_rounds = -(-search.n_planned // RUNS_PER_ROUND)
     for number in range(n_rounds):
@@ -72,7 +71,7 @@ def weights_of_search(jobs: Sequence[Job], done: Sequence[Result], chosen: Resul
     for _ in rounds[len(done) :]:
         n_runs.append(min(n_left, RUNS_PER_ROUND))
         n_left -= n_runs[-1]
-    weights = {job.key: _FORWARD_PASSES * n * n_prompts for job, n in zip(rounds, n_runs, strict=True)}
+    weights = {job.key: PASSES_PER_RUN * n * n_prompts for job, n in zip(rounds, n_runs, strict=True)}
     return weights | {last.key: _AGAIN * sum(weights.values())}
 
 
@@ -86,7 +85,7 @@ def announcement(rounds: Sequence[Job], chosen: Result, of_baseline: Mapping[str
     n_find, n_others = settings["runs"]
     n_runs = min(min(2 * n_start, n_find) + n_others, RUNS_PER_ROUND * len(rounds))
     seconds = None if of_baseline is None else of_baseline.get("seconds")
-    lasts = "" if seconds is None else f", {duration(n_runs * _FORWARD_PASSES * seconds / 2)} in all"
+    lasts = "" if seconds is None else f", {duration(n_runs * PASSES_PER_RUN * seconds / 2)} in all"
     looks_on = f", and {n_others:,} runs look for others as small" if n_others else ""
     return (
         f"minimal: up to about {n_runs:,} circuit runs of {n_prompts} prompts are planned, of about half a forward "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import cast, get_args
 
@@ -54,7 +55,7 @@ def draw(
     drawing = lookup(FIGURES, kind, "kind of figure").drawing(given, store_folder(out))
 
     return figure_bytes(
-        lambda: drawing(asked), cast("DrawingFormat", to), dpi=dpi, about=(MARK, _about(kind, given, asked))
+        partial(drawing, asked), cast("DrawingFormat", to), dpi=dpi, about=(MARK, _about(kind, given, asked))
     )
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from pipelines.engine.estimate import Kind, Pace, kind_of
+from pipelines.engine.agenda import Kind, kind_of
+from pipelines.engine.estimate import Pace
 from pipelines.engine.job import Job
 from pipelines.engine.ready import Ready
 

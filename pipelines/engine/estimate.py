@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pipelines.engine.agenda import Agenda, Kind, Left
 from pipelines.engine.job import Job
 
 # The time left is told once this share of what is left is measured, or has a pace like what is measured; of jobs whose
@@ -14,31 +15,8 @@ from pipelines.engine.job import Job
 _SHARE_KNOWN = 0.8
 # A job that runs says something of its pace from here on.
 _SHARE_OF_JOB, _SECONDS_OF_JOB = 0.01, 0.5
-# Of a job that has nothing to do, as it turns out.
-_LEAST_WEIGHT = 1e-6
 # How many times slower than those after it a first job is that imported.
 _COLD = 1.5
-# Stands for the model of jobs that run none, and whose weight is given as if they did.
-_AS_IF_MODEL = "as if"
-
-
-class Kind(NamedTuple):
-    """Jobs whose seconds grow with their weights alike: those of one stage and method, on one model.
-
-    is_apart  whether their pace says nothing of that of other kinds
-    """
-
-    stage: str
-    method: str
-    model: str
-    is_apart: bool
-
-
-class Planned(NamedTuple):
-    """What is known of a job before it runs."""
-
-    kind: Kind
-    weight: float
 
 
 class Pace:
@@ -86,16 +64,6 @@ class Running(NamedTuple):
     seconds: float
 
 
-class Left(NamedTuple):
-    """What is left of one kind of job."""
-
-    weight: float
-    n_jobs: int
-
-    def plus(self, weight: float, n_jobs: int) -> Left:
-        return Left(self.weight + weight, self.n_jobs + n_jobs)
-
-
 class Estimate:
     """The work of a command: every job in seconds, measured for jobs that are done, else by the pace of their kind.
 
@@ -109,11 +77,7 @@ class Estimate:
 
         at_once  how many jobs run side by side; None: as many as turn out to
         """
-        self._left: dict[Kind, Left] = {}
-        self._planned = {job.key: Planned(kind_of(job), job.weight) for job in todo}
-        self._todo, self._weight = set(self._planned), sum(job.weight for job in todo)
-        for kind, weight in self._planned.values():
-            self._add(kind, weight, 1)
+        self._agenda = Agenda(todo)
         self._at_once = at_once
         self._paces: dict[Kind, Pace] = defaultdict(Pace)
         self._running: dict[str, Running] = {}
@@ -124,28 +88,12 @@ class Estimate:
     def learn(self, job: Job, seconds: float | None) -> None:
         """What a job took that was done before; None where that is not known."""
         if seconds is not None:
-            kind, weight = self._of(job)
-            self._paces[kind].add(seconds, weight)
+            planned = self._agenda.of(job)
+            self._paces[planned.kind].add(seconds, planned.weight)
 
     def reweigh(self, weights: Mapping[str, float]) -> None:
         """Weights of jobs, by their keys, that are known now: they compare with those of all jobs that run a model."""
-        for key, weight in weights.items():
-            if (before := self._planned.get(key)) is None:
-                continue
-            kind = before.kind._replace(is_apart=False, model=before.kind.model or _AS_IF_MODEL)
-            after = Planned(kind, max(weight, _LEAST_WEIGHT))
-            self._planned[key] = after
-            self._weight += after.weight - before.weight
-            if key in self._todo:
-                self._add(*before, -1)
-                self._add(*after, 1)
-
-    def _of(self, job: Job) -> Planned:
-        return self._planned.get(job.key) or Planned(kind_of(job), job.weight)
-
-    def _add(self, kind: Kind, weight: float, n_jobs: int) -> None:
-        """Jobs of a weight each; fewer than none take them away."""
-        self._left[kind] = self._left.get(kind, Left(0.0, 0)).plus(n_jobs * weight, n_jobs)
+        self._agenda.reweigh(weights)
 
     def begun(self, job: Job) -> None:
         """A job begins now. Until it tells how far it is, time goes on as it should take."""
@@ -155,16 +103,15 @@ class Estimate:
         """How much of a job is done that runs now, and the seconds that it has taken."""
         if share >= _SHARE_OF_JOB and seconds >= _SECONDS_OF_JOB:
             self._silent.pop(job.key, None)
-            self._running[job.key] = Running(*self._of(job), share, seconds)
+            planned = self._agenda.of(job)
+            self._running[job.key] = Running(planned.kind, planned.weight, share, seconds)
 
     def done(self, job: Job, seconds: float | None) -> None:
         """What a job took that is done now."""
         self._running.pop(job.key, None)
         self._silent.pop(job.key, None)
         self.learn(job, seconds)
-        kind, weight = self._of(job)
-        self._todo.discard(job.key)
-        self._add(kind, weight, -1)
+        self._agenda.done(job)
         self._done_s += seconds or 0.0
         if self._since_first is None:
             self._since_first = (time.monotonic(), self._done_s)
@@ -174,11 +121,11 @@ class Estimate:
         """How much of the work is done, from 0 to 1: of the weight, until the time left can be told."""
         if not self._is_told:
             # Sums in another order may round to less than nothing done.
-            return min(max(self._weight_done / self._weight, 0.0), 1.0)
+            return min(max(self._weight_done / self._agenda.weight, 0.0), 1.0)
         whole_s = self._spent_s + sum(self._seconds_left().values())
         if whole_s > 0:
             return self._spent_s / whole_s
-        return 0.0 if any(left.n_jobs for left in self._left.values()) else 1.0
+        return 0.0 if self._agenda.left else 1.0
 
     @property
     def left_s(self) -> float | None:
@@ -186,42 +133,41 @@ class Estimate:
         if not self._is_told:
             return None
         seconds, side_by_side = self._seconds_left(), self._side_by_side()
-        return sum(of / min(side_by_side, self._left[kind].n_jobs) for kind, of in seconds.items())
+        return sum(of / min(side_by_side, self._agenda.left[kind].n_jobs) for kind, of in seconds.items())
 
     @property
     def _is_told(self) -> bool:
         """Whether enough is known of the paces of what is left. Its weight decides: its seconds are not known yet."""
-        paces, left = self._paces_now(), {kind: of for kind, of in self._left.items() if of.n_jobs}
+        paces, left = self._paces_now(), self._agenda.left
         apart = {kind: of for kind, of in left.items() if kind.is_apart}
         return all(_is_known(some, paces) for some in (left, apart))
 
     @property
     def _weight_done(self) -> float:
-        left = sum(of.weight for of in self._left.values())
-        return self._weight - left + sum(job.weight * job.share for job in self._running.values())
+        left = sum(of.weight for of in self._agenda.left.values())
+        return self._agenda.weight - left + sum(job.weight * job.share for job in self._running.values())
 
     @property
     def _spent_s(self) -> float:
         """What jobs have taken, those that run now included."""
-        silent_s = sum(self._silent_s(kind, self._paces_now()) for kind in self._left)
+        silent_s = sum(self._silent_s(kind, self._paces_now()) for kind in self._agenda.left)
         return self._done_s + silent_s + sum(running.seconds for running in self._running.values())
 
     def _seconds_left(self) -> dict[Kind, float]:
         """The work that is left of every kind of job, in seconds on one thread."""
         paces, seconds = self._paces_now(), dict[Kind, float]()
-        for kind, left in self._left.items():
+        for kind, left in self._agenda.left.items():
             running = [job for job in self._running.values() if job.kind == kind]
             to_begin = left.weight - sum(job.weight for job in running)
-            if left.n_jobs:
-                rest_s = sum(job.seconds * (1 - job.share) / job.share for job in running)
-                begun_s = self._silent_s(kind, paces)
-                seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin) - begun_s
+            rest_s = sum(job.seconds * (1 - job.share) / job.share for job in running)
+            begun_s = self._silent_s(kind, paces)
+            seconds[kind] = rest_s + _seconds_per_weight(kind, paces) * max(0.0, to_begin) - begun_s
         return seconds
 
     def _silent_s(self, kind: Kind, paces: Mapping[Kind, Pace]) -> float:
         """What jobs have taken that run and do not tell how far they are: as long as they should take, at most."""
         now_s, pace = time.monotonic(), _seconds_per_weight(kind, paces)
-        planned = [(self._of(job), began_s) for job, began_s in self._silent.values()]
+        planned = [(self._agenda.of(job), began_s) for job, began_s in self._silent.values()]
         return sum(min(now_s - began_s, pace * of.weight) for of, began_s in planned if of.kind == kind)
 
     def _paces_now(self) -> dict[Kind, Pace]:
@@ -259,12 +205,6 @@ def _alike(kind: Kind, paces: Mapping[Kind, Pace]) -> list[Pace]:
     if kind.is_apart:
         return []
     return [pace for other, pace in paces.items() if not other.is_apart and bool(other.model) == bool(kind.model)]
-
-
-def kind_of(job: Job) -> Kind:
-    """The kind of a job."""
-    method = job.settings.get("method")
-    return Kind(job.stage.name, str(method["name"]) if method else "", job.locations.get("model", ""), job.is_apart)
 
 
 def _weighted_median(values: Sequence[tuple[float, float]]) -> float:

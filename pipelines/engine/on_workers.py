@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines.engine.agenda import kind_of
 from pipelines.engine.ahead import Ahead
 from pipelines.engine.bundles import Bundles
 from pipelines.engine.cluster import connect, device_of, resources_of
-from pipelines.engine.estimate import kind_of
 from pipelines.engine.execution import Execution
 from pipelines.engine.job import Job, new_run, short_digest
 from pipelines.engine.ready import Ready

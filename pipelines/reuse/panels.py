@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class Panel(NamedTuple):
         """The figure as a file, which there must be."""
         draw = self.draw
         assert draw is not None
-        return figure_bytes(lambda: draw(None), kind, dpi=DPI)
+        return figure_bytes(partial(draw, None), kind, dpi=DPI)
 
 
 def panels(plan: ReusePlan) -> list[Panel]:

@@ -18,6 +18,7 @@ from circuits.evaluation.published import PUBLISHED
 from circuits.lookup import lookup, unknown
 from circuits.methods import METHODS
 from circuits.methods.component_base import ComponentMethod
+from circuits.model.size_names import size_in
 from circuits.model.sources import ModelSource, find_model
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.base import AnyTask
@@ -302,10 +303,8 @@ def _waiting(job: Job, checks: tuple[str, ...]) -> Job:
 
 def _shape(source: ModelSource) -> tuple[int, int] | None:
     """Layers and heads of a model, from its configuration; None where it does not say."""
-    if source.format == "native":
-        shape = (source.config.get("n_layers"), source.config.get("n_heads"))
-    elif source.format == "gguf":
-        shape = (source.config.get("num_hidden_layers"), source.config.get("num_attention_heads"))
+    if source.format != "huggingface":
+        shape = (size_in(source.config, "n_layers"), size_in(source.config, "n_heads"))
     else:
         from transformers import AutoConfig
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal
 
 from circuits.lookup import lookup
@@ -59,7 +59,7 @@ class TraceRun(Run):
         return Picture(
             f"recovery rates of {self.name}",
             lambda: drawing(asked),
-            lambda kind, dpi: figure_bytes(lambda: drawing(asked), kind, dpi=dpi),
+            lambda kind, dpi: figure_bytes(partial(drawing, asked), kind, dpi=dpi),
         )
 
     def _drawing(self, what: str) -> Drawing:

@@ -28,9 +28,10 @@ import numpy as np
 import psutil
 import pytest
 
+from circuits.evaluation.sizes import PASSES_PER_RUN
 from pipelines.costs.shape import GPT2_MEDIUM
 from pipelines.costs.speed import CPU, seconds
-from pipelines.costs.work import METHODS_COSTED, PASSES_PER_CIRCUIT, Work, choose, plain_pass
+from pipelines.costs.work import METHODS_COSTED, Work, choose, plain_pass
 from pipelines.discover.choose import circuits_tried
 from pipelines.discover.plan import RECORD
 from pipelines.engine.job import Job
@@ -79,7 +80,7 @@ def forecast_s(job: Job) -> float:
     by_stage = {
         "baseline": (job.weight - 1) * seconds(one_pass, CPU),
         "choose": n_choosing * (2 * seconds(one_pass, CPU) + seconds(choose(GPT2_MEDIUM, N_TOKENS), CPU)),
-        "judge": (stop - start) * (2 + PASSES_PER_CIRCUIT) * seconds(one_pass, CPU),
+        "judge": (stop - start) * (2 + PASSES_PER_RUN) * seconds(one_pass, CPU),
         "check": 16 * seconds(one_pass, CPU),
     }
     if job.stage.name.startswith("measure"):

@@ -6,6 +6,9 @@ hides what was pruned misleads.
 
 from __future__ import annotations
 
+from functools import partial
+from typing import TYPE_CHECKING
+
 from graphs.circuit_graph import CircuitGraph
 from graphs.comparison.comparison import Comparison
 from graphs.figures.canvas import DrawingFormat, figure_bytes
@@ -15,6 +18,9 @@ from graphs.figures.layered.comparison import compose_comparison
 from graphs.figures.layered.composition import Composition
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.shown import Measured
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def composed(
@@ -49,4 +55,8 @@ def drawing_bytes(
     measured  as in `composed`
     about     a word and a text that the file says of itself, in its metadata
     """
-    return figure_bytes(lambda: composed(subject, settings, measured).draw(), kind, dpi=dpi, about=about)
+    return figure_bytes(partial(_drawn, subject, settings, measured), kind, dpi=dpi, about=about)
+
+
+def _drawn(subject: CircuitGraph | Comparison, settings: DrawingSettings | None, measured: Measured | None) -> Figure:
+    return composed(subject, settings, measured).draw()

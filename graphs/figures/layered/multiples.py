@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from graphs.circuit_graph import CircuitGraph, require_comparable
@@ -40,7 +41,7 @@ def multiples_bytes(
     about: tuple[str, str] | None = None,
 ) -> bytes:
     """The drawings as a PDF, SVG, PNG or EPS file, as `drawing_bytes` has one circuit's."""
-    return figure_bytes(lambda: draw_multiples(graphs, labels, settings), kind, dpi=dpi, about=about)
+    return figure_bytes(partial(draw_multiples, graphs, labels, settings), kind, dpi=dpi, about=about)
 
 
 def draw_multiples(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,15 @@ def test_a_configuration_of_the_wrong_type_is_named(tmp_path):
     config = tmp_path / "tiny" / "config.json"
     config.write_text(config.read_text().replace('"hidden_size": 32', '"hidden_size": "wide"'))
     with pytest.raises(ValueError, match=r"config.json says hidden_size = 'wide', expected a whole number"):
+        load_model(str(tmp_path / "tiny"))
+
+
+@pytest.mark.parametrize(("family", "size"), [("llama", "intermediate_size"), ("opt", "ffn_dim"), ("gpt2", "n_embd")])
+def test_a_size_beyond_the_weights_is_refused_by_whatever_name_the_family_has_for_it(family, size, tmp_path):
+    random_module(family, n_layers=1).save_pretrained(tmp_path / "tiny")
+    config = tmp_path / "tiny" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {size: 10**9}))
+    with pytest.raises(ValueError, match=rf"config.json says {size} = 1000000000, but the weights files hold"):
         load_model(str(tmp_path / "tiny"))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from circuits.evaluation.sizes import PASSES_PER_RUN
 from circuits.scores import EdgeScores
 from pipelines.costs.forecast import METHODS_FORECAST, Asked, Budget, loaded, peak
 from pipelines.costs.memory import stored, weights
@@ -21,7 +22,6 @@ from pipelines.costs.study import Study
 from pipelines.costs.work import (
     METHODS_COSTED,
     N_CIRCUITS,
-    PASSES_PER_CIRCUIT,
     activation_patching,
     contraction,
     eap,
@@ -137,7 +137,7 @@ def test_a_baseline_takes_two_passes_and_a_circuit_of_a_search_about_half_of_one
     with counted() as of_circuits:
         circuit_values(model, prompts, circuits, metric=metric)
     each = (of_circuits.multiply_adds / one_pass - 2) / N_CIRCUITS
-    assert each == pytest.approx(PASSES_PER_CIRCUIT, rel=0.3)
+    assert each == pytest.approx(PASSES_PER_RUN, rel=0.3)
 
 
 def test_edges_are_those_of_the_wiring_of_a_real_model(real):

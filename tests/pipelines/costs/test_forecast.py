@@ -32,6 +32,10 @@ from pipelines.costs.forecast import (
 from pipelines.costs.passes import STAGES_WORK, WORK_FORECAST
 from pipelines.costs.shape import SHAPES, Shape
 from pipelines.costs.shape_of import shape_of, shape_of_files
+from pipelines.discover.plan import all_jobs as discover_jobs
+from pipelines.discover.settings import DiscoverSettings
+from pipelines.trace.plan import trace_jobs
+from pipelines.trace.settings import TraceSettings
 from tests.conftest import random_prompts
 
 ONE = Shape("one", 1, 2, 1, 3, 5, 7, 11, mlp_products=3)
@@ -217,6 +221,8 @@ IN_STAGES = {
     "code-pairs": ("features", "autoencoders", "codes"),
     "staged-path-patching": ("staged-paths", "staged-paths-others"),
 }
+# Their runs have jobs of every stage of a run.
+RUN_ALL_STAGES = ("eap-ig", "head-coding", "staged-path-patching")
 # It reads a file, which no formula tells the size of.
 NOT_FORECAST = {"circuit-file"}
 
@@ -228,6 +234,15 @@ def test_every_method_is_forecast_or_named_here():
         made = METHODS[name](**({"epochs": 1} if "codes" in stages else {}))
         assert {without_number(stage.name) for stage in made.score_stages()} - {"staged-paths-found"} == set(stages)
         assert set(stages) <= set(STAGES_FORECAST)
+
+
+def test_every_stage_that_is_forecast_is_one_of_jobs_that_run_a_model():
+    jobs = []
+    for name in RUN_ALL_STAGES:
+        config = DiscoverSettings(task="ioi", method=name, ablation="mean", curve=True, minimal=name == "eap-ig")
+        jobs += discover_jobs(config).all
+    jobs += trace_jobs(TraceSettings(task="scene-objects", model="reference-vlm", draw_images=1)).all
+    assert set(STAGES_FORECAST) <= {without_number(job.stage.name) for job in jobs if "model" in job.locations}
 
 
 def test_every_method_whose_scores_come_from_stages_has_a_rule_for_them():
