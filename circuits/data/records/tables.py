@@ -45,7 +45,8 @@ class Table(RecordFormat):
                 if header is None:
                     header = self._header(cells)
                 else:
-                    yield Entry(number, _record(header, cells))
+                    empty = [name for place, name in enumerate(header) if not "".join(cells[place : place + 1])]
+                    yield Entry(number, _record(header, cells), empty=tuple(empty))
             except ValueError as error:
                 yield Entry(number, None, str(error))
                 if header is None:
