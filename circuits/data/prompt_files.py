@@ -18,18 +18,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
 from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
+from circuits.data.records.tables import entry_of_row
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
 from circuits.plain_values import plain
 from circuits.visible_text import value_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -99,7 +103,9 @@ def read_prompts(
     ('pairs', 1, (7,))
     """
     file = path_from(path, "a prompt file")
-    return _prompt_set(entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged)
+    return prompts_of_entries(
+        entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged
+    )
 
 
 def prompts_from(
@@ -107,7 +113,8 @@ def prompts_from(
 ) -> PromptSet:
     """Prompts from texts: pairs as (clean, corrupt, answer) or (clean, corrupt, answer, wrong answer), or as mappings.
 
-    given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...
+    given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...; or a frame of
+           pandas with these as columns, whose cells are read as those of a CSV file
     name   what the prompts are called
 
     Raises `BadPrompts` with every fault, pairs counted from 1, as `circuits prompts check` says them.
@@ -121,23 +128,32 @@ def prompts_from(
     """
     if tokenizer is not None:
         require_tokenizer(tokenizer)
-    records = records_from(given)
-    entries = [Entry(number, record) for number, record in enumerate(records, start=1)]
-    return _prompt_set(entries, tokenizer, name, name)
+    return prompts_of_entries(entries_from(given), tokenizer, name, name)
 
 
-def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dict[str, Any]]:
-    """Pairs that are given as mappings or in a row, as records of prompt files. ValueError for something else."""
+def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Entry]:
+    """Pairs that are given as mappings, in a row, or in a frame of pandas, as entries of prompt files, counted from 1.
+
+    A frame is read as the same table in a file is. ValueError for something else.
+    """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {type(given).__name__}.")
-    return [_record(number, plain(one)) for number, one in enumerate(_rows(given), start=1)]
+    if is_frame(given):
+        return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
+    return [Entry(number, _record(number, plain(one))) for number, one in enumerate(given, start=1)]
 
 
-def _rows(given: Any) -> Iterable[Any]:
-    """Pairs one by one; those of a frame without what is missing there."""
-    if not (hasattr(given, "columns") and hasattr(given, "to_dict")):
-        return given
-    return [{key: value for key, value in row.items() if value == value} for row in given.to_dict("records")]  # noqa: PLR0124  NaN
+def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
+    """Whether something is a frame of pandas, which need not be imported."""
+    return hasattr(given, "columns") and hasattr(given, "to_dict")
+
+
+def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
+    try:
+        entry = entry_of_row(number, {str(name): plain(cell) for name, cell in row.items()})
+    except ValueError as error:
+        return Entry(number, None, str(error))
+    return entry._replace(record=_record(number, entry.record))
 
 
 def _record(number: int, one: Any) -> dict[str, Any]:
@@ -158,7 +174,7 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         ) from None
 
 
-def _prompt_set(
+def prompts_of_entries(
     entries: Sequence[Entry],
     tokenizer: Tokenizer | None,
     source: str,
@@ -167,9 +183,9 @@ def _prompt_set(
     leaves_out_unchanged: bool = False,
 ) -> PromptSet:
     """The prompts of entries, each once; `source` is what errors call them."""
-    lines, faults = [], []
     left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     skipped = {line.number for line in left_out}
+    lines, faults = [], []
     for entry in entries:
         try:
             line = parse_entry(entry, tokenizer)

@@ -54,7 +54,10 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
     if (solved := summary["solved"]) is not None:
         return _of_solved(solved, chance)
     why = why_unsolved(accuracy, interval[0], chance)
-    return [] if why is None else [why]
+    if why is None:
+        return []
+    luck = ", though some of these may be right by luck" if interval[0] <= chance else ""
+    return [f"{why} --solved keeps only the prompts that it answers correctly{luck}."] if accuracy > 0 else [why]
 
 
 def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:

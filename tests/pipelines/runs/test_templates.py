@@ -120,3 +120,21 @@ def test_a_template_with_a_fault_and_a_settings_file_are_refused_by_name(circuit
     template.write_text("task: ioi\nmethod: eap\n")
     refused = circuits("discover", template)
     assert "Is it a settings file? Give it with --config." in refused.stderr
+
+
+def test_words_that_do_not_fit_are_refused_before_weights_are_loaded(
+    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("the weights are loaded")
+
+    for where in ("circuits.model.load.load_model", "pipelines.prompts.build.load_model"):
+        monkeypatch.setattr(where, load)
+    template.write_text(TEMPLATE.replace("Anna", "Zyxwv"))
+    pairs = Path("own.csv")
+    pairs.write_text("clean,corrupt,answers\nZyxwv,David,Martin\n")
+    for file in (template, pairs):
+        refused = circuits("discover", file, "--edges", "20")
+        assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)
+    refused = circuits("prompts", "check", template)
+    assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)
