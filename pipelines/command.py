@@ -27,12 +27,14 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
+from pipelines.runs.caveats import of_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report
-from pipelines.runs.run import is_file, store_folder
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.prompt_sources import prompt_source
+from pipelines.runs.run import Run, is_file, store_folder
+from pipelines.runs.settings import CommandSettings, PromptSettings
 from pipelines.runs.settings_file import settings_from
 from pipelines.runs.tasks_given import Given, task_given
 from pipelines.runs.writing import was_left_behind, written_alone
@@ -111,6 +113,8 @@ def call(
     A model may be given as an object (`pipelines.runs.models_given`), prompts too (`pipelines.runs.tasks_given`).
     What the report warns of is logged, once for a process: nobody is to take an unfaithful circuit for one that is not.
     """
+    if "out" not in values and (own := _store_of_runs(values)) is not None:
+        values = {**values, "out": own}
     store = _store_of(values)
     shows_progress = is_watched() if progress is None else progress
     values = {**as_loaded(values, command.settings), **values}
@@ -155,6 +159,14 @@ def _warn(report: Report) -> None:
             _LOG.warning("%s: %s", report.folder.name, warning)
 
 
+def _store_of_runs(values: Mapping[str, Any]) -> Path | None:
+    """The store of the runs among a command's settings, where they are given as objects and are all in one."""
+    given = [one for value in values.values() for one in (value if isinstance(value, list | tuple) else (value,))]
+    folders = {run.folder.parent for run in given if isinstance(run, Run)}
+    (folder, *others) = folders or {None}
+    return folder if folder is not None and not others and (folder / "store.json").is_file() else None
+
+
 def _store_of(values: Mapping[str, Any]) -> Path:
     return store_folder(values.get("out", DEFAULT_STORE))
 
@@ -186,7 +198,7 @@ def _run(
     _require_writable_unless_done(plan)
     try:
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        report = command.report(plan)
+        report = _with_number_of_prompts(command.report(plan), settings)
         files = _files(command, settings, execution, plan, report)
         _write(report.folder, files)
     except Exception as error:
@@ -201,6 +213,16 @@ def _run(
         n_by_others=before.n_by_others + counts.n_by_others,
         seconds=time.monotonic() - began,
     )
+
+
+def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> AnyReport:
+    """The report with a warning where a file or a template has fewer prompts than were asked for."""
+    if not isinstance(settings, PromptSettings) or settings.prompts is None or settings.prompt_file is None:
+        return report
+    if settings.solved:  # how many are solved is known to the report alone
+        return report
+    said = of_size(settings, prompt_source(settings)[1])
+    return replace(report, warnings=(*report.warnings, *(text for text in said if text not in report.warnings)))
 
 
 def _files(

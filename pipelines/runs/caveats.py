@@ -15,7 +15,7 @@ from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
 from graphs.flaws import flaws_of, why_unsolved
 from pipelines.runs.run import Run
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.settings import PromptSettings
 
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
 _ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
@@ -177,8 +177,11 @@ def of_ties(tied_out: Mapping[str, int]) -> list[str]:
     ]
 
 
-def of_size(config: RunConfig, n_prompts: int) -> list[str]:
-    """A warning where a file holds fewer prompts than were asked for."""
+def of_size(config: PromptSettings, n_prompts: int) -> list[str]:
+    """A warning where a file or a template has fewer prompts than were asked for."""
     if config.prompts is None or n_prompts >= config.prompts:
         return []
-    return [f"{config.prompts} prompts were asked for, and {config.task} holds {n_prompts}: all of them were taken."]
+    has = "makes" if config.is_drawn else "holds"
+    if config.solved:
+        has = "has, of those that the model answers correctly,"
+    return [f"{config.prompts} prompts were asked for, and {config.task} {has} {n_prompts}: all of them were taken."]

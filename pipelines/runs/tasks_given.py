@@ -17,9 +17,8 @@ from circuits.data.records import Entry
 from circuits.data.tokenizer import Tokenizer
 from circuits.files import write_atomically
 from circuits.visible_text import value_text
+from pipelines.runs.run import GIVEN
 
-# Within a store, beside the runs.
-FOLDER = "prompts"
 _NO_NAME = re.compile(r"[^\w.-]+")
 
 
@@ -63,7 +62,7 @@ def task_given(given: Any, out: Path, tokenizer: Callable[[], Tokenizer | None])
             f"a task is given by its name, as a prompt file, or as pairs of texts; found {value_text(given)}."
         )
     text = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
-    path = out / FOLDER / f"{_NO_NAME.sub('-', name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
+    path = out / GIVEN / f"{_NO_NAME.sub('-', name)}-{hashlib.sha256(text.encode()).hexdigest()[:8]}.jsonl"
     if path.is_file():
         return Given(str(path))
     made = [folder for folder in (path.parent, out) if not folder.exists()]

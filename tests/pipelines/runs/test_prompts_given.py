@@ -12,7 +12,7 @@ import pytest
 
 from circuits import TASKS, ReadablePrompts, activations, load_model, patch, prompts_from, read_prompts
 from circuits.data.prompt_files import BadPrompts
-from pipelines import discover
+from pipelines import compare, discover
 
 _NAMES = ("David", "Martin", "Jessica", "Kevin")
 PAIRS = [
@@ -166,3 +166,19 @@ def test_an_interrupted_call_says_how_to_go_on_in_python(tmp_path, monkeypatch):
         KeyboardInterrupt, match=r"Continue with: the same call again; or on the command line: circuits"
     ):
         discover("ioi", prompts=8, edges=10, out=tmp_path / "runs")
+
+
+def test_a_comparison_of_own_pairs_calls_them_by_name_and_is_kept_beside_the_runs(tmp_path, monkeypatch):
+    out = tmp_path / "store"
+    first, other = (
+        discover(pairs, edges=20, out=out, method="eap", name=name)
+        for pairs, name in ((PAIRS[:6], "returned"), (PAIRS[2:], "given"))
+    )
+    monkeypatch.chdir(tmp_path)
+    found = compare(first, other, overlap_only=True)
+    assert found.folder.parent == out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+    assert found.comparison.labels == ("returned", "given")
+    assert "pairs-" not in (found.folder / "comparison.json").read_text().replace(str(out), "")
+    # In other stores, or where one is said, it is kept as ever.
+    assert compare(first, other, overlap_only=True, out=tmp_path / "runs").folder.parent == tmp_path / "runs"
