@@ -433,14 +433,14 @@ class Wiring:
         try:
             return self._numbers[0][component]
         except KeyError:
-            raise ValueError(f"this model has no writer {component}. {self._describe()}") from None
+            raise ValueError(self._why_not(component)) from None
 
     def reader_index(self, reader: Reader) -> int:
         """Number of an input in `readers`."""
         try:
             return self._numbers[1][reader]
         except KeyError:
-            raise ValueError(f"this model has no reader {reader}. {self._describe()}") from None
+            raise ValueError(self._why_not(reader.component, reader)) from None
 
     def edge_index(self, edge: Edge) -> int:
         """Number of `edge` in `edges`."""
@@ -470,8 +470,30 @@ class Wiring:
             edge for edge in kept if edge.source in reached and leading.intersection(self.writers_fed_by(edge.target))
         )
 
+    def _why_not(self, component: Component, reader: Reader | None = None) -> str:
+        """Why edges cannot start from a component, or end in a reader of one; and what the model has."""
+        if component in self._numbers[0] or component in {one.component for one in self.readers}:
+            return self._why_no_end(component, reader)
+        names = {"head": "head", "mlp": "MLP", "kv": "key-value head"}
+        what = names.get(component.kind, "part of a circuit called")
+        return f"this model has no {what} {component}. {self._describe()}"
+
+    def _why_no_end(self, component: Component, reader: Reader | None) -> str:
+        """Why no edge starts from a component that the model has, or ends in it."""
+        ends = [str(one) for one in self.readers if one.component == component]
+        if reader is None:
+            only = "is only read into" if component.is_reader_only else "is no part of a circuit"
+            return f"no edge starts from {component}: it {only}. {self._describe()}"
+        if not ends:
+            return f"no edge ends in {component}: nothing comes before it. {self._describe()}"
+        if component.is_head and reader.port in KINDS["kv"].ports:
+            shared = self.reader_of(component, reader.port)
+            return f"no edge ends in {reader}, which several heads share: give {shared}."
+        return f"no edge ends in {reader}: give {' or '.join(ends)}."
+
     def _describe(self) -> str:
+        mlps = f", and MLPs m0 to m{self.n_layers - 1}" if self.has_mlps else ""
         if self.joins_heads:
-            return f"It has layers 0-{self.n_layers - 1} with their heads joined."
-        groups = f" on {self.n_kv_heads} key-value heads" if self.is_grouped else ""
-        return f"It has layers 0-{self.n_layers - 1} of heads 0-{self.n_heads - 1}{groups}."
+            return f"It has layers 0-{self.n_layers - 1} with their heads joined, a0 to a{self.n_layers - 1}{mlps}."
+        groups = f" on key-value heads 0-{self.n_kv_heads - 1}" if self.is_grouped else ""
+        return f"It has layers 0-{self.n_layers - 1}, each with heads 0-{self.n_heads - 1}{groups}{mlps}."

@@ -27,20 +27,25 @@ from pipelines.engine.tqdm_bar import TqdmBar, is_watched
 from pipelines.forecast.line import forecast_before, line, prompt_jobs, require_possible, weights_with_prompts
 from pipelines.reporting.report import Report
 from pipelines.runs.about_file import about_file
+from pipelines.runs.caveats import of_size
 from pipelines.runs.models_given import as_loaded, model_spec
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import origin_of
 from pipelines.runs.places import require_place_for_report
-from pipelines.runs.run import is_file, store_folder
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.prompt_sources import prompt_source
+from pipelines.runs.run import Run, is_file, store_folder
+from pipelines.runs.settings import CommandSettings, PromptSettings
 from pipelines.runs.settings_file import settings_from
-from pipelines.runs.tasks_given import task_spec
+from pipelines.runs.tasks_given import Given, task_given
 from pipelines.runs.writing import was_left_behind, written_alone
 
 if TYPE_CHECKING:
+    from circuits.data.tokenizer import Tokenizer
     from pipelines.reporting.paper import PaperTable
 
 _LOG = logging.getLogger(__name__)
+_WARNED: set[tuple[str, str]] = set()
+"""Folders of reports, and what was warned of them."""
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
 AnyPlan = TypeVar("AnyPlan", bound=Plan)
 AnyReport = TypeVar("AnyReport", bound=Report)
@@ -76,18 +81,23 @@ def run_command(
     *,
     shows_progress: bool = False,
     in_detail: bool = False,
+    in_python: bool = False,
+    on_planned: Callable[[], None] = lambda: None,
 ) -> AnyReport:
     """Compute what the stores lack, report, and write the report's files.
 
-    in_detail  whether the progress that is shown says of every job when it begins, and what it took
+    in_detail   whether the progress that is shown says of every job when it begins, and what it took
+    in_python   whether a function was called, so that the same call continues what is interrupted
+    on_planned  called once what was asked for is planned, which refuses most of what cannot be computed
     On Ctrl-C raises a KeyboardInterrupt with the command that continues. Nothing that was computed is lost.
     """
 
     def resume() -> str:
-        return resume_line(command.name, settings, execution)
+        line = resume_line(command.name, settings, execution)
+        return f"the same call again; or on the command line: {line}" if in_python else line
 
     try:
-        return _run(command, settings, execution, _Shown(shows_progress, in_detail), resume)
+        return _run(command, settings, execution, _Shown(shows_progress, in_detail), resume, on_planned)
     except Interrupted:
         raise
     except KeyboardInterrupt:
@@ -101,14 +111,60 @@ def call(
 
     progress  whether a bar is shown; None: where stderr is a terminal, or in a notebook
     A model may be given as an object (`pipelines.runs.models_given`), prompts too (`pipelines.runs.tasks_given`).
+    What the report warns of is logged, once for a process: nobody is to take an unfaithful circuit for one that is not.
     """
+    if "out" not in values and (own := _store_of_runs(values)) is not None:
+        values = {**values, "out": own}
     store = _store_of(values)
-    in_settings = {"model": model_spec, "task": task_spec}
-    given = {name: spec(values[name], store) for name, spec in in_settings.items() if name in values}
-    values = {**as_loaded(values, command.settings), **values, **given}
-    settings, execution = settings_from(values, command.settings)
-    with shown_by(TqdmBar):
-        return run_command(command, settings, execution, shows_progress=is_watched() if progress is None else progress)
+    shows_progress = is_watched() if progress is None else progress
+    values = {**as_loaded(values, command.settings), **values}
+    if "model" in values:
+        values["model"] = model_spec(values["model"], store)
+    prompts = Given("")
+    if "task" in values:
+        prompts = task_given(values["task"], store, lambda: _tokenizer(command, values))
+        values["task"] = prompts.spec
+    is_planned = False
+
+    def planned() -> None:
+        nonlocal is_planned
+        is_planned = True
+
+    try:
+        settings, execution = settings_from(values, command.settings)
+        with shown_by(TqdmBar):
+            report = run_command(
+                command, settings, execution, shows_progress=shows_progress, in_python=True, on_planned=planned
+            )
+    finally:
+        if not is_planned:
+            prompts.take_back()
+    _warn(report)
+    return report
+
+
+def _tokenizer(command: Command[Any, Any, Any], values: Mapping[str, Any]) -> Tokenizer | None:
+    """The tokenizer of the model in a command's settings, or of the one that it has by default."""
+    from circuits.model.tokenizers import tokenizer_of
+
+    default = command.settings.model_fields["model"].default
+    return tokenizer_of(values["model"] if isinstance(values.get("model"), str) else default)
+
+
+def _warn(report: Report) -> None:
+    """Log what the report warns of, where that was not said before."""
+    for warning in report.warnings:
+        if (said := (str(report.folder), warning)) not in _WARNED:
+            _WARNED.add(said)
+            _LOG.warning("%s: %s", report.folder.name, warning)
+
+
+def _store_of_runs(values: Mapping[str, Any]) -> Path | None:
+    """The store of the runs among a command's settings, where they are given as objects and are all in one."""
+    given = [one for value in values.values() for one in (value if isinstance(value, list | tuple) else (value,))]
+    folders = {run.folder.parent for run in given if isinstance(run, Run)}
+    (folder, *others) = folders or {None}
+    return folder if folder is not None and not others and (folder / "store.json").is_file() else None
 
 
 def _store_of(values: Mapping[str, Any]) -> Path:
@@ -128,6 +184,7 @@ def _run(
     execution: Execution,
     shown: _Shown,
     resume: Callable[[], str],
+    on_planned: Callable[[], None],
 ) -> AnyReport:
     began, before = time.monotonic(), Counts(0, 0, 0)
     try:
@@ -135,12 +192,13 @@ def _run(
     except ResultsNeeded as needed:
         before = _compute(needed.work, execution, resume, shown)
         plan = command.plan(settings, execution)
+    on_planned()
     if isinstance(folder := getattr(settings, "folder", None), Path):
         require_place_for_report(folder)
     _require_writable_unless_done(plan)
     try:
         counts = _compute(plan.work, execution, resume, shown, plan=plan)
-        report = command.report(plan)
+        report = _with_number_of_prompts(command.report(plan), settings)
         files = _files(command, settings, execution, plan, report)
         _write(report.folder, files)
     except Exception as error:
@@ -155,6 +213,16 @@ def _run(
         n_by_others=before.n_by_others + counts.n_by_others,
         seconds=time.monotonic() - began,
     )
+
+
+def _with_number_of_prompts(report: AnyReport, settings: CommandSettings) -> AnyReport:
+    """The report with a warning where a file or a template has fewer prompts than were asked for."""
+    if not isinstance(settings, PromptSettings) or settings.prompts is None or settings.prompt_file is None:
+        return report
+    if settings.solved:  # how many are solved is known to the report alone
+        return report
+    said = of_size(settings, prompt_source(settings)[1])
+    return replace(report, warnings=(*report.warnings, *(text for text in said if text not in report.warnings)))
 
 
 def _files(

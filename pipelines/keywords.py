@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from circuits import Model, PromptSet, ReadablePrompts
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     AnyModel = str | Path | Model | nn.Module
     AnyRun = str | Path | Run
-    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
+    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]] | pd.DataFrame
 
 
 class ExecutionKeywords(TypedDict, total=False):

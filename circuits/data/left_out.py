@@ -29,7 +29,7 @@ def lines_left_out(entries: Sequence[Entry], *, unchanged: bool) -> list[Line]:
     """
     first: dict[str, int] = {}
     out = []
-    for number, record, _ in entries:
+    for number, record, *_ in entries:
         if record is None:
             continue
         key = _identity(record)

@@ -18,17 +18,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeGuard
 
 from circuits.data.answers import Answer
+from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out, note_of
-from circuits.data.prompts import Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
+from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
+from circuits.data.records.tables import entry_of_row
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
 from circuits.plain_values import plain
 from circuits.visible_text import value_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAIR, POSITIVE, NEGATIVE = "pair", "positive", "negative"
 _EXAMPLES = {
@@ -44,7 +49,7 @@ _SHARED_KEYS = {
 
 
 class BadPrompts(ValueError):
-    """All faults of a prompt file at once, each with its line number; a fault of many lines is said once.
+    """All faults of all lines of a prompt file at once, with their lines' numbers; one of many lines is said once.
 
     source  what the file is called
     faults  (line, what is wrong with it), in the file's order
@@ -54,10 +59,11 @@ class BadPrompts(ValueError):
         lines: dict[str, list[int]] = {}
         for number, fault in faults:
             lines.setdefault(fault, []).append(number)
+        n_bad = len({number for number, _ in faults})
         said = [f"line{'s' if len(own) > 1 else ''} {spans(own)}: {fault}" for fault, own in lines.items()]
         shown = [*said[:_SHOWN], *([f"... and {len(said) - _SHOWN} more"] if len(said) > _SHOWN else [])]
         super().__init__(
-            f"{source}: {len(faults)} bad line{'s' if len(faults) > 1 else ''}; "
+            f"{source}: {n_bad} bad line{'s' if n_bad > 1 else ''}; "
             "a run uses none of its prompts until they are mended.\n" + "\n".join(f"  {f}" for f in shown)
         )
         self.faults = tuple(f"line {number}: {fault}" for number, fault in faults)
@@ -97,7 +103,9 @@ def read_prompts(
     ('pairs', 1, (7,))
     """
     file = path_from(path, "a prompt file")
-    return _prompt_set(entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged)
+    return prompts_of_entries(
+        entries_in(file), tokenizer, str(file), file.stem, leaves_out_unchanged=leaves_out_unchanged
+    )
 
 
 def prompts_from(
@@ -105,7 +113,8 @@ def prompts_from(
 ) -> PromptSet:
     """Prompts from texts: pairs as (clean, corrupt, answer) or (clean, corrupt, answer, wrong answer), or as mappings.
 
-    given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...
+    given  mappings have the keys of prompt files: clean, corrupt, answers, wrong_answers, roles, ...; or a frame of
+           pandas with these as columns, whose cells are read as those of a CSV file
     name   what the prompts are called
 
     Raises `BadPrompts` with every fault, pairs counted from 1, as `circuits prompts check` says them.
@@ -119,23 +128,32 @@ def prompts_from(
     """
     if tokenizer is not None:
         require_tokenizer(tokenizer)
-    records = records_from(given)
-    entries = [Entry(number, record) for number, record in enumerate(records, start=1)]
-    return _prompt_set(entries, tokenizer, name, name)
+    return prompts_of_entries(entries_from(given), tokenizer, name, name)
 
 
-def records_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[dict[str, Any]]:
-    """Pairs that are given as mappings or in a row, as records of prompt files. ValueError for something else."""
+def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Entry]:
+    """Pairs that are given as mappings, in a row, or in a frame of pandas, as entries of prompt files, counted from 1.
+
+    A frame is read as the same table in a file is. ValueError for something else.
+    """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {type(given).__name__}.")
-    return [_record(number, plain(one)) for number, one in enumerate(_rows(given), start=1)]
+    if is_frame(given):
+        return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
+    return [Entry(number, _record(number, plain(one))) for number, one in enumerate(given, start=1)]
 
 
-def _rows(given: Any) -> Iterable[Any]:
-    """Pairs one by one; those of a frame without what is missing there."""
-    if not (hasattr(given, "columns") and hasattr(given, "to_dict")):
-        return given
-    return [{key: value for key, value in row.items() if value == value} for row in given.to_dict("records")]  # noqa: PLR0124  NaN
+def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
+    """Whether something is a frame of pandas, which need not be imported."""
+    return hasattr(given, "columns") and hasattr(given, "to_dict")
+
+
+def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
+    try:
+        entry = entry_of_row(number, {str(name): plain(cell) for name, cell in row.items()})
+    except ValueError as error:
+        return Entry(number, None, str(error))
+    return entry._replace(record=_record(number, entry.record))
 
 
 def _record(number: int, one: Any) -> dict[str, Any]:
@@ -156,7 +174,7 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         ) from None
 
 
-def _prompt_set(
+def prompts_of_entries(
     entries: Sequence[Entry],
     tokenizer: Tokenizer | None,
     source: str,
@@ -165,15 +183,15 @@ def _prompt_set(
     leaves_out_unchanged: bool = False,
 ) -> PromptSet:
     """The prompts of entries, each once; `source` is what errors call them."""
-    lines, faults = [], []
     left_out = lines_left_out(entries, unchanged=leaves_out_unchanged)
     skipped = {line.number for line in left_out}
+    lines, faults = [], []
     for entry in entries:
         try:
             line = parse_entry(entry, tokenizer)
             lines += [] if entry.number in skipped else [line]
         except ValueError as error:
-            faults.append((entry.number, str(error)))
+            faults += [(entry.number, fault) for fault in faults_of(error)]
     if faults:
         raise BadPrompts(source, faults)
     by_label = {label: tuple(line.prompt for line in lines if line.label == label) for label in _EXAMPLES}
@@ -278,50 +296,73 @@ def _labeled(prompt: Prompt, label: str) -> dict[str, Any]:
 
 
 def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
-    """The prompt of an entry, and whether it is one of a pair, positive or negative. ValueError for a bad one."""
+    """The prompt of an entry, and whether it is one of a pair, positive or negative.
+
+    ValueError for a bad one, with all that is wrong with it (`circuits.data.faults.faults_of`).
+    """
     if (record := entry.record) is None:
         raise ValueError(entry.fault)
+    faults = Faults()
     is_ids = bool({"clean_ids", "prompt_ids"} & record.keys())
     is_labeled = bool({"label", "prompt", "prompt_ids"} & record.keys())
     ending = "_ids" if is_ids else ""
     sides = {f"prompt{ending}", "label"} if is_labeled else {f"clean{ending}", f"corrupt{ending}"}
-    known = sides | _SHARED_KEYS[is_ids]
-    if missing := sorted((sides | {"answer_ids" if is_ids else "answers"}) - record.keys()):
-        raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
+    needed, known = sides | {"answer_ids" if is_ids else "answers"}, sides | _SHARED_KEYS[is_ids]
+    if empty := [key for key in entry.empty if key in needed]:
+        faults.add(f"{', '.join(map(repr, empty))} {'is' if len(empty) == 1 else 'are'} empty: fill in the cell.")
+    if missing := sorted(needed - record.keys() - set(empty)):
+        faults.add(f"{', '.join(map(repr, missing))} missing; found {sorted({*record, *entry.empty})}.")
     if unknown := sorted(record.keys() - known):
-        raise ValueError(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
-    label = record["label"] if is_labeled else PAIR
-    if label not in _EXAMPLES or is_labeled != (label != PAIR):
-        raise ValueError(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
+        faults.add(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
+    label = record.get("label") if is_labeled else PAIR
+    if "label" in record and (label not in _EXAMPLES or is_labeled != (label != PAIR)):
+        faults.add(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
     clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
-    return Line(label, (_from_ids if is_ids else _from_text)(record, clean, corrupt, tokenizer))
+    prompt = faults.in_call(_from_ids if is_ids else _from_text, record, clean, corrupt, tokenizer)
+    faults.raise_any()
+    assert prompt is not None
+    return Line(str(label), prompt)
 
 
-def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
-    ids, (answers, wrong) = _ids(record, clean), (_answers(record, key) for key in ("answer_ids", "wrong_answer_ids"))
-    return Prompt(
-        ids,
-        _ids(record, corrupt),
-        answers,
-        wrong,
-        whole_number(record.get("answer_position", -1), "answer_position"),
-        {role: positions(role, given) for role, given in _roles(record).items()},
-        warnings=() if tokenizer is None else tuple(of_tokens(ids, answers + wrong, tokenizer)),
-    )
+def _from_ids(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt | None:
+    """The prompt; None where a key is missing and what is there is as it should be."""
+    faults = Faults()
+    sides = [faults.in_call(_ids, record, key) for key in (clean, corrupt)]
+    answers = [faults.in_call(_answers, record, key) for key in ("answer_ids", "wrong_answer_ids")]
+    at = faults.in_call(whole_number, record.get("answer_position", -1), "answer_position")
+    roles = {role: faults.in_call(positions, role, at) for role, at in (faults.in_call(_roles, record) or {}).items()}
+    faults.raise_any()
+    if not {clean, corrupt, "answer_ids"} <= record.keys():
+        return None
+    # None of them is None, which only a fault leaves.
+    (ids, corrupt_ids), (right, wrong) = (side or () for side in sides), (side or () for side in answers)
+    warnings = () if tokenizer is None else tuple(of_tokens(ids, right + wrong, tokenizer))
+    located = {role: where or () for role, where in roles.items()}
+    return Prompt(ids, corrupt_ids, right, wrong, -1 if at is None else at, located, warnings=warnings)
 
 
-def _from_text(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt:
+def _from_text(record: Mapping[str, Any], clean: str, corrupt: str, tokenizer: Tokenizer | None) -> Prompt | None:
+    """The prompt; None where a key is missing and what is there is as it should be."""
+    if tokenizer is None and not {clean, corrupt, "answers"} & record.keys():
+        return None
     if tokenizer is None:
         wanted = f"'{clean}_ids', 'answer_ids'" if clean == corrupt else "'clean_ids', 'corrupt_ids', 'answer_ids'"
         raise ValueError(f"holds text, but the model has no tokenizer: give {wanted}; {OR_A_TOKENIZER}.")
-    return prompt_from_text(
-        _text(record[clean], clean),
-        _text(record[corrupt], corrupt),
-        answers=_texts(record["answers"], "answers"),
-        wrong_answers=_texts(record.get("wrong_answers", []), "wrong_answers"),
-        roles=_roles(record),
-        tokenizer=tokenizer,
-    )
+    faults = Faults()
+    sides = [faults.in_call(_text, record[key], key) for key in (clean, corrupt) if key in record]
+    answers, wrong = (faults.in_call(_texts, record.get(key, []), key) or [] for key in ("answers", "wrong_answers"))
+    roles = faults.in_call(_roles, record) or {}
+    texts = [text for text in sides if text is not None]
+    prompt = None
+    if len(texts) == 2:
+        found = Faults()
+        given = {"answers": answers, "wrong_answers": wrong, "roles": roles}
+        prompt = found.in_call(prompt_from_text, *texts, **given, tokenizer=tokenizer)
+        # Why there is none was said by then.
+        is_given = "answers" in record and not faults.said
+        faults.add(*(fault for fault in found.said if is_given or fault != NO_ANSWER))
+    faults.raise_any()
+    return prompt
 
 
 def _ids(record: Mapping[str, Any], key: str) -> tuple[int, ...]:

@@ -18,11 +18,13 @@ from typing import Any
 
 from circuits.data import text_checks
 from circuits.data.answers import Answer, answer_of, as_json, continuations_of, require_distinct, tokens_of
+from circuits.data.faults import Faults
 from circuits.data.images import Picture
 from circuits.data.text_checks import PromptWarning
 from circuits.data.tokenizer import Tokenizer, ids_of, next_tokens, token_texts
 
 END = "END"
+NO_ANSWER = "no answer is given: `answers` needs at least one token."
 
 
 @dataclass(frozen=True)
@@ -62,33 +64,47 @@ class Prompt:
     def __post_init__(self) -> None:
         if not self.clean:
             raise ValueError("the clean prompt is empty.")
+        faults = Faults()
         if len(self.clean) != len(self.corrupt):
-            raise ValueError(
+            faults.add(
                 f"clean has {len(self.clean)} tokens, corrupt {len(self.corrupt)}; patching needs one-to-one "
                 "positions. Choose words of equal token length."
             )
+        faults.in_call(self._set_answers)
+        faults.in_call(self._set_roles)
+        faults.in_call(self._check_image)
+        faults.raise_any()
+
+    def _set_answers(self) -> None:
         if not self.answers:
-            raise ValueError("no answer is given: `answers` needs at least one token.")
+            raise ValueError(NO_ANSWER)
         for name in ("answers", "wrong_answers"):
             object.__setattr__(self, name, tuple(answer_of(answer) for answer in getattr(self, name)))
         require_distinct(self.answers, self.wrong_answers)
+
+    def _set_roles(self) -> None:
+        """Set the answer's position and the roles, whose positions are those of the clean prompt."""
+        faults = Faults()
         if not -len(self.clean) <= self.answer_position < len(self.clean):
-            raise ValueError(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
+            faults.add(f"answer_position is {self.answer_position}, but the prompt has {len(self.clean)} tokens.")
         object.__setattr__(self, "answer_position", self.answer_position % len(self.clean))
-        if self.has_long_answers and self.answer_position != len(self.clean) - 1:
-            raise ValueError(
+        is_long = any(
+            isinstance(answer, (tuple, list)) and len(answer) > 1 for answer in (*self.answers, *self.wrong_answers)
+        )
+        if not faults.said and is_long and self.answer_position != len(self.clean) - 1:
+            faults.add(
                 f"answer_position is {self.answer_position}, and an answer has several tokens, which follow the last "
                 f"token of the prompt, {len(self.clean) - 1}. Leave answer_position out."
             )
         roles = {END: (self.answer_position,)} | {role: tuple(at) for role, at in self.roles.items()}
         for role, at in roles.items():
             if not at or not all(0 <= position < len(self.clean) for position in at):
-                raise ValueError(
+                faults.add(
                     f"role {role!r} is at positions {list(at)}, but the prompt has {len(self.clean)} tokens, 0 to "
                     f"{len(self.clean) - 1}."
                 )
         object.__setattr__(self, "roles", roles)
-        self._check_image()
+        faults.raise_any()
 
     def _check_image(self) -> None:
         if self.image is None:
@@ -349,18 +365,13 @@ class _Tokens:
         self.began_twice = added == [True, False] and self.ids[0] == self.ids[1]
         if self.began_twice:
             self.ids, self._spans = self.ids[1:], self._spans[1:]
-        self._require_known(tokenizer)
 
-    def _require_known(self, tokenizer: Tokenizer) -> None:
+    def unknown_words(self, tokenizer: Tokenizer) -> list[str]:
+        """What the tokenizer has no token for."""
         unk = getattr(tokenizer, "unk_token_id", None)
         spans = [span for token, span in zip(self.ids, self._spans, strict=True) if token == unk]
         words = dict.fromkeys(self.text[a:b].strip() for a, b in spans)
-        if missing := [word for word in words if word and word != getattr(tokenizer, "unk_token", None)]:
-            raise ValueError(
-                f"the model's tokenizer does not know {', '.join(map(repr, missing))}. Choose words of its vocabulary, "
-                "or a pretrained model, which reads any text: `circuits models` lists those to fetch, such as "
-                "smollm2-135m."
-            )
+        return [word for word in words if word and word != getattr(tokenizer, "unk_token", None)]
 
     def covering(self, start: int, stop: int) -> tuple[int, ...]:
         """Positions of the tokens that overlap characters start .. stop-1."""
@@ -381,14 +392,26 @@ def prompt_from_text(
     answers, wrong_answers  a text as it follows the clean prompt (" Mary"), of one token or several, or token ids
     roles  name -> words of `clean` (their first occurrence), a (start, stop) tuple of characters of `clean`, a
            position, or a list of positions
-    Errors show both tokenizations, so that the word of unequal length stands out. What can be run and is doubtful is in
-    the prompt's `warnings`.
+    Errors name every fault, and show both tokenizations, so that the word of unequal length stands out. What can be run
+    and is doubtful is in the prompt's `warnings`.
     """
     answers, wrong_answers = list(answers), list(wrong_answers)
     tokens, corrupt_tokens = _Tokens(clean, tokenizer), _Tokens(corrupt, tokenizer)
-    if len(tokens.ids) != len(corrupt_tokens.ids):
-        raise ValueError(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
-    right, wrong = (tuple(_answer(word, clean, tokenizer) for word in side) for side in (answers, wrong_answers))
+    faults = Faults()
+    unknown = dict.fromkeys([*tokens.unknown_words(tokenizer), *corrupt_tokens.unknown_words(tokenizer)])
+    if unknown:
+        faults.add(
+            f"the model's tokenizer does not know {', '.join(map(repr, unknown))}. Choose words of its vocabulary, or "
+            "a pretrained model, which reads any text: `circuits models` lists those to fetch, such as smollm2-135m."
+        )
+    elif len(tokens.ids) != len(corrupt_tokens.ids):
+        faults.add(_unequal_lengths(tokens, corrupt_tokens, tokenizer))
+    found = [[faults.in_call(_answer, word, clean, tokenizer) for word in side] for side in (answers, wrong_answers)]
+    right, wrong = (tuple(answer for answer in side if answer is not None) for side in found)
+    faults.in_call(require_distinct, right, wrong)
+    places = {role: faults.in_call(_locate, role, where, tokens) for role, where in roles.items()}
+    located = {role: at for role, at in places.items() if at is not None}
+    faults.raise_any()
     given = list(zip([*answers, *wrong_answers], right + wrong, strict=True))
     warnings = [
         *text_checks.of_text(clean, corrupt, tokenizer),
@@ -405,7 +428,6 @@ def prompt_from_text(
                 f"the tokenizer puts {shown!r} in front by itself; it was kept once.",
             )
         )
-    located = {role: _locate(role, where, tokens) for role, where in roles.items()}
     return Prompt(tokens.ids, corrupt_tokens.ids, right, wrong, -1, located, warnings=tuple(warnings))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from circuits.data.absent_objects import instructed
 from circuits.data.coco import Annotations, ObjectQuestion, text_of
+from circuits.data.faults import Faults, faults_of
 from circuits.data.image_prompts import ImageQuestion
 from circuits.data.images import Picture
 from circuits.data.json_lines import parse_object
@@ -50,7 +51,7 @@ def read_questions(path: Path) -> tuple[ObjectQuestion, ...]:
         try:
             questions.append(_question(line))
         except ValueError as error:
-            faults.append((number, str(error)))
+            faults += [(number, fault) for fault in faults_of(error)]
     if faults:
         raise BadPrompts(str(path), faults)
     if not questions:
@@ -137,20 +138,23 @@ def image_files(questions: Iterable[ObjectQuestion]) -> list[str]:
 
 
 def _question(line: str) -> ObjectQuestion:
-    record = parse_object(line)
+    """A question. ValueError with all that is wrong with it."""
+    record, faults = parse_object(line), Faults()
     if missing := [key for key in ("image", "text", "label") if key not in record]:
-        raise ValueError(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
-    image, label = record["image"], record["label"]
+        faults.add(f"{', '.join(map(repr, missing))} missing; found {sorted(record)}.")
+    image, label, corrupt_image = record.get("image", "-"), record.get("label", "yes"), record.get("corrupt_image")
     if not isinstance(image, str) or not image:
-        raise ValueError(f"'image' holds {image!r}, expected a file name.")
+        faults.add(f"'image' holds {image!r}, expected a file name.")
     if label not in ("yes", "no"):
-        raise ValueError(f"'label' holds {label!r}, expected 'yes' or 'no'.")
-    corrupt_image = record.get("corrupt_image")
+        faults.add(f"'label' holds {label!r}, expected 'yes' or 'no'.")
     if corrupt_image is not None and not isinstance(corrupt_image, str):
-        raise ValueError(f"'corrupt_image' holds {corrupt_image!r}, expected a file name.")
-    name, asked = _asked(record)
+        faults.add(f"'corrupt_image' holds {corrupt_image!r}, expected a file name.")
+    named = faults.in_call(_asked, record) if "text" in record else None
+    regions = faults.in_call(_regions, record)
+    faults.raise_any()
+    name, asked = named or ("", "")
     return ObjectQuestion(
-        image, name, asked, is_present=label == "yes", regions=_regions(record), corrupt_image=corrupt_image
+        image, name, asked, is_present=label == "yes", regions=regions or (), corrupt_image=corrupt_image
     )
 
 
@@ -172,7 +176,7 @@ def _asked(record: Mapping[str, Any]) -> tuple[str, str]:
 def _regions(record: Mapping[str, Any]) -> tuple[Region, ...]:
     if record.get("region") is None:
         return ()
-    if record["label"] == "no":
+    if record.get("label") == "no":
         raise ValueError("'region' says where the object is, and 'label' that it is not there.")
     return (region_from_json(record["region"]),)
 

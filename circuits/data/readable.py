@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, overload
 
 from circuits.data.answers import Answer, tokens_of
@@ -11,6 +11,7 @@ from circuits.data.prompt_files import NEGATIVE, PAIR, POSITIVE
 from circuits.data.prompts import END, Prompt, PromptSet
 from circuits.data.tokenizer import Tokenizer, token_texts
 from circuits.html_text import html_block, html_legend, html_note, html_tokens
+from circuits.lookup import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ class ReadablePrompt:
     tokens          of the clean text; `corrupt_tokens` of the corrupt one
     roles           name -> positions of its tokens
     answers         texts of the right answers; `wrong_answers` of the wrong ones
+    known_roles     names of the roles that prompts of its set have
 
     >>> from circuits import TASKS, ReadablePrompts, load_model
     >>> model = load_model("reference")
@@ -45,6 +47,7 @@ class ReadablePrompt:
     roles: Mapping[str, tuple[int, ...]]
     answers: tuple[str, ...]
     wrong_answers: tuple[str, ...]
+    known_roles: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def changed(self) -> tuple[int, ...]:
@@ -53,7 +56,13 @@ class ReadablePrompt:
         return tuple(position for position, (clean, corrupt) in enumerate(pairs) if clean != corrupt)
 
     def of_role(self, role: str) -> str:
-        """The tokens of a role, joined; empty where the prompt has no such role."""
+        """The tokens of a role, joined; empty where only other prompts of its set have such a role.
+
+        ValueError for a role that none of them has.
+        """
+        known = dict.fromkeys([*self.roles, *self.known_roles])
+        if not isinstance(role, str) or role not in known:
+            raise ValueError(unknown(role, known, "role"))
         return "".join(self.tokens[position] for position in self.roles.get(role, ()))
 
     def __str__(self) -> str:
@@ -97,7 +106,9 @@ class ReadablePrompts(Sequence[ReadablePrompt]):
         self._tokenizer = tokenizer
         first = PAIR if prompt_set.is_paired else POSITIVE
         sides = ((first, prompt_set.prompts), (NEGATIVE, prompt_set.negatives))
-        self._prompts = tuple(_readable(prompt, label, tokenizer) for label, side in sides for prompt in side)
+        self._prompts = tuple(
+            _readable(prompt, label, tokenizer, prompt_set.roles) for label, side in sides for prompt in side
+        )
 
     def __len__(self) -> int:
         return len(self._prompts)
@@ -167,7 +178,7 @@ def _role_at(prompt: ReadablePrompt, position: int) -> str | None:
     return ", ".join(names) or None
 
 
-def _readable(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> ReadablePrompt:
+def _readable(prompt: Prompt, label: str, tokenizer: Tokenizer | None, known_roles: tuple[str, ...]) -> ReadablePrompt:
     def texts(ids: Sequence[int]) -> tuple[str, ...]:
         return tuple(token_texts(ids, tokenizer))
 
@@ -185,6 +196,7 @@ def _readable(prompt: Prompt, label: str, tokenizer: Tokenizer | None) -> Readab
         dict(roles),
         answers(prompt.answers),
         answers(prompt.wrong_answers),
+        known_roles,
     )
 
 

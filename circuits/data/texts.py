@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from circuits.data.answers import tokens_of
+from circuits.data.faults import Faults, faults_of
 from circuits.data.json_lines import parse_object
 from circuits.data.prompt_files import BadPrompts
 from circuits.data.prompts import Prompt, PromptSet
@@ -108,27 +109,27 @@ def _from_lines(content: str, source: str) -> list[Text]:
             try:
                 texts.append(_text(parse_object(line), len(texts) + 1))
             except ValueError as error:
-                faults.append((number, str(error)))
+                faults += [(number, fault) for fault in faults_of(error)]
     if faults:
         raise BadPrompts(source, faults)
     return texts
 
 
 def _text(record: Mapping[str, Any], number: int) -> Text:
+    """A text. ValueError with all that is wrong with it."""
+    faults = Faults()
     if unknown := sorted(record.keys() - _KEYS):
-        raise ValueError(f"unknown key {unknown[0]!r}; a text has {', '.join(sorted(_KEYS))}.")
+        faults.add(f"unknown key {', '.join(map(repr, unknown))}; a text has {', '.join(sorted(_KEYS))}.")
     if ("text" in record) == ("ids" in record):
-        raise ValueError('give "text" or "ids", one of them.')
-    name, group = record.get("name", f"{number}"), record.get("group", ALL)
+        faults.add('give "text" or "ids", one of them.')
+    name, group, ids = record.get("name", f"{number}"), record.get("group", ALL), record.get("ids", [])
     for key, value in (("name", name), ("group", group), ("text", record.get("text", "-"))):
         if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{key} is {value!r}; give some words in quotes.")
-    if "text" in record:
-        return Text(name, group, record["text"])
-    ids = record["ids"]
+            faults.add(f"{key} is {value!r}; give some words in quotes.")
     if not isinstance(ids, list) or not all(type(one) is int and one >= 0 for one in ids):
-        raise ValueError("ids is no list of token ids (whole numbers from 0 on).")
-    return Text(name, group, tuple(ids))
+        faults.add("ids is no list of token ids (whole numbers from 0 on).")
+    faults.raise_any()
+    return Text(name, group, record["text"] if "text" in record else tuple(ids))
 
 
 def _to_read(text: Text, tokenizer: Tokenizer | None) -> Prompt:

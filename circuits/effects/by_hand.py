@@ -17,7 +17,6 @@ from circuits.ablations import ABLATIONS, Ablation
 from circuits.arrays import Floats
 from circuits.components import Component, Edge, Wiring
 from circuits.data.prompts import PromptSet
-from circuits.data.readable import ReadablePrompts
 from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
 from circuits.lookup import lookup
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from circuits.effects.paired_runs import Pair
     from circuits.model.forward import Site
+    from circuits.model.given import AnyPrompts
     from circuits.model.load import Model
 
 Part = str | Component | Edge
@@ -107,7 +107,7 @@ class PatchEffect:
 
 def patch(
     model: Model,
-    prompts: PromptSet | ReadablePrompts,
+    prompts: AnyPrompts,
     parts: Part | Iterable[Part],
     *,
     at: Place | Sequence[Place] = "all",
@@ -116,7 +116,7 @@ def patch(
 ) -> PatchEffect:
     """Ablate chosen heads, MLPs or edges together, and measure what that does to the metric of every prompt.
 
-    prompts   pairs, such as a task's or `run.prompts`
+    prompts   a task's, `run.prompts`, pairs of texts or a frame of them as `discover` takes, or a prompt file
     parts     names or a name: heads (`a9.h6`), whole attentions (`a9`), MLPs (`m3`), the embedding (`input`), or edges
               (`a9.h6->a10.h0<q>`), whose readers then read the ablated value and no one else
     at        where parts take their ablated values: `all` positions, a role such as `END`, a position counted from 0,
@@ -139,7 +139,7 @@ def patch(
     from circuits.effects.paired_runs import each_pair
 
     require_model(model)
-    prompt_set = prompt_set_of(prompts)
+    prompt_set = prompt_set_of(prompts, model.tokenizer)
     read = metric if isinstance(metric, Metric) else lookup(METRICS, metric, "metric")
     puts_in = ablation if isinstance(ablation, Ablation) else lookup(ABLATIONS, ablation, "ablation")()
     wanted = _parts(parts, model.wiring)

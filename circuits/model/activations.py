@@ -11,7 +11,6 @@ import numpy as np
 from circuits.arrays import Floats, Numbers
 from circuits.components import Component
 from circuits.data.prompts import PromptSet
-from circuits.data.readable import ReadablePrompts
 from circuits.kinds import KINDS
 from circuits.lookup import UnknownNameError
 from circuits.model.given import prompt_set_of, require_model
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from circuits.model.forward import Run
+    from circuits.model.given import AnyPrompts
     from circuits.model.load import Model
 
 Side = Literal["clean", "corrupt"]
@@ -83,13 +83,14 @@ class Activations(Mapping[str, Floats]):
 
 def activations(
     model: Model,
-    prompts: PromptSet | ReadablePrompts,
+    prompts: AnyPrompts,
     points: str | Component | Iterable[str | Component],
     *,
     side: Side = "clean",
 ) -> Activations:
     """What chosen points of a model give on prompts, as numpy arrays.
 
+    prompts  a task's or a run's, pairs of texts or a frame of them, or a prompt file
     points  names: `r3` (the stream entering layer 3), `m3` and `a3` (what its MLP and its attention add), and of heads
             `a3.h1` (z), `a3.q1`, `a3.k1`, `a3.v1` and the attention pattern `a3.p1`
     side    `clean` or `corrupt` prompts
@@ -104,7 +105,7 @@ def activations(
     array([1., 1., 1.], dtype=float32)
     """
     require_model(model)
-    prompt_set = prompt_set_of(prompts)
+    prompt_set = prompt_set_of(prompts, model.tokenizer)
     if side not in get_args(Side):
         raise ValueError(f"side is clean or corrupt; found {side!r}.")
     wanted = _points(points, model)

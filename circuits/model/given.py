@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any
 
+from circuits.data.prompt_files import is_frame, prompts_from, read_prompts
 from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
+from circuits.data.records import FORMATS
+from circuits.data.tokenizer import Tokenizer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from circuits.model.load import Model
+
+    AnyPrompts = PromptSet | ReadablePrompts | str | Path | Sequence[Mapping[str, Any] | Sequence[Any]] | pd.DataFrame
 
 
 def require_model(model: Model) -> None:
@@ -20,23 +29,35 @@ def require_model(model: Model) -> None:
         raise ValueError(f"the model is {_said(model)}, which is not loaded. Load it first: {how}")
 
 
-def prompt_set_of(prompts: PromptSet | ReadablePrompts) -> PromptSet:
-    """Prompts as token ids. ValueError for what is no set of prompts, which says how to make one."""
+def prompt_set_of(prompts: AnyPrompts, tokenizer: Tokenizer | None = None) -> PromptSet:
+    """Prompts as token ids. ValueError for what is no set of prompts, which says how to make one.
+
+    tokenizer  of the model, which reads pairs of texts, frames and prompt files
+    """
     if isinstance(prompts, ReadablePrompts):
         return prompts.prompt_set
     if isinstance(prompts, PromptSet):
         return prompts
-    how = f"TASKS[{prompts if isinstance(prompts, str) else 'ioi'!r}]().build(model.tokenizer, n=8)"
-    raise ValueError(
-        f"the prompts are {_said(prompts)}. Build those of a task: {how}; or give those of a run, run.prompts, or "
-        "own ones, prompts_from(pairs, model.tokenizer)."
+    if isinstance(prompts, Path) or (isinstance(prompts, str) and PurePath(prompts).suffix.lower() in FORMATS):
+        return read_prompts(prompts, tokenizer)
+    if is_frame(prompts) or (isinstance(prompts, Sequence) and not isinstance(prompts, str | bytes)):
+        return prompts_from(prompts, tokenizer)
+    raise ValueError(_no_prompts(prompts, "own ones: a list of pairs, a frame of pandas, or a prompt file."))
+
+
+def _no_prompts(given: object, own: str) -> str:
+    how = f"TASKS[{given if isinstance(given, str) else 'ioi'!r}]().build(model.tokenizer, n=8)"
+    return (
+        f"the prompts are {_said(given)}. Build those of a task: {how}; or give those of a run, run.prompts, or {own}"
     )
 
 
 def require_prompt_set(prompts: PromptSet) -> None:
     """ValueError for what is no set of prompts as token ids."""
-    if prompt_set_of(prompts) is not prompts:
+    if isinstance(prompts, ReadablePrompts):
         raise ValueError("the prompts are given as people read them. Give them as token ids: run.prompts.prompt_set.")
+    if not isinstance(prompts, PromptSet):
+        raise ValueError(_no_prompts(prompts, "own ones, prompts_from(pairs, model.tokenizer)."))
 
 
 def _said(given: object) -> str:

@@ -179,10 +179,10 @@ def _faithfulness(graph: CircuitGraph) -> Iterator[str]:
 
 def _of_drawing(subject: CircuitGraph | Comparison, drawing: Composition) -> Iterator[str]:
     """How much of the circuit is drawn, and what its places, colors, widths, dashes and markers mean."""
-    scene, words = drawing.scene, drawing.sheet.words
+    scene = drawing.scene
     if not scene.lines:
         return
-    yield from (text for text in words.footer if text.startswith("Shown: "))
+    yield from drawing.shown_in_words
     parts = [part for box in scene.boxes.values() for part in box.parts]
     bottom, top = ("left", "right") if drawing.sheet.is_right else ("bottom", "top")
     heads = "heads (a3.h1 is head 1 of layer 3, both counted from 0)" if any(part.is_head for part in parts) else None

@@ -89,6 +89,17 @@ def caption(
     return escape(text) if exports.extension in ("tex", "tikz") else text
 
 
+def left_out(reference: Run | str | Path, exports: Export, *, out: Path, drawing: DrawingSettings | None) -> list[str]:
+    """What a drawing says below it of what it shows and does not; nothing where all is drawn, or none is a drawing."""
+    from graphs.export.drawn import DrawnExport
+    from graphs.figures.layered.drawing import composed
+
+    if not isinstance(exports, DrawnExport):
+        return []
+    stored = stored_at(reference, out)
+    return composed(stored.subject, drawing, stored.measured).shown_in_words
+
+
 def _require_settings(drawing: object) -> None:
     """ValueError for what are no settings of a drawing."""
     from graphs.figures.layered.settings import DrawingSettings

@@ -110,7 +110,7 @@ def export(
     from circuits.files import real_path, write_atomically
     from graphs.export import exporter
     from pipelines.cli.drawing import drawing_settings
-    from pipelines.cli.export import caption, export_beside
+    from pipelines.cli.export import caption, export_beside, left_out
     from pipelines.cli.export import export as export_bytes
     from pipelines.runs.places import require_place_for_file
 
@@ -150,6 +150,10 @@ def export(
         data = export_beside([run, *beside], to, out=runs, drawing=drawing)
     else:
         data = export_bytes(run, to, out=runs, drawing=drawing, readings=readings or ())
+    # A caption has these too.
+    notes = left_out(run, exports, out=runs, drawing=drawing) if not (beside or with_caption) else ()
+    for note in notes:
+        typer.echo(visible(note), err=True)
     if out == "-":
         sys.stdout.buffer.write(data)
         return

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Required, TypedDict
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import nn
 
     from circuits import Model, PromptSet, ReadablePrompts
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     AnyModel = str | Path | Model | nn.Module
     AnyRun = str | Path | Run
-    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]]
+    AnyTask = str | Path | PromptSet | ReadablePrompts | Sequence[Mapping[str, Any] | Sequence[Any]] | pd.DataFrame
 '''
 _BASES: Mapping[str, type] = {"PromptKeywords": PromptSettings, "RunKeywords": RunConfig}
 

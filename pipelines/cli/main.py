@@ -23,7 +23,7 @@ from pipelines.cli.one_run import OneRunCommand
 from pipelines.cli.options import with_options
 from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
-from pipelines.cli.sections import CommandsInSections
+from pipelines.cli.sections import CommandsInSections, GroupOfCommands
 from pipelines.cli.signals import end_on_signals
 
 app = typer.Typer(
@@ -101,7 +101,7 @@ def _for_all(
 
 def _add_commands() -> None:
     """Every command on offer, in groups where its name has two words."""
-    groups = {name: typer.Typer(help=summary) for name, summary in GROUPS.items()}
+    groups = {name: typer.Typer(help=summary, cls=GroupOfCommands) for name, summary in GROUPS.items()}
     for name, group in groups.items():
         app.add_typer(group, name=name, no_args_is_help=True)
         # A group of one command keeps its name.

@@ -11,6 +11,7 @@ from pipelines.cli.errors import reports_errors
 from pipelines.cli.options import Json, path_named
 from pipelines.cli.output import print_json, say_first
 from pipelines.cli.plain_command import PlainCommand
+from pipelines.cli.sections import GroupOfCommands
 
 if TYPE_CHECKING:
     from pipelines.runs.settings import PromptSettings
@@ -25,7 +26,9 @@ Annotations = Annotated[
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed for drawing the prompts.")]
 Model = Annotated[str, typer.Option(metavar="TEXT", help="Name (`circuits models`), Hugging Face id or folder.")]
 
-prompts = typer.Typer(help="Your own prompts: what a model sees of them, and a file to begin with.")
+prompts = typer.Typer(
+    help="Your own prompts: what a model sees of them, and a file to begin with.", cls=GroupOfCommands
+)
 
 
 @prompts.command(cls=PlainCommand)

@@ -7,6 +7,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+_LONGEST = 1000  # characters of a summary, which nobody writes
+
 SECTIONS: Mapping[str, Sequence[str]] = {
     "Prompts and models": ("tasks", "prompts", "models", "fetch", "doctor"),
     "Find a circuit": ("discover", "trace", "evaluate", "study"),
@@ -20,15 +22,27 @@ SECTIONS: Mapping[str, Sequence[str]] = {
 }
 
 
-class CommandsInSections(TyperGroup):
+class GroupOfCommands(TyperGroup):
+    """A group of commands whose help has every summary in full, on as many lines as it takes."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write a line, or more, for each command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(_rows([(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]))
+
+
+class CommandsInSections(GroupOfCommands):
     """A group of commands whose help lists them by section."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write a section for each of `SECTIONS`, with a line per command."""
+        """Write a section for each of `SECTIONS`."""
         width = max(len(name) for names in SECTIONS.values() for name in names)
         for title, names in SECTIONS.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            limit = formatter.width - 6 - width
-            rows = [(name.ljust(width), found.get_short_help_str(limit)) for name, found in commands if found]
+            rows = _rows([(name.ljust(width), self.get_command(ctx, name)) for name in names])
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _rows(commands: Sequence[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """The commands with their summaries: the first sentence of their help."""
+    return [(name, found.get_short_help_str(_LONGEST)) for name, found in commands if found]

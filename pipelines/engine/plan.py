@@ -32,7 +32,7 @@ class Plan:
 
     @property
     def check(self) -> Job | None:
-        """The job after which `begin` is called: input that it refuses leaves no trace. None: there is no such job."""
+        """The job after which `begin` is called: what was asked for can be computed. None: there is no such job."""
         return None
 
     @property
@@ -52,4 +52,4 @@ class Plan:
         """Note in `folder` what is going to be computed, so that it can be listed and continued."""
 
     def end(self, error: Exception | None) -> None:
-        """Note in `folder` that all is done, or the error that ended it; nothing of what was never begun."""
+        """Note in `folder` that all is done, or the error that ended it."""

@@ -9,7 +9,7 @@ from circuits.data.prompts import PromptSet
 from circuits.model.load import Model, load_model
 from pipelines.runs.prompt_sources import prompt_source
 from pipelines.runs.settings import IMAGE_PATHS, PromptSettings
-from pipelines.runs.stages import prompts_for
+from pipelines.runs.stages import prompts_for, require_readable
 
 
 class Built(NamedTuple):
@@ -22,8 +22,9 @@ class Built(NamedTuple):
 def built(config: PromptSettings) -> Built:
     """The prompts that a run with these settings has. A ValueError as there."""
     source, _ = prompt_source(config)
-    model = load_model(config.model)
     at: dict[str, Any] = {} if config.prompt_file is None else {"path": str(config.prompt_file)}
+    require_readable(source | at | {"model_at": config.model})
+    model = load_model(config.model)
     paths: dict[str, Path | None] = {name: getattr(config, name) for name in IMAGE_PATHS}
     at |= {f"{name}_at": str(path) for name, path in paths.items() if path is not None}
     return Built(model, prompts_for(source | at, model))

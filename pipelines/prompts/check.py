@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from circuits.data.answers import tokens_of
+from circuits.data.faults import faults_of
 from circuits.data.left_out import lines_left_out
 from circuits.data.prompt_files import NEGATIVE, PAIR, BadPrompts, Line, entries_in, parse_entry, read_prompts
 from circuits.data.prompts import PromptSet
@@ -33,7 +34,7 @@ class Checked(NamedTuple):
               (`prompt_row`), `says` and `corrupt_says` (the likeliest token after it, its probability, and whether an
               answer is above every wrong one; None where that side is not run), and `notes` on what is doubtful, each
               of a kind
-    faults    (line, why it is refused)
+    faults    (line, why it is refused), one for every fault of a line
     left_out  line -> why it adds nothing
     unit      what is numbered: a `line` of the file, from 1, or a `prompt` that is made of it, from 0
     remarks   on the file as a whole, such as words of a template that do not fit the model
@@ -53,7 +54,7 @@ class Checked(NamedTuple):
         pairs = [row for row in self.rows if row["corrupt_says"] is not None]
         return {
             "prompts": len(self.rows),
-            "bad_lines": len(self.faults),
+            "bad_lines": len({number for number, _ in self.faults}),
             "left_out": len(self.left_out),
             "right": sum(row["says"]["is_correct"] != (row["label"] == NEGATIVE) for row in self.rows),
             "pairs": len(pairs),
@@ -122,7 +123,7 @@ def _check_lines(path: Path, model: str) -> Checked:
         try:
             line = parse_entry(entry, loaded.tokenizer)
         except ValueError as error:
-            faults.append((entry.number, str(error)))
+            faults += [(entry.number, fault) for fault in faults_of(error)]
         else:
             good |= {} if entry.number in left_out else {entry.number: line}
     if not faults:

@@ -15,7 +15,7 @@ from circuits.scores import ComponentScores, Scores
 from circuits.solved import dropped
 from graphs.flaws import flaws_of, why_unsolved
 from pipelines.runs.run import Run
-from pipelines.runs.settings import RunConfig
+from pipelines.runs.settings import PromptSettings
 
 _NEGLIGIBLE = 1e-3  # of the difference between clean and ablated
 _ROUNDING = 1e-5  # of logits in float32, grown over the layers; relative
@@ -54,7 +54,10 @@ def of_accuracy(summary: Mapping[str, Any]) -> list[str]:
     if (solved := summary["solved"]) is not None:
         return _of_solved(solved, chance)
     why = why_unsolved(accuracy, interval[0], chance)
-    return [] if why is None else [why]
+    if why is None:
+        return []
+    luck = ", though some of these may be right by luck" if interval[0] <= chance else ""
+    return [f"{why} --solved keeps only the prompts that it answers correctly{luck}."] if accuracy > 0 else [why]
 
 
 def at_baseline(baseline: Baseline, prompts: PromptSet) -> str | None:
@@ -174,8 +177,11 @@ def of_ties(tied_out: Mapping[str, int]) -> list[str]:
     ]
 
 
-def of_size(config: RunConfig, n_prompts: int) -> list[str]:
-    """A warning where a file holds fewer prompts than were asked for."""
+def of_size(config: PromptSettings, n_prompts: int) -> list[str]:
+    """A warning where a file or a template has fewer prompts than were asked for."""
     if config.prompts is None or n_prompts >= config.prompts:
         return []
-    return [f"{config.prompts} prompts were asked for, and {config.task} holds {n_prompts}: all of them were taken."]
+    has = "makes" if config.is_drawn else "holds"
+    if config.solved:
+        has = "has, of those that the model answers correctly,"
+    return [f"{config.prompts} prompts were asked for, and {config.task} {has} {n_prompts}: all of them were taken."]

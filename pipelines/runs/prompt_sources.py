@@ -60,23 +60,16 @@ def prompt_source(config: PromptSettings) -> tuple[dict[str, Any], int]:
 
 
 def _n_of_template(config: PromptSettings, path: Path) -> int:
-    """How many prompts are drawn: as many as asked for, else 64, or all where there are fewer."""
+    """How many prompts are drawn: as many as asked for, else 64; all where there are fewer, as of a prompt file."""
     task, wanted = read_template(path), config.prompts or DEFAULT_PROMPTS
     there_are = task.count(wanted)
-    if config.prompts is None:
-        if there_are and task.template.leave_out is not None:
-            # Which words are left out is known by the tokenizer alone.
-            from circuits.model.tokenizers import tokenizer_of
+    if there_are and task.template.leave_out is not None:
+        # Which words are left out is known by the tokenizer alone.
+        from circuits.model.tokenizers import tokenizer_of
 
-            if (tokenizer := tokenizer_of(config.model)) is not None:
-                there_are = task.count(wanted, tokenizer)
-        return max(1, there_are)
-    if 0 < there_are < wanted:
-        raise ValueError(
-            f"--prompts asks for {wanted} prompts, and {path} makes {there_are} distinct ones. Ask for at most "
-            f"{there_are}, leave out --prompts to take all, or add words to its lists."
-        )
-    return wanted
+        if (tokenizer := tokenizer_of(config.model)) is not None:
+            there_are = task.count(wanted, tokenizer)
+    return max(1, there_are)
 
 
 def _text_source(config: PromptSettings, path: Path, file: dict[str, str], data: bytes) -> tuple[dict[str, Any], int]:

@@ -13,6 +13,7 @@ about.json        where all of this came from, and the command that makes it (`p
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from graphs.prompt_use import PromptUse
 
 SCORES = "scores.npz"
+GIVEN = "prompts"
+"""The folder of a store with the files of prompts that were given as objects (`pipelines.runs.tasks_given`)."""
 NODE_SCORES = "node_scores.npz"
 
 
@@ -110,8 +113,11 @@ class Run:
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
+        own = {} if self.config.name is None or not is_of_pairs(self.config.task) else {"task": self.config.name}
         return replace(
             graph,
+            provenance=graph.provenance and replace(graph.provenance, **own),
+            node_provenance=graph.node_provenance and replace(graph.node_provenance, **own),
             prompts=prompt_use(self.summary, self.config),
             metrics=dict(graph.metrics) | around_circuit(self.summary),
         )
@@ -207,6 +213,12 @@ class Run:
                 f"cannot read {path}: {error.strerror or error}. Restore it from the store: {self._again}"
             ) from None
         return data if hashlib.sha256(data).hexdigest() == self._record["files"].get(name) else None
+
+
+def is_of_pairs(task: str) -> bool:
+    """Whether a task is prompts that were given as objects, whose file is called after a hash."""
+    path = Path(task)
+    return path.parent.name == GIVEN and re.search(r"-[0-9a-f]{8}\.jsonl$", path.name) is not None
 
 
 def names_of(runs: Sequence[Run]) -> list[str]:

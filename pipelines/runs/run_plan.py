@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
-from pipelines.runs.failure import forget_failure, note_failure
+from pipelines.runs.failure import failure_in, forget_failure, note_failure
 from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.record import FORMAT, RECORD, SETTINGS, VERSION, command_of, is_begun, is_unfinished, read_record
 from pipelines.runs.settings import NamedRunConfig
 from pipelines.runs.settings_file import as_yaml
+from pipelines.runs.stages import CHECK
 
 # Of the settings in which two runs differ, as many are named in an error.
 _SHOWN = 3
@@ -81,24 +83,37 @@ class RunPlan(Plan):
     def require_own_folder(self) -> None:
         """Raise a ValueError where the run's folder holds something else, which would be overwritten."""
         if (self.folder / RECORD).exists():
-            if is_begun(self.folder):
-                _require_same(self, read_record(self.folder))
+            if is_begun(self.folder) and not self._was_never_begun(record := read_record(self.folder)):
+                _require_same(self, record)
         elif self.folder.exists() and not (self.folder / SETTINGS).is_file() and not _is_empty(self.folder):
             raise ValueError(f"{self.folder} is there, and is no run: give the run another name with --name.")
 
     def begin(self) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""
-        if not is_begun(self.folder):
-            write_atomically(self.folder / SETTINGS, _config_file(self))
-            write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
+        if not is_begun(self.folder) or not _is_of(self, read_record(self.folder)):
+            self._write_record()
         forget_failure(self.folder)
 
     def end(self, error: Exception | None) -> None:
-        """Keep the error of a run that is not finished beside its record."""
+        """Keep the error of a run that is not finished beside its record, also of one that failed before it began."""
         if error is None:
             forget_failure(self.folder)
-        elif is_unfinished(self.folder):
+            return
+        if not (self.folder / RECORD).exists():
+            # Where nothing can be written, the error itself is what matters.
+            with contextlib.suppress(OSError, ValueError):
+                self._write_record()
+        if is_unfinished(self.folder):
             note_failure(self.folder, error)
+
+    def _write_record(self) -> None:
+        write_atomically(self.folder / SETTINGS, _config_file(self))
+        write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
+
+    def _was_never_begun(self, record: Mapping[str, Any]) -> bool:
+        """Whether a run failed before its check had passed: another may have its name."""
+        checks = [job["key"] for job in record["jobs"] if job.get("stage") == CHECK.name]
+        return failure_in(self.folder) is not None and not any(self.store.has(key) for key in checks)
 
 
 def _is_empty(folder: Path) -> bool:
@@ -108,7 +123,7 @@ def _is_empty(folder: Path) -> bool:
 
 def _require_same(plan: RunPlan, record: Mapping[str, Any]) -> None:
     """Raise a ValueError where a record is not that of the plan's run: the same settings again give the same run."""
-    if plan.jobs.graph.key in {job["key"] for job in record["jobs"]}:
+    if _is_of(plan, record):
         return
     ours, theirs = _asked(plan), {"command": command_of(record), **record["config"]}
     differing = [name for name in ours if name != "name" and ours[name] != theirs.get(name)]
@@ -120,6 +135,11 @@ def _require_same(plan: RunPlan, record: Mapping[str, Any]) -> None:
         f"the name {plan.run_name!r} is taken by another run in {plan.store.folder} ({other}). No model was run. "
         "Choose another name with --name, or delete that folder."
     )
+
+
+def _is_of(plan: RunPlan, record: Mapping[str, Any]) -> bool:
+    """Whether a record is that of the plan's run."""
+    return plan.jobs.graph.key in {job["key"] for job in record["jobs"]}
 
 
 def _asked(plan: RunPlan) -> dict[str, Any]:

@@ -38,7 +38,23 @@ if TYPE_CHECKING:
 
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
     """The prompts of a task for the model's tokenizer, or those of a file; checked against its vocabulary."""
+    require_readable(settings)
     return prompts_result(prompts_for(settings, model()))
+
+
+def require_readable(settings: Mapping[str, Any]) -> None:
+    """Raise a ValueError for words of a template or of a prompt file that the model's tokenizer cannot take: it alone
+    tells, before weights are loaded."""
+    from circuits.model.tokenizers import tokenizer_of
+
+    is_pairs = "file" in settings and not any(settings.get(name) for name in ("template", "questions", "texts"))
+    if not (is_pairs or settings.get("template")) or (tokenizer := tokenizer_of(settings["model_at"])) is None:
+        return
+    path = Path(settings["path"])
+    if is_pairs:
+        read_prompts(path, tokenizer)
+    else:
+        read_template(path).sampler(tokenizer)
 
 
 def prompts_for(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
@@ -130,8 +146,10 @@ def part_of_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadMode
 
 
 def locate_prompts(settings: Mapping[str, Any], locations: Mapping[str, str]) -> Mapping[str, Any]:
-    """The settings with the paths of images, annotations and the prompt file, which must hold what was planned."""
-    located = dict(settings) | {f"{name}_at": locations[name] for name in IMAGE_PATHS if name in locations}
+    """The settings with the places of the model, images, annotations and the prompt file, which must hold what was
+    planned."""
+    located = dict(settings) | {"model_at": locations["model"]}
+    located |= {f"{name}_at": locations[name] for name in IMAGE_PATHS if name in locations}
     if "file" not in locations:
         return located
     path = Path(locations["file"])

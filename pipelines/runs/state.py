@@ -147,10 +147,12 @@ def asked(config: Mapping[str, Any], defaults: Mapping[str, Any], n_prompts: int
     n_prompts  how many there were, where that is known
     """
     yield from _size(config)
-    n_asked = config.get("prompts") or n_prompts
-    if n_asked is None:
-        n_asked = DEFAULT_PROMPTS if RunConfig(task=config["task"]).is_drawn else "all"
-    yield f"{n_asked} prompts"
+    n_asked = config.get("prompts")
+    if n_prompts is not None:
+        yield f"{n_prompts} prompts" if n_asked in (None, n_prompts) else f"{n_prompts} prompts of {n_asked} asked for"
+    else:
+        n_asked = n_asked or (DEFAULT_PROMPTS if RunConfig(task=config["task"]).is_drawn else "all")
+        yield f"{n_asked} prompts"
     for name, value in config.items():
         if name in _NOT_ASKED or value in (None, False, {}, []) or value == defaults.get(name):
             continue
@@ -185,8 +187,8 @@ def _defaults(command: str) -> dict[str, Any]:
 
 
 def _summary(folder: Path) -> dict[str, Any]:
-    """The summary of a finished run; an empty one where it has no faithfulness, as of traces. ValueError where it is
-    damaged or gone."""
+    """The summary of a finished run; of one without faithfulness, as of traces, how many prompts it had alone.
+    ValueError where it is damaged or gone."""
     path = folder / SUMMARY
     try:
         found = parse_strictly(read_bytes(path))
@@ -197,8 +199,11 @@ def _summary(folder: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{path} is damaged: it is no object.")
     faithfulness, ends = found.get("faithfulness"), found.get("faithfulness_interval")
+    n_prompts = found.get("n_prompts")
+    if n_prompts is not None and (not isinstance(n_prompts, int) or isinstance(n_prompts, bool)):
+        raise ValueError(f"{path} is damaged: its number of prompts is none.")
     if faithfulness is None:
-        return {}
+        return {} if n_prompts is None else {"n_prompts": n_prompts}
     is_interval = isinstance(ends, list) and len(ends) == 2 and all(isinstance(end, int | float | None) for end in ends)
     if not isinstance(faithfulness, int | float) or not (is_interval or ends is None):
         raise ValueError(f"{path} is damaged: its faithfulness is no number with an interval.")

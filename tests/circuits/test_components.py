@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,3 +114,31 @@ def test_malformed_edges_and_readers_are_refused(parse, name):
 def test_a_component_the_model_lacks_is_refused_with_what_it_has():
     with pytest.raises(ValueError, match=r"no writer a7\.h0\. It has layers 0-1 of heads 0-3 on 2 key-value heads"):
         Wiring(2, 4, 2).writer_index(head(7, 0))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "a33.h1->logits",
+            "this model has no head a33.h1. It has layers 0-29, each with heads 0-8 on key-value heads 0-2",
+        ),
+        ("m3->a2.h9<q>", "this model has no head a2.h9. It has layers 0-29, each with heads 0-8"),
+        ("m40->logits", "this model has no MLP m40. It has layers 0-29, .*, and MLPs m0 to m29."),
+        ("input->a1.kv7<k>", "this model has no key-value head a1.kv7."),
+        ("input->a1.h0<k>", "no edge ends in a1.h0<k>, which several heads share: give a1.kv0<k>."),
+        ("input->a1.h0", "no edge ends in a1.h0: give a1.h0<q>."),
+        ("input->m3<q>", "no edge ends in m3<q>: give m3."),
+        ("logits->m3", "no edge starts from logits: it is only read into."),
+        ("m3->input", "no edge ends in input: nothing comes before it."),
+        ("r3->logits", "this model has no part of a circuit called r3."),
+    ],
+)
+def test_what_is_no_edge_of_a_model_is_said_in_its_heads_and_layers(name: str, said: str):
+    with pytest.raises(ValueError, match=re.escape(said).replace(r"\.\*", ".*")):
+        Wiring(30, 9, 3).edge_index(Edge.parse(name))
+
+
+def test_a_head_of_a_model_whose_heads_are_joined_is_named():
+    with pytest.raises(ValueError, match=r"no head a3.h1. It has layers 0-29 with their heads joined, a0 to a29"):
+        Wiring(30, 9, 3).by_layer.edge_index(Edge.parse("a3.h1->logits"))

@@ -161,7 +161,7 @@ def test_the_method_named_is_the_one_whose_scores_chose_the_circuit(edge_scores_
         (["a0.h0", "logits"], ["a0.h0->logits"], "a0.h0->logits lie on no path"),
         (["input", "a0.h0", "logits"], ["a0.h0->logits", "input->a0.h0<v>"], "edges out of order"),
         (["input"], ["input->logits"], "nodes are not exactly the components"),
-        (["input", "logits"], ["logits->a0.h0<q>"], "no writer logits"),
+        (["input", "logits"], ["logits->a0.h0<q>"], "no edge starts from logits"),
     ],
 )
 def test_what_is_no_circuit_is_refused(nodes, edges, message):

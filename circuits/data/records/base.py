@@ -14,11 +14,13 @@ class Entry(NamedTuple):
     number  the line on which it begins, from 1
     record  its keys and values, as JSON has them; None where it cannot be read
     fault   why it cannot be read
+    empty   of a table: the keys whose cells are empty, and which the record therefore lacks
     """
 
     number: int
     record: dict[str, Any] | None
     fault: str = ""
+    empty: tuple[str, ...] = ()
 
 
 class RecordFormat(ABC):

@@ -45,7 +45,8 @@ class Table(RecordFormat):
                 if header is None:
                     header = self._header(cells)
                 else:
-                    yield Entry(number, _record(header, cells))
+                    empty = [name for place, name in enumerate(header) if not "".join(cells[place : place + 1])]
+                    yield Entry(number, _record(header, cells), empty=tuple(empty))
             except ValueError as error:
                 yield Entry(number, None, str(error))
                 if header is None:
@@ -84,13 +85,27 @@ class Tsv(Table):
     name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
 
 
+def entry_of_row(number: int, row: Mapping[str, Any]) -> Entry:
+    """The entry of a row of a frame, read as the same table in a file is. ValueError for what cannot be read.
+
+    What is missing there (None, NaN), and an empty text, is an empty cell; numbers stand for ids.
+    """
+    is_empty = {name: cell is None or cell != cell or cell == "" for name, cell in row.items()}  # noqa: PLR0124  NaN
+    given = {name: cell for name, cell in row.items() if not is_empty[name]}
+    return Entry(number, _of_cells(given), empty=tuple(name for name, empty in is_empty.items() if empty))
+
+
 def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
     if any(cells[len(header) :]):
         raise ValueError(
             f"{len(cells)} cells, and the header names {len(header)}: put a cell that holds the separator in double "
             "quotes."
         )
-    given = {name: cell for name, cell in zip(header, cells, strict=False) if cell}
+    return _of_cells({name: cell for name, cell in zip(header, cells, strict=False) if cell})
+
+
+def _of_cells(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of the cells that are not empty."""
     record = {name: _value(name, cell) for name, cell in given.items() if not name.startswith(_OF_ROLE)}
     roles = {name.removeprefix(_OF_ROLE): _role(cell) for name, cell in given.items() if name.startswith(_OF_ROLE)}
     if roles and "roles" in record:
@@ -111,7 +126,9 @@ def _cells(record: Mapping[str, Any]) -> dict[str, str]:
     return cells
 
 
-def _value(name: str, cell: str) -> Any:
+def _value(name: str, cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return _unread(name, cell)
     if name == "roles":
         return parse_value(cell)
     if name == "answer_position":
@@ -124,7 +141,17 @@ def _value(name: str, cell: str) -> Any:
     return [_number(part) for part in parts] if name in _IDS else parts
 
 
-def _role(cell: str) -> Any:
+def _unread(name: str, cell: Any) -> Any:
+    """A cell of a frame that is no text: numbers of ids, which are fractions where others of their column are missing,
+    as whole ones."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return [cell] if name in _IDS and isinstance(cell, int) else cell
+
+
+def _role(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return _unread("roles", cell)
     return parse_value(cell) if cell.lstrip().startswith("[") else cell
 
 

@@ -51,8 +51,7 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measure
     n_lines = len(shown.scene.lines)
     if measured is not None and 0 < n_lines < graph.n_edges and shown.n_edges == (n_lines,):
         part = measured(frozenset(line.name for line in shown.scene.lines))
-    sentence = shown.sentence(part=part)
-    footer = [*([] if sentence is None else [sentence]), graph.description, *_certificate(graph)]
+    footer = [*shown.sentences(part=part), graph.description, *_certificate(graph)]
     footer += notes_in(shown.scene, settings)
     return Words(graph.label, subtitle_of(graph), footer, legend, graph.reason)
 

@@ -48,8 +48,7 @@ def membership_names(comparison: Comparison) -> dict[Membership, str]:
 
 def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> Words:
     labels, sides, size = comparison.labels, (comparison.a, comparison.b), settings.size
-    sentence = shown.sentence(labels)
-    footer = [*([] if sentence is None else [sentence]), *_overlap_lines(comparison)]
+    footer = [*shown.sentences(labels), *_overlap_lines(comparison)]
     footer += notes_in(shown.scene, settings)
     subtitle = subtitle_of_several(sides, labels)
     note = None if shown.scene.lines else "Both circuits are empty."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from graphs.figures.layered.places import Extents, Places, comfortable, least_ex
 from graphs.figures.layered.scene import Line, Scene, scene_of
 from graphs.figures.layered.settings import DrawingSettings
 from graphs.figures.layered.sheet import Drawing, Sheet, Words, blank, extents_of
-from graphs.figures.layered.shown import candidates, most_lines, show
+from graphs.figures.layered.shown import candidates, most_lines, not_drawn, show
 from graphs.figures.page import wrapped
 from graphs.figures.palette import PALE_GRAY
 from graphs.figures.subtitle import subtitle_of_several
@@ -224,8 +224,10 @@ def _words(
         Entry("not in this circuit", _ABSENT, size),
     ]
     some = (
-        [] if n is None else [f"Shown: at most the {n} strongest lines of each circuit, and what others have of these."]
+        [] if n is None else [f"Shown: at most {_chosen(settings, n)} of each circuit, and what others have of these."]
     )
+    if n is not None and settings.is_automatic:
+        some += _not_drawn(graphs, labels, settings, n)
     return Words("Circuits side by side", subtitle_of_several(graphs, labels), some, legend)
 
 
@@ -236,9 +238,33 @@ def _part(graph: CircuitGraph, settings: DrawingSettings, n: int | None) -> list
     return list(show(scene, plain, n).scene.lines) if scene.lines else []
 
 
+def _chosen(settings: DrawingSettings, n: int) -> str:
+    """`the 10 strongest lines`: those that `_part` takes of a circuit."""
+    on_paths = settings.is_automatic and not settings.is_filtered
+    return f"the {n} lines on the strongest paths" if on_paths else f"the {n} strongest lines"
+
+
+def _not_drawn(
+    graphs: Sequence[CircuitGraph], labels: Sequence[str], settings: DrawingSettings, n: int
+) -> Iterator[str]:
+    """What is missing of every circuit, where the drawing itself chose."""
+    kept = _kept(graphs, settings, n)
+    for graph, label in zip(graphs, labels, strict=True):
+        lines = _part(graph, settings, None)
+        whole = scene_of([graph]).with_lines(lines)
+        missing = not_drawn(whole, [line for line in lines if line.name in kept], label)
+        if missing is not None:
+            yield missing
+
+
+def _kept(graphs: Sequence[CircuitGraph], settings: DrawingSettings, n: int | None) -> set[str]:
+    """What is shown of any circuit, unmerged."""
+    return {line.name for graph in graphs for line in _part(graph, settings, n)}
+
+
 def _union(graphs: Sequence[CircuitGraph], settings: DrawingSettings, n: int | None) -> Scene:
     """What is shown of any circuit, on one another, merged."""
-    kept = {line.name for graph in graphs for line in _part(graph, settings, n)}
+    kept = _kept(graphs, settings, n)
     whole = scene_of(graphs)
     part = whole.with_lines([line for line in whole.lines if line.name in kept])
     return merged(part, settings) if part.lines else part

@@ -18,6 +18,7 @@ _PER_SQUARE_INCH = 3.5  # lines that can be followed, with text of 7 points
 _SUMMARY = 64  # lines of a summary, where there is room
 # Searches for a size try these, so that their faithfulness may be known.
 _FEWER = (128, 96, 64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1)
+_NAMED = 3  # of what is not drawn
 _ON_PATHS = "the {n} on the strongest paths"
 _BY = {
     "score": "the {n} strongest",
@@ -58,6 +59,8 @@ class Shown(NamedTuple):
     rules     how it was chosen, in words; none where every edge is drawn by itself
     n_edges   how many edges of every circuit it stands for; `of_edges` of how many
     shares    which share of every circuit's summed |score| these have; None where nothing was scored
+    missing   the strongest lines and parts that a drawing of its own choice leaves out, in words; None where there are
+              none, and where the settings said how many are drawn
     """
 
     scene: Scene
@@ -65,6 +68,11 @@ class Shown(NamedTuple):
     n_edges: tuple[int, ...]
     of_edges: tuple[int, ...]
     shares: tuple[float | None, ...]
+    missing: str | None = None
+
+    def sentences(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> list[str]:
+        """What the drawing shows, and what it does not; as `sentence` takes them."""
+        return [text for text in (self.sentence(labels, part), self.missing) if text is not None]
 
     def sentence(self, labels: Sequence[str] = (), part: PartFaithfulness | None = None) -> str | None:
         """`Shown: 60 of 636 edges, 71% of the score (the 60 strongest)`; None where every edge is drawn by itself,
@@ -106,8 +114,10 @@ def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
     lines = kept_lines(scene, settings)
     part = merged(scene.with_lines(lines), settings) if lines else scene
     rules = (*filter_rules(scene, settings), *_rules(part, settings, n))
+    missing = None
     if n is not None and n < len(part.lines):
-        part = _grown(part, n) if _grows(part, settings) else _strongest(part, settings, n)
+        whole_part, part = part, _grown(part, n) if _grows(part, settings) else _strongest(part, settings, n)
+        missing = not_drawn(whole_part, part.lines) if settings.is_automatic else None
     n_edges, of_edges = (_counts(of) for of in (part, scene))
     shares = tuple(
         None if not (whole := _total(scene.lines, side)) else _share(scene, part, side, whole)
@@ -117,7 +127,49 @@ def show(scene: Scene, settings: DrawingSettings, n: int | None) -> Shown:
         settings.annotations.require_nodes(map(str, (part for box in scene.boxes.values() for part in box.parts)))
         part, before = grouped(part, settings.annotations), part
         rules = (*rules, *(["with groups made by hand"] if part is not before else []))
-    return Shown(part, rules, n_edges, of_edges, shares)
+    return Shown(part, rules, n_edges, of_edges, shares, missing)
+
+
+def not_drawn(scene: Scene, lines: Sequence[Line], label: str | None = None) -> str | None:
+    """`Not drawn: 572 edges, strongest a29.h1->logits (+0.41), ...; no edge of a29.h1, ... (...)`, of the lines that a
+    drawing of its own choice leaves out of a scene; None where it leaves out none.
+
+    label  what the circuit is called, where there are several: then one of each is named, and not how all are seen
+
+    A path is as strong as its weakest line, so that a strong line may be missing, and with it a strong head.
+    """
+    drawn = {line.name for line in lines}
+    left = [index for index, line in enumerate(scene.lines) if line.name not in drawn]
+    if not left:
+        return None
+    left.sort(key=lambda index: (-scene.sizes[index], index))
+    at = {name for line in lines for name in (line.source, line.target)}
+    missing = [box for box in scene.boxes.values() if box.name not in at and not box.is_bar]
+    parts = [box.label for box in sorted(missing, key=lambda box: -box.size)]
+    n_named = _NAMED if label is None else 1
+    what = "line" if any(line.edge is None for line in scene.lines) else "edge"
+    of = "" if label is None else f" of {label}"
+    how = "such as" if scene.ranked_by is None else "strongest"
+    names = _first([_named(scene.lines[index]) for index in left], n_named)
+    without = f"; no {what} of {_first(parts, n_named)}" if parts else ""
+    said = f"Not drawn: {len(left):,} {what}{'' if len(left) == 1 else 's'}{of}, {how} {names}{without}"
+    if label is not None:
+        return f"{said}."
+    weakest = min((size for size, line in zip(scene.sizes, scene.lines, strict=True) if line.name in drawn), default=0)
+    by_score = scene.ranked_by == "score" and scene.sizes[left[0]] > weakest
+    instead = f"top {len(lines)} draws the strongest whatever their paths, " if by_score else ""
+    return f"{said} ({instead}html shows all)."
+
+
+def _first(names: Sequence[str], n: int) -> str:
+    """`a, b, c and 4 more`."""
+    return f"{', '.join(names[:n])}{f' and {len(names) - n:,} more' if len(names) > n else ''}"
+
+
+def _named(line: Line) -> str:
+    """A line with its scores, where it has any."""
+    scores = [f"{score:+z.3g}" for score in line.scores if score is not None]
+    return f"{line.name} ({' and '.join(scores)})" if scores else line.name
 
 
 def _counts(scene: Scene) -> tuple[int, ...]:

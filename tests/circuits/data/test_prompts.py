@@ -362,6 +362,47 @@ def test_all_bad_lines_are_reported_at_once_with_their_numbers(tokenizer: Any, w
     assert "13 bad lines; a run uses none of its prompts until they are mended" in str(raised.value)
 
 
+def test_every_fault_of_a_line_is_said(tokenizer: Any, write: Any) -> None:
+    path = write(
+        TEXT | {"clean": "a zebra", "corrupt": "a quagga", "answers": [" Mary zebra", 7], "roles": {"S": "gnu"}},
+        {"clean": "a zebra", "corrupt": "", "extra": 1},
+        IDS | {"corrupt_ids": [1], "answer_ids": [], "roles": {"S1": [7], "S2": [9]}, "answer_position": 5},
+        {"clean_ids": 4, "answer_ids": ["Mary"], "roles": {"S": "a", "T": "b"}},
+    )
+    with pytest.raises(BadPrompts) as raised:
+        read_prompts(path, tokenizer)
+    said = [fault.partition(": ")[2] for fault in raised.value.faults]
+    expected = [
+        (1, "'answers' holds 7, expected a text"),
+        (1, "the model's tokenizer does not know 'zebra', 'quagga'"),
+        (1, "role 'S': 'gnu' does not occur"),
+        (2, "'answers' missing"),
+        (2, "unknown key 'extra'"),
+        (2, "'corrupt' holds '', expected a text"),
+        (3, "clean has 3 tokens, corrupt 1"),
+        (3, "no answer is given"),
+        (3, "answer_position is 5"),
+        (3, "role 'S1' is at positions [7]"),
+        (3, "role 'S2' is at positions [9]"),
+        (4, "'corrupt_ids' missing"),
+        (4, "'clean_ids' holds 4"),
+        (4, "'answer_ids' holds 'Mary'"),
+    ]
+    lines = [int(fault.split(":")[0].removeprefix("line ")) for fault in raised.value.faults]
+    for line, reason in expected:
+        assert any(own == line and text.startswith(reason) for own, text in zip(lines, said, strict=True)), reason
+    assert (
+        str(raised.value).splitlines()[0].endswith("4 bad lines; a run uses none of its prompts until they are mended.")
+    )
+    # What an unknown word leads to is not said as well.
+    assert not any("They first differ" in text for text in said)
+
+
+def test_a_prompt_that_is_made_by_hand_names_every_fault() -> None:
+    with pytest.raises(ValueError, match=r"clean has 2 tokens, corrupt 1.* no answer is given.* role 'A'.* role 'B'"):
+        Prompt((1, 2), (1,), answers=(), roles={"A": (7,), "B": (8,)})
+
+
 def test_answers_of_several_tokens_are_read_as_text_and_as_lists_and_written_back(
     tokenizer: Any, write: Any, tmp_path: Path
 ) -> None:

@@ -48,6 +48,7 @@ def test_all_bad_lines_of_pope_are_reported_at_once(tmp_path: Path) -> None:
         pope_line("Describe the image."),
         pope_line(label="maybe"),
         pope_line().replace("COCO_val2014_000000000003.jpg", ""),
+        pope_line("Describe.", "maybe"),
     )
     with pytest.raises(BadPrompts) as caught:
         read_questions(path)
@@ -59,6 +60,8 @@ def test_all_bad_lines_of_pope_are_reported_at_once(tmp_path: Path) -> None:
         "name.",
         "line 6: 'label' holds 'maybe', expected 'yes' or 'no'.",
         "line 7: 'image' holds '', expected a file name.",
+        "line 8: 'label' holds 'maybe', expected 'yes' or 'no'.",
+        "line 8: 'text' holds 'Describe.', expected 'Is there a ... in the image?'; or give 'object', the name.",
     ]
 
 

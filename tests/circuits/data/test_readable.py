@@ -30,7 +30,8 @@ def test_roles_are_those_of_the_prompt_and_the_answer_is_the_indirect_object(pro
         assert dict(shown.roles) == prompt.roles
         assert list(shown.roles)[-1] == "END"
         assert (shown.of_role("IO"),) == shown.answers
-        assert shown.of_role("nothing of the kind") == ""
+        with pytest.raises(ValueError, match=r"no role 'I0'\. Known: .*IO.*Did you mean 'IO'"):
+            shown.of_role("I0")
 
 
 def test_frames_have_a_row_per_prompt_and_per_token(prompts):
@@ -68,3 +69,11 @@ def test_notebooks_show_text_as_text(prompts, tokenizer):
     assert "<script>" not in shown
     assert "<b>" not in shown
     assert "&lt;script&gt;" in shown
+
+
+def test_a_role_that_only_another_prompt_of_the_set_has_is_empty():
+    prompts = PromptSet("own", (Prompt((5, 7), (5, 8), (1,), roles={"A": (1,)}), Prompt((5, 7), (5, 9), (1,))))
+    first, second = ReadablePrompts(prompts, None)
+    assert (first.of_role("A"), second.of_role("A")) == ("<7>", "")
+    with pytest.raises(ValueError, match="no role 'B'"):
+        second.of_role("B")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from circuits.data.prompt_files import BadPrompts, count_prompts, entries_in, has_negatives, read_prompts
-from circuits.data.records import FORMATS, entries_of
+from circuits.data.records import FORMATS, Entry, entries_of
 from circuits.data.texts import read_texts
 
 PAIRS: list[dict[str, Any]] = [
@@ -73,10 +73,9 @@ def test_every_form_holds_the_same_prompts(tmp_path: Path, name: str, has_mark: 
 def test_cells_of_text_keep_their_spaces_and_lists_end_at_bars() -> None:
     table = 'clean,corrupt,answers,wrong_answers,roles.S\n"A, b|c",B,  x| y,"[""p|q""]",b\n'
     (entry,) = entries_of(table.encode(), "own.csv")
-    assert entry == (
+    assert entry == Entry(
         2,
         {"clean": "A, b|c", "corrupt": "B", "answers": ["  x", " y"], "wrong_answers": ["p|q"], "roles": {"S": "b"}},
-        "",
     )
 
 
@@ -150,6 +149,18 @@ def test_files_without_a_record_hold_no_prompt(tmp_path: Path, name: str) -> Non
     (tmp_path / name).write_text("[ ]" if name.endswith("json") else "clean,corrupt,answers\n")
     with pytest.raises(ValueError, match="holds no prompt"):
         read_prompts(tmp_path / name)
+
+
+def test_an_empty_cell_is_called_empty_and_no_missing_key(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("clean_ids,corrupt_ids,answer_ids,wrong_answer_ids\n1|2,1|3,,\n1|2,,,5\n1|2,1|3\n,,,\n1|2,1|3,4,\n")
+    with pytest.raises(BadPrompts) as refused:
+        read_prompts(path)
+    assert refused.value.faults == (
+        "line 2: 'answer_ids' is empty: fill in the cell.",
+        "line 3: 'corrupt_ids', 'answer_ids' are empty: fill in the cell.",
+        "line 4: 'answer_ids' is empty: fill in the cell.",
+    )
 
 
 def test_one_fault_of_many_lines_is_said_once_with_the_lines(tmp_path: Path) -> None:

@@ -41,6 +41,16 @@ def test_every_bad_line_is_named(line, said):
     assert "lines 1, 3: " in str(refused.value)
 
 
+def test_every_fault_of_a_line_is_named():
+    with pytest.raises(BadPrompts) as refused:
+        read_texts(b'{"ids": [-1], "group": 3, "x": 1, "y": 2}', "a.jsonl")
+    assert [fault.partition(": ")[2][:16] for fault in refused.value.faults] == [
+        "unknown key 'x',",
+        "group is 3; give",
+        "ids is no list o",
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "said"), [(b"\n \n", "holds no text"), (b"\xff", "no text in UTF-8"), (b"", "holds no text")]
 )

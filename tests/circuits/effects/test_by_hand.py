@@ -151,7 +151,7 @@ def test_frames_and_reprs(model, prompts):
     ("parts", "more", "message"),
     [
         ([], {}, "no part is given"),
-        ("a9.h3", {}, "no writer a9.h3"),
+        ("a9.h3", {}, "no head a9.h3"),
         ("logits", {}, "logits"),
         ("a1.h9->logits", {}, "a1.h9"),
         (["a1.h2", "a3.h3->logits"], {}, "give either in one call"),

@@ -508,7 +508,7 @@ def test_kinds_that_the_known_circuit_does_not_judge_are_left_out():
 
 
 def test_a_known_circuit_of_another_model_is_refused_by_the_edge_it_lacks():
-    with pytest.raises(ValueError, match=r"'made up' has a3\.h0->logits: this model has no writer a3\.h0"):
+    with pytest.raises(ValueError, match=r"'made up' has a3\.h0->logits: this model has no head a3\.h0"):
         known("a3.h0->logits").check(SMALL)
 
 

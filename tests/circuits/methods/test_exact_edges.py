@@ -47,7 +47,7 @@ def test_only_the_requested_edges_are_measured(family_model):
 
 
 def test_an_edge_that_the_model_lacks_is_refused(family_model):
-    with pytest.raises(ValueError, match=r"no writer a7\.h0"):
+    with pytest.raises(ValueError, match=r"no head a7\.h0"):
         ExactEdges(edges=("a7.h0->logits",)).score(family_model("gpt2"), random_prompts(2), metric=LOGIT_DIFFERENCE)
 
 

@@ -165,8 +165,8 @@ def test_bad_receivers_and_roles_are_refused(family_model):
     for settings, message in (
         ({"receivers": ()}, "no receiver is given"),
         ({"receivers": ("logits", "m1")}, "is given beside other receivers"),
-        ({"receivers": ("a9.h9<q>",)}, "no reader a9.h9<q>"),
-        ({"receivers": ("a1.h0",)}, "no reader a1.h0"),
+        ({"receivers": ("a9.h9<q>",)}, "no head a9.h9"),
+        ({"receivers": ("a1.h0",)}, "no edge ends in a1.h0"),
         ({"receivers": ("a0.h1<v>",)}, "into a0.h1<v>: no head runs before"),
         ({"receivers": ("a0.h1<q>", "a0.h0<k>")}, "into a0.h1<q>, a0.h0<k>: no head runs before"),
         ({"at": "S2"}, "prompts lack that role"),

@@ -283,7 +283,7 @@ def test_roles_receivers_and_single_prompts_are_refused_before_a_search(family_m
     model, prompts = family_model("gpt2"), random_prompts(2)
     for stages, given, message in (
         (("a: logits @S2",), prompts, "stage a, at 'S2': 2 of 2 prompts lack that role"),
-        (("a: a9.h9<q>",), prompts, "no reader a9.h9<q>"),
+        (("a: a9.h9<q>",), prompts, "no head a9.h9"),
         (("a: r9",), prompts, "this model has no r9"),
         (("a: logits",), random_prompts(1), "noise over prompts, and there is one"),
     ):

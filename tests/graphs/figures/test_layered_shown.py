@@ -6,12 +6,13 @@ import pytest
 
 from circuits.components import Edge, Wiring
 from graphs import CircuitGraph, Greedy, TopComponents, TopEdges, compare
+from graphs.export import caption
 from graphs.figures.layered.drawing import composed
 from graphs.figures.layered.looks import membership_of
 from graphs.figures.layered.merge import merged
 from graphs.figures.layered.scene import scene_of
 from graphs.figures.layered.settings import DrawingSettings
-from graphs.figures.layered.shown import PartFaithfulness, candidates, most_lines, show
+from graphs.figures.layered.shown import PartFaithfulness, candidates, most_lines, not_drawn, show
 from graphs.figures.sizes import SIZES
 
 PLAIN = Wiring(n_layers=4, n_heads=4, n_kv_heads=4)
@@ -88,6 +89,39 @@ def test_a_summary_of_its_own_choice_is_a_circuit(random_edge_scores):
     said = " ".join(composition.sheet.words.footer)
     assert f"Shown: {len(edges)} of 900 edges" in said
     assert f"(the {len(edges)} on the strongest paths)" in said
+
+
+def test_a_summary_names_the_strongest_edges_and_heads_that_it_leaves_out(edge_scores_of):
+    # a3.h1 is the strongest head, by an edge whose path begins with the weakest edge of all.
+    chain = {"input->a0.h1<v>": 5.0, "a0.h1->logits": 5.0, "a3.h1->logits": 9.0, "input->a3.h1<v>": 0.5}
+    many = {f"input->a{layer}.h{index}<q>": 1.0 for layer in range(4) for index in (0, 2, 3)}
+    many |= {f"a{layer}.h{index}->logits": -1.0 for layer in range(4) for index in (0, 2, 3)}
+    scores = edge_scores_of({**chain, **many}, wiring=PLAIN)
+    graph = CircuitGraph.from_scores(scores, TopEdges(len(chain) + len(many)))
+    part = shown(graph, 4)
+    assert set(names(part.scene)) >= {"input->a0.h1<v>", "a0.h1->logits"}
+    assert "a3.h1" not in part.scene.boxes
+    said = part.sentences()[1]
+    assert said.startswith("Not drawn: 24 edges, strongest a3.h1->logits (+9), ")
+    assert " and 21 more; no edge of a3.h1, " in said
+    assert said.endswith("(top 4 draws the strongest whatever their paths, html shows all).")
+    # Who says how many are drawn is told no such thing, and what fits leaves out nothing.
+    assert len(shown(graph, 4, top=4).sentences()) == 1
+    assert shown(graph).sentences() == []
+    composition = composed(graph, DrawingSettings(size=replace(SIZES["column"], width=2.0, height=3.4)))
+    assert composition.shown_in_words[1].startswith("Not drawn: ")
+    assert composition.shown_in_words == list(composition.sheet.words.footer[:2])
+    assert composition.shown_in_words[1] in caption(graph, composition)
+
+
+def test_lines_that_are_no_edges_and_have_no_scores_are_named_as_such():
+    scene = scene_of([circuit(PLAIN, "input->m0", "m0->m1", "m1->logits")])
+    assert not_drawn(scene, scene.lines[:1]) == (
+        "Not drawn: 2 edges, such as m0->m1, m1->logits; no edge of m1 (html shows all)."
+    )
+    assert not_drawn(scene, scene.lines) is None
+    bundled = merged(scene, DrawingSettings(bundle="layer"))
+    assert "Not drawn: 1 line of task, such as " in (not_drawn(bundled, bundled.lines[:2], "task") or "")
 
 
 def test_the_drawing_says_how_faithful_what_it_shows_is_where_that_is_known(graph):

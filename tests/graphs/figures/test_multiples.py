@@ -73,6 +73,18 @@ def test_every_drawing_says_how_much_of_its_circuit_it_has(random_edge_scores):
     assert "Shown" not in whole
 
 
+def test_circuits_too_large_to_stand_side_by_side_name_the_strongest_that_each_lacks(random_edge_scores):
+    graphs, names = circuits_of(random_edge_scores, SQUARE, (300, 300))
+    drawn = words(multiples_bytes(graphs, names, "svg")).replace("&gt;", ">").replace("&lt;", "<")
+    assert re.search(r"Shown: at most the \d+ lines on the strongest paths of each circuit", drawn)
+    for graph, name in zip(graphs, names, strict=True):
+        found = re.search(rf"Not drawn: (\d+) edges of {name}, strongest (\S+) \(", drawn)
+        assert found is not None
+        drawn_of_it = graph.n_edges - int(found[1])
+        assert f"{name} {drawn_of_it} of 300 edges" in drawn
+        assert found[2] in {item.name for item in graph.edges}
+
+
 def test_what_does_not_fit_and_other_models_are_refused(random_edge_scores):
     graphs, names = circuits_of(random_edge_scores, SQUARE, (100, 100, 100))
     with pytest.raises(ValueError, match=r"3 circuits side by side do not fit 2x2 inches"):

@@ -28,6 +28,19 @@ def test_a_drawing_has_the_size_and_shows_what_is_asked_for(circuits, run, tmp_p
     )
 
 
+def test_export_prints_what_the_drawing_leaves_out_beside_the_path_of_the_file(circuits, run):
+    small = ("--to", "svg", "--out", "small.svg", "--size", "2.2x3.2")
+    answer = circuits("export", run, *small)
+    assert answer.stdout == "small.svg\n"
+    assert re.search(r"^Shown: \d of 12 edges, ", answer.stderr)
+    assert re.search(r"^Not drawn: \d edges, strongest \S+->\S+ \([+-]", answer.stderr, re.MULTILINE)
+    with_caption = circuits("export", run, *small, "--caption")
+    assert "Not drawn: " in with_caption.stdout
+    assert with_caption.stderr == ""
+    assert circuits("export", run, "--to", "svg", "--out", "all.svg").stderr == ""
+    assert circuits("export", run, "--to", "csv", "--out", "all.csv").stderr == ""
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

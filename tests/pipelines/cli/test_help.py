@@ -79,3 +79,17 @@ def test_help_lists_every_command_once_by_what_it_is_for():
     assert sorted(told) == sorted({name.split()[0] for name in COMMANDS})
     listed = CliRunner().invoke(app, ["--help"]).stdout.partition("Prompts and models:")[2]
     assert re.findall(r"^  ([a-z]+) ", listed, flags=re.MULTILINE) == told
+
+
+@pytest.mark.parametrize("group", ["", *sorted({name.split()[0] for name in COMMANDS if " " in name})])
+def test_the_summary_of_every_command_of_a_list_is_told_in_full(group: str):
+    from pipelines.cli.main import app
+
+    shown = CliRunner().invoke(app, [*group.split(), "--help"], terminal_width=80).stdout
+    assert "..." not in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    told = " ".join(shown.split())
+    for name, command in COMMANDS.items():
+        if name.startswith(f"{group} ") or (not group and " " not in name):
+            summary = " ".join((command.help or "").split("\n\n")[0].split())
+            assert summary.rstrip(".")[:100] in told, name

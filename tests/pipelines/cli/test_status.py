@@ -25,6 +25,7 @@ from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
 from pipelines.runs.failure import FAILURE
 from pipelines.runs.run import names_of
+from pipelines.runs.stages import PROMPTS
 
 WAIT_S = 120
 ROOT = Path(__file__).parents[3]
@@ -202,6 +203,54 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["is_finished"], state["error"], state["continue"]) == (True, None, None)
     assert not (Path("runs") / "mine" / FAILURE).exists()
+
+
+def fail_to_make_prompts(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Let the first job of a run end so."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("pipelines.runs.first_jobs.PROMPTS", dataclasses.replace(PROMPTS, compute=fails))
+
+
+@pytest.mark.parametrize("error", [ValueError("the model is not whole."), OSError(28, "No space left on device")])
+def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
+):
+    asked = [*tiny.arguments, "--method", "eap", "--name", "mine"]
+    with monkeypatch.context() as patch:
+        fail_to_make_prompts(patch, error)
+        assert circuits(*asked, "--edges", "20").exit_code == 2
+    (state,) = circuits("status", "--json").json["runs"]
+    assert str(error) in state["error"]
+    assert (state["run"], state["jobs_done"], state["is_finished"]) == ("mine", 0, False)
+    with pytest.raises(ValueError, match=r"run mine failed: .* Try again: circuits discover --config"):
+        open_run("mine")
+    (again,) = re.findall(r"Try again with: circuits (.*)", circuits("status").stdout)
+    # Another run may have the name, and is then the one that is listed.
+    assert circuits(*asked, "--edges", "12").exit_code == 0
+    assert circuits("status", "--json").json["runs"][0]["asked"].startswith("12 edges")
+    taken = circuits(*asked, "--edges", "20")
+    assert (taken.exit_code, "the name 'mine' is taken by another run" in taken.stderr) == (2, True)
+    shutil.rmtree(Path("runs"))
+    with monkeypatch.context() as patch:
+        fail_to_make_prompts(patch, error)
+        assert circuits(*asked, "--edges", "20").exit_code == 2
+    assert circuits(*shlex.split(again)).exit_code == 0
+    assert circuits("status", "--json").json["runs"][0]["is_finished"]
+
+
+def test_a_run_that_needs_more_memory_than_there_is_is_listed(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object) -> None:
+        raise ValueError("the jobs need 900 GB with one prompt at a time.")
+
+    monkeypatch.setattr("pipelines.command.forecast_before", lambda *_: object())
+    monkeypatch.setattr("pipelines.command.require_possible", refuse)
+    assert circuits(*tiny.arguments, "--method", "eap", "--edges", "20").exit_code == 2
+    assert "failed: the jobs need 900 GB" in circuits("status").stdout
 
 
 def test_an_error_that_is_no_message_to_people_is_said_with_its_kind(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines import compare, discover
+from pipelines.runs.failure import failure_in
 
 Command = Callable[..., Any]
 
@@ -26,11 +27,15 @@ Command = Callable[..., Any]
         (["--method", "activation-patching", "--set", "kinds=head,mlp"], r"expected a list, such as \[a, b\]"),
     ],
 )
-def test_no_run_is_begun(circuits: Command, tiny: Any, more: list[str], message: str):
+def test_nothing_is_measured(circuits: Command, tiny: Any, more: list[str], message: str):
     answer = circuits(*tiny.arguments, *more)
     assert answer.exit_code == 2
     assert message.replace("\\", "") in answer.stderr
-    assert not list(Path("runs").glob("*/run.json"))
+    # Refused by the plan, there is no run; refused by its first jobs, there is one that says why.
+    for record in Path("runs").glob("*/run.json"):
+        said = failure_in(record.parent)
+        assert said is not None
+        assert message.replace("\\", "") in said
 
 
 @pytest.mark.parametrize("method", ["eap-ig", "activation-patching", "exact-edges"])

@@ -23,6 +23,7 @@ from pipelines.discover.known_circuit import circuit_of
 from pipelines.discover.plan import all_jobs
 from pipelines.discover.run import DiscoverRun
 from pipelines.discover.settings import DiscoverSettings
+from pipelines.runs.failure import failure_in
 
 Command = Callable[..., Any]
 # The tiny model does no task; a few epochs are enough to test how runs are kept.
@@ -131,7 +132,8 @@ def test_bad_settings_are_refused_before_anything_runs(circuits: Command, tiny: 
     answer = coded(circuits, tiny, *more, method="code-pairs")
     assert answer.exit_code == 2
     assert said in answer.stderr
-    assert not list(Path("runs").glob("*/run.json"))
+    for record in Path("runs").glob("*/run.json"):
+        assert said in (failure_in(record.parent) or "")
 
 
 def test_a_model_that_does_not_do_the_task_is_refused_before_training(circuits: Command, tiny: Any):

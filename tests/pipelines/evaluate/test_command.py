@@ -330,7 +330,7 @@ def test_a_known_circuit_may_be_given_in_python(circuits: Command, tiny: Any):
     [
         (["--truth", "ioi"], ["belongs to a model of 12 layers of 12 heads", "2 layers of 2 heads"]),
         (["--truth", "oii"], ["no published circuit 'oii'", "Did you mean 'ioi'?", "not a file or a run either"]),
-        (["--truth", "other.json"], ["has a7.h0->logits: this model has no writer a7.h0"]),
+        (["--truth", "other.json"], ["has a7.h0->logits: this model has no head a7.h0"]),
         (["--truth", "all.json"], ["has 46 of 46 edges"]),
         (["--random", "-1"], ["random is -1"]),
         (["--resamples", "1"], ["resamples is 1"]),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from circuits import TASKS, ReadablePrompts, load_model, prompts_from
+from circuits import TASKS, ReadablePrompts, activations, load_model, patch, prompts_from, read_prompts
 from circuits.data.prompt_files import BadPrompts
-from pipelines import discover
+from pipelines import compare, discover
 
 _NAMES = ("David", "Martin", "Jessica", "Kevin")
 PAIRS = [
@@ -75,3 +78,107 @@ def test_what_is_no_task_is_refused(tmp_path):
     wrong: Any = 7
     with pytest.raises(ValueError, match="as pairs of texts; found 7"):
         discover(wrong, out=tmp_path / "runs")
+
+
+def frame_of(pairs, **columns):
+    keys = ("clean", "corrupt", "answers", "wrong_answers")
+    return pd.DataFrame([dict(zip(keys, pair, strict=True)) for pair in pairs]).assign(**columns)
+
+
+def test_a_frame_is_taken_as_the_same_table_in_a_file(tokenizer, tmp_path):
+    frame = frame_of(PAIRS, roles=[json.dumps({"IO": pair[2]}) for pair in PAIRS], comment=None)
+    frame.loc[0, "wrong_answers"] = "|".join(PAIRS[0][3:] + _NAMES[2:])
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    found, of_file = prompts_from(frame, tokenizer), read_prompts(tmp_path / "own.csv", tokenizer)
+    assert found.prompts == of_file.prompts
+    assert len(found.prompts[0].wrong_answers) == 3
+    assert ReadablePrompts(found, tokenizer)[1].of_role("IO") == PAIRS[1][2]
+    by_column = frame.drop(columns="roles").assign(**{"roles.IO": [pair[2] for pair in PAIRS]})
+    assert prompts_from(by_column, tokenizer).prompts == found.prompts
+    # Where a cell is missing, pandas holds the column's numbers as fractions.
+    ids = pd.DataFrame({"clean_ids": ["5|7", "7|5"], "corrupt_ids": ["5|8", "8|5"], "answer_ids": [7, 5]})
+    assert prompts_from(ids.assign(wrong_answer_ids=[8, None])).prompts[0].wrong_answers == (8,)
+
+
+def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
+    frame = frame_of(PAIRS[:3])
+    frame.loc[0, "answers"] = float("nan")
+    frame.loc[1, "roles"] = "{not json"
+    with pytest.raises(BadPrompts) as refused:
+        prompts_from(frame, tokenizer)
+    assert refused.value.faults[0] == "line 1: 'answers' is empty: fill in the cell."
+    assert refused.value.faults[1].startswith("line 2: not JSON")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "asked"),
+    [
+        ([PAIRS[0], ("Zyx", "Zyx", "Martin")], {}),
+        (frame_of(PAIRS).assign(answers=None), {}),
+        ([], {}),
+        (PAIRS, {"edges": -1}),
+        (PAIRS, {"method": "eapp"}),
+        (PAIRS, {"method": "activation-patching", "position": "END"}),
+    ],
+)
+def test_what_is_refused_leaves_no_file(tmp_path, pairs, asked):
+    with pytest.raises(ValueError):  # noqa: PT011  each has its own message, tested elsewhere
+        discover(pairs, **{"edges": 10, "out": tmp_path / "runs", **asked})
+    assert not (tmp_path / "runs").exists()
+
+
+def test_own_pairs_that_are_refused_leave_the_file_that_another_run_uses(tmp_path):
+    out = tmp_path / "runs"
+    run = discover(PAIRS, edges=10, out=out, method="eap")
+    with pytest.raises(ValueError, match="edges"):
+        discover(PAIRS, edges=-1, out=out)
+    assert Path(run.config.task).is_file()
+
+
+def test_what_is_done_by_hand_takes_the_prompts_that_discover_takes(tokenizer, tmp_path):
+    model = load_model("reference")
+    frame = frame_of(PAIRS)
+    frame.to_csv(tmp_path / "own.csv", index=False)
+    expected = patch(model, prompts_from(PAIRS, tokenizer), "a3.h3").per_prompt
+    for given in (PAIRS, frame, tmp_path / "own.csv", str(tmp_path / "own.csv")):
+        np.testing.assert_array_equal(patch(model, given, "a3.h3").per_prompt, expected)
+    assert activations(model, frame, "a3.h3").prompts.prompts == prompts_from(PAIRS, tokenizer).prompts
+    with pytest.raises(ValueError, match=r"Build those of a task: TASKS\['ioi'\]"):
+        patch(model, "ioi", "a3.h3")
+
+
+def test_what_a_report_warns_of_is_said_once_in_python(tmp_path, caplog):
+    asked = {"edges": 3, "out": tmp_path / "runs", "method": "eap", "progress": False}
+    run = discover(PAIRS, **asked)
+    assert "not faithful" in " ".join(run.summary["warnings"])
+    said = [record.getMessage() for record in caplog.records]
+    assert [f"{run.name}: {warning}" for warning in run.summary["warnings"]] == said
+    discover(PAIRS, **asked)
+    assert len(caplog.records) == len(said)
+
+
+def test_an_interrupted_call_says_how_to_go_on_in_python(tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.engine.execute.execute", interrupt)
+    with pytest.raises(
+        KeyboardInterrupt, match=r"Continue with: the same call again; or on the command line: circuits"
+    ):
+        discover("ioi", prompts=8, edges=10, out=tmp_path / "runs")
+
+
+def test_a_comparison_of_own_pairs_calls_them_by_name_and_is_kept_beside_the_runs(tmp_path, monkeypatch):
+    out = tmp_path / "store"
+    first, other = (
+        discover(pairs, edges=20, out=out, method="eap", name=name)
+        for pairs, name in ((PAIRS[:6], "returned"), (PAIRS[2:], "given"))
+    )
+    monkeypatch.chdir(tmp_path)
+    found = compare(first, other, overlap_only=True)
+    assert found.folder.parent == out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
+    assert found.comparison.labels == ("returned", "given")
+    assert "pairs-" not in (found.folder / "comparison.json").read_text().replace(str(out), "")
+    # In other stores, or where one is said, it is kept as ever.
+    assert compare(first, other, overlap_only=True, out=tmp_path / "runs").folder.parent == tmp_path / "runs"

@@ -73,13 +73,13 @@ def test_words_that_a_model_does_not_know_are_not_counted(circuits: Command, tem
     assert are_all == "These are all 60 prompts that it makes."
 
 
-def test_too_many_are_refused_before_the_model_is_loaded(
-    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipelines.prompts.build.load_model", lambda name: pytest.fail("loaded"))
-    assert "makes 60 distinct ones" in " ".join(
-        circuits("prompts", "check", template, "--prompts", "61").stderr.split()
-    )
+def test_all_are_taken_with_a_warning_where_more_are_asked_for(circuits: Command, template: Path) -> None:
+    checked = circuits("prompts", "check", template, "--prompts", "61", "--json").json
+    assert (checked["summary"]["prompts"], checked["remarks"]) == (60, ["These are all 60 prompts that it makes."])
+    run = circuits("discover", template, "--method", "eap", "--edges", "20", "--prompts", "200", "--json").json
+    assert run["n_prompts"] == 60
+    assert "200 prompts were asked for, and names.yaml makes 60: all of them were taken." in run["warnings"]
+    assert "60 prompts of 200 asked for" in " ".join(circuits("status").stdout.split())
 
 
 def test_solved_prompts_are_drawn_until_there_are_enough(circuits: Command, template: Path) -> None:
@@ -97,7 +97,6 @@ def test_python_takes_a_template_by_its_path(circuits: Command, template: Path) 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--prompts", "200"), "asks for 200 prompts, and names.yaml makes 60 distinct ones. Ask for at most 60"),
         (("--corruption", "flip"), "brings its own corrupt prompts: leave out --corruption"),
         (("--held-out",), "leave out --held-out"),
         (("--task-set", "a=1"), "leave out --task-set"),
@@ -120,3 +119,21 @@ def test_a_template_with_a_fault_and_a_settings_file_are_refused_by_name(circuit
     template.write_text("task: ioi\nmethod: eap\n")
     refused = circuits("discover", template)
     assert "Is it a settings file? Give it with --config." in refused.stderr
+
+
+def test_words_that_do_not_fit_are_refused_before_weights_are_loaded(
+    circuits: Command, template: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(*_: object, **__: object) -> None:
+        raise AssertionError("the weights are loaded")
+
+    for where in ("circuits.model.load.load_model", "pipelines.prompts.build.load_model"):
+        monkeypatch.setattr(where, load)
+    template.write_text(TEMPLATE.replace("Anna", "Zyxwv"))
+    pairs = Path("own.csv")
+    pairs.write_text("clean,corrupt,answers\nZyxwv,David,Martin\n")
+    for file in (template, pairs):
+        refused = circuits("discover", file, "--edges", "20")
+        assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)
+    refused = circuits("prompts", "check", template)
+    assert (refused.exit_code, "Zyxwv" in refused.stderr) == (2, True)

@@ -1,0 +1,56 @@
+"""All that is wrong with one thing, in place of the first fault that is met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+_Given = ParamSpec("_Given")
+_Value = TypeVar("_Value")
+
+
+class SeveralFaults(ValueError):
+    """Several faults of one thing, each a sentence of its own."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__(*faults)
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return " ".join(self.faults)
+
+
+def faults_of(error: ValueError) -> tuple[str, ...]:
+    """The faults that an error names."""
+    return error.faults if isinstance(error, SeveralFaults) else (str(error),)
+
+
+class Faults:
+    """Faults as they are found; each is said once.
+
+    >>> from circuits.data.faults import Faults
+    >>> faults = Faults()
+    >>> faults.in_call(int, "x"), faults.in_call(int, "7")
+    (None, 7)
+    >>> faults.said
+    ["invalid literal for int() with base 10: 'x'"]
+    """
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def add(self, *faults: str) -> None:
+        self.said += [fault for fault in dict.fromkeys(faults) if fault not in self.said]
+
+    def in_call(self, call: Callable[_Given, _Value], *given: _Given.args, **options: _Given.kwargs) -> _Value | None:
+        """What the call returns; None where it raised a ValueError, whose faults are kept."""
+        try:
+            return call(*given, **options)
+        except ValueError as error:
+            self.add(*faults_of(error))
+            return None
+
+    def raise_any(self) -> None:
+        """Raise a ValueError with all that was found; nothing where there is none."""
+        if self.said:
+            raise SeveralFaults(*self.said) if len(self.said) > 1 else ValueError(self.said[0])
