@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -11,16 +12,20 @@ import torch
 
 from circuits.model.adapters import adapter_kind, has_adapter, merged, require_mergeable
 from circuits.model.bridge import Loaded, with_probes
+from circuits.model.fitting import GIVE, layers_left_out, text_of, times
 from circuits.model.gguf_files import read_gguf
 from circuits.model.processors import load_processor, load_tokenizer, make_vision
 from circuits.model.reasons import refused_as
-from circuits.model.sources import ModelSource, require_fitting
+from circuits.model.sources import ModelSource, require_fitting, shapes_in
 
 # Codes and scales of quantized weights; adapters that were saved among the weights.
 _CHANGES_OTHERS = re.compile(
     r"(qweight|qzeros|scales|g_idx|weight_scale(_inv)?|weight_zero_point|weight_packed|input_scale|SCB|absmax"
     r"|lora_[AB]|lora_magnitude)(\.|$)"
 )
+
+
+_LONGEST_VALUE = 80  # characters of one in an error
 
 
 def load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
@@ -31,13 +36,13 @@ def load_gguf(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
 
 
 def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
     with refused_as(f"could not be loaded from {source.folder}"):
         _require_no_code(source)
-        config = AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
+        config = _configuration(source)
         reads_images = type(config) in AutoModelForImageTextToText._model_mapping and hasattr(config, "vision_config")
         if not reads_images and type(config) not in AutoModelForCausalLM._model_mapping:
             kind = getattr(config, "model_type", type(config).__name__)
@@ -63,12 +68,14 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
                 trust_remote_code=False,
                 attn_implementation="eager",
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # they are told below, with both shapes
                 # Where peft is installed, transformers would load an adapter, and tell what that lacks, not the model.
                 adapter_kwargs={"subfolder": "none"},
             )
     # transformers fills missing weights with random numbers and goes on.
     if missing := sorted(loading["missing_keys"]):
         raise ValueError(f"the weights in {source.folder} lack {len(missing)} tensor(s), such as {missing[0]!r}.")
+    _require_same_shapes(source, loading["mismatched_keys"])
     _require_all_read(source, loading["unexpected_keys"])
     if getattr(module, "hf_quantizer", None) is None:
         _require_plain(source)
@@ -77,6 +84,23 @@ def load_huggingface(source: ModelSource, device: str, dtype: torch.dtype) -> Lo
             module = merged(module, source.folder)
     vision = None if processor is None else make_vision(config, processor, device, dtype)
     return with_probes(module.to(device).eval(), tokenizer, vision)
+
+
+def _configuration(source: ModelSource) -> Any:
+    """The configuration as transformers reads it. ValueError that names a value which the family does not take."""
+    from huggingface_hub.errors import StrictDataclassFieldValidationError
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(source.folder, trust_remote_code=False)
+    except StrictDataclassFieldValidationError as error:
+        name = str(error).partition("'")[2].partition("'")[0]
+        written = source.config
+        value = json.dumps(text_of(written).get(name, written.get(name)))
+        raise ValueError(
+            f"{source.folder / 'config.json'} says {name} = {value[:_LONGEST_VALUE]}, which models of type "
+            f"{written.get('model_type')!r} do not take. Give the model's own configuration."
+        ) from None
 
 
 def _require_no_code(source: ModelSource) -> None:
@@ -118,11 +142,31 @@ def _require_plain(source: ModelSource) -> None:
                     )
 
 
+def _require_same_shapes(source: ModelSource, differing: Iterable[tuple[str, Sequence[int], Sequence[int]]]) -> None:
+    """Raise a ValueError where tensors are of another shape than the configuration says.
+
+    differing  name, shape in the files, shape in the model; transformers fills the latter with random numbers
+    """
+    found = sorted(differing)
+    if found:
+        name, shape, expected = found[0]
+        raise ValueError(
+            f"{source.folder / 'config.json'} says sizes by which {name!r} is of {times(expected)} numbers; in the "
+            f"weights files it is of {times(shape)}{f', and {len(found) - 1} more differ' if found[1:] else ''}. {GIVE}"
+        )
+
+
 def _require_all_read(source: ModelSource, unread: Collection[str]) -> None:
-    """Raise a ValueError where tensors were left out that change what others mean.
+    """Raise a ValueError where tensors were left out that change what others mean, or whole layers.
 
     unread  names of tensors in the files that the model has no place for
     """
+    names = [name for file in source.weight_files for name in shapes_in(file)]
+    if layers := sorted(layers_left_out(names, sorted(unread))):
+        raise ValueError(
+            f"the weights in {source.folder} hold layers that config.json has no place for, such as {layers[0]!r}. "
+            f"{GIVE}"
+        )
     if changing := sorted(name for name in unread if _CHANGES_OTHERS.search(name)):
         raise ValueError(
             f"the weights in {source.folder} hold {len(changing)} tensor(s) that belong to quantized weights or to an "

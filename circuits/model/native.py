@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from circuits.model import checks
@@ -11,8 +13,6 @@ from circuits.model.processors import load_tokenizer
 from circuits.model.reasons import refused_as
 from circuits.model.sources import ModelSource
 
-_SIZES = ("n_layers", "d_model", "d_head", "n_heads", "n_ctx", "d_vocab")
-
 
 def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     import transformer_lens.model_bridge.sources.native  # noqa: F401  registers boot_native
@@ -21,12 +21,12 @@ def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     from transformer_lens.model_bridge import TransformerBridge
     from transformer_lens.utilities.tl_checkpoint_conversion import convert_tl_checkpoint
 
-    _require_sizes(source)
     with refused_as(f"could not be loaded from {source.folder}"):
         config = TransformerBridgeConfig(**source.config)
         bridge = TransformerBridge.boot_native(config)  # pyright: ignore[reportAttributeAccessIssue]
         weights = {name: tensor for file in source.weight_files for name, tensor in load_file(file).items()}
-        bridge.load_state_dict(convert_tl_checkpoint(weights, config), strict=True)
+        loaded = bridge.load_state_dict(convert_tl_checkpoint(weights, config), strict=False)
+    _require_all(source, loaded.missing_keys, loaded.unexpected_keys)
     bridge.original_model.to(device=device, dtype=dtype)
     bridge.eval()
     ids = checks.probe_ids(bridge.cfg, device)
@@ -34,9 +34,13 @@ def load_native(source: ModelSource, device: str, dtype: torch.dtype) -> Loaded:
     return Loaded(bridge, bridge.original_model, load_tokenizer(source), Probe(ids, {}, expected))
 
 
-def _require_sizes(source: ModelSource) -> None:
-    """Raise a ValueError where the configuration lacks a size."""
-    config = source.config
-    optional = {"d_vocab_out": 0} | config  # left out, it is that of d_vocab
-    if missing := [name for name in (*_SIZES, "d_vocab_out") if optional.get(name) is None]:
-        raise ValueError(f"{source.folder / 'config.json'} does not say {', '.join(missing)}, which every model has.")
+def _require_all(source: ModelSource, missing: Sequence[str], left_over: Sequence[str]) -> None:
+    """Raise a ValueError where weights lack a tensor, or hold one that the configuration has no place for."""
+    names = sorted({name.replace("._original_component", "") for name in missing})
+    if names:
+        raise ValueError(f"the weights in {source.folder} lack {len(names)} tensor(s), such as {names[0]!r}.")
+    if left_over:
+        raise ValueError(
+            f"the weights in {source.folder} hold {len(left_over)} tensor(s) that config.json has no place for, such "
+            f"as {min(left_over)!r}. Give the configuration that belongs to these weights."
+        )

@@ -11,18 +11,18 @@ import json
 import math
 import operator
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from circuits.files import open_file, read_bytes, read_text, real_path
 from circuits.lookup import unknown
+from circuits.model import fitting
 from circuits.model.adapters import ADAPTER_CONFIG, adapter_kind, has_adapter
 from circuits.model.fetchable import FETCHABLE, read_provenance, require_fetched
 from circuits.model.file_hash import content_hash
 from circuits.model.gguf_header import read_header, require_gguf
-from circuits.model.size_names import SIZE_NAMES
 from circuits.strict_json import kind_of, parse_strictly
 
 NATIVE_ARCHITECTURE = "TransformerLensNative"
@@ -36,8 +36,6 @@ _FURTHER_FILES = ("preprocessor_config.json", "processor_config.json", ADAPTER_C
 _LONGEST_HEADER = 100_000_000  # bytes, of what the library of safetensors reads
 # What reading a header raises that is not what its format says.
 _UNSOUND = (OSError, struct.error, ValueError, KeyError, TypeError, AssertionError, RecursionError, AttributeError)
-_SIZES = {name for names in SIZE_NAMES.values() for name in names}
-_AS_VOCABULARY = ("d_vocab_out", -1)  # how TransformerLens writes that it is that of d_vocab
 _CONSTANTS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # that transformers writes
 _HUB_FILES = ["*.json", "*.safetensors", "*.model", "*.txt", "*.jinja"]
 
@@ -152,51 +150,32 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def shapes_in(file: Path) -> Sequence[Sequence[int]]:
-    """The shapes of the tensors in a safetensors file. ValueError where it is cut short or its header damaged."""
+def shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of the tensors in a safetensors file. ValueError where it is cut short or its header damaged."""
     try:
         with open_file(file) as stream:
             (header_bytes,) = struct.unpack("<Q", stream.read(8))
             assert header_bytes < min(file.stat().st_size, _LONGEST_HEADER), f"its header has {header_bytes:,} bytes"
             header = json.loads(stream.read(header_bytes))
-        tensors = [entry for name, entry in header.items() if name != "__metadata__"]
-        ends = [entry["data_offsets"][1] for entry in tensors]
+        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        ends = [entry["data_offsets"][1] for entry in tensors.values()]
         expected, actual = 8 + header_bytes + max(ends, default=0), file.stat().st_size
         assert expected == actual, f"expected {expected} bytes, found {actual}"
-        shapes = [tuple(map(operator.index, entry["shape"])) for entry in tensors]
+        shapes = {name: tuple(map(operator.index, entry["shape"])) for name, entry in tensors.items()}
     except _UNSOUND as error:
         raise ValueError(f"weights file {file} is damaged ({error}). Fetch or export the model again.") from None
     return shapes
 
 
 def require_fitting(source: ModelSource, config: Mapping[str, Any]) -> None:
-    """Raise a ValueError where a configuration, with its defaults or as it is written, is of a larger model than the
+    """Raise a ValueError where a configuration, with its defaults or as it is written, is of another model than the
     weights, or where these are damaged."""
-    shapes = [shape for file in source.weight_files for shape in shapes_in(file)]
-    _require_fitting(config, shapes, source.folder)
-
-
-def _require_fitting(config: Mapping[str, Any], shapes: Sequence[Sequence[int]], folder: Path) -> None:
-    """Raise a ValueError for sizes that are none, more layers than there are weights, and sizes beyond all of them.
-
-    Building such a model would take hours or all memory, before its weights are seen not to fit.
-    """
-    n_numbers = sum(map(math.prod, shapes))
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            _require_fitting(value, shapes, folder)
-        if name not in _SIZES or value is None or (name, value) == _AS_VOCABULARY:
-            continue
-        said = f"{folder / 'config.json'} says {name} = {value!r}"
-        most, of = (len(shapes), "weights") if name in SIZE_NAMES["n_layers"] else (n_numbers, "numbers")
-        for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
-            if type(size) is not int or size < 1:
-                raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
-            if size > most:
-                raise ValueError(
-                    f"{said}, but the weights files hold {most:,} {of} in all. Give the configuration that belongs to "
-                    "these weights."
-                )
+    shapes = {name: shape for file in source.weight_files for name, shape in shapes_in(file).items()}
+    place = source.folder / "config.json"
+    if source.format == "native":
+        fitting.require_fitting_native(config, shapes, place)
+    else:
+        fitting.require_fitting(source.config, shapes, place, filled=config)
 
 
 def _from_hub(spec: str) -> Path:

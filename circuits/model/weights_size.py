@@ -16,7 +16,7 @@ def n_weights(source: ModelSource) -> int:
         from circuits.model.gguf_header import read_header
 
         return sum(tensor.n_elements for tensor in read_header(source.file).tensors)
-    return sum(math.prod(shape) for file in source.weight_files for shape in shapes_in(file))
+    return sum(math.prod(shape) for file in source.weight_files for shape in shapes_in(file).values())
 
 
 def require_fits(source: ModelSource, dtype: str, device: str) -> None:

@@ -46,10 +46,7 @@ class ProfileSettings(PromptSettings):
     @classmethod
     def _two(cls, value: Any) -> Any:
         """Two different places with a comma between them, or none."""
-        if not isinstance(value, str | list | tuple):
-            return value
-        given = [value] if isinstance(value, str) else list(value)
-        places = tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
-        if given and len(places) != 2:
+        places = names_in(value)
+        if places and isinstance(places, tuple) and len(places) != 2:
             raise ValueError(f"contrast names {len(places)} places: give two, such as domain_code,domain_prose.")
         return places

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from pipelines.runs.settings import CommandSettings
+from pipelines.runs.settings import CommandSettings, names_in
 
 
 class RolesSettings(CommandSettings):
@@ -39,8 +39,4 @@ class RolesSettings(CommandSettings):
     @field_validator("rules", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Names with commas between them, or several."""
-        if not isinstance(value, str | list | tuple):
-            return value
-        given = [value] if isinstance(value, str) else list(value)
-        return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+        return names_in(value)

@@ -77,6 +77,11 @@ def names_in(value: Any) -> Any:
     return tuple(dict.fromkeys(name.strip() for one in given for name in str(one).split(",") if name.strip()))
 
 
+def numbers_in(value: Any) -> Any:
+    """Numbers with commas between them, or several, as one tuple of texts without repeats."""
+    return names_in([value] if isinstance(value, int | float) else value)
+
+
 class CommandSettings(BaseModel):
     """What a command is asked for. The docstring of a subclass is the help of its command.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from circuits.model.sources import BUNDLED
 from tests.faults.sound import Sound
 from tests.faults.trial import Trial
 
@@ -32,8 +33,11 @@ _VALUES: dict[str, Any] = {
 }
 _LLAMA = {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 _SIZES = ("n_layers", "d_model", "d_head", "n_heads", "d_mlp", "n_ctx", "d_vocab", "d_vocab_out")
-# Where the weights say the same, the configuration need not: a window may be shorter, a size left to the weights.
-_HARMLESS = {("n_ctx", "half"), ("d_vocab_out", "negative"), ("d_mlp", "null")}
+# A size that is left to another one, which says the same.
+_HARMLESS = {("d_vocab_out", "negative"), ("d_mlp", "null")}
+_GPT2_SIZES = ("n_layer", "n_embd", "n_head", "n_positions", "n_inner", "vocab_size")
+# Heads of another number share the same matrices, and no shape tells them.
+_GPT2_HARMLESS = {("n_head", "half"), ("n_inner", "null")}
 _CONFIGS: dict[str, str] = {
     "empty": "",
     "a list": "[]",
@@ -60,6 +64,12 @@ def trials(sound: Sound) -> Iterator[Trial]:
         for name, value in _VALUES.items():
             expects = "either" if (key, name) in _HARMLESS else "refused"
             yield _trial(sound, f"{key} is {name}", _with_size(key, value), expects=expects)
+    for key in _GPT2_SIZES:
+        for name, value in _VALUES.items():
+            expects = "either" if (key, name) in _GPT2_HARMLESS else "refused"
+            yield _trial(
+                sound, f"gpt2: {key} is {name}", _with_size(key, value), expects=expects, of=BUNDLED["reference"]
+            )
     for name, text in _CONFIGS.items():
         yield _trial(sound, f"config.json: {name}", _writes("config.json", text.encode()))
     for name, data in _headers().items():
@@ -116,9 +126,8 @@ def _with_size(key: str, value: Any) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         path = folder / "config.json"
         config = json.loads(path.read_text())
-        config[key] = (
-            {"+1": config[key] + 1, "/2": config[key] // 2}.get(value, value) if isinstance(value, str) else value
-        )
+        size = config[key] or 4 * config["n_embd"]
+        config[key] = {"+1": size + 1, "/2": size // 2}.get(value, value) if isinstance(value, str) else value
         path.write_text(json.dumps(config))
 
     return change
@@ -131,9 +140,11 @@ def _writes(name: str, data: bytes) -> Callable[[Path], None]:
     return write
 
 
-def _trial(sound: Sound, name: str, change: Callable[[Path], None], *, expects: str = "refused") -> Trial:
+def _trial(
+    sound: Sound, name: str, change: Callable[[Path], None], *, expects: str = "refused", of: Path | None = None
+) -> Trial:
     def prepare(folder: Path) -> None:
-        shutil.copytree(sound.model, folder / "model")
+        shutil.copytree(of or sound.model, folder / "model")
         change(folder / "model")
 
     return Trial(KIND, name, sound.discover(model="./model"), prepare, ("model", "config.json"), expects)  # pyright: ignore[reportArgumentType]

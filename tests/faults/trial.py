@@ -21,7 +21,9 @@ Outcome = Literal["clear error", "restored", "right", "wrong"]
 LIMIT_S = 120  # of a machine that others use as well
 _LONGEST = 4000  # characters that a person reads
 # What is no message for a person: addresses of objects, classes of the code, links to a library's pages.
-_INSIDES = re.compile(r"Traceback|object at 0x|<class '|<function |errors\.pydantic|pydantic_core|\bNoneType\b")
+_INSIDES = re.compile(
+    r"Traceback|object at 0x|<class '|<function |errors\.pydantic|pydantic_core|\bNoneType\b|state_dict|RuntimeError"
+)
 # Characters that a terminal does not show, but obeys.
 _OBEYED = re.compile(r"[\0-\x08\x0b-\x1f\x7f-\x9f]")
 

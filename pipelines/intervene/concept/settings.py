@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, names_in
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, numbers_in
 
 
 class ConceptSettings(PromptSettings):
@@ -51,8 +51,7 @@ class ConceptSettings(PromptSettings):
     @field_validator("strengths", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        """Numbers with commas between them, or several."""
-        return names_in([value] if isinstance(value, (int, float)) else value)
+        return numbers_in(value)
 
     @field_validator("strengths")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from pipelines.runs.head_names import GivenHeads
-from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig
+from pipelines.runs.settings import DEFAULT_PROMPTS, MOST, PromptSettings, RunConfig, names_in, numbers_in
 
 Side = Literal["query", "key", "value"]
 
@@ -39,14 +39,15 @@ class RankSettings(PromptSettings):
         default=None, ge=4, le=MOST, description=f"How many prompts. [{DEFAULT_PROMPTS}; all of a file]"
     )
 
-    @field_validator("sides", "ranks", mode="before")
+    @field_validator("sides", mode="before")
     @classmethod
-    def _split(cls, value: Any) -> Any:
-        """Entries with commas between them, or several."""
-        if not isinstance(value, str | int | list | tuple):
-            return value
-        given = [value] if isinstance(value, str | int) else list(value)
-        return tuple(dict.fromkeys(text.strip() for one in given for text in str(one).split(",") if text.strip()))
+    def _split_sides(cls, value: Any) -> Any:
+        return names_in(value)
+
+    @field_validator("ranks", mode="before")
+    @classmethod
+    def _split_ranks(cls, value: Any) -> Any:
+        return numbers_in(value)
 
     @field_validator("sides")
     @classmethod

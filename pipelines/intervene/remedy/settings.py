@@ -9,20 +9,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, model_validator
 
 from pipelines.intervene.edited_task import MeasuredTaskSettings
+from pipelines.runs.settings import numbers_in
 
 _SIZES = re.compile(r"\d+(,\d+)*")
 
 
-def _split(value: Any) -> Any:
-    """Numbers with commas between them, or several."""
-    if not isinstance(value, str | int | float | list | tuple):
-        return value
-    given = [value] if isinstance(value, str | int | float) else list(value)
-    return tuple(part.strip() for one in given for part in str(one).split(",") if part.strip())
-
-
-Numbers = Annotated[tuple[float, ...], BeforeValidator(_split)]
-Counts = Annotated[tuple[int, ...], BeforeValidator(_split)]
+Numbers = Annotated[tuple[float, ...], BeforeValidator(numbers_in)]
+Counts = Annotated[tuple[int, ...], BeforeValidator(numbers_in)]
 
 
 class Named(NamedTuple):

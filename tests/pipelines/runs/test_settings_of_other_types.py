@@ -28,3 +28,14 @@ def test_a_list_in_itself_is_refused():
     own.append(own)
     with pytest.raises(ValueError, match="list in itself, or nested too deeply"):
         settings_from({"runs": own}, SETTINGS["evaluate"])
+
+
+@pytest.mark.parametrize("value", ["", "   ", ","])
+def test_a_list_of_nothing_is_not_taken_for_one_that_was_left_out(value: str):
+    fields = [(name, key, field) for name, kind in SETTINGS.items() for key, field in kind.model_fields.items()]
+    lists = [(name, key) for name, key, field in fields if isinstance(field.default, tuple)]
+    assert ("intervene rank", "ranks") in lists
+    for name, key in lists:
+        needed = {"task": "ioi"} if "task" in SETTINGS[name].model_fields else {}
+        with pytest.raises(ValueError, match=key):
+            settings_from(needed | {key: value}, SETTINGS[name])

@@ -1,0 +1,141 @@
+"""A configuration that is not that of the weights beside it is refused by the headers of their files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from circuits.model.fitting import Stack, layers_left_out, require_fitting, stacks
+from circuits.model.load import load_model
+from circuits.model.sources import BUNDLED, find_model
+from tests.conftest import random_module
+from tests.pipelines.conftest import write_native_model
+
+PLACE = Path("config.json")
+
+
+@pytest.fixture
+def native(tmp_path: Path) -> Path:
+    return write_native_model(tmp_path / "native")
+
+
+@pytest.fixture
+def gpt2(tmp_path: Path) -> Path:
+    return shutil.copytree(BUNDLED["reference"], tmp_path / "gpt2")
+
+
+def with_config(folder: Path, **settings: Any) -> str:
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | settings))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("size", "value", "told"),
+    [
+        ("n_layers", 3, r"n_layers = 3, but the weights files hold 2 layers \(blocks\.0 to blocks\.1\)"),
+        ("n_layers", 1, "n_layers = 1, but the weights files hold 2 layers"),
+        ("d_model", 5, "d_model = 5, .* is of 2 x 5 x 4 numbers; in the weights files it is of 2 x 16 x 4"),
+        ("d_vocab", 21, "d_vocab = 21, .*'embed.W_E' is of 21 x"),
+        ("d_vocab_out", 21, "d_vocab_out = 21.*'unembed"),
+        ("n_heads", 1, "n_heads = 1, .*attn"),
+        ("n_key_value_heads", 1, "n_key_value_heads = 1, .*attn.[bW]_[KV]"),
+        ("d_mlp", None, "4 d_model = "),
+        ("n_ctx", 3, "n_ctx = 3, .*W_pos"),
+    ],
+)
+def test_a_native_size_that_the_weights_deny_is_told_before_a_model_is_built(native, size, value, told):
+    with pytest.raises(ValueError, match=f"config.json says .*{told}.*Give the configuration"):
+        find_model(with_config(native, **{size: value}))
+
+
+def test_a_native_layer_that_lacks_a_tensor_is_told_before_a_model_is_built(native):
+    weights = load_file(native / "model.safetensors")
+    del weights["blocks.1.attn.W_Q"]
+    save_file(weights, native / "model.safetensors")
+    with pytest.raises(ValueError, match=r"lack 'blocks\.1\.attn\.W_Q', which other layers have"):
+        find_model(str(native))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda weights: weights.pop("unembed.W_U"), r"lack 1 tensor\(s\), such as 'head.weight'"),
+        (
+            lambda weights: weights.update({"ln_final.w": weights["unembed.W_U"][:, 0].clone()}),
+            r"hold 1 tensor\(s\) that config.json has no place for, such as 'ln_final.weight'",
+        ),
+    ],
+)
+def test_native_weights_with_a_tensor_too_few_or_too_many_are_told_in_one_line(native, change, told):
+    weights = load_file(native / "model.safetensors")
+    change(weights)
+    save_file(weights, native / "model.safetensors")
+    with pytest.raises(ValueError, match=told) as caught:
+        load_model(str(native))
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("size", "value", "told"),
+    [
+        ("n_layer", 5, r"n_layer = 5, but the weights files hold 4 layers \(transformer\.h\.0 to transformer\.h\.3\)"),
+        ("n_layer", 3, "n_layer = 3, but the weights files hold 4 layers"),
+        ("vocab_size", 471, r"vocab_size = 471, but no tensor .* \('transformer.wte.weight' is of 470 x 128\)"),
+        ("n_embd", 96, "n_embd = 96, but no tensor in the weights files has that size"),
+    ],
+)
+def test_a_size_that_the_weights_deny_is_told_before_a_model_is_built(gpt2, size, value, told):
+    with pytest.raises(ValueError, match=f"config.json says {told}.*Give the configuration"):
+        find_model(with_config(gpt2, **{size: value}))
+
+
+def test_a_shape_that_only_the_family_knows_is_told_with_both(gpt2):
+    told = r"'transformer\.h\.0\.mlp\.c_fc\.bias' is of 500 numbers; .* it is of 512, and 11 more differ"
+    with pytest.raises(ValueError, match=told):
+        load_model(with_config(gpt2, n_inner=500))
+
+
+def test_a_value_that_a_family_does_not_take_is_named_as_it_is_written(gpt2):
+    with pytest.raises(ValueError, match=r"config\.json says n_head = null, which models of type 'gpt2' do not take"):
+        load_model(with_config(gpt2, n_head=None))
+
+
+def test_a_size_that_is_left_to_its_default_is_told_as_such(tmp_path):
+    random_module("llama").save_pretrained(tmp_path / "llama")
+    path = tmp_path / "llama" / "config.json"
+    config = json.loads(path.read_text())
+    del config["num_hidden_layers"]
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="does not say num_hidden_layers, by default 32, but the weights files hold"):
+        load_model(str(tmp_path / "llama"))
+
+
+def test_layers_that_predict_further_tokens_are_none_of_the_model():
+    shapes = {f"model.layers.{layer}.mlp.weight": (8, 20) for layer in range(3)}
+    config = {"num_hidden_layers": 2, "num_nextn_predict_layers": 1, "hidden_size": 8, "vocab_size": 20}
+    require_fitting(config, shapes, PLACE, filled=config)
+    with pytest.raises(ValueError, match="num_hidden_layers = 2, but the weights files hold 3 layers"):
+        require_fitting(config, shapes, PLACE, filled=config | {"num_nextn_predict_layers": 0})
+
+
+def test_the_layers_of_the_language_model_are_compared_in_one_that_reads_images():
+    shapes = {
+        f"model.{part}.layers.{n}.w": (8, 20) for part, depth in (("text", 3), ("vision", 2)) for n in range(depth)
+    }
+    assert stacks(shapes) == [Stack("model.text.layers", 3), Stack("model.vision.layers", 2)]
+    text = {"num_hidden_layers": 3, "hidden_size": 8, "vocab_size": 20}
+    config = {"vocab_size": 99, "text_config": text, "vision_config": {"num_hidden_layers": 2}}
+    require_fitting({**config, "vocab_size": 7}, shapes, PLACE, filled=config | {"vocab_size": 7})
+    with pytest.raises(ValueError, match="num_hidden_layers = 4, but the weights files hold 3 layers"):
+        require_fitting(config, shapes, PLACE, filled={"text_config": text | {"num_hidden_layers": 4}})
+
+
+def test_a_layer_is_left_out_where_none_of_its_tensors_is_read_and_others_are():
+    names = ["h.0.a", "h.0.b", "h.1.a", "h.1.b", "mtp.0.a", "head"]
+    assert list(layers_left_out(names, ["h.1.a", "h.1.b", "h.0.b", "mtp.0.a"])) == ["h.1"]
