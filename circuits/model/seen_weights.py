@@ -47,7 +47,7 @@ def checksum(tensor: Tensor) -> Hashable:
     """A number for weights and their places, or numbers."""
     plain = tensor.detach().contiguous()
     if plain.device.type == "cpu":
-        return zlib.crc32(plain.reshape(-1).view(torch.uint8).numpy())
+        return zlib.crc32(plain.reshape(-1).view(torch.uint8).numpy().data)
     return _by_sums(plain)
 
 
@@ -55,7 +55,7 @@ def _by_sums(tensor: Tensor) -> Hashable:
     """The sums of the bits of every row and of every column, computed where the weights are; then one of these."""
     bits = tensor.reshape(tensor.shape[0] if tensor.ndim else 1, -1).view(_INTEGERS[tensor.element_size()])
     sums = torch.cat([bits.sum(0, dtype=torch.int64), bits.sum(1, dtype=torch.int64)])
-    return zlib.crc32(sums.cpu().numpy())
+    return zlib.crc32(sums.cpu().numpy().data)
 
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
