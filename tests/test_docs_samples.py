@@ -21,6 +21,8 @@ from tests.conftest import ROOT
 
 DOCS = ROOT / "docs"
 PAGES = sorted(path.stem for path in DOCS.glob("*.md"))
+# Pages whose samples take longest, and run what tests of their commands run as well.
+LONG = ("compare", "judge", "codes", "formats")
 JOBS = ("discover", "compare", "judge", "trace", "codes", "edits", "export", "workers")
 
 
@@ -43,7 +45,9 @@ def text(page: str) -> str:
 
 
 @pytest.mark.usefixtures("shared_fonts")
-@pytest.mark.parametrize("page", SAMPLES.RUN)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in SAMPLES.RUN]
+)
 def test_samples_print_what_the_page_shows(page):
     blocks = SAMPLES.samples(text(page))
     assert any(block.language in ("bash", "python") for block in blocks)

@@ -114,6 +114,7 @@ def test_commands_on_prompts_say_so_too(name: str, tiny: Any, tmp_path: Path):
     assert (written.partition(": ")[0], there) == (name, [])
 
 
+@pytest.mark.slow
 def test_a_whole_command_says_so_too(tiny: Any, tmp_path: Path):
     given = ["discover", str(tiny.prompts), "--model", str(tiny.model), "--method", "eap", "--edges", "5"]
     lines = run_python(WATCHED.format(heavy=HEAVY, module="pipelines.cli.main"), given, tmp_path).splitlines()

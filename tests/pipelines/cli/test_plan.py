@@ -28,8 +28,8 @@ FILES = {
     "code-pairs": ("discover", INDUCTION + "method: code-pairs\nsettings: {epochs: 2, least_accuracy: 0}\nedges: 9\n"),
     "stages-of-paths": ("discover", INDUCTION + "method: staged-path-patching\n"),
 }
-# Their jobs are those of other methods here.
-LIKE_OTHERS = ("direct", "conductance", "mask", "code-pairs")
+# Long ones, whose jobs are made and forecast as those of others here: checked with the slow tests.
+LIKE_OTHERS = ("components", "held-out", "paths", "direct", "conductance", "pruned", "mask", "code-pairs")
 # What runs the model or learns, or scores what did, in these plans: the first words of stages' names.
 MEASURE = ("measure", "trace", "features", "autoencoders", "codes", "code-scores", "staged-paths")
 # What chooses by what was read already, and has neither batches nor a model that runs.
