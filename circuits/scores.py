@@ -28,6 +28,7 @@ from circuits.frames import (
 from circuits.html_heads import html_heads
 from circuits.html_text import html_block, html_note, html_table
 from circuits.intervals import Interval, t_interval
+from circuits.visible_text import value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,8 +236,18 @@ class EdgeScores:
         return edge_frame_per_prompt(self.wiring.edges, self.per_prompt, self.measured, _said_of(self.provenance))
 
     def of_prompts(self, chosen: Sequence[int] | NDArray[np.integer[Any]]) -> EdgeScores:
-        """The scores of some prompts, by number."""
-        return replace(self, per_prompt=self.per_prompt[np.asarray(chosen)])
+        """The scores of some prompts, by number. ValueError for what are no numbers of prompts."""
+        return replace(self, per_prompt=self.per_prompt[_numbers_of(chosen, len(self.per_prompt))])
+
+
+def _numbers_of(chosen: object, n_prompts: int) -> NDArray[np.int64]:
+    """Numbers of prompts, as given; negative ones count from the end."""
+    given = np.asarray(chosen)
+    if given.ndim != 1 or not len(given) or not np.issubdtype(given.dtype, np.integer):
+        raise ValueError(f"prompts are chosen by a list of their numbers, such as [0, 3]; found {value_text(chosen)}.")
+    if beyond := [int(number) for number in given if not -n_prompts <= number < n_prompts]:
+        raise ValueError(f"there is no prompt {beyond[0]}: the scores are of {n_prompts}, 0 to {n_prompts - 1}.")
+    return given.astype(np.int64)
 
 
 @dataclass(frozen=True)

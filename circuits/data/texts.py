@@ -20,6 +20,7 @@ from circuits.data.faults import Faults, faults_of
 from circuits.data.json_lines import parse_object
 from circuits.data.prompt_files import BadPrompts
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.data.records.base import text_of
 from circuits.data.tokenizer import Tokenizer
 
 # With fewer, not even two losses are there to compare.
@@ -48,10 +49,7 @@ def read_texts(data: bytes, source: str) -> tuple[Text, ...]:
 
     Raises `BadPrompts` with every bad line, and a ValueError where there is no text or two have one name.
     """
-    try:
-        content = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{source} is no text in UTF-8 ({error.reason} at byte {error.start}).") from None
+    content = text_of(data, source)
     if source.endswith(".jsonl"):
         texts = _from_lines(content, source)
     else:

@@ -12,6 +12,7 @@ from circuits.ablations import Ablation, Corrupt
 from circuits.citations import Citation
 from circuits.components import Wiring
 from circuits.data.prompts import PromptSet
+from circuits.methods.checked import CheckedSettings
 from circuits.methods.stages import Findings, MethodStage, Results, compute_stages
 from circuits.metrics import Metric
 from circuits.model.given import require_model, require_prompt_set
@@ -52,7 +53,7 @@ def path_setting(fingerprint: Callable[[str], str]) -> Any:
 
 
 @dataclasses.dataclass(frozen=True)
-class Method:
+class Method(metaclass=CheckedSettings):
     """A way to score the parts of a model. Subclasses are frozen dataclasses whose fields are their settings.
 
     result          what `score` returns: `edges` (EdgeScores) or `components` (ComponentScores)

@@ -6,10 +6,15 @@ import re
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+
+from circuits.lookup import unknown
+from circuits.visible_text import value_text
 
 DEFAULT_STORE = Path("runs")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
+
+_OF_PYTHON = re.compile(r" for <class '[^']*'>")
 
 TLS = ("ca", "cert", "key")
 
@@ -20,6 +25,16 @@ def require_named(settings: type[BaseModel], given: Any, field: ValidationInfo) 
     if given == "" and Path in (of := settings.model_fields[field.field_name or ""].annotation, *get_args(of)):
         raise ValueError("an empty name is no file and no folder; the current folder is '.'")
     return given
+
+
+def validation_message(error: ValidationError) -> str:
+    """What is wrong with which setting, one per line."""
+    faults = []
+    for fault in error.errors():
+        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
+        message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
+        faults.append(f"{where} is {value_text(fault['input'])}: {message.removesuffix('.')}." if where else message)
+    return "\n".join(faults)
 
 
 class Execution(BaseModel):
@@ -52,6 +67,14 @@ class Execution(BaseModel):
         default=20, ge=0, le=86400, description="Seconds without any worker after which a run on a cluster ends."
     )
     device: str = Field(default="cpu", description="Where the model runs: cpu, cuda, cuda:1, ...")
+
+    def __init__(self, **given: Any) -> None:
+        if wrong := [name for name in given if name not in type(self).model_fields]:
+            raise ValueError(unknown(wrong[0], type(self).model_fields, "setting of Execution"))
+        try:
+            super().__init__(**given)
+        except ValidationError as error:
+            raise ValueError(validation_message(error)) from None
 
     @field_validator("*", mode="before")
     @classmethod

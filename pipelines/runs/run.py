@@ -33,7 +33,7 @@ from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 from pipelines.runs.failure import failure_in
 from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record
-from pipelines.runs.settings import RENAMED, RunConfig
+from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
 from pipelines.runs.settings_file import validation_message
 from pipelines.runs.writing import wait_until_written
 
@@ -113,7 +113,8 @@ class Run:
     def circuit(self) -> CircuitGraph:
         """The circuit: what was chosen, with its scores and how faithful it is."""
         graph = read_circuit(self._bytes("graph.json"), str(self.folder / "graph.json"))
-        own = {} if self.config.name is None or not is_of_pairs(self.config.task) else {"task": self.config.name}
+        name = self.config.name if isinstance(self.config, NamedRunConfig) else None
+        own = {"task": name} if name is not None and is_of_pairs(self.config.task) else {}
         return replace(
             graph,
             provenance=graph.provenance and replace(graph.provenance, **own),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,9 +13,8 @@ from circuits.files import read_text, reading_fault
 from circuits.lookup import unknown
 from circuits.plain_values import plain
 from circuits.strict_json import kind_of
-from circuits.visible_text import value_text
 from circuits.yaml_text import parse_yaml
-from pipelines.engine.execution import Execution
+from pipelines.engine.execution import Execution, validation_message
 from pipelines.runs.settings import CommandSettings, RunConfig, require_current_names, truth_value_as_number
 
 AnySettings = TypeVar("AnySettings", bound=CommandSettings)
@@ -29,7 +27,6 @@ _KINDS = {
     float: "a number",
     type(None): "nothing",
 }
-_OF_PYTHON = re.compile(r" for <class '[^']*'>")
 
 
 def read_yaml(path: Path, kind: type[CommandSettings]) -> dict[str, Any]:
@@ -149,13 +146,3 @@ def _read(value: str, option: str, key: str, *, shown: str | None = None) -> Any
         return parse_yaml(value)
     except ValueError as error:
         raise ValueError(f"{option} {key}: {(value if shown is None else shown)!r} cannot be read: {error}") from None
-
-
-def validation_message(error: ValidationError) -> str:
-    """What is wrong with which setting, one per line."""
-    faults = []
-    for fault in error.errors():
-        where = ".".join("a key" if " at 0x" in str(part) else str(part) for part in fault["loc"])
-        message = _OF_PYTHON.sub("", fault["msg"].removeprefix("Value error, "))
-        faults.append(f"{where} is {value_text(fault['input'])}: {message.removesuffix('.')}." if where else message)
-    return "\n".join(faults)

@@ -35,7 +35,9 @@ class Table(RecordFormat):
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield Entry(number, None, f"not {self.name}: {error}. What follows was not read.")
+                other = None if header else self._other_separator(text.lstrip().splitlines()[0])
+                fault = f"not {self.name}: {error}. What follows was not read."
+                yield Entry(number, None, fault if other is None else self._with_other(other))
                 return
             if cells is None:
                 return
@@ -57,13 +59,20 @@ class Table(RecordFormat):
         names = list(dict.fromkeys(name for row in rows for name in row))
         return delimited([names, *([row.get(name) for name in names] for row in rows)], self.separator)
 
+    def _other_separator(self, header: str) -> str | None:
+        """What stands between the cells of a header in place of this format's separator; None where that does."""
+        return None if self.separator in header else next((sign for sign in ";\t," if sign in header), None)
+
+    def _with_other(self, other: str) -> str:
+        return (
+            f"the header is one cell with {other!r} in it; {self.name} has {self.separator!r} between cells. Save it "
+            "with that, or under the ending of what it is (.csv, .tsv)."
+        )
+
     def _header(self, cells: Sequence[str]) -> list[str]:
         names = [cell.strip() for cell in cells]
-        if other := next((sign for sign in ";\t," if len(names) == 1 and sign in names[0]), None):
-            raise ValueError(
-                f"the header is one cell with {other!r} in it; {self.name} has {self.separator!r} between cells. Save "
-                "it with that, or under the ending of what it is (.csv, .tsv)."
-            )
+        if len(names) == 1 and (other := self._other_separator(names[0])) is not None:
+            raise ValueError(self._with_other(other))
         while names and not names[-1]:
             names.pop()
         if "" in names:

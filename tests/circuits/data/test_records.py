@@ -115,6 +115,8 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
     ("name", "content", "faults"),
     [
         ("own.csv", "clean_ids;corrupt_ids\n1;2\n", {1: "the header is one cell with ';' in it; CSV has ','"}),
+        ("own.csv", '"clean_ids";"corrupt_ids"\n1;2\n', {1: "the header is one cell with ';' in it; CSV has ','"}),
+        ("own.csv", '"clean_ids"\t"corrupt_ids"\n1\t2\n', {1: "the header is one cell with '\\t' in it"}),
         ("own.tsv", "clean_ids,corrupt_ids\n1,2\n", {1: "one cell with ',' in it; TSV has '\\t'"}),
         ("own.csv", "clean_ids,clean_ids\n1,2\n", {1: "names 'clean_ids' twice"}),
         ("own.csv", "clean_ids,,answer_ids\n1,2,3\n", {1: "a column without a name, the 2. one"}),

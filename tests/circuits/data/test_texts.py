@@ -59,6 +59,13 @@ def test_files_without_texts_are_refused(data, said):
         read_texts(data, "a.txt")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.txt", "a.jsonl"])
+def test_texts_in_utf_16_are_named_with_a_mark_or_without(encoding, name):
+    with pytest.raises(ValueError, match=r"a\.(txt|jsonl): it is text in UTF-16\. Save it as UTF-8"):
+        read_texts('{"text": "a b c d"}'.encode(encoding), name)
+
+
 def test_two_texts_of_one_name_are_refused():
     with pytest.raises(ValueError, match="stand for several texts, such as '2'"):
         read_texts(b'{"text": "a", "name": "2"}\n{"text": "b"}', "a.jsonl")

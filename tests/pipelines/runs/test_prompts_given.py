@@ -158,7 +158,7 @@ def test_what_a_report_warns_of_is_said_once_in_python(tmp_path, caplog):
 
 
 def test_an_interrupted_call_says_how_to_go_on_in_python(tmp_path, monkeypatch):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipelines.engine.execute.execute", interrupt)

@@ -3,6 +3,7 @@ another library."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import torch
 from circuits import METHODS, METRICS, TASKS, activations, load_model, patch, prompts_from, read_prompts, read_template
 from circuits import write_jsonl as write
 from circuits.lookup import UnknownNameError
-from pipelines import DiscoverRun, compare, discover, evaluate, open_run
+from pipelines import DiscoverRun, Execution, compare, discover, evaluate, open_run
 
 TEXT = "Because David and Martin were leaving the bridge , David returned the sandwich to"
 PAIR = (TEXT, TEXT.replace(", David", ", Martin"), "Martin", "David")
@@ -89,7 +90,8 @@ def calls(run: Any, model: Any, prompts: Any, out: Path) -> list[tuple[Callable[
         (lambda: eap.score(model, run.prompts, metric=METRIC), r"run\.prompts\.prompt_set"),
         (lambda: METHODS["eapp"], "no method 'eapp'.*Did you mean 'eap'"),
         (lambda: TASKS["ioo"], "no task 'ioo'.*Did you mean 'ioi'"),
-        (lambda: patch(model, [PAIR], "a1.h1"), r"prompts_from\(pairs, model\.tokenizer\)"),
+        (lambda: eap.score(model, [PAIR], metric=METRIC), r"prompts_from\(pairs, model\.tokenizer\)"),
+        (lambda: patch(model, 7, "a1.h1"), "own ones: a list of pairs, a frame of pandas, or a prompt file"),
         (lambda: activations(model, prompts, []), "no point is given"),
         (lambda: activations(model, prompts, "r1")["r2"], "no activations of 'r2'"),
         (lambda: build(model, n=2), r"tokenizer is <Model .*model\.tokenizer"),
@@ -143,3 +145,56 @@ def test_prompts_of_a_run_are_cut_as_a_list_is_and_written(run, model, tmp_path)
 def test_runs_are_compared_as_a_list_too(run):
     listed = compare([run, run], overlap_only=True, out=run.folder.parent)
     assert listed.folder == compare(run, run, overlap_only=True, out=run.folder.parent).folder
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"steps": "a"}, "eap-ig: steps='a' is not a whole number"),
+        ({"steps": 2.5}, "eap-ig: steps=2.5 is not a whole number"),
+        ({"steps": True}, "eap-ig: steps=True is not a whole number"),
+        ({"stepz": 3}, "no setting of eap-ig 'stepz'. Known: rule, steps. Did you mean 'steps'?"),
+    ],
+)
+def test_settings_of_a_method_that_are_none_are_named(given: Any, said: str):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        METHODS["eap-ig"](**given)
+    assert METHODS["eap-ig"](np.int64(3)).steps == 3
+
+
+def test_too_many_settings_of_a_method_are_refused():
+    with pytest.raises(ValueError, match="eap-ig has 2 settings, and 3 are given"):
+        METHODS["eap-ig"](3, "left", 4)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"workers": "x"}, "^workers is 'x': "),
+        ({"out": 5}, "^out is 5: "),
+        ({"workrs": 2}, "no setting of Execution 'workrs'.*Did you mean 'workers'"),
+        ({"workers": 2, "gpus": True}, "workers and gpus are different places to run"),
+    ],
+)
+def test_where_to_run_is_refused_in_one_line(given: Any, said: str):
+    with pytest.raises(ValueError, match=said) as refused:
+        Execution(**given)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        ([8], "there is no prompt 8: the scores are of 8, 0 to 7"),
+        ([-9], "there is no prompt -9"),
+        (3, "a list of their numbers, such as .0, 3.; found 3"),
+        ("ab", "a list of their numbers"),
+        ([0.5], "a list of their numbers"),
+        ([], "a list of their numbers"),
+        ([True, False], "a list of their numbers"),
+    ],
+)
+def test_numbers_of_prompts_that_are_none_are_refused(run: DiscoverRun, chosen: Any, said: str):
+    with pytest.raises(ValueError, match=said):
+        run.scores.of_prompts(chosen)
+    assert run.scores.of_prompts([-1, 0]).n_prompts == 2
