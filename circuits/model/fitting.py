@@ -102,7 +102,7 @@ def require_fitting_native(config: Mapping[str, Any], shapes: Shapes, place: Pat
                 f"{place} says {', '.join(f'{size.name} = {size.value}' for size in by)}, by which {name!r} is of "
                 f"{times([size.value for size in by])} numbers; in the weights files it is of {times(shape)}. {GIVE}"
             )
-    _require_alike(shapes)
+    _require_alike(shapes, place.parent)
 
 
 def _native_sizes(config: Mapping[str, Any]) -> dict[str, _Size]:
@@ -162,7 +162,7 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
                 raise ValueError(f"{said}, but the weights files hold {most:,} {of} in all. {GIVE}")
 
 
-def _require_alike(shapes: Shapes) -> None:
+def _require_alike(shapes: Shapes, folder: Path) -> None:
     """Raise a ValueError where one layer lacks a tensor that another of its stack has."""
     tensors: dict[str, dict[int, set[str]]] = {}
     for name in shapes:
@@ -173,7 +173,7 @@ def _require_alike(shapes: Shapes) -> None:
         for layer in range(max(layers) + 1):
             if missing := sorted(every - layers.get(layer, set())):
                 raise ValueError(
-                    f"the weights files lack {f'{stack}.{layer}.{missing[0]}'!r}, which other layers have. {GIVE}"
+                    f"the weights in {folder} lack {f'{stack}.{layer}.{missing[0]}'!r}, which other layers have. {GIVE}"
                 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from circuits.device_names import require_device_name
 from circuits.model.bridge import Loaded, NotFromDisk, with_probes
 from circuits.model.huggingface import load_gguf, load_huggingface
 from circuits.model.native import load_native
@@ -340,12 +341,8 @@ def _module_fingerprint(bridge: Any) -> str:
 
 def require_device(device: str) -> None:
     """Raise a ValueError where torch has no such device here."""
-    try:
-        parsed = torch.device(device)
-    except (RuntimeError, TypeError):
-        raise ValueError(f"no device {device!r}. Known kinds: cpu, cuda, cuda:0, mps.") from None
-    if parsed.type == "cpu" and parsed.index is not None:
-        raise ValueError(f"device {device!r} was asked for; processors have no numbers. Use --device cpu.")
+    require_device_name(device)
+    parsed = torch.device(device)
     if parsed.type == "cuda" and (parsed.index or 0) >= torch.cuda.device_count():
         raise ValueError(
             f"device {device!r} was asked for, but torch sees {torch.cuda.device_count()} CUDA device(s). "

@@ -6,6 +6,7 @@ must be swapped for another has to be one token after a space, a filler word onl
 
 from __future__ import annotations
 
+import math
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import ClassVar, NamedTuple
 
 from circuits.citations import Citation
 from circuits.data.answers import Answer, answer_of
+from circuits.data.counted import counted
 from circuits.data.prompts import Prompt, PromptSet, Tokenizer
 from circuits.data.tokenizer import next_token, next_tokens, require_tokenizer
 from circuits.lookup import unknown
@@ -28,6 +30,26 @@ Orders = Callable[[random.Random], tuple[Prompt, ...]]
 # This many repeats in a row: with one prompt in 100 still unseen, missing it has a chance of 1e-13.
 _REPEATS_BEFORE_GIVING_UP = 3000
 _SHOWN_WORDS = 12
+# Of more prompts than this it is asked whether there can be so many; fewer are drawn within seconds.
+_MANY, _N_PROBED, _TIMES_AS_MANY = 2_000, 300, 10
+
+
+class _Counting(random.Random):
+    """Random numbers, and among how many ways to draw them they were one: `n_ways`, 1 before the first."""
+
+    n_ways: float = 1
+
+    def _randbelow(self, n: int) -> int:  # what choices, samples and ranges draw with
+        self.n_ways *= n
+        return int(super().random() * n)
+
+    def random(self) -> float:
+        self.n_ways = math.inf
+        return super().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        self.n_ways *= 2.0**k
+        return super().getrandbits(k)
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,7 @@ class Task(AnyTask):
         >>> tokenizer.decode(first.clean), tokenizer.decode(first.answers)
         ('Because David and Martin were leaving the bridge , David returned the sandwich to', 'Martin')
         """
+        self.require_as_many(tokenizer, n=n)
         found = self.build_at_most(tokenizer, n=n, seed=seed)
         if len(found) < n:
             raise ValueError(
@@ -116,11 +139,34 @@ class Task(AnyTask):
             )
         return found
 
+    def require_as_many(self, tokenizer: Tokenizer, *, n: int) -> None:
+        """Raise a ValueError where `n` are many more prompts than there are ways to draw one, before all are drawn.
+
+        The ways are told by a few draws and what each of them chose among; they are no fewer than the prompts.
+
+        >>> from circuits import TASKS, load_model
+        >>> tokenizer = load_model("reference").tokenizer
+        >>> TASKS["ioi"]().require_as_many(tokenizer, n=1_000_000)
+        """
+        if not isinstance(n, Integral) or n <= _MANY:
+            return
+        draw, generator = self._draw(tokenizer), _Counting(0)
+        n_ways = 0.0
+        for _ in range(_N_PROBED):
+            generator.n_ways = 1
+            draw(generator)
+            n_ways += generator.n_ways / _N_PROBED  # weighted by how rare each way is, and so the number of all
+        if n > _TIMES_AS_MANY * n_ways:
+            raise ValueError(
+                f"task {self.name!r}: asked for {n} distinct prompts; with this model's tokenizer there are about "
+                f"{n_ways:,.0f}, or fewer. Ask for fewer."
+            )
+
     def build_at_most(self, tokenizer: Tokenizer, *, n: int, seed: int = 0) -> PromptSet:
         """What `build` gives; where fewer than `n` distinct prompts exist, all of them."""
         if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
             raise ValueError(f"task {self.name!r}: asked for {n!r} prompts; ask for a whole number, at least 1.")
-        prompts = tuple(islice(self.drawn(tokenizer, seed=seed), n))
+        prompts = tuple(counted(islice(self.drawn(tokenizer, seed=seed), n)))
         if not prompts:
             raise ValueError(f"task {self.name!r}: no prompt is found with this model's tokenizer.")
         return PromptSet(self.name, prompts)
@@ -130,13 +176,9 @@ class Task(AnyTask):
 
         Raises a ValueError, with the first one, where the tokenizer lacks what the task needs.
         """
-        require_tokenizer(tokenizer)
         if not isinstance(seed, Integral):
             raise ValueError(f"task {self.name!r}: seed is {seed!r}; give a whole number, such as 0.")
-        try:
-            draw = self.sampler(tokenizer)
-        except ValueError as error:
-            raise ValueError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}") from None
+        draw = self._draw(tokenizer)
         generator = random.Random(seed)
         seen: set[tuple[int, ...]] = set()
         repeats = 0
@@ -146,6 +188,13 @@ class Task(AnyTask):
             if not repeats:
                 seen.add(prompt.clean)
                 yield prompt
+
+    def _draw(self, tokenizer: Tokenizer) -> Draw:
+        require_tokenizer(tokenizer)
+        try:
+            return self.sampler(tokenizer)
+        except ValueError as error:
+            raise ValueError(f"task {self.name!r} cannot be built for this model's tokenizer: {error}") from None
 
     def orders(self, tokenizer: Tokenizer) -> Orders:
         """A function that draws one question with its options in every order.

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from circuits.lookup import unknown
 from circuits.visible_text import value_text
 
+from circuits.device_names import require_device_name
+
 DEFAULT_STORE = Path("runs")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
 
@@ -80,6 +82,13 @@ class Execution(BaseModel):
     @classmethod
     def _is_named(cls, given: Any, field: ValidationInfo) -> Any:
         return require_named(cls, given, field)
+
+    @field_validator("device")
+    @classmethod
+    def _is_device(cls, given: str) -> str:
+        """Whether there is such a device here is asked by what computes: a finished run is read anywhere."""
+        require_device_name(given)
+        return given
 
     @field_validator("scheduler")
     @classmethod

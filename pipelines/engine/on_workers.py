@@ -11,8 +11,10 @@ import pickle
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
+from threading import Timer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.engine.agenda import kind_of
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 1.0
 _SCHEDULER_WAIT_S = 15
+_TOLD_AFTER_S = 2.0  # what takes longer to be answered is said to be waited for
 # A job that takes longer is sent to a thread that is free, and none ahead.
 _LONG_S = 5.0
 # Jobs are sent so many times again that were lost with several workers, one after the other.
@@ -275,13 +278,28 @@ class Course:
         if not newcomers:
             return
         is_first = not self._checked
-        require_same_packages(self._client, newcomers)
+        n_asked = f"{len(newcomers)} worker{'s' if len(newcomers) > 1 else ''}"
+        with self._told_if_slow(f"waiting for {n_asked} of {self._address} to say what is installed there"):
+            require_same_packages(self._client, newcomers)
         if self._inputs is None:
-            require_folder(self._client, newcomers, self._store.folder)
+            with self._told_if_slow(f"waiting for {n_asked} of {self._address} to look for the store's folder"):
+                require_folder(self._client, newcomers, self._store.folder)
         # Those that come later tell when they load it: here, all would wait for them.
         if is_first and self._execution.scheduler is not None:
-            require_models(self._client, newcomers, self._models)
+            with self._told_if_slow(f"waiting for {n_asked} of {self._address} to read the models' files"):
+                require_models(self._client, newcomers, self._models)
         self._checked |= set(newcomers)
+
+    @contextmanager
+    def _told_if_slow(self, text: str) -> Iterator[None]:
+        """What is waited for is told where it takes long: of a worker that dies meanwhile, Dask waits half a minute."""
+        timer = Timer(_TOLD_AFTER_S, self._on_waiting, [text])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def _threads(self) -> dict[str, int]:
         """Worker -> its threads. `ClusterError` where the scheduler does not say."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from circuits.ablations import ABLATIONS, Mean
+from circuits.data.counted import told_to
 from circuits.data.image_prompts import image_prompts
 from circuits.data.prompt_files import read_prompts
 from circuits.data.prompts import PromptSet
@@ -20,6 +22,7 @@ from circuits.evaluation.faithfulness import measure_baseline
 from circuits.evaluation.solved_prompts import MOST_DRAWN, is_solved, keep_solved, solved_prompts
 from circuits.files import read_bytes
 from circuits.metrics import METRICS
+from circuits.model.steps import Steps, whole
 from circuits.tasks import IMAGE_TASKS, TASKS
 from circuits.tasks.from_template import read_template
 from pipelines.engine.result_file import Result
@@ -83,9 +86,26 @@ def _of_template(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     task, n_prompts, seed = read_template(Path(settings["path"])), settings["n"], settings["seed"]
     tokenizer = _tokenizer(loaded, f"the template {task.name!r}")
     if not settings.get("solved"):
-        return task.build(tokenizer, n=n_prompts, seed=seed)
+        with _each_told(n_prompts):
+            return task.build(tokenizer, n=n_prompts, seed=seed)
     solved = solved_prompts(loaded, task.name, task.drawn(tokenizer, seed=seed), n=n_prompts)
     return replace(solved, notes=task.notes(tokenizer))
+
+
+@contextmanager
+def _each_told(n_prompts: int) -> Iterator[None]:
+    """Within it, how many of the prompts are made is told as how far their job is, a hundredth at a time."""
+    size = max(1, n_prompts // 100)
+    with whole():
+        loop = Steps(n_prompts)
+
+        def tell(n_made: int) -> None:
+            if n_made % size == 0:
+                loop.enter(size, n_made)
+                loop.leave(size)
+
+        with told_to(tell):
+            yield
 
 
 def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
@@ -101,8 +121,10 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
     own = {"corruption": settings["corruption"], "held_out": settings.get("held_out", False)}
     made = make_task(TASKS[task], settings.get("task_settings", {}), **own)
     if settings.get("solved"):
+        made.require_as_many(tokenizer, n=n_prompts)
         return solved_prompts(loaded, task, made.drawn(tokenizer, seed=seed), n=n_prompts)
-    return made.build(tokenizer, n=n_prompts, seed=seed)
+    with _each_told(n_prompts):
+        return made.build(tokenizer, n=n_prompts, seed=seed)
 
 
 def _tokenizer(loaded: Model, asking: str) -> Tokenizer:

@@ -244,6 +244,18 @@ def _surroundings(sound: Sound) -> Iterator[Trial]:
         yield Trial(KIND, f"{arguments[0]} where the folder is gone", arguments, expects=expects, during=_gone)
     for device in ("mps", "cuda", "cuda:7", "meta", "xla", "cpu:3"):
         yield Trial(KIND, f"--device {device}", [*sound.discover(), "--device", device], names=(device,))
+    for device in ("zz", "", "cpu:3", "meta"):
+        # Nothing is computed of a finished run, and so no device is asked for; what is the name of none is told.
+        done = [*sound.discover(), "--device", device]
+        yield Trial(KIND, f"--device {device!r} of a finished run", done, sound.copy_runs, ("device",))
+    yield Trial(
+        KIND,
+        "--device cuda:7 of a finished run",
+        [*sound.discover(), "--device", "cuda:7"],
+        sound.copy_runs,
+        expects="restored",
+        check=same_run(sound, run_digests(sound.runs / sound.run)),
+    )
     yield Trial(
         KIND,
         "a scheduler that never answers",

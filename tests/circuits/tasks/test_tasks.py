@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from circuits.data.counted import told_to
 from circuits.reference.vocabulary import LEARNED, make_tokenizer, vocabulary
-from circuits.tasks import TASKS, Task, ioi
+from circuits.tasks import TASKS, Task, base, ioi
 from circuits.tasks import colored_objects as co
 from circuits.tasks import docstring as doc
 from circuits.tasks import greater_than as gt
@@ -141,6 +142,27 @@ def test_more_prompts_than_exist_is_an_error_that_says_how_many_there_are(
     with pytest.raises(ValueError, match="asked for 98 distinct prompts, found 97"):
         build("greater-than", words_tokenizer, n=98)
     assert len(build("greater-than", words_tokenizer, n=97)) == 97
+
+
+def test_far_more_prompts_than_ways_to_draw_one_are_refused_before_all_are_drawn(
+    words_tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gt, "NOUNS", ("war",))
+    monkeypatch.setattr(gt, "CENTURIES", ("17",))
+    task, drawn = TASKS["greater-than"](), []
+    monkeypatch.setattr(base, "counted", lambda prompts: drawn.extend(prompts) or drawn)
+    with pytest.raises(ValueError, match=r"asked for 1000000 distinct prompts; .* there are about 97, or fewer"):
+        task.build(words_tokenizer, n=1_000_000)
+    assert not drawn
+    task.require_as_many(words_tokenizer, n=970)  # which may be counted by drawing them
+
+
+def test_the_prompts_that_are_made_so_far_are_told(words_tokenizer: Any) -> None:
+    told: list[int] = []
+    with told_to(told.append):
+        build("ioi", words_tokenizer, n=5)
+    build("ioi", words_tokenizer, n=3)
+    assert told == [1, 2, 3, 4, 5]
 
 
 def test_no_prompts_at_all_is_an_error(words_tokenizer: Any) -> None:

@@ -308,6 +308,23 @@ def test_a_worker_with_another_version_is_named_before_a_job_is_sent(cluster, tm
     assert not stored(tmp_path)
 
 
+def test_that_workers_are_slow_to_say_what_they_have_is_told(cluster, tmp_path, monkeypatch):
+    from pipelines.engine import on_workers
+
+    asked = on_workers.require_same_packages
+
+    def slowly(client, workers):
+        time.sleep(0.5)
+        asked(client, workers)
+
+    monkeypatch.setattr(on_workers, "_TOLD_AFTER_S", 0.1)
+    monkeypatch.setattr(on_workers, "require_same_packages", slowly)
+    cluster.scale(1)
+    _, _, said = compute(chain(2), tmp_path, cluster)
+    waiting = f"waiting for 1 worker of {cluster.scheduler_address} to say what is installed there"
+    assert waiting in said
+
+
 def test_a_late_worker_with_another_version_gives_no_result(cluster, tmp_path, monkeypatch):
     from pipelines.engine import on_workers
 

@@ -6,9 +6,12 @@ import pytest
 
 from circuits.data.images import Picture
 from circuits.data.prompts import Prompt, PromptSet
+from circuits.model.load import load_model
+from circuits.model.steps import watched_by
 from pipelines.engine.result_file import Result
 from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
 from pipelines.runs.first_jobs import prompts_per_job
+from pipelines.runs.stages import prompts_for
 
 MB = 10**6
 
@@ -48,6 +51,26 @@ def test_a_slice_of_stored_prompts_is_that_of_all_of_them():
         assert [prompt.image and prompt.image.data for prompt in part] == [
             prompt.image and prompt.image.data for prompt in whole.prompts[start:stop]
         ]
+
+
+def test_how_many_of_the_prompts_are_made_is_told():
+    class Watch:
+        def __init__(self) -> None:
+            self.shares: list[float] = []
+
+        def reached(self, share: float) -> None:
+            self.shares.append(share)
+
+        def find(self, name: str) -> None:
+            return None
+
+        def keep(self, name: str, values: object) -> None:
+            raise AssertionError("nothing of it is kept")
+
+    watch = Watch()
+    with watched_by(watch):
+        prompts_for({"task": "ioi", "n": 200, "seed": 0, "corruption": "flip"}, load_model("reference"))
+    assert watch.shares == pytest.approx([share / 100 for share in range(1, 101)])
 
 
 def test_of_a_slice_only_its_own_prompts_are_made():
