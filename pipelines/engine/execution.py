@@ -8,10 +8,9 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from circuits.device_names import require_device_name
 from circuits.lookup import unknown
 from circuits.visible_text import value_text
-
-from circuits.device_names import require_device_name
 
 DEFAULT_STORE = Path("runs")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]*://)?[^\s/:]+(:[^\s/:]+)*:\d{1,5}/?|inproc://\S+", re.IGNORECASE)
