@@ -178,6 +178,12 @@ def computed(
 
 
 @pytest.fixture
+def computed_run(computed: Callable[..., list[Answer]], tiny: Tiny) -> dict[str, Any]:
+    """What `discover` has said as JSON of a run with default settings, whose files lie in this test's folder."""
+    return computed((*tiny.arguments, "--json"))[0].json
+
+
+@pytest.fixture
 def spawn(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """`spawn("discover", ...)`: the command as a process of its own, with pipes."""
     started: list[subprocess.Popen[str]] = []

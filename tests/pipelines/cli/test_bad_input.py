@@ -146,15 +146,17 @@ def test_output_that_cannot_be_written_is_refused_before_a_model_runs(circuits: 
     require_refusal(answer, "cannot write in", "No model was run")
 
 
-def test_an_export_that_cannot_be_written_is_refused(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_an_export_that_cannot_be_written_is_refused(circuits: Command, computed_run: dict[str, Any]):
+    run = computed_run["run"]
     Path("file").write_text("")
     require_refusal(circuits("export", run, "--to", "json", "--out", "file/graph.json"), "cannot write")
 
 
 @pytest.mark.parametrize("file", ["store.json", "run.json"])
-def test_a_run_folder_of_a_newer_version_is_refused_and_left_alone(circuits: Command, tiny: Any, file: str):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_a_run_folder_of_a_newer_version_is_refused_and_left_alone(
+    circuits: Command, tiny: Any, file: str, computed_run: dict[str, Any]
+):
+    run = computed_run["run"]
     path = Path("runs") / file if file == "store.json" else Path("runs") / run / file
     newer = json.dumps(json.loads(path.read_text()) | {"version": 99})
     path.write_text(newer)
@@ -165,17 +167,17 @@ def test_a_run_folder_of_a_newer_version_is_refused_and_left_alone(circuits: Com
 
 
 def test_circuits_of_different_models_are_not_compared(
-    circuits: Command, tiny: Any, tmp_path: Path, new_model: Callable[..., Path]
+    circuits: Command, tiny: Any, tmp_path: Path, new_model: Callable[..., Path], computed_run: dict[str, Any]
 ):
     other = new_model(tmp_path / "other", seed=1)
-    first = circuits(*tiny.arguments, "--json").json["run"]
+    first = computed_run["run"]
     second = circuits(*tiny.arguments[:2], "--model", other, "--json").json["run"]
     require_refusal(circuits("compare", first, second), "different models", "Still comparable")
     assert circuits("compare", first, second, "--across-models").exit_code == 0
 
 
-def test_a_run_that_is_not_finished_says_how_to_finish_it(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_a_run_that_is_not_finished_says_how_to_finish_it(circuits: Command, computed_run: dict[str, Any]):
+    run = computed_run["run"]
     record = Path("runs") / run / "run.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"files": {}}))
     require_refusal(circuits("export", run, "--to", "json"), "is not finished", "circuits discover --config")
@@ -208,8 +210,10 @@ def test_status_goes_on_past_a_damaged_record(circuits: Command, change: dict[st
     require_refusal(circuits("export", "broken", "--to", "json"), "run.json is damaged")
 
 
-def test_settings_of_a_record_that_do_not_fit_are_named_without_an_address(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_settings_of_a_record_that_do_not_fit_are_named_without_an_address(
+    circuits: Command, computed_run: dict[str, Any]
+):
+    run = computed_run["run"]
     path = Path("runs") / run / "run.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"config": record["config"] | {"prompts": -4}}))
@@ -271,8 +275,8 @@ def test_a_pipe_is_no_file(circuits: Command, tiny: Any, place: str):
     require_refusal(circuits("discover", *given), "it is a pipe, not a file")
 
 
-def test_an_export_is_never_written_through_a_device(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_an_export_is_never_written_through_a_device(circuits: Command, computed_run: dict[str, Any]):
+    run = computed_run["run"]
     Path("link").symlink_to("target")
     for out, kind in ((os.devnull, "a device"), ("link", "a symbolic link")):
         require_refusal(circuits("export", run, "--to", "csv", "--out", out), f"it is {kind}, not a file")
@@ -284,8 +288,7 @@ def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):
     assert circuits("status", "--json").json == {"runs": [], "running": []}
 
 
-def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any):
-    circuits(*tiny.arguments)
+def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any, computed_run: dict[str, Any]):
     kept = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
     require_refusal(circuits(*tiny.arguments, "--greedy", "--threshold", "3"), "two ways")
     assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == kept

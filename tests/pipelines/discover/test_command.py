@@ -18,6 +18,7 @@ from graphs.export.score_table import ENDS
 from graphs.node_sums import SUMS
 
 Command = Callable[..., Any]
+COMPONENTS = ("--method", "activation-patching", "--nodes", "2", "--edges", "30")
 
 
 def stored_bytes(store: Path) -> dict[str, bytes]:
@@ -52,13 +53,14 @@ def test_json_holds_one_object_with_every_number_and_its_interval(circuits: Comm
         assert low <= holder[name] <= high
 
 
-def test_shares_of_a_gap_that_may_be_zero_have_no_interval_and_a_warning_says_why(circuits: Command, tiny: Any):
-    summary = circuits(*tiny.arguments, "--json").json
-    assert summary["faithfulness"] is not None
-    assert summary["faithfulness_interval"] is None
-    assert any("clean and corrupt prompts may not differ" in warning for warning in summary["warnings"])
+def test_shares_of_a_gap_that_may_be_zero_have_no_interval_and_a_warning_says_why(
+    circuits: Command, tiny: Any, computed_run: dict[str, Any]
+):
+    assert computed_run["faithfulness"] is not None
+    assert computed_run["faithfulness_interval"] is None
+    assert any("clean and corrupt prompts may not differ" in warning for warning in computed_run["warnings"])
     shown = circuits(*tiny.arguments).stdout
-    assert f"{summary['faithfulness']:.3f} [-]" in shown
+    assert f"{computed_run['faithfulness']:.3f} [-]" in shown
     assert "[-]: no bound, of one prompt" in shown
     assert "95 % intervals, Wilson's of shares answered correctly, else t over prompts" in shown
 
@@ -84,19 +86,18 @@ def test_one_prompt_gives_numbers_without_intervals_in_every_file_and_table(
     assert circuits("compare", summary["run"], summary["run"], "--json").json["heads_iou_interval"] is None
 
 
-def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any):
-    first = circuits(*tiny.arguments, "--json").json
+def test_the_same_command_again_computes_nothing_new(circuits: Command, tiny: Any, computed_run: dict[str, Any]):
     kept = stored_bytes(Path("runs"))
     again = circuits(*tiny.arguments, "--json").json
-    assert first["jobs"] == {"total": len(kept), "computed": len(kept)}
+    assert computed_run["jobs"] == {"total": len(kept), "computed": len(kept)}
     assert again["jobs"] == {"total": len(kept), "computed": 0}
     assert stored_bytes(Path("runs")) == kept
-    different = {key for key in first if first[key] != again[key]}
-    assert different == {"seconds", "jobs"}
+    different = {key for key in computed_run if computed_run[key] != again[key]}
+    assert different == {"seconds", "jobs", "folder"}  # what was computed lies here as a copy
+    assert Path(again["folder"]).name == Path(computed_run["folder"]).name
 
 
-def test_another_number_of_edges_measures_nothing_again(circuits: Command, tiny: Any):
-    circuits(*tiny.arguments)
+def test_another_number_of_edges_measures_nothing_again(circuits: Command, tiny: Any, computed_run: dict[str, Any]):
     answer = circuits(*tiny.arguments, "--edges", "9")
     assert answer.exit_code == 0
     assert "measure" not in answer.stderr
@@ -104,21 +105,19 @@ def test_another_number_of_edges_measures_nothing_again(circuits: Command, tiny:
     assert "judge" in answer.stderr
 
 
-def test_only_missing_results_are_computed(circuits: Command, tiny: Any):
-    first = circuits(*tiny.arguments, "--json").json
+def test_only_missing_results_are_computed(circuits: Command, tiny: Any, computed_run: dict[str, Any]):
     kept = stored_bytes(Path("runs"))
     for path in sorted(Path("runs").glob("jobs/*/*.npz"))[::3]:
         path.unlink()
-    n_missing = len(kept) - len(stored_bytes(Path("runs")))
-    assert circuits(*tiny.arguments, "--json").json["jobs"] == {"total": first["jobs"]["total"], "computed": n_missing}
+    counts = {"total": computed_run["jobs"]["total"], "computed": len(kept) - len(stored_bytes(Path("runs")))}
+    assert circuits(*tiny.arguments, "--json").json["jobs"] == counts
     assert stored_bytes(Path("runs")) == kept
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "emptied"])
 def test_a_damaged_result_is_named_and_computed_again(
-    circuits: Command, tiny: Any, damage: str, caplog: pytest.LogCaptureFixture
+    circuits: Command, tiny: Any, damage: str, caplog: pytest.LogCaptureFixture, computed_run: dict[str, Any]
 ):
-    circuits(*tiny.arguments)
     kept = stored_bytes(Path("runs"))
     path = sorted(Path("runs").glob("jobs/*/*.npz"))[1]
     data = bytearray(path.read_bytes())
@@ -130,8 +129,10 @@ def test_a_damaged_result_is_named_and_computed_again(
     assert stored_bytes(Path("runs")) == kept
 
 
-def test_a_damaged_run_folder_is_named_and_restored_without_computing(circuits: Command, tiny: Any):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_a_damaged_run_folder_is_named_and_restored_without_computing(
+    circuits: Command, tiny: Any, computed_run: dict[str, Any]
+):
+    run = computed_run["run"]
     graph = Path("runs") / run / "graph.json"
     whole = graph.read_bytes()
     graph.write_bytes(whole[:100])
@@ -142,24 +143,24 @@ def test_a_damaged_run_folder_is_named_and_restored_without_computing(circuits: 
     assert graph.read_bytes() == whole
 
 
-def test_component_methods_choose_nodes_by_their_scores(circuits: Command, tiny: Any):
-    options = ("--method", "activation-patching", "--nodes", "2", "--edges", "30")
-    summary = circuits(*tiny.arguments, *options, "--json").json
+def test_component_methods_choose_nodes_by_their_scores(circuits: Command, computed: Command, tiny: Any):
+    summary = computed((*tiny.arguments, *COMPONENTS, "--json"))[0].json
     assert summary["circuit"]["selection"]["name"] == "top-components"
     assert len(set(summary["circuit"]["nodes"]) - {"input", "logits"}) <= 2
     rows = list(csv.DictReader(io.StringIO(circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout)))
     assert {row["kind"] for row in rows} >= {"edge", "head", "mlp"}
 
 
-def test_exact_components_are_told_from_the_estimated_edges_between_them(circuits: Command, tiny: Any):
-    options = ("--method", "activation-patching", "--nodes", "2", "--edges", "30")
-    summary = circuits(*tiny.arguments, *options, "--json").json
+def test_exact_components_are_told_from_the_estimated_edges_between_them(
+    circuits: Command, computed: Command, tiny: Any
+):
+    summary = computed((*tiny.arguments, *COMPONENTS, "--json"))[0].json
     exact, estimate = (
         {"method": "activation-patching", "scores_are": "measured"},
         {"method": "eap-ig", "scores_are": "estimated"},
     )
     assert summary["circuit"]["scored_by"] == {"nodes": exact, "edges": estimate}
-    assert "(estimated by" in circuits(*tiny.arguments, *options).stdout
+    assert "(estimated by" in circuits(*tiny.arguments, *COMPONENTS).stdout
     text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
     said = {(row["kind"] == "edge", row["score_is"], row["method"]) for row in csv.DictReader(io.StringIO(text))}
     assert said == {(False, "measured", "activation-patching"), (True, "estimated", "eap-ig")}
@@ -179,6 +180,7 @@ def test_edges_that_a_screen_ruled_out_are_not_measured_and_the_others_are(circu
     assert of_nodes <= {"not measured", *(f"measured, summed over {side} edges" for side in ("outgoing", "incoming"))}
 
 
+@pytest.mark.usefixtures("computed_run")
 @pytest.mark.parametrize(
     ("options", "selection"),
     [
@@ -197,6 +199,7 @@ def test_the_circuit_is_selected_as_asked(circuits: Command, tiny: Any, options:
     assert circuits(*tiny.arguments, *options, "--json").json["circuit"]["selection"] == selection
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_without_a_size_the_smallest_faithful_circuit_of_a_search_is_chosen(circuits: Command, tiny: Any):
     wide = circuits(*tiny.arguments, "--tolerance", "0.5", "--json").json
     narrow = circuits(*tiny.arguments, "--tolerance", "0.0001", "--json").json
@@ -237,6 +240,7 @@ def test_other_prompts_judge_the_circuit_than_chose_it(circuits: Command, tiny: 
     assert "on the prompts that chose it" in circuits(*asked, "--judge-on", "same").stdout
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_an_unfaithful_circuit_says_which_size_would_do(circuits: Command, tiny: Any):
     warnings = circuits(*tiny.arguments, "--edges", "1", "--json").json["warnings"]
     (said,) = (text for text in warnings if "would do" in text)
@@ -262,12 +266,14 @@ def test_without_a_gap_the_smallest_circuit_stands_for_nothing(circuits: Command
     assert any("there is nothing to explain" in text for text in summary["warnings"])
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_the_whole_graph_is_faithful(circuits: Command, tiny: Any):
     summary = circuits(*tiny.arguments, "--edges", "9999", "--json").json
     assert summary["circuit"]["n_edges"] == summary["circuit"]["of_edges"]
     assert summary["faithfulness"] == pytest.approx(1, abs=1e-5)  # float32 sums in another order
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_the_curve_is_measured_on_request(circuits: Command, tiny: Any):
     curve = circuits(*tiny.arguments, "--curve", "--json").json["curve"]
     assert len(curve["budgets"]) == len(curve["faithfulness_signed"]) == len(curve["faithfulness_absolute"])
@@ -337,28 +343,28 @@ def test_the_settings_kept_with_a_run_work_from_another_folder(
     assert (again["run"], again["jobs"]["computed"]) == (run, 0)
 
 
-def test_python_gives_what_the_command_line_gives(circuits: Command, tiny: Any):
+def test_python_gives_what_the_command_line_gives(tiny: Any, computed_run: dict[str, Any]):
     from pipelines import discover
 
-    printed = circuits(*tiny.arguments, "--json").json
     run = discover(**tiny.settings())
-    assert run.name == printed["run"]
-    assert run.faithfulness == printed["faithfulness"]
-    assert run.circuit.n_edges == printed["circuit"]["n_edges"]
+    assert run.name == computed_run["run"]
+    assert run.faithfulness == computed_run["faithfulness"]
+    assert run.circuit.n_edges == computed_run["circuit"]["n_edges"]
     assert run.scores.n_prompts == 12
     assert run.scores.provenance.task == "pairs"
 
 
-def test_a_run_folder_is_complete_in_itself(circuits: Command, tiny: Any):
+def test_a_run_folder_is_complete_in_itself(computed_run: dict[str, Any]):
     from pipelines import open_run
 
-    name = circuits(*tiny.arguments, "--json").json["run"]
+    name = computed_run["run"]
     (Path("runs") / name).rename("sent")
     run = open_run("sent")
     assert run.circuit.n_edges == run.summary["circuit"]["n_edges"]
     assert run.scores.n_prompts == 12
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_two_circuits_are_compared_and_the_comparison_is_kept(circuits: Command, tiny: Any):
     names = [circuits(*tiny.arguments, "--edges", size, "--json").json["run"] for size in ("20", "40")]
     comparison = circuits("compare", *names, "--out", "both", "--json").json
@@ -372,28 +378,27 @@ def test_two_circuits_are_compared_and_the_comparison_is_kept(circuits: Command,
 @pytest.mark.parametrize(
     ("kind", "start"), [("json", b"{"), ("graphml", b"<"), ("csv", b"name,kind"), ("pdf", b"%PDF"), ("svg", b"<")]
 )
-def test_a_run_is_exported_in_every_format(circuits: Command, tiny: Any, kind: str, start: bytes):
-    run = circuits(*tiny.arguments, "--json").json["run"]
+def test_a_run_is_exported_in_every_format(circuits: Command, kind: str, start: bytes, computed_run: dict[str, Any]):
+    run = computed_run["run"]
     answer = circuits("export", run, "--to", kind, "--out", f"figure.{kind}")
     assert answer.exit_code == 0
     assert Path(f"figure.{kind}").read_bytes().startswith(start)
 
 
-def test_the_csv_has_a_row_for_every_edge(circuits: Command, tiny: Any):
-    summary = circuits(*tiny.arguments, "--json").json
-    text = circuits("export", summary["run"], "--to", "csv", "--out", "-").stdout
+def test_the_csv_has_a_row_for_every_edge(circuits: Command, computed_run: dict[str, Any]):
+    text = circuits("export", computed_run["run"], "--to", "csv", "--out", "-").stdout
     rows = list(csv.DictReader(io.StringIO(text)))
     assert list(rows[0]) == ["name", "kind", "score", "low", "high", "score_is", "method", "in_circuit", *ENDS, *SUMS]
     edges = [row for row in rows if row["kind"] == "edge"]
-    assert len(edges) == summary["circuit"]["of_edges"]
-    assert sum(row["in_circuit"].lower() == "true" for row in edges) == summary["circuit"]["n_edges"]
+    assert len(edges) == computed_run["circuit"]["of_edges"]
+    assert sum(row["in_circuit"].lower() == "true" for row in edges) == computed_run["circuit"]["n_edges"]
     for row in (row for row in rows if row["kind"] in ("head", "mlp")):
         leaving = [float(edge["score"]) for edge in edges if edge["source"] == row["name"]]
         assert float(row["outgoing"]) == pytest.approx(sum(leaving), abs=1e-6)
 
 
-def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any):
-    name = circuits(*tiny.arguments, "--json").json["run"]
+def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, computed_run: dict[str, Any]):
+    name = computed_run["run"]
     finished = circuits("status", "--json").json["runs"]
     assert [(state["run"], state["is_finished"]) for state in finished] == [(name, True)]
     record = Path("runs") / name / "run.json"
@@ -405,8 +410,8 @@ def test_status_says_what_is_done_and_how_to_go_on(circuits: Command, tiny: Any)
     assert f"{name}: interrupted, continue with: circuits discover --config" in circuits("status").stdout
 
 
-def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: Any):
-    answer = circuits(*tiny.arguments)
+def test_results_go_to_stdout_and_progress_to_stderr(computed: Command, tiny: Any):
+    (answer,) = computed(tiny.arguments)
     assert "faithfulness" in answer.stdout
     assert "[1/" not in answer.stdout
     lines = answer.stderr.splitlines()
@@ -417,8 +422,10 @@ def test_results_go_to_stdout_and_progress_to_stderr(circuits: Command, tiny: An
     assert re.search(rf"\] {name}: measure eap-ig prompts 0-3", answer.stderr)
 
 
-def test_a_task_that_the_model_cannot_do_is_said_before_a_circuit_is_sought(circuits: Command, tiny: Any):
-    said = circuits(*tiny.arguments).stderr
+def test_a_task_that_the_model_cannot_do_is_said_before_a_circuit_is_sought(
+    circuits: Command, computed: Command, tiny: Any
+):
+    said = computed(tiny.arguments)[0].stderr
     assert said.index(": baseline") < said.index("run so far: The model answers") < said.index(": choose the")
     assert "run so far" not in circuits(*tiny.arguments).stderr  # nothing is left to wait for
 

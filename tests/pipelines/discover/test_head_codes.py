@@ -35,12 +35,18 @@ def coded(circuits: Command, tiny: Any, *more: str, method: str = "head-coding")
     return circuits(*tiny.arguments, "--method", method, *FEW_OPTIONS, "--json", *more)
 
 
+@pytest.fixture
+def coded_run(computed: Command, tiny: Any) -> dict[str, Any]:
+    """What is said of a run of head coding without more settings, whose files lie in this test's folder."""
+    return coded(lambda *command: computed(command)[0], tiny).json
+
+
 def reference(circuits: Command, task: str, *more: str) -> Any:
     return circuits("discover", task, "--method", "head-coding", "--prompts", "12", "--json", *more)
 
 
-def test_a_run_has_the_scores_that_python_gives(circuits: Command, tiny: Any):
-    run = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
+def test_a_run_has_the_scores_that_python_gives(tiny: Any, coded_run: dict[str, Any]):
+    run = cast("DiscoverRun", open_run(coded_run["run"]))
     model, prompts = load_model(str(tiny.model)), read_prompts(tiny.prompts)
     expected = HeadCoding(**FEW).score(model, prompts, metric=METRICS["logit-difference"])
     assert run.node_scores is not None
@@ -54,10 +60,11 @@ def test_a_run_has_the_scores_that_python_gives(circuits: Command, tiny: Any):
     np.testing.assert_allclose(run.node_scores.trials[:, 0], counts, rtol=1e-6)
 
 
-def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_new(circuits: Command, tiny: Any):
-    first = coded(circuits, tiny).json
+def test_the_same_command_again_computes_nothing_and_a_part_of_it_only_what_is_new(
+    circuits: Command, tiny: Any, coded_run: dict[str, Any]
+):
     again = coded(circuits, tiny).json
-    assert again["jobs"] == {"total": first["jobs"]["total"], "computed": 0}
+    assert again["jobs"] == {"total": coded_run["jobs"]["total"], "computed": 0}
     before = set(Path("runs/jobs").rglob("*.npz"))
     # Other scores of the same codes: check, code-scores, select, graph and three slices of evaluate.
     by = coded(circuits, tiny, "--set", "by=coverage").json
@@ -142,12 +149,14 @@ def test_a_model_that_does_not_do_the_task_is_refused_before_training(circuits: 
     assert "positive prompts correctly, fewer than least_accuracy=0.9" in answer.stderr
 
 
-def test_autoencoders_from_a_folder_are_used_instead_of_training(circuits: Command, tiny: Any):
+def test_autoencoders_from_a_folder_are_used_instead_of_training(
+    circuits: Command, tiny: Any, coded_run: dict[str, Any]
+):
     from circuits.head_codes.saelens_files import write_autoencoders
     from circuits.head_codes.stored import autoencoders_from
     from pipelines.engine.store import Store
 
-    trained = cast("DiscoverRun", open_run(coded(circuits, tiny).json["run"]))
+    trained = cast("DiscoverRun", open_run(coded_run["run"]))
     model = load_model(str(tiny.model))
     jobs = [job for job in all_jobs(trained.config).stages if job.stage.name == "autoencoders"]
     first = autoencoders_from(Store("runs").read(jobs[0].key), lambda: model)
@@ -207,14 +216,13 @@ def test_a_number_of_prompts_is_that_of_positives_and_of_negatives(circuits: Com
     assert any("the 3 negatives of the file are read by head coding alone" in text for text in plain["warnings"])
 
 
-def test_codes_are_compared_with_what_chance_gives(circuits: Command, tiny: Any):
-    summary = coded(circuits, tiny).json
-    run = cast("DiscoverRun", open_run(summary["run"]))
+def test_codes_are_compared_with_what_chance_gives(coded_run: dict[str, Any]):
+    run = cast("DiscoverRun", open_run(coded_run["run"]))
     assert run.codes is not None
     chance = [expected_by_chance(trial, run.codes.is_positive) for trial in run.codes.codes]
-    assert summary["coding"]["positive_only_codes_by_chance"] == pytest.approx(np.mean(chance))
-    warned = any("as shuffled labels would give" in text for text in summary["warnings"])
-    assert warned == (summary["coding"]["positive_only_codes"] <= np.mean(chance))
+    assert coded_run["coding"]["positive_only_codes_by_chance"] == pytest.approx(np.mean(chance))
+    warned = any("as shuffled labels would give" in text for text in coded_run["warnings"])
+    assert warned == (coded_run["coding"]["positive_only_codes"] <= np.mean(chance))
 
 
 def test_scores_that_are_all_zero_are_warned_of(circuits: Command, tiny: Any):

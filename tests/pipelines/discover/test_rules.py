@@ -105,6 +105,7 @@ def test_other_settings_of_a_rule_keep_every_measurement(tiny: Any):
     }
 
 
+@pytest.mark.usefixtures("computed_run")
 @pytest.mark.parametrize(
     ("options", "selection"),
     [
@@ -129,19 +130,22 @@ def test_the_circuit_is_chosen_by_the_rule_that_was_named(
     assert circuits(*tiny.arguments, "--edges", "8", *options, "--json").json["jobs"]["computed"] == 0
 
 
+@pytest.mark.usefixtures("computed_run")
 def test_a_rule_without_a_size_is_not_searched(circuits: Command, tiny: Any):
     summary = circuits(*tiny.arguments, "--selection", "significant", "--ranking", "absolute", "--json").json
     assert summary["circuit"]["selection"] == {"name": "significant", "n": None, "level": 0.95, "absolute": True}
     assert summary["choice"]["n_runs"] == 1
 
 
-def test_another_size_than_was_asked_for_is_said(circuits: Command, tiny: Any):
+def test_another_size_than_was_asked_for_is_said(circuits: Command, computed: Command, tiny: Any):
+    (without,) = computed((*tiny.arguments, "--json"))
+    assert "asked for" not in without.stderr
     answer = circuits(*tiny.arguments, "--edges", "9999", "--json")
     assert "9,999 edges were asked for, and the circuit has" in answer.stderr
     assert "no more lie on paths from input to logits" in answer.stderr
-    assert "asked for" not in circuits(*tiny.arguments, "--json").stderr
 
 
+@pytest.mark.usefixtures("computed_run")
 @pytest.mark.parametrize("options", [["--greedy"], ["--selection", "grown"], ["--selection", "top-edges"]])
 def test_no_size_gives_an_empty_circuit(circuits: Command, tiny: Any, options: list[str]):
     for edges in ("1", "3"):

@@ -16,9 +16,11 @@ Command = Callable[..., Any]
 
 
 @pytest.mark.parametrize("ablation", ["corrupt", "zero", "zero-folded", "mean", "position-mean", "noise"])
-def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny: Any, ablation: str):
-    summary = circuits(*tiny.arguments, "--ablation", ablation, "--json").json
-    graph = open_run(summary["folder"]).circuit
+def test_every_ablation_gives_a_circuit_and_is_on_record(
+    circuits: Command, computed: Command, tiny: Any, ablation: str
+):
+    summary = computed((*tiny.arguments, "--ablation", ablation, "--json"))[0].json
+    graph = open_run(summary["run"]).circuit
     assert graph.provenance is not None
     assert graph.provenance.ablation.startswith(ablation)
     # The whole circuit explains all of the gap between the clean and the ablated model.
@@ -26,10 +28,10 @@ def test_every_ablation_gives_a_circuit_and_is_on_record(circuits: Command, tiny
     assert whole["faithfulness"] == pytest.approx(1, abs=1e-4)
 
 
-def test_a_run_says_which_zero_it_put_in(tiny: Any, tmp_path: Path):
+def test_a_run_says_which_zero_it_put_in(computed: Command, tiny: Any):
     """The tiny model's values have biases."""
     warnings = {
-        name: " ".join(discover(**tiny.settings(out=tmp_path, ablation=name)).summary["warnings"])
+        name: " ".join(computed((*tiny.arguments, "--ablation", name, "--json"))[0].json["warnings"])
         for name in ("zero", "zero-folded", "mean")
     }
     assert [name for name, text in warnings.items() if "use 'zero-folded'" in text] == ["zero"]
@@ -94,8 +96,8 @@ def test_estimates_of_edges_choose_components_by_their_sums(circuits: Command, t
             assert by_name[name] == pytest.approx(sums.means[0, number], abs=1e-6)
 
 
-def test_what_a_job_took_is_kept_beside_its_result(circuits: Command, tiny: Any):
-    circuits(*tiny.arguments)
+@pytest.mark.usefixtures("computed_run")
+def test_what_a_job_took_is_kept_beside_its_result():
     costs = {path.name: json.loads(path.read_text()) for path in Path("runs").glob("jobs/*/*.cost.json")}
     assert len(costs) == len(list(Path("runs").glob("jobs/*/*.npz")))
     counted = [cost["multiply_adds"] for cost in costs.values() if cost["multiply_adds"]]

@@ -24,9 +24,9 @@ def module() -> Any:
     return AutoModelForCausalLM.from_pretrained(BUNDLED["reference"], dtype=torch.float32)
 
 
-@pytest.fixture
-def held(module, tmp_path):
-    return discover("ioi", model=module, prompts=8, edges=30, out=tmp_path / "runs")
+@pytest.fixture(scope="module")
+def held(module, tmp_path_factory):
+    return discover("ioi", model=module, prompts=8, edges=30, out=tmp_path_factory.mktemp("held") / "runs")
 
 
 def test_a_run_is_that_of_the_folder_bit_for_bit(held, tmp_path):
@@ -36,19 +36,21 @@ def test_a_run_is_that_of_the_folder_bit_for_bit(held, tmp_path):
     assert held.faithfulness == expected.faithfulness
 
 
-def test_the_model_is_in_the_store_under_its_content(held, module, tmp_path):
-    (folder,) = (tmp_path / "runs" / "models").iterdir()
+def test_the_model_is_in_the_store_under_its_content(held, module):
+    store = held.folder.parent
+    (folder,) = (store / "models").iterdir()
     assert folder.name.startswith("GPT2LMHeadModel-")
     assert held.config.model == str(folder)
     assert held.name.startswith(f"ioi-{folder.name}-eap-ig-")
-    again = discover("ioi", model=module, prompts=8, edges=30, out=tmp_path / "runs")
+    again = discover("ioi", model=module, prompts=8, edges=30, out=store)
     assert again.name == held.name
-    assert [path.name for path in (tmp_path / "runs" / "models").iterdir()] == [folder.name]
+    assert [path.name for path in (store / "models").iterdir()] == [folder.name]
 
 
-def test_a_run_can_be_judged_and_read_later(held, tmp_path):
-    assert evaluate(held, out=tmp_path / "runs", random=1, knockouts=1, resamples=2).rows[0]["n_edges"] == 30
-    again = open_run(held.name, out=tmp_path / "runs")
+def test_a_run_can_be_judged_and_read_later(held):
+    store = held.folder.parent
+    assert evaluate(held, out=store, random=1, knockouts=1, resamples=2).rows[0]["n_edges"] == 30
+    again = open_run(held.name, out=store)
     assert again.prompts.has_text
     assert again.prompts[0].clean == held.prompts[0].clean
 
