@@ -1,5 +1,5 @@
-"""Notebooks are slow, but for the first: each takes ten seconds to half a minute by itself. The one on a pretrained model
-is skipped where that was not fetched (`make pretrained`)."""
+"""Notebooks are slow, but for the first: each takes ten seconds to half a minute by itself. The one on a pretrained
+model is skipped where that was not fetched (`make pretrained`)."""
 
 from __future__ import annotations
 

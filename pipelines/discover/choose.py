@@ -93,7 +93,7 @@ class Judge:
     def __init__(self, runner: CircuitRunner, baseline: Baseline, *, n_expected: int) -> None:
         """n_expected  about how many circuits will be run, of which is told how many have"""
         self._runner, self.baseline = runner, baseline
-        self._told = ToldRuns(runner.values, n_expected=n_expected)
+        self._told = ToldRuns(runner.values, n_expected=n_expected, may_be_more=True)
         self._known: dict[bytes, Floats] = {}
 
     @property

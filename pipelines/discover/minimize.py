@@ -43,7 +43,8 @@ def search_round(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) 
     prompts, ablation = prompts_from(inputs["prompts"][0]), ablation_of(settings, inputs, model)
     runner = CircuitRunner(model(), prompts, METRICS[settings["metric"]], ablation)
     n_left = expected_runs(settings, int(np.count_nonzero(inputs["choose"][0].arrays["mask"]))) - len(kept.digests)
-    told = ToldRuns(runner.values, n_expected=min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2)))
+    n_expected = min(RUNS_PER_ROUND, max(n_left, RUNS_PER_ROUND // 2))
+    told = ToldRuns(runner.values, n_expected=n_expected, may_be_more=False)
     runs = _runs(inputs, told.values, kept, n_now=RUNS_PER_ROUND)
     try:
         with whole():

@@ -9,19 +9,23 @@ from circuits.model.steps import Steps
 
 # The first circuits wait until the prompts are recorded, clean and ablated, which takes as long as so many circuits.
 _RECORDING = 7
+# Of those expected, where more may run.
+_BEYOND = 1.1
 
 
 class ToldRuns:
     """Runs circuits inside `circuits.model.steps.whole`, and tells how many of those that are expected have run."""
 
-    def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int) -> None:
+    def __init__(self, run: Callable[[Bools], Floats], *, n_expected: int, may_be_more: bool) -> None:
+        """may_be_more  whether more circuits than expected may run: then the last tenth is told when all have run"""
         self._run, self._n_expected, self._n_run = run, n_expected, 0
+        self._total = _RECORDING + n_expected * (_BEYOND if may_be_more else 1)
         self._steps: Steps | None = None
 
     def values(self, circuits: Bools) -> Floats:
         """The metric [circuit, prompt] of circuits [circuit, edge]."""
         if self._steps is None:
-            self._steps = Steps(_RECORDING + self._n_expected)
+            self._steps = Steps(self._total)
         # More than expected add nothing.
         weight = min(len(circuits), max(0, self._n_expected - self._n_run)) + (0 if self._n_run else _RECORDING)
         self._steps.enter(weight, self._n_run)
