@@ -315,7 +315,8 @@ def parse_entry(entry: Entry, tokenizer: Tokenizer | None) -> Line:
     if unknown := sorted(record.keys() - known):
         faults.add(f"unknown key {', '.join(map(repr, unknown))}; known: {sorted(known)}.")
     label = record.get("label") if is_labeled else PAIR
-    if "label" in record and (label not in _EXAMPLES or is_labeled != (label != PAIR)):
+    is_known = isinstance(label, str) and label in _EXAMPLES and is_labeled == (label != PAIR)
+    if "label" in record and not is_known:
         faults.add(f"'label' holds {label!r}, expected {POSITIVE!r} or {NEGATIVE!r}.")
     clean, corrupt = (f"{side}{ending}" for side in (("prompt", "prompt") if is_labeled else ("clean", "corrupt")))
     prompt = faults.in_call(_from_ids if is_ids else _from_text, record, clean, corrupt, tokenizer)

@@ -298,6 +298,7 @@ def test_negatives_change_the_fingerprint_and_slices_keep_them() -> None:
         ([POSITIVE | {"label": "pair"}], "'label' holds 'pair'"),
         ([{key: value for key, value in POSITIVE.items() if key != "label"}], "'label' missing"),
         ([POSITIVE | {"corrupt": "a"}], "unknown key 'corrupt'"),
+        ([POSITIVE | {"label": []}], "'label' holds [], expected 'positive' or 'negative'"),
         ([{key: value for key, value in NEGATIVE.items() if key != "answer_ids"}], "'answer_ids' missing"),
     ],
 )

@@ -283,9 +283,15 @@ def test_an_export_is_never_written_through_a_device(circuits: Command, computed
     assert not Path("target").exists()
 
 
-def test_refused_input_leaves_no_run_behind(circuits: Command, tiny: Any):
-    require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
+def test_what_is_refused_before_a_job_leaves_no_run_and_what_its_first_job_refuses_is_listed(
+    circuits: Command, tiny: Any
+):
+    Path("runs").mkdir()
+    require_refusal(circuits("discover", "ioi", "--model", tiny.model, "--method", "eapp"), "no method 'eapp'")
     assert circuits("status", "--json").json == {"runs": [], "running": []}
+    require_refusal(circuits("discover", "ioi", "--model", tiny.model), "no tokenizer")
+    (state,) = circuits("status", "--json").json["runs"]
+    assert "has no tokenizer" in state["error"]
 
 
 def test_bad_input_loses_nothing_that_was_computed(circuits: Command, tiny: Any, computed_run: dict[str, Any]):

@@ -41,7 +41,10 @@ def test_a_task_is_solved_though_other_words_are_more_likely() -> None:
 def test_a_task_that_is_not_solved_is_named_with_what_chance_gives(n_correct: int, n_wrong: int, said: str) -> None:
     (warning,) = of_accuracy(summary_of(n_correct, 0, 60, n_wrong=n_wrong))
     assert said in warning
-    assert warning.endswith("not the circuit of a solved task.")
+    # What keeps the prompts that are answered is named where there are any, and that luck is not told from skill.
+    _, advice = warning.split("not the circuit of a solved task.")
+    assert ("--solved keeps only the prompts that it answers correctly" in advice) == (n_correct > 0)
+    assert ("by luck" in advice) == ("chance" in said and n_correct > 0)
 
 
 def test_a_model_of_one_output_is_neither_right_nor_wrong() -> None:
