@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from pipelines.compare.names import COMPARISON
-from pipelines.engine.seal import ABOUT, require_sealed
-from pipelines.runs.about_file import command_beside
+from pipelines.engine.seal import ABOUT
+from pipelines.runs.about_file import command_beside, sealed_bytes
 from pipelines.runs.options import command_line
 from pipelines.runs.run import is_file, open_run, path_of, read_circuit
 
@@ -52,7 +51,7 @@ def stored_at(reference: Run | str | Path, out: Path) -> Stored:
     if (path := _comparison_file(given, out)) is not None:
         return Stored(read_comparison(path), path.parent.name, command=command_beside(path), folder=path.parent)
     if (path := _circuit_file(given, out)) is not None:
-        data = read_bytes(path)
+        data = sealed_bytes(path)
         if not is_mib_file(data):
             return Stored(read_circuit(data, str(path)), str(given), command=command_beside(path))
         graph, scores = mib_graph(data, source=str(path))
@@ -79,7 +78,7 @@ def read_comparison(path: Path) -> Comparison:
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison.")
-    require_sealed(path, read_bytes(path), again=command_beside(path) or "circuits compare RUN RUN")
+    sealed_bytes(path)
     return content
 
 

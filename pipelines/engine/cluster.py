@@ -165,7 +165,10 @@ def _client_at(address: str, security: Security) -> Client:
     from distributed import Client
 
     _require_scheduler(address, security)
-    return Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False, security=security)
+    try:
+        return Client(address, timeout=f"{_CONNECT_WAIT_S}s", set_as_default=False, security=security)
+    except OSError as error:  # it answered a moment ago
+        raise _no_scheduler(address, _in_a_line(error)) from None
 
 
 def _require_scheduler(address: str, security: Security) -> None:
@@ -183,11 +186,19 @@ def _require_scheduler(address: str, security: Security) -> None:
         except TimeoutError:
             reason = f"nothing is said within {_CONNECT_WAIT_S} s"
         except (OSError, ValueError) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
+            reason = _in_a_line(error)
         except Exception as error:  # whatever may come of reading what another server sends
             reason = f"what answers there is no Dask server ({type(error).__name__})"
     if reason is not None:
-        raise ValueError(f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'.")
+        raise _no_scheduler(address, reason)
+
+
+def _in_a_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0].removesuffix(".")
+
+
+def _no_scheduler(address: str, reason: str) -> ValueError:
+    return ValueError(f"no Dask scheduler answers at {address!r}: {reason}. Addresses look like 'tcp://host:8786'.")
 
 
 async def _identity(address: str, security: Security) -> Mapping[str, Any]:

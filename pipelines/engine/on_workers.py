@@ -279,25 +279,32 @@ class Course:
             return
         is_first = not self._checked
         n_asked = f"{len(newcomers)} worker{'s' if len(newcomers) > 1 else ''}"
-        with self._told_if_slow(f"waiting for {n_asked} of {self._address} to say what is installed there"):
+        with self._asked(f"waiting for {n_asked} of {self._address} to say what is installed there"):
             require_same_packages(self._client, newcomers)
         if self._inputs is None:
-            with self._told_if_slow(f"waiting for {n_asked} of {self._address} to look for the store's folder"):
+            with self._asked(f"waiting for {n_asked} of {self._address} to look for the store's folder"):
                 require_folder(self._client, newcomers, self._store.folder)
         # Those that come later tell when they load it: here, all would wait for them.
         if is_first and self._execution.scheduler is not None:
-            with self._told_if_slow(f"waiting for {n_asked} of {self._address} to read the models' files"):
+            with self._asked(f"waiting for {n_asked} of {self._address} to read the models' files"):
                 require_models(self._client, newcomers, self._models)
         self._checked |= set(newcomers)
 
     @contextmanager
-    def _told_if_slow(self, text: str) -> Iterator[None]:
-        """What is waited for is told where it takes long: of a worker that dies meanwhile, Dask waits half a minute."""
+    def _asked(self, text: str) -> Iterator[None]:
+        """What is waited for is told where it takes long: of a worker that dies meanwhile, Dask waits half a minute.
+
+        `ClusterError` where the scheduler goes meanwhile.
+        """
+        from distributed.comm.core import CommClosedError
+
         timer = Timer(_TOLD_AFTER_S, self._on_waiting, [text])
         timer.daemon = True
         timer.start()
         try:
             yield
+        except (CommClosedError, TimeoutError):
+            raise self._lost("the connection to it was lost") from None
         finally:
             timer.cancel()
 

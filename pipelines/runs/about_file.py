@@ -8,7 +8,7 @@ from typing import Any
 
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
-from pipelines.engine.seal import ABOUT, ABOUT_FORMAT, sealed
+from pipelines.engine.seal import ABOUT, ABOUT_FORMAT, require_sealed, sealed
 from pipelines.engine.store import as_json
 from pipelines.runs.run import is_file
 
@@ -62,3 +62,10 @@ def command_beside(path: Path) -> str | None:
     """The command that makes a file again, as its folder says; None where that does not say."""
     facts = facts_beside(path)
     return None if facts is None else facts.get("command")
+
+
+def sealed_bytes(path: Path) -> bytes:
+    """The content of a file. `DamagedError` where it lies in a folder whose about.json has another hash of it."""
+    data = read_bytes(path)
+    require_sealed(path, data, again=command_beside(path) or "the command of its folder")
+    return data

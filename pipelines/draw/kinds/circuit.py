@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from circuits.files import read_bytes
 from circuits.mib_file import is_mib_file
 from graphs.circuit_graph import CircuitGraph
 from graphs.export import mib_graph
@@ -13,6 +12,7 @@ from graphs.figures.fit import Drawing
 from graphs.figures.layered.drawing import drawing_at
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.run import is_file, open_run, read_circuit
 
 
@@ -27,7 +27,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
 
 def _in_file(path: Path) -> CircuitGraph:
     """The circuit in a file of this workbench, or of EAP-IG or MIB."""
-    data = read_bytes(path)
+    data = sealed_bytes(path)
     return mib_graph(data, source=str(path))[0] if is_mib_file(data) else read_circuit(data, str(path))
 
 

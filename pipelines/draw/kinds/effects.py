@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from circuits.files import read_bytes
 from graphs.figures.effect_scatter import EffectScatter, draw_scatter
 from graphs.figures.fit import Drawing, of_one_layout
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
 from pipelines.draw.subjects import damage_named, holds, read_report
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.run import read_circuit
 
 _ROLES, _EFFECTS = "circuits roles RUN", "circuits effects TASK"
@@ -39,7 +39,7 @@ def _of_roles(subject: str, store: Path) -> EffectScatter:
     from pipelines.roles.report import RolesReport
 
     path, found = read_report(subject, store, "roles.json", RolesReport.format, again=f"{_ROLES} or {_EFFECTS}")
-    graph = read_circuit(read_bytes(path.parent / "graph.json"), str(path.parent / "graph.json"))
+    graph = read_circuit(sealed_bytes(path.parent / "graph.json"), str(path.parent / "graph.json"))
     with damage_named(path, _ROLES):
         return scatter_of(
             RolesReport(

@@ -12,6 +12,7 @@ from graphs.figures.layered.drawing import drawing_at
 from pipelines.compare.names import COMPARISON
 from pipelines.draw.kinds.base import FigureKind
 from pipelines.draw.kinds.registry import FIGURES
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.run import is_file
 
 
@@ -24,6 +25,7 @@ def read(subjects: Sequence[str], store: Path) -> Drawing:
         raise ValueError(
             f"{subject} holds no {COMPARISON}. Give the folder of a comparison of two runs: circuits compare RUN RUN"
         )
+    sealed_bytes(path)
     content = JsonExport().read(path)
     if not isinstance(content, Comparison):
         raise ValueError(f"{path} holds one circuit, not a comparison: draw it as circuit.")

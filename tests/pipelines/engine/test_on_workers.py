@@ -325,6 +325,31 @@ def test_that_workers_are_slow_to_say_what_they_have_is_told(cluster, tmp_path, 
     assert waiting in said
 
 
+def test_a_scheduler_that_goes_while_workers_are_asked_is_told_as_lost(cluster, tmp_path, monkeypatch):
+    from distributed.comm.core import CommClosedError
+
+    from pipelines.engine import on_workers
+
+    def breaks(client, workers):
+        raise CommClosedError("in <TCP>: Stream is closed")
+
+    monkeypatch.setattr(on_workers, "require_same_packages", breaks)
+    cluster.scale(1)
+    with pytest.raises(ClusterError, match=r"the Dask scheduler at tcp://.* is lost: the connection to it was lost"):
+        compute(chain(2), tmp_path, cluster)
+
+
+def test_a_scheduler_that_goes_between_its_answer_and_the_connection_is_told(cluster, tmp_path, monkeypatch):
+    import distributed
+
+    def client(*_: object, **__: object) -> None:
+        raise OSError("Timed out trying to connect")
+
+    monkeypatch.setattr(distributed, "Client", client)
+    with pytest.raises(ValueError, match=r"no Dask scheduler answers at 'tcp://.*': Timed out trying to connect\."):
+        compute(chain(2), tmp_path, cluster)
+
+
 def test_a_late_worker_with_another_version_gives_no_result(cluster, tmp_path, monkeypatch):
     from pipelines.engine import on_workers
 
