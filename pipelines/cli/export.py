@@ -97,7 +97,7 @@ def left_out(reference: Run | str | Path, exports: Export, *, out: Path, drawing
     if not isinstance(exports, DrawnExport):
         return []
     stored = stored_at(reference, out)
-    return composed(stored.subject, drawing, stored.measured).shown_in_words
+    return list(composed(stored.subject, drawing, stored.measured).sheet.words.shown)
 
 
 def _require_settings(drawing: object) -> None:

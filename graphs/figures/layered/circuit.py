@@ -51,9 +51,8 @@ def _words(graph: CircuitGraph, shown: Shown, settings: DrawingSettings, measure
     n_lines = len(shown.scene.lines)
     if measured is not None and 0 < n_lines < graph.n_edges and shown.n_edges == (n_lines,):
         part = measured(frozenset(line.name for line in shown.scene.lines))
-    footer = [*shown.sentences(part=part), graph.description, *_certificate(graph)]
-    footer += notes_in(shown.scene, settings)
-    return Words(graph.label, subtitle_of(graph), footer, legend, graph.reason)
+    further = [graph.description, *_certificate(graph), *notes_in(shown.scene, settings)]
+    return Words(graph.label, subtitle_of(graph), shown.sentences(part=part), further, legend, graph.reason)
 
 
 def _certificate(graph: CircuitGraph) -> list[str]:

@@ -48,11 +48,12 @@ def membership_names(comparison: Comparison) -> dict[Membership, str]:
 
 def _words(comparison: Comparison, shown: Shown, settings: DrawingSettings) -> Words:
     labels, sides, size = comparison.labels, (comparison.a, comparison.b), settings.size
-    footer = [*shown.sentences(labels), *_overlap_lines(comparison)]
-    footer += notes_in(shown.scene, settings)
+    further = [*_overlap_lines(comparison), *notes_in(shown.scene, settings)]
     subtitle = subtitle_of_several(sides, labels)
     note = None if shown.scene.lines else "Both circuits are empty."
-    return Words("  and  ".join(labels), subtitle, footer, _legend(comparison, shown, size), note)
+    return Words(
+        "  and  ".join(labels), subtitle, shown.sentences(labels), further, _legend(comparison, shown, size), note
+    )
 
 
 def _legend(comparison: Comparison, shown: Shown, size: Size) -> list[Entry]:

@@ -37,11 +37,6 @@ class Composition:
     boxes: Mapping[str, BoxLook]
     lines: Sequence[LineLook]
 
-    @property
-    def shown_in_words(self) -> list[str]:
-        """What the drawing says of what it shows and does not; nothing where every edge is drawn by itself."""
-        return [text for text in self.sheet.words.footer if text.startswith(("Shown: ", "Not drawn: "))]
-
     def draw(self) -> Figure:
         return self.sheet.draw(self.scene, self.placed, self.boxes, self.lines)
 

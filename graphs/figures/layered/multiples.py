@@ -228,7 +228,7 @@ def _words(
     )
     if n is not None and settings.is_automatic:
         some += _not_drawn(graphs, labels, settings, n)
-    return Words("Circuits side by side", subtitle_of_several(graphs, labels), some, legend)
+    return Words("Circuits side by side", subtitle_of_several(graphs, labels), some, legend=legend)
 
 
 def _part(graph: CircuitGraph, settings: DrawingSettings, n: int | None) -> list[Line]:

@@ -27,13 +27,23 @@ _BAND = "#f7f7f5"
 
 
 class Words(NamedTuple):
-    """The text and the signs of a page. `note` is written in place of an empty drawing."""
+    """The text and the signs of a page.
+
+    shown    below the drawing: what it shows and what it does not; nothing where every edge is drawn by itself
+    further  what else is written there
+    note     written in place of an empty drawing
+    """
 
     title: str
     subtitle: str
-    footer: Sequence[str]
+    shown: Sequence[str]
+    further: Sequence[str] = ()
     legend: Sequence[Entry] = ()
     note: str | None = None
+
+    @property
+    def footer(self) -> list[str]:
+        return [*self.shown, *self.further]
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,9 @@ def test_a_summary_names_the_strongest_edges_and_heads_that_it_leaves_out(edge_s
     assert len(shown(graph, 4, top=4).sentences()) == 1
     assert shown(graph).sentences() == []
     composition = composed(graph, DrawingSettings(size=replace(SIZES["column"], width=2.0, height=3.4)))
-    assert composition.shown_in_words[1].startswith("Not drawn: ")
-    assert composition.shown_in_words == list(composition.sheet.words.footer[:2])
-    assert composition.shown_in_words[1] in caption(graph, composition)
+    assert composition.sheet.words.shown[1].startswith("Not drawn: ")
+    assert composition.sheet.words.shown == composition.sheet.words.footer[:2]
+    assert composition.sheet.words.shown[1] in caption(graph, composition)
 
 
 def test_lines_that_are_no_edges_and_have_no_scores_are_named_as_such():

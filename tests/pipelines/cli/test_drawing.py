@@ -6,6 +6,10 @@ import re
 
 import pytest
 
+from circuits.components import Wiring
+from graphs import CircuitGraph
+from graphs.export import JsonExport
+
 
 @pytest.fixture
 def run(tiny, computed):
@@ -28,15 +32,20 @@ def test_a_drawing_has_the_size_and_shows_what_is_asked_for(circuits, run, tmp_p
     )
 
 
-def test_export_prints_what_the_drawing_leaves_out_beside_the_path_of_the_file(circuits, run):
-    small = ("--to", "svg", "--out", "small.svg", "--size", "2.2x3.2")
-    answer = circuits("export", run, *small)
-    assert answer.stdout == "small.svg\n"
-    assert re.search(r"^Shown: \d of 12 edges, ", answer.stderr)
-    assert re.search(r"^Not drawn: \d edges, strongest \S+->\S+ \([+-]", answer.stderr, re.MULTILINE)
-    with_caption = circuits("export", run, *small, "--caption")
+def test_export_prints_what_the_drawing_leaves_out_beside_the_path_of_the_file(circuits, tmp_path):
+    wiring = Wiring(n_layers=12, n_heads=12, n_kv_heads=12)
+    graph = CircuitGraph.from_edges(wiring, wiring.edges)
+    (tmp_path / "many.json").write_bytes(JsonExport().to_bytes(graph))
+    answer = circuits("export", "many.json", "--to", "svg", "--out", "many.svg", "--size", "column")
+    assert answer.stdout == "many.svg\n"
+    assert re.search(r"^Shown: [\d,]+ of 32,491 edges, as \d+ lines ", answer.stderr)
+    assert re.search(r"^Not drawn: \d+ lines, strongest \S+->\S+, ", answer.stderr, re.MULTILINE)
+    with_caption = circuits("export", "many.json", "--to", "svg", "--out", "many.svg", "--size", "column", "--caption")
     assert "Not drawn: " in with_caption.stdout
     assert with_caption.stderr == ""
+
+
+def test_export_says_nothing_of_what_it_draws_whole(circuits, run):
     assert circuits("export", run, "--to", "svg", "--out", "all.svg").stderr == ""
     assert circuits("export", run, "--to", "csv", "--out", "all.csv").stderr == ""
 
