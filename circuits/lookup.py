@@ -21,9 +21,10 @@ class UnknownNameError(KeyError, ValueError):
 def unknown(asked: object, known: Iterable[str], what: str) -> str:
     """The message for a name that is not known, or is no name: the known ones, and the nearest."""
     known, name = sorted(known), str(asked).lower()
-    nearest = difflib.get_close_matches(name.replace("_", "-"), known, n=1, cutoff=0.5)
-    nearest = nearest or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+    in_lower_case = {one.lower(): one for one in known}
+    nearest = difflib.get_close_matches(name.replace("_", "-"), in_lower_case, n=1, cutoff=0.5)
+    nearest = nearest or difflib.get_close_matches(name, in_lower_case, n=1, cutoff=0.5)
+    hint = f" Did you mean {in_lower_case[nearest[0]]!r}?" if nearest else ""
     return f"no {what} {value_text(asked)}. Known: {', '.join(known)}.{hint}"
 
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from circuits.model.size_names import SIZE_NAMES
+from circuits.model.size_names import SIZE_NAMES, size_in
 
 Shapes = Mapping[str, Sequence[int]]
 
 _LAYERS = SIZE_NAMES["n_layers"]
 _SIZES = {name for names in SIZE_NAMES.values() for name in names}
+_NEEDED = ("n_layers", "n_heads", "d_model", "n_vocabulary")
 _AS_VOCABULARY = ("d_vocab_out", -1)  # how TransformerLens writes that it is that of d_vocab
 _TEXT = ("text_config", "llm_config", "language_config")  # the language model in one that reads images
 # Layers that predict further tokens, counted apart and left out when the model is loaded.
@@ -151,15 +152,20 @@ def _require_sizes(config: Mapping[str, Any], shapes: Shapes, place: Path) -> No
     for name, value in config.items():
         if isinstance(value, Mapping):
             _require_sizes(value, shapes, place)
-        if name not in _SIZES or value is None or (name, value) == _AS_VOCABULARY:
+        if name not in _SIZES or (value is None and not _is_needed(name, config)) or (name, value) == _AS_VOCABULARY:
             continue
-        said = f"{place} says {name} = {value!r}"
+        said = f"{place} says {name} = {'null' if value is None else repr(value)}"
         most, of = (len(shapes), "weights") if name in _LAYERS else (n_numbers, "numbers")
         for size in value if isinstance(value, list) else [value]:  # one for each layer, or one for all
             if type(size) is not int or size < 1:
                 raise ValueError(f"{said}, expected a whole number, 1 or more. Give the model's own configuration.")
             if size > most:
                 raise ValueError(f"{said}, but the weights files hold {most:,} {of} in all. {GIVE}")
+
+
+def _is_needed(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether it is of a size that every model has, and that no other name in the configuration gives."""
+    return any(name in SIZE_NAMES[size] and size_in(config, size) is None for size in _NEEDED)
 
 
 def _require_alike(shapes: Shapes, folder: Path) -> None:

@@ -112,7 +112,7 @@ def test_malformed_edges_and_readers_are_refused(parse, name):
 
 
 def test_a_component_the_model_lacks_is_refused_with_what_it_has():
-    with pytest.raises(ValueError, match=r"no writer a7\.h0\. It has layers 0-1 of heads 0-3 on 2 key-value heads"):
+    with pytest.raises(ValueError, match=r"no head a7\.h0\. It has layers 0-1, each with heads 0-3 on key-value"):
         Wiring(2, 4, 2).writer_index(head(7, 0))
 
 

@@ -113,7 +113,7 @@ def spoiled(**changes: Any) -> Any:
         (spoiled(cfg={"n_key_value_heads": 3}), "4 heads on 3 key-value heads: not a multiple"),
         (spoiled(edges={"input->a0.h1": {"score": 1.0, "in_graph": True}}), "without a port. Expected input->a0.h1<q>"),
         (spoiled(edges={"input->a0.kv1<k>": {"score": 1.0, "in_graph": True}}), "these files name no key-value heads"),
-        (spoiled(edges={"input->a0.h4<q>": {"score": 1.0, "in_graph": True}}), "this model has no reader a0.h4<q>"),
+        (spoiled(edges={"input->a0.h4<q>": {"score": 1.0, "in_graph": True}}), "this model has no head a0.h4"),
         (spoiled(edges={"m1->a0.h1<q>": {"score": 1.0, "in_graph": True}}), "runs backwards"),
         (spoiled(edges={"input -> m0": {"score": 1.0, "in_graph": True}}), "no component can be called ' m0'"),
         (spoiled(edges={"input->m0": {"score": "1", "in_graph": True}}), "its score is '1', expected a number"),

@@ -192,5 +192,5 @@ def test_what_is_no_model_and_no_prompts_is_refused(model, prompts, call):
         call(None, prompts, "a3.h3")
     with pytest.raises(ValueError, match=r"'ioi' \(str\). Build those of a task: TASKS\['ioi'\]\(\)"):
         call(model, "ioi", "a3.h3")
-    with pytest.raises(ValueError, match=r"\(list\). Build those .*prompts_from\(pairs"):
+    with pytest.raises(ValueError, match=r"1 bad line; .*\n  line 1: the model's tokenizer does not know 'b'"):
         call(model, [("a", "b", "c")], "a3.h3")

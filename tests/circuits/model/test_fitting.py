@@ -102,8 +102,14 @@ def test_a_shape_that_only_the_family_knows_is_told_with_both(gpt2):
 
 
 def test_a_value_that_a_family_does_not_take_is_named_as_it_is_written(gpt2):
-    with pytest.raises(ValueError, match=r"config\.json says n_head = null, which models of type 'gpt2' do not take"):
-        load_model(with_config(gpt2, n_head=None))
+    with pytest.raises(ValueError, match="says resid_pdrop = .little., which models of type 'gpt2' do"):
+        load_model(with_config(gpt2, resid_pdrop="little"))
+
+
+@pytest.mark.parametrize("name", ["n_layer", "n_head", "n_embd", "vocab_size"])
+def test_a_size_that_every_model_has_is_not_null(gpt2, name):
+    with pytest.raises(ValueError, match=rf"config\.json says {name} = null, expected a whole number, 1 or more"):
+        load_model(with_config(gpt2, **{name: None}))
 
 
 def test_a_size_that_is_left_to_its_default_is_told_as_such(tmp_path):

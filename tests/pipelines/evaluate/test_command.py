@@ -399,7 +399,7 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
         patched.setattr(Progress, "done", stop)
         with pytest.raises(KeyboardInterrupt) as stopped:
             evaluate(name, **FEW)
-    said, command = str(stopped.value).split("Continue with: circuits ")
+    said, command = str(stopped.value).split("on the command line: circuits ")
     assert "interrupted" in said
     n_kept = len(stored(Path("runs")))
     assert n_kept >= len(before) + 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
 import threading
 import time
 from pathlib import Path
@@ -37,7 +38,8 @@ def test_files_are_all_of_one_command(tmp_path, monkeypatch):
 
 
 def test_a_mark_that_was_left_behind_goes(tmp_path):
-    (tmp_path / ".writing.lock").write_text(json.dumps({"host": "here", "pid": 0, "began": 0.0}))
+    gone = {"host": socket.gethostname(), "pid": 0, "started": None}
+    (tmp_path / ".writing.lock").write_text(json.dumps(gone))
     files = {"a.json": b"{}"}
     (tmp_path / "a.json").write_bytes(b"{}")
     command._write(tmp_path, files)

@@ -439,7 +439,7 @@ def test_after_an_interruption_finished_jobs_are_kept_and_the_command_that_goes_
         patched.setattr(Progress, "done", stop)
         with pytest.raises(KeyboardInterrupt) as stopped:
             study(**tiny.settings(**CODING), vary={"features": [2, 4]}, truth=truth, folder="kept", device="cpu")
-    said, command = str(stopped.value).split("Continue with: circuits ")
+    said, command = str(stopped.value).split("on the command line: circuits ")
     assert "interrupted" in said
     resumed = circuits(*shlex.split(command), "--json").json
     # Jobs that were in flight may have finished since.
