@@ -102,7 +102,7 @@ def test_a_shape_that_only_the_family_knows_is_told_with_both(gpt2):
 
 
 def test_a_value_that_a_family_does_not_take_is_named_as_it_is_written(gpt2):
-    with pytest.raises(ValueError, match="says resid_pdrop = .little., which models of type 'gpt2' do"):
+    with pytest.raises(ValueError, match=r"says resid_pdrop = .little., which models of type 'gpt2' do"):
         load_model(with_config(gpt2, resid_pdrop="little"))
 
 
