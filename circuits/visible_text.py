@@ -41,3 +41,13 @@ def value_text(value: Any) -> str:
     if not is_plain:
         return f"an object of type {type(value).__name__}"
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}... ({len(written):,} characters)"
+
+
+def typed_text(value: Any) -> str:
+    """A value as a message shows it, with its type; of None, people know it by its name.
+
+    >>> from circuits.visible_text import typed_text
+    >>> typed_text(7), typed_text(None)
+    ('7 (int)', 'None')
+    """
+    return "None" if value is None else f"{value_text(value)} ({type(value).__name__})"

@@ -30,7 +30,7 @@ from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
 from circuits.plain_values import plain
-from circuits.visible_text import value_text
+from circuits.visible_text import typed_text, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,7 +137,7 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     A frame is read as the same table in a file is. ValueError for something else.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {type(given).__name__}.")
+        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {typed_text(given)}.")
     if is_frame(given):
         return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
     return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]

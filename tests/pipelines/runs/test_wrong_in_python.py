@@ -97,7 +97,7 @@ def calls(run: Any, model: Any, prompts: Any, out: Path) -> list[tuple[Callable[
         (lambda: build(model, n=2), r"tokenizer is <Model .*model\.tokenizer"),
         (lambda: build(model.tokenizer, n="2"), "asked for '2' prompts"),
         (lambda: build(model.tokenizer, n=2, seed=None), "seed is None"),
-        (lambda: prompts_from(None, model.tokenizer), "found NoneType"),
+        (lambda: prompts_from(None, model.tokenizer), "found None"),
         (lambda: read_prompts(3), r"a prompt file is given by its path; found 3 \(int\)"),
         (lambda: read_template(3), r"a template is given by its path; found 3 \(int\)"),
         (lambda: write([PAIR], out / "w.jsonl"), "prompts_from.*found list"),
