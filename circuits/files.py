@@ -11,7 +11,7 @@ import uuid
 from io import BufferedReader
 from pathlib import Path
 
-from circuits.visible_text import value_text
+from circuits.visible_text import typed_text
 
 # Of formats that the standard library does not know.
 _ENDINGS = frozenset(
@@ -31,7 +31,7 @@ def path_from(given: object, what: str) -> Path:
     """A path that was given, of `what`. ValueError for what is none."""
     if isinstance(given, str | os.PathLike) and "\0" not in (path := os.fsdecode(given)):
         return Path(path)
-    raise ValueError(f"{what} is given by its path; found {value_text(given)} ({type(given).__name__}).")
+    raise ValueError(f"{what} is given by its path; found {typed_text(given)}.")
 
 
 def open_file(path: Path) -> BufferedReader:

@@ -39,5 +39,21 @@ def value_text(value: Any) -> str:
     written = repr(value)
     is_plain = not written.startswith("<") and " at 0x" not in written and "<class " not in written
     if not is_plain:
-        return f"an object of type {type(value).__name__}"
+        return _object_text(value)
     return written if len(written) <= _LONGEST else f"{written[:_LONGEST]}... ({len(written):,} characters)"
+
+
+def typed_text(value: Any) -> str:
+    """A value as a message shows it, with its type where what is shown does not say it.
+
+    >>> from circuits.visible_text import typed_text
+    >>> typed_text(7), typed_text(None)
+    ('7 (int)', 'None')
+    """
+    shown = value_text(value)
+    says_its_type = value is None or shown == _object_text(value)
+    return shown if says_its_type else f"{shown} ({type(value).__name__})"
+
+
+def _object_text(value: Any) -> str:
+    return f"an object of type {type(value).__name__}"

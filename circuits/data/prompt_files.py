@@ -30,7 +30,7 @@ from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
 from circuits.plain_values import plain
-from circuits.visible_text import value_text
+from circuits.visible_text import typed_text, value_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,10 +137,10 @@ def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Ent
     A frame is read as the same table in a file is. ValueError for something else.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {type(given).__name__}.")
+        raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {typed_text(given)}.")
     if is_frame(given):
         return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
-    return [Entry(number, _record(number, plain(one))) for number, one in enumerate(given, start=1)]
+    return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
 
 
 def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
@@ -150,10 +150,20 @@ def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
 
 def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
     try:
-        entry = entry_of_row(number, {str(name): plain(cell) for name, cell in row.items()})
+        entry = entry_of_row(number, {str(name): _plain_of(number, cell) for name, cell in row.items()})
     except ValueError as error:
         return Entry(number, None, str(error))
     return entry._replace(record=_record(number, entry.record))
+
+
+def _plain_of(number: int, given: Any) -> Any:
+    """What a pair holds as plain values. ValueError for a list in itself, and for one that is nested too deeply."""
+    try:
+        return plain(given)
+    except RecursionError:
+        raise ValueError(
+            f"pair {number} is a list in itself, or nested too deeply: give texts, numbers and lists of these."
+        ) from None
 
 
 def _record(number: int, one: Any) -> dict[str, Any]:

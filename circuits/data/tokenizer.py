@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from circuits.visible_text import typed_text
+
 # Where a model has none.
 OR_A_TOKENIZER = "or, of a model in memory, load_model(module, tokenizer=tokenizer)"
 
@@ -27,11 +29,9 @@ def require_tokenizer(given: object) -> None:
     wanted = ("__call__", "decode", "convert_ids_to_tokens", "get_vocab", "get_added_vocab")
     if all(callable(getattr(given, name, None)) for name in wanted) and getattr(given, "is_fast", True):
         return
-    text = repr(given)
     raise ValueError(
-        f"the tokenizer is {text if len(text) <= 60 else text[:60] + '...'} ({type(given).__name__}), expected a fast "
-        "tokenizer of transformers. A loaded model has its own, model.tokenizer; a model in memory is given one, "
-        "load_model(module, tokenizer=tokenizer)."
+        f"the tokenizer is {typed_text(given)}, expected a fast tokenizer of transformers. A loaded model has its own, "
+        "model.tokenizer; a model in memory is given one, load_model(module, tokenizer=tokenizer)."
     )
 
 

@@ -22,6 +22,7 @@ from circuits.intervals import Interval, t_interval
 from circuits.lookup import lookup
 from circuits.metrics import METRICS, Metric
 from circuits.model.given import prompt_set_of, require_model
+from circuits.visible_text import typed_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,7 +167,7 @@ def _parts(given: Part | Iterable[Part], wiring: Wiring) -> list[Component | Edg
     several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for one in several:
         if not isinstance(one, str | Component | Edge):
-            raise ValueError(f"a part is given by its name, such as 'a1.h0'; found {one!r} ({type(one).__name__}).")
+            raise ValueError(f"a part is given by its name, such as 'a1.h0'; found {typed_text(one)}.")
     if not several:
         raise ValueError("no part is given: name heads, MLPs or edges, such as 'a1.h0'.")
     parts: dict[Component | Edge, None] = {}
@@ -198,7 +199,7 @@ def _place(given: object, prompts: PromptSet) -> Place:
             raise ValueError(f"no prompt has the role {given!r}. {_may_be(prompts)}")
         return given
     if not isinstance(given, Integral) or isinstance(given, bool):
-        found = f"{given!r} ({type(given).__name__})"
+        found = typed_text(given)
         raise ValueError(f"at takes roles and positions; found {found}. {_may_be(prompts)}")
     position, longest = int(given), max(map(len, prompts))
     if not 0 <= position < longest:

@@ -20,6 +20,7 @@ from circuits.model.steps import whole
 from circuits.result import Result
 from circuits.scores import EdgeScores, Provenance, Scores, ScoresAre
 from circuits.versions import versions
+from circuits.visible_text import typed_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -130,9 +131,7 @@ class Method(metaclass=CheckedSettings):
         require_model(model)
         require_prompt_set(prompts)
         if not isinstance(metric, Metric):
-            raise ValueError(
-                f"the metric is {metric!r} ({type(metric).__name__}). Give one: METRICS['logit-difference']."
-            )
+            raise ValueError(f"the metric is {typed_text(metric)}. Give one: METRICS['logit-difference'].")
         if self.result == "edges":
             model.require("edges", self.name)
         if self.only_at_clean and metric.has_zero_gradient_at_clean:

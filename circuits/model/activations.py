@@ -14,6 +14,7 @@ from circuits.data.prompts import PromptSet
 from circuits.kinds import KINDS
 from circuits.lookup import UnknownNameError
 from circuits.model.given import prompt_set_of, require_model
+from circuits.visible_text import typed_text
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,7 +130,7 @@ def _points(given: str | Component | Iterable[str | Component], model: Model) ->
     several = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
     for one in several:
         if not isinstance(one, str | Component):
-            raise ValueError(f"a point is given by its name, such as 'a1.h0'; found {one!r} ({type(one).__name__}).")
+            raise ValueError(f"a point is given by its name, such as 'a1.h0'; found {typed_text(one)}.")
     if not several:
         raise ValueError("no point is given: name some, such as 'a1.h0' or 'r2'.")
     parts = [Component.parse(one) if isinstance(one, str) else one for one in several]

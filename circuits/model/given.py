@@ -11,6 +11,7 @@ from circuits.data.prompts import PromptSet
 from circuits.data.readable import ReadablePrompts
 from circuits.data.records import FORMATS
 from circuits.data.tokenizer import Tokenizer
+from circuits.visible_text import typed_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def require_model(model: Model) -> None:
 
     if not isinstance(model, Model):
         how = f"load_model({model!r})" if isinstance(model, str) else "load_model(...)"
-        raise ValueError(f"the model is {_said(model)}, which is not loaded. Load it first: {how}")
+        raise ValueError(f"the model is {typed_text(model)}, which is not loaded. Load it first: {how}")
 
 
 def prompt_set_of(prompts: AnyPrompts, tokenizer: Tokenizer | None = None) -> PromptSet:
@@ -48,7 +49,8 @@ def prompt_set_of(prompts: AnyPrompts, tokenizer: Tokenizer | None = None) -> Pr
 def _no_prompts(given: object, own: str) -> str:
     how = f"TASKS[{given if isinstance(given, str) else 'ioi'!r}]().build(model.tokenizer, n=8)"
     return (
-        f"the prompts are {_said(given)}. Build those of a task: {how}; or give those of a run, run.prompts, or {own}"
+        f"the prompts are {typed_text(given)}. Build those of a task: {how}; or give those of a run, run.prompts, or "
+        f"{own}"
     )
 
 
@@ -58,8 +60,3 @@ def require_prompt_set(prompts: PromptSet) -> None:
         raise ValueError("the prompts are given as people read them. Give them as token ids: run.prompts.prompt_set.")
     if not isinstance(prompts, PromptSet):
         raise ValueError(_no_prompts(prompts, "own ones, prompts_from(pairs, model.tokenizer)."))
-
-
-def _said(given: object) -> str:
-    text = repr(given)
-    return f"{text if len(text) <= 60 else text[:60] + '...'} ({type(given).__name__})"

@@ -8,10 +8,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from circuits.files import read_bytes
 from pipelines.cli.commands import offers
 from pipelines.reporting.tables import print_line
-from pipelines.runs.about_file import facts_beside
+from pipelines.runs.about_file import facts_beside, sealed_bytes
 from pipelines.runs.options import negative, options_of
 from pipelines.runs.settings import CommandSettings
 
@@ -20,7 +19,7 @@ _MOST_BYTES = 2**28  # of a file that is read; drawings and graphs of 70,000 edg
 
 
 def facts_of(file: Path) -> dict[str, Any]:
-    """What a file says of itself, or its folder of it. ValueError where neither says anything."""
+    """What a file says of itself, or its folder of it. ValueError where neither does, or the file was changed."""
     from graphs.export import about, read_about
     from graphs.export.json import JsonExport
 
@@ -31,7 +30,7 @@ def facts_of(file: Path) -> dict[str, Any]:
     if file.stat().st_size > _MOST_BYTES:
         raise ValueError(f"{file} has {file.stat().st_size / 2**20:,.0f} MB: no export is so large.")
     try:
-        data = read_bytes(file)
+        data = sealed_bytes(file)
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror or error}.") from None
     try:

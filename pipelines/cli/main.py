@@ -6,16 +6,14 @@ Each command imports what it needs itself, so that `circuits --help` answers at 
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from io import TextIOWrapper
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
-from circuits.visible_text import visible
 from pipelines.cli import catalogue_commands, graph_commands, model_commands, store_commands
 from pipelines.cli.commands import GROUPS, Offer, offers, run
 from pipelines.cli.errors import BAD_INPUT, reports_errors
@@ -25,6 +23,7 @@ from pipelines.cli.output import Output, print_json
 from pipelines.cli.prompts import prompts
 from pipelines.cli.sections import CommandsInSections, GroupOfCommands
 from pipelines.cli.signals import end_on_signals
+from pipelines.engine.shown_warnings import show_warnings
 
 app = typer.Typer(
     name="circuits",
@@ -38,32 +37,12 @@ app = typer.Typer(
 def main() -> None:
     """The `circuits` command, once it is imported."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    handler = warnings_on(sys.stderr)
-    for package in PACKAGES:
-        logging.getLogger(package).addHandler(handler)
+    show_warnings(sys.stderr)
     end_on_signals()
     if (message := renamed_option(sys.argv[1:])) is not None:
         sys.stderr.write(f"error: {message}\n")
         sys.exit(BAD_INPUT)
     app()
-
-
-PACKAGES = ("circuits", "graphs", "pipelines")
-"""Whose warnings are for people."""
-
-
-def warnings_on(stream: TextIO) -> logging.Handler:
-    """What writes warnings for people to a stream."""
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(_Visible("warning: %(message)s"))
-    return handler
-
-
-class _Visible(logging.Formatter):
-    """Lines that a terminal shows as they are."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return visible(super().format(record))
 
 
 def renamed_option(arguments: Sequence[str]) -> str | None:

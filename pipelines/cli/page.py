@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from circuits.files import read_bytes, real_path
+from circuits.files import real_path
 from circuits.strict_json import parse_strictly
 from circuits.visible_text import visible
 from pipelines.cli.stored import SUMMARY, stored_at
-from pipelines.runs.about_file import command_beside
+from pipelines.runs.about_file import command_beside, sealed_bytes
 from pipelines.runs.options import command_line
 from pipelines.runs.origin import AND
 from pipelines.runs.run import Run, is_file, names_of, open_run, path_of
@@ -105,7 +105,7 @@ def _of_many(given: Path, out: Path) -> Path | None:
 
 def _runs_in(folder: Path, out: Path) -> dict[str, Run]:
     """The runs that a comparison is of, by their labels. ValueError where one is not there any more."""
-    summary = parse_strictly(read_bytes(folder / SUMMARY))
+    summary = parse_strictly(sealed_bytes(folder / SUMMARY))
     places = summary.get("run_folders", {}) if isinstance(summary, dict) else {}
     found = {}
     for label, name in summary["runs"].items():

@@ -5,7 +5,6 @@ Read from what `circuits roles` kept of each run, with all rules at their defaul
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from circuits.components import Component
-from circuits.files import read_text
 from graphs.comparison.alignment import Alignment, Judged, align_by_readings, align_by_roles
 from pipelines.compare.published import PREFIX
 from pipelines.compare.settings import CompareSettings
@@ -25,8 +23,10 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import as_json
 from pipelines.reporting.p_values import equals
 from pipelines.reporting.report import Format, Report
+from pipelines.reporting.stored import read_report
 from pipelines.reporting.tables import DASH, Column, as_csv, measured, print_columns, print_line
 from pipelines.roles.plan import plan as plan_roles
+from pipelines.roles.report import RolesReport
 from pipelines.roles.settings import RolesSettings
 from pipelines.runs.caveats import of_choices
 from pipelines.runs.run import Run, open_run
@@ -101,12 +101,13 @@ def plan(settings: CompareSettings, execution: Execution) -> AlignedPlan:
 
 def _side(run: Run, execution: Execution) -> Side:
     path = plan_roles(RolesSettings(run=run), execution).folder / "roles.json"
+    again = f"circuits roles {run.folder} --runs {run.folder.parent}"
     if not path.is_file():
         raise ValueError(
             f"what the heads of {run.name} do was not measured (no {path}), so that they cannot be aligned by it. "
-            f"First: circuits roles {run.folder} --runs {run.folder.parent}"
+            f"First: {again}"
         )
-    stored = json.loads(read_text(path))
+    stored = read_report(path, RolesReport.format, again=again, needs=["heads"])
     heads = tuple(row for row in stored["heads"] if row["in_circuit"])
     if not heads:
         raise ValueError(f"the circuit of {run.name} has no heads to align.")

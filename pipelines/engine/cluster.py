@@ -7,12 +7,14 @@ import contextlib
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pipelines.engine.execution import Execution
 from pipelines.engine.main_guard import require_main_guard
+from pipelines.engine.shown_warnings import show_warnings
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -60,7 +62,9 @@ def tell_driver(topic: str, key: str, share: float, seconds: float) -> None:
 
 
 def dask_setup(_: Any) -> None:
-    """Called by Dask in each worker process. Ctrl-C in a terminal reaches all processes: only the driver reacts."""
+    """Called by Dask in each worker process, whose warnings are written as the driver's are. Ctrl-C in a terminal
+    reaches all processes: only the driver reacts."""
+    show_warnings(sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in _CONNECTION_LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)

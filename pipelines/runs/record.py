@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shlex
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.result_file import DamagedError, require_known_version
+from pipelines.runs.writing import wait_until_written
 
 FORMAT = "circuit-workbench-run"
 VERSION = 1
@@ -37,6 +39,36 @@ def read_record(folder: Path) -> dict[str, Any]:
     except DamagedError:
         raise DamagedError(damaged(path)) from None
     return record
+
+
+def read_recorded(folder: Path, record: Mapping[str, Any], name: str) -> tuple[bytes, Mapping[str, Any]]:
+    """A file of a run, and the record that has its hash: the one given, or that of a command which has ended the same
+    run meanwhile.
+
+    ValueError where the file cannot be read, or was changed.
+    """
+    if (data := _recorded(folder, record, name)) is None:
+        # Another command may be writing the files, or did so since the record was read.
+        wait_until_written(folder)
+        record = read_record(folder)
+        if (data := _recorded(folder, record, name)) is None:
+            raise ValueError(
+                f"{folder / name} is damaged: its content does not match its hash. Restore it from the store: "
+                f"{again(folder, record)}"
+            )
+    return data, record
+
+
+def _recorded(folder: Path, record: Mapping[str, Any], name: str) -> bytes | None:
+    """The content of a file; None where it is not what the record says."""
+    path = folder / name
+    try:
+        data = read_bytes(path)
+    except OSError as error:
+        raise ValueError(
+            f"cannot read {path}: {error.strerror or error}. Restore it from the store: {again(folder, record)}"
+        ) from None
+    return data if hashlib.sha256(data).hexdigest() == record["files"].get(name) else None
 
 
 def damaged(path: Path) -> str:

@@ -12,7 +12,6 @@ about.json        where all of this came from, and the command that makes it (`p
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,10 +31,9 @@ from pipelines.engine.job import Job
 from pipelines.engine.result_file import DamagedError, Result, decode, encode
 from pipelines.engine.store import Store
 from pipelines.runs.failure import failure_in
-from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record
+from pipelines.runs.record import RECORD, again, command_of, damaged, name_of, read_record, read_recorded
 from pipelines.runs.settings import RENAMED, NamedRunConfig, RunConfig
 from pipelines.runs.settings_file import validation_message
-from pipelines.runs.writing import wait_until_written
 
 if TYPE_CHECKING:
     from circuits.data.prompts import PromptSet
@@ -81,7 +79,7 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._record = read_record(folder)
+        self._record: Mapping[str, Any] = read_record(folder)
         self.name = name_of(folder)
         if not self._record["files"]:
             if (error := failure_in(folder)) is not None:
@@ -193,27 +191,8 @@ class Run:
             raise DamagedError(f"{error} Restore it from the store: {self._again}") from None
 
     def _bytes(self, name: str) -> bytes:
-        if (data := self._recorded(name)) is None:
-            # Another command that ends the same run may be writing its files, or did so since the record was read.
-            wait_until_written(self.folder)
-            self._record = read_record(self.folder)
-            if (data := self._recorded(name)) is None:
-                raise ValueError(
-                    f"{self.folder / name} is damaged: its content does not match its hash. Restore it from the store: "
-                    f"{self._again}"
-                )
+        data, self._record = read_recorded(self.folder, self._record, name)
         return data
-
-    def _recorded(self, name: str) -> bytes | None:
-        """The content of a file; None where it is not what the record says."""
-        path = self.folder / name
-        try:
-            data = read_bytes(path)
-        except OSError as error:
-            raise ValueError(
-                f"cannot read {path}: {error.strerror or error}. Restore it from the store: {self._again}"
-            ) from None
-        return data if hashlib.sha256(data).hexdigest() == self._record["files"].get(name) else None
 
 
 def is_of_pairs(task: str) -> bool:

@@ -37,6 +37,7 @@ from pipelines.runs.task_settings import make_task
 if TYPE_CHECKING:
     from circuits.data.image_processor import Vision
     from circuits.model.load import Model
+    from circuits.tasks.base import Task
 
 
 def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel) -> Result:
@@ -46,18 +47,22 @@ def build_prompts(settings: Mapping[str, Any], inputs: Inputs, model: LoadModel)
 
 
 def require_readable(settings: Mapping[str, Any]) -> None:
-    """Raise a ValueError for words of a template or of a prompt file that the model's tokenizer cannot take: it alone
-    tells, before weights are loaded."""
+    """Raise a ValueError for words of a template or of a prompt file that the model's tokenizer cannot take, and for
+    many more prompts of a task than it has: the tokenizer alone tells, before weights are loaded."""
     from circuits.model.tokenizers import tokenizer_of
 
     is_pairs = "file" in settings and not any(settings.get(name) for name in ("template", "questions", "texts"))
-    if not (is_pairs or settings.get("template")) or (tokenizer := tokenizer_of(settings["model_at"])) is None:
+    is_of_words = settings.get("task") in TASKS
+    if not (is_pairs or is_of_words or settings.get("template")):
         return
-    path = Path(settings["path"])
-    if is_pairs:
-        read_prompts(path, tokenizer)
+    if (tokenizer := tokenizer_of(settings["model_at"])) is None:
+        return
+    if is_of_words:
+        _task_of_words(settings).require_as_many(tokenizer, n=settings["n"])
+    elif is_pairs:
+        read_prompts(Path(settings["path"]), tokenizer)
     else:
-        read_template(path).sampler(tokenizer)
+        read_template(Path(settings["path"])).sampler(tokenizer)
 
 
 def prompts_for(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
@@ -118,13 +123,18 @@ def _drawn(settings: Mapping[str, Any], loaded: Model) -> PromptSet:
             return solved_prompts(loaded, task, made.drawn(vision, seed=seed, at_most=at_most), n=n_prompts)
         return made.build(vision, n=n_prompts, seed=seed)
     tokenizer = _tokenizer(loaded, f"task {task!r}")
-    own = {"corruption": settings["corruption"], "held_out": settings.get("held_out", False)}
-    made = make_task(TASKS[task], settings.get("task_settings", {}), **own)
+    made = _task_of_words(settings)
     if settings.get("solved"):
         made.require_as_many(tokenizer, n=n_prompts)
         return solved_prompts(loaded, task, made.drawn(tokenizer, seed=seed), n=n_prompts)
     with _each_told(n_prompts):
         return made.build(tokenizer, n=n_prompts, seed=seed)
+
+
+def _task_of_words(settings: Mapping[str, Any]) -> Task:
+    """The task that prompts are drawn from."""
+    own = {"corruption": settings["corruption"], "held_out": settings.get("held_out", False)}
+    return make_task(TASKS[settings["task"]], settings.get("task_settings", {}), **own)
 
 
 def _tokenizer(loaded: Model, asking: str) -> Tokenizer:

@@ -9,12 +9,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.engine.heartbeat import Running, running_in
 from pipelines.engine.store import Store
 from pipelines.runs.failure import FAILURE, failure_in
-from pipelines.runs.record import RECORD, again, command_of, name_of, read_record
+from pipelines.runs.record import RECORD, again, command_of, name_of, read_record, read_recorded
 from pipelines.runs.run import run_folders
 from pipelines.runs.settings import DEFAULT_PROMPTS, RunConfig
 
@@ -117,10 +116,12 @@ def _damaged(folder: Path, error: Exception) -> dict[str, Any]:
 
 def _read(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """What the files of a run say of it, and its jobs: key -> label."""
-    record = read_record(folder)
-    config = record["config"]
-    is_finished = bool(record["files"])
-    summary = _summary(folder) if SUMMARY in record["files"] else {}
+    record: Mapping[str, Any] = read_record(folder)
+    summary: Mapping[str, Any] = {}
+    if SUMMARY in record["files"]:
+        data, record = read_recorded(folder, record, SUMMARY)
+        summary = _summary(data, folder / SUMMARY)
+    config, is_finished = record["config"], bool(record["files"])
     circuit = summary.get("circuit")
     state = {
         "run": name_of(folder),
@@ -186,14 +187,11 @@ def _defaults(command: str) -> dict[str, Any]:
     return {name: field.get_default(call_default_factory=True) for name, field in kind.model_fields.items()}  # pyright: ignore[reportCallIssue]
 
 
-def _summary(folder: Path) -> dict[str, Any]:
+def _summary(data: bytes, path: Path) -> dict[str, Any]:
     """The summary of a finished run; of one without faithfulness, as of traces, how many prompts it had alone.
-    ValueError where it is damaged or gone."""
-    path = folder / SUMMARY
+    ValueError where it is damaged."""
     try:
-        found = parse_strictly(read_bytes(path))
-    except OSError as error:
-        raise ValueError(f"cannot read {path}: {error.strerror or error}.") from None
+        found = parse_strictly(data)
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
     if not isinstance(found, dict):

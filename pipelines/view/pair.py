@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from circuits.files import read_bytes
 from circuits.strict_json import parse_strictly
 from pipelines.reporting.tables import brackets
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.run import open_run
 from pipelines.runs.state import SUMMARY
 
@@ -52,7 +52,7 @@ def compared(first: Path, second: Path) -> Pair:
 
 def stored(folder: Path, comparison: Comparison, first: Path, second: Path) -> Pair:
     """A comparison that `circuits compare` has left, with the transfer that it measured."""
-    summary = parse_strictly(read_bytes(folder / SUMMARY))
+    summary = parse_strictly(sealed_bytes(folder / SUMMARY))
     return Pair(comparison, compare_command(first, second), _transfer(summary))
 
 

@@ -161,9 +161,9 @@ def invoke(arguments: Sequence[str]) -> Said:
 @contextlib.contextmanager
 def warned(stream: TextIO) -> Iterator[None]:
     """Warnings go to a stream as those of the command do."""
-    from pipelines.cli.main import PACKAGES, warnings_on
+    from pipelines.engine.shown_warnings import WARNING_PACKAGES, warnings_on
 
-    handler, logs = warnings_on(stream), [logging.getLogger(name) for name in PACKAGES]
+    handler, logs = warnings_on(stream), [logging.getLogger(name) for name in WARNING_PACKAGES]
     for log in logs:
         log.addHandler(handler)
     try:

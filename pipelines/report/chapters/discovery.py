@@ -21,6 +21,7 @@ from pipelines.reporting.document import Figure, Piece, Text
 from pipelines.reporting.document.pieces import cite
 from pipelines.reporting.paper.table import PaperTable
 from pipelines.reporting.tables import Column, measured
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.options import command_line
 
 _FAITHFULNESS = (
@@ -52,7 +53,7 @@ def read(run: DiscoverRun) -> Chapter:
         results=[*_results(run)],
         limits=[*(f"{summary['task']}: {text}" for text in summary["warnings"])],
         command=command_line(run.command, config),
-        settings=(run.folder / "config.yaml").read_text(encoding="utf-8"),
+        settings=sealed_bytes(run.folder / "config.yaml").decode(),
         versions=first.versions,
         row=summary
         | {

@@ -10,6 +10,7 @@ from pipelines.report import methods
 from pipelines.report.chapters.base import Chapter, name_of_figure
 from pipelines.reporting.document import Figure, Piece
 from pipelines.reporting.stored import read_report
+from pipelines.runs.about_file import sealed_bytes
 from pipelines.runs.options import command_line
 from pipelines.trace.files import TRACE_FILE
 from pipelines.trace.paper import papers
@@ -47,7 +48,7 @@ def read(run: TraceRun) -> Chapter:
         results=[*_figures(run), *_tables(run)],
         limits=[f"{summary['task']}: {text}" for text in summary["warnings"]],
         command=command_line(run.command, config),
-        settings=(run.folder / "config.yaml").read_text(encoding="utf-8"),
+        settings=sealed_bytes(run.folder / "config.yaml").decode(),
         versions=provenance.versions,
         row=summary,
     )
@@ -75,6 +76,6 @@ def _stored(path: Path) -> Callable[[DrawingFormat], bytes]:
     """What reads a figure that a command has drawn, in the kinds that it draws: PDF and SVG."""
 
     def draw(kind: DrawingFormat) -> bytes:
-        return path.with_suffix(f".{kind}").read_bytes()
+        return sealed_bytes(path.with_suffix(f".{kind}"))
 
     return draw

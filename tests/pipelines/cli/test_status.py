@@ -116,6 +116,18 @@ def test_a_damaged_summary_is_said_and_stops_nothing(circuits: Callable[..., Any
     assert run in circuits("status").stdout
 
 
+def test_a_faithfulness_that_was_changed_is_not_said(circuits: Callable[..., Any], run: str):
+    path = Path("runs") / run / "summary.json"
+    faithfulness = json.loads(path.read_text())["faithfulness"]
+    path.write_text(path.read_text().replace(str(faithfulness), str(faithfulness + 0.01)))
+    (state,) = circuits("status", "--json").json["runs"]
+    assert "summary.json is damaged: its content does not match its hash" in state["problem"]
+    assert "faithfulness" not in state
+    assert circuits("discover", "--config", Path("runs") / run / "config.yaml", "--quiet").exit_code == 0
+    (state,) = circuits("status", "--json").json["runs"]
+    assert state["faithfulness"] == faithfulness
+
+
 def test_a_terminated_command_is_shown_running_then_continues(
     circuits: Callable[..., Any], spawn: Callable[..., Any], tiny: Any
 ):

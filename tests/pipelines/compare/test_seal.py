@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pipelines import caption, draw, export, report_reuse, write_report
+
 
 @pytest.fixture
 def comparison(circuits: Callable[..., Any], computed: Callable[..., Any], tiny: Any) -> Path:
@@ -46,6 +48,9 @@ def test_a_comparison_that_was_changed_is_not_exported(circuits: Callable[..., A
         (("draw", "two-circuits", "", "--out", "out.svg"), "", "comparison.json"),
         (("export", "", "--to", "json", "--out", "out.json"), "comparison.json", "comparison.json"),
         (("report", ""), "", "summary.json"),
+        (("show", ""), "comparison.json", "comparison.json"),
+        (("show", "", "--json"), "summary.json", "summary.json"),
+        (("rerun", ""), "comparison.json", "comparison.json"),
     ],
 )
 def test_what_is_made_of_a_changed_file_is_refused(
@@ -54,7 +59,41 @@ def test_what_is_made_of_a_changed_file_is_refused(
     path = comparison / changed
     path.write_text(path.read_text().replace("0.", "1.", 1))
     refused = circuits(*(word or str(comparison / file) for word in command))
-    assert refused.exit_code == 2
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "does not match the hash" in refused.stderr
+    assert "Make it anew: circuits " in refused.stderr
+    assert "circuits compare" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("read", "changed"),
+    [
+        (lambda folder: export(folder, "csv"), "comparison.json"),
+        (lambda folder: export(folder, "html"), "comparison.json"),
+        (caption, "comparison.json"),
+        (lambda folder: draw("two-circuits", folder), "comparison.json"),
+        (write_report, "summary.json"),
+        (report_reuse, "summary.json"),
+    ],
+)
+@pytest.mark.usefixtures("circuits")
+def test_what_is_made_of_a_changed_file_in_python_is_refused(
+    comparison: Path, read: Callable[[Path], object], changed: str
+):
+    path = comparison / changed
+    path.write_bytes(path.read_bytes().replace(b"0.", b"1.", 1))
+    with pytest.raises(ValueError, match="does not match the hash"):
+        read(comparison)
+
+
+@pytest.mark.parametrize("changed", ["config.yaml", "graph.json"])
+def test_a_changed_file_of_a_run_is_not_shown(circuits: Callable[..., Any], comparison: Path, changed: str):
+    summary = json.loads((comparison / "summary.json").read_text())
+    path = comparison / next(iter(summary["run_folders"].values())) / changed
+    assert circuits("show", path).exit_code == 0
+    path.write_bytes(path.read_bytes() + b"\n")
+    refused = circuits("show", path)
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert "does not match the hash" in refused.stderr
 
 
@@ -65,7 +104,14 @@ def test_a_changed_circuit_of_a_comparison_of_three_is_refused(
     runs = [answer.json["run"] for answer in computed(*commands)]
     union = Path(circuits("compare", *runs, "--json").json["folder"]) / "union.json"
     union.write_text(union.read_text().replace('"score": ', '"score": 1', 1))
-    for command in (["export", union, "--to", "json", "--out", "o.json"], ["draw", "circuit", union, "--out", "o.svg"]):
+    summary = union.with_name("summary.json")
+    summary.write_text(summary.read_text().replace("0.", "1.", 1))
+    for command in (
+        ["export", union, "--to", "json", "--out", "o.json"],
+        ["draw", "circuit", union, "--out", "o.svg"],
+        ["show", union],
+        ["export", union.parent, "--to", "html", "--out", "o.html"],
+    ):
         refused = circuits(*command)
         assert refused.exit_code == 2, command
         assert "does not match the hash" in refused.stderr

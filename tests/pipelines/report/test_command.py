@@ -167,6 +167,16 @@ def test_a_damaged_evaluation_is_named(circuits: Command, others: list[Any], sto
     assert "evaluation.json is damaged: it lacks runs" in answer.stderr
 
 
+@pytest.mark.parametrize("name", ["config.yaml", "depth.svg"])
+def test_a_changed_file_of_a_run_is_not_put_into_a_document(others: list[Any], tmp_path: Path, name: str):
+    folder = tmp_path / "runs" / others[0].name
+    shutil.copytree(others[0].folder, folder)
+    write_report(folder, to="html", out=tmp_path / "runs")
+    (folder / name).write_bytes((folder / name).read_bytes() + b"\n")
+    with pytest.raises(ValueError, match=rf"{name} is damaged or was changed"):
+        write_report(folder, to="html", out=tmp_path / "runs")
+
+
 def test_without_latex_a_pdf_is_refused_before_anything_is_read(circuits, runs, store, monkeypatch):
     monkeypatch.setenv("PATH", "")
     answer = circuits("report", runs[0].name, "--runs", store, "--to", "pdf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -218,6 +219,16 @@ def test_heads_of_two_models_are_aligned_by_what_they_do(found: Any, by_hand: An
         ["a0.h0", "previous-token", "a0.h0", "previous-token"],
         ["a1.h1", of_copier, "a1.h1", of_copier],
     ]
+
+
+@pytest.mark.usefixtures("found")
+def test_heads_are_not_aligned_by_roles_that_were_changed(by_hand: Any, tmp_path: Path):
+    store = tmp_path / "runs"
+    shutil.copytree(by_hand.folder.parent, store)
+    for path in store.glob("*/roles.json"):
+        path.write_text(path.read_text().replace("a0.h0", "a0.h1", 1))
+    with pytest.raises(ValueError, match=r"does not match the hash.*circuits roles"):
+        align_heads(store / by_hand.name, store / by_hand.name, by="role", out=store)
 
 
 def test_heads_that_are_left_are_named_with_their_roles(capsys: pytest.CaptureFixture[str], tmp_path: Path):

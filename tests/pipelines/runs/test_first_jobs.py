@@ -11,7 +11,7 @@ from circuits.model.steps import watched_by
 from pipelines.engine.result_file import Result
 from pipelines.runs.codec import prompts_from, prompts_result, prompts_slice
 from pipelines.runs.first_jobs import prompts_per_job
-from pipelines.runs.stages import prompts_for
+from pipelines.runs.stages import build_prompts, prompts_for
 
 MB = 10**6
 
@@ -85,3 +85,9 @@ def test_of_a_slice_only_its_own_prompts_are_made():
 
 def replace_prompts(result: Result, records: list[dict[str, object]]) -> Result:
     return result._replace(meta={**result.meta, "prompts": records})
+
+
+def test_more_prompts_than_a_task_has_are_refused_before_weights_are_loaded():
+    settings = {"task": "greater-than", "n": 1_000_000, "seed": 0, "corruption": "start-01", "model_at": "reference"}
+    with pytest.raises(ValueError, match=r"asked for 1000000 distinct prompts; .* there are about"):
+        build_prompts(settings, {}, lambda: pytest.fail("the model is loaded"))

@@ -85,6 +85,16 @@ def frame_of(pairs, **columns):
     return pd.DataFrame([dict(zip(keys, pair, strict=True)) for pair in pairs]).assign(**columns)
 
 
+def test_a_list_in_itself_is_refused(tmp_path):
+    endless: list[Any] = []
+    endless.append(endless)
+    keyed = {"clean": "a b", "corrupt": "a c", "answers": endless}
+    for given in (endless, [("a b", "a c", endless)], [keyed], pd.DataFrame([keyed])):
+        with pytest.raises(ValueError, match="pair 1 is a list in itself, or nested too deeply"):
+            discover(given, out=tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
+
 def test_a_frame_is_taken_as_the_same_table_in_a_file(tokenizer, tmp_path):
     frame = frame_of(PAIRS, roles=[json.dumps({"IO": pair[2]}) for pair in PAIRS], comment=None)
     frame.loc[0, "wrong_answers"] = "|".join(PAIRS[0][3:] + _NAMES[2:])

@@ -30,14 +30,15 @@ def write_run(root: Path, name: str, *, is_finished: bool = True, edges: int = 2
     faithfulness = config.pop("faithfulness", 0.9)
     key = hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
     settings = {"task": "ioi", "model": "reference", "method": "eap", "edges": edges, **config}
-    files = {"graph.json": "0", "summary.json": "0"} if is_finished else {}
+    interval = [faithfulness - 0.1, faithfulness + 0.1]
+    summary = {"faithfulness": faithfulness, "faithfulness_interval": interval, "circuit": {"n_edges": edges}}
+    content = json.dumps(summary).encode()
+    files = {"graph.json": "0", "summary.json": hashlib.sha256(content).hexdigest()} if is_finished else {}
     record = {"format": "circuit-workbench-run", "version": 1, "name": name, "config": settings, "files": files}
     record["jobs"] = [{"stage": "scores", "key": key, "label": "score prompts"}]
     (folder / "run.json").write_text(json.dumps(record))
     if is_finished:
-        interval = [faithfulness - 0.1, faithfulness + 0.1]
-        summary = {"faithfulness": faithfulness, "faithfulness_interval": interval, "circuit": {"n_edges": edges}}
-        (folder / "summary.json").write_text(json.dumps(summary))
+        (folder / "summary.json").write_bytes(content)
         Store(root).write(key, "scores", Result({}))
     return folder
 

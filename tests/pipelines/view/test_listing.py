@@ -233,3 +233,8 @@ def test_a_stored_comparison_is_shown_with_its_transfer(two_runs: Path, tmp_path
             assert found["stored"] == kept.folder.name
             assert len(found["transfer"]) == 4
             assert server.get(f"/compare/page?a={a}&b={b}").body == page_with(f"page of {kept.folder.name}")
+        path = kept.folder / "summary.json"
+        path.write_text(path.read_text().replace('"faithfulness": 0.', '"faithfulness": 1.', 1))
+        refused = server.get(f"/compare.json?a={names[0]}&b={names[1]}")
+        assert refused.status == 422
+        assert b"does not match the hash" in refused.body
