@@ -7,6 +7,7 @@ puts these together as a `Command` and offers them to Python.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import time
@@ -201,6 +202,11 @@ def _run(
         report = _with_number_of_prompts(command.report(plan), settings)
         files = _files(command, settings, execution, plan, report)
         _write(report.folder, files)
+    except KeyboardInterrupt:
+        # Before its check has passed there is no folder. Where none can be made, there is none to list.
+        with contextlib.suppress(OSError, ValueError):
+            plan.begin()
+        raise
     except Exception as error:
         plan.end(error)
         raise

@@ -16,7 +16,7 @@ from pipelines.engine.plan import Plan
 from pipelines.engine.store import Store, as_json
 from pipelines.runs.caveats import at_baseline
 from pipelines.runs.codec import baseline_from, prompts_from
-from pipelines.runs.failure import failure_in, forget_failure, note_failure
+from pipelines.runs.failure import forget_failure, note_failure
 from pipelines.runs.method_settings import with_absolute_paths
 from pipelines.runs.record import FORMAT, RECORD, SETTINGS, VERSION, command_of, is_begun, is_unfinished, read_record
 from pipelines.runs.settings import NamedRunConfig
@@ -90,8 +90,7 @@ class RunPlan(Plan):
 
     def begin(self) -> None:
         """Make the folder, so that an interrupted run is listed and can continue."""
-        if not is_begun(self.folder) or not _is_of(self, read_record(self.folder)):
-            self._write_record()
+        self._note_settings()
         forget_failure(self.folder)
 
     def end(self, error: Exception | None) -> None:
@@ -99,21 +98,23 @@ class RunPlan(Plan):
         if error is None:
             forget_failure(self.folder)
             return
-        if not (self.folder / RECORD).exists():
-            # Where nothing can be written, the error itself is what matters.
-            with contextlib.suppress(OSError, ValueError):
-                self._write_record()
+        # Where nothing can be written, the error itself is what matters.
+        with contextlib.suppress(OSError, ValueError):
+            self._note_settings()
         if is_unfinished(self.folder):
             note_failure(self.folder, error)
 
-    def _write_record(self) -> None:
+    def _note_settings(self) -> None:
+        """Write what was asked for, unless it is there: of a run that never began, another may have the name."""
+        if is_begun(self.folder) and _is_of(self, read_record(self.folder)):
+            return
         write_atomically(self.folder / SETTINGS, _config_file(self))
         write_atomically(self.folder / RECORD, as_json(_record(self, hashes={})))
 
     def _was_never_begun(self, record: Mapping[str, Any]) -> bool:
-        """Whether a run failed before its check had passed: another may have its name."""
+        """Whether a run ended before its check had passed: another may have its name."""
         checks = [job["key"] for job in record["jobs"] if job.get("stage") == CHECK.name]
-        return failure_in(self.folder) is not None and not any(self.store.has(key) for key in checks)
+        return is_unfinished(self.folder) and not any(self.store.has(key) for key in checks)
 
 
 def _is_empty(folder: Path) -> bool:

@@ -240,7 +240,12 @@ def test_a_run_that_failed_in_its_first_job_is_listed_and_its_name_is_free(
     with pytest.raises(ValueError, match=r"run mine failed: .* Try again: circuits discover --config"):
         open_run("mine")
     (again,) = re.findall(r"Try again with: circuits (.*)", circuits("status").stdout)
-    # Another run may have the name, and is then the one that is listed.
+    # Another run may have the name, and is then the one that is listed: also one that fails as well.
+    with monkeypatch.context() as patch:
+        fail_to_make_prompts(patch, type(error)("another error"))
+        assert circuits(*asked, "--edges", "16").exit_code == 2
+    (state,) = circuits("status", "--json").json["runs"]
+    assert (state["asked"].split(",")[0], "another error" in state["error"]) == ("16 edges", True)
     assert circuits(*asked, "--edges", "12").exit_code == 0
     assert circuits("status", "--json").json["runs"][0]["asked"].startswith("12 edges")
     taken = circuits(*asked, "--edges", "20")
@@ -272,6 +277,17 @@ def test_an_error_that_is_no_message_to_people_is_said_with_its_kind(
     with pytest.raises(MemoryError):
         circuits(*tiny.arguments, "--method", "eap", "--edges", "20")
     assert "failed: MemoryError (in job 'judge the circuit" in circuits("status").stdout
+
+
+def test_a_run_that_is_interrupted_in_its_first_job_is_listed_and_its_name_is_free(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        fail_to_make_prompts(patch, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            discover(**tiny.settings(method="eap", edges=20, name="mine"))
+    assert "mine: interrupted, continue with: circuits discover --config" in circuits("status").stdout
+    assert circuits(*tiny.arguments, "--method", "eap", "--edges", "12", "--name", "mine").exit_code == 0
 
 
 def test_a_run_that_failed_and_is_then_interrupted_is_interrupted(
