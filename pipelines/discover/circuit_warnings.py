@@ -34,6 +34,11 @@ def of_circuit(summary: Mapping[str, Any], *, tolerance: float, searching: str |
     return warnings + ([] if "minimal" in summary else _of_searches(summary["choice"]))
 
 
+def _is_held_out(summary: Mapping[str, Any]) -> bool:
+    """Whether other prompts judge the circuit than those that chose it."""
+    return summary["judged_on"] == "held-out"
+
+
 def _against_beyond(choice: Mapping[str, Any]) -> str:
     """What may be done about a circuit that goes beyond the model: edges that work against it come by magnitude."""
     if choice["ranking"] == "absolute":
@@ -51,17 +56,18 @@ def _against_beyond(choice: Mapping[str, Any]) -> str:
 def _unfaithful(summary: Mapping[str, Any], bound: float, searching: str | None) -> str:
     share, fitted = summary["faithfulness"], summary["faithfulness_on_choosing"]
     interval, n_choosing = summary["faithfulness_interval"], summary["n_choosing"]
+    judging = "the prompts that judge it" if _is_held_out(summary) else "the prompts that also chose it"
     if interval is not None and may_fall_short(fitted, interval[1], bound):
         # The smallest circuit that reaches the bound on some prompts is just below it on others about half of the time.
         low, high = interval
         room = "a smaller --tolerance" if "minimal" in summary else "more edges or a smaller --tolerance"
         return (
-            f"the circuit may fall short of the {bound:z.2f} asked for: {share:z.3f} [{low:z.3f}, {high:z.3f}] on the "
-            f"prompts that judge it, {fitted:z.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
+            f"the circuit may fall short of the {bound:z.2f} asked for: {share:z.3f} [{low:z.3f}, {high:z.3f}] on "
+            f"{judging}, {fitted:z.3f} on the {n_choosing} that chose it. For some room, ask for {room}."
         )
     instead = "bound it more closely (a smaller --tolerance)" if "minimal" in summary else "ask for more edges"
     ends = "" if interval is None else f" [{interval[0]:z.2f}, {interval[1]:z.2f}]"
-    said = f"the circuit is not faithful: {share:z.2f}{ends} on the prompts that judge it, below {bound:z.2f}."
+    said = f"the circuit is not faithful: {share:z.2f}{ends} on {judging}, below {bound:z.2f}."
     if fitted >= bound:
         return (
             f"{said} It reaches {fitted:z.2f} on the {n_choosing} prompts that chose it, to which it is "
@@ -74,7 +80,8 @@ def _what_would_do(summary: Mapping[str, Any], bound: float, searching: str | No
     """The selection that reaches the bound, where that is stored; else the command that finds it, or why none does."""
     choice = summary["choice"]
     if (edges := choice["would_do"]) is not None:
-        return f"On the prompts that choose, {edges:,} edges would do (--edges {edges})."
+        where = "On the prompts that choose, " if _is_held_out(summary) else "There "
+        return f"{where}{edges:,} edges would do (--edges {edges})."
     if "curve" in summary and (found := _on_curve(summary["curve"], bound)) is not None:
         size, ranking, share = found
         return (
@@ -86,9 +93,10 @@ def _what_would_do(summary: Mapping[str, Any], bound: float, searching: str | No
     tried = [(share, size, entry["of"]) for size, share, entry in _all_tried(choice)]
     if tried:
         share, size, of = max(tried)
+        of_choosing = " on the prompts that choose" if _is_held_out(summary) else ""
         return (
-            f"No size that was tried reaches it (the best, {size:,} {of}, keeps {share:z.2f} on the prompts that "
-            "choose): rank with another method, or allow more deviation (--tolerance)."
+            f"No size that was tried reaches it (the best, {size:,} {of}, keeps {share:z.2f}{of_choosing}): "
+            "rank with another method, or allow more deviation (--tolerance)."
         )
     return "Ask for more edges, or rank with another method."
 

@@ -17,6 +17,8 @@ from circuits.data.tokenizer import token_texts
 from circuits.evaluation.first_tokens import FirstToken, first_tokens
 from circuits.files import read_bytes
 from circuits.model.load import Model, load_model
+from circuits.model.sources import find_model
+from circuits.model.tokenizers import tokenizer_of
 from pipelines.prompts.build import built
 from pipelines.prompts.rows import prompt_row
 from pipelines.reporting.tables import Row
@@ -24,6 +26,7 @@ from pipelines.runs.settings import PromptSettings
 
 LINE, PROMPT = "line", "prompt"
 _NO_ANSWER = "the model does not answer"
+_MIXED = "the prompt holds its answer, and others do not"
 _CORRUPT_ANSWERS = "the corrupt prompt is answered like the clean one"
 
 
@@ -115,19 +118,23 @@ def _check_made(config: PromptSettings, path: Path) -> Checked:
 
 def _check_lines(path: Path, model: str) -> Checked:
     entries = entries_in(path)
-    loaded = load_model(model)
+    # The tokenizer alone tells what is wrong with a line: weights are loaded for good ones.
+    name, tokenizer = find_model(model).name, tokenizer_of(model)
     left_out = {line.number: line.reason for line in lines_left_out(entries, unchanged=True)}
     good: dict[int, Line] = {}
     faults: list[tuple[int, str]] = []
     for entry in entries:
         try:
-            line = parse_entry(entry, loaded.tokenizer)
+            line = parse_entry(entry, tokenizer)
         except ValueError as error:
             faults += [(entry.number, fault) for fault in faults_of(error)]
         else:
             good |= {} if entry.number in left_out else {entry.number: line}
     if not faults:
-        read_prompts(path, loaded.tokenizer, leaves_out_unchanged=True)
+        read_prompts(path, tokenizer, leaves_out_unchanged=True)
+    if not good:
+        return Checked(str(path), name, (), tuple(sorted(faults)), left_out)
+    loaded = load_model(model)
     faults += _beyond(loaded, good)
     good = {number: line for number, line in good.items() if number not in dict(faults)}
     left_out = {number: reason for number, reason in left_out.items() if number not in dict(faults)}
@@ -157,9 +164,24 @@ def _rows(model: Model, good: Mapping[int, Line], unit: str) -> tuple[Row, ...]:
     says = _said(model, good)
     pairs = {number: line._replace(prompt=line.prompt.swapped()) for number, line in good.items() if _is_pair(line)}
     corrupt = _said(model, pairs)
-    return tuple(
-        {unit: number, **_row(model, line, says[number], corrupt.get(number))} for number, line in good.items()
-    )
+    rows = [{unit: number, **_row(model, line, says[number], corrupt.get(number))} for number, line in good.items()]
+    asking = [row for row in rows if row["label"] != NEGATIVE]
+    copying = [row for row in asking if _copied(row) is not None]
+    if len(copying) < len(asking):
+        for row in copying:
+            detail = f"{_copied(row)!r} stands in it: to copy an answer and to know it are two tasks."
+            row["notes"].append({"kind": _MIXED, "detail": detail})
+    return tuple(rows)
+
+
+def _copied(row: Row) -> str | None:
+    """The answer whose tokens stand in the clean prompt, but for spaces; None where none does."""
+    clean = [token.strip() for token in row["clean"]]
+    for answer in row["answers"]:
+        tokens = [token.strip() for token in answer]
+        if any(clean[start : start + len(tokens)] == tokens for start in range(len(clean))):
+            return "".join(answer)
+    return None
 
 
 def _is_pair(line: Line) -> bool:

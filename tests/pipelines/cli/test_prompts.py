@@ -108,6 +108,26 @@ def test_what_the_model_does_not_answer_is_said_with_the_lines(circuits: Callabl
     }
 
 
+def test_answers_that_some_prompts_hold_and_others_do_not_are_doubted(
+    circuits: Callable[..., Any], tmp_path: Path
+) -> None:
+    held = [pair("David", "Martin"), pair("Martin", "David")]
+    assert checked(circuits, write(tmp_path / "held.jsonl", *held))["notes"] == []
+    other = pair("Martin", "David", answers=[" Sarah"])
+    notes = {note["kind"]: note for note in checked(circuits, write(tmp_path / "own.jsonl", held[0], other))["notes"]}
+    mixed = notes["the prompt holds its answer, and others do not"]
+    assert mixed["lines"] == [1]
+    assert mixed["detail"] == "'Martin' stands in it: to copy an answer and to know it are two tasks."
+
+
+def test_weights_are_not_loaded_for_a_file_without_a_good_line(
+    circuits: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "load_model", lambda _: pytest.fail("weights are loaded"))
+    found = checked(circuits, write(tmp_path / "own.jsonl", pair("David", "Zebra")), code=2)
+    assert (found["model"], found["prompts"], {fault["line"] for fault in found["bad_lines"]}) == ("reference", [], {1})
+
+
 def test_bad_lines_are_said_once_beside_the_good_ones(circuits: Callable[..., Any], tmp_path: Path) -> None:
     bad, beyond = pair("David", "Martin", extra=1), {"clean_ids": [1], "corrupt_ids": [2], "answer_ids": [99999]}
     path = write(tmp_path / "own.jsonl", pair("David", "Martin"), bad, bad, beyond, pair("David", "Martin"))

@@ -23,6 +23,7 @@ def summary_of(judged: float, interval: list[float] | None, on_choosing: float) 
         "faithfulness_interval": interval,
         "faithfulness_on_choosing": on_choosing,
         "n_choosing": 16,
+        "judged_on": "held-out",
         "circuit": {"n_edges": 30, "of_edges": 479},
         "choice": {"ranking": "signed", "choices": [{"ranking": "signed", "searches": []}], "would_do": None},
     }
@@ -45,6 +46,13 @@ def test_a_circuit_whose_interval_holds_the_bound_is_not_called_unfaithful(judge
 def test_an_interval_does_not_excuse_a_circuit_that_fails_on_its_own_prompts():
     (said,) = of_circuit(summary_of(0.8, [0.7, 0.9], 0.6), tolerance=0.15, searching=None)
     assert said.startswith("the circuit is not faithful: 0.80")
+
+
+def test_where_the_same_prompts_choose_and_judge_it_is_said_so():
+    summary = summary_of(0.69, [0.63, 0.76], 0.69) | {"judged_on": "same"}
+    summary["choice"] |= {"would_do": 51}
+    (said,) = of_circuit(summary, tolerance=0.15, searching=None)
+    assert "0.69 [0.63, 0.76] on the prompts that also chose it, below 0.85. There 51 edges would do" in said
 
 
 def test_nothing_is_said_of_a_circuit_at_the_bound():
