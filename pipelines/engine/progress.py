@@ -174,7 +174,9 @@ class Lines(Progress):
         if left_s is None or self._n_done == self._outlook.n_jobs:
             return ""
         self._is_told = True
-        return f", about {left(left_s)} left"
+        # Loading is none of what is estimated.
+        loads = any(key in self._loading and not share for key, (_, share) in self._running.items())
+        return f", {'then ' if loads else ''}about {left(left_s)} left"
 
     def done(self, job: Job) -> None:
         self._running.pop(job.key, None)

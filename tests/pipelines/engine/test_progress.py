@@ -47,6 +47,23 @@ def test_a_model_is_said_to_load_before_the_first_job_that_needs_it_and_that_job
     ]
 
 
+def test_loading_is_none_of_the_time_that_is_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("pipelines.engine.progress._SILENT_S", 0)
+    stream, jobs = io.StringIO(), [job(0), job(1, "another")]
+    about = outlook(jobs)
+    progress = Lines(stream, about)
+    progress.begun(jobs[0])
+    about.estimate.done(jobs[0], 10.0)
+    progress.done(jobs[0])
+    progress.begun(jobs[1])
+    progress.tick()
+    progress.reached(jobs[1], 0.1)
+    progress.tick()
+    loads, runs = stream.getvalue().splitlines()[-2:]
+    assert re.fullmatch(r"mine: loading the model another · after [\d.]+ s, then about 10 s left", loads)
+    assert re.fullmatch(r"mine: step, 10% of it · after [\d.]+ s, about 10 s left", runs)
+
+
 def test_details_are_what_begins_and_what_each_job_took():
     stream, jobs = io.StringIO(), [job(0, None)]
     progress = Lines(stream, outlook(jobs), in_detail=True)
