@@ -133,6 +133,7 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
         ("own.json", f"[{LINES[0]},]", {1: "not JSON"}),
         ("own.json", f"[{LINES[0]}]\n[]", {1: "'[]' after the end"}),
         ("own.json", "[" * 100_000, {1: "nested too deeply"}),
+        ("own.json", f"[{{}}, 3, {LINES[0]}]", {1: "missing", 2: "found a number"}),
     ],
 )
 def test_faults_are_named_with_the_line_they_begin_on(
@@ -189,6 +190,7 @@ def test_objects_of_an_array_on_one_line_are_all_kept_and_told_apart(tmp_path):
     file = tmp_path / "one-line.json"
     file.write_text(json.dumps([*ids, ids[3]]))
     assert [entry.number for entry in entries_in(file)] == [1, 2, 3, 4, 5]
+    assert {type(entry.number) for entry in entries_in(file)} == {int}
     prompts = read_prompts(file, leaves_out_unchanged=True)
     assert [prompt.clean[0] for prompt in prompts] == [0, 2, 3]
     assert "line 5: a copy of line 4" in prompts.notes[0]
