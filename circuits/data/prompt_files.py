@@ -25,7 +25,7 @@ from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
-from circuits.data.records.tables import entry_of_row
+from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
@@ -134,11 +134,14 @@ def prompts_from(
 def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Entry]:
     """Pairs that are given as mappings, in a row, or in a frame of pandas, as entries of prompt files, counted from 1.
 
-    A frame is read as the same table in a file is. ValueError for something else.
+    A frame is read as the same table in a file is. ValueError for something else, and for a frame that names a column
+    twice.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {typed_text(given)}.")
     if is_frame(given):
+        # Of columns of one name, a row as a mapping has the last alone.
+        require_names([str(name).strip() for name in given.columns])
         return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
     return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
 
@@ -150,7 +153,7 @@ def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
 
 def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
     try:
-        entry = entry_of_row(number, {str(name): _plain_of(number, cell) for name, cell in row.items()})
+        entry = entry_of_row(number, {str(name).strip(): _plain_of(number, cell) for name, cell in row.items()})
     except ValueError as error:
         return Entry(number, None, str(error))
     return entry._replace(record=_record(number, entry.record))

@@ -75,10 +75,7 @@ class Table(RecordFormat):
             raise ValueError(self._with_other(other))
         while names and not names[-1]:
             names.pop()
-        if "" in names:
-            raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
-        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
+        require_names(names)
         return names
 
 
@@ -92,6 +89,14 @@ class Tsv(Table):
     """Tabs between cells."""
 
     name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
+
+
+def require_names(names: Sequence[str]) -> None:
+    """ValueError for a column without a name, and for a name that several columns have."""
+    if "" in names:
+        raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
 
 
 def entry_of_row(number: int, row: Mapping[str, Any]) -> Entry:

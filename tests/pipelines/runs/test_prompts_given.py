@@ -120,6 +120,20 @@ def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
     assert refused.value.faults[1].startswith("line 2: not JSON")
 
 
+def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, tmp_path):
+    frame = frame_of(PAIRS)
+    for name in ("answers", " answers "):
+        twice = pd.concat([frame, frame["wrong_answers"].rename(name)], axis=1)
+        with pytest.raises(ValueError, match="the header names 'answers' twice: name it once") as of_frame:
+            prompts_from(twice, tokenizer)
+        twice.to_csv(tmp_path / "own.csv", index=False)
+        with pytest.raises(BadPrompts) as of_file:
+            read_prompts(tmp_path / "own.csv", tokenizer)
+        assert of_file.value.faults == (f"line 1: {of_frame.value}",)
+    spaced = frame.rename(columns={"answers": " answers"})
+    assert prompts_from(spaced, tokenizer).prompts == prompts_from(frame, tokenizer).prompts
+
+
 @pytest.mark.parametrize(
     ("pairs", "asked"),
     [
