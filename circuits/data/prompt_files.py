@@ -42,6 +42,7 @@ _EXAMPLES = {
     POSITIVE: '{"prompt": "...", "label": "positive", "answers": [" Mary"]}',
 }
 _SHOWN = 20
+_IN_A_ROW = ("clean", "corrupt", "answers", "wrong_answers")
 _SHARED_KEYS = {
     False: {"answers", "wrong_answers", "roles", "comment"},
     True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles", "comment"},
@@ -172,8 +173,13 @@ def _plain_of(number: int, given: Any) -> Any:
 def _record(number: int, one: Any) -> dict[str, Any]:
     if isinstance(one, Mapping):
         record = dict(one)
+    elif fields := _fields_elsewhere(one):
+        raise ValueError(
+            f"pair {number} is a row with the fields {', '.join(fields)}, and a row is read by its order: "
+            f"{', '.join(_IN_A_ROW)}. Give the frame itself, or mappings: frame.to_dict('records')."
+        )
     elif isinstance(one, Sequence) and not isinstance(one, str | bytes) and len(one) in (3, 4):
-        record = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
+        record = dict(zip(_IN_A_ROW, one, strict=False))
     else:
         raise ValueError(
             f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong "
@@ -185,6 +191,15 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         raise ValueError(
             f"pair {number} holds what is neither text nor a number nor a list of these: {error}."
         ) from None
+
+
+def _fields_elsewhere(one: object) -> tuple[str, ...]:
+    """The fields of a named tuple, such as a row of `frame.itertuples()`, whose names say another order or other keys
+    than a row has; none of any other."""
+    fields = tuple(getattr(one, "_fields", ()))
+    known = {*_IN_A_ROW, *_SHARED_KEYS[False], *_SHARED_KEYS[True], "prompt", "label", "clean_ids", "corrupt_ids"}
+    is_elsewhere = any(name in known and name not in _IN_A_ROW[at : at + 1] for at, name in enumerate(fields))
+    return fields if is_elsewhere or ("answers" in fields and fields != _IN_A_ROW[: len(fields)]) else ()
 
 
 def prompts_of_entries(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
 def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, tmp_path):
     frame = frame_of(PAIRS)
     for name in ("answers", " answers "):
-        twice = pd.concat([frame, frame["wrong_answers"].rename(name)], axis=1)
+        twice = pd.concat([frame, frame[["wrong_answers"]].set_axis([name], axis=1)], axis=1)
         with pytest.raises(ValueError, match="the header names 'answers' twice: name it once") as of_frame:
             prompts_from(twice, tokenizer)
         twice.to_csv(tmp_path / "own.csv", index=False)
@@ -132,6 +133,29 @@ def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, 
         assert of_file.value.faults == (f"line 1: {of_frame.value}",)
     spaced = frame.rename(columns={"answers": " answers"})
     assert prompts_from(spaced, tokenizer).prompts == prompts_from(frame, tokenizer).prompts
+
+
+def test_rows_of_a_frame_are_read_in_the_order_of_pairs_alone(tokenizer):
+    frame = frame_of(PAIRS)
+    rows = prompts_from(frame.itertuples(index=False), tokenizer)
+    assert rows.prompts == prompts_from(PAIRS, tokenizer).prompts
+    own = namedtuple("own", ("clean", "corrupt", "right", "wrong"))
+    assert prompts_from([own(*pair) for pair in PAIRS], tokenizer).prompts == rows.prompts
+    three = frame[["clean", "corrupt", "answers"]]
+    for other in (
+        frame.assign(comment="mine"),
+        frame.assign(**{"roles.IO": "David"}),
+        three.assign(note="David"),
+        three.assign(roles="David"),
+        frame[["corrupt", "clean", "answers"]],
+        frame[["clean", "corrupt", "wrong_answers", "answers"]],
+    ):
+        given: Any = other.itertuples(index=False)
+        with pytest.raises(ValueError, match=r"pair 1 is a row with the fields c.*: clean, corrupt, answers, wrong_a"):
+            prompts_from(given, tokenizer)
+    given = three.itertuples()
+    with pytest.raises(ValueError, match=r"fields Index, clean, .*\. Give the frame itself"):
+        prompts_from(given, tokenizer)
 
 
 @pytest.mark.parametrize(
