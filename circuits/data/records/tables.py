@@ -102,7 +102,8 @@ def require_names(names: Sequence[str]) -> None:
 def entry_of_row(number: int, row: Mapping[str, Any]) -> Entry:
     """The entry of a row of a frame, read as the same table in a file is. ValueError for what cannot be read.
 
-    What is missing there (None, NaN), and an empty text, is an empty cell; numbers stand for ids.
+    What is missing there (None, NaN), and an empty text, is an empty cell; numbers stand for ids, and for no role: in a
+    file such a cell is a word.
     """
     is_empty = {name: cell is None or cell != cell or cell == "" for name, cell in row.items()}  # noqa: PLR0124  NaN
     given = {name: cell for name, cell in row.items() if not is_empty[name]}
@@ -121,7 +122,9 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 def _of_cells(given: Mapping[str, Any]) -> dict[str, Any]:
     """The record of the cells that are not empty."""
     record = {name: _value(name, cell) for name, cell in given.items() if not name.startswith(_OF_ROLE)}
-    roles = {name.removeprefix(_OF_ROLE): _role(cell) for name, cell in given.items() if name.startswith(_OF_ROLE)}
+    roles = {
+        name.removeprefix(_OF_ROLE): _role(name, cell) for name, cell in given.items() if name.startswith(_OF_ROLE)
+    }
     if roles and "roles" in record:
         raise ValueError(f"'roles' and {_OF_ROLE + next(iter(roles))!r} are both given: give one of them.")
     return record | ({"roles": roles} if roles else {})
@@ -163,9 +166,15 @@ def _unread(name: str, cell: Any) -> Any:
     return [cell] if name in _IDS and isinstance(cell, int) else cell
 
 
-def _role(cell: Any) -> Any:
+def _role(name: str, cell: Any) -> Any:
+    """A word, or positions. ValueError for a number of a frame: a word such as 07 is one there once a file was read."""
+    if isinstance(cell, int | float):
+        raise ValueError(
+            f"{name!r} holds {cell}, a number: give positions as a list, such as [2], and a word as text; "
+            "pandas.read_csv(..., dtype=str) keeps the words of a file."
+        )
     if not isinstance(cell, str):
-        return _unread("roles", cell)
+        return cell
     return parse_value(cell) if cell.lstrip().startswith("[") else cell
 
 

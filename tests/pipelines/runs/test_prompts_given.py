@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from circuits import TASKS, ReadablePrompts, activations, load_model, patch, prompts_from, read_prompts
-from circuits.data.prompt_files import BadPrompts
+from circuits.data.prompt_files import BadPrompts, entries_from, entries_in
+from circuits.data.records import entries_of
 from pipelines import compare, discover
 
 _NAMES = ("David", "Martin", "Jessica", "Kevin")
@@ -133,6 +134,25 @@ def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, 
         assert of_file.value.faults == (f"line 1: {of_frame.value}",)
     spaced = frame.rename(columns={"answers": " answers"})
     assert prompts_from(spaced, tokenizer).prompts == prompts_from(frame, tokenizer).prompts
+
+
+def test_a_number_in_a_column_of_a_role_is_a_word_of_a_file_and_refused_in_a_frame(tmp_path):
+    file = tmp_path / "own.csv"
+    file.write_text("clean,corrupt,answers,roles.S\na,b, c,07\na b,b b, c,\n")
+    (of_file, _), of_frame = entries_of(file.read_bytes(), str(file)), pd.read_csv(file, dtype=str)
+    assert of_file.record is not None
+    assert of_file.record["roles"] == {"S": "07"}
+    assert [entry.record for entry in entries_from(of_frame)] == [entry.record for entry in entries_in(file)]
+    for number in (7, 7.5, True):
+        for cells in ([number, None], [number, number]):
+            numbered = of_frame.assign(**{"roles.S": cells})
+            first, *_ = entries_from(numbered)
+            assert first.record is None
+            assert first.fault.startswith("'roles.S' holds ")
+            assert "a number: give positions as a list, such as [2], and a word as text" in first.fault
+    assert entries_from(pd.read_csv(file))[0].fault.startswith("'roles.S' holds 7.0, a number")
+    listed = [entry.record for entry in entries_from(of_frame.assign(**{"roles.S": [[7], "[7]"]}))]
+    assert [record["roles"] for record in listed if record is not None] == [{"S": [7]}, {"S": [7]}]
 
 
 def test_rows_of_a_frame_are_read_in_the_order_of_pairs_alone(tokenizer):
