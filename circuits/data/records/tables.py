@@ -10,16 +10,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from circuits.csv_text import delimited
 from circuits.data.json_lines import parse_value
 from circuits.data.records.base import Entry, RecordFormat
+from circuits.visible_text import typed_text
 
 _TEXTS = {"answers", "wrong_answers"}
 _IDS = {"clean_ids", "corrupt_ids", "prompt_ids", "answer_ids", "wrong_answer_ids"}
 _OF_ROLE = "roles."
+_NAMES = _TEXTS | _IDS | {"clean", "corrupt", "prompt", "label", "answer_position", "roles", "comment"}
+# What a spreadsheet reads as the separator of the lines below.
+_FOR_SPREADSHEETS = re.compile(r"[\"']?sep=\W*", re.IGNORECASE)
 
 
 class Table(RecordFormat):
@@ -60,18 +65,24 @@ class Table(RecordFormat):
         return delimited([names, *([row.get(name) for name in names] for row in rows)], self.separator)
 
     def _other_separator(self, header: str) -> str | None:
-        """What stands between the cells of a header in place of this format's separator; None where that does."""
+        """What stands between the names of a header in place of this format's separator; None where that does."""
+        n_known = {sign: _n_known(header.split(sign)) for sign in ";\t,"}
+        best = max(n_known, key=lambda sign: n_known[sign])
+        if n_known[best] > n_known[self.separator]:
+            return best
         return None if self.separator in header else next((sign for sign in ";\t," if sign in header), None)
 
     def _with_other(self, other: str) -> str:
         return (
-            f"the header is one cell with {other!r} in it; {self.name} has {self.separator!r} between cells. Save it "
+            f"the header has {other!r} between its names; {self.name} has {self.separator!r} between cells. Save it "
             "with that, or under the ending of what it is (.csv, .tsv)."
         )
 
     def _header(self, cells: Sequence[str]) -> list[str]:
-        names = [cell.strip() for cell in cells]
-        if len(names) == 1 and (other := self._other_separator(names[0])) is not None:
+        names, line = [cell.strip() for cell in cells], self.separator.join(cells).strip()
+        if _FOR_SPREADSHEETS.fullmatch(line):
+            raise ValueError(f"the first line, {line!r}, names a separator for spreadsheets: delete that line.")
+        if (other := self._other_separator(line)) is not None:
             raise ValueError(self._with_other(other))
         while names and not names[-1]:
             names.pop()
@@ -89,6 +100,11 @@ class Tsv(Table):
     """Tabs between cells."""
 
     name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
+
+
+def _n_known(names: Sequence[str]) -> int:
+    """How many of the names in a header are keys of prompts."""
+    return sum(name in _NAMES or name.startswith(_OF_ROLE) for name in (name.strip(' "') for name in names))
 
 
 def require_names(names: Sequence[str]) -> None:
@@ -170,7 +186,7 @@ def _role(name: str, cell: Any) -> Any:
     """A word, or positions. ValueError for a number of a frame: a word such as 07 is one there once a file was read."""
     if isinstance(cell, int | float):
         raise ValueError(
-            f"{name!r} holds {cell}, a number: give positions as a list, such as [2], and a word as text; "
+            f"{name!r} holds {typed_text(cell)}: give a word as text, or positions as a list, such as [2]; "
             "pandas.read_csv(..., dtype=str) keeps the words of a file."
         )
     if not isinstance(cell, str):

@@ -143,14 +143,18 @@ def test_a_number_in_a_column_of_a_role_is_a_word_of_a_file_and_refused_in_a_fra
     assert of_file.record is not None
     assert of_file.record["roles"] == {"S": "07"}
     assert [entry.record for entry in entries_from(of_frame)] == [entry.record for entry in entries_in(file)]
-    for number in (7, 7.5, True):
-        for cells in ([number, None], [number, number]):
-            numbered = of_frame.assign(**{"roles.S": cells})
-            first, *_ = entries_from(numbered)
-            assert first.record is None
-            assert first.fault.startswith("'roles.S' holds ")
-            assert "a number: give positions as a list, such as [2], and a word as text" in first.fault
-    assert entries_from(pd.read_csv(file))[0].fault.startswith("'roles.S' holds 7.0, a number")
+    for cells, shown in (
+        ([7, 7], "7 (int)"),
+        ([7, None], "7.0 (float)"),
+        ([7.5, 7], "7.5 (float)"),
+        ([True, None], "True (bool)"),
+    ):
+        first, *_ = entries_from(of_frame.assign(**{"roles.S": cells}))
+        assert first.record is None
+        assert first.fault.startswith(
+            f"'roles.S' holds {shown}: give a word as text, or positions as a list, such as [2]; pandas.read_csv"
+        )
+    assert entries_from(pd.read_csv(file))[0].fault.startswith("'roles.S' holds 7.0 (float): give a word")
     listed = [entry.record for entry in entries_from(of_frame.assign(**{"roles.S": [[7], "[7]"]}))]
     assert [record["roles"] for record in listed if record is not None] == [{"S": [7]}, {"S": [7]}]
 
