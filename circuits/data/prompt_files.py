@@ -25,7 +25,7 @@ from circuits.data.faults import Faults, faults_of
 from circuits.data.left_out import lines_left_out, note_of
 from circuits.data.prompts import NO_ANSWER, Prompt, PromptSet, Tokenizer, positions, prompt_from_text, whole_number
 from circuits.data.records import Entry, entries_of
-from circuits.data.records.tables import entry_of_row
+from circuits.data.records.tables import entry_of_row, require_names
 from circuits.data.text_checks import of_tokens
 from circuits.data.tokenizer import OR_A_TOKENIZER, require_tokenizer
 from circuits.files import path_from, read_bytes, reading_fault, write_atomically
@@ -42,6 +42,7 @@ _EXAMPLES = {
     POSITIVE: '{"prompt": "...", "label": "positive", "answers": [" Mary"]}',
 }
 _SHOWN = 20
+_IN_A_ROW = ("clean", "corrupt", "answers", "wrong_answers")
 _SHARED_KEYS = {
     False: {"answers", "wrong_answers", "roles", "comment"},
     True: {"answer_ids", "wrong_answer_ids", "answer_position", "roles", "comment"},
@@ -134,11 +135,14 @@ def prompts_from(
 def entries_from(given: Iterable[Mapping[str, Any] | Sequence[Any]]) -> list[Entry]:
     """Pairs that are given as mappings, in a row, or in a frame of pandas, as entries of prompt files, counted from 1.
 
-    A frame is read as the same table in a file is. ValueError for something else.
+    A frame is read as the same table in a file is. ValueError for something else, and for a frame that names a column
+    twice.
     """
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         raise ValueError(f"pairs are given as a list of them, or as a frame of pandas; found {typed_text(given)}.")
     if is_frame(given):
+        # Of columns of one name, a row as a mapping has the last alone.
+        require_names([str(name).strip() for name in given.columns])
         return [_entry(number, row) for number, row in enumerate(given.to_dict("records"), start=1)]
     return [Entry(number, _record(number, _plain_of(number, one))) for number, one in enumerate(given, start=1)]
 
@@ -150,7 +154,7 @@ def is_frame(given: object) -> TypeGuard[pd.DataFrame]:
 
 def _entry(number: int, row: Mapping[Any, Any]) -> Entry:
     try:
-        entry = entry_of_row(number, {str(name): _plain_of(number, cell) for name, cell in row.items()})
+        entry = entry_of_row(number, {str(name).strip(): _plain_of(number, cell) for name, cell in row.items()})
     except ValueError as error:
         return Entry(number, None, str(error))
     return entry._replace(record=_record(number, entry.record))
@@ -169,8 +173,13 @@ def _plain_of(number: int, given: Any) -> Any:
 def _record(number: int, one: Any) -> dict[str, Any]:
     if isinstance(one, Mapping):
         record = dict(one)
+    elif fields := _fields_elsewhere(one):
+        raise ValueError(
+            f"pair {number} is a row with the fields {', '.join(fields)}, and a row is read by its order: "
+            f"{', '.join(_IN_A_ROW)}. Give the frame itself, or mappings: frame.to_dict('records')."
+        )
     elif isinstance(one, Sequence) and not isinstance(one, str | bytes) and len(one) in (3, 4):
-        record = dict(zip(("clean", "corrupt", "answers", "wrong_answers"), one, strict=False))
+        record = dict(zip(_IN_A_ROW, one, strict=False))
     else:
         raise ValueError(
             f"pair {number} is {value_text(one)}: give (clean, corrupt, answer), (clean, corrupt, answer, wrong "
@@ -182,6 +191,15 @@ def _record(number: int, one: Any) -> dict[str, Any]:
         raise ValueError(
             f"pair {number} holds what is neither text nor a number nor a list of these: {error}."
         ) from None
+
+
+def _fields_elsewhere(one: object) -> tuple[str, ...]:
+    """The fields of a named tuple, such as a row of `frame.itertuples()`, whose names say another order or other keys
+    than a row has; none of any other."""
+    fields = tuple(getattr(one, "_fields", ()))
+    known = {*_IN_A_ROW, *_SHARED_KEYS[False], *_SHARED_KEYS[True], "prompt", "label", "clean_ids", "corrupt_ids"}
+    is_elsewhere = any(name in known and name not in _IN_A_ROW[at : at + 1] for at, name in enumerate(fields))
+    return fields if is_elsewhere or ("answers" in fields and fields != _IN_A_ROW[: len(fields)]) else ()
 
 
 def prompts_of_entries(

@@ -27,7 +27,7 @@ class JsonArray(RecordFormat):
         lines = [entry.number for entry, is_object in located if is_object]
         if len(set(lines)) == len(lines):
             return iter([entry for entry, _ in located])
-        places = accumulate(is_object for _, is_object in located)
+        places = accumulate(int(is_object) for _, is_object in located)
         return iter([entry._replace(number=place) for (entry, _), place in zip(located, places, strict=True)])
 
     def _located(self, text: str) -> Iterator[tuple[Entry, bool]]:

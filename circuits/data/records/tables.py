@@ -10,16 +10,21 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from circuits.csv_text import delimited
 from circuits.data.json_lines import parse_value
 from circuits.data.records.base import Entry, RecordFormat
+from circuits.visible_text import typed_text
 
 _TEXTS = {"answers", "wrong_answers"}
 _IDS = {"clean_ids", "corrupt_ids", "prompt_ids", "answer_ids", "wrong_answer_ids"}
 _OF_ROLE = "roles."
+_NAMES = _TEXTS | _IDS | {"clean", "corrupt", "prompt", "label", "answer_position", "roles", "comment"}
+# What a spreadsheet reads as the separator of the lines below.
+_FOR_SPREADSHEETS = re.compile(r"[\"']?sep=\W*", re.IGNORECASE)
 
 
 class Table(RecordFormat):
@@ -60,25 +65,28 @@ class Table(RecordFormat):
         return delimited([names, *([row.get(name) for name in names] for row in rows)], self.separator)
 
     def _other_separator(self, header: str) -> str | None:
-        """What stands between the cells of a header in place of this format's separator; None where that does."""
+        """What stands between the names of a header in place of this format's separator; None where that does."""
+        n_known = {sign: _n_known(header.split(sign)) for sign in ";\t,"}
+        best = max(n_known, key=lambda sign: n_known[sign])
+        if n_known[best] > n_known[self.separator]:
+            return best
         return None if self.separator in header else next((sign for sign in ";\t," if sign in header), None)
 
     def _with_other(self, other: str) -> str:
         return (
-            f"the header is one cell with {other!r} in it; {self.name} has {self.separator!r} between cells. Save it "
+            f"the header has {other!r} between its names; {self.name} has {self.separator!r} between cells. Save it "
             "with that, or under the ending of what it is (.csv, .tsv)."
         )
 
     def _header(self, cells: Sequence[str]) -> list[str]:
-        names = [cell.strip() for cell in cells]
-        if len(names) == 1 and (other := self._other_separator(names[0])) is not None:
+        names, line = [cell.strip() for cell in cells], self.separator.join(cells).strip()
+        if _FOR_SPREADSHEETS.fullmatch(line):
+            raise ValueError(f"the first line, {line!r}, names a separator for spreadsheets: delete that line.")
+        if (other := self._other_separator(line)) is not None:
             raise ValueError(self._with_other(other))
         while names and not names[-1]:
             names.pop()
-        if "" in names:
-            raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
-        if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-            raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
+        require_names(names)
         return names
 
 
@@ -94,10 +102,24 @@ class Tsv(Table):
     name, endings, separator = "TSV", (".tsv", ".tab"), "\t"
 
 
+def _n_known(names: Sequence[str]) -> int:
+    """How many of the names in a header are keys of prompts."""
+    return sum(name in _NAMES or name.startswith(_OF_ROLE) for name in (name.strip(' "') for name in names))
+
+
+def require_names(names: Sequence[str]) -> None:
+    """ValueError for a column without a name, and for a name that several columns have."""
+    if "" in names:
+        raise ValueError(f"the header has a column without a name, the {names.index('') + 1}. one.")
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise ValueError(f"the header names {twice[0]!r} twice: name it once.")
+
+
 def entry_of_row(number: int, row: Mapping[str, Any]) -> Entry:
     """The entry of a row of a frame, read as the same table in a file is. ValueError for what cannot be read.
 
-    What is missing there (None, NaN), and an empty text, is an empty cell; numbers stand for ids.
+    What is missing there (None, NaN), and an empty text, is an empty cell; numbers stand for ids, and for no role: in a
+    file such a cell is a word.
     """
     is_empty = {name: cell is None or cell != cell or cell == "" for name, cell in row.items()}  # noqa: PLR0124  NaN
     given = {name: cell for name, cell in row.items() if not is_empty[name]}
@@ -116,7 +138,9 @@ def _record(header: Sequence[str], cells: Sequence[str]) -> dict[str, Any]:
 def _of_cells(given: Mapping[str, Any]) -> dict[str, Any]:
     """The record of the cells that are not empty."""
     record = {name: _value(name, cell) for name, cell in given.items() if not name.startswith(_OF_ROLE)}
-    roles = {name.removeprefix(_OF_ROLE): _role(cell) for name, cell in given.items() if name.startswith(_OF_ROLE)}
+    roles = {
+        name.removeprefix(_OF_ROLE): _role(name, cell) for name, cell in given.items() if name.startswith(_OF_ROLE)
+    }
     if roles and "roles" in record:
         raise ValueError(f"'roles' and {_OF_ROLE + next(iter(roles))!r} are both given: give one of them.")
     return record | ({"roles": roles} if roles else {})
@@ -158,9 +182,15 @@ def _unread(name: str, cell: Any) -> Any:
     return [cell] if name in _IDS and isinstance(cell, int) else cell
 
 
-def _role(cell: Any) -> Any:
+def _role(name: str, cell: Any) -> Any:
+    """A word, or positions. ValueError for a number of a frame: a word such as 07 is one there once a file was read."""
+    if isinstance(cell, int | float):
+        raise ValueError(
+            f"{name!r} holds {typed_text(cell)}: give a word as text, or positions as a list, such as [2]; "
+            "pandas.read_csv(..., dtype=str) keeps the words of a file."
+        )
     if not isinstance(cell, str):
-        return _unread("roles", cell)
+        return cell
     return parse_value(cell) if cell.lstrip().startswith("[") else cell
 
 

@@ -79,6 +79,11 @@ def test_cells_of_text_keep_their_spaces_and_lists_end_at_bars() -> None:
     )
 
 
+def test_a_name_may_hold_the_separator_of_another_format() -> None:
+    (entry,) = entries_of(b"clean,roles.a;b;c;d;e,answers\nA,A,x\n", "own.csv")
+    assert entry.record == {"clean": "A", "answers": ["x"], "roles": {"a;b;c;d;e": "A"}}
+
+
 @pytest.mark.parametrize("name", ["own.jsonl", "own.json", "own.csv", "own.tsv"])
 def test_separators_of_unicode_stay_inside_texts(name: str) -> None:
     said = "a\u2028b\u0085c\u2029d"
@@ -114,10 +119,29 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "faults"),
     [
-        ("own.csv", "clean_ids;corrupt_ids\n1;2\n", {1: "the header is one cell with ';' in it; CSV has ','"}),
-        ("own.csv", '"clean_ids";"corrupt_ids"\n1;2\n', {1: "the header is one cell with ';' in it; CSV has ','"}),
-        ("own.csv", '"clean_ids"\t"corrupt_ids"\n1\t2\n', {1: "the header is one cell with '\\t' in it"}),
-        ("own.tsv", "clean_ids,corrupt_ids\n1,2\n", {1: "one cell with ',' in it; TSV has '\\t'"}),
+        ("own.csv", "clean_ids;corrupt_ids\n1;2\n", {1: "the header has ';' between its names; CSV has ','"}),
+        ("own.csv", '"clean_ids";"corrupt_ids"\n1;2\n', {1: "the header has ';' between its names; CSV has ','"}),
+        ("own.csv", '"clean_ids"\t"corrupt_ids"\n1\t2\n', {1: "the header has '\\t' between its names"}),
+        ("own.tsv", "clean_ids,corrupt_ids\n1,2\n", {1: "has ',' between its names; TSV has '\\t'"}),
+        (
+            "own.csv",
+            "clean_ids;corrupt_ids;answer_ids;note, mine\n1;2;3;4\n",
+            {1: "has ';' between its names; CSV has ','"},
+        ),
+        ("own.csv", '"clean_ids";"corrupt_ids";"answer_ids,comment"\n1;2;3\n', {1: "has ';' between its names"}),
+        ("own.tsv", "clean_ids,corrupt_ids,answer_ids\tcomment\n1,2\n", {1: "has ',' between its names; TSV has"}),
+        (
+            "own.csv",
+            f"sep=,\n{as_table(',')}",
+            {1: "the first line, 'sep=,', names a separator for spreadsheets: delete"},
+        ),
+        (
+            "own.csv",
+            f"sep=;\n{as_table(';')}",
+            {1: "the first line, 'sep=;', names a separator for spreadsheets: delete"},
+        ),
+        ("own.csv", f'"SEP=,"\n{as_table(",")}', {1: "names a separator for spreadsheets: delete that line."}),
+        ("own.tsv", f"sep=\t\n{as_table(chr(9))}", {1: "the first line, 'sep=', names a separator"}),
         ("own.csv", "clean_ids,clean_ids\n1,2\n", {1: "names 'clean_ids' twice"}),
         ("own.csv", "clean_ids,,answer_ids\n1,2,3\n", {1: "a column without a name, the 2. one"}),
         ("own.csv", "clean_ids,corrupt_ids,answer_ids\n1,2,3\n\n4,5,6,7\n", {4: "4 cells, and the header names 3"}),
@@ -133,6 +157,7 @@ def test_other_encodings_are_named_with_the_byte(tmp_path: Path) -> None:
         ("own.json", f"[{LINES[0]},]", {1: "not JSON"}),
         ("own.json", f"[{LINES[0]}]\n[]", {1: "'[]' after the end"}),
         ("own.json", "[" * 100_000, {1: "nested too deeply"}),
+        ("own.json", f"[{{}}, 3, {LINES[0]}]", {1: "missing", 2: "found a number"}),
     ],
 )
 def test_faults_are_named_with_the_line_they_begin_on(
@@ -189,6 +214,7 @@ def test_objects_of_an_array_on_one_line_are_all_kept_and_told_apart(tmp_path):
     file = tmp_path / "one-line.json"
     file.write_text(json.dumps([*ids, ids[3]]))
     assert [entry.number for entry in entries_in(file)] == [1, 2, 3, 4, 5]
+    assert {type(entry.number) for entry in entries_in(file)} == {int}
     prompts = read_prompts(file, leaves_out_unchanged=True)
     assert [prompt.clean[0] for prompt in prompts] == [0, 2, 3]
     assert "line 5: a copy of line 4" in prompts.notes[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pandas as pd
 import pytest
 
 from circuits import TASKS, ReadablePrompts, activations, load_model, patch, prompts_from, read_prompts
-from circuits.data.prompt_files import BadPrompts
+from circuits.data.prompt_files import BadPrompts, entries_from, entries_in
+from circuits.data.records import entries_of
 from pipelines import compare, discover
 
 _NAMES = ("David", "Martin", "Jessica", "Kevin")
@@ -118,6 +120,66 @@ def test_faults_of_a_frame_are_those_of_a_table(tokenizer):
         prompts_from(frame, tokenizer)
     assert refused.value.faults[0] == "line 1: 'answers' is empty: fill in the cell."
     assert refused.value.faults[1].startswith("line 2: not JSON")
+
+
+def test_a_frame_that_names_a_column_twice_is_refused_as_its_file_is(tokenizer, tmp_path):
+    frame = frame_of(PAIRS)
+    for name in ("answers", " answers "):
+        twice = pd.concat([frame, frame[["wrong_answers"]].set_axis([name], axis=1)], axis=1)
+        with pytest.raises(ValueError, match="the header names 'answers' twice: name it once") as of_frame:
+            prompts_from(twice, tokenizer)
+        twice.to_csv(tmp_path / "own.csv", index=False)
+        with pytest.raises(BadPrompts) as of_file:
+            read_prompts(tmp_path / "own.csv", tokenizer)
+        assert of_file.value.faults == (f"line 1: {of_frame.value}",)
+    spaced = frame.rename(columns={"answers": " answers"})
+    assert prompts_from(spaced, tokenizer).prompts == prompts_from(frame, tokenizer).prompts
+
+
+def test_a_number_in_a_column_of_a_role_is_a_word_of_a_file_and_refused_in_a_frame(tmp_path):
+    file = tmp_path / "own.csv"
+    file.write_text("clean,corrupt,answers,roles.S\na,b, c,07\na b,b b, c,\n")
+    (of_file, _), of_frame = entries_of(file.read_bytes(), str(file)), pd.read_csv(file, dtype=str)
+    assert of_file.record is not None
+    assert of_file.record["roles"] == {"S": "07"}
+    assert [entry.record for entry in entries_from(of_frame)] == [entry.record for entry in entries_in(file)]
+    for cells, shown in (
+        ([7, 7], "7 (int)"),
+        ([7, None], "7.0 (float)"),
+        ([7.5, 7], "7.5 (float)"),
+        ([True, None], "True (bool)"),
+    ):
+        first, *_ = entries_from(of_frame.assign(**{"roles.S": cells}))
+        assert first.record is None
+        assert first.fault.startswith(
+            f"'roles.S' holds {shown}: give a word as text, or positions as a list, such as [2]; pandas.read_csv"
+        )
+    assert entries_from(pd.read_csv(file))[0].fault.startswith("'roles.S' holds 7.0 (float): give a word")
+    listed = [entry.record for entry in entries_from(of_frame.assign(**{"roles.S": [[7], "[7]"]}))]
+    assert [record["roles"] for record in listed if record is not None] == [{"S": [7]}, {"S": [7]}]
+
+
+def test_rows_of_a_frame_are_read_in_the_order_of_pairs_alone(tokenizer):
+    frame = frame_of(PAIRS)
+    rows = prompts_from(frame.itertuples(index=False), tokenizer)
+    assert rows.prompts == prompts_from(PAIRS, tokenizer).prompts
+    own = namedtuple("own", ("clean", "corrupt", "right", "wrong"))
+    assert prompts_from([own(*pair) for pair in PAIRS], tokenizer).prompts == rows.prompts
+    three = frame[["clean", "corrupt", "answers"]]
+    for other in (
+        frame.assign(comment="mine"),
+        frame.assign(**{"roles.IO": "David"}),
+        three.assign(note="David"),
+        three.assign(roles="David"),
+        frame[["corrupt", "clean", "answers"]],
+        frame[["clean", "corrupt", "wrong_answers", "answers"]],
+    ):
+        given: Any = other.itertuples(index=False)
+        with pytest.raises(ValueError, match=r"pair 1 is a row with the fields c.*: clean, corrupt, answers, wrong_a"):
+            prompts_from(given, tokenizer)
+    given = three.itertuples()
+    with pytest.raises(ValueError, match=r"fields Index, clean, .*\. Give the frame itself"):
+        prompts_from(given, tokenizer)
 
 
 @pytest.mark.parametrize(
