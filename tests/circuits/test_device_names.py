@@ -19,5 +19,5 @@ def test_what_names_no_device_is_refused(name):
 
 
 def test_processors_have_no_numbers():
-    with pytest.raises(ValueError, match="processors have no numbers. Use --device cpu"):
+    with pytest.raises(ValueError, match=r"processors have no numbers\. Use --device cpu"):
         require_device_name("cpu:0")
