@@ -23,7 +23,7 @@ from pipelines.cli.status import print_status
 from pipelines.discover.stages import JUDGE
 from pipelines.engine.heartbeat import Heartbeat
 from pipelines.engine.store import Store
-from pipelines.runs.failure import FAILURE
+from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
 from pipelines.runs.stages import PROMPTS
 
@@ -201,7 +201,9 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
         fail_to_judge(patch, ValueError("the judge is ill.\nA second line."))
         assert circuits(*asked).exit_code == 2
     (state,) = circuits("status", "--json").json["runs"]
-    assert re.fullmatch(r"the judge is ill\. \(in job 'judge the circuit prompts \d-\d+'\)", state["error"])
+    assert re.fullmatch(
+        r"the judge is ill\. A second line\. \(in job 'judge the circuit prompts \d-\d+'\)", state["error"]
+    )
     assert 0 < state["jobs_done"] < state["jobs"]
     shown = circuits("status").stdout
     assert f"mine: failed: {state['error']} Try again with: circuits discover --config" in shown
@@ -215,6 +217,25 @@ def test_a_run_that_failed_says_the_error_and_what_tries_again(
     (state,) = circuits("status", "--json").json["runs"]
     assert (state["is_finished"], state["error"], state["continue"]) == (True, None, None)
     assert not (Path("runs") / "mine" / FAILURE).exists()
+
+
+def test_a_fault_of_a_prompt_file_is_said_and_all_of_them_are_kept(circuits: Callable[..., Any]):
+    sides = {"clean": "Mary left", "corrupt": "John left"}
+    faulty = {**sides, "answers": [" Xyzzy"], "wrong_answers": [" John"]}
+    Path("bad.jsonl").write_text(f"{json.dumps(faulty)}\n{json.dumps({**sides, 'wrong_answers': [' Mary']})}\n")
+    refused = circuits("discover", "bad.jsonl", "--edges", "20", "--name", "mine")
+    (state,) = circuits("status", "--json").json["runs"]
+    assert re.search(r"2 bad lines; .* mended\. line 1: .*Xyzzy'.*\. \(in job 'prompts'\)", state["error"])
+    assert f"mine: failed: {state['error']} Try again with: " in circuits("status").stdout
+    kept = json.loads((Path("runs") / "mine" / FAILURE).read_text())["error"]
+    assert f"error: {kept} (in job" in refused.stderr
+    assert "line 2: 'answers' missing" in kept
+
+
+def test_an_error_of_many_pages_is_kept_in_part(tmp_path: Path):
+    note_failure(tmp_path, ValueError("\n".join(["\U0001f600" * 3000] * 9)))
+    assert (tmp_path / FAILURE).stat().st_size < 2**16
+    assert len(failure_in(tmp_path) or "") < 1100
 
 
 def fail_to_make_prompts(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
