@@ -26,6 +26,7 @@ from pipelines.engine.store import Store
 from pipelines.runs.failure import FAILURE, failure_in, note_failure
 from pipelines.runs.run import names_of
 from pipelines.runs.stages import PROMPTS
+from pipelines.runs.state import asked as words_of
 
 WAIT_S = 120
 ROOT = Path(__file__).parents[3]
@@ -316,6 +317,38 @@ def test_a_finished_run_that_cannot_be_made_anew_stays_finished(
     answer = circuits(*tiny.arguments, "--method", "eap", "--edges", "20", "--seed", "3")
     assert answer.exit_code == 2
     assert "finished; some results are gone" in circuits("status").stdout
+
+
+def test_of_a_folder_that_keeps_nothing_it_is_said_why(
+    circuits: Callable[..., Any], tiny: Any, monkeypatch: pytest.MonkeyPatch
+):
+    asked = [*tiny.arguments, "--method", "eap", "--edges", "20", "--name", "mine"]
+    with monkeypatch.context() as patch:
+        fail_to_judge(patch, ValueError("the judge is ill."))
+        circuits(*asked)
+    for command in ("show", "rerun"):
+        answer = circuits(command, Path("runs") / "mine")
+        assert (answer.exit_code, answer.stdout) == (2, "")
+        assert re.search(r"run mine failed: the judge is ill\..* Try again: circuits discover --config", answer.stderr)
+    assert "runs holds no about.json" in circuits("show", "runs").stderr
+    assert "no file nowhere" in circuits("show", "nowhere").stderr
+    assert circuits(*asked).exit_code == 0
+    assert "command: circuits discover" in circuits("show", Path("runs") / "mine").stdout
+
+
+@pytest.mark.parametrize(
+    ("prompts", "n_prompts", "said"),
+    [
+        (50, 1, "1 prompt of 50 asked for"),
+        (1, 1, "1 prompt"),
+        (1, None, "1 prompt"),
+        (8, 8, "8 prompts"),
+        (50, 2, "2 prompts of 50 asked for"),
+        (None, None, "all prompts"),
+    ],
+)
+def test_one_prompt_is_said_as_one(prompts: int | None, n_prompts: int | None, said: str):
+    assert list(words_of({"task": "pairs.jsonl", "prompts": prompts}, {}, n_prompts)) == [said]
 
 
 def test_a_disk_that_takes_no_note_of_a_failure_hides_no_error(
